@@ -1,0 +1,109 @@
+"""cvkit: train, diagnose and explain image classifiers from one recipe, every part from a plugin.
+
+The names a plugin's declaration needs are here at once; names that need torch load on first use (PEP 562).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .component import KINDS, Component, Kind, Origin
+from .errors import (
+    AmbiguousComponent,
+    CheckpointError,
+    ComponentError,
+    CvkitError,
+    DataError,
+    DivergedError,
+    PluginError,
+    RecipeError,
+    RunError,
+    UnknownComponent,
+)
+from .hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from .engine.data import DataInfo, Split, Splits, TensorSplit
+    from .engine.metrics import Predictions, Record
+    from .engine.plan import Plan
+    from .engine.run import Run
+    from .engine.seeding import derive, permutation, preserved_randomness, seed_everything
+    from .engine.trial import Proposal, Trial
+    from .folder import RunFolder
+    from .plugins import Catalog, discover
+    from .recipe import Recipe, read, resolve
+
+_LAZY = {
+    "Catalog": "plugins",
+    "discover": "plugins",
+    "Recipe": "recipe",
+    "read": "recipe",
+    "resolve": "recipe",
+    "DataInfo": "engine.data",
+    "Split": "engine.data",
+    "Splits": "engine.data",
+    "TensorSplit": "engine.data",
+    "Plan": "engine.plan",
+    "Predictions": "engine.metrics",
+    "Record": "engine.metrics",
+    "Run": "engine.run",
+    "Proposal": "engine.trial",
+    "Trial": "engine.trial",
+    "derive": "engine.seeding",
+    "permutation": "engine.seeding",
+    "preserved_randomness": "engine.seeding",
+    "seed_everything": "engine.seeding",
+    "RunFolder": "folder",
+}
+
+__all__ = [
+    "KINDS",
+    "AmbiguousComponent",
+    "Catalog",
+    "CheckpointError",
+    "Component",
+    "ComponentError",
+    "CvkitError",
+    "DataError",
+    "DataInfo",
+    "DivergedError",
+    "Kind",
+    "Origin",
+    "Plan",
+    "PluginError",
+    "Predictions",
+    "Proposal",
+    "Recipe",
+    "RecipeError",
+    "Record",
+    "Run",
+    "RunError",
+    "RunFolder",
+    "Split",
+    "Splits",
+    "TensorSplit",
+    "Trial",
+    "UnknownComponent",
+    "derive",
+    "discover",
+    "hookimpl",
+    "permutation",
+    "preserved_randomness",
+    "read",
+    "resolve",
+    "seed_everything",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'cvkit' has no attribute '{name}'")
+    from importlib import import_module
+
+    value = getattr(import_module(f"cvkit.{_LAZY[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,5 @@
+"""``python -m cvkit`` is ``cvkit``."""
+
+from .cli import main
+
+main()

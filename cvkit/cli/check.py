@@ -1,0 +1,25 @@
+"""``cvkit check``: every mistake in a recipe, without opening data or loading torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .loading import load_recipe
+from .options import set_option
+
+
+@click.command()
+@click.argument("recipe", type=click.Path(path_type=Path))
+@set_option
+@click.option("--show", is_flag=True, help="Print the recipe as resolved, with every default.")
+def check(recipe: Path, overrides: tuple[str, ...], show: bool) -> None:
+    """Check RECIPE and say everything that is wrong with it."""
+    resolved, _ = load_recipe(recipe, overrides)
+    if show:
+        from ..recipe import dump
+
+        click.echo(dump(resolved), nl=False)
+    else:
+        click.echo(f"{recipe}: the recipe is good")

@@ -1,0 +1,29 @@
+"""``cvkit data fetch``: download a data set without running anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..errors import DataError
+from ..plugins import discover
+from .options import data_folder, data_option
+
+
+@click.group()
+def data() -> None:
+    """Look after data sets."""
+
+
+@data.command()
+@click.argument("name")
+@data_option
+@click.option("--force", is_flag=True, help="Fetch it again, even if it is there.")
+def fetch(name: str, data: Path | None, force: bool) -> None:
+    """Download the data set NAME into the data folder and verify it."""
+    entry = discover()["datasets"].find(name)
+    fetcher = getattr(entry.load(), "fetch", None)
+    if fetcher is None:
+        raise DataError(f"data set '{entry.id}' has nothing to fetch: it is made or read where it is used")
+    click.echo(f"{entry.id} is at {fetcher(data_folder(data), force=force)}")

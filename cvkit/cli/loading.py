@@ -1,0 +1,27 @@
+"""From a recipe's path to a checked recipe and the catalog it was checked against."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from ..plugins import Catalog, discover
+from ..recipe import Recipe, read, resolve
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> tuple[Recipe, Catalog]:
+    """Read and check the recipe at `path`; raises one `RecipeError` with every mistake in it."""
+    document = read(path, overrides)
+    catalog = discover(document.disabled)
+    warn_of_failures(catalog)
+    return resolve(document, catalog), catalog
+
+
+def warn_of_failures(catalog: Catalog) -> None:
+    """Say on stderr, a line each, which installed plugins do not work."""
+    for status in catalog.failures:
+        origin = status.origin
+        message = f"plugin '{origin.plugin}' ({origin.distribution} {origin.version}) does not work: {status.failure}"
+        click.echo(f"{click.style('warning:', fg='yellow')} {message}", err=True)

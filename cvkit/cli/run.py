@@ -1,0 +1,95 @@
+"""``cvkit run``: from a recipe to a report."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import click
+
+from ..plugins import Catalog
+from ..recipe import Recipe
+from .loading import load_recipe
+from .options import data_folder, data_option, set_option
+
+if TYPE_CHECKING:
+    from ..folder import RunFolder
+    from ..session import Session
+
+
+@click.command()
+@click.argument("recipe", type=click.Path(path_type=Path))
+@set_option
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("runs"),
+    show_default=True,
+    help="Folder in which the run's own folder is made.",
+)
+@data_option
+@click.option("--resume", is_flag=True, help="Continue the newest unfinished run of this recipe in --output.")
+def run(recipe: Path, overrides: tuple[str, ...], output: Path, data: Path | None, resume: bool) -> None:
+    """Check RECIPE, tune and train what it says, test and explain the result, and write a report."""
+    checked, catalog = load_recipe(recipe, overrides)
+    from ..folder import RunFolder  # torch loads here, after the recipe is known to be good
+
+    folder = RunFolder.newest_unfinished(output, checked.name) if resume else None
+    if folder is not None:
+        checked, catalog = load_recipe(folder.recipe_path)
+    elif resume:
+        click.echo(f"there is no unfinished run of '{checked.name}' in '{output}': starting a new one")
+    folder = folder or RunFolder.create(output, checked.name)
+    shorter = str(recipe.parent / checked.shorter) if checked.shorter else None
+    carry_out(checked, catalog, folder, data_folder(data), shorter)
+
+
+def carry_out(recipe: Recipe, catalog: Catalog, folder: RunFolder, data: Path, shorter: str | None = None) -> None:
+    """Start or continue the run in `folder`, and exit with 130 or 143 where a signal ended it."""
+    from ..session import Session
+    from .display import Display
+
+    click.echo(f"run folder: {folder.path}")
+    session = Session(recipe, folder, data, catalog)
+    run = session.start()
+    if run.step:
+        click.echo(f"continuing after step {run.step:,} of {run.planned_steps:,}")
+    for tuner, proposal in session.tune():
+        click.echo(f"{tuner.entry.component.name}: {tuner.sets} = {proposal.value} ({proposal.reason})")
+    with stopped_by_signals(session) as received, Display(run, shorter) as display:
+        for event in session.train():
+            display.show(event)
+    if received:
+        click.echo(f"stopped after step {run.step:,}, saved; continue with: cvkit resume {folder.path}", err=True)
+        raise SystemExit(128 + received[0])
+    report = session.report()
+    for warning in session.warnings:
+        click.echo(f"{click.style('warning:', fg='yellow')} {warning}", err=True)
+    click.echo(f"report: {report}")
+
+
+@contextmanager
+def stopped_by_signals(session: Session) -> Iterator[list[int]]:
+    """Let SIGINT and SIGTERM end the session after the step at hand; a second one ends it at once.
+
+    Yields the list of signals received.
+    """
+    received: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(number)
+        session.stop = True
+        click.echo("finishing the step and saving; once more to stop at once", err=True)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,74 @@
+"""What a plugin declares: components of the kinds cvkit knows, and where each came from.
+
+One convention carries every kind: the positional parameters of a component's factory are what the run
+supplies, the keyword-only parameters are what a recipe may set. The typed signature is the schema.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of component: its plural and singular name, what its factory receives, and what it returns."""
+
+    name: str
+    singular: str
+    receives: tuple[str, ...]
+    returns: str
+
+    @property
+    def hook(self) -> str:
+        """The hook a plugin implements to declare components of this kind."""
+        return f"cvkit_{self.name}"
+
+
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind("datasets", "data set", ("root",), "Splits: training and test images, and what is known of them"),
+        Kind("augmentations", "augmentation", ("info",), "a callable on a batch (B, C, H, W) float in [0, 1]"),
+        Kind("models", "model", ("info",), "an nn.Module: (B, C, H, W) -> (B, K) logits"),
+        Kind("losses", "loss", ("info",), "an nn.Module: logits (B, K), labels (B,) -> the mean loss, a scalar"),
+        Kind("optimizers", "optimizer", ("params",), "a torch.optim.Optimizer"),
+        Kind("schedulers", "scheduler", ("optimizer", "plan"), "an LRScheduler stepped once an optimizer step"),
+        Kind("tuners", "tuner", ("run",), "a Proposal: a value for one place in the recipe"),
+        Kind("explainers", "explainer", ("model",), "a callable (images, targets) -> maps (B, H, W) in [0, 1]"),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Component:
+    """A part a plugin offers, declared without importing it.
+
+    `name`: what recipes call it; lower case, digits and underscores; ``"*"`` declares a family, whose members
+    are then named ``plugin/member`` in recipes.
+    `target`: ``"module:attribute"`` of the factory, imported on first use.
+    `summary`: one line for `cvkit list`.
+    `members`: families only; ``"module:attribute"`` of a function that returns the member names. It must be
+    light (no torch, no numpy), and the family's factory receives the member's name as its first argument.
+    `options_of`: ``"module:attribute"`` whose parameters, beside the target's own, are the options a recipe may
+    set, where the target passes its ``**options`` on; ``{name}`` stands for a family member's name.
+    """
+
+    name: str
+    target: str
+    summary: str = ""
+    members: str | None = None
+    options_of: str | None = None
+
+    @property
+    def is_family(self) -> bool:
+        """Whether this declares a whole family of members rather than one component."""
+        return self.name == "*"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a component came from: the plugin's name, and the distribution and version that installed it."""
+
+    plugin: str
+    distribution: str
+    version: str

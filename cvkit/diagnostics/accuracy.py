@@ -1,0 +1,60 @@
+"""How well each class is recognised."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import PercentFormatter
+
+from ..engine.metrics import Predictions
+from .artifacts import Figure
+from .style import BLUE, FAINT, INK, MUTED, draw, legible, percent
+
+_ALL = 40  # classes; of more, half as many lowest and highest are shown
+
+
+def per_class_accuracy(predictions: Predictions, classes: tuple[str, ...]) -> Figure:
+    """Draw each class's accuracy as a bar, highest first, with its counts and the mean over classes.
+
+    Of more than 40 classes the 20 highest and the 20 lowest are shown. Classes without a test image are left out.
+    """
+    totals = torch.bincount(predictions.labels, minlength=len(classes))
+    hits = torch.bincount(predictions.labels[predictions.correct], minlength=len(classes))
+    present = totals.nonzero().flatten()
+    accuracy = hits / totals.clamp(min=1)
+    mean = float(accuracy[present].mean())
+    share: list[float] = accuracy.tolist()
+    ranked: list[int | None] = [*present[accuracy[present].argsort(descending=True, stable=True)].tolist()]
+    if len(ranked) > _ALL:
+        ranked = [*ranked[: _ALL // 2], None, *ranked[-_ALL // 2 :]]
+
+    def paint(canvas: Canvas) -> None:
+        axes = canvas.subplots()
+        small: dict[str, Any] = {"fontsize": 8, "color": MUTED}
+        for row, label in enumerate(ranked):
+            if label is None:
+                continue
+            axes.barh(row, 1, color=FAINT, height=0.72)
+            axes.barh(row, share[label], color=BLUE, height=0.72)
+            for text, offset in ((percent(share[label], 1), 40), (f"{hits[label]:,}/{totals[label]:,}", 92)):
+                axes.annotate(text, (1, row), (offset, 0), textcoords="offset points", ha="right", va="center", **small)
+        names = ["···" if label is None else legible(classes[label], 20) for label in ranked]
+        axes.set_yticks(range(len(ranked)), names, parse_math=False)
+        axes.axvline(mean, color=INK, linewidth=1, linestyle=(0, (4, 3)))
+        axes.set_title(f"mean {percent(mean, 1)}", x=mean, loc="center", fontsize=8, fontweight="normal", pad=4)
+        axes.set(xlim=(0, 1), ylim=(len(ranked) - 0.5, -0.5))
+        axes.xaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
+        axes.spines[:].set_visible(False)
+        axes.grid(visible=False)
+        axes.tick_params(length=0)
+
+    caption = "Of each class's test images, the share classified correctly, beside the counts."
+    if None in ranked:
+        caption += (
+            f" The {_ALL // 2} highest and the {_ALL // 2} lowest of {len(present):,} classes; the mean is over all."
+        )
+    if len(present) < len(classes):
+        caption += f" {len(classes) - len(present):,} classes without a test image are left out."
+    return draw("per_class_accuracy", "Accuracy by class", caption, paint, height=0.7 + 0.22 * max(len(ranked), 5))

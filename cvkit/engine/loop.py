@@ -1,0 +1,99 @@
+"""The loop: an epoch's training steps, and an evaluation. Nothing here prints or saves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import torch
+from torch import Tensor, nn
+
+from .data import Pixels, Source
+from .metrics import Predictions
+from .seeding import permutation, seed_everything
+from .step import Autocast, Learner
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How an epoch's samples fall into steps: `accumulate` batches of `batch_size` make one optimizer step."""
+
+    samples: int
+    batch_size: int
+    accumulate: int = 1
+    drop_last: bool = True
+
+    @property
+    def used(self) -> int:
+        """How many samples an epoch uses."""
+        return self.samples - self.samples % self.batch_size if self.drop_last else self.samples
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps an epoch takes."""
+        return -(-self.used // (self.batch_size * self.accumulate))
+
+    def samples_in(self, step: int) -> int:
+        """How many samples optimizer step `step` (from 0) of an epoch holds; the last may hold fewer."""
+        size = self.batch_size * self.accumulate
+        return min(size, self.used - step * size)
+
+
+def train_steps(
+    learner: Learner,
+    source: Source,
+    schedule: Schedule,
+    seed: int,
+    epoch: int,
+    first: int = 0,
+    purpose: str = "train",
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Take the optimizer steps of an epoch from step `first` on, yielding (mean loss, hits) after each.
+
+    Order, augmentation and dropout are functions of (purpose, seed, epoch, step), so an epoch entered midway goes
+    on as it would have.
+    """
+    learner.model.train()
+    order = permutation(schedule.samples, f"{purpose} order", seed, epoch)[: schedule.used]
+    skipped = first * schedule.batch_size * schedule.accumulate
+    batches = source.batches(order[skipped:], schedule.batch_size)
+    for step in range(first, schedule.steps):
+        seed_everything(f"{purpose} step", seed, epoch, step)
+        yield learner.step(islice(batches, schedule.accumulate), schedule.samples_in(step))
+
+
+@torch.no_grad()
+def evaluate(
+    forward: Callable[[Tensor], Tensor],
+    model: nn.Module,
+    loss: nn.Module,
+    source: Source,
+    pixels: Pixels,
+    autocast: Autocast,
+    batch_size: int,
+    flip: bool = False,
+) -> Predictions:
+    """Return the predictions for every image of `source`, in its order, with `model` in evaluation mode.
+
+    `forward` is the model or its compiled form. With `flip`, the logits are the mean of those of the image and of
+    its mirror image: test-time augmentation, to be labelled as such. The model's modes are left as found.
+    """
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    logits, labels, losses = [], [], []
+    for batch in source.batches(torch.arange(len(source)), batch_size):
+        inputs = pixels.for_evaluation(batch.images)
+        with autocast():
+            output = forward(inputs)
+            if flip:
+                output = (output + forward(inputs.flip(-1))) / 2
+        output = output.float()
+        logits.append(output)
+        labels.append(batch.labels)
+        losses.append(loss(output, batch.labels) * len(batch.labels))
+    for module, training in modes:
+        module.training = training
+    return Predictions(
+        torch.cat(logits).cpu(), torch.cat(labels).cpu(), float(torch.stack(losses).sum()) / len(source)
+    )

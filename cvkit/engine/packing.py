@@ -1,0 +1,66 @@
+"""State as data: any nest of dicts, lists, numbers and tensors -> strict JSON and named tensors, and back.
+
+Nothing is pickled, so reading a checkpoint runs no code.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import CheckpointError
+
+
+def pack(tree: Any, path: str = "") -> tuple[Any, dict[str, Tensor]]:
+    """Return `tree` as JSON-ready values in which each tensor is a reference, and the tensors by name.
+
+    Raises `CheckpointError`, naming the place, for a value that is neither data nor a tensor.
+    """
+    tensors: dict[str, Tensor] = {}
+    return _pack(tree, path, tensors), tensors
+
+
+def _pack(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
+    match value:
+        case Tensor():
+            # One tensor a name, contiguous and on the CPU: what safetensors stores.
+            tensors[path] = value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
+            return {"$tensor": path}
+        case None | bool() | int() | str():
+            return value
+        case float():
+            return value if math.isfinite(value) else {"$float": str(value)}
+        case tuple():
+            return {"$tuple": [_pack(item, f"{path}/{i}", tensors) for i, item in enumerate(value)]}
+        case list():
+            return [_pack(item, f"{path}/{i}", tensors) for i, item in enumerate(value)]
+        case Mapping():
+            if all(isinstance(key, str) and not key.startswith("$") for key in value):
+                return {key: _pack(item, f"{path}/{key}", tensors) for key, item in value.items()}
+            return {"$items": [[_pack(k, path, tensors), _pack(v, f"{path}/{k}", tensors)] for k, v in value.items()]}
+    raise CheckpointError(
+        f"the state at '{path.strip('/')}' is a {type(value).__name__}, which a checkpoint cannot hold. "
+        "Keep state as numbers, strings, lists, dicts and tensors"
+    )
+
+
+def unpack(data: Any, tensors: Mapping[str, Tensor]) -> Any:
+    """Return the tree that `pack` packed."""
+    match data:
+        case list():
+            return [unpack(item, tensors) for item in data]
+        case {"$tensor": name}:
+            return tensors[name]
+        case {"$float": text}:
+            return float(text)
+        case {"$tuple": items}:
+            return tuple(unpack(item, tensors) for item in items)
+        case {"$items": pairs}:
+            return {unpack(key, tensors): unpack(value, tensors) for key, value in pairs}
+        case dict():
+            return {key: unpack(value, tensors) for key, value in data.items()}
+    return data

@@ -1,0 +1,72 @@
+"""The state of a model and its optimizer by parameter name, so that a checkpoint outlives a change of order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import CheckpointError
+
+
+def model_state(model: nn.Module) -> dict[str, Tensor]:
+    """Return every parameter and buffer of `model` by name, buffers marked non-persistent included."""
+    return {**model.state_dict(), **dict(model.named_buffers())}
+
+
+@torch.no_grad()
+def load_model_state(model: nn.Module, state: dict[str, Tensor]) -> None:
+    """Copy `state` into `model` in place, keeping its memory format; raise `CheckpointError` unless the names match."""
+    own = model_state(model)
+    if own.keys() != state.keys():
+        odd = ", ".join(sorted(own.keys() ^ state.keys())[:3])
+        raise CheckpointError(f"the checkpoint's model is not this recipe's: they differ in {odd}")
+    for name, tensor in own.items():
+        if tensor.shape != state[name].shape:
+            raise CheckpointError(
+                f"the checkpoint's model is not this recipe's: '{name}' is {tuple(state[name].shape)} there and "
+                f"{tuple(tensor.shape)} here"
+            )
+        tensor.copy_(state[name])
+
+
+def optimizer_state(optimizer: torch.optim.Optimizer, model: nn.Module) -> dict[str, Any]:
+    """Return the optimizer's state with parameters named as in `model` instead of numbered."""
+    names = _names_in_order(optimizer, model)
+    state = optimizer.state_dict()
+    return {
+        "state": {names[index]: values for index, values in state["state"].items()},
+        "groups": [{**group, "params": [names[i] for i in group["params"]]} for group in state["param_groups"]],
+    }
+
+
+def load_optimizer_state(optimizer: torch.optim.Optimizer, model: nn.Module, state: dict[str, Any]) -> None:
+    """Load what `optimizer_state` returned; raise `CheckpointError` unless it is of the same parameters."""
+    names = _names_in_order(optimizer, model)
+    if sorted(names) != sorted(name for group in state["groups"] for name in group["params"]):
+        raise CheckpointError("the checkpoint's optimizer holds other parameters than this recipe's model")
+    index = {name: number for number, name in enumerate(names)}
+    parameters = dict(model.named_parameters())
+    optimizer.load_state_dict(
+        {
+            "state": {
+                index[name]: {key: _like(parameters[name], value) for key, value in values.items()}
+                for name, values in state["state"].items()
+            },
+            "param_groups": [{**g, "params": [index[name] for name in g["params"]]} for g in state["groups"]],
+        }
+    )
+
+
+def _names_in_order(optimizer: torch.optim.Optimizer, model: nn.Module) -> list[str]:
+    """Parameter names in the order in which the optimizer numbers them."""
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    return [names[id(parameter)] for group in optimizer.param_groups for parameter in group["params"]]
+
+
+def _like(parameter: Tensor, value: Any) -> Any:
+    """Give a per-element state tensor its parameter's memory format, which the checkpoint does not keep."""
+    if isinstance(value, Tensor) and value.shape == parameter.shape:
+        return torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+    return value

@@ -1,0 +1,101 @@
+"""What can go wrong, as one family.
+
+    CvkitError                   everything a user can mend; shown without a traceback
+    |-- RecipeError              a recipe does not read or does not check; holds every Problem found
+    |-- PluginError              a plugin breaks the contract it declared itself under
+    |-- ComponentError
+    |   |-- UnknownComponent     no installed plugin provides that name
+    |   `-- AmbiguousComponent   several do, and the short name does not say which
+    |-- DataError                a data set is missing, damaged or cannot be had
+    `-- RunError                 a run cannot start or go on
+        |-- DivergedError        the loss is no longer a finite number
+        `-- CheckpointError      a checkpoint is missing, damaged or belongs to something else
+
+An error says where, what, and what next. `exit_code` is 2 where nothing was started, 1 where a run failed.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+
+class CvkitError(Exception):
+    """Base of every error a user can act on."""
+
+    exit_code = 2
+
+
+class PluginError(CvkitError):
+    """A plugin breaks the contract it declared itself under."""
+
+
+class ComponentError(CvkitError):
+    """A name does not lead to exactly one component."""
+
+
+class UnknownComponent(ComponentError):
+    """No installed plugin provides a component of that name."""
+
+
+class AmbiguousComponent(ComponentError):
+    """Several plugins provide the short name; the full id says which is meant."""
+
+
+class DataError(CvkitError):
+    """A data set is missing, damaged or cannot be had."""
+
+
+class RunError(CvkitError):
+    """A run cannot start or cannot go on."""
+
+    exit_code = 1
+
+
+class DivergedError(RunError):
+    """The training loss is no longer a finite number."""
+
+
+class CheckpointError(RunError):
+    """A checkpoint is missing, damaged, or belongs to another run."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake in a recipe: the place, what is wrong, and what would be right.
+
+    `line` and `column` count from 1; 0 where the mistake has no place in a file, as in a `--set` override.
+    """
+
+    message: str
+    hint: str = ""
+    file: str = ""
+    line: int = 0
+    column: int = 0
+    source: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}: " if self.line else f"{self.file}: " if self.file else ""
+        text = place + self.message
+        if self.source:
+            number = f"{self.line:>5} | "
+            text += f"\n{number}{self.source}\n{' ' * (len(number) + self.column - 1)}^"
+        if self.hint:
+            text += f"\n  {self.hint}"
+        return text
+
+
+class RecipeError(CvkitError):
+    """A recipe does not read or does not check; `problems` holds every mistake found, in the order of the file."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ``"Did you mean 'x'?"`` for the known name nearest to `name`, or an empty string."""
+    folded = {candidate.casefold(): candidate for candidate in known}
+    near = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
+    return f"Did you mean '{folded[near[0]]}'?" if near else ""

@@ -1,0 +1,185 @@
+"""`RunFolder`: what remains of a run, and the only place that knows file names.
+
+recipe.yaml        the recipe as resolved: full ids, every default, what tuners filled in
+run.json           status, times, data folder, components with versions, environment
+metrics.jsonl      one record a line, one line an epoch
+checkpoints/       complete states, the newest two
+predictions.csv    what the final model says of every test image
+figures/           every figure, table and gallery of the report, a file each
+tuning.json        what the tuners measured
+report.html        all of it on one page
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from .diagnostics.artifacts import Artifact, Figure
+from .engine.checkpoint import read_newest, write_checkpoint
+from .engine.metrics import Predictions, Record
+from .errors import RunError
+
+
+class RunFolder:
+    """The folder of one run. Made by `create`, found again by `open`; locked while a process works in it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self._lock = FileLock(self.path / ".lock", blocking=False)
+
+    @classmethod
+    def create(cls, parent: Path, name: str) -> RunFolder:
+        """Make a new folder ``<name>-<date>-<time>`` under `parent`; an existing one is never reused.
+
+        Raises `RunError` where it cannot be made.
+        """
+        stem = f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+        for attempt in range(1, 1000):
+            path = parent / (stem if attempt == 1 else f"{stem}-{attempt}")
+            try:
+                path.mkdir(parents=True)
+            except FileExistsError:
+                continue
+            except OSError as error:
+                raise RunError(
+                    f"the run folder '{path}' cannot be made: {error.strerror}; choose another --output"
+                ) from error
+            return cls(path)
+        raise RunError(f"'{parent}' already holds a thousand runs named {stem}")
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """Return the run folder at `path`; raise `RunError` where there is none."""
+        if not (path / "recipe.yaml").is_file():
+            raise RunError(f"'{path}' is not a run folder: it holds no recipe.yaml")
+        return cls(path)
+
+    @classmethod
+    def newest_unfinished(cls, parent: Path, name: str) -> RunFolder | None:
+        """Return the newest folder under `parent` of a run called `name` that has not finished, or None."""
+        candidates = [cls(path.parent) for path in parent.glob(f"{name}-*/run.json")]
+        unfinished = [f for f in candidates if f.info().get("status") != "finished" and f.info().get("name") == name]
+        return max(unfinished, key=lambda folder: str(folder.info().get("started")), default=None)
+
+    def lock(self) -> None:
+        """Keep other processes out until this one ends; raise `RunError` if one is at work here."""
+        try:
+            self._lock.acquire()
+        except Timeout:
+            raise RunError(f"another process is at work in '{self.path}'") from None
+
+    @property
+    def recipe_path(self) -> Path:
+        """The resolved recipe, which `cvkit run` reads like any other."""
+        return self.path / "recipe.yaml"
+
+    @property
+    def report_path(self) -> Path:
+        """The report, once the run has ended."""
+        return self.path / "report.html"
+
+    def info(self) -> dict[str, Any]:
+        """Return what run.json holds; empty where there is none yet."""
+        try:
+            return dict(json.loads((self.path / "run.json").read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return {}
+        except ValueError:
+            raise RunError(f"'{self.path / 'run.json'}' is damaged; remove it to go on without it") from None
+
+    def update_info(self, **values: Any) -> None:
+        """Add `values` to run.json."""
+        self._write("run.json", json.dumps(self.info() | values, indent=2, ensure_ascii=False) + "\n")
+
+    def write_recipe(self, text: str) -> None:
+        """Write the resolved recipe."""
+        self._write("recipe.yaml", text)
+
+    def write_tuning(self, results: Sequence[dict[str, Any]]) -> None:
+        """Write what the tuners measured and proposed."""
+        self._write("tuning.json", json.dumps(results, indent=1) + "\n")
+
+    def tuning(self) -> list[dict[str, Any]]:
+        """Return what `write_tuning` wrote; empty where no tuner has run to its end."""
+        try:
+            return list(json.loads((self.path / "tuning.json").read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return []
+
+    def records(self) -> list[Record]:
+        """Return the records kept so far; a last line cut short by a kill is passed over."""
+        try:
+            lines = (self.path / "metrics.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+        except FileNotFoundError:
+            return []
+        return [Record.from_json(json.loads(line)) for line in lines if line.endswith("\n")]
+
+    def append(self, record: Record) -> None:
+        """Add an epoch's record."""
+        with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record.to_json(), allow_nan=False) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def forget_records_after(self, epoch: int) -> None:
+        """Drop the records of epochs later than `epoch`, which are about to be run again."""
+        kept = [record for record in self.records() if record.epoch <= epoch]
+        self._write("metrics.jsonl", "".join(json.dumps(record.to_json()) + "\n" for record in kept))
+
+    def save(self, step: int, state: dict[str, Any]) -> Path:
+        """Write a checkpoint of the run's state after optimizer step `step`."""
+        return write_checkpoint(self.path / "checkpoints", step, state)
+
+    def newest_state(self) -> tuple[dict[str, Any] | None, list[str]]:
+        """Return the newest intact state, or None, and a line for every damaged one passed over."""
+        return read_newest(self.path / "checkpoints")
+
+    def keep(self, artifacts: Iterable[Artifact]) -> None:
+        """Write the files of each artifact under figures/."""
+        for artifact in artifacts:
+            for name, content in artifact.files().items():
+                self._write(f"figures/{name}", content)
+
+    def kept_figure(self, name: str, title: str, caption: str) -> Figure | None:
+        """Return a figure that `keep` wrote earlier, or None."""
+        path = self.path / "figures" / f"{name}.svg"
+        return Figure(name, title, caption, path.read_text(encoding="utf-8")) if path.is_file() else None
+
+    def write_predictions(self, predictions: Predictions, classes: Sequence[str]) -> None:
+        """Write predictions.csv: index, true and predicted class, and the probability given to each of the two."""
+        text = io.StringIO(newline="")
+        writer = csv.writer(text)
+        writer.writerow(["index", "true", "predicted", "correct", "probability_predicted", "probability_true"])
+        probabilities, predicted, labels = predictions.probabilities, predictions.predicted, predictions.labels
+        of_predicted = probabilities.gather(1, predicted[:, None])[:, 0].tolist()
+        of_true = probabilities.gather(1, labels[:, None])[:, 0].tolist()
+        for index, (label, guess) in enumerate(zip(labels.tolist(), predicted.tolist(), strict=True)):
+            chances = (f"{of_predicted[index]:.6f}", f"{of_true[index]:.6f}")
+            writer.writerow([index, classes[label], classes[guess], int(label == guess), *chances])
+        self._write("predictions.csv", text.getvalue())
+
+    def write_report(self, html: str) -> Path:
+        """Write the report and return its path."""
+        self._write("report.html", html)
+        return self.report_path
+
+    def _write(self, name: str, content: str | bytes) -> None:
+        """Put a file in place whole: a reader sees the old one or the new one."""
+        target = self.path / name
+        temporary = target.with_name(f".tmp-{target.name}")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+            temporary.replace(target)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise RunError(f"'{target}' cannot be written: {error.strerror}") from error

@@ -1,0 +1,101 @@
+"""`Recipe` -> YAML text with every default written out, which reads back as an equal recipe."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .recipe import Part, Recipe, TunerPart
+from .scalars import read_scalar
+from .schema import SECTIONS, GeneralSettings
+from .values import plain_value
+
+_PLAIN = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./-]*")
+_YAML_1_1_WORDS = {"y", "n", "yes", "no", "on", "off"}
+_PARTS = ("dataset", "augmentations", "model", "loss", "optimizer", "scheduler", "tuners", "explainers")
+
+
+def dump(recipe: Recipe, notes: Mapping[str, str] | None = None) -> str:
+    """Return the recipe as text: full ids, every default, in the order a recipe is usually written.
+
+    `notes`: comments by path, as in ``{"scheduler.max_lr": "by onecycle/lr_range_test"}``. The text reads the
+    same as YAML 1.1 and 1.2.
+    """
+    lines = ["# A recipe as cvkit understood it: every component by its full id, every default written out.", ""]
+    for path, text in _lines(recipe):
+        note = (notes or {}).get(path)
+        lines.append(f"{text}  # {' '.join(note.split())}" if note else text)
+    return "\n".join(lines) + "\n"
+
+
+def _lines(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    """Yield each line with the path of the value it writes, or an empty path."""
+    for key in GeneralSettings.model_fields:
+        yield key, f"{key}: {_flow(getattr(recipe, key))}"
+    for key in _PARTS:
+        held = getattr(recipe, key)
+        yield "", ""
+        if isinstance(held, Part):
+            yield "", f"{key}:"
+            yield from _part(key, held, "  ", "  ")
+            continue
+        yield "", f"{key}:" if held else f"{key}: []"
+        for index, part in enumerate(held):
+            yield from _part(f"{key}.{index}", part, "  - ", "    ")
+    for key in SECTIONS:
+        yield "", ""
+        yield "", f"{key}:"
+        for name, value in getattr(recipe, key).values().items():
+            yield f"{key}.{name}", f"  {name}: {_flow(value)}"
+
+
+def _part(path: str, part: Part, first: str, indent: str) -> Iterator[tuple[str, str]]:
+    yield path, f"{first}name: {_flow(part.entry.id)}"
+    if isinstance(part, TunerPart):
+        yield f"{path}.set", f"{indent}set: {_flow(part.sets)}"
+    for name, value in part.options.items():
+        yield f"{path}.{name}", f"{indent}{_flow(name)}: {_flow(value)}"
+
+
+def _flow(value: Any) -> str:
+    """Return a value in one line."""
+    match plain_value(value):
+        case None:
+            return "null"
+        case bool() as truth:
+            return "true" if truth else "false"
+        case int() | float() as number:
+            return _number(number)
+        case list() as entries:
+            return f"[{', '.join(map(_flow, entries))}]"
+        case dict() as items:
+            return "{" + ", ".join(f"{_flow(key)}: {_flow(item)}" for key, item in items.items()) + "}"
+        case text:
+            return _text(str(text))
+
+
+def _number(number: int | float) -> str:
+    # YAML 1.1 reads a number with an exponent only where it also has a point: 1e-05 is text to it, 1.0e-05 is not.
+    text = repr(number)
+    return text.replace("e", ".0e") if "e" in text and "." not in text else text
+
+
+def _text(text: str) -> str:
+    if _PLAIN.fullmatch(text) and text.lower() not in _YAML_1_1_WORDS and _reads_as_text(text):
+        return text
+    return '"' + "".join(map(_escaped, text)) + '"'
+
+
+def _reads_as_text(text: str) -> bool:
+    # A leading digit is quoted whatever follows, as YAML 1.1 knows more numbers: 12:30, 0b1, 1_000, 2026-01-01.
+    try:
+        return isinstance(read_scalar(text), str) and not text[0].isdigit()
+    except ValueError:
+        return False
+
+
+def _escaped(character: str) -> str:
+    if character in '"\\':
+        return "\\" + character
+    return character if character.isprintable() else f"\\U{ord(character):08x}"

@@ -1,0 +1,61 @@
+"""One recipe laid over another: mappings merge, everything else replaces; nodes keep their places."""
+
+from __future__ import annotations
+
+from .nodes import MapNode, Node, ScalarNode
+
+PARTS = {
+    "dataset": "datasets",
+    "model": "models",
+    "loss": "losses",
+    "optimizer": "optimizers",
+    "scheduler": "schedulers",
+}
+"""The keys that hold one component each, and the components' kind."""
+
+PART_LISTS = {"augmentations": "augmentations", "tuners": "tuners", "explainers": "explainers"}
+"""The keys that hold a list of components, and the components' kind."""
+
+Path = tuple[str, ...]
+
+
+def is_part(path: Path) -> bool:
+    """Whether a component stands at this path, as at ``model`` or ``augmentations.0``."""
+    return (len(path) == 1 and path[0] in PARTS) or (len(path) == 2 and path[0] in PART_LISTS)
+
+
+def merge(below: Node | None, above: Node, path: Path = ()) -> Node:
+    """Return `above` laid over `below`, both standing at `path`.
+
+    Mappings merge key by key; lists and scalars replace. A part of another name replaces the part below whole,
+    as the options of one component mean nothing to another.
+    """
+    if is_part(path):
+        below = as_part(below)
+        if isinstance(below, MapNode) and _names_another(below, as_part(above)):
+            return above
+    if not (isinstance(below, MapNode) and isinstance(above, MapNode)):
+        return above
+    items = dict(below.items)
+    for key, node in above.items.items():
+        items[key] = merge(below.items.get(key), node, (*path, key))
+    return MapNode(above.mark, items, below.keys | above.keys)
+
+
+def as_part(node: Node | None) -> Node | None:
+    """Return a part written as a bare name as the mapping it stands for; any other node as it is."""
+    if isinstance(node, ScalarNode) and isinstance(node.value, str):
+        return MapNode(node.mark, {"name": node}, {"name": node.mark})
+    return node
+
+
+def part_name(node: Node | None) -> str | None:
+    """Return the component's name that a part gives, None where it gives none."""
+    part = as_part(node)
+    name = part.items.get("name") if isinstance(part, MapNode) else None
+    return name.value if isinstance(name, ScalarNode) and isinstance(name.value, str) else None
+
+
+def _names_another(below: Node | None, above: Node | None) -> bool:
+    old, new = part_name(below), part_name(above)
+    return new is not None and new != old

@@ -1,0 +1,102 @@
+"""``--set path=value``: a value from the command line, laid over a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..errors import Problem, RecipeError
+from .merge import PART_LISTS, Path, merge, part_name
+from .nodes import ListNode, MapNode, Mark, Node
+from .text import MAX_DEPTH, read_tree
+
+
+def override(root: MapNode, overrides: Sequence[str]) -> MapNode:
+    """Return the tree with every ``path=value`` applied in turn; values are YAML, as in ``model={name: resnet}``.
+
+    A path is dotted; an entry of a list is named by its index or, for a part, by its component's name. Keys that
+    the recipe lacks are added: whether they mean anything is for the check to say. Raises `RecipeError` with
+    every override that cannot be applied.
+    """
+    problems: list[Problem] = []
+    for text in overrides:
+        try:
+            root = _apply(root, text, Mark("--set " + text.encode("utf-8", "replace").decode()))
+        except RecipeError as error:
+            problems += error.problems
+    if problems:
+        raise RecipeError(problems)
+    return root
+
+
+def _apply(root: MapNode, text: str, mark: Mark) -> MapNode:
+    dotted, equals, value = text.partition("=")
+    segments = tuple(dotted.strip().split("."))
+    if not equals:
+        raise _failure(mark, "expected path=value", "for example --set model.width=32")
+    if not all(segments) or len(segments) > MAX_DEPTH:
+        raise _failure(mark, f"'{dotted}' is not a path", "for example model.width, or augmentations.0.padding")
+    if segments[0] == "extends":
+        raise _failure(mark, "a recipe's `extends` cannot be overridden", "give the command the other recipe instead")
+    above = _nest(root, segments, _value(value, mark), ())
+    merged = merge(root, above)
+    assert isinstance(merged, MapNode)  # noqa: S101  # a mapping laid over a mapping is one
+    return merged
+
+
+def _value(text: str, mark: Mark) -> Node:
+    try:
+        node = read_tree(text, mark.file)
+    except RecipeError as error:
+        raise RecipeError([replace(problem, line=0, column=0, source="") for problem in error.problems]) from None
+    if node is None:
+        raise _failure(mark, "there is no value after '='", "write null for none, or '' for empty text")
+    return _placed(node, mark)
+
+
+def _placed(node: Node, mark: Mark) -> Node:
+    """Return the node with every place replaced by the override it came from."""
+    match node:
+        case MapNode(items=items):
+            placed = {key: _placed(value, mark) for key, value in items.items()}
+            return MapNode(mark, placed, dict.fromkeys(placed, mark))
+        case ListNode(items=entries):
+            return ListNode(mark, tuple(_placed(entry, mark) for entry in entries))
+    return replace(node, mark=mark)
+
+
+def _nest(below: Node | None, segments: Path, value: Node, path: Path) -> Node:
+    """Return what to lay over `below`, standing at `path`, so that `value` ends at `segments` under it."""
+    if not segments:
+        return value
+    head, rest = segments[0], segments[1:]
+    if below is None and len(path) == 1 and path[0] in PART_LISTS:
+        below = ListNode(value.mark)
+    if isinstance(below, ListNode):
+        index = _index(below, head, path, value.mark)
+        inner = (*path, str(index))
+        entries = list(below.items)
+        entries[index] = merge(entries[index], _nest(entries[index], rest, value, inner), inner)
+        return ListNode(below.mark, tuple(entries))
+    child = below.items.get(head) if isinstance(below, MapNode) else None
+    return MapNode(value.mark, {head: _nest(child, rest, value, (*path, head))}, {head: value.mark})
+
+
+def _index(entries: ListNode, segment: str, path: Path, mark: Mark) -> int:
+    """Return the index of the entry that `segment` names, by number or by its component's name."""
+    names = [part_name(entry) or "" for entry in entries.items]
+    if segment.isascii() and segment.isdigit() and len(segment) < 6:
+        matches = [int(segment)] if int(segment) < len(names) else []
+    else:
+        matches = [index for index, name in enumerate(names) if segment in (name, name.rpartition("/")[2])]
+    if len(matches) == 1:
+        return matches[0]
+    held = ", ".join(f"{index} {name}".strip() for index, name in enumerate(names)) or "nothing"
+    where = ".".join(path)
+    if matches:
+        raise _failure(mark, f"'{where}' has several entries named '{segment}'", f"say which by its index: {held}")
+    raise _failure(mark, f"'{where}' has no entry '{segment}'", f"it holds: {held}")
+
+
+def _failure(mark: Mark, message: str, hint: str) -> RecipeError:
+    return RecipeError([mark.problem(message, hint)])

@@ -1,0 +1,126 @@
+"""`Recipe`: what was asked, checked whole; its parts know their component and every option."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from ..errors import Problem, RecipeError, did_you_mean
+from ..registry import Entry
+from ..signature import MISSING, Option
+from .schema import (
+    SECTIONS,
+    EvaluationSettings,
+    GeneralSettings,
+    PluginSettings,
+    ReportSettings,
+    TrainSettings,
+)
+from .values import accept, show
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A component and every option it is built with, defaults included.
+
+    A default that a recipe could not write, such as a computed one, is left to the factory.
+    """
+
+    entry: Entry
+    options: dict[str, Any]
+
+    def build(self, *supplied: Any) -> Any:
+        """Build the component from what the run supplies; raises whatever the factory raises."""
+        return self.entry.build(*supplied, **self.options)
+
+    def names(self) -> set[str]:
+        """Return the names of the options it takes, also of those left to the factory."""
+        return {*self.entry.signature().options, *self.options}
+
+    def option(self, name: str) -> Option:
+        """Return the declaration of one of its options."""
+        return self.entry.signature().options.get(name) or undeclared(name)
+
+
+def undeclared(name: str) -> Option:
+    """Return the option that `name` is to a factory that takes options it does not declare."""
+    return Option(name, "", Any, MISSING)
+
+
+@dataclass(frozen=True)
+class TunerPart(Part):
+    """A tuner; `sets` is the path of the option it proposes a value for."""
+
+    sets: str
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything a run needs to be told. An option is ``"auto"`` only where a tuner sets it, until it has."""
+
+    name: str
+    seed: int
+    shorter: str | None
+    dataset: Part
+    augmentations: tuple[Part, ...]
+    model: Part
+    loss: Part
+    optimizer: Part
+    scheduler: Part
+    tuners: tuple[TunerPart, ...]
+    explainers: tuple[Part, ...]
+    train: TrainSettings
+    evaluation: EvaluationSettings
+    report: ReportSettings
+    plugins: PluginSettings
+
+    def parts(self) -> Iterator[tuple[str, Part]]:
+        """Yield every part with its path: ``("model", ...)``, ``("augmentations.0", ...)``."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, Part):
+                yield field.name, value
+            elif isinstance(value, tuple):
+                for index, part in enumerate(value):
+                    yield f"{field.name}.{index}", part
+
+    def autos(self) -> tuple[str, ...]:
+        """Return the paths that still wait for their tuner's value."""
+        values = {f"{path}.{key}": value for path, part in self.parts() for key, value in part.options.items()}
+        return tuple(tuner.sets for tuner in self.tuners if values.get(tuner.sets) == AUTO)
+
+    def with_value(self, path: str, value: Any) -> Recipe:
+        """Return a copy with one option or setting changed, as in ``with_value("scheduler.max_lr", 0.4)``.
+
+        The value is checked as if the recipe had said it. Raises `RecipeError` where it is not accepted, or where
+        there is no such path.
+        """
+        owner, _, name = path.rpartition(".")
+        parts = dict(self.parts())
+        if not owner and path in GeneralSettings.model_fields:
+            return replace(self, **{path: _accepted(path, value, GeneralSettings.options()[path])})
+        if owner in SECTIONS and name in SECTIONS[owner].model_fields:
+            accepted = _accepted(path, value, SECTIONS[owner].options()[name])
+            return replace(self, **{owner: getattr(self, owner).model_copy(update={name: accepted})})
+        if owner not in parts or name not in parts[owner].names():
+            known = [f"{place}.{option}" for place, part in parts.items() for option in part.options]
+            raise RecipeError([Problem(f"the recipe has no '{path}'", did_you_mean(path, known))])
+        part = parts[owner]
+        changed = replace(part, options=part.options | {name: _accepted(path, value, part.option(name))})
+        key, _, index = owner.partition(".")
+        held: Any = changed
+        if index:
+            held = tuple(
+                changed if place == owner else other for place, other in parts.items() if place.startswith(f"{key}.")
+            )
+        return replace(self, **{key: held})
+
+
+def _accepted(path: str, value: Any, option: Option) -> Any:
+    try:
+        return accept(value, option)
+    except ValueError as error:
+        raise RecipeError([Problem(f"{path} cannot be {show(value)}: {error}")]) from None

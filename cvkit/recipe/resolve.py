@@ -1,0 +1,178 @@
+"""Document + catalog -> `Recipe`, or every mistake at once.
+
+Nothing is imported and no data is opened: components are found by name, and their options checked against the
+factories' signatures as their source tells them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ..component import KINDS, Kind
+from ..errors import CvkitError, RecipeError, did_you_mean
+from ..plugins import Catalog
+from .checker import Checker, accepts
+from .document import Document
+from .merge import PART_LISTS, PARTS, as_part, part_name
+from .nodes import ListNode, MapNode, Mark, Node, ScalarNode, in_reading_order, plain
+from .recipe import AUTO, Part, Recipe, TunerPart, undeclared
+from .schema import SECTIONS, GeneralSettings, PluginSettings, Settings
+from .values import show
+
+KEYS = (*GeneralSettings.model_fields, *PARTS, *PART_LISTS, *SECTIONS)
+SETTABLE = ("optimizer", "scheduler")  # made after tuning; everything else a tuner needs to train on
+DEFAULT_PARTS = {"loss": "torch/cross_entropy", "scheduler": "torch/constant"}
+
+
+def resolve(document: Document, catalog: Catalog) -> Recipe:
+    """Return the recipe with every component found and every default filled in.
+
+    Raises one `RecipeError` that holds all the problems there are, in the order of the files' lines.
+    """
+    return _Resolution(document, catalog).recipe()
+
+
+class _Resolution:
+    """One pass over a document: a part that cannot be made is reported and left out, and the pass goes on."""
+
+    def __init__(self, document: Document, catalog: Catalog) -> None:
+        self.document, self.catalog = document, catalog
+        self.root = document.root
+        self.nowhere = Mark(document.file)
+        self.targets = list(_targets(self.root))
+        self.check = Checker(dict(self.targets))
+        self.made: dict[str, Part | None] = {}
+
+    def recipe(self) -> Recipe:
+        self.check.keys(self.root, KEYS, "key", "in the recipe")
+        general = self._general()
+        sections: dict[str, Any] = {key: self._section(key, kind) for key, kind in SECTIONS.items()}
+        self._disabled_are_known(sections["plugins"])
+        parts: dict[str, Any] = {key: self._part(key, self._node(key), KINDS[kind]) for key, kind in PARTS.items()}
+        lists: dict[str, Any] = {key: self._list(key, KINDS[kind]) for key, kind in PART_LISTS.items()}
+        self._targets_can_be_set()
+        if self.check.problems:
+            raise RecipeError(in_reading_order(self.check.problems))
+        return Recipe(**general, **parts, **lists, **sections)
+
+    def _general(self) -> dict[str, Any]:
+        default = ScalarNode(self.nowhere, folder_name(self.document.name))
+        node = MapNode(self.nowhere, {"name": default, **self.root.items})
+        return self.check.values(node, GeneralSettings.options(), "key", "in the recipe")
+
+    def _section(self, key: str, kind: type[Settings]) -> Settings:
+        node = self.root.items.get(key, MapNode(self.nowhere))
+        options = kind.options()
+        if not isinstance(node, MapNode):
+            self.check.report(node.mark, f"'{key}' holds settings, got {show(plain(node))}", accepts(options))
+            return kind()
+        self.check.keys(node, options, "setting", f"in '{key}'")
+        return kind(**self.check.values(node, options, "setting", f"in '{key}'"))
+
+    def _disabled_are_known(self, settings: PluginSettings) -> None:
+        """Report a misspelt plugin; one that is simply not installed is as disabled as asked."""
+        installed = {status.origin.plugin for status in self.catalog.statuses}
+        for name in settings.disable:
+            if name not in installed and (meant := did_you_mean(name, installed)):
+                mark = self.root.items["plugins"].mark
+                self.check.report(mark, f"no plugin '{name}' is installed, so it cannot be disabled", meant)
+
+    def _node(self, key: str) -> Node | None:
+        default = ScalarNode(self.nowhere, DEFAULT_PARTS[key]) if key in DEFAULT_PARTS else None
+        return self.root.items.get(key, default)
+
+    def _list(self, key: str, kind: Kind) -> tuple[Part, ...]:
+        node = self.root.items.get(key, ListNode(self.nowhere))
+        if not isinstance(node, ListNode):
+            hint = f"write each {kind.singular} in a line of its own after '- ', or [] for none"
+            self.check.report(node.mark, f"'{key}' holds a list, got {show(plain(node))}", hint)
+            return ()
+        make = self._tuner if key == "tuners" else self._part
+        parts = [make(f"{key}.{index}", item, kind) for index, item in enumerate(node.items)]
+        return tuple(part for part in parts if part)
+
+    def _part(self, path: str, node: Node | None, kind: Kind) -> Part | None:
+        self.made[path] = None
+        listing = f"see: cvkit list {kind.name}"
+        if node is None:
+            self.check.report(self.nowhere, f"'{path}' is missing", f"write `{path}: NAME`; {listing}")
+            return None
+        part, name = as_part(node), part_name(node)
+        if not isinstance(part, MapNode) or not name:
+            message = f"expected the name of a {kind.singular}, or `name` with options, got {show(plain(node))}"
+            self.check.report(node.mark, message, listing)
+            return None
+        mark = part.items["name"].mark
+        try:
+            entry = self.catalog[kind.name].find(name)
+            signature = entry.signature()
+        except CvkitError as error:
+            self.check.report(mark, str(error), self._unavailable(name))
+            return None
+        owner = f"for {kind.singular} '{entry.id}'"
+        given = MapNode(mark, part.without("name").items, part.keys)
+        options = signature.options
+        if signature.open:
+            options = options | {key: undeclared(key) for key in given.items if key not in options}
+        self.check.keys(given, options, "option", owner)
+        made = self.made[path] = Part(entry, self.check.values(given, options, "option", owner, path))
+        return made
+
+    def _tuner(self, path: str, node: Node, kind: Kind) -> TunerPart | None:
+        tuner = as_part(node)
+        target = tuner.items.get("set") if isinstance(tuner, MapNode) else None
+        part = self._part(path, tuner.without("set") if isinstance(tuner, MapNode) else tuner, kind)
+        if isinstance(target, ScalarNode) and isinstance(target.value, str):
+            return TunerPart(part.entry, part.options, target.value) if part else None
+        if name := part_name(node):
+            message = f"tuner '{name}' does not say which option it sets"
+            self.check.report((target or node).mark, message, "write `set: scheduler.max_lr`, for example")
+        return None
+
+    def _unavailable(self, name: str) -> str:
+        """Say which plugins that might have provided `name` are not there to do so."""
+        plugin, slash, _ = name.partition("/")
+        return "; ".join(
+            f"plugin '{status.origin.plugin}' " + (f"failed: {status.failure}" if status.failure else "is disabled")
+            for status in self.catalog.statuses
+            if not status.works and (not slash or status.origin.plugin == plugin)
+        )
+
+    def _targets_can_be_set(self) -> None:
+        """Report what tuners set without an option there to set; a value that is written out stays as written."""
+        settable = {path: part for path in SETTABLE if (part := self.made[path])}
+        options = [f"{path}.{name}" for path, part in settable.items() for name in part.names()]
+        seen: set[str] = set()
+        for target, mark in self.targets:
+            owner, _, name = target.rpartition(".")
+            if target in seen:
+                self.check.report(mark, f"another tuner sets '{target}' already", "leave one of them out")
+            elif owner in settable and name in settable[owner].names():
+                unwritten = target not in self.check.written and settable[owner].options.get(name) != AUTO
+                if unwritten and not settable[owner].option(name).required:  # one that is required is missed anyway
+                    hint = f"write `{name}: auto` for '{owner}', or a value there to keep it whatever the tuner finds"
+                    self.check.report(mark, f"'{target}' is not written, so the tuner cannot set it", hint)
+            elif owner not in SETTABLE:
+                hint = f"{did_you_mean(target, options)}  The other parts are made before tuners run.".strip()
+                self.check.report(mark, f"a tuner sets options of {' and '.join(SETTABLE)}, not '{target}'", hint)
+            elif owner in settable:
+                self.check.report(
+                    mark, f"a tuner sets '{target}', which is no option there", did_you_mean(target, options)
+                )
+            seen.add(target)
+
+
+def _targets(root: MapNode) -> Iterator[tuple[str, Mark]]:
+    """Yield the path that each tuner sets, and where the recipe says so."""
+    tuners = root.items.get("tuners")
+    for tuner in tuners.items if isinstance(tuners, ListNode) else ():
+        target = tuner.items.get("set") if isinstance(tuner, MapNode) else None
+        if isinstance(target, ScalarNode) and isinstance(target.value, str):
+            yield target.value, target.mark
+
+
+def folder_name(text: str) -> str:
+    """Return `text` with what a folder's name should not hold replaced."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")[:100] or "recipe"

@@ -1,0 +1,113 @@
+"""The recipe's own settings: how to train, evaluate and report. Components bring their own options."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+)
+
+from ..signature import MISSING, Option
+from .values import Words
+
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+FolderName = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"),
+    Words("a folder name (letters, digits, '.', '_' and '-')"),
+]
+
+
+class Settings(BaseModel):
+    """A group of settings: every key known, every value of its exact type, never changed in place."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    @classmethod
+    def options(cls) -> dict[str, Option]:
+        """Return the settings in the form of a component's options, so that both are checked alike."""
+        return {
+            name: Option(
+                name=name,
+                annotation=str(field.annotation),
+                type=Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation,
+                default=MISSING if field.is_required() else field.default,
+            )
+            for name, field in cls.model_fields.items()
+        }
+
+    def values(self) -> dict[str, Any]:
+        """Return every setting by name."""
+        return dict(self)
+
+
+class GeneralSettings(Settings):
+    """What stands at the top of a recipe."""
+
+    name: FolderName = Field("recipe", description="What the run is called; the recipe's file name by default.")
+    seed: NonNegativeInt = Field(0, description="Everything random in the run follows from this number.")
+    shorter: str | None = Field(None, description="A quicker recipe, named to the user where this one takes long.")
+
+
+class TrainSettings(Settings):
+    """How the model is trained."""
+
+    epochs: PositiveInt = Field(10, description="Passes over the training images.")
+    batch_size: PositiveInt = Field(128, description="Images in a batch, the unit of one forward and backward pass.")
+    drop_last: bool = Field(True, description="Leave out an epoch's last batch where it is smaller than the others.")
+    precision: Literal["fp32", "bf16", "fp16"] = Field(
+        "fp32", description="Number format of the forward pass; the weights stay fp32."
+    )
+    channels_last: bool = Field(False, description="Keep images and weights in channels-last memory order.")
+    compile: bool = Field(False, description="Compile the model with torch.compile.")
+    accumulate: PositiveInt = Field(1, description="Batches whose gradients make one optimizer step.")
+    clip_norm: PositiveFloat | None = Field(None, description="Largest norm of the gradient; null does not clip.")
+    ema: Fraction | None = Field(
+        None, description="Decay per step of the averaged weights that are evaluated; null does not average."
+    )
+    device: str = Field("auto", description="Where to run, as torch names it, such as cpu or cuda:0; auto chooses.")
+    checkpoint_every: PositiveInt | None = Field(
+        None, description="Optimizer steps between checkpoints within an epoch; every epoch's end has one anyway."
+    )
+    max_steps: PositiveInt | None = Field(
+        None, description="Stop after so many optimizer steps; the schedule is still planned for all epochs."
+    )
+    workers: NonNegativeInt = Field(2, description="Processes that load images, for data streamed from files.")
+    resident: bool | Literal["auto"] = Field(
+        "auto", description="Keep the data set on the device whole; auto does so where it fits."
+    )
+
+
+class EvaluationSettings(Settings):
+    """How the model is tested."""
+
+    batch_size: PositiveInt = Field(500, description="Images in a batch of the evaluation.")
+    flip_tta: bool = Field(False, description="Also score the mean over each image and its mirror image.")
+
+
+class ReportSettings(Settings):
+    """What the report shows."""
+
+    misclassified: NonNegativeInt = Field(12, description="Misread images to show and explain.")
+    augmented: NonNegativeInt = Field(16, description="Augmented training images to show.")
+
+
+class PluginSettings(Settings):
+    """Which installed plugins take part."""
+
+    disable: tuple[str, ...] = Field((), description="Plugins to leave out, by name.")
+
+
+SECTIONS: dict[str, type[Settings]] = {
+    "train": TrainSettings,
+    "evaluation": EvaluationSettings,
+    "report": ReportSettings,
+    "plugins": PluginSettings,
+}
+"""The recipe's groups of settings, by key."""

@@ -1,0 +1,128 @@
+"""A registry of one kind of component: names in, entries out; nothing is imported before it is used."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .component import Component, Kind, Origin
+from .errors import AmbiguousComponent, PluginError, UnknownComponent, did_you_mean
+from .signature import Signature, read_signature, split_target
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A registered component: its kind, declaration and origin, and for a family the `member` meant."""
+
+    kind: Kind
+    component: Component
+    origin: Origin
+    member: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The full id, ``plugin/name``, by which runs and checkpoints record it."""
+        return f"{self.origin.plugin}/{self.member or self.component.name}"
+
+    def signature(self) -> Signature:
+        """Return what the factory takes, read from its source; options it passes on are included."""
+        own = read_signature(self.component.target)
+        if self.component.is_family:
+            own = replace(own, supplied=own.supplied[1:])
+        if self.component.options_of is None or (self.member is None and self.component.is_family):
+            return own
+        onward = read_signature(self.component.options_of.format(name=self.member), positional_options=True)
+        return replace(own, options={**onward.options, **own.options}, open=onward.open, doc=onward.doc or own.doc)
+
+    def load(self) -> Callable[..., Any]:
+        """Import and return the factory; raise `PluginError` naming plugin and distribution where that fails."""
+        return _load(self.component.target, self)  # type: ignore[no-any-return]  # a target is whatever it names
+
+    def build(self, *supplied: Any, **options: Any) -> Any:
+        """Call the factory with what the run supplies and what the recipe sets."""
+        family = (self.member,) if self.component.is_family else ()
+        return self.load()(*family, *supplied, **options)
+
+    def members(self) -> list[str]:
+        """Return the names of a family's members, sorted; an empty list for a single component."""
+        if self.component.members is None:
+            return []
+        return sorted(_load(self.component.members, self)())
+
+
+def _load(target: str, entry: Entry) -> Any:
+    module, attribute = split_target(target)
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except Exception as error:
+        origin = entry.origin
+        raise PluginError(
+            f"{entry.kind.singular} '{entry.id}' cannot be loaded from '{target}' "
+            f"(plugin '{origin.plugin}', distribution {origin.distribution} {origin.version}): "
+            f"{type(error).__name__}: {error}"
+        ) from error
+
+
+class Registry:
+    """The components of one kind, by full id and by short name."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+        self._entries: dict[str, Entry] = {}
+
+    def add(self, component: Component, origin: Origin) -> None:
+        """Register a component; raise `PluginError` where the plugin already declared that name."""
+        entry = Entry(self.kind, component, origin)
+        if entry.id in self._entries:
+            raise PluginError(f"{self.kind.singular} '{entry.id}' is declared twice")
+        self._entries[entry.id] = entry
+
+    def entries(self) -> list[Entry]:
+        """Return every entry, sorted by id; a family is one entry."""
+        return [self._entries[key] for key in sorted(self._entries)]
+
+    def names(self) -> list[str]:
+        """Return every name a recipe may use: full ids, and short names where they are unique."""
+        short: dict[str, int] = {}
+        for entry in self._entries.values():
+            if not entry.component.is_family:
+                short[entry.component.name] = short.get(entry.component.name, 0) + 1
+        ids = [key for key, entry in self._entries.items() if not entry.component.is_family]
+        return sorted([*ids, *(name for name, count in short.items() if count == 1)])
+
+    def find(self, name: str) -> Entry:
+        """Return the entry meant by a full id or a unique short name.
+
+        Raises `UnknownComponent` with the nearest name, or `AmbiguousComponent` with every id it could mean.
+        """
+        if name in self._entries and not self._entries[name].component.is_family:
+            return self._entries[name]
+        if "/" in name:
+            return self._member(name)
+        matches = [entry for entry in self.entries() if entry.component.name == name != "*"]
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            ids = " or ".join(f"'{entry.id}'" for entry in matches)
+            raise AmbiguousComponent(f"{self.kind.singular} '{name}' is provided by several plugins: write {ids}")
+        raise self._unknown(name)
+
+    def _member(self, name: str) -> Entry:
+        plugin, _, member = name.partition("/")
+        family = self._entries.get(f"{plugin}/*")
+        if family is None:
+            raise self._unknown(name)
+        members = family.members()
+        if member not in members:
+            hint = did_you_mean(member, members)
+            known = f"the family '{plugin}/...' has {len(members)} members"
+            raise UnknownComponent(
+                f"unknown {self.kind.singular} '{name}': {known}. {hint or f'See: cvkit list {self.kind.name}'}"
+            )
+        return replace(family, member=member)
+
+    def _unknown(self, name: str) -> UnknownComponent:
+        hint = did_you_mean(name, self.names()) or f"See: cvkit list {self.kind.name}"
+        return UnknownComponent(f"unknown {self.kind.singular} '{name}'. {hint}")

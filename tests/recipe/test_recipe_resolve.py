@@ -1,0 +1,336 @@
+"""What a recipe is checked for, and the words in which it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cvkit.errors import RecipeError
+from cvkit.plugins import PluginStatus, catalog_of
+from cvkit.recipe import Recipe, TrainSettings, describe, read_text, resolve
+from cvkit.recipe.schema import SECTIONS, GeneralSettings
+from cvkit.recipe.values import accept, plain_value
+from cvkit.signature import MISSING, Option
+
+BASE = """dataset: shapes
+model: toy/net
+optimizer: sgd
+"""
+TUNED = BASE + "scheduler: {name: one_cycle, max_lr: auto}\ntuners: [{name: range_test, set: scheduler.max_lr}]\n"
+
+
+@pytest.fixture
+def check(catalog):
+    """Resolve a recipe's text against the toy catalog."""
+
+    def check(text: str, *overrides: str) -> Recipe:
+        return resolve(read_text(text, overrides, file="recipes/x.yaml"), catalog)
+
+    return check
+
+
+@pytest.fixture
+def refused(check):
+    """Return the text of the error that a recipe's check ends in."""
+
+    def refused(text: str, *overrides: str) -> str:
+        with pytest.raises(RecipeError) as caught:
+            check(text, *overrides)
+        return str(caught.value)
+
+    return refused
+
+
+def test_defaults_are_filled_in(check):
+    """What a recipe leaves out is there afterwards: parts, options and settings."""
+    recipe = check(BASE)
+    assert (recipe.name, recipe.seed, recipe.shorter) == ("x", 0, None)
+    assert recipe.loss.entry.id == "torch/cross_entropy"
+    assert recipe.scheduler.entry.id == "torch/constant"
+    assert recipe.model.options == {"width": 64, "dropout": 0, "head": None, "jitter": 0.0}
+    assert recipe.train == TrainSettings()
+    assert recipe.augmentations == recipe.tuners == recipe.explainers == ()
+
+
+def test_values_are_those_the_factory_declares(check):
+    """Lists become tuples where tuples are declared, and whole numbers pass as floats."""
+    recipe = check(BASE + "augmentations: [{name: crop, window: [1, 3]}]", "optimizer.lr=1", "train.ema=0.5")
+    assert recipe.augmentations[0].options["window"] == (1, 3)
+    assert type(recipe.optimizer.options["lr"]) is float
+    assert recipe.train.ema == 0.5
+
+
+def test_part_builds_its_component(check):
+    """A part calls its factory with what the run supplies and with every option."""
+    (part,) = check(BASE + "augmentations: [{name: crop, padding: 1}]").augmentations
+    assert part.build("info") == ("crop", "info", 1, "reflect", (2, 2))
+
+
+def test_computed_default_is_left_to_the_factory(check):
+    """A default that is no literal is not handed over as its source text."""
+    assert check(BASE, "model=toy/Alpha").model.options == {"extra": {}}
+
+
+def test_factory_that_takes_any_option_gets_what_is_written(check):
+    """Undeclared options pass through a factory's `**options` as the recipe writes them."""
+    recipe = check(BASE, "model={name: anything, depth: [1, 2], auto: auto}")
+    assert recipe.model.options == {"depth": [1, 2], "auto": "auto"}
+
+
+def test_unknown_option_is_shown_as_designed(refused):
+    """Place, source line, caret, accepted names and the nearest one."""
+    text = BASE + "augmentations:\n  - name: crop\n    paddding: 4\n"
+    assert refused(text) == (
+        "recipes/x.yaml:6:5: unknown option 'paddding' for augmentation 'toy/crop'\n"
+        "    6 |     paddding: 4\n"
+        "            ^\n"
+        "  it accepts: padding, mode, window.  Did you mean 'padding'?"
+    )
+
+
+def test_every_mistake_is_reported_in_the_order_of_the_lines(refused):
+    """One pass finds what ten runs would have found one by one."""
+    text = """datset: shapes
+seed: -1
+model: {name: toy/net, width: big, wdith: 3}
+optimizer: adamm
+augmentations: [crop, cropp]
+train: {epochs: 0, epoch: 3, precision: fp8}
+evaluation: 3
+tuners: {}
+"""
+    with_places = [line for line in refused(text).splitlines() if line.startswith("recipes/x.yaml")]
+    assert [line.split(": ")[0].removeprefix("recipes/x.yaml") for line in with_places] == [
+        "",
+        ":1:1",
+        ":2:7",
+        ":3:31",
+        ":3:36",
+        ":4:12",
+        ":5:23",
+        ":6:17",
+        ":6:20",
+        ":6:41",
+        ":7:13",
+        ":8:9",
+    ]
+    assert with_places[0] == "recipes/x.yaml: 'dataset' is missing"
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("model.width=big", "option 'width' for model 'toy/net': expected a positive integer, got 'big'"),
+        ("model.width=0", "expected a positive integer, got 0"),
+        ("model.width=1.5", "expected a positive integer, got 1.5"),
+        ("model.width=true", "expected a positive integer, got true"),
+        ("model.head=3", "expected text, or null, got 3"),
+        ("optimizer.betas=[1]", "expected a list of 2: a number, a number, got [1]"),
+        ("optimizer.tags=a", "expected a list, each text, got 'a'"),
+        ("optimizer.lr=null", "expected a positive number, got null"),
+        ("train.precision=fp8", "setting 'precision' in 'train': expected 'fp32', 'bf16' or 'fp16', got 'fp8'"),
+        ("train.ema=1", "expected a number above 0 and below 1, or null, got 1"),
+        ("train.resident=1", "expected true or false or 'auto', got 1"),
+        ("train.compile=yes", "expected true or false, got 'yes'"),
+        (
+            "name=a/b",
+            "key 'name' in the recipe: expected a folder name (letters, digits, '.', '_' and '-'), got 'a/b'",
+        ),
+        ("name=..", "expected a folder name"),
+        ("seed=1.0", "expected an integer of at least 0, got 1.0"),
+    ],
+)
+def test_wrong_value_says_what_was_expected(refused, override, words):
+    """Types are told in words, and values as a recipe writes them."""
+    message = refused(BASE, override)
+    assert message.startswith(f"--set {override}: ")
+    assert words in message
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("model=net", "provided by several plugins: write 'other/net' or 'toy/net'"),
+        ("model=toy/Alfa", "Did you mean 'Alpha'?"),
+        ("model=3", "expected the name of a model, or `name` with options, got 3"),
+        ("model=null", "expected the name of a model"),
+        ("loss={smoothing: 1}", "expected the name of a loss, or `name` with options, got {smoothing: 1}"),
+        ("scheduler=one_cycle", "option 'max_lr' for scheduler 'toy/one_cycle' is missing"),
+        ("explainers=cam", "'explainers' holds a list, got 'cam'"),
+        ("train=null", "'train' holds settings, got null"),
+        ("scheduler={name: constant, x: 1}", "it takes no options."),
+    ],
+)
+def test_part_that_is_not_one_says_what_would_be(refused, override, words):
+    """Unknown, ambiguous, missing and misshapen parts each have their own words."""
+    assert words in refused(BASE, override)
+
+
+def test_component_of_a_plugin_that_failed_names_the_failure(catalog):
+    """A name that a broken plugin would have provided leads to the plugin."""
+    broken = catalog_of({})
+    origin = next(iter(catalog.statuses)).origin
+    broken.statuses.append(PluginStatus(origin, 0.0, failure="ImportError: no module named 'acme'"))
+    with pytest.raises(RecipeError, match="plugin 'torch' failed: ImportError: no module named 'acme'"):
+        resolve(read_text(BASE), broken)
+
+
+def test_mistake_in_an_extended_recipe_points_into_that_file(catalog, tmp_path):
+    """The place is where the text stands, not the recipe that was asked for."""
+    (tmp_path / "base.yaml").write_text(BASE + "train: {epoch: 3}\n")
+    document = read_text("extends: base.yaml\nseed: 1", file=str(tmp_path / "child.yaml"))
+    with pytest.raises(RecipeError) as caught:
+        resolve(document, catalog)
+    assert str(caught.value).startswith(f"{tmp_path / 'base.yaml'}:4:9: unknown setting 'epoch'")
+
+
+def test_misspelt_disabled_plugin_is_reported(refused, check):
+    """A plugin to disable that is nearly an installed one is a mistake; one not installed is fine."""
+    assert "Did you mean 'other'?" in refused(BASE, "plugins.disable=[othr]")
+    assert check(BASE, "plugins.disable=[acme_vision]").plugins.disable == ("acme_vision",)
+
+
+@pytest.mark.parametrize("stem", ["my recipe", "_x", "..", "ü"])
+def test_file_name_becomes_a_folder_name(catalog, stem):
+    """Whatever the file is called, the default name can be a folder's."""
+    name = resolve(read_text(BASE, file=f"{stem}.yaml"), catalog).name
+    assert name
+    assert name[0].isalnum()
+    assert " " not in name
+
+
+def test_auto_waits_for_the_tuner_that_sets_it(check):
+    """An `auto` that a tuner sets passes the check, is listed, and can be filled."""
+    recipe = check(TUNED)
+    assert recipe.autos() == ("scheduler.max_lr",)
+    filled = recipe.with_value("scheduler.max_lr", 0.4)
+    assert filled.autos() == ()
+    assert filled.scheduler.options["max_lr"] == 0.4
+    assert recipe.scheduler.options["max_lr"] == "auto"
+
+
+def test_written_value_stays_whatever_the_tuner_would_set(check):
+    """A fixed value in the tuner's place is the user's word; the tuner still runs."""
+    recipe = check(TUNED, "scheduler.max_lr=0.4")
+    assert recipe.autos() == ()
+    assert recipe.tuners[0].sets == "scheduler.max_lr"
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("tuners=[]", "`auto` needs a tuner with `set: scheduler.max_lr`"),
+        ("tuners.0.set=scheduler.mx_lr", "Did you mean 'scheduler.max_lr'?"),
+        ("tuners.0.set=model.width", "a tuner sets options of optimizer and scheduler, not 'model.width'"),
+        ("tuners.0.set=train.epochs", "not 'train.epochs'"),
+        ("tuners.0.set=''", "not ''"),
+        ("tuners.0.set=optimizer.lr", "'optimizer.lr' is not written, so the tuner cannot set it"),
+        ("tuners.0.set=3", "tuner 'range_test' does not say which option it sets"),
+        ("tuners=[range_test]", "tuner 'range_test' does not say which option it sets"),
+        ("tuners.0.steps=2", "option 'steps' for tuner 'toy/range_test': expected an integer of at least 20, got 2"),
+        (
+            "tuners=[{name: range_test, set: scheduler.max_lr}, {name: range_test, set: scheduler.max_lr}]",
+            "another tuner sets 'scheduler.max_lr' already",
+        ),
+        ("train.epochs=auto", "expected a positive integer, got 'auto'"),
+    ],
+)
+def test_auto_and_tuners_must_fit_together(refused, override, words):
+    """Each way they can miss one another is told."""
+    assert words in refused(TUNED, override)
+
+
+def test_setting_is_never_left_auto_by_a_tuner(refused):
+    """A tuner that names a setting does not let `auto` through where a number is needed."""
+    assert "expected a positive integer, got 'auto'" in refused(
+        TUNED, "tuners.0.set=train.epochs", "train.epochs=auto"
+    )
+
+
+def test_missing_option_that_a_tuner_would_set_is_told_once(refused):
+    """The hint is `auto`, and the tuner's own line is not blamed as well."""
+    message = refused(TUNED, "scheduler={name: one_cycle}", "scheduler=one_cycle")
+    assert message.count("--set") + message.count("recipes/x.yaml:") == 1
+    assert "write `max_lr: auto`" in message
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("scheduler.max_lr", 0.4),
+        ("augmentations.1.p", 0.25),
+        ("train.epochs", 3),
+        ("seed", 7),
+        ("tuners.0.steps", 50),
+    ],
+)
+def test_one_value_can_be_changed(check, path, value):
+    """`with_value` changes one place and nothing else."""
+    recipe = check(TUNED + "augmentations: [crop, flip]")
+    changed = recipe.with_value(path, value)
+    assert changed == check(TUNED + "augmentations: [crop, flip]", f"{path}={value}")
+    assert changed != recipe
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        ("scheduler.max_lr", -1.0, "expected a positive number, got -1.0"),
+        ("scheduler.max_lr", float("nan"), "expected a positive number, got nan"),
+        ("scheduler.max_lr", object, "expected a positive number"),
+        ("scheduler.max", 1.0, "Did you mean 'scheduler.max_lr'?"),
+        ("augmentations.5.p", 1.0, "the recipe has no 'augmentations.5.p'"),
+        ("nothing", 1.0, "the recipe has no 'nothing'"),
+        ("train.epochs", 0, "expected a positive integer, got 0"),
+    ],
+)
+def test_changed_value_is_checked(check, path, value, words):
+    """A tuner cannot put into a recipe what the recipe could not have said."""
+    with pytest.raises(RecipeError) as caught:
+        check(TUNED).with_value(path, value)
+    assert words in str(caught.value)
+
+
+def test_parts_are_listed_with_their_paths(check):
+    """Every part is named by where it stands in the recipe."""
+    recipe = check(TUNED + "augmentations: [crop, flip]\nexplainers: [cam]")
+    assert {path: part.entry.id for path, part in recipe.parts()} == {
+        "dataset": "toy/shapes",
+        "augmentations.0": "toy/crop",
+        "augmentations.1": "toy/flip",
+        "model": "toy/net",
+        "loss": "torch/cross_entropy",
+        "optimizer": "torch/sgd",
+        "scheduler": "toy/one_cycle",
+        "tuners.0": "toy/range_test",
+        "explainers.0": "toy/cam",
+    }
+
+
+def test_every_setting_is_documented():
+    """The reference page and the schema are made from these sentences."""
+    for kind in (GeneralSettings, *SECTIONS.values()):
+        for name, field in kind.model_fields.items():
+            assert field.description, f"{kind.__name__}.{name}"
+            assert field.description.endswith(".")
+
+
+def test_types_beyond_a_recipe_are_left_to_the_factory():
+    """An annotation that cannot be checked accepts what is written, and sets have one order in text."""
+    assert accept([1, 2], Option("x", "", Iterable[int], MISSING)) == [1, 2]
+    assert accept("a", Option("x", "", type("Custom", (), {}), MISSING)) == "a"
+    assert accept(["b", "a"], Option("x", "", set[str], MISSING)) == {"a", "b"}
+    assert plain_value({"b", "a", "c"}) == ["a", "b", "c"]
+
+
+def test_types_are_described_in_words():
+    """Types beyond those of the built-in settings read well too."""
+    assert describe(int | float) == "an integer or a number"
+    assert describe(dict[str, object]) == "a mapping"
+    assert describe(Sequence[float]) == "a list, each a number"
+    assert describe(tuple) == "a list"
+    assert describe(Path | None) == "a path, or null"
+    assert describe(Any) == "any value"
