@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ..plugins import Catalog, discover
-from ..recipe import Recipe, read, resolve
+
+if TYPE_CHECKING:
+    from ..recipe import Recipe
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> tuple[Recipe, Catalog]:
     """Read and check the recipe at `path`; raises one `RecipeError` with every mistake in it."""
+    from ..recipe import read, resolve  # pydantic, 80 ms that only commands with a recipe need to pay
+
     document = read(path, overrides)
     catalog = discover(document.disabled)
     warn_of_failures(catalog)

@@ -39,7 +39,9 @@ def per_class_accuracy(predictions: Predictions, classes: tuple[str, ...]) -> Fi
             axes.barh(row, 1, color=FAINT, height=0.72)
             axes.barh(row, share[label], color=BLUE, height=0.72)
             for text, offset in ((percent(share[label], 1), 40), (f"{hits[label]:,}/{totals[label]:,}", 92)):
-                axes.annotate(text, (1, row), (offset, 0), textcoords="offset points", ha="right", va="center", **small)
+                axes.annotate(
+                    text, (1, row), (offset, 0), textcoords="offset points", ha="right", va="center", **small
+                )
         names = ["···" if label is None else legible(classes[label], 20) for label in ranked]
         axes.set_yticks(range(len(ranked)), names, parse_math=False)
         axes.axvline(mean, color=INK, linewidth=1, linestyle=(0, (4, 3)))
@@ -55,6 +57,6 @@ def per_class_accuracy(predictions: Predictions, classes: tuple[str, ...]) -> Fi
         caption += (
             f" The {_ALL // 2} highest and the {_ALL // 2} lowest of {len(present):,} classes; the mean is over all."
         )
-    if len(present) < len(classes):
-        caption += f" {len(classes) - len(present):,} classes without a test image are left out."
+    if absent := len(classes) - len(present):
+        caption += f" Left out: {absent:,} {'class' if absent == 1 else 'classes'} without a test image."
     return draw("per_class_accuracy", "Accuracy by class", caption, paint, height=0.7 + 0.22 * max(len(ranked), 5))

@@ -11,9 +11,10 @@ import warnings
 from collections.abc import Callable
 from typing import Any, Final
 
-from matplotlib import cycler, style
+from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.rcsetup import cycler
 
 from .artifacts import Figure
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -13,21 +14,18 @@ from torch.amp.grad_scaler import GradScaler
 from .data import Batch, Pixels
 
 Precision = Literal["fp32", "bf16", "fp16"]
-_DTYPES: dict[str, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class Autocast:
-    """Run the forward pass in `precision` on `device`: fp32 as it is, bf16 and fp16 by torch's autocast."""
+    """Makes contexts for the forward pass on `device`: fp32 as it is, bf16 and fp16 by torch's autocast."""
 
     def __init__(self, device: torch.device, precision: Precision) -> None:
-        self._arguments = {
-            "device_type": device.type,
-            "dtype": _DTYPES.get(precision, torch.bfloat16),
-            "enabled": precision != "fp32",
-        }
+        self._device = device.type
+        self._dtype = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
 
-    def __call__(self) -> torch.autocast:
-        return torch.autocast(**self._arguments)  # type: ignore[arg-type]  # a dict of mixed values
+    def __call__(self) -> AbstractContextManager[Any]:
+        """Return a context to run one forward pass in."""
+        return nullcontext() if self._dtype is None else torch.autocast(self._device, self._dtype)
 
 
 @dataclass

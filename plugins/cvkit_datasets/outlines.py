@@ -87,7 +87,7 @@ def heart(x: Floats, y: Floats) -> Floats:
 def arrow(x: Floats, y: Floats) -> Floats:
     """Return the distance to an arrow pointing right: a triangular head on a shaft."""
     head = np.maximum(-x, 0.70710678 * (np.abs(y) + x - 0.85))
-    return np.minimum(head, box(x + 0.45, y, 0.5, 0.25))
+    return np.minimum(head, box(x + 0.25, y, 0.7, 0.25))
 
 
 @dataclass(frozen=True)

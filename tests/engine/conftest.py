@@ -1,0 +1,71 @@
+"""Small recipes and runs the engine's tests share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from cvkit.engine.run import Run
+from cvkit.plugins import discover
+from cvkit.recipe import read_text, resolve
+
+SMALL = """
+name: small
+dataset: {name: shapes, train_size: 70, test_size: 30}
+augmentations: [{name: random_crop, padding: 2}, horizontal_flip, cutout]
+model: {name: custom_resnet, width: 2}
+optimizer: {name: sgd, lr: 0.05, momentum: 0.9}
+scheduler: {name: one_cycle, max_lr: 0.1, peak_fraction: 0.4}
+explainers: [grad_cam]
+train: {epochs: 3, batch_size: 8}
+report: {misclassified: 3, augmented: 2}
+"""
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Small nets run faster on one thread, and the same on every machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def catalog():
+    return discover()
+
+
+@pytest.fixture
+def make_run(catalog):
+    """Build a run of the small recipe, with overrides."""
+
+    def make(*overrides: str, text: str = SMALL) -> Run:
+        return Run(resolve(read_text(text, overrides), catalog), Path("unused"))
+
+    return make
+
+
+def final_weights(run: Run) -> dict[str, torch.Tensor]:
+    """Train to the end and return copies of the weights."""
+    for _ in run.fit():
+        pass
+    return {name: tensor.clone() for name, tensor in run.model.state_dict().items()}
+
+
+def assert_same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
+    assert one.keys() == other.keys()
+    different = [name for name in one if not torch.equal(one[name], other[name])]
+    assert not different
+
+
+@pytest.fixture
+def weights_of():
+    return final_weights
+
+
+@pytest.fixture
+def same():
+    return assert_same

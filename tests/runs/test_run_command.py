@@ -1,0 +1,201 @@
+"""`cvkit run` and `cvkit resume`, as a user meets them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+
+
+def folder_named_in(output: str):
+    return re.search(r"^run folder: (.+)$", output, re.MULTILINE).group(1)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, request):
+    """One run from recipe to report; returns (completed process, folder)."""
+    from pathlib import Path
+
+    tmp_path = tmp_path_factory.mktemp("finished")
+    text = (Path(__file__).parent / "conftest.py").read_text().split('"""\\\n')[1].split('"""')[0]
+    (tmp_path / "small.yaml").write_text(text)
+    done = subprocess.run(
+        [sys.executable, "-m", "cvkit", "run", "small.yaml", "--output", "out"],
+        cwd=tmp_path,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return done, Path(folder_named_in(done.stdout))
+
+
+def test_run_says_where_it_is_first_and_where_the_report_is_last(finished):
+    """Absolute paths, a line an epoch, no control characters in a pipe."""
+    done, folder = finished
+    lines = done.stdout.splitlines()
+    assert lines[0] == f"run folder: {folder}"
+    assert folder.is_absolute()
+    assert lines[-1] == f"report: {folder / 'report.html'}"
+    assert [line.split()[0] for line in lines if re.match(r"\s+\d+\s", line)] == ["1", "2", "3"]
+    assert "\x1b" not in done.stdout
+
+
+def test_run_folder_is_self_sufficient(finished):
+    """Recipe, records, checkpoints, predictions, figures and report."""
+    _, folder = finished
+    assert len((folder / "metrics.jsonl").read_text().splitlines()) == 3
+    assert len((folder / "predictions.csv").read_text().splitlines()) == 31
+    assert len(list((folder / "checkpoints").iterdir())) == 2
+    info = json.loads((folder / "run.json").read_text())
+    assert info["status"] == "finished"
+    assert {"place": "model", "id": "resnet/custom_resnet"}.items() <= info["components"][2 if False else _at(info, "model")].items()
+    assert info["environment"]["torch"]
+    figures = {path.stem for path in (folder / "figures").glob("*.svg")}
+    assert {"curves", "schedule", "confusion", "per_class_accuracy"} <= figures
+    assert not list(folder.rglob(".tmp-*"))
+
+
+def _at(info, place):
+    return [component["place"] for component in info["components"]].index(place)
+
+
+def test_resolved_recipe_checks_and_holds_the_defaults(finished, cvkit):
+    """It is a recipe like any other."""
+    _, folder = finished
+    assert cvkit("check", folder / "recipe.yaml").returncode == 0
+    text = (folder / "recipe.yaml").read_text()
+    assert "resnet/custom_resnet" in text
+    assert "logit_scale: 0.125" in text
+
+
+def test_report_holds_everything_and_needs_nothing(finished):
+    """Headline without TTA, pointing game beside its baselines, no request to anywhere."""
+    _, folder = finished
+    html = (folder / "report.html").read_text()
+    for expected in ("final epoch, no TTA", "Pointing game", "random pixel", "centred Gaussian", "Misclassified", "Confus"):
+        assert expected in html
+    assert "<script" not in html
+    assert not re.search(r"""(src|href)=["']https?:""", html)
+
+
+def test_second_run_gets_a_folder_of_its_own(finished, cvkit):
+    """Nothing is ever overwritten."""
+    _, folder = finished
+    again = cvkit("run", folder.parent.parent / "small.yaml", "--output", folder.parent, "--set", "train.epochs=1", "--set", "scheduler={name: constant}")
+    assert again.returncode == 0, again.stderr
+    assert folder_named_in(again.stdout) != str(folder)
+
+
+def test_resuming_a_finished_run_only_says_so(finished, cvkit):
+    """Nothing is trained or written again."""
+    _, folder = finished
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    done = cvkit("resume", folder)
+    assert done.returncode == 0
+    assert "finished" in done.stdout
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
+def test_typo_in_a_recipe_costs_nothing(recipe, cvkit, tmp_path):
+    """Place, caret, choices; exit 2; no folder, no traceback."""
+    recipe.write_text(recipe.read_text().replace("padding: 2", "paddding: 2"))
+    done = cvkit("run", recipe)
+    assert done.returncode == 2
+    assert "unknown option 'paddding' for augmentation 'kornia/random_crop'" in done.stderr
+    assert re.search(r"small\.yaml:3:\d+", done.stderr)
+    assert "Did you mean 'padding'?" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("train.batch_size=100", "the training set holds 70 images"),
+        ("optimizer.lr=1e30", "learning rate of"),
+        ("scheduler.peak_fraction=0.01", "leave no room"),
+        ("train.device=cuda:7", "cannot be used"),
+    ],
+)
+def test_run_that_cannot_go_on_says_why_without_a_traceback(recipe, cvkit, override, message):
+    """Exit 1: it had begun."""
+    extra = ("--set", "scheduler={name: constant}") if "optimizer" in override else ()
+    done = cvkit("run", recipe, *extra, "--set", override)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupted_run_saves_and_can_be_resumed(recipe, cvkit, tmp_path, number, code):
+    """Ctrl-C finishes the step, saves, says how to go on; `run --resume` goes on."""
+    recipe.write_text(recipe.read_text().replace("epochs: 3", "epochs: 40").replace("checkpoint_every: 3", "workers: 0"))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cvkit", "run", str(recipe)],
+        cwd=tmp_path,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for line in process.stdout:
+        if re.match(r"\s+2\s", line):
+            break
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == code, errors
+    assert "continue with: cvkit resume" in errors
+    done = cvkit("run", recipe, "--resume", "--set", "train.epochs=40")
+    assert done.returncode == 0, done.stderr
+    assert "continuing after step" in done.stdout
+    (folder,) = (tmp_path / "runs").iterdir()
+    epochs = [json.loads(line)["epoch"] for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert epochs == list(range(1, 41))
+
+
+def test_killed_process_is_resumed_from_the_command_line(recipe, cvkit, tmp_path):
+    """SIGKILL from outside, in the middle of training."""
+    recipe.write_text(recipe.read_text().replace("epochs: 3", "epochs: 30"))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cvkit", "run", str(recipe)],
+        cwd=tmp_path,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    folder = folder_named_in(process.stdout.readline())
+    for line in process.stdout:
+        if re.match(r"\s+3\s", line):
+            break
+    process.kill()
+    process.wait()
+    done = cvkit("resume", folder)
+    assert done.returncode == 0, done.stderr
+    assert "continuing after step" in done.stdout
+    assert f"report: {folder}/report.html" in done.stdout
+
+
+def test_two_processes_do_not_work_in_one_folder(recipe, cvkit, tmp_path):
+    """The second is told so."""
+    from cvkit.folder import RunFolder
+
+    folder = RunFolder.create(tmp_path / "runs", "small")
+    folder.write_recipe(recipe.read_text())
+    folder.lock()
+    done = cvkit("resume", folder.path)
+    assert done.returncode == 1
+    assert "another process is at work" in done.stderr
+
+
+def test_resuming_what_is_not_a_run_folder_is_refused(cvkit, tmp_path):
+    """Named, with what is missing."""
+    done = cvkit("resume", tmp_path)
+    assert done.returncode == 1
+    assert "holds no recipe.yaml" in done.stderr
