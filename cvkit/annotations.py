@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import ast
 import collections.abc
+import contextlib
 import functools
 import pathlib
-import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Literal, Union
 
 _MODULES = {"typing", "t", "collections", "abc", "pydantic", "pathlib", "builtins"}
+
+
+Lookup = Callable[[str], "tuple[ast.expr, Lookup] | None"]
+"""Returns what a module assigns to a name, and the lookup of that module's names; None for any other name."""
 
 
 class _Unknown(Exception):
     """The annotation names something that cannot be told without importing it."""
 
 
-def evaluate(node: ast.expr, aliases: Mapping[str, ast.expr]) -> Any:
+def evaluate(node: ast.expr, lookup: Lookup) -> Any:
     """Return the type `node` stands for, or `typing.Any` where that cannot be told.
 
-    `aliases`: names the module gives to types of its own. A member of a union that cannot be told is left out,
-    so ``Tensor | float`` becomes ``float``: a recipe has no way to write a tensor.
+    `lookup` knows the names of the module around it. A member of a union that cannot be told is left out, so
+    ``Tensor | float`` becomes ``float``: a recipe has no way to write a tensor.
     """
     try:
-        return _type(node, aliases)
+        return _type(node, lookup)
     except (_Unknown, TypeError, ValueError, SyntaxError, RecursionError):
         return Any
 
@@ -33,54 +37,54 @@ def evaluate(node: ast.expr, aliases: Mapping[str, ast.expr]) -> Any:
 def _known() -> dict[str, Any]:
     import pydantic  # 50 ms that only recipes being checked need to pay
 
-    names: dict[str, Any] = {t.__name__: t for t in (int, float, bool, str, list, tuple, dict, set, object)}
-    names |= {name: getattr(typing, name) for name in ("Any", "List", "Tuple", "Dict")}
+    names: dict[str, Any] = {t.__name__: t for t in (int, float, bool, str, list, tuple, dict, set)}
     names |= {name: getattr(collections.abc, name) for name in ("Sequence", "Mapping", "Iterable")}
     for name in ("PositiveInt", "NonNegativeInt", "PositiveFloat", "NonNegativeFloat"):
         names[name] = getattr(pydantic, name)
-    return names | {"Path": pathlib.Path, "object": Any}
+    return names | {"List": list, "Tuple": tuple, "Dict": dict, "Path": pathlib.Path, "object": Any, "Any": Any}
 
 
-def _type(node: ast.expr, aliases: Mapping[str, ast.expr]) -> Any:
+def _type(node: ast.expr, lookup: Lookup) -> Any:
     match node:
         case ast.Constant(value=None):
             return None
         case ast.Constant(value=str(text)):
-            return _type(ast.parse(text, mode="eval").body, aliases)
+            return _type(ast.parse(text, mode="eval").body, lookup)
         case ast.Constant(value=value) if value is ...:
             return ...
-        case ast.Name(id=name) if name in aliases:
-            return _type(aliases[name], {key: value for key, value in aliases.items() if key != name})
+        case ast.Name(id=name) if found := lookup(name):
+            return _type(*found)
         case ast.Name(id=name) if name in _known():
             return _known()[name]
         case ast.Attribute(attr=name) if _root(node) in _MODULES and name in _known():
             return _known()[name]
         case ast.BinOp(left=left, op=ast.BitOr(), right=right):
-            return _union([left, right], aliases)
+            return _union([left, right], lookup)
         case ast.Subscript(value=generic, slice=argument):
             arguments = argument.elts if isinstance(argument, ast.Tuple) else [argument]
-            return _subscript(generic, arguments, aliases)
+            return _subscript(generic, arguments, lookup)
     raise _Unknown
 
 
-def _subscript(generic: ast.expr, arguments: list[ast.expr], aliases: Mapping[str, ast.expr]) -> Any:
+def _subscript(generic: ast.expr, arguments: list[ast.expr], lookup: Lookup) -> Any:
     match generic.id if isinstance(generic, ast.Name) else generic.attr if isinstance(generic, ast.Attribute) else "":
         case "Literal":
             return Literal[tuple(ast.literal_eval(argument) for argument in arguments)]
         case "Union":
-            return _union(arguments, aliases)
+            return _union(arguments, lookup)
         case "Optional":
-            return _union([*arguments, ast.Constant(None)], aliases)
+            return _union([*arguments, ast.Constant(None)], lookup)
         case "Annotated":
-            return Annotated[(_type(arguments[0], aliases), *map(_constraint, arguments[1:]))]
-    return _type(generic, aliases)[tuple(_type(argument, aliases) for argument in arguments)]
+            kind, bounds = _type(arguments[0], lookup), [*_bounds(arguments[1:])]
+            return Annotated[(kind, *bounds)] if bounds else kind
+    return _type(generic, lookup)[tuple(_type(argument, lookup) for argument in arguments)]
 
 
-def _union(members: list[ast.expr], aliases: Mapping[str, ast.expr]) -> Any:
+def _union(members: list[ast.expr], lookup: Lookup) -> Any:
     known = []
     for member in members:
         try:
-            known.append(_type(member, aliases))
+            known.append(_type(member, lookup))
         except _Unknown:
             continue
     if all(member is None for member in known):
@@ -88,15 +92,15 @@ def _union(members: list[ast.expr], aliases: Mapping[str, ast.expr]) -> Any:
     return Union[tuple(known)]  # noqa: UP007  # made from a list
 
 
-def _constraint(node: ast.expr) -> Any:
-    """``Field(ge=0, le=1)`` of pydantic, its bounds literal."""
+def _bounds(metadata: list[ast.expr]) -> Iterator[Any]:
+    """Every ``Field(ge=0, le=1)`` of pydantic with literal bounds; other metadata is for other readers."""
     import pydantic
 
-    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Field"):
-        raise _Unknown
-    return pydantic.Field(
-        **{keyword.arg: ast.literal_eval(keyword.value) for keyword in node.keywords if keyword.arg}
-    )
+    for node in metadata:
+        match node:
+            case ast.Call(func=ast.Name(id="Field") | ast.Attribute(attr="Field"), keywords=keywords):
+                with contextlib.suppress(ValueError, TypeError):
+                    yield pydantic.Field(**{str(k.arg): ast.literal_eval(k.value) for k in keywords})
 
 
 def _root(node: ast.expr) -> str:

@@ -7,7 +7,6 @@ loop is written here, and each plugin succeeds or fails alone and whole.
 
 from __future__ import annotations
 
-import importlib
 import sys
 import time
 from collections.abc import Collection, Iterator, Mapping
@@ -76,20 +75,20 @@ class Catalog:
         for implementation in sorted(caller.get_hookimpls(), key=lambda impl: str(impl.plugin_name)):
             try:
                 implementation.function(*(arguments[name] for name in implementation.argnames))
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 failures.append(
                     f"plugin '{implementation.plugin_name}' failed in cvkit_{event}: {type(error).__name__}: {error}"
                 )
         return failures
 
     def admit(self, origin: Origin, plugin: object) -> None:
-        """Register a plugin object and everything it declares, or raise `PluginError` and register nothing."""
+        """Register a plugin object and everything it declares, or raise and register nothing."""
         name = origin.plugin
         if self._manager.has_plugin(name):
             raise PluginError(f"another distribution already provides a plugin named '{name}'")
         try:
             self._manager.register(plugin, name)
-            self._reject_unknown_hooks(plugin)
+            self._check_hooks(plugin)
             declared = list(self._declared(plugin))
             for kind, component in declared:
                 _validate(component, KINDS[kind].hook)
@@ -110,11 +109,13 @@ class Catalog:
                     for component in implementation.function() or ():
                         yield kind.name, component
 
-    def _reject_unknown_hooks(self, plugin: object) -> None:
+    def _check_hooks(self, plugin: object) -> None:
         known = {name for name in vars(hookspecs) if name.startswith("cvkit_")}
-        for caller in self._manager.get_hookcallers(plugin) or ():
-            if caller.name not in known:
-                raise PluginError(f"there is no hook '{caller.name}'. {did_you_mean(caller.name, known)}".strip())
+        implemented = {caller.name for caller in self._manager.get_hookcallers(plugin) or ()}
+        if unknown := sorted(implemented - known):
+            raise PluginError(f"there is no hook '{unknown[0]}'. {did_you_mean(unknown[0], known)}".strip())
+        if unmarked := sorted(known.intersection(dir(plugin)) - implemented):
+            raise PluginError(f"'{unmarked[0]}' is not marked as a hook: write @hookimpl above it")
 
 
 def _new_manager() -> pluggy.PluginManager:
@@ -132,6 +133,8 @@ def _validate(component: object, hook: str) -> None:
     if component.is_family and component.members is None:
         raise PluginError(f"{hook}: the family '*' must say where its `members` are listed")
     split_target(component.target)
+    if component.members is not None:
+        split_target(component.members)
 
 
 def discover(disabled: Collection[str] = ()) -> Catalog:
@@ -140,8 +143,8 @@ def discover(disabled: Collection[str] = ()) -> Catalog:
     A plugin named in `disabled` is not imported. One that fails, in whatever way, is recorded and left out.
     """
     catalog = Catalog()
-    for entry_point in sorted(entry_points(group=GROUP), key=_origin_key):
-        origin = _origin(entry_point)
+    installed = [(_origin(entry_point), entry_point) for entry_point in entry_points(group=GROUP)]
+    for origin, entry_point in sorted(installed, key=lambda pair: (pair[0].plugin, pair[0].distribution)):
         if origin.plugin in disabled:
             catalog.statuses.append(PluginStatus(origin, 0.0, disabled=True))
         else:
@@ -164,7 +167,7 @@ def _load_guarded(catalog: Catalog, origin: Origin, entry_point: EntryPoint) -> 
     start = time.perf_counter()
     failure = ""
     try:
-        catalog.admit(origin, _object(entry_point))
+        catalog.admit(origin, entry_point.load())
     except KeyboardInterrupt:
         raise
     except PluginError as error:
@@ -172,23 +175,13 @@ def _load_guarded(catalog: Catalog, origin: Origin, entry_point: EntryPoint) -> 
     except BaseException as error:  # a plugin may also call sys.exit; it must not take cvkit down with it
         failure = f"{type(error).__name__}: {error}"
     heavy = tuple(name for name in HEAVY_MODULES if name in sys.modules and name not in before)
-    return PluginStatus(origin, time.perf_counter() - start, failure, heavy)
-
-
-def _object(entry_point: EntryPoint) -> object:
-    # EntryPoint.load would do, but a missing attribute there is an AttributeError without the module's name.
-    module = importlib.import_module(entry_point.module)
-    return entry_point.load() if entry_point.attr else module
+    return PluginStatus(origin, time.perf_counter() - start, " ".join(failure.split()), heavy)
 
 
 def _origin(entry_point: EntryPoint) -> Origin:
-    distribution = entry_point.dist
-    return Origin(
-        entry_point.name,
-        distribution.name if distribution else "unknown",
-        distribution.version if distribution else "unknown",
-    )
-
-
-def _origin_key(entry_point: EntryPoint) -> tuple[str, str]:
-    return (entry_point.name, entry_point.dist.name if entry_point.dist else "")
+    try:
+        # Once for both, as each reading parses the file.
+        metadata = entry_point.dist.metadata  # type: ignore[union-attr]  # None is caught below
+        return Origin(entry_point.name, metadata["Name"] or "unknown", metadata["Version"] or "unknown")
+    except (AttributeError, LookupError, TypeError, OSError):  # half uninstalled; what it declares may still work
+        return Origin(entry_point.name, "unknown", "unknown")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .component import Component, Kind, Origin
-from .errors import AmbiguousComponent, PluginError, UnknownComponent, did_you_mean
+from .errors import AmbiguousComponent, ComponentError, PluginError, UnknownComponent, did_you_mean
 from .signature import Signature, read_signature, split_target
 
 
@@ -41,28 +41,40 @@ class Entry:
         return _load(self.component.target, self)  # type: ignore[no-any-return]  # a target is whatever it names
 
     def build(self, *supplied: Any, **options: Any) -> Any:
-        """Call the factory with what the run supplies and what the recipe sets."""
+        """Call the factory with what the run supplies and what the recipe sets.
+
+        Raises `ComponentError` where the factory refuses the values with a `ValueError`.
+        """
         family = (self.member,) if self.component.is_family else ()
-        return self.load()(*family, *supplied, **options)
+        try:
+            return self.load()(*family, *supplied, **options)
+        except ValueError as error:
+            raise ComponentError(f"{self.kind.singular} '{self.id}': {error}") from error
 
     def members(self) -> list[str]:
         """Return the names of a family's members, sorted; an empty list for a single component."""
-        if self.component.members is None:
+        target = self.component.members
+        if target is None:
             return []
-        return sorted(_load(self.component.members, self)())
+        listing = _load(target, self)
+        try:
+            return sorted(listing())
+        except Exception as error:
+            raise _broken(self, f"cannot list its members by '{target}'", error) from error
 
 
 def _load(target: str, entry: Entry) -> Any:
     module, attribute = split_target(target)
     try:
         return getattr(importlib.import_module(module), attribute)
-    except Exception as error:
-        origin = entry.origin
-        raise PluginError(
-            f"{entry.kind.singular} '{entry.id}' cannot be loaded from '{target}' "
-            f"(plugin '{origin.plugin}', distribution {origin.distribution} {origin.version}): "
-            f"{type(error).__name__}: {error}"
-        ) from error
+    except (Exception, SystemExit) as error:
+        raise _broken(entry, f"cannot be loaded from '{target}'", error) from error
+
+
+def _broken(entry: Entry, what: str, error: BaseException) -> PluginError:
+    origin = entry.origin
+    source = f"plugin '{origin.plugin}', distribution {origin.distribution} {origin.version}"
+    return PluginError(f"{entry.kind.singular} '{entry.id}' {what} ({source}): {type(error).__name__}: {error}")
 
 
 class Registry:
@@ -116,7 +128,8 @@ class Registry:
             raise self._unknown(name)
         members = family.members()
         if member not in members:
-            hint = did_you_mean(member, members)
+            others = [key.removeprefix(f"{plugin}/") for key in self.names() if key.startswith(f"{plugin}/")]
+            hint = did_you_mean(member, [*members, *others])
             known = f"the family '{plugin}/...' has {len(members)} members"
             raise UnknownComponent(
                 f"unknown {self.kind.singular} '{name}': {known}. {hint or f'See: cvkit list {self.kind.name}'}"

@@ -42,7 +42,7 @@ class Session:
     def start(self) -> Run:
         """Open the data, build the model, and go back to the newest checkpoint if there is one."""
         self.folder.lock()
-        self.run = Run(self.recipe, self.data)
+        self.run = Run(self.recipe, self.recipe.dataset.build(self.data))
         state, damaged = self.folder.newest_state()
         self.warnings += damaged
         environment = describe_environment(self.run)

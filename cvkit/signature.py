@@ -9,21 +9,16 @@ from __future__ import annotations
 
 import ast
 import importlib
-import importlib.util
 import inspect
-import typing
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-from .annotations import evaluate
+from .annotations import Lookup, evaluate
 from .errors import PluginError
+from .sources import Definition, Source, find
 
 MISSING: Any = type("Missing", (), {"__repr__": lambda self: "<required>"})()
-
-_FOLLOW_IMPORTS = 8
 
 
 class Expression(str):
@@ -88,84 +83,31 @@ def read_signature(target: str, positional_options: bool = False) -> Signature:
     Raises `PluginError` where there is no such function or class.
     """
     module, attribute = split_target(target)
-    found = _find(module, attribute)
-    if found is None:
-        return _imported_signature(target, module, attribute, positional_options)
-    source, node = found
-    return _static_signature(source, node, positional_options)
+    found = find(module, attribute)
+    static = _static_signature(found.source, found.node, positional_options) if found else None
+    return static or _imported_signature(target, module, attribute, positional_options)
 
 
-@dataclass(frozen=True, eq=False)
-class _Source:
-    """A parsed module."""
-
-    name: str
-    path: Path
-    tree: ast.Module
-
-    def definitions(self) -> Iterator[ast.stmt]:
-        """Top-level statements, the last first, as a later one hides an earlier."""
-        return reversed(self.tree.body)
-
-
-@lru_cache(maxsize=256)
-def _source(module: str) -> _Source | None:
-    """Parse a module's file, found from its top-level package: finding a submodule by `find_spec` would import it."""
-    top, *rest = module.split(".")
-    try:
-        spec = importlib.util.find_spec(top)
-    except (ImportError, ValueError):
-        return None
-    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
-        return None
-    path = Path(spec.origin)
-    if rest:
-        stem = path.parent.joinpath(*rest)
-        path = stem / "__init__.py" if stem.is_dir() else stem.with_suffix(".py")
-    try:
-        return _Source(module, path, ast.parse(path.read_bytes()))
-    except (OSError, SyntaxError, ValueError):
-        return None
-
-
-def _find(
-    module: str, attribute: str, hops: int = _FOLLOW_IMPORTS
-) -> tuple[_Source, ast.FunctionDef | ast.ClassDef] | None:
-    source = _source(module)
-    if source is None or hops == 0:
-        return None
-    for node in source.definitions():
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == attribute:
-            return source, node
-        if isinstance(node, ast.ImportFrom):
-            for alias in node.names:
-                if (alias.asname or alias.name) == attribute:
-                    return _find(_absolute(source, node), alias.name, hops - 1)
-                if alias.name == "*" and (found := _find(_absolute(source, node), attribute, hops - 1)):
-                    return found
-    return None
-
-
-def _absolute(source: _Source, node: ast.ImportFrom) -> str:
-    if not node.level:
-        return node.module or ""
-    parts = source.name.split(".")
-    keep = len(parts) - node.level + (source.path.name == "__init__.py")
-    return ".".join([*parts[:keep], *filter(None, [node.module])])
-
-
-def _static_signature(source: _Source, node: ast.FunctionDef | ast.ClassDef, positional_options: bool) -> Signature:
-    function, skip = (node, 0) if isinstance(node, ast.FunctionDef) else (_initialiser(source, node), 1)
-    if function is None:
-        return Signature((), {}, False, ast.get_docstring(node) or "", str(source.path), node.lineno)
+def _static_signature(
+    source: Source, node: ast.FunctionDef | ast.ClassDef | ast.expr, positional_options: bool
+) -> Signature | None:
+    match node:
+        case ast.FunctionDef():
+            home, function = source, node
+        case ast.ClassDef() if found := _initialiser(source, node):
+            home, function = found
+        case _:
+            return None
     arguments = function.args
-    positional = [*arguments.posonlyargs, *arguments.args][skip:]
+    positional = [*arguments.posonlyargs, *arguments.args]
+    if function is not node:
+        positional = positional[1:]  # self
     defaults = dict(zip(reversed(positional), reversed(arguments.defaults), strict=False))
     keyword_only = dict(zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True))
     chosen = {**{a: defaults.get(a) for a in positional}, **keyword_only} if positional_options else keyword_only
     return Signature(
         supplied=() if positional_options else tuple(argument.arg for argument in positional),
-        options={a.arg: _option(source, a, default) for a, default in chosen.items()},
+        options={a.arg: _option(home, a, default) for a, default in chosen.items()},
         open=arguments.kwarg is not None,
         doc=ast.get_docstring(node) or "",
         file=str(source.path),
@@ -173,25 +115,30 @@ def _static_signature(source: _Source, node: ast.FunctionDef | ast.ClassDef, pos
     )
 
 
-def _initialiser(source: _Source, node: ast.ClassDef) -> ast.FunctionDef | None:
-    """The class's ``__init__``, its own or the first base's that has one."""
-    for item in node.body:
+def _initialiser(source: Source, node: ast.ClassDef) -> tuple[Source, ast.FunctionDef] | None:
+    """The class's ``__init__``, its own or the first base's that has one, and the module it is written in.
+
+    None where the source does not show one: a data class, a base that is compiled or an attribute.
+    """
+    for item in reversed(node.body):
         if isinstance(item, ast.FunctionDef) and item.name == "__init__":
-            return item
+            return source, item
     for base in node.bases:
-        if isinstance(base, ast.Name) and (found := _find(source.name, base.id)):
-            base_source, base_node = found
-            if isinstance(base_node, ast.ClassDef) and (inherited := _initialiser(base_source, base_node)):
-                return inherited
+        match isinstance(base, ast.Name) and find(source.name, base.id):
+            case Definition(source=home, node=ast.ClassDef() as parent) if parent is not node:
+                if inherited := _initialiser(home, parent):
+                    return inherited
+            case _:
+                return None
     return None
 
 
-def _option(source: _Source, argument: ast.arg, default: ast.expr | None) -> Option:
+def _option(source: Source, argument: ast.arg, default: ast.expr | None) -> Option:
     annotation = argument.annotation
     return Option(
         name=argument.arg,
         annotation=ast.unparse(annotation) if annotation else "",
-        type=evaluate(annotation, _aliases(source)) if annotation else Any,
+        type=evaluate(annotation, _names(source.name)) if annotation else Any,
         default=MISSING if default is None else _literal(default),
     )
 
@@ -199,42 +146,43 @@ def _option(source: _Source, argument: ast.arg, default: ast.expr | None) -> Opt
 def _literal(node: ast.expr) -> Any:
     try:
         return ast.literal_eval(node)
-    except ValueError:
+    except (ValueError, TypeError):
         return Expression(ast.unparse(node))
 
 
-@lru_cache(maxsize=256)
-def _aliases(source: _Source) -> dict[str, ast.expr]:
-    """Types a module names itself, as in ``Padding = Literal["reflect", "constant"]``."""
-    return {
-        node.targets[0].id: node.value
-        for node in source.tree.body
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
-    }
+def _names(module: str) -> Lookup:
+    """Types that the module's own package names, as in ``Padding = Literal["reflect", "constant"]``."""
+
+    def lookup(name: str) -> tuple[ast.expr, Lookup] | None:
+        found = find(module, name, within=module.partition(".")[0])
+        return (found.node, _names(found.source.name)) if found and isinstance(found.node, ast.expr) else None
+
+    return lookup
 
 
 def _imported_signature(target: str, module: str, attribute: str, positional_options: bool) -> Signature:
     try:
         factory = getattr(importlib.import_module(module), attribute)
         parameters = inspect.signature(factory).parameters.values()
-        hints = typing.get_type_hints(
-            factory if inspect.isfunction(factory) else factory.__init__, include_extras=True
-        )
-    except (ImportError, AttributeError, TypeError, ValueError, NameError) as error:
+    except (Exception, SystemExit) as error:  # whatever a stranger's module does when it is imported
         raise PluginError(f"target '{target}' cannot be read: {type(error).__name__}: {error}") from error
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     keyword_only = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
+    chosen = [*positional, *keyword_only] if positional_options else keyword_only
     return Signature(
         supplied=() if positional_options else tuple(p.name for p in positional),
-        options={
-            p.name: Option(
-                p.name,
-                "" if p.annotation is p.empty else inspect.formatannotation(p.annotation),
-                hints.get(p.name, Any),
-                MISSING if p.default is p.empty else p.default,
-            )
-            for p in [*(positional if positional_options else []), *keyword_only]
-        },
+        options={p.name: _imported_option(p, _names(factory.__module__ or module)) for p in chosen},
         open=any(p.kind is p.VAR_KEYWORD for p in parameters),
         doc=inspect.getdoc(factory) or "",
     )
+
+
+def _imported_option(parameter: inspect.Parameter, names: Lookup) -> Option:
+    default = MISSING if parameter.default is parameter.empty else parameter.default
+    match parameter.annotation:
+        case parameter.empty:
+            return Option(parameter.name, "", Any, default)
+        case str(text):
+            return Option(parameter.name, text, evaluate(ast.Constant(text), names), default)
+        case annotation:
+            return Option(parameter.name, inspect.formatannotation(annotation), annotation, default)

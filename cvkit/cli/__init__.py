@@ -7,7 +7,7 @@ from importlib import import_module
 
 import click
 
-from ..errors import CvkitError, did_you_mean
+from ..errors import CvkitError, RecipeError, did_you_mean
 
 COMMANDS = {
     "run": "run:run",
@@ -25,7 +25,7 @@ class LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the commands' names in the order of a working day."""
-        return list(COMMANDS)
+        return [*COMMANDS]  # here `list` may be the module of that command
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command, or None where there is none of that name."""
@@ -55,14 +55,16 @@ def main() -> None:
     """Run the command line: a user's mistake is told in a few lines and exits 2 (1 once a run has begun)."""
     debug = "--debug" in sys.argv[1:2]
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name="cvkit", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         code = error.exit_code
     except CvkitError as error:
         if debug:
             raise
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
+        # A recipe's mistakes begin with their place in the file, where editors look for it.
+        label = "" if isinstance(error, RecipeError) else click.style("error: ", fg="red", bold=True)
+        click.echo(f"{label}{error}", err=True)
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)

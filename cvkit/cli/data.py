@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ..errors import DataError
-from ..plugins import discover
+from .loading import load_catalog
 from .options import data_folder, data_option
 
 
@@ -22,7 +22,7 @@ def data() -> None:
 @click.option("--force", is_flag=True, help="Fetch it again, even if it is there.")
 def fetch(name: str, data: Path | None, force: bool) -> None:
     """Download the data set NAME into the data folder and verify it."""
-    entry = discover()["datasets"].find(name)
+    entry = load_catalog()["datasets"].find(name)
     fetcher = getattr(entry.load(), "fetch", None)
     if fetcher is None:
         raise DataError(f"data set '{entry.id}' has nothing to fetch: it is made or read where it is used")

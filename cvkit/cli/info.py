@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 
-from ..component import KINDS
-from ..errors import AmbiguousComponent, UnknownComponent, did_you_mean
-from ..plugins import Catalog, discover
+from ..errors import UnknownComponent, did_you_mean
+from ..plugins import Catalog
 from ..registry import Entry
 from ..signature import Option
+from .loading import load_catalog
 
 
 @click.command()
 @click.argument("name", metavar="ID")
 def info(name: str) -> None:
-    """Show the component ID: its options with types and defaults, its documentation and its origin."""
-    entries = find_everywhere(discover(), name)
+    """Show the component ID: its options, documentation and origin."""
+    entries = find_everywhere(load_catalog(), name)
     click.echo("\n\n".join(describe(entry) for entry in entries))
 
 
 def find_everywhere(catalog: Catalog, name: str) -> list[Entry]:
-    """Return the entries of that name, of whatever kind; raise `UnknownComponent` where there is none."""
-    found = []
-    for registry in catalog.registries.values():
-        try:
-            found.append(registry.find(name))
-        except AmbiguousComponent:
-            found += [entry for entry in registry.entries() if entry.component.name == name]
-        except UnknownComponent:
-            continue
+    """Return every entry that `name` may mean, of whatever kind; raise `UnknownComponent` where there is none."""
+    plugin, _, member = name.partition("/")
+    families = [entry for entry in catalog.entries() if entry.component.is_family and entry.origin.plugin == plugin]
+    found = [entry for entry in catalog.entries() if name in (entry.id, entry.component.name)]
+    found += [replace(family, member=member) for family in families if member in family.members()]
     if not found:
-        names = {known for kind in KINDS for known in catalog[kind].names()}
+        names = {known for registry in catalog.registries.values() for known in registry.names()}
+        names |= {f"{plugin}/{known}" for family in families for known in family.members()}
         raise UnknownComponent(f"no component is called '{name}'. {did_you_mean(name, names) or 'See: cvkit list'}")
     return found
 

@@ -1,8 +1,8 @@
-"""From a recipe's path to a checked recipe and the catalog it was checked against."""
+"""The catalog of installed plugins, and a recipe checked against it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,14 +19,15 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> tuple[Recipe, Cata
     from ..recipe import read, resolve  # pydantic, 80 ms that only commands with a recipe need to pay
 
     document = read(path, overrides)
-    catalog = discover(document.disabled)
-    warn_of_failures(catalog)
+    catalog = load_catalog(document.disabled)
     return resolve(document, catalog), catalog
 
 
-def warn_of_failures(catalog: Catalog) -> None:
-    """Say on stderr, a line each, which installed plugins do not work."""
+def load_catalog(disabled: Collection[str] = ()) -> Catalog:
+    """Discover the installed plugins, and say on stderr, a line each, which of them do not work."""
+    catalog = discover(disabled)
     for status in catalog.failures:
         origin = status.origin
         message = f"plugin '{origin.plugin}' ({origin.distribution} {origin.version}) does not work: {status.failure}"
         click.echo(f"{click.style('warning:', fg='yellow')} {message}", err=True)
+    return catalog

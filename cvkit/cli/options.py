@@ -35,8 +35,8 @@ def set_option(command: Command) -> Command:
 
 def data_folder(given: Path | None) -> Path:
     """Return the data folder: the one given, else ``$CVKIT_DATA``, else the platform's cache folder."""
-    if given is None and "CVKIT_DATA" in os.environ:
-        given = Path(os.environ["CVKIT_DATA"])
+    if given is None and (named := os.environ.get("CVKIT_DATA")):
+        given = Path(named)
     if given is None:
         from platformdirs import user_cache_path  # 20 ms that most commands need not pay
 

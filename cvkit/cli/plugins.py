@@ -12,7 +12,7 @@ from .tables import print_table
 
 @click.command()
 def plugins() -> None:
-    """List the installed plugins: version, number of components, time to declare them, and any failure."""
+    """List the installed plugins, and what is wrong with any that do not work."""
     catalog = discover()
     counts = Counter(entry.origin for entry in catalog.entries())
     rows = []

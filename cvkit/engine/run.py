@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -52,21 +51,21 @@ class Step:
 
 
 class Run:
-    """The parts of `recipe` at work on the data in `root`.
+    """The parts of `recipe` at work on the data in `splits`.
 
-    Building one opens the data and draws the initial weights; the optimizer and the schedule are made when
-    training starts, once a tuner has filled what was ``auto``.
+    Building one draws the initial weights; the optimizer and the schedule are made when training starts, once a
+    tuner has filled what was ``auto``. Raises `RunError` where the settings do not fit the device or the data.
     """
 
-    def __init__(self, recipe: Recipe, root: Path) -> None:
+    def __init__(self, recipe: Recipe, splits: Splits) -> None:
         settings = recipe.train
         self.recipe = recipe
         self.device = choose_device(settings.device, settings.precision)
-        self.splits: Splits = recipe.dataset.build(root)
-        self.info = self.splits.info
+        self.splits = splits
+        self.info = splits.info
         self.source, self.test_source = (
             open_source(split, self.device, settings.resident, settings.workers)
-            for split in (self.splits.train, self.splits.test)
+            for split in (splits.train, splits.test)
         )
         self.schedule = Schedule(len(self.source), settings.batch_size, settings.accumulate, settings.drop_last)
         if self.schedule.steps == 0:

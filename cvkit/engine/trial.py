@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -62,3 +62,10 @@ class Trial:
                 self._learner, self._source, self._schedule, self._seed, epoch, purpose=self._purpose
             ):
                 yield loss
+
+    def steps_at(self, rates: Iterable[float]) -> Iterator[float]:
+        """Take one optimizer step at each learning rate, yielding its mean loss."""
+        steps = self.steps()
+        for rate in rates:
+            self.learning_rate = float(rate)
+            yield float(next(steps))

@@ -43,7 +43,8 @@ def make_run(catalog):
     """Build a run of the small recipe, with overrides."""
 
     def make(*overrides: str, text: str = SMALL) -> Run:
-        return Run(resolve(read_text(text, overrides), catalog), Path("unused"))
+        recipe = resolve(read_text(text, overrides), catalog)
+        return Run(recipe, recipe.dataset.build(Path("unused")))
 
     return make
 

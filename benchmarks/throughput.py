@@ -1,0 +1,197 @@
+"""Images per second of cvkit's loop, against the bare step and against a plain loop, side by side in one run.
+
+    python benchmarks/throughput.py                 the quick recipe's network (width 16, batch 512)
+    python benchmarks/throughput.py --width 64      the full recipe's (slow on a CPU: a few minutes)
+
+Three contestants train the same network with the same optimizer and batch size:
+
+    bare step   forward, backward, update on one staged batch: the most any loop can reach
+    cvkit       what `cvkit run` does: `Run.fit` with crop, flip and cutout, metrics and schedule
+    plain loop  a DataLoader whose torchvision transforms work on one PIL image at a time
+
+They take turns, round by round, and the medians of each round's ratios are reported, so that a machine whose speed
+drifts or that others share does not favour anyone. Images are random bytes: only time is measured here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms import v2
+
+from cvkit import DataInfo, Run, Splits, TensorSplit, discover
+from cvkit.engine.run import Step
+from cvkit.recipe import read, resolve
+
+RECIPE = Path(__file__).parent.parent / "recipes" / "cifar10_quick.yaml"
+MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--width", type=int, default=16)
+    parser.add_argument("--batch-size", type=int, default=512)
+    parser.add_argument("--steps", type=int, default=4, help="optimizer steps a round")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--workers", type=int, default=2, help="of the plain loop's DataLoader")
+    parser.add_argument("--set", dest="overrides", action="append", default=[], help="recipe override, as in cvkit run")
+    arguments = parser.parse_args()
+
+    data = random_data(arguments.batch_size * (arguments.steps * (arguments.rounds + 2)))
+    contestants: dict[str, Callable[[], None]] = {
+        "bare step": bare_step(build(arguments, data), arguments.steps),
+        "cvkit": cvkit_loop(build(arguments, data), arguments.steps),
+        "plain loop": plain_loop(build(arguments, data), arguments.steps, arguments.workers),
+    }
+    for train in contestants.values():
+        train()  # warm-up
+    rates: dict[str, list[float]] = {name: [] for name in contestants}
+    for _ in range(arguments.rounds):
+        for name, train in contestants.items():
+            rates[name].append(arguments.steps * arguments.batch_size / timed(train))
+    report(rates, arguments)
+
+
+def build(arguments: argparse.Namespace, data: Splits) -> Run:
+    """Return a run of the quick recipe on `data`, its optimizer and schedule made."""
+    overrides = [f"model.width={arguments.width}", f"train.batch_size={arguments.batch_size}", *arguments.overrides]
+    recipe = resolve(read(RECIPE, overrides), discover())
+    run = Run(recipe, data)
+    run.prepare()
+    return run
+
+
+def random_data(size: int) -> Splits:
+    """Return splits of `size` random training images."""
+    images = torch.randint(0, 256, (size, 3, 32, 32), dtype=torch.uint8)
+    split = TensorSplit(images, torch.arange(size) % 10)
+    info = DataInfo(3, 32, 32, tuple("0123456789"), MEAN, STD)
+    return Splits(split, TensorSplit(images[:10], split.labels[:10]), info)
+
+
+def bare_step(run: Run, steps: int) -> Callable[[], None]:
+    """Forward, backward and update on one staged, normalised batch."""
+    learner = run.prepare()
+    batch = next(run.source.batches(torch.arange(run.schedule.batch_size), run.schedule.batch_size))
+    inputs = run.pixels.for_evaluation(batch.images)
+
+    def train() -> None:
+        learner.model.train()
+        for _ in range(steps):
+            take_step(learner.model, learner.optimizer, learner.loss, learner.autocast, inputs, batch.labels)
+        synchronize(run.device)
+
+    return train
+
+
+def take_step(
+    model: nn.Module, optimizer: torch.optim.Optimizer, loss: nn.Module, autocast: Callable, inputs: Tensor, labels: Tensor
+) -> None:
+    """Take one optimizer step, written by hand."""
+    optimizer.zero_grad(set_to_none=True)
+    with autocast():
+        value = loss(model(inputs), labels)
+    value.backward()
+    optimizer.step()
+
+
+def cvkit_loop(run: Run, steps: int) -> Callable[[], None]:
+    """Take steps of `Run.fit`, going on where the last round stopped."""
+    events: Iterator[object] = (event for event in run.fit() if isinstance(event, Step))
+
+    def train() -> None:
+        for _ in islice(events, steps):
+            pass
+        synchronize(run.device)
+
+    return train
+
+
+def plain_loop(run: Run, steps: int, workers: int) -> Callable[[], None]:
+    """Take steps over a DataLoader of PIL images and per-sample torchvision transforms."""
+    learner = run.prepare()
+    loader = DataLoader(
+        PerSample(run.splits.train),
+        run.schedule.batch_size,
+        shuffle=True,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        pin_memory=run.device.type == "cuda",
+    )
+    memory_format = torch.channels_last if run.recipe.train.channels_last else torch.contiguous_format
+    batches = (batch for _ in iter(int, 1) for batch in loader)
+
+    def train() -> None:
+        learner.model.train()
+        for images, labels in islice(batches, steps):
+            inputs = images.to(run.device, memory_format=memory_format, non_blocking=True)
+            labels = labels.to(run.device, non_blocking=True)
+            take_step(learner.model, learner.optimizer, learner.loss, learner.autocast, inputs, labels)
+        synchronize(run.device)
+
+    return train
+
+
+class PerSample(Dataset[tuple[Tensor, int]]):
+    """Images as PIL, transformed one at a time: crop, flip, cutout, normalise."""
+
+    def __init__(self, split: TensorSplit) -> None:
+        self.images = [v2.functional.to_pil_image(image) for image in split.images]
+        self.labels = split.labels.tolist()
+        self.transform = v2.Compose(
+            [
+                v2.RandomCrop(32, padding=4, padding_mode="reflect"),
+                v2.RandomHorizontalFlip(),
+                v2.ToImage(),
+                v2.ToDtype(torch.float32, scale=True),
+                v2.Normalize(MEAN, STD),
+                v2.RandomErasing(p=1.0, scale=(1 / 16, 1 / 16), ratio=(1.0, 1.0)),
+            ]
+        )
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        return self.transform(self.images[index]), self.labels[index]
+
+
+def timed(work: Callable[[], None]) -> float:
+    """Return the seconds `work` takes."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until a GPU has done what it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def report(rates: dict[str, list[float]], arguments: argparse.Namespace) -> None:
+    """Print each contestant's median images/s, and its ratio to the bare step, round by round."""
+    print(
+        f"width {arguments.width}, batch {arguments.batch_size}, {arguments.rounds} rounds of {arguments.steps} steps, "
+        f"torch {torch.__version__}, {torch.get_num_threads()} threads"
+    )
+    print(f"{'':<12}{'images/s':>10}{'of the bare step':>20}{'min':>8}{'max':>8}")
+    for name, values in rates.items():
+        ratios = [value / bare for value, bare in zip(values, rates["bare step"], strict=True)]
+        print(
+            f"{name:<12}{statistics.median(values):>10,.0f}{statistics.median(ratios):>20.3f}"
+            f"{min(ratios):>8.3f}{max(ratios):>8.3f}"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""The command line, called as a user does, but without the cost of a new process each time."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from cvkit.cli import main
+
+
+class Answer(NamedTuple):
+    """What a command answered: its exit code, and what it wrote to stdout and stderr."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def cvkit(monkeypatch, capsys) -> Callable[..., Answer]:
+    """Call ``cvkit`` with arguments, its output going to a pipe."""
+
+    def call(*arguments: object) -> Answer:
+        monkeypatch.setattr(sys, "argv", ["cvkit", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return Answer(ended.value.code or 0, *capsys.readouterr())
+
+    return call
+
+
+@pytest.fixture
+def write(tmp_path, monkeypatch) -> Callable[[str], Path]:
+    """Write a recipe into an empty working folder, and return its path."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(text: str, name: str = "recipe.yaml") -> Path:
+        (tmp_path / name).write_text(text)
+        return Path(name)
+
+    return write
+
+
+@pytest.fixture
+def broken_plugin(tmp_path, monkeypatch) -> str:
+    """Install a distribution whose plugin cannot be imported, and return the line that says so."""
+    info = tmp_path / "site" / "acme_nets-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-nets\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[cvkit]\nacme = nowhere_at_all\n")
+    monkeypatch.syspath_prepend(info.parent)
+    importlib.invalidate_caches()
+    return "plugin 'acme' (acme-nets 1.0) does not work: ModuleNotFoundError: No module named 'nowhere_at_all'"

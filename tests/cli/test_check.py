@@ -1,0 +1,141 @@
+"""``cvkit check``: every mistake in a recipe, before anything is opened, loaded or written."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from cvkit.plugins import discover
+from cvkit.recipe import read, resolve
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+GOOD = """\
+dataset: shapes
+augmentations:
+  - name: random_crop
+    padding: 4
+model: custom_resnet
+optimizer: sgd
+"""
+
+
+@pytest.mark.parametrize("recipe", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_check_finds_the_recipes_that_ship_good(cvkit, recipe):
+    """Each recipe in the repository is one that runs."""
+    answer = cvkit("check", recipe)
+    assert (answer.code, answer.out, answer.err) == (0, f"{recipe}: the recipe is good\n", "")
+
+
+def test_check_of_a_misspelt_option_is_the_designs_example(cvkit, write):
+    """Place, what is wrong, the line with a caret, what is accepted, the nearest name; and that is all."""
+    answer = cvkit("check", write(GOOD.replace("padding", "paddding")))
+    assert answer.code == 2
+    assert answer.out == ""
+    assert answer.err == (
+        "recipe.yaml:4:5: unknown option 'paddding' for augmentation 'kornia/random_crop'\n"
+        "    4 |     paddding: 4\n"
+        "            ^\n"
+        "  it accepts: size, padding, padding_mode.  Did you mean 'padding'?\n"
+    )
+
+
+def test_check_names_the_file_as_it_was_given(cvkit, write, tmp_path):
+    """An absolute path in, an absolute path out: editors follow it."""
+    path = tmp_path / write(GOOD.replace("sgd", "sdg"))
+    assert cvkit("check", path).err.startswith(f"{path}:6:12: unknown optimizer 'sdg'. Did you mean 'sgd'?\n")
+
+
+def test_check_tells_all_mistakes_together(cvkit, write):
+    """One round of mending is enough: names, options, values, sections and what is missing."""
+    answer = cvkit(
+        "check",
+        write(
+            "dataset: shapess\n"
+            "augmentations: [{name: random_crop, padding: -1}, horizontal_flp]\n"
+            "model: {name: custom_resnet, widht: 8}\n"
+            "train: {epochs: many}\n"
+            "optimiser: sgd\n"
+        ),
+    )
+    assert answer.code == 2
+    places = [line for line in answer.err.splitlines() if line.startswith("recipe.yaml:")]
+    assert [place.split(": ", 1)[0] for place in places if place[12].isdigit()] == [
+        "recipe.yaml:1:10",
+        "recipe.yaml:2:46",
+        "recipe.yaml:2:51",
+        "recipe.yaml:3:30",
+        "recipe.yaml:4:17",
+        "recipe.yaml:5:1",
+    ]
+    for words in ("'shapess'", "'padding'", "'horizontal_flp'", "'widht'", "'epochs'", "'optimiser'", "is missing"):
+        assert words in answer.err
+
+
+def test_check_writes_nothing(cvkit, write, tmp_path):
+    """Neither a good nor a bad recipe leaves anything in the folder."""
+    cvkit("check", write(GOOD))
+    cvkit("check", write(GOOD.replace("sgd", "sdg"), "bad.yaml"))
+    assert sorted(os.listdir(tmp_path)) == ["bad.yaml", "recipe.yaml"]
+
+
+def test_run_of_a_bad_recipe_makes_no_run_folder(cvkit, write, tmp_path):
+    """A run checks first: a mistake costs a second, not a folder."""
+    answer = cvkit("run", write(GOOD.replace("padding", "paddding")))
+    assert answer.code == 2
+    assert answer.err.startswith("recipe.yaml:4:5: unknown option 'paddding'")
+    assert os.listdir(tmp_path) == ["recipe.yaml"]
+
+
+def test_check_takes_overrides(cvkit, write):
+    """``--set`` is checked like what is written."""
+    recipe = write(GOOD)
+    assert cvkit("check", recipe, "--set", "train.epochs=3", "--set", "model.width=8").code == 0
+    answer = cvkit("check", recipe, "--set", "model.width=wide")
+    assert answer.code == 2
+    assert "option 'width' for model 'resnet/custom_resnet': expected a positive integer, got 'wide'" in answer.err
+
+
+def test_check_shows_the_recipe_it_understood(cvkit, write, tmp_path):
+    """With ``--show``, every default is filled in, and the text is a recipe of the same meaning."""
+    recipe = write(GOOD)
+    shown = cvkit("check", recipe, "--show", "--set", "seed=7").out
+    assert "padding_mode: reflect" in shown
+    (tmp_path / "shown.yaml").write_text(shown)
+    catalog = discover()
+    assert resolve(read(Path("shown.yaml")), catalog) == resolve(read(recipe, ["seed=7"]), catalog)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [("dataset: [shapes\n", "recipe.yaml:2:1: "), ("- a\n- b\n", "recipe.yaml:1:1: "), ("", "recipe.yaml")],
+)
+def test_check_of_what_is_no_recipe_says_where(cvkit, write, text, place):
+    """Broken YAML, a list, an empty file: a place and a word, not a traceback."""
+    answer = cvkit("check", write(text))
+    assert answer.code == 2
+    assert answer.err.startswith(place)
+    assert "Traceback" not in answer.err
+
+
+def test_check_of_a_file_that_is_not_there_names_it(cvkit, write):
+    """So does a folder in its place."""
+    assert cvkit("check", "nowhere.yaml").err == "there is no recipe 'nowhere.yaml'\n"
+    assert cvkit("check", ".").code == 2
+
+
+def test_check_says_when_a_broken_plugin_may_be_what_is_missing(cvkit, write, broken_plugin):
+    """A good recipe stays good; one that needs the plugin fails, and says why it is not there."""
+    good = cvkit("check", write(GOOD))
+    assert (good.code, good.err) == (0, f"warning: {broken_plugin}\n")
+    bad = cvkit("check", write(GOOD.replace("custom_resnet", "acme/net")))
+    assert bad.code == 2
+    assert "unknown model 'acme/net'" in bad.err
+    assert "plugin 'acme' failed: ModuleNotFoundError: No module named 'nowhere_at_all'" in bad.err
+
+
+def test_check_does_not_load_a_disabled_plugin(cvkit, write, broken_plugin):
+    """What the recipe disables is not imported, and not complained about."""
+    answer = cvkit("check", write(GOOD + "plugins: {disable: [acme]}\n"))
+    assert (answer.code, answer.err) == (0, "")

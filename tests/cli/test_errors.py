@@ -1,0 +1,120 @@
+"""The command line's manners: where it works, what it says, how it ends."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib.metadata import version
+
+import pytest
+
+from cvkit.cli import COMMANDS
+
+
+def test_help_names_every_command(cvkit):
+    """Each with a line of what it does."""
+    for flag in ("--help", "-h"):
+        answer = cvkit(flag)
+        assert (answer.code, answer.err) == (0, "")
+        listed = [line.split(maxsplit=1) for line in answer.out.partition("Commands:\n")[2].splitlines()]
+        assert [name for name, *_ in listed] == list(COMMANDS)
+        assert all(summary for _, summary in listed)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(cvkit, command):
+    """Asked for help, a command explains itself and does nothing."""
+    answer = cvkit(command, "--help")
+    assert answer.code == 0
+    assert answer.out.startswith(f"Usage: cvkit {command} ")
+
+
+def test_version_is_the_distributions(cvkit):
+    """The command says what is installed."""
+    assert cvkit("--version").out == f"cvkit, version {version('cvkit-core')}\n"
+
+
+def test_no_command_shows_help(cvkit):
+    """Alone, `cvkit` says what it can do, and that nothing was done."""
+    answer = cvkit()
+    assert answer.code == 2
+    assert "Commands:" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("lst", "list"), ("ifno", "info"), ("RUN", "run"), ("plugin", "plugins")]
+)
+def test_unknown_command_suggests_the_nearest(cvkit, typed, meant):
+    """A slip is answered with the command that was meant."""
+    answer = cvkit(typed)
+    assert answer.code == 2
+    assert f"No such command '{typed}'. Did you mean '{meant}'?" in answer.err
+
+
+def test_unknown_command_far_from_any_is_just_unknown(cvkit):
+    """No guess where none is near."""
+    answer = cvkit("xyzzy")
+    assert answer.code == 2
+    assert "No such command 'xyzzy'" in answer.err
+    assert "Did you mean" not in answer.err
+
+
+def test_unknown_option_suggests_the_nearest(cvkit):
+    """Options are suggested as commands are."""
+    answer = cvkit("list", "--jsn")
+    assert answer.code == 2
+    assert "--json" in answer.err
+
+
+@pytest.fixture
+def environment() -> dict[str, str]:
+    return {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+
+
+def test_module_is_the_command(tmp_path, environment):
+    """``python -m cvkit`` works as `cvkit` does, from any folder."""
+    command = [os.path.join(os.path.dirname(sys.executable), "cvkit")]
+    module = [sys.executable, "-m", "cvkit"]
+    one, two = (
+        subprocess.run([*call, "list", "--json"], capture_output=True, text=True, cwd=tmp_path, env=environment)
+        for call in (command, module)
+    )
+    assert (one.returncode, one.stdout, one.stderr) == (two.returncode, two.stdout, two.stderr)
+    assert one.returncode == 0
+    assert "kornia/cutout" in one.stdout
+
+
+def test_users_mistake_has_no_traceback_and_exits_2(tmp_path, environment):
+    """As a process: words on stderr, nothing on stdout, and 2 for scripts."""
+    (tmp_path / "bad.yaml").write_text("dataset: shapes\nmodel: custom_resnt\noptimizer: sgd\n")
+    call = [sys.executable, "-m", "cvkit", "check", "bad.yaml"]
+    done = subprocess.run(call, capture_output=True, text=True, cwd=tmp_path, env=environment)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("bad.yaml:2:8: unknown model 'custom_resnt'. Did you mean 'custom_resnet'?\n")
+    assert "Traceback" not in done.stderr
+
+
+def test_debug_shows_the_traceback(tmp_path, environment):
+    """``--debug`` is for whoever wants to know where an error came from."""
+    call = [sys.executable, "-m", "cvkit", "--debug", "check", "nowhere.yaml"]
+    done = subprocess.run(call, capture_output=True, text=True, cwd=tmp_path, env=environment)
+    assert done.returncode != 0
+    assert done.stderr.startswith("Traceback (most recent call last):")
+    assert "there is no recipe 'nowhere.yaml'" in done.stderr
+
+
+def test_data_fetch_of_what_is_made_on_the_spot_says_so(cvkit):
+    """A data set without a home to fetch from is not an error of the network."""
+    answer = cvkit("data", "fetch", "shapes")
+    assert answer.code == 2
+    assert (
+        answer.err == "error: data set 'datasets/shapes' has nothing to fetch: it is made or read where it is used\n"
+    )
+
+
+def test_data_fetch_of_an_unknown_name_suggests_the_nearest(cvkit):
+    """Data sets are named as everywhere."""
+    answer = cvkit("data", "fetch", "cifar11")
+    assert answer.code == 2
+    assert answer.err.startswith("error: unknown data set 'cifar11'. Did you mean 'cifar10")

@@ -1,0 +1,322 @@
+"""Plugins: each is found, declared and watched alone, so that one that fails leaves the others whole."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pluggy
+import pytest
+
+from cvkit import KINDS, Component, PluginError, UnknownComponent, hookimpl, hookspecs
+from cvkit.plugins import Catalog, PluginStatus, catalog_of, discover
+
+BUILT_IN = ["datasets", "gradcam", "kornia", "onecycle", "resnet", "timm", "torch"]
+GOOD = """
+@hookimpl
+def cvkit_models():
+    yield Component("acme_net", "nowhere:net", "A net")
+"""
+
+
+def status(catalog: Catalog, plugin: str) -> PluginStatus:
+    """The one status that discovery recorded for a plugin."""
+    (found,) = [status for status in catalog.statuses if status.origin.plugin == plugin]
+    return found
+
+
+def declaring(*components: object, hook: str = "cvkit_models") -> object:
+    """A plugin that declares components by one hook."""
+    return SimpleNamespace(**{hook: hookimpl(lambda: components)})
+
+
+def test_every_kind_has_its_hook():
+    """The kinds and the hook specifications name each other."""
+    manager = pluggy.PluginManager("cvkit")
+    manager.add_hookspecs(hookspecs)
+    assert {kind.hook for kind in KINDS.values()} <= set(vars(manager.hook))
+
+
+def test_installed_plugin_is_found_with_its_origin(install):
+    """An entry point is all it takes; where the plugin came from is recorded."""
+    install("acme", GOOD, distribution="acme-nets")
+    catalog = discover()
+    entry = catalog["models"].find("acme_net")
+    assert entry.id == "acme/acme_net"
+    assert (entry.origin.distribution, entry.origin.version) == ("acme-nets", "1.0")
+    found = status(catalog, "acme")
+    assert found.works
+    assert (found.failure, found.heavy, found.disabled) == ("", (), False)
+    assert found.seconds > 0
+
+
+def test_plugin_may_be_an_object_in_its_module(install):
+    """The entry point ``module:attribute`` names any object with hooks, as a class does."""
+    install(
+        "acme",
+        """
+        class Plugin:
+            @hookimpl
+            def cvkit_models(self):
+                return [Component("acme_net", "nowhere:net")]
+        plugin = Plugin()
+        """,
+        attribute=":plugin",
+    )
+    assert discover()["models"].find("acme/acme_net").component.target == "nowhere:net"
+
+
+BROKEN = {
+    "import": ("import nowhere_at_all", "ModuleNotFoundError: No module named 'nowhere_at_all'"),
+    "syntax": ("def net(:", "SyntaxError: invalid syntax"),
+    "exit": ("import sys\nsys.exit(3)", "SystemExit: 3"),
+    "lines": ("raise RuntimeError('one\\n  two')", "RuntimeError: one two"),
+    "raising": (
+        GOOD + "\n@hookimpl\ndef cvkit_losses():\n    raise ValueError('bad day')",
+        "ValueError: bad day",
+    ),
+    "exit_in_hook": ("@hookimpl\ndef cvkit_models():\n    raise SystemExit('bye')", "SystemExit: bye"),
+    "not_component": (
+        GOOD + "\n@hookimpl\ndef cvkit_losses():\n    yield 'my_loss'",
+        "cvkit_losses yielded 'my_loss', which is not a Component",
+    ),
+    "not_iterable": (
+        "@hookimpl\ndef cvkit_models():\n    return Component('net', 'a:b')",
+        "TypeError: 'Component' object is not iterable",
+    ),
+    "misspelt": (
+        GOOD + "\n@hookimpl\ndef cvkit_model():\n    return []",
+        "there is no hook 'cvkit_model'. Did you mean 'cvkit_models'?",
+    ),
+    "unmarked": (
+        GOOD + "\ndef cvkit_losses():\n    return []",
+        "'cvkit_losses' is not marked as a hook: write @hookimpl above it",
+    ),
+    "argument": (GOOD + "\n@hookimpl\ndef cvkit_losses(info):\n    return []", "PluginValidationError: Plugin "),
+    "twice": (
+        GOOD + "\n@hookimpl\ndef cvkit_losses():\n    yield from [Component('my_loss', 'a:b')] * 2",
+        "loss 'twice/my_loss' is declared twice",
+    ),
+    "target": (
+        GOOD + "\n@hookimpl\ndef cvkit_losses():\n    yield Component('my_loss', 'a.b')",
+        "target 'a.b' is not of the form 'package.module:attribute'",
+    ),
+    "name": (
+        GOOD + "\n@hookimpl\ndef cvkit_losses():\n    yield Component('My-Loss', 'a:b')",
+        "cvkit_losses: component name 'My-Loss' must be lower-case letters, digits and underscores",
+    ),
+    "family": (
+        GOOD + "\n@hookimpl\ndef cvkit_losses():\n    yield Component('*', 'a:b')",
+        "cvkit_losses: the family '*' must say where its `members` are listed",
+    ),
+    "members": (
+        GOOD + "\n@hookimpl\ndef cvkit_losses():\n    yield Component('*', 'a:b', members='names')",
+        "target 'names' is not of the form 'package.module:attribute'",
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "source", "failure"), [(name, *case) for name, case in BROKEN.items()])
+def test_broken_plugin_is_reported_and_left_out_whole(install, name, source, failure):
+    """One line says what is wrong; nothing of the plugin stays, and every other plugin works."""
+    install(name, source)
+    install("zebra", GOOD)
+    catalog = discover()
+    broken = status(catalog, name)
+    assert broken.failure.startswith(failure)
+    assert "\n" not in broken.failure
+    assert not broken.works
+    assert catalog.failures == [broken]
+    assert [found.origin.plugin for found in catalog.statuses if found.works] == [*BUILT_IN, "zebra"]
+    assert not [entry.id for entry in catalog.entries() if entry.origin.plugin == name]
+    assert catalog["models"].find("acme_net").id == "zebra/acme_net"
+
+
+def test_missing_attribute_of_a_module_is_told(install):
+    """An entry point that names what its module does not have says which module."""
+    module = install("acme", GOOD, attribute=":plugin")
+    assert status(discover(), "acme").failure == f"AttributeError: module '{module}' has no attribute 'plugin'"
+
+
+def test_many_broken_plugins_leave_the_built_ins_working(install):
+    """Every failure is recorded, in the order of the names."""
+    for name, (source, _) in BROKEN.items():
+        install(name, source)
+    catalog = discover()
+    assert [found.origin.plugin for found in catalog.failures] == sorted(BROKEN)
+    assert [found.origin.plugin for found in catalog.statuses if found.works] == BUILT_IN
+
+
+def test_broken_distribution_does_not_stop_discovery(install, folder):
+    """A distribution whose metadata is gone, as after half an uninstallation, still has its plugin's name."""
+    install("acme", GOOD, distribution="half-gone")
+    (folder / "half_gone-1.0.dist-info" / "METADATA").unlink()
+    importlib.invalidate_caches()
+    found = status(discover(), "acme")
+    assert found.works
+    assert (found.origin.distribution, found.origin.version) == ("unknown", "unknown")
+
+
+def test_second_distribution_with_a_plugin_name_is_reported(install):
+    """Two distributions cannot both be `acme`: the first in the alphabet is, the other is told."""
+    install("acme", GOOD.replace("acme_net", "second"), distribution="beta")
+    install("acme", GOOD.replace("acme_net", "first"), distribution="alpha")
+    catalog = discover()
+    alpha, beta = [found for found in catalog.statuses if found.origin.plugin == "acme"]
+    assert (alpha.origin.distribution, alpha.failure) == ("alpha", "")
+    assert beta.origin.distribution == "beta"
+    assert beta.failure == "another distribution already provides a plugin named 'acme'"
+    assert catalog["models"].find("first").origin == alpha.origin
+    with pytest.raises(UnknownComponent):
+        catalog["models"].find("second")
+
+
+def test_disabled_plugin_is_not_imported(install):
+    """Disabling acts before the import, so that it also helps against a plugin that hurts."""
+    module = install("acme", "raise RuntimeError('imported')")
+    catalog = discover(disabled=["acme", "timm"])
+    assert module not in sys.modules
+    assert status(catalog, "acme").disabled
+    assert not status(catalog, "acme").works
+    assert catalog.failures == []
+    with pytest.raises(UnknownComponent):
+        catalog["models"].find("timm/resnet18")
+
+
+def test_heavy_declaration_is_marked(install, folder):
+    """A declaration that loads numpy slows everyone down; it works, and is named for it."""
+    install("acme", "import numpy" + GOOD)
+    install("light", "")
+    code = """if True:
+        from cvkit.plugins import discover
+        print([(status.origin.plugin, status.works) for status in discover().statuses if status.heavy == ("numpy",)])
+        """
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.strip() == "[('acme', True)]"
+
+
+def test_same_module_under_two_names_is_reported(install, folder):
+    """One plugin object cannot be two plugins."""
+    module = install("acme", GOOD, distribution="acme")
+    (folder / "acme-1.0.dist-info" / "entry_points.txt").write_text(f"[cvkit]\nacme = {module}\nbcme = {module}\n")
+    importlib.invalidate_caches()
+    catalog = discover()
+    assert status(catalog, "acme").works
+    assert status(catalog, "bcme").failure.startswith("ValueError: Plugin ")
+    assert catalog["models"].find("acme_net").id == "acme/acme_net"
+
+
+def test_half_registered_plugin_leaves_no_hook_behind():
+    """A plugin refused for one hook is gone from all, and its name is free for another try."""
+    seen = []
+    refused = SimpleNamespace(
+        cvkit_models=hookimpl(lambda: [Component("net", "a:b")]),
+        cvkit_run_started=hookimpl(lambda recipe: seen.append(recipe)),
+        cvkit_zzz=hookimpl(lambda: []),
+    )
+    catalog = catalog_of({})
+    origin = catalog_of({"acme": declaring()}).statuses[0].origin
+    with pytest.raises(PluginError, match="there is no hook 'cvkit_zzz'"):
+        catalog.admit(origin, refused)
+    assert catalog.notify("run_started", recipe="recipe", folder="folder") == []
+    assert seen == []
+    assert list(catalog.entries()) == []
+    catalog.admit(origin, declaring(Component("net", "a:b")))
+    assert [entry.id for entry in catalog.entries()] == ["acme/net"]
+
+
+def test_plugin_without_anything_to_declare_is_fine():
+    """A hook may return nothing, and a plugin may only watch."""
+    watching = SimpleNamespace(cvkit_run_started=hookimpl(lambda: None), cvkit_models=hookimpl(lambda: None))
+    catalog = catalog_of({"watching": watching})
+    assert catalog.statuses[0].works
+    assert list(catalog.entries()) == []
+
+
+def test_catalog_of_raises_what_discovery_would_record():
+    """In a test or an embedding, a plugin's failure is the caller's to see."""
+    with pytest.raises(PluginError, match="which is not a Component"):
+        catalog_of({"acme": declaring("net")})
+
+
+def test_catalogs_share_nothing():
+    """A catalog is a value: what one holds, another does not."""
+    one, two = catalog_of({"acme": declaring(Component("net", "a:b"))}), catalog_of({})
+    assert [entry.id for entry in one.entries()] == ["acme/net"]
+    assert list(two.entries()) == []
+
+
+def test_entries_come_in_the_order_of_kinds_then_names():
+    """Listing is the same everywhere, whatever order plugins and hooks came in."""
+    both = SimpleNamespace(
+        cvkit_losses=hookimpl(lambda: [Component("b", "a:b"), Component("a", "a:b")]),
+        cvkit_datasets=hookimpl(lambda: [Component("z", "a:b")]),
+    )
+    catalog = catalog_of({"z": both, "a": declaring(Component("m", "a:b"))})
+    assert [entry.id for entry in catalog.entries()] == ["z/z", "a/m", "z/a", "z/b"]
+
+
+def observer(called: list[tuple[str, object]], name: str, error: BaseException | None = None) -> object:
+    """A plugin that notes the start of a run, and then raises `error`."""
+
+    def cvkit_run_started(recipe):
+        called.append((name, recipe))
+        if error:
+            raise error
+
+    return SimpleNamespace(cvkit_run_started=hookimpl(cvkit_run_started))
+
+
+def test_observers_are_called_each_alone():
+    """One that raises is reported by plugin and cause; those before and after it are still called."""
+    called: list[tuple[str, object]] = []
+    catalog = catalog_of(
+        {
+            "c": observer(called, "c"),
+            "b": observer(called, "b", ValueError("bad day")),
+            "a": observer(called, "a", SystemExit(3)),
+        }
+    )
+    assert catalog.notify("run_started", recipe="recipe", folder="folder") == [
+        "plugin 'a' failed in cvkit_run_started: SystemExit: 3",
+        "plugin 'b' failed in cvkit_run_started: ValueError: bad day",
+    ]
+    assert called == [("a", "recipe"), ("b", "recipe"), ("c", "recipe")]
+
+
+def test_observer_does_not_swallow_an_interruption():
+    """Ctrl-C is the user's, also while a plugin is busy."""
+    catalog = catalog_of({"a": observer([], "a", KeyboardInterrupt())})
+    with pytest.raises(KeyboardInterrupt):
+        catalog.notify("run_started", recipe="recipe", folder="folder")
+
+
+def test_observer_takes_only_what_it_names():
+    """Any subset of a hook's arguments, in any order, also as a method and with none at all."""
+    seen = {}
+
+    class Watching:
+        @hookimpl
+        def cvkit_run_finished(self, folder, records):
+            seen["finished"] = (folder, records)
+
+        @hookimpl
+        def cvkit_epoch_finished(self):
+            seen["epoch"] = ()
+
+    catalog = catalog_of({"watching": Watching()})
+    assert catalog.notify("run_finished", records=[1], predictions=2, folder=3) == []
+    assert catalog.notify("epoch_finished", record=1, folder=2) == []
+    assert seen == {"finished": (3, [1]), "epoch": ()}
+
+
+def test_built_in_plugins_all_work():
+    """What ships with cvkit comes through the same door, and light."""
+    catalog = discover()
+    built_in = [found for found in catalog.statuses if found.origin.distribution == "cvkit-core"]
+    assert [found.origin.plugin for found in built_in] == BUILT_IN
+    assert all(found.works and not found.heavy for found in built_in)

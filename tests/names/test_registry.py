@@ -1,0 +1,182 @@
+"""Registries: what a name means, and what is said where it means nothing or too much."""
+
+from __future__ import annotations
+
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from cvkit import KINDS, AmbiguousComponent, Component, Origin, PluginError, UnknownComponent, hookimpl
+from cvkit.plugins import Catalog, catalog_of
+from cvkit.registry import Registry
+
+FACTORIES = """
+def net(info, *, width: int = 8): return ("net", info, width)
+def member(name, info, *, depth: int = 1, **options): return (name, info, depth, options)
+def names(): return ["resnet18", "ResNet34", "vgg"]
+def onward(amount: float, p: float = 0.5, depth: str = "hidden"): "What the library says."
+class Jitter:
+    def __init__(self, amount: float, p: float = 0.5): "Shake."
+def raising(): raise OSError("no list")
+"""
+
+
+@pytest.fixture
+def factories(package) -> str:
+    """The name of the module that the toy plugins' targets stand in."""
+    return package(factories=FACTORIES) + ".factories"
+
+
+@pytest.fixture
+def models(factories) -> Registry:
+    """Plugins `acme` with a net and a family, and `other` with a net of the same short name."""
+    return catalog(factories)["models"]
+
+
+def catalog(factories: str, reverse: bool = False) -> Catalog:
+    family = Component("*", f"{factories}:member", members=f"{factories}:names")
+    plugins = {
+        "acme": plugin(Component("small_net", f"{factories}:net"), Component("net", f"{factories}:net"), family),
+        "other": plugin(Component("net", f"{factories}:net"), Component("lonely", f"{factories}:net")),
+    }
+    return catalog_of(dict(reversed(plugins.items())) if reverse else plugins)
+
+
+def plugin(*components: Component) -> object:
+    return SimpleNamespace(cvkit_models=hookimpl(lambda: components))
+
+
+def test_full_id_and_unique_short_name_lead_to_the_same_entry(models):
+    """A short name is as good as the full id while it is unique."""
+    assert models.find("small_net") is models.find("acme/small_net")
+    assert models.find("lonely").id == "other/lonely"
+
+
+def test_short_name_of_two_plugins_is_refused_only_when_used(models):
+    """A clash drops nothing, and names both ids to whoever uses the short name."""
+    assert models.find("acme/net").origin.plugin == "acme"
+    assert models.find("other/net").origin.plugin == "other"
+    with pytest.raises(AmbiguousComponent) as caught:
+        models.find("net")
+    assert str(caught.value) == "model 'net' is provided by several plugins: write 'acme/net' or 'other/net'"
+
+
+def test_names_are_those_that_find_leads_somewhere(models):
+    """Full ids always, short names where they are unique, families through their members only."""
+    assert models.names() == ["acme/net", "acme/small_net", "lonely", "other/lonely", "other/net", "small_net"]
+    assert {models.find(name).component.name for name in models.names()} == {"net", "small_net", "lonely"}
+
+
+def test_order_of_discovery_changes_nothing(factories):
+    """Whichever plugin came first, the same names mean the same things."""
+    one, two = catalog(factories), catalog(factories, reverse=True)
+    assert list(one.entries()) == list(two.entries())
+    assert one["models"].names() == two["models"].names()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("smal_net", "unknown model 'smal_net'. Did you mean 'small_net'?"),
+        ("acm/net", "unknown model 'acm/net'. Did you mean 'acme/net'?"),
+        ("other/nett", "unknown model 'other/nett'. Did you mean 'other/net'?"),
+        ("transformer", "unknown model 'transformer'. See: cvkit list models"),
+        ("*", "unknown model '*'. See: cvkit list models"),
+        ("", "unknown model ''. See: cvkit list models"),
+        (
+            "acme/resnet81",
+            "unknown model 'acme/resnet81': the family 'acme/...' has 3 members. Did you mean 'resnet18'?",
+        ),
+        (
+            "acme/smal_net",
+            "unknown model 'acme/smal_net': the family 'acme/...' has 3 members. Did you mean 'small_net'?",
+        ),
+        ("acme/*", "unknown model 'acme/*': the family 'acme/...' has 3 members. See: cvkit list models"),
+    ],
+)
+def test_unknown_name_is_answered_with_the_nearest(models, name, message):
+    """The nearest name, or where to look for one."""
+    with pytest.raises(UnknownComponent) as caught:
+        models.find(name)
+    assert str(caught.value) == message
+
+
+def test_family_member_is_found_and_built_by_its_name(models):
+    """A member's factory gets its name first, then what the run supplies and what the recipe sets."""
+    entry = models.find("acme/ResNet34")
+    assert entry.id == "acme/ResNet34"
+    assert entry.signature().supplied == ("info",)
+    assert entry.build("info", depth=3, other=4) == ("ResNet34", "info", 3, {"other": 4})
+    assert entry.members() == ["ResNet34", "resnet18", "vgg"]
+
+
+def test_component_is_built_with_what_it_is_given(models):
+    """Positional arguments from the run, keywords from the recipe, and nothing else."""
+    assert models.find("small_net").build("info", width=2) == ("net", "info", 2)
+    assert models.find("small_net").members() == []
+
+
+def test_nothing_is_imported_before_it_is_used(factories):
+    """Names, signatures and ambiguity are told without importing a factory."""
+    models = catalog(factories)["models"]
+    models.find("small_net").signature()
+    with pytest.raises(AmbiguousComponent):
+        models.find("net")
+    assert factories not in sys.modules
+    models.find("small_net").load()
+    assert factories in sys.modules
+
+
+def test_options_passed_on_are_those_of_the_library(factories):
+    """A family over another library's classes shows each class's own options, and its documentation."""
+    family = Component(
+        "*", f"{factories}:member", members=f"{factories}:names", options_of=f"{factories}:" + "{name}"
+    )
+    signature = catalog_of({"lib": plugin(family)})["models"].find("lib/vgg")
+    with pytest.raises(PluginError, match=":vgg' cannot be read: AttributeError"):
+        signature.signature()
+    single = Component("jitter", f"{factories}:member", options_of=f"{factories}:onward")
+    signature = catalog_of({"lib": plugin(single)})["models"].find("jitter").signature()
+    assert {name: option.default for name, option in signature.options.items() if not option.required} == {
+        "p": 0.5,
+        "depth": 1,
+    }
+    assert signature.options["amount"].required
+    assert not signature.open
+    assert signature.doc == "What the library says."
+
+
+@pytest.mark.parametrize(
+    ("source", "cause"),
+    [
+        ("", "AttributeError: module"),
+        ("import nowhere_at_all", "ModuleNotFoundError: No module named 'nowhere_at_all'"),
+        ("raise RuntimeError('no driver')", "RuntimeError: no driver"),
+        ("import sys; sys.exit('bye')", "SystemExit: bye"),
+    ],
+)
+def test_component_that_cannot_be_loaded_names_its_plugin(package, source, cause):
+    """Whatever a factory's module does, the error says whose it is and from which distribution."""
+    module = package(broken=source) + ".broken"
+    registry = Registry(KINDS["models"])
+    registry.add(Component("net", f"{module}:net"), Origin("acme", "acme-nets", "1.2"))
+    with pytest.raises(PluginError) as caught:
+        registry.find("net").load()
+    start = f"model 'acme/net' cannot be loaded from '{module}:net' (plugin 'acme', distribution acme-nets 1.2): "
+    assert str(caught.value).startswith(start + cause)
+
+
+def test_family_that_cannot_list_its_members_names_its_plugin(factories):
+    """A family's list is a plugin's code as well, and fails as one."""
+    family = Component("*", f"{factories}:member", members=f"{factories}:raising")
+    models = catalog_of({"acme": plugin(family)})["models"]
+    with pytest.raises(PluginError, match=r"'acme/\*' cannot list its members .* 'acme'.*: OSError: no list"):
+        models.find("acme/resnet18")
+
+
+def test_same_name_twice_in_one_plugin_is_refused(models):
+    """One plugin cannot mean two things by one name."""
+    entry = models.find("acme/net")
+    with pytest.raises(PluginError, match="model 'acme/net' is declared twice"):
+        models.add(entry.component, entry.origin)

@@ -1,0 +1,185 @@
+"""Grad-CAM equals the reference where that is right, and leaves the model as it found it."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+import pytest
+import torch
+from pytorch_grad_cam import GradCAM
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from torch import nn
+
+from cvkit import RunError
+from cvkit_gradcam.cut import gradient_at
+from cvkit_gradcam.grad_cam import divided_by_maximum, grad_cam
+from cvkit_gradcam.layers import choose_layer
+from cvkit_resnet.network import custom_resnet
+
+TARGETS = torch.tensor([0, 3, 3, 9])
+
+
+@pytest.fixture
+def model(info):
+    model = custom_resnet(info, width=4)
+    for _ in range(3):
+        model(torch.randn(16, 3, 32, 32))  # running statistics that are not those of initialisation
+    return model
+
+
+@pytest.fixture
+def images():
+    return torch.randn(4, 3, 32, 32)
+
+
+def small_net(inplace: bool) -> nn.Sequential:
+    head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 10)]
+    return nn.Sequential(nn.Conv2d(3, 6, 3, padding=1), nn.BatchNorm2d(6), nn.ReLU(inplace=inplace), *head).eval()
+
+
+@pytest.mark.parametrize("shape", [(4, 3, 32, 32), (4, 3, 64, 96)])
+@pytest.mark.parametrize("layer", ["layer3", "layer2", "prep"])
+def test_maps_equal_pytorch_grad_cam(info, shape, layer):
+    """Within 1e-5 under its normalisation, at three depths, square or not."""
+    images = torch.randn(shape)
+    model = custom_resnet(replace(info, height=shape[2], width=shape[3]), width=4).eval()
+    reference = copy.deepcopy(model)
+    with GradCAM(reference, [reference.get_submodule(layer)]) as cam:
+        expected = cam(images, [ClassifierOutputTarget(int(target)) for target in TARGETS])
+    ours = grad_cam(model, layer=layer, normalize="minmax")(images, TARGETS)
+    assert abs(ours.numpy() - expected).max() < 1e-5
+
+
+def test_raw_map_is_the_gradient_weighted_sum_of_channels(model, images):
+    """Against plain autograd through the whole net, exactly as the paper writes it."""
+    model.eval()
+    kept = []
+
+    def keep(module, inputs, output):
+        output.retain_grad()
+        kept.append(output)
+
+    handle = model.layer3.register_forward_hook(keep)
+    logits = model(images)
+    handle.remove()
+    logits[torch.arange(4), TARGETS].sum().backward()
+    expected = (kept[0].grad.mean((2, 3), keepdim=True) * kept[0]).sum(1)
+    torch.testing.assert_close(grad_cam(model, layer="layer3").raw(images, TARGETS), expected.detach())
+
+
+def test_in_place_relu_after_the_layer_does_not_reach_its_activation(images):
+    """The libraries that keep the tensor itself read it after the ReLU has changed it."""
+    plain, in_place = small_net(inplace=False), small_net(inplace=True)
+    in_place.load_state_dict(plain.state_dict())
+    maps = [grad_cam(net, layer="1").raw(images, TARGETS) for net in (plain, in_place)]
+    assert torch.equal(*maps)
+
+
+def test_model_is_left_as_found(model, images):
+    """Modes one by one, weights, buffers, .grad, requires_grad and hooks."""
+    model.train()
+    model.layer2.eval()
+    model.prep[0].weight.requires_grad_(False)
+    model.linear.weight.grad = torch.ones_like(model.linear.weight)
+    before = copy.deepcopy(model.state_dict())
+    modes = [m.training for m in model.modules()]
+    grad_cam(model)(images, TARGETS)
+    assert [m.training for m in model.modules()] == modes
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+    assert not any(m._forward_hooks or m._backward_hooks or m._forward_pre_hooks for m in model.modules())
+    assert [n for n, p in model.named_parameters() if p.grad is not None] == ["linear.weight"]
+    assert not model.prep[0].weight.requires_grad
+
+
+def test_hooks_and_modes_are_restored_after_an_error(model):
+    """Images of a wrong shape."""
+    model.train()
+    with pytest.raises(RuntimeError):
+        grad_cam(model, layer="layer3")(torch.randn(2, 5, 32, 32), TARGETS[:2])
+    assert model.training
+    assert torch.is_grad_enabled()
+    assert not any(m._forward_hooks for m in model.modules())
+
+
+@pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode, torch.enable_grad])
+def test_context_of_the_caller_does_not_matter(model, images, context):
+    """Under no_grad and inference mode too, and the context is still in force afterwards."""
+    expected = grad_cam(model)(images, TARGETS)
+    with context():
+        enabled = torch.is_grad_enabled()
+        maps = grad_cam(model)(images, TARGETS)
+        assert torch.is_grad_enabled() == enabled
+    assert torch.equal(maps, expected)
+
+
+def test_frozen_model_is_explained(model, images):
+    """No parameter requires a gradient."""
+    expected = grad_cam(model)(images, TARGETS)
+    model.requires_grad_(False)
+    torch.testing.assert_close(grad_cam(model)(images, TARGETS), expected)
+
+
+def test_no_gradient_is_computed_before_the_cut(model, images):
+    """The trunk records no graph: that is where the time is saved."""
+    graphs = []
+    handle = model.layer2.register_forward_hook(lambda m, i, o: graphs.append(o.requires_grad))
+    gradient_at(model, model.layer3, images, TARGETS)
+    handle.remove()
+    assert graphs == [False]
+
+
+def test_maps_lie_in_the_unit_interval_and_peak_at_one(model, images):
+    """Each on its own scale, at the images' size."""
+    maps = grad_cam(model)(images, TARGETS)
+    assert maps.shape == (4, 32, 32)
+    assert maps.dtype == torch.float32
+    assert not maps.requires_grad
+    assert float(maps.min()) >= 0
+    peaks = maps.amax(dim=(1, 2))
+    assert set(peaks.tolist()) <= {0.0, 1.0}
+    assert 1.0 in peaks
+
+
+def test_map_without_positive_evidence_is_zero_not_noise():
+    """Divided by its maximum only where that is positive, however tiny it is."""
+    maps = torch.stack([torch.zeros(2, 2), torch.tensor([[0.0, 1e-30], [5e-31, 0.0]])])
+    torch.testing.assert_close(divided_by_maximum(maps), torch.tensor([[[0.0, 0], [0, 0]], [[0, 1], [0.5, 0]]]))
+
+
+def test_each_image_is_explained_for_its_own_class(model, images):
+    """Changing one target changes one map."""
+    maps = grad_cam(model, normalize="none")(images, TARGETS)
+    other = grad_cam(model, normalize="none")(images, torch.tensor([0, 5, 3, 9]))
+    changed = [not torch.allclose(a, b, atol=1e-6) for a, b in zip(maps, other, strict=True)]
+    assert changed == [False, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("name", "layer"),
+    [("resnet18", "layer4"), ("vgg11", "features.19"), ("mobilenet_v3_small", "features"), ("densenet121", "features")],
+)
+def test_layer_chosen_is_the_last_grid_that_is_not_pooled(name, layer):
+    """On torchvision's nets; vgg's features end in a pool, which is passed over."""
+    import torchvision
+
+    model = getattr(torchvision.models, name)(weights=None)
+    assert choose_layer(model, torch.zeros(1, 3, 64, 64)) is model.get_submodule(layer)
+
+
+def test_unknown_layer_lists_those_there_are(model):
+    """The top level is enough to go on."""
+    with pytest.raises(RunError, match=r"no layer 'layer9'.*prep, layer1, layer2, layer3, pool, linear"):
+        grad_cam(model, layer="layer9")
+
+
+def test_model_without_a_grid_is_refused(images):
+    """Rather than explained by something else."""
+    with pytest.raises(RunError, match="no layer with a spatial grid"):
+        grad_cam(nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 10)))(images, TARGETS)
+
+
+def test_layer_that_is_not_a_grid_is_refused(model, images):
+    """The message says what its output is."""
+    with pytest.raises(RunError, match=r"this one's is \(4, 10\)"):
+        grad_cam(model, layer="linear")(images, TARGETS)
