@@ -43,7 +43,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=4, help="optimizer steps a round")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--workers", type=int, default=2, help="of the plain loop's DataLoader")
-    parser.add_argument("--set", dest="overrides", action="append", default=[], help="recipe override, as in cvkit run")
+    parser.add_argument(
+        "--set", dest="overrides", action="append", default=[], help="recipe override, as in cvkit run"
+    )
     arguments = parser.parse_args()
 
     data = random_data(arguments.batch_size * (arguments.steps * (arguments.rounds + 2)))
@@ -94,7 +96,12 @@ def bare_step(run: Run, steps: int) -> Callable[[], None]:
 
 
 def take_step(
-    model: nn.Module, optimizer: torch.optim.Optimizer, loss: nn.Module, autocast: Callable, inputs: Tensor, labels: Tensor
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    loss: nn.Module,
+    autocast: Callable,
+    inputs: Tensor,
+    labels: Tensor,
 ) -> None:
     """Take one optimizer step, written by hand."""
     optimizer.zero_grad(set_to_none=True)
@@ -181,8 +188,8 @@ def synchronize(device: torch.device) -> None:
 def report(rates: dict[str, list[float]], arguments: argparse.Namespace) -> None:
     """Print each contestant's median images/s, and its ratio to the bare step, round by round."""
     print(
-        f"width {arguments.width}, batch {arguments.batch_size}, {arguments.rounds} rounds of {arguments.steps} steps, "
-        f"torch {torch.__version__}, {torch.get_num_threads()} threads"
+        f"width {arguments.width}, batch {arguments.batch_size}, {arguments.rounds} rounds of {arguments.steps} "
+        f"steps, torch {torch.__version__}, {torch.get_num_threads()} threads"
     )
     print(f"{'':<12}{'images/s':>10}{'of the bare step':>20}{'min':>8}{'max':>8}")
     for name, values in rates.items():

@@ -25,6 +25,7 @@ from .hookspecs import hookimpl
 if TYPE_CHECKING:
     from .engine.data import DataInfo, Split, Splits, TensorSplit
     from .engine.metrics import Predictions, Record
+    from .engine.modes import evaluation_mode
     from .engine.plan import Plan
     from .engine.run import Run
     from .engine.seeding import derive, permutation, preserved_randomness, seed_everything
@@ -43,6 +44,7 @@ _LAZY = {
     "Split": "engine.data",
     "Splits": "engine.data",
     "TensorSplit": "engine.data",
+    "evaluation_mode": "engine.modes",
     "Plan": "engine.plan",
     "Predictions": "engine.metrics",
     "Record": "engine.metrics",
@@ -86,6 +88,7 @@ __all__ = [
     "UnknownComponent",
     "derive",
     "discover",
+    "evaluation_mode",
     "hookimpl",
     "permutation",
     "preserved_randomness",

@@ -105,8 +105,12 @@ class RunFolder:
         self._write("recipe.yaml", text)
 
     def write_tuning(self, results: Sequence[dict[str, Any]]) -> None:
-        """Write what the tuners measured and proposed."""
-        self._write("tuning.json", json.dumps(results, indent=1) + "\n")
+        """Write what the tuners measured and proposed; raise `RunError` for what JSON cannot hold."""
+        try:
+            text = json.dumps(results, indent=1, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise RunError(f"what the tuners measured cannot be kept as JSON: {error}") from error
+        self._write("tuning.json", text + "\n")
 
     def tuning(self) -> list[dict[str, Any]]:
         """Return what `write_tuning` wrote; empty where no tuner has run to its end."""

@@ -28,21 +28,25 @@ _LIBRARIES = ("cvkit-core", "torch", "torchvision", "numpy", "kornia", "timm", "
 
 
 class Session:
-    """Carries a recipe from data to report in `folder`, from wherever the folder's last checkpoint stands.
+    """Carries `run` to its report in `folder`, from wherever the folder's last checkpoint stands.
 
-    `warnings` collects what a reader of the report must know. Set `stop` to end after the current step, saved.
+    `data` is the folder its data came from; the observers of `catalog` are told what happens. `warnings` collects
+    what a reader of the report must know. Set `stop` to end after the current step, saved.
     """
 
-    def __init__(self, recipe: Recipe, folder: RunFolder, data: Path, catalog: Catalog) -> None:
-        self.folder, self.data, self.catalog = folder, data, catalog
-        self.recipe = recipe
+    def __init__(self, run: Run, folder: RunFolder, data: Path, catalog: Catalog) -> None:
+        self.run, self.folder, self.data, self.catalog = run, folder, data, catalog
         self.warnings: list[str] = []
         self.stop = False
 
-    def start(self) -> Run:
-        """Open the data, build the model, and go back to the newest checkpoint if there is one."""
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe as it stands: with what tuners have filled in, once they have."""
+        return self.run.recipe
+
+    def start(self) -> None:
+        """Take possession of the folder, and go back to its newest checkpoint if there is one."""
         self.folder.lock()
-        self.run = Run(self.recipe, self.recipe.dataset.build(self.data))
         state, damaged = self.folder.newest_state()
         self.warnings += damaged
         environment = describe_environment(self.run)
@@ -60,7 +64,6 @@ class Session:
             environment=environment,
         )
         self._notify("run_started", recipe=self.recipe)
-        return self.run
 
     def _continue(self, state: dict[str, Any], environment: dict[str, Any]) -> None:
         if state["data"] != self.run.splits.digest:
@@ -81,16 +84,15 @@ class Session:
         if not self.recipe.tuners or self.folder.tuning():
             return
         results: list[dict[str, Any]] = []
-        notes = {}
+        waiting = self.recipe.autos()
+        notes = {tuner.sets: f"by {tuner.entry.id}" for tuner in self.recipe.tuners if tuner.sets in waiting}
         for tuner, proposal in self.run.tune():
             name = tuner.entry.component.name
             results.append({"tuner": tuner.entry.id, "sets": tuner.sets, "name": name, "title": proposal.title})
             results[-1] |= {"caption": proposal.caption, "value": proposal.value, "data": proposal.data}
             if proposal.draw is not None:
                 self.folder.keep([draw(name, proposal.title, proposal.caption, proposal.draw)])
-            notes[tuner.sets] = f"by {tuner.entry.id}"
             yield tuner, proposal
-        self.recipe = self.run.recipe
         self.folder.write_recipe(dump(self.recipe, notes=notes))
         self.folder.write_tuning(results)
 

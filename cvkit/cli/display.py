@@ -13,7 +13,8 @@ from ..engine.metrics import Record
 from ..engine.run import Run, Step
 
 HEADER = "epoch   train loss     acc   test loss     acc          lr    images/s   seconds"
-_ESTIMATE_AFTER = 5.0  # seconds of training before the first estimate: the first steps are slower
+_WARM_UP = 2  # steps that an estimate leaves out, being slower than the rest
+_ESTIMATE_AFTER = 3.0  # seconds of steps an estimate rests on
 _LONG = 30 * 60.0
 
 
@@ -28,8 +29,8 @@ class Display:
         self._console = Console(highlight=False)
         self._bar: Progress | None = None
         self._task = TaskID(0)
-        self._first_step = run.step
-        self._started = time.monotonic()
+        self._warm_step = run.step + _WARM_UP
+        self._warm_since = 0.0
         self._estimated = False
 
     def __enter__(self) -> Display:
@@ -65,19 +66,22 @@ class Display:
         if self._bar is not None:
             description = f"epoch {event.epoch}/{self._run.plan.epochs}"
             self._bar.update(self._task, completed=event.step, description=description, loss=event.loss)
-        if not self._estimated and time.monotonic() - self._started > _ESTIMATE_AFTER:
-            self._estimated = True
-            self._print_estimate(event)
+        if event.step == self._warm_step:
+            self._warm_since = time.monotonic()
+        elif event.step > self._warm_step and not self._estimated:
+            elapsed = time.monotonic() - self._warm_since
+            if elapsed > _ESTIMATE_AFTER:
+                self._estimated = True
+                self._print_estimate(elapsed / (event.step - self._warm_step))
 
-    def _print_estimate(self, event: Step) -> None:
-        elapsed = time.monotonic() - self._started
+    def _print_estimate(self, a_step: float) -> None:
+        """Say how long the whole run will take, at `a_step` seconds an optimizer step."""
         run = self._run
-        a_step = elapsed / (event.step - self._first_step)
         # An evaluated image costs about a third of a trained one: forward without backward.
         images_a_step = run.schedule.batch_size * run.schedule.accumulate
         an_evaluation = a_step / images_a_step * len(run.test_source) / 3
         epochs = -(-run.planned_steps // run.plan.steps_per_epoch) - run.epoch
-        total = a_step * (run.planned_steps - self._first_step) + an_evaluation * epochs
+        total = a_step * (run.planned_steps - self._warm_step + _WARM_UP) + an_evaluation * epochs
         self._print(f"the whole run will take about {duration(total)} ({images_a_step / a_step:,.0f} images/s)")
         if total > _LONG and self._shorter:
             self._print(f"a shorter recipe: cvkit run {self._shorter}")

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..plugins import Catalog
-from ..recipe import Recipe
 from .loading import load_recipe
 from .options import data_folder, data_option, set_option
 
 if TYPE_CHECKING:
     from ..folder import RunFolder
+    from ..plugins import Catalog
+    from ..recipe import Recipe
     from ..session import Session
 
 
@@ -39,27 +39,43 @@ def run(recipe: Path, overrides: tuple[str, ...], output: Path, data: Path | Non
     from ..folder import RunFolder  # torch loads here, after the recipe is known to be good
 
     folder = RunFolder.newest_unfinished(output, checked.name) if resume else None
+    if folder is not None and overrides:
+        raise click.UsageError(
+            f"--set cannot change a run that has begun, and '{folder.path}' has; leave out one of the two"
+        )
     if folder is not None:
         checked, catalog = load_recipe(folder.recipe_path)
     elif resume:
         click.echo(f"there is no unfinished run of '{checked.name}' in '{output}': starting a new one")
-    folder = folder or RunFolder.create(output, checked.name)
     shorter = str(recipe.parent / checked.shorter) if checked.shorter else None
-    carry_out(checked, catalog, folder, data_folder(data), shorter)
+    carry_out(checked, catalog, folder or output, data_folder(data), shorter)
 
 
-def carry_out(recipe: Recipe, catalog: Catalog, folder: RunFolder, data: Path, shorter: str | None = None) -> None:
-    """Start or continue the run in `folder`, and exit with 130 or 143 where a signal ended it."""
+def carry_out(
+    recipe: Recipe, catalog: Catalog, place: RunFolder | Path, data: Path, shorter: str | None = None
+) -> None:
+    """Continue the run in a folder, or start one in a new folder under a path.
+
+    Exits with 130 or 143 where SIGINT or SIGTERM ended it.
+    """
+    from ..engine.run import Run
+    from ..folder import RunFolder
     from ..session import Session
     from .display import Display
 
+    run = Run(recipe, recipe.dataset.build(data))
+    if not recipe.autos():
+        run.prepare()  # what is wrong with the optimizer or the schedule shows before a folder is made
+    folder = RunFolder.create(place, recipe.name) if isinstance(place, Path) else place
     click.echo(f"run folder: {folder.path}")
-    session = Session(recipe, folder, data, catalog)
-    run = session.start()
+    session = Session(run, folder, data, catalog)
+    session.start()
     if run.step:
         click.echo(f"continuing after step {run.step:,} of {run.planned_steps:,}")
     for tuner, proposal in session.tune():
-        click.echo(f"{tuner.entry.component.name}: {tuner.sets} = {proposal.value} ({proposal.reason})")
+        click.echo(f"{tuner.entry.component.name} for {tuner.sets}: {proposal.value} ({proposal.reason})")
+        if (value := session.recipe.value(tuner.sets)) != proposal.value:
+            click.echo(f"the recipe's own {tuner.sets} stays: {value}")
     with stopped_by_signals(session) as received, Display(run, shorter) as display:
         for event in session.train():
             display.show(event)

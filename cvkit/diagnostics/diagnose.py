@@ -62,6 +62,7 @@ def diagnose(run: Run, records: Sequence[Record], predictions: Predictions) -> D
 def _explainers(run: Run, warnings: list[str]) -> dict[str, Explainer]:
     """Build the recipe's explainers, by component name, keeping those that explain a first image."""
     explainers: dict[str, Explainer] = {}
+    run.trained_model.eval()
     first = read_whole(run.splits.test, [0])
     for part in run.recipe.explainers:
         name = part.entry.member or part.entry.component.name

@@ -62,7 +62,7 @@ def write_checkpoint(parent: Path, step: int, state: dict[str, Any], keep: int =
 
 
 def read_newest(parent: Path) -> tuple[dict[str, Any] | None, list[str]]:
-    """Return the newest intact state under `parent`, or None where there is none, and a line for each one passed over."""
+    """Return the newest intact state under `parent`, or None, and a line for each damaged one passed over."""
     for leftover in parent.glob(f"{_TEMPORARY}*"):
         shutil.rmtree(leftover, ignore_errors=True)
     damaged: list[str] = []

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from .data import Pixels, Source
 from .metrics import Predictions
+from .modes import evaluation_mode
 from .seeding import permutation, seed_everything
 from .step import Autocast, Learner
 
@@ -79,21 +80,17 @@ def evaluate(
     `forward` is the model or its compiled form. With `flip`, the logits are the mean of those of the image and of
     its mirror image: test-time augmentation, to be labelled as such. The model's modes are left as found.
     """
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
     logits, labels, losses = [], [], []
-    for batch in source.batches(torch.arange(len(source)), batch_size):
-        inputs = pixels.for_evaluation(batch.images)
-        with autocast():
-            output = forward(inputs)
-            if flip:
-                output = (output + forward(inputs.flip(-1))) / 2
-        output = output.float()
-        logits.append(output)
-        labels.append(batch.labels)
-        losses.append(loss(output, batch.labels) * len(batch.labels))
-    for module, training in modes:
-        module.training = training
+    with evaluation_mode(model):
+        for batch in source.batches(torch.arange(len(source)), batch_size):
+            inputs = pixels.for_evaluation(batch.images)
+            with autocast():
+                output = forward(inputs)
+                if flip:
+                    output = (output + forward(inputs.flip(-1))) / 2
+            logits.append(output.float())
+            labels.append(batch.labels)
+            losses.append(loss(logits[-1], batch.labels) * len(batch.labels))
     return Predictions(
         torch.cat(logits).cpu(), torch.cat(labels).cpu(), float(torch.stack(losses).sum()) / len(source)
     )

@@ -22,17 +22,17 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..errors import DivergedError, RunError
 from ..recipe import AUTO, Recipe, TunerPart
-from .data import Pixels, Splits, open_source
+from .data import Pixels, Splits, open_source, read_whole
 from .device import choose_device
 from .loop import Schedule, evaluate, train_steps
 from .metrics import Predictions, Record
+from .modes import evaluation_mode
 from .plan import Plan
 from .progress import EpochProgress
 from .seeding import preserved_randomness, seed_everything
 from .state import load_model_state, load_optimizer_state, model_state, optimizer_state
 from .step import Autocast, Learner
 from .trial import Proposal, Trial
-
 
 _TRIAL_RATE = 1e-3  # stands in for a learning rate that is still `auto`; a trial sets its own
 
@@ -79,6 +79,7 @@ class Run:
         self.pixels = Pixels(self.info, augmentations, self.device, settings.channels_last)
         self.loss: nn.Module = recipe.loss.build(self.info).to(self.device)
         self.model = self._initialised_model()
+        self._require_logits()
         self.ema = self._averaged_model()
         self.epoch = self.step = 0
         self._progress: EpochProgress | None = None
@@ -94,6 +95,16 @@ class Run:
             model: nn.Module = self.recipe.model.build(self.info)
         memory_format = torch.channels_last if self.recipe.train.channels_last else torch.preserve_format
         return model.to(self.device, memory_format=memory_format)  # type: ignore[call-overload,no-any-return]  # torch's stub lacks it
+
+    def _require_logits(self) -> None:
+        """Raise `RunError` unless the model makes of two images the logits it should."""
+        pair = read_whole(self.splits.train, range(2)).images.to(self.device)
+        with preserved_randomness(), evaluation_mode(self.model), torch.no_grad():
+            logits = self.model(self.pixels.for_evaluation(pair))
+        expected = (len(pair), self.info.num_classes)
+        shape = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+        if shape != expected:
+            raise RunError(f"{self.recipe.model.entry.id} makes {shape} of {len(pair)} images, not logits {expected}")
 
     def _averaged_model(self) -> AveragedModel | None:
         decay = self.recipe.train.ema
@@ -124,9 +135,8 @@ class Run:
         """
         for tuner in self.recipe.tuners:
             proposal: Proposal = tuner.build(self)
-            if tuner.sets in self.recipe.autos():
-                if proposal.value is not None:
-                    self.recipe = self.recipe.with_value(tuner.sets, proposal.value)
+            if tuner.sets in self.recipe.autos() and proposal.value is not None:
+                self.recipe = self.recipe.with_value(tuner.sets, proposal.value)
             yield tuner, proposal
             if tuner.sets in self.recipe.autos():
                 raise RunError(
@@ -210,16 +220,16 @@ class Run:
         if bad is not None:
             step = self.step - progress.taken + bad + 1
             raise DivergedError(
-                f"the training loss became {progress.losses[bad].item()} at step {step} (epoch {self.epoch + 1}), at a "
-                f"learning rate of {progress.rates[bad]:.3g}. Lower the learning rate, or set train.clip_norm"
+                f"the training loss became {progress.losses[bad].item()} at step {step} (epoch {self.epoch + 1}), at "
+                f"a learning rate of {progress.rates[bad]:.3g}. Lower the learning rate, or set train.clip_norm"
             )
 
     def _record(self, progress: EpochProgress) -> Record:
         predictions = self._predictions = self.predict()
         if not math.isfinite(predictions.loss):
             raise DivergedError(
-                f"the test loss is {predictions.loss} after epoch {self.epoch + 1}: the weights are no longer finite. "
-                "Lower the learning rate, or set train.clip_norm"
+                f"the test loss is {predictions.loss} after epoch {self.epoch + 1}: the weights are no longer "
+                "finite. Lower the learning rate, or set train.clip_norm"
             )
         flipped = self.predict(flip=True).accuracy if self.recipe.evaluation.flip_tta else None
         return progress.record(self.epoch + 1, self.step, predictions, flipped)

@@ -17,7 +17,7 @@ def model_state(model: nn.Module) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def load_model_state(model: nn.Module, state: dict[str, Tensor]) -> None:
-    """Copy `state` into `model` in place, keeping its memory format; raise `CheckpointError` unless the names match."""
+    """Copy `state` into `model`, keeping its memory format; raise `CheckpointError` unless names and shapes match."""
     own = model_state(model)
     if own.keys() != state.keys():
         odd = ", ".join(sorted(own.keys() ^ state.keys())[:3])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .document import Document, read, read_text
 from .dump import dump
 from .recipe import AUTO, Part, Recipe, TunerPart
-from .resolve import resolve
+from .resolution import resolve
 from .schema import EvaluationSettings, PluginSettings, ReportSettings, Settings, TrainSettings
 from .values import describe
 

@@ -11,6 +11,7 @@ from .nodes import MapNode, Mark, plain
 from .recipe import AUTO
 from .values import accept, has_plain_default
 
+SETTABLE = ("optimizer", "scheduler")  # made after tuning; everything else a tuner needs to train on
 _MOST_NAMES = 30
 
 
@@ -59,7 +60,8 @@ class Checker:
                 try:
                     values[name] = accept(given, option)
                 except ValueError as error:
-                    hint = f"`auto` needs a tuner with `set: {place}`" if path and given == AUTO else ""
+                    settable = path in SETTABLE and given == AUTO
+                    hint = f"`auto` needs a tuner with `set: {place}`" if settable else ""
                     self.report(node.items[name].mark, f"{noun} '{name}' {owner}: {error}", hint)
             elif option.required:
                 hint = f"write `{name}: auto` for the tuner's value" if place in self.targets else ""

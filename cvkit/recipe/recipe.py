@@ -92,6 +92,11 @@ class Recipe:
         values = {f"{path}.{key}": value for path, part in self.parts() for key, value in part.options.items()}
         return tuple(tuner.sets for tuner in self.tuners if values.get(tuner.sets) == AUTO)
 
+    def value(self, path: str) -> Any:
+        """Return a part's option, as in ``value("scheduler.max_lr")``; raise `KeyError` where there is none."""
+        owner, _, name = path.rpartition(".")
+        return dict(self.parts())[owner].options[name]
+
     def with_value(self, path: str, value: Any) -> Recipe:
         """Return a copy with one option or setting changed, as in ``with_value("scheduler.max_lr", 0.4)``.
 

@@ -7,13 +7,10 @@ touched.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 from torch import Tensor, nn
 
-from cvkit import RunError
+from cvkit import RunError, evaluation_mode
 
 
 def gradient_at(model: nn.Module, layer: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
@@ -48,15 +45,3 @@ def require_grid(output: object) -> None:
     if not (isinstance(output, Tensor) and output.ndim == 4):
         shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
         raise RunError(f"grad_cam needs a layer whose output is (B, c, h, w), and this one's is {shape}")
-
-
-@contextmanager
-def evaluation_mode(model: nn.Module) -> Iterator[None]:
-    """Put every module in evaluation mode, and back to the mode each had."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training

@@ -5,9 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from cvkit import RunError
-
-from .cut import evaluation_mode
+from cvkit import RunError, evaluation_mode
 
 
 def find_layer(model: nn.Module, name: str) -> nn.Module:

@@ -24,7 +24,7 @@ PATIENCE = 5
 
 @dataclass(frozen=True)
 class Sweep:
-    """A raw mean loss, float64 (n,), for each of the `rates` reached, of `planned` ones; `stopped` says why it ended."""
+    """A mean loss for each of the `rates` reached, of `planned` ones, float64 (n,); `stopped` says why it ended."""
 
     rates: Floats
     losses: Floats
@@ -53,7 +53,10 @@ class Sweep:
         rates beyond. The index is None where the loss did not clearly fall: then no rate is better than another.
         """
         if len(self.losses) <= 2 * PATIENCE:
-            return None, f"the loss diverged within {len(self.losses)} steps, so the sweep should start at a lower rate"
+            return (
+                None,
+                f"the loss diverged within {len(self.losses)} steps, so the sweep should start at a lower rate",
+            )
         lowest = int(self.smoothed.argmin())
         highest = int(self.smoothed[: lowest + 1].argmax())
         fall = self.smoothed[highest] - self.smoothed[lowest]

@@ -23,7 +23,7 @@ import cvkit.folder
 from cvkit import KINDS, Component, RecipeError, discover, hookspecs
 from cvkit.cli import cli
 from cvkit.recipe import describe, read, read_text, resolve
-from cvkit.recipe.resolve import DEFAULT_PARTS, KEYS
+from cvkit.recipe.resolution import DEFAULT_PARTS, KEYS
 from cvkit.recipe.scalars import read_scalar
 from cvkit.recipe.schema import SECTIONS, GeneralSettings, Settings
 
@@ -310,7 +310,7 @@ EVERY_HOOK = """
 import importlib, json
 from pathlib import Path
 import torch
-from cvkit import Record
+from cvkit import Record, Run
 from cvkit.folder import RunFolder
 from cvkit.plugins import catalog_of
 from cvkit.recipe import read, resolve
@@ -318,7 +318,9 @@ from cvkit.session import Session
 torch.set_num_threads(1)
 catalog = catalog_of({"acme": importlib.import_module("acme_parts")})
 recipe = resolve(read("parts.yaml"), catalog)
-session = Session(recipe, RunFolder.create(Path("runs"), recipe.name), Path("data"), catalog)
+data = Path("data")
+run = Run(recipe, recipe.dataset.build(data))
+session = Session(run, RunFolder.create(Path("runs"), recipe.name), data, catalog)
 session.start()
 proposals = [proposal.value for _, proposal in session.tune()]
 records = [event for event in session.train() if isinstance(event, Record)]

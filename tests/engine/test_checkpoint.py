@@ -83,7 +83,7 @@ def test_failure_while_writing_leaves_what_was_there(tmp_path, monkeypatch, fail
         real(descriptor)
 
     monkeypatch.setattr(checkpoint.os, "fsync", fsync)
-    with pytest.raises(CheckpointError, match="No space left.*Earlier checkpoints are untouched"):
+    with pytest.raises(CheckpointError, match=r"No space left.*Earlier checkpoints are untouched"):
         write_checkpoint(tmp_path, 2, state(2.0))
     monkeypatch.undo()
     newest, damaged = read_newest(tmp_path)

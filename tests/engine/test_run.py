@@ -156,7 +156,9 @@ def test_evaluation_counts_every_image_once(make_run):
     assert predictions.accuracy == int((predictions.logits.argmax(1) == predictions.labels).sum()) / 30
     assert all(module.training for module in run.model.modules())
     assert math.isclose(
-        predictions.loss, float(torch.nn.functional.cross_entropy(predictions.logits, predictions.labels)), rel_tol=1e-5
+        predictions.loss,
+        float(torch.nn.functional.cross_entropy(predictions.logits, predictions.labels)),
+        rel_tol=1e-5,
     )
 
 
@@ -166,7 +168,10 @@ def test_batch_larger_than_the_training_set_is_refused(make_run):
         make_run("train.batch_size=128")
 
 
-@pytest.mark.parametrize(("override", "message"), [("train.device=cuda:99", "cannot be used"), ("train.precision=fp16", "fp16 needs a CUDA device")])
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [("train.device=cuda:99", "cannot be used"), ("train.precision=fp16", "fp16 needs a CUDA device")],
+)
 def test_device_that_cannot_do_it_is_refused_with_a_way_out(make_run, override, message):
     """A missing GPU, or fp16 on a CPU."""
     with pytest.raises(RunError, match=message):
@@ -197,6 +202,7 @@ def test_trial_leaves_nothing_behind(make_run, weights_of, same):
 
 def test_trials_of_different_repeats_see_different_orders(make_run):
     """And the same repeat sees the same."""
+
     def losses(repeat):
         with make_run().trial("probe", repeat) as trial:
             steps = trial.steps()

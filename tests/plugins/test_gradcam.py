@@ -157,7 +157,12 @@ def test_each_image_is_explained_for_its_own_class(model, images):
 
 @pytest.mark.parametrize(
     ("name", "layer"),
-    [("resnet18", "layer4"), ("vgg11", "features.19"), ("mobilenet_v3_small", "features"), ("densenet121", "features")],
+    [
+        ("resnet18", "layer4"),
+        ("vgg11", "features.19"),
+        ("mobilenet_v3_small", "features"),
+        ("densenet121", "features"),
+    ],
 )
 def test_layer_chosen_is_the_last_grid_that_is_not_pooled(name, layer):
     """On torchvision's nets; vgg's features end in a pool, which is passed over."""

@@ -41,16 +41,26 @@ def test_schedule_equals_torchs_exactly(total, anneal, fraction, make):
     """Rates and momenta of every step, to the last bit."""
     ours, theirs = make(), make()
     expected = OneCycleLR(
-        theirs, max_lr=0.4, total_steps=total, pct_start=fraction, anneal_strategy=anneal, div_factor=20, final_div_factor=500
+        theirs,
+        max_lr=0.4,
+        total_steps=total,
+        pct_start=fraction,
+        anneal_strategy=anneal,
+        div_factor=20,
+        final_div_factor=500,
     )
-    scheduler = one_cycle(ours, Plan(total, 1), max_lr=0.4, peak_fraction=fraction, anneal=anneal, div=20, final_div=500)
+    scheduler = one_cycle(
+        ours, Plan(total, 1), max_lr=0.4, peak_fraction=fraction, anneal=anneal, div=20, final_div=500
+    )
     assert followed(ours, scheduler, total) == followed(theirs, expected, total)
 
 
 def test_peak_epoch_puts_the_peak_at_that_epochs_last_step():
     """As torch's pct_start = peak_epoch / epochs does."""
     optimizer = sgd()
-    rates = [lr[0] for lr, _ in followed(optimizer, one_cycle(optimizer, Plan(98, 24), max_lr=0.4, peak_epoch=5), 98 * 24)]
+    rates = [
+        lr[0] for lr, _ in followed(optimizer, one_cycle(optimizer, Plan(98, 24), max_lr=0.4, peak_epoch=5), 98 * 24)
+    ]
     assert rates.index(max(rates)) == 5 * 98 - 1
     assert rates[0] == pytest.approx(0.4 / 25)
     assert rates[-1] == pytest.approx(0.4 / 25 / 1e4)
@@ -73,10 +83,12 @@ def test_rate_stays_at_its_floor_after_the_last_step():
     assert optimizer.param_groups[0]["lr"] == pytest.approx(1 / 25 / 1e4)
 
 
-@pytest.mark.parametrize("options", [{"peak_fraction": 0.1}, {"peak_fraction": 0.05}, {"peak_epoch": 1.0}, {"peak_epoch": 2.0}])
+@pytest.mark.parametrize(
+    "options", [{"peak_fraction": 0.1}, {"peak_fraction": 0.05}, {"peak_epoch": 1.0}, {"peak_epoch": 2.0}]
+)
 def test_plan_without_room_for_both_phases_is_refused(options):
     """torch divides by zero at a peak on step one, and skips the warm-up in silence before it."""
-    with pytest.raises(RunError, match="10 steps .* leave no room for a rise and a fall"):
+    with pytest.raises(RunError, match=r"10 steps .* leave no room for a rise and a fall"):
         one_cycle(sgd(), Plan(10, 1), max_lr=0.1, **options)
 
 

@@ -165,7 +165,9 @@ def test_figure_shows_the_curve_and_the_proposal():
     """Two series and a line, drawn with finite limits, in the report's style."""
     proposal = lr_range_test(new_run(), start_lr=1e-3, end_lr=1.0, steps=60)
     seen = []
-    figure = draw("test", proposal.title, proposal.caption, lambda canvas: (proposal.draw(canvas), seen.append(canvas)))
+    figure = draw(
+        "test", proposal.title, proposal.caption, lambda canvas: (proposal.draw(canvas), seen.append(canvas))
+    )
     (axes,) = seen[0].axes
     labels = [line.get_label() for line in axes.lines]
     assert labels == ["each step", "smoothed", f"proposed: {proposal.value:.3g}"]

@@ -32,9 +32,17 @@ def test_stages_halve_the_image_three_times(info):
     model = custom_resnet(info, width=4)
     shapes = {}
     for name in ("prep", "layer1", "layer2", "layer3", "pool"):
-        getattr(model, name).register_forward_hook(lambda m, i, o, name=name: shapes.update({name: tuple(o.shape[1:])}))
+        getattr(model, name).register_forward_hook(
+            lambda m, i, o, name=name: shapes.update({name: tuple(o.shape[1:])})
+        )
     model(torch.zeros(2, 3, 32, 32))
-    assert shapes == {"prep": (4, 32, 32), "layer1": (8, 16, 16), "layer2": (16, 8, 8), "layer3": (32, 4, 4), "pool": (32, 1, 1)}
+    assert shapes == {
+        "prep": (4, 32, 32),
+        "layer1": (8, 16, 16),
+        "layer2": (16, 8, 8),
+        "layer3": (32, 4, 4),
+        "pool": (32, 1, 1),
+    }
 
 
 def test_batch_norm_follows_the_pool(info):

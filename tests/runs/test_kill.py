@@ -11,14 +11,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from cvkit.engine.run import Step
+from cvkit.engine.run import Run, Step
 from cvkit.folder import RunFolder
 from cvkit.plugins import discover
 from cvkit.recipe import read, resolve
 from cvkit.session import Session
 
 STEPS = 24  # of the small recipe: 3 epochs of 8
-TUNED = ("scheduler.max_lr=auto", "tuners=[{name: lr_range_test, set: scheduler.max_lr, steps: 20, start_lr: 0.01}]")
+TUNED = (
+    "scheduler.max_lr=auto",
+    "model.width=8",
+    "tuners=[{name: lr_range_test, set: scheduler.max_lr, steps: 60, end_lr: 1.0}]",
+)
 
 
 def session_in(path: Path, recipe: Path, overrides: tuple[str, ...] = ()) -> Session:
@@ -28,7 +32,8 @@ def session_in(path: Path, recipe: Path, overrides: tuple[str, ...] = ()) -> Ses
     catalog = discover()
     found = folder.recipe_path if folder.recipe_path.is_file() else recipe
     overrides = () if found == folder.recipe_path else overrides
-    return Session(resolve(read(found, overrides), catalog), folder, path, catalog)
+    recipe = resolve(read(found, overrides), catalog)
+    return Session(Run(recipe, recipe.dataset.build(path)), folder, path, catalog)
 
 
 def carry_out(session: Session, after_step=lambda step: None) -> None:
@@ -145,6 +150,11 @@ def test_tuner_is_not_run_again_after_a_kill(tmp_path, recipe):
     assert in_a_fork(lambda: carry_out(session_in(path, recipe))) == 0
     assert (path / "tuning.json").read_bytes() == tuning
     given = tmp_path / "given"
-    assert in_a_fork(lambda: carry_out(session_in(given, recipe, (f"scheduler.max_lr={value}",)))) == 0
+    assert (
+        in_a_fork(
+            lambda: carry_out(session_in(given, recipe, (f"scheduler.max_lr={value}", "model.width=8", "tuners=[]")))
+        )
+        == 0
+    )
     for name, tensor in outcome(given)[0]["model"].items():
         assert torch.equal(outcome(path)[0]["model"][name], tensor), name

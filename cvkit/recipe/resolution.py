@@ -13,7 +13,7 @@ from typing import Any
 from ..component import KINDS, Kind
 from ..errors import CvkitError, RecipeError, did_you_mean
 from ..plugins import Catalog
-from .checker import Checker, accepts
+from .checker import SETTABLE, Checker, accepts
 from .document import Document
 from .merge import PART_LISTS, PARTS, as_part, part_name
 from .nodes import ListNode, MapNode, Mark, Node, ScalarNode, in_reading_order, plain
@@ -22,7 +22,6 @@ from .schema import SECTIONS, GeneralSettings, PluginSettings, Settings
 from .values import show
 
 KEYS = (*GeneralSettings.model_fields, *PARTS, *PART_LISTS, *SECTIONS)
-SETTABLE = ("optimizer", "scheduler")  # made after tuning; everything else a tuner needs to train on
 DEFAULT_PARTS = {"loss": "torch/cross_entropy", "scheduler": "torch/constant"}
 
 
