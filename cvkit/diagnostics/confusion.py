@@ -117,7 +117,9 @@ def _write_cells(axes: Axes, shares: Shares, counts: Counts, colours: Shares) ->
     """Write percentages, and up to 6 classes counts too; nothing where there is nothing."""
     size = 9 if len(counts) <= 10 else 5.5
     for row, column in zip(*np.nonzero(counts), strict=True):
-        share = f"{100 * shares[row, column]:.0f}"
-        text = f"{share} %\n{counts[row, column]:,}" if len(counts) <= 6 else share if share != "0" else "·"
+        share = percent(float(shares[row, column]))
+        text = (
+            f"{share}\n{counts[row, column]:,}" if len(counts) <= 6 else share.removesuffix(" %").replace("<1", "·")
+        )
         ink = INK if colours[row, column] @ _LUMINANCE > 0.5 else "white"
         axes.text(column, row, text, ha="center", va="center", fontsize=size, color=ink)

@@ -18,9 +18,14 @@ from cvkit.recipe import read, resolve
 from cvkit.session import Session
 
 STEPS = 24  # of the small recipe: 3 epochs of 8
+LEARNS_FAST = (
+    "dataset.train_size=256",
+    "train.batch_size=32",
+    "model={name: custom_resnet, width: 8, logit_scale: 1.0}",
+)
 TUNED = (
+    *LEARNS_FAST,
     "scheduler.max_lr=auto",
-    "model.width=8",
     "tuners=[{name: lr_range_test, set: scheduler.max_lr, steps: 60, end_lr: 1.0}]",
 )
 
@@ -150,11 +155,6 @@ def test_tuner_is_not_run_again_after_a_kill(tmp_path, recipe):
     assert in_a_fork(lambda: carry_out(session_in(path, recipe))) == 0
     assert (path / "tuning.json").read_bytes() == tuning
     given = tmp_path / "given"
-    assert (
-        in_a_fork(
-            lambda: carry_out(session_in(given, recipe, (f"scheduler.max_lr={value}", "model.width=8", "tuners=[]")))
-        )
-        == 0
-    )
+    assert in_a_fork(lambda: carry_out(session_in(given, recipe, (*LEARNS_FAST, f"scheduler.max_lr={value}")))) == 0
     for name, tensor in outcome(given)[0]["model"].items():
         assert torch.equal(outcome(path)[0]["model"][name], tensor), name
