@@ -74,7 +74,11 @@ def _load(target: str, entry: Entry) -> Any:
 def _broken(entry: Entry, what: str, error: BaseException) -> PluginError:
     origin = entry.origin
     source = f"plugin '{origin.plugin}', distribution {origin.distribution} {origin.version}"
-    return PluginError(f"{entry.kind.singular} '{entry.id}' {what} ({source}): {type(error).__name__}: {error}")
+    cause = f"{type(error).__name__}: {error}"
+    if "torchvision::" in cause:  # its operators register only beside the torch they were compiled for
+        cause += ". The installed torch and torchvision do not belong together; install both from one place, as in"
+        cause += " `pip install --upgrade --force-reinstall torch torchvision`"
+    return PluginError(f"{entry.kind.singular} '{entry.id}' {what} ({source}): {cause}")
 
 
 class Registry:

@@ -7,7 +7,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from cvkit import KINDS, AmbiguousComponent, Component, Origin, PluginError, UnknownComponent, hookimpl
+from cvkit import (
+    KINDS,
+    AmbiguousComponent,
+    Component,
+    ComponentError,
+    Origin,
+    PluginError,
+    UnknownComponent,
+    hookimpl,
+)
 from cvkit.plugins import Catalog, catalog_of
 from cvkit.registry import Registry
 
@@ -180,3 +189,19 @@ def test_same_name_twice_in_one_plugin_is_refused(models):
     entry = models.find("acme/net")
     with pytest.raises(PluginError, match="model 'acme/net' is declared twice"):
         models.add(entry.component, entry.origin)
+
+
+def test_mismatched_torchvision_is_named_with_its_remedy(package):
+    """Its operators fail to register beside another torch, with a message that says nothing to a user."""
+    module = package(nets="raise RuntimeError('operator torchvision::nms does not exist')") + ".nets"
+    registry = catalog_of({"acme": plugin(Component("net", f"{module}:net"))})["models"]
+    with pytest.raises(PluginError, match=r"torch and torchvision do not belong together.*--force-reinstall"):
+        registry.find("net").load()
+
+
+def test_value_error_of_a_factory_is_the_users_to_mend(package):
+    """It names the component; the rest is the factory's own sentence."""
+    module = package(nets="def net(info):\n    raise ValueError('depth must be even')") + ".nets"
+    registry = catalog_of({"acme": plugin(Component("net", f"{module}:net"))})["models"]
+    with pytest.raises(ComponentError, match="model 'acme/net': depth must be even"):
+        registry.find("net").build(None)
