@@ -95,7 +95,7 @@ def percent(fraction: float, decimals: int = 0) -> str:
     """Return a fraction as a percentage, never rounding to 0 or 100 what is not: ``0.999 -> ">99 %"``."""
     step = 10.0**-decimals
     value = 100 * fraction
-    if 0 < value < step / 2:
+    if 0 < value <= step / 2:  # the half itself would be rounded to even
         return f"<{step:.{decimals}f} %"
     if 100 - step / 2 <= value < 100:
         return f">{100 - step:.{decimals}f} %"
