@@ -86,7 +86,7 @@ def random_data(size: int) -> Splits:
 def bare_step(run: Run, steps: int) -> Callable[[], float]:
     """Forward, backward and update on one staged, normalised batch; returns the seconds `steps` steps take."""
     learner = run.prepare()
-    batch = next(run.source.batches(torch.arange(run.schedule.batch_size), run.schedule.batch_size))
+    batch = next(run.source.batches(torch.arange(run.batching.batch_size), run.batching.batch_size))
     inputs = run.pixels.for_evaluation(batch.images)
 
     def train() -> float:
@@ -126,7 +126,7 @@ def plain_loop(run: Run, steps: int, workers: int) -> Callable[[], float]:
     learner = run.prepare()
     loader = DataLoader(
         PerSample(run.splits.train),
-        run.schedule.batch_size,
+        run.batching.batch_size,
         shuffle=True,
         num_workers=workers,
         drop_last=True,

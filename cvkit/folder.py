@@ -65,10 +65,14 @@ class RunFolder:
 
     @classmethod
     def newest_unfinished(cls, parent: Path, name: str) -> RunFolder | None:
-        """Return the newest folder under `parent` of a run called `name` that has not finished, or None."""
-        candidates = [cls(path.parent) for path in parent.glob(f"{name}-*/run.json")]
-        unfinished = [f for f in candidates if f.info().get("status") != "finished" and f.info().get("name") == name]
-        return max(unfinished, key=lambda folder: str(folder.info().get("started")), default=None)
+        """Return the newest folder under `parent` of a run `name` that neither finished nor failed, or None."""
+        candidates = [(cls(path.parent), cls(path.parent).info()) for path in parent.glob(f"{name}-*/run.json")]
+        unfinished = [
+            (str(info.get("started")), folder)
+            for folder, info in candidates
+            if info.get("name") == name and info.get("status") not in ("finished", "failed")
+        ]
+        return max(unfinished, key=lambda entry: entry[0], default=("", None))[1]
 
     def lock(self) -> None:
         """Keep other processes out until this one ends; raise `RunError` if one is at work here."""

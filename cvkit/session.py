@@ -52,7 +52,8 @@ class Session:
         environment = describe_environment(self.run)
         if state is None:
             self.folder.forget_records_after(0)
-            self.folder.write_recipe(dump(self.recipe))
+            if not self.folder.recipe_path.exists():  # a run killed after it was tuned has its tuner's notes there
+                self.folder.write_recipe(dump(self.recipe))
             self.folder.update_info(started=f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S %z}")
         else:
             self._continue(state, environment)
@@ -70,12 +71,15 @@ class Session:
             raise CheckpointError(
                 "the data set is not the one this run was trained on; give the folder that holds it with --data"
             )
-        before = self.folder.info().get("environment", {})
-        for key, value in environment.items():
-            if before.get(key) != value:
-                self.warnings.append(
-                    f"{key} was {before.get(key)} before the run was continued, and is {value} since"
-                )
+        info = self.folder.info()
+        self.warnings += info.get("warnings", [])
+        before = info.get("environment", {}) | _versions(info.get("components", []))
+        now = environment | _versions(describe_components(self.recipe))
+        self.warnings += [
+            f"{key} was {before.get(key)} before the run was continued, and is {value} since"
+            for key, value in now.items()
+            if before.get(key) != value
+        ]
         self.run.restore(state)
         self.folder.forget_records_after(self.run.epoch)
 
@@ -86,8 +90,8 @@ class Session:
         results: list[dict[str, Any]] = []
         waiting = self.recipe.autos()
         notes = {tuner.sets: f"by {tuner.entry.id}" for tuner in self.recipe.tuners if tuner.sets in waiting}
-        for tuner, proposal in self.run.tune():
-            name = tuner.entry.component.name
+        for number, (tuner, proposal) in enumerate(self.run.tune(), start=1):
+            name = f"tuning_{number}_{tuner.entry.member or tuner.entry.component.name}"
             results.append({"tuner": tuner.entry.id, "sets": tuner.sets, "name": name, "title": proposal.title})
             results[-1] |= {"caption": proposal.caption, "value": proposal.value, "data": proposal.data}
             if proposal.draw is not None:
@@ -113,7 +117,7 @@ class Session:
             if self.stop:
                 if isinstance(event, Step):
                     self._save()  # a record was saved already
-                self.folder.update_info(status="interrupted")
+                self.end("interrupted")
                 return
 
     def _save(self) -> None:
@@ -132,13 +136,17 @@ class Session:
             found.training += [figure] if figure else []
         page = compose(self.run, records, predictions, found, self.folder.info(), self.recipe_text(), self.warnings)
         path = self.folder.write_report(render(page))
-        self.folder.update_info(status="finished", finished=f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S %z}")
+        self.end("finished", finished=f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S %z}")
         self._notify("run_finished", records=records, predictions=predictions)
         return path
 
     def recipe_text(self) -> str:
         """Return the resolved recipe as the folder holds it."""
         return self.folder.recipe_path.read_text(encoding="utf-8")
+
+    def end(self, status: str, **details: Any) -> None:
+        """Note in the folder how the run stands, with what a later session must repeat to the reader."""
+        self.folder.update_info(status=status, warnings=list(dict.fromkeys(self.warnings)), **details)
 
     def _notify(self, event: str, **arguments: Any) -> None:
         self.warnings += self.catalog.notify(event, folder=self.folder.path, **arguments)
@@ -155,6 +163,10 @@ def describe_components(recipe: Recipe) -> list[dict[str, str]]:
         }
         for place, part in recipe.parts()
     ]
+
+
+def _versions(components: list[dict[str, str]]) -> dict[str, str]:
+    return {c["id"]: f"{c['distribution']} {c['version']}" for c in components}
 
 
 def describe_environment(run: Run) -> dict[str, Any]:

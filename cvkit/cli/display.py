@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from ..diagnostics.style import duration
 from ..engine.metrics import Record
 from ..engine.run import Run, Step
 
@@ -19,18 +20,16 @@ _LONG = 30 * 60.0
 
 
 class Display:
-    """Shows `Step` and `Record` events. A context manager: the bar is gone when it ends.
+    """Shows `Step` and `Record` events. A context manager: the bar is gone when it ends."""
 
-    `shorter`: the path of a quicker recipe to name where the estimate is over half an hour.
-    """
-
-    def __init__(self, run: Run, shorter: str | None) -> None:
-        self._run, self._shorter = run, shorter
+    def __init__(self, run: Run) -> None:
+        self._run = run
         self._console = Console(highlight=False)
         self._bar: Progress | None = None
         self._task = TaskID(0)
-        self._warm_step = run.step + _WARM_UP
-        self._warm_since = 0.0
+        self._begun_at = run.step
+        self._last_event = 0.0
+        self._counted, self._seconds = -_WARM_UP, 0.0
         self._estimated = False
 
     def __enter__(self) -> Display:
@@ -40,7 +39,7 @@ class Display:
                 TextColumn("{task.description}"),
                 BarColumn(),
                 MofNCompleteColumn(),
-                TextColumn("loss {task.fields[loss]:.3f}"),
+                TextColumn("loss {task.fields[loss]}"),
                 TimeRemainingColumn(),
                 console=self._console,
                 transient=True,
@@ -48,7 +47,7 @@ class Display:
             )
             self._bar.start()
             self._task = self._bar.add_task(
-                "training", total=self._run.planned_steps, completed=self._run.step, loss=float("nan")
+                "training", total=self._run.planned_steps, completed=self._run.step, loss="-"
             )
         return self
 
@@ -62,29 +61,31 @@ class Display:
         """Show one event of the run."""
         if isinstance(event, Record):
             self._print(epoch_line(event))
+            self._last_event = time.monotonic()  # the evaluation was not a step's
             return
         if self._bar is not None:
             description = f"epoch {event.epoch}/{self._run.plan.epochs}"
-            self._bar.update(self._task, completed=event.step, description=description, loss=event.loss)
-        if event.step == self._warm_step:
-            self._warm_since = time.monotonic()
-        elif event.step > self._warm_step and not self._estimated:
-            elapsed = time.monotonic() - self._warm_since
-            if elapsed > _ESTIMATE_AFTER:
-                self._estimated = True
-                self._print_estimate(elapsed / (event.step - self._warm_step))
+            self._bar.update(self._task, completed=event.step, description=description, loss=f"{event.loss:.3f}")
+        self._counted += 1
+        if self._counted > 0:
+            self._seconds += time.monotonic() - self._last_event
+        self._last_event = time.monotonic()
+        if self._seconds > _ESTIMATE_AFTER and not self._estimated:
+            self._estimated = True
+            self._print_estimate(self._seconds / self._counted)
 
     def _print_estimate(self, a_step: float) -> None:
-        """Say how long the whole run will take, at `a_step` seconds an optimizer step."""
-        run = self._run
+        """Say how long the whole run, or the rest of one gone on with, will take at `a_step` seconds a step."""
+        run, steps = self._run, self._run.planned_steps - self._begun_at
+        images_a_step = run.batching.batch_size * run.batching.accumulate
+        passes = 3 if run.recipe.evaluation.flip_tta else 1
         # An evaluated image costs about a third of a trained one: forward without backward.
-        images_a_step = run.schedule.batch_size * run.schedule.accumulate
-        an_evaluation = a_step / images_a_step * len(run.test_source) / 3
-        epochs = -(-run.planned_steps // run.plan.steps_per_epoch) - run.epoch
-        total = a_step * (run.planned_steps - self._warm_step + _WARM_UP) + an_evaluation * epochs
-        self._print(f"the whole run will take about {duration(total)} ({images_a_step / a_step:,.0f} images/s)")
-        if total > _LONG and self._shorter:
-            self._print(f"a shorter recipe: cvkit run {self._shorter}")
+        an_evaluation = passes * a_step / images_a_step * len(run.test_source) / 3
+        total = a_step * steps + an_evaluation * -(-steps // run.plan.steps_per_epoch)
+        what = "the rest of the run" if self._begun_at else "the whole run"
+        self._print(f"{what} will take about {duration(total)} ({images_a_step / a_step:,.0f} images/s)")
+        if total > _LONG and run.recipe.shorter:
+            self._print(f"a shorter recipe: cvkit run {run.recipe.shorter}")
 
     def _print(self, line: str) -> None:
         if self._bar is not None:
@@ -101,10 +102,3 @@ def epoch_line(record: Record) -> str:
         f"{record.test_loss:>9.4f}   {100 * record.test_accuracy:>5.2f}   {record.learning_rate:>9.3g}   "
         f"{record.images_per_second:>9,.0f}   {record.seconds:>7.1f}{tta}"
     )
-
-
-def duration(seconds: float) -> str:
-    """Return a duration in words a person would use: ``40 seconds``, ``5 minutes``, ``4.8 hours``."""
-    if seconds < 90:
-        return f"{seconds:.0f} seconds"
-    return f"{seconds / 60:.0f} minutes" if seconds < 90 * 60 else f"{seconds / 3600:.1f} hours"

@@ -8,6 +8,7 @@ import click
 
 from ..errors import UnknownComponent, did_you_mean
 from ..plugins import Catalog
+from ..recipe import describe as in_words
 from ..registry import Entry
 from ..signature import Option
 from .loading import load_catalog
@@ -56,8 +57,8 @@ def describe(entry: Entry) -> str:
 
 
 def _option(option: Option) -> str:
-    annotation = f": {option.annotation}" if option.annotation else ""
+    words = in_words(option.type)
     default = (
         "  (required)" if option.required else f" = {option.default!r}" if option.literal else f" = {option.default}"
     )
-    return f"{option.name}{annotation}{default}"
+    return f"{option.name}: {words}{default}"

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import click
 
-from .loading import load_recipe
-from .options import data_folder, data_option
-from .run import carry_out
+from .options import data_option
+from .run import go_on
 
 
 @click.command()
@@ -19,10 +18,7 @@ def resume(folder: Path, data: Path | None) -> None:
     from ..folder import RunFolder
 
     found = RunFolder.open(folder)
-    info = found.info()
-    if info.get("status") == "finished":
+    if found.info().get("status") == "finished":
         click.echo(f"this run has finished; report: {found.report_path}")
         return
-    recipe, catalog = load_recipe(found.recipe_path)
-    known = Path(info["data"]) if data is None and "data" in info else data_folder(data)
-    carry_out(recipe, catalog, found, known)
+    go_on(found, data)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..errors import CvkitError
 from .loading import load_recipe
 from .options import data_folder, data_option, set_option
 
@@ -38,52 +39,67 @@ def run(recipe: Path, overrides: tuple[str, ...], output: Path, data: Path | Non
     checked, catalog = load_recipe(recipe, overrides)
     from ..folder import RunFolder  # torch loads here, after the recipe is known to be good
 
-    folder = RunFolder.newest_unfinished(output, checked.name) if resume else None
-    if folder is not None and overrides:
+    found = RunFolder.newest_unfinished(output, checked.name) if resume else None
+    if found is None:
+        if resume:
+            click.echo(f"there is no unfinished run of '{checked.name}' in '{output}': starting a new one")
+        carry_out(checked, catalog, output, data_folder(data))
+    elif overrides:
         raise click.UsageError(
-            f"--set cannot change a run that has begun, and '{folder.path}' has; leave out one of the two"
+            f"--set cannot change a run that has begun, as '{found.path}' has: leave out one of the two"
         )
-    if folder is not None:
-        checked, catalog = load_recipe(folder.recipe_path)
-    elif resume:
-        click.echo(f"there is no unfinished run of '{checked.name}' in '{output}': starting a new one")
-    shorter = str(recipe.parent / checked.shorter) if checked.shorter else None
-    carry_out(checked, catalog, folder or output, data_folder(data), shorter)
+    else:
+        go_on(found, data)
 
 
-def carry_out(
-    recipe: Recipe, catalog: Catalog, place: RunFolder | Path, data: Path, shorter: str | None = None
-) -> None:
-    """Continue the run in a folder, or start one in a new folder under a path.
+def go_on(folder: RunFolder, data: Path | None) -> None:
+    """Continue the run in `folder` by its own recipe, with the data where it was unless `data` says otherwise."""
+    recipe, catalog = load_recipe(folder.recipe_path)
+    known = folder.info().get("data")
+    carry_out(recipe, catalog, folder, Path(known) if data is None and known else data_folder(data))
 
-    Exits with 130 or 143 where SIGINT or SIGTERM ended it.
-    """
+
+def carry_out(recipe: Recipe, catalog: Catalog, place: RunFolder | Path, data: Path) -> None:
+    """Continue the run in a folder, or start one in a new folder under a path, and note there how it ends."""
     from ..engine.run import Run
     from ..folder import RunFolder
     from ..session import Session
-    from .display import Display
 
-    run = Run(recipe, recipe.dataset.build(data))
-    if not recipe.autos():
-        run.prepare()  # what is wrong with the optimizer or the schedule shows before a folder is made
+    run = Run(recipe, recipe.dataset.build(data))  # before a folder is made for what may not fit together
     folder = RunFolder.create(place, recipe.name) if isinstance(place, Path) else place
     click.echo(f"run folder: {folder.path}")
     session = Session(run, folder, data, catalog)
     session.start()
+    try:
+        work_through(session)
+    except CvkitError as error:
+        session.end("failed", error=str(error))
+        raise
+    except KeyboardInterrupt:
+        session.end("interrupted")
+        click.echo(f"continue with: cvkit resume {folder.path}", err=True)
+        raise
+
+
+def work_through(session: Session) -> None:
+    """Tune, train and report; exit with 130 or 143 where SIGINT or SIGTERM ended the training."""
+    from .display import Display
+
+    run, folder = session.run, session.folder
     if run.step:
         click.echo(f"continuing after step {run.step:,} of {run.planned_steps:,}")
     for tuner, proposal in session.tune():
         click.echo(f"{tuner.entry.component.name} for {tuner.sets}: {proposal.value} ({proposal.reason})")
         if (value := session.recipe.value(tuner.sets)) != proposal.value:
             click.echo(f"the recipe's own {tuner.sets} stays: {value}")
-    with stopped_by_signals(session) as received, Display(run, shorter) as display:
+    with stopped_by_signals(session) as received, Display(run) as display:
         for event in session.train():
             display.show(event)
     if received:
         click.echo(f"stopped after step {run.step:,}, saved; continue with: cvkit resume {folder.path}", err=True)
         raise SystemExit(128 + received[0])
     report = session.report()
-    for warning in session.warnings:
+    for warning in dict.fromkeys(session.warnings):
         click.echo(f"{click.style('warning:', fg='yellow')} {warning}", err=True)
     click.echo(f"report: {report}")
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
@@ -12,6 +13,7 @@ from ..engine.data import TensorSplit, read_whole
 from ..engine.metrics import Predictions, Record
 from ..engine.run import Run
 from ..engine.seeding import permutation, preserved_randomness, seed_everything
+from ..errors import RunError
 from .accuracy import per_class_accuracy
 from .artifacts import Artifact, Gallery, Table
 from .confusion import confused_pairs, confusion
@@ -50,58 +52,82 @@ def diagnose(run: Run, records: Sequence[Record], predictions: Predictions) -> D
     found.training = [curves(records), schedule(records)]
     found.classes = [confusion(predictions, classes), per_class_accuracy(predictions, classes)]
     found.classes.append(confused_pairs(predictions, classes))
-    explainers = _explainers(run, found.warnings)
-    found.errors = [_errors(run, predictions, explainers, found.warnings)]
-    if isinstance(run.splits.test, TensorSplit) and run.splits.test.masks is not None and explainers:
-        found.explanations = [_pointing(run, run.splits.test, run.splits.test.masks, explainers)]
+    explainers = _Explainers(run, found.warnings)
+    if run.recipe.report.misclassified:
+        found.errors = [_errors(run, predictions, explainers, found.warnings)]
+    if isinstance(run.splits.test, TensorSplit) and run.splits.test.masks is not None and explainers.working:
+        found.explanations = [_pointing(run.splits.test, run.splits.test.masks, explainers)]
     if run.recipe.report.augmented and run.recipe.augmentations:
         found.data = [_augmented(run)]
     return found
 
 
-def _explainers(run: Run, warnings: list[str]) -> dict[str, Explainer]:
-    """Build the recipe's explainers, by component name, keeping those that explain a first image."""
-    explainers: dict[str, Explainer] = {}
-    run.trained_model.eval()
-    first = read_whole(run.splits.test, [0])
-    for part in run.recipe.explainers:
-        name = part.entry.member or part.entry.component.name
+class _Explainers:
+    """The recipe's explainers by name; one that fails is left out from then on, with a warning.
+
+    Each call draws from its own seed, so that the same model and images give the same maps.
+    """
+
+    def __init__(self, run: Run, warnings: list[str]) -> None:
+        self._run, self._warnings = run, warnings
+        self.working: dict[str, Explainer] = {}
+        run.trained_model.eval()
+        for part in run.recipe.explainers:
+            name = part.entry.member or part.entry.component.name
+            repeats = sum(other.split(" ")[0] == name for other in self.working)
+            name = f"{name} {repeats + 1}" if repeats else name
+            with self._guarded(name):
+                self.working[name] = part.build(run.trained_model)
+
+    def explain(self, images: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """Return each working explainer's maps of uint8 images, float32 (N, H, W) on the CPU, made in chunks."""
+        maps = {}
+        for name, explainer in list(self.working.items()):
+            with self._guarded(name), preserved_randomness():
+                seed_everything(f"explanations {name}", self._run.recipe.seed)
+                chunks = zip(images.split(_CHUNK), targets.split(_CHUNK), strict=True)
+                maps[name] = torch.cat([self._chunk(explainer, *chunk) for chunk in chunks])
+        return maps
+
+    def _chunk(self, explainer: Explainer, images: Tensor, targets: Tensor) -> Tensor:
+        inputs = self._run.pixels.for_evaluation(images.to(self._run.device))
+        maps = explainer(inputs, targets.to(self._run.device))
+        expected = (len(images), *images.shape[-2:])
+        if tuple(maps.shape) != expected:
+            raise RunError(f"its maps are {tuple(maps.shape)}, not {expected}")
+        if not torch.isfinite(maps).all():
+            raise RunError("its maps are not finite")
+        return maps.detach().float().cpu()
+
+    @contextmanager
+    def _guarded(self, name: str) -> Iterator[None]:
+        """Turn whatever an explainer raises into a warning: it must not cost the report of a whole training."""
         try:
-            explainer: Explainer = part.build(run.trained_model)
-            _maps(run, explainer, first.images, first.labels)
-        except Exception as error:  # an explanation that fails must not cost the report of a whole training
-            warnings.append(f"{part.entry.id} cannot explain this model: {error}")
-        else:
-            explainers[name if name not in explainers else part.entry.id] = explainer
-    return explainers
+            yield
+        except Exception as error:
+            self.working.pop(name, None)
+            self._warnings.append(f"{name} could not explain this model and is left out: {error}")
 
 
-def _maps(run: Run, explain: Explainer, images: Tensor, targets: Tensor) -> Tensor:
-    """Return the maps of uint8 `images` for `targets`, float32 (N, H, W) on the CPU, a chunk at a time."""
-    maps = []
-    for pixels, classes in zip(images.split(_CHUNK), targets.split(_CHUNK), strict=True):
-        inputs = run.pixels.for_evaluation(pixels.to(run.device))
-        maps.append(explain(inputs, classes.to(run.device)).cpu())
-    return torch.cat(maps) if maps else torch.zeros(0, *images.shape[-2:])
-
-
-def _errors(run: Run, predictions: Predictions, explainers: dict[str, Explainer], warnings: list[str]) -> Gallery:
+def _errors(run: Run, predictions: Predictions, explainers: _Explainers, warnings: list[str]) -> Gallery:
     indices = select_errors(predictions, run.recipe.report.misclassified)
     if not len(indices):
         return misclassified(torch.zeros(0, 1, 1, 1, dtype=torch.uint8), indices, predictions, run.info.classes, {})
     images = read_whole(run.splits.test, indices.tolist()).images
-    predicted, true = predictions.predicted[indices], predictions.labels[indices]
-    maps = {}
-    for name, explain in explainers.items():
-        maps[name] = (_maps(run, explain, images, predicted), _maps(run, explain, images, true))
-        if empty := int((maps[name][0].amax(dim=(1, 2)) == 0).sum()):
-            warnings.append(f"{name}: {empty} of {len(indices)} maps for the predicted class are empty")
-    return misclassified(images, indices, predictions, run.info.classes, maps)
+    for_predicted = explainers.explain(images, predictions.predicted[indices])
+    for_true = explainers.explain(images, predictions.labels[indices])
+    for what, maps in (("predicted", for_predicted), ("true", for_true)):
+        for name, of_errors in maps.items():
+            if empty := int((of_errors.amax(dim=(1, 2)) == 0).sum()):
+                found = f"{empty} of the {len(indices)} errors shown"
+                warnings.append(f"{name} finds nothing that speaks for the {what} class in {found}: the map is black")
+    both = {name: (for_predicted[name], for_true[name]) for name in for_predicted if name in for_true}
+    return misclassified(images, indices, predictions, run.info.classes, both)
 
 
-def _pointing(run: Run, test: TensorSplit, masks: Tensor, explainers: dict[str, Explainer]) -> Table:
-    hits = {name: pointing_game(_maps(run, e, test.images, test.labels), masks) for name, e in explainers.items()}
-    return pointing_table(hits, masks)
+def _pointing(test: TensorSplit, masks: Tensor, explainers: _Explainers) -> Table:
+    maps = explainers.explain(test.images, test.labels)
+    return pointing_table({name: pointing_game(of_test, masks) for name, of_test in maps.items()}, masks)
 
 
 def _augmented(run: Run) -> Gallery:

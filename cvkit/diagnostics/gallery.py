@@ -77,7 +77,7 @@ def _caption(predictions: Predictions, cards: list[Card], maps: Mapping[str, obj
     if maps:
         caption += (
             " Beside each image, what speaks for the predicted class and what for the true one, "
-            f"by {' and '.join(maps)}: bright where it matters most, each map scaled to its own maximum."
+            f"by {' and '.join(maps)}: bright where it matters most."
         )
     return caption
 

@@ -13,11 +13,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from ..errors import CheckpointError, DivergedError
+from ..errors import CheckpointError
 from .packing import pack, unpack
 
 _TENSORS, _STATE, _MANIFEST = "tensors.safetensors", "state.json", "manifest.json"
@@ -27,13 +26,9 @@ _TEMPORARY = ".tmp-"
 def write_checkpoint(parent: Path, step: int, state: dict[str, Any], keep: int = 2) -> Path:
     """Write `state` as the checkpoint of optimizer step `step` under `parent`, and prune to the newest `keep`.
 
-    Raises `DivergedError` if the state holds a non-finite value, and `CheckpointError` if it cannot be written;
-    in both cases what was there before is untouched.
+    Raises `CheckpointError` if it cannot be written; what was there before is then untouched.
     """
     data, tensors = pack(state)
-    for name, tensor in tensors.items():
-        if not torch.isfinite(tensor).all():
-            raise DivergedError(f"'{name.strip('/')}' is no longer finite at step {step}; no checkpoint was written")
     target = parent / f"step-{step:08}"
     temporary = parent / f"{_TEMPORARY}{target.name}"
     try:

@@ -6,13 +6,16 @@ prediction skip only the augmentations.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, cast, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, default_collate
+
+from ..errors import CvkitError
 
 
 @dataclass(frozen=True)
@@ -117,18 +120,52 @@ class StreamedSource:
 
     def batches(self, order: Tensor, batch_size: int) -> Iterator[Batch]:
         """Yield batches in order, whatever the number of workers."""
-        loader: DataLoader[tuple[Tensor, int]] = DataLoader(
-            cast(Dataset[tuple[Tensor, int]], self._split),
+        loader: DataLoader[Any] = DataLoader(
+            _Guarded(self._split),
+            collate_fn=_collate,
+            worker_init_fn=_leave_signals_to_the_parent,
             batch_sampler=[chunk.tolist() for chunk in order.split(batch_size)],
             num_workers=self._workers,
             pin_memory=self._device.type == "cuda",
             # Its base seed would otherwise come from, and move, the global generator.
             generator=torch.Generator().manual_seed(0),
         )
-        for images, labels in loader:
+        for loaded in loader:
+            if isinstance(loaded, CvkitError):
+                raise loaded
+            images, labels = loaded
             yield Batch(
                 images.to(self._device, non_blocking=True), labels.to(self._device, torch.int64, non_blocking=True)
             )
+
+
+class _Guarded(Dataset[tuple[Tensor, int] | CvkitError]):
+    """A split whose errors come as values: raised in a worker, they would arrive wrapped in its traceback."""
+
+    def __init__(self, split: Split) -> None:
+        self._split = split
+
+    def __len__(self) -> int:
+        return len(self._split)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int] | CvkitError:
+        try:
+            return self._split[index]
+        except CvkitError as error:
+            return error
+
+
+def _collate(samples: list[tuple[Tensor, int] | CvkitError]) -> Any:
+    for sample in samples:
+        if isinstance(sample, CvkitError):
+            return sample
+    return default_collate(samples)
+
+
+def _leave_signals_to_the_parent(worker: int) -> None:
+    """Ctrl-C reaches every process of a terminal; the parent finishes its step and ends the workers itself."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def open_source(split: Split, device: torch.device, resident: bool | Literal["auto"], workers: int) -> Source:

@@ -17,7 +17,7 @@ from .step import Autocast, Learner
 
 
 @dataclass(frozen=True)
-class Schedule:
+class Batching:
     """How an epoch's samples fall into steps: `accumulate` batches of `batch_size` make one optimizer step."""
 
     samples: int
@@ -44,7 +44,7 @@ class Schedule:
 def train_steps(
     learner: Learner,
     source: Source,
-    schedule: Schedule,
+    batching: Batching,
     seed: int,
     epoch: int,
     first: int = 0,
@@ -56,12 +56,12 @@ def train_steps(
     on as it would have.
     """
     learner.model.train()
-    order = permutation(schedule.samples, f"{purpose} order", seed, epoch)[: schedule.used]
-    skipped = first * schedule.batch_size * schedule.accumulate
-    batches = source.batches(order[skipped:], schedule.batch_size)
-    for step in range(first, schedule.steps):
+    order = permutation(batching.samples, f"{purpose} order", seed, epoch)[: batching.used]
+    skipped = first * batching.batch_size * batching.accumulate
+    batches = source.batches(order[skipped:], batching.batch_size)
+    for step in range(first, batching.steps):
         seed_everything(f"{purpose} step", seed, epoch, step)
-        yield learner.step(islice(batches, schedule.accumulate), schedule.samples_in(step))
+        yield learner.step(islice(batches, batching.accumulate), batching.samples_in(step))
 
 
 @torch.no_grad()

@@ -16,15 +16,16 @@ from itertools import islice
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
+from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..errors import DivergedError, RunError
-from ..recipe import AUTO, Recipe, TunerPart
+from ..recipe import AUTO, Part, Recipe, TunerPart
 from .data import Pixels, Splits, open_source, read_whole
 from .device import choose_device
-from .loop import Schedule, evaluate, train_steps
+from .loop import Batching, evaluate, train_steps
 from .metrics import Predictions, Record
 from .modes import evaluation_mode
 from .plan import Plan
@@ -67,25 +68,25 @@ class Run:
             open_source(split, self.device, settings.resident, settings.workers)
             for split in (splits.train, splits.test)
         )
-        self.schedule = Schedule(len(self.source), settings.batch_size, settings.accumulate, settings.drop_last)
-        if self.schedule.steps == 0:
+        self.batching = Batching(len(self.source), settings.batch_size, settings.accumulate, settings.drop_last)
+        if self.batching.steps == 0:
             raise RunError(
                 f"train.batch_size is {settings.batch_size}, but the training set holds {len(self.source)} images; "
                 "use a smaller batch or train.drop_last: false"
             )
-        self.plan = Plan(self.schedule.steps, settings.epochs)
+        self.plan = Plan(self.batching.steps, settings.epochs)
         self.autocast = Autocast(self.device, settings.precision)
         augmentations = [part.build(self.info) for part in recipe.augmentations]
         self.pixels = Pixels(self.info, augmentations, self.device, settings.channels_last)
         self.loss: nn.Module = recipe.loss.build(self.info).to(self.device)
         self.model = self._initialised_model()
-        self._require_logits()
+        self._rehearse()
         self.ema = self._averaged_model()
         self.epoch = self.step = 0
         self._progress: EpochProgress | None = None
         self._predictions: Predictions | None = None
         self._learner: Learner | None = None
-        self._scheduler: torch.optim.lr_scheduler.LRScheduler | None = None
+        self._scheduler: LRScheduler | None = None
         if self.device.type == "cuda":
             torch.backends.cudnn.benchmark = True  # shapes do not change from step to step
 
@@ -96,15 +97,27 @@ class Run:
         memory_format = torch.channels_last if self.recipe.train.channels_last else torch.preserve_format
         return model.to(self.device, memory_format=memory_format)  # type: ignore[call-overload,no-any-return]  # torch's stub lacks it
 
-    def _require_logits(self) -> None:
-        """Raise `RunError` unless the model makes of two images the logits it should."""
-        pair = read_whole(self.splits.train, range(2)).images.to(self.device)
+    def _rehearse(self) -> None:
+        """Raise `RunError` unless the parts fit together: pixels, model, optimizer and schedule, on two images.
+
+        What is ``auto`` is tried with a stand-in. A mistake found here costs seconds; found later, a range test.
+        """
+        pair = read_whole(self.splits.train, range(min(2, len(self.splits.train)))).images.to(self.device)
         with preserved_randomness(), evaluation_mode(self.model), torch.no_grad():
-            logits = self.model(self.pixels.for_evaluation(pair))
-        expected = (len(pair), self.info.num_classes)
-        shape = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+            for inputs in (self.pixels.for_evaluation(pair), self.pixels.for_training(pair)):
+                self._require_logits(inputs)
+            self._scheduler_of(self._learner_of(self.model, self.loss, self.pixels))
+
+    def _require_logits(self, inputs: Tensor) -> None:
+        expected = (len(inputs), self.info.num_classes)
+        name = self.recipe.model.entry.id
+        try:
+            logits = self.model(inputs)
+        except (RuntimeError, ValueError) as error:
+            raise RunError(f"{name} cannot take images {tuple(inputs.shape)}: {error}") from error
+        shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         if shape != expected:
-            raise RunError(f"{self.recipe.model.entry.id} makes {shape} of {len(pair)} images, not logits {expected}")
+            raise RunError(f"{name} makes {shape} of images {tuple(inputs.shape)}, not logits {expected}")
 
     def _averaged_model(self) -> AveragedModel | None:
         decay = self.recipe.train.ema
@@ -153,14 +166,17 @@ class Run:
         with preserved_randomness():
             model = copy.deepcopy(self.model)
             learner = self._learner_of(model, copy.deepcopy(self.loss), copy.deepcopy(self.pixels))
-            yield Trial(learner, self.source, self.schedule, self.recipe.seed, f"{purpose} {repeat}")
+            yield Trial(learner, self.source, self.batching, self.recipe.seed, f"{purpose} {repeat}")
 
     def _learner_of(self, model: nn.Module, loss: nn.Module, pixels: Pixels) -> Learner:
-        part = self.recipe.optimizer
-        options = {key: _TRIAL_RATE if value == AUTO else value for key, value in part.options.items()}
-        optimizer = part.entry.build([p for p in model.parameters() if p.requires_grad], **options)
+        weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        optimizer = _built(self.recipe.optimizer, weights)
         scaler = GradScaler(self.device.type, enabled=self.recipe.train.precision == "fp16")
         return Learner(model, model, loss, optimizer, pixels, self.autocast, scaler, self.recipe.train.clip_norm)
+
+    def _scheduler_of(self, learner: Learner) -> LRScheduler:
+        scheduler: LRScheduler = _built(self.recipe.scheduler, learner.optimizer, self.plan)
+        return scheduler
 
     def prepare(self) -> Learner:
         """Make the optimizer and the schedule, if they are not made yet; nothing may be ``auto`` any more."""
@@ -170,7 +186,7 @@ class Run:
             self._learner = self._learner_of(self.model, self.loss, self.pixels)
             if self.recipe.train.compile:
                 self._learner.forward = torch.compile(self.model)
-            self._scheduler = self.recipe.scheduler.build(self._learner.optimizer, self.plan)
+            self._scheduler = self._scheduler_of(self._learner)
         return self._learner
 
     def fit(self) -> Iterator[Step | Record]:
@@ -181,14 +197,14 @@ class Run:
         """
         learner = self.prepare()
         while not self.finished or self._progress is not None:
-            progress = self._progress = self._progress or EpochProgress(self.schedule.steps, self.device)
+            progress = self._progress = self._progress or EpochProgress(self.batching.steps, self.device)
             yield from self._train_epoch(learner, progress)
             record = self._record(progress)
             self.epoch, self._progress = self.epoch + 1, None
             yield record
 
     def _train_epoch(self, learner: Learner, progress: EpochProgress) -> Iterator[Step]:
-        steps = train_steps(learner, self.source, self.schedule, self.recipe.seed, self.epoch, progress.taken)
+        steps = train_steps(learner, self.source, self.batching, self.recipe.seed, self.epoch, progress.taken)
         steps = islice(steps, self.planned_steps - self.step)
         last_read = time.monotonic()
         progress.start_clock()
@@ -196,7 +212,7 @@ class Run:
         rate, momentum = float(group["lr"]), _momentum(group)
         scale = learner.scaler.get_scale() if learner.scaler.is_enabled() else 1.0
         for loss, hits in steps:
-            progress.add(loss, hits, self.schedule.samples_in(progress.taken), rate, momentum)
+            progress.add(loss, hits, self.batching.samples_in(progress.taken), rate, momentum)
             self.step += 1
             skipped = False
             if learner.scaler.is_enabled():
@@ -246,8 +262,14 @@ class Run:
         return self._predictions or self.predict()
 
     def state(self) -> dict[str, Any]:
-        """Return everything the rest of the run depends on, as a nest of plain values and tensors."""
+        """Return everything the rest of the run depends on, as a nest of plain values and tensors.
+
+        Raises `DivergedError` where a weight is no longer finite, so that no checkpoint holds one.
+        """
         learner = self.prepare()
+        for name, parameter in self.model.named_parameters():
+            if not torch.isfinite(parameter).all():
+                raise DivergedError(f"{name} is no longer finite at step {self.step}; lower the learning rate")
         return {
             "epoch": self.epoch,
             "step": self.step,
@@ -273,6 +295,12 @@ class Run:
         self._progress = self._predictions = None
         if state["progress"] is not None:
             self._progress = EpochProgress.from_state(state["progress"], self.device)
+
+
+def _built(part: Part, *supplied: Any) -> Any:
+    """Build a part of which options may still be ``auto``: those get a learning rate that a trial replaces."""
+    options = {key: _TRIAL_RATE if value == AUTO else value for key, value in part.options.items()}
+    return part.entry.build(*supplied, **options)
 
 
 def _momentum(group: dict[str, Any]) -> float | None:

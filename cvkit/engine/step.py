@@ -57,7 +57,7 @@ class Learner:
             inputs = self.pixels.for_training(batch.images)
             with self.autocast():
                 logits = self.forward(inputs)
-                loss = self.loss(logits, batch.labels) * share
+                loss = self.loss(logits.float(), batch.labels) * share
             self.scaler.scale(loss).backward()
             total_loss += loss.detach()
             hits += (logits.detach().argmax(dim=1) == batch.labels).sum()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from .data import Source
-from .loop import Schedule, train_steps
+from .loop import Batching, train_steps
 from .step import Learner
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ class Trial:
     ratios of the parameter groups: the largest group gets the value itself.
     """
 
-    def __init__(self, learner: Learner, source: Source, schedule: Schedule, seed: int, purpose: str) -> None:
-        self._learner, self._source, self._schedule = learner, source, schedule
+    def __init__(self, learner: Learner, source: Source, batching: Batching, seed: int, purpose: str) -> None:
+        self._learner, self._source, self._batching = learner, source, batching
         self._seed, self._purpose = seed, purpose
         rates = [float(group["lr"]) for group in learner.optimizer.param_groups]
         self._ratios = [rate / max(rates) for rate in rates]
@@ -59,7 +59,7 @@ class Trial:
         """Take optimizer steps without end, yielding each one's mean loss, a scalar on the device."""
         for epoch in count():
             for loss, _ in train_steps(
-                self._learner, self._source, self._schedule, self._seed, epoch, purpose=self._purpose
+                self._learner, self._source, self._batching, self._seed, epoch, purpose=self._purpose
             ):
                 yield loss
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from ..component import KINDS, Kind
@@ -59,7 +60,10 @@ class _Resolution:
     def _general(self) -> dict[str, Any]:
         default = ScalarNode(self.nowhere, folder_name(self.document.name))
         node = MapNode(self.nowhere, {"name": default, **self.root.items})
-        return self.check.values(node, GeneralSettings.options(), "key", "in the recipe")
+        values = self.check.values(node, GeneralSettings.options(), "key", "in the recipe")
+        if values.get("shorter"):  # seen from the file that says it, which may be one this recipe extends
+            values["shorter"] = str(Path(self.root.items["shorter"].mark.file).absolute().parent / values["shorter"])
+        return values
 
     def _section(self, key: str, kind: type[Settings]) -> Settings:
         node = self.root.items.get(key, MapNode(self.nowhere))

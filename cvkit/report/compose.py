@@ -7,7 +7,7 @@ from typing import Any
 
 from ..diagnostics.artifacts import Table
 from ..diagnostics.diagnose import Diagnosis
-from ..diagnostics.style import percent
+from ..diagnostics.style import duration, percent
 from ..engine.metrics import Predictions, Record
 from ..engine.run import Run
 from .page import Fact, Page, Section
@@ -65,7 +65,7 @@ def _facts(run: Run, records: Sequence[Record], predictions: Predictions) -> lis
     return [
         *facts,
         Fact("Test loss", f"{predictions.loss:.3f}"),
-        Fact("Training time", _duration(seconds), f"{speed:,.0f} images/s on {run.device.type}"),
+        Fact("Training time", duration(seconds), f"{speed:,.0f} images/s on {run.device.type}"),
         Fact("Weights", f"{weights:,}"),
     ]
 
@@ -78,7 +78,7 @@ def _notes(run: Run, records: Sequence[Record]) -> list[str]:
             f"The best epoch was {best.epoch}, with {percent(best.test_accuracy, 2)}. That epoch is chosen on the "
             "test set, so its number flatters the model; the headline is the final epoch's."
         )
-    if len(records) < run.plan.epochs:
+    if run.step < run.plan.total_steps:
         notes.append(
             f"Training stopped after {run.step:,} of {run.plan.total_steps:,} planned steps (train.max_steps), "
             "so the schedule did not reach its end."
@@ -93,9 +93,3 @@ def _details(info: dict[str, Any]) -> list[Table]:
         Table("components", "Components", "", ("place", "id", "distribution", "version"), components),
         Table("environment", "Environment", "", ("what", "value"), environment),
     ]
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s" if minutes else f"{seconds:.1f} s"

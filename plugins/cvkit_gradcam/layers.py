@@ -19,18 +19,21 @@ def find_layer(model: nn.Module, name: str) -> nn.Module:
 
 @torch.no_grad()
 def choose_layer(model: nn.Module, image: Tensor) -> nn.Module:
-    """Return the last module whose output is a grid (1, c, h, w) of more than one place and is not pooled.
+    """Return the last module whose output is a grid of the image and is not pooled.
 
     `image`: one input (1, C, H, W). Where several modules pass the same output on, the outermost is chosen.
-    Raises `RunError` if there is none, as in a vision transformer.
+    Raises `RunError` if there is none, or if the model goes on in tokens after its last grid, as transformers do.
     """
     candidates: list[nn.Module] = []
     pooled: list[Tensor] = []
 
     def watch(module: nn.Module, inputs: tuple[Tensor, ...], output: object) -> None:
-        if not (isinstance(output, Tensor) and output.ndim == 4 and output.shape[-2:].numel() > 1):
+        if not isinstance(output, Tensor):
             return
-        if is_pooling(module):
+        if not is_grid(output, image):
+            if is_token_like(output):
+                candidates.clear()  # a grid that attention has mixed since says nothing of places in the image
+        elif is_pooling(module):
             pooled.append(output)
         elif not any(output is tensor for tensor in pooled):  # a block that ends in a pool returns the pool's output
             candidates.append(module)
@@ -43,8 +46,21 @@ def choose_layer(model: nn.Module, image: Tensor) -> nn.Module:
         for handle in handles:
             handle.remove()
     if not candidates:
-        raise RunError("grad_cam finds no layer with a spatial grid in this model; name one with `layer`")
+        raise RunError("grad_cam finds no late layer with a grid of the image in this model; name one with `layer`")
     return candidates[-1]
+
+
+def is_grid(output: Tensor, image: Tensor) -> bool:
+    """Whether an output is (1, c, h, w) with more than one place, the image's sides divided by one stride."""
+    if output.ndim != 4 or output.shape[-2:].numel() == 1:
+        return False
+    (height, width), (h, w) = image.shape[-2:], output.shape[-2:]
+    return h <= height and w <= width and abs(height / h - width / w) < 1
+
+
+def is_token_like(output: Tensor) -> bool:
+    """Whether an output is a sequence (1, n, c), or four-dimensional without being a grid of the image."""
+    return output.ndim == 3 or (output.ndim == 4 and output.shape[-2:].numel() > 1)
 
 
 def is_pooling(module: nn.Module) -> bool:

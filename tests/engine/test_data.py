@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cvkit import DataInfo, TensorSplit
+from cvkit import DataError, DataInfo, TensorSplit
 from cvkit.engine.data import Pixels, ResidentSource, StreamedSource, open_source, read_whole
 
 CPU = torch.device("cpu")
@@ -109,3 +109,18 @@ def test_pixels_filled_with_the_mean_become_zero():
     pixels = Pixels(INFO, [], CPU, channels_last=False)
     filled = torch.tensor(INFO.mean).view(1, 3, 1, 1).expand(2, 3, 4, 4)
     torch.testing.assert_close(pixels.normalize(filled), torch.zeros(2, 3, 4, 4), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_damaged_image_is_reported_in_its_own_words(split, workers):
+    """From a worker too, without that worker's traceback."""
+
+    class Damaged(Listed):
+        def __getitem__(self, index):
+            if index == 4:
+                raise DataError("cat/4.png is damaged")
+            return super().__getitem__(index)
+
+    with pytest.raises(DataError) as caught:
+        list(StreamedSource(Damaged(split), CPU, workers).batches(torch.arange(10), 3))
+    assert str(caught.value) == "cat/4.png is damaged"

@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
-from cvkit import CheckpointError, DivergedError, Record, RunError
-from cvkit.engine.loop import Schedule
+from cvkit import CheckpointError, CvkitError, DivergedError, Record, RunError
+from cvkit.engine.loop import Batching
 from cvkit.engine.run import Step
 
 
@@ -84,10 +84,10 @@ def test_state_taken_midway_continues_bit_identically(make_run, weights_of, same
 
 def test_accumulation_counts_optimizer_steps():
     """Three batches a step: the last step of an epoch takes what is left."""
-    schedule = Schedule(samples=70, batch_size=8, accumulate=3)
-    assert (schedule.used, schedule.steps) == (64, 3)
-    assert [schedule.samples_in(step) for step in range(3)] == [24, 24, 16]
-    assert Schedule(samples=70, batch_size=8, drop_last=False).steps == 9
+    batching = Batching(samples=70, batch_size=8, accumulate=3)
+    assert (batching.used, batching.steps) == (64, 3)
+    assert [batching.samples_in(step) for step in range(3)] == [24, 24, 16]
+    assert Batching(samples=70, batch_size=8, drop_last=False).steps == 9
 
 
 def test_schedule_ends_at_its_floor(make_run):
@@ -125,6 +125,17 @@ def test_loss_that_explodes_ends_the_run_with_the_step_and_the_rate(make_run):
     run = make_run("scheduler={name: constant}", "optimizer.lr=1e20")
     with pytest.raises(DivergedError, match=r"at step \d+ \(epoch 1\), at a learning rate of 1e\+20. Lower"):
         list(run.fit())
+
+
+def test_state_with_a_non_finite_weight_is_never_given_out(make_run):
+    """So no checkpoint holds one; a buffer may be infinite by design, as attention masks are."""
+    run = make_run()
+    run.model.register_buffer("mask", torch.tensor([0.0, -torch.inf]))
+    assert "mask" in run.state()["model"]
+    with torch.no_grad():
+        run.model.linear.weight[0, 0] = torch.inf
+    with pytest.raises(DivergedError, match=r"linear\.weight is no longer finite"):
+        run.state()
 
 
 def test_averaged_weights_are_the_ones_evaluated(make_run):
@@ -209,3 +220,33 @@ def test_trials_of_different_repeats_see_different_orders(make_run):
             return [float(next(steps)) for _ in range(3)]
 
     assert losses(0) == losses(0) != losses(1)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        (
+            "augmentations=[{name: random_crop, size: 24}]",
+            r"custom_resnet (cannot take|makes .* of) images \(2, 3, 24, 24\)",
+        ),
+        ("scheduler.peak_fraction=0.01", "leave no room"),
+        ("optimizer={name: sgd, momentum: 0, nesterov: true}", "nesterov"),
+    ],
+)
+def test_parts_that_do_not_fit_together_are_refused_before_training(make_run, override, message):
+    """When the run is built: not after a range test, and not on the first step."""
+    with pytest.raises(CvkitError, match=message):
+        make_run(override)
+
+
+def test_schedule_without_room_is_refused_though_its_rate_is_still_auto(make_run):
+    """The range test would cost minutes before the mistake showed."""
+    tuner = "tuners=[{name: lr_range_test, set: scheduler.max_lr}]"
+    with pytest.raises(RunError, match="leave no room"):
+        make_run("scheduler.max_lr=auto", "scheduler.peak_fraction=0.01", tuner)
+
+
+def test_data_set_of_one_image_can_be_trained_on(make_run):
+    """However little sense it makes."""
+    run = make_run("dataset.train_size=1", "train.batch_size=1", "train.epochs=4")
+    assert sum(isinstance(event, Step) for event in run.fit()) == 4

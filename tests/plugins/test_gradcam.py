@@ -180,7 +180,7 @@ def test_unknown_layer_lists_those_there_are(model):
 
 def test_model_without_a_grid_is_refused(images):
     """Rather than explained by something else."""
-    with pytest.raises(RunError, match="no layer with a spatial grid"):
+    with pytest.raises(RunError, match="no late layer with a grid"):
         grad_cam(nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 10)))(images, TARGETS)
 
 
@@ -188,3 +188,21 @@ def test_layer_that_is_not_a_grid_is_refused(model, images):
     """The message says what its output is."""
     with pytest.raises(RunError, match=r"this one's is \(4, 10\)"):
         grad_cam(model, layer="linear")(images, TARGETS)
+
+
+@pytest.mark.parametrize("name", ["vit_tiny_patch16_224", "swin_tiny_patch4_window7_224", "mixer_s32_224"])
+def test_transformer_is_refused_rather_than_explained_by_an_early_grid(name):
+    """Tokens are no grid, nor are an attention's heads, nor channels that stand last."""
+    import timm
+
+    model = timm.create_model(name, num_classes=10)
+    with pytest.raises(RunError, match="no late layer with a grid"):
+        choose_layer(model, torch.zeros(1, 3, 224, 224))
+
+
+def test_net_with_channels_last_inside_its_blocks_is_explained_by_its_last_stage():
+    """ConvNeXt permutes within a block and comes back; an identity passes its last stage on."""
+    import timm
+
+    model = timm.create_model("convnext_atto", num_classes=10)
+    assert choose_layer(model, torch.zeros(1, 3, 64, 64)) is model.norm_pre

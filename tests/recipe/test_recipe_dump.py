@@ -14,7 +14,7 @@ RECIPES = [
     "dataset: shapes\nmodel: toy/net\noptimizer: sgd",
     """name: full
 seed: 9223372036854775807
-shorter: "12:30"
+shorter: "/12:30"
 dataset: {name: shapes, count: 3}
 augmentations: [crop, {name: crop, mode: constant, window: [0, -1]}, {name: flip, p: 1}]
 model: {name: toy/net, dropout: 1e-5, head: "no", jitter: [8, 1.2]}
@@ -81,7 +81,7 @@ def test_dump_reads_the_same_to_a_yaml_1_1_reader(catalog):
     seen = yaml.safe_load(dump(recipe))
     assert seen["model"] == {"name": "toy/net", "width": 64, "dropout": 1e-5, "head": "no", "jitter": [8, 1.2]}
     assert seen["loss"]["smoothing"] == 1e20
-    assert seen["shorter"] == "12:30"
+    assert seen["shorter"] == "/12:30"
     assert seen["optimizer"]["tags"] == list(recipe.optimizer.options["tags"])
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from cvkit.errors import RecipeError
 from cvkit.plugins import PluginStatus, catalog_of
-from cvkit.recipe import Recipe, TrainSettings, describe, read_text, resolve
+from cvkit.recipe import Recipe, TrainSettings, describe, read, read_text, resolve
 from cvkit.recipe.schema import SECTIONS, GeneralSettings
 from cvkit.recipe.values import accept, plain_value
 from cvkit.signature import MISSING, Option
@@ -334,3 +334,12 @@ def test_types_are_described_in_words():
     assert describe(tuple) == "a list"
     assert describe(Path | None) == "a path, or null"
     assert describe(Any) == "any value"
+
+
+def test_shorter_recipe_is_seen_from_the_file_that_names_it(catalog, tmp_path):
+    """Also where a recipe in another folder extends that file."""
+    (tmp_path / "base.yaml").write_text(BASE + "\nshorter: quick.yaml\n")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "child.yaml").write_text("extends: ../base.yaml\nseed: 3\n")
+    recipe = resolve(read(tmp_path / "sub" / "child.yaml"), catalog)
+    assert Path(recipe.shorter).resolve() == tmp_path / "quick.yaml"

@@ -1,0 +1,107 @@
+"""A diagnosis is of what ran: it survives a failing explainer, and the same run gives the same one."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+
+from cvkit import Component, Run, discover, hookimpl
+from cvkit.diagnostics.diagnose import diagnose
+from cvkit.plugins import catalog_of
+from cvkit.recipe import read_text, resolve
+
+RECIPE = """
+dataset: {name: shapes, train_size: 16, test_size: 12}
+augmentations: [horizontal_flip]
+model: {name: custom_resnet, width: 2}
+optimizer: {name: sgd, lr: 0.01}
+train: {epochs: 1, batch_size: 8}
+report: {misclassified: 4, augmented: 2}
+"""
+
+
+def noise(model):
+    """Maps drawn at random."""
+    return lambda images, targets: torch.rand(len(images), *images.shape[-2:])
+
+
+def too_small(model):
+    return lambda images, targets: torch.rand(len(images), 7, 7)
+
+
+def not_finite(model):
+    return lambda images, targets: torch.full((len(images), *images.shape[-2:]), torch.nan)
+
+
+def raising(model):
+    def explain(images, targets):
+        raise KeyError("no such layer")
+
+    return explain
+
+
+def blank(model):
+    return lambda images, targets: torch.zeros(len(images), *images.shape[-2:])
+
+
+@pytest.fixture
+def diagnosed(monkeypatch):
+    """Train a small run and diagnose it with explainers of this file."""
+
+    def run_with(*names):
+        module = ModuleType("toy_explainers")
+        vars(module).update({f.__name__: f for f in (noise, too_small, not_finite, raising, blank)})
+        monkeypatch.setitem(sys.modules, "toy_explainers", module)
+
+        class Toys:
+            @hookimpl
+            def cvkit_explainers(self):
+                return [Component(name, f"toy_explainers:{name}") for name in dict.fromkeys(names)]
+
+        catalog = discover()
+        catalog.registries["explainers"] = catalog_of({"toys": Toys()})["explainers"]
+        recipe = resolve(read_text(RECIPE + f"explainers: [{', '.join(names)}]\n"), catalog)
+        run = Run(recipe, recipe.dataset.build(Path("unused")))
+        records = [event for event in run.fit() if hasattr(event, "test_loss")]
+        return diagnose(run, records, run.final_predictions())
+
+    return run_with
+
+
+def pictures(found):
+    (gallery,) = found.errors
+    return [png for card in gallery.cards for _, png in card.pictures]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("too_small", r"\(4, 7, 7\)"), ("not_finite", "not finite"), ("raising", "no such layer")]
+)
+def test_explainer_that_fails_costs_its_own_pictures_only(diagnosed, name, reason):
+    """The other explainer's are there, and a warning says which failed and why."""
+    found = diagnosed(name, "noise")
+    (warning,) = found.warnings
+    assert warning.startswith(f"{name} could not explain this model")
+    assert re.search(reason, warning)
+    assert [label for label, _ in found.errors[0].cards[0].pictures] == ["image", "predicted", "true"]
+
+
+def test_explainer_that_draws_at_random_gives_the_same_maps_again(diagnosed):
+    """Its draws are seeded like everything else's."""
+    assert pictures(diagnosed("noise")) == pictures(diagnosed("noise"))
+
+
+def test_same_explainer_several_times_is_numbered(diagnosed):
+    """None replaces another."""
+    found = diagnosed("noise", "noise", "noise")
+    assert [row[0] for row in found.explanations[0].rows[:3]] == ["noise", "noise 2", "noise 3"]
+
+
+def test_black_maps_are_pointed_out(diagnosed):
+    """For the predicted and for the true class."""
+    warnings = diagnosed("blank").warnings
+    assert [("predicted" in w, "true" in w) for w in warnings] == [(True, False), (False, True)]
