@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -178,6 +178,18 @@ class Run:
         scheduler: LRScheduler = _built(self.recipe.scheduler, learner.optimizer, self.plan)
         return scheduler
 
+    def _compiled_model(self) -> Callable[[Tensor], Tensor]:
+        """Return the compiled model, tried once; raise `RunError` where this machine cannot compile it."""
+        compiled: Callable[[Tensor], Tensor] = torch.compile(self.model)
+        inputs = self.pixels.for_evaluation(read_whole(self.splits.train, [0]).images.to(self.device))
+        try:
+            with preserved_randomness(), evaluation_mode(self.model), torch.no_grad():
+                compiled(inputs)
+        except Exception as error:  # whatever the compiler, its absence or the model's code raises
+            reason = str(error).strip().splitlines()[0]
+            raise RunError(f"train.compile: this model cannot be compiled here ({reason}); set it to false") from error
+        return compiled
+
     def prepare(self) -> Learner:
         """Make the optimizer and the schedule, if they are not made yet; nothing may be ``auto`` any more."""
         if self._learner is None:
@@ -185,7 +197,7 @@ class Run:
                 raise RunError(f"{', '.join(waiting)}: still 'auto', and no tuner has filled it")
             self._learner = self._learner_of(self.model, self.loss, self.pixels)
             if self.recipe.train.compile:
-                self._learner.forward = torch.compile(self.model)
+                self._learner.forward = self._compiled_model()
             self._scheduler = self._scheduler_of(self._learner)
         return self._learner
 

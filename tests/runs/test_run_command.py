@@ -214,3 +214,13 @@ def test_resuming_what_is_not_a_run_folder_is_refused(cvkit, tmp_path):
     done = cvkit("resume", tmp_path)
     assert done.returncode == 1
     assert "holds no recipe.yaml" in done.stderr
+
+
+def test_model_that_cannot_be_compiled_here_is_said_so(recipe, cvkit, monkeypatch):
+    """A machine without a compiler."""
+    monkeypatch.setenv("CXX", "/nonexistent/compiler")
+    monkeypatch.setenv("TORCHINDUCTOR_FORCE_DISABLE_CACHES", "1")
+    done = cvkit("run", recipe, "--set", "train.compile=true", "--set", "train.max_steps=1")
+    assert done.returncode == 1
+    assert "train.compile: this model cannot be compiled here" in done.stderr
+    assert "Traceback" not in done.stderr
