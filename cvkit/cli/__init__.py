@@ -54,9 +54,9 @@ def cli(debug: bool) -> None:
 
 def main() -> None:
     """Run the command line: a user's mistake is told in a few lines and exits 2 (1 once a run has begun)."""
-    # Threads that wait in a loop rob one another of cores that other programs use too: on two shared cores training
-    # was 2 to 3 times slower that way, and no faster on free ones. OpenMP reads this once, when torch loads.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Threads that spin while they wait take cores from whatever else runs. A shorter spin than GNU OpenMP's own costs
+    # nothing measurable on free cores and is up to twice as fast on shared ones: docs/results.md. Read as torch loads.
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     debug = "--debug" in sys.argv[1:2]
     try:
         code = cli.main(prog_name="cvkit", standalone_mode=False)

@@ -187,7 +187,7 @@ class Run:
                 compiled(inputs)
         except Exception as error:  # whatever the compiler, its absence or the model's code raises
             reason = str(error).strip().splitlines()[0]
-            raise RunError(f"train.compile: this model cannot be compiled here ({reason}); set it to false") from error
+            raise RunError(f"train.compile: this model cannot be compiled here ({reason})") from error
         return compiled
 
     def prepare(self) -> Learner:
