@@ -55,7 +55,7 @@ def cli(debug: bool) -> None:
 def main() -> None:
     """Run the command line: a user's mistake is told in a few lines and exits 2 (1 once a run has begun)."""
     # Threads that spin while they wait take cores from whatever else runs. A shorter spin than GNU OpenMP's own costs
-    # nothing measurable on free cores and is up to twice as fast on shared ones: docs/results.md. Read as torch loads.
+    # nothing measurable on free cores and is up to twice as fast on shared ones (docs/results.md). torch reads it.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     debug = "--debug" in sys.argv[1:2]
     try:
