@@ -63,6 +63,7 @@ class Session:
             data=str(self.data.absolute()),
             components=describe_components(self.recipe),
             environment=environment,
+            warnings=self.warnings,  # a kill from here on must not lose what has drifted
         )
         self._notify("run_started", recipe=self.recipe)
 
