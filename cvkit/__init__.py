@@ -23,19 +23,33 @@ from .errors import (
 from .hookspecs import hookimpl
 
 if TYPE_CHECKING:
+    from .catalog import Catalog
     from .engine.data import DataInfo, Split, Splits, TensorSplit
     from .engine.metrics import Predictions, Record
     from .engine.modes import evaluation_mode
     from .engine.plan import Plan
+    from .engine.protocols import (
+        Augmentation,
+        AugmentationFactory,
+        DatasetFactory,
+        Explainer,
+        ExplainerFactory,
+        LossFactory,
+        ModelFactory,
+        OptimizerFactory,
+        SampleAugmentation,
+        SchedulerFactory,
+        TunerFactory,
+    )
     from .engine.run import Run
     from .engine.seeding import derive, permutation, preserved_randomness, seed_everything
     from .engine.trial import Proposal, Trial
     from .folder import RunFolder
-    from .plugins import Catalog, discover
+    from .plugins import discover
     from .recipe import Recipe, read, resolve
 
 _LAZY = {
-    "Catalog": "plugins",
+    "Catalog": "catalog",
     "discover": "plugins",
     "Recipe": "recipe",
     "read": "recipe",
@@ -46,6 +60,17 @@ _LAZY = {
     "TensorSplit": "engine.data",
     "evaluation_mode": "engine.modes",
     "Plan": "engine.plan",
+    "Augmentation": "engine.protocols",
+    "AugmentationFactory": "engine.protocols",
+    "DatasetFactory": "engine.protocols",
+    "Explainer": "engine.protocols",
+    "ExplainerFactory": "engine.protocols",
+    "LossFactory": "engine.protocols",
+    "ModelFactory": "engine.protocols",
+    "OptimizerFactory": "engine.protocols",
+    "SampleAugmentation": "engine.protocols",
+    "SchedulerFactory": "engine.protocols",
+    "TunerFactory": "engine.protocols",
     "Predictions": "engine.metrics",
     "Record": "engine.metrics",
     "Run": "engine.run",
@@ -61,6 +86,8 @@ _LAZY = {
 __all__ = [
     "KINDS",
     "AmbiguousComponent",
+    "Augmentation",
+    "AugmentationFactory",
     "Catalog",
     "CheckpointError",
     "Component",
@@ -68,8 +95,14 @@ __all__ = [
     "CvkitError",
     "DataError",
     "DataInfo",
+    "DatasetFactory",
     "DivergedError",
+    "Explainer",
+    "ExplainerFactory",
     "Kind",
+    "LossFactory",
+    "ModelFactory",
+    "OptimizerFactory",
     "Origin",
     "Plan",
     "PluginError",
@@ -81,10 +114,13 @@ __all__ = [
     "Run",
     "RunError",
     "RunFolder",
+    "SampleAugmentation",
+    "SchedulerFactory",
     "Split",
     "Splits",
     "TensorSplit",
     "Trial",
+    "TunerFactory",
     "UnknownComponent",
     "derive",
     "discover",

@@ -10,7 +10,7 @@ import pathlib
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Literal, Union
 
-_MODULES = {"typing", "t", "collections", "abc", "pydantic", "pathlib", "builtins"}
+_MODULES = {"typing", "t", "collections", "abc", "pydantic", "pathlib", "builtins", "numbers"}
 
 
 Lookup = Callable[[str], "tuple[ast.expr, Lookup] | None"]
@@ -41,7 +41,8 @@ def _known() -> dict[str, Any]:
     names |= {name: getattr(collections.abc, name) for name in ("Sequence", "Mapping", "Iterable")}
     for name in ("PositiveInt", "NonNegativeInt", "PositiveFloat", "NonNegativeFloat"):
         names[name] = getattr(pydantic, name)
-    return names | {"List": list, "Tuple": tuple, "Dict": dict, "Path": pathlib.Path, "object": Any, "Any": Any}
+    names |= {"List": list, "Tuple": tuple, "Dict": dict, "Path": pathlib.Path}
+    return names | {"Number": float, "object": Any, "Any": Any}
 
 
 def _type(node: ast.expr, lookup: Lookup) -> Any:

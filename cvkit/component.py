@@ -28,7 +28,12 @@ KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
         Kind("datasets", "data set", ("root",), "Splits: training and test images, and what is known of them"),
-        Kind("augmentations", "augmentation", ("info",), "a callable on a batch (B, C, H, W) float in [0, 1]"),
+        Kind(
+            "augmentations",
+            "augmentation",
+            ("info",),
+            "a callable on a batch (B, C, H, W) float in [0, 1], or on one image (C, H, W) uint8 where declared so",
+        ),
         Kind("models", "model", ("info",), "an nn.Module: (B, C, H, W) -> (B, K) logits"),
         Kind("losses", "loss", ("info",), "an nn.Module: logits (B, K), labels (B,) -> the mean loss, a scalar"),
         Kind("optimizers", "optimizer", ("params",), "a torch.optim.Optimizer"),
@@ -51,6 +56,11 @@ class Component:
     light (no torch, no numpy), and the family's factory receives the member's name as its first argument.
     `options_of`: ``"module:attribute"`` whose parameters, beside the target's own, are the options a recipe may
     set, where the target passes its ``**options`` on; ``{name}`` stands for a family member's name.
+    `per_sample`: augmentations only; what is built is called on one image, uint8 (C, H, W) -> uint8 of that shape,
+    by the processes that load images, before they are put in batches.
+    `requires`: requirements beside the plugin's own dependencies, as in ``("timm>=1.0",)``; a recipe that names
+    the component is told what is missing, and a run records the versions.
+    `deprecated`: what to use instead, one sentence; `cvkit list` marks it and recipes that name it are warned.
     """
 
     name: str
@@ -58,6 +68,9 @@ class Component:
     summary: str = ""
     members: str | None = None
     options_of: str | None = None
+    per_sample: bool = False
+    requires: tuple[str, ...] = ()
+    deprecated: str = ""
 
     @property
     def is_family(self) -> bool:
@@ -67,8 +80,15 @@ class Component:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a component came from: the plugin's name, and the distribution and version that installed it."""
+    """Where a component came from: the plugin's name, and the distribution and version that installed it.
+
+    `file`: the path of a plugin that is not installed but was named on the command line; empty for all others.
+    """
 
     plugin: str
     distribution: str
     version: str
+    file: str = ""
+
+    def __str__(self) -> str:
+        return self.file or f"{self.distribution} {self.version}"

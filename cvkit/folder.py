@@ -5,7 +5,7 @@ run.json           status, times, data folder, components with versions, environ
 metrics.jsonl      one record a line, one line an epoch
 checkpoints/       complete states, the newest two
 predictions.csv    what the final model says of every test image
-figures/           every figure, table and gallery of the report, a file each
+figures/           every figure (SVG and PNG), table and gallery of the report
 tuning.json        what the tuners measured
 report.html        all of it on one page
 """
@@ -159,8 +159,10 @@ class RunFolder:
 
     def kept_figure(self, name: str, title: str, caption: str) -> Figure | None:
         """Return a figure that `keep` wrote earlier, or None."""
-        path = self.path / "figures" / f"{name}.svg"
-        return Figure(name, title, caption, path.read_text(encoding="utf-8")) if path.is_file() else None
+        svg, png = (self.path / "figures" / f"{name}.{ending}" for ending in ("svg", "png"))
+        if not (svg.is_file() and png.is_file()):
+            return None
+        return Figure(name, title, caption, svg.read_text(encoding="utf-8"), png.read_bytes())
 
     def write_predictions(self, predictions: Predictions, classes: Sequence[str]) -> None:
         """Write predictions.csv: index, true and predicted class, and the probability given to each of the two."""

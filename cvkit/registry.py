@@ -9,6 +9,7 @@ from typing import Any
 
 from .component import Component, Kind, Origin
 from .errors import AmbiguousComponent, ComponentError, PluginError, UnknownComponent, did_you_mean
+from .requirements import unmet
 from .signature import Signature, read_signature, split_target
 
 
@@ -51,6 +52,30 @@ class Entry:
         except ValueError as error:
             raise ComponentError(f"{self.kind.singular} '{self.id}': {error}") from error
 
+    def unmet(self) -> list[str]:
+        """Return a sentence for each requirement of the component that is not installed here, with its remedy."""
+        try:
+            return unmet(self.component.requires, self.origin.distribution)
+        except ValueError as error:
+            return [f"its declaration is wrong: {error}"]
+
+    def breaches(self) -> list[str]:
+        """Return how the factory breaks its kind's contract, as far as its source tells; empty if it keeps it."""
+        try:
+            signature = self.signature()
+        except PluginError as error:
+            return [str(error)]
+        breaches = []
+        if not signature.variadic and len(signature.supplied) != len(self.kind.receives):
+            breaches.append(
+                f"its positional parameters are ({', '.join(signature.supplied)}), where a run supplies "
+                f"({', '.join(self.kind.receives)}); options come after a *"
+            )
+        own = read_signature(self.component.target).options
+        words = ("name", "set") if self.kind.name == "tuners" else ("name",)
+        breaches += [f"'{word}' is a word of recipes; call the option otherwise" for word in words if word in own]
+        return breaches
+
     def members(self) -> list[str]:
         """Return the names of a family's members, sorted; an empty list for a single component."""
         target = self.component.members
@@ -73,7 +98,7 @@ def _load(target: str, entry: Entry) -> Any:
 
 def _broken(entry: Entry, what: str, error: BaseException) -> PluginError:
     origin = entry.origin
-    source = f"plugin '{origin.plugin}', distribution {origin.distribution} {origin.version}"
+    source = f"plugin '{origin.plugin}' of {origin}"
     cause = f"{type(error).__name__}: {error}"
     if "torchvision::" in cause:  # its operators register only beside the torch they were compiled for
         cause += ". The installed torch and torchvision do not belong together; install both from one place, as in"
@@ -107,6 +132,10 @@ class Registry:
                 short[entry.component.name] = short.get(entry.component.name, 0) + 1
         ids = [key for key, entry in self._entries.items() if not entry.component.is_family]
         return sorted([*ids, *(name for name, count in short.items() if count == 1)])
+
+    def ambiguous(self, entry: Entry) -> bool:
+        """Whether several plugins offer the entry's short name, so that recipes must write its full id."""
+        return sum(other.component.name == entry.component.name != "*" for other in self._entries.values()) > 1
 
     def find(self, name: str) -> Entry:
         """Return the entry meant by a full id or a unique short name.

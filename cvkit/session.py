@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from .catalog import Catalog
 from .diagnostics import draw
 from .diagnostics.diagnose import diagnose
 from .engine.metrics import Record
@@ -19,7 +20,7 @@ from .engine.run import Run, Step
 from .engine.trial import Proposal
 from .errors import CheckpointError
 from .folder import RunFolder
-from .plugins import Catalog
+from .provenance import bring_back, describe_components, drift
 from .recipe import Recipe, TunerPart, dump
 from .report import render
 from .report.compose import compose
@@ -74,13 +75,14 @@ class Session:
             )
         info = self.folder.info()
         self.warnings += info.get("warnings", [])
-        before = info.get("environment", {}) | _versions(info.get("components", []))
-        now = environment | _versions(describe_components(self.recipe))
+        before = info.get("environment", {})
         self.warnings += [
-            f"{key} was {before.get(key)} before the run was continued, and is {value} since"
-            for key, value in now.items()
-            if before.get(key) != value
+            f"{key} was {before[key]} when the run began, and is {value} now"
+            + (f". {bring_back(key, before[key])}" if key in _LIBRARIES else "")
+            for key, value in environment.items()
+            if before.get(key, value) != value
         ]
+        self.warnings += drift(info.get("components", []), describe_components(self.recipe))
         self.run.restore(state)
         self.folder.forget_records_after(self.run.epoch)
 
@@ -151,23 +153,6 @@ class Session:
 
     def _notify(self, event: str, **arguments: Any) -> None:
         self.warnings += self.catalog.notify(event, folder=self.folder.path, **arguments)
-
-
-def describe_components(recipe: Recipe) -> list[dict[str, str]]:
-    """Return the place, full id, distribution and version of every component the recipe uses."""
-    return [
-        {
-            "place": place,
-            "id": part.entry.id,
-            "distribution": part.entry.origin.distribution,
-            "version": part.entry.origin.version,
-        }
-        for place, part in recipe.parts()
-    ]
-
-
-def _versions(components: list[dict[str, str]]) -> dict[str, str]:
-    return {c["id"]: f"{c['distribution']} {c['version']}" for c in components}
 
 
 def describe_environment(run: Run) -> dict[str, Any]:

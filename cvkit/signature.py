@@ -56,7 +56,8 @@ class Option:
 class Signature:
     """What a factory takes: `supplied` by the run (positional), `options` from the recipe (keyword-only).
 
-    `open` says that it also takes options it does not name. `file` and `line` say where it is written.
+    `open` says that it also takes options it does not name, `variadic` that it takes any number of positional
+    arguments. `file` and `line` say where it is written.
     """
 
     supplied: tuple[str, ...]
@@ -65,6 +66,7 @@ class Signature:
     doc: str
     file: str = ""
     line: int = 0
+    variadic: bool = False
 
 
 def split_target(target: str) -> tuple[str, str]:
@@ -112,6 +114,7 @@ def _static_signature(
         doc=ast.get_docstring(node) or "",
         file=str(source.path),
         line=node.lineno,
+        variadic=arguments.vararg is not None,
     )
 
 
@@ -174,6 +177,7 @@ def _imported_signature(target: str, module: str, attribute: str, positional_opt
         options={p.name: _imported_option(p, _names(factory.__module__ or module)) for p in chosen},
         open=any(p.kind is p.VAR_KEYWORD for p in parameters),
         doc=inspect.getdoc(factory) or "",
+        variadic=any(p.kind is p.VAR_POSITIONAL for p in parameters),
     )
 
 

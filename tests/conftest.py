@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import sysconfig
+import venv
+from collections.abc import Callable
 from pathlib import Path
 
 import platformdirs
@@ -16,3 +21,52 @@ def cifar10_root() -> Path:
     if not (root / "cifar10.safetensors").is_file():
         pytest.skip(f"CIFAR-10 is not in {root}; `cvkit data fetch cifar10` puts it there")
     return root
+
+
+class Environment:
+    """A virtual environment that sees every package of the running one, and those that are installed into it.
+
+    Nothing is downloaded and nothing is installed twice: torch, cvkit and pip itself are the running environment's.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        venv.create(folder, symlinks=True)
+        self.python = folder / "bin" / "python"
+        home = sysconfig.get_path("purelib", vars={"base": str(folder), "platbase": str(folder)})
+        seen = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+        # As a folder of packages, not only a place to import from: its own .pth files count, as of editable installs.
+        lines = [f"import site; site.addsitedir({path!r})\n" for path in sorted(seen)]
+        (Path(home) / "running_environment.pth").write_text("".join(lines))
+
+    def install(self, *packages: Path) -> None:
+        """Install packages: a wheel as it is, a folder as it will be edited."""
+        sources = [part for path in packages for part in ([] if path.suffix == ".whl" else ["-e"]) + [str(path)]]
+        offline = ["--no-index", "--no-deps", "--no-build-isolation"]
+        pip = [sys.executable, "-m", "pip", "--python", str(self.python)]
+        subprocess.run([*pip, "install", "--quiet", *offline, *sources], check=True)
+
+    def run(self, *arguments: object, cwd: Path | None = None) -> str:
+        """Run its Python with `arguments` and return what that wrote; fail, showing it, where it does not exit 0."""
+        variables = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+        done = subprocess.run(
+            [self.python, *map(str, arguments)],
+            cwd=cwd,
+            env=variables | {"OMP_NUM_THREADS": "1", "GOMP_SPINCOUNT": "10000"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+
+@pytest.fixture(scope="session")
+def new_environment(tmp_path_factory) -> Callable[..., Environment]:
+    """Make a throw-away environment in which packages are installed beside the running one's."""
+
+    def made(*packages: Path) -> Environment:
+        environment = Environment(tmp_path_factory.mktemp("environment"))
+        environment.install(*packages)
+        return environment
+
+    return made

@@ -17,6 +17,8 @@ COMMANDS = {
     "list": "list:list_components",
     "info": "info:info",
     "plugins": "plugins:plugins",
+    "new-plugin": "new_plugin:new_plugin",
+    "schema": "schema:schema",
     "data": "data:data",
 }
 

@@ -7,16 +7,17 @@ from pathlib import Path
 import click
 
 from .loading import load_recipe
-from .options import set_option
+from .options import PluginChoice, plugin_options, set_option
 
 
 @click.command()
 @click.argument("recipe", type=click.Path(path_type=Path))
 @set_option
+@plugin_options
 @click.option("--show", is_flag=True, help="Print the recipe as resolved, with every default.")
-def check(recipe: Path, overrides: tuple[str, ...], show: bool) -> None:
+def check(recipe: Path, overrides: tuple[str, ...], show: bool, choice: PluginChoice) -> None:
     """Check RECIPE and say everything that is wrong with it."""
-    resolved, _ = load_recipe(recipe, overrides)
+    resolved, _ = load_recipe(recipe, overrides, choice)
     if show:
         from ..recipe import dump
 

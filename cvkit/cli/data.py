@@ -8,7 +8,7 @@ import click
 
 from ..errors import DataError
 from .loading import load_catalog
-from .options import data_folder, data_option
+from .options import PluginChoice, data_folder, data_option, plugin_options
 
 
 @click.group()
@@ -19,10 +19,11 @@ def data() -> None:
 @data.command()
 @click.argument("name")
 @data_option
+@plugin_options
 @click.option("--force", is_flag=True, help="Fetch it again, even if it is there.")
-def fetch(name: str, data: Path | None, force: bool) -> None:
+def fetch(name: str, data: Path | None, force: bool, choice: PluginChoice) -> None:
     """Download the data set NAME into the data folder and verify it."""
-    entry = load_catalog()["datasets"].find(name)
+    entry = load_catalog(choice)["datasets"].find(name)
     fetcher = getattr(entry.load(), "fetch", None)
     if fetcher is None:
         raise DataError(f"data set '{entry.id}' has nothing to fetch: it is made or read where it is used")

@@ -1,59 +1,120 @@
-"""``cvkit info``: what a component is, what it takes, and where it comes from."""
+"""``cvkit info``: what a component is, what it takes, where it comes from and whether it keeps its contract."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import click
 
-from ..errors import UnknownComponent, did_you_mean
-from ..plugins import Catalog
+from ..catalog import Catalog
+from ..errors import PluginError, UnknownComponent, did_you_mean
 from ..recipe import describe as in_words
 from ..registry import Entry
-from ..signature import Option
+from ..signature import Option, Signature
 from .loading import load_catalog
+from .options import PluginChoice, plugin_options
 
 
 @click.command()
 @click.argument("name", metavar="ID")
-def info(name: str) -> None:
-    """Show the component ID: its options, documentation and origin."""
-    entries = find_everywhere(load_catalog(), name)
-    click.echo("\n\n".join(describe(entry) for entry in entries))
+@plugin_options
+def info(name: str, choice: PluginChoice) -> None:
+    """Show the component ID: its options, documentation, origin, and how it keeps the contract of its kind.
+
+    ID may be a full id, a short name, a family's id such as 'timm/*', or the name of a plugin that has a family.
+    """
+    catalog = load_catalog(choice)
+    click.echo("\n\n".join("\n".join(_lines(entry, catalog)) for entry in find_everywhere(catalog, name)))
 
 
 def find_everywhere(catalog: Catalog, name: str) -> list[Entry]:
     """Return every entry that `name` may mean, of whatever kind; raise `UnknownComponent` where there is none."""
     plugin, _, member = name.partition("/")
     families = [entry for entry in catalog.entries() if entry.component.is_family and entry.origin.plugin == plugin]
-    found = [entry for entry in catalog.entries() if name in (entry.id, entry.component.name)]
-    found += [replace(family, member=member) for family in families if member in family.members()]
+    found = [entry for entry in catalog.entries() if name in (entry.id, entry.component.name) and name != "*"]
+    if not found and member:
+        found = [replace(family, member=member) for family in families if member in family.members()]
+    elif not found:
+        found = families
     if not found:
-        names = {known for registry in catalog.registries.values() for known in registry.names()}
-        names |= {f"{plugin}/{known}" for family in families for known in family.members()}
-        raise UnknownComponent(f"no component is called '{name}'. {did_you_mean(name, names) or 'See: cvkit list'}")
+        raise UnknownComponent(f"no component is called '{name}'. {_hint(catalog, name, families)}")
     return found
 
 
-def describe(entry: Entry) -> str:
-    """Return the description of a component, as lines of text."""
-    signature, origin = entry.signature(), entry.origin
-    options = [f"  {_option(option)}" for option in signature.options.values()] or ["  none"]
-    if signature.open:
+def _hint(catalog: Catalog, name: str, families: list[Entry]) -> str:
+    """Say why there is none of that name, or what was perhaps meant."""
+    plugin = name.partition("/")[0]
+    for status in catalog.statuses:
+        if status.origin.plugin == plugin and not status.works:
+            return status.line[0].upper() + status.line[1:]
+        if status.origin.plugin == name:
+            return f"'{name}' is a plugin; see: cvkit list --plugin {name}"
+    names = {known for registry in catalog.registries.values() for known in registry.names()}
+    names |= {f"{plugin}/{known}" for family in families for known in family.members()}
+    return did_you_mean(name, names) or "See: cvkit list"
+
+
+def _lines(entry: Entry, catalog: Catalog) -> Iterator[str]:
+    origin, component = entry.origin, entry.component
+    try:
+        signature = entry.signature()
+    except PluginError:
+        signature = None
+    yield f"{entry.id}: {entry.kind.singular}" + (f", {component.summary}" if component.summary else "")
+    place = f"{signature.file}:{signature.line}" if signature and signature.file else component.target
+    yield f"from {origin}, {place}"
+    yield from _remarks(entry, catalog)
+    yield _contract(entry, signature)
+    if signature is None:
+        return
+    yield from ("", "options")
+    options = [f"  {_option(option)}" for option in signature.options.values()]
+    if component.options_of and entry.id.endswith("/*"):
+        options.append("  those of each member")
+    elif signature.open:
         options.append("  ... and others, which it passes on")
-    source = f"{signature.file}:{signature.line}" if signature.file else entry.component.target
-    return "\n".join(
-        [
-            f"{entry.id}: {entry.kind.singular}"
-            + (f", {entry.component.summary}" if entry.component.summary else ""),
-            f"from {origin.distribution} {origin.version}, {source}",
-            "",
-            "options",
-            *options,
-            "",
-            signature.doc or "(no documentation)",
-        ]
-    )
+    yield from options or ["  none"]
+    yield from ("", signature.doc or "(no documentation)")
+
+
+def _remarks(entry: Entry, catalog: Catalog) -> Iterator[str]:
+    registry, name = catalog[entry.kind.name], entry.component.name
+    if registry.ambiguous(entry):
+        others = [other.id for other in registry.entries() if other.component.name == name and other.id != entry.id]
+        yield f"ambiguous: write the full id in recipes, as there is {' and '.join(others)} too"
+    if entry.component.deprecated:
+        yield f"deprecated: {entry.component.deprecated}"
+    if entry.component.per_sample:
+        yield "works on single images: recipes list it before the augmentations of batches"
+    for sentence in entry.unmet():
+        yield f"cannot be used here: {sentence}"
+    if entry.component.is_family and entry.member is None:
+        yield _family(entry)
+
+
+def _family(entry: Entry) -> str:
+    try:
+        members = entry.members()
+    except PluginError as error:
+        return f"its members cannot be told: {error}"
+    if not members:
+        return "a family without members"
+    example = min(members, key=lambda member: (len(member), member))
+    return f"a family of {len(members):,}, such as {entry.origin.plugin}/{example}; see: cvkit list '{entry.id}'"
+
+
+def _contract(entry: Entry, signature: Signature | None) -> str:
+    """Say what was checked without importing the component, and what of that was found wanting."""
+    if breaches := entry.breaches():
+        return f"breaks the contract of {entry.kind.name}: {'; '.join(breaches)}"
+    options: dict[str, Any] = {name: option.type for name, option in signature.options.items()} if signature else {}
+    typed = sum(kind is not Any for kind in options.values())
+    count = str(typed) if typed == len(options) else f"{typed} of {len(options)}"
+    noun = "option" if count == "1" else "options"
+    takes = ", ".join(signature.supplied if signature else ())
+    return f"keeps the contract of {entry.kind.name}: takes ({takes}), {count} {noun} typed, target found"
 
 
 def _option(option: Option) -> str:

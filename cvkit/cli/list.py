@@ -2,41 +2,164 @@
 
 from __future__ import annotations
 
+import ast
 import json
+from collections.abc import Iterator
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
 
 import click
 
+from ..catalog import Catalog
 from ..component import KINDS
+from ..errors import CvkitError, PluginError, UnknownComponent, did_you_mean
 from ..registry import Entry
+from ..signature import split_target
+from ..sources import find
 from .loading import load_catalog
+from .options import PluginChoice, plugin_options
 from .tables import print_table
 
 
 @click.command("list")
-@click.argument("kind", required=False, metavar="[KIND]", type=click.Choice(list(KINDS)))
+@click.argument("kind", required=False, metavar="[KIND]")
+@click.argument("text", required=False, metavar="[TEXT]")
+@click.option("--plugin", default="", metavar="NAME", help="Only what this plugin offers.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def list_components(kind: str | None, as_json: bool) -> None:
-    """List the components that recipes can name, of one KIND or of all."""
-    catalog = load_catalog()
-    entries = catalog[kind].entries() if kind else list(catalog.entries())
+@plugin_options
+def list_components(kind: str | None, text: str | None, plugin: str, as_json: bool, choice: PluginChoice) -> None:
+    """List the components that recipes can name, of one KIND or of all.
+
+    TEXT narrows the list to ids and summaries that contain it, or to ids that match it, if it is a pattern such as
+    'timm/resnet*'. A family's members are looked through too. A first word that is no kind is taken for TEXT.
+    """
+    kinds, text = _asked(kind, text)
+    catalog = load_catalog(choice)
+    entries = [
+        found
+        for name in kinds
+        for entry in catalog[name].entries()
+        if plugin in ("", entry.origin.plugin)
+        for found in _matching(entry, text)
+    ]
+    if not entries and (text or plugin):
+        raise UnknownComponent(_nothing(catalog, kinds, text, plugin))
+    rows = [_row(entry, catalog) for entry in entries]
     if as_json:
-        click.echo(json.dumps([_row(entry) for entry in entries], indent=2))
+        click.echo(json.dumps(rows, indent=2))
     else:
-        rows = [[entry.kind.singular, entry.id, _version(entry), entry.component.summary] for entry in entries]
-        print_table(["kind", "name", "from", "what it is"], rows)
+        cells = [[KINDS[row["kind"]].singular, _name(row), _source(row), _remarked(row)] for row in rows]
+        print_table(["kind", "name", "from", "what it is"], cells, grouped=True)
 
 
-def _version(entry: Entry) -> str:
-    return f"{entry.origin.distribution} {entry.origin.version}"
+def _asked(first: str | None, second: str | None) -> tuple[list[str], str]:
+    """Return the kinds asked for, and the text to look for."""
+    if first is None:
+        return [*KINDS], ""
+    for kind in KINDS.values():
+        if first in (kind.name, kind.singular, kind.singular.replace(" ", "")):
+            return [kind.name], second or ""
+    if second is None:
+        return [*KINDS], first
+    raise CvkitError(f"there is no kind '{first}'. {did_you_mean(first, KINDS)} The kinds: {', '.join(KINDS)}")
 
 
-def _row(entry: Entry) -> dict[str, object]:
+def _matching(entry: Entry, text: str) -> Iterator[Entry]:
+    """Yield the entry if it matches `text`, and those of its members that do."""
+    if not text:
+        yield entry
+        return
+    text, name = text.casefold(), entry.component.name
+    members = [replace(entry, member=member) for member in _members(entry) or ()]
+    if any(character in text for character in "*?["):
+        found = [member for member in members if fnmatchcase(member.id.casefold(), text)]
+        itself = not found and (fnmatchcase(entry.id, text) or fnmatchcase(name, text))
+    else:
+        # What begins a member's id is the family's, and found there, unless the text goes beyond it.
+        start = 0 if "/" in text else len(entry.origin.plugin) + 1
+        found = [member for member in members if text in member.id[start:].casefold()]
+        itself = text in entry.id or text in entry.component.summary.casefold()
+    if itself:
+        yield entry
+    yield from found
+
+
+def _members(entry: Entry) -> list[str] | None:
+    """Return the names of a family's members, or None where they cannot be listed."""
+    try:
+        return entry.members()
+    except PluginError:
+        return None
+
+
+def _nothing(catalog: Catalog, kinds: list[str], text: str, plugin: str) -> str:
+    """Say what was looked for in vain, and what was perhaps meant."""
+    plugins = {status.origin.plugin: status for status in sorted(catalog.statuses, key=lambda status: status.works)}
+    if plugin in plugins and not plugins[plugin].works:
+        return plugins[plugin].line
+    if plugin and plugin not in plugins:
+        return f"no plugin is called '{plugin}'. {did_you_mean(plugin, plugins) or 'See: cvkit plugins'}"
+    of_plugin = f" of plugin '{plugin}'" if plugin else ""
+    where = f"the {kinds[0]}{of_plugin}" if len(kinds) == 1 else f"the components{of_plugin}"
+    if not text:
+        return f"{where} are none. See: cvkit plugins --why {plugin}"
+    entries = [entry for entry in catalog.entries() if plugin in ("", entry.origin.plugin)]
+    others = sorted({entry.kind.name for entry in entries if any(_matching(entry, text))})
+    if others:
+        return f"nothing among {where} matches '{text}'; it is found among the {' and the '.join(others)}"
+    names = {*KINDS, *plugins, *(name for registry in catalog.registries.values() for name in registry.names())}
+    names |= {f"{entry.origin.plugin}/{member}" for entry in entries for member in _members(entry) or ()}
+    return f"nothing among {where} matches '{text}'. {did_you_mean(text, names) or 'See: cvkit list'}"
+
+
+def _row(entry: Entry, catalog: Catalog) -> dict[str, Any]:
+    family = entry.component.is_family and entry.member is None
+    members = _members(entry) if family else None
     return {
         "kind": entry.kind.name,
         "id": entry.id,
-        "family": entry.component.is_family,
-        "summary": entry.component.summary,
+        "family": family,
+        "members": None if members is None else len(members),
+        "summary": entry.component.summary if entry.member is None else _summary(entry),
         "plugin": entry.origin.plugin,
         "distribution": entry.origin.distribution,
         "version": entry.origin.version,
+        "file": entry.origin.file,
+        "ambiguous": catalog[entry.kind.name].ambiguous(entry),
+        "deprecated": entry.component.deprecated,
+        "needs": entry.unmet(),
     }
+
+
+def _summary(member: Entry) -> str:
+    """Return the first sentence of a family member's documentation, where each is a class or function of its own."""
+    target = member.component.options_of or ""
+    if "{name}" not in target:
+        return ""
+    definition = find(*split_target(target.format(name=member.member)))
+    if definition is None or not isinstance(definition.node, ast.ClassDef | ast.FunctionDef):
+        return ""
+    paragraph = (ast.get_docstring(definition.node) or "").partition("\n\n")[0]
+    return " ".join(paragraph.split()).partition(". ")[0]
+
+
+def _name(row: dict[str, Any]) -> str:
+    return f"{row['id']}  ({row['members']:,})" if row["members"] is not None else row["id"]
+
+
+def _source(row: dict[str, Any]) -> str:
+    return Path(row["file"]).name if row["file"] else f"{row['distribution']} {row['version']}"
+
+
+def _remarked(row: dict[str, Any]) -> str:
+    """Return the summary, with what a user should know before writing the name in a recipe."""
+    remarks = [
+        "ambiguous: write the full id" if row["ambiguous"] else "",
+        "members cannot be listed" if row["family"] and row["members"] is None else "",
+        f"deprecated: {row['deprecated']}" if row["deprecated"] else "",
+        *(f"needs {sentence.partition(' is needed')[0]}" for sentence in row["needs"]),
+    ]
+    remark = "; ".join(filter(None, remarks))
+    return f"{row['summary']}  [{remark}]".strip() if remark else row["summary"]

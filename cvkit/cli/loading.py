@@ -1,4 +1,4 @@
-"""The catalog of installed plugins, and a recipe checked against it."""
+"""The catalog of plugins, and a recipe checked against it."""
 
 from __future__ import annotations
 
@@ -8,26 +8,60 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..plugins import Catalog, discover
+from ..catalog import Catalog
+from ..errors import RunError
+from ..plugins import disabled_by_environment, discover, unknown_disabled
+from .options import PluginChoice
 
 if TYPE_CHECKING:
+    from ..folder import RunFolder
     from ..recipe import Recipe
 
 
-def load_recipe(path: Path, overrides: Sequence[str] = ()) -> tuple[Recipe, Catalog]:
-    """Read and check the recipe at `path`; raises one `RecipeError` with every mistake in it."""
+def load_recipe(path: Path, overrides: Sequence[str], choice: PluginChoice) -> tuple[Recipe, Catalog]:
+    """Read and check the recipe at `path`, and say which of its components are deprecated.
+
+    What the command line leaves out, the recipe records. Raises one `RecipeError` with every mistake in it.
+    """
     from ..recipe import read, resolve  # pydantic, 80 ms that only commands with a recipe need to pay
 
     document = read(path, overrides)
-    catalog = load_catalog(document.disabled)
+    catalog = load_catalog(choice, document.disabled)
+    recipe = resolve(document, catalog).without_plugins(choice.disabled)
+    for part in dict(recipe.parts()).values():
+        if part.entry.component.deprecated:
+            warn(f"{part.entry.kind.singular} '{part.entry.id}' is deprecated: {part.entry.component.deprecated}")
+    return recipe, catalog
+
+
+def reopen(folder: RunFolder, choice: PluginChoice) -> tuple[Recipe, Catalog]:
+    """Read and check the recipe of the run in `folder`.
+
+    Raises `RunError` naming each plugin the run used that does not work here, and how to get it back.
+    """
+    from ..provenance import absent
+    from ..recipe import read, resolve
+
+    document = read(folder.recipe_path)
+    catalog = load_catalog(choice, document.disabled)
+    if gone := absent(folder.info().get("components", []), catalog):
+        raise RunError(f"'{folder.path}' cannot be opened without what it was made with: " + "; ".join(gone))
     return resolve(document, catalog), catalog
 
 
-def load_catalog(disabled: Collection[str] = ()) -> Catalog:
-    """Discover the installed plugins, and say on stderr, a line each, which of them do not work."""
-    catalog = discover(disabled)
-    for status in catalog.failures:
-        origin = status.origin
-        message = f"plugin '{origin.plugin}' ({origin.distribution} {origin.version}) does not work: {status.failure}"
-        click.echo(f"{click.style('warning:', fg='yellow')} {message}", err=True)
+def load_catalog(choice: PluginChoice, disabled: Collection[str] = ()) -> Catalog:
+    """Discover the plugins, and say on stderr, a line each, which of them do not work.
+
+    `disabled` are those that a recipe leaves out.
+    """
+    reasons = dict.fromkeys(disabled, "plugins.disable") | dict.fromkeys(choice.disabled, "--no-plugin")
+    catalog = discover(reasons, choice.paths)
+    misspelt = unknown_disabled(catalog, [*choice.disabled, *disabled_by_environment()])
+    for message in [*(status.line for status in catalog.failures), *misspelt]:
+        warn(message)
     return catalog
+
+
+def warn(message: str) -> None:
+    """Say on stderr what does not stop the command."""
+    click.echo(f"{click.style('warning:', fg='yellow')} {message}", err=True)

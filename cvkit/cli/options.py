@@ -4,12 +4,40 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class PluginChoice:
+    """What a command line says of plugins: the names to leave out, and the files to load beside the installed."""
+
+    disabled: tuple[str, ...] = ()
+    paths: tuple[Path, ...] = ()
+
+
+def plugin_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--no-plugin`` and ``--plugin-path``; the command gets both as one `PluginChoice`, ``choice``."""
+
+    @click.option("--no-plugin", "disabled", metavar="NAME", multiple=True, help="Leave a plugin out. Repeatable.")
+    @click.option(
+        "--plugin-path",
+        "paths",
+        multiple=True,
+        type=click.Path(path_type=Path),
+        help="Load a plugin from a .py file or a package's folder, without installing it. Repeatable.",
+    )
+    @wraps(command)
+    def with_choice(*args: Any, disabled: tuple[str, ...], paths: tuple[Path, ...], **kwargs: Any) -> Any:
+        return command(*args, choice=PluginChoice(disabled, paths), **kwargs)
+
+    return with_choice
 
 
 def data_option(command: Command) -> Command:

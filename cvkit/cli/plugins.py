@@ -2,28 +2,75 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from typing import Any
 
 import click
 
-from ..plugins import PluginStatus, discover
+from ..catalog import PluginStatus
+from ..plugins import discover, unknown_disabled
+from .loading import warn
+from .options import PluginChoice, plugin_options
 from .tables import print_table
 
 
 @click.command()
-def plugins() -> None:
+@click.option(
+    "--why", default="", metavar="NAME", help="Explain why a plugin, distribution or module is, or is not, here."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@plugin_options
+def plugins(why: str, as_json: bool, choice: PluginChoice) -> None:
     """List the installed plugins, and what is wrong with any that do not work."""
-    catalog = discover()
+    catalog = discover(dict.fromkeys(choice.disabled, "--no-plugin"), choice.paths)
+    for sentence in unknown_disabled(catalog, choice.disabled):
+        warn(sentence)
+    if why:
+        from .why import explain
+
+        click.echo("\n".join(explain(catalog, why)))
+        return
     counts = Counter(entry.origin for entry in catalog.entries())
-    rows = []
-    for status in catalog.statuses:
-        origin = status.origin
-        version = f"{origin.distribution} {origin.version}"
-        rows.append([origin.plugin, version, str(counts[origin]), f"{1000 * status.seconds:.1f} ms", _state(status)])
-    print_table(["plugin", "from", "components", "declared in", "state"], rows)
+    if as_json:
+        click.echo(json.dumps([_row(status, counts[status.origin]) for status in catalog.statuses], indent=2))
+        return
+    cells = [
+        [
+            status.origin.plugin,
+            str(status.origin),
+            str(counts[status.origin]),
+            f"{1000 * status.seconds:.1f} ms",
+            state(status),
+        ]
+        for status in catalog.statuses
+    ]
+    print_table(["plugin", "from", "components", "declared in", "state"], cells)
 
 
-def _state(status: PluginStatus) -> str:
-    if status.failure:
-        return f"failed: {status.failure}"
-    return f"works, but its declaration loads {', '.join(status.heavy)}" if status.heavy else "works"
+def state(status: PluginStatus) -> str:
+    """Return whether a plugin works, with what a user should know of it, in one line."""
+    if not status.works:
+        return status.reason
+    faults = ["is slow"] if status.slow else []
+    faults += [f"loads {', '.join(status.heavy)}"] if status.heavy else []
+    return f"works, but its declaration {' and '.join(faults)}" if faults else "works"
+
+
+def _row(status: PluginStatus, components: int) -> dict[str, Any]:
+    origin = status.origin
+    return {
+        "plugin": origin.plugin,
+        "distribution": origin.distribution,
+        "version": origin.version,
+        "file": origin.file,
+        "components": components,
+        "seconds": round(status.seconds, 6),
+        "works": status.works,
+        "slow": status.slow,
+        "heavy": [*status.heavy],
+        "failure": status.failure,
+        "remedy": status.remedy,
+        "disabled": status.disabled,
+        "missing": [*status.missing],
+    }

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import click
 
-from .options import data_option
+from .options import PluginChoice, data_option, plugin_options
 from .run import go_on
 
 
 @click.command()
 @click.argument("folder", metavar="RUN", type=click.Path(file_okay=False, path_type=Path))
 @data_option
-def resume(folder: Path, data: Path | None) -> None:
+@plugin_options
+def resume(folder: Path, data: Path | None, choice: PluginChoice) -> None:
     """Continue the run in the folder RUN after its last checkpoint."""
     from ..folder import RunFolder
 
@@ -21,4 +22,4 @@ def resume(folder: Path, data: Path | None) -> None:
     if found.info().get("status") == "finished":
         click.echo(f"this run has finished; report: {found.report_path}")
         return
-    go_on(found, data)
+    go_on(found, data, choice)

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import CvkitError
-from .loading import load_recipe
-from .options import data_folder, data_option, set_option
+from .loading import load_recipe, reopen, warn
+from .options import PluginChoice, data_folder, data_option, plugin_options, set_option
 
 if TYPE_CHECKING:
+    from ..catalog import Catalog
     from ..folder import RunFolder
-    from ..plugins import Catalog
     from ..recipe import Recipe
     from ..session import Session
 
@@ -33,10 +33,13 @@ if TYPE_CHECKING:
     help="Folder in which the run's own folder is made.",
 )
 @data_option
+@plugin_options
 @click.option("--resume", is_flag=True, help="Continue the newest unfinished run of this recipe in --output.")
-def run(recipe: Path, overrides: tuple[str, ...], output: Path, data: Path | None, resume: bool) -> None:
+def run(
+    recipe: Path, overrides: tuple[str, ...], output: Path, data: Path | None, resume: bool, choice: PluginChoice
+) -> None:
     """Check RECIPE, tune and train what it says, test and explain the result, and write a report."""
-    checked, catalog = load_recipe(recipe, overrides)
+    checked, catalog = load_recipe(recipe, overrides, choice)
     from ..folder import RunFolder  # torch loads here, after the recipe is known to be good
 
     found = RunFolder.newest_unfinished(output, checked.name) if resume else None
@@ -49,12 +52,12 @@ def run(recipe: Path, overrides: tuple[str, ...], output: Path, data: Path | Non
             f"--set cannot change a run that has begun, as '{found.path}' has: leave out one of the two"
         )
     else:
-        go_on(found, data)
+        go_on(found, data, choice)
 
 
-def go_on(folder: RunFolder, data: Path | None) -> None:
+def go_on(folder: RunFolder, data: Path | None, choice: PluginChoice) -> None:
     """Continue the run in `folder` by its own recipe, with the data where it was unless `data` says otherwise."""
-    recipe, catalog = load_recipe(folder.recipe_path)
+    recipe, catalog = reopen(folder, choice)
     known = folder.info().get("data")
     carry_out(recipe, catalog, folder, Path(known) if data is None and known else data_folder(data))
 
@@ -86,6 +89,9 @@ def work_through(session: Session) -> None:
     from .display import Display
 
     run, folder = session.run, session.folder
+    told = dict.fromkeys(session.warnings)  # such as what has drifted since a run that is continued began
+    for message in told:
+        warn(message)
     if run.step:
         click.echo(f"continuing after step {run.step:,} of {run.planned_steps:,}")
     for tuner, proposal in session.tune():
@@ -99,8 +105,9 @@ def work_through(session: Session) -> None:
         click.echo(f"stopped after step {run.step:,}, saved; continue with: cvkit resume {folder.path}", err=True)
         raise SystemExit(128 + received[0])
     report = session.report()
-    for warning in dict.fromkeys(session.warnings):
-        click.echo(f"{click.style('warning:', fg='yellow')} {warning}", err=True)
+    for message in dict.fromkeys(session.warnings):
+        if message not in told:
+            warn(message)
     click.echo(f"report: {report}")
 
 

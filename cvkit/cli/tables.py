@@ -7,22 +7,40 @@ from collections.abc import Sequence
 
 import click
 
+_REMARK = r"\[[^][]+\]$"
 
-def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows under a header; on a terminal the last column folds, in a pipe each row is one line."""
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], grouped: bool = False) -> None:
+    """Print rows under a header; on a terminal the last column folds, in a pipe each row is one line.
+
+    `grouped`: on a terminal, the first column's cells stand as headings above the rows that share them. A remark in
+    brackets at the end of a row is coloured there.
+    """
     if sys.stdout.isatty():
-        from rich import box
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for number, title in enumerate(header):
-            table.add_column(title, overflow="fold", no_wrap=number == 1)
-        for row in rows:
-            table.add_row(*map(Text, row))
-        Console().print(table)
+        _draw(header, rows, grouped)
         return
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
     for row in [header, *rows]:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _draw(header: Sequence[str], rows: Sequence[Sequence[str]], grouped: bool) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for title in header[grouped:-1]:
+        table.add_column(title, no_wrap=True)
+    table.add_column(header[-1], overflow="fold", min_width=16)
+    group = ""
+    for row in rows:
+        if grouped and row[0] != group:
+            group = row[0]
+            table.add_section()
+            table.add_row(Text(group, "bold"))
+        last = Text(row[-1])
+        last.highlight_regex(_REMARK, "yellow")
+        table.add_row(*map(Text, row[grouped:-1]), last)
+    Console().print(table)

@@ -10,16 +10,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawing: a file-safe `name`, a `title`, one sentence of `caption`, and the SVG text."""
+    """A drawing: a file-safe `name`, a `title`, one sentence of `caption`, the SVG text and the same as PNG."""
 
     name: str
     title: str
     caption: str
     svg: str
+    png: bytes
 
     def files(self) -> dict[str, bytes]:
         """Return the files that keep it, by relative name."""
-        return {f"{self.name}.svg": self.svg.encode()}
+        return {f"{self.name}.svg": self.svg.encode(), f"{self.name}.png": self.png}
 
 
 @dataclass(frozen=True)

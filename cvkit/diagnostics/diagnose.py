@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ..engine.data import TensorSplit, read_whole
+from ..engine.batches import read_whole
+from ..engine.data import TensorSplit
 from ..engine.metrics import Predictions, Record
 from ..engine.run import Run
-from ..engine.seeding import permutation, preserved_randomness, seed_everything
+from ..engine.seeding import derive, permutation, preserved_randomness, seed_everything
 from ..errors import RunError
 from .accuracy import per_class_accuracy
 from .artifacts import Artifact, Gallery, Table
@@ -136,5 +137,5 @@ def _augmented(run: Run) -> Gallery:
     sample = read_whole(run.splits.train, chosen.tolist())
     with preserved_randomness():
         seed_everything("augmented views", seed)
-        views = [run.pixels.augment(sample.images.to(run.device)).cpu() for _ in range(_VIEWS)]
+        views = [run.augmented(sample.images, derive("augmented views", seed, view)).cpu() for view in range(_VIEWS)]
     return augmented_samples(sample.images, torch.stack(views), sample.labels, run.info.classes)

@@ -28,6 +28,9 @@ FAINT: Final = "#E3E6E8"
 WIDTH: Final = 4.8
 """Inches. The width of every figure, so that type has one size on a page."""
 
+DPI: Final = 160
+"""Pixels an inch of the PNG, for programs that show no SVG."""
+
 _STYLE: dict[str, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": "#B8BDC2",
@@ -66,13 +69,14 @@ def draw(name: str, title: str, caption: str, paint: Callable[[Canvas], None], *
     The same drawing gives the same bytes: fonts are outlines, identifiers are salted with a constant, no date is
     written, and the reader's own matplotlib settings are set aside.
     """
-    text = io.StringIO()
+    text, pixels = io.StringIO(), io.BytesIO()
     with style.context(_STYLE, after_reset=True), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")  # class names come in every script
         canvas = Canvas(figsize=(WIDTH, height))
         paint(canvas)
         canvas.savefig(text, format="svg", dpi=300, metadata={"Date": None, "Creator": None})
-    return Figure(name, title, caption, text.getvalue())
+        canvas.savefig(pixels, format="png", dpi=DPI, metadata={"Software": "cvkit"})
+    return Figure(name, title, caption, text.getvalue(), pixels.getvalue())
 
 
 def label_ends(axes: Axes, ends: list[tuple[float, str, str]]) -> None:

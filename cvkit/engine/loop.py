@@ -9,10 +9,11 @@ from itertools import islice
 import torch
 from torch import Tensor, nn
 
-from .data import Pixels, Source
+from .batches import Source
 from .metrics import Predictions
 from .modes import evaluation_mode
-from .seeding import permutation, seed_everything
+from .pixels import Pixels
+from .seeding import derive, permutation, seed_everything
 from .step import Autocast, Learner
 
 
@@ -58,7 +59,8 @@ def train_steps(
     learner.model.train()
     order = permutation(batching.samples, f"{purpose} order", seed, epoch)[: batching.used]
     skipped = first * batching.batch_size * batching.accumulate
-    batches = source.batches(order[skipped:], batching.batch_size)
+    drawn = derive(f"{purpose} samples", seed, epoch)
+    batches = source.batches(order[skipped:], batching.batch_size, drawn)
     for step in range(first, batching.steps):
         seed_everything(f"{purpose} step", seed, epoch, step)
         yield learner.step(islice(batches, batching.accumulate), batching.samples_in(step))

@@ -23,13 +23,16 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..errors import DivergedError, RunError
 from ..recipe import AUTO, Part, Recipe, TunerPart
-from .data import Pixels, Splits, open_source, read_whole
+from .batches import open_source, read_whole
+from .data import Splits
 from .device import choose_device
 from .loop import Batching, evaluate, train_steps
 from .metrics import Predictions, Record
 from .modes import evaluation_mode
+from .pixels import Pixels
 from .plan import Plan
 from .progress import EpochProgress
+from .samples import SampleAugmentations
 from .seeding import preserved_randomness, seed_everything
 from .state import load_model_state, load_optimizer_state, model_state, optimizer_state
 from .step import Autocast, Learner
@@ -64,10 +67,13 @@ class Run:
         self.device = choose_device(settings.device, settings.precision)
         self.splits = splits
         self.info = splits.info
-        self.source, self.test_source = (
-            open_source(split, self.device, settings.resident, settings.workers)
-            for split in (splits.train, splits.test)
+        built = [(part.entry, part.build(self.info)) for part in recipe.augmentations]
+        self.sample_augmentations = SampleAugmentations(
+            (entry.id, augmentation) for entry, augmentation in built if entry.component.per_sample
         )
+        placing = (self.device, settings.resident, settings.workers)
+        self.source = open_source(splits.train, *placing, self.sample_augmentations)
+        self.test_source = open_source(splits.test, *placing)
         self.batching = Batching(len(self.source), settings.batch_size, settings.accumulate, settings.drop_last)
         if self.batching.steps == 0:
             raise RunError(
@@ -76,7 +82,7 @@ class Run:
             )
         self.plan = Plan(self.batching.steps, settings.epochs)
         self.autocast = Autocast(self.device, settings.precision)
-        augmentations = [part.build(self.info) for part in recipe.augmentations]
+        augmentations = [augmentation for entry, augmentation in built if not entry.component.per_sample]
         self.pixels = Pixels(self.info, augmentations, self.device, settings.channels_last)
         self.loss: nn.Module = recipe.loss.build(self.info).to(self.device)
         self.model = self._initialised_model()
@@ -102,10 +108,10 @@ class Run:
 
         What is ``auto`` is tried with a stand-in. A mistake found here costs seconds; found later, a range test.
         """
-        pair = read_whole(self.splits.train, range(min(2, len(self.splits.train)))).images.to(self.device)
+        pair = read_whole(self.splits.train, range(min(2, len(self.splits.train)))).images
         with preserved_randomness(), evaluation_mode(self.model), torch.no_grad():
-            for inputs in (self.pixels.for_evaluation(pair), self.pixels.for_training(pair)):
-                self._require_logits(inputs)
+            self._require_logits(self.pixels.for_evaluation(pair.to(self.device)))
+            self._require_logits(self.pixels.normalize(self.augmented(pair, 0)))
             self._scheduler_of(self._learner_of(self.model, self.loss, self.pixels))
 
     def _require_logits(self, inputs: Tensor) -> None:
@@ -113,11 +119,16 @@ class Run:
         name = self.recipe.model.entry.id
         try:
             logits = self.model(inputs)
-        except (RuntimeError, ValueError) as error:
-            raise RunError(f"{name} cannot take images {tuple(inputs.shape)}: {error}") from error
+        except Exception as error:  # whatever a stranger's forward pass raises
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise RunError(f"{name} cannot take images {tuple(inputs.shape)}: {reason}") from error
         shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         if shape != expected:
             raise RunError(f"{name} makes {shape} of images {tuple(inputs.shape)}, not logits {expected}")
+
+    def augmented(self, images: Tensor, draw: int) -> Tensor:
+        """Return uint8 images (B, C, H, W) as training sees them, float in [0, 1]; `draw` seeds single images'."""
+        return self.pixels.augment(self.sample_augmentations.batch(images, draw).to(self.device))
 
     def _averaged_model(self) -> AveragedModel | None:
         decay = self.recipe.train.ema

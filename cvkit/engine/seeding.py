@@ -41,6 +41,25 @@ def permutation(n: int, purpose: str, *counters: int) -> Tensor:
 
 
 @contextmanager
+def seeded_on_cpu(purpose: str, *counters: int) -> Iterator[None]:
+    """Seed the generators of Python, NumPy and torch's CPU for `purpose` at `counters`; put them back afterwards.
+
+    No GPU's generator is touched, as a process forked from one that uses a GPU must not.
+    """
+    seed = derive(purpose, *counters)
+    python, numpy_ = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        np.random.seed(seed & 0xFFFFFFFF)
+        random.seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy_)
+
+
+@contextmanager
 def preserved_randomness() -> Iterator[None]:
     """Leave the global generators of Python, NumPy and torch (every CUDA device) as they were on entry."""
     python, numpy_ = random.getstate(), np.random.get_state()

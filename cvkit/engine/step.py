@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 
-from .data import Batch, Pixels
+from .batches import Batch
+from .pixels import Pixels
 
 Precision = Literal["fp32", "bf16", "fp16"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from .data import Source
+from .batches import Source
 from .loop import Batching, train_steps
 from .step import Learner
 

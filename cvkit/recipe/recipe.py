@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -63,6 +63,7 @@ class Recipe:
 
     name: str
     seed: int
+    requires: tuple[str, ...]
     shorter: str | None
     dataset: Part
     augmentations: tuple[Part, ...]
@@ -77,6 +78,11 @@ class Recipe:
     report: ReportSettings
     plugins: PluginSettings
 
+    def without_plugins(self, names: Iterable[str]) -> Recipe:
+        """Return a copy that also leaves out the plugins `names`."""
+        disable = tuple(dict.fromkeys([*self.plugins.disable, *names]))
+        return replace(self, plugins=self.plugins.model_copy(update={"disable": disable}))
+
     def parts(self) -> Iterator[tuple[str, Part]]:
         """Yield every part with its path: ``("model", ...)``, ``("augmentations.0", ...)``."""
         for field in fields(self):
@@ -84,7 +90,7 @@ class Recipe:
             if isinstance(value, Part):
                 yield field.name, value
             elif isinstance(value, tuple):
-                for index, part in enumerate(value):
+                for index, part in enumerate(item for item in value if isinstance(item, Part)):
                     yield f"{field.name}.{index}", part
 
     def autos(self) -> tuple[str, ...]:

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..catalog import Catalog
 from ..component import KINDS, Kind
 from ..errors import CvkitError, RecipeError, did_you_mean
-from ..plugins import Catalog
+from ..requirements import unmet
 from .checker import SETTABLE, Checker, accepts
 from .document import Document
 from .merge import PART_LISTS, PARTS, as_part, part_name
@@ -50,8 +51,10 @@ class _Resolution:
         general = self._general()
         sections: dict[str, Any] = {key: self._section(key, kind) for key, kind in SECTIONS.items()}
         self._disabled_are_known(sections["plugins"])
+        self._requirements_are_met(general.get("requires", ()))
         parts: dict[str, Any] = {key: self._part(key, self._node(key), KINDS[kind]) for key, kind in PARTS.items()}
         lists: dict[str, Any] = {key: self._list(key, KINDS[kind]) for key, kind in PART_LISTS.items()}
+        self._samples_come_before_batches(lists["augmentations"])
         self._targets_can_be_set()
         if self.check.problems:
             raise RecipeError(in_reading_order(self.check.problems))
@@ -82,6 +85,36 @@ class _Resolution:
                 mark = self.root.items["plugins"].mark
                 self.check.report(mark, f"no plugin '{name}' is installed, so it cannot be disabled", meant)
 
+    def _requirements_are_met(self, requirements: tuple[str, ...]) -> None:
+        """Report each distribution the recipe requires that is not installed in a version it accepts."""
+        node = self.root.items.get("requires")
+        for index, text in enumerate(requirements):
+            mark = node.items[index].mark if isinstance(node, ListNode) else self.nowhere
+            try:
+                sentences = unmet([text])
+            except ValueError as error:
+                self.check.report(mark, str(error), "write a distribution's name and the versions: cvkit-acme>=1.2")
+                continue
+            for sentence in sentences:
+                self.check.report(mark, f"the recipe requires what is not here: {sentence}")
+
+    def _samples_come_before_batches(self, augmentations: tuple[Part, ...]) -> None:
+        """Report an augmentation of single images that stands after one of batches, as they are called before it."""
+        batched = ""
+        for index, part in enumerate(augmentations):
+            if not part.entry.component.per_sample:
+                batched = batched or part.entry.id
+            elif batched:
+                mark = self._place(f"augmentations.{index}")
+                message = f"'{part.entry.id}' works on single images, before there are batches for '{batched}'"
+                self.check.report(mark, message, f"list it before '{batched}'")
+
+    def _place(self, path: str) -> Mark:
+        """Return where a part of a list is written."""
+        key, _, index = path.partition(".")
+        node = self.root.items.get(key)
+        return node.items[int(index)].mark if isinstance(node, ListNode) else self.nowhere
+
     def _node(self, key: str) -> Node | None:
         default = ScalarNode(self.nowhere, DEFAULT_PARTS[key]) if key in DEFAULT_PARTS else None
         return self.root.items.get(key, default)
@@ -110,10 +143,14 @@ class _Resolution:
         mark = part.items["name"].mark
         try:
             entry = self.catalog[kind.name].find(name)
-            signature = entry.signature()
         except CvkitError as error:
             self.check.report(mark, str(error), self._unavailable(name))
             return None
+        if faults := entry.unmet() or entry.breaches():
+            for fault in faults:
+                self.check.report(mark, f"{kind.singular} '{entry.id}' of {entry.origin} cannot be used: {fault}")
+            return None
+        signature = entry.signature()
         owner = f"for {kind.singular} '{entry.id}'"
         given = MapNode(mark, part.without("name").items, part.keys)
         options = signature.options
@@ -138,7 +175,7 @@ class _Resolution:
         """Say which plugins that might have provided `name` are not there to do so."""
         plugin, slash, _ = name.partition("/")
         return "; ".join(
-            f"plugin '{status.origin.plugin}' " + (f"failed: {status.failure}" if status.failure else "is disabled")
+            f"plugin '{status.origin.plugin}' {status.reason}"
             for status in self.catalog.statuses
             if not status.works and (not slash or status.origin.plugin == plugin)
         )

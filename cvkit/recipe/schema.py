@@ -52,6 +52,9 @@ class GeneralSettings(Settings):
 
     name: FolderName = Field("recipe", description="What the run is called; the recipe's file name by default.")
     seed: NonNegativeInt = Field(0, description="Everything random in the run follows from this number.")
+    requires: tuple[str, ...] = Field(
+        (), description="Distributions the recipe needs, each with the versions it accepts, such as cvkit-acme>=1.2."
+    )
     shorter: str | None = Field(None, description="A quicker recipe, named to the user where this one takes long.")
 
 

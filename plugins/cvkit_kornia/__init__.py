@@ -10,13 +10,21 @@ from cvkit import Component, hookimpl
 @hookimpl
 def cvkit_augmentations() -> Iterator[Component]:
     """Declare random_crop, horizontal_flip, cutout and the family of stock Kornia classes."""
-    yield Component("random_crop", "cvkit_kornia.crop:random_crop", "Pad, then crop each image at its own place")
-    yield Component("horizontal_flip", "cvkit_kornia.flip:horizontal_flip", "Mirror each image with probability p")
-    yield Component("cutout", "cvkit_kornia.cutout:cutout", "Fill a square in each image with the data set's mean")
+    needs = ("kornia",)
+    yield Component(
+        "random_crop", "cvkit_kornia.crop:random_crop", "Pad, then crop each image at its own place", requires=needs
+    )
+    yield Component(
+        "horizontal_flip", "cvkit_kornia.flip:horizontal_flip", "Mirror each image with probability p", requires=needs
+    )
+    yield Component(
+        "cutout", "cvkit_kornia.cutout:cutout", "Fill a square in each image with the data set's mean", requires=needs
+    )
     yield Component(
         "*",
         "cvkit_kornia.stock:stock",
         "Any geometric or intensity augmentation of Kornia, by its class name",
         members="cvkit_kornia.names:names",
         options_of="kornia.augmentation:{name}",
+        requires=needs,
     )

@@ -15,4 +15,5 @@ def cvkit_models() -> Iterator[Component]:
         "cvkit_timm.model:timm_model",
         "Any model of timm, fitted to the data set's classes, channels and image size",
         members="cvkit_timm.names:names",
+        requires=("timm",),
     )

@@ -1,11 +1,10 @@
-"""A timm model fitted to a data set, tried once before it is trained."""
+"""A timm model fitted to a data set."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import timm
-import torch
 from pydantic import Field
 from timm.models import get_pretrained_cfg
 from torch import nn
@@ -60,31 +59,9 @@ def timm_model(
     except Exception as error:  # timm raises whatever its checks, torch, Python or the hub's client raise
         if pretrained and not isinstance(error, TypeError | ValueError | AssertionError):
             raise unavailable(name, _reason(error)) from error
-        raise ValueError(f"timm/{name} cannot be built for {_images(info)}: {_reason(error)}") from error
-    _try(name, model, info)
+        size = f"{info.channels}x{info.height}x{info.width}"
+        raise ValueError(f"timm/{name} cannot be built for images of {size}: {_reason(error)}") from error
     return model
-
-
-def _try(name: str, model: nn.Module, info: DataInfo) -> None:
-    """Pass two black images through `model`; raise `ValueError` where that fails or gives no logits (2, classes)."""
-    mode = model.training
-    try:
-        with torch.no_grad():
-            logits: Any = model.eval()(torch.zeros(2, info.channels, info.height, info.width))
-    except Exception as error:
-        raise ValueError(
-            f"timm/{name} cannot take {_images(info)}, which may be too small for it: {_reason(error)}"
-        ) from error
-    finally:
-        model.train(mode)
-    expected = (2, info.num_classes)
-    if getattr(logits, "shape", None) != expected:
-        got = f"of shape {tuple(logits.shape)}" if isinstance(logits, torch.Tensor) else f"a {type(logits).__name__}"
-        raise ValueError(f"timm/{name} returns {got} for two images, where logits {expected} are needed")
-
-
-def _images(info: DataInfo) -> str:
-    return f"images of {info.channels}x{info.height}x{info.width}"
 
 
 def _reason(error: Exception) -> str:

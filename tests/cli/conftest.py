@@ -55,4 +55,6 @@ def broken_plugin(tmp_path, monkeypatch) -> str:
     (info / "entry_points.txt").write_text("[cvkit]\nacme = nowhere_at_all\n")
     monkeypatch.syspath_prepend(info.parent)
     importlib.invalidate_caches()
-    return "plugin 'acme' (acme-nets 1.0) does not work: ModuleNotFoundError: No module named 'nowhere_at_all'"
+    cause = "ModuleNotFoundError: No module named 'nowhere_at_all'"
+    remedy = "it is only half installed: pip install --force-reinstall acme-nets"
+    return f"plugin 'acme' (acme-nets 1.0) does not work: {cause}; {remedy}"

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
+import runpy
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -17,14 +20,15 @@ ENTRIES = list(discover().entries())
 
 
 def test_list_shows_every_component_in_a_line(cvkit):
-    """Kind, full id, distribution with version and summary, a line each."""
+    """Kind, full id, a family's number of members, distribution with version and summary, a line each."""
     answer = cvkit("list")
     assert (answer.code, answer.err) == (0, "")
     header, *lines = answer.out.splitlines()
     assert header.split() == ["kind", "name", "from", "what", "it", "is"]
     assert len(lines) == len(ENTRIES)
     for line, entry in zip(lines, ENTRIES, strict=True):
-        words = [entry.kind.singular, entry.id, f"cvkit-core {entry.origin.version}", entry.component.summary]
+        count = f" ({len(entry.members()):,})" if entry.component.is_family else ""
+        words = [entry.kind.singular, entry.id + count, str(entry.origin), entry.component.summary]
         assert " ".join(line.split()) == " ".join(words)
 
 
@@ -48,11 +52,17 @@ def test_list_of_one_kind_shows_only_that(cvkit, kind):
     assert all(line.startswith(KINDS[kind].singular + "  ") for line in lines)
 
 
+def test_list_takes_a_kind_in_the_singular(cvkit):
+    """A person's first guess is a kind too."""
+    assert cvkit("list", "model").out == cvkit("list", "models").out
+    assert cvkit("list", "dataset").out == cvkit("list", "data set").out == cvkit("list", "datasets").out
+
+
 def test_list_of_an_unknown_kind_names_the_kinds(cvkit):
-    """A singular, or a slip, is answered with what there is."""
-    answer = cvkit("list", "model")
+    """A slip in the first of two words is answered with what there is."""
+    answer = cvkit("list", "modles", "resnet")
     assert answer.code == 2
-    assert "'model' is not one of 'datasets', 'augmentations', 'models'" in answer.err
+    assert answer.err.startswith("error: there is no kind 'modles'. Did you mean 'models'? The kinds: datasets, ")
     assert answer.out == ""
 
 
@@ -65,11 +75,17 @@ def test_list_as_json_is_complete(cvkit):
         "kind": "augmentations",
         "id": "kornia/*",
         "family": True,
+        "members": kornia["members"],
         "summary": "Any geometric or intensity augmentation of Kornia, by its class name",
         "plugin": "kornia",
         "distribution": "cvkit-core",
         "version": kornia["version"],
+        "file": "",
+        "ambiguous": False,
+        "deprecated": "",
+        "needs": [],
     }
+    assert kornia["members"] > 50
     assert all(row.keys() == kornia.keys() for row in rows)
 
 
@@ -85,7 +101,8 @@ def test_list_tells_of_a_broken_plugin_beside_the_others(cvkit, broken_plugin):
     answer = cvkit("list", "--json")
     assert answer.code == 0
     assert len(json.loads(answer.out)) == len(ENTRIES)
-    assert answer.err == f"warning: {broken_plugin}\n"
+    assert answer.err.startswith(f"warning: {broken_plugin}")
+    assert answer.err.count("\n") == 1
 
 
 def test_list_survives_a_closed_pipe():
@@ -98,19 +115,27 @@ def test_list_survives_a_closed_pipe():
     process.wait()
 
 
-def test_list_on_a_terminal_is_a_table():
-    """A terminal gets a table that fits it, with every name unbroken."""
+@pytest.mark.parametrize("width", [72, 80, 120])
+def test_list_on_a_terminal_is_a_table(width):
+    """A terminal gets a table that fits it, with every name unbroken, under its kind."""
+    text = on_terminal(width, "list")
+    assert "───" in text
+    assert all(entry.id in text for entry in ENTRIES)
+    assert all(kind.singular in text for kind in KINDS.values())
+    assert max(len(line) for line in text.splitlines()) <= width
+
+
+def on_terminal(width: int, *arguments: str) -> str:
+    """What the command shows on a terminal of so many columns."""
     ours, theirs = pty.openpty()
-    environment = {**os.environ, "COLUMNS": "72", "TERM": "xterm"}
-    with subprocess.Popen([sys.executable, "-m", "cvkit", "list"], stdout=theirs, env=environment):
+    environment = {**os.environ, "COLUMNS": str(width), "TERM": "xterm"}
+    with subprocess.Popen([sys.executable, "-m", "cvkit", *arguments], stdout=theirs, env=environment):
         os.close(theirs)
         out = b""
         while chunk := _read(ours):
             out += chunk
     os.close(ours)
-    text = out.decode()
-    assert "───" in text
-    assert all(entry.id in text for entry in ENTRIES)
+    return re.sub(r"\x1b\[[0-9;]*m|\r", "", out.decode())
 
 
 def _read(terminal: int) -> bytes:
@@ -118,3 +143,139 @@ def _read(terminal: int) -> bytes:
         return os.read(terminal, 65536)
     except OSError:  # how Linux says that the other side has closed
         return b""
+
+
+def names(answer) -> list[str]:
+    """The ids in a list."""
+    return [line.split()[-2 if line.split()[-1].startswith("(") else -1] for line in _without_rest(answer.out)]
+
+
+def _without_rest(out: str) -> list[str]:
+    header, *lines = out.splitlines()
+    return [line[: header.index("from")].rstrip() for line in lines]
+
+
+def test_list_answers_a_pattern_with_members(cvkit):
+    """A family's members are looked through by its own list, whatever the case; a kind may stand first."""
+    found = names(cvkit("list", "models", "timm/resnet1*"))
+    assert {"timm/resnet18", "timm/resnet101"} <= set(found)
+    assert all(name.startswith("timm/resnet1") for name in found)
+    assert names(cvkit("list", "timm/resnet1*")) == found
+    assert names(cvkit("list", "TIMM/ResNet1[8]")) == ["timm/resnet18"]
+
+
+def test_list_of_a_whole_family_is_its_members(cvkit):
+    """The id that the list shows for a family is a pattern for it."""
+    (family,) = [entry for entry in ENTRIES if entry.id == "timm/*"]
+    assert names(cvkit("list", "timm/*")) == [f"timm/{member}" for member in family.members()]
+
+
+def test_list_gives_members_the_first_line_of_their_own_documentation(cvkit):
+    """Where each member is a class, as in Kornia; where they share a function there is nothing to tell apart."""
+    assert "Apply a random transformation to the brightness" in cvkit("list", "kornia/ColorJitter").out
+    (row,) = json.loads(cvkit("list", "timm/resnet1[8]", "--json").out)
+    assert (row["id"], row["summary"], row["family"], row["members"]) == ("timm/resnet18", "", False, None)
+
+
+def test_list_finds_text_in_ids_summaries_and_members(cvkit):
+    """Whatever the case; a family is named where its own id or summary has the text."""
+    assert names(cvkit("list", "GRAD-CAM")) == ["gradcam/grad_cam"]
+    assert names(cvkit("list", "one_cyc")) == ["onecycle/one_cycle"]
+    assert names(cvkit("list", "timm")) == ["timm/*"]
+    assert "timm/resnet50" in names(cvkit("list", "resnet50"))
+    assert {"kornia/RandomCrop", "kornia/random_crop"} <= set(names(cvkit("list", "augmentations", "crop")))
+
+
+def test_list_of_one_plugin(cvkit):
+    """Only what that plugin offers, of one kind or of all."""
+    assert names(cvkit("list", "--plugin", "onecycle")) == ["onecycle/one_cycle", "onecycle/lr_range_test"]
+    assert names(cvkit("list", "tuners", "--plugin", "onecycle")) == ["onecycle/lr_range_test"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["cutuot"], "nothing among the components matches 'cutuot'. Did you mean 'cutout'?"),
+        (["modles"], "nothing among the components matches 'modles'. Did you mean 'models'?"),
+        (["timm/resnet81"], "nothing among the components matches 'timm/resnet81'. Did you mean 'timm/resnet18'?"),
+        (["qqqq*"], "nothing among the components matches 'qqqq*'. See: cvkit list"),
+        (["models", "cutout"], "nothing among the models matches 'cutout'; it is found among the augmentations"),
+        (["--plugin", "tim"], "no plugin is called 'tim'. Did you mean 'timm'?"),
+        (["losses", "--plugin", "timm"], "the losses of plugin 'timm' are none. See: cvkit plugins --why timm"),
+        (["--plugin", "timm", "--no-plugin", "timm"], "plugin 'timm' (cvkit-core 0.1.0) disabled by --no-plugin"),
+    ],
+)
+def test_list_of_nothing_says_what_was_perhaps_meant(cvkit, arguments, message):
+    """A clear line, exit code 2, nothing on stdout."""
+    answer = cvkit("list", *arguments)
+    assert (answer.code, answer.out, answer.err) == (2, "", f"error: {message}\n")
+
+
+def test_list_of_a_plugin_that_only_observes_says_where_to_look(cvkit, tmp_path, monkeypatch):
+    """A plugin need not offer anything that recipes name."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "watcher.py").write_text("")
+    answer = cvkit("list", "--plugin", "watcher", "--plugin-path", tmp_path / "watcher.py")
+    assert answer.err == "error: the components of plugin 'watcher' are none. See: cvkit plugins --why watcher\n"
+
+
+def test_list_leaves_a_disabled_plugin_out(cvkit):
+    """As if it were not installed."""
+    assert not any(name.startswith("timm/") for name in names(cvkit("list", "--no-plugin", "timm")))
+
+
+DECLARATION = """
+from cvkit import Component, hookimpl
+
+@hookimpl
+def cvkit_models():
+    yield Component("net", "barn:net", "A net", deprecated="use barn/better")
+    yield Component("custom_resnet", "barn:net", "A ResNet too")
+    yield Component("better", "barn:net", "Needs things", requires=("no-such-thing>=2",))
+    yield Component("*", "barn:net", "Animals", members="barn:lost")
+
+def net(info): ...
+def lost(): raise RuntimeError("the list is lost")
+"""
+
+
+@pytest.fixture
+def barn(tmp_path, monkeypatch) -> Path:
+    """A file with a plugin that every mark applies to."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.delitem(sys.modules, "barn", raising=False)
+    path = tmp_path / "barn.py"
+    path.write_text(DECLARATION)
+    return path
+
+
+def test_list_marks_what_a_user_should_know_before_using_it(cvkit, barn):
+    """Deprecated, ambiguous, in need of a package, and a family that cannot list its members."""
+    out = cvkit("list", "models", "--plugin-path", barn, "--plugin", "barn").out
+    lines = {line.split()[1]: line for line in out.splitlines()}
+    assert lines["barn/net"].endswith("barn.py  A net  [deprecated: use barn/better]")
+    assert lines["barn/custom_resnet"].endswith("A ResNet too  [ambiguous: write the full id]")
+    assert lines["barn/better"].endswith("Needs things  [needs no-such-thing>=2]")
+    assert lines["barn/*"].endswith("Animals  [members cannot be listed]")
+
+
+def test_list_as_json_has_the_marks(cvkit, barn):
+    """Programs get what a person sees, needs with their remedy."""
+    rows = json.loads(cvkit("list", "models", "--json", "--plugin-path", barn).out)
+    found = {row["id"]: row for row in rows}
+    assert found["barn/net"]["deprecated"] == "use barn/better"
+    assert found["barn/custom_resnet"]["ambiguous"] is found["resnet/custom_resnet"]["ambiguous"] is True
+    assert "pip install 'no-such-thing>=2'" in found["barn/better"]["needs"][0]
+    assert (found["barn/*"]["family"], found["barn/*"]["members"]) == (True, None)
+    assert found["barn/net"]["file"] == str(barn)
+
+
+def test_list_of_thirty_plugins_names_the_broken_one_and_loads_nothing_heavy(tmp_path):
+    """600 components are declared, one plugin of 20 does not work: it is named, and the others are all there."""
+    listing = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "listing.py"))
+    listing["write_plugins"](tmp_path, plugins=30, components=20)
+    done = listing["run"](["-c", listing["LOADED"], "list"], {**os.environ, "PYTHONPATH": str(tmp_path)})
+    assert len([line for line in done.stdout.splitlines() if " acme" in line]) == 580
+    warning, loaded = done.stderr.splitlines()
+    assert warning.startswith("warning: plugin 'acme29' (acme-29 1.29) does not work: ModuleNotFoundError")
+    assert loaded == "loaded:"

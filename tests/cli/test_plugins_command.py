@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 
 from cvkit.plugins import discover
 
@@ -29,23 +35,237 @@ def test_plugins_tells_why_one_does_not_work(cvkit, broken_plugin):
     answer = cvkit("plugins")
     assert answer.code == 0
     (line,) = [line for line in answer.out.splitlines() if line.startswith("acme ")]
-    assert line.endswith("failed: ModuleNotFoundError: No module named 'nowhere_at_all'")
+    assert "failed: ModuleNotFoundError: No module named 'nowhere_at_all'; it is only half installed: pip " in line
+    assert answer.err == ""
     assert len([line for line in answer.out.splitlines() if line.endswith("works")]) == len(discover().statuses) - 1
 
 
-def test_plugins_names_what_a_heavy_declaration_loads(tmp_path):
+def test_plugins_names_a_heavy_and_slow_declaration(cvkit, site):
     """A plugin that makes every command slow is named, with what it loads."""
-    (tmp_path / "heavy_acme.py").write_text("import numpy\n")
-    info = tmp_path / "acme-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[cvkit]\nacme = heavy_acme\n")
+    site("acme", "[cvkit]\nacme = heavy_acme\n", heavy_acme="import time, numpy\ntime.sleep(0.11)\n")
     done = subprocess.run(
         [sys.executable, "-m", "cvkit", "plugins"],
         capture_output=True,
         text=True,
         check=True,
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        env={**os.environ, "PYTHONPATH": str(site.folder)},
     )
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("acme ")]
-    assert line.endswith("works, but its declaration loads numpy")
+    assert line.endswith("works, but its declaration is slow and loads numpy")
+
+
+def test_plugins_shows_disabled_and_waiting_plugins(cvkit, site, monkeypatch):
+    """Who asked for one to be left out, and what the other waits for; neither is a failure."""
+    site("acme", "[cvkit]\nacme = patient_acme\n", patient_acme="cvkit_requires = ('no-such-thing>=2',)\n")
+    monkeypatch.setenv("CVKIT_DISABLE_PLUGINS", "onecycle")
+    answer = cvkit("plugins", "--no-plugin", "timm")
+    assert (answer.code, answer.err) == (0, "")
+    lines = {line.split()[0]: line for line in answer.out.splitlines()}
+    assert lines["timm"].endswith("disabled by --no-plugin")
+    assert lines["onecycle"].endswith("disabled by CVKIT_DISABLE_PLUGINS")
+    assert "waiting: no-such-thing>=2 is needed" in lines["acme"]
+
+
+def test_plugins_suggests_the_plugin_that_was_to_be_disabled(cvkit):
+    """A misspelt ``--no-plugin`` disables nothing, and says so."""
+    assert "Did you mean 'timm'?" in cvkit("plugins", "--no-plugin", "tim").err
+
+
+def test_plugins_as_json_is_complete(cvkit, broken_plugin):
+    """Every plugin with every field, for programs."""
+    rows = {row["plugin"]: row for row in json.loads(cvkit("plugins", "--json").out)}
+    acme, torch = rows["acme"], rows["torch"]
+    assert acme.keys() == torch.keys()
+    assert (acme["works"], acme["components"], acme["distribution"], acme["version"]) == (
+        False,
+        0,
+        "acme-nets",
+        "1.0",
+    )
+    assert "nowhere_at_all" in acme["failure"]
+    assert acme["remedy"]
+    assert torch["works"] is True
+    assert torch["components"] == len([e for e in discover().entries() if e.origin.plugin == "torch"])
+    assert 0 < torch["seconds"] < 1
+
+
+def test_plugins_shows_a_plugin_file(cvkit, tmp_path, monkeypatch):
+    """A file named on the command line stands beside the installed ones."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "lonely_net.py").write_text("")
+    out = cvkit("plugins", "--plugin-path", tmp_path / "lonely_net.py").out
+    (line,) = [line for line in out.splitlines() if line.startswith("lonely_net ")]
+    assert line.split()[1:3] == [f"{tmp_path}/lonely_net.py", "0"]
+
+
+class Site:
+    """A folder on the import path in which distributions are installed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self, distribution: str, entry_points: str = "", **modules: str) -> Path:
+        """Install a distribution with these entry points and modules; return its dist-info folder."""
+        info = self.folder / f"{distribution.replace('-', '_')}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(entry_points)
+        (info / "RECORD").write_text("".join(f"{name}.py,,\n" for name in modules))
+        for name, source in modules.items():
+            (self.folder / f"{name}.py").write_text(source)
+        importlib.invalidate_caches()
+        return info
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch) -> Iterator[Site]:
+    """Where a test installs distributions; what was imported from there is forgotten afterwards."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(folder)
+    yield Site(folder)
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None) or "").startswith(str(folder)):
+            del sys.modules[name]
+
+
+WORKING = """
+from cvkit import Component, hookimpl
+@hookimpl
+def cvkit_models(): yield Component("net", "acme_net:net")
+def net(info): ...
+"""
+
+
+@pytest.mark.parametrize("name", ["acme", "acme-nets", "Acme_Nets", "acme_net"])
+def test_why_of_a_working_plugin_says_what_and_from_where(cvkit, site, name):
+    """By the plugin's name, the distribution's, however it is spelt, or the module's."""
+    site("acme-nets", "[cvkit]\nacme = acme_net\n", acme_net=WORKING)
+    first, *others = cvkit("plugins", "--why", name).out.splitlines()
+    assert first.startswith("plugin 'acme' (acme-nets 1.0) works; its declaration took ")
+    assert others == ["  it offers model acme/net", f"  its module is 'acme_net', at '{site.folder}/acme_net.py'"]
+
+
+def test_why_of_a_broken_plugin_shows_cause_remedy_and_traceback(cvkit, site):
+    """The line of the plugin's own file is there."""
+    source = "from cvkit import hookimpl\n@hookimpl\ndef cvkit_models():\n    raise OSError('no disk')\n"
+    site("acme-nets", "[cvkit]\nacme = acme_net\n", acme_net=source)
+    answer = cvkit("plugins", "--why", "acme")
+    assert answer.code == 0
+    first, second, *trace = answer.out.splitlines()
+    assert first == "plugin 'acme' (acme-nets 1.0) failed: cvkit_models raised OSError: no disk"
+    assert second.startswith("  what to do: ")
+    assert len(trace) <= 6
+    assert all(line.startswith("  | ") for line in trace)
+
+
+def test_why_of_a_broken_import_shows_the_line_in_the_plugin(cvkit, site):
+    """Of a traceback the plugin's own lines are kept, importlib's are not."""
+    site("acme-nets", "[cvkit]\nacme = acme_net\n", acme_net="x = 1\nimport nowhere_at_all\n")
+    out = cvkit("plugins", "--why", "acme").out
+    assert f'  |   File "{site.folder}/acme_net.py", line 2, in <module>\n  |     import nowhere_at_all\n' in out
+    assert "frozen" not in out
+
+
+def test_why_of_a_disabled_plugin_says_by_whom_and_how_to_enable_it(cvkit, monkeypatch):
+    """An option is left out, a variable changed."""
+    assert cvkit("plugins", "--why", "timm", "--no-plugin", "timm").out.splitlines() == [
+        "plugin 'timm' (cvkit-core 0.1.0) is disabled by --no-plugin, so it was not imported",
+        "  to enable it: leave out --no-plugin",
+    ]
+    monkeypatch.setenv("CVKIT_DISABLE_PLUGINS", "timm,kornia")
+    out = cvkit("plugins", "--why", "timm").out
+    assert "  to enable it: take 'timm' out of the environment variable CVKIT_DISABLE_PLUGINS\n" in out
+
+
+def test_why_of_a_waiting_plugin_says_what_for(cvkit, site):
+    """With the command that ends the waiting."""
+    site("acme-nets", "[cvkit]\nacme = acme_net\n", acme_net="cvkit_requires = ('no-such-thing>=2',)\n")
+    first, second = cvkit("plugins", "--why", "acme").out.splitlines()
+    assert first == "plugin 'acme' (acme-nets 1.0) waits for what is not installed"
+    assert second.endswith("pip install 'no-such-thing>=2'")
+
+
+def test_why_of_a_name_offered_twice_names_both_distributions(cvkit, site):
+    """One of them has to go."""
+    site("acme-nets", "[cvkit]\nacme = acme_net\n", acme_net=WORKING)
+    site("zeta", "[cvkit]\nacme = zeta_net\n", zeta_net=WORKING)
+    out = cvkit("plugins", "--why", "acme").out
+    assert "plugin 'acme' (acme-nets 1.0) works" in out
+    assert "  zeta 1.0 offers a plugin of that name too: uninstall one of the two\n" in out
+    assert "plugin 'acme' (zeta 1.0) failed: " in out
+    assert "  acme-nets 1.0 offers a plugin of that name too" in out
+
+
+@pytest.mark.parametrize("name", ["acme", "acme-nets", "acme_net"])
+@pytest.mark.parametrize("group", ["cvkit.plugins", "cvkit_plugins", "cvkits", "Cvkit"])
+def test_why_of_a_misspelt_group_says_what_to_write(cvkit, site, name, group):
+    """The commonest reason for a plugin not to be found."""
+    site("acme-nets", f"[{group}]\nacme = acme_net\n", acme_net=WORKING)
+    out = cvkit("plugins", "--why", name).out
+    assert out.startswith("distribution 'acme-nets' 1.0 is installed, but has no entry point in the group 'cvkit'")
+    assert f"its group '{group}' is misspelt" in out
+    assert '    [project.entry-points.cvkit]\n    acme = "acme_net"\n' in out
+
+
+@pytest.mark.parametrize("name", ["acme-nets", "acme_net"])
+def test_why_of_a_distribution_without_the_entry_point_names_the_groups_it_has(cvkit, site, name):
+    """Found by its name or by its module's."""
+    site("acme-nets", "[console_scripts]\nacme = acme_net:main\n[more]\na = acme_net\n", acme_net="")
+    lines = cvkit("plugins", "--why", name).out.splitlines()
+    assert lines[0].startswith("distribution 'acme-nets' 1.0 is installed, but has no entry point in the group")
+    assert lines[1] == "  its groups: console_scripts, more"
+
+
+def test_why_of_an_editable_distribution_without_entry_points_names_it(cvkit, site, tmp_path, monkeypatch):
+    """``pip install -e`` lists no modules; the folder it was installed from tells whose the module is."""
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "acme_soft.py").write_text("")
+    monkeypatch.syspath_prepend(project)
+    info = site("acme-nets")
+    (info / "direct_url.json").write_text(json.dumps({"url": project.as_uri(), "dir_info": {"editable": True}}))
+    lines = cvkit("plugins", "--why", "acme_soft").out.splitlines()
+    assert lines[0].startswith("distribution 'acme-nets' 1.0 is installed, but has no entry point")
+    assert lines[1] == "  it has no entry points at all"
+
+
+@pytest.mark.parametrize("path", ["acme_net.py", "acme_net/__init__.py"])
+def test_why_of_a_module_beside_you_says_how_to_use_it(cvkit, tmp_path, monkeypatch, path):
+    """It can be installed, or named on the command line."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / path).parent.mkdir(exist_ok=True)
+    (tmp_path / path).write_text("")
+    place = path.removesuffix("/__init__.py")
+    first, second, third = cvkit("plugins", "--why", "acme_net").out.splitlines()
+    assert first.startswith(f"module 'acme_net' is at '{place}', but no installed distribution brings it")
+    assert second.startswith("  pip install -e .")
+    assert third == f"  or load it without installing: --plugin-path {place}"
+
+
+def test_why_of_a_project_folder_says_how_to_install_it(cvkit, tmp_path, monkeypatch):
+    """Its distribution may have any name: the folder's is what is seen."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "acme-nets").mkdir()
+    (tmp_path / "acme-nets" / "pyproject.toml").write_text("")
+    out = cvkit("plugins", "--why", "acme-nets").out
+    assert out == "'acme-nets' is a folder with a project that is not installed\n  pip install -e ./acme-nets\n"
+
+
+def test_why_of_nothing_names_the_environment_and_the_nearest_name(cvkit):
+    """The plugin may be installed in another environment."""
+    answer = cvkit("plugins", "--why", "kornai")
+    assert (answer.code, answer.out) == (2, "")
+    assert f"nothing called 'kornai' is installed in {sys.prefix}" in answer.err
+    assert "Did you mean 'kornia'?" in answer.err
+
+
+def test_why_of_cvkit_itself_is_its_own_plugins(cvkit):
+    """The name of the command stands for the distribution that brings it."""
+    out = cvkit("plugins", "--why", "cvkit").out
+    assert all(f"plugin '{status.origin.plugin}' ({status.origin}) " in out for status in discover().statuses)
+
+
+def test_why_of_a_module_of_python_says_so(cvkit):
+    """Nobody installs it."""
+    assert cvkit("plugins", "--why", "json").out == "'json' is a module of Python itself, no plugin\n"

@@ -6,8 +6,9 @@ from cvkit.diagnostics import Card, Figure, Gallery, Table
 
 
 def test_figure_keeps_its_drawing():
-    """A figure is one SVG file under its name."""
-    assert Figure("curves", "Curves", "", "<svg/>").files() == {"curves.svg": b"<svg/>"}
+    """A figure is one SVG file under its name, and one PNG for programs that show no SVG."""
+    files = Figure("curves", "Curves", "", "<svg/>", b"png").files()
+    assert files == {"curves.svg": b"<svg/>", "curves.png": b"png"}
 
 
 def test_table_keeps_its_rows_as_csv():

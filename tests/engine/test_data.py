@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from cvkit import DataError, DataInfo, TensorSplit
-from cvkit.engine.data import Pixels, ResidentSource, StreamedSource, open_source, read_whole
+from cvkit.engine.batches import ResidentSource, StreamedSource, open_source, read_whole
+from cvkit.engine.pixels import Pixels
 
 CPU = torch.device("cpu")
 INFO = DataInfo(3, 4, 4, ("a", "b"), (0.5, 0.4, 0.3), (0.2, 0.25, 0.5))

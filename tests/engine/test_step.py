@@ -10,7 +10,8 @@ from torch import nn
 from torch.amp.grad_scaler import GradScaler
 
 from cvkit import DataInfo
-from cvkit.engine.data import Batch, Pixels
+from cvkit.engine.batches import Batch
+from cvkit.engine.pixels import Pixels
 from cvkit.engine.step import Autocast, Learner
 
 CPU = torch.device("cpu")

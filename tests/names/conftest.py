@@ -44,13 +44,13 @@ def package(folder) -> Callable[..., str]:
 def install(folder) -> Callable[..., str]:
     """Install a distribution with one plugin, declared by `source`, and return the declaring module's name."""
 
-    def install(plugin: str, source: str, distribution: str = "", attribute: str = "") -> str:
+    def install(plugin: str, source: str, distribution: str = "", attribute: str = "", metadata: str = "") -> str:
         name = f"plugin_{next(_NUMBERS)}"
         distribution = distribution or f"dist-{name}"
         (folder / f"{name}.py").write_text("from cvkit import Component, hookimpl\n" + dedent(source))
         info = folder / f"{distribution.replace('-', '_')}-1.0.dist-info"
         info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n{metadata}")
         (info / "entry_points.txt").write_text(f"[cvkit]\n{plugin} = {name}{attribute}\n")
         importlib.invalidate_caches()
         return name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import os
 import subprocess
 import sys
@@ -12,9 +13,10 @@ import pluggy
 import pytest
 
 from cvkit import KINDS, Component, PluginError, UnknownComponent, hookimpl, hookspecs
-from cvkit.plugins import Catalog, PluginStatus, catalog_of, discover
+from cvkit.catalog import Catalog, PluginStatus, catalog_of
+from cvkit.plugins import discover, unknown_disabled
 
-BUILT_IN = ["datasets", "gradcam", "kornia", "onecycle", "resnet", "timm", "torch"]
+BUILT_IN = [*("datasets", "gradcam", "kornia", "onecycle", "resnet", "tensorboard", "timm", "torch", "torchvision")]
 GOOD = """
 @hookimpl
 def cvkit_models():
@@ -49,7 +51,8 @@ def test_installed_plugin_is_found_with_its_origin(install):
     assert (entry.origin.distribution, entry.origin.version) == ("acme-nets", "1.0")
     found = status(catalog, "acme")
     assert found.works
-    assert (found.failure, found.heavy, found.disabled) == ("", (), False)
+    assert (found.failure, found.heavy, found.disabled, found.missing) == ("", (), "", ())
+    assert found.line == "plugin 'acme' (acme-nets 1.0) works"
     assert found.seconds > 0
 
 
@@ -76,16 +79,19 @@ BROKEN = {
     "lines": ("raise RuntimeError('one\\n  two')", "RuntimeError: one two"),
     "raising": (
         GOOD + "\n@hookimpl\ndef cvkit_losses():\n    raise ValueError('bad day')",
-        "ValueError: bad day",
+        "cvkit_losses raised ValueError: bad day",
     ),
-    "exit_in_hook": ("@hookimpl\ndef cvkit_models():\n    raise SystemExit('bye')", "SystemExit: bye"),
+    "exit_in_hook": (
+        "@hookimpl\ndef cvkit_models():\n    raise SystemExit('bye')",
+        "cvkit_models raised SystemExit: bye",
+    ),
     "not_component": (
         GOOD + "\n@hookimpl\ndef cvkit_losses():\n    yield 'my_loss'",
         "cvkit_losses yielded 'my_loss', which is not a Component",
     ),
     "not_iterable": (
         "@hookimpl\ndef cvkit_models():\n    return Component('net', 'a:b')",
-        "TypeError: 'Component' object is not iterable",
+        "cvkit_models raised TypeError: 'Component' object is not iterable",
     ),
     "misspelt": (
         GOOD + "\n@hookimpl\ndef cvkit_model():\n    return []",
@@ -95,7 +101,23 @@ BROKEN = {
         GOOD + "\ndef cvkit_losses():\n    return []",
         "'cvkit_losses' is not marked as a hook: write @hookimpl above it",
     ),
-    "argument": (GOOD + "\n@hookimpl\ndef cvkit_losses(info):\n    return []", "PluginValidationError: Plugin "),
+    "argument": (
+        GOOD + "\n@hookimpl\ndef cvkit_losses(info):\n    return []",
+        "cvkit_losses takes 'info', which that hook does not pass; it passes: nothing",
+    ),
+    "observing": (
+        GOOD + "\n@hookimpl\ndef cvkit_epoch_finished(record, step):\n    pass",
+        "cvkit_epoch_finished takes 'step', which that hook does not pass; it passes: record, folder",
+    ),
+    "per_sample": (
+        GOOD + "\n@hookimpl\ndef cvkit_losses():\n    yield Component('my_loss', 'a:b', per_sample=True)",
+        "cvkit_losses: 'my_loss' cannot be per_sample, as only augmentations can",
+    ),
+    "requires": (GOOD + "\ncvkit_requires = 'torch'", "cvkit_requires must be a tuple of requirements"),
+    "requirement": (
+        GOOD + "\ncvkit_requires = ('timm at least 1',)",
+        "ValueError: 'timm at least 1' is not a requirement",
+    ),
     "twice": (
         GOOD + "\n@hookimpl\ndef cvkit_losses():\n    yield from [Component('my_loss', 'a:b')] * 2",
         "loss 'twice/my_loss' is declared twice",
@@ -168,7 +190,10 @@ def test_second_distribution_with_a_plugin_name_is_reported(install):
     alpha, beta = [found for found in catalog.statuses if found.origin.plugin == "acme"]
     assert (alpha.origin.distribution, alpha.failure) == ("alpha", "")
     assert beta.origin.distribution == "beta"
-    assert beta.failure == "another distribution already provides a plugin named 'acme'"
+    assert beta.line == (
+        "plugin 'acme' (beta 1.0) does not work: another distribution, alpha 1.0, provides a plugin named 'acme' "
+        "too; uninstall one of the two"
+    )
     assert catalog["models"].find("first").origin == alpha.origin
     with pytest.raises(UnknownComponent):
         catalog["models"].find("second")
@@ -177,13 +202,128 @@ def test_second_distribution_with_a_plugin_name_is_reported(install):
 def test_disabled_plugin_is_not_imported(install):
     """Disabling acts before the import, so that it also helps against a plugin that hurts."""
     module = install("acme", "raise RuntimeError('imported')")
-    catalog = discover(disabled=["acme", "timm"])
+    catalog = discover(disabled={"acme": "plugins.disable", "timm": "--no-plugin"})
     assert module not in sys.modules
-    assert status(catalog, "acme").disabled
+    assert status(catalog, "acme").line == "plugin 'acme' (dist-" + module + " 1.0) disabled by plugins.disable"
     assert not status(catalog, "acme").works
     assert catalog.failures == []
     with pytest.raises(UnknownComponent):
         catalog["models"].find("timm/resnet18")
+
+
+def test_environment_variable_disables_plugins(install, monkeypatch):
+    """``CVKIT_DISABLE_PLUGINS`` names plugins between commas, and acts before the import too."""
+    module = install("acme", "raise RuntimeError('imported')")
+    monkeypatch.setenv("CVKIT_DISABLE_PLUGINS", " acme, ,timm")
+    catalog = discover(disabled=["kornia"])
+    assert module not in sys.modules
+    assert {found.origin.plugin: found.disabled for found in catalog.statuses if found.disabled} == {
+        "acme": "CVKIT_DISABLE_PLUGINS",
+        "kornia": "the caller",
+        "timm": "CVKIT_DISABLE_PLUGINS",
+    }
+
+
+def test_only_a_misspelt_disabled_plugin_is_told_of(install):
+    """A slip leaves a plugin on that should be off; a plugin that is not installed is off anyway."""
+    install("acme", GOOD)
+    assert unknown_disabled(discover(), ["acme", "amce", "something_else"]) == [
+        "no plugin 'amce' is installed, so it cannot be disabled. Did you mean 'acme'?"
+    ]
+
+
+def test_discovery_may_be_of_some_distributions_only(install):
+    """A test bench sees the built-in plugins, whatever else is installed."""
+    module = install("acme", "raise RuntimeError('imported')")
+    assert [found.origin.plugin for found in discover(distributions=["cvkit-core"]).statuses] == BUILT_IN
+    assert module not in sys.modules
+
+
+REMEDIES = {
+    "needy": ("import nowhere_at_all", {}, "install what brings the module 'nowhere_at_all', or leave it out with"),
+    "raising": (
+        "raise RuntimeError('bad day')",
+        {},
+        "upgrade it, tell its authors, or leave it out with --no-plugin",
+    ),
+    "future": (GOOD, {"metadata": "Requires-Dist: cvkit-core>=99\n"}, "pip install --upgrade dist-future cvkit-core"),
+}
+
+
+@pytest.mark.parametrize("name", REMEDIES)
+def test_broken_plugin_comes_with_a_remedy(install, name):
+    """The line ends with what to do."""
+    source, details, remedy = REMEDIES[name]
+    install(name, source, distribution=f"dist-{name}", **details)
+    found = status(discover(), name)
+    assert found.remedy.startswith(remedy)
+    assert found.line == f"plugin '{name}' (dist-{name} 1.0) does not work: {found.failure}; {found.remedy}"
+    assert "Traceback" in found.trace
+
+
+def test_plugin_for_another_cvkit_is_not_imported(install):
+    """What a distribution asks of cvkit is compared first: its code may not even import here."""
+    module = install("acme", "raise RuntimeError('imported')", metadata="Requires-Dist: cvkit-core<0.0.1\n")
+    found = status(discover(), "acme")
+    assert module not in sys.modules
+    version = importlib.metadata.version("cvkit-core")
+    assert found.failure == f"cvkit-core<0.0.1 is needed, and {version} is installed"
+
+
+@pytest.mark.parametrize(
+    "line", ["cvkit-core", "cvkit-core>=0.1", "cvkit-core>=99; extra == 'x'", "cvkit-core>=99; python_version < '3'"]
+)
+def test_requirement_on_cvkit_that_is_met_lets_a_plugin_in(install, line):
+    """No version, a right one, one of an extra, one for another interpreter."""
+    install("acme", GOOD, metadata=f"Requires-Dist: {line}\n")
+    assert status(discover(), "acme").works
+
+
+def test_half_installed_plugin_is_told_to_be_installed_again(install, folder):
+    """Its metadata is there and its module is not, as after half an uninstallation."""
+    module = install("acme", GOOD, distribution="acme-nets")
+    (folder / f"{module}.py").unlink()
+    importlib.invalidate_caches()
+    found = status(discover(), "acme")
+    assert found.failure == f"ModuleNotFoundError: No module named '{module}'"
+    assert found.remedy == "it is only half installed: pip install --force-reinstall acme-nets"
+
+
+def test_hidden_plugin_is_not_taken_for_the_one_that_hides_it(install, tmp_path_factory, monkeypatch):
+    """A file of the same name earlier on the path, such as one in the working folder, is named and not imported."""
+    module = install("acme", GOOD)
+    other = tmp_path_factory.mktemp("work") / f"{module}.py"
+    other.write_text("raise RuntimeError('imported')")
+    monkeypatch.syspath_prepend(other.parent)
+    found = status(discover(), "acme")
+    assert found.failure == f"its module '{module}' is hidden by '{other}'"
+    assert found.remedy == "rename that file, or start cvkit in another folder"
+    assert module not in sys.modules
+
+
+def test_slow_declaration_is_marked(install):
+    """Every command waits for every declaration, so one that takes long is named for it."""
+    install("slow", "import time\ntime.sleep(0.15)\n" + GOOD)
+    install("quick", GOOD.replace("acme_net", "other"))
+    assert [found.origin.plugin for found in discover().statuses if found.slow] == ["slow"]
+
+
+def test_plugin_that_waits_for_a_package_is_no_failure(install):
+    """``cvkit_requires`` says what a plugin needs beyond its dependencies; without it, nothing is registered."""
+    install("acme", "cvkit_requires = ('torch', 'no-such-package>=2')" + GOOD)
+    catalog = discover()
+    found = status(catalog, "acme")
+    sentence = "no-such-package>=2 is needed, and it is not installed: pip install 'no-such-package>=2'"
+    assert found.missing == (sentence,)
+    assert found.reason == f"waiting: {sentence}"
+    assert (found.works, catalog.failures) == (False, [])
+    assert not [entry for entry in catalog.entries() if entry.origin.plugin == "acme"]
+
+
+def test_plugin_whose_packages_are_there_works(install):
+    """A requirement that is met is not spoken of."""
+    install("acme", "cvkit_requires = ('torch>=2', 'numpy')" + GOOD)
+    assert status(discover(), "acme").works
 
 
 def test_heavy_declaration_is_marked(install, folder):
@@ -191,7 +331,7 @@ def test_heavy_declaration_is_marked(install, folder):
     install("acme", "import numpy" + GOOD)
     install("light", "")
     code = """if True:
-        from cvkit.plugins import discover
+        from cvkit.plugins import discover, unknown_disabled
         print([(status.origin.plugin, status.works) for status in discover().statuses if status.heavy == ("numpy",)])
         """
     environment = {**os.environ, "PYTHONPATH": str(folder)}
@@ -282,8 +422,8 @@ def test_observers_are_called_each_alone():
         }
     )
     assert catalog.notify("run_started", recipe="recipe", folder="folder") == [
-        "plugin 'a' failed in cvkit_run_started: SystemExit: 3",
-        "plugin 'b' failed in cvkit_run_started: ValueError: bad day",
+        "plugin 'a' (in-process 0) failed in cvkit_run_started: SystemExit: 3; leave it out with --no-plugin a",
+        "plugin 'b' (in-process 0) failed in cvkit_run_started: ValueError: bad day; leave it out with --no-plugin b",
     ]
     assert called == [("a", "recipe"), ("b", "recipe"), ("c", "recipe")]
 

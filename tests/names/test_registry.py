@@ -17,7 +17,7 @@ from cvkit import (
     UnknownComponent,
     hookimpl,
 )
-from cvkit.plugins import Catalog, catalog_of
+from cvkit.catalog import Catalog, catalog_of
 from cvkit.registry import Registry
 
 FACTORIES = """
@@ -172,7 +172,7 @@ def test_component_that_cannot_be_loaded_names_its_plugin(package, source, cause
     registry.add(Component("net", f"{module}:net"), Origin("acme", "acme-nets", "1.2"))
     with pytest.raises(PluginError) as caught:
         registry.find("net").load()
-    start = f"model 'acme/net' cannot be loaded from '{module}:net' (plugin 'acme', distribution acme-nets 1.2): "
+    start = f"model 'acme/net' cannot be loaded from '{module}:net' (plugin 'acme' of acme-nets 1.2): "
     assert str(caught.value).startswith(start + cause)
 
 

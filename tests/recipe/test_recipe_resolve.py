@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from cvkit import Component, hookimpl
+from cvkit.catalog import PluginStatus, catalog_of
 from cvkit.errors import RecipeError
-from cvkit.plugins import PluginStatus, catalog_of
 from cvkit.recipe import Recipe, TrainSettings, describe, read, read_text, resolve
 from cvkit.recipe.schema import SECTIONS, GeneralSettings
 from cvkit.recipe.values import accept, plain_value
@@ -176,6 +178,77 @@ def test_component_of_a_plugin_that_failed_names_the_failure(catalog):
     broken.statuses.append(PluginStatus(origin, 0.0, failure="ImportError: no module named 'acme'"))
     with pytest.raises(RecipeError, match="plugin 'torch' failed: ImportError: no module named 'acme'"):
         resolve(read_text(BASE), broken)
+
+
+@pytest.fixture
+def offering(catalog):
+    """Resolve a recipe against the toy catalog and one more model, declared as told."""
+
+    def offering(component: Component) -> Recipe:
+        plugin = SimpleNamespace(cvkit_models=hookimpl(lambda: [component]))
+        more = catalog_of({"acme": plugin})
+        more.registries = catalog.registries | {"models": more["models"]}
+        return resolve(read_text(BASE, [f"model={component.name}"], file="x.yaml"), more)
+
+    return offering
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("crooked", "its positional parameters are (info, width), where a run supplies (info); options come after"),
+        ("named", "'name' is a word of recipes; call the option otherwise"),
+        ("nothing_there", "target 'toy_factories:nothing_there' cannot be read: AttributeError"),
+    ],
+)
+def test_component_that_breaks_its_contract_is_told_before_it_is_built(offering, target, words):
+    """What a factory takes is compared with what its kind is given; else the run would fail on it."""
+    component = Component("thing", f"toy_factories:{target}")
+    with pytest.raises(RecipeError) as caught:
+        offering(component)
+    assert f"model 'acme/thing' of in-process 0 cannot be used: {words}" in str(caught.value)
+    assert "model=thing" in str(caught.value)
+
+
+def test_factory_of_any_number_of_arguments_is_taken_at_its_word(offering):
+    """``*supplied`` takes what a run supplies, however much."""
+    assert offering(Component("thing", "toy_factories:any_number")).model.options == {"width": 1}
+
+
+def test_component_says_what_it_needs_and_is_not_there(offering):
+    """The command that installs it is part of the message."""
+    with pytest.raises(RecipeError) as caught:
+        offering(Component("thing", "toy_factories:anything", requires=("torch", "nowhere>=2")))
+    words = "cannot be used: nowhere>=2 is needed, and it is not installed: pip install 'nowhere>=2'"
+    assert words in str(caught.value)
+
+
+def test_requirement_of_a_component_that_is_none_is_its_authors_mistake(offering):
+    """A slip in a declaration is told as one."""
+    with pytest.raises(RecipeError, match="its declaration is wrong: 'two words' is not a requirement"):
+        offering(Component("thing", "toy_factories:anything", requires=("two words",)))
+
+
+def test_recipe_may_require_distributions(check):
+    """What is there in a right version is accepted, and stays written."""
+    recipe = check(BASE + "requires: [torch, 'cvkit-core>=0.1']")
+    assert recipe.requires == ("torch", "cvkit-core>=0.1")
+
+
+def test_missing_distribution_is_told_at_its_place_with_the_command(refused):
+    """Absent, too old, and not a requirement at all, each in its line."""
+    text = refused(BASE + "requires:\n  - cvkit-acme>=1.2\n  - torch>=99\n  - two words\n")
+    needed = "the recipe requires what is not here: "
+    installing = "pip install 'cvkit-acme>=1.2'"
+    assert f"x.yaml:5:5: {needed}cvkit-acme>=1.2 is needed, and it is not installed: {installing}" in text
+    assert f"x.yaml:6:5: {needed}torch>=99 is needed, and " in text
+    assert "x.yaml:7:5: 'two words' is not a requirement, such as 'timm>=1.0'" in text
+
+
+def test_plugins_left_out_are_recorded_once(check):
+    """What the command line leaves out stays out when the recipe is read again."""
+    recipe = check(BASE + "plugins: {disable: [zebra]}").without_plugins(["toad", "zebra"])
+    assert recipe.plugins.disable == ("zebra", "toad")
 
 
 def test_mistake_in_an_extended_recipe_points_into_that_file(catalog, tmp_path):

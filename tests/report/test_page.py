@@ -38,7 +38,7 @@ class Reader(HTMLParser):
 @pytest.fixture
 def page():
     """A page with everything in it, and a class name that is markup."""
-    figure = Figure("curves", "Curves", "Of <b>x</b>.", '<svg xmlns="http://www.w3.org/2000/svg"/>')
+    figure = Figure("curves", "Curves", "Of <b>x</b>.", '<svg xmlns="http://www.w3.org/2000/svg"/>', b"png")
     table = Table("pairs", "Pairs", "", ("true", "taken for"), (("<b>x</b>", "cat"),))
     gallery = Gallery("errors", "Errors", "", (Card((('"image"', b"png"),), ("true: <b>x</b>",)),), pixelated=True)
     return Page(

@@ -1,0 +1,51 @@
+"""``cvkit new-plugin``: a package with a plugin in it, to start from."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import click
+
+from ..errors import did_you_mean
+from ..scaffold.names import read_name, require_free
+from ..scaffold.samples import SAMPLES
+
+
+class KindChoice(click.Choice[str]):
+    """A kind by its noun; the nearest is suggested for one that is misspelt."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the noun, or fail."""
+        if value not in SAMPLES and (hint := did_you_mean(value, SAMPLES)):
+            self.fail(f"there is no kind '{value}'. {hint}", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+@click.command("new-plugin")
+@click.argument("name")
+@click.option("--kind", required=True, type=KindChoice(list(SAMPLES)), help="What the plugin offers.")
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(),
+    help="Folder in which the package's own folder is made. Default: the current one.",
+)
+def new_plugin(name: str, kind: str, output: Path) -> None:
+    """Write a package cvkit-NAME with a component of one KIND: it installs, runs and passes its tests as it is."""
+    names, sample = read_name(name), SAMPLES[kind]
+    require_free(names)
+    from ..scaffold.package import render, write  # jinja2, 30 ms that a refused name need not pay
+
+    folder = output / names.distribution
+    files = render(names, sample)
+    write(files, folder)
+    click.echo("\n".join(str(folder / path) for path in files))
+    click.echo(
+        "\nnext:\n"
+        f"  cd {shlex.quote(str(folder))}\n"
+        '  pip install -e ".[test]"\n'
+        f"  cvkit list {sample.kind.name}\n"
+        "  cvkit run recipe.yaml\n"
+        "  pytest"
+    )

@@ -1,0 +1,42 @@
+"""``cvkit schema``: what editors need to complete and check recipes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..errors import CvkitError
+from .loading import load_catalog, warn
+from .options import PluginChoice, plugin_options
+
+
+@click.command()
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write. Default: stdout.")
+@plugin_options
+def schema(output: Path | None, choice: PluginChoice) -> None:
+    r"""Write a JSON Schema of recipes, with the options of every component that is installed.
+
+    \b
+    Editors with yaml-language-server complete and check a recipe that begins with
+      # yaml-language-server: $schema=cvkit.schema.json
+    and lies beside the file written by
+      cvkit schema --output cvkit.schema.json
+    Write it again when plugins are installed or removed.
+    """
+    import json
+
+    from ..recipe.json_schema import recipe_schema  # pydantic
+
+    written, untold = recipe_schema(load_catalog(choice))
+    for sentence in untold:
+        warn(f"the schema cannot tell everything: {sentence}")
+    text = json.dumps(written, indent=1, ensure_ascii=False) + "\n"
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        try:
+            output.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise CvkitError(f"'{output}' cannot be written: {error.strerror}") from error
+        click.echo(f"wrote {output}")

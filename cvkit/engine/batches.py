@@ -1,0 +1,162 @@
+"""Batches of a split on the device: by index where it lives there whole, else through torch's `DataLoader`."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, default_collate
+
+from ..errors import CvkitError
+from .data import Split, TensorSplit
+from .samples import SampleAugmentations
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Images uint8 (B, C, H, W) and labels int64 (B,), on the run's device."""
+
+    images: Tensor
+    labels: Tensor
+
+
+class Source(Protocol):
+    """A split whose batches come out on the device."""
+
+    def __len__(self) -> int: ...
+
+    def batches(self, order: Tensor, batch_size: int, seed: int = 0) -> Iterator[Batch]:
+        """Yield the images `order` names, int64 (M,), `batch_size` at a time; the last batch may be short.
+
+        What augmentations of single images draw follows from `seed` and the image's index.
+        """
+        ...
+
+
+class ResidentSource:
+    """A split that lives on the device whole: a batch is an index, and nothing crosses the bus after the start."""
+
+    def __init__(self, split: TensorSplit, device: torch.device) -> None:
+        self._images = split.images.to(device)
+        self._labels = split.labels.to(device)
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def batches(self, order: Tensor, batch_size: int, seed: int = 0) -> Iterator[Batch]:
+        """Yield batches by index; the order crosses to the device once."""
+        for chosen in order.to(self._labels.device, non_blocking=True).split(batch_size):
+            yield Batch(self._images[chosen], self._labels[chosen])
+
+
+class StreamedSource:
+    """A split read through torch's `DataLoader`: `workers` processes, pinned memory where the device is a GPU.
+
+    The processes also augment single images, where the recipe asks for that.
+    """
+
+    def __init__(
+        self, split: Split, device: torch.device, workers: int, augmentations: SampleAugmentations | None = None
+    ) -> None:
+        self._split, self._device, self._workers = split, device, workers
+        self._augmentations = augmentations
+
+    def __len__(self) -> int:
+        return len(self._split)
+
+    def batches(self, order: Tensor, batch_size: int, seed: int = 0) -> Iterator[Batch]:
+        """Yield batches in order, the same whatever the number of workers."""
+        loader: DataLoader[Any] = DataLoader(
+            _Samples(self._split, self._augmentations, seed),
+            collate_fn=_collate,
+            worker_init_fn=_leave_signals_to_the_parent,
+            batch_sampler=[chunk.tolist() for chunk in order.split(batch_size)],
+            num_workers=self._workers,
+            pin_memory=self._device.type == "cuda",
+            # Its base seed would otherwise come from, and move, the global generator.
+            generator=torch.Generator().manual_seed(0),
+        )
+        for loaded in loader:
+            if isinstance(loaded, CvkitError):
+                raise loaded
+            images, labels = loaded
+            yield Batch(
+                images.to(self._device, non_blocking=True), labels.to(self._device, torch.int64, non_blocking=True)
+            )
+
+
+class _Samples(Dataset[tuple[Tensor, int] | CvkitError]):
+    """A split's samples, augmented; errors come as values: raised in a worker, they would arrive in its traceback."""
+
+    def __init__(self, split: Split, augmentations: SampleAugmentations | None, seed: int) -> None:
+        self._split, self._augmentations, self._seed = split, augmentations, seed
+
+    def __len__(self) -> int:
+        return len(self._split)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int] | CvkitError:
+        try:
+            image, label = self._split[index]
+            if self._augmentations:
+                image = self._augmentations(image, self._seed, index)
+        except CvkitError as error:
+            return error
+        return image, label
+
+
+def _collate(samples: list[tuple[Tensor, int] | CvkitError]) -> Any:
+    for sample in samples:
+        if isinstance(sample, CvkitError):
+            return sample
+    return default_collate(samples)
+
+
+def _leave_signals_to_the_parent(worker: int) -> None:
+    """Ctrl-C reaches every process of a terminal; the parent finishes its step and ends the workers itself."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def open_source(
+    split: Split,
+    device: torch.device,
+    resident: bool | Literal["auto"],
+    workers: int,
+    augmentations: SampleAugmentations | None = None,
+) -> Source:
+    """Return `split` as a source on `device`, resident where asked for, or where ``"auto"`` finds that it fits.
+
+    ``"auto"`` keeps a split resident that is in memory already and takes at most half of the device's free
+    memory; ``True`` also reads a streamed split into memory first. Where single images are augmented, batches are
+    streamed, from memory if need be.
+    """
+    if resident is True and not isinstance(split, TensorSplit):
+        split = read_whole(split)
+    if augmentations:
+        return StreamedSource(split, device, workers, augmentations)
+    if isinstance(split, TensorSplit) and (resident is True or (resident == "auto" and _fits(split, device))):
+        return ResidentSource(split, device)
+    return StreamedSource(split, device, workers)
+
+
+def read_whole(split: Split, indices: Sequence[int] | None = None) -> TensorSplit:
+    """Return the images at `indices` (all, by default) as a split in memory, with masks where they are known."""
+    if isinstance(split, TensorSplit):
+        if indices is None:
+            return split
+        chosen = torch.as_tensor(indices, dtype=torch.int64)
+        masks = None if split.masks is None else split.masks[chosen]
+        return TensorSplit(split.images[chosen], split.labels[chosen], masks)
+    pairs = [split[index] for index in (range(len(split)) if indices is None else indices)]
+    return TensorSplit(torch.stack([image for image, _ in pairs]), torch.tensor([label for _, label in pairs]))
+
+
+def _fits(split: TensorSplit, device: torch.device) -> bool:
+    if device.type != "cuda":
+        return True
+    free, _ = torch.cuda.mem_get_info(device)
+    return split.images.nbytes <= free // 2

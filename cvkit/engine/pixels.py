@@ -1,0 +1,53 @@
+"""The order of a pixel's life: uint8 -> float in [0, 1] -> augmentations -> normalised -> model.
+
+Evaluation and prediction skip only the augmentations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from .data import DataInfo
+from .protocols import Augmentation
+
+
+class Pixels:
+    """The order of a pixel's life: uint8 -> float in [0, 1] -> augmentations -> normalised by mean and std."""
+
+    def __init__(
+        self,
+        info: DataInfo,
+        augmentations: Sequence[Augmentation],
+        device: torch.device,
+        channels_last: bool,
+    ) -> None:
+        mean, std = (torch.tensor(values, device=device).view(1, -1, 1, 1) for values in (info.mean, info.std))
+        self._scale, self._shift = 1 / std, -mean / std
+        self._augmentations = tuple(augmentations)
+        self._format = torch.channels_last if channels_last else torch.contiguous_format
+
+    def to_float(self, images: Tensor) -> Tensor:
+        """Return uint8 images (B, C, H, W) as float32 in [0, 1], in the run's memory format."""
+        return images.to(torch.float32, memory_format=self._format).div_(255)
+
+    def augment(self, images: Tensor) -> Tensor:
+        """Return uint8 images (B, C, H, W) as float32 in [0, 1], augmented by draws of the global generators."""
+        floats = self.to_float(images)
+        for augmentation in self._augmentations:
+            floats = augmentation(floats)
+        return floats
+
+    def normalize(self, images: Tensor) -> Tensor:
+        """Return float images in [0, 1] as the model wants them: (x - mean) / std, in one pass."""
+        return torch.addcmul(self._shift, images, self._scale).contiguous(memory_format=self._format)
+
+    def for_training(self, images: Tensor) -> Tensor:
+        """Return uint8 images as augmented, normalised model input."""
+        return self.normalize(self.augment(images))
+
+    def for_evaluation(self, images: Tensor) -> Tensor:
+        """Return uint8 images as normalised model input."""
+        return self.normalize(self.to_float(images))

@@ -1,0 +1,96 @@
+"""A component's options as a JSON Schema, under the names that recipes may call it by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from ..errors import CvkitError
+from ..registry import Entry, Registry
+from .checker import SETTABLE
+from .merge import PART_LISTS, PARTS
+from .option_schema import Schema, opening, option_schema, option_text
+
+_SET: Schema = {
+    "type": "string",
+    "pattern": rf"^({'|'.join(SETTABLE)})\.\w+$",
+    "patternErrorMessage": f"Expected the path of an option of {' or '.join(SETTABLE)}, as in scheduler.max_lr.",
+    "description": f"The option to set, one of {' or '.join(SETTABLE)}, as in scheduler.max_lr. Write `auto` there.",
+}
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A component or a family, the names recipes may use, and the schema of its options.
+
+    `required` are the options a part cannot do without. A family has no `names` where they cannot be listed.
+    """
+
+    id: str
+    names: tuple[str, ...]
+    summary: str
+    definition: Schema
+    required: tuple[str, ...]
+
+    @property
+    def is_family(self) -> bool:
+        """Whether its names are those of a family's members, which have their options in common."""
+        return self.id.endswith("/*")
+
+
+def offers_of(registry: Registry) -> tuple[list[Offer], list[str]]:
+    """Return what recipes can name of one kind, and a sentence for each component or list of members not readable."""
+    offers: list[Offer] = []
+    untold: list[str] = []
+    for place, entry, names in _named(registry, untold):
+        try:
+            offers.append(_offer(place, entry, names))
+        except CvkitError as error:
+            untold.append(str(error))
+    return offers, untold
+
+
+def _named(registry: Registry, untold: list[str]) -> Iterator[tuple[str, Entry, tuple[str, ...]]]:
+    """Yield what has options of its own: under which id, the entry that tells them, and the names they go with."""
+    usable = registry.names()
+    for entry in registry.entries():
+        if not entry.component.is_family:
+            yield entry.id, entry, tuple(name for name in (entry.id, entry.component.name) if name in usable)
+            continue
+        members = [member for member in _members(entry, untold) if member.id not in usable]
+        if members and "{name}" in (entry.component.options_of or ""):
+            yield from ((member.id, member, (member.id,)) for member in members)
+        else:
+            yield entry.id, members[0] if members else entry, tuple(member.id for member in members)
+
+
+def _members(family: Entry, untold: list[str]) -> list[Entry]:
+    try:
+        return [replace(family, member=name) for name in family.members()]
+    except CvkitError as error:
+        untold.append(str(error))
+        return []
+
+
+def _offer(place: str, entry: Entry, names: tuple[str, ...]) -> Offer:
+    signature, component = entry.signature(), entry.component
+    settable = entry.kind.name in (PARTS[key] for key in SETTABLE)
+    options = {
+        name: option_schema(option, option_text(signature.doc, name), settable)
+        for name, option in signature.options.items()
+    }
+    required = [name for name, option in signature.options.items() if option.required]
+    if entry.kind.name == PART_LISTS["tuners"]:
+        options["set"] = _SET
+        required.append("set")
+    doc = opening(signature.doc)
+    summary = doc if component.is_family and place == entry.id else component.summary
+    marks = [f"Deprecated: {component.deprecated}"] if component.deprecated else []
+    marks += [f"Cannot be used here: {fault}" for fault in entry.unmet() or entry.breaches()]
+    definition: Schema = {
+        "title": place,
+        "description": "\n\n".join(filter(None, [component.summary, *marks, doc, f"From {entry.origin}."])),
+        "properties": {"name": True, **options},
+        "additionalProperties": signature.open,
+    }
+    return Offer(place, names, " ".join([summary, *marks]).strip(), definition, tuple(required))

@@ -1,0 +1,134 @@
+"""A catalog as a JSON Schema of recipes, so that editors complete and check what is installed.
+
+Draft 7, which yaml-language-server knows best. Each component's options are a definition of their own, which applies
+``if`` a part's `name` is one of the component's. A recipe that extends another may leave out what that one says.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..catalog import Catalog
+from ..component import KINDS, Kind
+from .component_schema import Offer, offers_of
+from .merge import PART_LISTS, PARTS
+from .option_schema import Schema, option_schema
+from .resolution import DEFAULT_PARTS
+from .schema import SECTIONS, GeneralSettings, Settings
+
+_DRAFT = "http://json-schema.org/draft-07/schema#"
+_EXTENDS = "The path of another recipe, seen from this file, that this one is laid over."
+
+
+def recipe_schema(catalog: Catalog) -> tuple[Schema, list[str]]:
+    """Return the schema of recipes that may name what is in `catalog`, and a sentence for each thing it cannot tell.
+
+    That is a component whose options cannot be read, which is left out, and a family whose members cannot be listed,
+    of which every name is accepted.
+    """
+    definitions: Schema = {}
+    untold: list[str] = []
+    for kind in KINDS.values():
+        offers, sentences = offers_of(catalog[kind.name])
+        definitions |= _definitions(kind, offers)
+        untold += sentences
+    schema = {
+        "$schema": _DRAFT,
+        "title": "cvkit recipe",
+        "description": "What to train and how, with the plugins that were installed when this schema was written.",
+        "type": "object",
+        "properties": {
+            "extends": {"type": "string", "minLength": 1, "description": _EXTENDS},
+            **_settings(GeneralSettings),
+            **{key: _part_of_recipe(key, KINDS[kind]) for key, kind in PARTS.items()},
+            **{key: _list_of_parts(KINDS[kind]) for key, kind in PART_LISTS.items()},
+            **{key: _section(settings) for key, settings in SECTIONS.items()},
+        },
+        "additionalProperties": False,
+        "if": {"required": ["extends"]},
+        "then": {"properties": {key: _reference(f"{kind}.partial") for key, kind in PARTS.items()}},
+        "else": {
+            "properties": {key: _reference(f"{kind}.whole") for key, kind in PARTS.items()},
+            "required": [key for key in PARTS if key not in DEFAULT_PARTS],
+        },
+        "definitions": definitions,
+    }
+    return schema, untold
+
+
+def _settings(settings: type[Settings]) -> Schema:
+    fields = settings.model_fields
+    return {
+        name: option_schema(option, fields[name].description or "") for name, option in settings.options().items()
+    }
+
+
+def _section(settings: type[Settings]) -> Schema:
+    properties = _settings(settings)
+    description = settings.__doc__
+    return {"type": "object", "description": description, "properties": properties, "additionalProperties": False}
+
+
+def _part_of_recipe(key: str, kind: Kind) -> Schema:
+    schema = {"description": f"The {kind.singular}: a name, or a mapping of `name` and options. {_see(kind)}"}
+    return schema | ({"default": DEFAULT_PARTS[key]} if key in DEFAULT_PARTS else {})
+
+
+def _list_of_parts(kind: Kind) -> Schema:
+    description = f"A list of {kind.name}: each a name, or a mapping of `name` and options. {_see(kind)}"
+    return {"type": "array", "description": description, "items": _reference(f"{kind.name}.whole"), "default": []}
+
+
+def _see(kind: Kind) -> str:
+    return f"See: cvkit list {kind.name}"
+
+
+def _definitions(kind: Kind, offers: list[Offer]) -> Schema:
+    """Return what is defined for a kind: its components, their names, and a part that is ``whole`` or ``partial``."""
+    components: Schema = {}
+    for offer in offers:
+        components[f"{kind.name}:{offer.id}"] = offer.definition
+        if offer.is_family:
+            components[f"{kind.name}:{offer.id}.names"] = _family_names(offer)
+    names = _reference(f"{kind.name}.names")
+    alone = [_names(kind, ready)] if (ready := [offer for offer in offers if not offer.required]) else []
+    return {
+        f"{kind.name}.names": _names(kind, offers),
+        f"{kind.name}.partial": {"anyOf": [names, _mapping(kind, offers, whole=False)]},
+        f"{kind.name}.whole": {"anyOf": [*alone, _mapping(kind, offers, whole=True)]},
+        **components,
+    }
+
+
+def _mapping(kind: Kind, offers: list[Offer], whole: bool) -> Schema:
+    """Return the schema of `name` with options; `whole` insists on the name and on the options that are required."""
+    cases = []
+    for offer in offers:
+        options = _reference(f"{kind.name}:{offer.id}")
+        if whole and offer.required:
+            options = {"allOf": [options, {"required": [*offer.required]}]}
+        named = {"type": "object", "properties": {"name": _names(kind, [offer])}, "required": ["name"]}
+        cases.append({"if": named, "then": options})
+    name = {"description": f"Which {kind.singular}.", **_reference(f"{kind.name}.names")}
+    mapping: Schema = {"type": "object", "title": kind.singular, "properties": {"name": name}}
+    mapping |= {"allOf": cases} if cases else {}
+    return mapping | ({"required": ["name"]} if whole else {})
+
+
+def _names(kind: Kind, offers: list[Offer]) -> Schema:
+    single = [(name, offer.summary) for offer in offers if not offer.is_family for name in offer.names]
+    families = [_reference(f"{kind.name}:{offer.id}.names") for offer in offers if offer.is_family]
+    names: Schema = {"enum": [name for name, _ in single], "enumDescriptions": [text for _, text in single]}
+    if not families:
+        return names
+    return {"anyOf": [*([names] if single else []), *families]}
+
+
+def _family_names(offer: Offer) -> Schema:
+    if not offer.names:
+        return {"type": "string", "pattern": f"^{offer.id.removesuffix('*')}", "description": offer.summary}
+    return {"enum": [*offer.names], "description": offer.summary}
+
+
+def _reference(name: str) -> dict[str, Any]:
+    return {"$ref": "#/definitions/" + name.replace("~", "~0").replace("/", "~1")}

@@ -1,0 +1,118 @@
+"""An option as a JSON Schema (draft 7): the values a recipe may give it, and what an editor says of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import PydanticUserError, TypeAdapter, ValidationError
+
+from ..signature import Expression, Option
+from .recipe import AUTO
+from .values import describe, has_plain_default, plain_value
+
+Schema = dict[str, Any]
+
+_BLANK_LINE = re.compile(r"\n[ \t]*\n")
+_SENTENCE_END = re.compile(r"(?<=\.) (?=[A-Z`])")
+
+
+def option_schema(option: Option, text: str = "", settable: bool = False) -> Schema:
+    """Return the schema of the values that `accept` takes for `option`; `text` says what the option does.
+
+    `settable`: a tuner may set the option, so that ``auto`` is a value too. A type that JSON knows nothing of
+    accepts every value, as it does in a check.
+    """
+    schema = _type_schema(option)
+    if schema and settable:
+        schema = {"anyOf": [schema, {"const": AUTO, "description": "The value that a tuner proposes."}]}
+    sentences = [describe(option.type), text]
+    if isinstance(option.default, Expression):
+        sentences.append(f"Default: {option.default}")
+    schema["description"] = " ".join(map(_sentence, filter(None, sentences)))
+    if has_plain_default(option):
+        schema["default"] = plain_value(option.default)
+    return schema
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:] + ("" if text.endswith(".") else ".")
+
+
+def _type_schema(option: Option) -> Schema:
+    if option.type is Any:
+        return {}
+    try:
+        adapter = TypeAdapter(option.type)
+        schema: Schema = _draft_7(_inlined(adapter.json_schema()))
+    except (PydanticUserError, TypeError):
+        return {}
+    if has_plain_default(option) and not _accepts(adapter, option.default):
+        return {"anyOf": [schema, {"const": plain_value(option.default)}]}
+    return schema
+
+
+def _accepts(adapter: TypeAdapter[Any], default: Any) -> bool:
+    try:
+        adapter.validate_python(default, strict=True)
+    except ValidationError:
+        return False
+    return True
+
+
+def _inlined(schema: Schema) -> Schema:
+    """Put what is defined aside where it is referred to; a type that holds itself accepts every value there."""
+    definitions = schema.pop("$defs", {})
+
+    def inline(node: Any, within: tuple[str, ...] = ()) -> Any:
+        match node:
+            case {"$ref": str(reference), **others}:
+                name = reference.rpartition("/")[2]
+                return {} if name in within else inline({**definitions[name], **others}, (*within, name))
+            case dict():
+                return {key: inline(value, within) for key, value in node.items()}
+            case list():
+                return [inline(value, within) for value in node]
+        return node
+
+    inlined: Schema = inline(schema)
+    return inlined
+
+
+def _draft_7(node: Any) -> Any:
+    """Write a list of fixed length as draft 7 does."""
+    match node:
+        case {"prefixItems": items, **others}:
+            return _draft_7({**others, "items": items})
+        case dict():
+            return {key: _draft_7(value) for key, value in node.items()}
+        case list():
+            return [_draft_7(value) for value in node]
+    return node
+
+
+def opening(doc: str) -> str:
+    """Return the first paragraph of a docstring in one line."""
+    return next(_paragraphs(doc), "")
+
+
+def option_text(doc: str, name: str) -> str:
+    """Return what a docstring says of the option `name`, in one line; an empty text where it says nothing.
+
+    Known are cvkit's own form, "`name`: what it does", those of Google and Sphinx, and sentences that hold `name`.
+    """
+    names = rf"(?:`\w+`, )*`{name}`(?:, `\w+`)*"
+    own = re.compile(rf"(?:^|(?<=[.;] )){names}: (.+?)(?= Raises `| `\w+`(?:, `\w+`)*: |$)")
+    for paragraph in _paragraphs(doc):
+        if found := own.search(paragraph):
+            return found[1]
+    listed = rf"^([ \t]*)(?::param {name}|{name}(?: \(.*\))?):[ \t]*(.*(?:\n\1[ \t]+\S.*)*)"
+    if found := re.search(listed, doc, re.MULTILINE):
+        return " ".join(found[2].split())
+    sentences = (sentence for paragraph in _paragraphs(doc) for sentence in _SENTENCE_END.split(paragraph))
+    return next((sentence for sentence in sentences if f"`{name}`" in sentence), "")
+
+
+def _paragraphs(doc: str) -> Iterator[str]:
+    return (" ".join(paragraph.split()) for paragraph in _BLANK_LINE.split(doc.strip()))

@@ -1,0 +1,72 @@
+"""The names of a new plugin: one word a person chose, and what everything is called after it."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, entry_points, version
+from importlib.util import find_spec
+
+from ..errors import CvkitError
+from ..plugins import GROUP
+
+LONGEST = 28
+"""Characters in a plugin's name, so that lines of the templates that hold it twice fit into 88 columns."""
+
+
+@dataclass(frozen=True)
+class PluginName:
+    """A plugin's name, ``acme_net``, which is its component's name too."""
+
+    plugin: str
+
+    @property
+    def distribution(self) -> str:
+        """What pip installs: ``cvkit-acme-net``."""
+        return f"cvkit-{self.plugin.replace('_', '-')}"
+
+    @property
+    def package(self) -> str:
+        """What Python imports: ``cvkit_acme_net``."""
+        return f"cvkit_{self.plugin}"
+
+    @property
+    def camel(self) -> str:
+        """How a class is called after it: ``AcmeNet``."""
+        return self.plugin.title().replace("_", "")
+
+
+def read_name(text: str) -> PluginName:
+    """Return the names that ``acme-net``, ``cvkit-acme-net`` or ``cvkit_acme_net`` stands for.
+
+    Case does not matter, and ``.``, ``-`` and ``_`` are one, as in the names of distributions (PEP 503). Raises
+    `CvkitError` where the name cannot be a plugin's.
+    """
+    plugin = re.sub(r"[-_.]+", "_", text.lower()).removeprefix("cvkit_")
+    if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", plugin):
+        raise CvkitError(
+            f"'{text}' cannot name a plugin: it takes letters a-z, digits and single hyphens, a letter first, as in "
+            "acme-net"
+        )
+    if keyword.iskeyword(plugin):
+        raise CvkitError(f"'{text}' cannot name a plugin: '{plugin}' is a keyword of Python")
+    if len(plugin) > LONGEST:
+        raise CvkitError(f"'{text}' cannot name a plugin: it has {len(plugin)} characters, {LONGEST} are the most")
+    return PluginName(plugin)
+
+
+def require_free(name: PluginName) -> None:
+    """Raise `CvkitError` where an installed plugin, distribution or package already has the name."""
+    for entry_point in entry_points(group=GROUP):
+        if entry_point.name == name.plugin:
+            owner = f" by {entry_point.dist.name}" if entry_point.dist else ""
+            raise CvkitError(f"a plugin named '{name.plugin}' is already installed{owner}; choose another name")
+    try:
+        installed = version(name.distribution)
+    except PackageNotFoundError:
+        pass
+    else:
+        raise CvkitError(f"{name.distribution} {installed} is already installed; choose another name")
+    if find_spec(name.package):
+        raise CvkitError(f"a package named '{name.package}' is already installed; choose another name")

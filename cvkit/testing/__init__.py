@@ -1,0 +1,71 @@
+"""The bench for plugin authors: a suite of checks for each kind of component, and a host to run recipes in.
+
+Subclass a suite, name your component, and pytest does the rest. Everything loads on first use (PEP 562), as
+pytest imports this package in every session of an environment that has cvkit.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .augmentations import AugmentationSuite
+    from .contract import ContractBroken, Suite
+    from .datasets import DatasetSuite
+    from .explainers import ExplainerSuite
+    from .host import Host, Result
+    from .light import assert_light_declaration
+    from .losses import LossSuite
+    from .models import ModelSuite
+    from .optimizers import OptimizerSuite
+    from .samples import sample_info
+    from .schedulers import SchedulerSuite
+    from .tuners import TunerSuite
+
+_HOMES = {
+    "AugmentationSuite": "augmentations",
+    "ContractBroken": "contract",
+    "DatasetSuite": "datasets",
+    "ExplainerSuite": "explainers",
+    "Host": "host",
+    "LossSuite": "losses",
+    "ModelSuite": "models",
+    "OptimizerSuite": "optimizers",
+    "Result": "host",
+    "SchedulerSuite": "schedulers",
+    "Suite": "contract",
+    "TunerSuite": "tuners",
+    "assert_light_declaration": "light",
+    "sample_info": "samples",
+}
+
+__all__ = [
+    "AugmentationSuite",
+    "ContractBroken",
+    "DatasetSuite",
+    "ExplainerSuite",
+    "Host",
+    "LossSuite",
+    "ModelSuite",
+    "OptimizerSuite",
+    "Result",
+    "SchedulerSuite",
+    "Suite",
+    "TunerSuite",
+    "assert_light_declaration",
+    "sample_info",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'cvkit.testing' has no attribute '{name}'")
+    from importlib import import_module
+
+    value = getattr(import_module(f"cvkit.testing.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

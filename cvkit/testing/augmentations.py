@@ -1,0 +1,156 @@
+"""What every augmentation must do, on a batch or, where it is declared ``per_sample``, on one image at a time."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..component import KINDS
+from ..engine.data import DataInfo
+from .contract import Suite, promise
+from .samples import sample_images, sample_info, seeded
+
+_SEEDS = range(8)
+"""Draws that are looked at before an augmentation is said never to do something."""
+
+
+class AugmentationSuite(Suite):
+    """The checks that every augmentation must pass; `info` is the data set it is built for, 3x32x32 of 10 classes.
+
+    `per_sample`: whether it works on one image uint8 (C, H, W) instead of a batch of floats; where a `component`
+    is named, its declaration says so.
+    """
+
+    kind = KINDS["augmentations"]
+    info: DataInfo = sample_info()
+    per_sample: bool = False
+
+    def supplied(self) -> tuple[DataInfo]:
+        """Return the data set's info."""
+        return (self.info,)
+
+    @property
+    def _one_by_one(self) -> bool:
+        return self.per_sample or self.entry.component.per_sample
+
+    def _images(self) -> Tensor:
+        """Return what it works on: uint8 images for one at a time, else floats in [0, 1]."""
+        images = sample_images(self.info, 8)
+        return images if self._one_by_one else images / 255
+
+    def _augment(self, augmentation: Callable[[Tensor], Tensor], images: Tensor, seed: int = 0) -> Tensor:
+        """Augment a batch from seeded generators, image by image where that is how it works."""
+        with seeded(seed):
+            if not self._one_by_one:
+                return augmentation(images)
+            return torch.stack([augmentation(image) for image in images])
+
+    def test_shape(self) -> None:
+        """The images keep their shape."""
+        with promise("every augmentation keeps the shape of the images") as broken:
+            images = self._images()
+            if (shape := self._augment(self.build(), images).shape) != images.shape:
+                broken(f"{tuple(images.shape)} became {tuple(shape)}")
+
+    def test_dtype(self) -> None:
+        """Floats stay float32, and single images stay uint8."""
+        with promise("every augmentation keeps the dtype of the images") as broken:
+            images = self._images()
+            if (dtype := self._augment(self.build(), images).dtype) != images.dtype:
+                broken(f"{images.dtype} became {dtype}")
+
+    def test_range(self) -> None:
+        """Pixels stay in the range of their type: [0, 1], or [0, 255] for uint8."""
+        top = 255 if self._one_by_one else 1
+        with promise(f"every augmentation returns finite pixels in [0, {top}]") as broken:
+            augmentation, images = self.build(), self._images()
+            for seed in _SEEDS:
+                out = self._augment(augmentation, images, seed)
+                low, high = float(out.min()), float(out.max())
+                # NaN fails both comparisons; interpolation may overshoot by the last bits of a float.
+                if not (low >= -1e-5 and high <= top + 1e-5):
+                    broken(f"pixels from {low:g} to {high:g}", f"Clamp them to [0, {top}]")
+
+    def test_input_kept(self) -> None:
+        """The images it is given stay as they were."""
+        with promise("every augmentation leaves the images that it is given as they were") as broken:
+            augmentation, images = self.build(), self._images()
+            before = images.clone()
+            for seed in _SEEDS:
+                self._augment(augmentation, images, seed)
+                if not torch.equal(images, before):
+                    broken("it writes into them", "Work on a clone")
+
+    def test_seeded(self) -> None:
+        """The same global seed gives the same images, whatever was drawn before."""
+        with promise("what an augmentation does follows from the global seed alone") as broken:
+            augmentation, images = self.build(), self._images()
+            first = self._augment(augmentation, images, seed=1)
+            self._augment(augmentation, images, seed=2)
+            if not torch.equal(self._augment(augmentation, images, seed=1), first):
+                broken("the same seed gave other images", "Draw from the global generators, and keep no state")
+
+    def test_samples_differ(self) -> None:
+        """Images in a batch are treated each in its own way."""
+        with promise("every augmentation treats the images of a batch differently") as broken:
+            augmentation, images = self.build(), self._images()[:1].repeat(8, 1, 1, 1)
+            batches = (self._augment(augmentation, images, seed) for seed in _SEEDS)
+            if all(torch.equal(batch, batch[:1].expand_as(batch)) for batch in batches):
+                broken(
+                    f"8 copies of an image came out alike, in {len(_SEEDS)} batches", "Draw one number for each image"
+                )
+
+    def test_changes(self) -> None:
+        """It does something."""
+        with promise("every augmentation changes images, at least now and then") as broken:
+            augmentation, images = self.build(), self._images()
+            if all(torch.equal(self._augment(augmentation, images, seed), images) for seed in _SEEDS):
+                broken(f"{len(_SEEDS)} batches came out as they went in")
+
+    def test_identity_at_zero(self) -> None:
+        """With ``p: 0``, where there is such an option, images come out as they went in."""
+        if "p" not in self.entry.signature().options:
+            return
+        with promise("an augmentation with an option `p` changes nothing at p: 0") as broken:
+            augmentation, images = self._with(p=0.0), self._images()
+            for seed in _SEEDS:
+                out = self._augment(augmentation, images, seed)
+                if not torch.allclose(out.float(), images.float(), rtol=0, atol=1e-6):
+                    broken(f"pixels differ by up to {float((out.float() - images.float()).abs().max()):.3g}")
+
+    def _with(self, **options: Any) -> Callable[[Tensor], Tensor]:
+        built: Callable[[Tensor], Tensor] = self.entry.build(
+            *self.supplied(), **{**self._accepted_options(), **options}
+        )
+        return built
+
+    def test_memory_format(self) -> None:
+        """Images in channels-last memory order give the same result."""
+        with promise("every augmentation takes images in channels-last memory order") as broken:
+            augmentation, images = self.build(), self._images()
+            expected = self._augment(augmentation, images)
+            got = self._augment(augmentation, images.contiguous(memory_format=torch.channels_last))
+            if not torch.allclose(got.float(), expected.float(), atol=1e-5):
+                broken(f"pixels then differ by up to {float((got.float() - expected.float()).abs().max()):.3g}")
+
+    def test_batch_of_one(self) -> None:
+        """A batch may hold a single image, as the last one of an epoch can."""
+        with promise("every augmentation takes a batch of one image") as broken:
+            shape = self._augment(self.build(), self._images()[:1]).shape
+            if shape != self._images()[:1].shape:
+                broken(f"it came out as {tuple(shape)}")
+
+    def test_copies(self) -> None:
+        """A copy does the same: tuners make one, and workers are sent one."""
+        way = "pickled copy" if self._one_by_one else "deep copy"
+        with promise(f"a {way} of an augmentation does what it does") as broken:
+            augmentation, images = self.build(), self._images()
+            expected = self._augment(augmentation, images)
+            copied = pickle.loads(pickle.dumps(augmentation)) if self._one_by_one else copy.deepcopy(augmentation)  # noqa: S301  # what was pickled right here
+            if not torch.equal(self._augment(copied, images), expected):
+                broken("the same seed gave other images")

@@ -1,0 +1,111 @@
+"""A host for tests: a catalog that sees no other plugin of the environment, and runs kept in a folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..catalog import Catalog
+from ..component import Origin
+from ..engine.metrics import Predictions, Record
+from ..engine.run import Run
+from ..errors import CvkitError
+from ..folder import RunFolder
+from ..plugins import CORE, discover
+from ..recipe import Document, Recipe, read, read_text, resolve
+from ..session import Session
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run left: its recipe with what tuners filled in, a record an epoch, and the final test predictions.
+
+    `folder` is the run folder, `report` the report in it, `warnings` what the report tells its reader.
+    """
+
+    recipe: Recipe
+    records: list[Record]
+    predictions: Predictions
+    folder: Path
+    report: Path
+    warnings: list[str]
+
+
+class Host:
+    """cvkit with its own plugins and those that are added, working under `folder`; nothing else is discovered."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._added: dict[str, object] = {}
+
+    def add(self, name: str, plugin: object) -> None:
+        """Add a plugin, a module or any object with hooks, under the name it would have installed.
+
+        Raises `PluginError` where its declaration breaks the contract, or the name is taken.
+        """
+        catalog = self.catalog()
+        _admit(catalog, name, plugin)
+        self._added[name] = plugin
+
+    def catalog(self, disabled: tuple[str, ...] = ()) -> Catalog:
+        """Return the catalog of cvkit's own plugins and the added ones, without those that are `disabled`."""
+        catalog = discover(disabled, distributions=[CORE])
+        for name, plugin in self._added.items():
+            if name not in disabled:
+                _admit(catalog, name, plugin)
+        return catalog
+
+    def list(self, kind: str | None = None) -> list[str]:
+        """Return the full ids of every component, or those of a kind such as ``"models"``, sorted."""
+        return sorted(entry.id for entry in self.catalog().entries() if kind in (None, entry.kind.name))
+
+    def run(self, recipe: str | Path | Mapping[str, Any], *overrides: str, data: Path | None = None) -> Result:
+        """Carry out a recipe and return what it left; a recipe is a file's path, its text, or a mapping.
+
+        `overrides` are as for ``--set``: ``"train.epochs=1"``. `data` is the data folder, by default an empty one
+        under the host's. Raises whatever cvkit raises.
+        """
+        document = _read(recipe, overrides)
+        catalog = self.catalog(document.disabled)
+        checked = resolve(document, catalog)
+        data = data or self.folder / "data"
+        run = Run(checked, checked.dataset.build(data))
+        session = Session(run, RunFolder.create(self.folder / "runs", checked.name), data, catalog)
+        session.start()
+        try:
+            return _carry_out(session)
+        except CvkitError as error:
+            session.end("failed", error=str(error))
+            raise
+
+
+def _read(recipe: str | Path | Mapping[str, Any], overrides: tuple[str, ...]) -> Document:
+    if isinstance(recipe, Mapping):
+        return read_text(json.dumps(dict(recipe)), overrides, file="recipe.yaml")  # JSON is YAML
+    if isinstance(recipe, Path) or ("\n" not in recipe and recipe.endswith((".yaml", ".yml"))):
+        return read(recipe, overrides)
+    return read_text(recipe, overrides, file="recipe.yaml")
+
+
+def _admit(catalog: Catalog, name: str, plugin: object) -> None:
+    catalog.admit(Origin(name, "in-process", "0"), plugin)
+
+
+def _carry_out(session: Session) -> Result:
+    """Tune, train and report."""
+    for _ in session.tune():
+        pass
+    for _ in session.train():
+        pass
+    report = session.report()
+    return Result(
+        recipe=session.recipe,
+        records=session.folder.records(),
+        predictions=session.run.final_predictions(),
+        folder=session.folder.path,
+        report=report,
+        warnings=list(dict.fromkeys(session.warnings)),
+    )

@@ -1,0 +1,127 @@
+"""What every optimizer must do: what the training step, schedules, tuners and checkpoints rely on."""
+
+from __future__ import annotations
+
+import json
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.optim import Optimizer
+
+from ..component import KINDS
+from ..engine.packing import pack, unpack
+from ..engine.state import load_optimizer_state, optimizer_state
+from .contract import Suite, promise
+from .samples import sample_info, sample_inputs, sample_labels, sample_model, seeded
+
+
+class OptimizerSuite(Suite):
+    """The checks that every optimizer must pass."""
+
+    kind = KINDS["optimizers"]
+
+    def supplied(self) -> tuple[list[nn.Parameter]]:
+        """Return the parameters of a small model."""
+        return (list(_net().parameters()),)
+
+    def _optimizer(self, *parameters: nn.Parameter) -> Optimizer:
+        with promise("every optimizer is a torch.optim.Optimizer") as broken:
+            optimizer = self.build(list(parameters))
+            if not isinstance(optimizer, Optimizer):
+                broken(f"the factory returned {type(optimizer).__name__}")
+        return optimizer
+
+    def test_optimizer(self) -> None:
+        """It is an optimizer of torch, whose groups and state a run can read."""
+        self._optimizer(*_net().parameters())
+
+    def test_holds_parameters(self) -> None:
+        """Every parameter it is given is in one of its groups, once."""
+        with promise("every parameter that an optimizer is given is in one of its groups") as broken:
+            given = list(_net().parameters())
+            groups = self._optimizer(*given).param_groups
+            held = [id(parameter) for group in groups for parameter in group["params"]]
+            if sorted(held) != sorted(map(id, given)):
+                broken(f"{len(given)} parameters were given, and {len(set(held) & set(map(id, given)))} are held")
+
+    def test_learning_rates(self) -> None:
+        """Each group has its learning rate, and at a rate of zero nothing moves: schedules and tuners set it."""
+        with promise("the `lr` of each parameter group of an optimizer is its learning rate") as broken:
+            net = _net()
+            optimizer = self._optimizer(*net.parameters())
+            for number, group in enumerate(optimizer.param_groups):
+                if not isinstance(group.get("lr"), int | float | Tensor):
+                    broken(f"group {number} has no `lr`, only {', '.join(map(str, group))}")
+                group["lr"] = 0.0
+            before = _weights(net)
+            _train(net, optimizer, steps=2)
+            if not torch.equal(_weights(net), before):
+                broken("weights move at a learning rate of 0", "Read group['lr'] in every step")
+
+    def test_lowers_quadratic(self) -> None:
+        """Fifty steps bring a point nearer to the minimum of a quadratic."""
+        with promise("every optimizer lowers a quadratic: half the squared distance to a point") as broken:
+            point = nn.Parameter(torch.linspace(1, 2, 8))
+            optimizer = self._optimizer(point)
+            start = float(point.detach().square().sum()) / 2
+            for _ in range(50):
+                optimizer.zero_grad(set_to_none=True)
+                (point.square().sum() / 2).backward()
+                optimizer.step()
+            if not (end := float(point.detach().square().sum()) / 2) < start:
+                broken(f"it went from {start:.4g} to {end:.4g} in 50 steps", "A smaller lr in `options` may help")
+
+    def test_resume(self) -> None:
+        """Written to a checkpoint and read into a fresh one, it goes on as it would have, to the bit."""
+        with promise("an optimizer goes on from its state in a checkpoint as it would have, to the bit") as broken:
+            net, fresh = _net(), _net()
+            optimizer = self._optimizer(*net.parameters())
+            _train(net, optimizer, steps=3)
+            packed, tensors = pack(optimizer_state(optimizer, net))
+            fresh.load_state_dict(net.state_dict())
+            resumed = self._optimizer(*fresh.parameters())
+            load_optimizer_state(resumed, fresh, unpack(json.loads(json.dumps(packed)), tensors))
+            _train(net, optimizer, steps=3, first=3)
+            _train(fresh, resumed, steps=3, first=3)
+            if not torch.equal(_weights(net), _weights(fresh)):
+                difference = float((_weights(net) - _weights(fresh)).abs().max())
+                broken(
+                    f"three steps later weights differ by up to {difference:.3g}",
+                    "Keep what steps remember in self.state and in the groups",
+                )
+
+    def test_leaves_frozen(self) -> None:
+        """A parameter without a gradient stays as it is, weight decay or not."""
+        with promise("an optimizer leaves parameters that have no gradient as they are") as broken:
+            net = _net()
+            frozen = next(net.parameters())
+            optimizer = self._optimizer(*net.parameters())
+            frozen.requires_grad_(False)
+            before = frozen.clone()
+            _train(net, optimizer, steps=2)
+            if not torch.equal(frozen, before):
+                broken("it moves them", "Pass over parameters whose grad is None")
+
+
+def _net() -> nn.Module:
+    with seeded():
+        return sample_model(_INFO)
+
+
+_INFO = sample_info(height=8, width=8)
+
+
+def _train(net: nn.Module, optimizer: Optimizer, steps: int, first: int = 0) -> None:
+    """Take optimizer steps, each on a batch with dropout of its own."""
+    images, labels = sample_inputs(_INFO), sample_labels(_INFO)
+    net.train()
+    for step in range(first, first + steps):
+        with seeded(step):
+            optimizer.zero_grad(set_to_none=True)
+            cross_entropy(net(images), labels).backward()
+            optimizer.step()
+
+
+def _weights(net: nn.Module) -> Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in net.parameters()])

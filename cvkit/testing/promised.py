@@ -1,0 +1,40 @@
+"""What the annotation of an option promises: that it can be read, and which values it names."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from ..signature import Option
+
+
+def is_readable(option: Option) -> bool:
+    """Whether the option's type was told from its annotation, which may say that anything goes."""
+    return option.type is not Any or option.annotation.rpartition(".")[2] in ("Any", "object")
+
+
+def promised_values(kind: Any) -> Iterator[Any]:
+    """Yield the values that a type names: those of a `Literal`, true and false, null, and bounds that it includes."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        yield from arguments
+    elif origin in (Union, types.UnionType):
+        for argument in arguments:
+            yield from promised_values(argument)
+    elif origin is Annotated:
+        yield from _included_bounds(arguments[0], arguments[1:])
+    elif kind is bool:
+        yield from (True, False)
+    elif kind in (None, type(None)):
+        yield None
+
+
+def _included_bounds(kind: Any, metadata: Iterable[Any]) -> Iterator[Any]:
+    for item in metadata:
+        for constraint in item.metadata if isinstance(item, FieldInfo) else [item]:
+            for bound in (getattr(constraint, "ge", None), getattr(constraint, "le", None)):
+                if bound is not None and kind in (int, float):
+                    yield kind(bound)

@@ -1,0 +1,225 @@
+"""What every tuner must do: propose what a recipe accepts, and leave the run as if it had not been there."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..catalog import Catalog
+from ..component import KINDS, Origin
+from ..diagnostics import draw
+from ..engine.packing import pack
+from ..engine.run import Run, Step
+from ..engine.state import model_state
+from ..engine.trial import Proposal
+from ..plugins import CORE, discover
+from ..recipe import AUTO, Recipe, TunerPart, read_text, resolve
+from .contract import Suite, promise
+from .samples import SamplePlugin, seeded
+
+RECIPE = """\
+name: tuned
+dataset: sample/colours
+model: sample/net
+optimizer: {name: torch/sgd, lr: 0.05}
+scheduler: {name: onecycle/one_cycle, max_lr: 0.05}
+train: {epochs: 2, batch_size: 16}
+"""
+_STEPS = 3
+
+
+@dataclass
+class Outcome:
+    """What a tuner proposed; and the run it was given beside one that it never saw, aspect by aspect."""
+
+    proposal: Any
+    tuned: dict[str, Any]
+    untouched: dict[str, Any]
+
+
+class TunerSuite(Suite):
+    """The checks that every tuner must pass.
+
+    `recipe`: the text of a recipe with parts that cvkit brings along, or of ``sample/net`` on ``sample/colours``,
+    small ones of the suite. `sets`: the path in it that the tuner proposes a value for, which the recipe writes.
+    """
+
+    kind = KINDS["tuners"]
+    recipe: str = RECIPE
+    sets: str = "scheduler.max_lr"
+
+    def supplied(self) -> tuple[Run]:
+        """Return a run of the recipe in which the tuner's place is ``auto``."""
+        recipe = self._recipe()
+        owner, _, name = self.sets.rpartition(".")
+        part = dict(recipe.parts())[owner]
+        waiting: Any = {owner: replace(part, options={**part.options, name: AUTO})}
+        tuners = (TunerPart(self.entry, self._accepted_options(), self.sets),)
+        return (_run(replace(recipe, tuners=tuners, **waiting)),)
+
+    def _recipe(self) -> Recipe:
+        return resolve(read_text(self.recipe, ["train.device=cpu"]), _catalog())  # where steps are exact everywhere
+
+    def _outcome(self) -> Outcome:
+        kind: Any = type(self)  # classes hash, which the stub of `cache` does not see
+        return _tune(kind)
+
+    def _require_same(self, aspect: str, contract: str, advice: str) -> None:
+        with promise(contract) as broken:
+            outcome = self._outcome()
+            tuned, untouched = outcome.tuned[aspect], outcome.untouched[aspect]
+            if changed := [name for name, value in untouched.items() if tuned.get(name) != value]:
+                broken(f"{changed[0]} is not what it is without the tuner", advice)
+
+    def test_proposal(self) -> None:
+        """It returns a proposal with a reason and a title."""
+        with promise("every tuner returns a Proposal with a reason and a title") as broken:
+            proposal = self._outcome().proposal
+            if not isinstance(proposal, Proposal):
+                broken(f"the factory returned {type(proposal).__name__}")
+            for name in ("reason", "title"):
+                if not str(getattr(proposal, name)).strip():
+                    broken(f"its {name} is empty")
+
+    def test_value(self) -> None:
+        """It proposes a value that the recipe accepts in its place."""
+        with promise(f"a tuner proposes a value that the recipe accepts for its place, here {self.sets}") as broken:
+            proposal = self._outcome().proposal
+            if proposal.value is None:
+                broken(f"it proposes none: {proposal.reason}", "Set `options`, or a `recipe` from which it can tell")
+            self._recipe().with_value(self.sets, proposal.value)
+
+    def test_data(self) -> None:
+        """Its data can be kept as JSON."""
+        with promise("the data of a proposal is JSON: numbers that are finite, text, lists and mappings"):
+            json.dumps(self._outcome().proposal.data, allow_nan=False)
+
+    def test_figure(self) -> None:
+        """Its figure, if it has one, can be drawn."""
+        with promise("the figure of a proposal can be drawn") as broken:
+            proposal = self._outcome().proposal
+
+            def paint(figure: Any) -> None:
+                proposal.draw(figure)
+                if not figure.axes:
+                    broken("an empty figure", "Draw on figure.subplots()")
+
+            if proposal.draw is not None:
+                draw("tuned", proposal.title, proposal.caption, paint)
+
+    def test_repeatable(self) -> None:
+        """A second run of the same recipe gets the same proposal."""
+        with promise(
+            "a tuner proposes the same again for the same run, whatever the global generators say"
+        ) as broken:
+            first = self._outcome().proposal
+            with seeded(2):
+                again = self.build(*self.supplied())
+            if (first.value, first.data) != (again.value, again.data):
+                broken(f"{first.value}, then {again.value}", "Draw within run.trial, or seed with derive")
+
+    def test_leaves_weights(self) -> None:
+        """Every parameter and buffer, those that no state dict holds included, is as it was."""
+        self._require_same(
+            "weights",
+            "a tuner leaves every parameter and buffer of the run's model as it was",
+            "Train run.trial(...)",
+        )
+
+    def test_leaves_modes(self) -> None:
+        """Modes, gradients and requires_grad of the model are as they were."""
+        self._require_same(
+            "modes",
+            "a tuner leaves modes, gradients and requires_grad of the run's model as they were",
+            "Use run.trial",
+        )
+
+    def test_leaves_state(self) -> None:
+        """Optimizer, schedule, epoch and step are as they would have been."""
+        self._require_same(
+            "state",
+            "a tuner leaves the run's optimizer, schedule, epoch and step as they were",
+            "Step run.trial(...)",
+        )
+
+    def test_leaves_generators(self) -> None:
+        """The global generators of Python, NumPy and torch are as they were."""
+        self._require_same(
+            "generators",
+            "a tuner leaves the global generators of Python, NumPy and torch as they were",
+            "Draw within run.trial, or within cvkit.preserved_randomness",
+        )
+
+    def test_trains_on(self) -> None:
+        """The run then trains as if it had not been tuned, to the bit: the same data in the same order."""
+        self._require_same(
+            "training",
+            "a run that was tuned trains as one that was not, to the bit",
+            "Leave the data and its order alone",
+        )
+
+
+def _catalog() -> Catalog:
+    """Return the parts that cvkit brings along, and the suites' own small ones."""
+    catalog = discover(distributions=[CORE])
+    catalog.admit(Origin("sample", "in-process", "0"), SamplePlugin())
+    return catalog
+
+
+def _run(recipe: Recipe) -> Run:
+    return Run(recipe, recipe.dataset.build(Path("unused")))
+
+
+@cache
+def _tune(kind: type[TunerSuite]) -> Outcome:
+    """Let the tuner work on a run, and compare that with a run it never saw; once a class, as it takes longest."""
+    suite = kind()
+    recipe = suite._recipe()
+    untouched = _run(recipe)
+    with seeded(1):
+        (tuned,) = suite.supplied()
+        generators = _generators()
+        proposal = suite.build(tuned)
+        after = _generators()
+    tuned.recipe = tuned.recipe.with_value(suite.sets, recipe.value(suite.sets))
+    return Outcome(
+        proposal, {"generators": after, **_aspects(tuned)}, {"generators": generators, **_aspects(untouched)}
+    )
+
+
+def _aspects(run: Run) -> dict[str, Any]:
+    """Return what a tuner must leave alone, in values that compare by ``==``; trains the run a little in the end."""
+    weights = {name: tensor.tolist() for name, tensor in model_state(run.model).items()}
+    modes: dict[str, Any] = {f"the mode of '{name}'": module.training for name, module in run.model.named_modules()}
+    for name, p in run.model.named_parameters():
+        modes[f"the gradient of '{name}'"] = None if p.grad is None else p.grad.tolist()
+        modes[f"requires_grad of '{name}'"] = p.requires_grad
+    run.prepare()
+    state = {name: _plain(value) for name, value in run.state().items() if name != "model"}
+    steps = [event for event in islice(run.fit(), _STEPS) if isinstance(event, Step)]
+    training = {
+        "the loss": [event.loss for event in steps],
+        **{f"'{name}'": tensor.tolist() for name, tensor in model_state(run.model).items()},
+    }
+    return {"weights": weights, "modes": modes, "state": state, "training": training}
+
+
+def _plain(tree: Any) -> tuple[Any, dict[str, list[Any]]]:
+    packed, tensors = pack(tree)
+    return packed, {name: tensor.tolist() for name, tensor in tensors.items()}
+
+
+def _generators() -> dict[str, Any]:
+    return {
+        "Python's generator": random.getstate(),
+        "NumPy's generator": [str(part) for part in np.random.get_state()],
+        "torch's generator": torch.get_rng_state().tolist(),
+    }

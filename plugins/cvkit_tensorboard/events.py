@@ -1,0 +1,69 @@
+"""TensorBoard's events, made from what cvkit keeps. Each is at a step: the number of optimizer steps taken."""
+
+from __future__ import annotations
+
+import struct
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.compat.proto.tensor_pb2 import TensorProto
+from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
+from tensorboard.compat.proto.types_pb2 import DT_STRING
+from tensorboard.plugins.text.metadata import create_summary_metadata
+
+if TYPE_CHECKING:
+    from cvkit import Record
+
+
+def session() -> Iterator[Event]:
+    """Yield what begins a file, and makes TensorBoard forget every event after step 0 of the files before it."""
+    yield Event(wall_time=time.time(), file_version="brain.Event:2")
+    yield Event(wall_time=time.time(), step=1, session_log=SessionLog(status=SessionLog.START))
+
+
+def text(tag: str, markdown: str) -> Event:
+    """Return a text, shown as Markdown, at step 0."""
+    content = TensorProto(dtype=DT_STRING, tensor_shape=TensorShapeProto(), string_val=[markdown.encode()])
+    return _event(0, Summary.Value(tag=tag, metadata=create_summary_metadata(None, None), tensor=content))
+
+
+def epoch(record: Record) -> Iterator[Event]:
+    """Yield the scalars of each step of an epoch, and then those of the whole."""
+    first = record.step - len(record.step_losses) + 1
+    series = {
+        "step/loss": record.step_losses,
+        "step/learning_rate": record.step_lrs,
+        "step/momentum": record.step_momenta,
+    }
+    for position in range(len(record.step_losses)):
+        yield _scalars(first + position, {tag: values[position] for tag, values in series.items() if values})
+    flipped = {} if record.test_accuracy_tta is None else {"accuracy/test_flip_tta": record.test_accuracy_tta}
+    measured = {
+        "loss/train": record.train_loss,
+        "loss/test": record.test_loss,
+        "accuracy/train": record.train_accuracy,
+        "accuracy/test": record.test_accuracy,
+        "speed/images_per_second": record.images_per_second,
+        "speed/seconds": record.seconds,
+        "epoch": record.epoch,
+    }
+    yield _scalars(record.step, measured | flipped)
+
+
+def picture(tag: str, png: bytes, step: int) -> Event:
+    """Return a PNG as it is; its width and height are read from the header."""
+    width, height = struct.unpack(">II", png[16:24])
+    return _event(
+        step, Summary.Value(tag=tag, image=Summary.Image(width=width, height=height, encoded_image_string=png))
+    )
+
+
+def _scalars(step: int, values: dict[str, float]) -> Event:
+    return _event(step, *(Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()))
+
+
+def _event(step: int, *values: Summary.Value) -> Event:
+    return Event(wall_time=time.time(), step=step, summary=Summary(value=values))

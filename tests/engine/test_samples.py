@@ -1,0 +1,198 @@
+"""Augmentations of single images: drawn by seed and index, whatever process draws them."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+
+from cvkit import RecipeError, RunError
+from cvkit.catalog import Catalog
+from cvkit.engine.batches import StreamedSource
+from cvkit.engine.run import Run
+from cvkit.engine.samples import SampleAugmentations
+from cvkit.plugins import discover
+from cvkit.recipe import read_text, resolve
+
+IMAGES = torch.randint(256, (6, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+PLUGIN = '''
+import random
+
+import numpy as np
+import torch
+
+from cvkit import Component, hookimpl
+
+
+@hookimpl
+def cvkit_augmentations():
+    yield Component("add_noise", "noisy_samples:add_noise", "Noise", per_sample=True)
+    yield Component("halve", "noisy_samples:halve", "Half", per_sample=True)
+    yield Component("dim", "noisy_samples:dim", "Darker batches")
+
+
+def add_noise(info, *, amount: int = 9):
+    """Add noise from all three global generators to one image."""
+    def augment(image):
+        assert image.ndim == 3
+        shift = np.random.randint(amount) + random.randrange(amount)
+        return (image // 2 + torch.randint(amount, image.shape) + shift).to(torch.uint8)
+    return augment
+
+
+def halve(info):
+    """Leave out every other row, which no run can use."""
+    return lambda image: image[:, ::2]
+
+
+def dim(info):
+    """Darken a batch."""
+    return lambda images: images * (0.5 + 0.5 * torch.rand(len(images), 1, 1, 1))
+'''
+RECIPE = """
+dataset: {name: shapes, train_size: 64, test_size: 20}
+augmentations: [add_noise, dim]
+model: {name: custom_resnet, width: 2}
+optimizer: {name: sgd, lr: 0.05, momentum: 0.9}
+train: {epochs: 2, batch_size: 16}
+"""
+
+
+@pytest.fixture
+def noisy(tmp_path, monkeypatch) -> Iterator[Catalog]:
+    """The installed plugins, and one that augments single images."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "noisy_samples.py").write_text(PLUGIN)
+    yield discover(paths=[tmp_path / "noisy_samples.py"])
+    del sys.modules["noisy_samples"]
+
+
+def noise(image):
+    """Draw from every global generator."""
+    return (image // 2 + torch.randint(99, image.shape) + np.random.randint(9) + random.randrange(9)).to(torch.uint8)
+
+
+NOISE = SampleAugmentations([("acme/noise", noise)])
+
+
+def test_draws_depend_on_seed_and_index_alone():
+    """The same image at the same place of the same epoch is the same, whatever came before; others differ."""
+    first = NOISE(IMAGES[0], seed=1, index=5)
+    torch.rand(3), random.random(), np.random.rand()
+    assert torch.equal(NOISE(IMAGES[0], seed=1, index=5), first)
+    assert not torch.equal(NOISE(IMAGES[0], seed=1, index=6), first)
+    assert not torch.equal(NOISE(IMAGES[0], seed=2, index=5), first)
+
+
+def test_draws_leave_the_global_generators_as_they_were():
+    """What a step draws next does not depend on whether its images were augmented in this process."""
+    torch.manual_seed(3), random.seed(3), np.random.seed(3)
+    expected = torch.rand(1).item(), random.random(), np.random.rand()
+    torch.manual_seed(3), random.seed(3), np.random.seed(3)
+    NOISE(IMAGES[0], seed=1, index=0)
+    assert (torch.rand(1).item(), random.random(), np.random.rand()) == expected
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_batches_are_the_same_whatever_the_number_of_workers(workers):
+    """In this process or in others, image i of an epoch draws what it draws."""
+    split = [(image, 1) for image in IMAGES]
+    source = StreamedSource(split, torch.device("cpu"), workers, NOISE)
+    batches = list(source.batches(torch.tensor([4, 0, 3, 5]), 2, seed=7))
+    expected = [NOISE(IMAGES[index], 7, index) for index in (4, 0, 3, 5)]
+    assert torch.equal(torch.cat([batch.images for batch in batches]), torch.stack(expected))
+
+
+def test_epochs_draw_anew():
+    """The seed of the draws is the epoch's."""
+    source = StreamedSource([(image, 1) for image in IMAGES], torch.device("cpu"), 0, NOISE)
+    one, other = (next(source.batches(torch.arange(6), 6, seed=seed)).images for seed in (1, 2))
+    assert not torch.equal(one, other)
+
+
+def test_none_means_none():
+    """A recipe without them pays nothing."""
+    assert not SampleAugmentations([])
+    assert torch.equal(SampleAugmentations([]).batch(IMAGES, 0), IMAGES)
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        (lambda image: image[:, ::2], r"'acme/bad' makes uint8 \(3, 4, 8\) of an image uint8 \(3, 8, 8\)"),
+        (lambda image: image / 255, r"'acme/bad' makes float32 \(3, 8, 8\)"),
+        (lambda image: None, "'acme/bad' makes NoneType"),
+        (lambda image: 1 / 0, r"'acme/bad' fails on an image \(3, 8, 8\): division by zero"),
+    ],
+)
+@pytest.mark.parametrize("workers", [0, 1])
+def test_broken_augmentation_is_named_also_from_another_process(broken, message, workers):
+    """Its own traceback would be wrapped in the loader's."""
+    source = StreamedSource(
+        [(IMAGES[0], 1)], torch.device("cpu"), workers, SampleAugmentations([("acme/bad", broken)])
+    )
+    with pytest.raises(RunError, match=message):
+        list(source.batches(torch.arange(1), 1))
+
+
+def trained(catalog, *overrides) -> tuple[Run, dict[str, torch.Tensor]]:
+    recipe = resolve(read_text(RECIPE, overrides), catalog)
+    run = Run(recipe, recipe.dataset.build(None))
+    list(run.fit())
+    return run, run.model.state_dict()
+
+
+def test_run_trains_on_augmented_samples_the_same_on_any_number_of_workers(noisy):
+    """Samples first, batches after, and the weights do not depend on who drew."""
+    _, alone = trained(noisy, "train.workers=0")
+    _, helped = trained(noisy, "train.workers=2")
+    assert all(torch.equal(alone[name], helped[name]) for name in alone)
+    _, plain = trained(noisy, "augmentations=[dim]")
+    assert not torch.equal(alone["linear.weight"], plain["linear.weight"])
+
+
+def test_run_stopped_midway_continues_with_the_same_samples(noisy):
+    """The draws of step 5 do not depend on who took steps 1 to 4."""
+    _, whole = trained(noisy, "train.workers=0")
+    recipe = resolve(read_text(RECIPE, ["train.workers=0"]), noisy)
+    first = Run(recipe, recipe.dataset.build(None))
+    for step, _ in zip(range(1, 7), first.fit(), strict=False):
+        if step == 6:
+            state = first.state()
+    second = Run(recipe, recipe.dataset.build(None))
+    second.restore(state)
+    list(second.fit())
+    assert all(torch.equal(whole[name], tensor) for name, tensor in second.model.state_dict().items())
+
+
+def test_run_with_an_unusable_augmentation_is_refused_before_it_starts(noisy):
+    """Two images are tried first."""
+    with pytest.raises(RunError, match="augmentation 'noisy_samples/halve' makes uint8"):
+        trained(noisy, "augmentations=[halve]")
+
+
+def test_recipe_lists_samples_before_batches(noisy):
+    """They are called before there are batches, so the order written is the order of things."""
+    with pytest.raises(RecipeError) as caught:
+        resolve(read_text(RECIPE, ["augmentations=[dim, add_noise]"]), noisy)
+    (problem,) = caught.value.problems
+    assert (
+        problem.message
+        == "'noisy_samples/add_noise' works on single images, before there are batches for 'noisy_samples/dim'"
+    )
+    assert problem.hint == "list it before 'noisy_samples/dim'"
+
+
+def test_pictures_of_augmented_images_show_the_samples_augmented(noisy):
+    """What the report shows is what training sees: other views are other draws, the same view the same."""
+    recipe = resolve(read_text(RECIPE, ["augmentations=[add_noise]"]), noisy)
+    run = Run(recipe, recipe.dataset.build(None))
+    images = run.splits.train.images[:3]
+    one, again, other = (run.augmented(images, draw) for draw in (1, 1, 2))
+    assert torch.equal(one, again)
+    assert not torch.equal(one, other)
+    assert one.dtype == torch.float32

@@ -1,0 +1,55 @@
+"""New plugins of every kind, and an environment in which they are installed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from cvkit.cli import main
+from cvkit.scaffold.names import read_name
+from cvkit.scaffold.package import render, write
+from cvkit.scaffold.samples import SAMPLES
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory) -> dict[str, Path]:
+    """A new package of every kind, by noun: ``acme_model`` and so on."""
+    home = tmp_path_factory.mktemp("packages")
+    written = {}
+    for noun, sample in SAMPLES.items():
+        name = read_name(f"acme-{noun}")
+        written[noun] = home / name.distribution
+        write(render(name, sample), written[noun])
+    return written
+
+
+@pytest.fixture(scope="session")
+def environment(new_environment, packages):
+    """An environment in which all of the packages are installed together."""
+    return new_environment(*packages.values())
+
+
+class Answer(NamedTuple):
+    """What a command answered: its exit code, and what it wrote to stdout and stderr."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def new_plugin(monkeypatch, capsys, tmp_path) -> Callable[..., Answer]:
+    """Call ``cvkit new-plugin`` with arguments in an empty folder, `tmp_path`."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: object) -> Answer:
+        monkeypatch.setattr(sys, "argv", ["cvkit", "new-plugin", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return Answer(ended.value.code or 0, *capsys.readouterr())
+
+    return call

@@ -1,0 +1,71 @@
+"""One word names a plugin: everything else is called after it, and what cannot be a name is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from cvkit import CvkitError, discover
+from cvkit.scaffold.names import LONGEST, read_name, require_free
+
+
+@pytest.mark.parametrize(
+    "text", ["acme-net", "acme_net", "cvkit-acme-net", "cvkit_acme_net", "Acme.Net", "CVKIT-acme--net"]
+)
+def test_every_spelling_is_one_name(text):
+    """As in the names of distributions, case and kind of separator make no difference."""
+    name = read_name(text)
+    assert (name.distribution, name.package, name.plugin) == ("cvkit-acme-net", "cvkit_acme_net", "acme_net")
+
+
+@pytest.mark.parametrize(("text", "camel"), [("acme-net", "AcmeNet"), ("x", "X"), ("net2-3d", "Net23D")])
+def test_classes_are_called_in_camel_case(text, camel):
+    """The name of a test class is an identifier."""
+    assert read_name(text).camel == camel
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "cvkit-", "-", "2net", "cvkit-2net", "acme net", "acme/net", "../net", "größe", "net!", "-net", "net_"],
+)
+def test_what_is_no_name_is_refused(text):
+    """A name is letters a-z, digits and single separators, a letter first; the message says so in a line."""
+    with pytest.raises(CvkitError, match=r"cannot name a plugin: it takes letters a-z") as refusal:
+        read_name(text)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("text", ["class", "cvkit-lambda", "Import"])
+def test_keywords_are_refused(text):
+    """What Python reserves names nothing."""
+    with pytest.raises(CvkitError, match="is a keyword of Python"):
+        read_name(text)
+
+
+def test_long_names_are_refused():
+    """A name that would make lines of the package overflow is told how long it may be."""
+    assert read_name("a" * LONGEST).plugin == "a" * LONGEST
+    with pytest.raises(CvkitError, match=f"it has {LONGEST + 1} characters, {LONGEST} are the most"):
+        read_name("a" * (LONGEST + 1))
+
+
+def test_names_of_installed_plugins_are_taken():
+    """Two plugins of a name could not be told apart."""
+    for status in discover().statuses:
+        with pytest.raises(CvkitError, match="already installed"):
+            require_free(read_name(status.origin.plugin))
+
+
+def test_own_distribution_is_taken():
+    """A plugin called core would be installed over cvkit itself, which is `cvkit-core`."""
+    with pytest.raises(CvkitError, match=r"cvkit-core .* is already installed"):
+        require_free(read_name("core"))
+
+
+def test_packages_that_can_be_imported_are_taken(tmp_path, monkeypatch):
+    """A package of that name would be hidden, or hide the new one."""
+    require_free(read_name("acme-net"))
+    (tmp_path / "cvkit_acme_net").mkdir()
+    (tmp_path / "cvkit_acme_net" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(CvkitError, match="a package named 'cvkit_acme_net' is already installed"):
+        require_free(read_name("acme-net"))

@@ -1,0 +1,36 @@
+"""One thread for small networks, and broken components held to their suites."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import torch
+
+from cvkit.testing import ContractBroken, Suite
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Small nets run faster on one thread, and the same on every machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def seen() -> Callable[..., str]:
+    """Hold a factory to one check of a suite, and return what its failure says was seen."""
+
+    def hold(suite: type[Suite], check: str, factory: Callable[..., Any] | None = None, **attributes: Any) -> str:
+        broken = type("Broken", (suite,), {"factory": factory and staticmethod(factory), **attributes})
+        with pytest.raises(ContractBroken) as raised:
+            getattr(broken(), f"test_{check}")()
+        first, second, *_ = str(raised.value).splitlines()
+        assert first.startswith("contract: ")
+        assert second.startswith("seen: ")
+        return str(raised.value).partition("\nseen: ")[2]
+
+    return hold

@@ -1,0 +1,172 @@
+"""The checks of augmentations: right ones pass each, and each catches one made to break it."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import pytest
+import torch
+
+from cvkit.testing import AugmentationSuite, Suite
+
+
+def shifts(images, amount=0.2):
+    return torch.empty(len(images), 1, 1, 1).uniform_(-amount, amount)
+
+
+class Brightness:
+    """Add to each image, with probability p, a number of its own."""
+
+    def __init__(self, info, *, p: float = 0.9) -> None:
+        self.p = p
+
+    def __call__(self, images):
+        chosen = torch.rand(len(images), 1, 1, 1) < self.p
+        return torch.where(chosen, (images + shifts(images)).clamp(0, 1), images)
+
+
+class Mirror:
+    """Mirror one image, with probability p."""
+
+    def __init__(self, info, *, p: float = 0.5) -> None:
+        self.p = p
+
+    def __call__(self, image):
+        return image.flip(-1) if torch.rand(()) < self.p else image.clone()
+
+
+class TestRight(AugmentationSuite):
+    factory = staticmethod(Brightness)
+
+
+class TestRightOneByOne(AugmentationSuite):
+    factory = staticmethod(Mirror)
+    per_sample = True
+
+
+def factory(function):
+    """Make a factory of a function on images."""
+
+    @functools.wraps(function)
+    def make(info):
+        return function
+
+    del make.__wrapped__  # its signature is the function's, not the factory's
+    return make
+
+
+@factory
+def crops_smaller(images):
+    return images[..., 2:-2, 2:-2]
+
+
+@factory
+def turns_double(images):
+    return (images.double() + shifts(images)).clamp(0, 1)
+
+
+@factory
+def turns_float(image):
+    return image / 255
+
+
+@factory
+def leaves_the_range(images):
+    return images + shifts(images)
+
+
+@factory
+def makes_nan(images):
+    return (images - 0.5 + shifts(images)).sqrt()
+
+
+@factory
+def works_in_place(images):
+    return images.mul_(1 - shifts(images).abs())
+
+
+@factory
+def draws_from_its_own_generator(images):
+    amounts = np.random.default_rng().uniform(0.5, 1, (len(images), 1, 1, 1))
+    return images * torch.from_numpy(amounts).float()
+
+
+class FadesWithTime:
+    """Darker with every batch it has seen."""
+
+    def __init__(self, info):
+        self.calls = 0
+
+    def __call__(self, images):
+        self.calls += 1
+        return images * 0.9**self.calls
+
+
+@factory
+def draws_once_a_batch(images):
+    return (images + shifts(images[:1])).clamp(0, 1)
+
+
+@factory
+def does_nothing(images):
+    return images.clone()
+
+
+class IgnoresP(Brightness):
+    def __call__(self, images):
+        return (images + shifts(images)).clamp(0, 1)
+
+
+@factory
+def views_memory(images):
+    return (images.view(len(images), -1) * (1 - shifts(images).abs()).view(-1, 1)).view(images.shape)
+
+
+@factory
+def squeezes(images):
+    return (images.squeeze() + shifts(images)).clamp(0, 1).squeeze()
+
+
+class HoldsAGenerator(Brightness):
+    def __init__(self, info):
+        super().__init__(info)
+        self.amounts = (number / 10 for number in range(10))
+
+
+class HoldsALambda(Mirror):
+    def __init__(self, info):
+        super().__init__(info)
+        self.mirror = lambda image: image.flip(-1)
+
+
+TWINS = [
+    ("shape", crops_smaller, False, "(8, 3, 32, 32) became (8, 3, 28, 28)"),
+    ("dtype", turns_double, False, "torch.float32 became torch.float64"),
+    ("dtype", turns_float, True, "torch.uint8 became torch.float32"),
+    ("range", leaves_the_range, False, "pixels from -0."),
+    ("range", makes_nan, False, "pixels from nan to nan"),
+    ("input_kept", works_in_place, False, "it writes into them"),
+    ("seeded", draws_from_its_own_generator, False, "the same seed gave other images"),
+    ("seeded", FadesWithTime, False, "the same seed gave other images"),
+    ("samples_differ", draws_once_a_batch, False, "8 copies of an image came out alike"),
+    ("changes", does_nothing, False, "8 batches came out as they went in"),
+    ("identity_at_zero", IgnoresP, False, "pixels differ by up to 0."),
+    ("memory_format", views_memory, False, "it raised RuntimeError: view size is not compatible"),
+    ("batch_of_one", squeezes, False, "it came out as (3, 32, 32)"),
+    ("copies", HoldsAGenerator, False, "it raised TypeError: cannot pickle 'generator' object"),
+    ("copies", HoldsALambda, True, "pickle"),
+]
+
+
+@pytest.mark.parametrize(
+    ("check", "twin", "per_sample", "words"), TWINS, ids=[f"{c}-{t.__name__}" for c, t, *_ in TWINS]
+)
+def test_check_catches_its_broken_twin(check, twin, per_sample, words, seen):
+    """What the twin does wrong is what the failure says was seen."""
+    assert words in seen(AugmentationSuite, check, twin, per_sample=per_sample)
+
+
+def test_every_check_has_a_twin():
+    """No check is trusted that has never failed."""
+    assert {check for check, *_ in TWINS} == AugmentationSuite.checks() - Suite.checks()

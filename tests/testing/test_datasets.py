@@ -1,0 +1,168 @@
+"""The checks of data sets: right ones pass each, and each catches a data set made to break it."""
+
+from __future__ import annotations
+
+import time
+import urllib.request
+from dataclasses import replace
+
+import pytest
+import torch
+
+from cvkit import DataInfo, Splits, TensorSplit
+from cvkit.testing import DatasetSuite, Suite
+
+INFO = DataInfo(1, 8, 10, classes=("dark", "light"), mean=(0.5,), std=(0.3,))
+
+
+def half(seed, size=12):
+    labels = torch.arange(size) % 2
+    noise = torch.randint(0, 128, (size, 1, 8, 10), generator=torch.Generator().manual_seed(seed))
+    return TensorSplit((noise + 128 * labels[:, None, None, None]).to(torch.uint8), labels)
+
+
+def shades(root):
+    """Draw dark and light noise."""
+    return Splits(half(0), half(1, size=4), INFO, digest="shades-1")
+
+
+class Stream:
+    """The same, one image at a time; `change` is applied to every image and label."""
+
+    def __init__(self, split, change=None):
+        self.split, self.change = split, change
+
+    def __len__(self):
+        return len(self.split)
+
+    def __getitem__(self, index):
+        image, label = self.split[index]
+        return self.change(image, label) if self.change else (image, label)
+
+
+def streamed(root):
+    """Draw dark and light noise, read one by one."""
+    return Splits(Stream(half(0)), Stream(half(1)), INFO)
+
+
+class TestRight(DatasetSuite):
+    factory = staticmethod(shades)
+
+
+class TestRightStreamed(DatasetSuite):
+    factory = staticmethod(streamed)
+
+
+def changed(change):
+    """Make a factory whose training images and labels are changed by a function."""
+
+    def make(root):
+        return replace(shades(root), train=Stream(half(0), change))
+
+    return make
+
+
+def has_no_test_images(root):
+    return replace(shades(root), test=half(1, size=0))
+
+
+def is_a_pair(root):
+    return half(0), half(1)
+
+
+def downloads(root):
+    with urllib.request.urlopen("http://cvkit.invalid/shades.zip", timeout=1) as answer:
+        return answer.read()
+
+
+def asks_and_goes_on(root):
+    try:
+        return downloads(root)
+    except OSError:
+        return shades(root)
+
+
+def names_a_class_twice(root):
+    return replace(shades(root), info=replace(INFO, classes=("dark", "dark")))
+
+
+def counts_classes_from_one(root):
+    train = half(0)
+    return replace(shades(root), train=TensorSplit(train.images, train.labels + 1))
+
+
+def has_short_labels(root):
+    train = half(0)
+    return replace(shades(root), train=TensorSplit(train.images, train.labels.to(torch.int32)))
+
+
+gives_tensors_as_labels = changed(lambda image, label: (image, torch.tensor(label)))
+gives_floats = changed(lambda image, label: (image / 255, label))
+gives_rows_for_columns = changed(lambda image, label: (image.mT, label))
+gives_arrays = changed(lambda image, label: (image.numpy(), label))
+flips_at_random = changed(lambda image, label: (image.flip(-1) if torch.rand(()) < 0.5 else image, label))
+
+
+def has_float_masks(root):
+    train = half(0)
+    return replace(shades(root), train=replace(train, masks=torch.ones(12, 8, 10)))
+
+
+def draws_from_the_global_generator(root):
+    return replace(shades(root), train=half(int(torch.randint(1000, ()))))
+
+
+def tells_the_time(root):
+    return replace(shades(root), digest=f"shades {time.perf_counter_ns()}")
+
+
+def has_statistics_of_bytes(root):
+    return replace(shades(root), info=replace(INFO, mean=(127.5,), std=(76.5,)))
+
+
+def has_statistics_of_colours(root):
+    return replace(shades(root), info=replace(INFO, mean=(0.5,) * 3, std=(0.3,) * 3))
+
+
+TWINS = [
+    ("splits", has_no_test_images, "there are no test images"),
+    ("splits", is_a_pair, "the factory returned tuple"),
+    ("offline", downloads, "it asked for cvkit.invalid:80"),
+    ("offline", asks_and_goes_on, "it asked for cvkit.invalid:80"),
+    ("classes", names_a_class_twice, "info.classes is ('dark', 'dark')"),
+    ("labels", counts_classes_from_one, "train image 1 has label 2 of 2 classes"),
+    ("labels", has_short_labels, "the labels of the train half are torch.int32"),
+    ("labels", gives_tensors_as_labels, "train image 0 has label tensor(0)"),
+    ("images", gives_floats, "train 0 is torch.float32 (1, 8, 10), and info says uint8 (1, 8, 10)"),
+    ("images", gives_rows_for_columns, "train 0 is torch.uint8 (1, 10, 8), and info says uint8 (1, 8, 10)"),
+    ("images", gives_arrays, "train 0 is a ndarray"),
+    ("masks", has_float_masks, "train masks torch.float32 (12, 8, 10)"),
+    ("stable", flips_at_random, "is another when asked again"),
+    ("stable", draws_from_the_global_generator, "train image 0 is another when opened again"),
+    ("digest", tells_the_time, "'shades "),
+    ("statistics", has_statistics_of_bytes, "info says 127.500 and 76.500"),
+    ("statistics", has_statistics_of_colours, "3 means and 3 deviations for 1 channels"),
+    ("workers", gives_floats, "pickle"),
+]
+
+
+@pytest.mark.parametrize(("check", "twin", "words"), TWINS, ids=[f"{c}-{n}" for n, (c, *_) in enumerate(TWINS)])
+def test_check_catches_its_broken_twin(check, twin, words, seen):
+    """What the twin does wrong is what the failure says was seen."""
+    torch.manual_seed(0)
+    assert words in seen(DatasetSuite, check, twin)
+
+
+def test_every_check_has_a_twin():
+    """No check is trusted that has never failed."""
+    assert {check for check, *_ in TWINS} == DatasetSuite.checks() - Suite.checks()
+
+
+def test_network_is_there_again_after_the_check():
+    """What the check blocks it gives back."""
+    import socket
+
+    before = socket.getaddrinfo, socket.socket.connect
+    with pytest.raises(AssertionError):
+        type("Broken", (DatasetSuite,), {"factory": staticmethod(downloads)})().test_offline()
+    assert (socket.getaddrinfo, socket.socket.connect) == before

@@ -1,0 +1,192 @@
+"""The checks of explainers: a right one passes each, and each catches an explainer made to break it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from cvkit import evaluation_mode
+from cvkit.testing import ExplainerSuite, Suite
+
+
+class Saliency:
+    """How much each pixel moves the target's logit; twins change one step."""
+
+    def __init__(self, model) -> None:
+        self.model = model
+
+    def __call__(self, images, targets):
+        with evaluation_mode(self.model), torch.enable_grad():
+            return self.maps(self.gradient(images, targets))
+
+    def gradient(self, images, targets):
+        inputs = images.clone().requires_grad_()
+        (gradient,) = torch.autograd.grad(self.scores(inputs, targets), inputs)
+        return gradient
+
+    def scores(self, inputs, targets):
+        return self.model(inputs).gather(1, targets[:, None]).sum()
+
+    def maps(self, gradient):
+        maps = gradient.abs().amax(dim=1)
+        return maps / maps.amax(dim=(1, 2), keepdim=True).clamp(min=1e-12)
+
+
+class TestRight(ExplainerSuite):
+    factory = staticmethod(Saliency)
+
+
+class TestRightOnItsOwnModel(ExplainerSuite):
+    factory = staticmethod(Saliency)
+
+    def model(self):
+        return nn.Sequential(nn.Flatten(), nn.Linear(self.info.channels * 32 * 32, self.info.num_classes))
+
+
+class KeepsChannels(Saliency):
+    def maps(self, gradient):
+        return gradient.abs().clamp(max=1)
+
+
+class ComesAsDoubles(Saliency):
+    def maps(self, gradient):
+        return super().maps(gradient).double()
+
+
+class DividesByZero(Saliency):
+    def maps(self, gradient):
+        return super().maps(gradient) / (gradient.abs().amax(dim=1) * 0)
+
+
+class KeepsTheSign(Saliency):
+    def maps(self, gradient):
+        return gradient.mean(dim=1).clamp(-1, 1)
+
+
+class KeepsItsGraph(Saliency):
+    def maps(self, gradient):
+        return super().maps(gradient).requires_grad_()
+
+
+class DrawsFromItsOwnGenerator(Saliency):
+    def gradient(self, images, targets):
+        noise = np.random.default_rng().normal(size=tuple(images.shape))
+        return super().gradient(images + torch.from_numpy(noise).float(), targets)
+
+
+class ShowsEdges(Saliency):
+    """Looks at the image alone, as some explainers were found to do."""
+
+    def gradient(self, images, targets):
+        return images.diff(dim=-1, append=images[..., :1])
+
+
+class NormalisesOverTheBatch(Saliency):
+    def maps(self, gradient):
+        maps = gradient.abs().amax(dim=1)
+        return maps / maps.max()
+
+
+class NeedsGradientsOn(Saliency):
+    def __call__(self, images, targets):
+        with evaluation_mode(self.model):
+            return self.maps(self.gradient(images, targets))
+
+
+class NeedsAWeightsGradient(Saliency):
+    def scores(self, inputs, targets):
+        scores = super().scores(inputs, targets)
+        weight = next(self.model.parameters())
+        torch.autograd.grad(scores, weight, retain_graph=True)
+        return scores
+
+
+class AsksTheImages(Saliency):
+    def gradient(self, images, targets):
+        inputs = images.requires_grad_()
+        (gradient,) = torch.autograd.grad(self.scores(inputs, targets), inputs)
+        return gradient
+
+
+class WritesIntoImages(Saliency):
+    def gradient(self, images, targets):
+        return super().gradient(images.clamp_(-1, 1), targets)
+
+
+class LeavesEvaluationOn(Saliency):
+    def __call__(self, images, targets):
+        self.model.eval()
+        return super().__call__(images, targets)
+
+
+class SetsOneModeForAll(Saliency):
+    def __call__(self, images, targets):
+        maps = super().__call__(images, targets)
+        self.model.train(self.model.training)
+        return maps
+
+
+class LeavesTrainingOn(Saliency):
+    def __call__(self, images, targets):
+        with torch.enable_grad():
+            return self.maps(self.gradient(images, targets))
+
+
+class GoesBackward(Saliency):
+    def gradient(self, images, targets):
+        inputs = images.clone().requires_grad_()
+        self.scores(inputs, targets).backward()
+        return inputs.grad
+
+
+class ClearsGradients(Saliency):
+    def gradient(self, images, targets):
+        self.model.zero_grad()
+        return super().gradient(images, targets)
+
+
+class FreezesTheModel(Saliency):
+    def __init__(self, model):
+        super().__init__(model.requires_grad_(False))
+
+
+class LeavesAHook(Saliency):
+    def __init__(self, model):
+        super().__init__(model)
+        next(model.children()).register_forward_hook(lambda module, inputs, output: None)
+
+
+TWINS = [
+    ("shape", KeepsChannels, "maps (4, 3, 32, 32) of images (4, 3, 32, 32)"),
+    ("dtype", ComesAsDoubles, "torch.float64"),
+    ("finite", DividesByZero, "4096 of 4096 values are not"),
+    ("range", KeepsTheSign, "values from -0."),
+    ("detached", KeepsItsGraph, "maps that require a gradient"),
+    ("repeatable", DrawsFromItsOwnGenerator, "they differ by up to"),
+    ("depends_on_weights", ShowsEdges, "the maps of two models with different weights are the same"),
+    ("batch_equals_singles", NormalisesOverTheBatch, "they differ by up to"),
+    ("without_gradients", NeedsGradientsOn, "it raised RuntimeError: element 0 of tensors does not require grad"),
+    ("frozen_model", NeedsAWeightsGradient, "it raised RuntimeError: One of the differentiated Tensors does not"),
+    ("leaves_input", AsksTheImages, "they require a gradient now"),
+    ("leaves_input", WritesIntoImages, "it writes into them"),
+    ("leaves_modes", LeavesEvaluationOn, "modules are in another mode, such as ''"),
+    ("leaves_modes", SetsOneModeForAll, "modules are in another mode, such as 'features'"),
+    ("leaves_weights", LeavesTrainingOn, "'features.1.running_mean' of a model in training mode is changed"),
+    ("leaves_gradients", GoesBackward, "the gradient of 'features.0.weight' is another"),
+    ("leaves_gradients", ClearsGradients, "the gradient of 'features.0.weight' is another"),
+    ("leaves_requires_grad", FreezesTheModel, "requires_grad of 'features.0.weight' is False, and was True"),
+    ("leaves_hooks", LeavesAHook, "hooks on 1 modules, such as 'features'"),
+]
+
+
+@pytest.mark.parametrize(("check", "twin", "words"), TWINS, ids=[f"{c}-{t.__name__}" for c, t, _ in TWINS])
+def test_check_catches_its_broken_twin(check, twin, words, seen):
+    """What the twin does wrong is what the failure says was seen."""
+    assert words in seen(ExplainerSuite, check, twin)
+
+
+def test_every_check_has_a_twin():
+    """No check is trusted that has never failed."""
+    assert {check for check, *_ in TWINS} == ExplainerSuite.checks() - Suite.checks()

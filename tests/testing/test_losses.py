@@ -1,0 +1,103 @@
+"""The checks of losses: a right one passes each, and each catches a loss made to break it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy, one_hot
+
+from cvkit.testing import LossSuite, Suite
+
+
+class Focal(nn.Module):
+    """Focal loss; twins change what is returned."""
+
+    def __init__(self, info):
+        super().__init__()
+
+    def forward(self, logits, labels):
+        losses = cross_entropy(logits, labels, reduction="none")
+        return self.joined((1 - (-losses).exp()) ** 2 * losses)
+
+    def joined(self, losses):
+        return losses.mean()
+
+
+class TestRight(LossSuite):
+    factory = staticmethod(Focal)
+
+
+def only_a_function(info):
+    return cross_entropy
+
+
+class KeepsTheBatch(Focal):
+    def joined(self, losses):
+        return losses
+
+
+class CountsHits(Focal):
+    def forward(self, logits, labels):
+        return (logits.argmax(dim=1) != labels).float().mean()
+
+
+class IsFlat(Focal):
+    def forward(self, logits, labels):
+        return (logits * 0).sum() + 1
+
+
+class TakesLogsOfProbabilities(Focal):
+    def forward(self, logits, labels):
+        return -logits.softmax(dim=1).log().gather(1, labels[:, None]).mean()
+
+
+class Smooths(Focal):
+    """A running mean over the batches seen."""
+
+    def __init__(self, info):
+        super().__init__(info)
+        self.running = 0.0
+
+    def joined(self, losses):
+        self.running = 0.9 * self.running + 0.1 * losses.mean()
+        return self.running
+
+
+class WeighsByPlace(Focal):
+    def joined(self, losses):
+        return (losses * torch.linspace(0, 2, len(losses))).mean()
+
+
+class Sums(Focal):
+    def joined(self, losses):
+        return losses.sum()
+
+
+class LikesMistakes(Focal):
+    def forward(self, logits, labels):
+        return (logits.softmax(dim=1) * one_hot(labels, logits.shape[1])).sum(dim=1).mean()
+
+
+TWINS = [
+    ("module", only_a_function, "the factory returned function"),
+    ("scalar", KeepsTheBatch, "torch.float32 (12,)"),
+    ("differentiable", CountsHits, "it raised RuntimeError"),
+    ("differentiable", IsFlat, "a gradient that is zero everywhere"),
+    ("finite", TakesLogsOfProbabilities, "inf for confident and wrong logits"),
+    ("repeatable", Smooths, ", then "),
+    ("order", WeighsByPlace, "for the same batch turned round"),
+    ("batch_mean", Sums, "for the whole, and"),
+    ("prefers_right", LikesMistakes, "for right logits"),
+]
+
+
+@pytest.mark.parametrize(("check", "twin", "words"), TWINS, ids=[f"{c}-{t.__name__}" for c, t, _ in TWINS])
+def test_check_catches_its_broken_twin(check, twin, words, seen):
+    """What the twin does wrong is what the failure says was seen."""
+    assert words in seen(LossSuite, check, twin)
+
+
+def test_every_check_has_a_twin():
+    """No check is trusted that has never failed."""
+    assert {check for check, *_ in TWINS} == LossSuite.checks() - Suite.checks()

@@ -1,0 +1,183 @@
+"""The checks of models: a right one passes each, and each catches a model made to break it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from cvkit.testing import ModelSuite, Suite, sample_info
+
+
+class Net(nn.Module):
+    """A convolution, the mean over places, a linear layer; twins change one step."""
+
+    def __init__(self, info):
+        super().__init__()
+        self.conv = nn.Conv2d(info.channels, 8, 3, padding=1)
+        self.head = nn.Linear(8, info.num_classes)
+
+    def features(self, images):
+        return self.conv(images).relu()
+
+    def pool(self, features):
+        return features.mean(dim=(2, 3))
+
+    def forward(self, images):
+        return self.head(self.pool(self.features(images)))
+
+
+class TestRight(ModelSuite):
+    factory = staticmethod(Net)
+
+
+class TestRightOnGreyDigits(ModelSuite):
+    factory = staticmethod(Net)
+    info = sample_info(channels=1, height=28, width=28, classes=4)
+
+
+class KeepsPlaces(Net):
+    def pool(self, features):
+        return features.permute(0, 2, 3, 1)
+
+
+class KnowsOneDataSet(Net):
+    def __init__(self, info):
+        super().__init__(sample_info())
+
+
+class TakesLogs(Net):
+    def pool(self, features):
+        return (features.mean(dim=(2, 3)) - 1).log()
+
+
+class HasADeadLayer(Net):
+    def __init__(self, info):
+        super().__init__(info)
+        self.unused = nn.Linear(8, 8)
+
+
+class CutsTheGraph(Net):
+    def pool(self, features):
+        return super().pool(features.detach())
+
+
+class HidesWeights(Net):
+    def __init__(self, info):
+        super().__init__(info)
+        self.hidden = torch.rand(8)
+
+    def pool(self, features):
+        return super().pool(features) * self.hidden
+
+
+class DropsInEvaluation(Net):
+    def pool(self, features):
+        return functional.dropout(super().pool(features), 0.5)
+
+
+class NormalisesOverTheBatch(Net):
+    def pool(self, features):
+        pooled = super().pool(features)
+        return pooled - pooled.mean(dim=0)
+
+
+class SqueezesTheBatch(Net):
+    def pool(self, features):
+        return super().pool(features).squeeze()
+
+
+class ViewsMemory(Net):
+    def pool(self, features):
+        return features.view(len(features), -1).unflatten(1, (8, -1)).mean(dim=2)
+
+
+class DecidesByData(Net):
+    def pool(self, features):
+        return super().pool(features) * (2 if features.mean() > 0.1 else 3)
+
+
+class DrawsFromItsOwnGenerator(Net):
+    def __init__(self, info):
+        super().__init__(info)
+        generator = torch.Generator()
+        generator.seed()
+        self.head.weight.data.uniform_(-0.1, 0.1, generator=generator)
+
+
+class IsAlwaysTheSame(Net):
+    def __init__(self, info):
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            super().__init__(info)
+
+
+class CountsInEvaluation(Net):
+    def __init__(self, info):
+        super().__init__(info)
+        self.register_buffer("calls", torch.zeros(()))
+
+    def pool(self, features):
+        self.calls += 1
+        return super().pool(features)
+
+
+class WritesIntoImages(Net):
+    def features(self, images):
+        return super().features(images.sub_(0.5))
+
+
+class AddsIntoFloats(Net):
+    def pool(self, features):
+        pooled = super().pool(features)
+        return torch.zeros(pooled.shape).index_add(0, torch.arange(len(pooled)), pooled)
+
+
+class RemembersFeatures(Net):
+    def features(self, images):
+        self.last = super().features(images)
+        return self.last
+
+
+class CopiesAsItself(Net):
+    def __deepcopy__(self, memory):
+        return self
+
+
+def not_a_module(info):
+    return lambda images: images.mean(dim=(2, 3))
+
+
+TWINS = [
+    ("logits_shape", KeepsPlaces, "shape (2, 32, 32, 10) of images (2, 3, 32, 32), where logits (2, 10) are needed"),
+    ("takes_info", KnowsOneDataSet, "it raised RuntimeError"),
+    ("finite", TakesLogs, "logits are not finite in training mode"),
+    ("finite", not_a_module, "the factory returned function"),
+    ("gradients", HasADeadLayer, "2 of 6 get none: unused.weight, unused.bias"),
+    ("gradients", CutsTheGraph, "2 of 4 get none: conv.weight, conv.bias"),
+    ("state", HidesWeights, "returns other logits"),
+    ("eval_deterministic", DropsInEvaluation, "between two calls"),
+    ("batch_of_one", NormalisesOverTheBatch, "differ by up to"),
+    ("batch_of_one", SqueezesTheBatch, "logits (10,)"),
+    ("channels_last", ViewsMemory, "it raised RuntimeError: view size is not compatible"),
+    ("exports", DecidesByData, "it raised"),
+    ("initialisation", DrawsFromItsOwnGenerator, "two models of one seed differ in head.weight"),
+    ("initialisation", IsAlwaysTheSame, "the seed makes no difference"),
+    ("eval_leaves_buffers", CountsInEvaluation, "calls is changed by a forward pass"),
+    ("leaves_input", WritesIntoImages, "it writes into them"),
+    ("bf16", AddsIntoFloats, "it raised RuntimeError: index_add"),
+    ("copies", RemembersFeatures, "it raised RuntimeError: Only Tensors created explicitly"),
+    ("copies", CopiesAsItself, "the model changes when its copy does"),
+]
+
+
+@pytest.mark.parametrize(("check", "twin", "words"), TWINS, ids=[f"{c}-{t.__name__}" for c, t, _ in TWINS])
+def test_check_catches_its_broken_twin(check, twin, words, seen):
+    """What the twin does wrong is what the failure says was seen."""
+    assert words in seen(ModelSuite, check, twin)
+
+
+def test_every_check_has_a_twin():
+    """No check is trusted that has never failed."""
+    assert {check for check, *_ in TWINS} == ModelSuite.checks() - Suite.checks()

@@ -1,0 +1,98 @@
+"""The checks of schedules: a right one passes each, and each catches a schedule made to break it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+
+from cvkit.testing import SchedulerSuite, Suite
+
+
+def line(optimizer, plan):
+    """Go in a straight line to zero."""
+    return LambdaLR(optimizer, lambda step: 1 - step / plan.total_steps)
+
+
+class TestRight(SchedulerSuite):
+    factory = staticmethod(line)
+
+
+def falls_below_zero(optimizer, plan):
+    return LambdaLR(optimizer, lambda step: 1 - step / plan.steps_per_epoch)
+
+
+def divides_by_zero(optimizer, plan):
+    return LambdaLR(optimizer, lambda step: float("inf") if step == 5 else 1.0)
+
+
+def is_one_step_short(optimizer, plan):
+    rates = torch.linspace(1, 0, plan.total_steps - 1).tolist()
+    return LambdaLR(optimizer, lambda step: rates[step])
+
+
+class CountsOnItsOwn(LRScheduler):
+    """Halves the rate at its own count of steps, which its state does not hold."""
+
+    def __init__(self, optimizer, plan):
+        self.half, self.count = plan.total_steps // 2, -1
+        super().__init__(optimizer)
+
+    def get_lr(self):
+        self.count += 1
+        return [rate * (0.5 if self.count > self.half else 1) for rate in self.base_lrs]
+
+    def state_dict(self):
+        return {"last_epoch": self.last_epoch}
+
+
+class KeepsAFunction(LRScheduler):
+    """Its state holds a function, which no checkpoint can."""
+
+    def __init__(self, optimizer, plan):
+        self.shape = lambda step: 1.0
+        super().__init__(optimizer)
+
+    def get_lr(self):
+        return [rate * self.shape(self.last_epoch) for rate in self.base_lrs]
+
+
+class SetsOneRate(LRScheduler):
+    def __init__(self, optimizer, plan):
+        self.total = plan.total_steps
+        super().__init__(optimizer)
+
+    def get_lr(self):
+        return [0.1 * (1 - self.last_epoch / self.total)] * len(self.base_lrs)
+
+
+class NeedsMomentum(LRScheduler):
+    def __init__(self, optimizer, plan):
+        super().__init__(optimizer)
+
+    def get_lr(self):
+        for group in self.optimizer.param_groups:
+            group["momentum"] = min(group["momentum"], 0.95)
+        return self.base_lrs
+
+
+TWINS = [
+    ("finite", falls_below_zero, "a learning rate of -"),
+    ("finite", divides_by_zero, "a learning rate of inf at step 5"),
+    ("planned_steps", is_one_step_short, "the 39. time it raised IndexError"),
+    ("resume", CountsOnItsOwn, "stopped after step"),
+    ("resume", KeepsAFunction, "it raised CheckpointError"),
+    ("group_ratios", SetsOneRate, "rates 0.1 and 0.1 at step 0, where they began as (0.1, 0.01)"),
+    ("any_optimizer", NeedsMomentum, "KeyError: 'momentum'"),
+]
+
+
+@pytest.mark.parametrize(("check", "twin", "words"), TWINS, ids=[f"{c}-{t.__name__}" for c, t, _ in TWINS])
+def test_check_catches_its_broken_twin(check, twin, words, seen):
+    """What the twin does wrong is what the failure says was seen."""
+    assert words in seen(SchedulerSuite, check, twin)
+
+
+def test_every_check_has_a_twin():
+    """No check is trusted that has never failed."""
+    assert {check for check, *_ in TWINS} == SchedulerSuite.checks() - Suite.checks()

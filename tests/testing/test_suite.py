@@ -1,0 +1,163 @@
+# what a suite is told is a class attribute, which nothing changes
+"""The checks that every suite makes, how a suite finds its component, and how skips are kept honest."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Literal
+
+import pytest
+from pydantic import NonNegativeFloat
+from torch import nn
+
+import cvkit.testing
+from cvkit import KINDS, Component, hookimpl
+from cvkit.catalog import catalog_of
+from cvkit.testing import ContractBroken, LossSuite, OptimizerSuite, Suite
+
+
+def mean_loss(info, *, kind: Literal["plain", "smooth"] = "plain", smoothing: NonNegativeFloat = 0.1):
+    """Return the cross-entropy."""
+    return nn.CrossEntropyLoss(label_smoothing=0.0 if kind == "plain" else smoothing)
+
+
+def takes_two(info, model, *, smoothing: float = 0.0):
+    """Return the cross-entropy."""
+    return nn.CrossEntropyLoss()
+
+
+def calls_an_option_name(info, *, name: str = "x"):
+    """Return the cross-entropy."""
+    return nn.CrossEntropyLoss()
+
+
+def says_nothing(info):
+    return nn.CrossEntropyLoss()
+
+
+def annotates_nothing(info, *, smoothing=0.0):
+    """Return the cross-entropy."""
+    return nn.CrossEntropyLoss(label_smoothing=smoothing)
+
+
+def annotates_with_a_stranger(info, *, smoothing: float = 0.0, weight: nn.Parameter = 1):
+    """Return the cross-entropy."""
+    return nn.CrossEntropyLoss()
+
+
+def forgets_a_word(info, *, kind: Literal["plain", "smooth"] = "plain"):
+    """Return the cross-entropy."""
+    return {"plain": nn.CrossEntropyLoss}[kind]()
+
+
+def refuses_its_bound(info, *, smoothing: NonNegativeFloat = 0.1):
+    """Return the cross-entropy."""
+    if smoothing == 0:
+        raise ValueError("smoothing must not be 0")
+    return nn.CrossEntropyLoss(label_smoothing=smoothing)
+
+
+def refuses_null(info, *, smoothing: float | None = 0.1):
+    """Return the cross-entropy."""
+    return nn.CrossEntropyLoss(label_smoothing=max(smoothing, 0))
+
+
+TWINS = [
+    ("declaration", takes_two, "its positional parameters are (info, model), where a run supplies (info)"),
+    ("declaration", calls_an_option_name, "'name' is a word of recipes"),
+    ("docstring", says_nothing, "that of 'given/says_nothing' has none"),
+    ("readable_options", annotates_nothing, "option 'smoothing' has no annotation"),
+    ("readable_options", annotates_with_a_stranger, "option 'weight' is annotated 'nn.Parameter'"),
+    ("promised_values", forgets_a_word, "kind: 'smooth', of Literal['plain', 'smooth'], raised KeyError"),
+    ("promised_values", refuses_its_bound, "smoothing: 0.0, of NonNegativeFloat, raised ComponentError"),
+    ("promised_values", refuses_null, "smoothing: null, of float | None, raised TypeError"),
+]
+
+
+class TestRight(LossSuite):
+    factory = staticmethod(mean_loss)
+    options = {"kind": "smooth"}
+
+
+@pytest.mark.parametrize(("check", "twin", "words"), TWINS, ids=[f"{c}-{t.__name__}" for c, t, _ in TWINS])
+def test_check_catches_its_broken_twin(check, twin, words, seen):
+    """What the twin does wrong is what the failure says was seen."""
+    assert words in seen(LossSuite, check, twin)
+
+
+class Undescribed:
+    """A plugin whose component has no summary."""
+
+    @hookimpl
+    def cvkit_losses(self):
+        yield Component("plain", "torch.nn:CrossEntropyLoss")
+
+
+def test_summary_that_is_missing_is_caught(seen):
+    """A component comes from a catalog, and its declaration is looked at too."""
+    catalog = catalog_of({"acme": Undescribed()})
+    words = seen(LossSuite, "summary", component="acme/plain", catalog=catalog)
+    assert words.startswith("the summary is ''")
+
+
+def test_every_check_has_a_twin():
+    """No check is trusted that has never failed; that of the summary has a test of its own."""
+    assert {check for check, *_ in TWINS} | {"summary"} == Suite.checks()
+
+
+def test_every_kind_has_its_suite():
+    """One suite a kind, each exported."""
+    exported = [getattr(cvkit.testing, name) for name in cvkit.testing.__all__]
+    suites = [held for held in exported if isinstance(held, type) and issubclass(held, Suite) and held is not Suite]
+    assert sorted(suite.kind.name for suite in suites) == sorted(KINDS)
+
+
+def test_names_are_all_there():
+    """What is announced can be imported, and nothing else is made up."""
+    assert set(dir(cvkit.testing)) == set(cvkit.testing.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'ModelSuit'"):
+        cvkit.testing.ModelSuit  # noqa: B018  # reading it is the point
+
+
+def test_components_are_found_among_the_installed_plugins():
+    """An id, or a short name that is unique, as in a recipe."""
+    for name in ("torch/sgd", "sgd"):
+        suite = type("Named", (OptimizerSuite,), {"component": name})()
+        assert suite.entry.id == "torch/sgd"
+
+
+@pytest.mark.parametrize(
+    ("attributes", "words"),
+    [
+        ({}, "neither `component` nor `factory` is set"),
+        ({"component": "sdg"}, "unknown optimizer 'sdg'. Did you mean 'sgd'?"),
+        ({"component": "sgd", "options": {"momentun": 0.5}}, "no option 'momentun'\nDid you mean 'momentum'?"),
+        ({"component": "sgd", "options": {"lr": -1}}, "expected a positive number, got -1"),
+        ({"component": "sgd", "options": {"momentum": 0, "nesterov": True}}, "needs a momentum above 0"),
+    ],
+)
+def test_suite_says_what_is_wrong_with_itself(attributes, words):
+    """A name, option or value that no recipe could use fails in words, before any check of the component."""
+    suite = type("Wrong", (OptimizerSuite,), attributes)()
+    with pytest.raises(ContractBroken) as raised:
+        suite.test_optimizer()
+    assert words in str(raised.value)
+
+
+def test_options_are_passed_on_as_a_recipe_does():
+    """Lists become tuples where the annotation says so."""
+    suite = type("Adam", (OptimizerSuite,), {"component": "adamw", "options": {"betas": [0.8, 0.9]}})()
+    assert suite.build().defaults["betas"] == (0.8, 0.9)
+
+
+def test_failure_says_contract_then_what_was_seen_then_what_next():
+    """Three lines, the last where it is known."""
+    error = ContractBroken("what all do", "what this one did", "what to do")
+    assert str(error) == "contract: what all do\nseen: what this one did\nwhat to do"
+    assert str(ContractBroken("a", "b")) == "contract: a\nseen: b"
+
+
+def test_modules_load_without_pytest():
+    """The checks are plain methods, which any program may call."""
+    for name in ("contract", "models", "tuners", "host"):
+        assert "pytest" not in vars(importlib.import_module(f"cvkit.testing.{name}"))

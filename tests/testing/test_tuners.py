@@ -1,0 +1,137 @@
+"""The checks of tuners: a right one passes each, and each catches a tuner made to break it."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from cvkit import Proposal
+from cvkit.testing import Suite, TunerSuite
+
+
+def try_rates(run):
+    """Train a copy for three steps at each of a few rates, and propose the one whose last loss is lowest."""
+    losses = {}
+    for rate in (0.01, 0.1):
+        with run.trial("try rates") as trial:
+            *_, losses[rate] = trial.steps_at([rate] * 3)
+    best = min(losses, key=losses.__getitem__)
+    data = {"losses": list(losses.values())}
+    return Proposal(best, "it has the lowest loss", "Rates tried", data=data, draw=lambda figure: figure.subplots())
+
+
+class TestRight(TunerSuite):
+    factory = staticmethod(try_rates)
+
+
+class TestRightForTheOptimizer(TunerSuite):
+    factory = staticmethod(try_rates)
+    recipe = "{dataset: sample/colours, model: sample/net, optimizer: {name: torch/sgd, lr: 0.1}, train: {epochs: 1}}"
+    sets = "optimizer.lr"
+
+
+def proposes(**changes):
+    """Make a tuner whose proposal is changed."""
+
+    def make(run):
+        return replace(try_rates(run), **changes)
+
+    return make
+
+
+def disturbs(action):
+    """Make a tuner that does something to the run beside proposing."""
+
+    def make(run):
+        action(run)
+        return try_rates(run)
+
+    return make
+
+
+def proposes_a_number(run):
+    return 0.1
+
+
+def proposes_by_chance(run):
+    return replace(try_rates(run), value=random.random())
+
+
+def trains_the_run_itself(run):
+    learner = run._learner_of(run.model, run.loss, run.pixels)
+    images, labels = run.splits.train.images[:8], run.splits.train.labels[:8]
+    learner.loss(learner.forward(run.pixels.for_evaluation(images)), labels).backward()
+    with torch.no_grad():
+        for parameter in run.model.parameters():
+            parameter -= 0.1 * parameter.grad
+    run.model.zero_grad()
+
+
+def looks_in_training_mode(run):
+    with torch.no_grad():
+        run.model.train()(run.pixels.for_evaluation(run.splits.train.images[:8]))
+
+
+def only_counts_in_a_buffer(run):
+    run.model.seen += 8
+
+
+def leaves_evaluation_on(run):
+    run.model.eval()
+
+
+def leaves_gradients(run):
+    run.model(run.pixels.for_evaluation(run.splits.train.images[:8])).sum().backward()
+
+
+def sets_the_rate_of_the_optimizer(run):
+    run.recipe = run.recipe.with_value("scheduler.max_lr", 0.01)
+    run.prepare().optimizer.param_groups[0]["momentum"] = 0.5
+
+
+def counts_a_step(run):
+    run.step += 1
+
+
+def sorts_the_images(run):
+    order = run.splits.train.labels.argsort()
+    run.source._images, run.source._labels = run.splits.train.images[order], run.splits.train.labels[order]
+
+
+TWINS = [
+    ("proposal", proposes_a_number, "the factory returned float"),
+    ("proposal", proposes(reason=" "), "its reason is empty"),
+    ("value", proposes(value=None), "it proposes none: it has the lowest loss"),
+    ("value", proposes(value=-1.0), "it raised RecipeError: scheduler.max_lr cannot be -1.0"),
+    ("data", proposes(data={"losses": [float("nan")]}), "it raised ValueError: Out of range float values"),
+    ("data", proposes(data={"losses": torch.zeros(2)}), "it raised TypeError: Object of type Tensor"),
+    ("figure", proposes(draw=lambda figure: None), "an empty figure"),
+    ("figure", proposes(draw=lambda figure: figure.plot()), "it raised AttributeError"),
+    ("repeatable", proposes_by_chance, ", then 0."),
+    ("leaves_weights", disturbs(trains_the_run_itself), "features.0.weight is not what it is without the tuner"),
+    ("leaves_weights", disturbs(looks_in_training_mode), "features.1.running_mean is not what"),
+    ("leaves_weights", disturbs(only_counts_in_a_buffer), "seen is not what it is without the tuner"),
+    ("leaves_modes", disturbs(leaves_evaluation_on), "the mode of '' is not what"),
+    ("leaves_modes", disturbs(leaves_gradients), "the gradient of 'features.0.weight' is not what"),
+    ("leaves_state", disturbs(sets_the_rate_of_the_optimizer), "optimizer is not what"),
+    ("leaves_state", disturbs(counts_a_step), "step is not what"),
+    ("leaves_generators", disturbs(lambda run: random.random()), "Python's generator is not what"),
+    ("leaves_generators", disturbs(lambda run: np.random.rand()), "NumPy's generator is not what"),
+    ("leaves_generators", disturbs(lambda run: torch.rand(())), "torch's generator is not what"),
+    ("trains_on", disturbs(sorts_the_images), "the loss is not what"),
+]
+
+
+@pytest.mark.parametrize(("check", "twin", "words"), TWINS, ids=[f"{c}-{n}" for n, (c, *_) in enumerate(TWINS)])
+def test_check_catches_its_broken_twin(check, twin, words, seen):
+    """What the twin does wrong is what the failure says was seen."""
+    assert words in seen(TunerSuite, check, twin)
+
+
+def test_every_check_has_a_twin():
+    """No check is trusted that has never failed."""
+    assert {check for check, *_ in TWINS} == TunerSuite.checks() - Suite.checks()
