@@ -1,36 +1,52 @@
-"""Write docs/components.md: every built-in component with its options, as the code declares them.
+"""Write the pages that say what the code says: docs/components.md and docs/reference.md.
 
 python docs/generate.py, or make docs
 """
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, fields, is_dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-from cvkit import KINDS, discover
+import click
+
+import cvkit
+from cvkit import KINDS, Component, Kind, discover, errors, hookspecs, testing
+from cvkit.catalog import hooks
+from cvkit.cli import cli
+from cvkit.plugins import DISABLE, GROUP
 from cvkit.recipe import describe
 from cvkit.registry import Entry
 from cvkit.signature import Option
 
-PAGE = Path(__file__).parent / "components.md"
+HOME = Path(__file__).parent
 BUILT_IN = "cvkit-core"
+MET = ("DataInfo", "Splits", "Split", "TensorSplit", "Plan", "Trial", "Proposal", "Record", "Predictions")
+"""What a factory is given and gives back, beside what torch has."""
+HELPERS = ("derive", "permutation", "preserved_randomness", "seed_everything", "evaluation_mode")
+COMMANDS = ("list", "info", "plugins", "schema", "new-plugin")
+CHOOSING = ("--no-plugin", "--plugin-path")
 
 
-def render() -> str:
-    """Return the page's text."""
+def components() -> str:
+    """Return the text of components.md: every built-in component with its options."""
     lines = [
         "# Components",
         "",
         "Every component that comes with cvkit. `make docs` writes this page from the code; "
         "`cvkit list` and `cvkit info ID` say the same of every plugin installed.",
     ]
-    catalog = discover()
+    catalog = discover(distributions=[BUILT_IN])
     for kind in KINDS.values():
         lines += ["", f"## {kind.name.capitalize()}", "", f"Each makes {kind.returns}."]
         for entry in catalog[kind.name].entries():
-            if entry.origin.distribution == BUILT_IN:
-                lines += ["", *describe_entry(entry)]
+            lines += ["", *describe_entry(entry)]
     return "\n".join(lines) + "\n"
 
 
@@ -41,22 +57,161 @@ def describe_entry(entry: Entry) -> list[str]:
     if entry.component.is_family:
         lines += ["", f"{len(entry.members()):,} members, by name."]
     if signature.options:
-        lines += [
-            "",
-            "| option | type | default |",
-            "| --- | --- | --- |",
-            *map(option_row, signature.options.values()),
-        ]
+        lines += ["", *table(["option", "type", "default"], map(option_row, signature.options.values()))]
     # The first line of a docstring says what the factory does; the rest documents the options.
     _, _, rest = signature.doc.partition("\n\n")
     return lines + (["", rest.replace("``", "`")] if rest else [])
 
 
-def option_row(option: Option) -> str:
-    """Return the row of an option, its default as a recipe would write it; a bare bar would end the cell."""
+def option_row(option: Option) -> list[str]:
+    """Return the row of an option, its default as a recipe would write it."""
     default = "required" if option.required else f"`{json.dumps(option.default)}`"
-    return f"| `{option.name}` | {describe(option.type).replace('|', chr(92) + '|')} | {default} |"
+    return [f"`{option.name}`", describe(option.type), default]
 
+
+def reference() -> str:
+    """Return the text of reference.md: all that a plugin's author can rely on, and is held to."""
+    lines = [
+        "# Reference",
+        "",
+        "All that a plugin can offer, is given, and is held to. `make docs` writes this page from the code. "
+        "[Your first plugin](first-plugin.md) and the [tutorials](tutorials/README.md) explain it.",
+        "",
+        f"A plugin is a module that an installed distribution names in the entry-point group `{GROUP}`, "
+        "or a file given with `--plugin-path`. It has hooks, marked with `hookimpl`, and may set `cvkit_requires` "
+        "([versions](versioning.md#what-a-plugin-needs)).",
+        "",
+        "## Kinds",
+        "",
+        "Each kind has a hook, a type for its factory, and a suite in `cvkit.testing`. Every suite has these checks:",
+        "",
+        *describe_suite(testing.Suite, object),
+    ]
+    for kind in KINDS.values():
+        lines += ["", *describe_kind(kind)]
+    lines += ["", "## Component", "", *describe_component()]
+    lines += ["", "## Hooks", "", "An implementation takes those of a hook's arguments that it names, by name."]
+    for name, arguments in hooks().items():
+        lines += ["", f"### `{name}({', '.join(arguments)})`", "", doc(getattr(hookspecs, name))]
+    lines += ["", "## Values", "", "What a factory is given and gives back. `cvkit` exports them."]
+    for name in MET:
+        lines += ["", *describe_class(getattr(cvkit, name))]
+    functions = [getattr(cvkit, name) for name in HELPERS]
+    rows = [[f"`{function.__name__}{bare(function)}`", first(function)] for function in functions]
+    lines += ["", "## Functions", "", *table(["function", "what it does"], rows)]
+    lines += ["", "## Errors", "", *describe_errors()]
+    lines += ["", "## Command line", "", *describe_commands()]
+    return "\n".join(lines) + "\n"
+
+
+def describe_kind(kind: Kind) -> Iterator[str]:
+    """Yield a kind's section: its hook, its factory's type, what that makes, and its checks."""
+    noun = kind.singular.replace(" ", "").capitalize()
+    yield from (f"### `{kind.name}`", "", f"The hook `{kind.hook}` declares them. A factory makes {kind.returns}.")
+    for name in filter(cvkit.__all__.__contains__, (f"{noun}Factory", noun, f"Sample{noun}")):
+        protocol = getattr(cvkit, name)
+        call = str(inspect.signature(protocol.__call__)).replace("'", "").replace("self, ", "")
+        yield from ("", f"`{name}`: {doc(protocol)}", "", "```python", f"def {name}{call}: ...", "```")
+    yield ""
+    yield from describe_suite(getattr(testing, f"{noun}Suite"), testing.Suite)
+
+
+def describe_suite(suite: type[testing.Suite], parent: type) -> Iterator[str]:
+    """Yield what a suite is told, and its checks with what each asks, without those of its parent."""
+    own = [f"test_{name}" for name in suite.checks() if not hasattr(parent, f"test_{name}")]
+    order = sorted(own, key=lambda name: inspect.getsourcelines(getattr(suite, name))[1])
+    yield from (f"`{suite.__name__}`: {doc(suite)}", "")
+    yield from table(["check", "what it asks"], [[f"`{name[5:]}`", first(getattr(suite, name))] for name in order])
+
+
+def describe_component() -> Iterator[str]:
+    """Yield the fields of `Component`, each with its default and its meaning from the docstring."""
+    text = doc(Component)
+    meanings = dict(re.findall(r"^`(\w+)`: (.*?)(?=^`|\Z)", text, re.M | re.S))
+    yield from (text.partition("\n")[0], "")
+    for field in fields(Component):
+        default = "required" if field.default is MISSING else f"default `{field.default!r}`"
+        yield f"- `{field.name}` ({default}): {' '.join(meanings[field.name].split())}"
+
+
+def describe_class(kind: type) -> Iterator[str]:
+    """Yield a class's section: its documentation, and its fields, properties and methods."""
+    yield from (f"### `{kind.__name__}`", "", doc(kind))
+    rows = [[f"`{f.name}`", f"`{f.type}`"] for f in fields(kind)] if is_dataclass(kind) else []
+    for name, member in [*vars(kind).items()]:
+        if name.startswith("_"):
+            continue
+        if inspect.isfunction(member):
+            rows.append([f"`{name}{bare(member)}`", first(member)])
+        elif isinstance(member, property | cached_property):
+            rows.append([f"`{name}`", first(member)])
+    if rows:
+        yield from ("", *table(["name", "what it is"], rows))
+
+
+def bare(function: Callable[..., Any]) -> str:
+    """Return a function's parameters by name alone."""
+    signature = inspect.signature(function)
+    named = [p.replace(annotation=p.empty) for p in signature.parameters.values() if p.name != "self"]
+    return str(signature.replace(parameters=named, return_annotation=signature.empty))
+
+
+def describe_errors() -> Iterator[str]:
+    """Yield the family of errors as errors.py draws it."""
+    for paragraph in doc(errors).split("\n\n")[1:]:
+        tree = paragraph.startswith("    ")
+        yield from ["```text", inspect.cleandoc(paragraph), "```", ""] if tree else [paragraph, ""]
+    yield "A `ValueError` that a factory raises is shown as a `ComponentError`, with the component's id."
+
+
+def describe_commands() -> Iterator[str]:
+    """Yield the options and variables that choose among plugins, and the commands about them."""
+    context = click.Context(cli)
+    commands = {name: cli.get_command(context, name) for name in cli.list_commands(context)}
+    shared = [option for option in commands["run"].params if option.opts[0] in CHOOSING]
+    takers = [f"`{name}`" for name, command in commands.items() if shared[0].opts in (p.opts for p in command.params)]
+    yield from (f"These choose among the plugins, in {', '.join(takers)}:", "")
+    rows = [[f"`{option.opts[0]}`", option.help] for option in shared]
+    rows.append([f"`{DISABLE}`", "An environment variable: plugins to leave out, separated by commas."])
+    rows.append(["`plugins.disable`", "In a recipe: a list of plugins to leave out."])
+    yield from table(["what", "meaning"], rows)
+    for name in COMMANDS:
+        command = commands[name]
+        arguments = [p.metavar or str(p.name).upper() for p in command.params if isinstance(p, click.Argument)]
+        yield from ("", f"### `cvkit {' '.join([name, *arguments])}`", "", unwrapped(doc(command)))
+        options = [p for p in command.params if isinstance(p, click.Option) and p.opts[0] not in CHOOSING]
+        rows = [[f"`{option.opts[0]}`", option.help + values_of(option)] for option in options]
+        yield from ["", *table(["option", "meaning"], rows)] if rows else []
+
+
+def values_of(option: click.Option) -> str:
+    """Return the values that an option may have, where they are a few words."""
+    return f" One of {', '.join(option.type.choices)}." if isinstance(option.type, click.Choice) else ""
+
+
+def unwrapped(text: str) -> str:
+    """Return a command's help with what click leaves as it stands, after a backslash and b, in a block."""
+    return re.sub(r"\\b\n(.*?)(?=\n\n|\Z)", r"```text\n\1\n```", text, flags=re.S)
+
+
+def table(header: list[str], rows: Iterator[list[str]] | list[list[str]]) -> list[str]:
+    """Return a table's lines; a bare bar would end a cell."""
+    cells = [header, ["---"] * len(header), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
+    return [f"| {' | '.join(row)} |" for row in cells]
+
+
+def doc(thing: Any) -> str:
+    """Return the docstring, with code as Markdown writes it."""
+    return (inspect.getdoc(thing) or "").replace("``", "`")
+
+
+def first(thing: Any) -> str:
+    """Return the first paragraph of the docstring, as one line."""
+    return " ".join(doc(thing).partition("\n\n")[0].split())
+
+
+PAGES: dict[str, Callable[[], str]] = {"components.md": components, "reference.md": reference}
 
 if __name__ == "__main__":
-    PAGE.write_text(render(), encoding="utf-8")
+    for name, render in PAGES.items():
+        (HOME / name).write_text(render(), encoding="utf-8")

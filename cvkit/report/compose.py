@@ -13,6 +13,10 @@ from ..engine.run import Run
 from .page import Fact, Page, Section
 
 
+_DIGITS = 12
+_COMPONENTS = f"Source: the first {_DIGITS} digits of the SHA-256 of the plugin's Python files; run.json has the whole."
+
+
 def compose(
     run: Run,
     records: Sequence[Record],
@@ -87,9 +91,12 @@ def _notes(run: Run, records: Sequence[Record]) -> list[str]:
 
 
 def _details(info: dict[str, Any]) -> list[Table]:
-    components = tuple((c["place"], c["id"], c["distribution"], c["version"]) for c in info["components"])
+    components = tuple(
+        (c["place"], c["id"], c.get("file") or f"{c['distribution']} {c['version']}", c["source"][:_DIGITS])
+        for c in info["components"]
+    )
     environment = tuple((key, str(value)) for key, value in info["environment"].items())
     return [
-        Table("components", "Components", "", ("place", "id", "distribution", "version"), components),
+        Table("components", "Components", _COMPONENTS, ("place", "id", "from", "source"), components),
         Table("environment", "Environment", "", ("what", "value"), environment),
     ]

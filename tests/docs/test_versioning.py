@@ -1,0 +1,111 @@
+"""The page on versions: followed to the letter, and what it says will be said is said."""
+
+from __future__ import annotations
+
+import os
+import re
+import runpy
+import subprocess
+import sys
+
+import pytest
+
+from cvkit import discover
+from cvkit.provenance import absent, drift
+from cvkit.testing import sample_info
+
+PARTS = {
+    "acme_net.py": '''
+from cvkit import Component, hookimpl
+{requires}
+
+@hookimpl
+def cvkit_models():
+    yield Component("all_conv", "acme_net:all_conv", "Convolutions"{needs})
+
+
+def all_conv(info, *, width: int = 16):
+    """Build nothing, as nothing here is run."""
+''',
+    "acme_net-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: acme-net\nVersion: 1.0\n{dependencies}",
+    "acme_net-1.0.dist-info/entry_points.txt": "[cvkit]\nacme = acme_net\n",
+    "recipe.yaml": "dataset: shapes\nmodel: all_conv\noptimizer: sgd\n",
+}
+UNMET = {
+    "the package wants `cvkit-core>=9`": {"dependencies": "Requires-Dist: cvkit-core>=9\n"},
+    "`cvkit_requires` is not met": {"requires": 'cvkit_requires = ("acme-cloud>=2.0",)'},
+    "`requires` is not met, in the list": {"needs": ', requires=("acme-onnx>=1.0",)'},
+    "`requires` is not met, in a recipe": {"needs": ', requires=("acme-onnx>=1.0",)'},
+}
+RUN = {
+    "id": "acme/all_conv",
+    "distribution": "cvkit-acme",
+    "version": "1.2",
+    "source": "3f9a1c07be55" + "0" * 52,
+    "requires": {"acme-onnx": "1.0"},
+}
+CHANGED = {
+    "another version of the plugin": {"version": "1.3"},
+    "the same version, another source": {"source": "8d20e4f7a913" + "0" * 52},
+    "a requirement": {"requires": {}},
+}
+
+
+@pytest.fixture
+def versions(page):
+    return page("versioning.md")
+
+
+def rows(page, title: str) -> dict[str, list[str]]:
+    """Return the last table under a heading: the pieces of code in the second column, by the first."""
+    *_, table = re.findall(r"(?:^\|.*\|\n)+", page.section(title), re.M)
+    cells = [line[2:-2].split(" | ", 1) for line in table.splitlines()[2:]]
+    return {first: re.findall(r"`([^`]+)`", second) for first, second in cells}
+
+
+def test_versioning_works_as_written(versions, follow_here):
+    """A renamed component is told of; a recipe's missing requirement is named."""
+    follow_here(versions)
+
+
+def test_old_option_warns_everyone(versions, tmp_path):
+    """It does what the new one does, and says so to more than developers."""
+    (tmp_path / "my_net.py").write_text(versions.files()["my_net.py"])
+    plain_net = runpy.run_path(str(tmp_path / "my_net.py"))["plain_net"]
+    with pytest.warns(FutureWarning, match="`channels` is called `width` now"):
+        old = plain_net(sample_info(), channels=4)
+    assert repr(old) == repr(plain_net(sample_info(), width=4))
+
+
+@pytest.mark.parametrize("what", UNMET)
+def test_unmet_requirement_is_told_as_the_page_says(versions, what, tmp_path):
+    """Wherever a plugin says what it needs."""
+    given = {"requires": "", "needs": "", "dependencies": "", **UNMET[what]}
+    for name, text in PARTS.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text.format(**given))
+    table = rows(versions, "What a plugin needs")
+    assert [*table] == [*UNMET]
+    command, *said = table[what]
+    words = [*command.split()[1:], *(["recipe.yaml"] if command == "cvkit check" else [])]
+    variables = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-m", "cvkit", *words], cwd=tmp_path, env=variables, capture_output=True, text=True
+    )
+    assert all(text in done.stdout + done.stderr for text in said), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("what", CHANGED)
+def test_drift_is_told_as_the_page_says(versions, what):
+    """Each change alone gives its sentence."""
+    table = rows(versions, "What a run remembers")
+    assert [*table] == [*CHANGED]
+    (sentence,) = drift([RUN], [{**RUN, **CHANGED[what]}])
+    (said,) = table[what]
+    assert sentence.startswith(said)
+
+
+def test_absent_plugin_is_told_as_the_page_says(versions):
+    """With what to install."""
+    (sentence,) = absent([RUN], discover(distributions=["cvkit-core"]))
+    assert f"`{sentence}`" in versions.section("What a run remembers")
