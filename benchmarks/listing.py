@@ -65,7 +65,9 @@ def write_plugins(site: Path, plugins: int = 30, components: int = 20, broken: i
         (package / "parts.py").write_text(
             "import torch\n" + "".join(f"def {part}(first): ...\n" for part, _ in names)
         )
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: acme-{number}\nVersion: 1.{number}\n")
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: acme-{number}\nVersion: 1.{number}\nRequires-Dist: cvkit-core>=0.1\n"
+        )
         (info / "entry_points.txt").write_text(f"[cvkit]\nacme{number} = {name}\n")
 
 

@@ -15,10 +15,12 @@ from .errors import (
     CvkitError,
     DataError,
     DivergedError,
+    NameTaken,
     PluginError,
     RecipeError,
     RunError,
     UnknownComponent,
+    one_line,
 )
 from .hookspecs import hookimpl
 
@@ -102,6 +104,7 @@ __all__ = [
     "Kind",
     "LossFactory",
     "ModelFactory",
+    "NameTaken",
     "OptimizerFactory",
     "Origin",
     "Plan",
@@ -126,6 +129,7 @@ __all__ = [
     "discover",
     "evaluation_mode",
     "hookimpl",
+    "one_line",
     "permutation",
     "preserved_randomness",
     "read",

@@ -6,13 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import pluggy
-
-from . import hookspecs
-from .component import KINDS, Component, Origin
-from .errors import PluginError, did_you_mean
+from .admission import HookManager, declared, require_sound
+from .component import KINDS, Origin
+from .errors import NameTaken
 from .registry import Entry, Registry
-from .signature import split_target
 
 SLOW = 0.1
 """Seconds. A declaration that takes longer is slow: `cvkit list` as a whole should answer in a fifth of a second."""
@@ -24,7 +21,7 @@ class PluginStatus:
 
     `remedy`: what to do about the failure. `heavy`: the modules among numpy, torch and torchvision that the
     declaration loaded, and should not have. `disabled`: who asked for it to be left out. `missing`: a sentence for
-    each package that it waits for. `trace`: the failure's traceback.
+    each package that it waits for. `idle`: it has no hook at all. `trace`: the failure's traceback.
     """
 
     origin: Origin
@@ -34,6 +31,7 @@ class PluginStatus:
     heavy: tuple[str, ...] = ()
     disabled: str = ""
     missing: tuple[str, ...] = ()
+    idle: bool = False
     trace: str = field(default="", repr=False)
 
     @property
@@ -70,7 +68,7 @@ class Catalog:
         default_factory=lambda: {name: Registry(kind) for name, kind in KINDS.items()}
     )
     statuses: list[PluginStatus] = field(default_factory=list)
-    _manager: pluggy.PluginManager = field(default_factory=lambda: _new_manager(), repr=False)
+    _manager: HookManager = field(default_factory=HookManager, repr=False)
     _origins: dict[str, Origin] = field(default_factory=dict, repr=False)
 
     def __getitem__(self, kind: str) -> Registry:
@@ -102,56 +100,24 @@ class Catalog:
         return failures
 
     def admit(self, origin: Origin, plugin: object) -> None:
-        """Register a plugin object and everything it declares, or raise and register nothing."""
+        """Register a plugin object and everything it declares, or raise `PluginError` and register nothing."""
         name = origin.plugin
         if name in self._origins:
-            raise PluginError(f"another distribution, {self._origins[name]}, provides a plugin named '{name}' too")
+            raise NameTaken(f"another distribution, {self._origins[name]}, provides a plugin named '{name}' too")
+        require_sound(name, plugin)
         try:
-            self._register(name, plugin)
-            self._require_known_hooks(plugin)
-            declared = list(self._declared(plugin))
+            self._manager.register(plugin, name)
+            found = list(declared(self._manager, plugin))
             trial = {kind: Registry(KINDS[kind]) for kind in KINDS}
-            for kind, component in declared:
-                _validate(component, KINDS[kind].hook)
+            for kind, component in found:
                 trial[kind].add(component, origin)
         except BaseException:
             if self._manager.has_plugin(name):
                 self._manager.unregister(name=name)
             raise
         self._origins[name] = origin
-        for kind, component in declared:
+        for kind, component in found:
             self.registries[kind].add(component, origin)
-
-    def _register(self, name: str, plugin: object) -> None:
-        try:
-            self._manager.register(plugin, name)
-        except pluggy.PluginValidationError as error:  # pluggy's has three lines, none of them with a remedy
-            raise PluginError(_bad_arguments(plugin) or str(error)) from error
-
-    def _declared(self, plugin: object) -> Iterator[tuple[str, Component]]:
-        for kind in KINDS.values():
-            for implementation in getattr(self._manager.hook, kind.hook).get_hookimpls():
-                if implementation.plugin is plugin:
-                    try:
-                        components = list(implementation.function() or ())
-                    except (Exception, SystemExit) as error:
-                        raise PluginError(f"{kind.hook} raised {type(error).__name__}: {error}") from error
-                    for component in components:
-                        yield kind.name, component
-
-    def _require_known_hooks(self, plugin: object) -> None:
-        known = hooks()
-        implemented = {caller.name for caller in self._manager.get_hookcallers(plugin) or ()}
-        if unknown := sorted(implemented - known.keys()):
-            raise PluginError(f"there is no hook '{unknown[0]}'. {did_you_mean(unknown[0], known)}".strip())
-        if unmarked := sorted(known.keys() & set(dir(plugin)) - implemented):
-            raise PluginError(f"'{unmarked[0]}' is not marked as a hook: write @hookimpl above it")
-
-
-def hooks() -> dict[str, tuple[str, ...]]:
-    """Return every hook by name, with the arguments an implementation may take."""
-    specifications = {name: value for name, value in vars(hookspecs).items() if name.startswith("cvkit_")}
-    return {name: value.__code__.co_varnames[: value.__code__.co_argcount] for name, value in specifications.items()}
 
 
 def catalog_of(plugins: Mapping[str, object]) -> Catalog:
@@ -162,35 +128,3 @@ def catalog_of(plugins: Mapping[str, object]) -> Catalog:
         catalog.admit(origin, plugin)
         catalog.statuses.append(PluginStatus(origin, 0.0))
     return catalog
-
-
-def _bad_arguments(plugin: object) -> str:
-    """Say which hook of `plugin` takes an argument that the hook does not have."""
-    for name, arguments in hooks().items():
-        code = getattr(getattr(plugin, name, None), "__code__", None)
-        taken = code.co_varnames[: code.co_argcount] if code else ()
-        if wrong := [argument for argument in taken if argument not in (*arguments, "self")]:
-            passed = ", ".join(arguments) or "nothing"
-            return f"{name} takes '{wrong[0]}', which that hook does not pass; it passes: {passed}"
-    return ""
-
-
-def _new_manager() -> pluggy.PluginManager:
-    manager = pluggy.PluginManager("cvkit")
-    manager.add_hookspecs(hookspecs)
-    return manager
-
-
-def _validate(component: object, hook: str) -> None:
-    if not isinstance(component, Component):
-        raise PluginError(f"{hook} yielded {component!r}, which is not a Component")
-    name = component.name
-    if not component.is_family and not (name.isidentifier() and name == name.lower()):
-        raise PluginError(f"{hook}: component name '{name}' must be lower-case letters, digits and underscores")
-    if component.is_family and component.members is None:
-        raise PluginError(f"{hook}: the family '*' must say where its `members` are listed")
-    if component.per_sample and hook != "cvkit_augmentations":
-        raise PluginError(f"{hook}: '{name}' cannot be per_sample, as only augmentations can")
-    split_target(component.target)
-    if component.members is not None:
-        split_target(component.members)

@@ -3,6 +3,7 @@
     CvkitError                   everything a user can mend; shown without a traceback
     |-- RecipeError              a recipe does not read or does not check; holds every Problem found
     |-- PluginError              a plugin breaks the contract it declared itself under
+    |   `-- NameTaken            another plugin has the name already
     |-- ComponentError
     |   |-- UnknownComponent     no installed plugin provides that name
     |   `-- AmbiguousComponent   several do, and the short name does not say which
@@ -29,6 +30,10 @@ class CvkitError(Exception):
 
 class PluginError(CvkitError):
     """A plugin breaks the contract it declared itself under."""
+
+
+class NameTaken(PluginError):
+    """Another plugin has the name already."""
 
 
 class ComponentError(CvkitError):
@@ -92,6 +97,11 @@ class RecipeError(CvkitError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(map(str, self.problems)))
+
+
+def one_line(error: BaseException) -> str:
+    """Return the error's message in one line, or its class's name where it has none."""
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

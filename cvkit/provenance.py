@@ -3,65 +3,129 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from .catalog import Catalog
-from .recipe import Part, Recipe
+from .errors import CvkitError
+from .installations import direct_url, editable_folder
+from .recipe import Recipe, kind_of
+from .registry import Entry
 from .requirements import installed
 
 _SHOWN = 12  # digits of a digest in a sentence
+Records = Sequence[Mapping[str, Any]]
+"""What `describe_components` returns, as run.json holds it."""
 
 
 def describe_components(recipe: Recipe) -> list[dict[str, Any]]:
     """Return where each component of the recipe comes from, JSON-ready.
 
-    `place` in the recipe, full `id`, `distribution`, `version`; `file` for a plugin that is not installed; `source`,
-    the SHA-256 of the Python files of the package that holds it; `requires`, the versions of what else it needs.
+    `place` in the recipe, full `id`, `distribution`, `version`; `file` for a plugin that is not installed, `url` for
+    one that was not installed from an index; `source`, the SHA-256 of the Python files of the package that holds it;
+    `requires`, the versions of what else it needs.
     """
-    return [{"place": place} | _describe(part) for place, part in recipe.parts()]
+    return _described((place, part.entry) for place, part in recipe.parts())
 
 
-def _describe(part: Part) -> dict[str, Any]:
-    entry, origin = part.entry, part.entry.origin
+def describe_again(before: Records, catalog: Catalog) -> list[dict[str, Any]]:
+    """Return the same of the code there is now, for those components of a run that are still to be found."""
+    found = []
+    for component in before:
+        try:
+            found.append((component["place"], catalog[kind_of(component["place"])].find(component["id"])))
+        except (CvkitError, KeyError):  # what has gone is told by `absent`, or by the check of the recipe
+            continue
+    return _described(found)
+
+
+def _described(entries: Iterable[tuple[str, Entry]]) -> list[dict[str, Any]]:
+    digests: dict[Path, str] = {}  # by package, as most components share one
+    return [{"place": place} | _describe(entry, digests) for place, entry in entries]
+
+
+def _describe(entry: Entry, digests: dict[Path, str]) -> dict[str, Any]:
+    origin = entry.origin
+    package = package_of(entry.component.target)
+    if package is not None and package not in digests:
+        digests[package] = source_digest(package)
+    where = {"file": origin.file} if origin.file else {"url": url} if (url := _url(origin.distribution)) else {}
     return {
         "id": entry.id,
         "distribution": origin.distribution,
         "version": origin.version,
-        **({"file": origin.file} if origin.file else {}),
-        "source": source_digest(entry.component.target),
+        **where,
+        "source": "" if package is None else digests[package],
         "requires": installed(entry.component.requires),
     }
 
 
-@lru_cache(maxsize=256)
-def source_digest(target: str) -> str:
-    """Return the SHA-256, in hexadecimal, of the Python files of the top-level package that holds the target.
+def package_of(target: str) -> Path | None:
+    """Return the folder of the top-level package that holds a target, or its file; None where there is no source.
 
-    It covers every file's relative path and bytes, in the order of the paths. Empty where there is no source.
+    In a namespace package it is the first regular package, or module, below.
     """
+    top, *rest = target.partition(":")[0].split(".")
     try:
-        spec = find_spec(target.partition(":")[0].partition(".")[0])
+        spec = find_spec(top)
     except ValueError:  # a module made in memory, as in a notebook
-        return ""
-    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
-        return ""
-    origin = Path(spec.origin)
-    files = sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
+        return None
+    if spec is None:
+        return None
+    if spec.origin is not None:
+        origin = Path(spec.origin)
+        return (origin.parent if origin.name == "__init__.py" else origin) if origin.suffix == ".py" else None
+    for location in map(Path, spec.submodule_search_locations or ()):
+        for part in rest:
+            location /= part
+            if (location / "__init__.py").is_file():
+                return location
+        if (module := location.with_suffix(".py")).is_file():
+            return module
+    return None
+
+
+def source_digest(package: Path) -> str:
+    """Return the SHA-256, in hexadecimal, of the Python files of a package's folder, or of a module's file.
+
+    It covers each file's path within the package and its bytes, in the order of the paths. Hidden files, which
+    editors leave behind, and what cannot be read are passed over.
+    """
     digest = hashlib.sha256()
-    for file in files:
-        content = file.read_bytes()
-        digest.update(f"{file.relative_to(origin.parent).as_posix()}\0{len(content)}\0".encode() + content)
+    files = {file.relative_to(package).as_posix(): file for file in package.rglob("*.py")} or {package.name: package}
+    for name, file in sorted(files.items()):
+        if file.name.startswith(".") or not file.is_file():
+            continue
+        try:
+            content = file.read_bytes()
+        except OSError:
+            continue
+        digest.update(f"{name}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()
 
 
-def drift(before: Iterable[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> list[str]:
+def _url(name: str) -> str:
+    """Return where a distribution was installed from as pip takes it: ``git+https://...@commit``, or a folder."""
+    try:
+        found = distribution(name)
+    except (PackageNotFoundError, ValueError):
+        return ""
+    origin = direct_url(found)
+    vcs = origin.get("vcs_info", {})
+    if vcs.get("commit_id"):
+        return f"{vcs.get('vcs', 'git')}+{origin['url']}@{vcs['commit_id']}"
+    folder = editable_folder(found)
+    return str(folder) if folder else str(origin.get("url", ""))
+
+
+def drift(before: Records, now: Records) -> list[str]:
     """Return a sentence for each piece of code that is not what it was, and how to get it back.
 
-    Both are what `describe_components` returns. A package that several components share is told of once.
+    A package that several components share is told of once.
     """
     known = {component["id"]: component for component in before}
     sentences = [
@@ -74,50 +138,59 @@ def drift(before: Iterable[Mapping[str, Any]], now: Sequence[Mapping[str, Any]])
 
 
 def _drift(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    name, version = before["distribution"], before["version"]
+    then, since = _shown(before), _shown(now)
     sentences = []
-    if (name, version) != (now["distribution"], now["version"]):
-        sentences.append(_changed(name, version, f"{now['distribution']} {now['version']}"))
+    if then != since:
+        sentences.append(f"{then} is {since} now. {bring_back(before)}")
     elif before.get("source") and before["source"] != now["source"]:
-        plugin, file = before["id"].partition("/")[0], before.get("file")
-        reinstall = "" if file else f"pip install --force-reinstall '{name}=={version}', or "
+        plugin, digest = before["id"].partition("/")[0], now["source"][:_SHOWN]
         sentences.append(
-            f"the source of plugin '{plugin}' ({file or f'{name} {version}'}) has changed: its SHA-256 was "
-            f"{before['source'][:_SHOWN]}..., and is {now['source'][:_SHOWN]}... now. "
-            f"To get it back: {reinstall}check out the code of that time"
+            f"the source of plugin '{plugin}' ({then}) has changed: its SHA-256 was {before['source'][:_SHOWN]}... "
+            f"and is {f'{digest}...' if digest else 'not to be had'} now. {bring_back(before)}"
         )
     needed = now.get("requires", {})
     sentences += [
-        _changed(library, then, f"{library} {needed[library]}" if library in needed else "not installed")
-        for library, then in before.get("requires", {}).items()
-        if needed.get(library) != then
+        f"{library} {version} is {needed.get(library, 'not installed')} now. {reinstall(library, version)}"
+        for library, version in before.get("requires", {}).items()
+        if needed.get(library) != version
     ]
     return sentences
 
 
-def _changed(name: str, before: str, now: str) -> str:
-    found = now.removeprefix(f"{name} ")
-    return f"{name} was {before} when the run began, and is {found} now. {bring_back(name, before)}"
+def _shown(component: Mapping[str, Any]) -> str:
+    return str(component.get("file") or f"{component['distribution']} {component['version']}")
 
 
-def bring_back(name: str, version: str) -> str:
+def bring_back(component: Mapping[str, Any]) -> str:
+    """Return how to get back the code that a component came from, as far as that can be told."""
+    name, version, url = component["distribution"], component["version"], str(component.get("url", ""))
+    if file := component.get("file"):
+        return f"To get it back: put the code of that time in {file}"
+    if "+" in url.partition(":")[0]:
+        return f"To get it back: pip install --force-reinstall '{name} @ {url}'"
+    if url:
+        return f"To get it back: put the code of that time in {url}, from which {name} was installed"
+    if name in ("in-process", "unknown"):
+        return "Where it came from is not known"
+    return reinstall(name, version)
+
+
+def reinstall(name: str, version: str) -> str:
     """Return how to install the version that was."""
-    return f"To get it back: pip install '{name}=={version}'"
+    return f"To get it back: pip install --force-reinstall '{name}=={version}'"
 
 
-def absent(components: Iterable[Mapping[str, Any]], catalog: Catalog) -> list[str]:
+def absent(components: Records, catalog: Catalog) -> list[str]:
     """Return a sentence for each plugin that the components of a run came from and that does not work here."""
     statuses = {status.origin.plugin: status for status in catalog.statuses}
     sentences = []
     for component in components:
         plugin = component["id"].partition("/")[0]
-        if plugin not in statuses:
-            name, version, file = component["distribution"], component["version"], component.get("file")
-            sentences.append(
-                f"plugin '{plugin}' was loaded from a file: add --plugin-path {file}"
-                if file
-                else f"plugin '{plugin}' of {name} {version} is not installed: pip install '{name}=={version}'"
-            )
+        if plugin not in statuses and component.get("file"):
+            path = shlex.quote(component["file"])
+            sentences.append(f"plugin '{plugin}' was loaded from a file: add --plugin-path {path}")
+        elif plugin not in statuses:
+            sentences.append(f"plugin '{plugin}' of {_shown(component)} is not installed. {bring_back(component)}")
         elif not statuses[plugin].works:
             sentences.append(statuses[plugin].line)
     return list(dict.fromkeys(sentences))

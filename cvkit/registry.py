@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import importlib
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from .component import Component, Kind, Origin
-from .errors import AmbiguousComponent, ComponentError, PluginError, UnknownComponent, did_you_mean
+from .errors import (
+    AmbiguousComponent,
+    ComponentError,
+    CvkitError,
+    PluginError,
+    UnknownComponent,
+    did_you_mean,
+    one_line,
+)
 from .requirements import unmet
 from .signature import Signature, read_signature, split_target
 
@@ -44,13 +53,21 @@ class Entry:
     def build(self, *supplied: Any, **options: Any) -> Any:
         """Call the factory with what the run supplies and what the recipe sets.
 
-        Raises `ComponentError` where the factory refuses the values with a `ValueError`.
+        Raises `ComponentError` where the factory refuses the values with a `ValueError`, or fails in any other way.
         """
         family = (self.member,) if self.component.is_family else ()
         try:
             return self.load()(*family, *supplied, **options)
+        except CvkitError:
+            raise
         except ValueError as error:
             raise ComponentError(f"{self.kind.singular} '{self.id}': {error}") from error
+        except Exception as error:
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            raise ComponentError(
+                f"{self.kind.singular} '{self.id}' of {self.origin} cannot be made: {type(error).__name__}: "
+                f"{one_line(error)} ({place.filename}, line {place.lineno}); cvkit --debug shows the traceback"
+            ) from error
 
     def unmet(self) -> list[str]:
         """Return a sentence for each requirement of the component that is not installed here, with its remedy."""

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, requires, version
 from typing import TYPE_CHECKING
 
+from .installations import canonical
+
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
@@ -23,9 +25,15 @@ def unmet(requirements: Iterable[str], distribution: str = "") -> list[str]:
     return [sentence for text in requirements if (sentence := _unmet(text, distribution))]
 
 
+def distribution_of(requirement: str) -> str:
+    """Return the name that a requirement begins with, or the whole text where it begins with none."""
+    found = _NAME.match(requirement.strip())
+    return found.group() if found else requirement
+
+
 def installed(requirements: Iterable[str]) -> dict[str, str]:
     """Return the installed version of each requirement's distribution, by its name, where there is one."""
-    names = [_name(text) for text in requirements]
+    names = [distribution_of(text) for text in requirements]
     return {name: found for name in names if (found := _version(name))}
 
 
@@ -35,6 +43,8 @@ def _unmet(text: str, distribution: str) -> str:
     name = wanted.name if wanted else text.strip()
     if wanted and wanted.marker and not wanted.marker.evaluate({"extra": ""}):
         return ""
+    if name == "python":
+        raise ValueError(f"'{text}': Python itself is not a distribution that a recipe or a plugin can require")
     found = _version(name)
     if found and (wanted is None or wanted.specifier.contains(found, prereleases=True)):
         return ""
@@ -53,11 +63,6 @@ def _parse(text: str) -> Requirement:
         raise ValueError(f"'{text}' is not a requirement, such as 'timm>=1.0'") from None
 
 
-def _name(text: str) -> str:
-    found = _NAME.match(text.strip())
-    return found.group() if found else text
-
-
 def _version(name: str) -> str:
     try:
         return version(name)
@@ -74,10 +79,6 @@ def _extra_with(name: str, distribution: str) -> str:
     extras: dict[str, list[str]] = {}
     for line in lines:
         if extra := _EXTRA.search(line):
-            extras.setdefault(extra.group(1), []).append(_canonical(_name(line)))
-    fitting = {extra: names for extra, names in extras.items() if _canonical(name) in names}
+            extras.setdefault(extra.group(1), []).append(canonical(distribution_of(line)))
+    fitting = {extra: names for extra, names in extras.items() if canonical(name) in names}
     return min(fitting, key=lambda extra: len(fitting[extra]), default="")
-
-
-def _canonical(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()

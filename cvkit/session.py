@@ -20,7 +20,7 @@ from .engine.run import Run, Step
 from .engine.trial import Proposal
 from .errors import CheckpointError
 from .folder import RunFolder
-from .provenance import bring_back, describe_components, drift
+from .provenance import describe_components, drift, reinstall
 from .recipe import Recipe, TunerPart, dump
 from .report import render
 from .report.compose import compose
@@ -45,46 +45,54 @@ class Session:
         """The recipe as it stands: with what tuners have filled in, once they have."""
         return self.run.recipe
 
-    def start(self) -> None:
-        """Take possession of the folder, and go back to its newest checkpoint if there is one."""
+    def start(self) -> list[str]:
+        """Take possession of the folder, and go back to its newest checkpoint if there is one.
+
+        Returns a line for each library or device that is not what it was when the run began.
+        """
         self.folder.lock()
         state, damaged = self.folder.newest_state()
         self.warnings += damaged
-        environment = describe_environment(self.run)
+        changed: list[str] = []
+        made_with: dict[str, Any] = {
+            "components": describe_components(self.recipe),
+            "environment": describe_environment(self.run),
+        }
         if state is None:
             self.folder.forget_records_after(0)
             if not self.folder.recipe_path.exists():  # a run killed after it was tuned has its tuner's notes there
                 self.folder.write_recipe(dump(self.recipe))
-            self.folder.update_info(started=f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S %z}")
+            self.folder.update_info(started=f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S %z}", **made_with)
         else:
-            self._continue(state, environment)
+            self._restore(state)
+            info = self.folder.info()
+            self.warnings += info.get("warnings", [])
+            changed = _other_environment(info.get("environment", {}), made_with["environment"])
+            sessions = [*info.get("sessions", []), {"after_step": self.run.step, **made_with}]
+            self.folder.update_info(sessions=sessions)
         self.folder.update_info(
-            name=self.recipe.name,
-            status="running",
-            data=str(self.data.absolute()),
-            components=describe_components(self.recipe),
-            environment=environment,
-            warnings=self.warnings,  # a kill from here on must not lose what has drifted
+            name=self.recipe.name, status="running", data=str(self.data.absolute()), warnings=self.warnings
         )
         self._notify("run_started", recipe=self.recipe)
+        return changed
 
-    def _continue(self, state: dict[str, Any], environment: dict[str, Any]) -> None:
+    def _restore(self, state: dict[str, Any]) -> None:
         if state["data"] != self.run.splits.digest:
             raise CheckpointError(
                 "the data set is not the one this run was trained on; give the folder that holds it with --data"
             )
-        info = self.folder.info()
-        self.warnings += info.get("warnings", [])
-        before = info.get("environment", {})
-        self.warnings += [
-            f"{key} was {before[key]} when the run began, and is {value} now"
-            + (f". {bring_back(key, before[key])}" if key in _LIBRARIES else "")
-            for key, value in environment.items()
-            if before.get(key, value) != value
-        ]
-        self.warnings += drift(info.get("components", []), describe_components(self.recipe))
         self.run.restore(state)
         self.folder.forget_records_after(self.run.epoch)
+
+    def _changes(self) -> list[str]:
+        """Return what of code, libraries and device differed, in each session of the run, from what it began with."""
+        info = self.folder.info()
+        lines = []
+        for session in info.get("sessions", []):
+            changed = _other_environment(info["environment"], session["environment"])
+            changed += drift(info["components"], session["components"])
+            lines += [f"after step {session['after_step']:,}: {line}" for line in changed]
+        return lines
 
     def tune(self) -> Iterator[tuple[TunerPart, Proposal]]:
         """Run the recipe's tuners, unless an earlier session of this run has, and yield what they propose."""
@@ -137,6 +145,7 @@ class Session:
         for result in self.folder.tuning():
             figure = self.folder.kept_figure(result["name"], result["title"], result["caption"])
             found.training += [figure] if figure else []
+        self.warnings += self._changes()
         page = compose(self.run, records, predictions, found, self.folder.info(), self.recipe_text(), self.warnings)
         path = self.folder.write_report(render(page))
         self.end("finished", finished=f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S %z}")
@@ -153,6 +162,15 @@ class Session:
 
     def _notify(self, event: str, **arguments: Any) -> None:
         self.warnings += self.catalog.notify(event, folder=self.folder.path, **arguments)
+
+
+def _other_environment(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    return [
+        f"{key} was {before[key]} when the run began, and is {value} now"
+        + (f". {reinstall(key, before[key])}" if key in _LIBRARIES else "")
+        for key, value in now.items()
+        if before.get(key, value) != value
+    ]
 
 
 def describe_environment(run: Run) -> dict[str, Any]:

@@ -13,20 +13,27 @@ from ..errors import PluginError, UnknownComponent, did_you_mean
 from ..recipe import describe as in_words
 from ..registry import Entry
 from ..signature import Option, Signature
+from .list import kind_called
 from .loading import load_catalog
 from .options import PluginChoice, plugin_options
+from .tables import on_one_line
 
 
 @click.command()
 @click.argument("name", metavar="ID")
 @plugin_options
-def info(name: str, choice: PluginChoice) -> None:
+@click.pass_context
+def info(context: click.Context, name: str, choice: PluginChoice) -> None:
     """Show the component ID: its options, documentation, origin, and how it keeps the contract of its kind.
 
     ID may be a full id, a short name, a family's id such as 'timm/*', or the name of a plugin that has a family.
+    Exits with 1 where a component breaks its contract.
     """
     catalog = load_catalog(choice)
-    click.echo("\n\n".join("\n".join(_lines(entry, catalog)) for entry in find_everywhere(catalog, name)))
+    entries = find_everywhere(catalog, name)
+    click.echo("\n\n".join("\n".join(map(on_one_line, _lines(entry, catalog))) for entry in entries))
+    if any(entry.breaches() for entry in entries):
+        context.exit(1)
 
 
 def find_everywhere(catalog: Catalog, name: str) -> list[Entry]:
@@ -51,6 +58,8 @@ def _hint(catalog: Catalog, name: str, families: list[Entry]) -> str:
             return status.line[0].upper() + status.line[1:]
         if status.origin.plugin == name:
             return f"'{name}' is a plugin; see: cvkit list --plugin {name}"
+    if kind := kind_called(name):
+        return f"'{name}' is a kind of component; see: cvkit list {kind.name}"
     names = {known for registry in catalog.registries.values() for known in registry.names()}
     names |= {f"{plugin}/{known}" for family in families for known in family.members()}
     return did_you_mean(name, names) or "See: cvkit list"
@@ -74,9 +83,9 @@ def _lines(entry: Entry, catalog: Catalog) -> Iterator[str]:
     if component.options_of and entry.id.endswith("/*"):
         options.append("  those of each member")
     elif signature.open:
-        options.append("  ... and others, which it passes on")
+        options.append("  ... and any other: misspelt ones are not noticed")
     yield from options or ["  none"]
-    yield from ("", signature.doc or "(no documentation)")
+    yield from ("", *(signature.doc or "(no documentation)").splitlines())
 
 
 def _remarks(entry: Entry, catalog: Catalog) -> Iterator[str]:

@@ -13,13 +13,14 @@ from typing import Any
 import click
 
 from ..catalog import Catalog
-from ..component import KINDS
+from ..component import KINDS, Kind
 from ..errors import CvkitError, PluginError, UnknownComponent, did_you_mean
 from ..registry import Entry
 from ..signature import split_target
 from ..sources import find
-from .loading import load_catalog
+from .loading import load_catalog, warn
 from .options import PluginChoice, plugin_options
+from .plugins import no_components, state
 from .tables import print_table
 
 
@@ -37,6 +38,10 @@ def list_components(kind: str | None, text: str | None, plugin: str, as_json: bo
     """
     kinds, text = _asked(kind, text)
     catalog = load_catalog(choice)
+    for status in catalog.statuses:
+        if status.works and status.slow:
+            named = f"plugin '{status.origin.plugin}' ({status.origin})"
+            warn(f"{named} {state(status)}; see: cvkit plugins --why {status.origin.plugin}")
     entries = [
         found
         for name in kinds
@@ -58,12 +63,18 @@ def _asked(first: str | None, second: str | None) -> tuple[list[str], str]:
     """Return the kinds asked for, and the text to look for."""
     if first is None:
         return [*KINDS], ""
-    for kind in KINDS.values():
-        if first in (kind.name, kind.singular, kind.singular.replace(" ", "")):
-            return [kind.name], second or ""
+    if kind := kind_called(first):
+        return [kind.name], second or ""
     if second is None:
         return [*KINDS], first
     raise CvkitError(f"there is no kind '{first}'. {did_you_mean(first, KINDS)} The kinds: {', '.join(KINDS)}")
+
+
+def kind_called(word: str) -> Kind | None:
+    """Return the kind of that name, singular or plural, or None."""
+    return next(
+        (kind for kind in KINDS.values() if word in (kind.name, kind.singular, kind.singular.replace(" ", ""))), None
+    )
 
 
 def _matching(entry: Entry, text: str) -> Iterator[Entry]:
@@ -75,12 +86,12 @@ def _matching(entry: Entry, text: str) -> Iterator[Entry]:
     members = [replace(entry, member=member) for member in _members(entry) or ()]
     if any(character in text for character in "*?["):
         found = [member for member in members if fnmatchcase(member.id.casefold(), text)]
-        itself = not found and (fnmatchcase(entry.id, text) or fnmatchcase(name, text))
+        itself = not found and (fnmatchcase(entry.id.casefold(), text) or fnmatchcase(name, text))
     else:
         # What begins a member's id is the family's, and found there, unless the text goes beyond it.
         start = 0 if "/" in text else len(entry.origin.plugin) + 1
         found = [member for member in members if text in member.id[start:].casefold()]
-        itself = text in entry.id or text in entry.component.summary.casefold()
+        itself = text in entry.id.casefold() or text in entry.component.summary.casefold()
     if itself:
         yield entry
     yield from found
@@ -103,9 +114,11 @@ def _nothing(catalog: Catalog, kinds: list[str], text: str, plugin: str) -> str:
         return f"no plugin is called '{plugin}'. {did_you_mean(plugin, plugins) or 'See: cvkit plugins'}"
     of_plugin = f" of plugin '{plugin}'" if plugin else ""
     where = f"the {kinds[0]}{of_plugin}" if len(kinds) == 1 else f"the components{of_plugin}"
-    if not text:
-        return f"{where} are none. See: cvkit plugins --why {plugin}"
     entries = [entry for entry in catalog.entries() if plugin in ("", entry.origin.plugin)]
+    if plugin and not entries:
+        return f"plugin '{plugin}' offers {no_components(plugins[plugin])}. See: cvkit plugins --why {plugin}"
+    if not text:
+        return f"{where} are none. See: cvkit list --plugin {plugin}"
     others = sorted({entry.kind.name for entry in entries if any(_matching(entry, text))})
     if others:
         return f"nothing among {where} matches '{text}'; it is found among the {' and the '.join(others)}"

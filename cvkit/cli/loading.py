@@ -35,7 +35,7 @@ def load_recipe(path: Path, overrides: Sequence[str], choice: PluginChoice) -> t
 
 
 def reopen(folder: RunFolder, choice: PluginChoice) -> tuple[Recipe, Catalog]:
-    """Read and check the recipe of the run in `folder`.
+    """Read and check the recipe of the run in `folder`, and say what of its code has changed since it began.
 
     Raises `RunError` naming each plugin the run used that does not work here, and how to get it back.
     """
@@ -46,7 +46,17 @@ def reopen(folder: RunFolder, choice: PluginChoice) -> tuple[Recipe, Catalog]:
     catalog = load_catalog(choice, document.disabled)
     if gone := absent(folder.info().get("components", []), catalog):
         raise RunError(f"'{folder.path}' cannot be opened without what it was made with: " + "; ".join(gone))
+    tell_drift(folder, catalog)  # first, as it may be why the recipe no longer checks, or the weights no longer fit
     return resolve(document, catalog), catalog
+
+
+def tell_drift(folder: RunFolder, catalog: Catalog) -> None:
+    """Say on stderr what of a run's code is not what it began with."""
+    from ..provenance import describe_again, drift
+
+    components = folder.info().get("components", [])
+    for sentence in drift(components, describe_again(components, catalog)):
+        warn(sentence)
 
 
 def load_catalog(choice: PluginChoice, disabled: Collection[str] = ()) -> Catalog:

@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from ..catalog import PluginStatus
-from ..plugins import discover, unknown_disabled
+from ..errors import CvkitError
+from ..plugins import disabled_by_environment, discover, unknown_disabled
 from .loading import warn
 from .options import PluginChoice, plugin_options
 from .tables import print_table
@@ -17,14 +18,16 @@ from .tables import print_table
 
 @click.command()
 @click.option(
-    "--why", default="", metavar="NAME", help="Explain why a plugin, distribution or module is, or is not, here."
+    "--why", metavar="NAME", help="Explain why a plugin, distribution, module or folder is, or is not, here."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @plugin_options
-def plugins(why: str, as_json: bool, choice: PluginChoice) -> None:
+def plugins(why: str | None, as_json: bool, choice: PluginChoice) -> None:
     """List the installed plugins, and what is wrong with any that do not work."""
+    if why is not None and not why.strip():
+        raise CvkitError("--why needs a name, such as that of a plugin. See: cvkit plugins")
     catalog = discover(dict.fromkeys(choice.disabled, "--no-plugin"), choice.paths)
-    for sentence in unknown_disabled(catalog, choice.disabled):
+    for sentence in unknown_disabled(catalog, [*choice.disabled, *disabled_by_environment()]):
         warn(sentence)
     if why:
         from .why import explain
@@ -52,9 +55,16 @@ def state(status: PluginStatus) -> str:
     """Return whether a plugin works, with what a user should know of it, in one line."""
     if not status.works:
         return status.reason
+    if status.idle:
+        return "works, but has no hooks"
     faults = ["is slow"] if status.slow else []
     faults += [f"loads {', '.join(status.heavy)}"] if status.heavy else []
     return f"works, but its declaration {' and '.join(faults)}" if faults else "works"
+
+
+def no_components(status: PluginStatus) -> str:
+    """Return what a plugin that works and has no components offers, with the reason."""
+    return f"no components: {'it has no hooks' if status.idle else 'its hooks only watch runs, or yield none'}"
 
 
 def _row(status: PluginStatus, components: int) -> dict[str, Any]:
@@ -73,4 +83,5 @@ def _row(status: PluginStatus, components: int) -> dict[str, Any]:
         "remedy": status.remedy,
         "disabled": status.disabled,
         "missing": [*status.missing],
+        "idle": status.idle,
     }

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from .loading import load_catalog, tell_drift
 from .options import PluginChoice, data_option, plugin_options
 from .run import go_on
 
@@ -21,5 +22,6 @@ def resume(folder: Path, data: Path | None, choice: PluginChoice) -> None:
     found = RunFolder.open(folder)
     if found.info().get("status") == "finished":
         click.echo(f"this run has finished; report: {found.report_path}")
+        tell_drift(found, load_catalog(choice))
         return
     go_on(found, data, choice)

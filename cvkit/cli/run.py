@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import CvkitError
+from ..errors import CvkitError, one_line
 from .loading import load_recipe, reopen, warn
 from .options import PluginChoice, data_folder, data_option, plugin_options, set_option
 
@@ -64,23 +64,28 @@ def go_on(folder: RunFolder, data: Path | None, choice: PluginChoice) -> None:
 
 def carry_out(recipe: Recipe, catalog: Catalog, place: RunFolder | Path, data: Path) -> None:
     """Continue the run in a folder, or start one in a new folder under a path, and note there how it ends."""
+    from ..engine.parts import open_dataset
     from ..engine.run import Run
     from ..folder import RunFolder
     from ..session import Session
 
-    run = Run(recipe, recipe.dataset.build(data))  # before a folder is made for what may not fit together
+    run = Run(recipe, open_dataset(recipe, data))  # before a folder is made for what may not fit together
     folder = RunFolder.create(place, recipe.name) if isinstance(place, Path) else place
     click.echo(f"run folder: {folder.path}")
     session = Session(run, folder, data, catalog)
-    session.start()
+    for change in session.start():
+        warn(change)
     try:
         work_through(session)
     except CvkitError as error:
         session.end("failed", error=str(error))
         raise
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, BrokenPipeError):  # the latter where the output's reader has gone, as in `| head`
         session.end("interrupted")
         click.echo(f"continue with: cvkit resume {folder.path}", err=True)
+        raise
+    except Exception as error:  # a defect, of a plugin's or of cvkit's, which keeps its traceback
+        session.end("failed", error=f"{type(error).__name__}: {one_line(error)}")
         raise
 
 
@@ -89,7 +94,7 @@ def work_through(session: Session) -> None:
     from .display import Display
 
     run, folder = session.run, session.folder
-    told = dict.fromkeys(session.warnings)  # such as what has drifted since a run that is continued began
+    told = dict.fromkeys(session.warnings)  # such as a damaged checkpoint passed over
     for message in told:
         warn(message)
     if run.step:

@@ -15,13 +15,16 @@ from .options import PluginChoice, plugin_options
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write. Default: stdout.")
 @plugin_options
 def schema(output: Path | None, choice: PluginChoice) -> None:
-    r"""Write a JSON Schema of recipes, with the options of every component that is installed.
+    """Write a JSON Schema of recipes, with the options of every component that is installed.
 
-    \b
     Editors with yaml-language-server complete and check a recipe that begins with
+
       # yaml-language-server: $schema=cvkit.schema.json
+
     and lies beside the file written by
+
       cvkit schema --output cvkit.schema.json
+
     Write it again when plugins are installed or removed.
     """
     import json
@@ -31,7 +34,7 @@ def schema(output: Path | None, choice: PluginChoice) -> None:
     written, untold = recipe_schema(load_catalog(choice))
     for sentence in untold:
         warn(f"the schema cannot tell everything: {sentence}")
-    text = json.dumps(written, indent=1, ensure_ascii=False) + "\n"
+    text = json.dumps(written, indent=1) + "\n"
     if output is None:
         click.echo(text, nl=False)
     else:

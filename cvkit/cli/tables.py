@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 
@@ -10,12 +11,18 @@ import click
 _REMARK = r"\[[^][]+\]$"
 
 
+def on_one_line(text: str) -> str:
+    """Return text with line breaks and tabs as single spaces, and without what cannot be printed, such as escapes."""
+    return "".join(filter(str.isprintable, re.sub(r"\s*[^\S ]\s*", " ", text)))
+
+
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], grouped: bool = False) -> None:
     """Print rows under a header; on a terminal the last column folds, in a pipe each row is one line.
 
     `grouped`: on a terminal, the first column's cells stand as headings above the rows that share them. A remark in
     brackets at the end of a row is coloured there.
     """
+    rows = [[*map(on_one_line, row)] for row in rows]
     if sys.stdout.isatty():
         _draw(header, rows, grouped)
         return

@@ -14,7 +14,7 @@ from ..engine.data import TensorSplit
 from ..engine.metrics import Predictions, Record
 from ..engine.run import Run
 from ..engine.seeding import derive, permutation, preserved_randomness, seed_everything
-from ..errors import RunError
+from ..errors import RunError, one_line
 from .accuracy import per_class_accuracy
 from .artifacts import Artifact, Gallery, Table
 from .confusion import confused_pairs, confusion
@@ -87,10 +87,10 @@ class _Explainers:
             with self._guarded(name), preserved_randomness():
                 seed_everything(f"explanations {name}", self._run.recipe.seed)
                 chunks = zip(images.split(_CHUNK), targets.split(_CHUNK), strict=True)
-                maps[name] = torch.cat([self._chunk(explainer, *chunk) for chunk in chunks])
+                maps[name] = torch.cat([self._chunk(name, explainer, *chunk) for chunk in chunks])
         return maps
 
-    def _chunk(self, explainer: Explainer, images: Tensor, targets: Tensor) -> Tensor:
+    def _chunk(self, name: str, explainer: Explainer, images: Tensor, targets: Tensor) -> Tensor:
         inputs = self._run.pixels.for_evaluation(images.to(self._run.device))
         maps = explainer(inputs, targets.to(self._run.device))
         expected = (len(images), *images.shape[-2:])
@@ -98,7 +98,13 @@ class _Explainers:
             raise RunError(f"its maps are {tuple(maps.shape)}, not {expected}")
         if not torch.isfinite(maps).all():
             raise RunError("its maps are not finite")
+        if maps.min() < 0 or maps.max() > 1:
+            self._warn(f"{name} makes maps beyond [0, 1], which are shown cut off there")
         return maps.detach().float().cpu()
+
+    def _warn(self, line: str) -> None:
+        if line not in self._warnings:
+            self._warnings.append(line)
 
     @contextmanager
     def _guarded(self, name: str) -> Iterator[None]:
@@ -107,7 +113,8 @@ class _Explainers:
             yield
         except Exception as error:
             self.working.pop(name, None)
-            self._warnings.append(f"{name} could not explain this model and is left out: {error}")
+            reason = f"{type(error).__name__}: {one_line(error)}"
+            self._warnings.append(f"{name} could not explain this model and is left out: {reason}")
 
 
 def _errors(run: Run, predictions: Predictions, explainers: _Explainers, warnings: list[str]) -> Gallery:

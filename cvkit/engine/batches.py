@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 from ..errors import CvkitError
 from .data import Split, TensorSplit
 from .samples import SampleAugmentations
+from .seeding import preserved_on_cpu
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class StreamedSource:
             )
 
 
-class _Samples(Dataset[tuple[Tensor, int] | CvkitError]):
+class _Samples(Dataset[tuple[Tensor, int]]):
     """A split's samples, augmented; errors come as values: raised in a worker, they would arrive in its traceback."""
 
     def __init__(self, split: Split, augmentations: SampleAugmentations | None, seed: int) -> None:
@@ -98,21 +99,23 @@ class _Samples(Dataset[tuple[Tensor, int] | CvkitError]):
     def __len__(self) -> int:
         return len(self._split)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int] | CvkitError:
+    def __getitems__(self, indices: list[int]) -> list[tuple[Tensor, int]] | CvkitError:
+        """Return a batch's samples: torch's loader asks for them together, and the generators are put back once."""
         try:
-            image, label = self._split[index]
+            samples = [self._split[index] for index in indices]
             if self._augmentations:
-                image = self._augmentations(image, self._seed, index)
+                with preserved_on_cpu():
+                    return [
+                        (self._augmentations(image, self._seed, index), label)
+                        for index, (image, label) in zip(indices, samples, strict=True)
+                    ]
         except CvkitError as error:
             return error
-        return image, label
+        return samples
 
 
-def _collate(samples: list[tuple[Tensor, int] | CvkitError]) -> Any:
-    for sample in samples:
-        if isinstance(sample, CvkitError):
-            return sample
-    return default_collate(samples)
+def _collate(samples: list[tuple[Tensor, int]] | CvkitError) -> Any:
+    return samples if isinstance(samples, CvkitError) else default_collate(samples)
 
 
 def _leave_signals_to_the_parent(worker: int) -> None:

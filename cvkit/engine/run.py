@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -21,7 +21,7 @@ from torch.amp.grad_scaler import GradScaler
 from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from ..errors import DivergedError, RunError
+from ..errors import DivergedError, RunError, one_line
 from ..recipe import AUTO, Part, Recipe, TunerPart
 from .batches import open_source, read_whole
 from .data import Splits
@@ -29,6 +29,7 @@ from .device import choose_device
 from .loop import Batching, evaluate, train_steps
 from .metrics import Predictions, Record
 from .modes import evaluation_mode
+from .parts import built
 from .pixels import Pixels
 from .plan import Plan
 from .progress import EpochProgress
@@ -67,9 +68,9 @@ class Run:
         self.device = choose_device(settings.device, settings.precision)
         self.splits = splits
         self.info = splits.info
-        built = [(part.entry, part.build(self.info)) for part in recipe.augmentations]
+        augmentations = [(part.entry, built(part, self.info)) for part in recipe.augmentations]
         self.sample_augmentations = SampleAugmentations(
-            (entry.id, augmentation) for entry, augmentation in built if entry.component.per_sample
+            (entry.id, augmentation) for entry, augmentation in augmentations if entry.component.per_sample
         )
         placing = (self.device, settings.resident, settings.workers)
         self.source = open_source(splits.train, *placing, self.sample_augmentations)
@@ -82,9 +83,9 @@ class Run:
             )
         self.plan = Plan(self.batching.steps, settings.epochs)
         self.autocast = Autocast(self.device, settings.precision)
-        augmentations = [augmentation for entry, augmentation in built if not entry.component.per_sample]
-        self.pixels = Pixels(self.info, augmentations, self.device, settings.channels_last)
-        self.loss: nn.Module = recipe.loss.build(self.info).to(self.device)
+        batched = [augmentation for entry, augmentation in augmentations if not entry.component.per_sample]
+        self.pixels = Pixels(self.info, batched, self.device, settings.channels_last)
+        self.loss: nn.Module = built(recipe.loss, self.info).to(self.device)
         self.model = self._initialised_model()
         self._rehearse()
         self.ema = self._averaged_model()
@@ -99,7 +100,7 @@ class Run:
     def _initialised_model(self) -> nn.Module:
         with preserved_randomness():
             seed_everything("initialisation", self.recipe.seed)
-            model: nn.Module = self.recipe.model.build(self.info)
+            model: nn.Module = built(self.recipe.model, self.info)
         memory_format = torch.channels_last if self.recipe.train.channels_last else torch.preserve_format
         return model.to(self.device, memory_format=memory_format)  # type: ignore[call-overload,no-any-return]  # torch's stub lacks it
 
@@ -110,21 +111,30 @@ class Run:
         """
         pair = read_whole(self.splits.train, range(min(2, len(self.splits.train)))).images
         with preserved_randomness(), evaluation_mode(self.model), torch.no_grad():
-            self._require_logits(self.pixels.for_evaluation(pair.to(self.device)))
+            logits = self._require_logits(self.pixels.for_evaluation(pair.to(self.device)))
             self._require_logits(self.pixels.normalize(self.augmented(pair, 0)))
+            self._require_loss(logits)
             self._scheduler_of(self._learner_of(self.model, self.loss, self.pixels))
 
-    def _require_logits(self, inputs: Tensor) -> None:
+    def _require_logits(self, inputs: Tensor) -> Tensor:
         expected = (len(inputs), self.info.num_classes)
         name = self.recipe.model.entry.id
         try:
-            logits = self.model(inputs)
+            logits: Tensor = self.model(inputs)
         except Exception as error:  # whatever a stranger's forward pass raises
-            reason = " ".join(str(error).split()) or type(error).__name__
+            reason = one_line(error)
             raise RunError(f"{name} cannot take images {tuple(inputs.shape)}: {reason}") from error
         shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         if shape != expected:
             raise RunError(f"{name} makes {shape} of images {tuple(inputs.shape)}, not logits {expected}")
+        return logits
+
+    def _require_loss(self, logits: Tensor) -> None:
+        loss = self.loss(logits.float(), torch.zeros(len(logits), dtype=torch.int64, device=self.device))
+        if not isinstance(loss, Tensor) or loss.ndim:
+            shape = f"of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
+            name = self.recipe.loss.entry.id
+            raise RunError(f"{name} returns {shape}, where the batch's mean loss, a scalar, is needed")
 
     def augmented(self, images: Tensor, draw: int) -> Tensor:
         """Return uint8 images (B, C, H, W) as training sees them, float in [0, 1]; `draw` seeds single images'."""
@@ -158,7 +168,7 @@ class Run:
         Raises `RunError` where a tuner proposes nothing for a place that waits for a value.
         """
         for tuner in self.recipe.tuners:
-            proposal: Proposal = tuner.build(self)
+            proposal: Proposal = built(tuner, self)
             if tuner.sets in self.recipe.autos() and proposal.value is not None:
                 self.recipe = self.recipe.with_value(tuner.sets, proposal.value)
             yield tuner, proposal
@@ -181,12 +191,12 @@ class Run:
 
     def _learner_of(self, model: nn.Module, loss: nn.Module, pixels: Pixels) -> Learner:
         weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        optimizer = _built(self.recipe.optimizer, weights)
+        optimizer = built(_tunable(self.recipe.optimizer), weights)
         scaler = GradScaler(self.device.type, enabled=self.recipe.train.precision == "fp16")
         return Learner(model, model, loss, optimizer, pixels, self.autocast, scaler, self.recipe.train.clip_norm)
 
     def _scheduler_of(self, learner: Learner) -> LRScheduler:
-        scheduler: LRScheduler = _built(self.recipe.scheduler, learner.optimizer, self.plan)
+        scheduler: LRScheduler = built(_tunable(self.recipe.scheduler), learner.optimizer, self.plan)
         return scheduler
 
     def _compiled_model(self) -> Callable[[Tensor], Tensor]:
@@ -320,10 +330,9 @@ class Run:
             self._progress = EpochProgress.from_state(state["progress"], self.device)
 
 
-def _built(part: Part, *supplied: Any) -> Any:
-    """Build a part of which options may still be ``auto``: those get a learning rate that a trial replaces."""
-    options = {key: _TRIAL_RATE if value == AUTO else value for key, value in part.options.items()}
-    return part.entry.build(*supplied, **options)
+def _tunable(part: Part) -> Part:
+    """Return a part whose options may still be ``auto`` with a learning rate there that a trial replaces."""
+    return replace(part, options={k: _TRIAL_RATE if value == AUTO else value for k, value in part.options.items()})
 
 
 def _momentum(group: dict[str, Any]) -> float | None:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import get_worker_info
 
 
 def derive(purpose: str, *counters: int) -> int:
@@ -40,18 +41,22 @@ def permutation(n: int, purpose: str, *counters: int) -> Tensor:
     return torch.randperm(n, generator=generator)
 
 
-@contextmanager
-def seeded_on_cpu(purpose: str, *counters: int) -> Iterator[None]:
-    """Seed the generators of Python, NumPy and torch's CPU for `purpose` at `counters`; put them back afterwards.
+def seed_cpu(purpose: str, *counters: int) -> None:
+    """Seed the generators of Python, NumPy and torch's CPU for `purpose` at `counters`.
 
     No GPU's generator is touched, as a process forked from one that uses a GPU must not.
     """
     seed = derive(purpose, *counters)
+    torch.default_generator.manual_seed(seed)
+    np.random.seed(seed & 0xFFFFFFFF)
+    random.seed(seed)
+
+
+@contextmanager
+def preserved_on_cpu() -> Iterator[None]:
+    """Leave the generators of Python, NumPy and torch's CPU as they were on entry."""
     python, numpy_ = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        np.random.seed(seed & 0xFFFFFFFF)
-        random.seed(seed)
         try:
             yield
         finally:
@@ -61,11 +66,12 @@ def seeded_on_cpu(purpose: str, *counters: int) -> Iterator[None]:
 
 @contextmanager
 def preserved_randomness() -> Iterator[None]:
-    """Leave the global generators of Python, NumPy and torch (every CUDA device) as they were on entry."""
-    python, numpy_ = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng():
+    """Leave the global generators of Python, NumPy and torch, CPU and GPU in use, as they were on entry."""
+    uses_gpu = torch.cuda.is_initialized() and get_worker_info() is None  # a forked loader cannot ask the GPU
+    state = torch.cuda.get_rng_state() if uses_gpu else None
+    with preserved_on_cpu():
         try:
             yield
         finally:
-            random.setstate(python)
-            np.random.set_state(numpy_)
+            if state is not None:
+                torch.cuda.set_rng_state(state)

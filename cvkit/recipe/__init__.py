@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .document import Document, read, read_text
 from .dump import dump
+from .merge import kind_of
 from .recipe import AUTO, Part, Recipe, TunerPart
 from .resolution import resolve
 from .schema import EvaluationSettings, PluginSettings, ReportSettings, Settings, TrainSettings
@@ -22,6 +23,7 @@ __all__ = [
     "TunerPart",
     "describe",
     "dump",
+    "kind_of",
     "read",
     "read_text",
     "resolve",

@@ -11,6 +11,7 @@ from .checker import SETTABLE
 from .merge import PART_LISTS, PARTS
 from .option_schema import Schema, opening, option_schema, option_text
 
+_MOST_IDS = 3
 _SET: Schema = {
     "type": "string",
     "pattern": rf"^({'|'.join(SETTABLE)})\.\w+$",
@@ -42,12 +43,23 @@ def offers_of(registry: Registry) -> tuple[list[Offer], list[str]]:
     """Return what recipes can name of one kind, and a sentence for each component or list of members not readable."""
     offers: list[Offer] = []
     untold: list[str] = []
+    unread: dict[str, list[str]] = {}
     for place, entry, names in _named(registry, untold):
         try:
             offers.append(_offer(place, entry, names))
         except CvkitError as error:
-            untold.append(str(error))
-    return offers, untold
+            cause = error.__cause__
+            unread.setdefault(f"{type(cause).__name__}: {cause}" if cause else str(error), []).append(place)
+    return offers, [
+        *(f"{registry.kind.name} left out: {_several(ids)}: {reason}" for reason, ids in unread.items()),
+        *untold,
+    ]
+
+
+def _several(ids: list[str]) -> str:
+    """Return ids in a line, the first few of many."""
+    shown = ", ".join(ids[:_MOST_IDS])
+    return f"{shown} and {len(ids) - _MOST_IDS} more" if len(ids) > _MOST_IDS else shown
 
 
 def _named(registry: Registry, untold: list[str]) -> Iterator[tuple[str, Entry, tuple[str, ...]]]:

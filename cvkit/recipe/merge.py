@@ -19,6 +19,11 @@ PART_LISTS = {"augmentations": "augmentations", "tuners": "tuners", "explainers"
 Path = tuple[str, ...]
 
 
+def kind_of(place: str) -> str:
+    """Return the kind of the component at a place such as ``model`` or ``augmentations.0``; raise `KeyError`."""
+    return (PARTS | PART_LISTS)[place.partition(".")[0]]
+
+
 def is_part(path: Path) -> bool:
     """Whether a component stands at this path, as at ``model`` or ``augmentations.0``."""
     return (len(path) == 1 and path[0] in PARTS) or (len(path) == 2 and path[0] in PART_LISTS)

@@ -14,7 +14,8 @@ from typing import Any
 from ..catalog import Catalog
 from ..component import KINDS, Kind
 from ..errors import CvkitError, RecipeError, did_you_mean
-from ..requirements import unmet
+from ..installations import CORE
+from ..requirements import distribution_of, installed, unmet
 from .checker import SETTABLE, Checker, accepts
 from .document import Document
 from .merge import PART_LISTS, PARTS, as_part, part_name
@@ -88,8 +89,16 @@ class _Resolution:
     def _requirements_are_met(self, requirements: tuple[str, ...]) -> None:
         """Report each distribution the recipe requires that is not installed in a version it accepts."""
         node = self.root.items.get("requires")
+        plugins = {status.origin.plugin: status.origin.distribution for status in self.catalog.statuses}
+        plugins |= {"cvkit": CORE}  # the index has another project of that name
         for index, text in enumerate(requirements):
             mark = node.items[index].mark if isinstance(node, ListNode) else self.nowhere
+            name = distribution_of(text)
+            if name in plugins and not installed([name]):
+                self.check.report(
+                    mark, f"'{name}' is no distribution", f"it comes from '{plugins[name]}': write that"
+                )
+                continue
             try:
                 sentences = unmet([text])
             except ValueError as error:

@@ -12,9 +12,8 @@ from ..engine.metrics import Predictions, Record
 from ..engine.run import Run
 from .page import Fact, Page, Section
 
-
 _DIGITS = 12
-_COMPONENTS = f"Source: the first {_DIGITS} digits of the SHA-256 of the plugin's Python files; run.json has the whole."
+_COMPONENTS = f"Source: the first {_DIGITS} digits of the SHA-256 of the plugin's Python files; run.json has all."
 
 
 def compose(

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from importlib.util import find_spec
 
+from ..component import Kind
 from ..errors import CvkitError
-from ..plugins import GROUP
+from ..installations import GROUP
+from ..plugins import discover
 
 LONGEST = 28
 """Characters in a plugin's name, so that lines of the templates that hold it twice fit into 88 columns."""
+_YAML_WORDS = ("null", "true", "false", "yes", "no", "on", "off", "y", "n")
 
 
 @dataclass(frozen=True)
@@ -51,17 +54,25 @@ def read_name(text: str) -> PluginName:
         )
     if keyword.iskeyword(plugin):
         raise CvkitError(f"'{text}' cannot name a plugin: '{plugin}' is a keyword of Python")
+    if plugin in _YAML_WORDS:
+        raise CvkitError(f"'{text}' cannot name a plugin: in a recipe, YAML takes '{plugin}' for a value")
     if len(plugin) > LONGEST:
         raise CvkitError(f"'{text}' cannot name a plugin: it has {len(plugin)} characters, {LONGEST} are the most")
     return PluginName(plugin)
 
 
-def require_free(name: PluginName) -> None:
-    """Raise `CvkitError` where an installed plugin, distribution or package already has the name."""
+def require_free(name: PluginName, kind: Kind) -> None:
+    """Raise `CvkitError` where an installed plugin, distribution, package or component of `kind` has the name."""
     for entry_point in entry_points(group=GROUP):
         if entry_point.name == name.plugin:
             owner = f" by {entry_point.dist.name}" if entry_point.dist else ""
             raise CvkitError(f"a plugin named '{name.plugin}' is already installed{owner}; choose another name")
+    for entry in discover()[kind.name].entries():
+        if entry.component.name == name.plugin:
+            raise CvkitError(
+                f"{kind.singular} '{entry.id}' is there already, and recipes could not tell '{name.plugin}' from it; "
+                "choose another name"
+            )
     try:
         installed = version(name.distribution)
     except PackageNotFoundError:

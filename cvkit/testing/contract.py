@@ -6,19 +6,20 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, cached_property
+from inspect import getattr_static
 from types import MappingProxyType, ModuleType
 from typing import Any, ClassVar, NoReturn
 
 from ..catalog import Catalog
 from ..component import KINDS, Component, Kind, Origin
-from ..errors import did_you_mean
+from ..errors import ComponentError, did_you_mean
 from ..plugins import discover
 from ..recipe.recipe import undeclared
 from ..recipe.values import accept, show
 from ..registry import Entry
-from ..signature import Signature, read_signature
+from ..signature import read_signature
 from .network import without_network
-from .promised import is_readable, promised_values
+from .promised import is_readable, own_options, promised_values
 
 Broken = Callable[..., NoReturn]
 """Breaks the contract of a `promise`: called with what was seen and, where it is known, what to do next."""
@@ -53,7 +54,9 @@ def promise(contract: str) -> Iterator[Broken]:
 
 
 def _brief(error: BaseException) -> str:
-    """Return an exception's type and message in one line; pytest shows the whole of it as the cause."""
+    """Return what a component raised, type and message in one line; pytest shows the whole of it as the cause."""
+    if isinstance(error, ComponentError):
+        error = error.__cause__ or error  # the factory's own, which `Entry.build` puts in a recipe's words
     text = f"{type(error).__name__}: {' '.join(str(error).split())}"
     return text if len(text) <= _LONGEST_CAUSE else f"{text[:_LONGEST_CAUSE]}..."
 
@@ -76,8 +79,22 @@ class Suite:
 
     @classmethod
     def checks(cls) -> set[str]:
-        """Return the names of the checks: those of the methods, without ``test_``."""
-        return {name.removeprefix(_CHECK) for name in dir(cls) if name.startswith(_CHECK)}
+        """Return the names of cvkit's checks, without ``test_``; tests that a subclass adds are its own."""
+        given = (name for kind in cls.__mro__ if _is_ours(kind) for name in vars(kind))
+        return {name.removeprefix(_CHECK) for name in given if name.startswith(_CHECK)}
+
+    @classmethod
+    def require_whole(cls) -> None:
+        """Raise `ContractBroken` where a check of cvkit's is put out of action by a subclass's own, or by None."""
+        with promise("a check is left out by `skips`, with its reason, and never replaced") as broken:
+            for check in sorted(cls.checks()):
+                name = f"{_CHECK}{check}"
+                definer = next(kind for kind in cls.__mro__ if name in vars(kind))
+                if not _is_ours(definer):
+                    broken(
+                        f"{definer.__name__}.{name} stands in for cvkit's",
+                        f'Write skips = {{"{check}": "why it cannot hold here"}}, or give the test another name',
+                    )
 
     @classmethod
     def reason_to_skip(cls, check: str) -> str:
@@ -95,11 +112,17 @@ class Suite:
     def entry(self) -> Entry:
         """The component under test."""
         with promise("the component under test can be found") as broken:
-            if self.factory is not None:
-                return _entry_of(self.factory, self.kind)
+            # Looked up statically, as a plain function would come bound to the suite.
+            factory = getattr_static(type(self), "factory")
+            if factory is not None:
+                return _entry_of(factory.__func__ if isinstance(factory, staticmethod) else factory, self.kind)
             if not self.component:
                 broken("neither `component` nor `factory` is set", 'Write component = "plugin/name" in the class')
-            return (self.catalog or installed_catalog())[self.kind.name].find(self.component)
+            catalog = self.catalog or installed_catalog()
+            for status in catalog.statuses:  # the reason, rather than that there is no such component
+                if status.origin.plugin == self.component.partition("/")[0] and not status.works:
+                    broken(status.line)
+            return catalog[self.kind.name].find(self.component)
 
     def supplied(self) -> tuple[Any, ...]:
         """Return what a run would supply to the factory."""
@@ -124,9 +147,6 @@ class Suite:
                 for name, value in self.options.items()
             }
 
-    def _own_signature(self) -> Signature:
-        return read_signature(self.entry.component.target)
-
     def test_declaration(self) -> None:
         """The factory takes what a run supplies, and its options have names that a recipe can write."""
         with promise(f"every {self.kind.singular} keeps the contract that its declaration can be held to") as broken:
@@ -145,14 +165,17 @@ class Suite:
         with promise(
             f"the factory of every {self.kind.singular} has a docstring, which `cvkit info` shows"
         ) as broken:
-            if not self._own_signature().doc.strip():
+            if not read_signature(self.entry.component.target).doc.strip():
                 broken(f"that of '{self.entry.id}' has none")
 
     def test_readable_options(self) -> None:
-        """Every option has an annotation whose type can be told without running the plugin."""
+        """Every option has an annotation whose type can be told without running the plugin.
+
+        Options that another library's function declares, by way of ``options_of``, are not the author's to annotate.
+        """
         contract = f"every option of every {self.kind.singular} has an annotation that can be read without importing"
         with promise(contract) as broken:
-            for option in self._own_signature().options.values():
+            for option in own_options(self.entry).values():
                 if not is_readable(option):
                     broken(
                         f"option '{option.name}' is annotated {option.annotation!r}"
@@ -162,10 +185,13 @@ class Suite:
                     )
 
     def test_promised_values(self) -> None:
-        """Every value that an option's annotation names is taken, the other options being as given."""
+        """Every value that an option's annotation names is taken, the other options being as given.
+
+        That holds for options of another library too: `cvkit info` and the schema promise them to whoever writes one.
+        """
         contract = f"every {self.kind.singular} takes every value that the annotations of its options name"
         given = self._accepted_options()
-        for option in self._own_signature().options.values():
+        for option in self.entry.signature().options.values():
             for value in promised_values(option.type):
                 with promise(contract) as broken, without_network():
                     try:
@@ -175,6 +201,10 @@ class Suite:
                             f"{option.name}: {show(value)}, of {option.annotation}, raised {_brief(error)}",
                             "Take the value, or narrow the annotation",
                         )
+
+
+def _is_ours(kind: type) -> bool:
+    return kind.__module__.startswith(f"{__package__}.")
 
 
 @cache

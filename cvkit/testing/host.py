@@ -11,10 +11,12 @@ from typing import Any
 from ..catalog import Catalog
 from ..component import Origin
 from ..engine.metrics import Predictions, Record
+from ..engine.parts import open_dataset
 from ..engine.run import Run
 from ..errors import CvkitError
 from ..folder import RunFolder
-from ..plugins import CORE, discover
+from ..installations import CORE
+from ..plugins import discover
 from ..recipe import Document, Recipe, read, read_text, resolve
 from ..session import Session
 
@@ -35,7 +37,10 @@ class Result:
 
 
 class Host:
-    """cvkit with its own plugins and those that are added, working under `folder`; nothing else is discovered."""
+    """cvkit with its own plugins and those that are added, working under `folder`; nothing else is discovered.
+
+    ``CVKIT_DISABLE_PLUGINS`` is not heeded: what a host sees is the same in every environment.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -52,7 +57,7 @@ class Host:
 
     def catalog(self, disabled: tuple[str, ...] = ()) -> Catalog:
         """Return the catalog of cvkit's own plugins and the added ones, without those that are `disabled`."""
-        catalog = discover(disabled, distributions=[CORE])
+        catalog = discover(disabled, distributions=[CORE], environment=False)
         for name, plugin in self._added.items():
             if name not in disabled:
                 _admit(catalog, name, plugin)
@@ -72,7 +77,7 @@ class Host:
         catalog = self.catalog(document.disabled)
         checked = resolve(document, catalog)
         data = data or self.folder / "data"
-        run = Run(checked, checked.dataset.build(data))
+        run = Run(checked, open_dataset(checked, data))
         session = Session(run, RunFolder.create(self.folder / "runs", checked.name), data, catalog)
         session.start()
         try:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ..component import KINDS
-from ..plugins import GROUP, HEAVY_MODULES
+from ..installations import GROUP
+from ..plugins import HEAVY_MODULES
 from .contract import promise
 
 
@@ -66,7 +67,8 @@ def _declare_elsewhere(entry_point: metadata.EntryPoint) -> dict[str, Any]:
 def main() -> None:
     """Declare the plugin that the command line names, and print what was seen, a line of JSON."""
     name, value = sys.argv[1:]
-    homes = _homes(value.partition(":")[0].partition(".")[0])
+    entry_point = metadata.EntryPoint(name, value, GROUP)
+    homes = _homes(entry_point.module.partition(".")[0])
 
     def watch(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "import" and (heavy := arguments[0].partition(".")[0]) in HEAVY_MODULES:
@@ -74,7 +76,7 @@ def main() -> None:
             os._exit(0)  # at once: the plugin may catch exceptions, and importing torch takes seconds
 
     sys.addaudithook(watch)
-    plugin = metadata.EntryPoint(name, value, GROUP).load()
+    plugin = entry_point.load()
     hooks = [hook for hook in dir(plugin) if hook.startswith("cvkit_")]
     for kind in KINDS.values():
         if kind.hook in hooks:

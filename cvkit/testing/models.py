@@ -8,6 +8,7 @@ import json
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from torch.optim import SGD
 
 from ..component import KINDS
 from ..engine.data import DataInfo
@@ -15,6 +16,9 @@ from ..engine.packing import pack, unpack
 from ..engine.state import load_model_state, model_state
 from .contract import Suite, promise
 from .samples import sample_info, sample_inputs, sample_labels, seeded
+
+_STEPS, _RATE = 8, 0.01
+"""Steps in which each parameter must get a gradient once: one more for each layer of zeros on the way to the loss."""
 
 
 class ModelSuite(Suite):
@@ -75,8 +79,11 @@ class ModelSuite(Suite):
                     broken(f"{bad} of {logits.numel()} logits are not finite in {mode} mode")
 
     def test_gradients(self) -> None:
-        """The loss has a gradient with respect to every parameter that asks for one."""
-        with promise("every parameter of a model that requires a gradient gets one") as broken:
+        """The loss has a gradient with respect to every parameter that asks for one, at some step not zero.
+
+        Layers that are zero at first hide those before them, so a few steps are taken, each on a batch of its own.
+        """
+        with promise("every parameter of a model that requires a gradient gets one, not of zeros alone") as broken:
             model = self._train_once(self._model())
             trained = [(name, p.grad) for name, p in model.named_parameters() if p.requires_grad]
             if dead := [name for name, gradient in trained if gradient is None]:
@@ -86,12 +93,30 @@ class ModelSuite(Suite):
                 )
             if bad := [name for name, gradient in trained if gradient is not None and not gradient.isfinite().all()]:
                 broken(f"the gradient of {bad[0]} is not finite")
+            if still := self._still(model):
+                broken(
+                    f"{len(still)} of {len(trained)} get only zeros in {_STEPS} steps: {', '.join(still[:3])}",
+                    "Use them in forward, or remove them; or set `info` to larger images, if that is what it is for",
+                )
 
-    def _train_once(self, model: nn.Module) -> nn.Module:
-        """Pass a batch forward and its loss back, as a training step does before it updates."""
-        with seeded(1):
-            logits = model.train()(sample_inputs(self.info))
-            cross_entropy(logits.float(), sample_labels(self.info)).backward()
+    def _still(self, model: nn.Module) -> list[str]:
+        """Go on from a backward pass; return the parameters whose gradient is zero in every one of `_STEPS` steps."""
+        still = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        for step in range(1, _STEPS + 1):
+            still = {name: p for name, p in still.items() if p.grad is None or not p.grad.any()}
+            if not still or step == _STEPS:
+                break
+            SGD(model.parameters(), lr=_RATE).step()
+            model.zero_grad()
+            self._train_once(model, step)
+        return list(still)
+
+    def _train_once(self, model: nn.Module, number: int = 0) -> nn.Module:
+        """Pass the batch of that number forward and its loss back, as a training step does before it updates."""
+        count = 4 * (number + 1)
+        images, labels = sample_inputs(self.info, count)[-4:], sample_labels(self.info, count)[-4:]
+        with seeded(1 + number):
+            cross_entropy(model.train()(images).float(), labels).backward()
         return model
 
     def test_state(self) -> None:
@@ -166,13 +191,19 @@ class ModelSuite(Suite):
                 broken(f"{changed[0]} is changed by a forward pass", "Update it only where self.training")
 
     def test_leaves_input(self) -> None:
-        """The images it is given stay as they were."""
+        """The images it is given stay as they were, in training and in evaluation."""
         with promise("a model leaves the images that it is given as they were") as broken:
-            images = sample_inputs(self.info)
-            before = images.clone()
-            self._logits(self._model(), images)
-            if not torch.equal(images, before):
-                broken("it writes into them", "Copy before working in place, as nn.ReLU(inplace=True) does not")
+            for training in (True, False):
+                images = sample_inputs(self.info)
+                before = images.clone()
+                with seeded(1):
+                    self._model().train(training)(images)
+                if not torch.equal(images, before):
+                    mode = "training" if training else "evaluation"
+                    broken(
+                        f"it writes into them in {mode} mode",
+                        "Copy before working in place, as nn.ReLU(inplace=True) does not",
+                    )
 
     def test_bf16(self) -> None:
         """Under autocast to bfloat16 it trains: finite logits, finite gradients."""

@@ -1,6 +1,7 @@
 """The pytest plugin: skips of suites with their reasons, their section in the report, the `cvkit_host` fixture.
 
-pytest loads this in every session of an environment that has cvkit, so it imports nothing beyond pytest itself.
+pytest loads this in every session of an environment that has cvkit, so it brings nothing beyond pytest but the
+declarations of the `cvkit` package: no torch, no numpy, no plugin.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from .contract import Suite
     from .host import Host
 
-_SUITE, _SKIP = "cvkit_suite", "cvkit_skip"
+_SUITE, _CHECKS, _SKIP = "cvkit_suite", "cvkit_checks", "cvkit_skip"
+_OUTCOMES = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
 
 
 @pytest.fixture
@@ -27,13 +29,21 @@ def cvkit_host(tmp_path: Path) -> Host:
     return Host(tmp_path)
 
 
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip the check that its suite leaves out; fail where the suite's `skips` are not in order."""
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Note of which suite a test is a check, a line of the report for each set of a class's parameters."""
     suite = _suite_of(item)
-    check = item.name.removeprefix("test_")
-    if suite is None or check not in suite.checks():
+    if suite is not None and item.parent is not None:
+        parameters = item.name.removeprefix(_function(item))
+        item.user_properties += [(_SUITE, item.parent.nodeid + parameters), (_CHECKS, len(suite.checks()))]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip the check that its suite leaves out; fail where what the suite leaves out is not in order."""
+    suite = _suite_of(item)
+    if suite is None:
         return
-    item.user_properties.append((_SUITE, item.nodeid.rpartition("::")[0]))
+    suite.require_whole()
+    check = _function(item).removeprefix("test_")
     if reason := suite.reason_to_skip(check):
         item.user_properties.append((_SKIP, f"{check}: {reason}"))
         pytest.skip(reason)
@@ -43,26 +53,34 @@ def _suite_of(item: pytest.Item) -> type[Suite] | None:
     """Return the suite that a test is a check of; whoever has one has loaded its module."""
     contract = sys.modules.get("cvkit.testing.contract")
     kind = getattr(item, "cls", None)
-    return kind if contract and kind and issubclass(kind, contract.Suite) else None
+    if not (contract and kind and issubclass(kind, contract.Suite)):
+        return None
+    suite: type[Suite] = kind
+    return suite if _function(item).removeprefix("test_") in suite.checks() else None
+
+
+def _function(item: pytest.Item) -> str:
+    """Return the name of a test's function, without the parameters."""
+    return getattr(item, "originalname", None) or item.name
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say how many checks each suite passed, and which it leaves out for what reason."""
     counts: dict[str, Counter[str]] = {}
+    checks: dict[str, int] = {}
     skips: dict[str, list[str]] = {}
-    for outcome in ("passed", "failed", "error", "skipped"):
+    for outcome in _OUTCOMES:
         for report in terminalreporter.stats.get(outcome, []):
-            properties = dict(report.user_properties)
+            properties = dict(getattr(report, "user_properties", ()))  # a file that does not import has none
             if suite := properties.get(_SUITE):
+                checks[suite] = properties[_CHECKS]
                 counts.setdefault(suite, Counter())[outcome.replace("error", "failed")] += 1
                 if reason := properties.get(_SKIP):
                     skips.setdefault(suite, []).append(reason)
     if counts:
         terminalreporter.section("cvkit contract")
     for suite, count in sorted(counts.items()):
-        said = ", ".join(
-            f"{count[outcome]} {outcome}" for outcome in ("passed", "failed", "skipped") if count[outcome]
-        )
-        terminalreporter.line(f"{suite}: {said}")
+        others = [f"{count[outcome]} {outcome}" for outcome in _OUTCOMES[1:] if count[outcome]]
+        terminalreporter.line(", ".join([f"{suite}: {count['passed']} of {checks[suite]} passed", *others]))
         for reason in sorted(skips.get(suite, [])):
             terminalreporter.line(f"  skipped {reason}")

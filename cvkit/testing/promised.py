@@ -1,4 +1,4 @@
-"""What the annotation of an option promises: that it can be read, and which values it names."""
+"""What the annotation of an option promises: whose it is, that it can be read, and which values it names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,19 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from ..signature import Option
+from ..registry import Entry
+from ..signature import Option, read_signature, split_target
+from ..sources import find
+
+
+def own_options(entry: Entry) -> dict[str, Option]:
+    """Return the options written in the plugin's own package: without those of another library, passed on to it."""
+    component = entry.component
+    if component.options_of is not None and entry.member is not None:
+        package = component.target.partition(":")[0].partition(".")[0]
+        if find(*split_target(component.options_of.format(name=entry.member)), within=package):
+            return entry.signature().options
+    return read_signature(component.target).options
 
 
 def is_readable(option: Option) -> bool:

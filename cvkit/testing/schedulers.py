@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -36,12 +37,12 @@ class SchedulerSuite(Suite):
             seen.append([_setting(group) for group in optimizer.param_groups])
         return seen
 
-    def _rates(self) -> list[list[float]]:
-        """Return each group's rate at every step of the run."""
-        optimizer, plan = self.supplied()
-        scheduler = self.build(optimizer, plan)
+    def _rates(self, plan: Plan | None = None) -> list[list[float]]:
+        """Return each group's rate at every step of the run, or of as many in a run of another plan."""
+        optimizer, own = self.supplied()
+        scheduler = self.build(optimizer, plan or own)
         first = [_setting(group) for group in optimizer.param_groups]
-        walked = self._walk(optimizer, scheduler, plan.total_steps - 1)
+        walked = self._walk(optimizer, scheduler, own.total_steps - 1)
         return [[rate for rate, *_ in groups] for groups in [first, *walked]]
 
     def test_finite(self) -> None:
@@ -65,6 +66,29 @@ class SchedulerSuite(Suite):
                     self._walk(optimizer, scheduler, 1)
                 except Exception as error:
                     broken(f"the {step}. time it raised {type(error).__name__}: {error}", "Use plan.total_steps")
+
+    def test_spans_plan(self) -> None:
+        """Where it follows the run's length, it neither rises again after a fall nor ends with the first half.
+
+        It follows the length if a run of twice the epochs begins with other rates. One that does not, such as a fall
+        every few epochs, may do as it likes. An end is what is lower than a rate before it, comes after a move at
+        most steps of the first half, and stays the same throughout the second. Cycles that are meant, such as warm
+        restarts as fractions of a run, are a reason to skip this check.
+        """
+        with promise("a schedule that follows the length of the run comes down once, over all of it") as broken:
+            rates, longer = ([first for first, _ in self._rates(plan)] for plan in (self.plan, _twice(self.plan)))
+            if rates == longer:
+                return
+            advice = "Draw it over plan.total_steps; where cycles are meant, skip this check with that reason"
+            moves = [_direction(before, after, max(rates)) for before, after in pairwise(rates)]
+            fall = moves.index(-1) if -1 in moves else len(moves)
+            if 1 in moves[fall:]:
+                rise = moves.index(1, fall)
+                broken(f"it falls at step {fall + 1}, and rises again at step {rise + 1}", advice)
+            half = len(rates) // 2
+            early, late = moves[:half], moves[half:]
+            if late and not any(late) and 2 * sum(map(abs, early)) > half and rates[-1] < max(rates):
+                broken(f"from step {half} of {len(rates)} on it stays at {rates[-1]:.4g}", advice)
 
     def test_resume(self) -> None:
         """From its state in a checkpoint, at whatever step, it goes on as it would have, to the bit."""
@@ -105,6 +129,15 @@ class SchedulerSuite(Suite):
             with promise(f"a schedule works with every optimizer, here {make.__name__} as torch makes it"):
                 optimizer = make(nn.Linear(2, 2).parameters(), lr=0.1)
                 self._walk(optimizer, self.build(optimizer, self.plan), self.plan.total_steps - 1)
+
+
+def _twice(plan: Plan) -> Plan:
+    return Plan(plan.steps_per_epoch, 2 * plan.epochs)
+
+
+def _direction(before: float, after: float, highest: float) -> int:
+    """Return 1 for a rise, -1 for a fall, 0 for a difference that may be rounding."""
+    return 0 if abs(after - before) <= 1e-9 * highest else 1 if after > before else -1
 
 
 def _sgd() -> SGD:

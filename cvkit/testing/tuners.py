@@ -20,7 +20,8 @@ from ..engine.packing import pack
 from ..engine.run import Run, Step
 from ..engine.state import model_state
 from ..engine.trial import Proposal
-from ..plugins import CORE, discover
+from ..installations import CORE
+from ..plugins import discover
 from ..recipe import AUTO, Recipe, TunerPart, read_text, resolve
 from .contract import Suite, promise
 from .samples import SamplePlugin, seeded
@@ -168,8 +169,8 @@ class TunerSuite(Suite):
 
 
 def _catalog() -> Catalog:
-    """Return the parts that cvkit brings along, and the suites' own small ones."""
-    catalog = discover(distributions=[CORE])
+    """Return the parts that cvkit brings along, and the suites' own small ones, in any environment."""
+    catalog = discover(distributions=[CORE], environment=False)
     catalog.admit(Origin("sample", "in-process", "0"), SamplePlugin())
     return catalog
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import kornia.augmentation
 import torch
 
-from cvkit import preserved_randomness
+from cvkit import one_line, preserved_randomness
 
 if TYPE_CHECKING:
     from kornia.augmentation import AugmentationBase2D
@@ -26,7 +26,7 @@ def stock(name: str, info: DataInfo, **options: Any) -> AugmentationBase2D:
             output = augmentation(torch.full((2, info.channels, info.height, info.width), 0.5))
     except Exception as error:  # Kornia raises whatever its checks, torch or Python happen to raise
         given = ", ".join(f"{key}={value!r}" for key, value in options.items()) or "no options"
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = one_line(error)
         raise ValueError(
             f"kornia's {name} with {given} cannot augment images of "
             f"{info.channels}x{info.height}x{info.width}: {reason}"

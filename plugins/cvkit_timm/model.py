@@ -9,6 +9,8 @@ from pydantic import Field
 from timm.models import get_pretrained_cfg
 from torch import nn
 
+from cvkit import one_line
+
 from .weights import load_arguments, unavailable
 
 if TYPE_CHECKING:
@@ -58,11 +60,7 @@ def timm_model(
         model = timm.create_model(name, num_classes=info.num_classes, in_chans=info.channels, **options)
     except Exception as error:  # timm raises whatever its checks, torch, Python or the hub's client raise
         if pretrained and not isinstance(error, TypeError | ValueError | AssertionError):
-            raise unavailable(name, _reason(error)) from error
+            raise unavailable(name, one_line(error)) from error
         size = f"{info.channels}x{info.height}x{info.width}"
-        raise ValueError(f"timm/{name} cannot be built for images of {size}: {_reason(error)}") from error
+        raise ValueError(f"timm/{name} cannot be built for images of {size}: {one_line(error)}") from error
     return model
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 from torchvision.models import get_model, get_model_builder
 
+from cvkit import one_line
+
 from .layers import fit_channels
 from .weights import load_pretrained
 
@@ -41,7 +43,7 @@ def torchvision_model(
         fit_channels(model, info.channels)
     except Exception as error:  # torchvision raises whatever its checks, torch or Python happen to raise
         size = f"{info.channels}x{info.height}x{info.width}"
-        raise ValueError(f"torchvision/{name} cannot be built for images of {size}: {_reason(error)}") from error
+        raise ValueError(f"torchvision/{name} cannot be built for images of {size}: {one_line(error)}") from error
     if pretrained:
         load_pretrained(name, model, info)
     return model
@@ -59,7 +61,3 @@ def _demanded(name: str, info: DataInfo) -> dict[str, Any]:
         case "googlenet" | "inception":
             return {"aux_logits": False, "init_weights": True}  # the latter is the default, said without its warning
     return {}
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torchvision.transforms.v2 import AutoAugmentPolicy, InterpolationMode
 
-from cvkit import preserved_randomness
+from cvkit import one_line, preserved_randomness
 
 from . import transforms
 
@@ -41,7 +41,7 @@ def stock(name: str, info: DataInfo, **options: Any) -> Transform:
             output: Any = transform(image)
     except Exception as error:  # torchvision raises whatever its checks, torch or Python happen to raise
         given = ", ".join(f"{key}={value!r}" for key, value in options.items()) or "no options"
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = one_line(error)
         raise ValueError(
             f"torchvision's {name} with {given} cannot augment images of {tuple(image.shape)}: {reason}"
         ) from error

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torchvision.models import WeightsEnum, get_model, get_model_weights
 from torchvision.models.vision_transformer import VisionTransformer, interpolate_embeddings
 
-from cvkit import RunError
+from cvkit import RunError, one_line
 
 from .layers import adapted, first_layer, last_layer
 
@@ -32,9 +32,8 @@ def load_pretrained(name: str, model: nn.Module, info: DataInfo) -> None:
     try:
         model.load_state_dict(fitted)
     except RuntimeError as error:
-        reason = " ".join(str(error).split())
         raise ValueError(
-            f"the pretrained weights of torchvision/{name} do not fit the model that 'arguments' make: {reason}"
+            f"torchvision/{name}: the pretrained weights do not fit what 'arguments' make of it: {one_line(error)}"
         ) from error
 
 
@@ -69,7 +68,7 @@ def _cached(weights: WeightsEnum) -> Path:
 
 def _unavailable(name: str, weights: WeightsEnum, error: Exception) -> RunError:
     """Return the error that says which weights were looked for, why they were not had, and what to do next."""
-    reason = " ".join(str(error).split()) or type(error).__name__
+    reason = one_line(error)
     return RunError(
         f"the pretrained weights of torchvision/{name} cannot be had: looked for '{_cached(weights)}' and "
         f"'{weights.url}' ({reason}). Set pretrained: false to start from scratch, or fetch them where there is a "

@@ -15,7 +15,7 @@ import pytest
 from cvkit.annotations import evaluate
 
 COMMANDS, LINES = 10, 15
-NUMBERS = {7: "seven", 8: "eight", 9: "nine", 10: "ten", 13: "thirteen", 14: "fourteen", 15: "fifteen"}
+NUMBERS = {7: "seven", 8: "eight", 9: "nine", 10: "ten", 11: "eleven", 13: "thirteen", 14: "fourteen", 15: "fifteen"}
 
 
 @pytest.fixture

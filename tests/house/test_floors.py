@@ -25,6 +25,8 @@ FLOORS = {
         "requirements",
         "registry",
         "catalog",
+        "installations",
+        "admission",
         "plugin_file",
         "plugins",
         "recipe",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
+import cvkit_resnet
 from cvkit import PluginError
 from cvkit.plugins import discover
 
@@ -77,7 +79,8 @@ def test_file_that_is_loaded_twice_is_loaded_once(write):
 @pytest.mark.parametrize(
     ("name", "source", "message"),
     [
-        ("timm.py", NET, "a module 'timm' is installed already; rename the file"),
+        ("kornia.py", NET, "a plugin named 'kornia' is installed already (cvkit-core "),
+        ("pydantic.py", NET, "a module 'pydantic' is there already, at '"),
         ("my-model.py", NET, "its name must be that of a module, such as my_model.py"),
         ("my_model.txt", NET, "its name must be that of a module, such as my_model.py"),
         (
@@ -85,7 +88,7 @@ def test_file_that_is_loaded_twice_is_loaded_once(write):
             "\nimport nowhere_at_all",
             "ModuleNotFoundError: No module named 'nowhere_at_all', line 2",
         ),
-        ("my_bad_syntax.py", "\n\ndef net(:", "cannot be imported: invalid syntax, line 3"),
+        ("my_bad_syntax.py", "\n\ndef net(:", "does not work: invalid syntax, line 3"),
         ("my_exit.py", "import sys\nsys.exit(3)", "SystemExit: 3, line 2"),
         ("my_slip.py", NET.replace("cvkit_models", "cvkit_model"), "there is no hook 'cvkit_model'. Did you mean"),
     ],
@@ -109,10 +112,44 @@ def test_path_that_is_not_there_says_what_would_be(tmp_path):
         discover(paths=[tmp_path])
 
 
-def test_file_comes_before_an_installed_plugin_of_its_name(write):
-    """Developing a plugin that is installed too: the file is used, and the installed one is told of."""
-    path = write("resnet.py", NET.format(module="resnet"))
+def test_same_path_twice_is_one_plugin(write):
+    """As where a shell's history repeats an option; a link to a file is the file."""
+    path = write("my_twice_named.py", NET.format(module="my_twice_named"))
+    (path.parent / "link").symlink_to(path.parent)
+    catalog = discover(paths=[path, path, path.parent / "link" / path.name])
+    assert [status.origin.plugin for status in catalog.statuses if status.origin.file] == ["my_twice_named"]
+
+
+def test_package_in_a_project_is_called_as_the_project_calls_it(write):
+    """By path and installed, its components have the same ids, so recipes and run folders stay good."""
+    write("home/pyproject.toml", '[project.entry-points.cvkit]\nacme_file = "acme_file_package"\n')
+    init = write("home/acme_file_package/__init__.py", NET.format(module="acme_file_package.net"))
+    assert discover(paths=[init.parent])["models"].find("tiny").id == "acme_file/tiny"
+
+
+def test_package_of_an_installed_plugin_stands_in_for_it():
+    """The working copy of a plugin that is installed editable, as authors have it, is one plugin and not two."""
+    path = Path(cvkit_resnet.__file__).parent
     catalog = discover(paths=[path])
-    assert catalog["models"].find("resnet/tiny").origin.file == str(path)
-    (installed,) = catalog.failures
-    assert installed.failure == f"another distribution, {path}, provides a plugin named 'resnet' too"
+    (status,) = [status for status in catalog.statuses if status.origin.plugin == "resnet"]
+    assert (status.works, status.origin.file) == (True, str(path))
+    assert catalog["models"].find("custom_resnet").origin.file == str(path)
+
+
+def test_file_may_be_disabled_and_may_wait(write):
+    """The rules of plugins are the same, wherever they come from."""
+    waiting = write("my_waiting.py", "cvkit_requires = ('nowhere',)" + NET.format(module="my_waiting"))
+    (status,) = [status for status in discover(paths=[waiting]).statuses if status.origin.file]
+    assert status.reason.startswith("waiting: nowhere is needed")
+    unwanted = write("my_unwanted.py", "raise RuntimeError('imported')")
+    (status,) = [s for s in discover({"my_unwanted": "--no-plugin"}, [unwanted]).statuses if s.origin.file]
+    assert status.disabled == "--no-plugin"
+
+
+def test_mistake_in_a_module_that_the_file_imports_is_told_as_that_modules(write):
+    """A line number alone would send the author to the wrong file."""
+    helper = write("my_broken_helper.py", "\n\n\ndef net(:")
+    path = write("my_needing_helper.py", "import my_broken_helper")
+    with pytest.raises(PluginError, match=f"invalid syntax, line 4 of '{helper}'"):
+        discover(paths=[path])
+    assert str(path.parent) not in sys.path

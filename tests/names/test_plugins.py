@@ -109,6 +109,26 @@ BROKEN = {
         GOOD + "\n@hookimpl\ndef cvkit_epoch_finished(record, step):\n    pass",
         "cvkit_epoch_finished takes 'step', which that hook does not pass; it passes: record, folder",
     ),
+    "wrapper": (
+        "@hookimpl(wrapper=True)\ndef cvkit_run_started(recipe):\n    yield",
+        "cvkit_run_started is a wrapper, and cvkit calls each plugin's hooks alone: write a plain @hookimpl",
+    ),
+    "async": (
+        "@hookimpl\nasync def cvkit_run_started(recipe):\n    pass",
+        "cvkit_run_started must be a plain function or method",
+    ),
+    "partial": (
+        "import functools\ncvkit_models = hookimpl(functools.partial(list, ()))",
+        "cvkit_models must be a plain function or method",
+    ),
+    "defaulted": (
+        "@hookimpl\ndef cvkit_epoch_finished(record=None):\n    pass",
+        "cvkit_epoch_finished must take 'record' as a plain argument without a default, or it is not passed",
+    ),
+    "keyword": (
+        "@hookimpl\ndef cvkit_epoch_finished(*, record):\n    pass",
+        "cvkit_epoch_finished must take 'record' as a plain argument without a default, or it is not passed",
+    ),
     "per_sample": (
         GOOD + "\n@hookimpl\ndef cvkit_losses():\n    yield Component('my_loss', 'a:b', per_sample=True)",
         "cvkit_losses: 'my_loss' cannot be per_sample, as only augmentations can",
@@ -161,6 +181,60 @@ def test_missing_attribute_of_a_module_is_told(install):
     """An entry point that names what its module does not have says which module."""
     module = install("acme", GOOD, attribute=":plugin")
     assert status(discover(), "acme").failure == f"AttributeError: module '{module}' has no attribute 'plugin'"
+
+
+def test_class_in_place_of_its_instance_is_told(install):
+    """Its hooks would be called without a self."""
+    install(
+        "acme", "class Plugin:\n    @hookimpl\n    def cvkit_models(self):\n        return []", attribute=":Plugin"
+    )
+    failure = status(discover(), "acme").failure
+    assert failure == "it is the class 'Plugin'; the entry point must name an instance of it"
+
+
+def test_names_that_a_module_loads_on_first_use_are_left_alone(install):
+    """A lazy package (PEP 562) may well name torch's parts in its ``__dir__``."""
+    install(
+        "lazy", GOOD + "\ndef __getattr__(name):\n    raise RuntimeError(name)\ndef __dir__():\n    return ['Net']"
+    )
+    assert status(discover(), "lazy").works
+
+
+@pytest.mark.parametrize("name", ["a/b", "two words", "", "é"])
+def test_plugin_name_must_be_one_that_recipes_can_write(name):
+    """It stands before the slash of every id."""
+    with pytest.raises(PluginError, match="must be letters, digits"):
+        catalog_of({name: declaring()})
+
+
+@pytest.mark.parametrize("value", ["acme x y", "acme:", ":attribute"])
+def test_entry_point_that_names_no_module_is_told(install, folder, value):
+    """What is wrong is in the author's pyproject.toml."""
+    install("acme", GOOD, distribution="acme-nets")
+    (folder / "acme_nets-1.0.dist-info" / "entry_points.txt").write_text(f"[cvkit]\nacme = {value}\n")
+    importlib.invalidate_caches()
+    found = [found for found in discover().statuses if found.origin.plugin == "acme"]
+    assert [one.failure for one in found] == [f"its entry point '{value}' is not of the form module or module:object"]
+
+
+@pytest.mark.parametrize("content", [b"[console_scripts]\nno value here\n", b"[other]\nx = \xff\xfe\n", b"\xff"])
+def test_unrelated_distribution_with_damaged_entry_points_spoils_nothing(install, folder, content):
+    """Every command looks at every distribution, and most have nothing to do with cvkit."""
+    install("acme", GOOD)
+    info = folder / "other-1.0.dist-info"
+    info.mkdir()
+    (info / "entry_points.txt").write_bytes(content)
+    importlib.invalidate_caches()
+    assert [found.origin.plugin for found in discover().statuses] == sorted([*BUILT_IN, "acme"])
+
+
+def test_metadata_that_is_no_text_leaves_the_plugin_unnamed(install, folder):
+    """What it declares still works."""
+    install("acme", GOOD, distribution="acme-nets")
+    (folder / "acme_nets-1.0.dist-info" / "METADATA").write_bytes(b"Name: acm\xe9\n")
+    importlib.invalidate_caches()
+    found = status(discover(), "acme")
+    assert (found.works, found.origin.distribution) == (True, "unknown")
 
 
 def test_many_broken_plugins_leave_the_built_ins_working(install):
@@ -263,15 +337,22 @@ def test_broken_plugin_comes_with_a_remedy(install, name):
 
 def test_plugin_for_another_cvkit_is_not_imported(install):
     """What a distribution asks of cvkit is compared first: its code may not even import here."""
-    module = install("acme", "raise RuntimeError('imported')", metadata="Requires-Dist: cvkit-core<0.0.1\n")
+    module = install("acme", "raise RuntimeError('imported')", metadata="Requires-Dist: CVkit_core<0.0.1\n")
     found = status(discover(), "acme")
     assert module not in sys.modules
     version = importlib.metadata.version("cvkit-core")
-    assert found.failure == f"cvkit-core<0.0.1 is needed, and {version} is installed"
+    assert found.failure == f"CVkit_core<0.0.1 is needed, and {version} is installed"
 
 
 @pytest.mark.parametrize(
-    "line", ["cvkit-core", "cvkit-core>=0.1", "cvkit-core>=99; extra == 'x'", "cvkit-core>=99; python_version < '3'"]
+    "line",
+    [
+        "cvkit-core-extras>=99",
+        "cvkit-core",
+        "cvkit-core>=0.1",
+        "cvkit-core>=99; extra == 'x'",
+        "cvkit-core>=99; python_version < '3'",
+    ],
 )
 def test_requirement_on_cvkit_that_is_met_lets_a_plugin_in(install, line):
     """No version, a right one, one of an extra, one for another interpreter."""

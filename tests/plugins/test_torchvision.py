@@ -242,7 +242,7 @@ def test_pretrained_weights_in_the_cache_need_no_network(cached):
 
 def test_pretrained_weights_of_another_architecture_are_a_sentence(cached):
     """Arguments that change the network leave no weights for it."""
-    with pytest.raises(ValueError, match=r"do not fit the model that 'arguments' make: .*size mismatch"):
+    with pytest.raises(ValueError, match=r"do not fit what 'arguments' make of it: .*size mismatch"):
         torchvision_model("mobilenet_v3_small", COLOUR, pretrained=True, arguments={"reduced_tail": True})
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import sys
 from importlib.metadata import version
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+import cvkit_timm
 from cvkit.plugins import discover
-from cvkit.provenance import absent, describe_components, drift, source_digest
+from cvkit.provenance import absent, describe_again, describe_components, drift, package_of, source_digest
 from cvkit.recipe import read_text, resolve
 
 RECIPE = "dataset: shapes\nmodel: timm/resnet18\noptimizer: sgd\naugmentations: [cutout, kornia/ColorJitter]\n"
@@ -32,53 +34,67 @@ def package(tmp_path, monkeypatch):
     (folder / "__init__.py").write_text("")
     (folder / "nets" / "small.py").write_text("raise RuntimeError('imported')")
     monkeypatch.syspath_prepend(tmp_path)
-    source_digest.cache_clear()
     return folder
 
 
 def test_every_component_is_described():
     """Place, full id, distribution, version, digest of the source, and the versions of what else it needs."""
-    components = {c["place"]: c for c in describe_components(resolve(read_text(RECIPE), discover()))}
-    assert list(components) == [
-        "dataset",
-        "augmentations.0",
-        "augmentations.1",
-        "model",
-        "loss",
-        "optimizer",
-        "scheduler",
-    ]
-    assert components["model"] == {
-        "place": "model",
-        "id": "timm/resnet18",
-        "distribution": "cvkit-core",
-        "version": version("cvkit-core"),
-        "source": source_digest("cvkit_timm.model:timm_model"),
-        "requires": {"timm": version("timm")},
-    }
+    recipe, catalog = resolve(read_text(RECIPE), discover()), discover()
+    components = {c["place"]: c for c in describe_components(recipe)}
+    assert set(components) >= {"dataset", "augmentations.0", "augmentations.1", "model", "scheduler"}
+    model = components["model"]
+    assert (model["place"], model["id"]) == ("model", "timm/resnet18")
+    assert (model["distribution"], model["version"]) == ("cvkit-core", version("cvkit-core"))
+    assert model["source"] == source_digest(Path(cvkit_timm.__file__).parent)
+    assert model["requires"] == {"timm": version("timm")}
     assert components["augmentations.1"]["requires"] == {"kornia": version("kornia")}
     assert components["augmentations.0"]["source"] == components["augmentations.1"]["source"]
     assert all(len(component["source"]) == 64 for component in components.values())
+    assert describe_again([*components.values()], catalog) == [*components.values()]
+
+
+def test_components_that_are_gone_are_not_described_again():
+    """They are told of as gone, not as changed."""
+    assert describe_again([NET, NET | {"place": "nowhere.0"}], discover()) == []
 
 
 def test_digest_is_of_every_file_of_the_package(package):
     """A change in any file, or a new one, is a change; nothing is imported to find out."""
-    before = source_digest("provenance_package.nets.small:net")
+    assert package_of("provenance_package.nets.small:net") == package
+    before = source_digest(package)
     digest = hashlib.sha256()
     for name, content in (("__init__.py", b""), ("nets/small.py", b"raise RuntimeError('imported')")):
         digest.update(f"{name}\0{len(content)}\0".encode() + content)
     assert before == digest.hexdigest()
     (package / "other.py").write_text("")
-    source_digest.cache_clear()
-    assert source_digest("provenance_package.nets.small:net") != before
+    assert source_digest(package) != before
     assert "provenance_package" not in sys.modules
 
 
-def test_digest_of_what_has_no_source_is_empty(monkeypatch):
+def test_what_editors_leave_behind_is_passed_over(package):
+    """A lock file is a link to nowhere, and a folder may be called like a file."""
+    before = source_digest(package)
+    (package / ".#small.py").symlink_to("you@host.1234")
+    (package / "strange.py").mkdir()
+    (package / "gone.py").symlink_to("nowhere")
+    assert source_digest(package) == before
+
+
+def test_package_of_a_namespace_is_the_first_below(tmp_path, monkeypatch):
+    """Many distributions may share a namespace; only the one that holds the target counts."""
+    (tmp_path / "provenance_space" / "nets").mkdir(parents=True)
+    (tmp_path / "provenance_space" / "nets" / "__init__.py").write_text("")
+    (tmp_path / "provenance_space" / "single.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert package_of("provenance_space.nets.small:net") == tmp_path / "provenance_space" / "nets"
+    assert package_of("provenance_space.single:net") == tmp_path / "provenance_space" / "single.py"
+
+
+def test_what_has_no_source_has_no_package(monkeypatch):
     """A compiled module, one that is not there, and one made in memory."""
     monkeypatch.setitem(sys.modules, "made_in_memory", ModuleType("made_in_memory"))
     for module in ("math", "nowhere_at_all", "made_in_memory"):
-        assert source_digest(f"{module}:net") == ""
+        assert package_of(f"{module}:net") is None
 
 
 def test_nothing_changed_says_nothing():
@@ -86,32 +102,26 @@ def test_nothing_changed_says_nothing():
     assert drift([NET], [NET, NET | {"id": "acme/other", "source": "b"}]) == []
 
 
+AGAIN = "To get it back: pip install --force-reinstall"
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (
-            {"version": "1.1"},
-            "acme-nets was 1.0 when the run began, and is 1.1 now. To get it back: pip install 'acme-nets==1.0'",
-        ),
-        (
-            {"distribution": "acme-fork"},
-            "acme-nets was 1.0 when the run began, and is acme-fork 1.0 now. "
-            "To get it back: pip install 'acme-nets==1.0'",
-        ),
+        ({"version": "1.1"}, f"acme-nets 1.0 is acme-nets 1.1 now. {AGAIN} 'acme-nets==1.0'"),
+        ({"distribution": "acme-fork"}, f"acme-nets 1.0 is acme-fork 1.0 now. {AGAIN} 'acme-nets==1.0'"),
         (
             {"source": "b" * 64},
-            "the source of plugin 'acme' (acme-nets 1.0) has changed: its SHA-256 was aaaaaaaaaaaa..., and is "
-            "bbbbbbbbbbbb... now. To get it back: pip install --force-reinstall 'acme-nets==1.0', or check out the "
-            "code of that time",
+            "the source of plugin 'acme' (acme-nets 1.0) has changed: its SHA-256 was aaaaaaaaaaaa... and is "
+            f"bbbbbbbbbbbb... now. {AGAIN} 'acme-nets==1.0'",
         ),
         (
-            {"requires": {"timm": "1.0.9"}},
-            "timm was 1.0.1 when the run began, and is 1.0.9 now. To get it back: pip install 'timm==1.0.1'",
+            {"source": ""},
+            "the source of plugin 'acme' (acme-nets 1.0) has changed: its SHA-256 was aaaaaaaaaaaa... and is "
+            f"not to be had now. {AGAIN} 'acme-nets==1.0'",
         ),
-        (
-            {"requires": {}},
-            "timm was 1.0.1 when the run began, and is not installed now. To get it back: pip install 'timm==1.0.1'",
-        ),
+        ({"requires": {"timm": "1.0.9"}}, f"timm 1.0.1 is 1.0.9 now. {AGAIN} 'timm==1.0.1'"),
+        ({"requires": {}}, f"timm 1.0.1 is not installed now. {AGAIN} 'timm==1.0.1'"),
     ],
 )
 def test_each_change_is_told_with_the_way_back(change, sentence):
@@ -120,12 +130,27 @@ def test_each_change_is_told_with_the_way_back(change, sentence):
     assert drift(both, [component | change for component in both]) == [sentence]
 
 
-def test_changed_file_is_told_by_its_path():
-    """A plugin that was never installed cannot be installed again."""
-    file = NET | {"distribution": "file", "version": "local", "file": "/home/you/my_model.py", "requires": {}}
-    (sentence,) = drift([file], [file | {"source": "b" * 64}])
-    assert sentence.startswith("the source of plugin 'acme' (/home/you/my_model.py) has changed")
-    assert sentence.endswith("To get it back: check out the code of that time")
+@pytest.mark.parametrize(
+    ("origin", "way_back"),
+    [
+        ({"url": "git+https://host/nets.git@c0ffee"}, f"{AGAIN} 'acme-nets @ git+https://host/nets.git@c0ffee'"),
+        (
+            {"url": "/home/you/nets"},
+            "To get it back: put the code of that time in /home/you/nets, from which acme-nets was installed",
+        ),
+        (
+            {"file": "/home/you/my_model.py", "distribution": "file", "version": "local"},
+            "To get it back: put the code of that time in /home/you/my_model.py",
+        ),
+        ({"distribution": "in-process", "version": "0"}, "Where it came from is not known"),
+        ({"distribution": "unknown", "version": "unknown"}, "Where it came from is not known"),
+    ],
+)
+def test_way_back_is_that_of_how_it_was_installed(origin, way_back):
+    """An index does not have what came from a repository, a folder or a file."""
+    before = NET | origin
+    (sentence,) = drift([before], [before | {"source": "b" * 64}])
+    assert sentence.endswith(f"now. {way_back}")
 
 
 def test_record_of_an_older_cvkit_is_compared_as_far_as_it_goes():
@@ -145,7 +170,7 @@ def test_plugins_that_are_gone_are_named_with_the_way_back():
         {"id": "kornia/cutout", "distribution": "cvkit-core", "version": "0.1"},
     ]
     assert absent(used, catalog) == [
-        "plugin 'acme' of acme-nets 1.0 is not installed: pip install 'acme-nets==1.0'",
+        f"plugin 'acme' of acme-nets 1.0 is not installed. {AGAIN} 'acme-nets==1.0'",
         "plugin 'mine' was loaded from a file: add --plugin-path /home/you/mine.py",
         f"plugin 'timm' (cvkit-core {version('cvkit-core')}) disabled by --no-plugin",
     ]

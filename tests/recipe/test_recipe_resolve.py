@@ -243,6 +243,11 @@ def test_missing_distribution_is_told_at_its_place_with_the_command(refused):
     assert f"x.yaml:5:5: {needed}cvkit-acme>=1.2 is needed, and it is not installed: {installing}" in text
     assert f"x.yaml:6:5: {needed}torch>=99 is needed, and " in text
     assert "x.yaml:7:5: 'two words' is not a requirement, such as 'timm>=1.0'" in text
+    text = refused(BASE + "requires: ['cvkit>=1', other, 'python>=3']")
+    assert "'cvkit' is no distribution" in text
+    assert "it comes from 'cvkit-core': write that" in text
+    assert "'other' is no distribution" in text
+    assert "Python itself is not a distribution" in text
 
 
 def test_plugins_left_out_are_recorded_once(check):

@@ -76,6 +76,7 @@ def outcome(path: Path) -> tuple[dict, list, list]:
     assert damaged == []
     records = [r.to_json() | {"seconds": 0, "images_per_second": 0} for r in RunFolder(path).records()]
     files = sorted(p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file())
+    files = [file for file in files if not file.startswith("tensorboard/")]  # which begins one each session
     return state, records, files
 
 

@@ -69,8 +69,27 @@ def test_model_in_a_file_is_checked_trained_and_remembered(folder, cvkit):
     assert changed.returncode == 0, changed.stderr
     warning = f"warning: the source of plugin 'my_model' ({folder / 'my_model.py'}) has changed: its SHA-256 was "
     assert changed.stderr.count(warning) == 1
-    assert "To get it back: check out the code of that time" in changed.stderr
-    assert "has changed: its SHA-256 was" in (run / "report.html").read_text()
+    assert f"To get it back: put the code of that time in {folder / 'my_model.py'}" in changed.stderr
+    assert "after step 4: the source of plugin" in (run / "report.html").read_text()
+
+    (folder / "my_model.py").write_text(MODEL)
+    finished = cvkit("resume", run, "--plugin-path", "my_model.py")
+    assert finished.stdout.startswith("this run has finished; report: ")
+    assert "has changed" not in finished.stderr, "it is what the run began with"
+
+
+def test_code_that_changed_is_told_before_it_is_found_not_to_fit(folder, cvkit):
+    """An option that is gone, and weights of another shape: the change is why, so it is told first."""
+    assert cvkit("run", "mine.yaml", "--plugin-path", "my_model.py").returncode == 0
+    (run,) = (folder / "runs").iterdir()
+    info = json.loads((run / "run.json").read_text())
+    for old, new in (("bias: bool = True", "biased: bool = True"), ("nn.Flatten()", "nn.MaxPool2d(2), nn.Flatten()")):
+        (run / "run.json").write_text(json.dumps(info | {"status": "interrupted"}))
+        (folder / "my_model.py").write_text(MODEL.replace(old, new))
+        done = cvkit("resume", run, "--plugin-path", "my_model.py")
+        assert done.returncode != 0
+        assert "has changed: its SHA-256 was" in done.stderr.partition("\n")[0] + done.stderr.partition("\n")[2]
+        assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.modules.module import register_module_forward_hook
 
 from cvkit import evaluation_mode
 from cvkit.testing import ExplainerSuite, Suite
@@ -158,6 +159,43 @@ class LeavesAHook(Saliency):
         next(model.children()).register_forward_hook(lambda module, inputs, output: None)
 
 
+class HooksAParameter(Saliency):
+    def __init__(self, model):
+        super().__init__(model)
+        next(model.parameters()).register_hook(lambda gradient: None)
+
+
+class HooksGradientsWhenTheyAreThere(Saliency):
+    def __init__(self, model):
+        super().__init__(model)
+        next(model.parameters()).register_post_accumulate_grad_hook(lambda parameter: None)
+
+
+class HooksEveryModule(Saliency):
+    handles = []
+
+    def __init__(self, model):
+        super().__init__(model)
+        self.handles.append(register_module_forward_hook(lambda module, inputs, output: None))
+
+
+@pytest.fixture(autouse=True)
+def no_hook_on_every_module():
+    """What a twin leaves in torch itself is taken away again."""
+    yield
+    while HooksEveryModule.handles:
+        HooksEveryModule.handles.pop().remove()
+
+
+class TakesItsHookAwayWhenItGoes(Saliency):
+    def __init__(self, model):
+        super().__init__(model)
+        self.handle = next(model.children()).register_forward_hook(lambda module, inputs, output: None)
+
+    def __del__(self):
+        self.handle.remove()
+
+
 TWINS = [
     ("shape", KeepsChannels, "maps (4, 3, 32, 32) of images (4, 3, 32, 32)"),
     ("dtype", ComesAsDoubles, "torch.float64"),
@@ -177,7 +215,11 @@ TWINS = [
     ("leaves_gradients", GoesBackward, "the gradient of 'features.0.weight' is another"),
     ("leaves_gradients", ClearsGradients, "the gradient of 'features.0.weight' is another"),
     ("leaves_requires_grad", FreezesTheModel, "requires_grad of 'features.0.weight' is False, and was True"),
-    ("leaves_hooks", LeavesAHook, "hooks on 1 modules, such as 'features'"),
+    ("leaves_hooks", LeavesAHook, "hooks on module 'features'"),
+    ("leaves_hooks", HooksAParameter, "hooks on parameter 'features.0.weight'"),
+    ("leaves_hooks", HooksGradientsWhenTheyAreThere, "hooks on parameter 'features.0.weight'"),
+    ("leaves_hooks", HooksEveryModule, "hooks on every module, by torch.nn.modules.module"),
+    ("leaves_hooks", TakesItsHookAwayWhenItGoes, "hooks on module 'features'"),
 ]
 
 

@@ -83,6 +83,14 @@ def test_installed_plugins_are_not_seen(cvkit_host, installed_and_broken):
     assert cvkit_host.catalog().failures == []
 
 
+def test_environment_disables_nothing(cvkit_host, monkeypatch):
+    """The variable that leaves plugins out is for commands; a test sees the same wherever it runs."""
+    everything = cvkit_host.list()
+    monkeypatch.setenv("CVKIT_DISABLE_PLUGINS", "resnet, torch")
+    assert "resnet/custom_resnet" in everything
+    assert cvkit_host.list() == everything
+
+
 def test_list_has_ids_of_a_kind_or_of_all(cvkit_host, acme):
     """Full ids, sorted; an added plugin's are among them."""
     everything, models = cvkit_host.list(), cvkit_host.list("models")

@@ -18,12 +18,12 @@ def install(tmp_path, monkeypatch):
     """Install a distribution of one package with the files given, and return its name."""
     monkeypatch.syspath_prepend(tmp_path)
 
-    def install(declares: bool = True, **files: str) -> str:
+    def install(declares: bool = True, entry_point: str = "{}", **files: str) -> str:
         name = f"light_test_{next(NUMBERS)}"
         info = tmp_path / f"{name}-1.0.dist-info"
         info.mkdir()
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(f"[cvkit]\nacme = {name}\n" if declares else "")
+        (info / "entry_points.txt").write_text(f"[cvkit]\nacme = {entry_point.format(name)}\n" if declares else "")
         for module, source in files.items():
             path = tmp_path / name / f"{module}.py"
             path.parent.mkdir(exist_ok=True)
@@ -66,6 +66,14 @@ def test_import_at_the_top_is_named_with_its_line(install, tmp_path):
     message = failure(name)
     assert f"seen: plugin 'acme' loads torch at {tmp_path / name / '__init__.py'}:2 (import torch)" in message
     assert "Name the factory as text" in message
+
+
+@pytest.mark.parametrize("entry_point", ["{} [fast]", "{}[fast]", "{} ", "{} : plugin", "{}:plugin [fast, small]"])
+def test_line_is_found_however_the_entry_point_is_written(install, tmp_path, entry_point):
+    """Extras and spaces are no part of the module's name."""
+    source = "import torch\nimport sys\nplugin = sys.modules[__name__]\n" + DECLARATION
+    name = install(entry_point=entry_point, __init__=source)
+    assert f"loads torch at {tmp_path / name / '__init__.py'}:1 (import torch)" in failure(name)
 
 
 def test_import_by_another_module_of_the_plugin_is_traced_to_it(install, tmp_path):

@@ -37,6 +37,24 @@ class TestRightOnGreyDigits(ModelSuite):
     info = sample_info(channels=1, height=28, width=28, classes=4)
 
 
+class BeginsAtZero(Net):
+    """A head of zeros, and before it a residual branch that ends in zeros: they wake up one after the other."""
+
+    def __init__(self, info):
+        super().__init__(info)
+        self.norm = nn.BatchNorm2d(8)
+        nn.init.zeros_(self.norm.weight)
+        nn.init.zeros_(self.head.weight)
+
+    def features(self, images):
+        features = super().features(images)
+        return features + self.norm(features)
+
+
+class TestRightFromZeros(ModelSuite):
+    factory = staticmethod(BeginsAtZero)
+
+
 class KeepsPlaces(Net):
     def pool(self, features):
         return features.permute(0, 2, 3, 1)
@@ -56,6 +74,12 @@ class HasADeadLayer(Net):
     def __init__(self, info):
         super().__init__(info)
         self.unused = nn.Linear(8, 8)
+
+
+class TimesItsLayerByZero(HasADeadLayer):
+    def pool(self, features):
+        pooled = super().pool(features)
+        return pooled + 0 * self.unused(pooled)
 
 
 class CutsTheGraph(Net):
@@ -128,6 +152,16 @@ class WritesIntoImages(Net):
         return super().features(images.sub_(0.5))
 
 
+class WritesIntoImagesInEvaluation(Net):
+    def features(self, images):
+        return super().features(images if self.training else images.sub_(0.5))
+
+
+class WritesIntoImagesInTraining(Net):
+    def features(self, images):
+        return super().features(images.sub_(0.5) if self.training else images)
+
+
 class AddsIntoFloats(Net):
     def pool(self, features):
         pooled = super().pool(features)
@@ -155,6 +189,7 @@ TWINS = [
     ("finite", TakesLogs, "logits are not finite in training mode"),
     ("finite", not_a_module, "the factory returned function"),
     ("gradients", HasADeadLayer, "2 of 6 get none: unused.weight, unused.bias"),
+    ("gradients", TimesItsLayerByZero, "2 of 6 get only zeros in 8 steps: unused.weight, unused.bias"),
     ("gradients", CutsTheGraph, "2 of 4 get none: conv.weight, conv.bias"),
     ("state", HidesWeights, "returns other logits"),
     ("eval_deterministic", DropsInEvaluation, "between two calls"),
@@ -165,7 +200,9 @@ TWINS = [
     ("initialisation", DrawsFromItsOwnGenerator, "two models of one seed differ in head.weight"),
     ("initialisation", IsAlwaysTheSame, "the seed makes no difference"),
     ("eval_leaves_buffers", CountsInEvaluation, "calls is changed by a forward pass"),
-    ("leaves_input", WritesIntoImages, "it writes into them"),
+    ("leaves_input", WritesIntoImages, "it writes into them in training mode"),
+    ("leaves_input", WritesIntoImagesInTraining, "it writes into them in training mode"),
+    ("leaves_input", WritesIntoImagesInEvaluation, "it writes into them in evaluation mode"),
     ("bf16", AddsIntoFloats, "it raised RuntimeError: index_add"),
     ("copies", RemembersFeatures, "it raised RuntimeError: Only Tensors created explicitly"),
     ("copies", CopiesAsItself, "the model changes when its copy does"),

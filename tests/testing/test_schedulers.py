@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler
 
+from cvkit import Plan
 from cvkit.testing import SchedulerSuite, Suite
 
 
@@ -16,6 +17,42 @@ def line(optimizer, plan):
 
 class TestRight(SchedulerSuite):
     factory = staticmethod(line)
+
+
+def warms_up_and_stays(optimizer, plan):
+    return LambdaLR(optimizer, lambda step: min((step + 1) / (0.4 * plan.total_steps), 1))
+
+
+def drops_halfway(optimizer, plan):
+    return LambdaLR(optimizer, lambda step: 1 if step < plan.total_steps / 2 else 0.1)
+
+
+def goes_up_and_down(optimizer, plan):
+    return LambdaLR(optimizer, lambda step: 1 - abs(2 * step / plan.total_steps - 1))
+
+
+def restarts_every_epoch(optimizer, plan):
+    return LambdaLR(optimizer, lambda step: 1 - step % plan.steps_per_epoch / plan.steps_per_epoch)
+
+
+def ends_after_fifteen_steps(optimizer, plan):
+    return LambdaLR(optimizer, lambda step: max(1 - step / 15, 0))
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [warms_up_and_stays, drops_halfway, goes_up_and_down, restarts_every_epoch, ends_after_fifteen_steps],
+)
+def test_schedules_of_another_shape_span_their_plan(schedule):
+    """What stays level on purpose, or does not follow the run's length, is right too."""
+    type("Right", (SchedulerSuite,), {"factory": staticmethod(schedule)})().test_spans_plan()
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 4, 5])
+def test_a_line_spans_the_shortest_plans(steps):
+    """A run may have fewer steps than there are halves to compare."""
+    plan = Plan(steps_per_epoch=steps, epochs=1)
+    type("Right", (SchedulerSuite,), {"factory": staticmethod(line), "plan": plan})().test_spans_plan()
 
 
 def falls_below_zero(optimizer, plan):
@@ -29,6 +66,23 @@ def divides_by_zero(optimizer, plan):
 def is_one_step_short(optimizer, plan):
     rates = torch.linspace(1, 0, plan.total_steps - 1).tolist()
     return LambdaLR(optimizer, lambda step: rates[step])
+
+
+def restarts_halfway(optimizer, plan):
+    half = plan.total_steps // 2
+    return LambdaLR(optimizer, lambda step: 1 - step % half / half)
+
+
+def comes_back_up(optimizer, plan):
+    return CosineAnnealingLR(optimizer, T_max=plan.total_steps // 2)
+
+
+def ends_halfway(optimizer, plan):
+    return LambdaLR(optimizer, lambda step: max(1 - step / (plan.total_steps / 2), 0))
+
+
+def ends_halfway_above_zero(optimizer, plan):
+    return LambdaLR(optimizer, lambda step: max(1 - step / plan.total_steps, 0.5))
 
 
 class CountsOnItsOwn(LRScheduler):
@@ -80,6 +134,10 @@ TWINS = [
     ("finite", falls_below_zero, "a learning rate of -"),
     ("finite", divides_by_zero, "a learning rate of inf at step 5"),
     ("planned_steps", is_one_step_short, "the 39. time it raised IndexError"),
+    ("spans_plan", restarts_halfway, "it falls at step 1, and rises again at step 20"),
+    ("spans_plan", comes_back_up, "it falls at step 1, and rises again at step 21"),
+    ("spans_plan", ends_halfway, "from step 20 of 40 on it stays at 0"),
+    ("spans_plan", ends_halfway_above_zero, "from step 20 of 40 on it stays at 0.05"),
     ("resume", CountsOnItsOwn, "stopped after step"),
     ("resume", KeepsAFunction, "it raised CheckpointError"),
     ("group_ratios", SetsOneRate, "rates 0.1 and 0.1 at step 0, where they began as (0.1, 0.01)"),

@@ -1,9 +1,9 @@
-# what a suite is told is a class attribute, which nothing changes
 """The checks that every suite makes, how a suite finds its component, and how skips are kept honest."""
 
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import Literal
 
 import pytest
@@ -69,7 +69,11 @@ TWINS = [
     ("readable_options", annotates_nothing, "option 'smoothing' has no annotation"),
     ("readable_options", annotates_with_a_stranger, "option 'weight' is annotated 'nn.Parameter'"),
     ("promised_values", forgets_a_word, "kind: 'smooth', of Literal['plain', 'smooth'], raised KeyError"),
-    ("promised_values", refuses_its_bound, "smoothing: 0.0, of NonNegativeFloat, raised ComponentError"),
+    (
+        "promised_values",
+        refuses_its_bound,
+        "smoothing: 0.0, of NonNegativeFloat, raised ValueError: smoothing must not be 0",
+    ),
     ("promised_values", refuses_null, "smoothing: null, of float | None, raised TypeError"),
 ]
 
@@ -83,6 +87,61 @@ class TestRight(LossSuite):
 def test_check_catches_its_broken_twin(check, twin, words, seen):
     """What the twin does wrong is what the failure says was seen."""
     assert words in seen(LossSuite, check, twin)
+
+
+LIBRARY = """
+class Blur:
+    def __init__(self, weight=1, smoothing: "float | None" = 0.1):
+        self.smoothing = smoothing + 0
+"""
+FAMILY = """
+from torch import nn
+from library_of_test_suite import Blur
+
+class Shift:
+    def __init__(self, weight=1, smoothing: float = 0.1):
+        self.smoothing = smoothing
+
+def names():
+    return ["Blur", "Shift"]
+
+def make(name, info, *, smooth: bool = True, **options):
+    globals()[name](**options)
+    return nn.CrossEntropyLoss()
+"""
+
+
+class PassesOn:
+    """A plugin whose family passes options on, to a class of its own or of a library."""
+
+    @hookimpl
+    def cvkit_losses(self):
+        package = "family_of_test_suite"
+        yield Component("*", f"{package}:make", members=f"{package}:names", options_of=f"{package}:{{name}}")
+
+
+@pytest.fixture
+def family(tmp_path, monkeypatch):
+    """The plugin's catalog, its modules there to be imported."""
+    for name, source in (("library_of_test_suite", LIBRARY), ("family_of_test_suite", FAMILY)):
+        (tmp_path / f"{name}.py").write_text(source)
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    return catalog_of({"acme": PassesOn()})
+
+
+def test_options_passed_on_within_the_plugin_are_to_be_readable(family, seen):
+    """They are the author's own; those of a library's class are as they are."""
+    words = seen(LossSuite, "readable_options", component="acme/Shift", catalog=family)
+    assert words.startswith("option 'weight' has no annotation")
+    type("Right", (LossSuite,), {"component": "acme/Blur", "catalog": family})().test_readable_options()
+
+
+def test_values_that_a_library_promises_are_to_be_taken(family, seen):
+    """Whoever writes a recipe reads the annotation, and does not care whose it is."""
+    words = seen(LossSuite, "promised_values", component="acme/Blur", catalog=family)
+    assert words.startswith("smoothing: null, of 'float | None', raised TypeError")
+    type("Right", (LossSuite,), {"component": "acme/Shift", "catalog": family})().test_promised_values()
 
 
 class Undescribed:
@@ -110,6 +169,12 @@ def test_every_kind_has_its_suite():
     exported = [getattr(cvkit.testing, name) for name in cvkit.testing.__all__]
     suites = [held for held in exported if isinstance(held, type) and issubclass(held, Suite) and held is not Suite]
     assert sorted(suite.kind.name for suite in suites) == sorted(KINDS)
+
+
+def test_checks_are_those_of_cvkit():
+    """A class's own tests are no part of the contract, nor is a check less so that the class hides."""
+    own = type("Own", (LossSuite,), {"test_order": None, "test_of_its_own": lambda self: None})
+    assert own.checks() == LossSuite.checks()
 
 
 def test_names_are_all_there():

@@ -132,6 +132,12 @@ def test_check_catches_its_broken_twin(check, twin, words, seen):
     assert words in seen(TunerSuite, check, twin)
 
 
+def test_environment_disables_nothing(monkeypatch):
+    """The suite's recipe has its parts wherever it runs."""
+    monkeypatch.setenv("CVKIT_DISABLE_PLUGINS", "torch,onecycle")
+    type("Right", (TunerSuite,), {"factory": staticmethod(try_rates)})().test_value()
+
+
 def test_every_check_has_a_twin():
     """No check is trusted that has never failed."""
     assert {check for check, *_ in TWINS} == TunerSuite.checks() - Suite.checks()

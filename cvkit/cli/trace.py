@@ -1,0 +1,31 @@
+"""A traceback cut down to what a plugin's author wrote."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+
+_CHAIN = re.compile(
+    r"\n(?:The above exception was the direct cause of the following exception"
+    r"|During handling of the above exception, another exception occurred):\n\n"
+)
+_FRAME = re.compile(r'  File "(?P<file>.*?)", line .*\n(?:    .*\n|  \[.*\n)*')
+_FOREIGN = (str(Path(__file__).parents[1]), str(Path(importlib.__file__).parent), "<frozen ")
+
+
+def own_lines(trace: str) -> list[str]:
+    """Return the first and the last of the frames outside cvkit and Python's importing, and the error's first line.
+
+    `trace` is what `traceback.format_exc` returns. Of a chain of errors the last with such frames counts; where there
+    is none, nothing is returned, as the message says it all.
+    """
+    for error in reversed(_CHAIN.split(trace)):
+        frames = [found for found in _FRAME.finditer(error) if not found["file"].startswith(_FOREIGN)]
+        if frames:
+            shown = [frames[0][0].splitlines()]
+            shown += [["  ..."]] if len(frames) > 2 else []
+            shown += [frames[-1][0].splitlines()] if len(frames) > 1 else []
+            message = error[max(found.end() for found in _FRAME.finditer(error)) :].partition("\n")[0]
+            return [*(line for lines in shown for line in lines), message]
+    return []

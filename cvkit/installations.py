@@ -1,0 +1,132 @@
+"""Which plugins are installed: entry points, each with its distribution, read so that none spoils the others."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import Distribution, EntryPoint, distributions
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from .component import Origin
+from .errors import PluginError
+
+GROUP = "cvkit"
+CORE = "cvkit-core"
+UNKNOWN = "unknown"
+_TARGET = re.compile(r"[\w.]+(\s*:\s*[\w.]+)?(\s*\[.*\])?\s*")
+
+
+@dataclass(frozen=True)
+class Installation:
+    """An entry point of the group ``cvkit``, and the distribution that installed it."""
+
+    entry_point: EntryPoint
+    distribution: Distribution
+    origin: Origin
+
+    @property
+    def module(self) -> str:
+        """The module that declares the plugin; raise `PluginError` where the entry point names none."""
+        if not _TARGET.fullmatch(self.entry_point.value):
+            raise PluginError(
+                f"its entry point '{self.entry_point.value}' is not of the form module or module:object"
+            )
+        return self.entry_point.module
+
+    @property
+    def package(self) -> str:
+        """The top-level package or module of `module`."""
+        return self.module.partition(".")[0]
+
+    def requirements(self) -> list[str]:
+        """Return what the distribution requires, as its metadata says; nothing where they cannot be read."""
+        try:
+            return list(self.distribution.requires or ())
+        except (AttributeError, LookupError, TypeError, ValueError, OSError):
+            return []
+
+    def hidden_by(self) -> str:
+        """Return the file that would be imported in place of the plugin's own, or an empty string.
+
+        The plugin's own lies beside its metadata; for an editable installation, in the folder it was made from.
+        """
+        spec = find_spec(self.package)
+        if spec is None or spec.origin is None:
+            return ""
+        found = Path(spec.origin)
+        for own in (f"{self.package}/__init__.py", f"{self.package}.py"):
+            path = Path(str(self.distribution.locate_file(own)))
+            if path.exists():
+                return "" if path.parent.samefile(found.parent) else str(found)
+        folder = editable_folder(self.distribution)
+        outside = folder is not None and folder.exists() and not found.resolve().is_relative_to(folder.resolve())
+        return str(found) if outside else ""
+
+
+def installations() -> Iterator[Installation]:
+    """Yield every plugin that is installed, by name, then distribution; a distribution found twice counts once.
+
+    ``importlib.metadata.entry_points`` fails as a whole on one distribution whose entry points do not parse.
+    """
+    found = [
+        Installation(entry_point, distribution, Origin(entry_point.name, *name_and_version(distribution)))
+        for distribution in _with_plugins()
+        for entry_point in distribution.entry_points
+        if entry_point.group == GROUP
+    ]
+    seen: set[tuple[str, str]] = set()
+    for one in sorted(found, key=lambda one: (one.origin.plugin, one.origin.distribution)):
+        key = (one.origin.plugin, canonical(one.origin.distribution))
+        if key not in seen or one.origin.distribution == UNKNOWN:
+            seen.add(key)
+            yield one
+
+
+def _with_plugins() -> Iterator[Distribution]:
+    for distribution in distributions():
+        try:
+            text = distribution.read_text("entry_points.txt") or ""
+            if f"[{GROUP}]" in text:
+                list(distribution.entry_points)
+                yield distribution
+        except (ValueError, TypeError, OSError):  # not text, or not entry points: nothing in it can be told
+            continue
+
+
+def name_and_version(distribution: Distribution) -> tuple[str, str]:
+    """Return a distribution's name and version, each ``"unknown"`` where its metadata is gone or unreadable."""
+    try:
+        metadata = distribution.metadata  # once for both, as each reading parses the file
+        return metadata["Name"] or UNKNOWN, metadata["Version"] or UNKNOWN
+    except (AttributeError, LookupError, TypeError, ValueError, OSError):  # half uninstalled, perhaps
+        return UNKNOWN, UNKNOWN
+
+
+def canonical(name: str) -> str:
+    """Return a distribution's name as all of its spellings have it in common (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def direct_url(distribution: Distribution) -> dict[str, Any]:
+    """Return where a distribution was installed from, if not from an index (PEP 610); empty otherwise."""
+    try:
+        found = json.loads(distribution.read_text("direct_url.json") or "{}")
+    except (ValueError, OSError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def editable_folder(distribution: Distribution) -> Path | None:
+    """Return the folder that an editable installation was made from, or None for any other."""
+    origin = direct_url(distribution)
+    url = str(origin.get("url", ""))
+    if not (origin.get("dir_info", {}).get("editable") and url.startswith("file:")):
+        return None
+    path = unquote(urlsplit(url).path)
+    return Path(path.lstrip("/") if os.name == "nt" else path)
