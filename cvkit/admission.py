@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -32,6 +33,7 @@ class HookManager(pluggy.PluginManager):
         return super().parse_hookimpl_opts(plugin, name)
 
 
+@cache
 def hooks() -> dict[str, tuple[str, ...]]:
     """Return every hook by name, with the arguments an implementation may take."""
     specifications = {name: value for name, value in vars(hookspecs).items() if name.startswith("cvkit_")}

@@ -13,7 +13,7 @@ import time
 import traceback
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import redirect_stdout
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from .admission import attribute, has_hooks
@@ -133,11 +133,17 @@ def _load(installation: Installation) -> object:
     """Import an installed plugin, after what can be told of it without importing."""
     module = installation.package
     for line in installation.requirements():
-        if canonical(distribution_of(line)) == CORE and (sentences := unmet([line])):
-            raise _WrongVersion(sentences[0].partition(": pip")[0])
+        if canonical(distribution_of(line)) == CORE and (complaint := _core_is_not(line)):
+            raise _WrongVersion(complaint)
     if other := installation.hidden_by():
         raise _Hidden(f"its module '{module}' is hidden by '{other}'")
     return installation.entry_point.load()
+
+
+@cache
+def _core_is_not(requirement: str) -> str:
+    """Return why this cvkit does not meet a requirement, or an empty string; most plugins ask for the same one."""
+    return next((sentence.partition(": pip")[0] for sentence in unmet([requirement])), "")
 
 
 def _missing(plugin: object, origin: Origin) -> list[str]:

@@ -141,7 +141,7 @@ def _drift(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     then, since = _shown(before), _shown(now)
     sentences = []
     if then != since:
-        sentences.append(f"{then} is {since} now. {bring_back(before)}")
+        sentences.append(f"{then} is what the run began with, and {since} is here now. {bring_back(before)}")
     elif before.get("source") and before["source"] != now["source"]:
         plugin, digest = before["id"].partition("/")[0], now["source"][:_SHOWN]
         sentences.append(
@@ -150,7 +150,8 @@ def _drift(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         )
     needed = now.get("requires", {})
     sentences += [
-        f"{library} {version} is {needed.get(library, 'not installed')} now. {reinstall(library, version)}"
+        f"{library} was {version} when the run began, and is {needed.get(library, 'not installed')} now. "
+        + reinstall(library, version)
         for library, version in before.get("requires", {}).items()
         if needed.get(library) != version
     ]

@@ -18,9 +18,10 @@ import click
 
 import cvkit
 from cvkit import KINDS, Component, Kind, discover, errors, hookspecs, testing
-from cvkit.catalog import hooks
+from cvkit.admission import hooks
 from cvkit.cli import cli
-from cvkit.plugins import DISABLE, GROUP
+from cvkit.installations import GROUP
+from cvkit.plugins import DISABLE
 from cvkit.recipe import describe
 from cvkit.registry import Entry
 from cvkit.signature import Option

@@ -20,7 +20,7 @@ from ..signature import split_target
 from ..sources import find
 from .loading import load_catalog, warn
 from .options import PluginChoice, plugin_options
-from .plugins import no_components, state
+from .state import no_components, state
 from .tables import print_table
 
 

@@ -13,6 +13,7 @@ from ..errors import CvkitError
 from ..plugins import disabled_by_environment, discover, unknown_disabled
 from .loading import warn
 from .options import PluginChoice, plugin_options
+from .state import state
 from .tables import print_table
 
 
@@ -49,22 +50,6 @@ def plugins(why: str | None, as_json: bool, choice: PluginChoice) -> None:
         for status in catalog.statuses
     ]
     print_table(["plugin", "from", "components", "declared in", "state"], cells)
-
-
-def state(status: PluginStatus) -> str:
-    """Return whether a plugin works, with what a user should know of it, in one line."""
-    if not status.works:
-        return status.reason
-    if status.idle:
-        return "works, but has no hooks"
-    faults = ["is slow"] if status.slow else []
-    faults += [f"loads {', '.join(status.heavy)}"] if status.heavy else []
-    return f"works, but its declaration {' and '.join(faults)}" if faults else "works"
-
-
-def no_components(status: PluginStatus) -> str:
-    """Return what a plugin that works and has no components offers, with the reason."""
-    return f"no components: {'it has no hooks' if status.idle else 'its hooks only watch runs, or yield none'}"
 
 
 def _row(status: PluginStatus, components: int) -> dict[str, Any]:

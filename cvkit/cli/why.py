@@ -15,7 +15,7 @@ from ..errors import CvkitError, UnknownComponent, did_you_mean
 from ..installations import CORE, GROUP, canonical, direct_url, editable_folder, name_and_version
 from ..plugins import DISABLE
 from .info import find_everywhere
-from .plugins import no_components
+from .state import no_components
 from .trace import own_lines
 
 _MOST_IDS = 8
@@ -134,7 +134,7 @@ def _of_project(catalog: Catalog, name: str, everywhere: list[Distribution]) -> 
         return []
     install = f"pip install -e {_in_shell(folder)}"
     places = (folder.absolute().as_uri(), folder.resolve().as_uri())
-    owner = next((dist for dist in everywhere if direct_url(dist).get("url", "").rstrip("/") in places), None)
+    owner = next((dist for dist in everywhere if str(direct_url(dist).get("url")).rstrip("/") in places), None)
     if owner is None:
         return [f"'{name}' is a folder with a project that is not installed", f"  {install}"]
     lines = _of_installed(catalog, _name(owner), everywhere)
@@ -182,7 +182,7 @@ def _installed(module: str) -> Path | None:
 def _is_editable(dist: Distribution, path: Path) -> bool:
     """Whether a distribution was installed from a folder around `path`, as by ``pip install -e`` (PEP 610)."""
     home = editable_folder(dist)
-    return home is not None and path.absolute().is_relative_to(home)
+    return home is not None and path.resolve().is_relative_to(home.resolve())
 
 
 def _of_nothing(catalog: Catalog, name: str, everywhere: list[Distribution]) -> list[str]:

@@ -21,7 +21,7 @@ from torch.amp.grad_scaler import GradScaler
 from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from ..errors import DivergedError, RunError, one_line
+from ..errors import DivergedError, RunError
 from ..recipe import AUTO, Part, Recipe, TunerPart
 from .batches import open_source, read_whole
 from .data import Splits
@@ -33,6 +33,7 @@ from .parts import built
 from .pixels import Pixels
 from .plan import Plan
 from .progress import EpochProgress
+from .rehearsal import require_initialised, try_augmentations, try_loss, try_model
 from .samples import SampleAugmentations
 from .seeding import preserved_randomness, seed_everything
 from .state import load_model_state, load_optimizer_state, model_state, optimizer_state
@@ -83,7 +84,8 @@ class Run:
             )
         self.plan = Plan(self.batching.steps, settings.epochs)
         self.autocast = Autocast(self.device, settings.precision)
-        batched = [augmentation for entry, augmentation in augmentations if not entry.component.per_sample]
+        self._batch_augmentations = [pair for pair in augmentations if not pair[0].component.per_sample]
+        batched = [augmentation for _, augmentation in self._batch_augmentations]
         self.pixels = Pixels(self.info, batched, self.device, settings.channels_last)
         self.loss: nn.Module = built(recipe.loss, self.info).to(self.device)
         self.model = self._initialised_model()
@@ -101,40 +103,24 @@ class Run:
         with preserved_randomness():
             seed_everything("initialisation", self.recipe.seed)
             model: nn.Module = built(self.recipe.model, self.info)
+        require_initialised(self.recipe.model.entry, model)
         memory_format = torch.channels_last if self.recipe.train.channels_last else torch.preserve_format
         return model.to(self.device, memory_format=memory_format)  # type: ignore[call-overload,no-any-return]  # torch's stub lacks it
 
     def _rehearse(self) -> None:
-        """Raise `RunError` unless the parts fit together: pixels, model, optimizer and schedule, on two images.
+        """Raise `RunError` unless the parts fit together, tried on two images; what is ``auto`` has a stand-in.
 
-        What is ``auto`` is tried with a stand-in. A mistake found here costs seconds; found later, a range test.
+        A mistake found here costs seconds; found later, a range test.
         """
         pair = read_whole(self.splits.train, range(min(2, len(self.splits.train)))).images
         with preserved_randomness(), evaluation_mode(self.model), torch.no_grad():
-            logits = self._require_logits(self.pixels.for_evaluation(pair.to(self.device)))
-            self._require_logits(self.pixels.normalize(self.augmented(pair, 0)))
-            self._require_loss(logits)
+            images = self.sample_augmentations.batch(pair, 0).to(self.device)
+            floats = try_augmentations(self._batch_augmentations, self.pixels.to_float(images))
+            model, classes = self.recipe.model.entry, self.info.num_classes
+            try_model(model, self.model, self.pixels.normalize(floats), classes)
+            logits = try_model(model, self.model, self.pixels.for_evaluation(pair.to(self.device)), classes)
+            try_loss(self.recipe.loss.entry, self.loss, logits)
             self._scheduler_of(self._learner_of(self.model, self.loss, self.pixels))
-
-    def _require_logits(self, inputs: Tensor) -> Tensor:
-        expected = (len(inputs), self.info.num_classes)
-        name = self.recipe.model.entry.id
-        try:
-            logits: Tensor = self.model(inputs)
-        except Exception as error:  # whatever a stranger's forward pass raises
-            reason = one_line(error)
-            raise RunError(f"{name} cannot take images {tuple(inputs.shape)}: {reason}") from error
-        shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-        if shape != expected:
-            raise RunError(f"{name} makes {shape} of images {tuple(inputs.shape)}, not logits {expected}")
-        return logits
-
-    def _require_loss(self, logits: Tensor) -> None:
-        loss = self.loss(logits.float(), torch.zeros(len(logits), dtype=torch.int64, device=self.device))
-        if not isinstance(loss, Tensor) or loss.ndim:
-            shape = f"of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
-            name = self.recipe.loss.entry.id
-            raise RunError(f"{name} returns {shape}, where the batch's mean loss, a scalar, is needed")
 
     def augmented(self, images: Tensor, draw: int) -> Tensor:
         """Return uint8 images (B, C, H, W) as training sees them, float in [0, 1]; `draw` seeds single images'."""

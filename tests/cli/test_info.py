@@ -81,6 +81,8 @@ def test_info_describes_every_installed_component(cvkit, entry):
         ("kornia/ColorJiter", "Did you mean 'kornia/ColorJitter'?"),
         ("timm/resnet81", "Did you mean 'timm/resnet18'?"),
         ("xyzzy", "See: cvkit list"),
+        ("models", "'models' is a kind of component; see: cvkit list models"),
+        ("data set", "'data set' is a kind of component; see: cvkit list datasets"),
     ],
 )
 def test_info_of_an_unknown_name_suggests_the_nearest(cvkit, name, hint):
@@ -122,6 +124,7 @@ def cvkit_models():
     yield Component("needy", "shed:net", requires=("no-such-thing>=2",))
     yield Component("gone", "shed:gone")
     yield Component("odd", "shed:odd")
+    yield Component("loose", "shed:loose")
     yield Component("*", "shed:net", members="shed:lost")
 
 @hookimpl
@@ -131,6 +134,8 @@ def cvkit_augmentations():
 def net(info, *, width: int, height: int = 3, depth=2):
     \"\"\"Build it.\"\"\"
 def odd(width, height, *, name: str = "x"): ...
+def loose(info, *, width: int = 3, **more):
+    \"\"\"Ring \x07 the bell.\"\"\"
 def lost(): raise RuntimeError("the list is lost")
 """
 
@@ -148,13 +153,19 @@ def shed(cvkit, shed_file, monkeypatch):
     """Call ``cvkit info`` beside that plugin."""
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.delitem(sys.modules, "shed", raising=False)
-    return lambda name: cvkit("info", name, "--plugin-path", shed_file).out
+    return lambda name, code=0: told(cvkit("info", name, "--plugin-path", shed_file), code)
+
+
+def told(answer, code: int) -> str:
+    """What a command wrote to stdout, if it ended with that code."""
+    assert answer.code == code
+    return answer.out
 
 
 def test_info_counts_the_options_that_have_a_type(shed, shed_file):
     """An option without one is checked by nobody before the factory is called; a file is its own origin."""
     lines = shed("shed/old").splitlines()
-    assert lines[1] == f"from {shed_file}, {shed_file}:17"
+    assert lines[1] == f"from {shed_file}, {shed_file}:18"
     assert "keeps the contract of models: takes (info), 2 of 3 options typed, target found" in lines
     assert "  width: an integer  (required)" in lines
 
@@ -173,16 +184,27 @@ def test_info_tells_augmentations_of_single_images(shed):
 
 
 def test_info_tells_breaches_of_the_contract(shed):
-    """A missing target, parameters a run does not supply, and an option that recipes have for themselves."""
-    assert "\nbreaks the contract of models: target 'shed:gone' cannot be read" in shed("gone")
-    out = shed("odd")
+    """A missing target, parameters a run does not supply, and an option that recipes have for themselves: exit 1."""
+    assert "\nbreaks the contract of models: target 'shed:gone' cannot be read" in shed("gone", 1)
+    out = shed("odd", 1)
     assert "breaks the contract of models: its positional parameters are (width, height)" in out
     assert "'name'" in out
 
 
+def test_info_says_where_misspelt_options_are_not_noticed(shed):
+    """A factory that takes any option switches that check off."""
+    out = shed("loose")
+    assert "\n  width: an integer = 3\n  ... and any other: misspelt ones are not noticed\n" in out
+
+
+def test_info_leaves_out_what_cannot_be_printed(shed):
+    """What a stranger's docstring holds does not reach the terminal."""
+    assert shed("loose").endswith("\nRing  the bell.\n")
+
+
 def test_info_of_a_family_that_cannot_be_listed_says_why(shed):
     """The rest of it is shown all the same."""
-    out = shed("shed/*")
+    out = shed("shed/*", 1)  # its factory takes no member's name
     assert "\nits members cannot be told: " in out
     assert "the list is lost" in out
     assert "Build it." in out

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from cvkit import KINDS
+from cvkit.cli.tables import print_table
 from cvkit.plugins import discover
 
 ENTRIES = list(discover().entries())
@@ -201,7 +202,12 @@ def test_list_of_one_plugin(cvkit):
         (["qqqq*"], "nothing among the components matches 'qqqq*'. See: cvkit list"),
         (["models", "cutout"], "nothing among the models matches 'cutout'; it is found among the augmentations"),
         (["--plugin", "tim"], "no plugin is called 'tim'. Did you mean 'timm'?"),
-        (["losses", "--plugin", "timm"], "the losses of plugin 'timm' are none. See: cvkit plugins --why timm"),
+        (["losses", "--plugin", "timm"], "the losses of plugin 'timm' are none. See: cvkit list --plugin timm"),
+        (
+            ["--plugin", "tensorboard"],
+            "plugin 'tensorboard' offers no components: its hooks only watch runs, or yield none. "
+            "See: cvkit plugins --why tensorboard",
+        ),
         (["--plugin", "timm", "--no-plugin", "timm"], "plugin 'timm' (cvkit-core 0.1.0) disabled by --no-plugin"),
     ],
 )
@@ -211,12 +217,41 @@ def test_list_of_nothing_says_what_was_perhaps_meant(cvkit, arguments, message):
     assert (answer.code, answer.out, answer.err) == (2, "", f"error: {message}\n")
 
 
-def test_list_of_a_plugin_that_only_observes_says_where_to_look(cvkit, tmp_path, monkeypatch):
-    """A plugin need not offer anything that recipes name."""
+def test_list_of_a_plugin_without_hooks_says_so(cvkit, tmp_path, monkeypatch):
+    """It is no plugin yet."""
     monkeypatch.setattr(sys, "path", [*sys.path])
     (tmp_path / "watcher.py").write_text("")
     answer = cvkit("list", "--plugin", "watcher", "--plugin-path", tmp_path / "watcher.py")
-    assert answer.err == "error: the components of plugin 'watcher' are none. See: cvkit plugins --why watcher\n"
+    assert answer.err == (
+        "error: plugin 'watcher' offers no components: it has no hooks. See: cvkit plugins --why watcher\n"
+    )
+
+
+def test_list_names_a_plugin_that_makes_every_command_slow(cvkit, tmp_path, monkeypatch):
+    """In a line on stderr, as it names those that do not work."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    file = tmp_path / "slow_nets.py"
+    file.write_text(DECLARATION.replace("barn:", "slow_nets:") + "import time\ntime.sleep(0.11)\n")
+    answer = cvkit("list", "losses", "--plugin-path", file)
+    assert answer.code == 0
+    said = "works, but its declaration is slow; see: cvkit plugins --why slow_nets"
+    assert answer.err == f"warning: plugin 'slow_nets' ({file}) {said}\n"
+
+
+def test_list_finds_a_plugin_by_a_name_in_capitals(cvkit, tmp_path, monkeypatch):
+    """Case makes no difference on either side."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "AcmeNets.py").write_text(DECLARATION.replace("barn:", "AcmeNets:"))
+    for text in ("AcmeNets", "acmenets/net", "ACMENETS/better*"):
+        found = names(cvkit("list", text, "--plugin-path", tmp_path / "AcmeNets.py"))
+        assert found
+        assert all(name.startswith("AcmeNets/") for name in found)
+
+
+def test_tables_keep_their_form_whatever_a_cell_holds(capsys):
+    """Line breaks and tabs become blanks; what cannot be printed, such as a terminal's escapes and bells, goes."""
+    print_table(["name", "what it is"], [["a\x1b[2J", "one\n   line,\ta\x07  bell"], ["b", "more"]])
+    assert capsys.readouterr().out == "name  what it is\na[2J  one line, a  bell\nb     more\n"
 
 
 def test_list_leaves_a_disabled_plugin_out(cvkit):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -51,7 +52,7 @@ def test_plugins_names_a_heavy_and_slow_declaration(cvkit, site):
         env={**os.environ, "PYTHONPATH": str(site.folder)},
     )
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("acme ")]
-    assert line.endswith("works, but its declaration is slow and loads numpy")
+    assert line.endswith("works, but has no hooks, and its declaration is slow and loads numpy")
 
 
 def test_plugins_shows_disabled_and_waiting_plugins(cvkit, site, monkeypatch):
@@ -69,6 +70,12 @@ def test_plugins_shows_disabled_and_waiting_plugins(cvkit, site, monkeypatch):
 def test_plugins_suggests_the_plugin_that_was_to_be_disabled(cvkit):
     """A misspelt ``--no-plugin`` disables nothing, and says so."""
     assert "Did you mean 'timm'?" in cvkit("plugins", "--no-plugin", "tim").err
+
+
+def test_plugins_suggests_the_plugin_that_the_environment_was_to_disable(cvkit, monkeypatch):
+    """The variable is held to the same."""
+    monkeypatch.setenv("CVKIT_DISABLE_PLUGINS", "tim")
+    assert "Did you mean 'timm'?" in cvkit("plugins").err
 
 
 def test_plugins_as_json_is_complete(cvkit, broken_plugin):
@@ -96,6 +103,7 @@ def test_plugins_shows_a_plugin_file(cvkit, tmp_path, monkeypatch):
     out = cvkit("plugins", "--plugin-path", tmp_path / "lonely_net.py").out
     (line,) = [line for line in out.splitlines() if line.startswith("lonely_net ")]
     assert line.split()[1:3] == [f"{tmp_path}/lonely_net.py", "0"]
+    assert line.endswith("works, but has no hooks")
 
 
 class Site:
@@ -147,7 +155,7 @@ def test_why_of_a_working_plugin_says_what_and_from_where(cvkit, site, name):
 
 
 def test_why_of_a_broken_plugin_shows_cause_remedy_and_traceback(cvkit, site):
-    """The line of the plugin's own file is there."""
+    """The line of the plugin's own file is there, and no line of cvkit's."""
     source = "from cvkit import hookimpl\n@hookimpl\ndef cvkit_models():\n    raise OSError('no disk')\n"
     site("acme-nets", "[cvkit]\nacme = acme_net\n", acme_net=source)
     answer = cvkit("plugins", "--why", "acme")
@@ -155,8 +163,35 @@ def test_why_of_a_broken_plugin_shows_cause_remedy_and_traceback(cvkit, site):
     first, second, *trace = answer.out.splitlines()
     assert first == "plugin 'acme' (acme-nets 1.0) failed: cvkit_models raised OSError: no disk"
     assert second.startswith("  what to do: ")
-    assert len(trace) <= 6
-    assert all(line.startswith("  | ") for line in trace)
+    assert trace == [
+        f'  |   File "{site.folder}/acme_net.py", line 4, in cvkit_models',
+        "  |     raise OSError('no disk')",
+        "  | OSError: no disk",
+    ]
+
+
+def test_why_of_a_failure_deep_in_a_library_keeps_the_plugins_own_line(cvkit, site):
+    """However many lines the library, and its message, have in between."""
+    deep = "def f(n):\n    if n == 0:\n        raise OSError('no disk\\nat all')\n    f(n - 1)\n"
+    site("acme-nets", "[cvkit]\nacme = acme_net\n", acme_net="import deep_acme\ndeep_acme.f(9)\n", deep_acme=deep)
+    _, _, *trace = cvkit("plugins", "--why", "acme").out.splitlines()
+    assert trace == [
+        f'  |   File "{site.folder}/acme_net.py", line 2, in <module>',
+        "  |     deep_acme.f(9)",
+        "  |   ...",
+        f'  |   File "{site.folder}/deep_acme.py", line 3, in f',
+        r"  |     raise OSError('no disk\nat all')",
+        "  | OSError: no disk",
+    ]
+
+
+def test_why_of_a_plugin_that_cvkit_refuses_shows_no_traceback(cvkit, site):
+    """It would be cvkit's own; the message says it all."""
+    source = "from cvkit import hookimpl\n@hookimpl\ndef cvkit_model(): ...\n"
+    site("acme-nets", "[cvkit]\nacme = acme_net\n", acme_net=source)
+    first, second = cvkit("plugins", "--why", "acme").out.splitlines()
+    assert first.endswith("failed: there is no hook 'cvkit_model'. Did you mean 'cvkit_models'?")
+    assert second.startswith("  what to do: ")
 
 
 def test_why_of_a_broken_import_shows_the_line_in_the_plugin(cvkit, site):
@@ -171,11 +206,51 @@ def test_why_of_a_disabled_plugin_says_by_whom_and_how_to_enable_it(cvkit, monke
     """An option is left out, a variable changed."""
     assert cvkit("plugins", "--why", "timm", "--no-plugin", "timm").out.splitlines() == [
         "plugin 'timm' (cvkit-core 0.1.0) is disabled by --no-plugin, so it was not imported",
-        "  to enable it: leave out --no-plugin",
+        "  to enable it: leave out --no-plugin timm",
     ]
     monkeypatch.setenv("CVKIT_DISABLE_PLUGINS", "timm,kornia")
     out = cvkit("plugins", "--why", "timm").out
     assert "  to enable it: take 'timm' out of the environment variable CVKIT_DISABLE_PLUGINS\n" in out
+
+
+def test_why_of_a_slow_and_heavy_plugin_says_what_to_change(cvkit, site):
+    """Which module should import less."""
+    site("acme-nets", "[cvkit]\nacme = slow_acme\n", slow_acme="import time\ntime.sleep(0.3)\n" + WORKING)
+    last = cvkit("plugins", "--why", "acme").out.splitlines()[-1]
+    slow = r"  its declaration takes 0\.3\d* s, which every command waits for: keep imports out of 'slow_acme'"
+    assert re.fullmatch(slow, last)
+
+
+def test_why_of_a_plugin_without_hooks_says_what_to_write(cvkit, site):
+    """And where: the entry point may name another module than was meant."""
+    site("acme-nets", "[cvkit]\nacme = acme_net\n", acme_net="")
+    second = cvkit("plugins", "--why", "acme").out.splitlines()[1]
+    hook = "it has no hook: write @hookimpl functions such as cvkit_models in 'acme_net', which the entry point names"
+    assert second == f"  {hook}"
+
+
+def test_why_of_a_plugin_that_only_observes_says_so(cvkit):
+    """It has no components, and is well."""
+    out = cvkit("plugins", "--why", "tensorboard").out
+    assert "\n  it offers no components: its hooks only watch runs, or yield none\n" in out
+
+
+def test_why_of_a_component_names_its_plugin(cvkit):
+    """By short name, full id, or as a member of a family."""
+    assert cvkit("plugins", "--why", "sgd").out == (
+        "'sgd' is an optimizer of plugin 'torch'; see: cvkit info torch/sgd\n"
+    )
+    assert cvkit("plugins", "--why", "timm/resnet18").out == (
+        "'timm/resnet18' is a model of plugin 'timm'; see: cvkit info timm/resnet18\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["", " "])
+def test_why_of_no_name_is_a_mistake(cvkit, name):
+    """It is not the same as leaving the option out."""
+    answer = cvkit("plugins", "--why", name)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err == "error: --why needs a name, such as that of a plugin. See: cvkit plugins\n"
 
 
 def test_why_of_a_waiting_plugin_says_what_for(cvkit, site):
@@ -230,6 +305,61 @@ def test_why_of_an_editable_distribution_without_entry_points_names_it(cvkit, si
     assert lines[1] == "  it has no entry points at all"
 
 
+@pytest.mark.parametrize(("editable", "lines"), [(True, 3), (False, 4)])
+def test_why_of_the_folder_of_an_installed_project_is_that_of_its_plugin(
+    cvkit, site, tmp_path, monkeypatch, editable, lines
+):
+    """By any path that leads there; a copy, which does not follow the folder, is called one."""
+    project = tmp_path / "my project"
+    project.mkdir()
+    (project / "pyproject.toml").write_text("")
+    info = site("acme-nets", "[cvkit]\nacme = acme_net\n", acme_net=WORKING)
+    origin = {"url": project.as_uri(), "dir_info": {"editable": editable}}
+    (info / "direct_url.json").write_text(json.dumps(origin))
+    monkeypatch.chdir(project)
+    for name, shown in ((".", "."), ("../my project", "'../my project'"), (project, f"'{project}'")):
+        told = cvkit("plugins", "--why", name).out.splitlines()
+        assert told[0].startswith("plugin 'acme' (acme-nets 1.0) works")
+        assert len(told) == lines
+        assert editable or told[-1].endswith(f"to have it follow the folder: pip install -e {shown}")
+
+
+def test_why_of_a_module_beside_an_installed_plugin_is_that_of_the_plugin(cvkit, site, tmp_path, monkeypatch):
+    """A distribution that has the entry point is not said to lack it."""
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "acme_parts.py").write_text("")
+    info = site("acme-nets", "[cvkit]\nacme = acme_net\n", acme_net=WORKING)
+    (info / "direct_url.json").write_text(json.dumps({"url": project.as_uri(), "dir_info": {"editable": True}}))
+    monkeypatch.chdir(project)
+    assert cvkit("plugins", "--why", "acme_parts").out.startswith("plugin 'acme' (acme-nets 1.0) works")
+
+
+def test_why_of_a_file_outside_an_installed_project_is_not_the_projects(cvkit, site, tmp_path, monkeypatch):
+    """Its path leads out of the project's folder, in which one is."""
+    project = tmp_path / "project"
+    project.mkdir()
+    (tmp_path / "plug.py").write_text("")
+    info = site("acme-nets", "[cvkit]\nacme = acme_net\n", acme_net=WORKING)
+    (info / "direct_url.json").write_text(json.dumps({"url": project.as_uri(), "dir_info": {"editable": True}}))
+    monkeypatch.chdir(project)
+    assert cvkit("plugins", "--why", "../plug.py").out.endswith("--plugin-path ../plug.py\n")
+
+
+def test_why_of_a_file_says_how_to_load_it(cvkit, tmp_path, monkeypatch):
+    """Quoted where a shell needs that; one that is loaded is told of as the plugin that it is."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "my nets" / "barn_net.py"
+    file.parent.mkdir()
+    file.write_text(WORKING)
+    first, _, third = cvkit("plugins", "--why", "my nets/barn_net.py").out.splitlines()
+    assert first.startswith("module 'barn_net' is at 'my nets/barn_net.py', but no installed distribution brings it")
+    assert third == "  or load it without installing: --plugin-path 'my nets/barn_net.py'"
+    loaded = cvkit("plugins", "--why", "my nets/barn_net.py", "--plugin-path", file).out
+    assert loaded.startswith(f"plugin 'barn_net' ({file}) works")
+
+
 @pytest.mark.parametrize("path", ["acme_net.py", "acme_net/__init__.py"])
 def test_why_of_a_module_beside_you_says_how_to_use_it(cvkit, tmp_path, monkeypatch, path):
     """It can be installed, or named on the command line."""
@@ -250,6 +380,10 @@ def test_why_of_a_project_folder_says_how_to_install_it(cvkit, tmp_path, monkeyp
     (tmp_path / "acme-nets" / "pyproject.toml").write_text("")
     out = cvkit("plugins", "--why", "acme-nets").out
     assert out == "'acme-nets' is a folder with a project that is not installed\n  pip install -e ./acme-nets\n"
+    (tmp_path / "acme-nets").rename(tmp_path / "acme nets")
+    assert cvkit("plugins", "--why", "acme nets").out.endswith("\n  pip install -e './acme nets'\n")
+    whole = tmp_path / "acme nets"
+    assert cvkit("plugins", "--why", whole).out.endswith(f"\n  pip install -e '{whole}'\n")
 
 
 def test_why_of_nothing_names_the_environment_and_the_nearest_name(cvkit):

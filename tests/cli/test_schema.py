@@ -162,6 +162,32 @@ MISTAKES = {
 }
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong", "message"),
+    [
+        ("width: 8", "widht: 8", "'widht' was unexpected"),
+        ("optimizer: sgd", "optimizer: {name: sgd, lr: 0.1, momentun: 0.9}", "'momentun' was unexpected"),
+        ("optimizer: sgd", "optimizer: sdg", "'sdg' is not one of"),
+        ("optimizer: sgd", "optimizer: sgd\nloss: {name: cross_entropy, smoothin: 0.1}", "'smoothin' was unexpected"),
+        ("optimizer: sgd", "optimizer: sgd\nexplainers: [{name: grad_cam, laier: x}]", "'laier' was unexpected"),
+    ],
+)
+def test_mistake_is_named_by_a_plain_validator(right, wrong, message):
+    """In its one message, not below one that says that neither of several forms fits."""
+    recipe = plain(read_tree(WHOLE.replace(right, wrong), "recipe.yaml"))
+    (error,) = Draft7Validator(SCHEMA).iter_errors(recipe)
+    assert message in error.message
+
+
+def test_schema_says_that_it_is_laxer_than_check():
+    """Whoever relies on it is told what to run besides."""
+    assert "It takes a little more than `cvkit check` does: 2.0 for an integer" in SCHEMA["description"]
+    for lax in ("model: {name: custom_resnet, width: 2.0}", "optimizer: {name: sgd, lr: auto}"):
+        text = "dataset: shapes\nmodel: custom_resnet\noptimizer: sgd\n".replace(f"{lax.split(':')[0]}: ", "#") + lax
+        assert errors(text) == []
+        assert rejected(text)
+
+
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_mistake_is_caught_by_the_schema_as_by_cvkit(mistake):
     """The recipe is good without the mistake, and with it neither the schema nor cvkit takes it."""
@@ -311,9 +337,25 @@ def test_what_cannot_be_told_is_said(farm):
     """A component without a target is left out, and a family without a list is named."""
     schema, untold = recipe_schema(farm)
     assert model_errors(schema, "gone")
-    assert len(untold) == 2
-    assert "farm_factories:gone" in untold[0]
+    cause = "AttributeError: module 'farm_factories' has no attribute 'gone'"
+    assert untold[0] == f"models left out: farm/gone: {cause}"
     assert "the list is lost" in untold[1]
+    assert len(untold) == 2
+
+
+def test_components_left_out_for_one_reason_are_named_in_one_sentence():
+    """A plugin whose module does not import is not told of once for each of its components."""
+    components = [Component(f"net_{number}", f"nowhere_at_all:net_{number}") for number in range(5)]
+    _, untold = recipe_schema(catalog_of({"acme": plugin(models=components)}))
+    ids = "acme/net_0, acme/net_1, acme/net_2 and 2 more"
+    assert untold == [f"models left out: {ids}: ModuleNotFoundError: No module named 'nowhere_at_all'"]
+
+
+def test_name_of_a_plugin_is_taken_literally(farm):
+    """The dot in a plugin's name stands for a dot; no other escape is written, as editors refuse them."""
+    family = Component("*", "farm_factories:zoo", members="farm_factories:lost")
+    schema, _ = recipe_schema(catalog_of({"a.b-c": plugin(losses=[family])}))
+    assert schema["definitions"]["losses:a.b-c/*.names"]["pattern"] == r"^a\.b-c/"
 
 
 @pytest.mark.parametrize(
@@ -339,6 +381,7 @@ def test_schema_command_writes_a_file_or_stdout(cvkit, tmp_path):
     answer = cvkit("schema", "--output", file)
     assert (answer.code, answer.out, answer.err) == (0, f"wrote {file}\n", "")
     printed = cvkit("schema").out
+    assert printed.isascii()  # a terminal of any encoding takes it
     assert printed == file.read_text()
     assert len(printed) < 1_500_000
     assert json.loads(printed)["properties"].keys() == SCHEMA["properties"].keys()
@@ -380,5 +423,7 @@ def test_schema_command_loads_no_torch():
 
 
 def test_help_tells_editors_how_to_find_it(cvkit):
-    """The line that a recipe begins with."""
-    assert "# yaml-language-server: $schema=cvkit.schema.json" in cvkit("schema", "--help").out
+    """The line that a recipe begins with, on a line of its own."""
+    lines = [line.strip() for line in cvkit("schema", "--help").out.splitlines()]
+    assert "# yaml-language-server: $schema=cvkit.schema.json" in lines
+    assert not any("\\b" in line for line in lines)

@@ -103,13 +103,15 @@ def test_nothing_changed_says_nothing():
 
 
 AGAIN = "To get it back: pip install --force-reinstall"
+BEGAN = "acme-nets 1.0 is what the run began with"
+TIMM = "timm was 1.0.1 when the run began, and"
 
 
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"version": "1.1"}, f"acme-nets 1.0 is acme-nets 1.1 now. {AGAIN} 'acme-nets==1.0'"),
-        ({"distribution": "acme-fork"}, f"acme-nets 1.0 is acme-fork 1.0 now. {AGAIN} 'acme-nets==1.0'"),
+        ({"version": "1.1"}, f"{BEGAN}, and acme-nets 1.1 is here now. {AGAIN} 'acme-nets==1.0'"),
+        ({"distribution": "acme-fork"}, f"{BEGAN}, and acme-fork 1.0 is here now. {AGAIN} 'acme-nets==1.0'"),
         (
             {"source": "b" * 64},
             "the source of plugin 'acme' (acme-nets 1.0) has changed: its SHA-256 was aaaaaaaaaaaa... and is "
@@ -120,8 +122,8 @@ AGAIN = "To get it back: pip install --force-reinstall"
             "the source of plugin 'acme' (acme-nets 1.0) has changed: its SHA-256 was aaaaaaaaaaaa... and is "
             f"not to be had now. {AGAIN} 'acme-nets==1.0'",
         ),
-        ({"requires": {"timm": "1.0.9"}}, f"timm 1.0.1 is 1.0.9 now. {AGAIN} 'timm==1.0.1'"),
-        ({"requires": {}}, f"timm 1.0.1 is not installed now. {AGAIN} 'timm==1.0.1'"),
+        ({"requires": {"timm": "1.0.9"}}, f"{TIMM} is 1.0.9 now. {AGAIN} 'timm==1.0.1'"),
+        ({"requires": {}}, f"{TIMM} is not installed now. {AGAIN} 'timm==1.0.1'"),
     ],
 )
 def test_each_change_is_told_with_the_way_back(change, sentence):

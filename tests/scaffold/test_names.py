@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cvkit import CvkitError, discover
+from cvkit import KINDS, CvkitError, discover
 from cvkit.scaffold.names import LONGEST, read_name, require_free
 
 
@@ -41,6 +41,13 @@ def test_keywords_are_refused(text):
         read_name(text)
 
 
+@pytest.mark.parametrize("text", ["null", "true", "False", "yes", "no", "on", "off", "y", "cvkit-N"])
+def test_words_of_yaml_are_refused(text):
+    """In a recipe they would be values, by one version of YAML or another."""
+    with pytest.raises(CvkitError, match=r"in a recipe, YAML takes '[a-z]+' for a value$"):
+        read_name(text)
+
+
 def test_long_names_are_refused():
     """A name that would make lines of the package overflow is told how long it may be."""
     assert read_name("a" * LONGEST).plugin == "a" * LONGEST
@@ -52,20 +59,31 @@ def test_names_of_installed_plugins_are_taken():
     """Two plugins of a name could not be told apart."""
     for status in discover().statuses:
         with pytest.raises(CvkitError, match="already installed"):
-            require_free(read_name(status.origin.plugin))
+            require_free(read_name(status.origin.plugin), KINDS["models"])
+
+
+def test_names_of_components_are_taken_among_their_kind():
+    """A recipe's short name would mean two; parts of two kinds cannot be mistaken for each other."""
+    for entry in discover().entries():
+        if not entry.component.is_family:
+            name = read_name(entry.component.name)
+            with pytest.raises(CvkitError, match=f"{entry.kind.singular} '{entry.id}' is there already, and recipes"):
+                require_free(name, entry.kind)
+            other = KINDS["losses" if entry.kind.name == "models" else "models"]
+            require_free(name, other)
 
 
 def test_own_distribution_is_taken():
     """A plugin called core would be installed over cvkit itself, which is `cvkit-core`."""
     with pytest.raises(CvkitError, match=r"cvkit-core .* is already installed"):
-        require_free(read_name("core"))
+        require_free(read_name("core"), KINDS["models"])
 
 
 def test_packages_that_can_be_imported_are_taken(tmp_path, monkeypatch):
     """A package of that name would be hidden, or hide the new one."""
-    require_free(read_name("acme-net"))
+    require_free(read_name("acme-net"), KINDS["models"])
     (tmp_path / "cvkit_acme_net").mkdir()
     (tmp_path / "cvkit_acme_net" / "__init__.py").touch()
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(CvkitError, match="a package named 'cvkit_acme_net' is already installed"):
-        require_free(read_name("acme-net"))
+        require_free(read_name("acme-net"), KINDS["models"])

@@ -31,7 +31,9 @@ def test_output_says_where(new_plugin, tmp_path):
     assert (tmp_path / "my plugins" / "cvkit-acme-net" / "pyproject.toml").exists()
 
 
-@pytest.mark.parametrize("name", ["", "2net", "class", "torch", "timm", "core", "größe", "a" * 99])
+@pytest.mark.parametrize(
+    "name", ["", "2net", "class", "torch", "timm", "core", "größe", "a" * 99, "null", "custom-resnet"]
+)
 def test_bad_name_is_refused_in_a_line(new_plugin, tmp_path, name):
     """Nothing is written."""
     answer = new_plugin(name, "--kind", "model")

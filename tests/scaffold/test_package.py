@@ -34,7 +34,18 @@ def test_package_has_what_a_package_needs(sample):
         "pyproject.toml",
         "recipe.yaml",
         "tests/test_acme_net.py",
+        "tests/test_acme_net_sample.py",
     }
+
+
+@any_kind
+def test_one_file_of_tests_goes_with_the_sample(sample):
+    """An author who puts another in its place deletes that file, and the other holds nothing of the sample."""
+    files = render(NAME, sample)
+    assert f"import {sample.factory}\n" in files["tests/test_acme_net_sample.py"] or sample.noun == "tuner"
+    assert sample.factory not in files["tests/test_acme_net.py"]
+    assert f"from cvkit_acme_net.{sample.noun} import" not in files["tests/test_acme_net.py"]
+    assert "delete `tests/test_acme_net_sample.py`" in files["README.md"]
 
 
 @any_kind
