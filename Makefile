@@ -19,8 +19,10 @@ $(BIN)/.ready: pyproject.toml
 demo: setup  ## Train the embedded data set and print where the report is
 	$(BIN)/cvkit run recipes/shapes.yaml --output $(RUNS)
 
+# Two processes of one thread each: the tests' nets are too small for more. Tests of one file stay together, as they
+# share environments and trained runs.
 test: lint types  ## Check everything: lint, types, tests
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: setup  ## Check style
 	$(BIN)/ruff check .
