@@ -12,12 +12,12 @@ from .errors import NameTaken
 from .registry import Entry, Registry
 
 SLOW = 0.1
-"""Seconds. A declaration that takes longer is slow: `cvkit list` as a whole should answer in a fifth of a second."""
+"""Seconds of computing. A declaration that takes longer is slow: `cvkit list` as a whole should take a fifth of one."""
 
 
 @dataclass(frozen=True)
 class PluginStatus:
-    """How a plugin's declaration went: its origin, seconds taken, and the failure's one-line cause if it failed.
+    """How a plugin's declaration went: its origin, seconds of computing, and the one-line cause if it failed.
 
     `remedy`: what to do about the failure. `heavy`: the modules among numpy, torch and torchvision that the
     declaration loaded, and should not have. `disabled`: who asked for it to be left out. `missing`: a sentence for

@@ -231,7 +231,10 @@ def test_list_names_a_plugin_that_makes_every_command_slow(cvkit, tmp_path, monk
     """In a line on stderr, as it names those that do not work."""
     monkeypatch.setattr(sys, "path", [*sys.path])
     file = tmp_path / "slow_nets.py"
-    file.write_text(DECLARATION.replace("barn:", "slow_nets:") + "import time\ntime.sleep(0.11)\n")
+    file.write_text(
+        DECLARATION.replace("barn:", "slow_nets:")
+        + "import time\nstart = time.process_time()\nwhile time.process_time() < start + 0.11: pass\n"
+    )
     answer = cvkit("list", "losses", "--plugin-path", file)
     assert answer.code == 0
     said = "works, but its declaration is slow; see: cvkit plugins --why slow_nets"

@@ -43,7 +43,11 @@ def test_plugins_tells_why_one_does_not_work(cvkit, broken_plugin):
 
 def test_plugins_names_a_heavy_and_slow_declaration(cvkit, site):
     """A plugin that makes every command slow is named, with what it loads."""
-    site("acme", "[cvkit]\nacme = heavy_acme\n", heavy_acme="import time, numpy\ntime.sleep(0.11)\n")
+    site(
+        "acme",
+        "[cvkit]\nacme = heavy_acme\n",
+        heavy_acme="import numpy, time\nstart = time.process_time()\nwhile time.process_time() < start + 1: pass\n",
+    )
     done = subprocess.run(
         [sys.executable, "-m", "cvkit", "plugins"],
         capture_output=True,
@@ -215,7 +219,12 @@ def test_why_of_a_disabled_plugin_says_by_whom_and_how_to_enable_it(cvkit, monke
 
 def test_why_of_a_slow_and_heavy_plugin_says_what_to_change(cvkit, site):
     """Which module should import less."""
-    site("acme-nets", "[cvkit]\nacme = slow_acme\n", slow_acme="import time\ntime.sleep(0.3)\n" + WORKING)
+    site(
+        "acme-nets",
+        "[cvkit]\nacme = slow_acme\n",
+        slow_acme="import time\nstart = time.process_time()\nwhile time.process_time() < start + 0.3: pass\n"
+        + WORKING,
+    )
     last = cvkit("plugins", "--why", "acme").out.splitlines()[-1]
     slow = r"  its declaration takes 0\.3\d* s, which every command waits for: keep imports out of 'slow_acme'"
     assert re.fullmatch(slow, last)

@@ -384,7 +384,9 @@ def test_hidden_plugin_is_not_taken_for_the_one_that_hides_it(install, tmp_path_
 
 def test_slow_declaration_is_marked(install):
     """Every command waits for every declaration, so one that takes long is named for it."""
-    install("slow", "import time\ntime.sleep(0.15)\n" + GOOD)
+    install(
+        "slow", "import time\nstart = time.process_time()\nwhile time.process_time() < start + 0.15: pass\n" + GOOD
+    )
     install("quick", GOOD.replace("acme_net", "other"))
     assert [found.origin.plugin for found in discover().statuses if found.slow] == ["slow"]
 
