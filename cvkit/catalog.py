@@ -12,7 +12,7 @@ from .errors import NameTaken
 from .registry import Entry, Registry
 
 SLOW = 0.1
-"""Seconds of computing. A declaration that takes longer is slow: `cvkit list` as a whole should take a fifth of one."""
+"""Seconds of computing. A declaration that takes longer is slow: `cvkit list` as a whole takes a fifth of one."""
 
 
 @dataclass(frozen=True)
