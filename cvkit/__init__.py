@@ -27,22 +27,20 @@ from .hookspecs import hookimpl
 if TYPE_CHECKING:
     from .catalog import Catalog
     from .engine.data import DataInfo, Split, Splits, TensorSplit
-    from .engine.metrics import Predictions, Record
-    from .engine.modes import evaluation_mode
-    from .engine.plan import Plan
-    from .engine.protocols import (
-        Augmentation,
+    from .engine.factories import (
         AugmentationFactory,
         DatasetFactory,
-        Explainer,
         ExplainerFactory,
         LossFactory,
         ModelFactory,
         OptimizerFactory,
-        SampleAugmentation,
         SchedulerFactory,
         TunerFactory,
     )
+    from .engine.metrics import Predictions, Record
+    from .engine.modes import evaluation_mode
+    from .engine.plan import Plan
+    from .engine.protocols import Augmentation, Explainer, SampleAugmentation
     from .engine.run import Run
     from .engine.seeding import derive, permutation, preserved_randomness, seed_everything
     from .engine.trial import Proposal, Trial
@@ -63,16 +61,16 @@ _LAZY = {
     "evaluation_mode": "engine.modes",
     "Plan": "engine.plan",
     "Augmentation": "engine.protocols",
-    "AugmentationFactory": "engine.protocols",
-    "DatasetFactory": "engine.protocols",
+    "AugmentationFactory": "engine.factories",
+    "DatasetFactory": "engine.factories",
     "Explainer": "engine.protocols",
-    "ExplainerFactory": "engine.protocols",
-    "LossFactory": "engine.protocols",
-    "ModelFactory": "engine.protocols",
-    "OptimizerFactory": "engine.protocols",
+    "ExplainerFactory": "engine.factories",
+    "LossFactory": "engine.factories",
+    "ModelFactory": "engine.factories",
+    "OptimizerFactory": "engine.factories",
     "SampleAugmentation": "engine.protocols",
-    "SchedulerFactory": "engine.protocols",
-    "TunerFactory": "engine.protocols",
+    "SchedulerFactory": "engine.factories",
+    "TunerFactory": "engine.factories",
     "Predictions": "engine.metrics",
     "Record": "engine.metrics",
     "Run": "engine.run",

@@ -1,25 +1,10 @@
-"""What each kind's factory takes and makes, for type checkers.
-
-An author writes ``_: ModelFactory = my_model`` below a factory, and a type checker says what is wrong with it before
-a run does. Options are left open: they are the author's own.
-"""
+"""What augmentations and explainers are called with, for type checkers; other kinds make classes of torch."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Protocol
 
-from torch import Tensor, nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
-
-from .data import DataInfo, Splits
-from .plan import Plan
-
-if TYPE_CHECKING:
-    from .run import Run
-    from .trial import Proposal
+from torch import Tensor
 
 
 class Augmentation(Protocol):
@@ -38,51 +23,3 @@ class Explainer(Protocol):
     """Normalised images (B, C, H, W), int64 targets (B,) -> maps, float32 (B, H, W) in [0, 1], detached."""
 
     def __call__(self, images: Tensor, targets: Tensor, /) -> Tensor: ...
-
-
-class DatasetFactory(Protocol):
-    """Makes `Splits` from the data folder `root`."""
-
-    def __call__(self, root: Path, /, *args: Any, **options: Any) -> Splits: ...
-
-
-class AugmentationFactory(Protocol):
-    """Makes an `Augmentation`, or a `SampleAugmentation` where the component is declared ``per_sample``."""
-
-    def __call__(self, info: DataInfo, /, *args: Any, **options: Any) -> Augmentation | SampleAugmentation: ...
-
-
-class ModelFactory(Protocol):
-    """Makes a module: images (B, C, H, W) -> logits (B, K), for the channels, size and classes in `info`."""
-
-    def __call__(self, info: DataInfo, /, *args: Any, **options: Any) -> nn.Module: ...
-
-
-class LossFactory(Protocol):
-    """Makes a module: logits (B, K), labels (B,) -> the batch's mean loss, a scalar."""
-
-    def __call__(self, info: DataInfo, /, *args: Any, **options: Any) -> nn.Module: ...
-
-
-class OptimizerFactory(Protocol):
-    """Makes an optimizer of the parameters."""
-
-    def __call__(self, params: Iterable[nn.Parameter], /, *args: Any, **options: Any) -> Optimizer: ...
-
-
-class SchedulerFactory(Protocol):
-    """Makes a schedule that is stepped once an optimizer step, ``plan.total_steps - 1`` times."""
-
-    def __call__(self, optimizer: Optimizer, plan: Plan, /, *args: Any, **options: Any) -> LRScheduler: ...
-
-
-class TunerFactory(Protocol):
-    """Proposes a value for one place of the recipe, and leaves the run as it was."""
-
-    def __call__(self, run: Run, /, *args: Any, **options: Any) -> Proposal: ...
-
-
-class ExplainerFactory(Protocol):
-    """Makes an `Explainer` of the model."""
-
-    def __call__(self, model: nn.Module, /, *args: Any, **options: Any) -> Explainer: ...
