@@ -14,6 +14,7 @@ COMMANDS = {
     "run": "run:run",
     "resume": "resume:resume",
     "check": "check:check",
+    "preview": "preview:preview",
     "list": "list:list_components",
     "info": "info:info",
     "plugins": "plugins:plugins",

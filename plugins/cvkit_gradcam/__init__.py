@@ -1,9 +1,24 @@
-"""Grad-CAM: where in an image a classifier found a class."""
+"""Class activation maps: where in an image a classifier found a class."""
 
 from cvkit import Component, hookimpl
 
 
 @hookimpl
 def cvkit_explainers():
-    """Offer Grad-CAM to recipes as `grad_cam`."""
+    """Offer each method to recipes under its own name."""
     yield Component("grad_cam", "cvkit_gradcam.grad_cam:grad_cam", summary="Grad-CAM (Selvaraju et al. 2017)")
+    yield Component("hires_cam", "cvkit_gradcam.hires_cam:hires_cam", summary="HiResCAM (Draelos & Carin 2020)")
+    yield Component("layer_cam", "cvkit_gradcam.layer_cam:layer_cam", summary="LayerCAM (Jiang et al. 2021)")
+    yield Component(
+        "grad_cam_pp", "cvkit_gradcam.grad_cam_pp:grad_cam_pp", summary="Grad-CAM++ (Chattopadhyay et al. 2018)"
+    )
+    yield Component(
+        "eigen_cam",
+        "cvkit_gradcam.eigen_cam:eigen_cam",
+        summary="Eigen-CAM (Muhammad & Yeasin 2020); the same map for every class",
+    )
+    yield Component(
+        "score_cam",
+        "cvkit_gradcam.score_cam:score_cam",
+        summary="Score-CAM (Wang et al. 2020); a forward pass per channel",
+    )

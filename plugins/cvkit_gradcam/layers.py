@@ -14,7 +14,12 @@ def find_layer(model: nn.Module, name: str) -> nn.Module:
     if name in modules:
         return modules[name]
     top = ", ".join(child for child, _ in model.named_children())
-    raise RunError(f"grad_cam: the model has no layer '{name}'. At its top level it has: {top}")
+    raise RunError(f"the model has no layer '{name}'. At its top level it has: {top}")
+
+
+def name_of(model: nn.Module, layer: nn.Module) -> str:
+    """Return a submodule's dotted name, empty for the model itself."""
+    return next(name for name, module in model.named_modules() if module is layer)
 
 
 @torch.no_grad()
@@ -46,7 +51,7 @@ def choose_layer(model: nn.Module, image: Tensor) -> nn.Module:
         for handle in handles:
             handle.remove()
     if not candidates:
-        raise RunError("grad_cam finds no late layer with a grid of the image in this model; name one with `layer`")
+        raise RunError("there is no late layer with a grid of the image in this model; name one with `layer`")
     return candidates[-1]
 
 

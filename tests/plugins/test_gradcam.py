@@ -13,8 +13,9 @@ from torch import nn
 
 from cvkit import RunError
 from cvkit_gradcam.cut import gradient_at
-from cvkit_gradcam.grad_cam import divided_by_maximum, grad_cam
+from cvkit_gradcam.grad_cam import grad_cam
 from cvkit_gradcam.layers import choose_layer
+from cvkit_gradcam.normalize import divided_by_maximum
 from cvkit_resnet.network import custom_resnet
 
 TARGETS = torch.tensor([0, 3, 3, 9])
@@ -65,14 +66,14 @@ def test_raw_map_is_the_gradient_weighted_sum_of_channels(model, images):
     handle.remove()
     logits[torch.arange(4), TARGETS].sum().backward()
     expected = (kept[0].grad.mean((2, 3), keepdim=True) * kept[0]).sum(1)
-    torch.testing.assert_close(grad_cam(model, layer="layer3").raw(images, TARGETS), expected.detach())
+    torch.testing.assert_close(grad_cam(model, layer="layer3").explain(images, TARGETS).raw, expected.detach())
 
 
 def test_in_place_relu_after_the_layer_does_not_reach_its_activation(images):
     """The libraries that keep the tensor itself read it after the ReLU has changed it."""
     plain, in_place = small_net(inplace=False), small_net(inplace=True)
     in_place.load_state_dict(plain.state_dict())
-    maps = [grad_cam(net, layer="1").raw(images, TARGETS) for net in (plain, in_place)]
+    maps = [grad_cam(net, layer="1").explain(images, TARGETS).raw for net in (plain, in_place)]
     assert torch.equal(*maps)
 
 
@@ -124,7 +125,7 @@ def test_no_gradient_is_computed_before_the_cut(model, images):
     """The trunk records no graph: that is where the time is saved."""
     graphs = []
     handle = model.layer2.register_forward_hook(lambda m, i, o: graphs.append(o.requires_grad))
-    gradient_at(model, model.layer3, images, TARGETS)
+    gradient_at(model.eval(), model.layer3, images, TARGETS[:, None])
     handle.remove()
     assert graphs == [False]
 

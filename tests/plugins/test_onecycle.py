@@ -36,8 +36,9 @@ def followed(optimizer, scheduler, steps):
 @pytest.mark.parametrize("total", [7, 10, 97, 1000])
 @pytest.mark.parametrize("anneal", ["cos", "linear"])
 @pytest.mark.parametrize("fraction", [0.25, 0.3, 0.4])
+@pytest.mark.parametrize("three_phase", [False, True])
 @pytest.mark.parametrize("make", [sgd, adam])
-def test_schedule_equals_torchs_exactly(total, anneal, fraction, make):
+def test_schedule_equals_torchs_exactly(total, anneal, fraction, three_phase, make):
     """Rates and momenta of every step, to the last bit."""
     ours, theirs = make(), make()
     expected = OneCycleLR(
@@ -48,11 +49,67 @@ def test_schedule_equals_torchs_exactly(total, anneal, fraction, make):
         anneal_strategy=anneal,
         div_factor=20,
         final_div_factor=500,
+        three_phase=three_phase,
     )
     scheduler = one_cycle(
-        ours, Plan(total, 1), max_lr=0.4, peak_fraction=fraction, anneal=anneal, div=20, final_div=500
+        ours,
+        Plan(total, 1),
+        max_lr=0.4,
+        peak_fraction=fraction,
+        anneal=anneal,
+        div=20,
+        final_div=500,
+        three_phase=three_phase,
     )
     assert followed(ours, scheduler, total) == followed(theirs, expected, total)
+
+
+@pytest.mark.parametrize(
+    ("options", "rates", "momenta"),
+    [
+        (
+            {"final_div": 2},
+            [1, 13, 25, 21.5, 18, 14.5, 11, 7.5, 4, 0.5],
+            [22, 11.5, 1, 4, 7, 10, 13, 16, 19, 22],
+        ),
+        (
+            {"final_div": 4, "three_phase": True, "peak_fraction": 0.4},
+            [1, 9, 17, 25, 17, 9, 1, 0.75, 0.5, 0.25],
+            [22, 15, 8, 1, 8, 15, 22, 22, 22, 22],
+        ),
+    ],
+    ids=["two phases", "three phases"],
+)
+def test_schedule_is_torchs_published_table(options, rates, momenta):
+    """The values torch tests its own with (test/optim/test_lrscheduler.py, one cycle, linear)."""
+    optimizer = sgd()
+    scheduler = one_cycle(
+        optimizer, Plan(10, 1), max_lr=25, anneal="linear", base_momentum=1, max_momentum=22, **options
+    )
+    used = followed(optimizer, scheduler, 10)
+    assert [lr for (lr,), _ in used] == pytest.approx(rates)
+    assert [momentum for _, momentum in used] == pytest.approx(momenta)
+
+
+def test_three_phases_come_back_to_the_start_before_the_end():
+    """As far down as up, then on to the last rate, momentum back at its ends."""
+    optimizer = sgd()
+    scheduler = one_cycle(optimizer, Plan(5, 4), max_lr=1.0, peak_epoch=1, three_phase=True)
+    used = followed(optimizer, scheduler, 20)
+    rates = [lr for (lr,), _ in used]
+    assert rates[:9] == pytest.approx(rates[8::-1])
+    assert rates[4] == 1.0
+    assert rates[-1] == pytest.approx(1 / 25 / 1e4)
+    assert {momentum for _, momentum in used[8:]} == {0.95}
+
+
+def test_schedule_is_a_function_of_the_step_alone():
+    """Asked in any order, it answers the same: nothing is carried from one step to the next."""
+    scheduler = one_cycle(sgd(), Plan(20, 1), max_lr=1.0, three_phase=True)
+    steps = [7, 0, 19, 3, 7, 25, 12]
+    answers = [scheduler.cycle(step, *scheduler.rates[0]) for step in steps]
+    assert answers == [scheduler.cycle(step, *scheduler.rates[0]) for step in reversed(steps)][::-1]
+    assert answers[5] == answers[2]
 
 
 def test_peak_epoch_puts_the_peak_at_that_epochs_last_step():
@@ -66,11 +123,15 @@ def test_peak_epoch_puts_the_peak_at_that_epochs_last_step():
     assert rates[-1] == pytest.approx(0.4 / 25 / 1e4)
 
 
-def test_parameter_groups_keep_their_ratios():
-    """torch gives every group the same scalar max_lr."""
-    optimizer = sgd(0.1, 0.01)
-    for rates, _ in followed(optimizer, one_cycle(optimizer, Plan(20, 1), max_lr=1.0), 20):
-        assert rates[1] == pytest.approx(rates[0] / 10)
+@pytest.mark.parametrize("three_phase", [False, True])
+def test_parameter_groups_keep_their_ratios(three_phase):
+    """torch's scalar max_lr gives every group the same; its list, with the ratios worked out, equals ours."""
+    ours, theirs = sgd(0.1, 0.02), sgd(0.1, 0.02)
+    scheduler = one_cycle(ours, Plan(20, 1), max_lr=1.0, three_phase=three_phase)
+    expected = OneCycleLR(theirs, max_lr=[1.0, 0.02 / 0.1], total_steps=20, three_phase=three_phase)
+    used = followed(ours, scheduler, 20)
+    assert used == followed(theirs, expected, 20)
+    assert all(small == pytest.approx(large / 5) for (large, small), _ in used)
 
 
 def test_rate_stays_at_its_floor_after_the_last_step():
@@ -84,12 +145,87 @@ def test_rate_stays_at_its_floor_after_the_last_step():
 
 
 @pytest.mark.parametrize(
-    "options", [{"peak_fraction": 0.1}, {"peak_fraction": 0.05}, {"peak_epoch": 1.0}, {"peak_epoch": 2.0}]
+    ("options", "words"),
+    [
+        ({"peak_fraction": 0.1}, "leave no room for a rise and a fall around a peak at step 1;"),
+        ({"peak_fraction": 0.05}, "leave no room for a rise and a fall around a peak at step 0.5"),
+        ({"peak_epoch": 1.0}, "leave no room for a rise and a fall around a peak at step 10"),
+        ({"peak_epoch": 2.0}, "end before the peak at step 20; train longer, or lower peak_epoch"),
+        ({"peak_fraction": 0.1, "three_phase": True}, "leave no room for a rise and a fall"),
+        ({"peak_fraction": 0.55, "three_phase": True}, "leave no room for a third phase"),
+        ({"peak_fraction": 0.8, "three_phase": True}, "leave no room for a third phase"),
+    ],
 )
-def test_plan_without_room_for_both_phases_is_refused(options):
-    """torch divides by zero at a peak on step one, and skips the warm-up in silence before it."""
-    with pytest.raises(RunError, match=r"10 steps .* leave no room for a rise and a fall"):
+def test_plan_without_room_for_a_phase_is_refused(options, words):
+    """torch divides by zero at a peak on step one, and otherwise leaves the phase out in silence."""
+    with pytest.raises(RunError, match=r"one_cycle: 10 steps \(1 epochs of 10\) ") as refused:
         one_cycle(sgd(), Plan(10, 1), max_lr=0.1, **options)
+    assert words in str(refused.value)
+
+
+@pytest.mark.parametrize("total", [1, 2])
+@pytest.mark.parametrize("fraction", [0.3, 0.5, 0.75])
+@pytest.mark.parametrize("three_phase", [False, True])
+def test_one_or_two_steps_are_refused(total, fraction, three_phase):
+    """There is no step left for the peak, which torch then never reaches."""
+    with pytest.raises(RunError, match="too few for a first rate, a peak and a last rate; train for at least 3"):
+        one_cycle(sgd(), Plan(total, 1), max_lr=0.1, peak_fraction=fraction, three_phase=three_phase)
+
+
+def test_three_steps_are_enough():
+    """The first rate, the peak and the last."""
+    optimizer = sgd()
+    scheduler = one_cycle(optimizer, Plan(3, 1), max_lr=1.0, peak_fraction=2 / 3)
+    assert [lr for (lr,), _ in followed(optimizer, scheduler, 3)] == pytest.approx([1 / 25, 1.0, 1 / 25 / 1e4])
+
+
+def test_momenta_the_wrong_way_round_are_refused():
+    """torch would raise the momentum together with the rate."""
+    with pytest.raises(
+        RunError, match=r"base_momentum \(0.95\), at the peak, must not be above max_momentum \(0.85\)"
+    ):
+        one_cycle(sgd(), Plan(20, 1), max_lr=0.1, base_momentum=0.95, max_momentum=0.85)
+    one_cycle(sgd(), Plan(20, 1), max_lr=0.1, base_momentum=0.95, max_momentum=0.85, cycle_momentum=False)
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        torch.optim.SGD([torch.zeros(1)], lr=0.1),
+        torch.optim.Adagrad([torch.zeros(1)], lr=0.1),
+        torch.optim.Adam([torch.zeros(1)], lr=0.1, betas=(0.0, 0.99)),
+        torch.optim.SGD([{"params": [torch.zeros(1)]}, {"params": [torch.zeros(1)], "momentum": 0}], momentum=0.9),
+    ],
+    ids=["SGD at 0", "Adagrad", "Adam at 0", "a group at 0"],
+)
+def test_momentum_that_is_not_there_is_left_alone_unless_asked_for(optimizer):
+    """torch turns a plain SGD's on, and refuses Adagrad; here only `cycle_momentum: true` demands one."""
+
+    def momenta():
+        return [group["betas"][0] if "betas" in group else group.get("momentum") for group in optimizer.param_groups]
+
+    before = momenta()
+    with pytest.raises(RunError, match=r"has no momentum to cycle .* set cycle_momentum: false"):
+        one_cycle(optimizer, Plan(20, 1), max_lr=0.1, cycle_momentum=True)
+    one_cycle(optimizer, Plan(20, 1), max_lr=0.1, cycle_momentum=False)
+    assert momenta() == before
+    one_cycle(optimizer, Plan(20, 1), max_lr=0.1)
+    assert momenta() == [0.95 if momentum else momentum for momentum in before]
+
+
+def test_momentum_that_is_zero_at_the_peak_comes_back():
+    """Which groups cycle is settled at the start."""
+    optimizer = sgd()
+    scheduler = one_cycle(optimizer, Plan(20, 1), max_lr=0.1, peak_epoch=0.5, base_momentum=0.0)
+    momenta = [momentum for _, momentum in followed(optimizer, scheduler, 20)]
+    assert momenta[9] == 0.0
+    assert momenta[0] == momenta[-1] == 0.95
+
+
+def test_optimizer_at_a_rate_of_zero_is_refused():
+    """There are no ratios of nothing to keep."""
+    with pytest.raises(RunError, match="learning rate is 0"):
+        one_cycle(sgd(0.0, 0.0), Plan(20, 1), max_lr=0.1)
 
 
 def test_momentum_is_left_alone_when_not_cycled():
@@ -99,17 +235,18 @@ def test_momentum_is_left_alone_when_not_cycled():
     assert {momentum for _, momentum in followed(optimizer, scheduler, 20)} == {0.9}
 
 
+@pytest.mark.parametrize("three_phase", [False, True])
 @pytest.mark.parametrize("at", [1, 6, 19])
-def test_schedule_resumed_at_any_step_goes_on_exactly(at):
+def test_schedule_resumed_at_any_step_goes_on_exactly(at, three_phase):
     """The state is the step; a new total comes from the new recipe, not from the old state."""
     whole = sgd()
-    expected = followed(whole, one_cycle(whole, Plan(20, 1), max_lr=0.1), 20)
+    expected = followed(whole, one_cycle(whole, Plan(20, 1), max_lr=0.1, three_phase=three_phase), 20)
     first = sgd()
-    scheduler = one_cycle(first, Plan(20, 1), max_lr=0.1)
+    scheduler = one_cycle(first, Plan(20, 1), max_lr=0.1, three_phase=three_phase)
     followed(first, scheduler, at)
     scheduler.step()
     second = sgd()
-    resumed = one_cycle(second, Plan(20, 1), max_lr=0.1)
+    resumed = one_cycle(second, Plan(20, 1), max_lr=0.1, three_phase=three_phase)
     resumed.load_state_dict(scheduler.state_dict())
     assert followed(second, resumed, 20 - at) == expected[at:]
 

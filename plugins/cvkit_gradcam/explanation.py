@@ -1,0 +1,27 @@
+"""What an explainer finds, at every stage, and what it was asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Maps of a batch of images, for one class each, (B, ...), or for T classes each, (B, T, ...).
+
+    `raw`: the signed map at the layer's resolution, float32 (..., h, w). `rectified`: the same with what speaks
+    against the class cut off at zero. `maps`: `rectified` at the images' size and normalised, float32 (..., H, W).
+    `empty`: bool (...), whether there is no positive evidence at all, so that the map is zero.
+    `method`: the component's name. `layer`: the dotted name of the layer explained. `targets`: the classes,
+    int64 (B,) or (B, T).
+    """
+
+    raw: Tensor
+    rectified: Tensor
+    maps: Tensor
+    empty: Tensor
+    method: str
+    layer: str
+    targets: Tensor

@@ -1,0 +1,215 @@
+"""``cvkit preview``: what a recipe would do, drawn without training."""
+
+from __future__ import annotations
+
+import os
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from cvkit.diagnostics.preview import STAND_IN, Course, course, planned_schedule
+from cvkit.engine.metrics import Record
+from cvkit.engine.run import Run
+from cvkit.plugins import discover
+from cvkit.recipe import read_text, resolve
+
+SMALL = """\
+name: small
+dataset: {name: shapes, train_size: 70, test_size: 30}
+augmentations: [{name: random_crop, padding: 2}, horizontal_flip]
+model: {name: custom_resnet, width: 2}
+optimizer: {name: sgd, momentum: 0.9}
+scheduler: {name: one_cycle, max_lr: 0.1, peak_fraction: 0.4}
+train: {epochs: 1, batch_size: 8}
+report: {augmented: 3}
+"""
+AUTO = ["scheduler.max_lr=auto", "tuners=[{name: lr_range_test, set: scheduler.max_lr}]"]
+
+
+@pytest.fixture(scope="module")
+def new_run() -> Callable[..., Run]:
+    """Build a run of the small recipe, with overrides."""
+    catalog = discover()
+
+    def new(*overrides: str) -> Run:
+        recipe = resolve(read_text(SMALL, overrides), catalog)
+        return Run(recipe, recipe.dataset.build(Path("unused")))
+
+    return new
+
+
+@pytest.fixture
+def steps_taken(monkeypatch) -> list[object]:
+    """Every step that an SGD optimizer takes from here on."""
+    taken: list[object] = []
+    step = torch.optim.SGD.step
+
+    def counted(self, *args, **kwargs):
+        taken.append(self)
+        return step(self, *args, **kwargs)
+
+    monkeypatch.setattr(torch.optim.SGD, "step", counted)
+    return taken
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        [],
+        ["scheduler.three_phase=true", "scheduler.anneal=linear"],
+        ["scheduler={name: cosine, warmup_epochs: 0.4}"],
+        ["scheduler={name: step, every: 1}", "train.epochs=2"],
+        ["scheduler={name: constant}", "optimizer={name: adamw, lr: 0.01}"],
+        ["train.accumulate=2", "train.drop_last=false"],
+        ["train.epochs=3", "train.max_steps=13"],
+    ],
+    ids=["one_cycle", "three phases", "cosine", "step", "adamw", "accumulation", "max_steps"],
+)
+def test_course_is_what_training_uses(new_run, overrides):
+    """Every step's learning rate and momentum, to the last bit, as the records of a training hold them."""
+    run = new_run(*overrides)
+    planned = course(run)
+    records = [event for event in run.fit() if isinstance(event, Record)]
+    assert planned.rates[:, 0].tolist() == [rate for record in records for rate in record.step_lrs]
+    assert planned.momenta[:, 0].tolist() == [momentum for record in records for momentum in record.step_momenta]
+
+
+def test_course_leaves_the_run_as_it_was(new_run, steps_taken, recwarn):
+    """No optimizer steps, no weight moves, no generator is drawn from, nothing is warned of."""
+    run = new_run()
+    before = {name: tensor.clone() for name, tensor in run.model.state_dict().items()}
+    state = torch.get_rng_state()
+    course(run)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in run.model.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), state)
+    assert steps_taken == []
+    assert run.step == 0
+    assert not recwarn.list
+    next(run.fit())
+    assert len(steps_taken) == 1  # so that the count above could have failed
+
+
+def test_course_of_an_auto_rate_is_the_stand_ins(new_run):
+    """It is named, drawn as such, and has the shape that any value gives."""
+    auto, set_ = course(new_run(*AUTO)), course(new_run(f"scheduler.max_lr={STAND_IN}"))
+    assert auto.stand_ins == ("scheduler.max_lr",)
+    assert set_.stand_ins == ()
+    assert np.array_equal(auto.rates, set_.rates)
+    assert planned_schedule(auto).svg != planned_schedule(set_).svg
+
+
+def test_schedule_draws_groups_that_differ_and_only_those(new_run):
+    """Two groups at one rate share a line; a third has its own, and both are named."""
+    planned = course(new_run())
+    alike = Course(planned.rates.repeat(2, axis=1), None, ())
+    apart = Course(np.hstack([alike.rates, planned.rates / 10]), None, ())
+    lines = [svg.count('id="line2d_') for svg in (planned_schedule(alike).svg, planned_schedule(apart).svg)]
+    assert lines[1] == lines[0] + 1
+    assert planned_schedule(alike).title == "Planned learning rate"
+
+
+def test_schedule_of_a_long_run_stays_small():
+    """A hundred thousand steps are as many points, not as much file."""
+    rates = 0.1 * (1 + np.cos(np.linspace(0, np.pi, 100_000)))[:, None]
+    figure = planned_schedule(Course(rates, None, ()))
+    assert ET.fromstring(figure.svg) is not None
+    assert len(figure.svg) < 200_000
+
+
+def test_preview_writes_a_page_and_its_pictures(cvkit, write, tmp_path, steps_taken):
+    """The paths are printed, the page first; nothing else is written, and no step is taken."""
+    answer = cvkit("preview", write(SMALL))
+    assert (answer.code, answer.err) == (0, "")
+    folder = Path("previews/preview-small")
+    written = [folder / name for name in ("preview.html", "schedule.svg", "schedule.png", "augmented")]
+    assert answer.out.splitlines() == [str(path) for path in written]
+    assert all(path.exists() for path in written)
+    assert len(list((folder / "augmented").iterdir())) == 3 * 4
+    assert sorted(os.listdir(tmp_path)) == ["previews", "recipe.yaml"]
+    assert steps_taken == []
+
+
+def test_preview_page_needs_nothing_else(cvkit, write):
+    """Every picture is inside, no script, no address; it says that nothing was trained."""
+    cvkit("preview", write(SMALL), "--output", "out")
+    html = Path("out/preview-small/preview.html").read_text()
+    assert not re.search(r"https?://", html)
+    assert "<script" not in html
+    sources = re.findall(r'(?:src|href)="([^"]*)"', html)
+    assert len(sources) == 1 + 1 + 3 * 4  # the icon, the schedule, three images with three views each
+    assert all(source.startswith("data:") for source in sources)
+    for words in ("Preview of small", "Nothing was trained", "Planned learning rate and momentum", "Augmented"):
+        assert words in html
+
+
+def test_preview_says_what_stands_in_for_auto(cvkit, write):
+    """Which place, who fills it, what is drawn instead, and how to draw another."""
+    recipe = write(SMALL)
+    answer = cvkit("preview", recipe, *(word for override in AUTO for word in ("--set", override)))
+    assert (answer.code, answer.err) == (0, "")
+    html = Path("previews/preview-small/preview.html").read_text()
+    assert (
+        "scheduler.max_lr is auto: onecycle/lr_range_test fills it when the run starts, and 0.001 stands in" in html
+    )
+    assert "--set scheduler.max_lr=VALUE" in html
+    cvkit("preview", recipe)
+    assert "stands in" not in Path("previews/preview-small/preview.html").read_text()
+
+
+def test_preview_again_replaces_the_earlier_one(cvkit, write):
+    """Pictures that it no longer shows are gone; a file that is not a preview's stays."""
+    recipe, folder = write(SMALL), Path("previews/preview-small")
+    cvkit("preview", recipe)
+    (folder / "notes.txt").write_text("mine")
+    assert cvkit("preview", recipe, "--set", "report.augmented=1").code == 0
+    assert len(list((folder / "augmented").iterdir())) == 4
+    assert (folder / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("override", ["augmentations=[]", "report.augmented=0"])
+def test_preview_without_images_says_why(cvkit, write, override):
+    """There is still the schedule."""
+    answer = cvkit("preview", write(SMALL), "--set", override)
+    assert answer.code == 0
+    assert "augmented" not in answer.out
+    assert "There is no sheet of images" in Path("previews/preview-small/preview.html").read_text()
+
+
+def test_preview_of_a_run_cut_short_says_so(cvkit, write):
+    """The schedule is made for all epochs, of which `train.max_steps` leaves a part."""
+    cvkit("preview", write(SMALL), "--set", "train.max_steps=5", "--set", "train.epochs=3")
+    html = Path("previews/preview-small/preview.html").read_text()
+    assert "The schedule is made for 24 steps; train.max_steps ends the run after 5." in html
+
+
+@pytest.mark.parametrize(
+    ("override", "code", "words"),
+    [
+        ("scheduler.max_rl=1", 2, "unknown option 'max_rl'"),
+        ("scheduler.peak_epoch=2", 1, "end before the peak at step 16"),
+        ("train.batch_size=71", 1, "the training set holds 70 images"),
+    ],
+)
+def test_preview_of_a_mistake_leaves_no_folder(cvkit, write, tmp_path, override, code, words):
+    """Whether the recipe shows it or only the parts at work."""
+    answer = cvkit("preview", write(SMALL), "--set", override)
+    assert answer.code == code
+    assert words in answer.err
+    assert "Traceback" not in answer.err
+    assert os.listdir(tmp_path) == ["recipe.yaml"]
+
+
+def test_preview_that_cannot_be_written_says_so(cvkit, write, tmp_path):
+    """A file is where the folder would be."""
+    (tmp_path / "previews").mkdir()
+    (tmp_path / "previews" / "preview-small").write_text("")
+    answer = cvkit("preview", write(SMALL))
+    assert answer.code == 1
+    assert re.search(
+        r"the preview cannot be written to 'previews/preview-small': .+; choose another --out", answer.err
+    )
