@@ -48,7 +48,7 @@ def schedule(records: Sequence[Record]) -> Figure:
     def paint(canvas: Canvas) -> None:
         column = canvas.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
         for axes, (title, values, colour) in zip(column, panels, strict=True):
-            axes.plot(*_thinned(np.arange(1.0, len(values) + 1), values), color=colour, marker=_marker(values))
+            axes.plot(*_thinned(np.arange(1.0, len(values) + 1), values), color=colour, marker=marker(values))
             axes.set_title(title)
             axes.margins(x=0.015, y=0.08)
         column[-1].set_xlabel("optimizer step")
@@ -95,7 +95,7 @@ def _paint_lines(
 ) -> None:
     epochs = [record.epoch for record in records]
     for _, values, colour in lines:
-        axes.plot(epochs, values, color=colour, marker=_marker(values))
+        axes.plot(epochs, values, color=colour, marker=marker(values))
     label_ends(axes, [(values[-1], f"{name} {written(values[-1])}", colour) for name, values, colour in lines])
 
 
@@ -103,7 +103,8 @@ def _joined(parts: Iterable[Sequence[float] | Series]) -> Series:
     return np.concatenate([np.asarray(part, dtype=np.float64) for part in parts])
 
 
-def _marker(values: Series) -> str:
+def marker(values: Series) -> str:
+    """Return matplotlib's marker for a line: points are seen where they are few."""
     return "o" if len(values) == 1 else "." if len(values) <= 30 else ""
 
 

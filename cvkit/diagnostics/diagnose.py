@@ -59,7 +59,7 @@ def diagnose(run: Run, records: Sequence[Record], predictions: Predictions) -> D
     if isinstance(run.splits.test, TensorSplit) and run.splits.test.masks is not None and explainers.working:
         found.explanations = [_pointing(run.splits.test, run.splits.test.masks, explainers)]
     if run.recipe.report.augmented and run.recipe.augmentations:
-        found.data = [_augmented(run)]
+        found.data = [augmented_sheet(run)]
     return found
 
 
@@ -138,7 +138,8 @@ def _pointing(test: TensorSplit, masks: Tensor, explainers: _Explainers) -> Tabl
     return pointing_table({name: pointing_game(of_test, masks) for name, of_test in maps.items()}, masks)
 
 
-def _augmented(run: Run) -> Gallery:
+def augmented_sheet(run: Run) -> Gallery:
+    """Return training images beside what the recipe's augmentations make of them."""
     seed = run.recipe.seed
     chosen = permutation(len(run.splits.train), "augmented samples", seed)[: run.recipe.report.augmented]
     sample = read_whole(run.splits.train, chosen.tolist())

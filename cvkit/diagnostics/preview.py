@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from torch.optim import Optimizer
 
 from ..engine.parts import built
-from ..engine.run import _TRIAL_RATE, Run, _momentum, _tunable
+from ..engine.run import STAND_IN_RATE, Run, momentum_of, with_stand_ins
 from ..engine.seeding import preserved_randomness
 from .artifacts import Figure, Gallery
-from .curves import _marker
-from .diagnose import _augmented
+from .curves import marker
+from .diagnose import augmented_sheet
 from .style import BLUE, GREEN, draw, label_ends
 
 Series = NDArray[np.float64]
@@ -27,16 +27,12 @@ class Course:
     """The learning rate and momentum that a run would use at each planned step, of each parameter group.
 
     `rates`: float64 (steps, groups). `momenta`: float64 (steps, groups), or None where the optimizer has neither
-    momentum nor beta. `stand_ins`: the recipe's places that are still ``auto``, each drawn as `STAND_IN`.
+    momentum nor beta. `stand_ins`: the recipe's places that are still ``auto``, each drawn as `STAND_IN_RATE`.
     """
 
     rates: Series
     momenta: Series | None
     stand_ins: tuple[str, ...]
-
-
-STAND_IN = _TRIAL_RATE
-"""The value drawn for what is still ``auto``: the one a run tries its parts with before a tuner has filled it."""
 
 
 def course(run: Run) -> Course:
@@ -48,14 +44,14 @@ def course(run: Run) -> Course:
     with preserved_randomness(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"Detected call of `lr_scheduler.step\(\)` before")
         weights = [parameter for parameter in run.model.parameters() if parameter.requires_grad]
-        optimizer: Optimizer = built(_tunable(recipe.optimizer), weights)
-        scheduler = built(_tunable(recipe.scheduler), optimizer, run.plan)
+        optimizer: Optimizer = built(with_stand_ins(recipe.optimizer), weights)
+        scheduler = built(with_stand_ins(recipe.scheduler), optimizer, run.plan)
         rates, momenta = [], []
         for step in range(run.planned_steps):
             if step:
                 scheduler.step()
             rates.append([float(group["lr"]) for group in optimizer.param_groups])
-            momenta.append([_momentum(group) for group in optimizer.param_groups])
+            momenta.append([momentum_of(group) for group in optimizer.param_groups])
     complete = all(momentum is not None for momentum in momenta[0])
     return Course(np.array(rates), np.array(momenta, dtype=np.float64) if complete else None, recipe.autos())
 
@@ -65,7 +61,7 @@ def planned_schedule(course: Course) -> Figure:
 
     Parameter groups that share a curve share a line.
     """
-    standing_in = f" ({STAND_IN:g} stands in for auto)" if course.stand_ins else ""
+    standing_in = f" ({STAND_IN_RATE:g} stands in for auto)" if course.stand_ins else ""
     panels = [(f"learning rate{standing_in}", course.rates, BLUE)]
     panels += [] if course.momenta is None else [("momentum", course.momenta, GREEN)]
 
@@ -79,7 +75,7 @@ def planned_schedule(course: Course) -> Figure:
             axes.margins(x=0.015, y=0.08)
             lines = _distinct(values)
             for line in lines.values():
-                axes.plot(np.arange(1, len(line) + 1), line, color=colour, marker=_marker(line))
+                axes.plot(np.arange(1, len(line) + 1), line, color=colour, marker=marker(line))
             if len(lines) > 1:
                 label_ends(axes, [(line[-1], name, colour) for name, line in lines.items()])
 
@@ -97,7 +93,7 @@ def stand_in_notes(run: Run, course: Course) -> list[str]:
     """Return a sentence for each place whose value is not known before a tuner has run."""
     tuners = {tuner.sets: tuner.entry.id for tuner in run.recipe.tuners}
     return [
-        f"{place} is auto: {tuners[place]} fills it when the run starts, and {STAND_IN:g} stands in for it here "
+        f"{place} is auto: {tuners[place]} fills it when the run starts, and {STAND_IN_RATE:g} stands in for it here "
         f"(--set {place}=VALUE draws another)."
         for place in course.stand_ins
     ]
@@ -105,7 +101,7 @@ def stand_in_notes(run: Run, course: Course) -> list[str]:
 
 def planned_images(run: Run) -> Gallery | None:
     """Return the report's sheet of augmented training images, or None where the recipe leaves it out."""
-    return _augmented(run) if run.recipe.report.augmented and run.recipe.augmentations else None
+    return augmented_sheet(run) if run.recipe.report.augmented and run.recipe.augmentations else None
 
 
 def _distinct(values: Series) -> dict[str, Series]:

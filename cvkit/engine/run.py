@@ -40,7 +40,7 @@ from .state import load_model_state, load_optimizer_state, model_state, optimize
 from .step import Autocast, Learner
 from .trial import Proposal, Trial
 
-_TRIAL_RATE = 1e-3  # stands in for a learning rate that is still `auto`; a trial sets its own
+STAND_IN_RATE = 1e-3  # stands in for a learning rate that is still `auto`; a trial sets its own
 
 
 @dataclass(frozen=True)
@@ -177,12 +177,12 @@ class Run:
 
     def _learner_of(self, model: nn.Module, loss: nn.Module, pixels: Pixels) -> Learner:
         weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        optimizer = built(_tunable(self.recipe.optimizer), weights)
+        optimizer = built(with_stand_ins(self.recipe.optimizer), weights)
         scaler = GradScaler(self.device.type, enabled=self.recipe.train.precision == "fp16")
         return Learner(model, model, loss, optimizer, pixels, self.autocast, scaler, self.recipe.train.clip_norm)
 
     def _scheduler_of(self, learner: Learner) -> LRScheduler:
-        scheduler: LRScheduler = built(_tunable(self.recipe.scheduler), learner.optimizer, self.plan)
+        scheduler: LRScheduler = built(with_stand_ins(self.recipe.scheduler), learner.optimizer, self.plan)
         return scheduler
 
     def _compiled_model(self) -> Callable[[Tensor], Tensor]:
@@ -228,7 +228,7 @@ class Run:
         last_read = time.monotonic()
         progress.start_clock()
         group = learner.optimizer.param_groups[0]
-        rate, momentum = float(group["lr"]), _momentum(group)
+        rate, momentum = float(group["lr"]), momentum_of(group)
         scale = learner.scaler.get_scale() if learner.scaler.is_enabled() else 1.0
         for loss, hits in steps:
             progress.add(loss, hits, self.batching.samples_in(progress.taken), rate, momentum)
@@ -240,7 +240,7 @@ class Run:
                 self._scheduler.step()  # type: ignore[union-attr]  # prepared with the learner
             if self.ema is not None:
                 self.ema.update_parameters(self.model)
-            rate, momentum = float(group["lr"]), _momentum(group)
+            rate, momentum = float(group["lr"]), momentum_of(group)
             if self.device.type == "cpu" or time.monotonic() - last_read > 0.25:
                 self._require_finite(progress)
                 last_read = time.monotonic()
@@ -316,12 +316,12 @@ class Run:
             self._progress = EpochProgress.from_state(state["progress"], self.device)
 
 
-def _tunable(part: Part) -> Part:
+def with_stand_ins(part: Part) -> Part:
     """Return a part whose options may still be ``auto`` with a learning rate there that a trial replaces."""
-    return replace(part, options={k: _TRIAL_RATE if value == AUTO else value for k, value in part.options.items()})
+    return replace(part, options={k: STAND_IN_RATE if value == AUTO else value for k, value in part.options.items()})
 
 
-def _momentum(group: dict[str, Any]) -> float | None:
+def momentum_of(group: dict[str, Any]) -> float | None:
     """The momentum, or the first beta, of a parameter group."""
     if "momentum" in group:
         return float(group["momentum"])

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import torch
 
-from cvkit.diagnostics.preview import STAND_IN, Course, course, planned_schedule
+from cvkit.diagnostics.preview import Course, course, planned_schedule
 from cvkit.engine.metrics import Record
-from cvkit.engine.run import Run
+from cvkit.engine.run import STAND_IN_RATE, Run
 from cvkit.plugins import discover
 from cvkit.recipe import read_text, resolve
 
@@ -96,7 +96,7 @@ def test_course_leaves_the_run_as_it_was(new_run, steps_taken, recwarn):
 
 def test_course_of_an_auto_rate_is_the_stand_ins(new_run):
     """It is named, drawn as such, and has the shape that any value gives."""
-    auto, set_ = course(new_run(*AUTO)), course(new_run(f"scheduler.max_lr={STAND_IN}"))
+    auto, set_ = course(new_run(*AUTO)), course(new_run(f"scheduler.max_lr={STAND_IN_RATE}"))
     assert auto.stand_ins == ("scheduler.max_lr",)
     assert set_.stand_ins == ()
     assert np.array_equal(auto.rates, set_.rates)

@@ -74,5 +74,5 @@ def test_check_of_a_good_recipe_is_light(recipe):
 
 def test_check_of_a_bad_recipe_is_light(bad_recipe):
     """A mistake is told before anything heavy loads, also by the commands that would train."""
-    for command in ("check", "run"):
+    for command in ("check", "run", "preview"):
         assert_light(modules_of(command, bad_recipe))

@@ -114,6 +114,11 @@ TestLrRangeTest = held(TunerSuite, "onecycle/lr_range_test", steps=60)
 
 TestGradCam = held(ExplainerSuite, "gradcam/grad_cam")
 TestGradCamMinmax = held(ExplainerSuite, "gradcam/grad_cam", normalize="minmax")
+TestGradCamPlusPlus = held(ExplainerSuite, "gradcam/grad_cam_pp")
+TestHiResCam = held(ExplainerSuite, "gradcam/hires_cam")
+TestLayerCam = held(ExplainerSuite, "gradcam/layer_cam")
+TestEigenCam = held(ExplainerSuite, "gradcam/eigen_cam")
+TestScoreCam = held(ExplainerSuite, "gradcam/score_cam")
 
 
 SUITES = [kind for kind in list(globals().values()) if isinstance(kind, type) and issubclass(kind, Suite)]
