@@ -76,9 +76,8 @@ def installations() -> Iterator[Installation]:
     """
     found = [
         Installation(entry_point, distribution, Origin(entry_point.name, *name_and_version(distribution)))
-        for distribution in _with_plugins()
-        for entry_point in distribution.entry_points
-        if entry_point.group == GROUP
+        for distribution, entry_points in _with_plugins()
+        for entry_point in entry_points
     ]
     seen: set[tuple[str, str]] = set()
     for one in sorted(found, key=lambda one: (one.origin.plugin, one.origin.distribution)):
@@ -88,13 +87,12 @@ def installations() -> Iterator[Installation]:
             yield one
 
 
-def _with_plugins() -> Iterator[Distribution]:
+def _with_plugins() -> Iterator[tuple[Distribution, list[EntryPoint]]]:
     for distribution in distributions():
         try:
-            text = distribution.read_text("entry_points.txt") or ""
-            if f"[{GROUP}]" in text:
-                list(distribution.entry_points)
-                yield distribution
+            # Most have none of the group, and parsing theirs would take longer than everything else here.
+            if f"[{GROUP}]" in (distribution.read_text("entry_points.txt") or ""):
+                yield distribution, [point for point in distribution.entry_points if point.group == GROUP]
         except (ValueError, TypeError, OSError):  # not text, or not entry points: nothing in it can be told
             continue
 

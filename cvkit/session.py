@@ -62,7 +62,8 @@ class Session:
             self.folder.forget_records_after(0)
             if not self.folder.recipe_path.exists():  # a run killed after it was tuned has its tuner's notes there
                 self.folder.write_recipe(dump(self.recipe))
-            self.folder.update_info(started=f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S %z}", **made_with)
+            started = f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S %z}"
+            self.folder.update_info(started=started, sessions=[], **made_with)
         else:
             self._restore(state)
             info = self.folder.info()

@@ -91,7 +91,7 @@ def _notes(run: Run, records: Sequence[Record]) -> list[str]:
 
 def _details(info: dict[str, Any]) -> list[Table]:
     components = tuple(
-        (c["place"], c["id"], c.get("file") or f"{c['distribution']} {c['version']}", c["source"][:_DIGITS])
+        (c["place"], c["id"], c.get("file") or f"{c['distribution']} {c['version']}", c.get("source", "")[:_DIGITS])
         for c in info["components"]
     )
     environment = tuple((key, str(value)) for key, value in info["environment"].items())

@@ -9,6 +9,7 @@ import pytest
 
 from cvkit.diagnostics import Card, Figure, Gallery, Table
 from cvkit.report import Fact, Page, Section, render
+from cvkit.report.compose import _details
 
 VOID = {"meta", "link", "img"}
 
@@ -109,3 +110,10 @@ def test_page_with_almost_nothing_renders():
 def test_page_can_always_be_written():
     """A name from a file system that is not Unicode does not stop the report."""
     assert "?" in render(Page("a\udcffb")).encode().decode()
+
+
+def test_components_of_an_older_run_are_shown_without_what_was_not_kept():
+    """A run begun before digests of the source were recorded can still be continued to its report."""
+    component = {"place": "model", "id": "acme/net", "distribution": "acme-nets", "version": "1.0"}
+    components, _ = _details({"components": [component], "environment": {}})
+    assert components.rows == (("model", "acme/net", "acme-nets 1.0", ""),)
