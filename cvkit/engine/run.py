@@ -38,6 +38,7 @@ from .samples import SampleAugmentations
 from .seeding import preserved_randomness, seed_everything
 from .state import load_model_state, load_optimizer_state, model_state, optimizer_state
 from .step import Autocast, Learner
+from .trained import Trained
 from .trial import Proposal, Trial
 
 STAND_IN_RATE = 1e-3  # stands in for a learning rate that is still `auto`; a trial sets its own
@@ -147,6 +148,10 @@ class Run:
     def trained_model(self) -> nn.Module:
         """The model that is evaluated: the averaged one where `train.ema` is set."""
         return self.model if self.ema is None else self.ema.module
+
+    def trained(self) -> Trained:
+        """Return the model that is evaluated, in evaluation mode, with what it takes to ask it."""
+        return Trained(self.trained_model.eval(), self.info, self.pixels, self.device, self.recipe.seed)
 
     def tune(self) -> Iterator[tuple[TunerPart, Proposal]]:
         """Run the recipe's tuners in order, filling each place that is ``auto``, and yield what they proposed.

@@ -1,0 +1,73 @@
+"""A recipe's explainers at work on one trained model, none of which may cost the others their pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from ..engine.seeding import preserved_randomness, seed_everything
+from ..engine.trained import Trained
+from ..errors import RunError, one_line
+from ..recipe import Part
+
+Explainer = Callable[[Tensor, Tensor], Tensor]
+_CHUNK = 250  # images explained at once
+
+
+class Explainers:
+    """The explainers of `parts` by name; one that fails is left out from then on, with a line in `warnings`.
+
+    Each call draws from its own seed, so that the same model and images give the same maps.
+    """
+
+    def __init__(self, trained: Trained, parts: Iterable[Part], warnings: list[str]) -> None:
+        self.trained, self._parts, self._warnings = trained, tuple(parts), warnings
+        self.working: dict[str, Explainer] = {}
+        for part in self._parts:
+            name = part.entry.member or part.entry.component.name
+            repeats = sum(other.split(" ")[0] == name for other in self.working)
+            name = f"{name} {repeats + 1}" if repeats else name
+            with self._guarded(name):
+                self.working[name] = part.build(trained.model)
+
+    def of(self, trained: Trained) -> Explainers:
+        """Return the same explainers of another model, such as one whose weights were drawn anew."""
+        return Explainers(trained, self._parts, self._warnings)
+
+    def explain(self, images: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """Return each working explainer's maps of uint8 images, float32 (N, H, W) on the CPU, made in chunks."""
+        maps = {}
+        for name, explainer in list(self.working.items()):
+            with self._guarded(name), preserved_randomness():
+                seed_everything(f"explanations {name}", self.trained.seed)
+                chunks = zip(images.split(_CHUNK), targets.split(_CHUNK), strict=True)
+                maps[name] = torch.cat([self._chunk(name, explainer, *chunk) for chunk in chunks])
+        return maps
+
+    def _chunk(self, name: str, explainer: Explainer, images: Tensor, targets: Tensor) -> Tensor:
+        maps = explainer(self.trained.inputs(images), targets.to(self.trained.device))
+        expected = (len(images), *images.shape[-2:])
+        if tuple(maps.shape) != expected:
+            raise RunError(f"its maps are {tuple(maps.shape)}, not {expected}")
+        if not torch.isfinite(maps).all():
+            raise RunError("its maps are not finite")
+        if maps.min() < 0 or maps.max() > 1:
+            self._warn(f"{name} makes maps beyond [0, 1], which are shown cut off there")
+        return maps.detach().float().cpu()
+
+    def _warn(self, line: str) -> None:
+        if line not in self._warnings:
+            self._warnings.append(line)
+
+    @contextmanager
+    def _guarded(self, name: str) -> Iterator[None]:
+        """Turn whatever an explainer raises into a warning: it must not cost the report of a whole training."""
+        try:
+            yield
+        except Exception as error:
+            self.working.pop(name, None)
+            reason = f"{type(error).__name__}: {one_line(error)}"
+            self._warnings.append(f"{name} could not explain this model and is left out: {reason}")
