@@ -12,21 +12,24 @@ report.html        all of it on one page
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from .diagnostics.artifacts import Artifact, Figure
-from .engine.checkpoint import read_newest, write_checkpoint
-from .engine.metrics import Predictions, Record
+from .engine.data import DataInfo
+from .engine.metrics import Record
 from .errors import RunError
+
+if TYPE_CHECKING:  # torch loads with what computes, not with the folder: most mistakes are told before that
+    from torch import Tensor
+
+    from .diagnostics.artifacts import Artifact, Figure
+    from .engine.metrics import Predictions
 
 
 class RunFolder:
@@ -80,6 +83,9 @@ class RunFolder:
             self._lock.acquire()
         except Timeout:
             raise RunError(f"another process is at work in '{self.path}'") from None
+        from .engine.checkpoint import clear_leftovers
+
+        clear_leftovers(self.path / "checkpoints")
 
     @property
     def recipe_path(self) -> Path:
@@ -99,6 +105,11 @@ class RunFolder:
             return {}
         except ValueError:
             raise RunError(f"'{self.path / 'run.json'}' is damaged; remove it to go on without it") from None
+
+    def data_info(self) -> DataInfo | None:
+        """Return what is known of the data the run is trained on; None in a folder of before it was kept there."""
+        kept = self.info().get("data_info")
+        return None if kept is None else DataInfo.from_json(kept)
 
     def update_info(self, **values: Any) -> None:
         """Add `values` to run.json."""
@@ -145,11 +156,34 @@ class RunFolder:
 
     def save(self, step: int, state: dict[str, Any]) -> Path:
         """Write a checkpoint of the run's state after optimizer step `step`."""
+        from .engine.checkpoint import write_checkpoint
+
         return write_checkpoint(self.path / "checkpoints", step, state)
 
     def newest_state(self) -> tuple[dict[str, Any] | None, list[str]]:
         """Return the newest intact state, or None, and a line for every damaged one passed over."""
+        from .engine.checkpoint import read_newest
+
         return read_newest(self.path / "checkpoints")
+
+    def extended(self, recipe: str, state: dict[str, Any], note: dict[str, Any]) -> RunFolder:
+        """Make a folder beside this one that stands where `state` does, to go on by the text `recipe`; return it.
+
+        It gets the records, what tuners measured and what run.json says the run began with, but not what it says of
+        the report; `note` joins its ``extended``. The recipe comes last: without it this is no run folder yet.
+        """
+        info = self.info()
+        folder = RunFolder.create(self.path.parent, info.get("name", self.path.name))
+        for pattern in ("metrics.jsonl", "tuning.json", "figures/tuning_*"):
+            for file in self.path.glob(pattern):
+                folder._write(file.relative_to(self.path).as_posix(), file.read_bytes())
+        folder.save(state["step"], state)
+        kept = {key: value for key, value in info.items() if key not in ("finished", "error", "warnings")}
+        started = f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S %z}"
+        extended = [*info.get("extended", []), {"from": str(self.path), **note}]
+        folder.update_info(**kept | {"started": started, "status": "interrupted", "extended": extended})
+        folder.write_recipe(recipe)
+        return folder
 
     def keep(self, artifacts: Iterable[Artifact]) -> None:
         """Write the files of each artifact under figures/."""
@@ -162,20 +196,28 @@ class RunFolder:
         svg, png = (self.path / "figures" / f"{name}.{ending}" for ending in ("svg", "png"))
         if not (svg.is_file() and png.is_file()):
             return None
+        from .diagnostics.artifacts import Figure
+
         return Figure(name, title, caption, svg.read_text(encoding="utf-8"), png.read_bytes())
 
     def write_predictions(self, predictions: Predictions, classes: Sequence[str]) -> None:
-        """Write predictions.csv: index, true and predicted class, and the probability given to each of the two."""
-        text = io.StringIO(newline="")
-        writer = csv.writer(text)
-        writer.writerow(["index", "true", "predicted", "correct", "probability_predicted", "probability_true"])
-        probabilities, predicted, labels = predictions.probabilities, predictions.predicted, predictions.labels
-        of_predicted = probabilities.gather(1, predicted[:, None])[:, 0].tolist()
-        of_true = probabilities.gather(1, labels[:, None])[:, 0].tolist()
-        for index, (label, guess) in enumerate(zip(labels.tolist(), predicted.tolist(), strict=True)):
-            chances = (f"{of_predicted[index]:.6f}", f"{of_true[index]:.6f}")
-            writer.writerow([index, classes[label], classes[guess], int(label == guess), *chances])
-        self._write("predictions.csv", text.getvalue())
+        """Write predictions.csv: a line for every test image, as `PerSample` measures it."""
+        from .diagnostics.per_sample import PerSample
+        from .diagnostics.spreadsheet import csv_text
+
+        measured = PerSample.of(predictions)
+        columns: dict[str, Sequence[object]] = {
+            "index": range(len(predictions.labels)),
+            "true": [classes[label] for label in predictions.labels.tolist()],
+            "predicted": [classes[label] for label in predictions.predicted.tolist()],
+            "correct": predictions.correct.int().tolist(),
+            "probability_predicted": _decimals(measured.confidence),
+            "probability_true": _decimals(measured.of_true),
+            "loss": _decimals(measured.loss),
+            "margin": _decimals(measured.margin),
+        }
+        text = csv_text(tuple(columns), zip(*columns.values(), strict=True))
+        self._write("predictions.csv", text.encode(errors="replace"))
 
     def write_report(self, html: str) -> Path:
         """Write the report and return its path."""
@@ -193,3 +235,7 @@ class RunFolder:
         except OSError as error:
             temporary.unlink(missing_ok=True)
             raise RunError(f"'{target}' cannot be written: {error.strerror}") from error
+
+
+def _decimals(values: Tensor) -> list[str]:
+    return [f"{value:.6f}" for value in values.tolist()]

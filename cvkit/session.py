@@ -18,7 +18,6 @@ from .diagnostics.diagnose import diagnose
 from .engine.metrics import Record
 from .engine.run import Run, Step
 from .engine.trial import Proposal
-from .errors import CheckpointError
 from .folder import RunFolder
 from .provenance import describe_components, drift, reinstall
 from .recipe import Recipe, TunerPart, dump
@@ -72,17 +71,17 @@ class Session:
             sessions = [*info.get("sessions", []), {"after_step": self.run.step, **made_with}]
             self.folder.update_info(sessions=sessions)
         self.folder.update_info(
-            name=self.recipe.name, status="running", data=str(self.data.absolute()), warnings=self.warnings
+            name=self.recipe.name,
+            status="running",
+            data=str(self.data.absolute()),
+            data_info=self.run.info.to_json(),
+            warnings=self.warnings,
         )
         self._notify("run_started", recipe=self.recipe)
         return changed
 
     def _restore(self, state: dict[str, Any]) -> None:
-        if state["data"] != self.run.splits.digest:
-            raise CheckpointError(
-                "the data set is not the one this run was trained on; give the folder that holds it with --data"
-            )
-        self.run.restore(state)
+        go_back(self.run, state)
         self.folder.forget_records_after(self.run.epoch)
 
     def _changes(self) -> list[str]:
@@ -163,6 +162,12 @@ class Session:
 
     def _notify(self, event: str, **arguments: Any) -> None:
         self.warnings += self.catalog.notify(event, folder=self.folder.path, **arguments)
+
+
+def go_back(run: Run, state: dict[str, Any]) -> None:
+    """Restore `run` from a checkpoint's state; raise `CheckpointError` where its data, or any part, is another."""
+    run.splits.require(state["data"])
+    run.restore(state)
 
 
 def _other_environment(before: dict[str, Any], now: dict[str, Any]) -> list[str]:

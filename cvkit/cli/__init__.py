@@ -13,8 +13,11 @@ from ..errors import CvkitError, RecipeError, did_you_mean
 COMMANDS = {
     "run": "run:run",
     "resume": "resume:resume",
+    "extend": "extend:extend",
+    "explain": "explain:explain",
     "check": "check:check",
     "preview": "preview:preview",
+    "lr-find": "lr_find:lr_find",
     "list": "list:list_components",
     "info": "info:info",
     "plugins": "plugins:plugins",

@@ -22,6 +22,7 @@ def resume(folder: Path, data: Path | None, choice: PluginChoice) -> None:
     found = RunFolder.open(folder)
     if found.info().get("status") == "finished":
         click.echo(f"this run has finished; report: {found.report_path}")
+        click.echo(f"to train it for more epochs: cvkit extend {folder} --epochs N")
         tell_drift(found, load_catalog(choice))
         return
     go_on(found, data, choice)

@@ -17,6 +17,7 @@ from .options import PluginChoice, data_folder, data_option, plugin_options, set
 
 if TYPE_CHECKING:
     from ..catalog import Catalog
+    from ..engine.run import Run
     from ..folder import RunFolder
     from ..recipe import Recipe
     from ..session import Session
@@ -46,7 +47,7 @@ def run(
     if found is None:
         if resume:
             click.echo(f"there is no unfinished run of '{checked.name}' in '{output}': starting a new one")
-        carry_out(checked, catalog, output, data_folder(data))
+        carry_out(prepared(checked, data_folder(data)), catalog, output, data_folder(data))
     elif overrides:
         raise click.UsageError(
             f"--set cannot change a run that has begun, as '{found.path}' has: leave out one of the two"
@@ -58,19 +59,30 @@ def run(
 def go_on(folder: RunFolder, data: Path | None, choice: PluginChoice) -> None:
     """Continue the run in `folder` by its own recipe, with the data where it was unless `data` says otherwise."""
     recipe, catalog = reopen(folder, choice)
+    place = data_of(folder, data)
+    carry_out(prepared(recipe, place), catalog, folder, place)
+
+
+def data_of(folder: RunFolder, given: Path | None) -> Path:
+    """Return the data folder of a run: the one given, else the one it used."""
     known = folder.info().get("data")
-    carry_out(recipe, catalog, folder, Path(known) if data is None and known else data_folder(data))
+    return Path(known) if given is None and known else data_folder(given)
 
 
-def carry_out(recipe: Recipe, catalog: Catalog, place: RunFolder | Path, data: Path) -> None:
-    """Continue the run in a folder, or start one in a new folder under a path, and note there how it ends."""
+def prepared(recipe: Recipe, data: Path) -> Run:
+    """Return a run of the recipe; made before its folder is, which is not made for parts that do not fit together."""
     from ..engine.parts import open_dataset
     from ..engine.run import Run
+
+    return Run(recipe, open_dataset(recipe, data))
+
+
+def carry_out(run: Run, catalog: Catalog, place: RunFolder | Path, data: Path) -> None:
+    """Continue the run in a folder, or start it in a new folder under a path, and note there how it ends."""
     from ..folder import RunFolder
     from ..session import Session
 
-    run = Run(recipe, open_dataset(recipe, data))  # before a folder is made for what may not fit together
-    folder = RunFolder.create(place, recipe.name) if isinstance(place, Path) else place
+    folder = RunFolder.create(place, run.recipe.name) if isinstance(place, Path) else place
     click.echo(f"run folder: {folder.path}")
     session = Session(run, folder, data, catalog)
     for change in session.start():

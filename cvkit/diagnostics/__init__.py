@@ -2,20 +2,24 @@
 
 from .accuracy import per_class_accuracy
 from .artifacts import Artifact, Card, Figure, Gallery, Table
+from .calibration import Calibration, reliability
 from .confusion import confused_pairs, confusion, confusion_matrix
 from .curves import curves, schedule
-from .gallery import augmented_samples, misclassified, select_errors
-from .pointing import centre_rate, pointing_game, pointing_table, random_rate, wilson
+from .dossier import misclassified, select_errors
+from .gallery import augmented_samples
+from .precision import per_class_scores
+from .scores import Scores, score, weights_check
 from .style import draw
 
 __all__ = [
     "Artifact",
+    "Calibration",
     "Card",
     "Figure",
     "Gallery",
+    "Scores",
     "Table",
     "augmented_samples",
-    "centre_rate",
     "confused_pairs",
     "confusion",
     "confusion_matrix",
@@ -23,10 +27,10 @@ __all__ = [
     "draw",
     "misclassified",
     "per_class_accuracy",
-    "pointing_game",
-    "pointing_table",
-    "random_rate",
+    "per_class_scores",
+    "reliability",
     "schedule",
+    "score",
     "select_errors",
-    "wilson",
+    "weights_check",
 ]

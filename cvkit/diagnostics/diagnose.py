@@ -13,14 +13,20 @@ from ..engine.metrics import Predictions, Record
 from ..engine.run import Run
 from ..engine.seeding import derive, permutation, preserved_randomness, seed_everything
 from .accuracy import per_class_accuracy
-from .artifacts import Artifact, Gallery, Table
+from .artifacts import Artifact, Gallery
+from .calibration import Calibration, reliability
 from .confusion import confused_pairs, confusion
 from .curves import curves, schedule
+from .dossier import misclassified, select_errors
 from .explainers import Explainers
-from .gallery import augmented_samples, misclassified, select_errors
-from .pointing import pointing_game, pointing_table
+from .features import Features
+from .gallery import augmented_samples
+from .neighbours import Neighbours, nearest
+from .precision import per_class_scores
+from .scores import explained, on_objects, tables, weights_check
 
 _VIEWS = 3  # augmented versions of each sample shown
+_CHECKED = 32  # test images whose maps are held against those of a model with other weights
 
 
 @dataclass
@@ -29,6 +35,7 @@ class Diagnosis:
 
     training: list[Artifact] = field(default_factory=list)
     classes: list[Artifact] = field(default_factory=list)
+    confidence: list[Artifact] = field(default_factory=list)
     errors: list[Artifact] = field(default_factory=list)
     explanations: list[Artifact] = field(default_factory=list)
     data: list[Artifact] = field(default_factory=list)
@@ -36,7 +43,7 @@ class Diagnosis:
 
     def artifacts(self) -> list[Artifact]:
         """Return every artifact, in the report's order."""
-        return [*self.training, *self.classes, *self.errors, *self.explanations, *self.data]
+        return [*self.training, *self.classes, *self.confidence, *self.errors, *self.explanations, *self.data]
 
 
 def diagnose(run: Run, records: Sequence[Record], predictions: Predictions) -> Diagnosis:
@@ -48,21 +55,25 @@ def diagnose(run: Run, records: Sequence[Record], predictions: Predictions) -> D
     found = Diagnosis()
     found.training = [curves(records), schedule(records)]
     found.classes = [confusion(predictions, classes), per_class_accuracy(predictions, classes)]
-    found.classes.append(confused_pairs(predictions, classes))
+    found.classes += [per_class_scores(predictions, classes), confused_pairs(predictions, classes)]
+    found.confidence = [reliability(Calibration.of(predictions))]
     explainers = Explainers(run.trained(), run.recipe.explainers, found.warnings)
     if run.recipe.report.misclassified:
         found.errors = [_errors(run, predictions, explainers, found.warnings)]
+    if explainers.working:
+        found.warnings += _weights_check(run, predictions, explainers)
     if isinstance(run.splits.test, TensorSplit) and run.splits.test.masks is not None and explainers.working:
-        found.explanations = [_pointing(run.splits.test, run.splits.test.masks, explainers)]
+        found.explanations = _on_objects(run.splits.test, run.splits.test.masks, explainers)
     if run.recipe.report.augmented and run.recipe.augmentations:
         found.data = [augmented_sheet(run)]
     return found
 
 
 def _errors(run: Run, predictions: Predictions, explainers: Explainers, warnings: list[str]) -> Gallery:
-    indices = select_errors(predictions, run.recipe.report.misclassified)
+    settings, classes = run.recipe.report, run.info.classes
+    indices = select_errors(predictions, settings.misclassified, settings.rank)
     if not len(indices):
-        return misclassified(torch.zeros(0, 1, 1, 1, dtype=torch.uint8), indices, predictions, run.info.classes, {})
+        return misclassified(torch.zeros(0, 1, 1, 1, dtype=torch.uint8), indices, predictions, classes, {})
     images = read_whole(run.splits.test, indices.tolist()).images
     for_predicted = explainers.explain(images, predictions.predicted[indices])
     for_true = explainers.explain(images, predictions.labels[indices])
@@ -72,12 +83,30 @@ def _errors(run: Run, predictions: Predictions, explainers: Explainers, warnings
                 found = f"{empty} of the {len(indices)} errors shown"
                 warnings.append(f"{name} finds nothing that speaks for the {what} class in {found}: the map is black")
     both = {name: (for_predicted[name], for_true[name]) for name in for_predicted if name in for_true}
-    return misclassified(images, indices, predictions, run.info.classes, both)
+    similar = _similar(run, predictions, images)
+    return misclassified(images, indices, predictions, classes, both, settings.rank, similar)
 
 
-def _pointing(test: TensorSplit, masks: torch.Tensor, explainers: Explainers) -> Table:
-    maps = explainers.explain(test.images, test.labels)
-    return pointing_table({name: pointing_game(of_test, masks) for name, of_test in maps.items()}, masks)
+def _similar(run: Run, predictions: Predictions, images: torch.Tensor) -> tuple[Neighbours, torch.Tensor] | None:
+    """The most similar of the test images classified correctly, and their pixels; None without features."""
+    correct = predictions.correct.nonzero().flatten()
+    sample = read_whole(run.splits.test, range(min(2, len(run.splits.test)))).images
+    features = Features.before_logits(run.trained(), sample)
+    if features is None or not len(correct):
+        return None
+    found = nearest(features, images, run.test_source, correct)
+    similar = read_whole(run.splits.test, found.indices.flatten().tolist()).images
+    return found, similar.unflatten(0, found.indices.shape)
+
+
+def _weights_check(run: Run, predictions: Predictions, explainers: Explainers) -> list[str]:
+    chosen = permutation(len(run.splits.test), "weights check", run.recipe.seed)[:_CHECKED]
+    images = read_whole(run.splits.test, chosen.tolist()).images
+    return weights_check(explainers, images, predictions.predicted[chosen])
+
+
+def _on_objects(test: TensorSplit, masks: torch.Tensor, explainers: Explainers) -> list[Artifact]:
+    return [*tables(on_objects(explained(explainers, test.images, test.labels), masks))]
 
 
 def augmented_sheet(run: Run) -> Gallery:

@@ -34,8 +34,11 @@ class Explainers:
                 self.working[name] = part.build(trained.model)
 
     def of(self, trained: Trained) -> Explainers:
-        """Return the same explainers of another model, such as one whose weights were drawn anew."""
-        return Explainers(trained, self._parts, self._warnings)
+        """Return the same explainers of another model, such as one whose weights were drawn anew.
+
+        What it warns of is not passed on: that would be taken for a fault of this model's maps.
+        """
+        return Explainers(trained, self._parts, [])
 
     def explain(self, images: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """Return each working explainer's maps of uint8 images, float32 (N, H, W) on the CPU, made in chunks."""

@@ -15,24 +15,29 @@ SIDE = 128
 """Pixels. The longer side of a picture, as nearly as a whole factor takes a smaller image there."""
 
 
-def is_enlarged(height: int, width: int) -> bool:
+def is_enlarged(height: int, width: int, side: int = SIDE) -> bool:
     """Whether `thumbnail` repeats the pixels of an image of that size."""
-    return 2 * max(height, width) <= SIDE
+    return 2 * max(height, width) <= side
 
 
-def thumbnail(image: Tensor) -> bytes:
-    """Return a PNG of `image`, uint8 (C, H, W): small ones enlarged by a whole factor, large ones reduced to `SIDE`.
+def pixelated(images: Tensor) -> bool:
+    """Whether `thumbnail` repeats the pixels of `images`, uint8 (n, C, H, W)."""
+    return bool(len(images)) and is_enlarged(*images.shape[-2:])
+
+
+def thumbnail(image: Tensor, side: int = SIDE) -> bytes:
+    """Return a PNG of `image`, uint8 (C, H, W): small ones enlarged by a whole factor, large ones reduced to `side`.
 
     Three channels are red, green and blue; any other number is shown as its mean, grey.
     """
     height, width = image.shape[1:]
     if len(image) != 3:
         image = image.float().mean(dim=0, keepdim=True).round().to(torch.uint8).expand(3, -1, -1)
-    if is_enlarged(height, width):
-        factor = SIDE // max(height, width)
+    if is_enlarged(height, width, side):
+        factor = side // max(height, width)
         image = image.repeat_interleave(factor, dim=1).repeat_interleave(factor, dim=2)
-    elif max(height, width) > SIDE:
-        size = [max(1, round(SIDE * side / max(height, width))) for side in (height, width)]
+    elif max(height, width) > side:
+        size = [max(1, round(side * length / max(height, width))) for length in (height, width)]
         image = interpolate(image[None].float(), size, mode="bilinear", antialias=True)[0].round().to(torch.uint8)
     file = io.BytesIO()
     imsave(file, image.permute(1, 2, 0).contiguous().numpy(), format="png", metadata={"Software": "cvkit"})

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
-from torch.optim import Optimizer
 
-from ..engine.parts import built
-from ..engine.run import STAND_IN_RATE, Run, momentum_of, with_stand_ins
+from ..engine.parts import STAND_IN_RATE
+from ..engine.run import Run
+from ..engine.schedule import early_steps, momentum_of
 from ..engine.seeding import preserved_randomness
+from ..recipe.schema import TrainSettings
 from .artifacts import Figure, Gallery
 from .curves import marker
 from .diagnose import augmented_sheet
@@ -35,25 +35,22 @@ class Course:
     stand_ins: tuple[str, ...]
 
 
-def course(run: Run) -> Course:
+def course(run: Run, settings: TrainSettings | None = None) -> Course:
     """Return the course of a run: its schedule stepped once a planned step, beside an optimizer that never steps.
 
-    The weights and every global generator stay as they are.
+    `settings`, in place of the recipe's, say what other epochs would make of it. The weights and every global
+    generator stay as they are.
     """
-    recipe = run.recipe
-    with preserved_randomness(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r"Detected call of `lr_scheduler.step\(\)` before")
-        weights = [parameter for parameter in run.model.parameters() if parameter.requires_grad]
-        optimizer: Optimizer = built(with_stand_ins(recipe.optimizer), weights)
-        scheduler = built(with_stand_ins(recipe.scheduler), optimizer, run.plan)
-        rates, momenta = [], []
-        for step in range(run.planned_steps):
-            if step:
-                scheduler.step()
-            rates.append([float(group["lr"]) for group in optimizer.param_groups])
-            momenta.append([momentum_of(group) for group in optimizer.param_groups])
+    rates, momenta = [], []
+    with preserved_randomness(), early_steps():
+        schedule = run.new_schedule(settings=settings)
+        for _ in range((settings or run.recipe.train).steps(run.batching.steps)):
+            groups = schedule.optimizer.param_groups
+            rates.append([float(group["lr"]) for group in groups])
+            momenta.append([momentum_of(group) for group in groups])
+            schedule.step()
     complete = all(momentum is not None for momentum in momenta[0])
-    return Course(np.array(rates), np.array(momenta, dtype=np.float64) if complete else None, recipe.autos())
+    return Course(np.array(rates), np.array(momenta, dtype=np.float64) if complete else None, run.recipe.autos())
 
 
 def planned_schedule(course: Course) -> Figure:

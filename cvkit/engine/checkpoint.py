@@ -56,10 +56,14 @@ def write_checkpoint(parent: Path, step: int, state: dict[str, Any], keep: int =
     return target
 
 
-def read_newest(parent: Path) -> tuple[dict[str, Any] | None, list[str]]:
-    """Return the newest intact state under `parent`, or None, and a line for each damaged one passed over."""
+def clear_leftovers(parent: Path) -> None:
+    """Remove what a kill left half-written under `parent`; only for the one process that writes there."""
     for leftover in parent.glob(f"{_TEMPORARY}*"):
         shutil.rmtree(leftover, ignore_errors=True)
+
+
+def read_newest(parent: Path) -> tuple[dict[str, Any] | None, list[str]]:
+    """Return the newest intact state under `parent`, or None, and a line for each damaged one passed over."""
     damaged: list[str] = []
     for folder in _checkpoints(parent):
         try:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from torch import Tensor
+from ..errors import CheckpointError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,16 @@ class DataInfo:
     def num_classes(self) -> int:
         """How many classes there are."""
         return len(self.classes)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON-ready values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> DataInfo:
+        """Return what `to_json` wrote."""
+        tuples: dict[str, Any] = {key: tuple(data[key]) for key in ("classes", "mean", "std")}
+        return cls(**{**data, **tuples})
 
 
 @runtime_checkable
@@ -63,3 +76,10 @@ class Splits:
     test: Split
     info: DataInfo
     digest: str = ""
+
+    def require(self, digest: str) -> None:
+        """Raise `CheckpointError` unless the content is what a checkpoint says its model was trained on."""
+        if digest != self.digest:
+            raise CheckpointError(
+                "the data set is not the one this run was trained on; give the folder that holds it with --data"
+            )

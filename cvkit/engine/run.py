@@ -9,39 +9,41 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..errors import DivergedError, RunError
-from ..recipe import AUTO, Part, Recipe, TunerPart
-from .batches import open_source, read_whole
+from ..recipe import Recipe, TunerPart
+from ..recipe.schema import TrainSettings
+from .batches import Source, StreamedSource, open_source, read_whole
+from .compilation import compiled
 from .data import Splits
 from .device import choose_device
+from .holdout import held_apart
 from .loop import Batching, evaluate, train_steps
 from .metrics import Predictions, Record
 from .modes import evaluation_mode
-from .parts import built
+from .parts import built, initialised_model, with_stand_ins
 from .pixels import Pixels
 from .plan import Plan
 from .progress import EpochProgress
-from .rehearsal import require_initialised, try_augmentations, try_loss, try_model
+from .rehearsal import try_augmentations, try_loss, try_model
 from .samples import SampleAugmentations
-from .seeding import preserved_randomness, seed_everything
+from .schedule import Schedule
+from .seeding import preserved_randomness
 from .state import load_model_state, load_optimizer_state, model_state, optimizer_state
 from .step import Autocast, Learner
 from .trained import Trained
 from .trial import Proposal, Trial
-
-STAND_IN_RATE = 1e-3  # stands in for a learning rate that is still `auto`; a trial sets its own
 
 
 @dataclass(frozen=True)
@@ -89,24 +91,16 @@ class Run:
         batched = [augmentation for _, augmentation in self._batch_augmentations]
         self.pixels = Pixels(self.info, batched, self.device, settings.channels_last)
         self.loss: nn.Module = built(recipe.loss, self.info).to(self.device)
-        self.model = self._initialised_model()
+        self.model = initialised_model(recipe, self.info, self.device)
         self._rehearse()
         self.ema = self._averaged_model()
         self.epoch = self.step = 0
         self._progress: EpochProgress | None = None
         self._predictions: Predictions | None = None
         self._learner: Learner | None = None
-        self._scheduler: LRScheduler | None = None
+        self.schedule: Schedule  # made with the learner
         if self.device.type == "cuda":
             torch.backends.cudnn.benchmark = True  # shapes do not change from step to step
-
-    def _initialised_model(self) -> nn.Module:
-        with preserved_randomness():
-            seed_everything("initialisation", self.recipe.seed)
-            model: nn.Module = built(self.recipe.model, self.info)
-        require_initialised(self.recipe.model.entry, model)
-        memory_format = torch.channels_last if self.recipe.train.channels_last else torch.preserve_format
-        return model.to(self.device, memory_format=memory_format)  # type: ignore[call-overload,no-any-return]  # torch's stub lacks it
 
     def _rehearse(self) -> None:
         """Raise `RunError` unless the parts fit together, tried on two images; what is ``auto`` has a stand-in.
@@ -121,7 +115,7 @@ class Run:
             try_model(model, self.model, self.pixels.normalize(floats), classes)
             logits = try_model(model, self.model, self.pixels.for_evaluation(pair.to(self.device)), classes)
             try_loss(self.recipe.loss.entry, self.loss, logits)
-            self._scheduler_of(self._learner_of(self.model, self.loss, self.pixels))
+            self.new_schedule()
 
     def augmented(self, images: Tensor, draw: int) -> Tensor:
         """Return uint8 images (B, C, H, W) as training sees them, float in [0, 1]; `draw` seeds single images'."""
@@ -142,7 +136,7 @@ class Run:
     @property
     def planned_steps(self) -> int:
         """How many optimizer steps the run will take in all."""
-        return min(self.plan.total_steps, self.recipe.train.max_steps or self.plan.total_steps)
+        return self.recipe.train.steps(self.batching.steps)
 
     @property
     def trained_model(self) -> nn.Module:
@@ -170,37 +164,44 @@ class Run:
                 )
 
     @contextmanager
-    def trial(self, purpose: str, repeat: int = 0) -> Iterator[Trial]:
+    def trial(self, purpose: str, repeat: int = 0, hold_out: int = 0) -> Iterator[Trial]:
         """Lend a copy of the run to train and throw away; the run and every global generator stay as they are.
 
-        `purpose` and `repeat` name the trial's own order of samples and its own draws.
+        `purpose` and `repeat` name the trial's own order of samples and its own draws. `hold_out`: how many training
+        images the trial does not train on, the same ones whenever the run's seed is; `Trial.held_out` evaluates them.
+        Raises `RunError` where they would leave less than a batch.
         """
         with preserved_randomness():
-            model = copy.deepcopy(self.model)
+            model, seed = copy.deepcopy(self.model), self.recipe.seed
             learner = self._learner_of(model, copy.deepcopy(self.loss), copy.deepcopy(self.pixels))
-            yield Trial(learner, self.source, self.batching, self.recipe.seed, f"{purpose} {repeat}")
+            source, held = held_apart(self._trial_source(), self.splits.train, self.device, hold_out, seed)
+            yield Trial(learner, source, self.batching, seed, f"{purpose} {repeat}", held)
+
+    def _trial_source(self) -> Source:
+        """Return the training images, augmentations of single images with a state of their own."""
+        if not self.sample_augmentations:
+            return self.source
+        augmentations, workers = copy.deepcopy(self.sample_augmentations), self.recipe.train.workers
+        return StreamedSource(self.splits.train, self.device, workers, augmentations)
 
     def _learner_of(self, model: nn.Module, loss: nn.Module, pixels: Pixels) -> Learner:
-        weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        optimizer = built(with_stand_ins(self.recipe.optimizer), weights)
+        optimizer = self._optimizer_of(model)
         scaler = GradScaler(self.device.type, enabled=self.recipe.train.precision == "fp16")
         return Learner(model, model, loss, optimizer, pixels, self.autocast, scaler, self.recipe.train.clip_norm)
 
-    def _scheduler_of(self, learner: Learner) -> LRScheduler:
-        scheduler: LRScheduler = built(with_stand_ins(self.recipe.scheduler), learner.optimizer, self.plan)
-        return scheduler
+    def _optimizer_of(self, model: nn.Module) -> Optimizer:
+        weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        optimizer: Optimizer = built(with_stand_ins(self.recipe.optimizer), weights)
+        return optimizer
 
-    def _compiled_model(self) -> Callable[[Tensor], Tensor]:
-        """Return the compiled model, tried once; raise `RunError` where this machine cannot compile it."""
-        compiled: Callable[[Tensor], Tensor] = torch.compile(self.model)
-        inputs = self.pixels.for_evaluation(read_whole(self.splits.train, [0]).images.to(self.device))
-        try:
-            with preserved_randomness(), evaluation_mode(self.model), torch.no_grad():
-                compiled(inputs)
-        except Exception as error:  # whatever the compiler, its absence or the model's code raises
-            reason = str(error).strip().splitlines()[0]
-            raise RunError(f"train.compile: this model cannot be compiled here ({reason})") from error
-        return compiled
+    def new_schedule(self, optimizer: Optimizer | None = None, settings: TrainSettings | None = None) -> Schedule:
+        """Return the schedule at its first step, beside `optimizer` or a new one; what is ``auto`` has a stand-in.
+
+        `settings`, in place of the recipe's, say what other epochs would make of it.
+        """
+        passes = (settings or self.recipe.train).passes
+        plans = [Plan(self.batching.steps, epochs) for epochs in passes]
+        return Schedule(self.recipe.scheduler, optimizer or self._optimizer_of(self.model), plans)
 
     def prepare(self) -> Learner:
         """Make the optimizer and the schedule, if they are not made yet; nothing may be ``auto`` any more."""
@@ -209,8 +210,9 @@ class Run:
                 raise RunError(f"{', '.join(waiting)}: still 'auto', and no tuner has filled it")
             self._learner = self._learner_of(self.model, self.loss, self.pixels)
             if self.recipe.train.compile:
-                self._learner.forward = self._compiled_model()
-            self._scheduler = self._scheduler_of(self._learner)
+                example = self.pixels.for_evaluation(read_whole(self.splits.train, [0]).images.to(self.device))
+                self._learner.forward = compiled(self.model, example)
+            self.schedule = self.new_schedule(self._learner.optimizer)
         return self._learner
 
     def fit(self) -> Iterator[Step | Record]:
@@ -232,20 +234,15 @@ class Run:
         steps = islice(steps, self.planned_steps - self.step)
         last_read = time.monotonic()
         progress.start_clock()
-        group = learner.optimizer.param_groups[0]
-        rate, momentum = float(group["lr"]), momentum_of(group)
-        scale = learner.scaler.get_scale() if learner.scaler.is_enabled() else 1.0
+        scale = learner.scaler.get_scale()  # 1 unless precision is fp16
         for loss, hits in steps:
-            progress.add(loss, hits, self.batching.samples_in(progress.taken), rate, momentum)
+            progress.add(loss, hits, self.batching.samples_in(progress.taken), *self.schedule.setting)
             self.step += 1
-            skipped = False
-            if learner.scaler.is_enabled():
-                skipped, scale = learner.scaler.get_scale() < scale, learner.scaler.get_scale()
-            if self.step < self.plan.total_steps and not skipped:
-                self._scheduler.step()  # type: ignore[union-attr]  # prepared with the learner
+            before, scale = scale, learner.scaler.get_scale()
+            if scale >= before:  # it is lowered where a gradient overflowed and the optimizer took no step
+                self.schedule.step()
             if self.ema is not None:
                 self.ema.update_parameters(self.model)
-            rate, momentum = float(group["lr"]), momentum_of(group)
             if self.device.type == "cpu" or time.monotonic() - last_read > 0.25:
                 self._require_finite(progress)
                 last_read = time.monotonic()
@@ -300,7 +297,7 @@ class Run:
             "model": model_state(self.model),
             "ema": None if self.ema is None else model_state(self.ema),
             "optimizer": optimizer_state(learner.optimizer, self.model),
-            "scheduler": self._scheduler.state_dict(),  # type: ignore[union-attr]  # prepared with the learner
+            "schedule": self.schedule.state(),
             "scaler": learner.scaler.state_dict(),
             "progress": None if self._progress is None else self._progress.state(),
         }
@@ -311,23 +308,10 @@ class Run:
         load_model_state(self.model, state["model"])
         if self.ema is not None:
             load_model_state(self.ema, state["ema"])
-        # The schedule first: making or loading one writes learning rates that the optimizer's state then corrects.
-        self._scheduler.load_state_dict(state["scheduler"])  # type: ignore[union-attr]  # prepared with the learner
         load_optimizer_state(learner.optimizer, self.model, state["optimizer"])
+        self.schedule.restore(state.get("schedule", {"taken": state["step"]}))  # older checkpoints lack it
         learner.scaler.load_state_dict(state["scaler"])
         self.epoch, self.step = state["epoch"], state["step"]
         self._progress = self._predictions = None
         if state["progress"] is not None:
             self._progress = EpochProgress.from_state(state["progress"], self.device)
-
-
-def with_stand_ins(part: Part) -> Part:
-    """Return a part whose options may still be ``auto`` with a learning rate there that a trial replaces."""
-    return replace(part, options={k: STAND_IN_RATE if value == AUTO else value for k, value in part.options.items()})
-
-
-def momentum_of(group: dict[str, Any]) -> float | None:
-    """The momentum, or the first beta, of a parameter group."""
-    if "momentum" in group:
-        return float(group["momentum"])
-    return float(group["betas"][0]) if "betas" in group else None

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from itertools import count
+from dataclasses import dataclass, field, replace
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 
+from ..errors import RunError
 from .batches import Source
-from .loop import Batching, train_steps
+from .loop import Batching, evaluate, train_steps
+from .metrics import Predictions
 from .step import Learner
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+READ_EVERY = 8  # steps between two looks at a GPU's losses
 
 
 @dataclass(frozen=True)
@@ -36,14 +41,29 @@ class Trial:
     """A copy of a run's model and optimizer that trains on the run's data, by its own order and draws.
 
     Make one with `Run.trial`, which also restores the global generators. Setting `learning_rate` keeps the
-    ratios of the parameter groups: the largest group gets the value itself.
+    ratios of the parameter groups: the largest group gets the value itself. `held`: the images held out, if any.
+    Raises `RunError` where those in `source` do not make a batch.
     """
 
-    def __init__(self, learner: Learner, source: Source, batching: Batching, seed: int, purpose: str) -> None:
-        self._learner, self._source, self._batching = learner, source, batching
-        self._seed, self._purpose = seed, purpose
+    def __init__(
+        self,
+        learner: Learner,
+        source: Source,
+        batching: Batching,
+        seed: int,
+        purpose: str,
+        held: Source | None = None,
+    ) -> None:
+        self._learner, self._source, self._batching = learner, source, replace(batching, samples=len(source))
+        self._seed, self._purpose, self._held = seed, purpose, held
         rates = [float(group["lr"]) for group in learner.optimizer.param_groups]
         self._ratios = [rate / max(rates) for rate in rates]
+        self._block = 1 if learner.device.type == "cpu" else READ_EVERY
+        if self._batching.steps == 0:
+            raise RunError(
+                f"{len(source)} training images, beside {len(held or ())} held out, are less than a batch of "
+                f"{batching.batch_size}; use a smaller train.batch_size, or hold out fewer"
+            )
 
     @property
     def learning_rate(self) -> float:
@@ -64,8 +84,27 @@ class Trial:
                 yield loss
 
     def steps_at(self, rates: Iterable[float]) -> Iterator[float]:
-        """Take one optimizer step at each learning rate, yielding its mean loss."""
-        steps = self.steps()
-        for rate in rates:
-            self.learning_rate = float(rate)
-            yield float(next(steps))
+        """Take one optimizer step at each learning rate, yielding its mean loss, in order.
+
+        On a GPU losses are read a few at a time, so that the host does not wait for each step: who stops early may
+        have paid for some steps more.
+        """
+        steps, waiting = self.steps(), iter(rates)
+        while chosen := list(islice(waiting, self._block)):
+            losses = []
+            for rate in chosen:
+                self.learning_rate = float(rate)
+                losses.append(next(steps))
+            yield from torch.stack(losses).tolist()
+
+    def held_out(self) -> Predictions:
+        """Return what the copy says of the images held out, without augmentation, by the recipe's loss.
+
+        Raises `RunError` where none are.
+        """
+        if self._held is None:
+            raise RunError("this trial holds no images out; ask for some: run.trial(purpose, hold_out=500)")
+        learner, batch_size = self._learner, self._batching.batch_size
+        return evaluate(
+            learner.forward, learner.model, learner.loss, self._held, learner.pixels, learner.autocast, batch_size
+        )

@@ -21,7 +21,7 @@ from .document import Document
 from .merge import PART_LISTS, PARTS, as_part, part_name
 from .nodes import ListNode, MapNode, Mark, Node, ScalarNode, in_reading_order, plain
 from .recipe import AUTO, Part, Recipe, TunerPart, undeclared
-from .schema import SECTIONS, GeneralSettings, PluginSettings, Settings
+from .schema import SECTIONS, GeneralSettings, PluginSettings, Settings, TrainSettings
 from .values import show
 
 KEYS = (*GeneralSettings.model_fields, *PARTS, *PART_LISTS, *SECTIONS)
@@ -51,6 +51,7 @@ class _Resolution:
         self.check.keys(self.root, KEYS, "key", "in the recipe")
         general = self._general()
         sections: dict[str, Any] = {key: self._section(key, kind) for key, kind in SECTIONS.items()}
+        self._schedule_ends_in_time(sections["train"])
         self._disabled_are_known(sections["plugins"])
         self._requirements_are_met(general.get("requires", ()))
         parts: dict[str, Any] = {key: self._part(key, self._node(key), KINDS[kind]) for key, kind in PARTS.items()}
@@ -77,6 +78,13 @@ class _Resolution:
             return kind()
         self.check.keys(node, options, "setting", f"in '{key}'")
         return kind(**self.check.values(node, options, "setting", f"in '{key}'"))
+
+    def _schedule_ends_in_time(self, settings: TrainSettings) -> None:
+        """Report passes of the schedule that are longer than the run."""
+        if (spanned := sum(settings.passes)) > settings.epochs:
+            mark = self._place("train.schedule_epochs")
+            message = f"'schedule_epochs' spans {spanned} epochs, and the run has {settings.epochs}"
+            self.check.report(mark, message, f"give it fewer, or set train.epochs to {spanned}")
 
     def _disabled_are_known(self, settings: PluginSettings) -> None:
         """Report a misspelt plugin; one that is simply not installed is as disabled as asked."""
@@ -119,10 +127,14 @@ class _Resolution:
                 self.check.report(mark, message, f"list it before '{batched}'")
 
     def _place(self, path: str) -> Mark:
-        """Return where a part of a list is written."""
-        key, _, index = path.partition(".")
-        node = self.root.items.get(key)
-        return node.items[int(index)].mark if isinstance(node, ListNode) else self.nowhere
+        """Return where a part of a list, or a setting, is written."""
+        key, _, name = path.partition(".")
+        match self.root.items.get(key):
+            case ListNode(items=parts):
+                return parts[int(name)].mark
+            case MapNode(items=settings) if name in settings:
+                return settings[name].mark
+        return self.nowhere
 
     def _node(self, key: str) -> Node | None:
         default = ScalarNode(self.nowhere, DEFAULT_PARTS[key]) if key in DEFAULT_PARTS else None

@@ -16,12 +16,16 @@ from pydantic import (
 from ..signature import MISSING, Option
 from .values import Words
 
+Rank = Literal["confidence", "loss", "margin"]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 FolderName = Annotated[
     str,
     Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"),
     Words("a folder name (letters, digits, '.', '_' and '-')"),
 ]
+
+
+PassEpochs = Annotated[tuple[PositiveInt, ...], Field(min_length=1), Words("a list, each a positive integer")]
 
 
 class Settings(BaseModel):
@@ -62,6 +66,9 @@ class TrainSettings(Settings):
     """How the model is trained."""
 
     epochs: PositiveInt = Field(10, description="Passes over the training images.")
+    schedule_epochs: PassEpochs | None = Field(
+        None, description="Epochs of each pass of the schedule; then its last rate is held. null is one over all."
+    )
     batch_size: PositiveInt = Field(128, description="Images in a batch, the unit of one forward and backward pass.")
     drop_last: bool = Field(True, description="Leave out an epoch's last batch where it is smaller than the others.")
     precision: Literal["fp32", "bf16", "fp16"] = Field(
@@ -86,6 +93,16 @@ class TrainSettings(Settings):
         "auto", description="Keep the data set on the device whole; auto does so where it fits."
     )
 
+    @property
+    def passes(self) -> tuple[int, ...]:
+        """Epochs of each pass of the schedule, one after another."""
+        return self.schedule_epochs or (self.epochs,)
+
+    def steps(self, steps_per_epoch: int) -> int:
+        """Return how many optimizer steps the training takes in all."""
+        total = self.epochs * steps_per_epoch
+        return min(total, self.max_steps or total)
+
 
 class EvaluationSettings(Settings):
     """How the model is tested."""
@@ -97,7 +114,8 @@ class EvaluationSettings(Settings):
 class ReportSettings(Settings):
     """What the report shows."""
 
-    misclassified: NonNegativeInt = Field(12, description="Misread images to show and explain.")
+    misclassified: NonNegativeInt = Field(48, description="Misread images to show and explain.")
+    rank: Rank = Field("confidence", description="What makes one misread image worse than another.")
     augmented: NonNegativeInt = Field(16, description="Augmented training images to show.")
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from ..diagnostics.artifacts import Table
+from ..diagnostics.calibration import BINS, Calibration
 from ..diagnostics.diagnose import Diagnosis
 from ..diagnostics.style import duration, percent
 from ..engine.metrics import Predictions, Record
@@ -32,11 +34,12 @@ def compose(
         title=recipe.name,
         subtitle=f"{model} on {data}, {len(records)} epoch{'s' * (len(records) != 1)}, seed {recipe.seed}",
         facts=tuple(_facts(run, records, predictions)),
-        warnings=tuple(warnings),
-        notes=tuple(_notes(run, records)),
+        warnings=tuple(dict.fromkeys(warnings)),
+        notes=(*_notes(run, records), *map(_extension, info.get("extended", []))),
         sections=(
             Section("Training", tuple(found.training)),
             Section("Classes", tuple(found.classes)),
+            Section("Confidence", tuple(found.confidence)),
             Section("Errors", tuple(found.errors)),
             Section("Explanations, scored", tuple(found.explanations)),
             Section("Data", tuple(found.data)),
@@ -68,9 +71,17 @@ def _facts(run: Run, records: Sequence[Record], predictions: Predictions) -> lis
     return [
         *facts,
         Fact("Test loss", f"{predictions.loss:.3f}"),
+        _calibration(predictions),
         Fact("Training time", duration(seconds), f"{speed:,.0f} images/s on {run.device.type}"),
         Fact("Weights", f"{weights:,}"),
     ]
+
+
+def _calibration(predictions: Predictions) -> Fact:
+    of = Calibration.of(predictions)
+    side = "above" if of.excess > 0 else "below"
+    note = f"ECE, {BINS} bins; mean confidence {percent(abs(of.excess), 1)} {side} the accuracy"
+    return Fact("Calibration error", percent(of.error, 1), note)
 
 
 def _notes(run: Run, records: Sequence[Record]) -> list[str]:
@@ -87,6 +98,14 @@ def _notes(run: Run, records: Sequence[Record]) -> list[str]:
             "so the schedule did not reach its end."
         )
     return notes
+
+
+def _extension(note: dict[str, Any]) -> str:
+    name = Path(note["from"]).name
+    return (
+        f"The run {name} was extended to {note['epochs']} epochs after step {note['after_step']:,} "
+        f"({note['schedule']}): {note['became']}."
+    )
 
 
 def _details(info: dict[str, Any]) -> list[Table]:

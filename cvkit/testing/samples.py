@@ -78,6 +78,44 @@ class SampleNet(nn.Module):
         return logits
 
 
+class CountingLoss(nn.CrossEntropyLoss):
+    """Cross-entropy that counts, in a buffer, how often it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: Tensor
+        self.register_buffer("asked", torch.zeros((), dtype=torch.int64))
+
+    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Return the mean loss over the batch."""
+        self.asked += 1
+        return super().forward(logits, labels)
+
+
+def sample_loss(info: DataInfo) -> nn.Module:
+    """Build a loss with a state."""
+    return CountingLoss()
+
+
+class Dimming(nn.Module):
+    """Images (B, C, H, W) -> images a little darker, by how many batches came before: a state."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: Tensor
+        self.register_buffer("batches", torch.zeros((), dtype=torch.int64), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return new images, as dark as the count says."""
+        self.batches += 1
+        return images * (1 - 0.01 * (self.batches % 10))
+
+
+def sample_augmentation(info: DataInfo) -> nn.Module:
+    """Build an augmentation with a state."""
+    return Dimming()
+
+
 def sample_data(root: Path) -> Splits:
     """Return 256 training and 32 test images, 3x16x16, each class a colour under noise; `root` is not touched."""
     info = sample_info(height=16, width=16)
@@ -92,7 +130,7 @@ def sample_data(root: Path) -> Splits:
 
 
 class SamplePlugin:
-    """Declares the sample data set and the sample model, for recipes that suites run."""
+    """Declares sample parts, the loss and the augmentation with a state, for recipes that suites run."""
 
     @hookimpl
     def cvkit_datasets(self) -> Iterator[Component]:
@@ -103,6 +141,16 @@ class SamplePlugin:
     def cvkit_models(self) -> Iterator[Component]:
         """Declare the small network."""
         yield Component("net", "cvkit.testing.samples:sample_model", "A small network")
+
+    @hookimpl
+    def cvkit_losses(self) -> Iterator[Component]:
+        """Declare the loss that counts."""
+        yield Component("counting", "cvkit.testing.samples:sample_loss", "Cross-entropy with a state")
+
+    @hookimpl
+    def cvkit_augmentations(self) -> Iterator[Component]:
+        """Declare the augmentation that counts."""
+        yield Component("dimming", "cvkit.testing.samples:sample_augmentation", "Dimming with a state")
 
 
 def _generator(purpose: str) -> torch.Generator:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from ..catalog import Catalog
 from ..component import KINDS, Origin
@@ -29,7 +30,9 @@ from .samples import SamplePlugin, seeded
 RECIPE = """\
 name: tuned
 dataset: sample/colours
+augmentations: [sample/dimming]
 model: sample/net
+loss: sample/counting
 optimizer: {name: torch/sgd, lr: 0.05}
 scheduler: {name: onecycle/one_cycle, max_lr: 0.05}
 train: {epochs: 2, batch_size: 16}
@@ -143,6 +146,14 @@ class TunerSuite(Suite):
             "Use run.trial",
         )
 
+    def test_leaves_parts(self) -> None:
+        """What the loss and the augmentations hold is as it was."""
+        self._require_same(
+            "parts",
+            "a tuner leaves every parameter and buffer of the run's loss and augmentations as it was",
+            "Use the copies of run.trial",
+        )
+
     def test_leaves_state(self) -> None:
         """Optimizer, schedule, epoch and step are as they would have been."""
         self._require_same(
@@ -203,6 +214,12 @@ def _aspects(run: Run) -> dict[str, Any]:
     for name, p in run.model.named_parameters():
         modes[f"the gradient of '{name}'"] = None if p.grad is None else p.grad.tolist()
         modes[f"requires_grad of '{name}'"] = p.requires_grad
+    augmentations = nn.ModuleList(part for _, part in run._batch_augmentations if isinstance(part, nn.Module))
+    parts = {
+        f"'{name}' of the {kind}": tensor.tolist()
+        for kind, module in {"loss": run.loss, "augmentations": augmentations}.items()
+        for name, tensor in model_state(module).items()
+    }
     run.prepare()
     state = {name: _plain(value) for name, value in run.state().items() if name != "model"}
     steps = [event for event in islice(run.fit(), _STEPS) if isinstance(event, Step)]
@@ -210,7 +227,7 @@ def _aspects(run: Run) -> dict[str, Any]:
         "the loss": [event.loss for event in steps],
         **{f"'{name}'": tensor.tolist() for name, tensor in model_state(run.model).items()},
     }
-    return {"weights": weights, "modes": modes, "state": state, "training": training}
+    return {"weights": weights, "modes": modes, "parts": parts, "state": state, "training": training}
 
 
 def _plain(tree: Any) -> tuple[Any, dict[str, list[Any]]]:

@@ -75,11 +75,26 @@ def image_folder(
 
 def read_image(path: Path, size: int) -> Tensor:
     """Return the image at `path` as uint8 (3, `size`, `size`): upright, RGB, resized and cropped about the middle."""
+    return _tensor(ImageOps.fit(_upright(path), (size, size), Image.Resampling.BICUBIC))
+
+
+def read(path: Path) -> Tensor:
+    """Return the image at `path` as uint8 (3, H, W): upright, RGB and of its own size."""
+    return _tensor(_upright(path))
+
+
+image_folder.read = read  # type: ignore[attr-defined]  # `cvkit explain` reads other images of such a run by it
+
+
+def _upright(path: Path) -> Image.Image:
     image = ImageOps.exif_transpose(decode(path, str(path), _READABLE))
     if image.mode.startswith("I"):  # 16 bits of grey, which Pillow would clip to 8 instead of scaling
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    fitted = ImageOps.fit(image.convert("RGB"), (size, size), Image.Resampling.BICUBIC)
-    return torch.from_numpy(np.array(fitted)).permute(2, 0, 1).contiguous()
+    return image.convert("RGB")
+
+
+def _tensor(image: Image.Image) -> Tensor:
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
 
 
 def _classes(half: Path) -> tuple[str, ...]:

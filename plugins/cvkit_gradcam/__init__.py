@@ -1,4 +1,4 @@
-"""Class activation maps: where in an image a classifier found a class."""
+"""Class activation maps: where in an image a classifier found a class; and a negative control for them."""
 
 from cvkit import Component, hookimpl
 
@@ -21,4 +21,14 @@ def cvkit_explainers():
         "score_cam",
         "cvkit_gradcam.score_cam:score_cam",
         summary="Score-CAM (Wang et al. 2020); a forward pass per channel",
+    )
+    yield Component(
+        "smoothed",
+        "cvkit_gradcam.smoothed:smoothed",
+        summary="any of these methods, averaged over mirrored views and contrasts",
+    )
+    yield Component(
+        "guided_backprop",
+        "cvkit_gradcam.guided_backprop:guided_backprop",
+        summary="Guided Backpropagation (Springenberg et al. 2014); a negative control, it hardly heeds the weights",
     )

@@ -2,43 +2,43 @@
 
 The network is cut at the layer. What comes before runs without a graph; what comes after records one, and the
 gradient is taken at the cut alone. So frozen models work, no weight's gradient is computed, and no ``.grad`` is
-touched.
+touched. The gradient is that of the layer's own output, in whatever order its axes are, and is then seen as a grid.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from cvkit import RunError
 
-OutputHook = Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor | None]
+from .grid import Grid, prefix_lengths
+from .layers import known_layers
+from .targets import Targets
 
 
-def gradient_at(model: nn.Module, layer: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Return a layer's activation (B, c, h, w) and the gradients of target logits with respect to it (B, T, c, h, w).
+def gradient_at(model: nn.Module, layer: nn.Module, images: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
+    """Return a layer's activation (B, c, h, w) and the gradients of target scores with respect to it (B, T, c, h, w).
 
-    `targets`: int64 (B, T). One forward pass serves them all; both results are float32. The model comes in evaluation
-    mode, and its weights, gradients and hooks are left as found. Raises `RunError` if the layer is not reached, if
-    its output is not an image grid, or if a target is not one of the model's classes.
+    One forward pass serves all targets; both results are float32. The model comes in evaluation mode, and its
+    weights, gradients and hooks are left as found. Raises `RunError` if the layer is not reached, if its output is
+    not a grid of the image, or if a target is not one of the model's classes.
     """
     cut: list[Tensor] = []
 
-    def cut_here(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
-        require_grid(output)
+    def cut_here(tensor: Tensor) -> Tensor:
         torch.set_grad_enabled(True)
-        cut[:] = [output.detach().requires_grad_()]
+        cut[:] = [tensor.detach().requires_grad_()]
         return cut[0].clone()  # what follows may work in place, and must not reach the activation
 
-    with torch.no_grad(), hooked(layer, cut_here):
-        logits = model(images)
-        require_reached(cut)
-        scores = target_scores(logits, targets).sum(dim=0)
+    with torch.no_grad():
+        logits, grid = run_through(model, layer, images, cut_here)
+        scores = targets.scores(logits).sum(dim=0)
         gradients = [torch.autograd.grad(score, cut, retain_graph=True)[0] for score in scores]
-    return cut[0].detach().float(), torch.stack(gradients, dim=1).float()
+    seen = [grid.view(tensor).float() for tensor in (cut[0].detach(), *gradients)]
+    return seen[0], torch.stack(seen[1:], dim=1)
 
 
 @torch.no_grad()
@@ -46,42 +46,48 @@ def activation_at(model: nn.Module, layer: nn.Module, images: Tensor) -> Tensor:
     """Return the layer's activation alone, float32 (B, c, h, w); raises what `gradient_at` does."""
     kept: list[Tensor] = []
 
-    def keep(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        require_grid(output)
-        kept[:] = [output.clone()]
+    def keep(tensor: Tensor) -> Tensor:
+        kept[:] = [tensor.clone()]
+        return tensor
 
-    with hooked(layer, keep):
-        model(images)
-    require_reached(kept)
-    return kept[0].float()
+    _, grid = run_through(model, layer, images, keep)
+    return grid.view(kept[0]).float()
 
 
-def target_scores(logits: Tensor, targets: Tensor) -> Tensor:
-    """Return the logits (B, K) of the target classes, float32 (B, T); raise `RunError` for a class there is not."""
-    classes = logits.shape[1]
-    if wrong := targets[(targets < 0) | (targets >= classes)].tolist():
-        raise RunError(f"there is no class {wrong[0]} to explain: the model's are 0 to {classes - 1}")
-    return logits.float().gather(1, targets)
+def run_through(
+    model: nn.Module, layer: nn.Module, images: Tensor, replace: Callable[[Tensor], Tensor]
+) -> tuple[Tensor, Grid]:
+    """Return the model's logits, and the grid of a layer whose output has been replaced on the way.
 
+    Raises `RunError` naming other layers if this one is not reached, or if its output has no grid.
+    """
+    prefixes = prefix_lengths(model)
+    grids: list[Grid] = []
 
-@contextmanager
-def hooked(layer: nn.Module, hook: OutputHook) -> Iterator[None]:
-    """Hold a forward hook on a layer."""
+    def hook(module: nn.Module, inputs: tuple[object, ...], output: object) -> object:
+        grid = Grid.of(output, images, prefixes)
+        if grid is None:
+            raise NoGrid(output)
+        grids[:] = [grid]
+        return grid.put(output, replace(grid.tensor(output)))
+
     handle = layer.register_forward_hook(hook)
     try:
-        yield
+        logits: Tensor = model(images)
+    except NoGrid as found:
+        problem = str(found)
+    else:
+        problem = "" if grids else "the model's forward pass does not reach the chosen layer, so it has no grid"
     finally:
         handle.remove()
+    if problem:
+        raise RunError(f"{problem}. {known_layers(model, images[:1])}")
+    return logits, grids[-1]
 
 
-def require_reached(outputs: list[Tensor]) -> None:
-    """Raise `RunError` unless the layer has been called."""
-    if not outputs:
-        raise RunError("the model's forward pass does not reach the chosen layer; name another with `layer`")
+class NoGrid(Exception):
+    """A layer's output has no grid of the image; it ends the forward pass, and becomes a `RunError` outside."""
 
-
-def require_grid(output: object) -> None:
-    """Raise `RunError` unless a layer's output is an image grid (B, c, h, w)."""
-    if not (isinstance(output, Tensor) and output.ndim == 4):
+    def __init__(self, output: object) -> None:
         shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
-        raise RunError(f"an activation map needs a layer whose output is (B, c, h, w), and this one's is {shape}")
+        super().__init__(f"a map needs a layer whose output is a grid of the image, and this one's is {shape}")

@@ -7,8 +7,10 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from .cam import Cam
+from .compat import CompatOfOne
 from .cut import activation_at
 from .normalize import Normalization
+from .targets import Targets
 
 
 def eigen_cam(
@@ -16,20 +18,21 @@ def eigen_cam(
     *,
     layer: str | None = None,
     normalize: Normalization = "max",
+    compat: CompatOfOne | None = None,
     chunk: PositiveInt | None = None,
 ) -> Cam:
     """Build the Eigen-CAM explainer of `model`, which ignores the class: every target gets the same map.
 
     It shows what the layer responds to, and cannot tell why an image was taken for one class and not another.
-    `layer`, `normalize` and `chunk` are those of every method here, explained at `grad_cam`.
+    `layer`, `normalize`, `compat` and `chunk` are those of every method here, explained at `grad_cam`.
     """
-    return Cam("eigen_cam", principal_maps, model, layer, normalize, chunk)
+    return Cam("eigen_cam", principal_maps, model, layer, normalize, chunk, compat)
 
 
-def principal_maps(model: nn.Module, layer: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
+def principal_maps(model: nn.Module, layer: nn.Module, images: Tensor, targets: Targets) -> Tensor:
     """Return the principal map of each image, the same for all its targets (B, T), float32 (B, T, h, w)."""
     maps = principal_map(activation_at(model, layer, images))
-    return maps[:, None].expand(-1, targets.shape[1], -1, -1)
+    return maps[:, None].expand(-1, targets.classes.shape[1], -1, -1)
 
 
 def principal_map(activation: Tensor) -> Tensor:
@@ -45,4 +48,4 @@ def principal_map(activation: Tensor) -> Tensor:
     projection = left[..., 0] * values[..., :1]
     energy = places.square().sum(dim=2)
     covariance = (projection * (energy - energy.mean(dim=1, keepdim=True))).sum(dim=1, keepdim=True)
-    return torch.where(covariance < 0, -projection, projection).unflatten(1, activation.shape[-2:])
+    return torch.where(covariance < 0, -projection, projection).reshape(-1, *activation.shape[-2:])

@@ -15,7 +15,7 @@ class Explanation:
     against the class cut off at zero. `maps`: `rectified` at the images' size and normalised, float32 (..., H, W).
     `empty`: bool (...), whether there is no positive evidence at all, so that the map is zero.
     `method`: the component's name. `layer`: the dotted name of the layer explained. `targets`: the classes,
-    int64 (B,) or (B, T).
+    int64 (B,) or (B, T). `against`: the classes that the targets were contrasted with, of their shape, or None.
     """
 
     raw: Tensor
@@ -25,3 +25,4 @@ class Explanation:
     method: str
     layer: str
     targets: Tensor
+    against: Tensor | None = None

@@ -6,6 +6,7 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from .cam import Cam, from_gradients
+from .compat import Compat
 from .normalize import Normalization
 
 
@@ -14,17 +15,21 @@ def grad_cam(
     *,
     layer: str | None = None,
     normalize: Normalization = "max",
+    compat: Compat | None = None,
     chunk: PositiveInt | None = None,
 ) -> Cam:
     """Build the Grad-CAM explainer of `model`.
 
-    `layer`: a submodule's dotted name; by default the last one that still has a spatial grid.
+    `layer`: a submodule's dotted name; by default the last whose output is a grid of the image with a gradient.
     `normalize`: ``max`` divides each map by its maximum, and leaves a map without positive evidence at zero;
     ``minmax`` stretches each map to [0, 1] before and after resizing, as pytorch-grad-cam does; ``none`` keeps
     the gradients' scale.
+    `compat`: the library whose scaling and resizing to use instead of `normalize`, where it has the method:
+    ``pytorch-grad-cam``, as ``minmax``; ``torchcam``, stretched to [0, 1] before resizing only; ``captum``, the
+    signed map resized, which leaves [0, 1].
     `chunk`: how many images go through the model at once; null for all that are given.
     """
-    return Cam("grad_cam", from_gradients(weighted_by_mean_gradient), model, layer, normalize, chunk)
+    return Cam("grad_cam", from_gradients(weighted_by_mean_gradient), model, layer, normalize, chunk, compat)
 
 
 def weighted_by_mean_gradient(activation: Tensor, gradient: Tensor) -> Tensor:

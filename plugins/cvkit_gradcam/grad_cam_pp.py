@@ -7,6 +7,7 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from .cam import Cam, from_gradients
+from .compat import CompatOfTwo
 from .normalize import Normalization
 
 
@@ -15,13 +16,14 @@ def grad_cam_pp(
     *,
     layer: str | None = None,
     normalize: Normalization = "max",
+    compat: CompatOfTwo | None = None,
     chunk: PositiveInt | None = None,
 ) -> Cam:
     """Build the Grad-CAM++ explainer of `model`.
 
-    `layer`, `normalize` and `chunk` are those of every method here, explained at `grad_cam`.
+    `layer`, `normalize`, `compat` and `chunk` are those of every method here, explained at `grad_cam`.
     """
-    return Cam("grad_cam_pp", from_gradients(weighted_by_alpha), model, layer, normalize, chunk)
+    return Cam("grad_cam_pp", from_gradients(weighted_by_alpha), model, layer, normalize, chunk, compat)
 
 
 def weighted_by_alpha(activation: Tensor, gradient: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from .cam import Cam, from_gradients
+from .compat import CompatOfOne
 from .normalize import Normalization
 
 
@@ -14,13 +15,14 @@ def hires_cam(
     *,
     layer: str | None = None,
     normalize: Normalization = "max",
+    compat: CompatOfOne | None = None,
     chunk: PositiveInt | None = None,
 ) -> Cam:
     """Build the HiResCAM explainer of `model`.
 
-    `layer`, `normalize` and `chunk` are those of every method here, explained at `grad_cam`.
+    `layer`, `normalize`, `compat` and `chunk` are those of every method here, explained at `grad_cam`.
     """
-    return Cam("hires_cam", from_gradients(gradient_times_activation), model, layer, normalize, chunk)
+    return Cam("hires_cam", from_gradients(gradient_times_activation), model, layer, normalize, chunk, compat)
 
 
 def gradient_times_activation(activation: Tensor, gradient: Tensor) -> Tensor:

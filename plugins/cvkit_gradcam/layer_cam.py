@@ -6,6 +6,7 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from .cam import Cam, from_gradients
+from .compat import CompatOfTwo
 from .normalize import Normalization
 
 
@@ -14,13 +15,14 @@ def layer_cam(
     *,
     layer: str | None = None,
     normalize: Normalization = "max",
+    compat: CompatOfTwo | None = None,
     chunk: PositiveInt | None = None,
 ) -> Cam:
     """Build the LayerCAM explainer of `model`; unlike the others it is meant for early layers too.
 
-    `layer`, `normalize` and `chunk` are those of every method here, explained at `grad_cam`.
+    `layer`, `normalize`, `compat` and `chunk` are those of every method here, explained at `grad_cam`.
     """
-    return Cam("layer_cam", from_gradients(weighted_by_positive_gradient), model, layer, normalize, chunk)
+    return Cam("layer_cam", from_gradients(weighted_by_positive_gradient), model, layer, normalize, chunk, compat)
 
 
 def weighted_by_positive_gradient(activation: Tensor, gradient: Tensor) -> Tensor:

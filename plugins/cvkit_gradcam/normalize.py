@@ -1,7 +1,8 @@
-"""How a map is brought to [0, 1], by name."""
+"""How signed maps become the maps that are shown: rectified, resized, and brought to [0, 1], by name."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -9,14 +10,31 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 Normalization = Literal["max", "minmax", "none"]
+Finish = Callable[[Tensor, tuple[int, ...]], Tensor]
+"""What makes maps (B, T, H, W) of signed ones: (raw (B, T, h, w), (H, W)) -> float32."""
 
 
-def upsampled(rectified: Tensor, size: tuple[int, ...], normalize: Normalization) -> Tensor:
-    """Return rectified maps (B, T, h, w) resized bilinearly to `size` and normalised, float32 (B, T, H, W)."""
-    if normalize == "minmax":
-        rectified = stretched(rectified)
-    maps = interpolate(rectified, size, mode="bilinear", align_corners=False)
-    return {"max": divided_by_maximum, "minmax": stretched, "none": torch.Tensor.clone}[normalize](maps)
+def resized(maps: Tensor, size: tuple[int, ...]) -> Tensor:
+    """Return maps (B, T, h, w) at `size`, bilinearly, corners not aligned, (B, T, H, W)."""
+    return interpolate(maps, size, mode="bilinear", align_corners=False)
+
+
+def by_maximum(raw: Tensor, size: tuple[int, ...]) -> Tensor:
+    """Rectify, resize and divide by the maximum."""
+    return divided_by_maximum(resized(raw.relu(), size))
+
+
+def by_range(raw: Tensor, size: tuple[int, ...]) -> Tensor:
+    """Rectify, stretch, resize and stretch again, as pytorch-grad-cam does."""
+    return stretched(resized(stretched(raw.relu()), size))
+
+
+def not_at_all(raw: Tensor, size: tuple[int, ...]) -> Tensor:
+    """Rectify and resize."""
+    return resized(raw.relu(), size)
+
+
+NORMALIZATIONS: dict[Normalization, Finish] = {"max": by_maximum, "minmax": by_range, "none": not_at_all}
 
 
 def divided_by_maximum(maps: Tensor) -> Tensor:
@@ -25,7 +43,7 @@ def divided_by_maximum(maps: Tensor) -> Tensor:
     return torch.where(peak > 0, maps / peak, 0.0)
 
 
-def stretched(maps: Tensor) -> Tensor:
-    """Stretch each map (..., H, W) to [0, 1]; 1e-7 keeps a flat one at zero, as in pytorch-grad-cam."""
+def stretched(maps: Tensor, epsilon: float = 1e-7) -> Tensor:
+    """Stretch each map (..., H, W) to [0, 1]; `epsilon`, pytorch-grad-cam's by default, keeps a flat one at zero."""
     maps = maps - maps.amin(dim=(-2, -1), keepdim=True)
-    return maps / (maps.amax(dim=(-2, -1), keepdim=True) + 1e-7)
+    return maps / (maps.amax(dim=(-2, -1), keepdim=True) + epsilon)

@@ -10,8 +10,10 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from .cam import Cam
-from .cut import activation_at, target_scores
+from .compat import CompatOfTwo
+from .cut import activation_at
 from .normalize import Normalization
+from .targets import Targets
 
 
 def score_cam(
@@ -19,21 +21,22 @@ def score_cam(
     *,
     layer: str | None = None,
     normalize: Normalization = "max",
+    compat: CompatOfTwo | None = None,
     chunk: PositiveInt = 64,
 ) -> Cam:
     """Build the Score-CAM explainer of `model`, which takes a forward pass for each image and channel of the layer.
 
-    `layer` and `normalize` are those of every method here, explained at `grad_cam`.
+    `layer`, `normalize` and `compat` are those of every method here, explained at `grad_cam`.
     `chunk`: how many images, masked ones too, go through the model at once; it bounds the memory needed.
     """
-    return Cam("score_cam", partial(weighted_by_score, chunk=chunk), model, layer, normalize, chunk)
+    return Cam("score_cam", partial(weighted_by_score, chunk=chunk), model, layer, normalize, chunk, compat)
 
 
-def weighted_by_score(model: nn.Module, layer: nn.Module, images: Tensor, targets: Tensor, *, chunk: int) -> Tensor:
+def weighted_by_score(model: nn.Module, layer: nn.Module, images: Tensor, targets: Targets, *, chunk: int) -> Tensor:
     """Return ``sum_k softmax_k(f(X * H_k)) A_k``, the signed maps, float32 (B, T, h, w).
 
     A: the layer's activations (B, c, h, w). H_k: channel k, resized to the image and stretched to [0, 1], zero where
-    it is flat. f: a target's logit. The softmax runs over the channels.
+    it is flat. f: a target's score. The softmax runs over the channels.
     Wang et al. 2020, "Score-CAM: Score-Weighted Visual Explanations for Convolutional Neural Networks", arXiv
     1910.01279, algorithm 1; the authors' code weights by the class's probability instead. The baseline's score that
     is subtracted there from every f drops out of the softmax.
@@ -44,8 +47,8 @@ def weighted_by_score(model: nn.Module, layer: nn.Module, images: Tensor, target
     for pairs in torch.arange(len(channels), device=images.device).split(chunk):
         owners = pairs // activation.shape[1]
         masks = unit_range(interpolate(channels[pairs], images.shape[-2:], mode="bilinear", align_corners=False))
-        scores.append(target_scores(model(images[owners] * masks.to(images.dtype)), targets[owners]))
-    weights = torch.cat(scores).unflatten(0, activation.shape[:2]).softmax(dim=1)
+        scores.append(targets[owners].scores(model(images[owners] * masks.to(images.dtype))))
+    weights = torch.cat(scores).reshape(*activation.shape[:2], -1).softmax(dim=1)
     return (weights.transpose(1, 2)[..., None, None] * activation[:, None]).sum(dim=2)
 
 

@@ -1,4 +1,4 @@
-"""The learning-rate range test: train a copy at rates that grow step by step, and see how far the loss follows.
+"""The learning-rate range test: train copies at rates that grow step by step, and see how far the loss follows.
 
 Smith 2015, "Cyclical Learning Rates for Training Neural Networks", section 3.3. The raw losses are kept and
 smoothed afterwards without lag: a running average would shift the curve towards higher rates.
@@ -6,18 +6,19 @@ smoothed afterwards without lag: a running average would shift the curve towards
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field, PositiveFloat
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from cvkit import Proposal, Run, RunError
 
-from .sweep import Floats, Sweep, has_diverged
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from .finding import Finding, findings, verdict
+from .picture import draw
+from .sweep import Sweep, run_sweep
+from .verify import STEPS, Candidate, verified
 
 
 def lr_range_test(
@@ -26,57 +27,92 @@ def lr_range_test(
     start_lr: PositiveFloat = 1e-3,
     end_lr: PositiveFloat = 10.0,
     steps: Annotated[int, Field(ge=20)] = 100,
+    orders: PositiveInt = 3,
+    pick: Literal["cvkit", "valley", "slide", "steep", "minimum", "lr_finder", "lightning"] = "cvkit",
     factor: PositiveFloat = 1.0,
+    verify: bool = False,
 ) -> Proposal:
-    """Sweep the learning rate exponentially over a trial of `run`, and propose the highest that still pays.
+    """Sweep the learning rate exponentially over trials of `run`, and propose the highest that still pays.
 
-    `start_lr`, `end_lr`: the ends of the sweep. `steps`: optimizer steps between them. `factor`: what the rate
-    found is multiplied by. The rate found is the lowest by which the smoothed loss has done 90 % of its fall:
-    beyond it, a higher rate gains little. The sweep ends early when the loss is not finite or stays
-    far above its best. Nothing of it stays behind in the run. Raises `RunError` unless `end_lr` is above `start_lr`.
+    `start_lr`, `end_lr`: the ends of a sweep. `steps`: optimizer steps between them. `orders`: sweeps, each over
+    another order of the data; the median of their rates counts. `pick`: the rule whose rate is proposed. `factor`:
+    what that rate is multiplied by. `verify`: whether it and its neighbours train briefly, and the best is proposed.
+    The rule ``cvkit`` takes the lowest rate by which the smoothed loss has done 90 % of its fall: beyond it, a higher
+    rate gains little. A sweep ends early when the loss is not finite or stays far above its best. Nothing is proposed
+    where sweeps tell no rate, or their rates lie more than half a decade apart. Nothing stays behind in the run.
+    Raises `RunError` unless `end_lr` is above `start_lr`.
     """
     if not start_lr < end_lr:
         raise RunError(f"lr_range_test: end_lr ({end_lr:g}) must be above start_lr ({start_lr:g})")
-    sweep = run_sweep(run, np.geomspace(start_lr, end_lr, steps))
-    index, reason = sweep.knee()
-    value = None if index is None else float(f"{sweep.rates[index] * factor:.3g}")
-    if index is not None and factor != 1:
-        reason += f", times {factor:g}"
+    rates = np.geomspace(start_lr, end_lr, steps)
+    sweeps = [run_sweep(run, rates, order) for order in range(orders)]
+    found = findings(sweeps)
+    value, reason = judged(sweeps, pick, found[pick], factor)
+    candidates = verified(run, value) if verify and value is not None else []
+    if candidates:
+        value, reason = judged_again(candidates, reason)
+    outcome = Outcome(sweeps, found, pick, value, reason, candidates)
     return Proposal(
         value=value,
         reason=reason,
         title="Learning-rate range test",
-        caption=f"Loss on training batches while the rate grows with every step: {reason}; {sweep.stopped}.",
-        data=sweep.data() | {"proposal": value, "reason": reason},
-        draw=lambda figure: draw(figure, sweep, value),
+        caption=outcome.caption(),
+        data=outcome.data(),
+        draw=lambda figure: draw(figure, sweeps, found, pick, value, candidates),
     )
 
 
-def run_sweep(run: Run, rates: Floats) -> Sweep:
-    """Train a trial of `run` for one step at each of `rates`, until done or diverged."""
-    losses: list[float] = []
-    stopped = f"the sweep ran to its end at {rates[-1]:.3g}"
-    with run.trial("lr range test") as trial:
-        for rate, loss in zip(rates, trial.steps_at(rates), strict=False):
-            if not math.isfinite(loss):
-                stopped = f"the loss was no longer finite at {rate:.3g}"
-                break
-            losses.append(loss)
-            if has_diverged(np.array(losses)):
-                stopped = f"the loss had diverged by {rate:.3g}"
-                break
-    return Sweep(rates[: len(losses)], np.array(losses), len(rates), stopped)
+def judged(sweeps: Sequence[Sweep], pick: str, finding: Finding, factor: float) -> tuple[float | None, str]:
+    """Return the rate to propose, None for none, and the reason."""
+    if refused := verdict(sweeps, finding):
+        return None, refused
+    rate = finding.rate or 0.0  # a verdict that is empty says there is one
+    rule = "the smoothed loss has done 90% of its fall" if pick == "cvkit" else f"the rule {pick} points"
+    reason = f"{rule} at {rate:g}"
+    if len(sweeps) > 1:
+        reason += f" (median of {len(sweeps)} orders of the data, IQR {finding.iqr:.2f} decades)"
+    return float(f"{rate * factor:.3g}"), reason + (f", times {factor:g}" if factor != 1 else "")
 
 
-def draw(figure: Figure, sweep: Sweep, value: float | None) -> None:
-    """Draw raw and smoothed loss over the rate, and the rate proposed."""
-    axes = figure.subplots()
-    axes.set(xscale="log", xlabel="learning rate", ylabel="loss")
-    axes.plot(sweep.rates, sweep.losses, ".", color="0.65", markersize=4, label="each step")
-    axes.plot(sweep.rates, sweep.smoothed, color="C0", label="smoothed")
-    if value is not None:
-        axes.axvline(value, color="C1", linestyle="--", label=f"proposed: {value:.3g}")
-    low, high = sweep.smoothed.min(), sweep.smoothed.max()
-    # Raw losses past divergence would flatten everything worth seeing.
-    axes.set_ylim(low - 0.15 * (high - low), high + 0.25 * (high - low))
-    axes.legend(loc="best", frameon=False)
+def judged_again(candidates: Sequence[Candidate], reason: str) -> tuple[float | None, str]:
+    """Return the best of the candidates, None where all diverged, and the reason."""
+    best, tried = candidates[0], ", ".join(f"{rate:g}" for rate in sorted(each.rate for each in candidates))
+    reason += f"; of {tried}, each tried for {STEPS} steps, "
+    if best.loss is None:
+        return None, reason + "all diverged"
+    return best.rate, reason + f"{best.rate:g} has the lowest held-out loss"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """All that a range test measured and told."""
+
+    sweeps: Sequence[Sweep]
+    found: dict[str, Finding]
+    pick: str
+    value: float | None
+    reason: str
+    candidates: Sequence[Candidate]
+
+    def caption(self) -> str:
+        """Say what the figure shows."""
+        ends = "; ".join(dict.fromkeys(sweep.stopped for sweep in self.sweeps))
+        shown = (
+            f"Above, loss on training batches while the rate grows with every step: {self.reason}. How the sweeps "
+            f"ended: {ends}. Below, the rate that each rule tells: median, quartiles and each order of the data."
+        )
+        if self.candidates:
+            losses = ", ".join(f"{each.rate:g}: {each.told}" for each in self.candidates)
+            shown += f" Loss on training images held out, after {STEPS} steps from the same weights: {losses}."
+        return shown
+
+    def data(self) -> dict[str, Any]:
+        """Return everything as JSON-ready values."""
+        return {
+            "proposal": self.value,
+            "reason": self.reason,
+            "pick": self.pick,
+            "rules": {name: finding.data() for name, finding in self.found.items()},
+            "sweeps": [sweep.data() for sweep in self.sweeps],
+            "candidates": [candidate.data() for candidate in self.candidates],
+        }

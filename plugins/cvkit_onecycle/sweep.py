@@ -1,4 +1,4 @@
-"""What a sweep of learning rates measured, and what follows from it."""
+"""A sweep: a trial of the run takes one step at each of growing learning rates."""
 
 from __future__ import annotations
 
@@ -8,64 +8,35 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from cvkit import Run
 
-WIDTH = 0.04
-"""Standard deviation of the smoothing, as a fraction of the planned steps: 4 points of 100."""
-
-SHARE = 0.9
-"""Share of the loss's whole fall that is done at the rate proposed."""
-
-PATIENCE = 5
-"""Losses in a row that must lie above the limit before a sweep counts as diverged."""
+from .curve import Floats, has_diverged, sigma_of, smoothed
+from .rules import RULES
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """A mean loss for each of the `rates` reached, of `planned` ones, float64 (n,); `stopped` says why it ended."""
+    """The raw mean losses, float64 (m,), at the first m of the `planned` rates, float64 (n,); `stopped` says why."""
 
-    rates: Floats
+    planned: Floats
     losses: Floats
-    planned: int
     stopped: str
+
+    @property
+    def rates(self) -> Floats:
+        """The rates that were reached, float64 (m,)."""
+        return self.planned[: len(self.losses)]
 
     @cached_property
     def smoothed(self) -> Floats:
-        """The losses smoothed by a Gaussian centred on each point, on a log scale: nothing lags, peaks weigh less."""
-        return np.exp(smooth(np.log(self.losses.clip(min=1e-12)), self.sigma))
+        """The losses smoothed without lag, float64 (m,)."""
+        return smoothed(self.losses, sigma_of(len(self.planned)))
 
-    @property
-    def sigma(self) -> float:
-        """The smoothing's standard deviation in points; below 2 it would hardly smooth."""
-        return max(2.0, WIDTH * self.planned)
-
-    @property
-    def uncertainty(self) -> float:
-        """The standard error of a smoothed loss: the noise over the root of the points a Gaussian averages."""
-        return noise(self.losses) / math.sqrt(2 * math.sqrt(math.pi) * self.sigma)
-
-    def knee(self) -> tuple[int | None, str]:
-        """Return the index of the lowest rate by which the smoothed loss has done `SHARE` of its fall, and why.
-
-        The minimum itself is no guide: networks with batch norm go on at nearly the same loss over a decade of
-        rates beyond. The index is None where the loss did not clearly fall: then no rate is better than another.
-        """
-        if len(self.losses) <= 2 * PATIENCE:
-            return (
-                None,
-                f"the loss diverged within {len(self.losses)} steps, so the sweep should start at a lower rate",
-            )
-        lowest = int(self.smoothed.argmin())
-        highest = int(self.smoothed[: lowest + 1].argmax())
-        fall = self.smoothed[highest] - self.smoothed[lowest]
-        # Pure noise spans about 3 standard errors from its lowest to its highest smoothed point; 6 is a clear fall.
-        if fall < 6 * self.uncertainty:
-            return None, "the loss did not clearly fall at any rate"
-        done = self.smoothed[highest : lowest + 1] <= self.smoothed[highest] - SHARE * fall
-        index = highest + int(done.argmax())
-        return index, f"the smoothed loss has done {SHARE:.0%} of its fall at {self.rates[index]:.3g}"
+    @cached_property
+    def found(self) -> dict[str, float | None]:
+        """The rate that each of the `RULES` tells from this sweep."""
+        return {name: rule(self.planned, self.losses) for name, rule in RULES.items()}
 
     def data(self) -> dict[str, Any]:
         """Return the sweep as JSON-ready values."""
@@ -77,32 +48,20 @@ class Sweep:
         }
 
 
-def has_diverged(losses: Floats) -> bool:
-    """Return whether the last few losses all lie far above the best few, by the noise of the series before them.
+def run_sweep(run: Run, rates: Floats, order: int = 0) -> Sweep:
+    """Train a trial of `run` for one step of its own at each of `rates`, until done, diverged or not finite.
 
-    Far is 8 standard deviations of the noise, and at least a tenth of the best loss.
+    `order` names the order of the samples and the draws.
     """
-    if len(losses) <= 2 * PATIENCE:
-        return False
-    medians = np.median(np.lib.stride_tricks.sliding_window_view(losses[:-PATIENCE], PATIENCE), axis=1)
-    best = float(medians.min())
-    return bool(losses[-PATIENCE:].min() > best + max(8 * noise(losses[:-PATIENCE]), 0.1 * abs(best)))
-
-
-def noise(losses: Floats) -> float:
-    """Return the standard deviation of a series' noise, from the median absolute difference of neighbours.
-
-    1.4826 turns a median absolute deviation into a standard deviation, for normal noise; a difference holds the
-    noise of two points.
-    """
-    if len(losses) < 2:
-        return 0.0
-    return float(1.4826 * np.median(np.abs(np.diff(losses))) / math.sqrt(2))
-
-
-def smooth(values: Floats, sigma: float) -> Floats:
-    """Return `values` smoothed by a Gaussian of `sigma` points, its weights renormalised at the ends."""
-    positions = np.arange(len(values))
-    weights = np.exp(-0.5 * ((positions[:, None] - positions[None]) / sigma) ** 2)
-    smoothed: Floats = weights @ values / weights.sum(axis=1)
-    return smoothed
+    losses: list[float] = []
+    stopped = f"ran to its end at {rates[-1]:.3g}"
+    with run.trial("lr range test", order) as trial:
+        for rate, loss in zip(rates, trial.steps_at(rates), strict=True):
+            if not math.isfinite(loss):
+                stopped = f"the loss was no longer finite at {rate:.3g}"
+                break
+            losses.append(loss)
+            if has_diverged(np.array(losses)):
+                stopped = f"the loss had diverged by {rate:.3g}"
+                break
+    return Sweep(rates, np.array(losses), stopped)

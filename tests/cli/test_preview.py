@@ -14,7 +14,8 @@ import torch
 
 from cvkit.diagnostics.preview import Course, course, planned_schedule
 from cvkit.engine.metrics import Record
-from cvkit.engine.run import STAND_IN_RATE, Run
+from cvkit.engine.parts import STAND_IN_RATE
+from cvkit.engine.run import Run
 from cvkit.plugins import discover
 from cvkit.recipe import read_text, resolve
 
@@ -67,8 +68,9 @@ def steps_taken(monkeypatch) -> list[object]:
         ["scheduler={name: constant}", "optimizer={name: adamw, lr: 0.01}"],
         ["train.accumulate=2", "train.drop_last=false"],
         ["train.epochs=3", "train.max_steps=13"],
+        ["train.epochs=4", "train.schedule_epochs=[1, 2]"],
     ],
-    ids=["one_cycle", "three phases", "cosine", "step", "adamw", "accumulation", "max_steps"],
+    ids=["one_cycle", "three phases", "cosine", "step", "adamw", "accumulation", "max_steps", "passes"],
 )
 def test_course_is_what_training_uses(new_run, overrides):
     """Every step's learning rate and momentum, to the last bit, as the records of a training hold them."""

@@ -9,7 +9,7 @@ import torch
 
 from cvkit import CheckpointError
 from cvkit.engine import checkpoint
-from cvkit.engine.checkpoint import read_checkpoint, read_newest, write_checkpoint
+from cvkit.engine.checkpoint import clear_leftovers, read_checkpoint, read_newest, write_checkpoint
 
 
 def state(value: float) -> dict:
@@ -83,12 +83,15 @@ def test_failure_while_writing_leaves_what_was_there(tmp_path, monkeypatch, fail
 
 
 def test_leftover_of_a_killed_writer_is_cleared(tmp_path):
-    """It was never renamed into place, so it is not a checkpoint."""
+    """It was never renamed into place, so it is not a checkpoint; reading leaves it, as its writer may be at work."""
     write_checkpoint(tmp_path, 1, state(1.0))
     (tmp_path / ".tmp-step-00000002").mkdir()
     (tmp_path / ".tmp-step-00000002" / "state.json").write_text("{")
     assert read_newest(tmp_path)[0]["step"] == 1
+    assert list(tmp_path.glob(".tmp-*"))
+    clear_leftovers(tmp_path)
     assert not list(tmp_path.glob(".tmp-*"))
+    assert read_newest(tmp_path)[0]["step"] == 1
 
 
 def test_checkpoint_holds_no_pickle(tmp_path):

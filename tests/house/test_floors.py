@@ -33,7 +33,7 @@ FLOORS = {
         "provenance",
     ),
     "engine": ("engine",),
-    "keeping": ("folder", "diagnostics", "report", "session"),
+    "keeping": ("folder", "diagnostics", "extension", "report", "session", "explaining", "reopened"),
     "roof": ("cli", "scaffold", "testing", "__main__"),
 }
 LIBRARIES = {

@@ -2,120 +2,45 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
-from cvkit import RunError, discover
+from cvkit import RunError
 from cvkit.diagnostics import draw
-from cvkit.engine.run import Run
-from cvkit.recipe import read_text, resolve
-from cvkit_onecycle.range_test import lr_range_test, run_sweep
-from cvkit_onecycle.sweep import PATIENCE, Sweep, has_diverged, noise, smooth
-
-RECIPE = """
-dataset: {name: shapes, train_size: 256, test_size: 20}
-augmentations: [horizontal_flip, cutout]
-model: {name: custom_resnet, width: 8, logit_scale: 1.0}
-optimizer: {name: sgd, momentum: 0.9}
-scheduler: {name: one_cycle, max_lr: auto}
-tuners: [{name: lr_range_test, set: scheduler.max_lr, start_lr: 1e-3, end_lr: 1.0, steps: 60}]
-train: {epochs: 2, batch_size: 32}
-"""
-
-
-def new_run(*overrides: str) -> Run:
-    recipe = resolve(read_text(RECIPE, overrides), discover())
-    return Run(recipe, recipe.dataset.build(Path("unused")))
-
-
-def sweep_of(losses, low=1e-3, high=10.0) -> Sweep:
-    return Sweep(np.geomspace(low, high, len(losses)), np.asarray(losses), len(losses), "the sweep ran to its end")
-
-
-def synthetic(knee: float, spread: float, seed: int = 0) -> Sweep:
-    """A loss that falls in log rate to `knee`, stays, and rises again a decade and a half later."""
-    x = np.linspace(-3, 1, 100)
-    clean = 2.3 - 0.5 * np.clip(x + 2, 0, np.log10(knee) + 2) + 3 * np.clip(x - np.log10(knee) - 1.5, 0, None)
-    return sweep_of(clean + np.random.default_rng(seed).normal(0, spread, 100))
-
-
-@pytest.mark.parametrize("knee", [0.03, 0.1, 0.3])
-@pytest.mark.parametrize("seed", range(5))
-def test_knee_of_a_noisy_curve_is_found_within_half_a_decade(knee, seed):
-    """The curve is known, so the answer is."""
-    sweep = synthetic(knee, spread=0.03, seed=seed)
-    index, _ = sweep.knee()
-    assert abs(np.log10(sweep.rates[index] / knee)) < 0.5
-
-
-def test_loss_that_does_not_fall_is_refused():
-    """Noise has a minimum too; it means nothing."""
-    for seed in range(10):
-        losses = 2.3 + np.random.default_rng(seed).normal(0, 0.05, 100)
-        index, reason = sweep_of(losses).knee()
-        assert index is None
-        assert "did not clearly fall" in reason
-
-
-def test_sweep_that_diverges_at_once_is_refused():
-    """There is nothing to choose from in a handful of points."""
-    index, reason = sweep_of([2.3, 2.2, 50.0]).knee()
-    assert index is None
-    assert "start at a lower rate" in reason
-
-
-def test_smoothing_does_not_lag():
-    """A symmetric dip stays where it is; a running average would move it right."""
-    x = np.linspace(-1, 1, 101)
-    assert int(smooth(x**2, 4.0).argmin()) == 50
-    np.testing.assert_allclose(smooth(np.full(20, 3.0), 4.0), 3.0)
-
-
-def test_noise_is_that_of_the_series_and_not_of_its_trend():
-    """A steep slope has none; a robust estimate ignores an outlier."""
-    generator = np.random.default_rng(0)
-    series = np.linspace(5, 0, 400) + generator.normal(0, 0.1, 400)
-    series[17] = 100
-    assert noise(series) == pytest.approx(0.1, rel=0.2)
-
-
-def test_divergence_needs_several_losses_in_a_row():
-    """One bad batch does not end a sweep."""
-    calm = 2 - 0.01 * np.arange(30) + np.random.default_rng(0).normal(0, 0.02, 30)
-    assert not has_diverged(calm)
-    assert not has_diverged(np.append(calm, [9.0] * (PATIENCE - 1)))
-    assert has_diverged(np.append(calm, [9.0] * PATIENCE))
+from cvkit.engine.loop import train_steps
+from cvkit_onecycle.finding import Finding, findings, verdict
+from cvkit_onecycle.range_test import lr_range_test
+from cvkit_onecycle.rules import RULES
+from cvkit_onecycle.sweep import Sweep, run_sweep
 
 
 @pytest.mark.parametrize("end", [1e20])
-def test_sweep_stops_when_the_loss_is_not_finite_or_diverged(end):
+def test_sweep_stops_when_the_loss_is_not_finite_or_diverged(colours_run, end):
     """Long before the end of a sweep to an absurd rate; a NaN compares false with everything and must not pass."""
-    sweep = run_sweep(new_run(), np.geomspace(1e-2, end, 100))
+    sweep = run_sweep(colours_run(), np.geomspace(1e-2, end, 100))
     assert len(sweep.losses) < 60
     assert np.isfinite(sweep.losses).all()
     assert "diverged" in sweep.stopped or "finite" in sweep.stopped
 
 
-def test_sweep_takes_one_step_at_each_rate():
+def test_sweep_takes_one_step_at_each_rate(colours_run):
     """Raw losses, one a rate, in order."""
     rates = np.geomspace(1e-4, 1e-2, 20)
-    sweep = run_sweep(new_run(), rates)
+    sweep = run_sweep(colours_run(), rates)
     np.testing.assert_array_equal(sweep.rates, rates)
     assert len(sweep.losses) == 20
 
 
-def test_same_run_gives_the_same_sweep():
+def test_same_run_gives_the_same_sweep(colours_run):
     """It draws from counters of its own."""
     rates = np.geomspace(1e-2, 1, 20)
-    assert run_sweep(new_run(), rates).losses.tolist() == run_sweep(new_run(), rates).losses.tolist()
+    assert run_sweep(colours_run(), rates).losses.tolist() == run_sweep(colours_run(), rates).losses.tolist()
 
 
-def test_parameter_group_ratios_survive_the_sweep():
+def test_parameter_group_ratios_survive_the_sweep(colours_run):
     """What is swept is a multiplier."""
-    run = new_run()
+    run = colours_run()
     with run.trial("ratios") as trial:
         groups = trial._learner.optimizer.param_groups
         groups.append({**groups[0], "params": []})
@@ -125,13 +50,13 @@ def test_parameter_group_ratios_survive_the_sweep():
         assert trial.learning_rate == 0.5
 
 
-def test_run_tuned_trains_bit_identically_to_one_given_the_value():
+def test_run_tuned_trains_bit_identically_to_one_given_the_value(colours_run):
     """Weights, buffers and order: the sweep leaves nothing behind."""
-    tuned = new_run()
+    tuned = colours_run()
     ((tuner, proposal),) = tuned.tune()
     assert tuner.sets == "scheduler.max_lr"
     assert tuned.recipe.scheduler.options["max_lr"] == proposal.value
-    given = new_run(f"scheduler.max_lr={proposal.value}", "tuners=[]")
+    given = colours_run(f"scheduler.max_lr={proposal.value}", "tuners=[]")
     for run in (tuned, given):
         torch.manual_seed(hash(run) % 1000)
         for _ in run.fit():
@@ -140,36 +65,163 @@ def test_run_tuned_trains_bit_identically_to_one_given_the_value():
         assert torch.equal(tensor, tuned.model.state_dict()[name]), name
 
 
-def test_value_written_in_the_recipe_stays():
+def test_value_written_in_the_recipe_stays(colours_run):
     """The test then is a diagnosis only."""
-    run = new_run("scheduler.max_lr=0.05")
+    run = colours_run("scheduler.max_lr=0.05")
     ((_, proposal),) = run.tune()
     assert run.recipe.scheduler.options["max_lr"] == 0.05
     assert proposal.value != 0.05
 
 
-def test_refusal_ends_the_run_with_the_reason_and_the_way_out():
+@pytest.mark.parametrize("options", ["train.accumulate=3", "train.clip_norm=0.5", "loss.label_smoothing=0.3"])
+def test_point_of_a_sweep_is_the_recipes_own_step(colours_run, options):
+    """Accumulation, clipping and label smoothing included: its own losses, to the bit."""
+    overrides = ["loss={name: cross_entropy}", options, "train.batch_size=16"]
+    rates = np.geomspace(1e-2, 1.0, 8)
+    swept = run_sweep(colours_run(*overrides), rates)
+    run = colours_run(*overrides)
+    learner = run._learner_of(run.model, run.loss, run.pixels)
+    steps = train_steps(learner, run.source, run.batching, run.recipe.seed, 0, purpose="lr range test 0")
+    plain = []
+    for rate in rates[: run.batching.steps]:
+        learner.optimizer.param_groups[0]["lr"] = rate
+        plain.append(float(next(steps)[0]))
+    assert swept.losses.tolist()[: len(plain)] == plain
+    without = run_sweep(colours_run("loss={name: cross_entropy}", "train.batch_size=16"), rates)
+    assert without.losses.tolist() != swept.losses.tolist()
+
+
+def test_sweep_steps_the_optimizer_once_a_rate(colours_run, monkeypatch):
+    """Three batches make a step: ten rates take ten steps and thirty batches, with an optimizer of their own."""
+    run, taken, seen = colours_run("train.accumulate=3", "train.batch_size=16"), [], []
+    step, batches = torch.optim.SGD.step, run.source.batches
+    monkeypatch.setattr(torch.optim.SGD, "step", lambda self: (taken.append(self.param_groups[0]["lr"]), step(self)))
+
+    def counted(*arguments):
+        for batch in batches(*arguments):
+            seen.append(len(batch.labels))
+            yield batch
+
+    monkeypatch.setattr(run.source, "batches", counted)
+    run_sweep(run, rates := np.geomspace(1e-3, 1e-2, 10))
+    assert taken == rates.tolist()
+    assert len(seen) == 16 + 3 * 4  # 16 batches an epoch are 5 steps of 3 batches, and one of a single batch
+
+
+def test_orders_of_the_data_differ_and_are_repeatable(colours_run):
+    """Each sees other batches from the same weights."""
+    rates = np.geomspace(1e-2, 1, 20)
+    first, second = (run_sweep(colours_run(), rates, order) for order in (0, 1))
+    assert first.losses.tolist() != second.losses.tolist()
+    assert run_sweep(colours_run(), rates, 1).losses.tolist() == second.losses.tolist()
+
+
+@pytest.mark.parametrize(
+    ("rates", "rate", "iqr"),
+    [
+        ((0.1, 0.1, 10.0), 0.1, 1.0),
+        ((0.1, 1.0), 0.316, 0.5),
+        ((0.2,), 0.2, None),
+        ((0.1, None, 0.1), 0.1, 0.0),
+        ((0.1, None), None, None),
+        ((None, None, None), None, None),
+    ],
+)
+def test_finding_is_the_median_of_most_sweeps_and_their_spread(rates, rate, iqr):
+    """On a log scale; where half of the sweeps or more tell nothing, neither does it."""
+    finding = Finding(rates)
+    assert finding.rate == rate
+    assert finding.iqr == (None if iqr is None else pytest.approx(iqr))
+
+
+def falling_to(bottom: float) -> Sweep:
+    """A curve that falls to its lowest at `bottom` and rises again."""
+    rates = np.geomspace(1e-3, 10, 80)
+    return Sweep(rates, 1 + 0.3 * np.log10(rates / bottom) ** 2, "ran to its end")
+
+
+def test_orders_that_do_not_agree_are_refused():
+    """Beyond half a decade between the quartiles, with the number."""
+    sweeps = [falling_to(bottom) for bottom in (0.003, 0.1, 3.0)]
+    assert "do not agree: the rates found lie " in verdict(sweeps, findings(sweeps)["cvkit"])
+    sweeps = [falling_to(bottom) for bottom in (0.08, 0.1, 0.12)]
+    assert verdict(sweeps, findings(sweeps)["cvkit"]) == ""
+
+
+def test_one_sweep_without_a_fall_is_outvoted_and_two_are_not():
+    """The reason is that of the sweeps that refuse; it holds for every rule."""
+    flat = Sweep(falling_to(1.0).planned, 2.3 + np.random.default_rng(0).normal(0, 0.05, 80), "ran to its end")
+    sweeps = [falling_to(0.1), flat, falling_to(0.1)]
+    assert verdict(sweeps, findings(sweeps)["cvkit"]) == ""
+    sweeps = [flat, flat, falling_to(0.1)]
+    for finding in findings(sweeps).values():
+        assert verdict(sweeps, finding) == "the loss did not clearly fall at any rate"
+
+
+def test_pick_chooses_the_rule_that_is_proposed(colours_run):
+    """Every rule's rates are in the data, whichever is picked."""
+    proposals = {
+        pick: lr_range_test(colours_run(), end_lr=30.0, steps=40, pick=pick) for pick in ("cvkit", "lr_finder")
+    }
+    for pick, proposal in proposals.items():
+        rules = proposal.data["rules"]
+        assert list(rules) == list(RULES)
+        assert proposal.value == rules[pick]["rate"]
+        assert proposal.data["pick"] == pick
+        assert rules == proposals["cvkit"].data["rules"]
+    assert proposals["cvkit"].value != proposals["lr_finder"].value
+    assert "the rule lr_finder points at" in proposals["lr_finder"].reason
+
+
+def test_factor_is_applied_and_said(colours_run):
+    """To the rate picked."""
+    plain, half = (
+        lr_range_test(colours_run(), end_lr=30.0, steps=40, orders=1, factor=factor) for factor in (1.0, 0.5)
+    )
+    assert half.value == pytest.approx(plain.value / 2, rel=1e-2)
+    assert half.reason.endswith("times 0.5")
+
+
+def test_refusal_ends_the_run_with_the_reason_and_the_way_out(colours_run):
     """Where a value is waited for."""
-    run = new_run("tuners.0.start_lr=1e-9", "tuners.0.end_lr=1e-8", "tuners.0.steps=40")
+    run = colours_run("tuners.0.start_lr=1e-9", "tuners.0.end_lr=1e-8", "tuners.0.steps=40")
     with pytest.raises(RunError, match=r"did not clearly fall.*--set scheduler\.max_lr=VALUE"):
         list(run.tune())
 
 
-def test_sweep_backwards_is_refused():
+def test_sweep_backwards_is_refused(colours_run):
     """Named, with both numbers."""
     with pytest.raises(RunError, match=r"end_lr \(0.1\) must be above start_lr \(1\)"):
-        lr_range_test(new_run(), start_lr=1.0, end_lr=0.1)
+        lr_range_test(colours_run(), start_lr=1.0, end_lr=0.1)
 
 
-def test_figure_shows_the_curve_and_the_proposal():
-    """Two series and a line, drawn with finite limits, in the report's style."""
-    proposal = lr_range_test(new_run(), start_lr=1e-3, end_lr=1.0, steps=60)
+def test_sweep_that_is_too_short_is_refused(colours_run):
+    """The loss still falls at its last rate."""
+    with pytest.raises(RunError, match=r"still falls at the last rate.*raise end_lr"):
+        list(colours_run("tuners.0.end_lr=0.03").tune())
+
+
+def test_figure_shows_every_order_and_every_rule(colours_run):
+    """Raw and smoothed losses above, a row a rule below, the proposal through both, in the report's style."""
+    proposal = lr_range_test(colours_run(), end_lr=30.0, steps=40, orders=2)
     seen = []
     figure = draw(
         "test", proposal.title, proposal.caption, lambda canvas: (proposal.draw(canvas), seen.append(canvas))
     )
-    (axes,) = seen[0].axes
-    labels = [line.get_label() for line in axes.lines]
-    assert labels == ["each step", "smoothed", f"proposed: {proposal.value:.3g}"]
+    upper, lower = seen[0].axes
+    assert [len(line.get_xdata()) for line in upper.lines[:4:2]] == [
+        len(s["losses"]) for s in proposal.data["sweeps"]
+    ]
+    assert [text.get_text().split()[0] for text in lower.get_yticklabels()] == list(RULES)
+    assert [text.get_text().strip() for text in upper.texts] == [f"proposed: {proposal.value:g}"]
     assert figure.svg.startswith("<?xml")
-    assert len(proposal.data["losses"]) == len(proposal.data["smoothed"])
+    assert all(len(sweep["losses"]) == len(sweep["smoothed"]) for sweep in proposal.data["sweeps"])
+
+
+def test_figure_of_a_refusal_shows_the_losses(colours_run):
+    """Without a proposal, and with rules that tell nothing."""
+    proposal = lr_range_test(colours_run(), start_lr=1e-9, end_lr=1e-8, steps=20, orders=1)
+    seen = []
+    draw("test", proposal.title, proposal.caption, lambda canvas: (proposal.draw(canvas), seen.append(canvas)))
+    assert proposal.value is None
+    assert seen[0].axes[1].get_yticklabels()[0].get_text() == "cvkit  none"

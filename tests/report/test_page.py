@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import re
 from html.parser import HTMLParser
 
@@ -11,7 +14,7 @@ from cvkit.diagnostics import Card, Figure, Gallery, Table
 from cvkit.report import Fact, Page, Section, render
 from cvkit.report.compose import _details
 
-VOID = {"meta", "link", "img"}
+VOID = {"meta", "link", "img", "input"}
 
 
 class Reader(HTMLParser):
@@ -41,7 +44,14 @@ def page():
     """A page with everything in it, and a class name that is markup."""
     figure = Figure("curves", "Curves", "Of <b>x</b>.", '<svg xmlns="http://www.w3.org/2000/svg"/>', b"png")
     table = Table("pairs", "Pairs", "", ("true", "taken for"), (("<b>x</b>", "cat"),))
-    gallery = Gallery("errors", "Errors", "", (Card((('"image"', b"png"),), ("true: <b>x</b>",)),), pixelated=True)
+    card = Card(
+        (('"image"', b"png"),),
+        ("true: <b>x</b>",),
+        (("near", b"png"),),
+        {"true class": "'<b>x</b>\""},
+        {"confidence": 0.5, "loss": 2.0},
+    )
+    gallery = Gallery("errors", "Errors", "", (card,), pixelated=True, related="similar")
     return Page(
         title="quick <i>run</i>",
         subtitle="a subtitle",
@@ -56,22 +66,44 @@ def page():
 
 
 def test_page_is_self_contained(page):
-    """It names no address, runs no script, and every picture is inside; a policy forbids the rest."""
+    """It names no address, and every picture is inside; a policy forbids the rest."""
     html = render(page)
     assert not re.search(r"https?://", html)
-    assert "<script" not in html
     reader = Reader(html)
     sources = [value for _, name, value in reader.attributes if name in ("src", "href")]
-    assert len(sources) == 3
+    assert len(sources) == 4
     assert all(source.startswith("data:") for source in sources)
     policy = next(value for _, name, value in reader.attributes if name == "content" and "default-src" in value)
     assert "default-src 'none'" in policy
 
 
+def test_page_runs_its_own_script_alone(page):
+    """There is one script, the policy names its digest, and no attribute holds another."""
+    html = render(page)
+    (script,) = re.findall(r"<script[^>]*>(.*?)</script>", html, re.S)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}';" in html
+    assert not [name for _, name, _ in Reader(html).attributes if name.startswith("on")]
+
+
+def test_cards_carry_what_the_script_reads(page):
+    """Labels are JSON that comes back as it was, quotes and markup included; values are numbers."""
+    attributes = {name: value for tag, name, value in Reader(render(page)).attributes if tag == "li"}
+    assert json.loads(attributes["data-labels"]) == ["'<b>x</b>\""]
+    assert attributes["data-values"] == "0.5 2.0"
+
+
+def test_gallery_without_values_has_no_controls():
+    """There is nothing to sort or filter by."""
+    plain = Gallery("augmented", "Augmented", "", (Card((("image", b"png"),)),))
+    assert "form" not in Reader(render(Page("x", sections=(Section("Data", (plain,)),)))).tags
+
+
 def test_page_escapes_every_text(page):
     """Class names, titles and recipes that are markup are shown as text."""
     reader = Reader(render(page))
-    assert not {"b", "i", "script"} & set(reader.tags)
+    assert not {"b", "i"} & set(reader.tags)
+    assert reader.tags.count("script") == 1
     text = "".join(reader.text)
     for shown in ("<b>x</b>", "true: <b>x</b>", "quick <i>run</i>", "name: <script>alert(1)</script>"):
         assert shown in text
@@ -89,7 +121,7 @@ def test_page_describes_every_picture(page):
     """Every image has an alternative text."""
     reader = Reader(render(page))
     alternatives = [value for tag, name, value in reader.attributes if (tag, name) == ("img", "alt")]
-    assert alternatives == ["Curves. Of <b>x</b>.", '"image"; true: <b>x</b>']
+    assert alternatives == ["Curves. Of <b>x</b>.", '"image"; true: <b>x</b>', "near; true: <b>x</b>"]
 
 
 def test_same_page_is_the_same_bytes(page):

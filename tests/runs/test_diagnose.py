@@ -84,7 +84,7 @@ def pictures(found):
 def test_explainer_that_fails_costs_its_own_pictures_only(diagnosed, name, reason):
     """The other explainer's are there, and a warning says which failed and why."""
     found = diagnosed(name, "noise")
-    (warning,) = found.warnings
+    (warning,) = [line for line in found.warnings if name in line]
     assert warning.startswith(f"{name} could not explain this model")
     assert re.search(reason, warning)
     assert [label for label, _ in found.errors[0].cards[0].pictures] == ["image", "predicted", "true"]
@@ -103,5 +103,21 @@ def test_same_explainer_several_times_is_numbered(diagnosed):
 
 def test_black_maps_are_pointed_out(diagnosed):
     """For the predicted and for the true class."""
-    warnings = diagnosed("blank").warnings
+    warnings = [line for line in diagnosed("blank").warnings if "black" in line]
     assert [("predicted" in w, "true" in w) for w in warnings] == [(True, False), (False, True)]
+
+
+def test_maps_that_ignore_the_weights_are_pointed_out(diagnosed):
+    """What is drawn from a seed is the same for a model with other weights."""
+    (warning,) = diagnosed("noise").warnings
+    assert warning.startswith("noise ignores the model's weights")
+
+
+def test_errors_come_with_similar_images_and_both_probabilities(diagnosed):
+    """Neighbours are test images classified correctly, each with its class and a cosine."""
+    (gallery,) = diagnosed("noise").errors
+    assert len(gallery.cards) == 4
+    for card in gallery.cards:
+        assert 1 <= len(card.related) <= 3
+        assert all(-1 <= float(label.split()[-1]) <= 1.001 for label, _ in card.related)
+        assert card.lines[0].startswith("true: ")

@@ -79,7 +79,7 @@ def test_report_holds_everything_and_needs_nothing(finished):
     for expected in (
         "final epoch, no TTA",
         "Pointing game",
-        "random pixel",
+        "uniform noise (baseline)",
         "centred Gaussian",
         "Misclassified",
         "Confus",

@@ -113,12 +113,31 @@ class TestOneCycleInOneEpoch(SchedulerSuite):
 TestLrRangeTest = held(TunerSuite, "onecycle/lr_range_test", steps=60)
 
 TestGradCam = held(ExplainerSuite, "gradcam/grad_cam")
-TestGradCamMinmax = held(ExplainerSuite, "gradcam/grad_cam", normalize="minmax")
+TestGradCamMinmax = held(
+    ExplainerSuite,
+    "gradcam/grad_cam",
+    {"promised_values": "normalize and compat exclude each other, as grad_cam says"},
+    normalize="minmax",
+)
+TestGradCamAsTorchcam = held(
+    ExplainerSuite,
+    "gradcam/grad_cam",
+    {"promised_values": "normalize and compat exclude each other, as grad_cam says"},
+    compat="torchcam",
+)
 TestGradCamPlusPlus = held(ExplainerSuite, "gradcam/grad_cam_pp")
 TestHiResCam = held(ExplainerSuite, "gradcam/hires_cam")
 TestLayerCam = held(ExplainerSuite, "gradcam/layer_cam")
 TestEigenCam = held(ExplainerSuite, "gradcam/eigen_cam")
 TestScoreCam = held(ExplainerSuite, "gradcam/score_cam")
+TestSmoothed = held(ExplainerSuite, "gradcam/smoothed")
+TestSmoothedEigenCam = held(
+    ExplainerSuite,
+    "gradcam/smoothed",
+    {"promised_values": "compat names libraries that lack Eigen-CAM, as smoothed says"},
+    method="eigen_cam",
+)
+TestGuidedBackprop = held(ExplainerSuite, "gradcam/guided_backprop")
 
 
 SUITES = [kind for kind in list(globals().values()) if isinstance(kind, type) and issubclass(kind, Suite)]

@@ -93,6 +93,14 @@ def sets_the_rate_of_the_optimizer(run):
     run.prepare().optimizer.param_groups[0]["momentum"] = 0.5
 
 
+def asks_the_loss_itself(run):
+    run.loss(torch.zeros(2, 10), torch.arange(2))
+
+
+def augments_by_itself(run):
+    run.pixels.augment(run.splits.train.images[:8])
+
+
 def counts_a_step(run):
     run.step += 1
 
@@ -117,6 +125,8 @@ TWINS = [
     ("leaves_weights", disturbs(only_counts_in_a_buffer), "seen is not what it is without the tuner"),
     ("leaves_modes", disturbs(leaves_evaluation_on), "the mode of '' is not what"),
     ("leaves_modes", disturbs(leaves_gradients), "the gradient of 'features.0.weight' is not what"),
+    ("leaves_parts", disturbs(asks_the_loss_itself), "'asked' of the loss is not what it is without the tuner"),
+    ("leaves_parts", disturbs(augments_by_itself), "'0.batches' of the augmentations is not what"),
     ("leaves_state", disturbs(sets_the_rate_of_the_optimizer), "optimizer is not what"),
     ("leaves_state", disturbs(counts_a_step), "step is not what"),
     ("leaves_generators", disturbs(lambda run: random.random()), "Python's generator is not what"),

@@ -1,0 +1,97 @@
+"""What the range test costs beside as many plain training steps, taking turns in one process.
+
+    python benchmarks/range_test.py                       the quick recipe's network at width 8, batch 128
+    python benchmarks/range_test.py --width 16 --batch-size 512 --steps 20
+
+Three contestants take the same number of optimizer steps on the same data, round by round:
+
+    plain steps   `train_steps` of the engine on a learner that is made already: what a run's training does
+    sweep         `run_sweep`: a trial is made, takes a step at each rate, reads and judges every loss
+    range test    `lr_range_test` with one order: the sweep and what all rules make of it
+
+The rates are so low that no sweep ends early. The medians of each round's ratios to the plain steps are printed, so
+that a machine whose speed drifts or that others share does not favour anyone. Images are random bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from throughput import Stopwatch, random_data
+
+from cvkit import Run, discover
+from cvkit.engine.loop import train_steps
+from cvkit.recipe import read, resolve
+from cvkit_onecycle.range_test import lr_range_test
+from cvkit_onecycle.sweep import run_sweep
+
+RECIPE = Path(__file__).parent.parent / "recipes" / "cifar10_quick.yaml"
+LOW, HIGH = 1e-7, 1e-6
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--width", type=int, default=8)
+    parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--steps", type=int, default=40, help="optimizer steps a round, at least 20")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument(
+        "--set", dest="overrides", action="append", default=[], help="recipe override, as in cvkit run"
+    )
+    arguments = parser.parse_args()
+
+    overrides = [f"model.width={arguments.width}", f"train.batch_size={arguments.batch_size}", *arguments.overrides]
+    recipe = resolve(read(RECIPE, overrides), discover())
+    run = Run(recipe, random_data(arguments.batch_size * arguments.steps))
+    rates = np.geomspace(LOW, HIGH, arguments.steps)
+    contestants: dict[str, Callable[[], object]] = {
+        "plain steps": plain_steps(run, arguments.steps),
+        "sweep": lambda: run_sweep(run, rates),
+        "range test": lambda: lr_range_test(run, start_lr=LOW, end_lr=HIGH, steps=arguments.steps, orders=1),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    for turn in range(arguments.rounds + 1):
+        for name, work in contestants.items():
+            with Stopwatch(run.device) as watch:
+                work()
+            if turn:  # the first round warms up
+                seconds[name].append(watch.seconds)
+    report(seconds, arguments)
+
+
+def plain_steps(run: Run, steps: int) -> Callable[[], None]:
+    """Take the first `steps` optimizer steps of an epoch, nothing read from the device."""
+    with run.trial("plain steps") as trial:
+        learner = trial._learner  # a trial's, so that the run's own weights stay those the sweeps begin with
+
+    def train() -> None:
+        for _ in islice(train_steps(learner, run.source, run.batching, run.recipe.seed, 0), steps):
+            pass
+
+    return train
+
+
+def report(seconds: dict[str, list[float]], arguments: argparse.Namespace) -> None:
+    """Print each contestant's median seconds, and its ratio to the plain steps, round by round."""
+    print(
+        f"width {arguments.width}, batch {arguments.batch_size}, {arguments.rounds} rounds of {arguments.steps} "
+        f"steps, torch {torch.__version__}, {torch.get_num_threads()} threads"
+    )
+    print(f"{'':<12}{'seconds':>10}{'of the plain steps':>20}{'min':>8}{'max':>8}")
+    for name, values in seconds.items():
+        ratios = [value / plain for value, plain in zip(values, seconds["plain steps"], strict=True)]
+        print(
+            f"{name:<12}{statistics.median(values):>10.3f}{statistics.median(ratios):>20.3f}"
+            f"{min(ratios):>8.3f}{max(ratios):>8.3f}"
+        )
+
+
+if __name__ == "__main__":
+    main()

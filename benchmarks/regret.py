@@ -1,0 +1,201 @@
+"""What a learning-rate rule costs: its accuracy short of the best on a real grid of learning rates.
+
+    python benchmarks/regret.py grid      train every case at every rate of its grid; an hour on one core
+    python benchmarks/regret.py sweep     run the range test of every case, several data orders; minutes
+    python benchmarks/regret.py table     print the tables; with --write, put them into docs/results.md
+
+Results go into a JSON file, one training at a time, so that an interrupted run goes on where it was. A case is a
+network and an optimizer (regret_cases.py), trained for three epochs of 5,000 images of CIFAR-10 with the one-cycle
+schedule and tested on 2,000 others. A training that diverges counts as chance. Each rule's proposal is the median of
+what it reads from the sweeps of the data orders.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from regret_cases import CASES, Case, rates_of
+from regret_table import Curve, Outcome, Outcomes, Rates, by_case, by_rule
+from section import write_section
+
+from cvkit import DivergedError, Record
+from cvkit_onecycle.finding import findings, verdict
+from cvkit_onecycle.sweep import Sweep, run_sweep
+
+CHANCE = {"accuracy": 0.1, "loss": math.log(10)}
+STEPS, LOW, HIGH = 120, 1e-5, 10.0  # of a sweep: wide enough for every rule and both optimizers
+
+
+class Cache:
+    """Results by kind and key in a JSON file, written whole after each."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.results: dict[str, dict[str, Any]] = json.loads(path.read_text()) if path.exists() else {}
+
+    def __getitem__(self, kind: str) -> dict[str, Any]:
+        return self.results.setdefault(kind, {})
+
+    def keep(self, kind: str, key: str, result: Any) -> None:
+        """Add a result and write the file, by a rename."""
+        self[kind][key] = result
+        new = self.path.with_suffix(".new")
+        new.write_text(json.dumps(self.results, indent=0))
+        os.replace(new, self.path)
+
+
+def main() -> None:
+    """Do what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("phase", choices=["grid", "sweep", "table"])
+    parser.add_argument("--cache", type=Path, default=Path("regret.json"), help="where results are kept")
+    parser.add_argument("--data", type=Path, default=Path.home() / ".cache" / "cvkit", help="folder of CIFAR-10")
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--orders", type=int, default=3, help="data orders of a sweep")
+    parser.add_argument("--write", action="store_true", help="write the tables into docs/results.md")
+    arguments = parser.parse_args()
+    cache = Cache(arguments.cache)
+    if arguments.phase == "grid":
+        fill(cache, "grid", grid_work(arguments.seeds, arguments.data))
+    elif arguments.phase == "sweep":
+        fill(cache, "sweep", sweep_work(arguments.seeds, arguments.orders, arguments.data))
+    else:
+        report(cache, arguments.seeds, arguments.orders, arguments.write)
+
+
+Work = Iterator[tuple[str, Callable[[], dict[str, Any]]]]
+"""Keys of results, and what makes each."""
+
+
+def fill(cache: Cache, kind: str, work: Work) -> None:
+    """Do what the cache does not hold yet."""
+    for key, make in work:
+        if key in cache[kind]:
+            continue
+        start = time.perf_counter()
+        result = make() | {"seconds": round(time.perf_counter() - start, 1)}
+        cache.keep(kind, key, result)
+        print(key, {name: value for name, value in result.items() if name != "losses"}, flush=True)
+
+
+def grid_work(seeds: int, data: Path) -> Work:
+    """Yield every training: the coarse grid of all cases, one seed after the other, then the rates between."""
+    for stage in ("coarse", "fine"):
+        for seed in range(seeds):
+            for case in CASES:
+                for rate in rates_of(getattr(case.setup, stage)):
+                    yield f"{case} | {seed} | {rate:g}", partial(trained, case, seed, rate, data)
+
+
+def sweep_work(seeds: int, orders: int, data: Path) -> Work:
+    """Yield every sweep, in the same order."""
+    for seed in range(seeds):
+        for case in CASES:
+            for order in range(orders):
+                yield f"{case} | {seed} | {order}", partial(swept, case, seed, order, data)
+
+
+def trained(case: Case, seed: int, rate: float, data: Path) -> dict[str, Any]:
+    """Train to the end and return the test accuracy and loss of the last epoch."""
+    last: Record | None = None
+    try:
+        for event in case.run(seed, rate, data).fit():
+            if isinstance(event, Record):
+                last = event
+    except DivergedError:
+        return CHANCE | {"diverged": True}
+    assert last is not None
+    return {"accuracy": last.test_accuracy, "loss": last.test_loss, "diverged": False}
+
+
+def swept(case: Case, seed: int, order: int, data: Path) -> dict[str, Any]:
+    """Sweep the rate and return the raw losses."""
+    sweep = run_sweep(case.run(seed, LOW, data), np.geomspace(LOW, HIGH, STEPS), order)
+    return {"losses": sweep.losses.tolist(), "stopped": sweep.stopped}
+
+
+def report(cache: Cache, seeds: int, orders: int, write: bool) -> None:
+    """Print the tables of the cases whose coarse grid and sweeps are complete, or write them into docs/results.md."""
+    outcomes = outcomes_of(cache, seeds, orders)
+    if not outcomes:
+        raise SystemExit(f"{cache.path} holds no case with its coarse grid and sweeps complete for {seeds} seed(s)")
+    trained = "one seed" if seeds == 1 else f"the mean of {seeds} seeds"
+    markdown = (
+        f"{len(outcomes['cvkit'])} cases, accuracies {trained}, {orders} orders of the data a range test. Regrets "
+        f"are in percentage points.\n\n{by_rule(outcomes)}\n\nThe rate that each proposes and, in brackets, its "
+        f"regret; * marks a rate outside the grid, which counts as the grid's end.\n\n{by_case(outcomes)}"
+    )
+    if write:
+        write_section("regret", markdown)
+    else:
+        print(markdown)
+
+
+def outcomes_of(cache: Cache, seeds: int, orders: int) -> Outcomes:
+    """Return what every rule and every baseline proposes in each case that is complete."""
+    curves = {case: curve for case in CASES if (curve := curve_of(cache, case, seeds))}
+    swept = {case: told for case in curves if (told := told_in(cache, case, seeds, orders))}
+    outcomes: dict[str, dict[str, Outcome]] = {}
+    for case, rules in swept.items():
+        for name, rates in (rules | baselines(case, curves, seeds)).items():
+            outcomes.setdefault(name, {})[str(case)] = Outcome(curves[case], rates)
+    return outcomes
+
+
+def curve_of(cache: Cache, case: Case, seeds: int) -> Curve | None:
+    """Return the mean accuracies at the rates that every seed was trained at; None unless the coarse grid is."""
+    accuracies = {}
+    for rate in rates_of((*case.setup.coarse, *case.setup.fine)):
+        keys = [f"{case} | {seed} | {rate:g}" for seed in range(seeds)]
+        if all(key in cache["grid"] for key in keys):
+            accuracies[rate] = statistics.mean(cache["grid"][key]["accuracy"] for key in keys)
+    if not set(rates_of(case.setup.coarse)) <= accuracies.keys():
+        return None
+    ascending = sorted(accuracies)
+    return Curve(ascending, [accuracies[rate] for rate in ascending])
+
+
+def told_in(cache: Cache, case: Case, seeds: int, orders: int) -> dict[str, Rates]:
+    """Return the rate each rule tells, one a seed: the median over orders; empty while a sweep is missing.
+
+    Where cvkit's range test refuses to propose anything its rule tells none. The other rules never refuse.
+    """
+    rates = np.geomspace(LOW, HIGH, STEPS)
+    told: dict[str, list[float | None]] = {}
+    for seed in range(seeds):
+        keys = [f"{case} | {seed} | {order}" for order in range(orders)]
+        if not all(key in cache["sweep"] for key in keys):
+            return {}
+        results = [cache["sweep"][key] for key in keys]
+        sweeps = [Sweep(rates, np.array(result["losses"]), result["stopped"]) for result in results]
+        for name, finding in findings(sweeps).items():
+            refused = name == "cvkit" and verdict(sweeps, finding)
+            told.setdefault(name, []).append(None if refused else finding.rate)
+    return dict(told)
+
+
+def baselines(case: Case, curves: dict[Case, Curve], seeds: int) -> dict[str, Rates]:
+    """Return the rates that need no range test: the usual one, the grid's middle, the other networks' best.
+
+    The last is the median of the best rates of the other networks with the same optimizer.
+    """
+    grid = rates_of(case.setup.coarse)
+    others = [curve.best for other, curve in curves.items() if other != case and other.optimizer == case.optimizer]
+    rates = {"usual": case.setup.usual, "middle": grid[len(grid) // 2]}
+    if others:
+        rates["others' best"] = float(10 ** np.median(np.log10(others)))
+    return {name: [rate] * seeds for name, rate in rates.items()}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""The cases of benchmarks/regret.py: which network is trained with which optimizer, and on which learning rates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from cvkit import Run, Splits, discover
+from cvkit.catalog import Catalog
+from cvkit.recipe import Recipe, read_text, resolve
+
+RECIPE = """
+dataset: {name: cifar10, train_limit: 5000, test_limit: 2000}
+augmentations: [{name: random_crop, padding: 4}, horizontal_flip, {name: cutout, size: 8}]
+loss: {name: cross_entropy, label_smoothing: 0.1}
+scheduler: {name: one_cycle}
+train: {epochs: 3, batch_size: 64, channels_last: true, device: cpu}
+"""
+NETWORKS = {
+    "custom_resnet 8 (batch norm)": "{name: custom_resnet, width: 8}",
+    "timm test_resnet (batch norm)": "timm/test_resnet",
+    "plain_conv (no norm)": "plain_conv",
+    "custom_resnet 16 (batch norm)": "{name: custom_resnet, width: 16}",
+    "timm test_efficientnet_gn (group norm)": "timm/test_efficientnet_gn",
+}
+
+
+@dataclass(frozen=True)
+class Setup:
+    """An optimizer as a recipe writes it, its grid of peak rates, and the `usual` peak that people start from.
+
+    `coarse` are exponents of ten half a decade apart where rates pay at all, `fine` what lies between the best.
+    """
+
+    text: str
+    coarse: tuple[float, ...]
+    fine: tuple[float, ...]
+    usual: float
+
+
+OPTIMIZERS = {
+    "SGD": Setup(
+        "{name: sgd, momentum: 0.9, nesterov: true, weight_decay: 5.0e-4}",
+        coarse=(-3, -2, -1.5, -1, -0.5, 0, 0.5),
+        fine=(-1.25, -0.75, -0.25),
+        usual=0.4,
+    ),
+    "AdamW": Setup(
+        "{name: adamw, weight_decay: 0.01}",
+        coarse=(-4, -3.5, -3, -2.5, -2, -1.5, -1),
+        fine=(-2.75, -2.25, -1.75),
+        usual=1e-3,
+    ),
+}
+
+
+def rates_of(exponents: tuple[float, ...]) -> list[float]:
+    """Return the powers of ten, to three digits."""
+    return [float(f"{10**exponent:.3g}") for exponent in exponents]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network and an optimizer."""
+
+    network: str
+    optimizer: str
+
+    def __str__(self) -> str:
+        return f"{self.network}, {self.optimizer}"
+
+    @property
+    def setup(self) -> Setup:
+        """Its optimizer's."""
+        return OPTIMIZERS[self.optimizer]
+
+    def recipe(self, seed: int, max_lr: float) -> Recipe:
+        """Return the recipe of one training."""
+        overrides = [
+            f"seed={seed}",
+            f"model={NETWORKS[self.network]}",
+            f"optimizer={self.setup.text}",
+            f"scheduler.max_lr={max_lr}",
+        ]
+        return resolve(read_text(RECIPE, overrides), catalog())
+
+    def run(self, seed: int, max_lr: float, data: Path) -> Run:
+        """Return the training, ready to begin, on CIFAR-10 in the folder `data`."""
+        recipe = self.recipe(seed, max_lr)
+        return Run(recipe, splits(recipe, data))
+
+
+CASES = [Case(network, optimizer) for network in NETWORKS for optimizer in OPTIMIZERS]
+
+
+@cache
+def catalog() -> Catalog:
+    """Return what is installed, and the plain network."""
+    return discover(paths=[Path(__file__).with_name("regret_nets.py")])
+
+
+_opened: dict[Path, Splits] = {}
+
+
+def splits(recipe: Recipe, data: Path) -> Splits:
+    """Return the recipe's data set, opened once."""
+    if data not in _opened:
+        _opened[data] = recipe.dataset.build(data)
+    return _opened[data]

@@ -1,0 +1,123 @@
+"""Regret: what a proposed learning rate costs on a grid of trained ones, and the tables of it."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+Rates = Sequence[float | None]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Mean test accuracy of trained rates: `rates` ascending, `accuracies` in [0, 1], one a rate."""
+
+    rates: Sequence[float]
+    accuracies: Sequence[float]
+
+    @property
+    def best(self) -> float:
+        """The rate of the highest accuracy."""
+        return self.rates[int(np.argmax(self.accuracies))]
+
+    def accuracy(self, rate: float) -> float:
+        """Return the accuracy at `rate`, linear in log rate between neighbours; outside the grid, its end's."""
+        return float(np.interp(np.log10(rate), np.log10(self.rates), self.accuracies))
+
+    def regret(self, rate: float) -> float:
+        """Return how far the accuracy at `rate` is below the highest, in percentage points."""
+        return 100 * (max(self.accuracies) - self.accuracy(rate))
+
+    def outside(self, rate: float) -> bool:
+        """Whether `rate` lies beyond the grid."""
+        return not self.rates[0] <= rate <= self.rates[-1]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a rule proposed in a case, one rate a seed, None for a refusal; `curve` is the case's."""
+
+    curve: Curve
+    rates: Rates
+
+    @property
+    def told(self) -> list[float]:
+        """The rates of the seeds that were not refused."""
+        return [rate for rate in self.rates if rate is not None]
+
+    @property
+    def regret(self) -> float | None:
+        """The mean regret of the rates told, in percentage points; None where all were refused."""
+        return statistics.mean(map(self.curve.regret, self.told)) if self.told else None
+
+    @property
+    def decades(self) -> float | None:
+        """How many decades the mean log rate lies above the best rate; negative below."""
+        return float(np.log10(self.told).mean() - np.log10(self.curve.best)) if self.told else None
+
+    def cell(self) -> str:
+        """Return ``rate (regret)`` as a table shows it, the rate marked where one is outside the grid."""
+        if self.regret is None:
+            return "refused"
+        rate = 10 ** np.log10(self.told).mean()
+        mark = "*" if any(map(self.curve.outside, self.told)) else ""
+        return f"{rate:.2g}{mark} ({self.regret:.1f})"
+
+
+Outcomes = Mapping[str, Mapping[str, Outcome]]
+"""By name of the rule, then by case."""
+
+
+def by_rule(outcomes: Outcomes) -> str:
+    """Return the table of rules, least mean regret first."""
+    ranks = mean_ranks(outcomes)
+    lines = [
+        "| | mean regret | median | worst | mean rank | refused | decades from the best rate, median "
+        "| lowest to highest |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    rows = []
+    for name, cases in outcomes.items():
+        regrets = [each.regret for each in cases.values() if each.regret is not None]
+        decades = [each.decades for each in cases.values() if each.decades is not None]
+        refused = sum(rate is None for each in cases.values() for rate in each.rates)
+        asked = sum(len(each.rates) for each in cases.values())
+        if not regrets:
+            rows.append((float("inf"), f"| {name} | - | - | - | {ranks[name]:.1f} | {refused} of {asked} | - | - |"))
+            continue
+        mean = statistics.mean(regrets)
+        rows.append(
+            (
+                mean,
+                f"| {name} | {mean:.1f} | {statistics.median(regrets):.1f} | {max(regrets):.1f} | {ranks[name]:.1f} "
+                f"| {refused} of {asked} | {statistics.median(decades):+.2f} "
+                f"| {min(decades):+.2f} to {max(decades):+.2f} |",
+            )
+        )
+    return "\n".join(lines + [row for _, row in sorted(rows, key=lambda row: row[0])])
+
+
+def mean_ranks(outcomes: Outcomes) -> dict[str, float]:
+    """Return each rule's mean place among all, by regret in each case; ties share, and refusals come last."""
+    places: dict[str, list[float]] = {name: [] for name in outcomes}
+    for case in next(iter(outcomes.values())):
+        regrets = {name: outcomes[name][case].regret for name in outcomes}
+        known = {name: float("inf") if regret is None else regret for name, regret in regrets.items()}
+        for name, regret in known.items():
+            below = sum(other < regret for other in known.values())
+            equal = sum(other == regret for other in known.values())
+            places[name].append(below + (equal + 1) / 2)
+    return {name: statistics.mean(places[name]) for name in outcomes}
+
+
+def by_case(outcomes: Outcomes) -> str:
+    """Return the table of cases: the best rate and its accuracy, then each rule's rate and regret."""
+    names = list(outcomes)
+    lines = [f"| | best rate (accuracy) | {' | '.join(names)} |", "| --- " * (len(names) + 2) + "|"]
+    for case, first in outcomes[names[0]].items():
+        best = f"{first.curve.best:.2g} ({100 * max(first.curve.accuracies):.1f} %)"
+        lines.append(f"| {case} | {best} | {' | '.join(outcomes[name][case].cell() for name in names)} |")
+    return "\n".join(lines)

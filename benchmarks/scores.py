@@ -1,0 +1,98 @@
+"""Scores every explanation method and baseline on `shapes`, of a trained network and of the same with other weights.
+
+    python benchmarks/scores.py                  # trains recipes/shapes.yaml first
+    python benchmarks/scores.py runs/shapes-...  # or takes a run that has finished
+
+Writes its tables into docs/results.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import tempfile
+import time
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import torch
+from section import write_section
+
+from cvkit import Run, discover
+from cvkit.diagnostics import Table
+from cvkit.diagnostics.explainers import Explainers
+from cvkit.diagnostics.scores import Scores, redrawn, score
+from cvkit.engine.data import TensorSplit
+from cvkit.engine.parts import open_dataset
+from cvkit.engine.state import load_model_state
+from cvkit.folder import RunFolder
+from cvkit.recipe import Recipe, read, resolve
+from cvkit.testing import Host
+
+RECIPE = Path(__file__).parents[1] / "recipes" / "shapes.yaml"
+METHODS = (
+    "[grad_cam, grad_cam_pp, hires_cam, layer_cam, eigen_cam, score_cam, "
+    "{name: smoothed, method: grad_cam}, guided_backprop]"
+)
+
+
+def main() -> None:
+    """Train or open the run, score its model and one with all weights shuffled, and write both down."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("run", nargs="?", type=Path, help="a finished run's folder")
+    parser.add_argument("--images", type=int, default=500)
+    parser.add_argument("--methods", default=METHODS)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        run = opened(arguments.run or Host(Path(folder)).run(RECIPE).folder, arguments.methods)
+    test, trained = run.splits.test, run.trained()
+    assert isinstance(test, TensorSplit)
+    shuffled = redrawn(trained, test.images, share=1)
+    warnings: list[str] = []
+    parts = []
+    for title, model in (("trained", trained), ("all weights shuffled", shuffled)):
+        started = time.perf_counter()
+        found = score(
+            Explainers(model, run.recipe.explainers, warnings),
+            test.images,
+            test.labels,
+            test.masks,
+            at_most=arguments.images,
+        )
+        seconds = time.perf_counter() - started
+        print(f"{title}: {seconds:.0f} s", *found.warnings, sep="\n")
+        parts.append(described(title, found, seconds))
+    print(*warnings, sep="\n")
+    command = f"python benchmarks/scores.py{' RUN' if arguments.run else ''} --images {arguments.images}"
+    measured = f"`{command}`, {date.today()}, {platform.machine()}, torch {torch.__version__}, threads: "
+    write_section("scores", "\n\n".join([f"{measured}{torch.get_num_threads()}.", *parts]))
+
+
+def opened(folder: Path, methods: str) -> Run:
+    """Return the run of a folder with its newest checkpoint's weights, and with these explainers."""
+    recipe: Recipe = resolve(read(folder / "recipe.yaml", [f"explainers={methods}"]), discover())
+    run = Run(replace(recipe, tuners=()), open_dataset(recipe, folder))
+    state, _ = RunFolder.open(folder).newest_state()
+    if state is None:
+        raise SystemExit(f"{folder} has no checkpoint")
+    load_model_state(run.model, state["model"])
+    return run
+
+
+def described(title: str, found: Scores, seconds: float) -> str:
+    """Return the tables and verdicts of one model as Markdown."""
+    head = f"### Scores, {title}\n\n{found.n} test images, accuracy on them {found.accuracy:.1%}; {seconds:.0f} s."
+    verdicts = "\n".join(f"- {line}" for line in found.warnings if "baseline" not in line)  # the stars say those
+    return "\n\n".join([head, *map(as_markdown, found.tables()), f"Verdicts:\n\n{verdicts}"])
+
+
+def as_markdown(table: Table) -> str:
+    """Return a table with its caption."""
+    lines = [table.header, ["---"] * len(table.header), *table.rows]
+    rows = "\n".join(f"| {' | '.join(cell.replace(' *', ' &ast;') for cell in line)} |" for line in lines)
+    return f"{table.title}. {table.caption.replace(' * ', ' &ast; ')}\n\n{rows}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""What a command line asks of explainers: methods, layers and classes, each checked against what there is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..errors import DataError, RecipeError, RunError, did_you_mean
+from .tables import print_table
+
+if TYPE_CHECKING:
+    from ..catalog import Catalog
+    from ..diagnostics.explainers import Explainers
+    from ..folder import RunFolder
+    from ..recipe import Recipe
+
+DEFAULT_METHOD = "grad_cam"
+"""The method where neither the command line nor the recipe names one."""
+
+_MOST_NAMES = 12
+
+
+def with_methods(
+    recipe: Recipe, folder: RunFolder, catalog: Catalog, methods: Sequence[str], layer: str | None
+) -> Recipe:
+    """Return the recipe of a run with the explainers that `methods` name in place of its own, all of `layer`.
+
+    Each of `methods` is one or several, as in a recipe's list, options and all: ``a, {name: b, chunk: 8}``. Raises
+    `RecipeError` for what no recipe could say.
+    """
+    overrides = []
+    if methods or not recipe.explainers:
+        overrides = [f"explainers=[{', '.join(methods) or DEFAULT_METHOD}]"]
+        recipe = _checked(folder, overrides, catalog)
+    if layer is not None:
+        places = range(len(recipe.explainers))
+        recipe = _checked(
+            folder, [*overrides, *(f"explainers.{i}.layer={json.dumps(layer)}" for i in places)], catalog
+        )
+    return recipe
+
+
+def _checked(folder: RunFolder, overrides: Sequence[str], catalog: Catalog) -> Recipe:
+    from ..recipe import read, resolve
+
+    try:
+        return resolve(read(folder.recipe_path, overrides), catalog)
+    except RecipeError as error:
+        option = {f"--set {text}": "--layer" if index else "--method" for index, text in enumerate(overrides)}
+        problems = [replace(problem, file=option.get(problem.file, problem.file)) for problem in error.problems]
+        raise RecipeError(problems) from None
+
+
+def class_called(name: str, classes: Sequence[str]) -> int:
+    """Return the index of the class that `name` names, or is the index of; raise `DataError` where there is none."""
+    if name in classes:
+        return classes.index(name)
+    if name.isdecimal() and int(name) < len(classes):
+        return int(name)
+    listed = ", ".join(classes[:_MOST_NAMES]) + (", ..." if len(classes) > _MOST_NAMES else "")
+    hint = did_you_mean(name, classes) or f"There are {len(classes):,}, from 0: {listed}"
+    raise DataError(f"this run has no class '{name}'. {hint}")
+
+
+def print_layers(explainers: Explainers) -> None:
+    """List the layers of the model that can be explained, as the first explainer that can tell finds them.
+
+    Such a one has a method ``candidates(image)``. Raises `RunError` where none has.
+    """
+    import torch
+
+    from ..explaining.question import layer_of
+
+    trained = explainers.trained
+    for name, explainer in explainers.working.items():
+        if (candidates := getattr(explainer, "candidates", None)) is not None:
+            shape = (1, trained.info.channels, trained.info.height, trained.info.width)
+            noise = torch.randint(256, shape, generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+            inputs = trained.inputs(noise)
+            found = candidates(inputs)
+            explainer(inputs, torch.zeros(1, dtype=torch.int64, device=trained.device))
+            chosen = layer_of(explainer, trained.model)
+            rows = [(at.name, at.kind, f"{at.grid}{_remark(at.name == chosen, at.live)}") for at in found]
+            print_table((f"layer, for {name}", "kind", "grid"), rows)
+            return
+    raise RunError(f"none of the methods lists layers ({', '.join(explainers.working) or 'none works'})")
+
+
+def _remark(chosen: bool, live: bool) -> str:
+    return " [explained]" if chosen else "" if live else " [no gradient]"

@@ -1,0 +1,79 @@
+"""``cvkit extend``: train a run for more epochs, in a folder of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import CvkitError, RunError
+from .loading import reopen, warn
+from .options import PluginChoice, data_option, plugin_options
+from .run import carry_out, data_of, prepared
+
+if TYPE_CHECKING:
+    from ..engine.run import Run
+
+SCHEDULES = ("stretch", "hold", "again")
+
+
+@click.command()
+@click.argument("folder", metavar="RUN", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--epochs", metavar="N", type=click.IntRange(1), required=True, help="Epochs in all.")
+@click.option(
+    "--schedule", type=click.Choice(SCHEDULES), help="What becomes of the schedule; leave it out to compare."
+)
+@data_option
+@plugin_options
+def extend(folder: Path, epochs: int, schedule: str | None, data: Path | None, choice: PluginChoice) -> None:
+    """Train the run in the folder RUN for more epochs.
+
+    It goes on from its newest checkpoint, in a new folder beside RUN, which stays as it is. The schedule is made for
+    all epochs as if they had been planned (stretch), or ends where it did and its last rate is held (hold), or begins
+    once more over the epochs that are added (again).
+    """
+    from ..extension import Extension
+    from ..folder import RunFolder
+    from ..recipe import dump
+    from ..session import go_back
+
+    found = RunFolder.open(folder)
+    recipe, catalog = reopen(found, choice)
+    Extension(recipe, epochs, schedule or "stretch")  # what cannot be is said before data are opened
+    state, damaged = found.newest_state()
+    if state is None:
+        again = f"start anew: cvkit run {found.recipe_path} --set train.epochs={epochs}"
+        raise RunError("; ".join([f"'{folder}' holds no checkpoint that can be read", *damaged, again]))
+    if error := found.info().get("error"):
+        warn(f"this run failed: {error}")
+    place = data_of(found, data)
+    if schedule is None:
+        run = prepared(recipe, place)
+        go_back(run, state)
+        raise click.UsageError(_choices(run, epochs))
+    extension = Extension(recipe, epochs, schedule)
+    run = prepared(extension.extended, place)
+    go_back(run, state)
+    became = extension.told(run)
+    note = {"after_step": run.step, "epochs": epochs, "schedule": schedule, "became": became}
+    tuned = {r["sets"]: f"by {r['tuner']}" for r in found.tuning() if r["value"] == recipe.value(r["sets"])}
+    extended = found.extended(dump(run.recipe, notes=tuned), state, note)
+    extended.update_info(warnings=damaged)
+    click.echo(f"{schedule}: {became}")
+    carry_out(run, catalog, extended, place)
+
+
+def _choices(run: Run, epochs: int) -> str:
+    """Return what each schedule would mean for a restored run."""
+    lines = [f"say with --schedule what becomes of the schedule. After step {run.step:,}:"]
+    return "\n".join([*lines, *(f"  {name}: {_told(run, epochs, name)}" for name in SCHEDULES)])
+
+
+def _told(run: Run, epochs: int, schedule: str) -> str:
+    from ..extension import Extension
+
+    try:
+        return Extension(run.recipe, epochs, schedule).told(run)
+    except CvkitError as error:
+        return f"cannot be: {error}"

@@ -1,0 +1,92 @@
+"""Whether the model's probabilities can be believed: the reliability diagram and the calibration error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import PercentFormatter
+from numpy.typing import NDArray
+
+from ..engine.metrics import Predictions
+from .artifacts import Figure
+from .per_sample import PerSample
+from .style import BLUE, INK, MUTED, ORANGE, draw, percent
+
+BINS = 15
+"""Bins of equal width (Guo et al. 2017, arXiv:1706.04599)."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Test images by confidence: bin i of M holds those with a confidence in (i/M, (i+1)/M].
+
+    `counts`: int64 (M,). `confidence` and `accuracy`: each bin's mean, float64 (M,), 0 where a bin is empty.
+    """
+
+    counts: NDArray[np.int64]
+    confidence: NDArray[np.float64]
+    accuracy: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, predictions: Predictions, bins: int = BINS) -> Calibration:
+        """Return the calibration of at least one prediction."""
+        confidence = PerSample.of(predictions).confidence.double()
+        places = ((confidence * bins).ceil().long() - 1).clamp(0, bins - 1)
+        counts = torch.bincount(places, minlength=bins)
+        sums = (
+            torch.bincount(places, weights=values, minlength=bins)
+            for values in (confidence, predictions.correct.double())
+        )
+        means = (total / counts.clamp(min=1) for total in sums)
+        return cls(counts.numpy(), *(mean.numpy() for mean in means))
+
+    @property
+    def error(self) -> float:
+        """The expected calibration error: the mean over images of the gap between their bin's two means, in [0, 1].
+
+        ``sum(counts / n * abs(accuracy - confidence))``, equation 3 of Guo et al.
+        """
+        return float(np.abs(self.accuracy - self.confidence) @ self.counts / self.counts.sum())
+
+    @property
+    def excess(self) -> float:
+        """How far the mean confidence lies above the accuracy, in [-1, 1]; below 0 the model is too modest."""
+        return float((self.confidence - self.accuracy) @ self.counts / self.counts.sum())
+
+
+def reliability(calibration: Calibration) -> Figure:
+    """Draw accuracy against confidence by bin, and below it how many images each bin holds."""
+    bins = len(calibration.counts)
+    centres, width = (np.arange(bins) + 0.5) / bins, 1 / bins
+    filled = calibration.counts > 0
+
+    def paint(canvas: Canvas) -> None:
+        upper, lower = canvas.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+        upper.bar(centres[filled], calibration.accuracy[filled], 0.9 * width, color=BLUE)
+        upper.plot([0, 1], [0, 1], color=INK, linewidth=1, linestyle=(0, (4, 3)))
+        upper.plot(calibration.confidence[filled], calibration.confidence[filled], "o", color=ORANGE, markersize=3.5)
+        upper.set_title("accuracy")
+        upper.set_ylim(0, 1.02)
+        lower.bar(centres[filled], calibration.counts[filled], 0.9 * width, color=MUTED)
+        small: dict[str, Any] = {"ha": "center", "fontsize": 6, "color": MUTED}
+        for bar in zip(centres[filled], calibration.counts[filled], strict=True):
+            lower.annotate(f"{bar[1]:,}", bar, (0, 1.5), textcoords="offset points", **small)
+        lower.set_title("test images")
+        lower.set_yticks([])
+        lower.margins(y=0.2)
+        lower.set_xlabel("confidence: the probability of the predicted class")
+        lower.set_xlim(0, 1)
+        for axis in (upper.yaxis, lower.xaxis):
+            axis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
+
+    caption = (
+        f"The expected calibration error (ECE) is {percent(calibration.error, 1)}: so far, in the mean over the test "
+        f"images, does the accuracy lie from the confidence, in {bins} bins of equal width. Bars are each bin's "
+        "accuracy. Where they end below the line the model is too sure of itself, above it too modest; a dot is the "
+        "bin's mean confidence."
+    )
+    return draw("calibration", f"Calibration, ECE {percent(calibration.error, 1)}", caption, paint, height=4.7)

@@ -1,0 +1,26 @@
+"""How alike two maps of one image are, by the order in which they rank its pixels."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def rank_correlation(first: Tensor, second: Tensor) -> Tensor:
+    """Return Spearman's rank correlation of each pair of maps (n, H, W), float64 (n,) in [-1, 1].
+
+    Tied pixels share their mean rank. Two constant maps are alike (1); a constant one has nothing in common with any
+    other (0). Spearman 1904; as a likeness of explanations, Adebayo et al. 2018, arXiv 1810.03292, section 3.
+    """
+    x, y = ranks(first.flatten(1)), ranks(second.flatten(1))
+    x, y = x - x.mean(dim=1, keepdim=True), y - y.mean(dim=1, keepdim=True)
+    spread = (x.square().sum(dim=1) * y.square().sum(dim=1)).sqrt()
+    both_flat = ~(x.any(dim=1) | y.any(dim=1))
+    return torch.where(spread > 0, (x * y).sum(dim=1) / spread, both_flat.double())
+
+
+def ranks(values: Tensor) -> Tensor:
+    """Return the mean rank of each value within its row (n, m), float64: how many are below, plus half its ties."""
+    ordered = values.sort(dim=1).values
+    below, not_above = (torch.searchsorted(ordered, values, right=right) for right in (False, True))
+    return (below + not_above).double() / 2

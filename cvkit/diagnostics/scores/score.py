@@ -1,0 +1,92 @@
+"""Explanations scored: every measure that applies, on the same images, beside maps that know nothing of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from ...engine.seeding import permutation
+from ...errors import RunError
+from ..explainers import Explainers
+from .agreement import rank_correlation
+from .baselines import baseline_maps
+from .measures import DELETION, ENERGY, FLIP, INSERTION, OVERLAP, POINTING, RANDOMISATION, SWAP
+from .overlap import energy_in_mask, top_k_iou
+from .pointing import pointing_game
+from .randomisation import likeness, redrawn
+from .removal import deletion, insertion
+from .result import Scored, Scores
+from .swap import paired, swapped
+
+Maps = dict[str, Tensor]
+"""By the name of an explainer or baseline, its maps, float32 (N, H, W)."""
+
+DRAWS = 3
+
+
+def score(
+    explainers: Explainers, images: Tensor, labels: Tensor, masks: Tensor | None = None, *, at_most: int = 500
+) -> Scores:
+    """Return the scores of `explainers` and of every baseline, on `at_most` images chosen by the run's seed.
+
+    `images`: uint8 (N, C, H, W). `labels`: int64 (N,), the classes explained. `masks`: bool (N, H, W), where the
+    objects are; without them only what needs none is measured. An explainer that fails goes on missing from there.
+    Raises `RunError` for fewer than two images.
+    """
+    if len(images) < 2:
+        raise RunError(f"explanations are scored on two images or more, and there are {len(images)}")
+    chosen = permutation(len(images), "images scored", explainers.trained.seed)[:at_most]
+    images, labels = images[chosen], labels[chosen]
+    accuracy = float((explainers.trained.logits(images).argmax(dim=1) == labels).double().mean())
+    maps = explained(explainers, images, labels)
+    scored: list[Scored] = []
+    if masks is not None:
+        scored += on_objects(maps, masks[chosen])
+        scored += _of_pairs(explainers, images, labels, masks[chosen])
+    scored += _by_removal(explainers, maps, images, labels)
+    scored += _under_change(explainers, maps, images, labels)
+    return Scores(len(images), accuracy, tuple(scored))
+
+
+def explained(explainers: Explainers, images: Tensor, targets: Tensor) -> Maps:
+    """Return the maps of each explainer and of each baseline."""
+    return explainers.explain(images, targets) | baseline_maps(images, targets)
+
+
+def on_objects(maps: Maps, masks: Tensor) -> list[Scored]:
+    """Return the measures of where `maps` lie, for the masks, bool (N, H, W), that are not empty; none if all are."""
+    if not masks.any():
+        return []
+    measures = ((POINTING, pointing_game), (ENERGY, energy_in_mask), (OVERLAP, top_k_iou))
+    return [
+        Scored.of(measure, {name: measured(of_name, masks) for name, of_name in maps.items()})
+        for measure, measured in measures
+    ]
+
+
+def _of_pairs(explainers: Explainers, images: Tensor, labels: Tensor, masks: Tensor) -> Iterator[Scored]:
+    pairs = paired(images, labels, masks).recognised(explainers.trained)
+    if len(pairs):
+        first, second = (explained(explainers, pairs.images, targets) for targets in pairs.labels)
+        both = [name for name in first if name in second]
+        yield Scored.of(SWAP, {name: swapped(first[name], second[name], pairs) for name in both})
+
+
+def _by_removal(explainers: Explainers, maps: Maps, images: Tensor, labels: Tensor) -> Iterator[Scored]:
+    for measure, measured in ((DELETION, deletion), (INSERTION, insertion)):
+        values = {name: measured(explainers.trained, images, labels, of_name) for name, of_name in maps.items()}
+        yield Scored.of(measure, values)
+
+
+def _under_change(explainers: Explainers, maps: Maps, images: Tensor, labels: Tensor) -> Iterator[Scored]:
+    alike: dict[str, list[Tensor]] = {}
+    for draw in range(DRAWS):
+        other = explained(explainers.of(redrawn(explainers.trained, images, draw)), images, labels)
+        for name in (name for name in maps if name in other):
+            alike.setdefault(name, []).append(likeness(maps[name], other[name]))
+    yield Scored.of(RANDOMISATION, {name: torch.stack(draws).mean(dim=0) for name, draws in alike.items()})
+    mirrored = explained(explainers, images.flip(-1), labels)
+    back = {name: rank_correlation(maps[name], mirrored[name].flip(-1)) for name in maps if name in mirrored}
+    yield Scored.of(FLIP, back)

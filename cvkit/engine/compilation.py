@@ -1,0 +1,24 @@
+"""A model compiled, or the reason why this machine cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import RunError
+from .modes import evaluation_mode
+from .seeding import preserved_randomness
+
+
+def compiled(model: nn.Module, example: Tensor) -> Callable[[Tensor], Tensor]:
+    """Return the compiled model, tried once on `example`; raise `RunError` where this machine cannot compile it."""
+    forward: Callable[[Tensor], Tensor] = torch.compile(model)
+    try:
+        with preserved_randomness(), evaluation_mode(model), torch.no_grad():
+            forward(example)
+    except Exception as error:  # whatever the compiler, its absence or the model's code raises
+        reason = str(error).strip().splitlines()[0]
+        raise RunError(f"train.compile: this model cannot be compiled here ({reason})") from error
+    return forward

@@ -1,0 +1,119 @@
+"""A run's schedule: the recipe's scheduler at work over one pass after another, as a function of the steps taken."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import accumulate
+from typing import Any
+
+from torch.optim import Optimizer
+
+from ..recipe import Part
+from .parts import built, with_stand_ins
+from .plan import Plan
+
+_MOVED = ("lr", "momentum", "betas")  # of a parameter group; torch's schedulers set no others that an optimizer reads
+
+
+class Schedule:
+    """Sets the learning rates of `optimizer`, and what else the scheduler moves, after each step that it takes.
+
+    The scheduler `part` is made anew for each of `passes`, and each begins with the rates and momenta that the
+    optimizer came with, so every pass is the same function of its steps. After the last pass its last rate is held.
+    `taken` counts the steps so far. Raises what the scheduler's factory does, for any of the passes, when built.
+    """
+
+    def __init__(self, part: Part, optimizer: Optimizer, passes: Sequence[Plan]) -> None:
+        self.optimizer, self.taken = optimizer, 0
+        self._part, self._passes = with_stand_ins(part), passes
+        self._starts = [0, *accumulate(plan.total_steps for plan in passes)][:-1]
+        self._given = [{key: group[key] for key in _MOVED if key in group} for group in _settings(optimizer)]
+        for number in reversed(range(len(passes))):  # all are tried before a step is taken; the first is left at work
+            self._begin(number)
+
+    @property
+    def setting(self) -> tuple[float, float | None]:
+        """The learning rate of the first parameter group, and its momentum or first beta, for the next step."""
+        group = self.optimizer.param_groups[0]
+        return float(group["lr"]), momentum_of(group)
+
+    def step(self) -> None:
+        """Go on to the next step's rates."""
+        self._go_to(self.taken + 1)
+
+    def state(self) -> dict[str, Any]:
+        """Return where the schedule stands, as plain values and tensors."""
+        return {"taken": self.taken, "span": self._span(), "scheduler": self._scheduler.state_dict()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go to where `state` was taken, once the optimizer has its own state back.
+
+        A pass that is the same as then goes on from the scheduler's state, and leaves the optimizer's rates as they
+        are. One that is not, as after epochs were added, is walked from its beginning, as schedulers hold totals in
+        their state.
+        """
+        loaded = _settings(self.optimizer)
+        self.taken = state["taken"]
+        number, offset = self._place()
+        self._begin(number)
+        if state.get("span") != self._span():
+            with early_steps():
+                self._go_to(self.taken)
+            return
+        self._scheduler.load_state_dict(state["scheduler"])
+        self._offset = offset
+        for group, settings in zip(self.optimizer.param_groups, loaded, strict=True):
+            group.update(settings)
+
+    def _place(self) -> tuple[int, int]:
+        """Return the number of the pass at work, and how often its scheduler has been stepped."""
+        number = bisect_right(self._starts, self.taken) - 1
+        return number, min(self.taken - self._starts[number], self._passes[number].total_steps - 1)
+
+    def _span(self) -> list[int]:
+        """Return the step that the pass at work begins at, and how many it is made for."""
+        return [self._starts[self._number], self._passes[self._number].total_steps]
+
+    def _begin(self, number: int) -> None:
+        """Make the scheduler of a pass, from the settings that the optimizer came with."""
+        for group, given in zip(self.optimizer.param_groups, self._given, strict=True):
+            group.update(copy.deepcopy(given))
+            group.pop("initial_lr", None)  # where torch's schedulers keep the rate they first found
+        self._scheduler = built(self._part, self.optimizer, self._passes[number])
+        self._number, self._offset = number, 0
+
+    def _go_to(self, taken: int) -> None:
+        self.taken = taken
+        number, offset = self._place()
+        if number != self._number:
+            self._begin(number)
+        for _ in range(self._offset, offset):
+            self._scheduler.step()
+        self._offset = offset
+
+
+@contextmanager
+def early_steps() -> Iterator[None]:
+    """Keep torch from warning of a schedule that is stepped before its optimizer is."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"Detected call of `lr_scheduler.step\(\)` before")
+        yield
+
+
+def momentum_of(group: dict[str, Any]) -> float | None:
+    """The momentum, or the first beta, of a parameter group."""
+    if "momentum" in group:
+        return float(group["momentum"])
+    return float(group["betas"][0]) if "betas" in group else None
+
+
+def _settings(optimizer: Optimizer) -> list[dict[str, Any]]:
+    """Return a copy of what each parameter group holds beside its parameters."""
+    return [
+        {key: copy.deepcopy(value) for key, value in group.items() if key != "params"}
+        for group in optimizer.param_groups
+    ]

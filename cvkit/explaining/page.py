@@ -1,0 +1,42 @@
+"""The page of an exhibit: what was explained, by what, and how good the explanations are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..diagnostics.artifacts import Table
+from ..diagnostics.scores import Scores
+from ..diagnostics.style import percent
+from ..report import Fact, Page, Section
+from .sheet import Sheet
+
+
+def compose(
+    title: str, stand: str, source: str, sheet: Sheet, scores: Scores | None, warnings: Sequence[str]
+) -> Page:
+    """Return the page; `stand` says which model was asked, and `source` where the images came from."""
+    facts = [Fact("Images explained", f"{sheet.explained:,}", source)]
+    if sheet.labelled:
+        share = percent(sheet.right / sheet.labelled, 1)
+        facts.append(Fact("Classified correctly", share, f"{sheet.right:,} of {sheet.labelled:,} of a known class"))
+    layers = tuple((name, layer or "not told") for name, layer in sheet.layers.items())
+    return Page(
+        title=title,
+        subtitle=stand,
+        facts=tuple(facts),
+        warnings=tuple(warnings),
+        sections=(
+            Section("Images", (sheet.gallery(),)),
+            Section(
+                "Methods, scored", tuple(scores.tables()) if scores else (), _scored_on(scores) if scores else ""
+            ),
+        ),
+        details=(Table("methods", "Methods", "", ("method", "layer"), layers),) if layers else (),
+    )
+
+
+def _scored_on(scores: Scores) -> str:
+    return (
+        f"On {scores.n:,} images of the run's own test split, beside maps that know nothing of the model, which is "
+        f"right on {percent(scores.accuracy, 1)} of them."
+    )

@@ -1,0 +1,73 @@
+"""A run's trained model, opened again from its folder alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from .engine.data import DataInfo
+from .engine.device import choose_device
+from .engine.parts import initialised_model
+from .engine.pixels import Pixels
+from .engine.state import load_model_state
+from .engine.trained import Trained
+from .errors import CheckpointError, RunError
+from .folder import RunFolder
+from .recipe import Recipe
+
+_AVERAGED = "module."  # what torch's AveragedModel puts before the names of the weights it averages
+
+
+@dataclass(frozen=True)
+class Reopened:
+    """The model of a run as its newest checkpoint holds it.
+
+    `stand`: after which step that is, in words. `digest`: of the data set it was trained on. `damaged`: a line for
+    each checkpoint passed over.
+    """
+
+    trained: Trained
+    stand: str
+    digest: str
+    damaged: tuple[str, ...]
+
+
+def open_trained(folder: RunFolder, recipe: Recipe, info: DataInfo) -> Reopened:
+    """Return the model that the run in `folder` evaluates: the averaged one where the run has one.
+
+    Neither the data set nor pretrained weights are needed, and nothing is written. The model is put on the recipe's
+    device, or where this machine lacks that, on the best there is. Raises `CheckpointError` where there is no
+    checkpoint, or it is of another model.
+    """
+    state, damaged = folder.newest_state()
+    if state is None:
+        raise CheckpointError("; ".join([f"'{folder.path}' holds no checkpoint that can be read yet", *damaged]))
+    device = _device(recipe)
+    model = initialised_model(without_first_weights(recipe), info, device)
+    weights = state["model"]
+    if state["ema"] is not None:
+        averaged = state["ema"].items()
+        weights = {key.removeprefix(_AVERAGED): value for key, value in averaged if key.startswith(_AVERAGED)}
+    load_model_state(model, weights)
+    pixels = Pixels(info, (), device, recipe.train.channels_last)
+    trained = Trained(model.eval(), info, pixels, device, recipe.seed)
+    stand = f"after step {state['step']:,}, {state['epoch']:,} of {recipe.train.epochs:,} epochs"
+    if folder.info().get("status") != "finished":
+        stand += "; the run has not finished"
+    return Reopened(trained, stand, state["data"], tuple(damaged))
+
+
+def without_first_weights(recipe: Recipe) -> Recipe:
+    """Return the recipe with a model's ``pretrained: true`` made false: a checkpoint replaces those weights."""
+    options = recipe.model.options
+    if options.get("pretrained") is not True:
+        return recipe
+    return replace(recipe, model=replace(recipe.model, options=options | {"pretrained": False}))
+
+
+def _device(recipe: Recipe) -> torch.device:
+    try:
+        return choose_device(recipe.train.device, "fp32")
+    except RunError:
+        return choose_device("auto", "fp32")

@@ -1,0 +1,43 @@
+"""Maps scaled and resized as another library's, by the library's name."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor
+
+from cvkit import RunError
+
+from .normalize import NORMALIZATIONS, Finish, Normalization, by_range, resized, stretched
+
+Compat = Literal["pytorch-grad-cam", "torchcam", "captum"]
+CompatOfTwo = Literal["pytorch-grad-cam", "torchcam"]
+CompatOfOne = Literal["pytorch-grad-cam"]
+
+
+def as_torchcam(raw: Tensor, size: tuple[int, ...]) -> Tensor:
+    """Rectify, stretch with 1e-8 at the layer's resolution, and resize as torchcam's `fuse_cams` does."""
+    return resized(stretched(raw.relu(), 1e-8), size)
+
+
+PRESETS: dict[Compat, Finish] = {"pytorch-grad-cam": by_range, "torchcam": as_torchcam, "captum": resized}
+LACKING: dict[Compat, tuple[str, ...]] = {
+    "pytorch-grad-cam": (),
+    "torchcam": ("hires_cam", "eigen_cam"),
+    "captum": ("hires_cam", "layer_cam", "grad_cam_pp", "eigen_cam", "score_cam"),
+}
+
+
+def finish_of(method: str, normalize: Normalization, compat: Compat | None) -> Finish:
+    """Return what makes the maps that are shown of a method's signed ones.
+
+    `compat` takes the place of `normalize`. Raises `RunError` if both are chosen, or if the library lacks the method.
+    """
+    if compat is None:
+        return NORMALIZATIONS[normalize]
+    if normalize != "max":
+        raise RunError(f"'compat: {compat}' normalises as {compat} does; leave out 'normalize: {normalize}'")
+    if method in LACKING[compat]:
+        libraries = ", ".join(name for name, lacking in LACKING.items() if method not in lacking)
+        raise RunError(f"{compat} has no {method}, so there is nothing to match; 'compat' may be {libraries}")
+    return PRESETS[compat]

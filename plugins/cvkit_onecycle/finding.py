@@ -1,0 +1,71 @@
+"""What a rule finds in several sweeps: the median of its rates, and how far they lie apart."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .knee import refusal
+from .rules import RULES
+from .sweep import Sweep
+
+SPREAD = 0.5
+"""Decades between the quartiles beyond which orders of the data do not agree on a rate."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The rates a rule tells, one a sweep, None where it tells none."""
+
+    rates: tuple[float | None, ...]
+
+    @property
+    def told(self) -> list[float]:
+        """The rates of the sweeps that tell one."""
+        return [rate for rate in self.rates if rate is not None]
+
+    @property
+    def rate(self) -> float | None:
+        """The median of the rates on a log scale, to three digits; None unless most sweeps tell one."""
+        if 2 * len(self.told) <= len(self.rates):
+            return None
+        return float(f"{10 ** np.median(np.log10(self.told)):.3g}")
+
+    @property
+    def quartiles(self) -> tuple[float, float]:
+        """The rates between which the middle half lies, interpolated on a log scale."""
+        low, high = 10 ** np.percentile(np.log10(self.told), [25, 75])
+        return float(low), float(high)
+
+    @property
+    def iqr(self) -> float | None:
+        """The distance between the quartiles in decades; None unless several sweeps tell a rate."""
+        return float(np.log10(self.quartiles[1] / self.quartiles[0])) if len(self.told) > 1 else None
+
+    def data(self) -> dict[str, Any]:
+        """Return the finding as JSON-ready values."""
+        return {"rate": self.rate, "iqr": self.iqr, "rates": list(self.rates)}
+
+
+def findings(sweeps: Sequence[Sweep]) -> dict[str, Finding]:
+    """Return what each of the `RULES` finds in `sweeps`."""
+    return {name: Finding(tuple(sweep.found[name] for sweep in sweeps)) for name in RULES}
+
+
+def verdict(sweeps: Sequence[Sweep], finding: Finding) -> str:
+    """Return why no rate is to be taken from `sweeps`, whatever the rule says, or "" where `finding` may be.
+
+    None is where most sweeps give a reason for a refusal, and where orders of the data do not agree.
+    """
+    reasons = Counter(reason for sweep in sweeps if (reason := refusal(sweep.planned, sweep.losses)))
+    if 2 * reasons.total() >= len(sweeps):
+        return reasons.most_common(1)[0][0]
+    if finding.rate is None:
+        return "the rule tells no rate from most of the sweeps: they are too short for it"
+    if (iqr := finding.iqr or 0.0) > SPREAD:
+        return f"orders of the data do not agree: the rates found lie {iqr:.2f} decades apart (IQR, at most {SPREAD})"
+    return ""

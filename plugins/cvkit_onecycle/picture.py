@@ -1,0 +1,92 @@
+"""The picture of a range test: the losses over the rate above, and what each rule tells of them below."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .finding import Finding
+from .sweep import Sweep
+from .verify import Candidate
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+GREY = "0.45"
+TAKEN = "C1"
+
+
+def draw(
+    figure: Figure,
+    sweeps: Sequence[Sweep],
+    found: dict[str, Finding],
+    pick: str,
+    value: float | None,
+    candidates: Sequence[Candidate],
+) -> None:
+    """Draw every raw loss, each order's smoothed curve and their median, and a row a rule; `value` is proposed."""
+    rows = len(found) + bool(candidates)
+    figure.set_figheight(2.6 + 0.22 * rows)
+    upper, lower = figure.subplots(2, sharex=True, height_ratios=(2.0, 0.22 * rows))
+    draw_losses(upper, sweeps)
+    draw_rules(lower, found, pick)
+    if candidates:
+        draw_candidates(lower, candidates, row=len(found))
+    lower.set(xscale="log", xlabel="learning rate", xlim=(sweeps[0].planned[0], sweeps[0].planned[-1]))
+    if value is not None:
+        for axes in (upper, lower):
+            axes.axvline(value, color=TAKEN, linestyle="--", linewidth=1.2, zorder=1)
+        upper.annotate(
+            f" proposed: {value:g}",
+            (value, 1),
+            xycoords=("data", "axes fraction"),
+            va="bottom",
+            ha="center",
+            color=TAKEN,
+            fontsize=8.5,
+        )
+
+
+def draw_losses(axes: Axes, sweeps: Sequence[Sweep]) -> None:
+    """Draw raw losses as points, smoothed ones as thin lines, and the median of these, as far as all sweeps went."""
+    for sweep in sweeps:
+        axes.plot(sweep.rates, sweep.losses, ".", color="0.75", markersize=3, markeredgewidth=0)
+        axes.plot(sweep.rates, sweep.smoothed, color="C0", alpha=0.35, linewidth=0.9)
+    common = min(len(sweep.losses) for sweep in sweeps)
+    middle = np.median([sweep.smoothed[:common] for sweep in sweeps], axis=0)
+    label = "smoothed" if len(sweeps) == 1 else "smoothed, median of the orders"
+    axes.plot(sweeps[0].planned[:common], middle, color="C0", label=label)
+    axes.plot([], [], ".", color="0.75", label="each step")
+    low, bottom = middle.min(), int(middle.argmin())
+    high = middle[: bottom + 1].max()
+    # Losses past divergence would flatten everything worth seeing.
+    room = max(high - low, 1e-3)
+    axes.set(ylabel="loss", ylim=(low - 0.2 * room, high + 0.5 * room))
+    axes.legend(loc="best", frameon=False, fontsize=8)
+
+
+def draw_rules(axes: Axes, found: dict[str, Finding], pick: str) -> None:
+    """Draw a row a rule: its rate in each order, the quartiles and the median; and write the median at its name."""
+    names = []
+    for row, (name, finding) in enumerate(found.items()):
+        colour = TAKEN if name == pick else GREY
+        if finding.told:
+            axes.plot(finding.told, [row] * len(finding.told), "|", color=colour, markersize=6, markeredgewidth=0.9)
+            axes.plot(finding.quartiles, [row, row], color=colour, linewidth=3, alpha=0.45, solid_capstyle="butt")
+        if finding.rate is not None:
+            axes.plot(finding.rate, row, "o", color=colour, markersize=4.5)
+        names.append(f"{name}  {finding.rate:.3g}" if finding.rate is not None else f"{name}  none")
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+
+
+def draw_candidates(axes: Axes, candidates: Sequence[Candidate], row: int) -> None:
+    """Draw the candidates of a verification in a row of their own, the best one filled."""
+    for place, candidate in enumerate(candidates):
+        axes.plot(candidate.rate, row, "D", color=TAKEN, markersize=4.5, fillstyle="none" if place else "full")
+    axes.set_yticks([*axes.get_yticks(), row], [*(text.get_text() for text in axes.get_yticklabels()), "verified"])
+    axes.set_ylim(row + 0.6, -0.6)

@@ -1,0 +1,70 @@
+"""Candidates for a learning rate, trained briefly from the same weights and judged on images they never saw."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from cvkit import Run
+
+STEPS = 100
+"""Steps that each candidate trains for."""
+
+WARM_UP = 20
+"""Of these, the steps that the rate takes to rise to the candidate; it falls to near zero over the others."""
+
+HELD_OUT = 1000
+"""Training images that a verification judges by and does not train on, but at most a fifth of all."""
+
+APART = 3.0
+"""The ratio of a candidate to the next: half a decade."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A learning `rate`, and what it led to: mean loss and accuracy on the images held out, None if not finite."""
+
+    rate: float
+    loss: float | None
+    accuracy: float | None
+
+    @property
+    def told(self) -> str:
+        """The loss in words."""
+        return "diverged" if self.loss is None else f"{self.loss:.3f}"
+
+    def data(self) -> dict[str, Any]:
+        """Return the candidate as JSON-ready values."""
+        return asdict(self)
+
+
+def verified(run: Run, rate: float) -> list[Candidate]:
+    """Train `rate` and the rates half a decade to either side of it, and return them ranked, the best first.
+
+    Each starts from the run's initial weights and sees the same images in the same order. They are ranked by the mean
+    loss on images held out of the training set, a function of the run's seed; a loss that is not finite ranks last.
+    """
+    candidates = [trained(run, float(f"{rate * ratio:.3g}")) for ratio in (1 / APART, 1.0, APART)]
+    return sorted(candidates, key=lambda candidate: math.inf if candidate.loss is None else candidate.loss)
+
+
+def trained(run: Run, rate: float) -> Candidate:
+    """Train a trial of `run` for `STEPS` steps with a peak of `rate`, and judge it on the images held out."""
+    held_out = max(1, min(HELD_OUT, len(run.splits.train) // 5))
+    with run.trial("lr verification", hold_out=held_out) as trial:
+        if all(map(math.isfinite, trial.steps_at(triangle(rate)))):
+            judged = trial.held_out()
+            if math.isfinite(judged.loss):
+                return Candidate(rate, judged.loss, judged.accuracy)
+    return Candidate(rate, None, None)
+
+
+def triangle(peak: float) -> Iterable[float]:
+    """Yield the learning rate of each step: up to `peak` in a straight line, and down to near zero.
+
+    A rate that is a schedule's peak is reached and left like that; held to the end it would be judged by its noise.
+    """
+    for step in range(STEPS):
+        yield peak * min((step + 1) / WARM_UP, (STEPS - step) / (STEPS - WARM_UP))

@@ -1,0 +1,369 @@
+"""``cvkit explain``: a trained model asked about any image, from its run folder alone."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from cvkit.engine.parts import open_dataset
+from cvkit.engine.run import Run
+from cvkit.explaining.source import FromSplit
+from cvkit.folder import RunFolder
+from cvkit.plugins import discover
+from cvkit.recipe import read_text, resolve
+from cvkit.reopened import open_trained
+from cvkit.session import Session
+
+SMALL = """\
+name: small
+dataset: {name: shapes, train_size: 64, test_size: 40}
+model: {name: custom_resnet, width: 2}
+optimizer: {name: sgd, lr: 0.1}
+explainers: [grad_cam]
+train: {epochs: 2, batch_size: 16, channels_last: true}
+"""
+
+
+def train(parent: Path, *overrides: str, stop_after: int | None = None) -> Run:
+    """Train the small recipe in a new folder under `parent`, without a report, and return the run."""
+    catalog = discover()
+    recipe = resolve(read_text(SMALL, overrides), catalog)
+    run = Run(recipe, open_dataset(recipe, parent))
+    session = Session(run, RunFolder.create(parent, recipe.name), parent, catalog)
+    session.start()
+    for _ in session.train():
+        session.stop = run.step == stop_after
+    if not session.stop:
+        session.end("finished")
+    return run
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> tuple[Path, Run]:
+    """A run folder of the small recipe, and the run."""
+    parent = tmp_path_factory.mktemp("trained")
+    run = train(parent)
+    return next(parent.glob("small-*")), run
+
+
+@pytest.fixture
+def run_folder(trained, tmp_path, monkeypatch) -> Path:
+    """The trained run, called `run`, in the empty folder that is worked in."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(trained[0], "run")
+    return Path("run")
+
+
+@pytest.fixture
+def images(run_folder) -> Path:
+    """Two images, one of a known class, and a file that is none."""
+    folder = Path("images")
+    (folder / "star").mkdir(parents=True)
+    for number, name in enumerate(("a.png", "star/b.jpg")):
+        pixels = np.random.default_rng(number).integers(0, 256, (50, 90, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / name)
+    (folder / "text.png").write_text("not an image")
+    return folder
+
+
+@pytest.fixture
+def rows() -> Callable[..., list[dict[str, str]]]:
+    """Read the rows of what was written last."""
+
+    def read(place: str = "explanations/run") -> list[dict[str, str]]:
+        with (Path(place) / "explanations.csv").open(newline="") as file:
+            return [*csv.DictReader(file)]
+
+    return read
+
+
+def test_reopened_model_answers_as_the_run_does(trained):
+    """To the last bit, and the run folder stays as it is."""
+    folder, run = trained
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    opened = RunFolder.open(folder)
+    trained_again = open_trained(opened, run.recipe, opened.data_info()).trained
+    images = run.splits.test.images
+    assert opened.data_info() == run.info
+    assert torch.equal(trained_again.logits(images), run.trained().logits(images))
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
+def test_reopened_model_is_the_averaged_one(tmp_path):
+    """Where the run averages its weights, as its evaluation and report use those."""
+    run = train(tmp_path, "train.ema=0.9", "train.epochs=1")
+    folder = RunFolder.open(next(tmp_path.glob("small-*")))
+    logits = open_trained(folder, run.recipe, run.info).trained.logits(run.splits.test.images)
+    assert torch.equal(logits, run.trained().logits(run.splits.test.images))
+    assert not torch.equal(logits, open_averaged_away(run).logits(run.splits.test.images))
+
+
+def open_averaged_away(run: Run):
+    """The run as asked without its averaged weights."""
+    averaged, run.ema = run.ema, None
+    try:
+        return run.trained()
+    finally:
+        run.ema = averaged
+
+
+def test_pretrained_weights_are_not_asked_for_again(trained, monkeypatch):
+    """A checkpoint holds all weights; without a network there would be no opening the run."""
+    from cvkit_timm import model as family
+
+    recipe = resolve(
+        read_text(SMALL, ["model={name: timm/resnet10t, pretrained: true}", "explainers=[]"]), discover()
+    )
+    monkeypatch.setattr(family, "load_arguments", lambda name: pytest.fail("asked for weights"))
+    with pytest.raises(Exception, match="the checkpoint's model is not this recipe's"):
+        open_trained(RunFolder.open(trained[0]), recipe, trained[1].info)
+
+
+def test_images_are_explained_beside_each_other(cvkit, run_folder, images, rows):
+    """A row and an overlay for each method and class, both classes where they differ, and the paths on stdout."""
+    answer = cvkit("explain", run_folder, images, "--method", "grad_cam,layer_cam")
+    assert answer.code == 0
+    assert answer.out.splitlines() == [
+        "run, after step 8, 2 of 2 epochs",
+        *(f"explanations/run/{name}" for name in ("explain.html", "explanations.csv", "overlays")),
+    ]
+    assert "warning: images/text.png: cannot be read as an image" in answer.err
+    found = rows()
+    of = {name: [row for row in found if row["file"] == f"images/{name}"] for name in ("a.png", "star/b.jpg")}
+    assert sum(map(len, of.values())) == len(found)
+    assert {row["method"] for row in found} == {"grad_cam", "layer_cam"}
+    assert {row["true"] for row in of["a.png"]} == {""}
+    assert [row["target"] for row in of["a.png"]] == [of["a.png"][0]["predicted"]] * 2
+    assert {row["target"] for row in of["star/b.jpg"]} == {"star", of["star/b.jpg"][0]["predicted"]}
+    assert {row["layer"] for row in found} == {"layer3"}
+    for row in found:
+        assert Image.open(Path("explanations/run") / row["overlay"]).size == (90, 50)
+
+
+def test_rows_say_what_the_model_says(cvkit, run_folder, trained, rows):
+    """Test images are those of the run, by their index, and probabilities its own."""
+    assert cvkit("explain", run_folder, "--count", "5").code == 0
+    _, run = trained
+    chances = run.trained().logits(run.splits.test.images).softmax(dim=1)
+    labels, classes = run.splits.test.labels, run.info.classes
+    found = rows()
+    assert len({row["file"] for row in found}) == 5
+    for row in found:
+        index = int(row["file"].removeprefix("test image "))
+        assert row["true"] == classes[labels[index]]
+        assert row["predicted"] == classes[chances[index].argmax()]
+        assert float(row["probability"]) == pytest.approx(float(chances[index].max()), abs=1e-6)
+        of_target = chances[index, classes.index(row["target"])]
+        assert float(row["target_probability"]) == pytest.approx(float(of_target), abs=1e-6)
+
+
+def test_errors_are_the_most_confident_ones(cvkit, run_folder, trained, rows):
+    """The surest first, each wrong."""
+    assert cvkit("explain", run_folder, "--errors", "--count", "4").code == 0
+    found = list({row["file"]: row for row in rows()}.values())
+    assert all(row["true"] != row["predicted"] for row in found)
+    sure = [float(row["probability"]) for row in found]
+    assert sure == sorted(sure, reverse=True)
+    predictions = trained[1].predict()
+    worst = predictions.probabilities.amax(dim=1)[~predictions.correct].max()
+    assert sure[0] == pytest.approx(float(worst), abs=1e-6)
+
+
+def test_sample_is_the_same_every_time(trained):
+    """It follows from the run's seed."""
+    test = trained[1].splits.test
+    assert FromSplit.sample(test, 7, 3).indices == FromSplit.sample(test, 7, 3).indices
+    assert FromSplit.sample(test, 7, 3).indices != FromSplit.sample(test, 7, 4).indices
+    assert [*FromSplit.sample(test, 100, 3).indices] == [*range(40)]
+
+
+def test_targets_are_explained_instead(cvkit, run_folder, images, rows):
+    """By name or index, for every image; the map of another class is another."""
+    assert cvkit("explain", run_folder, images, "--target", "star", "--target", "0").code == 0
+    found = rows()
+    assert [row["target"] for row in found] == ["star", "circle"] * 2
+    overlays = [(Path("explanations/run") / row["overlay"]).read_bytes() for row in found]
+    assert len(set(overlays)) == 4
+
+
+def test_class_against_itself_is_not_asked(cvkit, run_folder, images, rows):
+    """What remains is set against it, and the contrast is another map than the class alone."""
+    asked = ["explain", run_folder, images / "a.png", "--target", "star", "--target", "ring"]
+    assert cvkit(*asked, "--output", "alone").code == 0
+    assert cvkit(*asked, "--against", "ring").code == 0
+    (found,) = rows()
+    assert (found["target"], found["against"]) == ("star", "ring")
+    contrast = (Path("explanations/run") / found["overlay"]).read_bytes()
+    assert contrast != (Path("alone/run") / rows("alone/run")[0]["overlay"]).read_bytes()
+    assert cvkit("explain", run_folder, images / "a.png", "--target", "ring", "--against", "ring").code == 0
+    assert [row["method"] for row in rows()] == [""]
+
+
+def test_method_that_cannot_contrast_is_named(cvkit, run_folder, images):
+    """With those that can."""
+    answer = cvkit("explain", run_folder, images, "--method", "grad_cam,smoothed", "--against", "ring")
+    assert answer.code == 1
+    assert "smoothed cannot set one class against another (--against); grad_cam can." in answer.err
+    assert not Path("explanations").exists()
+
+
+def test_page_needs_nothing_else_and_says_what_was_asked(cvkit, run_folder, images):
+    """Every picture is inside, no address is."""
+    cvkit("explain", run_folder, images, "--method", "grad_cam,eigen_cam")
+    html = Path("explanations/run/explain.html").read_text()
+    assert not re.search(r"https?://", html)
+    assert all(source.startswith("data:") for source in re.findall(r'(?:src|href)="([^"]*)"', html))
+    for words in ("Explanations of small", "after step 8", "from images", "images/star/b.jpg", "layer3", "text.png"):
+        assert words in html
+
+
+def test_page_shows_a_bounded_number_and_says_so(cvkit, run_folder, rows, monkeypatch):
+    """The rows have all of them."""
+    monkeypatch.setattr("cvkit.explaining.sheet.SHOWN", 3)
+    cvkit("explain", run_folder, "--count", "5")
+    html = Path("explanations/run/explain.html").read_text()
+    assert "The first 3 of 5; explanations.csv has all." in html
+    assert len({row["file"] for row in rows()}) == 5
+
+
+def test_recipes_own_explainers_are_the_default(cvkit, run_folder, images, rows):
+    """And Grad-CAM where it has none."""
+    recipe = run_folder / "recipe.yaml"
+    text = recipe.read_text()
+    for name, expected in (("gradcam/hires_cam", "hires_cam"), ("", "grad_cam")):
+        start = text.index("explainers:")
+        end = text.index("\ntrain:")
+        recipe.write_text(f"{text[:start]}explainers: [{name}]{text[end:]}")
+        assert cvkit("explain", run_folder, images / "a.png").code == 0
+        assert {row["method"] for row in rows()} == {expected}
+
+
+def test_layer_and_options_are_taken(cvkit, run_folder, images, rows):
+    """For all methods with --layer, for one as in a recipe."""
+    cvkit("explain", run_folder, images / "a.png", "--method", "grad_cam,layer_cam", "--layer", "layer2")
+    assert {row["layer"] for row in rows()} == {"layer2"}
+    answer = cvkit("explain", run_folder, images / "a.png", "--method", "{name: grad_cam, layer: layer1}, layer_cam")
+    assert answer.code == 0
+    assert {row["method"]: row["layer"] for row in rows()} == {"grad_cam": "layer1", "layer_cam": "layer3"}
+
+
+def test_layers_are_listed(cvkit, run_folder):
+    """With the one that is explained, and nothing is written."""
+    answer = cvkit("explain", run_folder, "--layers")
+    assert answer.code == 0
+    lines = {line.split()[0]: line for line in answer.out.splitlines()}
+    assert lines["layer3"].endswith("[explained]")
+    assert "layer2" in lines
+    assert not Path("explanations").exists()
+
+
+def test_scores_are_kept_shown_and_warned_of(cvkit, run_folder):
+    """A line a measure and map in a pipe, JSON, and tables on the page."""
+    answer = cvkit("explain", run_folder, "--count", "2", "--score")
+    assert answer.code == 0
+    assert "explanations/run/scores.json" in answer.out.splitlines()
+    scores = json.loads(Path("explanations/run/scores.json").read_text())
+    assert scores["images"] == 40
+    assert "grad_cam" in scores["measures"]["pointing game"]["maps"]
+    assert re.search(r"^pointing game +grad_cam +0\.\d+ ", answer.out, re.M)
+    html = Path("explanations/run/explain.html").read_text()
+    assert "Methods, scored" in html
+    assert "warning: the model is right on" in answer.err
+    assert "the model is right on" in html
+
+
+def test_unfinished_run_says_where_it_stands(cvkit, tmp_path, monkeypatch):
+    """What its newest checkpoint holds is explained."""
+    monkeypatch.chdir(tmp_path)
+    train(tmp_path, stop_after=3)
+    folder = next(tmp_path.glob("small-*")).name
+    answer = cvkit("explain", folder, "--count", "1")
+    assert answer.code == 0
+    assert answer.out.startswith(f"{folder}, after step 3, 0 of 2 epochs; the run has not finished\n")
+
+
+def test_folder_of_an_earlier_version_opens_the_data(cvkit, run_folder, images):
+    """Which knows the classes that run.json does not name."""
+    path = run_folder / "run.json"
+    info = json.loads(path.read_text())
+    del info["data_info"]
+    path.write_text(json.dumps(info))
+    assert cvkit("explain", run_folder, images / "a.png").code == 0
+
+
+def test_empty_maps_are_said(cvkit, run_folder, rows, monkeypatch):
+    """In the rows, on the page and on stderr."""
+    (run_folder / "zero.py").write_text(
+        "import torch\nfrom cvkit import Component, hookimpl\n"
+        "def zero(model):\n    return lambda images, targets: torch.zeros(len(images), *images.shape[-2:])\n"
+        "@hookimpl\ndef cvkit_explainers():\n    yield Component('zero', 'zero:zero')\n"
+    )
+    answer = cvkit("explain", run_folder, "--count", "2", "--method", "zero", "--plugin-path", run_folder / "zero.py")
+    assert answer.code == 0
+    assert "zero finds nothing that speaks for the class" in answer.err
+    assert {row["empty"] for row in rows()} == {"1"}
+    assert {row["layer"] for row in rows()} == {""}
+
+
+MISTAKES = [
+    (["--method", "grad_cm"], 2, "--method: unknown explainer 'grad_cm'. Did you mean 'grad_cam'?"),
+    (["--method", "{name: grad_cam, layr: x}"], 2, "Did you mean 'layer'?"),
+    (["--target", "strr"], 2, "this run has no class 'strr'. Did you mean 'star'?"),
+    (["--against", "10"], 2, "this run has no class '10'. There are 10, from 0: circle, "),
+    (["--layer", "nowhere"], 1, "no layer 'nowhere'"),
+    (["nothing.png"], 2, "there is no file or folder 'nothing.png' to explain"),
+    (["empty"], 2, "there are no images in 'empty'"),
+    (["images/text.png"], 1, "there is no image to explain\nimages/text.png: cannot be read"),
+    (["images", "--errors"], 2, "--errors is of the test split"),
+    (["--output", "taken"], 1, "holds what no explanation wrote (notes.txt)"),
+]
+
+
+@pytest.mark.parametrize(("words", "code", "told"), MISTAKES, ids=[" ".join(words) for words, *_ in MISTAKES])
+def test_mistake_is_told_and_nothing_written(cvkit, run_folder, images, words, code, told):
+    """In a few lines, with the remedy."""
+    Path("empty").mkdir()
+    Path("taken/run").mkdir(parents=True)
+    Path("taken/run/notes.txt").write_text("mine")
+    before = sorted(map(str, Path().rglob("*")))
+    answer = cvkit("explain", run_folder, *words)
+    assert answer.code == code
+    assert told in answer.err
+    assert "Traceback" not in answer.err
+    assert sorted(map(str, Path().rglob("*"))) == before
+
+
+def test_folder_that_is_no_run_or_has_no_checkpoint_is_told(cvkit, run_folder):
+    """Before or after its first steps."""
+    assert "'images' is not a run folder" in cvkit("explain", "images").err
+    shutil.rmtree(run_folder / "checkpoints")
+    answer = cvkit("explain", run_folder, "--count", "1")
+    assert (answer.code, Path("explanations").exists()) == (1, False)
+    assert "holds no checkpoint that can be read yet" in answer.err
+
+
+def test_checkpoint_of_another_model_is_told(cvkit, run_folder):
+    """As where the recipe in the folder was edited."""
+    recipe = run_folder / "recipe.yaml"
+    recipe.write_text(recipe.read_text().replace("width: 2", "width: 3"))
+    answer = cvkit("explain", run_folder, "--count", "1")
+    assert answer.code == 1
+    assert "the checkpoint's model is not this recipe's" in answer.err
+
+
+def test_other_data_than_the_runs_is_refused(cvkit, run_folder):
+    """Its test images would be called by another's numbers."""
+    recipe = run_folder / "recipe.yaml"
+    recipe.write_text(recipe.read_text().replace("test_size: 40", "test_size: 41"))
+    answer = cvkit("explain", run_folder)
+    assert answer.code == 1
+    assert "the data set is not the one this run was trained on" in answer.err

@@ -1,0 +1,139 @@
+"""`cvkit lr-find`: a table of rules, a picture and the data, without a run."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from cvkit import Origin, discover
+from cvkit.cli import loading
+from cvkit.testing.samples import SamplePlugin
+
+SMALL = """\
+name: small
+dataset: sample/colours
+model: sample/net
+optimizer: {name: sgd, momentum: 0.9}
+scheduler: {name: one_cycle, max_lr: 0.1}
+tuners: [{name: lr_range_test, set: scheduler.max_lr, start_lr: 1e-3, end_lr: 30.0, steps: 40, orders: 2}]
+train: {epochs: 4, batch_size: 32}
+"""
+RULES = ["cvkit", "valley", "slide", "steep", "minimum", "lr_finder", "lightning"]
+
+
+@pytest.fixture(autouse=True)
+def colours(monkeypatch):
+    """The small network and its ten colours, as a plugin that is there."""
+
+    def with_sample(*arguments):
+        catalog = discover(*arguments)
+        catalog.admit(Origin("sample", "in-process", "0"), SamplePlugin())
+        return catalog
+
+    monkeypatch.setattr(loading, "discover", with_sample)
+
+
+@pytest.fixture
+def recipe(write):
+    return write(SMALL)
+
+
+def test_table_files_and_proposal_are_printed(cvkit, recipe, tmp_path):
+    """A line a rule, the paths, the pick and its reason, whatever rate the recipe says; no run folder is made."""
+    answer = cvkit("lr-find", recipe)
+    assert (answer.code, answer.err) == (0, "")
+    header, *lines = answer.out.splitlines()
+    assert header.split() == ["rule", "(*", "picked)", "rate", "IQR", "in", "decades"]
+    assert [line.split()[0] for line in lines[:7]] == RULES
+    assert lines[0].split()[1] == "*"
+    folder = Path("lr-find/small")
+    written = [folder / f"lr_range_test.{kind}" for kind in ("svg", "png", "json")]
+    assert lines[7:10] == [str(path) for path in written]
+    data = json.loads(written[2].read_text())
+    assert lines[10].startswith(f"scheduler.max_lr: {data['value']} (the smoothed loss has done 90% of its fall")
+    assert data["rules"]["cvkit"]["rate"] == data["value"]
+    assert written[1].read_bytes().startswith(b"\x89PNG")
+    assert sorted(os.listdir(tmp_path)) == ["lr-find", "recipe.yaml"]
+
+
+def test_pick_is_marked_and_proposed(cvkit, recipe):
+    """Whatever the recipe picks."""
+    answer = cvkit("lr-find", recipe, "--pick", "lr_finder", "--set", "tuners.0.orders=1")
+    assert answer.code == 0
+    assert "the rule lr_finder points at" in answer.out.splitlines()[-1]
+    assert [line.split()[0] for line in answer.out.splitlines() if " * " in line] == ["lr_finder"]
+
+
+def test_verification_is_passed_on(cvkit, recipe, monkeypatch):
+    """Three candidates are in the data."""
+    monkeypatch.setattr("cvkit_onecycle.verify.STEPS", 4)
+    monkeypatch.setattr("cvkit_onecycle.verify.WARM_UP", 1)
+    assert cvkit("lr-find", recipe, "--verify", "--set", "tuners.0.orders=1").code == 0
+    assert len(json.loads(Path("lr-find/small/lr_range_test.json").read_text())["candidates"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "sets"),
+    [
+        ({"tuners": ""}, "scheduler.max_lr"),
+        ({"tuners": "", "scheduler": "cosine"}, "optimizer.lr"),
+    ],
+)
+def test_recipe_without_a_range_test_is_given_one(cvkit, write, changes, sets):
+    """For the schedule's peak, or else the optimizer's rate; it says so."""
+    lines = [line for line in SMALL.splitlines() if line.partition(":")[0] not in changes]
+    lines += [f"{key}: {value}" for key, value in changes.items() if value]
+    answer = cvkit("lr-find", write("\n".join(lines)))
+    assert f"the recipe has no lr_range_test: one with its defaults looks for {sets}" in answer.err
+    assert answer.code == 0, answer.err
+    assert answer.out.splitlines()[-1].startswith(f"{sets}: ")
+
+
+def test_value_that_waits_is_looked_for_without_a_tuner_in_the_recipe(cvkit, recipe):
+    """The recipe alone would not pass its check; nothing else is asked for."""
+    answer = cvkit("lr-find", recipe, "--set", "tuners=[]", "--set", "scheduler.max_lr=auto")
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.splitlines()[-1].startswith("scheduler.max_lr: ")
+
+
+def test_refusal_exits_with_1_the_reason_and_the_picture(cvkit, recipe):
+    """What was measured is there to look at."""
+    answer = cvkit("lr-find", recipe, "--set", "tuners.0.start_lr=1e-9", "--set", "tuners.0.end_lr=1e-8")
+    assert answer.code == 1
+    assert (
+        "no learning rate can be told for scheduler.max_lr: the loss did not clearly fall at any rate" in answer.err
+    )
+    assert "Traceback" not in answer.err
+    data = json.loads(Path("lr-find/small/lr_range_test.json").read_text())
+    assert data["value"] is None
+    assert len(data["sweeps"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--pick", "valey"), "tuners.0.pick cannot be 'valey'"),
+        (("--set", "tuners.0.stepz=30"), "unknown option 'stepz'"),
+        (("--no-plugin", "onecycle"), "one_cycle"),
+    ],
+)
+def test_mistake_leaves_no_folder(cvkit, recipe, tmp_path, arguments, words):
+    """And no traceback."""
+    answer = cvkit("lr-find", recipe, *arguments)
+    assert answer.code == 2
+    assert words in answer.err
+    assert "Traceback" not in answer.err
+    assert os.listdir(tmp_path) == ["recipe.yaml"]
+
+
+def test_folder_that_cannot_be_written_is_named(cvkit, recipe, tmp_path):
+    """A file is where the folder would be."""
+    (tmp_path / "lr-find").mkdir()
+    (tmp_path / "lr-find" / "small").write_text("")
+    answer = cvkit("lr-find", recipe, "--set", "tuners.0.orders=1")
+    assert answer.code == 1
+    assert "the range test cannot be written to 'lr-find/small'" in answer.err
+    assert "choose another --output" in answer.err

@@ -1,0 +1,107 @@
+"""A trial trains a copy by the run's own step, holds images out, and shares no state with the run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from cvkit import Component, Origin, RunError, discover, hookimpl
+from cvkit.engine.run import Run
+from cvkit.recipe import read_text, resolve
+
+RECIPE = """
+dataset: {name: shapes, train_size: 40, test_size: 10}
+model: {name: custom_resnet, width: 2}
+optimizer: {name: sgd, momentum: 0.9}
+train: {epochs: 1, batch_size: 8}
+"""
+
+
+class Counting:
+    """An augmentation of single images that counts its calls."""
+
+    calls = 0
+
+    def __call__(self, image):
+        self.calls += 1
+        return image
+
+
+def counting(info):
+    return Counting()
+
+
+class Plugin:
+    @hookimpl
+    def cvkit_augmentations(self):
+        yield Component("counting", f"{__name__}:counting", "Counts", per_sample=True)
+
+
+def new_run(*overrides: str) -> Run:
+    recipe = resolve(read_text(RECIPE, overrides), discover())
+    return Run(recipe, recipe.dataset.build(Path("unused")))
+
+
+def test_steps_at_are_those_taken_one_by_one():
+    """However many losses are read at a time."""
+    rates = [0.01 * number for number in range(1, 8)]
+    with new_run().trial("test") as trial:
+        together = list(trial.steps_at(rates))
+    with new_run().trial("test") as trial:
+        steps, single = trial.steps(), []
+        for rate in rates:
+            trial.learning_rate = rate
+            single.append(float(next(steps)))
+    assert together == single
+
+
+@pytest.mark.parametrize("count", [1, 3, 7])
+def test_losses_read_in_blocks_are_the_same(monkeypatch, count):
+    """As on a GPU, where each look waits for the device."""
+    rates = [0.01, 0.02, 0.03, 0.04, 0.05]
+    with new_run().trial("test") as trial:
+        single = list(trial.steps_at(rates))
+    with new_run().trial("test") as trial:
+        monkeypatch.setattr(trial, "_block", count)
+        assert list(trial.steps_at(rates)) == single
+
+
+def test_images_held_out_are_judged_as_they_are():
+    """In evaluation mode, without augmentation, by the recipe's loss; twice the same."""
+    run = new_run("augmentations=[horizontal_flip]")
+    with run.trial("test", hold_out=10) as trial:
+        list(trial.steps_at([0.1] * 3))
+        first, second = trial.held_out(), trial.held_out()
+        assert trial._learner.model.training
+    assert len(first.labels) == 10
+    assert first.loss == second.loss
+    expected = torch.nn.functional.cross_entropy(first.logits, first.labels)
+    assert first.loss == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_trial_that_holds_nothing_out_says_so():
+    with new_run().trial("test") as trial, pytest.raises(RunError, match=r"run\.trial\(purpose, hold_out=500\)"):
+        trial.held_out()
+
+
+def test_holding_out_too_many_images_is_refused():
+    """Less than a batch is left."""
+    with pytest.raises(RunError, match="5 training images, beside 35 held out, are less than a batch of 8"):
+        new_run().trial("test", hold_out=35).__enter__()
+
+
+def test_augmentation_of_single_images_keeps_its_state():
+    """Those of the trial are its own; the run's had been called in the rehearsal, and are not called again."""
+    catalog = discover()
+    catalog.admit(Origin("acme", "in-process", "0"), Plugin())
+    recipe = resolve(read_text(RECIPE, ["augmentations=[acme/counting]", "train.workers=0"]), catalog)
+    run = Run(recipe, recipe.dataset.build(Path("unused")))
+    (augmentation,) = run.sample_augmentations._augmentations
+    before = augmentation[1].calls
+    with run.trial("test") as trial:
+        list(trial.steps_at([0.01] * 3))
+        (copied,) = trial._source._augmentations._augmentations
+        assert copied[1].calls > before
+    assert augmentation[1].calls == before

@@ -1,0 +1,81 @@
+"""Image files are found below folders, each once, with the class its folder is named after."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cvkit.errors import DataError
+from cvkit.explaining.files import find_images
+
+CLASSES = ("cat", "dog")
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    for name in (
+        "b.png",
+        "a.JPG",
+        "cat/x.jpeg",
+        "dog/old/y.webp",
+        "notes.txt",
+        ".hidden.png",
+        ".git/z.png",
+        "cat/._x.png",
+    ):
+        file = tmp_path / "images" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    return tmp_path / "images"
+
+
+def found(*given: Path, leave_out: Path = Path("nowhere")) -> dict[str, int | None]:
+    return {file.path.name: file.label for file in find_images(given, CLASSES, leave_out)}
+
+
+def test_folder_is_searched_in_order(folder):
+    """Whatever the case of an ending; hidden files and other files are passed over."""
+    assert [*found(folder)] == ["a.JPG", "b.png", "x.jpeg", "y.webp"]
+
+
+def test_folder_named_like_a_class_says_the_class(folder):
+    """The nearest one, below the folder given or that folder itself."""
+    assert found(folder) == {"a.JPG": None, "b.png": None, "x.jpeg": 0, "y.webp": 1}
+    assert found(folder / "cat") == {"x.jpeg": 0}
+    assert found(folder / "dog" / "old" / "y.webp") == {"y.webp": None}
+    assert found(folder / "cat" / "x.jpeg") == {"x.jpeg": 0}
+
+
+def test_class_is_known_from_within_the_folder(folder, monkeypatch):
+    """`.` has a name, too."""
+    monkeypatch.chdir(folder / "cat")
+    assert found(Path()) == {"x.jpeg": 0}
+
+
+def test_file_given_is_taken_whatever_its_ending(folder):
+    """Whether it is an image is seen when it is read."""
+    assert found(folder / "notes.txt") == {"notes.txt": None}
+
+
+def test_file_found_twice_is_taken_once(folder):
+    """By itself and in its folder, or by another way."""
+    assert len(found(folder / "b.png", folder, folder / "cat" / ".." / "b.png")) == 4
+
+
+def test_earlier_explanations_are_not_explained(folder):
+    """The folder they are written to may lie in the one that is searched."""
+    assert "x.jpeg" not in found(folder, leave_out=folder / "cat")
+
+
+@pytest.mark.parametrize("name", ["missing.png", "missing"])
+def test_path_to_nothing_is_said(folder, name):
+    """A file or a folder."""
+    with pytest.raises(DataError, match=f"there is no file or folder '.*{name}' to explain"):
+        found(folder / name)
+
+
+def test_folder_without_images_says_what_was_looked_for(tmp_path):
+    """Its endings."""
+    with pytest.raises(DataError, match=r"there are no images in '.*': looked for files ending in \.png, \.jpg"):
+        found(tmp_path)

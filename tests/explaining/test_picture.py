@@ -1,0 +1,83 @@
+"""A picture keeps its own shape, and its heat lies where the model saw it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from cvkit.diagnostics.pictures import overlay
+from cvkit.engine.data import DataInfo
+from cvkit.explaining.picture import LONGEST, fit, seen
+
+
+def info(channels: int = 3, height: int = 8, width: int = 8) -> DataInfo:
+    return DataInfo(channels, height, width, ("a", "b"), (0.5,) * channels, (0.2,) * channels)
+
+
+@pytest.mark.parametrize(("mode", "channels"), [("RGB", 3), ("L", 1)])
+def test_picture_of_the_models_size_is_left_as_it_is(mode, channels):
+    """Bit for bit, in colour and in grey."""
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    image = Image.fromarray(pixels).convert(mode)
+    picture = fit("a", image, info(channels))
+    assert torch.equal(picture.fitted, picture.shown)
+    assert np.array_equal(picture.fitted.permute(1, 2, 0).squeeze(2).numpy(), np.asarray(image))
+
+
+@pytest.mark.parametrize(
+    ("size", "model", "rows", "columns"),
+    [
+        ((80, 160), (8, 8), (0, 80), (40, 120)),
+        ((160, 80), (8, 8), (40, 120), (0, 80)),
+        ((80, 160), (8, 16), (0, 80), (0, 160)),
+        ((90, 90), (6, 12), (22, 67), (0, 90)),
+        ((3, 3), (8, 8), (0, 3), (0, 3)),
+    ],
+)
+def test_what_is_seen_is_the_middle(size, model, rows, columns):
+    """As large as fits, of the model's shape."""
+    assert seen(*size, *model) == (slice(*rows), slice(*columns))
+
+
+def test_model_sees_what_is_said_to_be_seen():
+    """What lies beyond reaches no pixel but those at the edge, into which bicubic resizing mixes a little."""
+    image = Image.new("RGB", (160, 80), "red")
+    rows, columns = seen(80, 160, 8, 8)
+    image.paste("blue", (columns.start, rows.start, columns.stop, rows.stop))
+    red = fit("a", image, info()).fitted[0]
+    assert (red[:, 1:-1] == 0).all()
+    assert (red < 32).all()
+
+
+def test_large_picture_is_reduced_in_its_own_shape():
+    """What is shown is bounded; what the model sees comes from all pixels."""
+    picture = fit("a", Image.new("RGB", (4 * LONGEST, LONGEST), "red"), info())
+    assert picture.shown.shape == (3, LONGEST // 4, LONGEST)
+    assert picture.fitted.shape == (3, 8, 8)
+
+
+def test_overlay_has_the_pictures_shape_and_is_dark_beyond_what_the_model_sees():
+    """Inside, it is the blend of image and heat; outside half as bright as no heat at all."""
+    picture = fit("a", Image.new("RGB", (160, 80), "white"), info())
+    blended = picture.overlay(torch.ones(8, 8))
+    assert blended.shape == (3, 80, 160)
+    assert torch.equal(blended[:, :, 40:120], overlay(picture.shown, torch.ones(80, 160))[:, :, 40:120])
+    assert (blended[:, :, :40] == overlay(picture.shown, torch.zeros(80, 160))[:, :, :40] // 2).all()
+
+
+def test_heat_lies_where_it_was_found():
+    """The hottest pixel of the model's upper left corner is in that corner of what it saw."""
+    heat = torch.zeros(8, 8)
+    heat[0, 0] = 1
+    blended = fit("a", Image.new("RGB", (160, 80), "black"), info()).overlay(heat).float().sum(dim=0)
+    row, column = divmod(int(blended.argmax()), 160)
+    assert row < 10
+    assert 40 <= column < 50
+
+
+def test_heat_beyond_one_is_cut_off():
+    """As an explainer without normalisation makes it."""
+    picture = fit("a", Image.new("RGB", (8, 8), "black"), info())
+    assert torch.equal(picture.overlay(torch.full((8, 8), 7.0)), picture.overlay(torch.ones(8, 8)))

@@ -1,0 +1,116 @@
+"""A verification trains three candidates alike, on images that it does not judge by, and the best is proposed."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from cvkit import RunError
+from cvkit.diagnostics import draw
+from cvkit_onecycle import verify
+from cvkit_onecycle.range_test import lr_range_test
+from cvkit_onecycle.verify import STEPS, WARM_UP, triangle, verified
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """A verification of a few steps, so that a test of its data takes no time."""
+    monkeypatch.setattr(verify, "STEPS", 10)
+    monkeypatch.setattr(verify, "WARM_UP", 2)
+
+
+def test_rate_rises_to_the_candidate_and_falls_to_near_zero():
+    """In straight lines, a fifth of the steps and the others."""
+    rates = list(triangle(0.5))
+    assert len(rates) == STEPS
+    assert rates.index(max(rates)) == WARM_UP - 1
+    assert max(rates) == 0.5
+    assert rates[0] == pytest.approx(0.5 / WARM_UP)
+    assert rates[-1] == pytest.approx(0.5 / (STEPS - WARM_UP))
+
+
+def test_best_of_three_is_first_and_one_that_diverges_last(colours_run):
+    """Half a decade apart; at 30,000 no network trains."""
+    ranked = verified(colours_run(), 1e4)
+    assert {each.rate for each in ranked} == {3.33e3, 1e4, 3e4}
+    ranked = verified(colours_run(), 0.01)
+    assert ranked[0].rate == 0.03
+    assert [each.loss for each in ranked] == sorted(each.loss for each in ranked)
+
+
+def test_images_held_out_are_not_trained_on(colours_run, short, monkeypatch):
+    """A fifth of the images is judged by; no batch of the trial holds one, over several epochs."""
+    run = colours_run("augmentations=[]")
+    trained, judged = set(), []
+    with run.trial("verification", hold_out=51) as trial:
+        held = {image.numpy().tobytes() for image in trial._held.batches(torch.arange(51), 51).__next__().images}
+        batches = trial._source.batches
+
+        def seen(*arguments):
+            for batch in batches(*arguments):
+                trained.update(image.numpy().tobytes() for image in batch.images)
+                yield batch
+
+        object.__setattr__(trial._source, "batches", seen)
+        for _ in trial.steps_at([0.01] * 21):
+            pass
+        judged.append(len(trial.held_out().labels))
+    assert judged == [51]
+    assert len(trained) == 205
+    assert not trained & held
+
+
+def test_images_held_out_follow_from_the_seed(colours_run):
+    """The same for each candidate, others for another seed."""
+
+    def held(run):
+        with run.trial("any", hold_out=24) as trial:
+            return next(trial._held.batches(torch.arange(24), 24)).images
+
+    assert torch.equal(held(colours_run()), held(colours_run()))
+    assert not torch.equal(held(colours_run()), held(colours_run("seed=1")))
+
+
+def test_candidates_start_alike(colours_run, short):
+    """The same rate twice has the same loss: weights, order and draws are the same."""
+    run = colours_run()
+    assert verify.trained(run, 0.05) == verify.trained(run, 0.05)
+
+
+def test_winner_is_proposed_and_told(colours_run, short):
+    """In the value, the reason, the data, the caption and the picture."""
+    proposal = lr_range_test(colours_run(), end_lr=30.0, steps=40, orders=1, verify=True)
+    best, *others = proposal.data["candidates"]
+    assert proposal.value == best["rate"]
+    assert len(others) == 2
+    assert f"{best['rate']:g} has the lowest held-out loss" in proposal.reason
+    assert f"{best['rate']:g}: {best['loss']:.3f}" in proposal.caption
+    seen = []
+    draw("test", proposal.title, proposal.caption, lambda canvas: (proposal.draw(canvas), seen.append(canvas)))
+    assert seen[0].axes[1].get_yticklabels()[-1].get_text() == "verified"
+
+
+def test_refusal_is_not_verified(colours_run, short, monkeypatch):
+    """There is nothing to train around."""
+    monkeypatch.setattr(verify, "trained", lambda *arguments: pytest.fail("trained"))
+    proposal = lr_range_test(colours_run(), start_lr=1e-9, end_lr=1e-8, steps=20, orders=1, verify=True)
+    assert proposal.value is None
+    assert proposal.data["candidates"] == []
+
+
+def test_training_set_too_small_to_hold_any_out_is_refused(colours_run):
+    """What is left would not make a batch, and the sweep would wait for one for ever."""
+    with pytest.raises(RunError, match="205 training images, beside 51 held out, are less than a batch of 206"):
+        verified(colours_run("train.batch_size=206", "train.epochs=4"), 0.1)
+
+
+def test_run_verified_trains_as_one_given_the_value(colours_run, short):
+    """Verification leaves nothing behind either."""
+    tuned = colours_run("tuners.0.verify=true", "tuners.0.orders=1")
+    ((_, proposal),) = tuned.tune()
+    given = colours_run(f"scheduler.max_lr={proposal.value}", "tuners=[]")
+    for run in (tuned, given):
+        for _ in run.fit():
+            pass
+    for name, tensor in given.model.state_dict().items():
+        assert torch.equal(tensor, tuned.model.state_dict()[name]), name

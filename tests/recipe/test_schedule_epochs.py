@@ -1,0 +1,40 @@
+"""`train.schedule_epochs`: how many epochs each pass of the schedule spans."""
+
+from __future__ import annotations
+
+import pytest
+
+from cvkit import RecipeError
+from cvkit.plugins import discover
+from cvkit.recipe import dump, read_text, resolve
+
+LEAST = "dataset: shapes\nmodel: custom_resnet\noptimizer: sgd\ntrain:\n  epochs: 4\n"
+
+
+def recipe(line: str = ""):
+    return resolve(read_text(f"{LEAST}{line}", file="r.yaml"), discover())
+
+
+@pytest.mark.parametrize(("line", "passes"), [("", (4,)), ("  schedule_epochs: [1, 2]\n", (1, 2))])
+def test_passes_are_one_over_all_epochs_or_as_written(line, passes):
+    """Also once the recipe has been written out and read again."""
+    made = recipe(line)
+    assert made.train.passes == passes
+    assert resolve(read_text(dump(made)), discover()).train == made.train
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("[3, 2]", "'schedule_epochs' spans 5 epochs, and the run has 4"),
+        ("[]", "expected a list, each a positive integer, or null, got []"),
+        ("3", "expected a list, each a positive integer, or null, got 3"),
+        ("[2, 0]", "expected a list, each a positive integer, or null, got [2, 0]"),
+    ],
+)
+def test_passes_that_cannot_be_are_shown_where_they_are_written(written, message):
+    """With line and column."""
+    with pytest.raises(RecipeError) as error:
+        recipe(f"  schedule_epochs: {written}\n")
+    assert "r.yaml:6:20: " in str(error.value)
+    assert message in str(error.value)

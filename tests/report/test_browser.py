@@ -1,0 +1,192 @@
+"""The report page in a real browser: sorted, filtered, and asking nothing of anyone."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from playwright.sync_api import sync_playwright
+
+from cvkit.diagnostics import Figure, Table, misclassified
+from cvkit.diagnostics.neighbours import Neighbours
+from cvkit.engine.metrics import Predictions
+from cvkit.report import Fact, Page, Section, render
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+CLASSES = ("cat", 'a "dog"', "<b>bird</b>", "car 3.50")
+LABELS = (0, 0, 0, 1, 1, 2, 3, 3)
+PROBABILITIES = (
+    (0.10, 0.70, 0.15, 0.05),
+    (0.02, 0.50, 0.48, 0.00),
+    (0.30, 0.02, 0.60, 0.08),
+    (0.90, 0.05, 0.05, 0.00),
+    (0.10, 0.35, 0.15, 0.40),
+    (0.55, 0.10, 0.30, 0.05),
+    (0.10, 0.04, 0.80, 0.06),
+    (0.01, 0.01, 0.01, 0.97),
+)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Whichever Chromium the machine has."""
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    with sync_playwright() as playwright:
+        if path is None and not Path(playwright.chromium.executable_path).exists():
+            pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is installed, nor playwright's own")
+        launched = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    """A page with a dossier of seven errors, a table and a figure."""
+    predictions = Predictions((torch.tensor(PROBABILITIES) + 1e-6).log(), torch.tensor(LABELS), 0.5)
+    indices = torch.tensor([3, 6, 0, 2, 5, 1, 4])
+    images = torch.randint(0, 256, (7, 3, 16, 16), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    similar = Neighbours(torch.full((7, 1), 7), torch.full((7, 1), 0.5)), images[:, None]
+    heat = torch.rand(7, 16, 16, generator=torch.Generator().manual_seed(0))
+    dossier = misclassified(images, indices, predictions, CLASSES, {"grad_cam": (heat, heat)}, similar=similar)
+    rows = (("b", "9.5 %", "1,200"), ("a", "12.25 %", "80"), ("c", "<0.1 %", "\u2013"))
+    table = Table("scores", "Scores", "", ("class", "share", "images"), rows)
+    drawing = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'
+    figure = Figure("figure", "Figure", "", drawing, b"")
+    page = Page("a run", "", (Fact("Accuracy", "12.5 %"),), sections=(Section("All", (figure, table, dossier)),))
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    path.write_text(render(page), encoding="utf-8")
+    return path
+
+
+class Opened:
+    """The report in a window; what it says on the console and asks for is kept."""
+
+    def __init__(self, context, path):
+        self.said, self.asked = [], []
+        self.page = context.new_page()
+        self.page.on("console", lambda message: self.said.append(message.text))
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.goto(path.as_uri())
+
+    def cards(self):
+        """The number of the test image on each card that can be seen, in order."""
+        texts = self.page.locator(".gallery li:visible").all_inner_texts()
+        return [int(text.split("test image ")[1].split(",")[0]) for text in texts]
+
+    def count(self):
+        return self.page.locator(".controls output").inner_text()
+
+    def column(self, number):
+        return self.page.locator(f"tbody tr > :nth-child({number})").all_inner_texts()
+
+
+@pytest.fixture
+def opened(browser, report):
+    """The report; at the end nothing was complained of, and nothing but the file and what is in it was asked for."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    window = Opened(context, report)
+    yield window
+    assert window.said == []
+    assert window.asked[0] == report.as_uri()
+    assert all(url.startswith("data:") for url in window.asked[1:])
+    context.close()
+
+
+def test_cards_come_in_the_order_that_was_asked_for(opened):
+    """By confidence at first, by loss or margin where chosen: the worst first."""
+    assert opened.cards() == [3, 6, 0, 2, 5, 1, 4]
+    opened.page.get_by_label("sort by").select_option("loss")
+    assert opened.cards() == [1, 3, 6, 0, 2, 5, 4]
+    opened.page.get_by_label("sort by").select_option("margin")
+    assert opened.cards() == [3, 6, 0, 1, 2, 5, 4]
+
+
+def test_cards_are_filtered_by_true_and_predicted_class(opened):
+    """Conditions add up, and the count follows; names with quotes and markup are names like others."""
+    assert opened.count() == "7 of 7 shown"
+    opened.page.get_by_label("true class").select_option("cat")
+    assert opened.cards() == [0, 2, 1]
+    assert opened.count() == "3 of 7 shown"
+    opened.page.get_by_label("predicted class").select_option('a "dog"')
+    assert opened.cards() == [0, 1]
+    opened.page.get_by_label("true class").select_option("")
+    opened.page.get_by_label("predicted class").select_option("<b>bird</b>")
+    assert opened.cards() == [6, 2]
+    lines = opened.page.locator(".gallery li:visible p").all_inner_texts()
+    assert sum(line.startswith("predicted: <b>bird</b>") for line in lines) == 2
+
+
+def test_cards_are_found_by_their_words(opened):
+    """In whichever case; Enter sends nothing."""
+    search = opened.page.get_by_label("containing")
+    search.fill("Predicted: CAT")
+    assert opened.cards() == [3, 5]
+    search.fill(" test  image 6, ")
+    search.press("Enter")
+    assert opened.cards() == [6]
+
+
+def test_filter_that_leaves_nothing_says_so_and_reset_brings_all_back(opened):
+    """The way back is one button, also by keyboard, and restores the order too."""
+    opened.page.get_by_label("sort by").select_option("loss")
+    opened.page.get_by_label("containing").fill("zebra")
+    assert opened.cards() == []
+    assert opened.count() == "0 of 7 shown"
+    assert "None is left" in opened.page.locator(".none:visible").inner_text()
+    opened.page.keyboard.press("Tab")
+    opened.page.keyboard.press("Enter")
+    opened.page.wait_for_selector(".none", state="hidden")
+    assert opened.cards() == [3, 6, 0, 2, 5, 1, 4]
+    assert opened.count() == "7 of 7 shown"
+
+
+def test_tables_are_sorted_by_a_heading(opened):
+    """Numbers as numbers, whatever stands around them; a second click turns the order."""
+    assert opened.column(1) == ["b", "a", "c"]
+    opened.page.get_by_role("button", name="class").click()
+    assert opened.column(1) == ["a", "b", "c"]
+    opened.page.get_by_role("button", name="share").click()
+    assert opened.column(1) == ["c", "b", "a"]
+    assert opened.page.locator("th[aria-sort]").get_attribute("aria-sort") == "ascending"
+    opened.page.get_by_role("button", name="images").click()
+    opened.page.get_by_role("button", name="images").click()
+    assert opened.column(1) == ["b", "a", "c"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_page_fits_its_window(browser, report, width, scheme):
+    """Nothing sticks out on a phone, and every picture could be decoded."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page = Opened(context, report).page
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.evaluate("Promise.all([...document.images].map((image) => image.decode()))")  # raises where one cannot be
+    context.close()
+
+
+def test_script_of_a_stranger_does_not_run(browser, report, tmp_path):
+    """The policy lets the page's own script run and no other, wherever it is put."""
+    html = report.read_text(encoding="utf-8")
+    attempts = '<script>document.title = "1"</script><img src="x" onerror="document.title = 2">'
+    hostile = html.replace("<main>", f"<main>{attempts}")
+    path = tmp_path / "hostile.html"
+    path.write_text(hostile, encoding="utf-8")
+    context = browser.new_context()
+    window = Opened(context, path)
+    assert window.page.title() == "a run"
+    assert len(window.said) >= 2
+    assert window.cards() == [3, 6, 0, 2, 5, 1, 4]
+    context.close()
+
+
+def test_page_without_scripts_shows_everything(browser, report):
+    """All cards and rows are there, and no control that could do nothing."""
+    context = browser.new_context(java_script_enabled=False)
+    window = Opened(context, report)
+    assert window.cards() == [3, 6, 0, 2, 5, 1, 4]
+    assert not window.page.locator(".controls").is_visible()
+    assert not window.page.locator(".none").is_visible()
+    context.close()

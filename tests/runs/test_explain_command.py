@@ -1,0 +1,134 @@
+"""`cvkit explain` as a reviewer meets it: a run folder on another machine, in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from cvkit.engine.parts import open_dataset
+from cvkit.engine.run import Run
+from cvkit.folder import RunFolder
+from cvkit.plugins import discover
+from cvkit.recipe import read_text, resolve
+from cvkit.session import Session
+
+RECIPE = """\
+name: own
+dataset: {name: image_folder, path: pictures, size: 32}
+model: {name: custom_resnet, width: 2}
+optimizer: {name: sgd, lr: 0.1}
+train: {epochs: 1, batch_size: 4, workers: 0}
+"""
+DRIVER = """
+import sys
+from cvkit.cli import main
+try:
+    main()
+finally:
+    print("loaded", *(name for name in sys.modules if "." not in name))
+"""
+
+
+@pytest.fixture(scope="module")
+def sent(tmp_path_factory) -> Path:
+    """A folder with a finished run, called `run`, whose images are gone, and with images to explain in `new`."""
+    parent = tmp_path_factory.mktemp("elsewhere")
+    for number, name in enumerate(("train/cat", "train/dog", "test/cat", "test/dog") * 2):
+        file = parent / "pictures" / name / f"{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.effect_noise((48, 40), 80 + number).convert("RGB").save(file)
+    catalog = discover()
+    recipe = resolve(read_text(RECIPE), catalog)
+    session = Session(
+        Run(recipe, open_dataset(recipe, parent)), RunFolder.create(parent, recipe.name), parent, catalog
+    )
+    session.start()
+    assert len([*session.train()]) == 1 + 1
+    session.end("finished")
+    here = tmp_path_factory.mktemp("here")
+    shutil.move(next(parent.glob("own-*")), here / "run")
+    shutil.move(parent / "pictures" / "test", here / "new")
+    shutil.rmtree(parent)
+    return here
+
+
+def call(*command: object, cwd: Path, **options) -> subprocess.Popen[str]:
+    """Start a Python process there, on one thread."""
+    return subprocess.Popen(
+        [sys.executable, *map(str, command)],
+        cwd=cwd,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+def test_run_is_explained_without_the_data_it_was_trained_on(sent, tmp_path):
+    """From another folder, with images of known classes; the run folder and the images stay as they are."""
+    before = sorted(sent.rglob("*"))
+    done = call("-m", "cvkit", "explain", sent / "run", sent / "new", cwd=tmp_path)
+    out, err = done.communicate(timeout=300)
+    assert done.returncode == 0, err
+    assert out.startswith("run, after step 1, 1 of 1 epochs\n")
+    assert "\x1b" not in out
+    rows = (tmp_path / "explanations" / "run" / "explanations.csv").read_text().splitlines()[1:]
+    assert {row.split(",")[1] for row in rows} == {"cat", "dog"}
+    assert sorted(sent.rglob("*")) == before
+
+
+def test_test_images_that_are_gone_are_missed_by_name(sent, tmp_path):
+    """Nothing is written, and --data is where they could be."""
+    done = call("-m", "cvkit", "explain", sent / "run", cwd=tmp_path)
+    _, err = done.communicate(timeout=300)
+    assert done.returncode == 2
+    assert "pictures" in err
+    assert "Name the folder that holds the data set with --data, or give images to explain" in err
+    assert "Traceback" not in err
+    assert not [*tmp_path.iterdir()]
+
+
+def test_reader_that_has_gone_ends_it_quietly(sent, tmp_path):
+    """As a pager does that is left at once."""
+    done = call("-m", "cvkit", "explain", sent / "run", sent / "new", cwd=tmp_path)
+    done.stdout.close()
+    _, err = done.communicate(timeout=300)
+    assert err == ""
+
+
+def test_interrupt_leaves_nothing_half_written(sent, tmp_path):
+    """Ctrl-C in the middle of it."""
+    for number in range(300):
+        shutil.copy(next((sent / "new").rglob("*.png")), tmp_path / f"{number}.png")
+    work = ("-m", "cvkit", "explain", sent / "run", ".", "--method", "score_cam", "--output", "out")
+    done = call(*work, cwd=tmp_path)
+    deadline = time.monotonic() + 120
+    while not [*tmp_path.glob("out/.tmp-*/overlays/*")] and time.monotonic() < deadline and done.poll() is None:
+        time.sleep(0.02)
+    done.send_signal(signal.SIGINT)
+    _, err = done.communicate(timeout=300)
+    assert done.returncode == 130
+    assert err.splitlines()[-1] == "interrupted"
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["{run}", "--method", "grad_cm"], ["{run}", "--target", "cot"], ["{run}", "missing.png"]]
+)
+def test_mistake_is_told_before_anything_heavy_loads(sent, tmp_path, words):
+    """Neither torch nor numpy nor Pillow."""
+    words = [word.format(run=sent / "run") for word in words]
+    done = call("-c", DRIVER, "explain", *words, cwd=tmp_path)
+    out, err = done.communicate(timeout=300)
+    assert "Traceback" not in err
+    assert {"torch", "numpy", "PIL", "matplotlib"} & set(out.split()) == set()
+    assert "loaded" in out

@@ -1,0 +1,178 @@
+"""`cvkit extend`: epochs added to a run, in a folder of its own, and what becomes of the schedule."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from cvkit.cli import main
+from cvkit.engine.run import Run
+from cvkit.folder import RunFolder
+from cvkit.plugins import discover
+from cvkit.recipe import read, read_text, resolve
+from cvkit.session import Session
+
+RECIPE = """\
+name: small
+dataset: {name: shapes, train_size: 256, test_size: 30}
+model: {name: custom_resnet, width: 8, logit_scale: 1.0}
+optimizer: {name: sgd, momentum: 0.9}
+scheduler: {name: one_cycle, max_lr: auto, peak_fraction: 0.4}
+tuners: [{name: lr_range_test, set: scheduler.max_lr, steps: 60, end_lr: 1.0, orders: 1}]
+train: {epochs: 2, batch_size: 32}
+report: {misclassified: 0, augmented: 0}
+"""
+SET_BY_HAND = ("scheduler.max_lr=0.1", "tuners=[]")
+NUMBERS = r"goes on at (\S+) where it stood at (\S+), and ends at (\S+)$"
+Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def extend(monkeypatch, capsys) -> Call:
+    """Call ``cvkit extend`` in this process; returns its exit code and what it wrote to stdout and stderr."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["cvkit", "extend", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code or 0, *capsys.readouterr()
+
+    return call
+
+
+def trained(path: Path, *overrides: str, steps: int | None = None) -> Session:
+    """Return the session of a run that was trained to its end, or stopped after so many steps and saved."""
+    catalog = discover()
+    recipe = resolve(read_text(RECIPE, overrides), catalog)
+    session = Session(Run(recipe, recipe.dataset.build(path)), RunFolder.create(path, "small"), path, catalog)
+    session.start()
+    for _ in session.tune():
+        pass
+    for _ in session.train():
+        session.stop = session.run.step == steps
+    return session
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory) -> Path:
+    """A run of two epochs whose learning rate a range test chose."""
+    session = trained(tmp_path_factory.mktemp("tuned"))
+    session.report()
+    return session.folder.path
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def folder_in(output: str) -> Path:
+    return Path(re.search(r"^run folder: (.+)$", output, re.M).group(1))
+
+
+def test_extended_run_stands_beside_the_one_it_came_from(tuned, extend):
+    """That one stays as it is; the new one holds all epochs, what the tuner measured, and where it came from."""
+    before = contents(tuned)
+    code, out, err = extend(tuned, "--epochs", 4, "--schedule", "again")
+    assert code == 0, err
+    folder = folder_in(out)
+    assert folder.parent == tuned.parent
+    assert folder != tuned
+    assert contents(tuned) == before
+    records, old = RunFolder(folder).records(), RunFolder(tuned).records()
+    assert [record.epoch for record in records] == [1, 2, 3, 4]
+    assert records[:2] == old
+    assert "continuing after step 16 of 32" in out
+    for name in ("tuning.json", "figures/tuning_1_lr_range_test.svg"):
+        assert (folder / name).read_bytes() == (tuned / name).read_bytes()
+    text = (folder / "recipe.yaml").read_text()
+    assert "  epochs: 4\n  schedule_epochs: [2, 2]\n" in text
+    assert re.search(r"max_lr: \S+  # by onecycle/lr_range_test", text)
+    info = RunFolder(folder).info()
+    (note,) = info["extended"]
+    assert (note["from"], note["after_step"], note["schedule"]) == (str(tuned), 16, "again")
+    assert (info["status"], [session["after_step"] for session in info["sessions"]]) == ("finished", [16])
+    assert (
+        f"was extended to 4 epochs after step 16 (again): {note['became']}." in (folder / "report.html").read_text()
+    )
+    told = re.search(NUMBERS, out, re.M).groups()
+    used = (records[2].step_lrs[0], records[1].step_lrs[-1], records[3].step_lrs[-1])
+    assert told == tuple(f"{rate:.3g}" for rate in used)
+
+
+def test_without_a_choice_it_says_what_each_would_mean(tuned, extend):
+    """In numbers of this very run; nothing is made."""
+    folders = sorted(tuned.parent.iterdir())
+    code, out, err = extend(tuned, "--epochs", 4)
+    assert (code, out) == (2, "")
+    assert "After step 16:" in err
+    told = {name: numbers for name, *numbers in re.findall(rf"^  (\w+): .* {NUMBERS}", err, re.M)}
+    last = RunFolder(tuned).records()[-1].step_lrs[-1]
+    maximum = resolve(read(tuned / "recipe.yaml"), discover()).value("scheduler.max_lr")
+    assert list(told) == ["stretch", "hold", "again"]
+    assert {stood for _, stood, _ in told.values()} == {f"{last:.3g}"}
+    assert told["hold"] == [f"{last:.3g}"] * 3
+    assert told["again"] == [f"{maximum / 25:.3g}", f"{last:.3g}", f"{last:.3g}"]
+    assert maximum / 2 < float(told["stretch"][0]) < maximum
+    assert sorted(tuned.parent.iterdir()) == folders
+
+
+def test_run_stopped_within_an_epoch_goes_on_there(tmp_path, extend):
+    """Also one that failed, which is said; the bits are those of the run that was planned so."""
+    stopped = trained(tmp_path / "stopped", *SET_BY_HAND, steps=11).folder.path
+    RunFolder(stopped).update_info(status="failed", error="the disk was full")
+    code, out, err = extend(stopped, "--epochs", 3, "--schedule", "hold")
+    assert code == 0, err
+    assert "this run failed: the disk was full" in err
+    assert "continuing after step 11 of 24" in out
+    whole = trained(tmp_path / "whole", *SET_BY_HAND, "train.epochs=3", "train.schedule_epochs=[2]").folder.path
+    state, expected = (RunFolder(path).newest_state()[0] for path in (folder_in(out), whole))
+    assert state["step"] == expected["step"] == 24
+    assert all(torch.equal(state["model"][name], tensor) for name, tensor in expected["model"].items())
+    assert "error" not in RunFolder(folder_in(out)).info()
+    code, _, err = extend(folder_in(out), "--epochs", 4, "--schedule", "again")
+    assert code == 1
+    assert "ended with epoch 2 and its last rate is held since; it can be held on, or stretched" in err
+
+
+def test_what_cannot_be_extended_is_refused_with_the_reason(tuned, tmp_path, extend):
+    """Exit 1, no new folder, the old one as it was."""
+    before = contents(tuned.parent)
+    assert "the run has 2 epochs" in extend(tuned, "--epochs", 2, "--schedule", "hold")[2]
+    assert "holds no recipe.yaml" in extend(tmp_path, "--epochs", 4, "--schedule", "hold")[2]
+    one = tmp_path / "one"
+    shutil.copytree(tuned, one)
+    shutil.rmtree(one / "checkpoints")
+    code, _, err = extend(one, "--epochs", 4, "--schedule", "hold")
+    assert code == 1
+    assert "holds no checkpoint that can be read; start anew: cvkit run" in err
+    text = (one / "recipe.yaml").read_text()
+    (one / "recipe.yaml").write_text(text.replace("max_steps: null", "max_steps: 11"))
+    assert "train.max_steps ends this run after 11 steps" in extend(one, "--epochs", 4, "--schedule", "hold")[2]
+    assert contents(tuned.parent) == before
+    assert sorted(tmp_path.iterdir()) == [one]
+
+
+def test_choice_that_the_scheduler_cannot_make_is_told_as_such(tmp_path, extend):
+    """One cycle with its peak at the end of epoch 2 has no room in one epoch more; the other choices stand."""
+    peaked = trained(tmp_path, *SET_BY_HAND, "scheduler.peak_epoch=1.5", steps=3).folder.path
+    _, _, err = extend(peaked, "--epochs", 3)
+    assert re.search(r"^  again: cannot be: one_cycle: 8 steps \(1 epochs of 8\) end before the peak", err, re.M)
+    assert re.search(rf"^  stretch: .*{NUMBERS}", err, re.M)
+    code, _, err = extend(peaked, "--epochs", 3, "--schedule", "again")
+    assert (code, len(list(tmp_path.iterdir()))) == (1, 1)
+    assert json.loads((peaked / "run.json").read_text())["status"] == "interrupted"

@@ -1,0 +1,72 @@
+"""A run with the range test and one without, at one learning rate, end with the same weights, in every recipe."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from cvkit import Recipe, Run, discover, read, resolve
+
+RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
+SMALL = {
+    "model.width": 4,
+    "scheduler.peak_epoch": 1.0,
+    "train.epochs": 2,
+    "train.batch_size": 32,
+    "train.device": "cpu",
+}
+SHAPES = "{dataset: {name: shapes, train_size: 144, test_size: 20}, model: custom_resnet, optimizer: sgd}"
+
+
+def small(path: Path, tmp_path: Path) -> Recipe:
+    """The recipe on a few drawn images, its sizes cut down, and nothing else changed."""
+    catalog = discover()
+    shapes = tmp_path / "shapes.yaml"
+    shapes.write_text(SHAPES)
+    recipe = replace(resolve(read(path), catalog), dataset=resolve(read(shapes), catalog).dataset)
+    known = {f"{place}.{name}" for place, part in recipe.parts() for name in part.options}
+    for name, value in SMALL.items():
+        if name in known or name.startswith("train."):
+            recipe = recipe.with_value(name, value)
+    return recipe
+
+
+def with_range_test(recipe: Recipe) -> Recipe:
+    """The recipe with its range test, or one that it is given, of two short sweeps."""
+    if not recipe.tuners:
+        shapes = next(path for path in RECIPES if path.name == "shapes.yaml")
+        recipe = replace(recipe, tuners=resolve(read(shapes), discover()).tuners)
+    return recipe.with_value("tuners.0.steps", 20).with_value("tuners.0.orders", 2)
+
+
+def trained(recipe: Recipe, seed: int) -> dict[str, torch.Tensor]:
+    """Run the recipe whole, from global generators in any state, and return every parameter and buffer."""
+    torch.manual_seed(seed)
+    np.random.seed(seed)
+    run = Run(recipe, recipe.dataset.build(Path("unused")))
+    assert len(list(run.tune())) == len(recipe.tuners)
+    for _ in run.fit():
+        pass
+    kept = run.trained_model
+    return {name: tensor.clone() for name, tensor in [*kept.named_parameters(), *kept.named_buffers()]}
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_weights_are_those_of_a_run_without_the_range_test(path, tmp_path):
+    """To the bit, on a CPU."""
+    recipe = small(path, tmp_path).with_value("scheduler.max_lr", 0.05)
+    tuned, untuned = trained(with_range_test(recipe), 1), trained(replace(recipe, tuners=()), 2)
+    assert tuned.keys() == untuned.keys()
+    different = [name for name in tuned if not torch.equal(tuned[name], untuned[name])]
+    assert different == []
+
+
+def test_weights_tell_another_learning_rate(tmp_path):
+    """So that the comparison above could have failed."""
+    recipe = replace(small(RECIPES[0], tmp_path), tuners=())
+    first, second = (trained(recipe.with_value("scheduler.max_lr", rate), 1) for rate in (0.05, 0.0501))
+    assert any(not torch.equal(first[name], second[name]) for name in first)
