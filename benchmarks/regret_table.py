@@ -114,10 +114,27 @@ def mean_ranks(outcomes: Outcomes) -> dict[str, float]:
 
 
 def by_case(outcomes: Outcomes) -> str:
-    """Return the table of cases: the best rate and its accuracy, then each rule's rate and regret."""
-    names = list(outcomes)
-    lines = [f"| | best rate (accuracy) | {' | '.join(names)} |", "| --- " * (len(names) + 2) + "|"]
-    for case, first in outcomes[names[0]].items():
-        best = f"{first.curve.best:.2g} ({100 * max(first.curve.accuracies):.1f} %)"
-        lines.append(f"| {case} | {best} | {' | '.join(outcomes[name][case].cell() for name in names)} |")
+    """Return a table for each optimizer: a column a network, with the best rate and its accuracy, then a row a rule.
+
+    Cases are named ``network, optimizer``.
+    """
+    return "\n\n".join(_of_optimizer(outcomes, optimizer) for optimizer in optimizers(outcomes))
+
+
+def optimizers(outcomes: Outcomes) -> list[str]:
+    """Return the optimizers of the cases, in order."""
+    return list(dict.fromkeys(case.rpartition(", ")[2] for case in next(iter(outcomes.values()))))
+
+
+def _of_optimizer(outcomes: Outcomes, optimizer: str) -> str:
+    first = next(iter(outcomes.values()))
+    cases = [case for case in first if case.endswith(f", {optimizer}")]
+    curves = [first[case].curve for case in cases]
+    best = [f"{curve.best:.2g} ({100 * max(curve.accuracies):.1f} %)" for curve in curves]
+    lines = [
+        f"| {optimizer} | {' | '.join(case.rpartition(', ')[0] for case in cases)} |",
+        "| --- " * (len(cases) + 1) + "|",
+        f"| best rate (accuracy) | {' | '.join(best)} |",
+    ]
+    lines += [f"| {name} | {' | '.join(told[case].cell() for case in cases)} |" for name, told in outcomes.items()]
     return "\n".join(lines)

@@ -12,22 +12,22 @@ import argparse
 import platform
 import tempfile
 import time
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import torch
 from section import write_section
 
-from cvkit import Run, discover
+from cvkit import discover
 from cvkit.diagnostics import Table
 from cvkit.diagnostics.explainers import Explainers
 from cvkit.diagnostics.scores import Scores, redrawn, score
-from cvkit.engine.data import TensorSplit
+from cvkit.engine.data import Split, TensorSplit
 from cvkit.engine.parts import open_dataset
-from cvkit.engine.state import load_model_state
+from cvkit.engine.trained import Trained
 from cvkit.folder import RunFolder
 from cvkit.recipe import Recipe, read, resolve
+from cvkit.reopened import open_trained
 from cvkit.testing import Host
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "shapes.yaml"
@@ -45,8 +45,7 @@ def main() -> None:
     parser.add_argument("--methods", default=METHODS)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        run = opened(arguments.run or Host(Path(folder)).run(RECIPE).folder, arguments.methods)
-    test, trained = run.splits.test, run.trained()
+        recipe, test, trained = opened(arguments.run or Host(Path(folder)).run(RECIPE).folder, arguments.methods)
     assert isinstance(test, TensorSplit)
     shuffled = redrawn(trained, test.images, share=1)
     warnings: list[str] = []
@@ -54,7 +53,7 @@ def main() -> None:
     for title, model in (("trained", trained), ("all weights shuffled", shuffled)):
         started = time.perf_counter()
         found = score(
-            Explainers(model, run.recipe.explainers, warnings),
+            Explainers(model, recipe.explainers, warnings),
             test.images,
             test.labels,
             test.masks,
@@ -69,15 +68,11 @@ def main() -> None:
     write_section("scores", "\n\n".join([f"{measured}{torch.get_num_threads()}.", *parts]))
 
 
-def opened(folder: Path, methods: str) -> Run:
-    """Return the run of a folder with its newest checkpoint's weights, and with these explainers."""
-    recipe: Recipe = resolve(read(folder / "recipe.yaml", [f"explainers={methods}"]), discover())
-    run = Run(replace(recipe, tuners=()), open_dataset(recipe, folder))
-    state, _ = RunFolder.open(folder).newest_state()
-    if state is None:
-        raise SystemExit(f"{folder} has no checkpoint")
-    load_model_state(run.model, state["model"])
-    return run
+def opened(folder: Path, methods: str) -> tuple[Recipe, Split, Trained]:
+    """Return a run's recipe with these explainers, its test images, and the model that it evaluates."""
+    recipe = resolve(read(folder / "recipe.yaml", [f"explainers={methods}"]), discover())
+    splits = open_dataset(recipe, folder)
+    return recipe, splits.test, open_trained(RunFolder.open(folder), recipe, splits.info).trained
 
 
 def described(title: str, found: Scores, seconds: float) -> str:

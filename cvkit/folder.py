@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,12 +100,7 @@ class RunFolder:
 
     def info(self) -> dict[str, Any]:
         """Return what run.json holds; empty where there is none yet."""
-        try:
-            return dict(json.loads((self.path / "run.json").read_text(encoding="utf-8")))
-        except FileNotFoundError:
-            return {}
-        except ValueError:
-            raise RunError(f"'{self.path / 'run.json'}' is damaged; remove it to go on without it") from None
+        return dict(self._json("run.json", dict))
 
     def data_info(self) -> DataInfo | None:
         """Return what is known of the data the run is trained on; None in a folder of before it was kept there."""
@@ -129,18 +125,19 @@ class RunFolder:
 
     def tuning(self) -> list[dict[str, Any]]:
         """Return what `write_tuning` wrote; empty where no tuner has run to its end."""
-        try:
-            return list(json.loads((self.path / "tuning.json").read_text(encoding="utf-8")))
-        except FileNotFoundError:
-            return []
+        return list(self._json("tuning.json", list))
 
     def records(self) -> list[Record]:
         """Return the records kept so far; a last line cut short by a kill is passed over."""
-        try:
-            lines = (self.path / "metrics.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
-        except FileNotFoundError:
-            return []
-        return [Record.from_json(json.loads(line)) for line in lines if line.endswith("\n")]
+        file = self.path / "metrics.jsonl"
+        lines = file.read_bytes().splitlines(keepends=True) if file.exists() else []
+        records = []
+        for number, line in enumerate(lines, start=1):
+            try:
+                records += [Record.from_json(json.loads(line))] if line.endswith(b"\n") else []
+            except (ValueError, KeyError, TypeError):
+                raise RunError(f"'{file}' is damaged in line {number}; remove it to go on without it") from None
+        return records
 
     def append(self, record: Record) -> None:
         """Add an epoch's record."""
@@ -151,8 +148,10 @@ class RunFolder:
 
     def forget_records_after(self, epoch: int) -> None:
         """Drop the records of epochs later than `epoch`, which are about to be run again."""
-        kept = [record for record in self.records() if record.epoch <= epoch]
-        self._write("metrics.jsonl", "".join(json.dumps(record.to_json()) + "\n" for record in kept))
+        self._write_records(record for record in self.records() if record.epoch <= epoch)
+
+    def _write_records(self, records: Iterable[Record]) -> None:
+        self._write("metrics.jsonl", "".join(json.dumps(record.to_json()) + "\n" for record in records))
 
     def save(self, step: int, state: dict[str, Any]) -> Path:
         """Write a checkpoint of the run's state after optimizer step `step`."""
@@ -172,11 +171,11 @@ class RunFolder:
         It gets the records, what tuners measured and what run.json says the run began with, but not what it says of
         the report; `note` joins its ``extended``. The recipe comes last: without it this is no run folder yet.
         """
-        info = self.info()
+        info, records = self.info(), self.records()  # where one is damaged, that is said before a folder is made
         folder = RunFolder.create(self.path.parent, info.get("name", self.path.name))
-        for pattern in ("metrics.jsonl", "tuning.json", "figures/tuning_*"):
-            for file in self.path.glob(pattern):
-                folder._write(file.relative_to(self.path).as_posix(), file.read_bytes())
+        folder._write_records(records)
+        for file in [*self.path.glob("tuning.json"), *self.path.glob("figures/tuning_*")]:
+            folder._write(file.relative_to(self.path).as_posix(), file.read_bytes())
         folder.save(state["step"], state)
         kept = {key: value for key, value in info.items() if key not in ("finished", "error", "warnings")}
         started = f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S %z}"
@@ -223,6 +222,16 @@ class RunFolder:
         """Write the report and return its path."""
         self._write("report.html", html)
         return self.report_path
+
+    def _json(self, name: str, kind: type[dict[str, Any]] | type[list[Any]]) -> Any:
+        """Return what a file holds, an empty `kind` where there is none; raise `RunError` where it is damaged."""
+        with suppress(FileNotFoundError, ValueError):
+            content = json.loads((self.path / name).read_bytes())
+            if isinstance(content, kind):
+                return content
+        if (self.path / name).exists():
+            raise RunError(f"'{self.path / name}' is damaged; remove it to go on without it")
+        return kind()
 
     def _write(self, name: str, content: str | bytes) -> None:
         """Put a file in place whole: a reader sees the old one or the new one."""

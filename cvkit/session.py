@@ -18,6 +18,7 @@ from .diagnostics.diagnose import diagnose
 from .engine.metrics import Record
 from .engine.run import Run, Step
 from .engine.trial import Proposal
+from .errors import RunError
 from .folder import RunFolder
 from .provenance import describe_components, drift, reinstall
 from .recipe import Recipe, TunerPart, dump
@@ -137,6 +138,8 @@ class Session:
     def report(self) -> Path:
         """Evaluate the trained model, diagnose it, write the report, and return its path."""
         records = self.folder.records()
+        if not records:
+            raise RunError(f"'{self.folder.path}' has lost its metrics.jsonl, so there is nothing to report")
         predictions = self.run.final_predictions()
         self.folder.write_predictions(predictions, self.run.info.classes)
         found = diagnose(self.run, records, predictions)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..errors import DataError, RecipeError, RunError, did_you_mean
+from ..errors import DataError, RunError, did_you_mean
+from .loading import resolve_asked
 from .tables import print_table
 
 if TYPE_CHECKING:
@@ -30,27 +30,14 @@ def with_methods(
     Each of `methods` is one or several, as in a recipe's list, options and all: ``a, {name: b, chunk: 8}``. Raises
     `RecipeError` for what no recipe could say.
     """
-    overrides = []
+    overrides: dict[str, str] = {}
     if methods or not recipe.explainers:
-        overrides = [f"explainers=[{', '.join(methods) or DEFAULT_METHOD}]"]
-        recipe = _checked(folder, overrides, catalog)
+        overrides = {f"explainers=[{', '.join(methods) or DEFAULT_METHOD}]": "--method"}
+        recipe = resolve_asked(folder.recipe_path, overrides, catalog)
     if layer is not None:
-        places = range(len(recipe.explainers))
-        recipe = _checked(
-            folder, [*overrides, *(f"explainers.{i}.layer={json.dumps(layer)}" for i in places)], catalog
-        )
+        overrides |= {f"explainers.{i}.layer={json.dumps(layer)}": "--layer" for i in range(len(recipe.explainers))}
+        recipe = resolve_asked(folder.recipe_path, overrides, catalog)
     return recipe
-
-
-def _checked(folder: RunFolder, overrides: Sequence[str], catalog: Catalog) -> Recipe:
-    from ..recipe import read, resolve
-
-    try:
-        return resolve(read(folder.recipe_path, overrides), catalog)
-    except RecipeError as error:
-        option = {f"--set {text}": "--layer" if index else "--method" for index, text in enumerate(overrides)}
-        problems = [replace(problem, file=option.get(problem.file, problem.file)) for problem in error.problems]
-        raise RecipeError(problems) from None
 
 
 def class_called(name: str, classes: Sequence[str]) -> int:

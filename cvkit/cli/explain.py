@@ -71,25 +71,26 @@ def explain(
     data: Path | None,
     choice: PluginChoice,
 ) -> None:
-    """Show what the trained model of RUN goes by in IMAGES, which are files and folders of files.
+    """Show what the trained model of RUN goes by in images.
 
-    Without IMAGES, in some of its own test images. A folder named like a class says what the images in it show.
+    IMAGES are files and folders of files; without them, some test images of the run are explained. A folder named
+    like a class says what the images in it show.
     """
     if images and errors:
         raise click.UsageError("--errors is of the test split, and IMAGES are given: leave out one of the two")
     from ..explaining.files import find_images
-    from ..explaining.place import require_own
+    from ..explaining.place import place
     from ..folder import RunFolder
 
     found = RunFolder.open(folder)
     recipe, catalog = reopen(found, choice)
     recipe = with_methods(recipe, found, catalog, methods, layer)
-    place, root = output / found.path.name, data_of(found, data)
-    require_own(place)
+    kept, root = place(output / found.path.name), data_of(found, data)
+    kept.require_own()
     info = found.data_info() or open_data(recipe, root).info  # the latter in a folder of before it was kept there
     asked = [class_called(name, info.classes) for name in targets]
     rival = None if against is None else class_called(against, info.classes)
-    files = find_images(images, info.classes, place) if images else []
+    files = find_images(images, info.classes, kept.path) if images else []
 
     from ..diagnostics.explainers import Explainers  # torch loads here, after what can be told without it
     from ..explaining.exhibit import Exhibit
@@ -120,7 +121,7 @@ def explain(
     title = f"Explanations of {recipe.name}"
     exhibit = Exhibit(title, stand, explainers, Question(asked, rival), source, test if score else None, warnings)
     with bar(len(source)) as advance:
-        paths = exhibit.put_in(place, advance)
+        paths = exhibit.put_in(kept, advance)
     for line in exhibit.warnings:
         warn(line)
     if exhibit.scores:

@@ -24,10 +24,11 @@ from .tables import on_one_line
 @plugin_options
 @click.pass_context
 def info(context: click.Context, name: str, choice: PluginChoice) -> None:
-    """Show the component ID: its options, documentation, origin, and how it keeps the contract of its kind.
+    """Show what a component is and which options it has.
 
-    ID may be a full id, a short name, a family's id such as 'timm/*', or the name of a plugin that has a family.
-    Exits with 1 where a component breaks its contract.
+    Shows its documentation and origin, too, and how it keeps the contract of its kind. ID may be a full id, a short
+    name, a family's id such as 'timm/*', or the name of a plugin that has a family. Exits with 1 where a component
+    breaks its contract.
     """
     catalog = load_catalog(choice)
     entries = find_everywhere(catalog, name)

@@ -31,10 +31,11 @@ from .tables import print_table
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @plugin_options
 def list_components(kind: str | None, text: str | None, plugin: str, as_json: bool, choice: PluginChoice) -> None:
-    """List the components that recipes can name, of one KIND or of all.
+    """List the components that recipes can name.
 
-    TEXT narrows the list to ids and summaries that contain it, or to ids that match it, if it is a pattern such as
-    'timm/resnet*'. A family's members are looked through too. A first word that is no kind is taken for TEXT.
+    Those of one KIND, or of all. TEXT narrows the list to ids and summaries that contain it, or to ids that match it,
+    if it is a pattern such as 'timm/resnet*'. A family's members are looked through too. A first word that is no kind
+    is taken for TEXT.
     """
     kinds, text = _asked(kind, text)
     catalog = load_catalog(choice)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ..catalog import Catalog
-from ..errors import RunError
+from ..errors import RecipeError, RunError
 from ..plugins import disabled_by_environment, discover, unknown_disabled
 from .options import PluginChoice
 
@@ -32,6 +33,21 @@ def load_recipe(path: Path, overrides: Sequence[str], choice: PluginChoice) -> t
         if part.entry.component.deprecated:
             warn(f"{part.entry.kind.singular} '{part.entry.id}' is deprecated: {part.entry.component.deprecated}")
     return recipe, catalog
+
+
+def resolve_asked(path: Path, overrides: Mapping[str, str], catalog: Catalog) -> Recipe:
+    """Read and check the recipe at `path` with `overrides`, each with the option of the command that asks for it.
+
+    Raises `RecipeError`, which tells a mistake in an override as one of that option.
+    """
+    from ..recipe import read, resolve
+
+    try:
+        return resolve(read(path, [*overrides]), catalog)
+    except RecipeError as error:
+        option = {f"--set {text}": name for text, name in overrides.items()}
+        problems = [replace(problem, file=option.get(problem.file, problem.file)) for problem in error.problems]
+        raise RecipeError(problems) from None
 
 
 def reopen(folder: RunFolder, choice: PluginChoice) -> tuple[Recipe, Catalog]:

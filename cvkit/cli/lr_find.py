@@ -6,23 +6,25 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import RunError
-from .loading import load_recipe, warn
+from ..output import Output
+from .loading import load_recipe, resolve_asked, warn
 from .options import PluginChoice, data_folder, data_option, plugin_options, set_option
 from .tables import print_table
 
 if TYPE_CHECKING:
     from ..catalog import Catalog
-    from ..diagnostics.artifacts import Artifact
     from ..engine.trial import Proposal
     from ..recipe import Recipe, TunerPart
 
 TUNER = "lr_range_test"
 """The name of the component that does it, whichever plugin offers it."""
+
+NAMES = frozenset(f"{TUNER}.{kind}" for kind in ("svg", "png", "json"))
 
 
 @click.command("lr-find")
@@ -48,16 +50,17 @@ def lr_find(
     data: Path | None,
     choice: PluginChoice,
 ) -> None:
-    """Find a learning rate for RECIPE: sweep it, show what each rule says of the losses, and train nothing.
+    """Find a learning rate for RECIPE, without a run.
 
-    The recipe's own range test counts, where it has one. Exits with 1 where no rate can be told.
+    Sweeps the rate and shows what each rule says of the losses. The recipe's own range test counts, where it has one.
+    Exits with 1 where no rate can be told.
     """
     overrides = (*overrides, *tuner_for_what_waits(recipe, overrides))
     checked, catalog = load_recipe(recipe, overrides, choice)
-    options: dict[str, Any] = {"pick": pick} if pick else {}
-    if verify:
-        options["verify"] = True
+    options = ([f"pick={json.dumps(pick)}"] if pick else []) + ["verify=true"] * verify
     checked, tuner = with_range_test(recipe, overrides, checked, catalog, options)
+    place = Output(output / checked.name, "cvkit lr-find", NAMES)
+    place.require_own()
     from ..diagnostics.style import draw  # torch loads here, after the recipe is known to be good
     from ..engine.parts import built, open_dataset
     from ..engine.run import Run
@@ -66,7 +69,9 @@ def lr_find(
     show(proposal)
     assert proposal.draw is not None  # noqa: S101  # the range test always draws
     figure = draw(TUNER, proposal.title, proposal.caption, proposal.draw)
-    for path in keep(output / checked.name, proposal, figure):
+    found = {"value": proposal.value, "reason": proposal.reason, **proposal.data}
+    kept = (json.dumps(found, indent=1, allow_nan=False) + "\n").encode()
+    for path in place.put({**figure.files(), f"{TUNER}.json": kept}):
         click.echo(path)
     if proposal.value is None:
         raise RunError(f"no learning rate can be told for {tuner.sets}: {proposal.reason}")
@@ -96,24 +101,24 @@ def tuner_for_what_waits(path: Path, overrides: Sequence[str]) -> list[str]:
 
 
 def with_range_test(
-    path: Path, overrides: Sequence[str], recipe: Recipe, catalog: Catalog, options: dict[str, Any]
+    path: Path, overrides: Sequence[str], recipe: Recipe, catalog: Catalog, options: Sequence[str]
 ) -> tuple[Recipe, TunerPart]:
-    """Return the recipe with the range test as its only tuner, and that tuner, with `options` beside its own.
+    """Return the recipe with the range test as its only tuner, and that tuner, with `options` in place of its own.
 
-    Where the recipe has none, it is given one, which sets the schedule's peak, or else the optimizer's rate.
+    They are written as overrides, ``name=value``. Where the recipe has no range test, it is given one, which sets the
+    schedule's peak, or else the optimizer's rate.
     """
-    from ..recipe import read, resolve
-
+    asked = {text: f"--set {text}" for text in overrides}
     if not any(tuner.entry.component.name == TUNER for tuner in recipe.tuners):
         sets = "scheduler.max_lr" if "max_lr" in recipe.scheduler.names() else "optimizer.lr"
         added = f"tuners=[{{name: {TUNER}, set: {sets}}}]"
-        recipe = resolve(read(path, [*overrides, f"{sets}=auto", added]), catalog)
+        asked |= {f"{sets}=auto": TUNER, added: TUNER}
+        recipe = resolve_asked(path, asked, catalog)
         warn(f"the recipe has no {TUNER}: one with its defaults looks for {sets}")
-    (tuner, *_) = [tuner for tuner in recipe.tuners if tuner.entry.component.name == TUNER]
-    recipe = replace(recipe, tuners=(tuner,))
-    for name, value in options.items():
-        recipe = recipe.with_value(f"tuners.0.{name}", value)
-    return recipe, recipe.tuners[0]
+    (index, *_) = [i for i, tuner in enumerate(recipe.tuners) if tuner.entry.component.name == TUNER]
+    asked |= {f"tuners.{index}.{text}": f"--{text.partition('=')[0]}" for text in options}
+    tuner = resolve_asked(path, asked, catalog).tuners[index]
+    return replace(recipe, tuners=(tuner,)), tuner
 
 
 def show(proposal: Proposal) -> None:
@@ -128,21 +133,3 @@ def show(proposal: Proposal) -> None:
         for name, rule in rules.items()
     ]
     print_table(("rule (* picked)", "rate", "IQR in decades"), rows)
-
-
-def keep(folder: Path, proposal: Proposal, figure: Artifact) -> list[Path]:
-    """Write the figure and the data into `folder`, in place of an earlier test's; return the paths.
-
-    Raises `RunError` where they cannot be written.
-    """
-    data = {"value": proposal.value, "reason": proposal.reason, **proposal.data}
-    files = {**figure.files(), f"{TUNER}.json": (json.dumps(data, indent=1, allow_nan=False) + "\n").encode()}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            (folder / name).write_bytes(content)
-    except OSError as error:
-        raise RunError(
-            f"the range test cannot be written to '{folder}': {error.strerror}; choose another --output"
-        ) from error
-    return [folder / name for name in files]

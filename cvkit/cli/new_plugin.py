@@ -32,7 +32,10 @@ class KindChoice(click.Choice[str]):
     help="Folder in which the package's own folder is made. Default: the current one.",
 )
 def new_plugin(name: str, kind: str, output: Path) -> None:
-    """Write a package cvkit-NAME with a component of one KIND: it installs, runs and passes its tests as it is."""
+    """Write a package cvkit-NAME with a component of one KIND.
+
+    It installs, runs and passes its tests as it is.
+    """
     names, sample = read_name(name), SAMPLES[kind]
     require_free(names, sample.kind)
     from ..scaffold.package import render, write  # jinja2, 30 ms that a refused name need not pay

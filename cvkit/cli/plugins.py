@@ -24,7 +24,7 @@ from .tables import print_table
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @plugin_options
 def plugins(why: str | None, as_json: bool, choice: PluginChoice) -> None:
-    """List the installed plugins, and what is wrong with any that do not work."""
+    """List the installed plugins, and what is wrong with any."""
     if why is not None and not why.strip():
         raise CvkitError("--why needs a name, such as that of a plugin. See: cvkit plugins")
     catalog = discover(dict.fromkeys(choice.disabled, "--no-plugin"), choice.paths)

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import RunError
+from ..output import Output
 from .loading import load_recipe
 from .options import PluginChoice, data_folder, data_option, plugin_options, set_option
 
 if TYPE_CHECKING:
-    from ..diagnostics.artifacts import Artifact
     from ..engine.run import Run
     from ..report import Page
+
+NAMES = frozenset(("preview.html", "schedule.svg", "schedule.png", "augmented"))
 
 
 @click.command()
@@ -30,15 +31,23 @@ if TYPE_CHECKING:
 @data_option
 @plugin_options
 def preview(recipe: Path, overrides: tuple[str, ...], output: Path, data: Path | None, choice: PluginChoice) -> None:
-    """Draw the schedule of RECIPE and a sheet of augmented training images, without training."""
+    """Draw the schedule and augmented images of RECIPE.
+
+    Nothing is trained, and no tuner runs.
+    """
     checked, _ = load_recipe(recipe, overrides, choice)
+    place = Output(output / f"preview-{checked.name}", "cvkit preview", NAMES)
+    place.require_own()
     from ..engine.parts import open_dataset  # torch loads here, after the recipe is known to be good
     from ..engine.run import Run
     from ..report import render
 
     page = compose(Run(checked, open_dataset(checked, data_folder(data))))
-    artifacts = [artifact for section in page.sections for artifact in section.artifacts]
-    for path in keep(output / f"preview-{checked.name}", render(page), artifacts):
+    files = {"preview.html": render(page).encode()}
+    for section in page.sections:
+        for artifact in section.artifacts:
+            files |= artifact.files()
+    for path in place.put(files):
         click.echo(path)
 
 
@@ -70,23 +79,3 @@ def compose(run: Run) -> Page:
             Section("Data", (images,) if images else ()),
         ),
     )
-
-
-def keep(folder: Path, html: str, artifacts: list[Artifact]) -> list[Path]:
-    """Write the page and its artifacts into `folder`, in place of an earlier preview's; return the paths to open.
-
-    A gallery's path is its folder. Raises `RunError` where they cannot be written.
-    """
-    files = {name: content for artifact in artifacts for name, content in artifact.files().items()}
-    try:
-        for old in folder.glob("augmented/*.png"):  # there may be fewer this time
-            old.unlink()
-        for name, content in {**files, "preview.html": html.encode()}.items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-    except OSError as error:
-        raise RunError(
-            f"the preview cannot be written to '{folder}': {error.strerror}; choose another --output"
-        ) from error
-    return [folder / name for name in ("preview.html", *dict.fromkeys(name.partition("/")[0] for name in files))]

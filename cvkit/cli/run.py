@@ -39,7 +39,10 @@ if TYPE_CHECKING:
 def run(
     recipe: Path, overrides: tuple[str, ...], output: Path, data: Path | None, resume: bool, choice: PluginChoice
 ) -> None:
-    """Check RECIPE, tune and train what it says, test and explain the result, and write a report."""
+    """Train, test and explain what RECIPE says, and report.
+
+    RECIPE is checked first, and its tuners run. The folder of the run is new, and holds the report.
+    """
     checked, catalog = load_recipe(recipe, overrides, choice)
     from ..folder import RunFolder  # torch loads here, after the recipe is known to be good
 
@@ -103,6 +106,7 @@ def carry_out(run: Run, catalog: Catalog, place: RunFolder | Path, data: Path) -
 
 def work_through(session: Session) -> None:
     """Tune, train and report; exit with 130 or 143 where SIGINT or SIGTERM ended the training."""
+    from ..recipe import AUTO
     from .display import Display
 
     run, folder = session.run, session.folder
@@ -112,8 +116,9 @@ def work_through(session: Session) -> None:
     if run.step:
         click.echo(f"continuing after step {run.step:,} of {run.planned_steps:,}")
     for tuner, proposal in session.tune():
-        click.echo(f"{tuner.entry.component.name} for {tuner.sets}: {proposal.value} ({proposal.reason})")
-        if (value := session.recipe.value(tuner.sets)) != proposal.value:
+        found = "no value" if proposal.value is None else proposal.value
+        click.echo(f"{tuner.entry.component.name} for {tuner.sets}: {found} ({proposal.reason})")
+        if (value := session.recipe.value(tuner.sets)) not in (proposal.value, AUTO):
             click.echo(f"the recipe's own {tuner.sets} stays: {value}")
     with stopped_by_signals(session) as received, Display(run) as display:
         for event in session.train():

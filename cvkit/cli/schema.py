@@ -15,9 +15,10 @@ from .options import PluginChoice, plugin_options
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write. Default: stdout.")
 @plugin_options
 def schema(output: Path | None, choice: PluginChoice) -> None:
-    """Write a JSON Schema of recipes, with the options of every component that is installed.
+    """Write a JSON Schema of recipes, for editors.
 
-    Editors with yaml-language-server complete and check a recipe that begins with
+    It has the options of every component that is installed. Editors with yaml-language-server complete and check a
+    recipe that begins with
 
       # yaml-language-server: $schema=cvkit.schema.json
 

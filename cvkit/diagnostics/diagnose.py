@@ -27,6 +27,7 @@ from .scores import explained, on_objects, tables, weights_check
 
 _VIEWS = 3  # augmented versions of each sample shown
 _CHECKED = 32  # test images whose maps are held against those of a model with other weights
+_SCORED = 2_000  # test images whose maps are held against their masks, which bounds the memory
 
 
 @dataclass
@@ -63,7 +64,7 @@ def diagnose(run: Run, records: Sequence[Record], predictions: Predictions) -> D
     if explainers.working:
         found.warnings += _weights_check(run, predictions, explainers)
     if isinstance(run.splits.test, TensorSplit) and run.splits.test.masks is not None and explainers.working:
-        found.explanations = _on_objects(run.splits.test, run.splits.test.masks, explainers)
+        found.explanations = _on_objects(run.splits.test, run.splits.test.masks, explainers, run.recipe.seed)
     if run.recipe.report.augmented and run.recipe.augmentations:
         found.data = [augmented_sheet(run)]
     return found
@@ -105,8 +106,9 @@ def _weights_check(run: Run, predictions: Predictions, explainers: Explainers) -
     return weights_check(explainers, images, predictions.predicted[chosen])
 
 
-def _on_objects(test: TensorSplit, masks: torch.Tensor, explainers: Explainers) -> list[Artifact]:
-    return [*tables(on_objects(explained(explainers, test.images, test.labels), masks))]
+def _on_objects(test: TensorSplit, masks: torch.Tensor, explainers: Explainers, seed: int) -> list[Artifact]:
+    chosen = permutation(len(test), "images scored", seed)[:_SCORED].sort().values
+    return [*tables(on_objects(explained(explainers, test.images[chosen], test.labels[chosen]), masks[chosen]))]
 
 
 def augmented_sheet(run: Run) -> Gallery:

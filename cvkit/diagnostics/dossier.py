@@ -104,7 +104,7 @@ def _caption(predictions: Predictions, cards: list[Card], maps: Mapping[str, obj
     if maps:
         caption += (
             " Beside each image, what speaks for the predicted class and what for the true one, "
-            f"by {' and '.join(maps)}: bright where it matters most."
+            f"by {', '.join(maps)}: bright where it matters most."
         )
     if any(card.related for card in cards):
         caption += (

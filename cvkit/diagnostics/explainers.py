@@ -10,11 +10,13 @@ from torch import Tensor
 
 from ..engine.seeding import preserved_randomness, seed_everything
 from ..engine.trained import Trained
-from ..errors import RunError, one_line
+from ..errors import CvkitError, RunError, one_line
 from ..recipe import Part
 
 Explainer = Callable[[Tensor, Tensor], Tensor]
-_CHUNK = 250  # images explained at once
+_AT_ONCE = 250  # images explained at once
+_PIXELS = 1_000_000  # of these images together: gradients through a whole network need some kilobytes for each
+_ROUNDING = 1e-6  # beyond [0, 1]: maps that are resized after they were normalised reach 1 + 1.2e-7
 
 
 class Explainers:
@@ -43,10 +45,11 @@ class Explainers:
     def explain(self, images: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """Return each working explainer's maps of uint8 images, float32 (N, H, W) on the CPU, made in chunks."""
         maps = {}
+        size = max(1, min(_AT_ONCE, _PIXELS // images.shape[-2:].numel()))
         for name, explainer in list(self.working.items()):
             with self._guarded(name), preserved_randomness():
                 seed_everything(f"explanations {name}", self.trained.seed)
-                chunks = zip(images.split(_CHUNK), targets.split(_CHUNK), strict=True)
+                chunks = zip(images.split(size), targets.split(size), strict=True)
                 maps[name] = torch.cat([self._chunk(name, explainer, *chunk) for chunk in chunks])
         return maps
 
@@ -57,7 +60,7 @@ class Explainers:
             raise RunError(f"its maps are {tuple(maps.shape)}, not {expected}")
         if not torch.isfinite(maps).all():
             raise RunError("its maps are not finite")
-        if maps.min() < 0 or maps.max() > 1:
+        if maps.min() < -_ROUNDING or maps.max() > 1 + _ROUNDING:
             self._warn(f"{name} makes maps beyond [0, 1], which are shown cut off there")
         return maps.detach().float().cpu()
 
@@ -72,5 +75,6 @@ class Explainers:
             yield
         except Exception as error:
             self.working.pop(name, None)
-            reason = f"{type(error).__name__}: {one_line(error)}"
+            kind = "" if isinstance(error, CvkitError) else f"{type(error).__name__}: "
+            reason = kind + one_line(error)
             self._warnings.append(f"{name} could not explain this model and is left out: {reason}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -68,6 +69,10 @@ class StreamedSource:
 
     def __len__(self) -> int:
         return len(self._split)
+
+    def with_own_state(self) -> StreamedSource:
+        """Return a source of the same images whose augmentations share no state with this one's."""
+        return StreamedSource(self._split, self._device, self._workers, copy.deepcopy(self._augmentations))
 
     def batches(self, order: Tensor, batch_size: int, seed: int = 0) -> Iterator[Batch]:
         """Yield batches in order, the same whatever the number of workers."""

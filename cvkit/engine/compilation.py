@@ -13,12 +13,16 @@ from .seeding import preserved_randomness
 
 
 def compiled(model: nn.Module, example: Tensor) -> Callable[[Tensor], Tensor]:
-    """Return the compiled model, tried once on `example`; raise `RunError` where this machine cannot compile it."""
+    """Return the compiled model, tried once on `example`; raise `RunError` where this machine cannot compile it.
+
+    `example` should be a batch of the size trained on: tried on one image first, torch would compile training for
+    batches of any size, and once more than it need.
+    """
     forward: Callable[[Tensor], Tensor] = torch.compile(model)
     try:
         with preserved_randomness(), evaluation_mode(model), torch.no_grad():
             forward(example)
     except Exception as error:  # whatever the compiler, its absence or the model's code raises
-        reason = str(error).strip().splitlines()[0]
+        reason = [*str(error).strip().splitlines(), type(error).__name__][0]
         raise RunError(f"train.compile: this model cannot be compiled here ({reason})") from error
     return forward

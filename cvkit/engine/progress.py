@@ -99,6 +99,6 @@ class EpochProgress:
         progress = cls(len(state["losses"]), device)
         progress.losses.copy_(state["losses"])
         progress._hits.copy_(state["hits"])
-        progress.counts, progress.rates, progress.momenta = state["counts"], state["rates"], state["momenta"]
+        progress.counts, progress.rates, progress.momenta = (list(state[k]) for k in ("counts", "rates", "momenta"))
         progress.samples, progress._seconds = sum(progress.counts), state["seconds"]
         return progress

@@ -24,7 +24,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from ..errors import DivergedError, RunError
 from ..recipe import Recipe, TunerPart
 from ..recipe.schema import TrainSettings
-from .batches import Source, StreamedSource, open_source, read_whole
+from .batches import StreamedSource, open_source, read_whole
 from .compilation import compiled
 from .data import Splits
 from .device import choose_device
@@ -174,15 +174,9 @@ class Run:
         with preserved_randomness():
             model, seed = copy.deepcopy(self.model), self.recipe.seed
             learner = self._learner_of(model, copy.deepcopy(self.loss), copy.deepcopy(self.pixels))
-            source, held = held_apart(self._trial_source(), self.splits.train, self.device, hold_out, seed)
+            images = self.source.with_own_state() if isinstance(self.source, StreamedSource) else self.source
+            source, held = held_apart(images, self.splits.train, self.device, hold_out, seed)
             yield Trial(learner, source, self.batching, seed, f"{purpose} {repeat}", held)
-
-    def _trial_source(self) -> Source:
-        """Return the training images, augmentations of single images with a state of their own."""
-        if not self.sample_augmentations:
-            return self.source
-        augmentations, workers = copy.deepcopy(self.sample_augmentations), self.recipe.train.workers
-        return StreamedSource(self.splits.train, self.device, workers, augmentations)
 
     def _learner_of(self, model: nn.Module, loss: nn.Module, pixels: Pixels) -> Learner:
         optimizer = self._optimizer_of(model)
@@ -210,8 +204,9 @@ class Run:
                 raise RunError(f"{', '.join(waiting)}: still 'auto', and no tuner has filled it")
             self._learner = self._learner_of(self.model, self.loss, self.pixels)
             if self.recipe.train.compile:
-                example = self.pixels.for_evaluation(read_whole(self.splits.train, [0]).images.to(self.device))
-                self._learner.forward = compiled(self.model, example)
+                image = read_whole(self.splits.train, [0]).images.to(self.device)
+                batch = image.expand(self.recipe.train.batch_size, -1, -1, -1)
+                self._learner.forward = compiled(self.model, self.pixels.for_evaluation(batch))
             self.schedule = self.new_schedule(self._learner.optimizer)
         return self._learner
 
@@ -231,7 +226,7 @@ class Run:
 
     def _train_epoch(self, learner: Learner, progress: EpochProgress) -> Iterator[Step]:
         steps = train_steps(learner, self.source, self.batching, self.recipe.seed, self.epoch, progress.taken)
-        steps = islice(steps, self.planned_steps - self.step)
+        steps = islice(steps, max(0, self.planned_steps - self.step))
         last_read = time.monotonic()
         progress.start_clock()
         scale = learner.scaler.get_scale()  # 1 unless precision is fp16

@@ -66,7 +66,10 @@ def _names_in_order(optimizer: torch.optim.Optimizer, model: nn.Module) -> list[
 
 
 def _like(parameter: Tensor, value: Any) -> Any:
-    """Give a per-element state tensor its parameter's memory format, which the checkpoint does not keep."""
+    """Return a copy; a per-element state tensor gets its parameter's memory format, which a checkpoint does not keep.
+
+    torch's optimizers keep what they load, and count their steps in it.
+    """
     if isinstance(value, Tensor) and value.shape == parameter.shape:
         return torch.empty_like(parameter, dtype=value.dtype).copy_(value)
-    return value
+    return value.clone() if isinstance(value, Tensor) else value

@@ -12,9 +12,10 @@ from ..diagnostics.scores import Scores, score
 from ..engine.batches import read_whole
 from ..engine.data import Split
 from ..errors import RunError
+from ..output import Output
 from ..report import render
 from .page import compose
-from .place import OVERLAYS, PAGE, ROWS, SCORES, made_anew
+from .place import OVERLAYS, PAGE, ROWS, SCORES
 from .question import Question
 from .sheet import Sheet
 from .source import FromSplit, Source
@@ -40,7 +41,7 @@ class Exhibit:
     warnings: list[str]
     scores: Scores | None = None
 
-    def put_in(self, place: Path, advance: Callable[[int], None]) -> list[Path]:
+    def put_in(self, place: Output, advance: Callable[[int], None]) -> list[Path]:
         """Make it all in the folder `place`, whole or not at all, and return what there is to open.
 
         `advance` is told how many pictures more are done. Raises `RunError` where no method works, where there is no
@@ -48,7 +49,7 @@ class Exhibit:
         """
         plain = self.explainers.of(self.explainers.trained)  # whatever is asked here, scores are of the methods
         self.question.put_to(self.explainers)
-        with made_anew(place) as making:
+        with place.made_anew() as making:
             sheet = Sheet(self.explainers, self.question, making / OVERLAYS)
             self._require_a_method()
             for pictures in self.source:
@@ -61,13 +62,13 @@ class Exhibit:
             if self.scored is not None:
                 self.scores = self._scores(plain, self.scored)
                 self.warnings += self.scores.warnings
-            page = compose(self.title, self.stand, self.source.name, sheet, self.scores, self.warnings)
+            page = compose(self.title, self.stand, self.source, sheet, self.scores, self.warnings)
             files = {PAGE: render(page).encode(), ROWS: sheet.csv()}
             if self.scores is not None:
                 files[SCORES] = (json.dumps(self.scores.to_json(), indent=1) + "\n").encode()
             for name, content in files.items():
                 (making / name).write_bytes(content)
-        return [place / name for name in (*files, OVERLAYS)]
+        return [place.path / name for name in (*files, OVERLAYS)]
 
     def _require_a_method(self) -> None:
         if not self.explainers.working:

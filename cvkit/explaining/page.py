@@ -9,14 +9,15 @@ from ..diagnostics.scores import Scores
 from ..diagnostics.style import percent
 from ..report import Fact, Page, Section
 from .sheet import Sheet
+from .source import Source
 
 
 def compose(
-    title: str, stand: str, source: str, sheet: Sheet, scores: Scores | None, warnings: Sequence[str]
+    title: str, stand: str, source: Source, sheet: Sheet, scores: Scores | None, warnings: Sequence[str]
 ) -> Page:
-    """Return the page; `stand` says which model was asked, and `source` where the images came from."""
-    facts = [Fact("Images explained", f"{sheet.explained:,}", source)]
-    if sheet.labelled:
+    """Return the page; `stand` says which model was asked, and `source` had the images."""
+    facts = [Fact("Images explained", f"{sheet.explained:,}", source.name)]
+    if sheet.labelled and not source.by_outcome:
         share = percent(sheet.right / sheet.labelled, 1)
         facts.append(Fact("Classified correctly", share, f"{sheet.right:,} of {sheet.labelled:,} of a known class"))
     layers = tuple((name, layer or "not told") for name, layer in sheet.layers.items())
@@ -28,7 +29,10 @@ def compose(
         sections=(
             Section("Images", (sheet.gallery(),)),
             Section(
-                "Methods, scored", tuple(scores.tables()) if scores else (), _scored_on(scores) if scores else ""
+                "Methods, scored",
+                tuple(scores.tables()) if scores else (),
+                _scored_on(scores) if scores else "",
+                broad=True,
             ),
         ),
         details=(Table("methods", "Methods", "", ("method", "layer"), layers),) if layers else (),
@@ -37,6 +41,6 @@ def compose(
 
 def _scored_on(scores: Scores) -> str:
     return (
-        f"On {scores.n:,} images of the run's own test split, beside maps that know nothing of the model, which is "
-        f"right on {percent(scores.accuracy, 1)} of them."
+        f"On {scores.n:,} images of the run's own test split, of which the model classifies "
+        f"{percent(scores.accuracy, 1)} correctly, beside maps that know nothing of the model."
     )

@@ -37,6 +37,11 @@ class Source(Protocol):
         """A line for each that could not be had, once it was asked for."""
         ...
 
+    @property
+    def by_outcome(self) -> bool:
+        """Whether they were chosen by how the model fares on them, so that its accuracy there tells nothing."""
+        ...
+
     def __len__(self) -> int: ...
 
     def __iter__(self) -> Iterator[list[Picture]]: ...
@@ -51,6 +56,7 @@ class FromFiles:
     read: Reader
     info: DataInfo
     unread: list[str] = field(default_factory=list)
+    by_outcome: bool = False
 
     def __len__(self) -> int:
         return len(self.files)
@@ -76,6 +82,7 @@ class FromSplit:
     split: Split
     indices: Sequence[int]
     unread: list[str] = field(default_factory=list)
+    by_outcome: bool = False
 
     @classmethod
     def sample(cls, split: Split, count: int, seed: int) -> FromSplit:
@@ -94,7 +101,7 @@ class FromSplit:
         predictions = Predictions(torch.cat(logits), torch.cat(labels), math.nan)
         wrong = int((~predictions.correct).sum())
         name = f"the most confident of {wrong:,} errors on {len(split):,} test images"
-        return cls(name, split, select_errors(predictions, count).tolist())
+        return cls(name, split, select_errors(predictions, count).tolist(), by_outcome=True)
 
     def __len__(self) -> int:
         return len(self.indices)

@@ -41,7 +41,7 @@ def compose(
             Section("Classes", tuple(found.classes)),
             Section("Confidence", tuple(found.confidence)),
             Section("Errors", tuple(found.errors)),
-            Section("Explanations, scored", tuple(found.explanations)),
+            Section("Explanations, scored", tuple(found.explanations), broad=True),
             Section("Data", tuple(found.data)),
         ),
         details=tuple(_details(info)),

@@ -23,11 +23,15 @@ class Fact:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, a paragraph of text, and artifacts in reading order; left out where it has neither."""
+    """A heading, a paragraph of text, and artifacts in reading order; left out where it has neither.
+
+    `broad`: each artifact takes the page's whole breadth, as tables of long cells need it.
+    """
 
     title: str
     artifacts: tuple[Artifact, ...] = ()
     text: str = ""
+    broad: bool = False
 
 
 @dataclass(frozen=True)

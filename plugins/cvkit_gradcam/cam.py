@@ -11,6 +11,7 @@ from cvkit import evaluation_mode
 
 from .compat import Compat, finish_of
 from .cut import gradient_at
+from .eager import as_written
 from .explanation import Explanation
 from .layers import Candidate, candidates, choose_layer, find_layer, name_of
 from .normalize import Normalization
@@ -68,7 +69,7 @@ class Cam:
         """
         require_targets(images, targets, against)
         try:
-            with evaluation_mode(self.model), torch.inference_mode(False), torch.no_grad():
+            with evaluation_mode(self.model), as_written(), torch.inference_mode(False), torch.no_grad():
                 images = recordable(images)
                 if self.layer is None:
                     self.layer = choose_layer(self.model, images[:1])

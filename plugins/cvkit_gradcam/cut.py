@@ -24,7 +24,7 @@ def gradient_at(model: nn.Module, layer: nn.Module, images: Tensor, targets: Tar
 
     One forward pass serves all targets; both results are float32. The model comes in evaluation mode, and its
     weights, gradients and hooks are left as found. Raises `RunError` if the layer is not reached, if its output is
-    not a grid of the image, or if a target is not one of the model's classes.
+    not a grid of the image, if no gradient reaches it, or if a target is not one of the model's classes.
     """
     cut: list[Tensor] = []
 
@@ -36,9 +36,22 @@ def gradient_at(model: nn.Module, layer: nn.Module, images: Tensor, targets: Tar
     with torch.no_grad():
         logits, grid = run_through(model, layer, images, cut_here)
         scores = targets.scores(logits).sum(dim=0)
-        gradients = [torch.autograd.grad(score, cut, retain_graph=True)[0] for score in scores]
+        gradients = [gradient_of(score, cut[0]) for score in scores]
     seen = [grid.view(tensor).float() for tensor in (cut[0].detach(), *gradients)]
     return seen[0], torch.stack(seen[1:], dim=1)
+
+
+def gradient_of(score: Tensor, layer: Tensor) -> Tensor:
+    """Return the gradient of a score at a layer's output; raise `RunError` where the score does not depend on it."""
+    found = None
+    if score.requires_grad:
+        (found,) = torch.autograd.grad(score, layer, retain_graph=True, allow_unused=True)
+    if found is None:
+        raise RunError(
+            "no gradient of the logits reaches the chosen layer: they do not depend on its output, or the model "
+            "calls it without recording gradients; choose another"
+        )
+    return found
 
 
 @torch.no_grad()

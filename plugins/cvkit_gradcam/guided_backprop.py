@@ -13,6 +13,7 @@ from torch.overrides import TorchFunctionMode
 
 from cvkit import RunError, evaluation_mode
 
+from .eager import as_written
 from .normalize import divided_by_maximum
 from .targets import Targets, recordable, require_targets
 
@@ -60,7 +61,7 @@ class GuidedBackprop:
         require_targets(images, targets)
         chunks = torch.arange(len(images), device=images.device).split(self.chunk or len(images))
         try:
-            with evaluation_mode(self.model), torch.inference_mode(False), torch.enable_grad():
+            with evaluation_mode(self.model), as_written(), torch.inference_mode(False), torch.enable_grad():
                 pixels, asked = recordable(images), Targets.of(targets)
                 gradients = torch.cat([guided_gradient(self.model, pixels[at], asked[at]) for at in chunks])
         finally:
@@ -72,7 +73,7 @@ def guided_gradient(model: nn.Module, images: Tensor, targets: Targets) -> Tenso
     """Return the guided gradients (B, T, C, H, W) of images that fit the model at once."""
     pixels = images.detach().clone().requires_grad_()
     with GuidedReLUs() as relus:
-        logits = model(pixels)
+        logits = model(pixels.clone())  # a leaf must not be changed in place
     if not relus.met:
         raise RunError(
             "Guided Backpropagation is defined for networks of ReLUs, and this one calls none; "

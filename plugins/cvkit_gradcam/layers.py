@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from cvkit import RunError, evaluation_mode
 
+from .eager import as_written
 from .grid import Grid, prefix_lengths
 from .targets import recordable
 
@@ -86,15 +87,18 @@ def candidates(model: nn.Module, image: Tensor) -> list[Candidate]:
         if is_pooling(module):
             pooled.append(tensor)  # a block that ends in a pool returns the pool's output
         elif not any(tensor is other for other in pooled) and not is_passed_on(module, tensor, inputs):
-            for inner in [other for other, (kept, _) in seen.items() if kept is tensor]:
-                del seen[inner]
             seen[module] = tensor, grid
 
     handles = [module.register_forward_hook(watch) for module in model.modules()]
     try:
-        with evaluation_mode(model), torch.inference_mode(False), torch.enable_grad():
+        with evaluation_mode(model), as_written(), torch.inference_mode(False), torch.enable_grad():
             logits = model(recordable(image).detach().requires_grad_().clone())  # a leaf must not be changed in place
-            found = [(module, *kept) for module, kept in seen.items() if kept[0].requires_grad]
+            outermost = {id(tensor): module for module, (tensor, _) in seen.items()}
+            found = [
+                (module, tensor, grid)
+                for module, (tensor, grid) in seen.items()
+                if tensor.requires_grad and outermost[id(tensor)] is module
+            ]
             live = reached([logits, *into_head], [(tensor, grid) for _, tensor, grid in found])
     finally:
         for handle in handles:

@@ -38,9 +38,9 @@ NORMALIZATIONS: dict[Normalization, Finish] = {"max": by_maximum, "minmax": by_r
 
 
 def divided_by_maximum(maps: Tensor) -> Tensor:
-    """Divide each map (..., H, W) by its maximum where that is positive; the others become zero."""
+    """Divide each map (..., H, W) of values from 0 on by its maximum; zeros stay zeros, and not-a-numbers show."""
     peak = maps.amax(dim=(-2, -1), keepdim=True)
-    return torch.where(peak > 0, maps / peak, 0.0)
+    return maps / torch.where(peak > 0, peak, 1.0)
 
 
 def stretched(maps: Tensor, epsilon: float = 1e-7) -> Tensor:

@@ -12,6 +12,9 @@ SHARE = 0.9
 REST = 0.2
 """Share of a sweep over which the loss must have rested at its lowest, where it does not rise before the end."""
 
+LEAST = 1e-6
+"""The least fall that counts, as a share of the loss: a float32 tells no smaller one from its rounding."""
+
 
 @dataclass(frozen=True)
 class Fall:
@@ -46,16 +49,18 @@ def fall_of(rates: Floats, losses: Floats) -> Fall:
 def refusal(rates: Floats, losses: Floats) -> str:
     """Return why a sweep tells no rate, by any rule, or "" where it does.
 
-    It tells none where it diverged at once, where the loss did not clearly fall, and where it was still falling at
-    the last of the planned `rates`. It may end without a divergence: where the loss came to rest, the knee stands.
+    It tells none where it was never finite, diverged at once or did not clearly fall, and where it still fell at the
+    last of the planned `rates`. It may end without a divergence: where the loss came to rest, the knee stands.
     """
+    if not len(losses):
+        return "the loss was not finite at the first step, before the weights had moved"
     if len(losses) <= 2 * PATIENCE:
         return f"the loss diverged within {len(losses)} steps, so the sweep should start at a lower rate"
     fall = fall_of(rates, losses)
     # Pure noise spans about 3 standard errors from its lowest to its highest smoothed point; 6 is a clear fall.
-    if fall.depth < 6 * uncertainty(losses, sigma_of(len(rates))):
+    if fall.depth <= max(6 * uncertainty(losses, sigma_of(len(rates))), LEAST * fall.curve[fall.top]):
         return "the loss did not clearly fall at any rate"
-    if fall.bottom == len(rates) - 1 and fall.knee() > (1 - REST) * len(rates):
+    if fall.bottom >= len(rates) - PATIENCE and fall.knee() > (1 - REST) * len(rates):
         return f"the loss still falls at the last rate ({rates[-1]:.3g}), so the sweep is too short: raise end_lr"
     return ""
 

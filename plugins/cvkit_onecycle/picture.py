@@ -35,7 +35,10 @@ def draw(
     draw_rules(lower, found, pick)
     if candidates:
         draw_candidates(lower, candidates, row=len(found))
-    lower.set(xscale="log", xlabel="learning rate", xlim=(sweeps[0].planned[0], sweeps[0].planned[-1]))
+    told = [rate for finding in found.values() for rate in finding.told]  # some rules divide what they find
+    shown = [*sweeps[0].planned[[0, -1]], *told, *(candidate.rate for candidate in candidates)]
+    shown += [] if value is None else [value]
+    lower.set(xscale="log", xlabel="learning rate", xlim=(min(shown), max(shown)))
     if value is not None:
         for axes in (upper, lower):
             axes.axvline(value, color=TAKEN, linestyle="--", linewidth=1.2, zorder=1)
@@ -51,7 +54,14 @@ def draw(
 
 
 def draw_losses(axes: Axes, sweeps: Sequence[Sweep]) -> None:
-    """Draw raw losses as points, smoothed ones as thin lines, and the median of these, as far as all sweeps went."""
+    """Draw raw losses as points, smoothed ones as thin lines, and the median of these, as far as all sweeps went.
+
+    A sweep whose first loss was not finite went nowhere, and has nothing to show.
+    """
+    axes.set(ylabel="loss")
+    sweeps = [sweep for sweep in sweeps if len(sweep.losses)]
+    if not sweeps:
+        return
     for sweep in sweeps:
         axes.plot(sweep.rates, sweep.losses, ".", color="0.75", markersize=3, markeredgewidth=0)
         axes.plot(sweep.rates, sweep.smoothed, color="C0", alpha=0.35, linewidth=0.9)
@@ -64,7 +74,7 @@ def draw_losses(axes: Axes, sweeps: Sequence[Sweep]) -> None:
     high = middle[: bottom + 1].max()
     # Losses past divergence would flatten everything worth seeing.
     room = max(high - low, 1e-3)
-    axes.set(ylabel="loss", ylim=(low - 0.2 * room, high + 0.5 * room))
+    axes.set(ylim=(low - 0.2 * room, high + 0.5 * room))
     axes.legend(loc="best", frameon=False, fontsize=8)
 
 

@@ -24,9 +24,9 @@ from .verify import STEPS, Candidate, verified
 def lr_range_test(
     run: Run,
     *,
-    start_lr: PositiveFloat = 1e-3,
+    start_lr: PositiveFloat = 1e-5,
     end_lr: PositiveFloat = 10.0,
-    steps: Annotated[int, Field(ge=20)] = 100,
+    steps: Annotated[int, Field(ge=20)] = 120,
     orders: PositiveInt = 3,
     pick: Literal["cvkit", "valley", "slide", "steep", "minimum", "lr_finder", "lightning"] = "cvkit",
     factor: PositiveFloat = 1.0,

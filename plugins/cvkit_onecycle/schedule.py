@@ -86,7 +86,8 @@ def one_cycle(
 
 def phase_ends(plan: Plan, up: float, three_phase: bool) -> tuple[float, ...]:
     """Return the step each phase ends at, for a rise over `up` steps; raise `RunError` where one has no room."""
-    steps = f"one_cycle: {plan.total_steps} steps ({plan.epochs} epochs of {plan.steps_per_epoch})"
+    epochs = "1 epoch" if plan.epochs == 1 else f"{plan.epochs} epochs"
+    steps = f"one_cycle: {plan.total_steps} steps ({epochs} of {plan.steps_per_epoch})"
     if plan.total_steps < 3:
         raise RunError(f"{steps} are too few for a first rate, a peak and a last rate; train for at least 3 steps")
     last = plan.total_steps - 1

@@ -24,7 +24,10 @@ APART = 3.0
 
 @dataclass(frozen=True)
 class Candidate:
-    """A learning `rate`, and what it led to: mean loss and accuracy on the images held out, None if not finite."""
+    """A learning `rate`, and what it led to: mean loss and accuracy on the images held out.
+
+    Both are None where it diverged: where a loss was not finite, or the last no lower than that of untrained weights.
+    """
 
     rate: float
     loss: float | None
@@ -44,7 +47,7 @@ def verified(run: Run, rate: float) -> list[Candidate]:
     """Train `rate` and the rates half a decade to either side of it, and return them ranked, the best first.
 
     Each starts from the run's initial weights and sees the same images in the same order. They are ranked by the mean
-    loss on images held out of the training set, a function of the run's seed; a loss that is not finite ranks last.
+    loss on images held out of the training set, a function of the run's seed; one that diverged ranks last.
     """
     candidates = [trained(run, float(f"{rate * ratio:.3g}")) for ratio in (1 / APART, 1.0, APART)]
     return sorted(candidates, key=lambda candidate: math.inf if candidate.loss is None else candidate.loss)
@@ -54,9 +57,10 @@ def trained(run: Run, rate: float) -> Candidate:
     """Train a trial of `run` for `STEPS` steps with a peak of `rate`, and judge it on the images held out."""
     held_out = max(1, min(HELD_OUT, len(run.splits.train) // 5))
     with run.trial("lr verification", hold_out=held_out) as trial:
+        untrained = trial.held_out().loss
         if all(map(math.isfinite, trial.steps_at(triangle(rate)))):
             judged = trial.held_out()
-            if math.isfinite(judged.loss):
+            if judged.loss < untrained:
                 return Candidate(rate, judged.loss, judged.accuracy)
     return Candidate(rate, None, None)
 

@@ -169,6 +169,7 @@ def test_rows_say_what_the_model_says(cvkit, run_folder, trained, rows):
 def test_errors_are_the_most_confident_ones(cvkit, run_folder, trained, rows):
     """The surest first, each wrong."""
     assert cvkit("explain", run_folder, "--errors", "--count", "4").code == 0
+    assert "Classified correctly" not in Path("explanations/run/explain.html").read_text()  # none is, by choice
     found = list({row["file"]: row for row in rows()}.values())
     assert all(row["true"] != row["predicted"] for row in found)
     sure = [float(row["probability"]) for row in found]
@@ -324,7 +325,7 @@ MISTAKES = [
     (["empty"], 2, "there are no images in 'empty'"),
     (["images/text.png"], 1, "there is no image to explain\nimages/text.png: cannot be read"),
     (["images", "--errors"], 2, "--errors is of the test split"),
-    (["--output", "taken"], 1, "holds what no explanation wrote (notes.txt)"),
+    (["--output", "taken"], 1, "holds what `cvkit explain` did not write (notes.txt)"),
 ]
 
 

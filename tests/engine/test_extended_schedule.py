@@ -173,6 +173,29 @@ def test_extended_run_that_is_interrupted_ends_with_the_same_bits(make_run, same
     same(run.model.state_dict(), whole.model.state_dict())
 
 
+@pytest.mark.parametrize("learner", LEARNERS, ids=["one_cycle", "cosine"])
+@pytest.mark.parametrize("steps", [11, 16], ids=["within an epoch", "finished"])
+def test_checkpoint_that_lacks_the_schedule_goes_on_with_the_same_bits(make_run, same, steps, learner):
+    """Those of before `Schedule` held the scheduler's state alone; the steps taken tell where it stood."""
+    stopped = make_run("train.epochs=2", *learner)
+    trained(stopped, steps)
+    state = stopped.state()
+    whole, run = (extended(make_run, state, "[2, 2]", learner) for _ in range(2))
+    run.restore({**{key: value for key, value in state.items() if key != "schedule"}, "scheduler": {"last_epoch": 0}})
+    assert trained(run) == trained(whole)
+    same(run.trained_model.state_dict(), whole.trained_model.state_dict())
+
+
+@pytest.mark.parametrize("fewer", ["train.max_steps=9", "train.epochs=1"])
+def test_run_that_is_given_fewer_steps_than_it_has_taken_ends_there(make_run, fewer):
+    """By someone who edits its recipe: the epoch that had begun gets its record."""
+    stopped = make_run()
+    trained(stopped, 11)
+    run = make_run(fewer)
+    run.restore(stopped.state())
+    assert [(record["epoch"], record["step"]) for record in trained(run)] == [(2, 11)]
+
+
 def test_step_that_the_scaler_skips_does_not_move_the_schedule(make_run):
     """A loss scale that makes gradients overflow, as fp16's does now and then."""
     run = make_run("train.epochs=1", "train.clip_norm=1", "model.logit_scale=8.0")

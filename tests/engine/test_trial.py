@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,27 @@ def test_augmentation_of_single_images_keeps_its_state():
         (copied,) = trial._source._augmentations._augmentations
         assert copied[1].calls > before
     assert augmentation[1].calls == before
+
+
+def test_images_that_a_run_keeps_in_memory_are_not_read_again():
+    """Where single images are augmented, too: the trial streams them from where the run does."""
+    catalog = discover()
+    catalog.admit(Origin("acme", "in-process", "0"), Plugin())
+    overrides = ["augmentations=[acme/counting]", "train.workers=0", "train.resident=true"]
+    recipe = resolve(read_text(RECIPE, overrides), catalog)
+    splits = recipe.dataset.build(Path("unused"))
+    reads = []
+
+    class OnDisk:
+        def __len__(self):
+            return len(splits.train)
+
+        def __getitem__(self, index):
+            reads.append(index)
+            return splits.train[index]
+
+    run = Run(recipe, replace(splits, train=OnDisk()))
+    reads.clear()
+    with run.trial("test") as trial:
+        list(trial.steps_at([0.01] * 3))
+    assert reads == []

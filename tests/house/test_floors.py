@@ -33,7 +33,7 @@ FLOORS = {
         "provenance",
     ),
     "engine": ("engine",),
-    "keeping": ("folder", "diagnostics", "extension", "report", "session", "explaining", "reopened"),
+    "keeping": ("output", "folder", "diagnostics", "extension", "report", "session", "explaining", "reopened"),
     "roof": ("cli", "scaffold", "testing", "__main__"),
 }
 LIBRARIES = {

@@ -13,7 +13,6 @@ from cvkit_gradcam.grad_cam_pp import grad_cam_pp, weighted_by_alpha
 from cvkit_gradcam.hires_cam import gradient_times_activation, hires_cam
 from cvkit_gradcam.layer_cam import layer_cam, weighted_by_positive_gradient
 from cvkit_gradcam.score_cam import score_cam, unit_range
-from cvkit_resnet.network import custom_resnet
 
 TARGETS, AGAINST = torch.tensor([0, 3, 3, 9]), torch.tensor([1, 0, 9, 3])
 FORMULAS = {
@@ -25,19 +24,6 @@ FORMULAS = {
 METHODS = [*FORMULAS, eigen_cam, score_cam]
 every_method = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.__name__)
 by_gradient = pytest.mark.parametrize("method", FORMULAS, ids=lambda method: method.__name__)
-
-
-@pytest.fixture
-def model(info):
-    model = custom_resnet(info, width=4)
-    for _ in range(3):
-        model(torch.randn(16, 3, 32, 32))  # running statistics that are not those of initialisation
-    return model.eval()
-
-
-@pytest.fixture
-def images():
-    return torch.randn(4, 3, 32, 32)
 
 
 @by_gradient

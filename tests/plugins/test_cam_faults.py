@@ -50,14 +50,17 @@ def test_pytorch_grad_cam_destroys_gradients_and_leaves_the_mode_changed(images,
     assert not net.training
 
 
-def test_pytorch_grad_cam_fails_on_frozen_models(images, small_net):
-    """Nothing then requires a gradient; ours gives the maps of the model that is not frozen."""
+@pytest.mark.parametrize("state", ["frozen", "no_grad"])
+def test_pytorch_grad_cam_fails_on_frozen_models_and_without_gradients(images, small_net, state):
+    """Nothing then requires a gradient; ours gives the maps that it gives otherwise."""
     net = small_net()
     expected = grad_cam(net, layer="1")(images, TARGETS)
-    net.requires_grad_(False)
-    with pytorch_grad_cam.GradCAM(net, [net[1]]) as cam, pytest.raises(RuntimeError, match="does not require grad"):
-        cam(images, [ClassifierOutputTarget(0)] * 4)
-    torch.testing.assert_close(grad_cam(net, layer="1")(images, TARGETS), expected)
+    net.requires_grad_(state != "frozen")
+    refused = pytest.raises(RuntimeError, match="does not require grad")
+    with torch.set_grad_enabled(state != "no_grad"):
+        with pytorch_grad_cam.GradCAM(net, [net[1]]) as cam, refused:
+            cam(images, [ClassifierOutputTarget(0)] * 4)
+        torch.testing.assert_close(grad_cam(net, layer="1")(images, TARGETS), expected)
 
 
 def test_constant_in_pytorch_grad_cams_plus_plus_drowns_small_gradients(
@@ -170,7 +173,7 @@ def test_torchcam_stretches_the_masks_of_score_cam_before_it_resizes_them(model,
 
 
 def test_torchcam_chooses_a_pooling_layer_of_vgg():
-    """Its output is the last one that is not flat; ours is the last that is not pooled, as test_gradcam.py has it."""
+    """Its output is the last one that is not flat; test_cam_architectures.py shows that ours is not pooled."""
     with torch.device("meta"):  # its shapes are enough
         net = torchvision.models.vgg11(num_classes=10)
     with torchcam.methods.GradCAM(net, input_shape=(3, 64, 96)) as cam:

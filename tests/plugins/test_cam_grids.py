@@ -212,6 +212,24 @@ def test_pools_permutes_and_what_hands_on_its_input_are_no_candidates():
     assert [candidate.name for candidate in candidates(net, WIDE[:1])] == ["0.1", "1.0"]
 
 
+def test_layers_before_a_relu_in_place_that_the_head_calls_too_are_candidates():
+    """The ReLU's last output is no grid, so it is none itself; the layers whose tensors it changed still are."""
+
+    class Shared(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second = nn.Conv2d(3, 6, 3, padding=1), nn.Conv2d(6, 6, 3, padding=1)
+            self.relu = nn.ReLU(inplace=True)
+            self.hidden, self.head = nn.Linear(6, 8), nn.Linear(8, 10)
+
+        def forward(self, images):
+            features = self.relu(self.second(self.relu(self.first(images))))
+            return self.head(self.relu(self.hidden(features.mean((2, 3)))))
+
+    found = candidates(Shared(), WIDE[:1])
+    assert [(candidate.name, candidate.live) for candidate in found] == [("first", True), ("second", True)]
+
+
 @pytest.mark.parametrize("context", [torch.enable_grad, torch.no_grad, torch.inference_mode])
 def test_candidates_leave_the_model_as_it_was(context):
     """Modes, gradients and hooks, and the frozen one frozen."""

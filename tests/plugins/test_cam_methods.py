@@ -16,6 +16,7 @@ from cvkit.testing import ExplainerSuite
 from cvkit_gradcam.eigen_cam import eigen_cam
 from cvkit_gradcam.grad_cam import grad_cam
 from cvkit_gradcam.grad_cam_pp import grad_cam_pp
+from cvkit_gradcam.guided_backprop import guided_backprop
 from cvkit_gradcam.hires_cam import hires_cam
 from cvkit_gradcam.layer_cam import layer_cam
 from cvkit_gradcam.score_cam import score_cam
@@ -135,6 +136,30 @@ def test_layer_that_is_not_reached_is_refused(model, images):
             method(model, layer="spare")(images, TARGETS)
 
 
+class Aside(nn.Module):
+    """A net that calls a layer without using it, and another without a gradient."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.unused, self.head = nn.Conv2d(3, 6, 3), nn.Conv2d(6, 6, 1), nn.Linear(6, 10)
+
+    def forward(self, images):
+        with torch.no_grad():
+            features = self.first(images)
+        self.aside = self.unused(features)
+        return self.head(features.mean((2, 3)))
+
+
+@pytest.mark.parametrize("layer", ["first", "unused"])
+def test_layer_that_no_gradient_reaches_is_refused(images, layer):
+    """Rather than by an error of torch's; a method without gradients explains it."""
+    net = Aside().eval()
+    for method in (grad_cam, hires_cam, layer_cam, grad_cam_pp):
+        with pytest.raises(RunError, match="no gradient of the logits reaches the chosen layer"):
+            method(net, layer=layer)(images, TARGETS)
+    assert eigen_cam(net, layer=layer)(images, TARGETS).any()
+
+
 # However the model is held
 
 
@@ -184,3 +209,46 @@ def test_images_that_are_not_square_get_maps_of_their_shape(info, method):
     """Height first."""
     model = custom_resnet(replace(info, height=32, width=96), width=4).eval()
     assert method(model)(torch.randn(2, 3, 32, 96), TARGETS[:2]).shape == (2, 32, 96)
+
+
+class Whole(nn.Module):
+    """A network of a class of its own: torch 2.6 leaves a Sequential that is compiled in place as it is."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images):
+        return self.network(images)
+
+
+@pytest.mark.parametrize("compiled", ["in place", "wrapped", "in part"])
+def test_compiled_model_is_explained_as_it_is_written(images, small_net, compiled):
+    """Code that is compiled does not call hooks; it is in force again afterwards."""
+    net, twin = small_net(), small_net()
+    twin.load_state_dict(net.state_dict())
+    calls = []
+
+    def backend(graph, inputs):
+        def run(*values):
+            calls.append(compiled)
+            return graph(*values)
+
+        return run
+
+    if compiled == "in place":
+        net, twin = Whole(net), Whole(twin)
+        twin.compile(backend=backend)
+    elif compiled == "wrapped":
+        twin = torch.compile(twin, backend=backend)
+    else:
+        twin[0] = torch.compile(twin[0], backend=backend)
+    with torch.no_grad():
+        logits = twin(images)
+    for explainer in (grad_cam, score_cam, guided_backprop):
+        calls.clear()
+        assert torch.equal(explainer(twin)(images, TARGETS), explainer(net)(images, TARGETS))
+        assert not calls
+    with torch.no_grad():
+        assert torch.equal(twin(images), logits)
+    assert calls

@@ -90,6 +90,16 @@ def test_every_way_to_call_a_relu_is_met(relu):
     assert not torch.allclose(gradient, expected)  # nothing is left behind: ReLUs are themselves again
 
 
+def test_model_may_begin_in_place():
+    """The images that are explained are not changed by it."""
+    images = torch.randn(4, 3, 2, 2)
+    before = images.clone()
+    gradient = guided_backprop(nn.Sequential(nn.ReLU(inplace=True), two_layers())).gradient(images, TARGETS)
+    assert torch.equal(images, before)
+    assert not gradient[images <= 0].any()
+    assert gradient[images > 0].any()
+
+
 def test_captum_misses_relus_that_are_called_as_functions():
     """As its documentation warns; its gradient is then the plain one."""
     images = torch.randn(4, 3, 2, 2)

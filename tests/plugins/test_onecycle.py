@@ -158,7 +158,7 @@ def test_rate_stays_at_its_floor_after_the_last_step():
 )
 def test_plan_without_room_for_a_phase_is_refused(options, words):
     """torch divides by zero at a peak on step one, and otherwise leaves the phase out in silence."""
-    with pytest.raises(RunError, match=r"one_cycle: 10 steps \(1 epochs of 10\) ") as refused:
+    with pytest.raises(RunError, match=r"one_cycle: 10 steps \(1 epoch of 10\) ") as refused:
         one_cycle(sgd(), Plan(10, 1), max_lr=0.1, **options)
     assert words in str(refused.value)
 

@@ -40,9 +40,19 @@ def test_loss_that_does_not_fall_is_refused():
         assert "did not clearly fall" in refusal(RATES, flat(0.05, seed))
 
 
+@pytest.mark.parametrize("level", [0.0, 2.302585, 1e6])
+@pytest.mark.parametrize("points", [20, 100])
+def test_loss_that_stays_as_it_is_to_the_bit_is_refused(level, points):
+    """It has no noise to measure a fall by, and smoothing rounds."""
+    assert "did not clearly fall" in refusal(RATES[:points], np.full(points, level))
+    step = np.where(np.arange(points) < points // 2, level, level * (1 - 1e-7))
+    assert "did not clearly fall" in refusal(RATES[:points], step)
+
+
 def test_sweep_that_diverges_at_once_is_refused():
-    """There is nothing to choose from in a handful of points."""
+    """There is nothing to choose from in a handful of points; and without one, no rate is to blame."""
     assert "start at a lower rate" in refusal(RATES, np.array([2.3, 2.2, 50.0]))
+    assert "not finite at the first step" in refusal(RATES, np.array([]))
 
 
 def test_loss_that_still_falls_at_the_last_rate_is_refused():

@@ -10,15 +10,15 @@ from cvkit import RunError
 from cvkit.diagnostics import draw
 from cvkit.engine.loop import train_steps
 from cvkit_onecycle.finding import Finding, findings, verdict
+from cvkit_onecycle.picture import draw as paint
 from cvkit_onecycle.range_test import lr_range_test
 from cvkit_onecycle.rules import RULES
 from cvkit_onecycle.sweep import Sweep, run_sweep
 
 
-@pytest.mark.parametrize("end", [1e20])
-def test_sweep_stops_when_the_loss_is_not_finite_or_diverged(colours_run, end):
+def test_sweep_stops_when_the_loss_is_not_finite_or_diverged(colours_run):
     """Long before the end of a sweep to an absurd rate; a NaN compares false with everything and must not pass."""
-    sweep = run_sweep(colours_run(), np.geomspace(1e-2, end, 100))
+    sweep = run_sweep(colours_run(), np.geomspace(1e-2, 1e20, 100))
     assert len(sweep.losses) < 60
     assert np.isfinite(sweep.losses).all()
     assert "diverged" in sweep.stopped or "finite" in sweep.stopped
@@ -225,3 +225,25 @@ def test_figure_of_a_refusal_shows_the_losses(colours_run):
     draw("test", proposal.title, proposal.caption, lambda canvas: (proposal.draw(canvas), seen.append(canvas)))
     assert proposal.value is None
     assert seen[0].axes[1].get_yticklabels()[0].get_text() == "cvkit  none"
+
+
+def test_loss_that_is_never_finite_is_a_refusal_with_a_figure(colours_run):
+    """The weights themselves are broken: no sweep has a point, and the run says so instead of a traceback."""
+    run = colours_run("tuners.0.orders=2")
+    with torch.no_grad():
+        next(run.model.parameters()).fill_(float("nan"))
+    proposal = lr_range_test(run, steps=20, orders=2)
+    assert proposal.reason == "the loss was not finite at the first step, before the weights had moved"
+    assert [sweep["losses"] for sweep in proposal.data["sweeps"]] == [[], []]
+    assert draw("test", proposal.title, proposal.caption, proposal.draw).svg.startswith("<?xml")
+
+
+def test_figure_shows_sweeps_beside_one_that_went_nowhere_and_rates_beyond_them():
+    """A proposal times a factor, and a tenth of a lowest loss, may lie outside the sweep."""
+    sweeps = [falling_to(0.1), Sweep(falling_to(0.1).planned, np.array([]), "stopped"), falling_to(0.2)]
+    seen = []
+    found = findings(sweeps) | {"minimum": Finding((2e-4, None, 1e-4))}
+    draw("test", "", "", lambda canvas: (paint(canvas, sweeps, found, "cvkit", 50.0, []), seen.append(canvas)))
+    upper, lower = seen[0].axes
+    assert lower.get_xlim() == pytest.approx((1e-4, 50))
+    assert [len(line.get_xdata()) for line in upper.lines[:5]] == [80] * 5  # two of each sweep, and their median

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
 from cvkit import RunError
 from cvkit.diagnostics import draw
 from cvkit_onecycle import verify
-from cvkit_onecycle.range_test import lr_range_test
-from cvkit_onecycle.verify import STEPS, WARM_UP, triangle, verified
+from cvkit_onecycle.range_test import judged_again, lr_range_test
+from cvkit_onecycle.verify import STEPS, WARM_UP, Candidate, triangle, verified
 
 
 @pytest.fixture
@@ -29,13 +31,35 @@ def test_rate_rises_to_the_candidate_and_falls_to_near_zero():
     assert rates[-1] == pytest.approx(0.5 / (STEPS - WARM_UP))
 
 
-def test_best_of_three_is_first_and_one_that_diverges_last(colours_run):
-    """Half a decade apart; at 30,000 no network trains."""
-    ranked = verified(colours_run(), 1e4)
-    assert {each.rate for each in ranked} == {3.33e3, 1e4, 3e4}
+def test_best_of_three_is_first(colours_run, short):
+    """Half a decade apart; in so few steps the highest comes furthest."""
     ranked = verified(colours_run(), 0.01)
-    assert ranked[0].rate == 0.03
+    assert [each.rate for each in ranked] == [0.03, 0.01, 0.00333]
     assert [each.loss for each in ranked] == sorted(each.loss for each in ranked)
+
+
+def test_candidate_that_diverges_is_last(colours_run, monkeypatch):
+    """None compares with no number."""
+    losses = {0.00333: None, 0.01: 2.0, 0.03: 1.0}
+    monkeypatch.setattr(verify, "trained", lambda run, rate: Candidate(rate, losses[rate], None))
+    assert [each.rate for each in verified(colours_run(), 0.01)] == [0.03, 0.01, 0.00333]
+
+
+def test_nothing_is_proposed_where_all_candidates_diverge(colours_run, short):
+    """At such rates no network stays finite; the reason names them."""
+    value, reason = judged_again(verified(colours_run(), 1e19), "found")
+    assert value is None
+    assert reason == "found; of 3.33e+18, 1e+19, 3e+19, each tried for 100 steps, all diverged"
+
+
+def test_candidate_worse_than_untrained_weights_has_diverged(colours_run, short):
+    """However finite its loss is: at such a rate a network ends far above where it began."""
+    run = colours_run()
+    with run.trial("lr verification", hold_out=51) as trial:
+        untrained = trial.held_out().loss
+        assert all(math.isfinite(loss) for loss in trial.steps_at(triangle(30.0)))
+        assert untrained < trial.held_out().loss < math.inf
+    assert verify.trained(run, 30.0) == Candidate(30.0, None, None)
 
 
 def test_images_held_out_are_not_trained_on(colours_run, short, monkeypatch):

@@ -99,6 +99,14 @@ def test_gallery_without_values_has_no_controls():
     assert "form" not in Reader(render(Page("x", sections=(Section("Data", (plain,)),)))).tags
 
 
+def test_section_of_broad_tables_has_one_column():
+    """And any other has two, where there is room."""
+    table = Table("scores", "Scores", "", ("map", "score"), (("grad_cam", "0.5 (0.4 to 0.6)"),))
+    for broad, css in ((True, "flow broad"), (False, "flow")):
+        section = Section("Scores", (table,), broad=broad)
+        assert ("div", "class", css) in Reader(render(Page("x", sections=(section,)))).attributes
+
+
 def test_page_escapes_every_text(page):
     """Class names, titles and recipes that are markup are shown as text."""
     reader = Reader(render(page))

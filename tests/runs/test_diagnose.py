@@ -49,13 +49,22 @@ def blank(model):
     return lambda images, targets: torch.zeros(len(images), *images.shape[-2:])
 
 
+def rounded(model):
+    """Maps as bilinear resizing may leave them."""
+    return lambda images, targets: torch.full((len(images), *images.shape[-2:]), 1 + 2**-23)
+
+
+def loud(model):
+    return lambda images, targets: torch.full((len(images), *images.shape[-2:]), 1.1)
+
+
 @pytest.fixture
 def diagnosed(monkeypatch):
     """Train a small run and diagnose it with explainers of this file."""
 
     def run_with(*names):
         module = ModuleType("toy_explainers")
-        vars(module).update({f.__name__: f for f in (noise, too_small, not_finite, raising, blank)})
+        vars(module).update({f.__name__: f for f in (noise, too_small, not_finite, raising, blank, rounded, loud)})
         monkeypatch.setitem(sys.modules, "toy_explainers", module)
 
         class Toys:
@@ -107,10 +116,23 @@ def test_black_maps_are_pointed_out(diagnosed):
     assert [("predicted" in w, "true" in w) for w in warnings] == [(True, False), (False, True)]
 
 
+def test_maps_beyond_the_unit_range_are_pointed_out_and_rounding_is_not(diagnosed):
+    """Once, however many of them there are."""
+    warnings = [line for line in diagnosed("rounded", "loud").warnings if "beyond" in line]
+    assert warnings == ["loud makes maps beyond [0, 1], which are shown cut off there"]
+
+
+def test_maps_are_held_against_masks_of_a_bounded_number_of_images(diagnosed, monkeypatch):
+    """A data set may have any number of them."""
+    assert "n 12" in diagnosed("noise").explanations[0].caption
+    monkeypatch.setattr("cvkit.diagnostics.diagnose._SCORED", 5)
+    assert "n 5" in diagnosed("noise").explanations[0].caption
+
+
 def test_maps_that_ignore_the_weights_are_pointed_out(diagnosed):
     """What is drawn from a seed is the same for a model with other weights."""
     (warning,) = diagnosed("noise").warnings
-    assert warning.startswith("noise ignores the model's weights")
+    assert warning.startswith("noise ignores the model's last weights")
 
 
 def test_errors_come_with_similar_images_and_both_probabilities(diagnosed):

@@ -106,10 +106,11 @@ def test_reader_that_has_gone_ends_it_quietly(sent, tmp_path):
 
 
 def test_interrupt_leaves_nothing_half_written(sent, tmp_path):
-    """Ctrl-C in the middle of it."""
-    for number in range(300):
-        shutil.copy(next((sent / "new").rglob("*.png")), tmp_path / f"{number}.png")
-    work = ("-m", "cvkit", "explain", sent / "run", ".", "--method", "score_cam", "--output", "out")
+    """Ctrl-C in the middle of it: some overlays are written, and the last file is a pipe that nobody writes into."""
+    for number in range(40):
+        shutil.copy(next((sent / "new").rglob("*.png")), tmp_path / f"{number:02}.png")
+    os.mkfifo(tmp_path / "last.png")
+    work = ("-m", "cvkit", "explain", sent / "run", ".", "--output", "out")
     done = call(*work, cwd=tmp_path)
     deadline = time.monotonic() + 120
     while not [*tmp_path.glob("out/.tmp-*/overlays/*")] and time.monotonic() < deadline and done.poll() is None:

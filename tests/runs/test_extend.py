@@ -22,10 +22,10 @@ from cvkit.session import Session
 RECIPE = """\
 name: small
 dataset: {name: shapes, train_size: 256, test_size: 30}
-model: {name: custom_resnet, width: 8, logit_scale: 1.0}
+model: {name: custom_resnet, width: 4, logit_scale: 1.0}
 optimizer: {name: sgd, momentum: 0.9}
 scheduler: {name: one_cycle, max_lr: auto, peak_fraction: 0.4}
-tuners: [{name: lr_range_test, set: scheduler.max_lr, steps: 60, end_lr: 1.0, orders: 1}]
+tuners: [{name: lr_range_test, set: scheduler.max_lr, steps: 30, end_lr: 1.0, orders: 1}]
 train: {epochs: 2, batch_size: 32}
 report: {misclassified: 0, augmented: 0}
 """
@@ -72,7 +72,7 @@ def trained(path: Path, *overrides: str, steps: int | None = None) -> Session:
 def tuned(tmp_path_factory) -> Path:
     """A run of two epochs whose learning rate a range test chose."""
     session = trained(tmp_path_factory.mktemp("tuned"))
-    session.report()
+    session.end("finished")
     return session.folder.path
 
 
@@ -164,6 +164,28 @@ def test_what_cannot_be_extended_is_refused_with_the_reason(tuned, tmp_path, ext
     (one / "recipe.yaml").write_text(text.replace("max_steps: null", "max_steps: 11"))
     assert "train.max_steps ends this run after 11 steps" in extend(one, "--epochs", 4, "--schedule", "hold")[2]
     assert contents(tuned.parent) == before
+    assert sorted(tmp_path.iterdir()) == [one]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("run.json", b"[1]", r"'.*run\.json' is damaged; remove it to go on without it"),
+        ("run.json", b"\xff", r"'.*run\.json' is damaged"),
+        ("tuning.json", b'[{"tuner', r"'.*tuning\.json' is damaged; remove it to go on without it"),
+        ("tuning.json", b"null", r"'.*tuning\.json' is damaged"),
+        ("metrics.jsonl", b'{"epoch": 1}\n{}\n', r"'.*metrics\.jsonl' is damaged in line 1; remove it"),
+        ("metrics.jsonl", b"\xff\n", r"'.*metrics\.jsonl' is damaged in line 1"),
+    ],
+)
+def test_damaged_file_is_named_before_a_folder_is_made(tuned, tmp_path, extend, name, content, told):
+    """With what to do; not told by a traceback."""
+    one = tmp_path / "one"
+    shutil.copytree(tuned, one)
+    (one / name).write_bytes(content)
+    code, _, err = extend(one, "--epochs", 4, "--schedule", "hold")
+    assert code == 1
+    assert re.search(told, err)
     assert sorted(tmp_path.iterdir()) == [one]
 
 

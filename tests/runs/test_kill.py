@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from cvkit import RunError
 from cvkit.engine.run import Run, Step
 from cvkit.folder import RunFolder
 from cvkit.plugins import discover
@@ -26,7 +27,7 @@ LEARNS_FAST = (
 TUNED = (
     *LEARNS_FAST,
     "scheduler.max_lr=auto",
-    "tuners=[{name: lr_range_test, set: scheduler.max_lr, steps: 60, end_lr: 1.0}]",
+    "tuners=[{name: lr_range_test, set: scheduler.max_lr, steps: 60, end_lr: 1.0, orders: 1}]",
 )
 
 
@@ -159,3 +160,14 @@ def test_tuner_is_not_run_again_after_a_kill(tmp_path, recipe):
     assert in_a_fork(lambda: carry_out(session_in(given, recipe, (*LEARNS_FAST, f"scheduler.max_lr={value}")))) == 0
     for name, tensor in outcome(given)[0]["model"].items():
         assert torch.equal(outcome(path)[0]["model"][name], tensor), name
+
+
+def test_report_without_records_is_refused(tmp_path, recipe):
+    """Somebody has removed the file of metrics of a run that is done training."""
+    path = tmp_path / "run"
+    assert in_a_fork(lambda: carry_out(session_in(path, recipe))) == 0
+    (path / "metrics.jsonl").unlink()
+    session = session_in(path, recipe)
+    session.start()
+    with pytest.raises(RunError, match=r"has lost its metrics\.jsonl"):
+        session.report()

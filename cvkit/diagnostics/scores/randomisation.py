@@ -86,7 +86,7 @@ def likeness(before: Tensor, after: Tensor) -> Tensor:
 def ignores_weights(name: str, alike: float) -> str:
     """Return the verdict on an explainer whose maps are as alike as that."""
     return (
-        f"{name} ignores the model's weights: with the last quarter of them drawn anew its maps hardly change (rank "
-        f"correlation {alike:.2f}, which from {IGNORES_WEIGHTS} on is taken for none), so they show little of what "
-        "its last layers have learnt"
+        f"{name} ignores the model's last weights: with a quarter of all drawn anew its maps stay much as they were "
+        f"(rank correlation {alike:.2f}, flagged from {IGNORES_WEIGHTS}), so they show little of what these layers "
+        "have learnt"
     )
