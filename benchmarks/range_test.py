@@ -16,14 +16,13 @@ that a machine whose speed drifts or that others share does not favour anyone. I
 from __future__ import annotations
 
 import argparse
-import statistics
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import torch
-from throughput import Stopwatch, random_data
+from rounds import Stopwatch, report
+from throughput import random_data
 
 from cvkit import Run, discover
 from cvkit.engine.loop import train_steps
@@ -63,7 +62,7 @@ def main() -> None:
                 work()
             if turn:  # the first round warms up
                 seconds[name].append(watch.seconds)
-    report(seconds, arguments)
+    report(seconds, "seconds", arguments)
 
 
 def plain_steps(run: Run, steps: int) -> Callable[[], None]:
@@ -76,21 +75,6 @@ def plain_steps(run: Run, steps: int) -> Callable[[], None]:
             pass
 
     return train
-
-
-def report(seconds: dict[str, list[float]], arguments: argparse.Namespace) -> None:
-    """Print each contestant's median seconds, and its ratio to the plain steps, round by round."""
-    print(
-        f"width {arguments.width}, batch {arguments.batch_size}, {arguments.rounds} rounds of {arguments.steps} "
-        f"steps, torch {torch.__version__}, {torch.get_num_threads()} threads"
-    )
-    print(f"{'':<12}{'seconds':>10}{'of the plain steps':>20}{'min':>8}{'max':>8}")
-    for name, values in seconds.items():
-        ratios = [value / plain for value, plain in zip(values, seconds["plain steps"], strict=True)]
-        print(
-            f"{name:<12}{statistics.median(values):>10.3f}{statistics.median(ratios):>20.3f}"
-            f"{min(ratios):>8.3f}{max(ratios):>8.3f}"
-        )
 
 
 if __name__ == "__main__":

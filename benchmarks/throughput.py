@@ -17,13 +17,12 @@ first steps, fed from what they prefetched, are not counted. Images are random b
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
 import torch
+from rounds import Stopwatch, report
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
@@ -63,7 +62,7 @@ def main() -> None:
     for _ in range(arguments.rounds):
         for name, train in contestants.items():
             rates[name].append(arguments.steps * arguments.batch_size / train())
-    report(rates, arguments)
+    report(rates, "images/s", arguments)
 
 
 def build(arguments: argparse.Namespace, data: Splits) -> Run:
@@ -173,41 +172,6 @@ class PerSample(Dataset[tuple[Tensor, int]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         return self.transform(self.images[index]), self.labels[index]
-
-
-class Stopwatch:
-    """Measures the `seconds` between entry and exit, waiting for a GPU at both."""
-
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
-
-    def now(self) -> float:
-        """Return the time once the device has done what it was given."""
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
-        return time.perf_counter()
-
-    def __enter__(self) -> Stopwatch:
-        self.start = self.now()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.seconds = self.now() - self.start
-
-
-def report(rates: dict[str, list[float]], arguments: argparse.Namespace) -> None:
-    """Print each contestant's median images/s, and its ratio to the bare step, round by round."""
-    print(
-        f"width {arguments.width}, batch {arguments.batch_size}, {arguments.rounds} rounds of {arguments.steps} "
-        f"steps, torch {torch.__version__}, {torch.get_num_threads()} threads"
-    )
-    print(f"{'':<12}{'images/s':>10}{'of the bare step':>20}{'min':>8}{'max':>8}")
-    for name, values in rates.items():
-        ratios = [value / bare for value, bare in zip(values, rates["bare step"], strict=True)]
-        print(
-            f"{name:<12}{statistics.median(values):>10,.0f}{statistics.median(ratios):>20.3f}"
-            f"{min(ratios):>8.3f}{max(ratios):>8.3f}"
-        )
 
 
 if __name__ == "__main__":

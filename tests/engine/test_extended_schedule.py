@@ -120,7 +120,7 @@ def test_optimizer_keeps_what_is_its_own(catalog):
 
 def test_pass_without_room_is_refused_when_the_run_is_built(make_run):
     """Not when it begins, hours later."""
-    with pytest.raises(CvkitError, match=r"8 steps \(1 epochs of 8\) end before the peak at step 16"):
+    with pytest.raises(CvkitError, match=r"8 steps \(1 epoch of 8\) end before the peak at step 16"):
         make_run("scheduler={name: one_cycle, max_lr: 0.1, peak_epoch: 2}", "train.schedule_epochs=[2, 1]")
 
 

@@ -69,8 +69,14 @@ def call(*command: object, cwd: Path, **options) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=heed_interrupts,
         **options,
     )
+
+
+def heed_interrupts() -> None:
+    """Undo what a shell does to commands in the background, whose children then ignore SIGINT too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_run_is_explained_without_the_data_it_was_trained_on(sent, tmp_path):

@@ -25,7 +25,7 @@ dataset: {name: shapes, train_size: 256, test_size: 30}
 model: {name: custom_resnet, width: 4, logit_scale: 1.0}
 optimizer: {name: sgd, momentum: 0.9}
 scheduler: {name: one_cycle, max_lr: auto, peak_fraction: 0.4}
-tuners: [{name: lr_range_test, set: scheduler.max_lr, steps: 30, end_lr: 1.0, orders: 1}]
+tuners: [{name: lr_range_test, set: scheduler.max_lr, start_lr: 1e-3, steps: 30, end_lr: 1.0, orders: 1}]
 train: {epochs: 2, batch_size: 32}
 report: {misclassified: 0, augmented: 0}
 """
@@ -193,7 +193,7 @@ def test_choice_that_the_scheduler_cannot_make_is_told_as_such(tmp_path, extend)
     """One cycle with its peak at the end of epoch 2 has no room in one epoch more; the other choices stand."""
     peaked = trained(tmp_path, *SET_BY_HAND, "scheduler.peak_epoch=1.5", steps=3).folder.path
     _, _, err = extend(peaked, "--epochs", 3)
-    assert re.search(r"^  again: cannot be: one_cycle: 8 steps \(1 epochs of 8\) end before the peak", err, re.M)
+    assert re.search(r"^  again: cannot be: one_cycle: 8 steps \(1 epoch of 8\) end before the peak", err, re.M)
     assert re.search(rf"^  stretch: .*{NUMBERS}", err, re.M)
     code, _, err = extend(peaked, "--epochs", 3, "--schedule", "again")
     assert (code, len(list(tmp_path.iterdir()))) == (1, 1)
