@@ -22,10 +22,10 @@ from cvkit.session import Session
 RECIPE = """\
 name: small
 dataset: {name: shapes, train_size: 256, test_size: 30}
-model: {name: custom_resnet, width: 4, logit_scale: 1.0}
+model: {name: custom_resnet, width: 8, logit_scale: 1.0}
 optimizer: {name: sgd, momentum: 0.9}
 scheduler: {name: one_cycle, max_lr: auto, peak_fraction: 0.4}
-tuners: [{name: lr_range_test, set: scheduler.max_lr, start_lr: 1e-3, steps: 30, end_lr: 1.0, orders: 1}]
+tuners: [{name: lr_range_test, set: scheduler.max_lr, steps: 60, end_lr: 1.0, orders: 1}]
 train: {epochs: 2, batch_size: 32}
 report: {misclassified: 0, augmented: 0}
 """
