@@ -58,8 +58,6 @@ def print_layers(explainers: Explainers) -> None:
     """
     import torch
 
-    from ..explaining.question import layer_of
-
     trained = explainers.trained
     for name, explainer in explainers.working.items():
         if (candidates := getattr(explainer, "candidates", None)) is not None:
@@ -68,7 +66,7 @@ def print_layers(explainers: Explainers) -> None:
             inputs = trained.inputs(noise)
             found = candidates(inputs)
             explainer(inputs, torch.zeros(1, dtype=torch.int64, device=trained.device))
-            chosen = layer_of(explainer, trained.model)
+            chosen = explainers.layers().get(name)
             rows = [(at.name, at.kind, f"{at.grid}{_remark(at.name == chosen, at.live)}") for at in found]
             print_table((f"layer, for {name}", "kind", "grid"), rows)
             return

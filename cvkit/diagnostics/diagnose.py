@@ -85,7 +85,7 @@ def _errors(run: Run, predictions: Predictions, explainers: Explainers, warnings
                 warnings.append(f"{name} finds nothing that speaks for the {what} class in {found}: the map is black")
     both = {name: (for_predicted[name], for_true[name]) for name in for_predicted if name in for_true}
     similar = _similar(run, predictions, images)
-    return misclassified(images, indices, predictions, classes, both, settings.rank, similar)
+    return misclassified(images, indices, predictions, classes, both, settings.rank, similar, explainers.layers())
 
 
 def _similar(run: Run, predictions: Predictions, images: torch.Tensor) -> tuple[Neighbours, torch.Tensor] | None:

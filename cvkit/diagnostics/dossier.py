@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from torch import Tensor
 
@@ -36,12 +37,14 @@ def misclassified(
     maps: Mapping[str, tuple[Tensor, Tensor]],
     rank: Rank = "confidence",
     similar: tuple[Neighbours, Tensor] | None = None,
+    layers: Mapping[str, str] = MappingProxyType({}),
 ) -> Gallery:
     """Show errors, each beside explanations of the predicted and of the true class and above similar images.
 
     `images`: uint8 (n, C, H, W), the samples at `indices` of the predicted split, in that order of `rank`. `maps`:
     for each explainer's name, its maps for the predicted and for the true classes, float (n, H, W) in [0, 1].
-    `similar`: correctly classified neighbours of each image, and their images, uint8 (n, k, C, H, W).
+    `similar`: correctly classified neighbours of each image, and their images, uint8 (n, k, C, H, W). `layers`: the
+    layers that explainers look at, of those that tell.
     """
     measured = PerSample.of(predictions)
     orders = {name: values.tolist() for name, values in measured.badness().items()}
@@ -66,7 +69,7 @@ def misclassified(
     return Gallery(
         "misclassified",
         "Misclassified images",
-        _caption(predictions, cards, maps, rank),
+        _caption(predictions, cards, [_at(name, layers) for name in maps], rank),
         tuple(cards),
         pixelated(images),
         "most similar images classified correctly",
@@ -95,16 +98,20 @@ def _similar(
     )
 
 
-def _caption(predictions: Predictions, cards: list[Card], maps: Mapping[str, object], rank: Rank) -> str:
+def _at(name: str, layers: Mapping[str, str]) -> str:
+    return f"{name} at {layers[name]}" if name in layers else name
+
+
+def _caption(predictions: Predictions, cards: list[Card], methods: list[str], rank: Rank) -> str:
     errors = int((~predictions.correct).sum())
     if not errors:
         return f"None: all {len(predictions.labels):,} test images were classified correctly."
     shown = _RANKED[rank].format(shown=len(cards), errors=errors)
     caption = f"{shown} on {len(predictions.labels):,} test images."
-    if maps:
+    if methods:
         caption += (
             " Beside each image, what speaks for the predicted class and what for the true one, "
-            f"by {', '.join(maps)}: bright where it matters most."
+            f"by {', '.join(methods)}: bright where it matters most."
         )
     if any(card.related for card in cards):
         caption += (

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..engine.seeding import preserved_randomness, seed_everything
 from ..engine.trained import Trained
@@ -53,6 +54,11 @@ class Explainers:
                 maps[name] = torch.cat([self._chunk(name, explainer, *chunk) for chunk in chunks])
         return maps
 
+    def layers(self) -> dict[str, str]:
+        """Return the dotted name of the layer that each working explainer looks at, of those that tell."""
+        told = {name: layer_of(explainer, self.trained.model) for name, explainer in self.working.items()}
+        return {name: layer for name, layer in told.items() if layer}
+
     def _chunk(self, name: str, explainer: Explainer, images: Tensor, targets: Tensor) -> Tensor:
         maps = explainer(self.trained.inputs(images), targets.to(self.trained.device))
         expected = (len(images), *images.shape[-2:])
@@ -78,3 +84,16 @@ class Explainers:
             kind = "" if isinstance(error, CvkitError) else f"{type(error).__name__}: "
             reason = kind + one_line(error)
             self._warnings.append(f"{name} could not explain this model and is left out: {reason}")
+
+
+def layer_of(explainer: Any, model: nn.Module) -> str:
+    """Return the dotted name of the layer that an explainer says it explains in its `layer`; empty where it does not.
+
+    An explainer around another one, kept as its `explainer`, is asked for that one's.
+    """
+    layer = getattr(explainer, "layer", None)
+    if layer is None and (inner := getattr(explainer, "explainer", None)) is not None:
+        return layer_of(inner, model)
+    if isinstance(layer, nn.Module):
+        return next((name for name, module in model.named_modules() if module is layer), "")
+    return layer if isinstance(layer, str) else ""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..diagnostics.explainers import Explainer, Explainers
 from ..errors import RunError
@@ -61,16 +61,3 @@ class Contrast:
         """Return maps (B, H, W) of normalised images for int64 targets (B,)."""
         maps: Tensor = self.explainer.explain(images, targets, against=torch.full_like(targets, self.against)).maps
         return maps
-
-
-def layer_of(explainer: Any, model: nn.Module) -> str:
-    """Return the dotted name of the layer that an explainer says it explains in its `layer`; empty where it does not.
-
-    An explainer around another one, kept as its `explainer`, is asked for that one's.
-    """
-    layer = getattr(explainer, "layer", None)
-    if layer is None and (inner := getattr(explainer, "explainer", None)) is not None:
-        return layer_of(inner, model)
-    if isinstance(layer, nn.Module):
-        return next((name for name, module in model.named_modules() if module is layer), "")
-    return layer if isinstance(layer, str) else ""

@@ -17,7 +17,7 @@ from ..diagnostics.pictures import pixelated, thumbnail
 from ..diagnostics.spreadsheet import csv_text
 from ..diagnostics.style import legible, percent
 from .picture import Picture
-from .question import Question, layer_of
+from .question import Question
 
 SHOWN = 200
 """Pictures. More are explained and listed, but not shown on the page."""
@@ -64,8 +64,7 @@ class Sheet:
         owners = [index for index, targets in enumerate(asked) for _ in targets]
         wanted = torch.tensor([target for targets in asked for target in targets], dtype=torch.int64)
         maps = self.explainers.explain(fitted[owners], wanted) if owners else {}
-        for name in maps:
-            self.layers[name] = layer_of(self.explainers.working[name], trained.model)
+        self.layers |= dict.fromkeys(maps, "") | self.explainers.layers()
         heats = {name: of_name.split([len(targets) for targets in asked]) for name, of_name in maps.items()}
         for index, picture in enumerate(pictures):
             of_picture = {name: of_name[index] for name, of_name in heats.items()}

@@ -52,8 +52,9 @@ def test_misclassified_shows_both_classes_maps_side_by_side(predictions):
     indices = select_errors(predictions, 2)
     images = torch.zeros(2, 3, 32, 32, dtype=torch.uint8)
     maps = (torch.ones(2, 32, 32), torch.zeros(2, 32, 32))
-    gallery = misclassified(images, indices, predictions, CLASSES, {"grad_cam": maps})
+    gallery = misclassified(images, indices, predictions, CLASSES, {"grad_cam": maps}, layers={"grad_cam": "conv"})
     card = gallery.cards[0]
+    assert "by grad_cam at conv: bright" in gallery.caption
     assert [label for label, _ in card.pictures] == ["image", "predicted", "true"]
     assert card.lines == ("true: cat 2 %", "predicted: dog 95 %", "test image 2, loss 3.91, margin -0.93")
     brightness = [float(imread(io.BytesIO(png), format="png")[..., :3].mean()) for _, png in card.pictures]
