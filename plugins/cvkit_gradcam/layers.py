@@ -56,9 +56,9 @@ def choose_layer(model: nn.Module, image: Tensor) -> nn.Module:
     found = [(candidate, model.get_submodule(candidate.name)) for candidate in candidates(model, image)]
     if not found:
         raise RunError(
-            "this model has no layer whose output is a grid of the image and has a gradient, so there is no place for "
-            "a class activation map; explain a convolutional network or a vision transformer that does not run under "
-            "its own no_grad"
+            "this model has no layer whose output is a grid of the image and has a gradient, so there is no place "
+            "for a class activation map; explain a convolutional network or a vision transformer, and not one that "
+            "computes under its own no_grad"
         )
     return sorted(found, key=lambda pair: (pair[0].live, not isinstance(pair[1], nn.Linear)))[-1][1]
 
