@@ -23,6 +23,17 @@ def cifar10_root() -> Path:
     return root
 
 
+@pytest.fixture
+def one_thread():
+    """Small nets run faster on one thread, and the same on every machine."""
+    import torch  # which most tests of names and recipes do without
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 class Environment:
     """A virtual environment that sees every package of the running one, and those that are installed into it.
 

@@ -25,12 +25,8 @@ report: {misclassified: 3, augmented: 2}
 
 
 @pytest.fixture(autouse=True)
-def one_thread():
-    """Small nets run faster on one thread, and the same on every machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def on_one_thread(one_thread):
+    """Every test of the engine."""
 
 
 @pytest.fixture(scope="session")

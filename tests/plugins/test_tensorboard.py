@@ -39,13 +39,7 @@ OF_EPOCHS = {
 }
 CATALOG = discover(distributions=["cvkit-core"])
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def checked() -> Recipe:

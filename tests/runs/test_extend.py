@@ -33,13 +33,7 @@ SET_BY_HAND = ("scheduler.max_lr=0.1", "tuners=[]")
 NUMBERS = r"goes on at (\S+) where it stood at (\S+), and ends at (\S+)$"
 Call = Callable[..., tuple[int, str, str]]
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture
