@@ -9,6 +9,7 @@
     |   `-- AmbiguousComponent   several do, and the short name does not say which
     |-- DataError                a data set is missing, damaged or cannot be had
     `-- RunError                 a run cannot start or go on
+        |-- ComponentFailure     a component raised something, or gave what its kind does not
         |-- DivergedError        the loss is no longer a finite number
         `-- CheckpointError      a checkpoint is missing, damaged or belongs to something else
 
@@ -56,6 +57,14 @@ class RunError(CvkitError):
     """A run cannot start or cannot go on."""
 
     exit_code = 1
+
+
+class ComponentFailure(RunError):
+    """A component at work in a run raised an error, or gave what its kind does not; `component` is its id."""
+
+    def __init__(self, message: str, component: str = "") -> None:
+        super().__init__(message)
+        self.component = component
 
 
 class DivergedError(RunError):
