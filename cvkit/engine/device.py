@@ -13,7 +13,7 @@ from .step import Autocast, Precision
 
 
 def choose_device(name: str, precision: Precision) -> torch.device:
-    """Return the device `name` stands for, with its index where it has one; ``"auto"`` is the first GPU, else the CPU.
+    """Return the device `name` stands for, with the index it has; ``"auto"`` is the first GPU, else the CPU.
 
     A CUDA GPU becomes the process's current one. A small computation is tried on the device, as a driver may list a
     GPU that torch has no kernels for. Raises `RunError` where the device is absent, fails, or cannot compute in
