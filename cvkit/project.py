@@ -41,7 +41,7 @@ class Project:
 
     @classmethod
     def around(cls, source: Path) -> Project | None:
-        """Return the project of a package's folder or a module's file: beside it, or a folder above, as ``src/`` is."""
+        """Return the project of a package's folder or a module's file: beside it, or above a folder as ``src/``."""
         return cls.at(source.parent) or cls.at(source.parent.parent)
 
     @property
@@ -64,7 +64,7 @@ class Project:
         return self._table("tool", "cvkit")
 
     def is_of(self, distribution: str, plugin: EntryPoint) -> bool:
-        """Whether this is the project of a plugin that `distribution` installs: by its name, or by what it declares."""
+        """Whether this is the project of `distribution`: by its name, or where it has none, by what it declares."""
         if self.name:
             return canonical(self.name) == canonical(distribution)
         return (plugin.name, plugin.value) in ((one.name, one.value) for one in self.plugins)

@@ -180,7 +180,7 @@ SOURCES = {"sources": "/home/you/acme"}
     ],
 )
 def test_which_copy_runs_is_told_where_the_code_has_changed(before, now, ending):
-    """A plugin's own sources and what is installed of them may differ; the same code in another place is no change."""
+    """A plugin's own sources and what is installed may differ; the same code in another place is no change."""
     (sentence,) = drift([NET | before], [NET | now])
     assert f"is bbbbbbbbbbbb... {ending}" in sentence
     assert drift([NET | before], [NET | now | {"source": NET["source"]}]) == []
