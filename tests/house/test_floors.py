@@ -26,6 +26,8 @@ FLOORS = {
         "registry",
         "catalog",
         "installations",
+        "project",
+        "copies",
         "admission",
         "plugin_file",
         "plugins",
