@@ -10,6 +10,7 @@
     |-- DataError                a data set is missing, damaged or cannot be had
     `-- RunError                 a run cannot start or go on
         |-- DivergedError        the loss is no longer a finite number
+        |-- MachineError         the machine lacks something, and the run can go on once it is there
         `-- CheckpointError      a checkpoint is missing, damaged or belongs to something else
 
 An error says where, what, and what next. `exit_code` is 2 where nothing was started, 1 where a run failed.
@@ -60,6 +61,10 @@ class RunError(CvkitError):
 
 class DivergedError(RunError):
     """The training loss is no longer a finite number."""
+
+
+class MachineError(RunError):
+    """The machine lacks memory, room, a process or a file; nothing of the run itself is wrong, and it can go on."""
 
 
 class CheckpointError(RunError):

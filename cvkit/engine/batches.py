@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-import signal
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -16,6 +16,7 @@ from ..errors import CvkitError
 from .data import Split, TensorSplit
 from .samples import SampleAugmentations
 from .seeding import preserved_on_cpu
+from .workers import loaded, loader_options
 
 
 @dataclass(frozen=True)
@@ -79,20 +80,20 @@ class StreamedSource:
         loader: DataLoader[Any] = DataLoader(
             _Samples(self._split, self._augmentations, seed),
             collate_fn=_collate,
-            worker_init_fn=_leave_signals_to_the_parent,
             batch_sampler=[chunk.tolist() for chunk in order.split(batch_size)],
-            num_workers=self._workers,
             pin_memory=self._device.type == "cuda",
             # Its base seed would otherwise come from, and move, the global generator.
             generator=torch.Generator().manual_seed(0),
+            **loader_options(self._workers),
         )
-        for loaded in loader:
-            if isinstance(loaded, CvkitError):
-                raise loaded
-            images, labels = loaded
-            yield Batch(
-                images.to(self._device, non_blocking=True), labels.to(self._device, torch.int64, non_blocking=True)
-            )
+        with closing(loaded(loader)) as batches:  # so that workers end here, not when the interpreter gets to it
+            for batch in batches:
+                if isinstance(batch, CvkitError):
+                    raise batch
+                images, labels = batch
+                yield Batch(
+                    images.to(self._device, non_blocking=True), labels.to(self._device, torch.int64, non_blocking=True)
+                )
 
 
 class _Samples(Dataset[tuple[Tensor, int]]):
@@ -121,12 +122,6 @@ class _Samples(Dataset[tuple[Tensor, int]]):
 
 def _collate(samples: list[tuple[Tensor, int]] | CvkitError) -> Any:
     return samples if isinstance(samples, CvkitError) else default_collate(samples)
-
-
-def _leave_signals_to_the_parent(worker: int) -> None:
-    """Ctrl-C reaches every process of a terminal; the parent finishes its step and ends the workers itself."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def open_source(
