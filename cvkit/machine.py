@@ -19,7 +19,7 @@ class Lack(Enum):
     SHARED_MEMORY = "the shared memory (/dev/shm) is too small for the images that worker processes hand over"
     FILES = "too many files are open"
     DISK = "the disk is full"
-    STORAGE = "the disk does not answer as it should"
+    WORKER = "a process that loads images was lost"
     PROCESSES = "no further process or thread can be started"
 
     @property
@@ -31,11 +31,11 @@ class Lack(Enum):
 _REMEDIES = {
     Lack.MEMORY: "close other programs, or use a smaller train.batch_size or evaluation.batch_size",
     Lack.SHARED_MEMORY: (
-        "set train.workers to 0, use a smaller train.batch_size, or give more (in a container: docker run --shm-size=1g)"
+        "set train.workers to 0, use a smaller train.batch_size, or give more (docker run --shm-size=1g)"
     ),
     Lack.FILES: "allow more (ulimit -n 4096), or use fewer train.workers",
     Lack.DISK: "make room",
-    Lack.STORAGE: "look after the disk, or use another",
+    Lack.WORKER: "use fewer train.workers, or set it to 0",
     Lack.PROCESSES: "use fewer train.workers, or allow more processes (ulimit -u)",
 }
 _BY_NUMBER = {
@@ -44,9 +44,6 @@ _BY_NUMBER = {
     errno.EMFILE: Lack.FILES,
     errno.ENFILE: Lack.FILES,
     errno.ENOMEM: Lack.MEMORY,
-    errno.EIO: Lack.STORAGE,
-    errno.EROFS: Lack.STORAGE,
-    errno.ESTALE: Lack.STORAGE,
     errno.EAGAIN: Lack.PROCESSES,
 }
 # Torch raises RuntimeError for most of these, and errors of worker processes arrive as text alone. The order counts:
@@ -62,13 +59,14 @@ _BY_TEXT = (
     ("not enough memory", Lack.MEMORY),  # the CPU's allocator on Windows
     ("_STATUS_ALLOC_FAILED", Lack.MEMORY),  # cuBLAS, cuDNN
     ("bad_alloc", Lack.MEMORY),
+    ("DataLoader worker (pid", Lack.WORKER),
     ("can't start new thread", Lack.PROCESSES),
     ("No space left on device", Lack.DISK),
 )
 
 
 def lack_told_by(error: BaseException) -> Lack | None:
-    """Return what `error`, or what it was raised from, says the machine lacks; None where it is about something else."""
+    """Return what `error`, or what it was raised from, says the machine lacks; None where it says nothing of it."""
     told: BaseException | None = error
     while told is not None:
         if isinstance(told, MemoryError):

@@ -13,10 +13,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
 from ..errors import CvkitError
+from ..machine import lack_told_by, machine_error
 from .data import Split, TensorSplit
 from .samples import SampleAugmentations
 from .seeding import preserved_on_cpu
-from .workers import loaded, loader_options
+from .workers import LOADING, loaded, loader_options
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,8 @@ class StreamedSource:
                     raise batch
                 images, labels = batch
                 yield Batch(
-                    images.to(self._device, non_blocking=True), labels.to(self._device, torch.int64, non_blocking=True)
+                    images.to(self._device, non_blocking=True),
+                    labels.to(self._device, torch.int64, non_blocking=True),
                 )
 
 
@@ -115,8 +117,12 @@ class _Samples(Dataset[tuple[Tensor, int]]):
                         (self._augmentations(image, self._seed, index), label)
                         for index, (image, label) in zip(indices, samples, strict=True)
                     ]
-        except CvkitError as error:
-            return error
+        except Exception as error:
+            if (lack := lack_told_by(error)) is not None:  # told here, as what an error was raised from is not sent
+                return machine_error(lack, LOADING, error)
+            if isinstance(error, CvkitError):
+                return error
+            raise
         return samples
 
 
@@ -124,24 +130,44 @@ def _collate(samples: list[tuple[Tensor, int]] | CvkitError) -> Any:
     return samples if isinstance(samples, CvkitError) else default_collate(samples)
 
 
+class Room:
+    """The memory of `device` that resident splits may take together: half of what is free now.
+
+    The other half is for the model, its optimizer and a step. Devices that share the system's memory have no bound.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._left = torch.cuda.mem_get_info(device)[0] // 2 if device.type == "cuda" else None
+
+    def takes(self, split: TensorSplit) -> bool:
+        """Whether `split` fits into what is left, which is then less by it."""
+        if self._left is None:
+            return True
+        needed = split.images.nbytes + split.labels.nbytes
+        if fits := needed <= self._left:
+            self._left -= needed
+        return fits
+
+
 def open_source(
     split: Split,
     device: torch.device,
     resident: bool | Literal["auto"],
     workers: int,
+    room: Room | None = None,
     augmentations: SampleAugmentations | None = None,
 ) -> Source:
     """Return `split` as a source on `device`, resident where asked for, or where ``"auto"`` finds that it fits.
 
-    ``"auto"`` keeps a split resident that is in memory already and takes at most half of the device's free
-    memory; ``True`` also reads a streamed split into memory first. Where single images are augmented, batches are
-    streamed, from memory if need be.
+    ``"auto"`` keeps a split resident that is in memory already and for which `room` is left; ``True`` also reads a
+    streamed split into memory first. Where single images are augmented, batches are streamed, from memory if need be.
     """
+    room = room or Room(device)
     if resident is True and not isinstance(split, TensorSplit):
         split = read_whole(split)
     if augmentations:
         return StreamedSource(split, device, workers, augmentations)
-    if isinstance(split, TensorSplit) and (resident is True or (resident == "auto" and _fits(split, device))):
+    if isinstance(split, TensorSplit) and (resident is True or (resident == "auto" and room.takes(split))):
         return ResidentSource(split, device)
     return StreamedSource(split, device, workers)
 
@@ -156,10 +182,3 @@ def read_whole(split: Split, indices: Sequence[int] | None = None) -> TensorSpli
         return TensorSplit(split.images[chosen], split.labels[chosen], masks)
     pairs = [split[index] for index in (range(len(split)) if indices is None else indices)]
     return TensorSplit(torch.stack([image for image, _ in pairs]), torch.tensor([label for _, label in pairs]))
-
-
-def _fits(split: TensorSplit, device: torch.device) -> bool:
-    if device.type != "cuda":
-        return True
-    free, _ = torch.cuda.mem_get_info(device)
-    return split.images.nbytes <= free // 2

@@ -7,10 +7,9 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from multiprocessing import active_children
-from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -24,15 +23,16 @@ LOOK_EVERY = 1.0
 PATIENCE = 300.0
 """Seconds a batch may take; a worker that is stopped, or waits for a dead network disk, would never yield one."""
 
+LOADING = "loading images"
 _TO_END = 2.0  # seconds a process may take to end once its connections are closed
-_DOING = "loading images"
 _ALONE = "with train.workers: 0 images are loaded without worker processes"
+_DESCRIPTORS = 8  # that a worker takes of the parent, with its queues and the batches on their way, measured
 _END = object()
 _LACKS = list(Lack)
 _LACK_CODE = 100  # a worker that ends itself for the n-th lack exits with this number plus n
 
 
-def loaded(loader: DataLoader[Any]) -> Iterator[Any]:
+def loaded(loader: DataLoader[Any]) -> Generator[Any, None, None]:
     """Yield what `loader` does, made with `loader_options`; no worker is left when this ends, however it ends.
 
     Raises `MachineError` where a worker was killed, does not answer for `PATIENCE` seconds, or lacks what the
@@ -41,17 +41,17 @@ def loaded(loader: DataLoader[Any]) -> Iterator[Any]:
     before = set(active_children())
     workers: list[BaseProcess] = []
     try:
-        with _children_watched_here(), told_as_machine(_DOING):
+        with _children_watched_here(), told_as_machine(LOADING):
+            _require_descriptors(loader.num_workers)
             try:
                 batches = iter(loader)
             finally:
                 workers += set(active_children()) - before
-        while (batch := _next(batches, workers)) is not _END:
-            yield batch
+        with _Watch(workers) as watch:
+            while (batch := _next(batches, workers, watch)) is not _END:
+                yield batch
     finally:
-        for worker in workers:  # none is left where the loader came to its end
-            if worker.is_alive():
-                worker.kill()  # SIGTERM does not reach one that is stopped
+        _kill(workers)  # none is left where the loader came to its end
 
 
 def loader_options(workers: int) -> dict[str, Any]:
@@ -63,49 +63,105 @@ def loader_options(workers: int) -> dict[str, Any]:
     }
 
 
-def _next(batches: Iterator[Any], workers: list[BaseProcess]) -> Any:
-    deadline = time.monotonic() + PATIENCE
-    while True:
+class _Watch:
+    """A thread that kills workers where a batch takes longer than `PATIENCE`, which ends the wait for it.
+
+    A loader's own timeout is not enough: a worker may be stopped after it has announced a batch, and the parent then
+    waits for its connection.
+    """
+
+    def __init__(self, workers: list[BaseProcess]) -> None:
+        self.stalled = False
+        self._workers = workers
+        self._since: float | None = None
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True, name="cvkit watches its workers")
+
+    def __enter__(self) -> _Watch:
+        if self._workers:
+            self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._over.set()
+        if self._workers:
+            self._thread.join()
+
+    @contextmanager
+    def on_a_batch(self) -> Iterator[None]:
+        """Watch from now to the end of the block."""
+        self._since = time.monotonic()
         try:
-            return next(batches, _END)
-        except Exception as error:
-            waiting = isinstance(error, RuntimeError) and "DataLoader timed out" in str(error)
-            if waiting and time.monotonic() < deadline:
-                continue
-            why = _why(error, workers, waiting)
-            if why is error:
-                raise
-            raise why from error
+            yield
+        finally:
+            self._since = None
+
+    def _look(self) -> None:
+        while not self._over.wait(LOOK_EVERY):
+            since = self._since
+            if since is not None and time.monotonic() - since > PATIENCE:
+                self.stalled = True
+                _kill(self._workers)
+                return
 
 
-def _why(error: Exception, workers: list[BaseProcess], waiting: bool) -> Exception:
+def _require_descriptors(workers: int) -> None:
+    """Raise `OSError` unless so many workers can be started: a loader that fails halfway prints tracebacks later."""
+    with ExitStack() as opened:
+        for _ in range(_DESCRIPTORS * (workers + 1) if workers else 0):
+            opened.enter_context(open(os.devnull))
+
+
+def _kill(workers: list[BaseProcess]) -> None:
+    for worker in workers:
+        if worker.is_alive():
+            worker.kill()  # SIGTERM does not reach one that is stopped
+
+
+def _next(batches: Iterator[Any], workers: list[BaseProcess], watch: _Watch) -> Any:
+    with watch.on_a_batch():
+        while True:
+            try:
+                return next(batches, _END)
+            except Exception as error:
+                if isinstance(error, RuntimeError) and "DataLoader timed out" in str(error):
+                    continue  # the loader has looked whether its workers live
+                why = _why(error, workers, watch)
+                if why is error:
+                    raise
+                raise why from error
+
+
+def _why(error: Exception, workers: list[BaseProcess], watch: _Watch) -> Exception:
     """Return what to raise for an error of the loader: `error` itself where it is about something else."""
-    broken = isinstance(error, (ConnectionError, EOFError))
-    if broken:  # a process that ends closes its connections first
-        wait([worker.sentinel for worker in workers], _TO_END)
-    if gone := [worker for worker in workers if not worker.is_alive()]:
-        return _end_of(gone[0], error)
-    if waiting:
+    if watch.stalled:
         return MachineError(
             f"no worker process has loaded a batch for {PATIENCE:g} seconds: it is stopped, or the disk does not "
             f"answer; {_ALONE}"
         )
+    broken = isinstance(error, (ConnectionError, EOFError))
+    if broken:  # a process that ends closes its connections first
+        deadline = time.monotonic() + _TO_END
+        while all(worker.is_alive() for worker in workers) and time.monotonic() < deadline:
+            time.sleep(0.01)
+    if gone := [worker for worker in workers if not worker.is_alive()]:
+        return _end_of(gone[0], error)
     lack = Lack.FILES if broken else lack_told_by(error)  # a worker without a descriptor to send by closes the line
-    return error if lack is None else machine_error(_of_loading(lack, error), _DOING, error)
+    return error if lack is None else machine_error(_of_loading(lack, error), LOADING, error)
 
 
 def _end_of(worker: BaseProcess, error: Exception) -> RunError:
     """Return why a worker that has ended did so."""
     code = worker.exitcode or 0
     if code == -signal.SIGBUS:  # how a write into shared memory fails that could not grow
-        return machine_error(Lack.SHARED_MEMORY, _DOING, error)
+        return machine_error(Lack.SHARED_MEMORY, LOADING, error)
     if code in (-signal.SIGKILL, -signal.SIGTERM):
         return MachineError(
             f"a worker process that loads images (pid {worker.pid}) was killed, as the system does where memory runs "
             f"out; use fewer train.workers or a smaller train.batch_size ({_ALONE})"
         )
     if 0 <= code - _LACK_CODE < len(_LACKS):
-        return machine_error(_LACKS[code - _LACK_CODE], _DOING, MemoryError())
+        return machine_error(_LACKS[code - _LACK_CODE], LOADING, MemoryError())
     how = f"crashed with {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
     return RunError(
         f"a worker process that loads images (pid {worker.pid}) {how}; set train.workers to 0 to see where it happens"
@@ -148,7 +204,7 @@ def _begin_worker(worker: int) -> None:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     # A batch is sent by a thread, which prints the error and drops the batch: the parent would wait for it for ever.
-    multiprocessing.queues.Queue._on_queue_feeder_error = staticmethod(_end_worker)  # type: ignore[assignment]
+    multiprocessing.queues.Queue._on_queue_feeder_error = staticmethod(_end_worker)  # type: ignore[attr-defined]
 
 
 def _end_worker(error: Exception, batch: object) -> None:
