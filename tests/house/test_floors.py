@@ -33,7 +33,17 @@ FLOORS = {
         "provenance",
     ),
     "engine": ("engine",),
-    "keeping": ("output", "folder", "diagnostics", "extension", "report", "session", "explaining", "reopened"),
+    "keeping": (
+        "scratch",
+        "output",
+        "folder",
+        "diagnostics",
+        "extension",
+        "report",
+        "session",
+        "explaining",
+        "reopened",
+    ),
     "roof": ("cli", "scaffold", "testing", "__main__"),
 }
 LIBRARIES = {
