@@ -35,7 +35,17 @@ FLOORS = {
         "provenance",
     ),
     "engine": ("engine",),
-    "keeping": ("output", "folder", "diagnostics", "extension", "report", "session", "explaining", "reopened"),
+    "keeping": (
+        "scratch",
+        "output",
+        "folder",
+        "diagnostics",
+        "extension",
+        "report",
+        "session",
+        "explaining",
+        "reopened",
+    ),
     "roof": ("cli", "scaffold", "testing", "__main__"),
 }
 LIBRARIES = {
