@@ -11,6 +11,7 @@
     `-- RunError                 a run cannot start or go on
         |-- ComponentFailure     a component raised something, or gave what its kind does not
         |-- DivergedError        the loss is no longer a finite number
+        |-- MachineError         the machine lacks something, and the run can go on once it is there
         `-- CheckpointError      a checkpoint is missing, damaged or belongs to something else
 
 An error says where, what, and what next. `exit_code` is 2 where nothing was started, 1 where a run failed.
@@ -69,6 +70,10 @@ class ComponentFailure(RunError):
 
 class DivergedError(RunError):
     """The training loss is no longer a finite number."""
+
+
+class MachineError(RunError):
+    """The machine lacks memory, room, a process or a file; nothing of the run itself is wrong, and it can go on."""
 
 
 class CheckpointError(RunError):
