@@ -14,6 +14,8 @@ import pytest
 import torch
 from PIL import Image
 
+from cvkit import Component, Origin, hookimpl
+from cvkit.cli import loading
 from cvkit.engine.parts import open_dataset
 from cvkit.engine.run import Run
 from cvkit.explaining.source import FromSplit
@@ -368,3 +370,45 @@ def test_other_data_than_the_runs_is_refused(cvkit, run_folder):
     answer = cvkit("explain", run_folder)
     assert answer.code == 1
     assert "the data set is not the one this run was trained on" in answer.err
+
+
+class Elsewhere:
+    """Another plugin that offers a method of the name of cvkit's own."""
+
+    @hookimpl
+    def cvkit_explainers(self):
+        yield Component("grad_cam", "cvkit_gradcam.hires_cam:hires_cam")
+
+
+def without_explainers(run_folder: Path) -> None:
+    """Have the run name no explainer."""
+    info = json.loads((run_folder / "run.json").read_text())
+    info["components"] = [each for each in info["components"] if "gradcam" not in json.dumps(each)]
+    (run_folder / "run.json").write_text(json.dumps(info))
+    recipe = run_folder / "recipe.yaml"
+    text = recipe.read_text()
+    recipe.write_text(f"{text[: text.index('explainers:')]}explainers: []{text[text.index(chr(10) + 'train:') :]}")
+
+
+def test_method_that_nobody_named_is_cvkits_own(cvkit, run_folder, images, rows, monkeypatch):
+    """Though another plugin offers one of that name."""
+
+    def with_both(*arguments):
+        catalog = discover(*arguments)
+        catalog.admit(Origin("elsewhere", "in-process", "0"), Elsewhere())
+        return catalog
+
+    monkeypatch.setattr(loading, "discover", with_both)
+    without_explainers(run_folder)
+    answer = cvkit("explain", run_folder, images / "a.png")
+    assert answer.code == 0, answer.err
+    assert {row["method"] for row in rows()} == {"grad_cam"}
+
+
+def test_method_that_nobody_named_and_that_is_not_there_is_said(cvkit, run_folder, images):
+    """With the reason, and how to name another."""
+    without_explainers(run_folder)
+    answer = cvkit("explain", run_folder, images / "a.png", "--no-plugin", "gradcam")
+    assert answer.code == 2
+    assert "the explainer is 'gradcam/grad_cam', and it cannot be used: plugin 'gradcam' disabled" in answer.err
+    assert "Name another with --method" in answer.err
