@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 from cvkit import Component, Origin, hookimpl
 from cvkit.cli import loading
@@ -412,3 +413,37 @@ def test_method_that_nobody_named_and_that_is_not_there_is_said(cvkit, run_folde
     assert answer.code == 2
     assert "the explainer is 'gradcam/grad_cam', and it cannot be used: plugin 'gradcam' disabled" in answer.err
     assert "Name another with --method" in answer.err
+
+
+def test_no_file_ends_it_for_the_others(cvkit, run_folder, images, rows):
+    """Whatever its shape or its name: it is explained, or named and left out."""
+    long, other = "\u732b" * 70, os.fsdecode(b"\xff\xfe")
+    Image.new("RGB", (1, 5000), "red").save(images / "tall.png")
+    Image.new("L", (20_000, 1)).save(images / "wide.png")
+    Image.new("RGB", (1, 1)).save(images / "one.png")
+    for name in (long, other):
+        shutil.copy(images / "a.png", images / f"{name}.png")
+    (images / "loop.png").symlink_to("loop.png")
+    os.mkfifo(images / "pipe.png")
+    answer = cvkit("explain", run_folder, images, "--target", "star")
+    assert answer.code == 0, answer.err
+    assert len(rows()) == 7
+    for name in ("pipe.png", "loop.png", "text.png"):
+        assert f"warning: images/{name}: " in answer.err
+    assert "Traceback" not in answer.err
+
+
+def test_picture_that_cannot_be_made_fit_is_named(cvkit, run_folder, images, rows, monkeypatch):
+    """As where there is not the memory to resize it; the next one is explained."""
+
+    def without_memory(image, *arguments):
+        if image.height == 50:
+            raise MemoryError
+        return ImageOps.pad(image, *arguments)
+
+    monkeypatch.setattr("cvkit.explaining.picture.ImageOps.fit", without_memory)
+    Image.new("RGB", (40, 40)).save(images / "good.png")
+    answer = cvkit("explain", run_folder, images)
+    assert answer.code == 0, answer.err
+    assert {row["file"] for row in rows()} == {"images/good.png"}
+    assert "images/a.png: cannot be made to fit the model: MemoryError" in answer.err
