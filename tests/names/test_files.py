@@ -1,0 +1,163 @@
+"""Reading and writing in a folder that may come from a stranger: nothing outside is read, changed or waited for."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from cvkit import files
+from cvkit.files import append_file, clear_temporaries, make_folder, read_file, remove, require_own_file, write_file
+
+
+@pytest.fixture
+def canary(tmp_path):
+    """A file outside the folder, which stays as it is."""
+    path = tmp_path / "outside" / "canary"
+    path.parent.mkdir()
+    path.write_bytes(b"untouched")
+    yield path
+    assert path.read_bytes() == b"untouched"
+    assert [item.name for item in path.parent.iterdir()] == ["canary"]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    path = tmp_path / "folder"
+    path.mkdir()
+    return path
+
+
+def test_file_is_read_whole_up_to_its_limit(folder):
+    """One byte more is refused, with the limit."""
+    (folder / "a").write_bytes(b"12345")
+    assert read_file(folder / "a", 5, below=folder) == b"12345"
+    with pytest.raises(OSError, match="more than 4 bytes"):
+        read_file(folder / "a", 4, below=folder)
+    with pytest.raises(FileNotFoundError):
+        read_file(folder / "b", 5, below=folder)
+
+
+def test_link_is_neither_read_nor_written_through(folder, canary):
+    """A link in a file's place is refused for reading and adding, and replaced by a file that is written."""
+    (folder / "a").symlink_to(canary)
+    for act in (
+        lambda: read_file(folder / "a", 100),
+        lambda: append_file(folder / "a", b"more"),
+        lambda: require_own_file(folder / "a"),
+    ):
+        with pytest.raises(OSError, match="link, which is not followed"):
+            act()
+    write_file(folder / "a", b"new", below=folder)
+    assert not (folder / "a").is_symlink()
+    assert (folder / "a").read_bytes() == b"new"
+
+
+def test_link_on_the_way_is_refused(folder, canary):
+    """Whether for reading, writing or making folders below it; the folder itself may be reached through one."""
+    (folder / "sub").symlink_to(canary.parent)
+    for act in (
+        lambda: read_file(folder / "sub" / "canary", 100, below=folder),
+        lambda: write_file(folder / "sub" / "new", b"", below=folder),
+        lambda: append_file(folder / "sub" / "canary", b"more", below=folder),
+        lambda: make_folder(folder / "sub", below=folder),
+        lambda: make_folder(folder / "sub" / "deeper", below=folder),
+    ):
+        with pytest.raises(OSError, match="'sub' is a link, which is not followed"):
+            act()
+    clear_temporaries(folder / "sub")
+    through = folder.with_name("through")
+    through.symlink_to(folder)
+    write_file(make_folder(through / "x" / "y", below=through) / "z", b"1", below=through)
+    assert read_file(folder / "x" / "y" / "z", 1, below=folder) == b"1"
+
+
+@pytest.mark.parametrize("path", ["../outside/canary", "sub/../../outside/canary", "/etc/hostname"])
+def test_path_that_leads_out_is_refused(folder, canary, path):
+    """Names are not trusted to stay below."""
+    for act in (
+        lambda: read_file(folder / path, 100, below=folder),
+        lambda: write_file(folder / path, b"", below=folder),
+    ):
+        with pytest.raises(OSError, match="not below"):
+            act()
+
+
+def test_pipe_device_and_folder_do_not_hang_a_reader(folder):
+    """They are told apart from a regular file before anything waits for them."""
+    os.mkfifo(folder / "pipe")
+    for path in (folder / "pipe", folder, Path("/dev/zero")):
+        for act in (lambda path=path: read_file(path, 100), lambda path=path: append_file(path, b"")):
+            with pytest.raises(OSError, match=r"not a regular file|is a folder"):
+                act()
+    write_file(folder / "pipe", b"now a file")
+    assert read_file(folder / "pipe", 100) == b"now a file"
+
+
+def test_file_with_another_name_is_not_added_to(folder, canary):
+    """A hard link to a file outside; writing it anew gives it content of its own."""
+    os.link(canary, folder / "a")
+    with pytest.raises(OSError, match="hard link"):
+        append_file(folder / "a", b"more")
+    with pytest.raises(OSError, match="hard link"):
+        require_own_file(folder / "a")
+    write_file(folder / "a", b"own")
+    append_file(folder / "a", b" and more")
+    assert read_file(folder / "a", 100) == b"own and more"
+
+
+def test_failed_write_leaves_what_was_there_and_nothing_else(folder, monkeypatch):
+    """As on a full disk: the old content, no temporary; what was added in part is taken back."""
+    write_file(folder / "a", b"old")
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    for act in (lambda: write_file(folder / "a", b"new"), lambda: append_file(folder / "a", b"more")):
+        with pytest.raises(OSError, match="No space"):
+            act()
+    monkeypatch.undo()
+    assert [(item.name, item.read_bytes()) for item in folder.iterdir()] == [("a", b"old")]
+
+
+def test_new_file_has_the_permissions_of_any_other(folder):
+    """The umask decides, not the way it is written."""
+    before = os.umask(0o027)
+    try:
+        write_file(folder / "a", b"")
+        append_file(folder / "b", b"")
+    finally:
+        os.umask(before)
+    assert {stat.S_IMODE(item.stat().st_mode) for item in folder.iterdir()} == {0o640}
+
+
+def test_temporaries_are_cleared_and_links_among_them_not_followed(folder, canary):
+    """Files, folders with content, and links themselves."""
+    (folder / ".tmp-1").write_bytes(b"")
+    (folder / ".tmp-2").mkdir()
+    (folder / ".tmp-2" / "x").write_bytes(b"")
+    (folder / ".tmp-3").symlink_to(canary)
+    (folder / ".tmp-4").symlink_to(canary.parent)
+    (folder / ".tmp-2" / "y").symlink_to(canary.parent)
+    (folder / "kept").write_bytes(b"")
+    clear_temporaries(folder)
+    assert [item.name for item in folder.iterdir()] == ["kept"]
+
+
+def test_removing_a_link_leaves_what_it_leads_to(folder, canary):
+    """Also where that is a folder; what is not there needs no removing."""
+    (folder / "a").symlink_to(canary.parent)
+    remove(folder / "a")
+    remove(folder / "a")
+    assert list(folder.iterdir()) == []
+
+
+def test_folder_that_is_gone_is_not_made_again(folder):
+    """Who writes there learns of it."""
+    with pytest.raises(FileNotFoundError):
+        make_folder(folder / "gone" / "sub", below=folder / "gone")
+    with pytest.raises(FileNotFoundError):
+        write_file(folder / "gone" / "file", b"", below=folder / "gone")
