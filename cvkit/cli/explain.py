@@ -169,4 +169,4 @@ def show(scores: Scores) -> None:
                 remark = f" [{scored.verdicts[name]}]"
             rows.append((scored.measure.name, name, f"{estimate.mean:.3f}", interval + remark))
     print_table(("measure", "map", "score", "95 % interval"), rows, grouped=True)
-    click.echo(f"new weights: {bounds()}")
+    echo(f"new weights: {bounds()}")

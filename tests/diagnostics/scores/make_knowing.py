@@ -36,7 +36,9 @@ def main() -> None:
             loss.backward()
             optimizer.step()
             schedule.step()
-    stored = {name: value.half() if value.is_floating_point() else value for name, value in model.state_dict().items()}
+    stored = {
+        name: value.half() if value.is_floating_point() else value for name, value in model.state_dict().items()
+    }
     save_file(stored, STORED)
     model.load_state_dict(stored)
     right = Trained(model.eval(), info, pixels, torch.device("cpu"), seed=0).logits(test.images).argmax(1)
