@@ -113,6 +113,11 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of the error's message, or its class's name where it has none: torch's go on for long."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ``"Did you mean 'x'?"`` for the known name nearest to `name`, or an empty string."""
     folded = {candidate.casefold(): candidate for candidate in known}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -10,12 +9,14 @@ from importlib.metadata import Distribution, EntryPoint, distributions, packages
 from importlib.util import find_spec
 from pathlib import Path
 
+from ..admission import hooks
 from ..catalog import Catalog, PluginStatus
 from ..errors import CvkitError, UnknownComponent, did_you_mean
 from ..installations import CORE, GROUP, canonical, direct_url, editable_folder, name_and_version
 from ..plugins import DISABLE
+from ..printable import shell_words
 from .info import find_everywhere
-from .state import no_components
+from .state import later, no_components
 from .trace import own_lines
 
 _MOST_IDS = 8
@@ -86,7 +87,10 @@ def _of_working(catalog: Catalog, status: PluginStatus, point: EntryPoint | None
     source = f"'{point.value}'" if point else f"'{Path(origin.file).name}'"
     yield f"plugin '{origin.plugin}' ({origin}) works; its declaration took {1000 * status.seconds:.1f} ms"
     ids = [f"{entry.kind.singular} {entry.id}" for entry in catalog.entries() if entry.origin == origin]
-    if status.idle:
+    if status.later:
+        meant = filter(None, (did_you_mean(name, hooks()) for name in status.later))
+        yield " ".join([f"  {later(status)}. It may be of a later version.", *meant])
+    if status.idle and not status.later:
         named = ", which the entry point names" if point else ""
         yield f"  it has no hook: write @hookimpl functions such as cvkit_models in {source}{named}"
     else:
@@ -95,6 +99,8 @@ def _of_working(catalog: Catalog, status: PluginStatus, point: EntryPoint | None
         yield f"  it offers {offered or no_components(status)}"
     if point and (path := _installed(_top(point))):
         yield f"  its module is '{_top(point)}', at '{path}'"
+    if origin.sources:
+        yield f"  these are its own sources, which Python finds before the copy that {origin} installed"
     if status.slow or status.heavy:
         took = f"takes {status.seconds:.2g} s" if status.slow else ""
         loads = f"loads {', '.join(status.heavy)}" if status.heavy else ""
@@ -157,7 +163,7 @@ def _of_module(catalog: Catalog, name: str, everywhere: list[Distribution]) -> l
     return [
         f"module '{module}' is at '{path}', but no installed distribution brings it, so cvkit finds no plugin in it",
         "  pip install -e .  in the folder of its pyproject.toml, which needs an entry point in the group 'cvkit'",
-        f"  or load it without installing: --plugin-path {shlex.quote(str(path))}",
+        f"  or load it without installing: --plugin-path {shell_words(path)}",
     ]
 
 
@@ -198,7 +204,7 @@ def _of_nothing(catalog: Catalog, name: str, everywhere: list[Distribution]) -> 
 def _in_shell(path: Path) -> str:
     """Return a folder as a shell and pip read it: quoted, and never taken for a distribution's name."""
     text = str(path)
-    return shlex.quote(text if path.is_absolute() or text.startswith(".") else f"./{text}")
+    return shell_words(text if path.is_absolute() or text.startswith(".") else f"./{text}")
 
 
 def _a(noun: str) -> str:

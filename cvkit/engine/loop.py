@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from .batches import Source
+from .device import tried_kernels
 from .metrics import Predictions
 from .modes import evaluation_mode
 from .seeding import derive, permutation, seed_everything
@@ -63,7 +64,9 @@ def train_steps(
     batches = source.batches(order[skipped:], batching.batch_size, drawn)
     for step in range(first, batching.steps):
         seed_everything(f"{purpose} step", seed, epoch, step)
-        yield learner.step(islice(batches, batching.accumulate), batching.samples_in(step))
+        with tried_kernels(learner.device):
+            taken = learner.step(islice(batches, batching.accumulate), batching.samples_in(step))
+        yield taken
 
 
 @torch.no_grad()
@@ -74,7 +77,7 @@ def evaluate(learner: Learner, source: Source, batch_size: int, flip: bool = Fal
     labelled as such. The modes of model and loss are left as found.
     """
     logits, labels, losses = [], [], []
-    with evaluation_mode(learner.model, learner.loss):
+    with evaluation_mode(learner.model, learner.loss), tried_kernels(learner.pixels.device):
         for batch in source.batches(torch.arange(len(source)), batch_size):
             inputs = learner.pixels.for_evaluation(batch.images)
             with learner.autocast():

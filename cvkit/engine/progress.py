@@ -71,7 +71,7 @@ class EpochProgress:
         unaveraged: Predictions | None,
     ) -> Record:
         """Return the epoch's record; `flipped`: predictions with TTA; `unaveraged`: of the trained weights."""
-        losses = self.losses[: self.taken].double().cpu()
+        losses = self.losses[: self.taken].cpu().double()  # there, as Apple's GPUs have no float64
         weights = torch.tensor(self.counts, dtype=torch.float64)
         return Record(
             epoch=epoch,

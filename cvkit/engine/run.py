@@ -25,7 +25,7 @@ from ..errors import CheckpointError, ComponentFailure, DivergedError, RunError
 from ..recipe import Recipe, TunerPart
 from ..recipe.schema import TrainSettings
 from .averaging import Averaged, too_long
-from .batches import Batch, StreamedSource, open_source, read_whole
+from .batches import Batch, Room, StreamedSource, open_source, read_whole
 from .checked import checked
 from .compilation import compiled
 from .data import Splits
@@ -82,7 +82,7 @@ class Run:
         self.sample_augmentations = SampleAugmentations(
             pair for pair in augmentations if pair[0].component.per_sample
         )
-        placing = (self.device, settings.resident, settings.workers)
+        placing = (self.device, settings.resident, settings.workers, Room(self.device))
         self.source = open_source(self.splits.train, *placing, self.sample_augmentations)
         self.test_source = open_source(self.splits.test, *placing)
         self.batching = Batching(len(self.source), settings.batch_size, settings.accumulate, settings.drop_last)
@@ -104,8 +104,6 @@ class Run:
         self._predictions: Predictions | None = None
         self._learner: Learner | None = None
         self.schedule: Schedule  # made with the learner
-        if self.device.type == "cuda":
-            torch.backends.cudnn.benchmark = True  # shapes do not change from step to step
 
     def _rehearse(self) -> None:
         """Raise `RunError` unless the parts fit together, tried on copies; what is ``auto`` has a stand-in.

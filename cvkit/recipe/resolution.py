@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..catalog import Catalog
-from ..component import KINDS, Kind
-from ..errors import CvkitError, RecipeError, did_you_mean
+from ..catalog import Catalog, PluginStatus
+from ..component import KINDS, Kind, Origin
+from ..errors import CvkitError, Problem, RecipeError, did_you_mean
 from ..installations import CORE
 from ..requirements import distribution_of, installed, unmet
 from .checker import SETTABLE, Checker, accepts
@@ -46,6 +46,7 @@ class _Resolution:
         self.targets = list(_targets(self.root))
         self.check = Checker(dict(self.targets))
         self.made: dict[str, Part | None] = {}
+        self.suspects: dict[Origin, PluginStatus] = {}  # plugins that do not work, where a name is unknown
 
     def recipe(self) -> Recipe:
         self.check.keys(self.root, KEYS, "key", "in the recipe")
@@ -59,7 +60,7 @@ class _Resolution:
         self._samples_come_before_batches(lists["augmentations"])
         self._targets_can_be_set()
         if self.check.problems:
-            raise RecipeError(in_reading_order(self.check.problems))
+            raise RecipeError([*in_reading_order(self.check.problems), *self._causes()])
         return Recipe(**general, **parts, **lists, **sections)
 
     def _general(self) -> dict[str, Any]:
@@ -165,7 +166,7 @@ class _Resolution:
         try:
             entry = self.catalog[kind.name].find(name)
         except CvkitError as error:
-            self.check.report(mark, str(error), self._unavailable(name))
+            self.check.report(mark, str(error), self._owner_does_not_work(name))
             return None
         if faults := entry.unmet() or entry.breaches():
             for fault in faults:
@@ -192,14 +193,19 @@ class _Resolution:
             self.check.report((target or node).mark, message, "write `set: scheduler.max_lr`, for example")
         return None
 
-    def _unavailable(self, name: str) -> str:
-        """Say which plugins that might have provided `name` are not there to do so."""
+    def _owner_does_not_work(self, name: str) -> str:
+        """Say that the plugin which a full id names does not work; which one a short name is of, nobody can tell."""
         plugin, slash, _ = name.partition("/")
-        return "; ".join(
-            f"plugin '{status.origin.plugin}' {status.reason}"
-            for status in self.catalog.statuses
-            if not status.works and (not slash or status.origin.plugin == plugin)
-        )
+        statuses = [one for one in self.catalog.statuses if not one.works]
+        suspects = [one for one in statuses if not slash or one.origin.plugin == plugin]
+        self.suspects.update((one.origin, one) for one in suspects)
+        return f"it would be of plugin '{plugin}', which does not work: see the end" if slash and suspects else ""
+
+    def _causes(self) -> Iterator[Problem]:
+        """Yield one problem with each plugin that does not work and may have a name that is unknown."""
+        lines = [f"plugin '{one.origin.plugin}' {one.reason}" for one in self.suspects.values()]
+        if lines:
+            yield Problem("what is unknown may be of a plugin that does not work:", "\n  ".join(lines))
 
     def _targets_can_be_set(self) -> None:
         """Report what tuners set without an option there to set; a value that is written out stays as written."""

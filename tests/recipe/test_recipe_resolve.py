@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cvkit import Component, hookimpl
+from cvkit import Component, Origin, hookimpl
 from cvkit.catalog import PluginStatus, catalog_of
 from cvkit.errors import RecipeError
 from cvkit.recipe import Recipe, TrainSettings, describe, read, read_text, resolve
@@ -178,6 +178,36 @@ def test_component_of_a_plugin_that_failed_names_the_failure(catalog):
     broken.statuses.append(PluginStatus(origin, 0.0, failure="ImportError: no module named 'acme'"))
     with pytest.raises(RecipeError, match="plugin 'torch' failed: ImportError: no module named 'acme'"):
         resolve(read_text(BASE), broken)
+
+
+def test_causes_of_broken_plugins_are_told_once(catalog):
+    """At the end, however many names are unknown; a full id has its plugin's name beneath it."""
+    broken = catalog_of({})
+    for name in ("torch", "toy", "other"):
+        status = PluginStatus(Origin(name, "dist", "1"), 0.0, failure=f"ImportError: no {name}s")
+        broken.statuses.append(status)
+    with pytest.raises(RecipeError) as refusal:
+        resolve(read_text(BASE, ["model=other/net"]), broken)
+    *unknown, last = refusal.value.problems
+    assert len(unknown) >= 4
+    assert [str(refusal.value).count(f"ImportError: no {name}s") for name in ("torch", "toy", "other")] == [1, 1, 1]
+    (named,) = [problem for problem in unknown if "'other/net'" in problem.message]
+    assert named.hint == "it would be of plugin 'other', which does not work: see the end"
+    assert sorted(line.strip() for line in last.hint.splitlines()) == [
+        f"plugin '{name}' failed: ImportError: no {name}s" for name in ("other", "torch", "toy")
+    ]
+
+
+def test_only_the_plugin_of_a_full_id_is_told_of(catalog):
+    """Where every name that is unknown says its plugin, the others have nothing to do with it."""
+    broken = catalog_of({})
+    broken.registries = catalog.registries
+    for name in ("bad", "worse"):
+        broken.statuses.append(PluginStatus(Origin(name, "dist", "1"), 0.0, failure=f"ImportError: {name}"))
+    with pytest.raises(RecipeError) as refusal:
+        resolve(read_text(BASE, ["model=bad/net"]), broken)
+    assert "plugin 'bad' failed: ImportError: bad" in str(refusal.value)
+    assert "worse" not in str(refusal.value)
 
 
 @pytest.fixture
