@@ -11,7 +11,8 @@ from typing import Any
 from torch import Tensor
 
 from ..errors import ComponentFailure, CvkitError
-from ..faults import cause, of_the_machine
+from ..faults import cause
+from ..machine import lack_told_by
 from ..recipe import Recipe
 from ..registry import Entry
 
@@ -37,7 +38,7 @@ class Guard:
         except CvkitError:
             raise
         except (Exception, SystemExit) as error:
-            if of_the_machine(error) or (isinstance(error, SystemExit) and _is_ours(error)):
+            if lack_told_by(error) or (isinstance(error, SystemExit) and _is_ours(error)):
                 raise
             reason = f"{cause(error, self.entry.package)}; cvkit --debug shows the traceback"
             fails = self.fails or f"fails in {_name(call)}()"
