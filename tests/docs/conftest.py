@@ -135,8 +135,8 @@ def edited(text: str, diff: str) -> str:
 def comparable(text: str) -> str:
     """Return `text` with its numbers as 0, runs of blanks, rules and dots as one, and no blank lines.
 
-    How many checks a suite has passed is left as it is. The estimate of a run's time is left out: whether there is one
-    depends on how fast the machine is.
+    How many checks a suite has passed is left as it is. The estimate of a run's time is left out: whether there is
+    one depends on how fast the machine is.
     """
     text = re.sub(r"(?m)^the (whole run|rest of the run) will take about .*\n", "", text)
     number = re.compile(r"\d+(?:[.,]\d+)*(?:e[-+]?\d+)?")
