@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from ..catalog import Catalog, PluginStatus
 from ..component import KINDS, Kind, Origin
 from ..errors import CvkitError, Problem, RecipeError, did_you_mean
 from ..installations import CORE
+from ..registry import Entry
 from ..requirements import distribution_of, installed, unmet
+from ..signature import Signature
 from .checker import SETTABLE, Checker, accepts
 from .document import Document
 from .merge import PART_LISTS, PARTS, as_part, part_name
@@ -36,6 +39,15 @@ def resolve(document: Document, catalog: Catalog) -> Recipe:
     return _Resolution(document, catalog).recipe()
 
 
+@dataclass(frozen=True)
+class _Found:
+    """A component that a recipe names; `signature` is None where `faults` keep it from being used."""
+
+    entry: Entry
+    faults: list[str]
+    signature: Signature | None
+
+
 class _Resolution:
     """One pass over a document: a part that cannot be made is reported and left out, and the pass goes on."""
 
@@ -46,6 +58,7 @@ class _Resolution:
         self.targets = list(_targets(self.root))
         self.check = Checker(dict(self.targets))
         self.made: dict[str, Part | None] = {}
+        self.lookups: dict[tuple[str, str], _Found | CvkitError] = {}
         self.suspects: dict[Origin, PluginStatus] = {}  # plugins that do not work, where a name is unknown
 
     def recipe(self) -> Recipe:
@@ -163,16 +176,15 @@ class _Resolution:
             self.check.report(node.mark, message, listing)
             return None
         mark = part.items["name"].mark
-        try:
-            entry = self.catalog[kind.name].find(name)
-        except CvkitError as error:
-            self.check.report(mark, str(error), self._owner_does_not_work(name))
+        found = self._found(kind, name)
+        if isinstance(found, CvkitError):
+            self.check.report(mark, str(found), self._owner_does_not_work(name))
             return None
-        if faults := entry.unmet() or entry.breaches():
-            for fault in faults:
+        entry, signature = found.entry, found.signature
+        if signature is None:
+            for fault in found.faults:
                 self.check.report(mark, f"{kind.singular} '{entry.id}' of {entry.origin} cannot be used: {fault}")
             return None
-        signature = entry.signature()
         owner = f"for {kind.singular} '{entry.id}'"
         given = MapNode(mark, part.without("name").items, part.keys)
         options = signature.options
@@ -181,6 +193,18 @@ class _Resolution:
         self.check.keys(given, options, "option", owner)
         made = self.made[path] = Part(entry, self.check.values(given, options, "option", owner, path))
         return made
+
+    def _found(self, kind: Kind, name: str) -> _Found | CvkitError:
+        """Look a component up, or return why that fails; each name once, however many parts of the recipe bear it."""
+        key = (kind.name, name)
+        if key not in self.lookups:
+            try:
+                entry = self.catalog[kind.name].find(name)
+                faults = entry.unmet() or entry.breaches()
+                self.lookups[key] = _Found(entry, faults, None if faults else entry.signature())
+            except CvkitError as error:
+                self.lookups[key] = error
+        return self.lookups[key]
 
     def _tuner(self, path: str, node: Node, kind: Kind) -> TunerPart | None:
         tuner = as_part(node)

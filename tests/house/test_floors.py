@@ -16,7 +16,7 @@ import cvkit
 HOUSE = Path(cvkit.__file__).parent
 PLUGINS = HOUSE.parent / "plugins"
 FLOORS = {
-    "ground": ("errors", "faults", "component", "files", "printable"),
+    "ground": ("errors", "faults", "machine", "component", "files", "printable"),
     "names": (
         "hookspecs",
         "sources",
@@ -28,6 +28,7 @@ FLOORS = {
         "installations",
         "project",
         "copies",
+        "at_hand",
         "admission",
         "plugin_file",
         "plugins",
