@@ -67,7 +67,7 @@ def test_part_for_which_no_time_is_left_is_told(gpu, monkeypatch, tmp_path):
     assert (entry["part"], entry["value"], entry["details"]) == ("one", "skipped", "no time was left")
 
 
-def test_every_part_minds_its_deadline_and_has_a_share(gpu):
-    """The most important come first."""
+def test_most_important_parts_come_first(gpu):
+    """Each with a share of the time."""
     assert list(gpu.PARTS)[:4] == ["machine", "gpu tests", "shapes", "cifar10"]
     assert all(share > 0 for share, _ in gpu.PARTS.values())
