@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from PIL import Image
 
+from cvkit.catalog import Catalog
 from cvkit.engine.run import Run
 from cvkit.folder import RunFolder
 from cvkit.plugins import discover
@@ -80,7 +81,7 @@ def speckle(info):
     """Return an augmentation that draws from the global generator."""
     return lambda image: image ^ torch.randint(0, 2, image.shape, dtype=torch.uint8)
 '''
-IMAGES = "dataset={name: image_folder, path: images, size: 16}"
+IMAGES = "dataset={name: image_folder, path: images, size: 32}"
 FEATURES: dict[str, tuple[str, ...]] = {
     "SGD, one cycle": (),
     "AdamW, averaged weights": ("optimizer={name: adamw}", "scheduler={name: cosine}", "train.ema=0.9"),
@@ -100,11 +101,28 @@ WRITERS = ("session.py", "folder.py", "files.py", "output.py", "checkpoint.py", 
 """The files of cvkit whose lines a run can be killed at."""
 
 
-@dataclass
-class Killed:
-    """The runs of one set of features, in the folder `home`; `expected` is what the one nobody killed ended with."""
+@dataclass(frozen=True)
+class Stage:
+    """A folder with the images and the plugin that `FEATURES` need, and the catalog with that plugin in it."""
 
     home: Path
+    catalog: Catalog
+
+    @classmethod
+    def set_up(cls, home: Path) -> Stage:
+        """Make the files and load the plugin, which one process can do once, as its module has one name."""
+        parts = home / "stress_parts.py"
+        parts.write_text(PLUGIN)
+        _draw_images(home / "images")
+        return cls(home, discover(paths=[parts]))
+
+
+@dataclass
+class Killed:
+    """The runs of one set of features, in a folder of their own; `expected` is what the one not killed ended with."""
+
+    stage: Stage
+    name: str
     overrides: tuple[str, ...]
     seconds: float = 0.0
     lines: int = 0
@@ -112,11 +130,8 @@ class Killed:
     kills: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.home.mkdir(parents=True)
-        parts = self.home / "stress_parts.py"
-        parts.write_text(PLUGIN)
-        _draw_images(self.home / "images")
-        self.catalog = discover(paths=[parts])
+        self.home = self.stage.home / self.name
+        self.home.mkdir()
         whole, counted_run, counted = (self.home / name for name in ("whole", "counted", "lines.txt"))
         started = time.monotonic()
         assert in_a_fork(lambda: self._carry_out(whole)) == 0
@@ -149,10 +164,12 @@ class Killed:
         path.mkdir(exist_ok=True)
         folder = RunFolder(path)
         text = folder.recipe_path.read_text() if folder.recipe_path.is_file() else ""
-        recipe = resolve(read_text(text or RECIPE, () if text else self.overrides), self.catalog)
+        recipe = resolve(read_text(text or RECIPE, () if text else self.overrides), self.stage.catalog)
         if folder.info().get("status") == "finished":
             return
-        session = Session(Run(recipe, recipe.dataset.build(self.home)), folder, self.home, self.catalog)
+        session = Session(
+            Run(recipe, recipe.dataset.build(self.stage.home)), folder, self.stage.home, self.stage.catalog
+        )
         session.start()
         for _ in session.tune():
             pass
@@ -241,7 +258,7 @@ def in_a_fork(work: Callable[[], object], kill_after: float | None = None) -> in
     return os.waitstatus_to_exitcode(status)
 
 
-def rounds(home: Path, seed: int, kills: int) -> Iterator[tuple[str, Killed, list[str]]]:
+def rounds(stage: Stage, seed: int, kills: int) -> Iterator[tuple[str, Killed, list[str]]]:
     """Carry out runs of all features in turn until `kills` kills are done; yield each with what was wrong in it."""
     draw = random.Random(seed)
     made: dict[str, Killed] = {}
@@ -249,7 +266,7 @@ def rounds(home: Path, seed: int, kills: int) -> Iterator[tuple[str, Killed, lis
     while done < kills:
         feature = [*FEATURES][number % len(FEATURES)]
         if feature not in made:
-            made[feature] = Killed(home / f"feature-{number}", FEATURES[feature])
+            made[feature] = Killed(stage, f"feature-{number}", FEATURES[feature])
         killed = made[feature]
         killed.kills.clear()
         wrong = killed.run(f"run-{number}", draw)
@@ -265,5 +282,5 @@ def _draw_images(folder: Path) -> None:
         for name, brightness in (("dark", 0), ("light", 128)):
             (folder / half / name).mkdir(parents=True)
             for index in range(count):
-                pixels = bytes(draw.randrange(128) + brightness for _ in range(16 * 16 * 3))
-                Image.frombytes("RGB", (16, 16), pixels).save(folder / half / name / f"{index}.png")
+                pixels = bytes(draw.randrange(128) + brightness for _ in range(32 * 32 * 3))
+                Image.frombytes("RGB", (32, 32), pixels).save(folder / half / name / f"{index}.png")
