@@ -37,7 +37,7 @@ class Session:
 
     def __init__(self, run: Run, folder: RunFolder, data: Path, catalog: Catalog) -> None:
         self.run, self.folder, self.data, self.catalog = run, folder, data, catalog
-        self.warnings: list[str] = []
+        self.warnings = [*run.warnings]
         self.stop = False
 
     @property
