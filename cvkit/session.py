@@ -60,8 +60,6 @@ class Session:
         }
         if state is None:
             self.folder.forget_records_after(0)
-            if not self.folder.recipe_path.exists():  # a run killed after it was tuned has its tuner's notes there
-                self.folder.write_recipe(dump(self.recipe))
             started = f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S %z}"
             self.folder.update_info(started=started, sessions=[], **made_with)
         else:
@@ -78,6 +76,10 @@ class Session:
             data_info=self.run.info.to_json(),
             warnings=self.warnings,
         )
+        if (
+            state is None and not self.folder.recipe_path.exists()
+        ):  # after run.json: without it this is no run's folder
+            self.folder.write_recipe(dump(self.recipe))  # one killed after it was tuned has its tuner's notes there
         self._notify("run_started", recipe=self.recipe)
         return changed
 
