@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import sys
 from collections.abc import Iterator
@@ -13,12 +14,13 @@ from typing import Any
 import torch
 
 from .catalog import Catalog
-from .diagnostics import draw
+from .diagnostics import Figure, draw
 from .diagnostics.diagnose import diagnose
+from .engine.guard import Guard
 from .engine.metrics import Record
 from .engine.run import Run, Step
 from .engine.trial import Proposal
-from .errors import RunError
+from .errors import ComponentFailure, RunError, one_line
 from .folder import RunFolder
 from .provenance import describe_components, drift, reinstall
 from .recipe import Recipe, TunerPart, dump
@@ -37,7 +39,7 @@ class Session:
 
     def __init__(self, run: Run, folder: RunFolder, data: Path, catalog: Catalog) -> None:
         self.run, self.folder, self.data, self.catalog = run, folder, data, catalog
-        self.warnings: list[str] = []
+        self.warnings = [*run.warnings]
         self.stop = False
 
     @property
@@ -107,13 +109,34 @@ class Session:
         for number, (tuner, proposal) in enumerate(self.run.tune(), start=1):
             name = f"tuning_{number}_{tuner.entry.member or tuner.entry.component.name}"
             results.append({"tuner": tuner.entry.id, "sets": tuner.sets, "name": name, "title": proposal.title})
-            results[-1] |= {"caption": proposal.caption, "value": proposal.value, "data": proposal.data}
+            results[-1] |= {"caption": proposal.caption, **self._found(tuner, proposal)}
             if proposal.draw is not None:
-                self.folder.keep([draw(name, proposal.title, proposal.caption, proposal.draw)])
+                self._keep_figure(tuner, name, proposal)
             self._notify("tuner_finished", tuner=tuner.entry.id, sets=tuner.sets, proposal=proposal)
             yield tuner, proposal
         self.folder.write_recipe(dump(self.recipe, notes=notes))
         self.folder.write_tuning(results)
+
+    def _found(self, tuner: TunerPart, proposal: Proposal) -> dict[str, Any]:
+        """Return a tuner's value and data; what JSON cannot hold is left out with a warning."""
+        found = {"value": proposal.value, "data": proposal.data}
+        try:
+            json.dumps(found, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            what = f"{tuner.entry.owner} measured what JSON cannot hold, so only its value is kept: {one_line(error)}"
+            self.warnings.append(what)
+            return {"value": str(proposal.value), "data": {}}
+        return found
+
+    def _keep_figure(self, tuner: TunerPart, name: str, proposal: Proposal) -> None:
+        """Keep a tuner's figure; one that cannot be drawn is warned of, as what the tuner found does not need it."""
+        try:
+            guard = Guard(tuner.entry, "cannot draw its figure")
+            figure: Figure = guard(draw, name, proposal.title, proposal.caption, proposal.draw)
+        except ComponentFailure as error:
+            self.warnings.append(str(error))
+        else:
+            self.folder.keep([figure])
 
     def train(self) -> Iterator[Step | Record]:
         """Train to the end, keeping records and checkpoints, and yield each step and record.

@@ -78,7 +78,7 @@ class Display:
         """Say how long the whole run, or the rest of one gone on with, will take at `a_step` seconds a step."""
         run, steps = self._run, self._run.planned_steps - self._begun_at
         images_a_step = run.batching.batch_size * run.batching.accumulate
-        passes = 3 if run.recipe.evaluation.flip_tta else 1
+        passes = (3 if run.recipe.evaluation.flip_tta else 1) + (run.ema is not None)
         # An evaluated image costs about a third of a trained one: forward without backward.
         an_evaluation = passes * a_step / images_a_step * len(run.test_source) / 3
         total = a_step * steps + an_evaluation * -(-steps // run.plan.steps_per_epoch)
@@ -96,9 +96,14 @@ class Display:
 
 def epoch_line(record: Record) -> str:
     """Return the line of an epoch, under `HEADER`; accuracies in percent."""
-    tta = "" if record.test_accuracy_tta is None else f"   with flip TTA {100 * record.test_accuracy_tta:.2f}"
+    more = ""
+    for name, accuracy in (
+        ("with flip TTA", record.test_accuracy_tta),
+        ("without averaging", record.test_accuracy_unaveraged),
+    ):
+        more += "" if accuracy is None else f"   {name} {100 * accuracy:.2f}"
     return (
         f"{record.epoch:>5}   {record.train_loss:>10.4f}   {100 * record.train_accuracy:>5.2f}   "
         f"{record.test_loss:>9.4f}   {100 * record.test_accuracy:>5.2f}   {record.learning_rate:>9.3g}   "
-        f"{record.images_per_second:>9,.0f}   {record.seconds:>7.1f}{tta}"
+        f"{record.images_per_second:>9,.0f}   {record.seconds:>7.1f}{more}"
     )

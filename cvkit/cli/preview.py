@@ -73,7 +73,7 @@ def compose(run: Run) -> Page:
             Fact("Planned steps", f"{steps:,}", f"{epochs:,} epoch{'s' * (epochs != 1)} of {run.batching.steps:,}"),
             Fact("Training images", f"{len(run.source):,}", f"batches of {run.recipe.train.batch_size:,}"),
         ),
-        warnings=tuple(stand_in_notes(run, planned)),
+        warnings=(*run.warnings, *stand_in_notes(run, planned)),
         notes=tuple(notes),
         sections=(
             Section("Schedule", (planned_schedule(planned),)),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..engine.metrics import Record
 from .artifacts import Figure
-from .style import BLUE, GREEN, ORANGE, draw, label_ends, percent
+from .style import BLUE, GREEN, MUTED, ORANGE, draw, label_ends, percent
 
 Series = NDArray[np.float64]
 Line = tuple[str, Series, str]  # what it shows, its values, its colour
@@ -36,6 +36,8 @@ def curves(records: Sequence[Record]) -> Figure:
     )
     if flips:
         caption += " TTA: the test accuracy averaged over horizontal flips."
+    if any(record.test_accuracy_unaveraged is not None for record in records):
+        caption += " Not averaged: the test accuracy of the trained weights; those of the test line are averages."
     return draw("curves", "Loss and accuracy", caption, paint, height=4.7)
 
 
@@ -81,9 +83,12 @@ def _paint_accuracy(axes: Axes, records: Sequence[Record]) -> None:
         ("train", _joined([record.train_accuracy] for record in records), BLUE),
         ("test", _joined([record.test_accuracy] for record in records), ORANGE),
     ]
-    tta = [record.test_accuracy_tta for record in records]
-    if any(accuracy is not None for accuracy in tta):
-        lines.append(("TTA", np.array([np.nan if accuracy is None else accuracy for accuracy in tta]), GREEN))
+    for name, accuracies, colour in (
+        ("TTA", [record.test_accuracy_tta for record in records], GREEN),
+        ("not averaged", [record.test_accuracy_unaveraged for record in records], MUTED),
+    ):
+        if any(accuracy is not None for accuracy in accuracies):
+            lines.append((name, np.array([np.nan if each is None else each for each in accuracies]), colour))
     axes.set_ylim(*_around(np.concatenate([values for _, values, _ in lines]), floor=0.0, ceiling=1.0))
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g} %")
     axes.set_title("accuracy")

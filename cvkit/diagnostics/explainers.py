@@ -9,9 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..engine.protocols import require_maps
 from ..engine.seeding import preserved_randomness, seed_everything
 from ..engine.trained import Trained
-from ..errors import CvkitError, RunError, one_line
+from ..errors import CvkitError, one_line
+from ..faults import cause
 from ..recipe import Part
 
 Explainer = Callable[[Tensor, Tensor], Tensor]
@@ -60,12 +62,7 @@ class Explainers:
         return {name: layer for name, layer in told.items() if layer}
 
     def _chunk(self, name: str, explainer: Explainer, images: Tensor, targets: Tensor) -> Tensor:
-        maps = explainer(self.trained.inputs(images), targets.to(self.trained.device))
-        expected = (len(images), *images.shape[-2:])
-        if tuple(maps.shape) != expected:
-            raise RunError(f"its maps are {tuple(maps.shape)}, not {expected}")
-        if not torch.isfinite(maps).all():
-            raise RunError("its maps are not finite")
+        maps = require_maps(explainer(self.trained.inputs(images), targets.to(self.trained.device)), images)
         if maps.min() < -_ROUNDING or maps.max() > 1 + _ROUNDING:
             self._warn(f"{name} makes maps beyond [0, 1], which are shown cut off there")
         return maps.detach().float().cpu()
@@ -81,8 +78,7 @@ class Explainers:
             yield
         except Exception as error:
             self.working.pop(name, None)
-            kind = "" if isinstance(error, CvkitError) else f"{type(error).__name__}: "
-            reason = kind + one_line(error)
+            reason = one_line(error) if isinstance(error, CvkitError) else cause(error)
             self._warnings.append(f"{name} could not explain this model and is left out: {reason}")
 
 

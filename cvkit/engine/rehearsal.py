@@ -21,6 +21,7 @@ from .loop import Batching
 from .modes import evaluation_mode
 from .packing import require_packable
 from .parts import built
+from .protocols import require_maps
 from .schedule import Schedule, early_steps
 from .seeding import preserved_randomness
 from .state import model_state, named_weights, optimizer_state
@@ -126,21 +127,12 @@ class Rehearsal:
                 explainer = built(part, learner.model)
                 guard = Guard(part.entry, "cannot explain images")
                 with _until_enough(learner.model):
-                    require_maps(guard, guard(explainer, inputs, batch.labels), inputs)
+                    require_maps(guard(explainer, inputs, batch.labels), inputs)
             except CvkitError as error:
                 return error
             except _Enough:
                 return None
         return None
-
-
-def require_maps(guard: Guard, maps: object, images: Tensor) -> None:
-    """Raise `ComponentFailure` unless `maps` are finite and one for each of the images, as large as they are."""
-    expected = (len(images), *images.shape[-2:])
-    if not isinstance(maps, Tensor) or maps.shape != expected:
-        raise guard.failure(f"makes {shown(maps)} of images {shown(images)}, not maps {expected}")
-    if not torch.isfinite(maps).all():
-        raise guard.failure("makes maps that are not finite")
 
 
 class _Enough(BaseException):

@@ -65,6 +65,10 @@ def _facts(run: Run, records: Sequence[Record], predictions: Predictions) -> lis
         facts.append(
             Fact("With flip TTA", percent(last.test_accuracy_tta, 2), "mean over each image and its mirror image")
         )
+    if last.test_accuracy_unaveraged is not None:
+        facts.append(
+            Fact("Without averaging", percent(last.test_accuracy_unaveraged, 2), "the trained weights themselves")
+        )
     seconds = sum(record.seconds for record in records)
     speed = sum(record.images_per_second * record.seconds for record in records) / seconds
     weights = sum(parameter.numel() for parameter in run.model.parameters())

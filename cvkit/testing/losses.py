@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
+from torch.optim import SGD
 
 from ..component import KINDS
 from ..engine.data import DataInfo
+from ..engine.packing import pack, unpack
+from ..engine.state import load_model_state, model_state
 from .contract import Suite, promise
 from .samples import sample_info, sample_labels, seeded
 
@@ -34,6 +40,10 @@ class LossSuite(Suite):
         with seeded(1):
             logits = torch.randn(count, self.info.num_classes)
         return logits, sample_labels(self.info, count)
+
+    def _value(self, loss: nn.Module, logits: Tensor, labels: Tensor) -> float:
+        with torch.no_grad():
+            return float(loss(logits, labels))
 
     def test_module(self) -> None:
         """It is a module, so that it can be moved to a device."""
@@ -68,22 +78,63 @@ class LossSuite(Suite):
                 ("confident and wrong", -300 * right),
                 ("equal", 0 * right),
             ):
-                if not torch.isfinite(value := self._loss()(logits, labels)).all():
-                    broken(f"{float(value)} for {name} logits", "Use log_softmax or logsumexp")
+                if not math.isfinite(value := self._value(self._loss(), logits, labels)):
+                    broken(f"{value} for {name} logits", "Use log_softmax or logsumexp")
 
     def test_repeatable(self) -> None:
         """The same batch gives the same loss again: it keeps nothing, and draws nothing."""
         with promise("every loss gives the same value for the same batch") as broken:
             loss, batch = self._loss(), self._batch()
-            first, second = float(loss(*batch)), float(loss(*batch))
+            first, second = self._value(loss, *batch), self._value(loss, *batch)
             if first != second:
                 broken(f"{first:.7g}, then {second:.7g}")
+
+    def test_weights(self) -> None:
+        """Whatever it learns is a parameter, and every parameter that requires a gradient gets one."""
+        contract = "what a loss learns is its parameters, and each that requires a gradient gets a finite one"
+        with promise(contract) as broken:
+            loss, (logits, labels) = self._loss(), self._batch()
+            logits.requires_grad_()
+            value = loss.train()(logits, labels)
+            known = {id(logits), *map(id, loss.parameters())}
+            if strangers := [leaf for leaf in _leaves(value) if id(leaf) not in known]:
+                broken(
+                    f"a tensor {tuple(strangers[0].shape)} requires a gradient and is no parameter: none trains it",
+                    "Keep it as nn.Parameter, or with register_buffer if it is not to be trained",
+                )
+            value.backward()
+            for name, parameter in loss.named_parameters():
+                if parameter.requires_grad and (parameter.grad is None or not parameter.grad.isfinite().all()):
+                    got = "none" if parameter.grad is None else "one that is not finite"
+                    broken(f"{name} gets {got}", "Use it in forward, or set requires_grad to False")
+
+    def test_state(self) -> None:
+        """Its parameters and buffers, written to a checkpoint and read into a fresh loss, are the whole loss."""
+        with promise(
+            "the parameters and buffers of a loss are all that it remembers, as a checkpoint keeps them"
+        ) as broken:
+            loss, (logits, labels) = self._loss(), self._batch()
+            weights = [parameter for parameter in loss.parameters() if parameter.requires_grad]
+            value = loss.train()(logits.requires_grad_(), labels)
+            if weights and value.requires_grad:
+                value.backward()
+                SGD(weights, lr=0.5).step()
+            packed, tensors = pack(model_state(loss))
+            with seeded(2):
+                fresh = self._loss()
+            load_model_state(fresh, unpack(json.loads(json.dumps(packed)), tensors), "loss")
+            first, second = (self._value(each.eval(), logits, labels) for each in (loss, fresh))
+            if first != second:
+                broken(
+                    f"{first:.7g}, and {second:.7g} by a fresh loss that was given them",
+                    "Keep what it learns as nn.Parameter, and what it counts with register_buffer",
+                )
 
     def test_order(self) -> None:
         """The order of the samples in a batch makes no difference."""
         with promise("a loss does not depend on the order of the samples in a batch") as broken:
             loss, (logits, labels) = self._loss(), self._batch()
-            first, turned = float(loss(logits, labels)), float(loss(logits.flip(0), labels.flip(0)))
+            first, turned = self._value(loss, logits, labels), self._value(loss, logits.flip(0), labels.flip(0))
             if not _same(first, turned):
                 broken(f"{first:.7g}, and {turned:.7g} for the same batch turned round")
 
@@ -91,8 +142,8 @@ class LossSuite(Suite):
         """The whole batch's loss is the mean of its parts', weighted by their sizes: gradients are accumulated so."""
         with promise("the loss of a batch is the mean of the losses of its parts, weighted by their sizes") as broken:
             loss, (logits, labels) = self._loss(), self._batch(12)
-            whole = float(loss(logits, labels))
-            parts = sum(float(loss(logits[part], labels[part])) * share for part, share in _PARTS)
+            whole = self._value(loss, logits, labels)
+            parts = sum(self._value(loss, logits[part], labels[part]) * share for part, share in _PARTS)
             if not _same(whole, parts):
                 broken(f"{whole:.7g} for the whole, and {parts:.7g} from its parts", "Return the mean over samples")
 
@@ -101,7 +152,7 @@ class LossSuite(Suite):
         with promise("a loss is lower for right logits than for wrong ones") as broken:
             loss, (_, labels) = self._loss(), self._batch()
             right, wrong = (
-                float(loss(4.0 * one_hot(said, self.info.num_classes), labels))
+                self._value(loss, 4.0 * one_hot(said, self.info.num_classes), labels)
                 for said in (labels, (labels + 1) % self.info.num_classes)
             )
             if not right < wrong:
@@ -109,6 +160,20 @@ class LossSuite(Suite):
 
 
 _PARTS = ((slice(0, 4), 4 / 12), (slice(4, 12), 8 / 12))
+
+
+def _leaves(value: Tensor) -> list[Tensor]:
+    """Return the tensors that a value is made of and that its gradient is passed back to."""
+    leaves, waiting, seen = [], [value.grad_fn], set()
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if isinstance(variable := getattr(node, "variable", None), Tensor):
+            leaves.append(variable)
+        waiting += [following for following, _ in node.next_functions]
+    return leaves
 
 
 def _same(one: float, other: float) -> bool:

@@ -40,7 +40,11 @@ def epoch(record: Record) -> Iterator[Event]:
     }
     for position in range(len(record.step_losses)):
         yield _scalars(first + position, {tag: values[position] for tag, values in series.items() if values})
-    flipped = {} if record.test_accuracy_tta is None else {"accuracy/test_flip_tta": record.test_accuracy_tta}
+    more = {
+        "accuracy/test_flip_tta": record.test_accuracy_tta,
+        "accuracy/test_unaveraged": record.test_accuracy_unaveraged,
+    }
+    where_asked = {tag: accuracy for tag, accuracy in more.items() if accuracy is not None}
     measured = {
         "loss/train": record.train_loss,
         "loss/test": record.test_loss,
@@ -50,7 +54,7 @@ def epoch(record: Record) -> Iterator[Event]:
         "speed/seconds": record.seconds,
         "epoch": record.epoch,
     }
-    yield _scalars(record.step, measured | flipped)
+    yield _scalars(record.step, measured | where_asked)
 
 
 def picture(tag: str, png: bytes, step: int) -> Event:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 
 import pytest
+import torch
 
 from cvkit.faults import cause
 
@@ -55,3 +56,9 @@ def test_cause_is_one_line_of_bounded_length():
     assert told.startswith("ValueError: row of numbers 7 7")
     assert len(told) < 600
     assert cause(RuntimeError()) == "RuntimeError"
+
+
+def test_number_that_is_too_large_is_said_to_be():
+    """Torch says that a value cannot be converted, and not what to do."""
+    assert "too large" in cause(raised(lambda: 1e308**2))
+    assert "too large" in cause(raised(lambda: torch.zeros(3).add_(torch.ones(3), alpha=1e308)))

@@ -28,6 +28,24 @@ class TestRight(LossSuite):
     factory = staticmethod(Focal)
 
 
+class Arc(Focal):
+    """With a bias for each class that is learned, and a count of what it has seen."""
+
+    def __init__(self, info):
+        super().__init__(info)
+        self.bias = nn.Parameter(torch.randn(info.num_classes))
+        self.register_buffer("seen", torch.zeros(()))
+
+    def forward(self, logits, labels):
+        if self.training:
+            self.seen += len(labels)
+        return super().forward(logits + self.bias, labels)
+
+
+class TestRightWithWeights(LossSuite):
+    factory = staticmethod(Arc)
+
+
 def only_a_function(info):
     return cross_entropy
 
@@ -79,6 +97,35 @@ class LikesMistakes(Focal):
         return (logits.softmax(dim=1) * one_hot(labels, logits.shape[1])).sum(dim=1).mean()
 
 
+class HidesItsBias(Focal):
+    """A learned bias that is no parameter, so that nothing trains it."""
+
+    def __init__(self, info):
+        super().__init__(info)
+        self.bias = torch.zeros(info.num_classes, requires_grad=True)
+
+    def forward(self, logits, labels):
+        return super().forward(logits + self.bias, labels)
+
+
+class ForgetsItsBias(Focal):
+    def __init__(self, info):
+        super().__init__(info)
+        self.bias = nn.Parameter(torch.zeros(info.num_classes))
+
+
+class CountsBatches(Focal):
+    """Softens with the batches it has trained on, which it counts in a number of its own."""
+
+    def __init__(self, info):
+        super().__init__(info)
+        self.batches = 0
+
+    def joined(self, losses):
+        self.batches += self.training
+        return losses.mean() / (1 + self.batches)
+
+
 TWINS = [
     ("module", only_a_function, "the factory returned function"),
     ("scalar", KeepsTheBatch, "torch.float32 (12,)"),
@@ -86,6 +133,9 @@ TWINS = [
     ("differentiable", IsFlat, "a gradient that is zero everywhere"),
     ("finite", TakesLogsOfProbabilities, "inf for confident and wrong logits"),
     ("repeatable", Smooths, ", then "),
+    ("weights", HidesItsBias, "a tensor (10,) requires a gradient and is no parameter"),
+    ("weights", ForgetsItsBias, "bias gets none"),
+    ("state", CountsBatches, "by a fresh loss that was given them"),
     ("order", WeighsByPlace, "for the same batch turned round"),
     ("batch_mean", Sums, "for the whole, and"),
     ("prefers_right", LikesMistakes, "for right logits"),
