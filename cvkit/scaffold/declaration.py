@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable, Iterator
 
 _HOME = {"Component": "cvkit", "hookimpl": "cvkit", "Iterator": "collections.abc"}
 
@@ -30,7 +31,7 @@ def with_component(text: str, hook: str, component: str, whole: str) -> str:
     """
     tree = _parse(text)
     _require_names(tree)
-    bound = {name: node for node in tree.body for name in _bound(node)}
+    bound = {name: node for node in _statements(tree.body) for name in _bound(node)}
     if hook in bound:
         edited = _with_yield(text, bound[hook], hook, component)
     else:
@@ -46,19 +47,31 @@ def _parse(text: str) -> ast.Module:
         raise CannotEdit(f"it does not parse: {error}") from error
 
 
+def _statements(body: Iterable[ast.AST]) -> Iterator[ast.stmt]:
+    """Yield every statement that is carried out at the top level, those under conditions too."""
+    for node in body:
+        if isinstance(node, ast.stmt):
+            yield node
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.expr):
+            yield from _statements(ast.iter_child_nodes(node))
+
+
 def _bound(node: ast.stmt) -> list[str]:
-    """Return the names that a top-level statement gives a meaning to, as far as its syntax tells."""
+    """Return the names that a statement itself gives a meaning to, as far as its syntax tells."""
     match node:
         case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
             return [name]
         case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
             return [alias.asname or alias.name.partition(".")[0] for alias in aliases]
-    return [found.id for found in ast.walk(node) if isinstance(found, ast.Name) and isinstance(found.ctx, ast.Store)]
+        case ast.Assign() | ast.AnnAssign():
+            names = [found for found in ast.walk(node) if isinstance(found, ast.Name)]
+            return [found.id for found in names if isinstance(found.ctx, ast.Store)]
+    return []
 
 
 def _require_names(tree: ast.Module) -> None:
     """Raise `CannotEdit` where a name that a hook is written with means something else."""
-    for node in tree.body:
+    for node in _statements(tree.body):
         for name in set(_bound(node)) & _HOME.keys():
             if not (isinstance(node, ast.ImportFrom) and node.module in (_HOME[name], "typing") and not node.level):
                 raise CannotEdit(f"'{name}' means something else there, line {node.lineno}")
@@ -84,7 +97,7 @@ def _with_imports(text: str, tree: ast.Module) -> str:
 
 def _with_yield(text: str, node: ast.stmt, hook: str, component: str) -> str:
     """Return the text with the statement that yields the component at the end of the hook."""
-    if not isinstance(node, ast.FunctionDef):
+    if not isinstance(node, ast.FunctionDef) or node.col_offset:
         raise CannotEdit(f"its '{hook}' is not a plain function, line {node.lineno}")
     last = node.body[-1]
     if not any(isinstance(found, ast.Yield | ast.YieldFrom) for found in ast.walk(node)):
