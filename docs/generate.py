@@ -79,7 +79,8 @@ def reference() -> str:
         "[Your first plugin](first-plugin.md) and the [tutorials](tutorials/README.md) explain it.",
         "",
         f"A plugin is a module that an installed distribution names in the entry-point group `{GROUP}`, "
-        "or a file, a package or a project given with `--plugin-path`. It has hooks, marked with `hookimpl`, and may set `cvkit_requires` "
+        "or a file, a package or a project given with `--plugin-path`. It has hooks, marked with `hookimpl`, and may "
+        "set `cvkit_requires` "
         "([versions](versioning.md#what-a-plugin-needs)).",
         "",
         "## Kinds",
