@@ -31,7 +31,7 @@ BUILT_IN = "cvkit-core"
 MET = ("DataInfo", "Splits", "Split", "TensorSplit", "Plan", "Trial", "Proposal", "Record", "Predictions")
 """What a factory is given and gives back, beside what torch has."""
 HELPERS = ("derive", "permutation", "preserved_randomness", "seed_everything", "evaluation_mode")
-COMMANDS = ("list", "info", "plugins", "schema", "new-plugin")
+COMMANDS = ("list", "info", "plugins", "schema", "new-plugin", "add")
 CHOOSING = ("--no-plugin", "--plugin-path")
 
 
@@ -79,7 +79,8 @@ def reference() -> str:
         "[Your first plugin](first-plugin.md) and the [tutorials](tutorials/README.md) explain it.",
         "",
         f"A plugin is a module that an installed distribution names in the entry-point group `{GROUP}`, "
-        "or a file given with `--plugin-path`. It has hooks, marked with `hookimpl`, and may set `cvkit_requires` "
+        "or a file, a package or a project given with `--plugin-path`. It has hooks, marked with `hookimpl`, and may "
+        "set `cvkit_requires` "
         "([versions](versioning.md#what-a-plugin-needs)).",
         "",
         "## Kinds",
@@ -174,6 +175,8 @@ def describe_commands() -> Iterator[str]:
     yield from (f"These choose among the plugins, in {', '.join(takers)}:", "")
     rows = [[f"`{option.opts[0]}`", option.help] for option in shared]
     rows.append([f"`{DISABLE}`", "An environment variable: plugins to leave out, separated by commas."])
+    asked = "In `pyproject.toml`: a list of paths as of `--plugin-path`, for commands that start in the project."
+    rows.append(["`plugin-paths` in `[tool.cvkit]`", asked])
     rows.append(["`plugins.disable`", "In a recipe: a list of plugins to leave out."])
     yield from table(["what", "meaning"], rows)
     for name in COMMANDS:

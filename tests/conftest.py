@@ -55,9 +55,13 @@ class Environment:
         lines = [f"import site; site.addsitedir({path!r})\n" for path in sorted(seen)]
         (Path(home) / "running_environment.pth").write_text("".join(lines))
 
-    def install(self, *packages: Path) -> None:
-        """Install packages: a wheel as it is, a folder as it will be edited."""
-        sources = [part for path in packages for part in ([] if path.suffix == ".whl" else ["-e"]) + [str(path)]]
+    def install(self, *packages: Path, editable: bool = True) -> None:
+        """Install packages: a wheel as it is; a folder as it will be edited, or as a copy, as CI does."""
+        sources = [
+            part
+            for path in packages
+            for part in ([] if path.suffix == ".whl" or not editable else ["-e"]) + [str(path)]
+        ]
         offline = ["--no-index", "--no-deps", "--no-build-isolation"]
         pip = [sys.executable, "-m", "pip", "--python", str(self.python)]
         subprocess.run([*pip, "install", "--quiet", *offline, *sources], check=True)
@@ -81,9 +85,9 @@ class Environment:
 def new_environment(tmp_path_factory) -> Callable[..., Environment]:
     """Make a throw-away environment in which packages are installed beside the running one's."""
 
-    def made(*packages: Path) -> Environment:
+    def made(*packages: Path, editable: bool = True) -> Environment:
         environment = Environment(tmp_path_factory.mktemp("environment"))
-        environment.install(*packages)
+        environment.install(*packages, editable=editable)
         return environment
 
     return made

@@ -25,6 +25,7 @@ COMMANDS = {
     "info": "info:info",
     "plugins": "plugins:plugins",
     "new-plugin": "new_plugin:new_plugin",
+    "add": "add:add",
     "schema": "schema:schema",
     "data": "data:data",
 }

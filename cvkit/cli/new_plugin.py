@@ -25,31 +25,40 @@ class KindChoice(click.Choice[str]):
 
 @click.command("new-plugin")
 @click.argument("name")
-@click.option("--kind", required=True, type=KindChoice(list(SAMPLES)), help="What the plugin offers.")
+@click.option(
+    "--kind",
+    "kinds",
+    required=True,
+    multiple=True,
+    type=KindChoice(list(SAMPLES)),
+    help="What the plugin offers. Repeatable, for a component of each kind.",
+)
 @click.option(
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path(),
     help="Folder in which the package's own folder is made. Default: the current one.",
 )
-def new_plugin(name: str, kind: str, output: Path) -> None:
-    """Write a package cvkit-NAME with a component of one KIND.
+def new_plugin(name: str, kinds: tuple[str, ...], output: Path) -> None:
+    """Write a package cvkit-NAME with a component of one KIND or several.
 
     It installs, runs and passes its tests as it is.
     """
-    names, sample = read_name(name), SAMPLES[kind]
-    require_free(names, sample.kind)
-    from ..scaffold.package import render, write  # jinja2, 30 ms that a refused name need not pay
+    names, samples = read_name(name), [SAMPLES[kind] for kind in dict.fromkeys(kinds)]
+    for sample in samples:
+        require_free(names, sample.kind)
+    from ..scaffold.package import write
+    from ..scaffold.rendering import render  # jinja2, 30 ms that a refused name need not pay
 
     folder = output / names.distribution
-    files = render(names, sample)
+    files = render(names, *samples)
     write(files, folder)
     echo("\n".join(str(folder / path) for path in files))
     echo(
         "\nnext:\n"
         f"  cd {shell_words(folder)}\n"
         '  pip install -e ".[test]"\n'
-        f"  cvkit list {sample.kind.name}\n"
+        f"  cvkit list {samples[0].kind.name if len(samples) == 1 else f'--plugin {names.plugin}'}\n"
         "  cvkit run recipe.yaml\n"
         "  pytest"
     )

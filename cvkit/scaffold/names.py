@@ -20,24 +20,17 @@ _YAML_WORDS = ("null", "true", "false", "yes", "no", "on", "off", "y", "n")
 
 @dataclass(frozen=True)
 class PluginName:
-    """A plugin's name, ``acme_net``, which is its component's name too."""
+    """A plugin's names.
+
+    Args:
+        plugin: ``acme_net``, which is the name of its first component too.
+        distribution: what pip installs, ``cvkit-acme-net``.
+        package: what Python imports, ``cvkit_acme_net``.
+    """
 
     plugin: str
-
-    @property
-    def distribution(self) -> str:
-        """What pip installs: ``cvkit-acme-net``."""
-        return f"cvkit-{self.plugin.replace('_', '-')}"
-
-    @property
-    def package(self) -> str:
-        """What Python imports: ``cvkit_acme_net``."""
-        return f"cvkit_{self.plugin}"
-
-    @property
-    def camel(self) -> str:
-        """How a class is called after it: ``AcmeNet``."""
-        return self.plugin.title().replace("_", "")
+    distribution: str
+    package: str
 
 
 def read_name(text: str) -> PluginName:
@@ -58,7 +51,7 @@ def read_name(text: str) -> PluginName:
         raise CvkitError(f"'{text}' cannot name a plugin: in a recipe, YAML takes '{plugin}' for a value")
     if len(plugin) > LONGEST:
         raise CvkitError(f"'{text}' cannot name a plugin: it has {len(plugin)} characters, {LONGEST} are the most")
-    return PluginName(plugin)
+    return PluginName(plugin, f"cvkit-{plugin.replace('_', '-')}", f"cvkit_{plugin}")
 
 
 def require_free(name: PluginName, kind: Kind) -> None:
@@ -67,12 +60,7 @@ def require_free(name: PluginName, kind: Kind) -> None:
         if entry_point.name == name.plugin:
             owner = f" by {entry_point.dist.name}" if entry_point.dist else ""
             raise CvkitError(f"a plugin named '{name.plugin}' is already installed{owner}; choose another name")
-    for entry in discover()[kind.name].entries():
-        if entry.component.name == name.plugin:
-            raise CvkitError(
-                f"{kind.singular} '{entry.id}' is there already, and recipes could not tell '{name.plugin}' from it; "
-                "choose another name"
-            )
+    require_component_free(name.plugin, kind)
     try:
         installed = version(name.distribution)
     except PackageNotFoundError:
@@ -81,3 +69,13 @@ def require_free(name: PluginName, kind: Kind) -> None:
         raise CvkitError(f"{name.distribution} {installed} is already installed; choose another name")
     if find_spec(name.package):
         raise CvkitError(f"a package named '{name.package}' is already installed; choose another name")
+
+
+def require_component_free(component: str, kind: Kind, plugin: str = "") -> None:
+    """Raise `CvkitError` where another plugin than `plugin` offers a component of that kind and name."""
+    for entry in discover()[kind.name].entries():
+        if entry.component.name == component and entry.origin.plugin != plugin:
+            raise CvkitError(
+                f"{kind.singular} '{entry.id}' is there already, and recipes could not tell '{component}' from it; "
+                "choose another name"
+            )

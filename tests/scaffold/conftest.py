@@ -11,7 +11,8 @@ import pytest
 
 from cvkit.cli import main
 from cvkit.scaffold.names import read_name
-from cvkit.scaffold.package import render, write
+from cvkit.scaffold.package import write
+from cvkit.scaffold.rendering import render
 from cvkit.scaffold.samples import SAMPLES
 
 
@@ -33,6 +34,15 @@ def environment(new_environment, packages):
     return new_environment(*packages.values())
 
 
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory) -> Path:
+    """A new package with a component of every kind, `acme_all`."""
+    name = read_name("acme-all")
+    folder = tmp_path_factory.mktemp("whole") / name.distribution
+    write(render(name, *SAMPLES.values()), folder)
+    return folder
+
+
 class Answer(NamedTuple):
     """What a command answered: its exit code, and what it wrote to stdout and stderr."""
 
@@ -42,14 +52,20 @@ class Answer(NamedTuple):
 
 
 @pytest.fixture
-def new_plugin(monkeypatch, capsys, tmp_path) -> Callable[..., Answer]:
-    """Call ``cvkit new-plugin`` with arguments in an empty folder, `tmp_path`."""
+def cvkit(monkeypatch, capsys, tmp_path) -> Callable[..., Answer]:
+    """Call ``cvkit`` with arguments in an empty folder, `tmp_path`."""
     monkeypatch.chdir(tmp_path)
 
     def call(*arguments: object) -> Answer:
-        monkeypatch.setattr(sys, "argv", ["cvkit", "new-plugin", *map(str, arguments)])
+        monkeypatch.setattr(sys, "argv", ["cvkit", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
             main()
         return Answer(ended.value.code or 0, *capsys.readouterr())
 
     return call
+
+
+@pytest.fixture
+def new_plugin(cvkit) -> Callable[..., Answer]:
+    """Call ``cvkit new-plugin`` with arguments in an empty folder, `tmp_path`."""
+    return lambda *arguments: cvkit("new-plugin", *arguments)

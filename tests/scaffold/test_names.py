@@ -17,12 +17,6 @@ def test_every_spelling_is_one_name(text):
     assert (name.distribution, name.package, name.plugin) == ("cvkit-acme-net", "cvkit_acme_net", "acme_net")
 
 
-@pytest.mark.parametrize(("text", "camel"), [("acme-net", "AcmeNet"), ("x", "X"), ("net2-3d", "Net23D")])
-def test_classes_are_called_in_camel_case(text, camel):
-    """The name of a test class is an identifier."""
-    assert read_name(text).camel == camel
-
-
 @pytest.mark.parametrize(
     "text",
     ["", " ", "cvkit-", "-", "2net", "cvkit-2net", "acme net", "acme/net", "../net", "größe", "net!", "-net", "net_"],

@@ -10,7 +10,8 @@ import yaml
 
 from cvkit import KINDS, CvkitError
 from cvkit.scaffold.names import read_name
-from cvkit.scaffold.package import render, write
+from cvkit.scaffold.package import write
+from cvkit.scaffold.rendering import render
 from cvkit.scaffold.samples import SAMPLES
 
 NAME = read_name("acme-net")
@@ -29,10 +30,11 @@ def test_package_has_what_a_package_needs(sample):
         ".github/workflows/test.yml",
         ".gitignore",
         "README.md",
-        "cvkit_acme_net/__init__.py",
-        f"cvkit_acme_net/{sample.noun}.py",
         "pyproject.toml",
         "recipe.yaml",
+        "src/cvkit_acme_net/__init__.py",
+        "src/cvkit_acme_net/py.typed",
+        f"src/cvkit_acme_net/{sample.noun}.py",
         "tests/test_acme_net.py",
         "tests/test_acme_net_sample.py",
     }
@@ -55,7 +57,7 @@ def test_nothing_of_the_templates_is_left(sample):
         assert "{%" not in text
         assert "{{" not in text.replace("${{ matrix.python }}", "")
         assert "PLUGIN" not in text
-        assert text.endswith("\n")
+        assert text.endswith("\n") or path.endswith("py.typed")
         assert not text.endswith("\n\n")
         assert not [line for line in text.splitlines() if line != line.rstrip()], path
 
@@ -73,7 +75,7 @@ def test_metadata_names_the_plugin(sample):
 @any_kind
 def test_declaration_is_short(sample):
     """It reads at a glance, and imports cvkit alone."""
-    declaration = render(NAME, sample)["cvkit_acme_net/__init__.py"]
+    declaration = render(NAME, sample)["src/cvkit_acme_net/__init__.py"]
     assert len(declaration.splitlines()) <= 17
     assert declaration.count("import ") == 2
 

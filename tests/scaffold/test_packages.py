@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
 import subprocess
 import sys
 
 import pytest
 
 from cvkit.scaffold.names import LONGEST, read_name
-from cvkit.scaffold.package import render, write
+from cvkit.scaffold.package import write
+from cvkit.scaffold.rendering import render
 from cvkit.scaffold.samples import SAMPLES
 
 RUN_EACH = """
@@ -66,12 +68,44 @@ def test_every_recipe_runs(environment, packages, tmp_path):
     assert len(list(tmp_path.glob("runs/*/report.html"))) == len(packages)
 
 
-def test_every_package_passes_its_tests(environment, packages):
-    """Every check of every suite is made, and none is skipped."""
-    said = environment.run("-m", "pytest", *(package / "tests" for package in packages.values()))
-    for noun, sample in SAMPLES.items():
-        assert f"TestAcme{noun.capitalize()}: " in said, sample
+def test_packages_pass_their_tests_installed_to_be_edited(environment, packages):
+    """As their authors have them; of two kinds, as all are tried as copies."""
+    said = environment.run("-m", "pytest", *(packages[noun] / "tests" for noun in ("loss", "scheduler")))
+    assert "TestAcmeLoss: " in said
+    assert "TestAcmeScheduler: " in said
     assert "skipped" not in said
+
+
+def test_every_kind_passes_its_tests_installed_as_a_copy(new_environment, whole):
+    """As CI, tox and nox have it: ``pip install .``, then ``python -m pytest`` in the folder of the sources.
+
+    Every check of every suite is made, and none is skipped.
+    """
+    said = new_environment(whole, editable=False).run("-m", "pytest", cwd=whole)
+    assert "TestAcmeAll: " in said  # of the first kind
+    for noun in [*SAMPLES][1:]:
+        assert f"TestAcmeAll{noun.capitalize()}: " in said
+    assert "skipped" not in said
+
+
+def test_package_with_its_sources_on_the_path_is_not_taken_for_a_strangers(new_environment, packages, tmp_path):
+    """Installed as a copy and used in its own folder, where Python finds the sources first: they run, and it is said.
+
+    Without ``src/``, as many packages have it.
+    """
+    project = shutil.copytree(packages["loss"], tmp_path / "cvkit-acme-loss")
+    (project / "src" / "cvkit_acme_loss").rename(project / "cvkit_acme_loss")
+    environment = new_environment(project, editable=False)
+    (row,) = [row for row in _plugins(environment, project) if row["plugin"] == "acme_loss"]
+    assert (row["works"], row["failure"], row["sources"]) == (True, "", str(project / "cvkit_acme_loss"))
+    (row,) = [row for row in _plugins(environment, tmp_path) if row["plugin"] == "acme_loss"]
+    assert (row["works"], row["sources"]) == (True, "")
+    told = environment.run("-m", "pytest", "tests", "-k", "gradient or light", cwd=project)
+    assert "failed" not in told
+
+
+def _plugins(environment, folder):
+    return json.loads(environment.run("-m", "cvkit", "plugins", "--json", cwd=folder))
 
 
 @pytest.mark.parametrize("plugin", ["a", "acme_net", "n" * LONGEST])
@@ -81,6 +115,7 @@ def test_packages_are_formatted_and_lint_clean(tmp_path, plugin):
     name = read_name(plugin)
     for sample in SAMPLES.values():
         write(render(name, sample), tmp_path / sample.noun)
+    write(render(name, *SAMPLES.values()), tmp_path / "whole")
     for command in (["format", "--check"], ["check"], ["check", "--select", "E501", "--line-length", "88"]):
         done = subprocess.run(
             [sys.executable, "-m", "ruff", *command, "--no-cache", "."], cwd=tmp_path, capture_output=True, text=True
@@ -88,11 +123,11 @@ def test_packages_are_formatted_and_lint_clean(tmp_path, plugin):
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_packages_are_typed(packages, tmp_path, request):
-    """A strict type checker finds nothing in them, with cvkit's own types."""
+def test_package_of_every_kind_is_typed(whole, request):
+    """A strict type checker finds nothing in it and in its tests, with cvkit's own types."""
     need("mypy")
     cache = request.config.cache.mkdir("mypy_of_new_plugins")
-    modules = [package / f"cvkit_acme_{noun}" for noun, package in packages.items()]
-    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", f"--cache-dir={cache}", *modules]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", f"--cache-dir={cache}", "src", "tests"]
+    done = subprocess.run(command, cwd=whole, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert (whole / "src" / "cvkit_acme_all" / "py.typed").exists()

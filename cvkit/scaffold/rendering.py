@@ -1,0 +1,89 @@
+"""What the templates make: the files of a new package, and those of a part that is added to one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from ..installations import CORE
+from .names import PluginName
+from .parts import Part, parts_of
+from .samples import Sample
+
+_SUFFIX = ".jinja"
+
+
+def render(name: PluginName, *samples: Sample) -> dict[str, str]:
+    """Return the text of every file of a new package, by its path in it, in the order of the paths."""
+    parts = parts_of(name, samples)
+    files = {}
+    for template in _environment().list_templates():
+        folder, _, path = template.partition("/")
+        if folder == "common":
+            path = path.removesuffix(_SUFFIX).replace("PACKAGE", name.package)
+            files[path] = _render(template, name, parts[0], parts=parts, **_words(parts))
+    for part in parts:
+        files |= render_part(name, part, f"src/{name.package}")
+    files["README.md"] = _render(f"{samples[0].noun}/README.md.jinja", name, parts[0], page="base/README.md.jinja")
+    files["README.md"] += "".join(section(name, part) for part in parts[1:])
+    return dict(sorted(files.items()))
+
+
+def render_part(name: PluginName, part: Part, package: str) -> dict[str, str]:
+    """Return the files of one part by their paths in the project, whose package is in the folder `package`."""
+    places = {
+        "module.py": f"{package}/{part.module}.py",
+        "recipe.yaml": part.recipe,
+        "test.py": f"tests/{part.tests}.py",
+        "test_sample.py": f"tests/{part.tests}_sample.py",
+    }
+    return {place: _render(f"{part.sample.noun}/{file}{_SUFFIX}", name, part) for file, place in places.items()}
+
+
+def section(name: PluginName, part: Part) -> str:
+    """Return what a README says of a part beside the first."""
+    return _render(f"{part.sample.noun}/README.md.jinja", name, part, page="base/section.md.jinja")
+
+
+def hook(name: PluginName, part: Part) -> str:
+    """Return the hook that declares a part."""
+    return _render("base/hook.py.jinja", name, part)
+
+
+def component(name: PluginName, part: Part) -> str:
+    """Return the statement of a hook that declares a part, indented by four blanks."""
+    return _render("base/component.py.jinja", name, part)
+
+
+def _words(parts: Sequence[Part]) -> dict[str, str]:
+    """Return how a package is described: by what its component does, or by the kinds of several."""
+    nouns = [f"{part.sample.article} {part.sample.kind.singular}" for part in parts]
+    if len(parts) == 1:
+        summary = parts[0].sample.summary
+        return {"what": summary, "description": f"{summary}: {nouns[0]} for cvkit."}
+    return {
+        "what": "Components of several kinds",
+        "description": f"Components for cvkit: {', '.join(nouns[:-1])} and {nouns[-1]}.",
+    }
+
+
+def _render(template: str, name: PluginName, part: Part, **more: Any) -> str:
+    kind, minor = part.sample.kind, ".".join(version(CORE).split(".")[:2])
+    known = {"name": name, "part": part, "sample": part.sample, "kind": kind, "cvkit_version": minor}
+    return _environment().get_template(template).render(known | more)
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("cvkit.scaffold"),
+        autoescape=False,  # noqa: S701  # what is written is Python, TOML, YAML and Markdown, not HTML
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
