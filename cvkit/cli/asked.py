@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..errors import DataError, RunError, did_you_mean
+from ..errors import DataError, RunError, did_you_mean, one_line
 from .assumed import METHOD, require_assumed
-from .loading import resolve_asked
+from .loading import resolve_asked, warn
 from .tables import print_table
 
 if TYPE_CHECKING:
     from ..catalog import Catalog
     from ..diagnostics.explainers import Explainers
     from ..folder import RunFolder
-    from ..recipe import Recipe
+    from ..recipe import Part, Recipe
 
 _MOST_NAMES = 12
 
@@ -52,22 +53,37 @@ def class_called(name: str, classes: Sequence[str]) -> int:
     raise DataError(f"this run has no class '{name}'. {hint}")
 
 
-def print_layers(explainers: Explainers) -> None:
+def without_layers(parts: Iterable[Part]) -> list[Part]:
+    """Return explainers with the option ``layer`` at its default, whatever it is set to."""
+    return [replace(part, options={k: v for k, v in part.options.items() if k != "layer"}) for part in parts]
+
+
+def print_layers(explainers: Explainers, unset: Explainers) -> None:
     """List the layers of the model that can be explained, as the first explainer that can tell finds them.
 
-    Such a one has a method ``candidates(image)``. Raises `RunError` where none has.
+    Such a one has a method ``candidates(image)``. `unset`: the same explainers without a layer, to ask where none
+    works as it is set. What fails is warned of. Raises `RunError` where none lists layers.
     """
     import torch
 
     trained = explainers.trained
-    for name, explainer in explainers.working.items():
-        if (candidates := getattr(explainer, "candidates", None)) is not None:
-            shape = (1, trained.info.channels, trained.info.height, trained.info.width)
-            noise = torch.randint(256, shape, generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
-            inputs = trained.inputs(noise)
-            found = candidates(inputs)
-            explainer(inputs, torch.zeros(1, dtype=torch.int64, device=trained.device))
-            chosen = explainers.layers().get(name)
+    shape = (1, trained.info.channels, trained.info.height, trained.info.width)
+    noise = torch.randint(256, shape, generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    inputs = trained.inputs(noise)
+    for asked in (explainers, unset):
+        for name, explainer in asked.working.items():
+            if (candidates := getattr(explainer, "candidates", None)) is None:
+                continue
+            try:
+                found = candidates(inputs)
+            except Exception as error:
+                warn(f"{name} cannot list the layers of this model: {one_line(error)}")
+                continue
+            try:  # only then it is known which
+                explainer(inputs, torch.zeros(1, dtype=torch.int64, device=trained.device))
+            except Exception as error:
+                warn(f"{name} cannot explain the layer that it is set to: {one_line(error)}")
+            chosen = asked.layers().get(name) if asked is explainers else None
             rows = [(at.name, at.kind, f"{at.grid}{_remark(at.name == chosen, at.live)}") for at in found]
             print_table((f"layer, for {name}", "kind", "grid"), rows)
             return

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import DataError
-from .asked import class_called, print_layers, with_methods
+from ..errors import DataError, RunError
+from .asked import class_called, print_layers, with_methods, without_layers
 from .assumed import METHOD
 from .loading import reopen, warn
 from .options import PluginChoice, data_option, plugin_options
@@ -88,6 +88,8 @@ def explain(
     recipe, catalog = reopen(found, choice)
     recipe = with_methods(recipe, found, catalog, methods, layer)
     kept, root = place(output / found.path.name), data_of(found, data)
+    if found.path.resolve() in kept.path.resolve().parents:
+        raise RunError(f"'{output}' lies in the run folder, which explain only reads; choose another --output")
     kept.require_own()
     info = found.data_info() or open_data(recipe, root).info  # the latter in a folder of before it was kept there
     asked = [class_called(name, info.classes) for name in targets]
@@ -109,7 +111,9 @@ def explain(
     warnings: list[str] = []
     explainers = Explainers(opened.trained, recipe.explainers, warnings)
     if layers:
-        print_layers(explainers)
+        print_layers(explainers, Explainers(opened.trained, without_layers(recipe.explainers), []))
+        for line in warnings:
+            warn(line)
         return
     test = None if images and not score else open_data(recipe, root, opened.digest).test
     source: Source

@@ -122,9 +122,11 @@ def _named(model: nn.Module, found: Watched, name: str) -> Candidate:
     last = [f"{each.name} ({each.kind}, {each.grid})" for each in _candidates(model, found)[-SHOWN:]]
     others = f"The last that have one: {'; '.join(last)}" if last else "This model has no layer with one"
     if not returned:
-        raise RunError(f"the model's forward pass does not reach the chosen layer, so it has no grid. {others}")
+        raise RunError(f"the model's forward pass does not reach layer '{name}', so it has no grid. {others}")
     shapes = " and ".join(str(("B", *each.tensor.shape[1:])).replace("'", "") for each in returned)
-    raise RunError(f"a map needs a layer whose output is a grid of the image, and this one's is {shapes}. {others}")
+    raise RunError(
+        f"a map needs a layer whose output is a grid of the image, and that of '{name}' is {shapes}. {others}"
+    )
 
 
 def _deepest(found: Sequence[Candidate]) -> Candidate | None:

@@ -447,3 +447,24 @@ def test_picture_that_cannot_be_made_fit_is_named(cvkit, run_folder, images, row
     assert answer.code == 0, answer.err
     assert {row["file"] for row in rows()} == {"images/good.png"}
     assert "images/a.png: cannot be made to fit the model: MemoryError" in answer.err
+
+
+@pytest.mark.parametrize(
+    "words", [["--layer", "nowhere"], ["--layer", "linear"], ["--method", "smoothed,{name: grad_cam, layer: linear}"]]
+)
+def test_layers_are_listed_though_the_one_asked_for_is_none(cvkit, run_folder, words):
+    """Whoever got it wrong looks them up; what is wrong is said beside."""
+    answer = cvkit("explain", run_folder, "--layers", *words)
+    assert answer.code == 0, answer.err
+    assert "layer2" in {line.split()[0] for line in answer.out.splitlines()}
+    assert words[-1].rstrip("}").split()[-1] in answer.err
+
+
+@pytest.mark.parametrize("output", [".", "figures", "../run"])
+def test_run_folder_is_never_written_into(cvkit, run_folder, images, output):
+    """Nor is a folder made in it; a training may be at work there."""
+    before = {path: path.stat().st_mtime_ns for path in (run_folder, *run_folder.rglob("*"))}
+    answer = cvkit("explain", run_folder, images / "a.png", "--output", run_folder / output)
+    assert answer.code == 1
+    assert "lies in the run folder, which explain only reads; choose another --output" in answer.err
+    assert {path: path.stat().st_mtime_ns for path in (run_folder, *run_folder.rglob("*"))} == before

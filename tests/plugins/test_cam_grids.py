@@ -243,7 +243,9 @@ def test_candidates_leave_the_model_as_it_was(context):
 def test_named_layer_without_a_grid_is_refused_and_others_are_named():
     """The last eight of them at most."""
     model = timm.create_model("vit_tiny_patch16_224", num_classes=10, img_size=(64, 96), depth=2)
-    message = r"is \(B, 10\)\. The last that have one: .*norm \(LayerNorm, 192 x 4 x 6, tokens after 1\)$"
+    message = (
+        r"that of 'head' is \(B, 10\)\. The last that have one: .*norm \(LayerNorm, 192 x 4 x 6, tokens after 1\)$"
+    )
     for method in (grad_cam, eigen_cam):
         with pytest.raises(RunError, match=message) as caught:
             method(model, layer="head").explain(torch.randn(2, 3, 64, 96), TARGETS)

@@ -132,7 +132,7 @@ def test_layer_that_is_not_reached_is_refused(model, images):
     """A layer that the model has, and does not use."""
     model.spare = nn.Conv2d(3, 3, 3)
     for method in METHODS:
-        with pytest.raises(RunError, match="does not reach the chosen layer"):
+        with pytest.raises(RunError, match="does not reach layer"):
             method(model, layer="spare")(images, TARGETS)
 
 

@@ -145,5 +145,5 @@ def test_unknown_layer_lists_those_there_are(model):
 
 def test_layer_that_is_not_a_grid_is_refused(model, images):
     """The message says what its output is."""
-    with pytest.raises(RunError, match=r"this one's is \(B, 10\)"):
+    with pytest.raises(RunError, match=r"that of 'linear' is \(B, 10\)"):
         grad_cam(model, layer="linear")(images, TARGETS)
