@@ -20,7 +20,10 @@ def run_of(recipe: str, root: Path, *overrides: str) -> Run:
 
 @pytest.mark.cifar10
 def test_few_hundred_steps_on_cifar10_learn(cifar10_root):
-    """The quick recipe at width 8 for 200 steps of 128: half of all test images, where chance is a tenth."""
+    """The quick recipe at width 8 for 200 steps of 128: a quarter of all test images, where chance is a tenth.
+
+    Over 10 seeds 37 to 57 % of them, and a loss of 1.4 to 1.7 where it began at 2.3.
+    """
     overrides = (
         "model.width=8",
         "train.batch_size=128",
@@ -33,7 +36,7 @@ def test_few_hundred_steps_on_cifar10_learn(cifar10_root):
     )
     (record,) = [event for event in run.fit() if isinstance(event, Record)]
     assert run.step == 200
-    assert record.test_accuracy > 0.45
+    assert record.test_accuracy > 0.25
     assert record.step_losses[-1] < record.step_losses[0]
 
 
