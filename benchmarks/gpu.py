@@ -38,7 +38,7 @@ PARTS: dict[str, tuple[float, Callable[[Bench], None]]] = {
     "shapes": (7, gpu_commands.shapes),
     "cifar10": (24, gpu_training.cifar10),
     "CPU against GPU": (4, gpu_compared.agreement),
-    "loop": (9, gpu_compared.loop),
+    "loop": (11, gpu_compared.loop),
     "range test and Grad-CAM": (6, gpu_compared.costs),
     "kill and resume": (7, gpu_commands.kill_and_resume),
     "further seeds": (4, gpu_training.cifar10),

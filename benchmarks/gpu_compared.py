@@ -112,7 +112,7 @@ def loop(bench: Bench) -> None:
     cases = [(precision, False) for precision in (*half[:1], "fp32", *half[1:])] + [(half[0], True)]
     for precision, compile in cases:
         what = f"loop / bare step, {precision}, {'compiled' if compile else 'eager'}"
-        if bench.left() < (5 if bench.small else 15):
+        if bench.left() < (40 if compile else 5 if bench.small else 12):  # seconds that it takes
             bench.journal.figure(what, "skipped", "no time was left")
             continue
         with bench.journal.attempt(what):
