@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -32,13 +33,15 @@ class Session:
     """Carries `run` to its report in `folder`, from wherever the folder's last checkpoint stands.
 
     `data` is the folder its data came from; the observers of `catalog` are told what happens. `warnings` collects
-    what a reader of the report must know. Set `stop` to end after the current step, saved.
+    what a reader of the report must know. Set `stop` to end after the current step, saved. `saved`: whether the
+    newest checkpoint holds all training so far, so that stopping at once loses none.
     """
 
     def __init__(self, run: Run, folder: RunFolder, data: Path, catalog: Catalog) -> None:
         self.run, self.folder, self.data, self.catalog = run, folder, data, catalog
         self.warnings: list[str] = []
         self.stop = False
+        self.saved = True
 
     @property
     def recipe(self) -> Recipe:
@@ -118,21 +121,25 @@ class Session:
         With `stop` set it saves after the current step and returns.
         """
         every = self.recipe.train.checkpoint_every
-        for event in self.run.fit():
-            if isinstance(event, Record):
-                self.folder.append(event)
-                self._save()
-                self._notify("epoch_finished", record=event)
-            elif every is not None and event.step % every == 0:
-                self._save()
-            yield event
-            if self.stop:
-                if isinstance(event, Step):
-                    self._save()  # a record was saved already
-                self.end("interrupted")
-                return
+        with closing(self.run.fit()) as events:
+            for event in events:
+                self.saved = False
+                if isinstance(event, Record):
+                    self.folder.append(event)
+                    if self.run.finished:
+                        self._save()
+                    self._notify("epoch_finished", record=event)
+                elif event.ends_epoch or (every is not None and event.step % every == 0):
+                    self._save()  # an evaluation that fails, or is stopped, must not cost the epoch
+                yield event
+                if self.stop:
+                    if not self.saved:
+                        self._save()
+                    self.end("interrupted")
+                    return
 
     def _save(self) -> None:
+        self.saved = True
         self.folder.save(self.run.step, {**self.run.state(), "data": self.run.splits.digest})
 
     def report(self) -> Path:
