@@ -34,13 +34,14 @@ class Session:
 
     `data` is the folder its data came from; the observers of `catalog` are told what happens. `warnings` collects
     what a reader of the report must know. Set `stop` to end after the current step, saved. `saved`: whether the
-    newest checkpoint holds all training so far, so that stopping at once loses none.
+    newest checkpoint holds all training so far, so that stopping at once loses none. `started`: whether the folder
+    says that the run is at work.
     """
 
     def __init__(self, run: Run, folder: RunFolder, data: Path, catalog: Catalog) -> None:
         self.run, self.folder, self.data, self.catalog = run, folder, data, catalog
         self.warnings: list[str] = []
-        self.stop = False
+        self.stop = self.started = False
         self.saved = True
 
     @property
@@ -81,6 +82,7 @@ class Session:
             data_info=self.run.info.to_json(),
             warnings=self.warnings,
         )
+        self.started = True
         self._notify("run_started", recipe=self.recipe)
         return changed
 
@@ -121,9 +123,9 @@ class Session:
         With `stop` set it saves after the current step and returns.
         """
         every = self.recipe.train.checkpoint_every
+        self.saved = False
         with closing(self.run.fit()) as events:
             for event in events:
-                self.saved = False
                 if isinstance(event, Record):
                     self.folder.append(event)
                     if self.run.finished:
@@ -137,10 +139,12 @@ class Session:
                         self._save()
                     self.end("interrupted")
                     return
+                self.saved = isinstance(event, Step) and event.ends_epoch
+        self.saved = True
 
     def _save(self) -> None:
-        self.saved = True
         self.folder.save(self.run.step, {**self.run.state(), "data": self.run.splits.digest})
+        self.saved = True
 
     def report(self) -> Path:
         """Evaluate the trained model, diagnose it, write the report, and return its path."""

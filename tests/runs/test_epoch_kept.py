@@ -41,7 +41,7 @@ def train(session: Session) -> list[Step | Record]:
     try:
         return list(session.train())
     finally:
-        session.folder._lock.release()
+        session.folder.unlock()
 
 
 def records(path: Path) -> list[dict]:
