@@ -105,12 +105,21 @@ class Problem:
         return text
 
 
+MOST_SHOWN = 20
+"""Problems that a recipe's error shows; more do not help anyone who reads them."""
+
+
 class RecipeError(CvkitError):
-    """A recipe does not read or does not check; `problems` holds every mistake found, in the order of the file."""
+    """A recipe does not read or does not check; `problems` holds every mistake found, in the order of the file.
+
+    Its text shows the first `MOST_SHOWN` and says how many more there are.
+    """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__("\n".join(map(str, self.problems)))
+        rest = len(self.problems) - MOST_SHOWN
+        shown = [*map(str, self.problems[:MOST_SHOWN]), *([f"and {rest:,} more problems"] if rest > 0 else [])]
+        super().__init__("\n".join(shown))
 
 
 def one_line(error: BaseException) -> str:

@@ -25,6 +25,7 @@ from filelock import FileLock, Timeout
 from .engine.data import DataInfo
 from .engine.metrics import Record
 from .errors import RunError
+from .printable import shell_words
 
 if TYPE_CHECKING:  # torch loads with what computes, not with the folder: most mistakes are told before that
     from torch import Tensor
@@ -62,9 +63,17 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
-        """Return the run folder at `path`; raise `RunError` where there is none."""
+        """Return the run folder at `path`; raise `RunError` where there is none.
+
+        A recipe alone makes none, as a project of one's own may hold it: a run's has run.json or checkpoints as well.
+        """
         if not (path / "recipe.yaml").is_file():
             raise RunError(f"'{path}' is not a run folder: it holds no recipe.yaml")
+        if not (path / "run.json").is_file() and not any(path.glob("checkpoints/step-*")):
+            raise RunError(
+                f"'{path}' is not a run folder: it holds a recipe.yaml, and no run.json; to begin a run: "
+                f"{shell_words('cvkit', 'run', path / 'recipe.yaml')}"
+            )
         return cls(path)
 
     @classmethod

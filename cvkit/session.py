@@ -64,8 +64,6 @@ class Session:
         }
         if state is None:
             self.folder.forget_records_after(0)
-            if not self.folder.recipe_path.exists():  # a run killed after it was tuned has its tuner's notes there
-                self.folder.write_recipe(dump(self.recipe))
             started = f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S %z}"
             self.folder.update_info(started=started, sessions=[], **made_with)
         else:
@@ -82,6 +80,8 @@ class Session:
             data_info=self.run.info.to_json(),
             warnings=self.warnings,
         )
+        if state is None and not self.folder.recipe_path.exists():  # without run.json it would be no run's folder
+            self.folder.write_recipe(dump(self.recipe))  # one killed after it was tuned has its tuner's notes there
         self.started = True
         self._notify("run_started", recipe=self.recipe)
         return changed
@@ -113,6 +113,7 @@ class Session:
             results[-1] |= {"caption": proposal.caption, "value": proposal.value, "data": proposal.data}
             if proposal.draw is not None:
                 self.folder.keep([draw(name, proposal.title, proposal.caption, proposal.draw)])
+            self._notify("tuner_finished", tuner=tuner.entry.id, sets=tuner.sets, proposal=proposal)
             yield tuner, proposal
         self.folder.write_recipe(dump(self.recipe, notes=notes))
         self.folder.write_tuning(results)
@@ -120,7 +121,7 @@ class Session:
     def train(self) -> Iterator[Step | Record]:
         """Train to the end, keeping records and checkpoints, and yield each step and record.
 
-        With `stop` set it saves after the current step and returns.
+        With `stop` set it saves after the current step and returns; who set it ends the session.
         """
         every = self.recipe.train.checkpoint_every
         self.saved = False
@@ -137,7 +138,6 @@ class Session:
                 if self.stop:
                     if not self.saved:
                         self._save()
-                    self.end("interrupted")
                     return
                 self.saved = isinstance(event, Step) and event.ends_epoch
         self.saved = True
@@ -172,10 +172,16 @@ class Session:
 
     def end(self, status: str, **details: Any) -> None:
         """Note in the folder how the run stands, with what a later session must repeat to the reader."""
+        if status == "failed":
+            self._notify("run_failed", error=details["error"])
+        elif status == "interrupted":
+            self._notify("run_interrupted")
         self.folder.update_info(status=status, warnings=list(dict.fromkeys(self.warnings)), **details)
 
     def _notify(self, event: str, **arguments: Any) -> None:
-        self.warnings += self.catalog.notify(event, folder=self.folder.path, **arguments)
+        self.warnings += self.catalog.notify(
+            event, self.recipe.plugins.observers, folder=self.folder.path, **arguments
+        )
 
 
 def go_back(run: Run, state: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from ..catalog import Catalog, PluginStatus
 from ..component import KINDS, Kind, Origin
 from ..errors import CvkitError, Problem, RecipeError, did_you_mean
 from ..installations import CORE
+from ..registry import Entry
 from ..requirements import distribution_of, installed, unmet
+from ..signature import Signature
 from .checker import SETTABLE, Checker, accepts
 from .document import Document
 from .merge import PART_LISTS, PARTS, as_part, part_name
@@ -36,6 +39,15 @@ def resolve(document: Document, catalog: Catalog) -> Recipe:
     return _Resolution(document, catalog).recipe()
 
 
+@dataclass(frozen=True)
+class _Found:
+    """A component that a recipe names; `signature` is None where `faults` keep it from being used."""
+
+    entry: Entry
+    faults: list[str]
+    signature: Signature | None
+
+
 class _Resolution:
     """One pass over a document: a part that cannot be made is reported and left out, and the pass goes on."""
 
@@ -46,6 +58,7 @@ class _Resolution:
         self.targets = list(_targets(self.root))
         self.check = Checker(dict(self.targets))
         self.made: dict[str, Part | None] = {}
+        self.lookups: dict[tuple[str, str], _Found | CvkitError] = {}
         self.suspects: dict[Origin, PluginStatus] = {}  # plugins that do not work, where a name is unknown
 
     def recipe(self) -> Recipe:
@@ -54,6 +67,7 @@ class _Resolution:
         sections: dict[str, Any] = {key: self._section(key, kind) for key, kind in SECTIONS.items()}
         self._schedule_ends_in_time(sections["train"])
         self._disabled_are_known(sections["plugins"])
+        sections["plugins"] = self._with_observer_options(sections["plugins"])
         self._requirements_are_met(general.get("requires", ()))
         parts: dict[str, Any] = {key: self._part(key, self._node(key), KINDS[kind]) for key, kind in PARTS.items()}
         lists: dict[str, Any] = {key: self._list(key, KINDS[kind]) for key, kind in PART_LISTS.items()}
@@ -94,6 +108,31 @@ class _Resolution:
             if name not in installed and (meant := did_you_mean(name, installed)):
                 mark = self.root.items["plugins"].mark
                 self.check.report(mark, f"no plugin '{name}' is installed, so it cannot be disabled", meant)
+
+    def _with_observer_options(self, settings: PluginSettings) -> PluginSettings:
+        """Check what the recipe sets of plugins' observers, and return the settings with every default of theirs."""
+        resolved = {}
+        statuses = {status.origin.plugin: status for status in self.catalog.statuses}
+        for name in settings.observers:
+            node = self._written_observers().items[name]
+            mark = self._written_observers().keys.get(name, node.mark)
+            status = statuses.get(name)
+            if status is None:
+                self.check.report(mark, f"no plugin '{name}' is installed", did_you_mean(name, statuses))
+            elif not status.works:
+                self.check.report(mark, f"plugin '{name}' cannot take options: {status.reason}")
+            elif isinstance(node, MapNode):
+                options, owner = self.catalog.observer_options(name), f"for plugin '{name}'"
+                self.check.keys(node, options, "option", owner)
+                resolved[name] = self.check.values(node, options, "option", owner)
+        return settings.model_copy(update={"observers": resolved})
+
+    def _written_observers(self) -> MapNode:
+        """Return where the recipe writes options of observers; empty where it does not."""
+        match self.root.items.get("plugins"):
+            case MapNode(items={"observers": MapNode() as node}):
+                return node
+        return MapNode(self.nowhere)
 
     def _requirements_are_met(self, requirements: tuple[str, ...]) -> None:
         """Report each distribution the recipe requires that is not installed in a version it accepts."""
@@ -163,16 +202,15 @@ class _Resolution:
             self.check.report(node.mark, message, listing)
             return None
         mark = part.items["name"].mark
-        try:
-            entry = self.catalog[kind.name].find(name)
-        except CvkitError as error:
-            self.check.report(mark, str(error), self._owner_does_not_work(name))
+        found = self._found(kind, name)
+        if isinstance(found, CvkitError):
+            self.check.report(mark, str(found), self._owner_does_not_work(name))
             return None
-        if faults := entry.unmet() or entry.breaches():
-            for fault in faults:
+        entry, signature = found.entry, found.signature
+        if signature is None:
+            for fault in found.faults:
                 self.check.report(mark, f"{kind.singular} '{entry.id}' of {entry.origin} cannot be used: {fault}")
             return None
-        signature = entry.signature()
         owner = f"for {kind.singular} '{entry.id}'"
         given = MapNode(mark, part.without("name").items, part.keys)
         options = signature.options
@@ -181,6 +219,18 @@ class _Resolution:
         self.check.keys(given, options, "option", owner)
         made = self.made[path] = Part(entry, self.check.values(given, options, "option", owner, path))
         return made
+
+    def _found(self, kind: Kind, name: str) -> _Found | CvkitError:
+        """Look a component up, or return why that fails; each name once, however many parts of the recipe bear it."""
+        key = (kind.name, name)
+        if key not in self.lookups:
+            try:
+                entry = self.catalog[kind.name].find(name)
+                faults = entry.unmet() or entry.breaches()
+                self.lookups[key] = _Found(entry, faults, None if faults else entry.signature())
+            except CvkitError as error:
+                self.lookups[key] = error
+        return self.lookups[key]
 
     def _tuner(self, path: str, node: Node, kind: Kind) -> TunerPart | None:
         tuner = as_part(node)

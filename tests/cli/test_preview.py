@@ -16,6 +16,7 @@ from cvkit.diagnostics.preview import Course, course, planned_schedule
 from cvkit.engine.metrics import Record
 from cvkit.engine.parts import STAND_IN_RATE
 from cvkit.engine.run import Run
+from cvkit.errors import RunError
 from cvkit.plugins import discover
 from cvkit.recipe import read_text, resolve
 
@@ -84,6 +85,7 @@ def test_course_is_what_training_uses(new_run, overrides):
 def test_course_leaves_the_run_as_it_was(new_run, steps_taken, recwarn):
     """No optimizer steps, no weight moves, no generator is drawn from, nothing is warned of."""
     run = new_run()
+    steps_taken.clear()  # the run's rehearsal, on copies
     before = {name: tensor.clone() for name, tensor in run.model.state_dict().items()}
     state = torch.get_rng_state()
     course(run)
@@ -124,7 +126,7 @@ def test_schedule_of_a_long_run_stays_small():
 
 
 def test_preview_writes_a_page_and_its_pictures(cvkit, write, tmp_path, steps_taken):
-    """The paths are printed, the page first; nothing else is written, and no step is taken."""
+    """The paths are printed, the page first; nothing else is written, and no step is taken but the rehearsal's."""
     answer = cvkit("preview", write(SMALL))
     assert (answer.code, answer.err) == (0, "")
     folder = Path("previews/preview-small")
@@ -133,7 +135,7 @@ def test_preview_writes_a_page_and_its_pictures(cvkit, write, tmp_path, steps_ta
     assert all(path.exists() for path in written)
     assert len(list((folder / "augmented").iterdir())) == 3 * 4
     assert sorted(os.listdir(tmp_path)) == ["previews", "recipe.yaml"]
-    assert steps_taken == []
+    assert len(steps_taken) == 1
 
 
 def test_preview_page_needs_nothing_else(cvkit, write):
@@ -215,3 +217,10 @@ def test_preview_that_cannot_be_written_says_so(cvkit, write, tmp_path):
     answer = cvkit("preview", write(SMALL))
     assert answer.code == 1
     assert "'previews/preview-small' is not a folder, and is left as it is; choose another --output" in answer.err
+
+
+def test_a_schedule_of_millions_of_steps_is_not_walked(new_run):
+    """The error says how to see its beginning, which is drawn."""
+    with pytest.raises(RunError, match=r"8,000,000 steps.*train.max_steps"):
+        course(new_run("train.epochs=1000000"))
+    assert len(course(new_run("train.epochs=1000000", "train.max_steps=20")).rates) == 20

@@ -343,7 +343,7 @@ def test_written_value_stays_whatever_the_tuner_would_set(check):
             "tuners=[{name: range_test, set: scheduler.max_lr}, {name: range_test, set: scheduler.max_lr}]",
             "another tuner sets 'scheduler.max_lr' already",
         ),
-        ("train.epochs=auto", "expected a positive integer, got 'auto'"),
+        ("train.epochs=auto", "expected an integer from 1 to 1000000, got 'auto'"),
     ],
 )
 def test_auto_and_tuners_must_fit_together(refused, override, words):
@@ -353,7 +353,7 @@ def test_auto_and_tuners_must_fit_together(refused, override, words):
 
 def test_setting_is_never_left_auto_by_a_tuner(refused):
     """A tuner that names a setting does not let `auto` through where a number is needed."""
-    assert "expected a positive integer, got 'auto'" in refused(
+    assert "expected an integer from 1 to 1000000, got 'auto'" in refused(
         TUNED, "tuners.0.set=train.epochs", "train.epochs=auto"
     )
 
@@ -392,7 +392,7 @@ def test_one_value_can_be_changed(check, path, value):
         ("scheduler.max", 1.0, "Did you mean 'scheduler.max_lr'?"),
         ("augmentations.5.p", 1.0, "the recipe has no 'augmentations.5.p'"),
         ("nothing", 1.0, "the recipe has no 'nothing'"),
-        ("train.epochs", 0, "expected a positive integer, got 0"),
+        ("train.epochs", 0, "expected an integer from 1 to 1000000, got 0"),
     ],
 )
 def test_changed_value_is_checked(check, path, value, words):
