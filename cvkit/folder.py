@@ -97,6 +97,10 @@ class RunFolder:
 
         clear_leftovers(self.path / "checkpoints")
 
+    def unlock(self) -> None:
+        """Let other processes in again."""
+        self._lock.release()
+
     @property
     def recipe_path(self) -> Path:
         """The resolved recipe, which `cvkit run` reads like any other."""

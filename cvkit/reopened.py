@@ -10,6 +10,7 @@ from .engine.data import DataInfo
 from .engine.device import choose_device
 from .engine.parts import initialised_model
 from .engine.pixels import Pixels
+from .engine.progress import epochs_trained
 from .engine.state import load_model_state
 from .engine.trained import Trained
 from .errors import CheckpointError, RunError
@@ -52,7 +53,7 @@ def open_trained(folder: RunFolder, recipe: Recipe, info: DataInfo) -> Reopened:
     load_model_state(model, weights)
     pixels = Pixels(info, (), device, recipe.train.channels_last)
     trained = Trained(model.eval(), info, pixels, device, recipe.seed)
-    stand = f"after step {state['step']:,}, {state['epoch']:,} of {recipe.train.epochs:,} epochs"
+    stand = f"after step {state['step']:,}, {epochs_trained(state):,} of {recipe.train.epochs:,} epochs"
     if folder.info().get("status") != "finished":
         stand += "; the run has not finished"
     return Reopened(trained, stand + remark, state["data"], tuple(damaged))

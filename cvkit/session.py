@@ -6,6 +6,7 @@ import json
 import platform
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -34,13 +35,16 @@ class Session:
     """Carries `run` to its report in `folder`, from wherever the folder's last checkpoint stands.
 
     `data` is the folder its data came from; the observers of `catalog` are told what happens. `warnings` collects
-    what a reader of the report must know. Set `stop` to end after the current step, saved.
+    what a reader of the report must know. Set `stop` to end after the current step, saved. `saved`: whether the
+    newest checkpoint holds all training so far, so that stopping at once loses none. `started`: whether the folder
+    says that the run is at work.
     """
 
     def __init__(self, run: Run, folder: RunFolder, data: Path, catalog: Catalog) -> None:
         self.run, self.folder, self.data, self.catalog = run, folder, data, catalog
         self.warnings = [*run.warnings]
-        self.stop = False
+        self.stop = self.started = False
+        self.saved = True
 
     @property
     def recipe(self) -> Recipe:
@@ -78,10 +82,9 @@ class Session:
             data_info=self.run.info.to_json(),
             warnings=self.warnings,
         )
-        if (
-            state is None and not self.folder.recipe_path.exists()
-        ):  # after run.json: without it this is no run's folder
+        if state is None and not self.folder.recipe_path.exists():  # without run.json it would be no run's folder
             self.folder.write_recipe(dump(self.recipe))  # one killed after it was tuned has its tuner's notes there
+        self.started = True
         self._notify("run_started", recipe=self.recipe)
         return changed
 
@@ -141,25 +144,30 @@ class Session:
     def train(self) -> Iterator[Step | Record]:
         """Train to the end, keeping records and checkpoints, and yield each step and record.
 
-        With `stop` set it saves after the current step and returns.
+        With `stop` set it saves after the current step and returns; who set it ends the session.
         """
         every = self.recipe.train.checkpoint_every
-        for event in self.run.fit():
-            if isinstance(event, Record):
-                self.folder.append(event)
-                self._save()
-                self._notify("epoch_finished", record=event)
-            elif every is not None and event.step % every == 0:
-                self._save()
-            yield event
-            if self.stop:
-                if isinstance(event, Step):
-                    self._save()  # a record was saved already
-                self.end("interrupted")
-                return
+        self.saved = False
+        with closing(self.run.fit()) as events:
+            for event in events:
+                if isinstance(event, Record):
+                    self.folder.append(event)
+                    if self.run.finished:
+                        self._save()
+                    self._notify("epoch_finished", record=event)
+                elif event.ends_epoch or (every is not None and event.step % every == 0):
+                    self._save()  # an evaluation that fails, or is stopped, must not cost the epoch
+                yield event
+                if self.stop:
+                    if not self.saved:
+                        self._save()
+                    return
+                self.saved = isinstance(event, Step) and event.ends_epoch
+        self.saved = True
 
     def _save(self) -> None:
         self.folder.save(self.run.step, {**self.run.state(), "data": self.run.splits.digest})
+        self.saved = True
 
     def report(self) -> Path:
         """Evaluate the trained model, diagnose it, write the report, and return its path."""

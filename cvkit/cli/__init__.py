@@ -11,7 +11,15 @@ from importlib import import_module
 import click
 
 from ..errors import CvkitError, RecipeError, did_you_mean
-from .terminal import echo, tolerate_narrow_encodings
+from ..machine import lack_told_by, machine_error
+from .signals import exit_code_of, heard, interrupt
+from .terminal import (
+    OutputLost,
+    echo,
+    flush_standard_output,
+    keep_standard_streams,
+    tolerate_narrow_encodings,
+)
 
 COMMANDS = {
     "run": "run:run",
@@ -68,9 +76,11 @@ def main() -> None:
     # nothing measurable on free cores and is up to twice as fast on shared ones (docs/results.md). torch reads it.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     debug = "--debug" in sys.argv[1:2]
+    keep_standard_streams()
     tolerate_narrow_encodings()
     try:
-        code = cli.main(prog_name="cvkit", standalone_mode=False)
+        with heard(interrupt):
+            code = cli.main(prog_name="cvkit", standalone_mode=False)
     except click.ClickException as error:
         told = io.StringIO()
         error.show(told)
@@ -82,8 +92,38 @@ def main() -> None:
         else:
             # A recipe's mistakes begin with their place in the file, where editors look for it.
             echo(error, err=True, label="" if isinstance(error, RecipeError) else "error:", colour="red")
+            tell_notes(error)
         code = error.exit_code
-    except (KeyboardInterrupt, click.Abort):
+    except OutputLost as error:
+        if not error.reader_gone:
+            echo(error, err=True, label="error:", colour="red")
+        tell_notes(error)
+        code = 1
+    except (KeyboardInterrupt, click.Abort) as error:
         echo("interrupted", err=True)
-        code = 130
+        code = exit_code_of(error)
+    except Exception as error:
+        lacking = told_of_the_machine(error)
+        if lacking is None or debug:
+            raise  # a defect, which keeps its traceback
+        echo(lacking, err=True, label="error:", colour="red")
+        tell_notes(error)
+        code = 1
+    flush_standard_output()
     sys.exit(code)
+
+
+def told_of_the_machine(error: Exception) -> str | None:
+    """Return in a line what the machine lacks or does not permit, where that is what `error` is about, else None."""
+    lack = lack_told_by(error)
+    if lack is not None:
+        return str(machine_error(lack, "cvkit was at work", error))
+    if isinstance(error, PermissionError) and error.filename is not None:
+        return f"'{error.filename}' cannot be used: {error.strerror}; see who may read and write it"
+    return None
+
+
+def tell_notes(error: BaseException) -> None:
+    """Say on stderr what was noted on an error on its way here, such as how to go on."""
+    for note in getattr(error, "__notes__", ()):
+        echo(note, err=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from types import TracebackType
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -11,7 +12,7 @@ from ..diagnostics.style import duration
 from ..engine.metrics import Record
 from ..engine.run import Run, Step
 from ..printable import printable, shell_words
-from .terminal import console, echo
+from .terminal import OutputLost, console, echo
 
 HEADER = "epoch   train loss     acc   test loss     acc          lr    images/s   seconds"
 _WARM_UP = 2  # steps that an estimate leaves out, being slower than the rest
@@ -55,10 +56,17 @@ class Display:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self._bar is not None:
-            self._bar.stop()
+            with suppress(OSError):  # of a terminal that is gone
+                self._bar.stop()
 
     def show(self, event: Step | Record) -> None:
-        """Show one event of the run."""
+        """Show one event of the run; raise `OutputLost` where it cannot be written."""
+        try:
+            self._show(event)
+        except OSError as error:
+            raise OutputLost(error) from error
+
+    def _show(self, event: Step | Record) -> None:
         if isinstance(event, Record):
             self._print(epoch_line(event))
             self._last_event = time.monotonic()  # the evaluation was not a step's

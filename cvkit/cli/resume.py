@@ -18,11 +18,14 @@ from .terminal import echo
 @data_option
 @plugin_options
 def resume(folder: Path, data: Path | None, choice: PluginChoice) -> None:
-    """Continue the run in the folder RUN after its last checkpoint."""
+    """Continue the run in the folder RUN after its last checkpoint; make its report where that is all that lacks."""
     from ..folder import RunFolder
 
     found = RunFolder.open(folder)
-    if found.info().get("status") == "finished":
+    finished = found.info().get("status") == "finished"
+    if finished and not found.report_path.exists():
+        echo("this run has finished, but its report is gone: it is made again")
+    elif finished:
         echo(f"this run has finished; report: {found.report_path}")
         echo(f"to train it for more epochs: {shell_words('cvkit', 'extend', folder)} --epochs N")
         tell_drift(found, load_catalog(choice))

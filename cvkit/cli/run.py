@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import CvkitError, one_line
+from ..errors import CvkitError, DivergedError, MachineError, one_line
+from ..machine import told_as_machine
 from ..printable import shell_words
 from .loading import load_recipe, reopen, warn
 from .options import PluginChoice, data_folder, data_option, plugin_options, set_option
-from .terminal import echo
+from .signals import Interrupted, exit_code_of, heard
+from .terminal import OutputLost, echo
 
 if TYPE_CHECKING:
     from ..catalog import Catalog
@@ -90,28 +90,53 @@ def carry_out(run: Run, catalog: Catalog, place: RunFolder | Path, data: Path) -
     folder = RunFolder.create(place, run.recipe.name) if isinstance(place, Path) else place
     echo(f"run folder: {folder.path}")
     session = Session(run, folder, data, catalog)
-    for change in session.start():
-        warn(change)
     try:
-        work_through(session)
-    except CvkitError as error:
-        session.end("failed", error=str(error))
+        with ended_by_signals(session), told_as_machine("the run was at work"):
+            for change in session.start():
+                warn(change)
+            work_through(session)
+    except KeyboardInterrupt as error:
+        end(session, "interrupted")
+        done = f"stopped after step {run.step:,}, saved; " if session.saved and run.step else ""
+        echo(f"{done}{way_on(session)}", err=True)
+        raise SystemExit(exit_code_of(error)) from None
+    except (MachineError, OutputLost) as error:
+        end(session, "interrupted", error=str(error))
+        error.add_note(way_on(session))
         raise
-    except (KeyboardInterrupt, BrokenPipeError):  # the latter where the output's reader has gone, as in `| head`
-        session.end("interrupted")
-        echo(f"continue with: {shell_words('cvkit', 'resume', folder.path)}", err=True)
+    except CvkitError as error:
+        end(session, "failed", error=str(error))
+        if session.started and not isinstance(error, DivergedError):  # a loss that diverged would do so again
+            error.add_note(f"once that is mended, {way_on(session)}")
         raise
     except Exception as error:  # a defect, of a plugin's or of cvkit's, which keeps its traceback
-        session.end("failed", error=f"{type(error).__name__}: {one_line(error)}")
+        end(session, "failed", error=f"{type(error).__name__}: {one_line(error)}")
+        error.add_note(f"once that is mended, {way_on(session)}")
         raise
+    finally:
+        folder.unlock()
+
+
+def way_on(session: Session) -> str:
+    """Return how to go on with a run that has ended early."""
+    if session.folder.recipe_path.exists():
+        return f"continue with: {shell_words('cvkit', 'resume', session.folder.path)}"
+    return "nothing of it was trained; start it again"  # what ended it came before its recipe was written
+
+
+def end(session: Session, status: str, **details: str) -> None:
+    """Note in the folder how the run stands, where it can be written: what ended the run may be that it cannot."""
+    if session.started:
+        with suppress(CvkitError, OSError):
+            session.end(status, **details)
 
 
 def work_through(session: Session) -> None:
-    """Tune, train and report; exit with 130 or 143 where SIGINT or SIGTERM ended the training."""
+    """Tune, train and report; raise `Interrupted` where a signal ended the training."""
     from ..recipe import AUTO
     from .display import Display
 
-    run, folder = session.run, session.folder
+    run = session.run
     told = dict.fromkeys(session.warnings)  # such as a damaged checkpoint passed over
     for message in told:
         warn(message)
@@ -122,13 +147,17 @@ def work_through(session: Session) -> None:
         echo(f"{tuner.entry.component.name} for {tuner.sets}: {found} ({proposal.reason})")
         if (value := session.recipe.value(tuner.sets)) not in (proposal.value, AUTO):
             echo(f"the recipe's own {tuner.sets} stays: {value}")
-    with stopped_by_signals(session) as received, Display(run) as display:
+    with Display(run) as display:
+        lost: OutputLost | None = None
         for event in session.train():
-            display.show(event)
-    if received:
-        command = shell_words("cvkit", "resume", folder.path)
-        echo(f"stopped after step {run.step:,}, saved; continue with: {command}", err=True)
-        raise SystemExit(128 + received[0])
+            try:
+                display.show(event)
+            except OutputLost as error:  # the step is saved first
+                lost, session.stop = lost or error, True
+    if lost:
+        raise lost
+    if session.stop:
+        return
     report = session.report()
     for message in dict.fromkeys(session.warnings):
         if message not in told:
@@ -137,23 +166,22 @@ def work_through(session: Session) -> None:
 
 
 @contextmanager
-def stopped_by_signals(session: Session) -> Iterator[list[int]]:
-    """Let SIGINT and SIGTERM end the session after the step at hand; a second one ends it at once.
+def ended_by_signals(session: Session) -> Iterator[None]:
+    """Let a signal end the session: after the step at hand where that would be lost, else at once.
 
-    Yields the list of signals received.
+    A second signal ends it at once. Raises `Interrupted` in both cases.
     """
     received: list[int] = []
 
-    def stop(number: int, frame: FrameType | None) -> None:
-        if received:
-            raise KeyboardInterrupt
+    def stop(number: int) -> None:
         received.append(number)
+        if len(received) > 1 or session.saved:
+            raise Interrupted(number)
         session.stop = True
-        echo("finishing the step and saving; once more to stop at once", err=True)
+        with suppress(RuntimeError):  # where it comes while a line is being written
+            echo("finishing the step and saving; once more to stop at once", err=True)
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with heard(stop):
+        yield
+        if received:
+            raise Interrupted(received[0])

@@ -17,6 +17,38 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+class OutputLost(Exception):
+    """Standard output takes no more: a full disk, or a reader that has gone, as in ``| head``."""
+
+    def __init__(self, error: OSError) -> None:
+        self.reader_gone = isinstance(error, BrokenPipeError)
+        super().__init__(f"standard output cannot be written: {error.strerror}")
+
+
+def keep_standard_streams() -> None:
+    """Open what is closed of standard input, output and error (``>&-``) to nowhere.
+
+    Otherwise the next file that is opened, such as a checkpoint, would be what libraries print into.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # which takes the lowest number that is free
+
+
+def flush_standard_output() -> None:
+    """Write what is left for standard output; drop what cannot be, as Python's own last flush would fail too."""
+    if sys.stdout is None:  # it was closed from the beginning
+        return
+    try:
+        sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
 def tolerate_narrow_encodings() -> None:
     """Let standard output and error write an escape for a character that their encoding lacks, as cp1252 does."""
     for stream in (sys.stdout, sys.stderr):
@@ -33,9 +65,16 @@ def echo(text: object = "", *, err: bool = False, nl: bool = True, label: str = 
         nl: end with a line break.
         label: a word in front of the text, such as ``error:``, shown in `colour` where the terminal has colours.
         colour: the label's, as click names it.
+
+    Raises `OutputLost` where standard output cannot be written. An error of standard error is passed over, as there
+    is no place left to tell it.
     """
     front = f"{click.style(label, fg=colour, bold=True) if in_colour(err) else label} " if label else ""
-    click.echo(front + printable(str(text), lines=True), err=err, nl=nl)
+    try:
+        click.echo(front + printable(str(text), lines=True), err=err, nl=nl)
+    except OSError as error:
+        if not err:
+            raise OutputLost(error) from error
 
 
 def on_terminal(err: bool = False) -> bool:

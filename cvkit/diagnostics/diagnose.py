@@ -21,7 +21,7 @@ from .dossier import misclassified, select_errors
 from .explainers import Explainers
 from .features import Features
 from .gallery import augmented_samples
-from .neighbours import Neighbours, nearest
+from .neighbours import AT_ONCE, Neighbours, nearest
 from .precision import per_class_scores
 from .scores import explained, on_objects, tables, weights_check
 
@@ -95,7 +95,8 @@ def _similar(run: Run, predictions: Predictions, images: torch.Tensor) -> tuple[
     features = Features.before_logits(run.trained(), sample)
     if features is None or not len(correct):
         return None
-    found = nearest(features, images, run.test_source, correct)
+    at_once = min(AT_ONCE, run.evaluation_batch)
+    found = nearest(features, images, run.test_source, correct, at_once=at_once)
     similar = read_whole(run.splits.test, found.indices.flatten().tolist()).images
     return found, similar.unflatten(0, found.indices.shape)
 

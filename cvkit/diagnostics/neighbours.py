@@ -11,7 +11,8 @@ from torch.nn.functional import normalize
 from ..engine.batches import Source
 from .features import Features
 
-_BATCH = 250  # images in a forward pass
+AT_ONCE = 250
+"""Images in a forward pass, at most."""
 
 
 @dataclass(frozen=True)
@@ -25,17 +26,19 @@ class Neighbours:
     similarities: Tensor
 
 
-def nearest(features: Features, images: Tensor, source: Source, among: Tensor, k: int = 3) -> Neighbours:
+def nearest(
+    features: Features, images: Tensor, source: Source, among: Tensor, k: int = 3, at_once: int = AT_ONCE
+) -> Neighbours:
     """Return the `k` images of `source` most similar to each of `images`, or as many as there are.
 
     `images`: uint8 (n, C, H, W). `among`: int64 (m,), which images of `source` may be named. They pass through the
-    model once, in batches, and only the best are kept, so memory does not grow with m. The earlier in `among` of two
-    that are equally similar comes first.
+    model once, `at_once` together, and only the best are kept, so memory does not grow with m. The earlier in `among`
+    of two that are equally similar comes first.
     """
-    wanted = torch.cat([normalize(features(part)) for part in images.split(_BATCH)])
+    wanted = torch.cat([normalize(features(part)) for part in images.split(at_once)])
     best = wanted.new_zeros(len(images), 0)
     indices = torch.zeros(len(images), 0, dtype=torch.int64)
-    for batch, named in zip(source.batches(among, _BATCH), among.split(_BATCH), strict=True):
+    for batch, named in zip(source.batches(among, at_once), among.split(at_once), strict=True):
         similar = torch.cat([best, wanted @ normalize(features(batch.images)).T], dim=1)
         similar, order = similar.sort(dim=1, descending=True, stable=True)
         best = similar[:, :k]

@@ -110,3 +110,10 @@ class EpochProgress:
         progress.counts, progress.rates, progress.momenta = (list(state[k]) for k in ("counts", "rates", "momenta"))
         progress.samples, progress._seconds = sum(progress.counts), state["seconds"]
         return progress
+
+
+def epochs_trained(state: dict[str, Any]) -> int:
+    """Return how many epochs a run's state has all steps of; the last of them may not be evaluated yet."""
+    under_way = state["progress"]
+    whole = under_way is not None and len(under_way["counts"]) == len(under_way["losses"])
+    return int(state["epoch"]) + whole

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,6 +22,7 @@ from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
 from ..errors import CheckpointError, ComponentFailure, DivergedError, RunError
+from ..machine import Lack, told_as_machine
 from ..recipe import Recipe, TunerPart
 from ..recipe.schema import TrainSettings
 from .averaging import Averaged, too_long
@@ -47,18 +48,23 @@ from .step import Autocast, Learner
 from .trained import Trained
 from .trial import Proposal, Trial
 
+_LESS_TRAINING = "start a new run with a smaller train.batch_size; train.accumulate keeps the images of a step"
+_LESS_EVALUATION = "continue with a smaller one: --set evaluation.batch_size=N"
+
 
 @dataclass(frozen=True)
 class Step:
     """An optimizer step was taken: the `step`-th of the run (from 1), in `epoch` (from 1).
 
     `loss` is the epoch's running training loss as last read from the device, at most a few times a second.
+    `ends_epoch`: all of the epoch's steps are taken, and its evaluation comes next.
     """
 
     step: int
     epoch: int
     samples: int
     loss: float
+    ends_epoch: bool = False
 
 
 class Run:
@@ -244,16 +250,18 @@ class Run:
             self.schedule = self.new_schedule(self._learner.optimizer)
         return self._learner
 
-    def fit(self) -> Iterator[Step | Record]:
+    def fit(self) -> Generator[Step | Record, None, None]:
         """Train from where the run stands to its end; yield after each optimizer step and after each epoch.
 
         Raises `DivergedError` when the loss is no longer finite: at once on a CPU, within a fraction of a second
-        elsewhere, and always before an epoch's record.
+        elsewhere, and always before the last step of an epoch is yielded. Raises `MachineError` where memory
+        runs out.
         """
         learner = self.prepare()
         while not self.finished or self._progress is not None:
             progress = self._progress = self._progress or EpochProgress(self.batching.steps, self.device)
-            yield from self._train_epoch(learner, progress)
+            with told_as_machine("training", {Lack.MEMORY: _LESS_TRAINING}):
+                yield from self._train_epoch(learner, progress)
             record = self._record(progress)
             self.epoch, self._progress = self.epoch + 1, None
             yield record
@@ -272,13 +280,13 @@ class Run:
                 self.schedule.step()
             if self.ema is not None:
                 self.ema.update(self.model)
-            if self.device.type == "cpu" or time.monotonic() - last_read > 0.25:
-                self._require_finite(progress)
+            ends_epoch = progress.taken == self.batching.steps or self.step == self.planned_steps
+            if ends_epoch or self.device.type == "cpu" or time.monotonic() - last_read > 0.25:
+                self._require_finite(progress)  # it waits for the device, so the clock has counted all of its work
                 last_read = time.monotonic()
             progress.stop_clock()
-            yield Step(self.step, self.epoch + 1, progress.samples, progress.last_loss)
+            yield Step(self.step, self.epoch + 1, progress.samples, progress.last_loss, ends_epoch)
             progress.start_clock()
-        self._require_finite(progress)  # it waits for the device, so the clock has counted all of its work
         progress.stop_clock()
 
     def _require_finite(self, progress: EpochProgress) -> None:
@@ -309,7 +317,18 @@ class Run:
         return self._evaluated(learner, flip)
 
     def _evaluated(self, learner: Learner, flip: bool = False) -> Predictions:
-        return evaluate(learner, self.test_source, self.recipe.evaluation.batch_size, flip)
+        size = self.evaluation_batch
+        with told_as_machine(f"evaluating batches of {size} images", {Lack.MEMORY: _LESS_EVALUATION}):
+            return evaluate(learner, self.test_source, size, flip)
+
+    @property
+    def evaluation_batch(self) -> int:
+        """How many test images are evaluated at once: streamed ones never more than train together.
+
+        Workers hand streamed batches over in shared memory, and a machine is known to hold those of the training.
+        """
+        size = self.recipe.evaluation.batch_size
+        return min(size, self.recipe.train.batch_size) if isinstance(self.test_source, StreamedSource) else size
 
     def final_predictions(self) -> Predictions:
         """Return the predictions of the last epoch's evaluation, made again only after a restore."""

@@ -114,7 +114,10 @@ class TrainSettings(Settings):
 class EvaluationSettings(Settings):
     """How the model is tested."""
 
-    batch_size: PositiveInt = Field(500, description="Images in a batch of the evaluation.")
+    batch_size: PositiveInt = Field(
+        500,
+        description="Images in a batch of the evaluation; of streamed images, at most train.batch_size.",
+    )
     flip_tta: bool = Field(False, description="Also score the mean over each image and its mirror image.")
 
 
