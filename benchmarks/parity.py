@@ -5,9 +5,12 @@
 
 Weights are random, running statistics those of noise; two images of noise are explained, for two classes. Each cell
 is the largest absolute difference over whatever can be compared: the maps at the images' size under the library's
-preset, and before them torchcam's rectified maps that are not normalised, and captum's signed ones. Where a library
-is known to be wrong, the cell names the test that shows it; any other difference beyond the library's tolerance ends
-the command with an error.
+preset, and before them torchcam's rectified maps that are not normalised, and the signed ones of captum and
+pytorch-grad-cam. The latter adds in another order, so it differs by the rounding of float32, which is a share of the
+signed map's range: its differences are such shares, of the signed map, and of the map that is shown. There the
+stretch to [0, 1] enlarges a difference by the range over the highest positive value. Where a library is known to be
+wrong, the cell names the test that shows it; any other difference beyond the library's tolerance ends the command
+with an error.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ import importlib.metadata
 import io
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytorch_grad_cam
 import timm
@@ -125,6 +128,7 @@ ARCHITECTURES = {
         partial(timm.create_model, "resnet10t", num_classes=CLASSES), "layer4", (64, 96), small=True
     ),
     "densenet121 64x96": Architecture(of_torchvision("densenet121"), "features.denseblock4", (64, 96)),
+    "efficientnet_v2_s 64x96": Architecture(of_torchvision("efficientnet_v2_s"), "features", (64, 96)),
     "densenet121, in place": Architecture(of_torchvision("densenet121"), "features", (64, 96), before_in_place=True),
 }
 
@@ -156,7 +160,8 @@ def heading() -> str:
     )
     return (
         f"`python benchmarks/parity.py --write`, {datetime.date.today()}, CPU, threads: {torch.get_num_threads()}; "
-        f"{versions}. Largest absolute differences between maps; random weights, two images of noise. "
+        f"{versions}. Largest absolute differences between maps, those of pytorch-grad-cam as shares of "
+        "the signed map's range; random weights, two images of noise. "
         "In bold is what differs because the library is wrong; the letter names the test that shows why."
     )
 
@@ -237,31 +242,46 @@ def difference(library: str, method: str, model: nn.Module, layer: str, images: 
     }
     with contextlib.redirect_stderr(io.StringIO()):  # Score-CAM's bars
         pairs = list(compare[library](THEIRS[library][method], model, layer, images, ours))
-    return max(float((one - other).abs().max()) for one, other in pairs)
+    return max(float(((one - other).abs() / unit).max()) for one, other, unit in pairs)
 
 
-Pairs = Iterator[tuple[Tensor, Tensor]]
+ONE = torch.ones(())
+Pairs = Iterator[tuple[Tensor, Tensor, Tensor]]
+"""Two maps, and what their difference is measured in."""
 
 
 def pairs_of_pytorch_grad_cam(name: str, model: nn.Module, layer: str, images: Tensor, ours: Explanation) -> Pairs:
-    """Yield the maps at the images' size."""
+    """Yield the signed maps, in units of their range, and the maps at the images' size, in those of the stretch."""
+    signed: list[Tensor] = []
     with getattr(pytorch_grad_cam, name)(model, [model.get_submodule(layer)]) as cam:
-        yield ours.maps, torch.from_numpy(cam(images, [ClassifierOutputTarget(int(target)) for target in TARGETS]))
+        made = cam.get_cam_image
+
+        def kept(*arguments: Any, **options: Any) -> Any:
+            signed.append(torch.from_numpy(found := made(*arguments, **options)).clone())
+            return found
+
+        cam.get_cam_image = kept
+        theirs = torch.from_numpy(cam(images, [ClassifierOutputTarget(int(target)) for target in TARGETS]))
+    high, low = ours.raw.amax((1, 2), keepdim=True), ours.raw.amin((1, 2), keepdim=True)
+    if name not in ("EigenCAM", "ScoreCAM"):  # theirs has a sign by chance, and weights of another scale
+        yield ours.raw, signed[0], high - low
+    yield ours.maps, theirs, torch.where(high > 0, (high - low) / high, 1.0).clamp(min=1.0)
 
 
 def pairs_of_torchcam(name: str, model: nn.Module, layer: str, images: Tensor, ours: Explanation) -> Pairs:
     """Yield the rectified maps, and the normalised ones at the images' size."""
     with getattr(torchcam.methods, name)(model, layer) as cam:
         low = [cam(TARGETS.tolist(), model(images), normalized=normalized)[0] for normalized in (False, True)]
-    yield ours.rectified, low[0]
-    yield ours.maps, torchcam.methods.GradCAM.fuse_cams(low[1:] * 2, tuple(images.shape[-2:]))  # one is not resized
+    yield ours.rectified, low[0], ONE
+    size = tuple(images.shape[-2:])
+    yield ours.maps, torchcam.methods.GradCAM.fuse_cams(low[1:] * 2, size), ONE  # one alone is not resized
 
 
 def pairs_of_captum(name: str, model: nn.Module, layer: str, images: Tensor, ours: Explanation) -> Pairs:
     """Yield the signed maps, at the layer's resolution and at the images' size."""
     low = LayerGradCam(model, model.get_submodule(layer)).attribute(images, target=TARGETS).detach()
-    yield ours.raw, low[:, 0]
-    yield ours.maps, LayerAttribution.interpolate(low, tuple(images.shape[-2:]), "bilinear")[:, 0]
+    yield ours.raw, low[:, 0], ONE
+    yield ours.maps, LayerAttribution.interpolate(low, tuple(images.shape[-2:]), "bilinear")[:, 0], ONE
 
 
 if __name__ == "__main__":

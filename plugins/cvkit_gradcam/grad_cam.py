@@ -20,7 +20,8 @@ def grad_cam(
 ) -> Cam:
     """Build the Grad-CAM explainer of `model`.
 
-    `layer`: a submodule's dotted name; by default the last whose output is a grid of the image with a gradient.
+    `layer`: a submodule's dotted name, or one of several maps that it returns, as in ``body[3]``; by default the last
+    whose output is a grid of the image with a gradient.
     `normalize`: ``max`` divides each map by its maximum, and leaves a map without positive evidence at zero;
     ``minmax`` stretches each map to [0, 1] before and after resizing, as pytorch-grad-cam does; ``none`` keeps
     the gradients' scale.

@@ -252,3 +252,21 @@ def test_compiled_model_is_explained_as_it_is_written(images, small_net, compile
     with torch.no_grad():
         assert torch.equal(twin(images), logits)
     assert calls
+
+
+@every_method
+def test_model_of_doubles_is_explained_in_doubles(model, images, method):
+    """What is shown is float32 as ever."""
+    found = method(model.double(), layer="layer3").explain(images.double(), TARGETS)
+    assert (found.raw.dtype, found.rectified.dtype, found.maps.dtype) == (torch.float64, torch.float64, torch.float32)
+
+
+def test_sums_of_a_model_of_doubles_keep_its_precision(model, images):
+    """Terms that cancel lose eight digits more in float32, which the stretch to [0, 1] would then show."""
+    model, images = model.double(), images.double()
+    at = model.layer3(model.layer2(model.layer1(model.prep(images)))).detach().requires_grad_()
+    logits = model.linear(model.pool(at).flatten(1)) * model.logit_scale
+    (gradient,) = torch.autograd.grad(logits.gather(1, TARGETS[:, None]).sum(), at)
+    expected = (gradient.mean((2, 3), keepdim=True) * at.detach()).sum(1)
+    found = grad_cam(model, layer="layer3").explain(images, TARGETS)
+    torch.testing.assert_close(found.raw, expected, rtol=1e-12, atol=1e-14)

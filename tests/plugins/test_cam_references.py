@@ -23,6 +23,7 @@ from cvkit_gradcam.score_cam import score_cam
 from cvkit_resnet.network import custom_resnet
 
 TARGETS = torch.tensor([0, 3, 3, 9])
+# Of pytorch-grad-cam's, which adds in another order, it is a share of the signed map's range: float32 rounds by that.
 WITHIN = {"pytorch-grad-cam": 1e-5, "torchcam": 0.0, "captum": 0.0}
 every_case = pytest.mark.parametrize(
     ("method", "library", "theirs"),
@@ -211,3 +212,18 @@ def test_preset_that_does_not_fit_is_refused(model, method, options, message):
     """A method that the library lacks, and two ways to normalise at once."""
     with pytest.raises(RunError, match=message):
         method(model, **options)
+
+
+@pytest.mark.parametrize(
+    ("method", "theirs"), [(grad_cam, "GradCAM"), (hires_cam, "HiResCAM"), (layer_cam, "LayerCAM")]
+)
+def test_difference_from_pytorch_grad_cam_is_a_share_of_the_signed_maps_range(model, images, method, theirs):
+    """What is shown differs by as much more as the positive part of the range is stretched to [0, 1]."""
+    copied, signed = copy.deepcopy(model), []
+    with getattr(pytorch_grad_cam, theirs)(copied, [copied.layer3]) as cam:
+        made = cam.get_cam_image
+        cam.get_cam_image = lambda *given: signed.append(torch.from_numpy(made(*given))) or signed[0].numpy()
+        cam(images, [ClassifierOutputTarget(int(target)) for target in TARGETS])
+    raw = method(model, layer="layer3").explain(images, TARGETS).raw
+    span = raw.amax((1, 2)) - raw.amin((1, 2))
+    assert ((raw - signed[0]).abs().amax((1, 2)) <= WITHIN["pytorch-grad-cam"] * span).all()
