@@ -163,9 +163,7 @@ def test_pick_chooses_the_rule_that_is_proposed(colours_run):
 
     Over 10 seeds cvkit's rule told 0.21 to 0.45 and valley 0.010 to 0.021, with quartiles at most 0.17 decades apart.
     """
-    proposals = {
-        pick: lr_range_test(colours_run(), end_lr=30.0, steps=40, pick=pick) for pick in ("cvkit", "valley")
-    }
+    proposals = {pick: lr_range_test(colours_run(), end_lr=30.0, steps=40, pick=pick) for pick in ("cvkit", "valley")}
     for pick, proposal in proposals.items():
         rules = proposal.data["rules"]
         assert list(rules) == list(RULES)
