@@ -77,9 +77,14 @@ def of_seed(folder: Path, seed: int, images: int) -> dict[str, Any]:
 
 
 def tables(found: Sequence[dict[str, Any]]) -> Iterable[str]:
-    """Yield the tables, as Markdown."""
+    """Yield what the runs are, and the tables, as Markdown."""
+    accuracies = [one["accuracy"] for one in found]
+    yield (
+        f"{len(found)} runs of `recipes/shapes.yaml` that differ in their seed, smaller: {', '.join(SMALLER)}. "
+        f"Test accuracy {min(accuracies):.1%} to {max(accuracies):.1%}; {found[0]['scores']['images']} images scored."
+    )
     yield rows(("new weights", "rank correlation", "follows", "between", "ignores"), of_weights(found))
-    yield rows(("not surely better than a baseline", *measures(found)), of_leads(found))
+    yield rows(("runs of a star, by baseline", *measures(found)), of_leads(found))
     yield rows(("range test", "lowest", "highest"), of_range_test(found))
     lines = Counter(line for one in found for line in {NUMBER.sub("N", line) for line in one["said"]})
     yield rows(("line of the report", f"of {len(found)} runs"), lines.most_common())
@@ -100,7 +105,7 @@ def measures(found: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def of_leads(found: Sequence[dict[str, Any]]) -> Iterable[tuple[object, ...]]:
-    """Yield, for each method and measure, the baselines that some runs but not all surely beat, with how many do."""
+    """Yield, for each method and measure, in how many runs it is not surely better than each baseline, if in any."""
     for name in found[0]["scores"]["measures"][measures(found)[0]]["leads"]:
         cells = []
         for measure in measures(found):

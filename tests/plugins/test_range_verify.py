@@ -53,7 +53,7 @@ def test_nothing_is_proposed_where_all_candidates_diverge(colours_run, short):
 
 
 def test_candidate_worse_than_untrained_weights_has_diverged(colours_run, short):
-    """However finite its loss is, at such a rate: 50,000-fold of where it began or more, over 10 seeds."""
+    """However finite its loss is: at such a rate a network ends 50,000 times above where it began, over 10 seeds."""
     run = colours_run()
     with run.trial("lr verification", hold_out=51) as trial:
         untrained = trial.held_out().loss
