@@ -153,7 +153,7 @@ def test_what_cannot_be_extended_is_refused_with_the_reason(tuned, tmp_path, ext
     shutil.rmtree(one / "checkpoints")
     code, _, err = extend(one, "--epochs", 4, "--schedule", "hold")
     assert code == 1
-    assert "holds no checkpoint that can be read; start anew: cvkit run" in err
+    assert "holds no checkpoint that can be read; start a new run: cvkit run" in err
     text = (one / "recipe.yaml").read_text()
     (one / "recipe.yaml").write_text(text.replace("max_steps: null", "max_steps: 11"))
     assert "train.max_steps ends this run after 11 steps" in extend(one, "--epochs", 4, "--schedule", "hold")[2]
