@@ -71,13 +71,13 @@ def cvkit_run_started(recipe: Recipe, folder: Path) -> None:
 
 
 @hookspec
-def cvkit_epoch_finished(record: Record, folder: Path) -> None:
-    """An epoch ended: what was measured, per-step series included."""
+def cvkit_tuner_finished(tuner: str, sets: str, proposal: Proposal, folder: Path) -> None:
+    """A tuner ended: its id, the place in the recipe it is for, and what it proposes, with what it measured."""
 
 
 @hookspec
-def cvkit_tuner_finished(tuner: str, sets: str, proposal: Proposal, folder: Path) -> None:
-    """A tuner ended: its id, the place in the recipe it is for, and what it proposes, with what it measured."""
+def cvkit_epoch_finished(record: Record, folder: Path) -> None:
+    """An epoch ended: what was measured, per-step series included."""
 
 
 @hookspec

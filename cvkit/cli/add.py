@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ..printable import shell_words
 from ..scaffold.names import read_name, require_component_free
 from ..scaffold.samples import SAMPLES
 from .new_plugin import KindChoice
@@ -34,6 +35,6 @@ def add(kind: str, name: str | None, plugin: str) -> None:
     echo(
         "\nnext, where the project is installed with -e:\n"
         f"  cvkit list {sample.kind.name}\n"
-        f"  cvkit run {part.recipe}\n"
+        f"  {shell_words('cvkit', 'run', part.recipe)}\n"
         "  pytest"
     )

@@ -213,6 +213,7 @@ def test_two_processes_do_not_work_in_one_folder(recipe, cvkit, tmp_path):
 
     folder = RunFolder.create(tmp_path / "runs", "small")
     folder.write_recipe(recipe.read_text())
+    folder.update_info(status="running")
     folder.lock()
     done = cvkit("resume", folder.path)
     assert done.returncode == 1
