@@ -59,6 +59,8 @@ def trained(path: Path, *overrides: str, steps: int | None = None) -> Session:
         pass
     for _ in session.train():
         session.stop = session.run.step == steps
+    if session.stop:
+        session.end("interrupted")  # as who stops it does
     return session
 
 

@@ -68,6 +68,7 @@ def test_observers_are_told_of_tuners_and_interruptions(session, watcher, tmp_pa
         pass
     for _ in session.train():
         session.stop = True
+    session.end("interrupted")  # as who stopped it does
     assert watcher.events == [">onecycle/lr_range_test for optimizer.lr, 1 sweep", f">interrupted in {tmp_path.name}"]
 
 
