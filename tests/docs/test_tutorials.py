@@ -37,15 +37,13 @@ def test_index_matches_the_kinds(page):
 
 @any_tutorial
 def test_tutorial_implements_hooks_that_exist(tutorial, page):
-    """Its files have a hook of its kind, or some that watch a run, with arguments that these have."""
+    """Its files have a hook of its kind, or all that watch a run, with arguments that these have."""
     code = "\n".join(page(tutorial).files().values())
     implemented = dict(re.findall(r"^@hookimpl\ndef (\w+)\((.*)\)", code, re.M))
     known = hooks()
     watching = {*known} - {kind.hook for kind in KINDS.values()}
     of_kind = {kind.hook for kind in KINDS.values() if kind.singular.replace(" ", "") == tutorial.stem}
-    assert implemented.keys() == of_kind or (
-        not of_kind and {"cvkit_epoch_finished"} <= implemented.keys() <= watching
-    )
+    assert implemented.keys() == (of_kind or watching)
     for name, taken in implemented.items():
         assert {*filter(None, taken.partition(", *")[0].split(", "))} <= {*known[name]}
 
