@@ -86,7 +86,7 @@ class TrainSettings(Settings):
     accumulate: PositiveInt = Field(1, description="Batches whose gradients make one optimizer step.")
     clip_norm: PositiveFloat | None = Field(None, description="Largest norm of the gradient; null does not clip.")
     ema: Fraction | None = Field(
-        None, description="Decay per step of the averaged weights that are evaluated; null does not average."
+        None, description="Largest decay per step of the averaged weights that are evaluated; null does not average."
     )
     device: str = Field("auto", description="Where to run, as torch names it, such as cpu or cuda:0; auto chooses.")
     checkpoint_every: PositiveInt | None = Field(

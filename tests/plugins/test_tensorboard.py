@@ -26,7 +26,7 @@ augmentations: [horizontal_flip]
 model: {name: custom_resnet, width: 2}
 optimizer: {name: sgd, momentum: 0.9}
 scheduler: {name: one_cycle, max_lr: 0.1, peak_fraction: 0.4}
-train: {epochs: 3, batch_size: 16}
+train: {epochs: 3, batch_size: 16, ema: 0.4}
 evaluation: {flip_tta: true}
 report: {misclassified: 2, augmented: 2}
 """
@@ -35,7 +35,7 @@ EPOCHS = [3, 6, 9]
 OF_STEPS = {"step/loss", "step/learning_rate", "step/momentum"}
 OF_EPOCHS = {
     *("loss/train", "loss/test", "accuracy/train", "accuracy/test", "accuracy/test_flip_tta"),
-    *("speed/images_per_second", "speed/seconds", "epoch"),
+    *("accuracy/test_unaveraged", "speed/images_per_second", "speed/seconds", "epoch"),
 }
 CATALOG = discover(distributions=["cvkit-core"])
 
@@ -110,6 +110,8 @@ def test_scalars_are_the_records(finished):
 
     assert values("loss/test") == pytest.approx([record.test_loss for record in records])
     assert values("accuracy/train") == pytest.approx([record.train_accuracy for record in records])
+    unaveraged = [record.test_accuracy_unaveraged for record in records]
+    assert values("accuracy/test_unaveraged") == pytest.approx(unaveraged)
     assert values("accuracy/test_flip_tta") == pytest.approx([record.test_accuracy_tta for record in records])
     assert values("speed/images_per_second") == pytest.approx([record.images_per_second for record in records])
     for tag, series in (("loss", "losses"), ("learning_rate", "lrs"), ("momentum", "momenta")):
@@ -218,7 +220,8 @@ def test_without_tensorboard_it_waits_with_a_clear_line(without_tensorboard, tmp
 def test_without_tensorboard_a_run_is_as_before(without_tensorboard, tmp_path):
     """It trains to a report and says nothing of tensorboard, on either stream."""
     (tmp_path / "watched.yaml").write_text(RECIPE)
-    done = without_tensorboard("run", "watched.yaml", "--set", "train.epochs=1", cwd=tmp_path)
+    shorter = ("--set", "train.epochs=1", "--set", "train.ema=null")
+    done = without_tensorboard("run", "watched.yaml", *shorter, cwd=tmp_path)
     assert done.stderr == ""
     assert "tensorboard" not in done.stdout.replace(str(tmp_path), "")
     (report,) = tmp_path.glob("runs/*/report.html")

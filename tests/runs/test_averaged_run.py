@@ -1,0 +1,98 @@
+"""What a run says of its parts beyond the numbers: averages beside the trained weights, figures that fail."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from cvkit import Record, Run, RunFolder
+from cvkit.cli.display import epoch_line
+from cvkit.engine.parts import open_dataset
+from cvkit.plugins import discover
+from cvkit.recipe import read_text, resolve
+from cvkit.session import Session
+
+RECIPE = """
+name: small
+dataset: {name: shapes, train_size: 16, test_size: 12}
+augmentations: []
+model: {name: custom_resnet, width: 2}
+optimizer: {name: sgd, lr: 0.01}
+explainers: []
+train: {epochs: 1, batch_size: 8, ema: 0.999}
+report: {misclassified: 0}
+"""
+TUNERS = """
+from cvkit import Component, Proposal, hookimpl
+
+
+@hookimpl
+def cvkit_tuners():
+    yield Component("scribble", "tuners_that_fail:scribble", "Cannot draw what it found")
+    yield Component("hoard", "tuners_that_fail:hoard", "Keeps what JSON cannot")
+
+
+def scribble(run):
+    def paint(figure):
+        raise LookupError("no such colour")
+    return Proposal(0.02, "because", "Scribbles", draw=paint)
+
+
+def hoard(run):
+    return Proposal(0.02, "because", "A hoard", data={"all": {1, 2}, "none": float("nan")})
+"""
+
+
+@pytest.fixture(autouse=True)
+def on_one_thread(one_thread):
+    """The networks are small."""
+
+
+@pytest.fixture
+def session(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "tuners_that_fail.py").write_text(TUNERS)
+
+    def make(*overrides: str) -> Session:
+        catalog = discover(paths=[tmp_path / "tuners_that_fail.py"])
+        recipe = resolve(read_text(RECIPE, overrides), catalog)
+        run = Run(recipe, open_dataset(recipe, tmp_path))
+        session = Session(run, RunFolder.create(tmp_path / "runs", "small"), tmp_path, catalog)
+        session.start()
+        return session
+
+    yield make
+    sys.modules.pop("tuners_that_fail", None)
+
+
+def test_both_accuracies_and_the_warning_are_where_a_user_looks(session):
+    """In the epoch's line, on the page as a number and as a curve; the warning beside them and in run.json."""
+    averaged = session()
+    (record,) = [event for event in averaged.train() if isinstance(event, Record)]
+    assert f"without averaging {100 * record.test_accuracy_unaveraged:.2f}" in epoch_line(record)
+    page = Path(averaged.report()).read_text(encoding="utf-8")
+    assert "Without averaging" in page
+    assert "Not averaged: the test accuracy of the trained weights" in page
+    assert "train.ema is 0.999" in page
+    assert any("train.ema is 0.999" in line for line in averaged.folder.info()["warnings"])
+
+
+def test_run_that_averages_nothing_says_nothing_of_it(session):
+    """Neither line nor page."""
+    plain = session("train.ema=null")
+    (record,) = [event for event in plain.train() if isinstance(event, Record)]
+    assert "without" not in epoch_line(record)
+    assert "averag" not in Path(plain.report()).read_text(encoding="utf-8").casefold().replace("averaged over", "")
+
+
+@pytest.mark.parametrize(("tuner", "words"), [("scribble", "no such colour"), ("hoard", "JSON")])
+def test_tuner_that_cannot_show_what_it_found_costs_no_run(session, tuner, words):
+    """Its value is used, and a warning names it."""
+    tuned = session("optimizer.lr=auto", f"tuners=[{{name: {tuner}, set: optimizer.lr}}]")
+    list(tuned.tune())
+    assert tuned.recipe.optimizer.options["lr"] == 0.02
+    (warning,) = [line for line in tuned.warnings if "tuners_that_fail" in line]
+    assert words in warning
+    assert [result["name"] for result in tuned.folder.tuning()] == [f"tuning_1_{tuner}"]
