@@ -42,11 +42,11 @@ def test_report_lists_skipped_checks_with_their_reasons(report):
             def test_of_its_own(self):
                 pass
     """)
-    result.assert_outcomes(passed=12, skipped=2)
+    result.assert_outcomes(passed=14, skipped=2)
     result.stdout.fnmatch_lines(
         [
             "*= cvkit contract =*",
-            "*::TestSum: 11 of 13 passed, 2 skipped",
+            "*::TestSum: 13 of 15 passed, 2 skipped",
             "  skipped batch_mean: it is a sum, on purpose",
             "  skipped docstring: short enough",
         ]
@@ -59,8 +59,8 @@ def test_report_counts_what_failed(report):
         class TestSum(LossSuite):
             factory = staticmethod(Sum)
     """)
-    result.assert_outcomes(passed=12, failed=1)
-    result.stdout.fnmatch_lines(["*::TestSum: 12 of 13 passed, 1 failed"])
+    result.assert_outcomes(passed=14, failed=1)
+    result.stdout.fnmatch_lines(["*::TestSum: 14 of 15 passed, 1 failed"])
     result.stdout.fnmatch_lines(["E *contract: the loss of a batch is the mean*", "E *seen: * for the whole, and*"])
 
 
@@ -72,7 +72,7 @@ def test_skip_without_a_reason_fails_the_class(report, reason):
             factory = staticmethod(Sum)
             skips = {{"batch_mean": "{reason}"}}
     """)
-    result.assert_outcomes(errors=13)
+    result.assert_outcomes(errors=15)
     result.stdout.fnmatch_lines(["E *contract: every skip names a check*", "E *seen: no reason to skip 'batch_mean'"])
 
 
@@ -83,7 +83,7 @@ def test_skip_of_an_unknown_check_fails_the_class(report):
             factory = staticmethod(Sum)
             skips = {"batch_meen": "it is a sum"}
     """)
-    result.assert_outcomes(errors=13)
+    result.assert_outcomes(errors=15)
     result.stdout.fnmatch_lines(["E *seen: skips names 'batch_meen'", "E *Did you mean 'batch_mean'?"])
 
 
@@ -97,10 +97,10 @@ def test_check_that_is_put_out_of_action_fails_the_class(report, body):
             factory = staticmethod(Sum)
             {body}
     """)
-    result.assert_outcomes(errors=12 if body.endswith("None") else 13)
+    result.assert_outcomes(errors=14 if body.endswith("None") else 15)
     result.stdout.fnmatch_lines(["E *contract: a check is left out by `skips`, with its reason, and never replaced"])
     result.stdout.fnmatch_lines(["E *seen: TestSum.test_order stands in for cvkit's"])
-    result.stdout.fnmatch_lines(["*::TestSum: 0 of 13 passed, 1? failed"])
+    result.stdout.fnmatch_lines(["*::TestSum: 0 of 15 passed, 1? failed"])
 
 
 def test_check_that_a_mixin_hides_fails_the_class(report):
@@ -113,7 +113,7 @@ def test_check_that_a_mixin_hides_fails_the_class(report):
         class TestSum(Quick, LossSuite):
             factory = staticmethod(Sum)
     """)
-    result.assert_outcomes(errors=13)
+    result.assert_outcomes(errors=15)
     result.stdout.fnmatch_lines(["E *seen: Quick.test_order stands in for cvkit's"])
 
 
@@ -128,12 +128,12 @@ def test_parameters_of_a_class_keep_skips_and_have_a_line_each(report):
             def some(self, request):
                 pass
     """)
-    result.assert_outcomes(passed=24, skipped=2)
+    result.assert_outcomes(passed=28, skipped=2)
     result.stdout.fnmatch_lines(
         [
-            "*::TestSum[[]a::b]: 12 of 13 passed, 1 skipped",
+            "*::TestSum[[]a::b]: 14 of 15 passed, 1 skipped",
             "  skipped batch_mean: it is a sum, on purpose",
-            "*::TestSum[[]c]: 12 of 13 passed, 1 skipped",
+            "*::TestSum[[]c]: 14 of 15 passed, 1 skipped",
             "  skipped batch_mean: it is a sum, on purpose",
         ]
     )
@@ -142,9 +142,9 @@ def test_parameters_of_a_class_keep_skips_and_have_a_line_each(report):
 @pytest.mark.parametrize(
     ("mark", "arguments", "line"),
     [
-        ("xfail", [], "0 of 13 passed, 1 xfailed, 12 xpassed"),
-        ("skip", [], "0 of 13 passed, 13 skipped"),
-        ("usefixtures", ["-k", "order"], "1 of 13 passed"),
+        ("xfail", [], "0 of 15 passed, 1 xfailed, 14 xpassed"),
+        ("skip", [], "0 of 15 passed, 15 skipped"),
+        ("usefixtures", ["-k", "order"], "1 of 15 passed"),
     ],
 )
 def test_report_counts_what_did_not_run(report, mark, arguments, line):
@@ -190,4 +190,4 @@ def test_factory_may_be_a_plain_function(report):
 
         class TestTotal(LossSuite):
             factory = total
-    """).assert_outcomes(passed=13)
+    """).assert_outcomes(passed=15)
