@@ -12,6 +12,10 @@ from ..registry import Entry
 from ..signature import Option, read_signature, split_target
 from ..sources import find
 
+_LARGEST_TRIED = 64
+"""The largest upper bound of an integer that is tried. Larger ones are limits of what a machine can serve, such as a
+million images, and a test that asked for one would take its memory and minutes."""
+
 
 def own_options(entry: Entry) -> dict[str, Option]:
     """Return the options written in the plugin's own package: without those of another library, passed on to it."""
@@ -29,7 +33,10 @@ def is_readable(option: Option) -> bool:
 
 
 def promised_values(kind: Any) -> Iterator[Any]:
-    """Yield the values that a type names: those of a `Literal`, true and false, null, and bounds that it includes."""
+    """Yield the values that a type names: those of a `Literal`, true and false, null, and bounds that it includes.
+
+    An integer's upper bound is left out where it is above `_LARGEST_TRIED`.
+    """
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Literal:
         yield from arguments
@@ -47,6 +54,9 @@ def promised_values(kind: Any) -> Iterator[Any]:
 def _included_bounds(kind: Any, metadata: Iterable[Any]) -> Iterator[Any]:
     for item in metadata:
         for constraint in item.metadata if isinstance(item, FieldInfo) else [item]:
-            for bound in (getattr(constraint, "ge", None), getattr(constraint, "le", None)):
+            least, most = getattr(constraint, "ge", None), getattr(constraint, "le", None)
+            if kind is int and most is not None and most > _LARGEST_TRIED:
+                most = None
+            for bound in (least, most):
                 if bound is not None and kind in (int, float):
                     yield kind(bound)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import Literal
+from typing import Annotated, Literal
 
 import pytest
-from pydantic import NonNegativeFloat
+from pydantic import Field, NonNegativeFloat
 from torch import nn
 
 import cvkit.testing
@@ -69,6 +69,20 @@ def refuses_what_does_not_fit_together(info, *, nesterov: bool = False, momentum
     return nn.CrossEntropyLoss()
 
 
+def serves_small_and_refuses_large(info, *, layers: Annotated[int, Field(ge=1, le=8)] = 2):
+    """Return the cross-entropy."""
+    if layers == 8:
+        raise ValueError("too many layers")
+    return nn.CrossEntropyLoss()
+
+
+def must_not_be_asked_for_a_million(info, *, images: Annotated[int, Field(ge=1, le=1_000_000)] = 2):
+    """Return the cross-entropy."""
+    if images > 1_000:
+        raise MemoryError
+    return nn.CrossEntropyLoss()
+
+
 TWINS = [
     ("declaration", takes_two, "its positional parameters are (info, model), where a run supplies (info)"),
     ("declaration", calls_an_option_name, "'name' is a word of recipes"),
@@ -81,6 +95,7 @@ TWINS = [
         refuses_its_bound,
         "smoothing: 0.0, of NonNegativeFloat, raised ValueError: smoothing must not be 0",
     ),
+    ("promised_values", serves_small_and_refuses_large, "raised ValueError: too many layers"),
     ("promised_values", refuses_null, "smoothing: null, of float | None, raised TypeError"),
 ]
 
@@ -92,6 +107,10 @@ class TestRight(LossSuite):
 
 class TestRightWithOptionsThatDoNotFitTogether(LossSuite):
     factory = staticmethod(refuses_what_does_not_fit_together)
+
+
+class TestRightWithALimitOfTheMachine(LossSuite):
+    factory = staticmethod(must_not_be_asked_for_a_million)
 
 
 class TestRightWithOptionsFromAFixture(LossSuite):
