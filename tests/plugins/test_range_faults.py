@@ -11,6 +11,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 from torch_lr_finder import LRFinder
 
+from cvkit.errors import ComponentFailure
 from cvkit_onecycle.sweep import run_sweep
 
 RATES = np.geomspace(1e-3, 1e-1, 10)
@@ -104,7 +105,7 @@ def test_ours_leaves_generators_and_every_buffer(colours_run, failing):
     before = generators()
     buffers = {name: buffer.clone() for name, buffer in run.model.named_buffers()}
     if failing:
-        with pytest.raises(ValueError, match="midway"):
+        with pytest.raises(ComponentFailure, match="midway"):
             run_sweep(run, RATES)
     else:
         run_sweep(run, RATES)
