@@ -92,8 +92,10 @@ FEATURES: dict[str, tuple[str, ...]] = {
     "dropout, a plugin from a file": ("model=stress_parts/dropping", "scheduler={name: cosine, warmup_epochs: 0.5}"),
     "a loss with weights": ("loss=stress_parts/biased", "optimizer={name: adamw}", "train.ema=0.8"),
     "range test": (
+        *("dataset.train_size=256", "train.batch_size=32"),  # enough to learn that the test proposes a rate
+        "model={name: custom_resnet, width: 8, logit_scale: 1.0}",
         "scheduler.max_lr=auto",
-        "tuners=[{name: lr_range_test, set: scheduler.max_lr, steps: 20, orders: 1, end_lr: 1.0}]",
+        "tuners=[{name: lr_range_test, set: scheduler.max_lr, steps: 60, orders: 1, end_lr: 1.0}]",
     ),
     "three phases, two passes": ("scheduler.three_phase=true", "train.epochs=3", "train.schedule_epochs=[1, 2]"),
 }
