@@ -9,6 +9,7 @@
     |   `-- AmbiguousComponent   several do, and the short name does not say which
     |-- DataError                a data set is missing, damaged or cannot be had
     `-- RunError                 a run cannot start or go on
+        |-- ComponentFailure     a component raised something, or gave what its kind does not
         |-- DivergedError        the loss is no longer a finite number
         `-- CheckpointError      a checkpoint is missing, damaged or belongs to something else
 
@@ -58,6 +59,14 @@ class RunError(CvkitError):
     exit_code = 1
 
 
+class ComponentFailure(RunError):
+    """A component at work in a run raised an error, or gave what its kind does not; `component` is its id."""
+
+    def __init__(self, message: str, component: str = "") -> None:
+        super().__init__(message)
+        self.component = component
+
+
 class DivergedError(RunError):
     """The training loss is no longer a finite number."""
 
@@ -102,6 +111,11 @@ class RecipeError(CvkitError):
 def one_line(error: BaseException) -> str:
     """Return the error's message in one line, or its class's name where it has none."""
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of the error's message, or its class's name where it has none: torch's go on for long."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

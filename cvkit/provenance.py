@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
@@ -13,6 +12,7 @@ from typing import Any
 from .catalog import Catalog
 from .errors import CvkitError
 from .installations import direct_url, editable_folder
+from .printable import shell_words
 from .recipe import Recipe, kind_of
 from .registry import Entry
 from .requirements import installed
@@ -168,7 +168,7 @@ def bring_back(component: Mapping[str, Any]) -> str:
     if file := component.get("file"):
         return f"To get it back: put the code of that time in {file}"
     if "+" in url.partition(":")[0]:
-        return f"To get it back: pip install --force-reinstall '{name} @ {url}'"
+        return f"To get it back: pip install --force-reinstall {shell_words(f'{name} @ {url}')}"
     if url:
         return f"To get it back: put the code of that time in {url}, from which {name} was installed"
     if name in ("in-process", "unknown"):
@@ -178,7 +178,7 @@ def bring_back(component: Mapping[str, Any]) -> str:
 
 def reinstall(name: str, version: str) -> str:
     """Return how to install the version that was."""
-    return f"To get it back: pip install --force-reinstall '{name}=={version}'"
+    return f"To get it back: pip install --force-reinstall {shell_words(f'{name}=={version}')}"
 
 
 def absent(components: Records, catalog: Catalog) -> list[str]:
@@ -188,8 +188,8 @@ def absent(components: Records, catalog: Catalog) -> list[str]:
     for component in components:
         plugin = component["id"].partition("/")[0]
         if plugin not in statuses and component.get("file"):
-            path = shlex.quote(component["file"])
-            sentences.append(f"plugin '{plugin}' was loaded from a file: add --plugin-path {path}")
+            option = f"--plugin-path {shell_words(component['file'])}"
+            sentences.append(f"plugin '{plugin}' was loaded from a file: add {option}")
         elif plugin not in statuses:
             sentences.append(f"plugin '{plugin}' of {_shown(component)} is not installed. {bring_back(component)}")
         elif not statuses[plugin].works:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,8 +15,8 @@ from .errors import (
     PluginError,
     UnknownComponent,
     did_you_mean,
-    one_line,
 )
+from .faults import cause, of_the_machine
 from .requirements import unmet
 from .signature import Signature, read_signature, split_target
 
@@ -35,6 +34,16 @@ class Entry:
     def id(self) -> str:
         """The full id, ``plugin/name``, by which runs and checkpoints record it."""
         return f"{self.origin.plugin}/{self.member or self.component.name}"
+
+    @property
+    def owner(self) -> str:
+        """The component as messages name it: kind, id, and what it comes from."""
+        return f"{self.kind.singular} '{self.id}' of {self.origin}"
+
+    @property
+    def package(self) -> str:
+        """The top-level module of the component's code."""
+        return self.component.target.partition(":")[0].partition(".")[0]
 
     def signature(self) -> Signature:
         """Return what the factory takes, read from its source; options it passes on are included."""
@@ -54,6 +63,7 @@ class Entry:
         """Call the factory with what the run supplies and what the recipe sets.
 
         Raises `ComponentError` where the factory refuses the values with a `ValueError`, or fails in any other way.
+        A lack of memory is the machine's, and passes.
         """
         family = (self.member,) if self.component.is_family else ()
         try:
@@ -62,12 +72,11 @@ class Entry:
             raise
         except ValueError as error:
             raise ComponentError(f"{self.kind.singular} '{self.id}': {error}") from error
-        except Exception as error:
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            raise ComponentError(
-                f"{self.kind.singular} '{self.id}' of {self.origin} cannot be made: {type(error).__name__}: "
-                f"{one_line(error)} ({place.filename}, line {place.lineno}); cvkit --debug shows the traceback"
-            ) from error
+        except (Exception, SystemExit) as error:
+            if of_the_machine(error):
+                raise
+            reason = f"{cause(error, self.package)}; cvkit --debug shows the traceback"
+            raise ComponentError(f"{self.owner} cannot be made: {reason}") from error
 
     def unmet(self) -> list[str]:
         """Return a sentence for each requirement of the component that is not installed here, with its remedy."""

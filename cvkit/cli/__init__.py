@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
+import traceback
 from importlib import import_module
 
 import click
 
 from ..errors import CvkitError, RecipeError, did_you_mean
+from .terminal import echo, tolerate_narrow_encodings
 
 COMMANDS = {
     "run": "run:run",
@@ -64,19 +67,22 @@ def main() -> None:
     # nothing measurable on free cores and is up to twice as fast on shared ones (docs/results.md). torch reads it.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     debug = "--debug" in sys.argv[1:2]
+    tolerate_narrow_encodings()
     try:
         code = cli.main(prog_name="cvkit", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        told = io.StringIO()
+        error.show(told)
+        echo(told.getvalue(), err=True, nl=False)
         code = error.exit_code
     except CvkitError as error:
         if debug:
-            raise
-        # A recipe's mistakes begin with their place in the file, where editors look for it.
-        label = "" if isinstance(error, RecipeError) else click.style("error: ", fg="red", bold=True)
-        click.echo(f"{label}{error}", err=True)
+            echo(traceback.format_exc(), err=True, nl=False)
+        else:
+            # A recipe's mistakes begin with their place in the file, where editors look for it.
+            echo(error, err=True, label="" if isinstance(error, RecipeError) else "error:", colour="red")
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted", err=True)
+        echo("interrupted", err=True)
         code = 130
     sys.exit(code)

@@ -8,6 +8,7 @@ import click
 
 from .loading import load_recipe
 from .options import PluginChoice, plugin_options, set_option
+from .terminal import echo
 
 
 @click.command()
@@ -21,6 +22,6 @@ def check(recipe: Path, overrides: tuple[str, ...], show: bool, choice: PluginCh
     if show:
         from ..recipe import dump
 
-        click.echo(dump(resolved), nl=False)
+        echo(dump(resolved), nl=False)
     else:
-        click.echo(f"{recipe}: the recipe is good")
+        echo(f"{recipe}: the recipe is good")

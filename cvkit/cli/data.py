@@ -9,6 +9,7 @@ import click
 from ..errors import DataError
 from .loading import load_catalog
 from .options import PluginChoice, data_folder, data_option, plugin_options
+from .terminal import echo
 
 
 @click.group()
@@ -27,4 +28,4 @@ def fetch(name: str, data: Path | None, force: bool, choice: PluginChoice) -> No
     fetcher = getattr(entry.load(), "fetch", None)
     if fetcher is None:
         raise DataError(f"data set '{entry.id}' has nothing to fetch: it is made or read where it is used")
-    click.echo(f"{entry.id} is at {fetcher(data_folder(data), force=force)}")
+    echo(f"{entry.id} is at {fetcher(data_folder(data), force=force)}")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from types import TracebackType
 
-import click
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from ..diagnostics.style import duration
 from ..engine.metrics import Record
 from ..engine.run import Run, Step
+from ..printable import printable, shell_words
+from .terminal import console, echo
 
 HEADER = "epoch   train loss     acc   test loss     acc          lr    images/s   seconds"
 _WARM_UP = 2  # steps that an estimate leaves out, being slower than the rest
@@ -24,7 +24,7 @@ class Display:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._console = Console(highlight=False)
+        self._console = console()
         self._bar: Progress | None = None
         self._task = TaskID(0)
         self._begun_at = run.step
@@ -33,7 +33,7 @@ class Display:
         self._estimated = False
 
     def __enter__(self) -> Display:
-        click.echo(HEADER)
+        echo(HEADER)
         if self._console.is_terminal:
             self._bar = Progress(
                 TextColumn("{task.description}"),
@@ -85,13 +85,13 @@ class Display:
         what = "the rest of the run" if self._begun_at else "the whole run"
         self._print(f"{what} will take about {duration(total)} ({images_a_step / a_step:,.0f} images/s)")
         if total > _LONG and run.recipe.shorter:
-            self._print(f"a shorter recipe: cvkit run {run.recipe.shorter}")
+            self._print(f"a shorter recipe: {shell_words('cvkit', 'run', run.recipe.shorter)}")
 
     def _print(self, line: str) -> None:
         if self._bar is not None:
-            self._console.print(line, markup=False, soft_wrap=True)
+            self._console.print(printable(line), soft_wrap=True)
         else:
-            click.echo(line)
+            echo(line)
 
 
 def epoch_line(record: Record) -> str:

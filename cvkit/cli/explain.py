@@ -15,6 +15,7 @@ from .loading import reopen, warn
 from .options import PluginChoice, data_option, plugin_options
 from .run import data_of
 from .tables import print_table
+from .terminal import console, echo, on_terminal
 
 if TYPE_CHECKING:
     from ..diagnostics.scores import Scores
@@ -103,7 +104,7 @@ def explain(
     for line in opened.damaged:
         warn(line)
     stand = f"{found.path.name}, {opened.stand}"
-    click.echo(stand)
+    echo(stand)
     warnings: list[str] = []
     explainers = Explainers(opened.trained, recipe.explainers, warnings)
     if layers:
@@ -127,7 +128,7 @@ def explain(
     if exhibit.scores:
         show(exhibit.scores)
     for path in paths:
-        click.echo(path)
+        echo(path)
 
 
 def open_data(recipe: Recipe, root: Path, digest: str | None = None) -> Splits:
@@ -147,11 +148,9 @@ def open_data(recipe: Recipe, root: Path, digest: str | None = None) -> Splits:
 @contextmanager
 def bar(total: int) -> Iterator[Callable[[int], None]]:
     """Show on a terminal how many of `total` pictures are done; it is told how many more. Nothing in a pipe."""
-    from rich.console import Console
     from rich.progress import Progress
 
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(console=console(err=True), transient=True, disable=not on_terminal(err=True)) as progress:
         task = progress.add_task("explaining", total=total)
         yield lambda done: progress.advance(task, done)
 

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import CvkitError, RunError
+from ..printable import shell_words
 from .loading import reopen, warn
 from .options import PluginChoice, data_option, plugin_options
 from .run import carry_out, data_of, prepared
+from .terminal import echo
 
 if TYPE_CHECKING:
     from ..engine.run import Run
@@ -43,7 +45,9 @@ def extend(folder: Path, epochs: int, schedule: str | None, data: Path | None, c
     Extension(recipe, epochs, schedule or "stretch")  # what cannot be is said before data are opened
     state, damaged = found.newest_state()
     if state is None:
-        again = f"start anew: cvkit run {found.recipe_path} --set train.epochs={epochs}"
+        again = (
+            f"start a new run: {shell_words('cvkit', 'run', found.recipe_path, '--set', f'train.epochs={epochs}')}"
+        )
         raise RunError("; ".join([f"'{folder}' holds no checkpoint that can be read", *damaged, again]))
     if error := found.info().get("error"):
         warn(f"this run failed: {error}")
@@ -60,7 +64,7 @@ def extend(folder: Path, epochs: int, schedule: str | None, data: Path | None, c
     tuned = {r["sets"]: f"by {r['tuner']}" for r in found.tuning() if r["value"] == recipe.value(r["sets"])}
     extended = found.extended(dump(run.recipe, notes=tuned), state, note)
     extended.update_info(warnings=damaged)
-    click.echo(f"{schedule}: {became}")
+    echo(f"{schedule}: {became}")
     carry_out(run, catalog, extended, place)
 
 

@@ -10,13 +10,14 @@ import click
 
 from ..catalog import Catalog
 from ..errors import PluginError, UnknownComponent, did_you_mean
+from ..printable import on_one_line
 from ..recipe import describe as in_words
 from ..registry import Entry
 from ..signature import Option, Signature
 from .list import kind_called
 from .loading import load_catalog
 from .options import PluginChoice, plugin_options
-from .tables import on_one_line
+from .terminal import echo
 
 
 @click.command()
@@ -32,7 +33,7 @@ def info(context: click.Context, name: str, choice: PluginChoice) -> None:
     """
     catalog = load_catalog(choice)
     entries = find_everywhere(catalog, name)
-    click.echo("\n\n".join("\n".join(map(on_one_line, _lines(entry, catalog))) for entry in entries))
+    echo("\n\n".join("\n".join(map(on_one_line, _lines(entry, catalog))) for entry in entries))
     if any(entry.breaches() for entry in entries):
         context.exit(1)
 

@@ -22,6 +22,7 @@ from .loading import load_catalog, warn
 from .options import PluginChoice, plugin_options
 from .state import no_components, state
 from .tables import print_table
+from .terminal import echo
 
 
 @click.command("list")
@@ -54,7 +55,7 @@ def list_components(kind: str | None, text: str | None, plugin: str, as_json: bo
         raise UnknownComponent(_nothing(catalog, kinds, text, plugin))
     rows = [_row(entry, catalog) for entry in entries]
     if as_json:
-        click.echo(json.dumps(rows, indent=2))
+        echo(json.dumps(rows, indent=2))
     else:
         cells = [[KINDS[row["kind"]].singular, _name(row), _source(row), _remarked(row)] for row in rows]
         print_table(["kind", "name", "from", "what it is"], cells, grouped=True)

@@ -7,12 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from ..catalog import Catalog
 from ..errors import RecipeError, RunError
 from ..plugins import disabled_by_environment, discover, unknown_disabled
 from .options import PluginChoice
+from .terminal import echo
 
 if TYPE_CHECKING:
     from ..folder import RunFolder
@@ -90,4 +89,4 @@ def load_catalog(choice: PluginChoice, disabled: Collection[str] = ()) -> Catalo
 
 def warn(message: str) -> None:
     """Say on stderr what does not stop the command."""
-    click.echo(f"{click.style('warning:', fg='yellow')} {message}", err=True)
+    echo(message, err=True, label="warning:", colour="yellow")

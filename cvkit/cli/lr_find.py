@@ -15,6 +15,7 @@ from ..output import Output
 from .loading import load_recipe, resolve_asked, warn
 from .options import PluginChoice, data_folder, data_option, plugin_options, set_option
 from .tables import print_table
+from .terminal import echo
 
 if TYPE_CHECKING:
     from ..catalog import Catalog
@@ -72,10 +73,10 @@ def lr_find(
     found = {"value": proposal.value, "reason": proposal.reason, **proposal.data}
     kept = (json.dumps(found, indent=1, allow_nan=False) + "\n").encode()
     for path in place.put({**figure.files(), f"{TUNER}.json": kept}):
-        click.echo(path)
+        echo(path)
     if proposal.value is None:
         raise RunError(f"no learning rate can be told for {tuner.sets}: {proposal.reason}")
-    click.echo(f"{tuner.sets}: {proposal.value} ({proposal.reason})")
+    echo(f"{tuner.sets}: {proposal.value} ({proposal.reason})")
 
 
 def tuner_for_what_waits(path: Path, overrides: Sequence[str]) -> list[str]:

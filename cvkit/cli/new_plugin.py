@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 import click
 
 from ..errors import did_you_mean
+from ..printable import shell_words
 from ..scaffold.names import read_name, require_free
 from ..scaffold.samples import SAMPLES
+from .terminal import echo
 
 
 class KindChoice(click.Choice[str]):
@@ -43,10 +44,10 @@ def new_plugin(name: str, kind: str, output: Path) -> None:
     folder = output / names.distribution
     files = render(names, sample)
     write(files, folder)
-    click.echo("\n".join(str(folder / path) for path in files))
-    click.echo(
+    echo("\n".join(str(folder / path) for path in files))
+    echo(
         "\nnext:\n"
-        f"  cd {shlex.quote(str(folder))}\n"
+        f"  cd {shell_words(folder)}\n"
         '  pip install -e ".[test]"\n'
         f"  cvkit list {sample.kind.name}\n"
         "  cvkit run recipe.yaml\n"

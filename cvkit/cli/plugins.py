@@ -15,6 +15,7 @@ from .loading import warn
 from .options import PluginChoice, plugin_options
 from .state import state
 from .tables import print_table
+from .terminal import echo
 
 
 @click.command()
@@ -33,11 +34,11 @@ def plugins(why: str | None, as_json: bool, choice: PluginChoice) -> None:
     if why:
         from .why import explain
 
-        click.echo("\n".join(explain(catalog, why)))
+        echo("\n".join(explain(catalog, why)))
         return
     counts = Counter(entry.origin for entry in catalog.entries())
     if as_json:
-        click.echo(json.dumps([_row(status, counts[status.origin]) for status in catalog.statuses], indent=2))
+        echo(json.dumps([_row(status, counts[status.origin]) for status in catalog.statuses], indent=2))
         return
     cells = [
         [

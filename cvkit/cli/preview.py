@@ -10,6 +10,7 @@ import click
 from ..output import Output
 from .loading import load_recipe
 from .options import PluginChoice, data_folder, data_option, plugin_options, set_option
+from .terminal import echo
 
 if TYPE_CHECKING:
     from ..engine.run import Run
@@ -48,7 +49,7 @@ def preview(recipe: Path, overrides: tuple[str, ...], output: Path, data: Path |
         for artifact in section.artifacts:
             files |= artifact.files()
     for path in place.put(files):
-        click.echo(path)
+        echo(path)
 
 
 def compose(run: Run) -> Page:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
+from ..printable import shell_words
 from .loading import load_catalog, tell_drift
 from .options import PluginChoice, data_option, plugin_options
 from .run import go_on
+from .terminal import echo
 
 
 @click.command()
@@ -21,8 +23,8 @@ def resume(folder: Path, data: Path | None, choice: PluginChoice) -> None:
 
     found = RunFolder.open(folder)
     if found.info().get("status") == "finished":
-        click.echo(f"this run has finished; report: {found.report_path}")
-        click.echo(f"to train it for more epochs: cvkit extend {folder} --epochs N")
+        echo(f"this run has finished; report: {found.report_path}")
+        echo(f"to train it for more epochs: {shell_words('cvkit', 'extend', folder)} --epochs N")
         tell_drift(found, load_catalog(choice))
         return
     go_on(found, data, choice)

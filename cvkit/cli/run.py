@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import CvkitError, one_line
+from ..printable import shell_words
 from .loading import load_recipe, reopen, warn
 from .options import PluginChoice, data_folder, data_option, plugin_options, set_option
+from .terminal import echo
 
 if TYPE_CHECKING:
     from ..catalog import Catalog
@@ -49,7 +51,7 @@ def run(
     found = RunFolder.newest_unfinished(output, checked.name) if resume else None
     if found is None:
         if resume:
-            click.echo(f"there is no unfinished run of '{checked.name}' in '{output}': starting a new one")
+            echo(f"there is no unfinished run of '{checked.name}' in '{output}': starting a new one")
         carry_out(prepared(checked, data_folder(data)), catalog, output, data_folder(data))
     elif overrides:
         raise click.UsageError(
@@ -86,7 +88,7 @@ def carry_out(run: Run, catalog: Catalog, place: RunFolder | Path, data: Path) -
     from ..session import Session
 
     folder = RunFolder.create(place, run.recipe.name) if isinstance(place, Path) else place
-    click.echo(f"run folder: {folder.path}")
+    echo(f"run folder: {folder.path}")
     session = Session(run, folder, data, catalog)
     for change in session.start():
         warn(change)
@@ -97,7 +99,7 @@ def carry_out(run: Run, catalog: Catalog, place: RunFolder | Path, data: Path) -
         raise
     except (KeyboardInterrupt, BrokenPipeError):  # the latter where the output's reader has gone, as in `| head`
         session.end("interrupted")
-        click.echo(f"continue with: cvkit resume {folder.path}", err=True)
+        echo(f"continue with: {shell_words('cvkit', 'resume', folder.path)}", err=True)
         raise
     except Exception as error:  # a defect, of a plugin's or of cvkit's, which keeps its traceback
         session.end("failed", error=f"{type(error).__name__}: {one_line(error)}")
@@ -114,23 +116,24 @@ def work_through(session: Session) -> None:
     for message in told:
         warn(message)
     if run.step:
-        click.echo(f"continuing after step {run.step:,} of {run.planned_steps:,}")
+        echo(f"continuing after step {run.step:,} of {run.planned_steps:,}")
     for tuner, proposal in session.tune():
         found = "no value" if proposal.value is None else proposal.value
-        click.echo(f"{tuner.entry.component.name} for {tuner.sets}: {found} ({proposal.reason})")
+        echo(f"{tuner.entry.component.name} for {tuner.sets}: {found} ({proposal.reason})")
         if (value := session.recipe.value(tuner.sets)) not in (proposal.value, AUTO):
-            click.echo(f"the recipe's own {tuner.sets} stays: {value}")
+            echo(f"the recipe's own {tuner.sets} stays: {value}")
     with stopped_by_signals(session) as received, Display(run) as display:
         for event in session.train():
             display.show(event)
     if received:
-        click.echo(f"stopped after step {run.step:,}, saved; continue with: cvkit resume {folder.path}", err=True)
+        command = shell_words("cvkit", "resume", folder.path)
+        echo(f"stopped after step {run.step:,}, saved; continue with: {command}", err=True)
         raise SystemExit(128 + received[0])
     report = session.report()
     for message in dict.fromkeys(session.warnings):
         if message not in told:
             warn(message)
-    click.echo(f"report: {report}")
+    echo(f"report: {report}")
 
 
 @contextmanager
@@ -146,7 +149,7 @@ def stopped_by_signals(session: Session) -> Iterator[list[int]]:
             raise KeyboardInterrupt
         received.append(number)
         session.stop = True
-        click.echo("finishing the step and saving; once more to stop at once", err=True)
+        echo("finishing the step and saving; once more to stop at once", err=True)
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -9,6 +9,7 @@ import click
 from ..errors import CvkitError
 from .loading import load_catalog, warn
 from .options import PluginChoice, plugin_options
+from .terminal import echo
 
 
 @click.command()
@@ -37,10 +38,10 @@ def schema(output: Path | None, choice: PluginChoice) -> None:
         warn(f"the schema cannot tell everything: {sentence}")
     text = json.dumps(written, indent=1) + "\n"
     if output is None:
-        click.echo(text, nl=False)
+        echo(text, nl=False)
     else:
         try:
             output.write_text(text, encoding="utf-8")
         except OSError as error:
             raise CvkitError(f"'{output}' cannot be written: {error.strerror}") from error
-        click.echo(f"wrote {output}")
+        echo(f"wrote {output}")

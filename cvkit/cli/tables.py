@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import re
-import sys
 from collections.abc import Sequence
 
-import click
+from ..printable import on_one_line
+from .terminal import console, echo, on_terminal
 
 _REMARK = r"\[[^][]+\]$"
-
-
-def on_one_line(text: str) -> str:
-    """Return text with line breaks and tabs as single spaces, and without what cannot be printed, such as escapes."""
-    return "".join(filter(str.isprintable, re.sub(r"\s*[^\S ]\s*", " ", text)))
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], grouped: bool = False) -> None:
@@ -23,17 +17,16 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], grouped: b
     brackets at the end of a row is coloured there.
     """
     rows = [[*map(on_one_line, row)] for row in rows]
-    if sys.stdout.isatty():
+    if on_terminal():
         _draw(header, rows, grouped)
         return
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
     for row in [header, *rows]:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def _draw(header: Sequence[str], rows: Sequence[Sequence[str]], grouped: bool) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -50,4 +43,4 @@ def _draw(header: Sequence[str], rows: Sequence[Sequence[str]], grouped: bool) -
         last = Text(row[-1])
         last.highlight_regex(_REMARK, "yellow")
         table.add_row(*map(Text, row[grouped:-1]), last)
-    Console().print(table)
+    console().print(table)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,6 +13,7 @@ from ..catalog import Catalog, PluginStatus
 from ..errors import CvkitError, UnknownComponent, did_you_mean
 from ..installations import CORE, GROUP, canonical, direct_url, editable_folder, name_and_version
 from ..plugins import DISABLE
+from ..printable import shell_words
 from .info import find_everywhere
 from .state import no_components
 from .trace import own_lines
@@ -157,7 +157,7 @@ def _of_module(catalog: Catalog, name: str, everywhere: list[Distribution]) -> l
     return [
         f"module '{module}' is at '{path}', but no installed distribution brings it, so cvkit finds no plugin in it",
         "  pip install -e .  in the folder of its pyproject.toml, which needs an entry point in the group 'cvkit'",
-        f"  or load it without installing: --plugin-path {shlex.quote(str(path))}",
+        f"  or load it without installing: --plugin-path {shell_words(path)}",
     ]
 
 
@@ -198,7 +198,7 @@ def _of_nothing(catalog: Catalog, name: str, everywhere: list[Distribution]) -> 
 def _in_shell(path: Path) -> str:
     """Return a folder as a shell and pip read it: quoted, and never taken for a distribution's name."""
     text = str(path)
-    return shlex.quote(text if path.is_absolute() or text.startswith(".") else f"./{text}")
+    return shell_words(text if path.is_absolute() or text.startswith(".") else f"./{text}")
 
 
 def _a(noun: str) -> str:

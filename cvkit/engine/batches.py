@@ -129,24 +129,44 @@ def _leave_signals_to_the_parent(worker: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
+class Room:
+    """The memory of `device` that resident splits may take together: half of what is free now.
+
+    The other half is for the model, its optimizer and a step. Devices that share the system's memory have no bound.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._left = torch.cuda.mem_get_info(device)[0] // 2 if device.type == "cuda" else None
+
+    def takes(self, split: TensorSplit) -> bool:
+        """Whether `split` fits into what is left, which is then less by it."""
+        if self._left is None:
+            return True
+        needed = split.images.nbytes + split.labels.nbytes
+        if fits := needed <= self._left:
+            self._left -= needed
+        return fits
+
+
 def open_source(
     split: Split,
     device: torch.device,
     resident: bool | Literal["auto"],
     workers: int,
+    room: Room | None = None,
     augmentations: SampleAugmentations | None = None,
 ) -> Source:
     """Return `split` as a source on `device`, resident where asked for, or where ``"auto"`` finds that it fits.
 
-    ``"auto"`` keeps a split resident that is in memory already and takes at most half of the device's free
-    memory; ``True`` also reads a streamed split into memory first. Where single images are augmented, batches are
-    streamed, from memory if need be.
+    ``"auto"`` keeps a split resident that is in memory already and for which `room` is left; ``True`` also reads a
+    streamed split into memory first. Where single images are augmented, batches are streamed, from memory if need be.
     """
+    room = room or Room(device)
     if resident is True and not isinstance(split, TensorSplit):
         split = read_whole(split)
     if augmentations:
         return StreamedSource(split, device, workers, augmentations)
-    if isinstance(split, TensorSplit) and (resident is True or (resident == "auto" and _fits(split, device))):
+    if isinstance(split, TensorSplit) and (resident is True or (resident == "auto" and room.takes(split))):
         return ResidentSource(split, device)
     return StreamedSource(split, device, workers)
 
@@ -161,10 +181,3 @@ def read_whole(split: Split, indices: Sequence[int] | None = None) -> TensorSpli
         return TensorSplit(split.images[chosen], split.labels[chosen], masks)
     pairs = [split[index] for index in (range(len(split)) if indices is None else indices)]
     return TensorSplit(torch.stack([image for image, _ in pairs]), torch.tensor([label for _, label in pairs]))
-
-
-def _fits(split: TensorSplit, device: torch.device) -> bool:
-    if device.type != "cuda":
-        return True
-    free, _ = torch.cuda.mem_get_info(device)
-    return split.images.nbytes <= free // 2

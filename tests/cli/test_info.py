@@ -197,9 +197,9 @@ def test_info_says_where_misspelt_options_are_not_noticed(shed):
     assert "\n  width: an integer = 3\n  ... and any other: misspelt ones are not noticed\n" in out
 
 
-def test_info_leaves_out_what_cannot_be_printed(shed):
+def test_info_escapes_what_steers_a_terminal(shed):
     """What a stranger's docstring holds does not reach the terminal."""
-    assert shed("loose").endswith("\nRing  the bell.\n")
+    assert shed("loose").endswith("\nRing \\x07 the bell.\n")
 
 
 def test_info_of_a_family_that_cannot_be_listed_says_why(shed):

@@ -252,9 +252,9 @@ def test_list_finds_a_plugin_by_a_name_in_capitals(cvkit, tmp_path, monkeypatch)
 
 
 def test_tables_keep_their_form_whatever_a_cell_holds(capsys):
-    """Line breaks and tabs become blanks; what cannot be printed, such as a terminal's escapes and bells, goes."""
+    """Line breaks and tabs become blanks; a terminal's escapes and bells are spelled out."""
     print_table(["name", "what it is"], [["a\x1b[2J", "one\n   line,\ta\x07  bell"], ["b", "more"]])
-    assert capsys.readouterr().out == "name  what it is\na[2J  one line, a  bell\nb     more\n"
+    assert capsys.readouterr().out == "name      what it is\na\\x1b[2J  one line, a\\x07  bell\nb         more\n"
 
 
 def test_list_leaves_a_disabled_plugin_out(cvkit):

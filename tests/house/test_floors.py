@@ -16,7 +16,7 @@ import cvkit
 HOUSE = Path(cvkit.__file__).parent
 PLUGINS = HOUSE.parent / "plugins"
 FLOORS = {
-    "ground": ("errors", "component", "files"),
+    "ground": ("errors", "faults", "component", "files", "printable"),
     "names": (
         "hookspecs",
         "sources",

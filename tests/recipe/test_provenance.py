@@ -110,20 +110,20 @@ TIMM = "timm was 1.0.1 when the run began, and"
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"version": "1.1"}, f"{BEGAN}, and acme-nets 1.1 is here now. {AGAIN} 'acme-nets==1.0'"),
-        ({"distribution": "acme-fork"}, f"{BEGAN}, and acme-fork 1.0 is here now. {AGAIN} 'acme-nets==1.0'"),
+        ({"version": "1.1"}, f"{BEGAN}, and acme-nets 1.1 is here now. {AGAIN} acme-nets==1.0"),
+        ({"distribution": "acme-fork"}, f"{BEGAN}, and acme-fork 1.0 is here now. {AGAIN} acme-nets==1.0"),
         (
             {"source": "b" * 64},
             "the source of plugin 'acme' (acme-nets 1.0) has changed: its SHA-256 was aaaaaaaaaaaa... and is "
-            f"bbbbbbbbbbbb... now. {AGAIN} 'acme-nets==1.0'",
+            f"bbbbbbbbbbbb... now. {AGAIN} acme-nets==1.0",
         ),
         (
             {"source": ""},
             "the source of plugin 'acme' (acme-nets 1.0) has changed: its SHA-256 was aaaaaaaaaaaa... and is "
-            f"not to be had now. {AGAIN} 'acme-nets==1.0'",
+            f"not to be had now. {AGAIN} acme-nets==1.0",
         ),
-        ({"requires": {"timm": "1.0.9"}}, f"{TIMM} is 1.0.9 now. {AGAIN} 'timm==1.0.1'"),
-        ({"requires": {}}, f"{TIMM} is not installed now. {AGAIN} 'timm==1.0.1'"),
+        ({"requires": {"timm": "1.0.9"}}, f"{TIMM} is 1.0.9 now. {AGAIN} timm==1.0.1"),
+        ({"requires": {}}, f"{TIMM} is not installed now. {AGAIN} timm==1.0.1"),
     ],
 )
 def test_each_change_is_told_with_the_way_back(change, sentence):
@@ -172,7 +172,7 @@ def test_plugins_that_are_gone_are_named_with_the_way_back():
         {"id": "kornia/cutout", "distribution": "cvkit-core", "version": "0.1"},
     ]
     assert absent(used, catalog) == [
-        f"plugin 'acme' of acme-nets 1.0 is not installed. {AGAIN} 'acme-nets==1.0'",
+        f"plugin 'acme' of acme-nets 1.0 is not installed. {AGAIN} acme-nets==1.0",
         "plugin 'mine' was loaded from a file: add --plugin-path /home/you/mine.py",
         f"plugin 'timm' (cvkit-core {version('cvkit-core')}) disabled by --no-plugin",
     ]

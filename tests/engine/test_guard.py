@@ -1,0 +1,82 @@
+"""A guarded call returns what the component returns, and what the component raises is told by its name."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import sys
+from functools import partial
+
+import pytest
+import torch
+
+from cvkit import KINDS, Component, ComponentFailure, RunError
+from cvkit.component import Origin
+from cvkit.engine.guard import Guard
+from cvkit.registry import Entry
+
+ENTRY = Entry(KINDS["losses"], Component("arc", "acme_losses:Arc"), Origin("acme", "acme-losses", "1.2"))
+GUARD = Guard(ENTRY, "fails on")
+
+
+def fails(*given):
+    raise LookupError("no\nclass")
+
+
+def test_guarded_call_returns_what_the_component_does():
+    """And passes every argument on."""
+    assert GUARD(max, 3, 5) == 5
+    assert partial(GUARD, max)(3, 5) == 5
+
+
+def test_failure_names_component_origin_input_cause_and_place():
+    """In one line, with the type of the cause kept beside it."""
+    with pytest.raises(ComponentFailure) as caught:
+        GUARD(fails, torch.zeros(8, 10), torch.zeros(8, dtype=torch.int64), object())
+    told = str(caught.value)
+    assert told.startswith(
+        "loss 'acme/arc' of acme-losses 1.2 fails on float32 (8, 10) and int64 (8,): LookupError: no class ("
+    )
+    assert f"test_guard.py, line {fails.__code__.co_firstlineno + 1})" in told
+    assert caught.value.component == "acme/arc"
+    assert isinstance(caught.value.__cause__, LookupError)
+
+
+def test_failure_crosses_processes_whole():
+    """Processes that load images hand theirs over."""
+    error = pickle.loads(pickle.dumps(GUARD.failure("fails")))  # its own bytes
+    assert (type(error), str(error), error.component) == (
+        ComponentFailure,
+        "loss 'acme/arc' of acme-losses 1.2 fails",
+        "acme/arc",
+    )
+
+
+@pytest.mark.parametrize("error", [RunError("said well"), KeyboardInterrupt(), MemoryError()])
+def test_what_is_not_the_components_fault_passes(error):
+    """An error of cvkit's own, the user's Ctrl-C, a lack of memory."""
+
+    def raises():
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        GUARD(raises)
+    assert caught.value is error
+
+
+def test_component_that_ends_the_process_fails_instead():
+    """A run that vanished with exit code 0 would pass for one that was finished."""
+    with pytest.raises(ComponentFailure, match="SystemExit"):
+        GUARD(lambda: sys.exit(0))
+
+
+def test_exit_by_the_command_line_passes():
+    """As by a signal's handler, which runs in whatever code is at work."""
+    handler = eval("lambda: (_ for _ in ()).throw(SystemExit(143))", {"__name__": "cvkit.cli.run"})
+    with pytest.raises(SystemExit):
+        GUARD(handler)
+
+
+def test_guarded_part_can_be_copied():
+    """Tuners train copies of a run's parts."""
+    assert copy.deepcopy(partial(GUARD, torch.nn.Identity()))(7) == 7

@@ -1,0 +1,87 @@
+"""What a component raised is told in one line, with the place its author looks at first."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from types import ModuleType
+
+import pytest
+import torch
+
+from cvkit.faults import cause, of_the_machine
+
+CODE = """
+import torch
+
+def adds(size):
+    return torch.zeros(3) + torch.zeros(size)
+
+def calls(function):
+    return function()
+"""
+
+
+@pytest.fixture
+def module(tmp_path):
+    """A stranger's module, with a file."""
+    file = tmp_path / "acme_parts.py"
+    file.write_text(CODE)
+    made = ModuleType("acme_parts")
+    exec(compile(CODE, str(file), "exec"), made.__dict__)
+    return made
+
+
+def fails():
+    raise LookupError("no class")
+
+
+def raised(call, *given) -> BaseException:
+    try:
+        call(*given)
+    except Exception as error:
+        return error
+    pytest.fail("nothing was raised")
+
+
+def test_cause_names_the_line_of_the_components_own_package(module):
+    """Neither torch's, where the error is raised, nor that of whoever was called back."""
+    assert cause(raised(module.adds, 4)).endswith(f"{module.adds.__code__.co_filename}, line 5)")
+    error = raised(module.calls, fails)
+    assert cause(error, "acme_parts").endswith("acme_parts.py, line 8)")
+    assert cause(error).endswith(f"test_faults.py, line {fails.__code__.co_firstlineno + 1})")
+
+
+def test_cause_is_one_line_of_bounded_length():
+    """Libraries print whole tensors, over many lines; an error without a message is its type."""
+    told = cause(ValueError("row\n  of\nnumbers " + "7 " * 10_000))
+    assert told.startswith("ValueError: row of numbers 7 7")
+    assert len(told) < 600
+    assert cause(RuntimeError()) == "RuntimeError"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory: you tried"),
+        RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. "),
+        OSError(errno.EMFILE, "Too many open files"),
+    ],
+)
+def test_lack_of_memory_or_files_is_the_machines(error):
+    """It may reach any component at any call."""
+    assert of_the_machine(error)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems grant memory that they do not have")
+def test_lack_of_memory_that_torch_reports_is_the_machines():
+    """The sentence of the installed torch, not a copy of it."""
+    assert of_the_machine(raised(torch.empty, 1 << 60))
+
+
+@pytest.mark.parametrize("error", [RuntimeError("shapes differ"), OSError(errno.EIO, "Input/output error")])
+def test_any_other_error_is_the_components(error):
+    """A disk that fails under a data set is told with the data set's name."""
+    assert not of_the_machine(error)
