@@ -33,10 +33,10 @@ def with_methods(
     overrides: dict[str, str] = {}
     if methods or not recipe.explainers:
         overrides = {f"explainers=[{', '.join(methods) or DEFAULT_METHOD}]": "--method"}
-        recipe = resolve_asked(folder.recipe_path, overrides, catalog)
+        recipe = resolve_asked(folder.document, overrides, catalog)
     if layer is not None:
         overrides |= {f"explainers.{i}.layer={json.dumps(layer)}": "--layer" for i in range(len(recipe.explainers))}
-        recipe = resolve_asked(folder.recipe_path, overrides, catalog)
+        recipe = resolve_asked(folder.document, overrides, catalog)
     return recipe
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from .terminal import echo
 
 if TYPE_CHECKING:
     from ..folder import RunFolder
-    from ..recipe import Recipe
+    from ..recipe import Document, Recipe
 
 
 def load_recipe(path: Path, overrides: Sequence[str], choice: PluginChoice) -> tuple[Recipe, Catalog]:
@@ -34,15 +34,17 @@ def load_recipe(path: Path, overrides: Sequence[str], choice: PluginChoice) -> t
     return recipe, catalog
 
 
-def resolve_asked(path: Path, overrides: Mapping[str, str], catalog: Catalog) -> Recipe:
-    """Read and check the recipe at `path` with `overrides`, each with the option of the command that asks for it.
+def resolve_asked(
+    document: Callable[[Sequence[str]], Document], overrides: Mapping[str, str], catalog: Catalog
+) -> Recipe:
+    """Read and check a recipe with `overrides`, each with the option of the command that asks for it.
 
-    Raises `RecipeError`, which tells a mistake in an override as one of that option.
+    `document` reads it with overrides. Raises `RecipeError`, in which a mistake in an override is one of that option.
     """
-    from ..recipe import read, resolve
+    from ..recipe import resolve
 
     try:
-        return resolve(read(path, [*overrides]), catalog)
+        return resolve(document([*overrides]), catalog)
     except RecipeError as error:
         option = {f"--set {text}": name for text, name in overrides.items()}
         problems = [replace(problem, file=option.get(problem.file, problem.file)) for problem in error.problems]
@@ -55,9 +57,9 @@ def reopen(folder: RunFolder, choice: PluginChoice) -> tuple[Recipe, Catalog]:
     Raises `RunError` naming each plugin the run used that does not work here, and how to get it back.
     """
     from ..provenance import absent
-    from ..recipe import read, resolve
+    from ..recipe import resolve
 
-    document = read(folder.recipe_path)
+    document = folder.document()
     catalog = load_catalog(choice, document.disabled)
     if gone := absent(folder.info().get("components", []), catalog):
         raise RunError(f"'{folder.path}' cannot be opened without what it was made with: " + "; ".join(gone))

@@ -31,16 +31,28 @@ FLOORS = {
         "plugins",
         "recipe",
         "provenance",
+        "strict_json",
     ),
     "engine": ("engine",),
-    "keeping": ("output", "folder", "diagnostics", "extension", "report", "session", "explaining", "reopened"),
+    "keeping": (
+        "output",
+        "run_files",
+        "own_files",
+        "folder",
+        "diagnostics",
+        "extension",
+        "report",
+        "session",
+        "explaining",
+        "reopened",
+    ),
     "roof": ("cli", "scaffold", "testing", "__main__"),
 }
 LIBRARIES = {
     "ground": set(),
     "names": {"pluggy", "yaml", "pydantic", "packaging"},
-    "engine": {"torch", "numpy", "safetensors"},
-    "keeping": {"torch", "numpy", "safetensors", "matplotlib", "jinja2", "filelock", "PIL"},
+    "engine": {"torch", "numpy", "safetensors", "pydantic"},
+    "keeping": {"pydantic", "torch", "numpy", "safetensors", "matplotlib", "jinja2", "filelock", "PIL"},
     "roof": {"click", "rich", "platformdirs", "jinja2", "pytest", "torch", "numpy", "pydantic"},
 }
 FOR_TYPE_CHECKERS = {("hookspecs", "engine.metrics")}  # the one place where a floor may look up

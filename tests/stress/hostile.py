@@ -1,7 +1,7 @@
 """Run folders as a stranger might make them, and what the commands do with each: the means of an attack, one by one.
 
-`VARIANTS` are the ways to spoil a folder, by name. `attempt` spoils a copy of a run and lets a command loose on it, in
-a process of its own; the `Outcome` says what came of it.
+`VARIANTS` are the ways to spoil a folder, by name. `attempt` spoils a copy of a run and calls a command on it, in a
+process of its own; the `Outcome` says what came of it.
 """
 
 from __future__ import annotations
@@ -169,9 +169,9 @@ def _leaks(place: Path, outside: Path) -> Iterator[Path]:
     """Yield the files outside of `outside` that hold the secret, as it is or as a page embeds it."""
     marks = [SECRET, *(base64.b64encode((outside / f"secret.{end}").read_bytes()) for end in ("svg", "png"))]
     for path in place.rglob("*"):
-        if path.is_file() and not path.is_symlink() and outside not in path.parents:
-            if path.stat().st_size < 1 << 24 and any(mark in path.read_bytes() for mark in marks):
-                yield path
+        ours = path.is_file() and not path.is_symlink() and outside not in path.parents
+        if ours and path.stat().st_size < 1 << 24 and any(mark in path.read_bytes() for mark in marks):
+            yield path
 
 
 def _call(command: str, folder: Path) -> int:
