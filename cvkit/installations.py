@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import Distribution, EntryPoint, distributions
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -50,23 +49,6 @@ class Installation:
             return list(self.distribution.requires or ())
         except (AttributeError, LookupError, TypeError, ValueError, OSError):
             return []
-
-    def hidden_by(self) -> str:
-        """Return the file that would be imported in place of the plugin's own, or an empty string.
-
-        The plugin's own lies beside its metadata; for an editable installation, in the folder it was made from.
-        """
-        spec = find_spec(self.package)
-        if spec is None or spec.origin is None:
-            return ""
-        found = Path(spec.origin)
-        for own in (f"{self.package}/__init__.py", f"{self.package}.py"):
-            path = Path(str(self.distribution.locate_file(own)))
-            if path.exists():
-                return "" if path.parent.samefile(found.parent) else str(found)
-        folder = editable_folder(self.distribution)
-        outside = folder is not None and folder.exists() and not found.resolve().is_relative_to(folder.resolve())
-        return str(found) if outside else ""
 
 
 def installations() -> Iterator[Installation]:
@@ -120,11 +102,17 @@ def direct_url(distribution: Distribution) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def editable_folder(distribution: Distribution) -> Path | None:
-    """Return the folder that an editable installation was made from, or None for any other."""
+def source_folder(distribution: Distribution) -> Path | None:
+    """Return the folder that a distribution was installed from, or None where it came from elsewhere."""
     origin = direct_url(distribution)
     url = str(origin.get("url", ""))
-    if not (origin.get("dir_info", {}).get("editable") and url.startswith("file:")):
+    if not (url.startswith("file:") and isinstance(origin.get("dir_info"), dict)):
         return None
     path = unquote(urlsplit(url).path)
     return Path(path.lstrip("/") if os.name == "nt" else path)
+
+
+def editable_folder(distribution: Distribution) -> Path | None:
+    """Return the folder that an editable installation was made from, or None for any other."""
+    folder = source_folder(distribution)
+    return folder if folder is not None and direct_url(distribution)["dir_info"].get("editable") else None

@@ -13,12 +13,14 @@ import time
 import traceback
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import redirect_stdout
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
-from .admission import attribute, has_hooks
+from .admission import attribute, has_hooks, later_hooks
 from .catalog import Catalog, PluginStatus
 from .component import Origin
+from .copies import Copy, other_copy
 from .errors import NameTaken, PluginError, did_you_mean
 from .installations import CORE, Installation, canonical, installations
 from .plugin_file import PluginFile
@@ -34,7 +36,7 @@ class _WrongVersion(PluginError):
 
 
 class _Hidden(PluginError):
-    """Another file stands before the plugin's own."""
+    """Python would import another file in place of the plugin's own."""
 
 
 def discover(
@@ -67,7 +69,9 @@ def discover(
         catalog.statuses.append(status)
     for one in installed:
         if not any(file.stands_in_for(one) for file in files):
-            catalog.statuses.append(_admitted(catalog, one.origin, partial(_load, one), reasons, one))
+            copy = other_copy(one)
+            origin = replace(one.origin, sources=str(copy.place)) if copy and copy.own else one.origin
+            catalog.statuses.append(_admitted(catalog, origin, partial(_load, one, copy), reasons, one))
     return catalog
 
 
@@ -125,18 +129,19 @@ def _admitted(
         heavy=tuple(name for name in HEAVY_MODULES if name in sys.modules and name not in before),
         missing=tuple(missing),
         idle=not (failure or missing or has_hooks(plugin)),
+        later=() if failure or missing else later_hooks(plugin),
         trace=trace,
     )
 
 
-def _load(installation: Installation) -> object:
-    """Import an installed plugin, after what can be told of it without importing."""
+def _load(installation: Installation, copy: Copy | None) -> object:
+    """Import an installed plugin, or the copy of it that comes first, after what can be told without importing."""
     module = installation.package
     for line in installation.requirements():
         if canonical(distribution_of(line)) == CORE and (complaint := _core_is_not(line)):
             raise _WrongVersion(complaint)
-    if other := installation.hidden_by():
-        raise _Hidden(f"its module '{module}' is hidden by '{other}'")
+    if copy is not None and not copy.own:
+        raise _Hidden(f"its module '{module}' is hidden by '{copy.place}', which is not the plugin's own")
     return installation.entry_point.load()
 
 

@@ -20,8 +20,9 @@ from .engine.metrics import Record
 from .engine.run import Run, Step
 from .engine.trial import Proposal
 from .errors import CheckpointError, CvkitError, RunError
-from .faults import cause, of_the_machine
+from .faults import cause
 from .folder import RunFolder
+from .machine import lack_told_by
 from .provenance import describe_components, drift, reinstall
 from .recipe import Recipe, TunerPart, dump
 from .report import render
@@ -187,11 +188,11 @@ def go_back(run: Run, state: dict[str, Any]) -> None:
     except CvkitError:
         raise
     except Exception as error:  # whatever torch or a component says of values that nothing it saved would hold
-        if of_the_machine(error):
+        if lack_told_by(error):
             raise
         raise CheckpointError(
-            f"the checkpoint of step {state['step']:,} does not fit this recipe: {cause(error)}. Remove its folder to "
-            "go on from the one before, or start a new run"
+            f"the checkpoint of step {state['step']:,} does not fit this recipe: {cause(error)}. Remove its folder "
+            "to go on from the one before, or start a new run"
         ) from error
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-import signal
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -13,9 +13,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
 from ..errors import CvkitError
+from ..machine import lack_told_by, machine_error
 from .data import Split, TensorSplit
 from .samples import SampleAugmentations
 from .seeding import preserved_on_cpu
+from .workers import LOADING, loaded, loader_options
 
 
 @dataclass(frozen=True)
@@ -79,20 +81,21 @@ class StreamedSource:
         loader: DataLoader[Any] = DataLoader(
             _Samples(self._split, self._augmentations, seed),
             collate_fn=_collate,
-            worker_init_fn=_leave_signals_to_the_parent,
             batch_sampler=[chunk.tolist() for chunk in order.split(batch_size)],
-            num_workers=self._workers,
             pin_memory=self._device.type == "cuda",
             # Its base seed would otherwise come from, and move, the global generator.
             generator=torch.Generator().manual_seed(0),
+            **loader_options(self._workers),
         )
-        for loaded in loader:
-            if isinstance(loaded, CvkitError):
-                raise loaded
-            images, labels = loaded
-            yield Batch(
-                images.to(self._device, non_blocking=True), labels.to(self._device, torch.int64, non_blocking=True)
-            )
+        with closing(loaded(loader)) as batches:  # so that workers end here, not when the interpreter gets to it
+            for batch in batches:
+                if isinstance(batch, CvkitError):
+                    raise batch
+                images, labels = batch
+                yield Batch(
+                    images.to(self._device, non_blocking=True),
+                    labels.to(self._device, torch.int64, non_blocking=True),
+                )
 
 
 class _Samples(Dataset[tuple[Tensor, int]]):
@@ -114,19 +117,17 @@ class _Samples(Dataset[tuple[Tensor, int]]):
                         (self._augmentations(image, self._seed, index), label)
                         for index, (image, label) in zip(indices, samples, strict=True)
                     ]
-        except CvkitError as error:
-            return error
+        except Exception as error:
+            if (lack := lack_told_by(error)) is not None:  # told here, as what an error was raised from is not sent
+                return machine_error(lack, LOADING, error)
+            if isinstance(error, CvkitError):
+                return error
+            raise
         return samples
 
 
 def _collate(samples: list[tuple[Tensor, int]] | CvkitError) -> Any:
     return samples if isinstance(samples, CvkitError) else default_collate(samples)
-
-
-def _leave_signals_to_the_parent(worker: int) -> None:
-    """Ctrl-C reaches every process of a terminal; the parent finishes its step and ends the workers itself."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 class Room:

@@ -13,7 +13,7 @@ from cvkit.engine.run import Run
 from cvkit.plugins import discover
 from cvkit.recipe import read_text, resolve
 
-from .pretended import Cuda, PretendedGPU
+from .pretended import Cuda, PretendedGPU, as_apples
 
 REAL = torch.cuda.is_available()
 SMALL = """
@@ -58,27 +58,51 @@ class GPU:
 needs_gpu = [pytest.mark.gpu, pytest.mark.skipif(not REAL, reason="no CUDA GPU here, or it is hidden: see -m gpu")]
 
 
-@pytest.fixture(params=["pretended", pytest.param("real", marks=needs_gpu)])
-def gpu(request) -> Iterator[GPU]:
-    """A CUDA GPU: each test runs on the pretended one, and on the real one where there is one."""
-    if request.param == "real":
+KINDS = ["pretended", pytest.param("real", marks=needs_gpu)]
+
+
+@contextmanager
+def lent(kind: str) -> Iterator[GPU]:
+    """Lend a device: ``real``, or pretended: ``pretended`` is CUDA's, ``apple`` has no float64."""
+    if kind == "real":
         yield GPU(torch.device("cuda", 0))
         return
-    with pytest.MonkeyPatch.context() as patch, PretendedGPU() as mode:
-        cuda = Cuda(mode)
-        cuda.install(patch)
+    apple = kind == "apple"
+    with pytest.MonkeyPatch.context() as patch, PretendedGPU("mps:0" if apple else "cuda:0", not apple) as mode:
+        cuda = None if apple else Cuda(mode)
+        if cuda:
+            cuda.install(patch)
+        else:
+            as_apples(mode, patch)
         yield GPU(mode.device, mode, cuda)
+
+
+@pytest.fixture(params=KINDS)
+def gpu(request) -> Iterator[GPU]:
+    """A CUDA GPU: each test runs on the pretended one, and on the real one where there is one."""
+    with lent(request.param) as device:
+        yield device
 
 
 @pytest.fixture
 def apple() -> Iterator[GPU]:
-    """Apple's GPU, pretended: it has no float64, and one generator."""
-    with pytest.MonkeyPatch.context() as patch, PretendedGPU("mps:0", float64=False) as mode:
-        for name in ("get_rng_state", "set_rng_state"):
-            patch.setattr(torch.mps, name, getattr(mode.generator, name.replace("rng_", "")))
-        patch.setattr(torch.mps, "manual_seed", mode.generator.manual_seed)
-        patch.setattr(torch.backends.mps, "is_available", lambda: True)
-        yield GPU(mode.device, mode)
+    """Apple's GPU, pretended."""
+    with lent("apple") as device:
+        yield device
+
+
+@pytest.fixture(params=[*KINDS, "apple"])
+def any_gpu(request) -> Iterator[GPU]:
+    """Any of them in turn."""
+    with lent(request.param) as device:
+        yield device
+
+
+@pytest.fixture(params=["apple", *KINDS[1:]])
+def apple_or_real(request) -> Iterator[GPU]:
+    """The strictest of the pretended ones, for tests that take their time."""
+    with lent(request.param) as device:
+        yield device
 
 
 @pytest.fixture(scope="session")

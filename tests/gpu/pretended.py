@@ -7,12 +7,13 @@ that was left on the CPU raises what it would raise there. Whatever kernels comp
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+import torch._dynamo  # looks at functions that are replaced below, when an optimizer first loads it
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_iter, tree_map
@@ -125,16 +126,12 @@ class PretendedGPU(TorchFunctionMode):
     def _converted(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
         tensor, *rest = args
         was_here = isinstance(tensor, Pretended)
-        dtype, format, copy = None, torch.preserve_format, kwargs.pop("copy", False)
+        copy, format = kwargs.get("copy", False), torch.preserve_format
         if func is Tensor.to:
-            if rest and isinstance(rest[0], Tensor):
-                device, dtype = rest[0].device, rest[0].dtype
-            else:
-                device, dtype, _, format = torch._C._nn._parse_to(*rest, **kwargs)
+            device, dtype, _, format = self._asked(rest, kwargs)
         else:
-            device = torch.device("cpu") if func is Tensor.cpu else self.device
+            device, dtype = (torch.device("cpu") if func is Tensor.cpu else self.device), None
         _, here = self._placed(device, was_here)
-        format = format or kwargs.get("memory_format") or torch.preserve_format
         with torch._C.DisableTorchFunctionSubclass():
             changes = here != was_here or copy
             found = plain(tensor) if was_here else tensor
@@ -142,6 +139,15 @@ class PretendedGPU(TorchFunctionMode):
         if made is found and here == was_here:
             return tensor
         return self._made_here(made, []) if here else made
+
+    @staticmethod
+    def _asked(rest: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, Any, bool, torch.memory_format]:
+        """Return device, type, whether not to wait, and memory format, as arguments of `Tensor.to` ask for them."""
+        options = {key: value for key, value in kwargs.items() if key != "copy"}
+        format = options.pop("memory_format", None) or torch.preserve_format
+        if rest and isinstance(rest[0], Tensor):
+            return rest[0].device, rest[0].dtype, options.get("non_blocking", False), format
+        return (*torch._C._nn._parse_to(*rest, **options)[:3], format)
 
     def _drawn(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call what draws numbers, from the device's own generator."""
@@ -161,10 +167,8 @@ class PretendedGPU(TorchFunctionMode):
         if func in (torch.tensor, torch.as_tensor) and kwargs.get("device") is not None:
             return torch.device(kwargs["device"]).type == self.device.type and not here
         if func is Tensor.to and not here:
-            rest = (torch.device("cpu"),) if args[1:] and isinstance(args[1], Tensor) else args[1:]
-            device, _, non_blocking, _ = torch._C._nn._parse_to(*rest, **kwargs)
-            to = args[1].device if args[1:] and isinstance(args[1], Tensor) else device
-            return to is not None and to.type == self.device.type and not non_blocking
+            device, _, non_blocking, _ = self._asked(args[1:], kwargs)
+            return device is not None and device.type == self.device.type and not non_blocking
         return here and name in READS
 
     def _require_one_device(self, name: str, args: tuple[Any, ...], tensors: list[Tensor]) -> None:
@@ -226,3 +230,11 @@ class Cuda:
         patch.setattr(torch.accelerator, "is_available", lambda: False)  # or loaders pin memory by the driver
         real = torch.autocast  # so that what autocast makes half as precise is that here too
         patch.setattr(torch, "autocast", lambda device, dtype, **options: real("cpu", dtype, **options))
+
+
+def as_apples(mode: PretendedGPU, patch: pytest.MonkeyPatch) -> None:
+    """Make the pretended device Apple's: `torch.mps` answers for it."""
+    answers = {"get_rng_state": mode.generator.get_state, "set_rng_state": mode.generator.set_state}
+    for name, answer in (answers | {"manual_seed": mode.generator.manual_seed}).items():
+        patch.setattr(torch.mps, name, answer)
+    patch.setattr(torch.backends.mps, "is_available", lambda: True)

@@ -16,7 +16,7 @@ import cvkit
 HOUSE = Path(cvkit.__file__).parent
 PLUGINS = HOUSE.parent / "plugins"
 FLOORS = {
-    "ground": ("errors", "faults", "component", "files", "printable"),
+    "ground": ("errors", "faults", "machine", "component", "files", "printable"),
     "names": (
         "hookspecs",
         "sources",
@@ -26,6 +26,8 @@ FLOORS = {
         "registry",
         "catalog",
         "installations",
+        "project",
+        "copies",
         "admission",
         "plugin_file",
         "plugins",
@@ -35,9 +37,10 @@ FLOORS = {
     ),
     "engine": ("engine",),
     "keeping": (
-        "output",
         "run_files",
         "own_files",
+        "scratch",
+        "output",
         "folder",
         "diagnostics",
         "extension",
