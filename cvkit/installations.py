@@ -32,11 +32,7 @@ class Installation:
     @property
     def module(self) -> str:
         """The module that declares the plugin; raise `PluginError` where the entry point names none."""
-        if not _TARGET.fullmatch(self.entry_point.value):
-            raise PluginError(
-                f"its entry point '{self.entry_point.value}' is not of the form module or module:object"
-            )
-        return self.entry_point.module
+        return module_of(self.entry_point)
 
     @property
     def package(self) -> str:
@@ -49,6 +45,25 @@ class Installation:
             return list(self.distribution.requires or ())
         except (AttributeError, LookupError, TypeError, ValueError, OSError):
             return []
+
+    def closed_folder(self) -> Path | None:
+        """Return the package's folder where this user may not read it, which Python takes for an empty package."""
+        folder = Path(str(self.distribution.locate_file(self.package)))
+        try:
+            os.listdir(folder)
+            (folder / "__init__.py").stat()
+        except PermissionError:
+            return folder
+        except OSError:  # a module's file, or installed elsewhere
+            pass
+        return None
+
+
+def module_of(entry_point: EntryPoint) -> str:
+    """Return the module that an entry point names; raise `PluginError` where it names none."""
+    if not _TARGET.fullmatch(entry_point.value):
+        raise PluginError(f"its entry point '{entry_point.value}' is not of the form module or module:object")
+    return entry_point.module
 
 
 def installations() -> Iterator[Installation]:

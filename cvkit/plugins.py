@@ -23,7 +23,7 @@ from .component import Origin
 from .copies import Copy, other_copy
 from .errors import NameTaken, PluginError, did_you_mean
 from .installations import CORE, Installation, canonical, installations
-from .plugin_file import PluginFile
+from .plugin_file import plugin_files
 from .requirements import distribution_of, unmet
 
 DISABLE = "CVKIT_DISABLE_PLUGINS"
@@ -33,6 +33,10 @@ HEAVY_MODULES = ("numpy", "torch", "torchvision")
 
 class _WrongVersion(PluginError):
     """The plugin was made for another cvkit."""
+
+
+class _Unreadable(PluginError):
+    """The plugin's files may not be read by this user."""
 
 
 class _Hidden(PluginError):
@@ -50,7 +54,7 @@ def discover(
     A plugin in `disabled`, or in the environment variable ``CVKIT_DISABLE_PLUGINS`` unless `environment` is false,
     is not imported; a mapping says who asked for that. With `distributions`, only theirs are looked at. An installed
     plugin that fails, in whatever way, is recorded and left out; a path that fails raises `PluginError`, as it was
-    asked for. A path to an installed plugin's own package stands in for it.
+    asked for. A path to an installed plugin's own package, or its project, stands in for it.
     """
     reasons = dict.fromkeys(disabled_by_environment() if environment else (), DISABLE)
     reasons.update(disabled if isinstance(disabled, Mapping) else dict.fromkeys(disabled, "the caller"))
@@ -59,11 +63,12 @@ def discover(
         for one in installations()
         if distributions is None or canonical(one.origin.distribution) in map(canonical, distributions)
     ]
-    files = list(dict.fromkeys(map(PluginFile.at, paths)))
+    files = list(dict.fromkeys(file for path in paths for file in plugin_files(path)))
     catalog = Catalog()
     for file in files:
-        file.require_name_free(one for one in installed if one.entry_point.name == file.plugin)
-        status = _admitted(catalog, file.origin, file.load, reasons)
+        same = [one for one in installed if one.entry_point.name == file.plugin]
+        file.require_name_free(same)
+        status = _admitted(catalog, file.origin, partial(file.load, before_installed=bool(same)), reasons)
         if status.failure:
             raise PluginError(f"plugin '{file.plugin}' in '{file.path}' does not work: {status.failure}")
         catalog.statuses.append(status)
@@ -142,6 +147,8 @@ def _load(installation: Installation, copy: Copy | None) -> object:
             raise _WrongVersion(complaint)
     if copy is not None and not copy.own:
         raise _Hidden(f"its module '{module}' is hidden by '{copy.place}', which is not the plugin's own")
+    if closed := installation.closed_folder():
+        raise _Unreadable(f"'{closed}' cannot be read by this user")
     return installation.entry_point.load()
 
 
@@ -167,6 +174,8 @@ def _remedy(error: BaseException, origin: Origin, installation: Installation | N
             return f"pip install --upgrade {origin.distribution} {CORE}, or {leave_out}"
         case _Hidden():
             return "rename that file, or start cvkit in another folder"
+        case _Unreadable() | PermissionError():
+            return f"ask whoever installed it to let others read it, as chmod -R a+rX does, or {leave_out}"
         case NameTaken():
             return "uninstall one of the two"
         case ModuleNotFoundError(name=str(name)) if installation and name == installation.package:

@@ -77,7 +77,7 @@ class Project:
         top = module.partition(".")[0]
         folders = [self.folder / "src", self.folder, *sorted(self.folder.glob("[!.]*/"))]
         places = [place for folder in folders for place in (folder / top, folder / f"{top}.py")]
-        return next((place for place in places if place.is_file() or (place / "__init__.py").is_file()), None)
+        return next((place for place in places if _is_there(place) or _is_there(place / "__init__.py")), None)
 
     def _table(self, *keys: str) -> Mapping[str, Any]:
         """Return the table at a place of the file; empty where there is none, or something else."""
@@ -85,3 +85,11 @@ class Project:
         for key in keys:
             found = found.get(key) if isinstance(found, Mapping) else None
         return found if isinstance(found, Mapping) else {}
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is a file; where this user may not look, reading it will say so."""
+    try:
+        return path.is_file()
+    except PermissionError:
+        return True

@@ -156,12 +156,17 @@ def bar(total: int) -> Iterator[Callable[[int], None]]:
 
 
 def show(scores: Scores) -> None:
-    """Print a line for each measure and map."""
+    """Print a line for each measure and map, and what the verdicts of new weights mean."""
+    from ..diagnostics.scores import bounds  # torch loads here
+
     rows = []
     for scored in scores.scored:
         for name, estimate in scored.estimates.items():
             interval = f"{estimate.low:.3f} to {estimate.high:.3f}"
             rivals = ", ".join(scored.beaten_by(name))
             remark = f" [not surely better than {rivals}]" if rivals else ""
+            if name in scored.verdicts:
+                remark = f" [{scored.verdicts[name]}]"
             rows.append((scored.measure.name, name, f"{estimate.mean:.3f}", interval + remark))
     print_table(("measure", "map", "score", "95 % interval"), rows, grouped=True)
+    echo(f"new weights: {bounds()}")

@@ -142,7 +142,11 @@ def _of_project(catalog: Catalog, name: str, everywhere: list[Distribution]) -> 
     places = (folder.absolute().as_uri(), folder.resolve().as_uri())
     owner = next((dist for dist in everywhere if str(direct_url(dist).get("url")).rstrip("/") in places), None)
     if owner is None:
-        return [f"'{name}' is a folder with a project that is not installed", f"  {install}"]
+        return [
+            f"'{name}' is a folder with a project that is not installed",
+            f"  {install}",
+            f"  or load it without installing: --plugin-path {shell_words(name)}",
+        ]
     lines = _of_installed(catalog, _name(owner), everywhere)
     if editable_folder(owner) is None:
         lines.append(f"  what is installed is a copy; to have it follow the folder: {install}")

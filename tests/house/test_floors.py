@@ -28,6 +28,7 @@ FLOORS = {
         "installations",
         "project",
         "copies",
+        "at_hand",
         "admission",
         "plugin_file",
         "plugins",

@@ -381,6 +381,23 @@ def test_half_installed_plugin_is_told_to_be_installed_again(install, folder):
     assert found.remedy == "it is only half installed: pip install --force-reinstall acme-nets"
 
 
+@pytest.mark.parametrize("closed", ["shut_acme", "shut_acme/__init__.py"])
+def test_installed_plugin_that_may_not_be_read_says_so(open_folder, as_another, monkeypatch, closed):
+    """Installed by root for root alone; Python takes a folder that it may not read for an empty package."""
+    (open_folder / "shut_acme").mkdir()
+    (open_folder / "shut_acme" / "__init__.py").write_text("from cvkit import Component, hookimpl\n" + GOOD)
+    (open_folder / "acme-1.0.dist-info").mkdir()
+    (open_folder / "acme-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n")
+    (open_folder / "acme-1.0.dist-info" / "entry_points.txt").write_text("[cvkit]\nacme = shut_acme\n")
+    (open_folder / closed).chmod(0)
+    monkeypatch.syspath_prepend(open_folder)
+    importlib.invalidate_caches()
+    as_another()
+    found = status(discover(), "acme")
+    assert f"{open_folder}/shut_acme" in found.failure
+    assert found.remedy.startswith("ask whoever installed it to let others read it")
+
+
 def test_hidden_plugin_is_not_taken_for_the_one_that_hides_it(install, tmp_path_factory, monkeypatch):
     """A file of the same name earlier on the path, such as one in the working folder, is named and not imported."""
     module = install("acme", GOOD)
