@@ -108,6 +108,7 @@ class _Record(Shape):
     step_lrs: list[Number]
     step_momenta: list[Number]
     test_accuracy_tta: _Fraction | None = None
+    test_accuracy_unaveraged: _Fraction | None = None
 
     @model_validator(mode="after")
     def _one_a_step(self) -> Self:

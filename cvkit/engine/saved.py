@@ -52,6 +52,7 @@ class _State(Shape):
     epoch: Count
     step: Count
     model: dict[str, Tensor]
+    loss: dict[str, Tensor] = Field({})  # older checkpoints lack it
     ema: dict[str, Tensor] | None
     optimizer: _Optimizer
     schedule: _Schedule | None = None  # older checkpoints lack it
