@@ -72,9 +72,17 @@ class RunFolder(OwnFiles):
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
-        """Return the run folder at `path`; raise `RunError` where there is none."""
+        """Return the run folder at `path`; raise `RunError` where there is none.
+
+        A recipe alone makes none, as a project of one's own may hold it: a run's has run.json or checkpoints as well.
+        """
         if not (path / "recipe.yaml").is_file():
             raise RunError(f"'{path}' is not a run folder: it holds no recipe.yaml")
+        if not (path / "run.json").is_file() and not any(path.glob("checkpoints/step-*")):
+            raise RunError(
+                f"'{path}' is not a run folder: it holds a recipe.yaml, and no run.json; to begin a run: "
+                f"{shell_words('cvkit', 'run', path / 'recipe.yaml')}"
+            )
         return cls(path)
 
     @classmethod

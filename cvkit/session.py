@@ -63,8 +63,6 @@ class Session:
         }
         if state is None:
             self.folder.forget_records_after(0)
-            if not self.folder.recipe_path.exists():  # a run killed after it was tuned has its tuner's notes there
-                self.folder.write_recipe(dump(self.recipe))
             started = f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S %z}"
             self.folder.update_info(started=started, sessions=[], **made_with)
         else:
@@ -81,6 +79,10 @@ class Session:
             data_info=self.run.info.to_json(),
             warnings=self.warnings,
         )
+        if (
+            state is None and not self.folder.recipe_path.exists()
+        ):  # after run.json: without it this is no run's folder
+            self.folder.write_recipe(dump(self.recipe))  # one killed after it was tuned has its tuner's notes there
         self._notify("run_started", recipe=self.recipe)
         return changed
 
@@ -111,6 +113,7 @@ class Session:
             results[-1] |= {"caption": proposal.caption, "value": proposal.value, "data": proposal.data}
             if proposal.draw is not None:
                 self.folder.keep([draw(name, proposal.title, proposal.caption, proposal.draw)])
+            self._notify("tuner_finished", tuner=tuner.entry.id, sets=tuner.sets, proposal=proposal)
             yield tuner, proposal
         self.folder.write_recipe(dump(self.recipe, notes=notes))
         self.folder.write_tuning(results)
@@ -174,10 +177,16 @@ class Session:
 
     def end(self, status: str, **details: Any) -> None:
         """Note in the folder how the run stands, with what a later session must repeat to the reader."""
+        if status == "failed":
+            self._notify("run_failed", error=details["error"])
+        elif status == "interrupted":
+            self._notify("run_interrupted")
         self.folder.update_info(status=status, warnings=list(dict.fromkeys(self.warnings)), **details)
 
     def _notify(self, event: str, **arguments: Any) -> None:
-        self.warnings += self.catalog.notify(event, folder=self.folder.path, **arguments)
+        self.warnings += self.catalog.notify(
+            event, self.recipe.plugins.observers, folder=self.folder.path, **arguments
+        )
 
 
 def go_back(run: Run, state: dict[str, Any]) -> None:

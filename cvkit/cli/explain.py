@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import DataError
-from .asked import DEFAULT_METHOD, class_called, print_layers, with_methods
+from .asked import class_called, print_layers, with_methods
+from .assumed import METHOD
 from .loading import reopen, warn
 from .options import PluginChoice, data_option, plugin_options
 from .run import data_of
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     "methods",
     metavar="NAMES",
     multiple=True,
-    help=f"Explainers, as in --method grad_cam,layer_cam. Default: the recipe's, or {DEFAULT_METHOD}.",
+    help=f"Explainers, as in --method grad_cam,layer_cam. Default: the recipe's, or {METHOD}.",
 )
 @click.option("--layer", metavar="NAME", help="Layer that the methods explain.")
 @click.option("--layers", is_flag=True, help="List the layers that can be explained, and do no more.")
