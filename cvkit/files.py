@@ -15,8 +15,8 @@ import secrets
 import shutil
 import stat
 from contextlib import suppress
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 TEMPORARY = ".tmp-"
 """What the names of unfinished files and folders begin with."""
@@ -44,7 +44,7 @@ def read_file(path: Path, limit: int, *, below: Path | None = None) -> bytes:
     return content
 
 
-def open_file(path: Path, limit: int, *, below: Path | None = None) -> BinaryIO:
+def open_file(path: Path, limit: int, *, below: Path | None = None) -> BufferedReader:
     """Open a regular file of at most `limit` bytes for reading; raises as `read_file` does."""
     _require_folders(path, below)
     _require_regular(os.lstat(path), path)
@@ -168,8 +168,12 @@ def clear_temporaries(folder: Path) -> None:
 
 def sync_folder(path: Path) -> None:
     """Wait until the disk has the names of a folder's files; systems that cannot open a folder do not offer it."""
-    if os.name == "nt":
-        return
+    if os.name != "nt":
+        sync_file(path)
+
+
+def sync_file(path: Path) -> None:
+    """Wait until the disk has what a file holds; for one that a library wrote, by its name."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -8,37 +8,46 @@ predictions.csv    what the final model says of every test image
 figures/           every figure (SVG and PNG), table and gallery of the report
 tuning.json        what the tuners measured
 report.html        all of it on one page
+
+The folder may come from a stranger: links in it are not followed, and what is read has a bounded size and a known
+shape.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from filelock import FileLock, Timeout
 
 from .engine.data import DataInfo
 from .engine.metrics import Record
 from .errors import RunError
+from .files import clear_temporaries, is_folder, require_own_file
+from .own_files import OwnFiles
 from .printable import shell_words
+from .recipe import Document, read_text
+from .recipe.document import display
+from .recipe.text import MAX_BYTES, decode
+from .run_files import LARGEST, read_info, read_record, read_tuning
 
 if TYPE_CHECKING:  # torch loads with what computes, not with the folder: most mistakes are told before that
-    from torch import Tensor
-
     from .diagnostics.artifacts import Artifact, Figure
     from .engine.metrics import Predictions
 
 
-class RunFolder:
+Read = TypeVar("Read")
+
+
+class RunFolder(OwnFiles):
     """The folder of one run. Made by `create`, found again by `open`; locked while a process works in it."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path.absolute()
+        super().__init__(path)
         self._lock = FileLock(self.path / ".lock", blocking=False)
 
     @classmethod
@@ -90,12 +99,18 @@ class RunFolder:
     def lock(self) -> None:
         """Keep other processes out until this one ends; raise `RunError` if one is at work here."""
         try:
+            require_own_file(self.path / ".lock", below=self.path)
             self._lock.acquire()
         except Timeout:
             raise RunError(f"another process is at work in '{self.path}'") from None
+        except OSError as error:
+            raise RunError(f"'{self.path / '.lock'}' cannot be locked: {error.strerror}; remove it") from error
         from .engine.checkpoint import clear_leftovers
 
         clear_leftovers(self.path / "checkpoints")
+        figures = self.path / "figures"
+        for folder in (self.path, figures, *(figures.iterdir() if is_folder(figures) else ())):
+            clear_temporaries(folder)
 
     def unlock(self) -> None:
         """Let other processes in again."""
@@ -111,9 +126,20 @@ class RunFolder:
         """The report, once the run has ended."""
         return self.path / "report.html"
 
+    def recipe_text(self) -> str:
+        """Return the resolved recipe's text; raise `RunError` where it cannot be read."""
+        return decode(self.read("recipe.yaml", MAX_BYTES), display(self.recipe_path))
+
+    def document(self, overrides: Sequence[str] = ()) -> Document:
+        """Return the resolved recipe as written, with ``path=value`` overrides; raise `RecipeError` where it is none.
+
+        It extends no other recipe, as `cvkit run` has written it whole.
+        """
+        return read_text(self.recipe_text(), overrides, file=display(self.recipe_path), extends=False)
+
     def info(self) -> dict[str, Any]:
         """Return what run.json holds; empty where there is none yet."""
-        return dict(self._json("run.json", dict))
+        return self._held("run.json", read_info) or {}
 
     def data_info(self) -> DataInfo | None:
         """Return what is known of the data the run is trained on; None in a folder of before it was kept there."""
@@ -122,11 +148,13 @@ class RunFolder:
 
     def update_info(self, **values: Any) -> None:
         """Add `values` to run.json."""
-        self._write("run.json", json.dumps(self.info() | values, indent=2, ensure_ascii=False) + "\n")
+        text = json.dumps(self.info() | values, indent=2, ensure_ascii=False) + "\n"
+        # A name that is no Unicode, as files may have, becomes the escape by which JSON says it.
+        self.write("run.json", text.encode("utf-8", "backslashreplace"))
 
     def write_recipe(self, text: str) -> None:
         """Write the resolved recipe."""
-        self._write("recipe.yaml", text)
+        self.write("recipe.yaml", text.encode())
 
     def write_tuning(self, results: Sequence[dict[str, Any]]) -> None:
         """Write what the tuners measured and proposed; raise `RunError` for what JSON cannot hold."""
@@ -134,37 +162,24 @@ class RunFolder:
             text = json.dumps(results, indent=1, allow_nan=False)
         except (TypeError, ValueError) as error:
             raise RunError(f"what the tuners measured cannot be kept as JSON: {error}") from error
-        self._write("tuning.json", text + "\n")
+        self.write("tuning.json", (text + "\n").encode())
 
     def tuning(self) -> list[dict[str, Any]]:
         """Return what `write_tuning` wrote; empty where no tuner has run to its end."""
-        return list(self._json("tuning.json", list))
+        return self._held("tuning.json", read_tuning) or []
 
     def records(self) -> list[Record]:
         """Return the records kept so far; a last line cut short by a kill is passed over."""
-        file = self.path / "metrics.jsonl"
-        lines = file.read_bytes().splitlines(keepends=True) if file.exists() else []
-        records = []
-        for number, line in enumerate(lines, start=1):
-            try:
-                records += [Record.from_json(json.loads(line))] if line.endswith(b"\n") else []
-            except (ValueError, KeyError, TypeError):
-                raise RunError(f"'{file}' is damaged in line {number}; remove it to go on without it") from None
-        return records
+        return self._held("metrics.jsonl", _records) or []
 
     def append(self, record: Record) -> None:
         """Add an epoch's record."""
-        with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record.to_json(), allow_nan=False) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        self.append_to("metrics.jsonl", _line(record))
 
     def forget_records_after(self, epoch: int) -> None:
         """Drop the records of epochs later than `epoch`, which are about to be run again."""
-        self._write_records(record for record in self.records() if record.epoch <= epoch)
-
-    def _write_records(self, records: Iterable[Record]) -> None:
-        self._write("metrics.jsonl", "".join(json.dumps(record.to_json()) + "\n" for record in records))
+        kept = [record for record in self.records() if record.epoch <= epoch]
+        self.write("metrics.jsonl", b"".join(map(_line, kept)))
 
     def save(self, step: int, state: dict[str, Any]) -> Path:
         """Write a checkpoint of the run's state after optimizer step `step`."""
@@ -173,10 +188,11 @@ class RunFolder:
         return write_checkpoint(self.path / "checkpoints", step, state)
 
     def newest_state(self) -> tuple[dict[str, Any] | None, list[str]]:
-        """Return the newest intact state, or None, and a line for every damaged one passed over."""
+        """Return the newest state that is intact and can be used, or None, and a line for every one passed over."""
         from .engine.checkpoint import read_newest
+        from .engine.saved import require_usable
 
-        return read_newest(self.path / "checkpoints")
+        return read_newest(self.path / "checkpoints", require_usable)
 
     def extended(self, recipe: str, state: dict[str, Any], note: dict[str, Any]) -> RunFolder:
         """Make a folder beside this one that stands where `state` does, to go on by the text `recipe`; return it.
@@ -184,11 +200,14 @@ class RunFolder:
         It gets the records, what tuners measured and what run.json says the run began with, but not what it says of
         the report; `note` joins its ``extended``. The recipe comes last: without it this is no run folder yet.
         """
-        info, records = self.info(), self.records()  # where one is damaged, that is said before a folder is made
+        info, records, tuning = self.info(), self.records(), self.tuning()  # damage is told before a folder is made
+        figures = {name: content for result in tuning for name, content in self._figure(result["name"]).items()}
         folder = RunFolder.create(self.path.parent, info.get("name", self.path.name))
-        folder._write_records(records)
-        for file in [*self.path.glob("tuning.json"), *self.path.glob("figures/tuning_*")]:
-            folder._write(file.relative_to(self.path).as_posix(), file.read_bytes())
+        folder.write("metrics.jsonl", b"".join(map(_line, records)))
+        if tuning:
+            folder.write_tuning(tuning)
+        for name, content in figures.items():
+            folder.write(name, content)
         folder.save(state["step"], state)
         kept = {key: value for key, value in info.items() if key not in ("finished", "error", "warnings")}
         started = f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S %z}"
@@ -201,63 +220,60 @@ class RunFolder:
         """Write the files of each artifact under figures/."""
         for artifact in artifacts:
             for name, content in artifact.files().items():
-                self._write(f"figures/{name}", content)
+                # There may be hundreds, and the next report writes them again: no waiting for the disk.
+                self.write(f"figures/{name}", content, durable=False)
 
     def kept_figure(self, name: str, title: str, caption: str) -> Figure | None:
-        """Return a figure that `keep` wrote earlier, or None."""
-        svg, png = (self.path / "figures" / f"{name}.{ending}" for ending in ("svg", "png"))
-        if not (svg.is_file() and png.is_file()):
+        """Return a figure that `keep` wrote earlier, or None; raise `RunError` where what is there is none."""
+        files = self._figure(name)
+        if not files:
             return None
         from .diagnostics.artifacts import Figure
 
-        return Figure(name, title, caption, svg.read_text(encoding="utf-8"), png.read_bytes())
+        svg, png = files.values()
+        try:
+            return Figure(name, title, caption, svg.decode("utf-8"), png)
+        except UnicodeDecodeError:
+            raise RunError(f"'{self.path / 'figures' / name}.svg' is no SVG: it is not UTF-8 text") from None
+
+    def _figure(self, name: str) -> dict[str, bytes]:
+        """Return the files of a figure by their names in the folder, the SVG first; empty where one is missing."""
+        names = [f"figures/{name}.{ending}" for ending in ("svg", "png")]
+        return {name: self.read(name) for name in names if os.path.lexists(self.path / name)}
 
     def write_predictions(self, predictions: Predictions, classes: Sequence[str]) -> None:
         """Write predictions.csv: a line for every test image, as `PerSample` measures it."""
-        from .diagnostics.per_sample import PerSample
-        from .diagnostics.spreadsheet import csv_text
+        from .diagnostics.per_sample import listed
 
-        measured = PerSample.of(predictions)
-        columns: dict[str, Sequence[object]] = {
-            "index": range(len(predictions.labels)),
-            "true": [classes[label] for label in predictions.labels.tolist()],
-            "predicted": [classes[label] for label in predictions.predicted.tolist()],
-            "correct": predictions.correct.int().tolist(),
-            "probability_predicted": _decimals(measured.confidence),
-            "probability_true": _decimals(measured.of_true),
-            "loss": _decimals(measured.loss),
-            "margin": _decimals(measured.margin),
-        }
-        text = csv_text(tuple(columns), zip(*columns.values(), strict=True))
-        self._write("predictions.csv", text.encode(errors="replace"))
+        self.write("predictions.csv", listed(predictions, classes).encode(errors="replace"))
 
     def write_report(self, html: str) -> Path:
         """Write the report and return its path."""
-        self._write("report.html", html)
+        self.write("report.html", html.encode())
         return self.report_path
 
-    def _json(self, name: str, kind: type[dict[str, Any]] | type[list[Any]]) -> Any:
-        """Return what a file holds, an empty `kind` where there is none; raise `RunError` where it is damaged."""
-        with suppress(FileNotFoundError, ValueError):
-            content = json.loads((self.path / name).read_bytes())
-            if isinstance(content, kind):
-                return content
-        if (self.path / name).exists():
-            raise RunError(f"'{self.path / name}' is damaged; remove it to go on without it")
-        return kind()
-
-    def _write(self, name: str, content: str | bytes) -> None:
-        """Put a file in place whole: a reader sees the old one or the new one."""
-        target = self.path / name
-        temporary = target.with_name(f".tmp-{target.name}")
+    def _held(self, name: str, read: Callable[[bytes], Read]) -> Read | None:
+        """Return what a file holds as `read` reads it, None where there is none; raise `RunError` where it cannot."""
+        if not os.path.lexists(self.path / name):
+            return None
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
-            temporary.replace(target)
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
-            raise RunError(f"'{target}' cannot be written: {error.strerror}") from error
+            return read(self.read(name, LARGEST[name]))
+        except ValueError as error:
+            again = shell_words("cvkit", "run", self.recipe_path)
+            raise RunError(
+                f"'{self.path / name}' is damaged: {error}. Put back a copy of it, or start a new run: {again}"
+            ) from error
 
 
-def _decimals(values: Tensor) -> list[str]:
-    return [f"{value:.6f}" for value in values.tolist()]
+def _records(content: bytes) -> list[Record]:
+    records = []
+    for number, line in enumerate(content.splitlines(keepends=True), start=1):
+        try:
+            records += [read_record(line)] if line.endswith(b"\n") else []
+        except ValueError as error:
+            raise ValueError(f"line {number}: {error}") from error
+    return records
+
+
+def _line(record: Record) -> bytes:
+    return (json.dumps(record.to_json(), allow_nan=False) + "\n").encode()

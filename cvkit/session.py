@@ -21,8 +21,10 @@ from .engine.guard import Guard
 from .engine.metrics import Record
 from .engine.run import Run, Step
 from .engine.trial import Proposal
-from .errors import ComponentFailure, RunError, one_line
+from .errors import CheckpointError, ComponentFailure, CvkitError, RunError, one_line
+from .faults import cause
 from .folder import RunFolder
+from .machine import lack_told_by
 from .provenance import describe_components, drift, reinstall
 from .recipe import Recipe, TunerPart, dump
 from .report import render
@@ -179,9 +181,7 @@ class Session:
         found = diagnose(self.run, records, predictions)
         self.warnings += found.warnings
         self.folder.keep(found.artifacts())
-        for result in self.folder.tuning():
-            figure = self.folder.kept_figure(result["name"], result["title"], result["caption"])
-            found.training += [figure] if figure else []
+        found.training += self._tuning_figures()
         self.warnings += self._changes()
         page = compose(self.run, records, predictions, found, self.folder.info(), self.recipe_text(), self.warnings)
         path = self.folder.write_report(render(page))
@@ -189,9 +189,21 @@ class Session:
         self._notify("run_finished", records=records, predictions=predictions)
         return path
 
+    def _tuning_figures(self) -> list[Figure]:
+        """Return what the tuners drew; a figure that cannot be read is left out, which the report says."""
+        figures = []
+        for result in self.folder.tuning():
+            try:
+                figure = self.folder.kept_figure(result["name"], result["title"], result["caption"])
+            except RunError as error:
+                self.warnings.append(f"the figure of {result['tuner']} is left out: {error}")
+            else:
+                figures += [figure] if figure else []
+        return figures
+
     def recipe_text(self) -> str:
         """Return the resolved recipe as the folder holds it."""
-        return self.folder.recipe_path.read_text(encoding="utf-8")
+        return self.folder.recipe_text()
 
     def end(self, status: str, **details: Any) -> None:
         """Note in the folder how the run stands, with what a later session must repeat to the reader."""
@@ -210,7 +222,17 @@ class Session:
 def go_back(run: Run, state: dict[str, Any]) -> None:
     """Restore `run` from a checkpoint's state; raise `CheckpointError` where its data, or any part, is another."""
     run.splits.require(state["data"])
-    run.restore(state)
+    try:
+        run.restore(state)
+    except CvkitError:
+        raise
+    except Exception as error:  # whatever torch or a component says of values that nothing it saved would hold
+        if lack_told_by(error):
+            raise
+        raise CheckpointError(
+            f"the checkpoint of step {state['step']:,} does not fit this recipe: {cause(error)}. Remove its folder "
+            "to go on from the one before, or start a new run"
+        ) from error
 
 
 def _other_environment(before: dict[str, Any], now: dict[str, Any]) -> list[str]:

@@ -35,10 +35,10 @@ def with_methods(
         require_assumed(catalog, "explainers", METHOD, "Name another with --method; see: cvkit list explainers")
     if methods or not recipe.explainers:
         overrides = {f"explainers=[{', '.join(methods) or METHOD}]": "--method"}
-        recipe = resolve_asked(folder.recipe_path, overrides, catalog)
+        recipe = resolve_asked(folder.document, overrides, catalog)
     if layer is not None:
         overrides |= {f"explainers.{i}.layer={json.dumps(layer)}": "--layer" for i in range(len(recipe.explainers))}
-        recipe = resolve_asked(folder.recipe_path, overrides, catalog)
+        recipe = resolve_asked(folder.document, overrides, catalog)
     return recipe
 
 

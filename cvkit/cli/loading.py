@@ -16,7 +16,7 @@ from .terminal import echo
 
 if TYPE_CHECKING:
     from ..folder import RunFolder
-    from ..recipe import Recipe
+    from ..recipe import Document, Recipe
 
 
 def load_recipe(
@@ -44,15 +44,17 @@ def load_recipe(
     return recipe, catalog
 
 
-def resolve_asked(path: Path, overrides: Mapping[str, str], catalog: Catalog) -> Recipe:
-    """Read and check the recipe at `path` with `overrides`, each with the option of the command that asks for it.
+def resolve_asked(
+    document: Callable[[Sequence[str]], Document], overrides: Mapping[str, str], catalog: Catalog
+) -> Recipe:
+    """Read and check a recipe with `overrides`, each with the option of the command that asks for it.
 
-    Raises `RecipeError`, which tells a mistake in an override as one of that option.
+    `document` reads it with overrides. Raises `RecipeError`, in which a mistake in an override is one of that option.
     """
-    from ..recipe import read, resolve
+    from ..recipe import resolve
 
     try:
-        return resolve(read(path, [*overrides]), catalog)
+        return resolve(document([*overrides]), catalog)
     except RecipeError as error:
         option = {f"--set {text}": name for text, name in overrides.items()}
         problems = [replace(problem, file=option.get(problem.file, problem.file)) for problem in error.problems]
@@ -65,9 +67,9 @@ def reopen(folder: RunFolder, choice: PluginChoice) -> tuple[Recipe, Catalog]:
     Raises `RunError` naming each plugin the run used that does not work here, and how to get it back.
     """
     from ..provenance import absent
-    from ..recipe import read, resolve
+    from ..recipe import resolve
 
-    document = read(folder.recipe_path)
+    document = folder.document()
     catalog = _discovered(choice, document.disabled)
     with _failures_told(catalog, choice):
         if gone := absent(folder.info().get("components", []), catalog):

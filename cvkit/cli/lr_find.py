@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,17 +110,19 @@ def with_range_test(
     They are written as overrides, ``name=value``. Any plugin's tuner of the name `NAME` is a range test. Where the
     recipe has none, it is given cvkit's, which sets the schedule's peak, or else the optimizer's rate.
     """
+    from ..recipe import read
+
     asked = {text: f"--set {text}" for text in overrides}
     if not any(is_range_test(tuner) for tuner in recipe.tuners):
         require_range_test(catalog)
         sets = "scheduler.max_lr" if "max_lr" in recipe.scheduler.names() else "optimizer.lr"
         added = f"tuners=[{{name: {TUNER}, set: {sets}}}]"
         asked |= {f"{sets}=auto": TUNER, added: TUNER}
-        recipe = resolve_asked(path, asked, catalog)
+        recipe = resolve_asked(partial(read, path), asked, catalog)
         warn(f"the recipe has no {NAME}: one with its defaults looks for {sets}")
     (index, *_) = [i for i, tuner in enumerate(recipe.tuners) if is_range_test(tuner)]
     asked |= {f"tuners.{index}.{text}": f"--{text.partition('=')[0]}" for text in options}
-    tuner = resolve_asked(path, asked, catalog).tuners[index]
+    tuner = resolve_asked(partial(read, path), asked, catalog).tuners[index]
     return replace(recipe, tuners=(tuner,)), tuner
 
 

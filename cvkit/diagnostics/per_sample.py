@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from ..engine.metrics import Predictions
 from ..recipe.schema import Rank
+from .spreadsheet import csv_text
 
 
 @dataclass(frozen=True)
@@ -36,3 +38,23 @@ class PerSample:
     def badness(self) -> dict[Rank, Tensor]:
         """Return, for each `Rank`, what is higher the worse an error is, float32 (N,)."""
         return {"confidence": self.confidence, "loss": self.loss, "margin": -self.margin}
+
+
+def listed(predictions: Predictions, classes: Sequence[str]) -> str:
+    """Return predictions as CSV: a line for every image, in the split's order, as `PerSample` measures it."""
+    measured = PerSample.of(predictions)
+    columns: dict[str, Sequence[object]] = {
+        "index": range(len(predictions.labels)),
+        "true": [classes[label] for label in predictions.labels.tolist()],
+        "predicted": [classes[label] for label in predictions.predicted.tolist()],
+        "correct": predictions.correct.int().tolist(),
+        "probability_predicted": _decimals(measured.confidence),
+        "probability_true": _decimals(measured.of_true),
+        "loss": _decimals(measured.loss),
+        "margin": _decimals(measured.margin),
+    }
+    return csv_text(tuple(columns), zip(*columns.values(), strict=True))
+
+
+def _decimals(values: Tensor) -> list[str]:
+    return [f"{value:.6f}" for value in values.tolist()]

@@ -11,7 +11,8 @@ import hashlib
 import json
 import os
 import re
-import shutil
+import secrets
+from collections.abc import Callable
 from contextlib import suppress
 from itertools import chain, count
 from pathlib import Path
@@ -20,12 +21,30 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from ..errors import CheckpointError
+from ..errors import CheckpointError, one_line
+from ..files import (
+    TEMPORARY,
+    is_folder,
+    make_folder,
+    open_file,
+    read_file,
+    remove,
+    sync_file,
+    sync_folder,
+    write_file,
+)
+from ..strict_json import read_json
 from .packing import pack, unpack
 
 _TENSORS, _STATE, _MANIFEST = "tensors.safetensors", "state.json", "manifest.json"
-_TEMPORARY = ".tmp-"
 _NAME = re.compile(r"step-\d{8,}", re.ASCII)
+_UNFINISHED = re.compile(rf"{re.escape(TEMPORARY)}({_NAME.pattern})(-[0-9a-f]+)?", re.ASCII)
+_LARGEST = {_TENSORS: 1 << 40, _STATE: 1 << 28, _MANIFEST: 1 << 16}
+"""Bytes. More is no checkpoint: a terabyte of tensors, 256 MiB of settings and of the series of one epoch."""
+
+Check = Callable[[dict[str, Any]], None]
+"""Raises `CheckpointError` for a state that cannot be used."""
+
 _LOOKS = 100  # at the list of checkpoints, each time because one went while it was read
 
 
@@ -37,23 +56,22 @@ def write_checkpoint(parent: Path, step: int, state: dict[str, Any], keep: int =
     """
     data, tensors = pack(state)
     target = parent / f"step-{step:08}"
-    temporary = parent / f"{_TEMPORARY}{target.name}"
+    temporary = parent / f"{TEMPORARY}{target.name}-{secrets.token_hex(8)}"
     try:
-        parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(temporary, ignore_errors=True)
+        make_folder(parent, below=parent.parent)
         temporary.mkdir()
+        write_file(temporary / _STATE, json.dumps(data, allow_nan=False).encode())
         save_file(tensors, temporary / _TENSORS)
-        (temporary / _STATE).write_text(json.dumps(data, allow_nan=False), encoding="utf-8")
+        # safetensors lets the owner alone read it, whatever the umask says
+        (temporary / _TENSORS).chmod((temporary / _STATE).stat().st_mode & 0o777)
+        sync_file(temporary / _TENSORS)
         manifest = {name: _fingerprint(temporary / name) for name in (_TENSORS, _STATE)}
-        (temporary / _MANIFEST).write_text(json.dumps(manifest, indent=2), encoding="utf-8")
-        for file in temporary.iterdir():
-            _sync(file)
-        _sync(temporary)
+        write_file(temporary / _MANIFEST, json.dumps(manifest, indent=2).encode())
         _take_away(target)
         temporary.rename(target)
-        _sync(parent)
+        sync_folder(parent)
     except (OSError, SafetensorError) as error:
-        shutil.rmtree(temporary, ignore_errors=True)
+        remove(temporary)
         raise CheckpointError(
             f"the checkpoint of step {step} could not be written to {parent}: {error}. Earlier checkpoints are "
             "untouched; make room and continue with: cvkit resume"
@@ -66,18 +84,18 @@ def write_checkpoint(parent: Path, step: int, state: dict[str, Any], keep: int =
 
 def _take_away(folder: Path) -> None:
     """Remove a checkpoint, at once for whoever reads beside; one that holds more than cvkit wrote is set aside."""
-    if not folder.exists():
+    if not os.path.lexists(folder):
         return
     if _foreign(folder):
         folder.rename(_unused(folder.with_name(f"{folder.name}-replaced")))
         return
-    going = _unused(folder.with_name(f"{_TEMPORARY}{folder.name}-old"))
+    going = _unused(folder.with_name(f"{TEMPORARY}{folder.name}-old"))
     folder.rename(going)
-    shutil.rmtree(going, ignore_errors=True)
+    remove(going)
 
 
 def _foreign(folder: Path) -> bool:
-    if folder.is_symlink() or not folder.is_dir():
+    if not is_folder(folder):
         return True
     return not {entry.name for entry in folder.iterdir()} <= {_TENSORS, _STATE, _MANIFEST}
 
@@ -85,7 +103,7 @@ def _foreign(folder: Path) -> bool:
 def _unused(path: Path) -> Path:
     """Return `path`, or where something is there already, the first of ``path-2``, ``path-3``... that is free."""
     numbered = (path.with_name(f"{path.name}-{number}") for number in count(2))
-    return next(candidate for candidate in chain([path], numbered) if not candidate.exists())
+    return next(candidate for candidate in chain([path], numbered) if not os.path.lexists(candidate))
 
 
 def clear_leftovers(parent: Path) -> None:
@@ -94,18 +112,20 @@ def clear_leftovers(parent: Path) -> None:
     A kill may also have come where the checkpoint of the same step had just been taken away for a new one, which is
     then whole: that is put in its place.
     """
-    for leftover in parent.glob(f"{_TEMPORARY}*"):
-        target = parent / leftover.name.removeprefix(_TEMPORARY)
-        if _NAME.fullmatch(target.name) and not target.exists():
+    if not is_folder(parent):
+        return
+    for leftover in parent.glob(f"{TEMPORARY}*"):
+        if (named := _UNFINISHED.fullmatch(leftover.name)) and not os.path.lexists(parent / named[1]):
             with suppress(OSError, CheckpointError):
                 read_checkpoint(leftover)
-                leftover.rename(target)
-        shutil.rmtree(leftover, ignore_errors=True)
+                leftover.rename(parent / named[1])
+        remove(leftover)
 
 
-def read_newest(parent: Path) -> tuple[dict[str, Any] | None, list[str]]:
+def read_newest(parent: Path, check: Check | None = None) -> tuple[dict[str, Any] | None, list[str]]:
     """Return the newest intact state under `parent`, or None, and a line for each damaged one passed over.
 
+    One that `check` raises for is passed over like a damaged one.
     A training may be at work there: where a checkpoint goes while it is read, the newest are looked for again. Raises
     `CheckpointError` where they go faster than they can be read.
     """
@@ -113,7 +133,7 @@ def read_newest(parent: Path) -> tuple[dict[str, Any] | None, list[str]]:
         damaged: list[str] = []
         for folder in _checkpoints(parent):
             try:
-                return read_checkpoint(folder), damaged
+                return read_checkpoint(folder, check), damaged
             except _Gone:
                 break
             except CheckpointError as error:
@@ -127,15 +147,20 @@ class _Gone(CheckpointError):
     """A checkpoint was removed or replaced while it was read, which is no damage."""
 
 
-def read_checkpoint(folder: Path) -> dict[str, Any]:
-    """Return the state a checkpoint folder holds; raise `CheckpointError` if a byte of it is not as written."""
+def read_checkpoint(folder: Path, check: Check | None = None) -> dict[str, Any]:
+    """Return the state a checkpoint folder holds; raise `CheckpointError` if a byte of it is not as written.
+
+    The same where `check` raises one.
+    """
     before = _manifest(folder)
     try:
         state = _verified(folder, before)
-    except CheckpointError:
+        if check is not None:
+            check(state)
+    except CheckpointError as error:
         if before != _manifest(folder) or not folder.exists():
             raise _Gone(f"checkpoint {folder.name} is there no longer") from None
-        raise
+        raise CheckpointError(f"checkpoint {folder.name} {error}") from error
     if before != _manifest(folder):
         raise _Gone(f"checkpoint {folder.name} is there no longer")
     return state
@@ -144,30 +169,35 @@ def read_checkpoint(folder: Path) -> dict[str, Any]:
 def _manifest(folder: Path) -> bytes | None:
     """Return what tells one checkpoint from the next at the same place; None where it cannot be read."""
     try:
-        return (folder / _MANIFEST).read_bytes()
+        return _read(folder / _MANIFEST)
     except OSError:
         return None
 
 
 def _verified(folder: Path, manifest: bytes | None) -> dict[str, Any]:
     try:
-        expected = json.loads((folder / _MANIFEST).read_bytes() if manifest is None else manifest)
+        expected = read_json(_read(folder / _MANIFEST) if manifest is None else manifest)
         for name in (_TENSORS, _STATE):
             if _fingerprint(folder / name) != expected[name]:
-                raise CheckpointError(f"checkpoint {folder.name}: '{name}' is damaged")
-        state = unpack(json.loads((folder / _STATE).read_text(encoding="utf-8")), load_file(folder / _TENSORS))
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise CheckpointError(f"checkpoint {folder.name} cannot be read: {error}") from error
-    return dict(state)
+                raise CheckpointError(f"is damaged: '{name}' is not as it was written")
+        return dict(unpack(read_json(_read(folder / _STATE)), load_file(folder / _TENSORS)))
+    except OSError as error:
+        where = f"'{Path(error.filename).name}': " if error.filename else ""
+        raise CheckpointError(f"cannot be read: {where}{error.strerror}") from error
+    except (ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
+        raise CheckpointError(f"cannot be read: {one_line(error)}") from error
 
 
 def _checkpoints(parent: Path) -> list[Path]:
     """Checkpoint folders, newest first; a link is none, as what it leads to is not the run's."""
     try:
-        entries = list(parent.iterdir())
+        entries = list(parent.iterdir()) if is_folder(parent) else []
     except FileNotFoundError:
-        return []
-    found = [entry for entry in entries if _NAME.fullmatch(entry.name) and not entry.is_symlink() and entry.is_dir()]
+        entries = []
+    if not entries and os.path.lexists(parent) and not is_folder(parent):
+        what = "a link, which is not followed" if parent.is_symlink() else "not a folder"
+        raise CheckpointError(f"'{parent}' is {what}; put the folder with the checkpoints in its place")
+    found = [entry for entry in entries if _NAME.fullmatch(entry.name) and is_folder(entry)]
     return sorted(found, key=_step_of, reverse=True)
 
 
@@ -175,15 +205,11 @@ def _step_of(folder: Path) -> int:
     return int(folder.name.removeprefix("step-"))
 
 
+def _read(file: Path) -> bytes:
+    return read_file(file, _LARGEST[file.name], below=file.parent.parent)
+
+
 def _fingerprint(file: Path) -> dict[str, Any]:
-    with file.open("rb") as stream:
-        return {"bytes": file.stat().st_size, "sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
-
-
-def _sync(path: Path) -> None:
-    """Flush a file or a folder's entries to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with open_file(file, _LARGEST[file.name], below=file.parent.parent) as stream:
+        size = os.fstat(stream.fileno()).st_size
+        return {"bytes": size, "sha256": hashlib.file_digest(stream, "sha256").hexdigest()}

@@ -44,13 +44,16 @@ def read(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Documen
     return _document(_load(path, Mark("")), path, overrides)
 
 
-def read_text(text: str, overrides: Sequence[str] = (), *, file: str = "<text>") -> Document:
-    """Read a recipe from `text`, as `read` does; `file` names it in problems and is where `extends` starts from."""
-    return _document(text, Path(file), overrides)
+def read_text(text: str, overrides: Sequence[str] = (), *, file: str = "<text>", extends: bool = True) -> Document:
+    """Read a recipe from `text`, as `read` does; `file` names it in problems and is where `extends` starts from.
+
+    Without `extends` it may not extend another, so that no other file is read.
+    """
+    return _document(text, Path(file), overrides, extends)
 
 
-def _document(text: str, path: Path, overrides: Sequence[str]) -> Document:
-    root = override(_compose(text, path, ()), overrides)
+def _document(text: str, path: Path, overrides: Sequence[str], extends: bool = True) -> Document:
+    root = override(_compose(text, path, (), extends), overrides)
     return Document(root, display(path), path.stem)
 
 
@@ -59,7 +62,7 @@ def display(path: Path) -> str:
     return str(path).encode("utf-8", "replace").decode()
 
 
-def _compose(text: str, path: Path, below: tuple[Path, ...]) -> MapNode:
+def _compose(text: str, path: Path, below: tuple[Path, ...], extends: bool = True) -> MapNode:
     """Return the tree of `text` laid over the recipe it extends; `below` are the files that led here."""
     file = display(path)
     root = read_tree(text, file)
@@ -71,6 +74,9 @@ def _compose(text: str, path: Path, below: tuple[Path, ...]) -> MapNode:
     if "extends" not in root.items:
         return root
     target = root.items["extends"]
+    if not extends:
+        hint = "the recipe of a run is whole as `cvkit run` wrote it; to begin from another, start a new run"
+        raise RecipeError([target.mark.problem("the recipe of a run extends no other", hint)])
     if not (isinstance(target, ScalarNode) and isinstance(target.value, str) and target.value):
         raise RecipeError([target.mark.problem("`extends` takes the path of one other recipe")])
     chain = (*below, path)

@@ -34,9 +34,12 @@ FLOORS = {
         "plugins",
         "recipe",
         "provenance",
+        "strict_json",
     ),
     "engine": ("engine",),
     "keeping": (
+        "run_files",
+        "own_files",
         "scratch",
         "output",
         "folder",
@@ -52,8 +55,8 @@ FLOORS = {
 LIBRARIES = {
     "ground": set(),
     "names": {"pluggy", "yaml", "pydantic", "packaging"},
-    "engine": {"torch", "numpy", "safetensors"},
-    "keeping": {"torch", "numpy", "safetensors", "matplotlib", "jinja2", "filelock", "PIL"},
+    "engine": {"torch", "numpy", "safetensors", "pydantic"},
+    "keeping": {"pydantic", "torch", "numpy", "safetensors", "matplotlib", "jinja2", "filelock", "PIL"},
     "roof": {"click", "rich", "platformdirs", "jinja2", "pytest", "torch", "numpy", "pydantic"},
 }
 FOR_TYPE_CHECKERS = {("hookspecs", "engine.metrics"), ("hookspecs", "engine.trial")}  # where a floor may look up

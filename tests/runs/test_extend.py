@@ -166,12 +166,13 @@ def test_what_cannot_be_extended_is_refused_with_the_reason(tuned, tmp_path, ext
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("run.json", b"[1]", r"'.*run\.json' is damaged; remove it to go on without it"),
-        ("run.json", b"\xff", r"'.*run\.json' is damaged"),
-        ("tuning.json", b'[{"tuner', r"'.*tuning\.json' is damaged; remove it to go on without it"),
-        ("tuning.json", b"null", r"'.*tuning\.json' is damaged"),
-        ("metrics.jsonl", b'{"epoch": 1}\n{}\n', r"'.*metrics\.jsonl' is damaged in line 1; remove it"),
-        ("metrics.jsonl", b"\xff\n", r"'.*metrics\.jsonl' is damaged in line 1"),
+        ("run.json", b"[1]", r"'.*run\.json' is damaged: .* start a new run: cvkit run .*recipe\.yaml"),
+        ("run.json", b"\xff", r"'.*run\.json' is damaged: "),
+        ("run.json", b'{"sessions": [{}]}', r"'.*run\.json' is damaged: 'sessions\.0\.after_step': field required"),
+        ("tuning.json", b'[{"tuner', r"'.*tuning\.json' is damaged: .* start a new run: "),
+        ("tuning.json", b"null", r"'.*tuning\.json' is damaged: "),
+        ("metrics.jsonl", b'{"epoch": 1}\n{}\n', r"'.*metrics\.jsonl' is damaged: line 1: 'step': field required"),
+        ("metrics.jsonl", b"\xff\n", r"'.*metrics\.jsonl' is damaged: line 1: "),
     ],
 )
 def test_damaged_file_is_named_before_a_folder_is_made(tuned, tmp_path, extend, name, content, told):
