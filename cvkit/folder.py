@@ -16,6 +16,7 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,10 @@ if TYPE_CHECKING:  # torch loads with what computes, not with the folder: most m
 
     from .diagnostics.artifacts import Artifact, Figure
     from .engine.metrics import Predictions
+    from .kept import Kept
+
+TIME = "%Y-%m-%d %H:%M:%S %z"
+"""How run.json writes a time."""
 
 
 class RunFolder:
@@ -63,20 +68,36 @@ class RunFolder:
     @classmethod
     def open(cls, path: Path) -> RunFolder:
         """Return the run folder at `path`; raise `RunError` where there is none."""
-        if not (path / "recipe.yaml").is_file():
+        folder = cls(path)
+        if not folder.recipe_path.is_file() and not folder.has_checkpoints():
             raise RunError(f"'{path}' is not a run folder: it holds no recipe.yaml")
-        return cls(path)
+        return folder
 
     @classmethod
-    def newest_unfinished(cls, parent: Path, name: str) -> RunFolder | None:
-        """Return the newest folder under `parent` of a run `name` that neither finished nor failed, or None."""
-        candidates = [(cls(path.parent), cls(path.parent).info()) for path in parent.glob(f"{name}-*/run.json")]
-        unfinished = [
-            (str(info.get("started")), folder)
-            for folder, info in candidates
-            if info.get("name") == name and info.get("status") not in ("finished", "failed")
-        ]
-        return max(unfinished, key=lambda entry: entry[0], default=("", None))[1]
+    def newest_unfinished(cls, parent: Path, name: str) -> tuple[RunFolder | None, list[str]]:
+        """Return the newest folder under `parent` of a run `name` that neither finished nor failed, or None.
+
+        With a line for each folder of such a name that cannot be told to be one, and is passed over.
+        """
+        unfinished: list[tuple[datetime, RunFolder]] = []
+        passed_over = []
+        for path in sorted(parent.iterdir()) if parent.is_dir() else ():
+            folder = cls(path)
+            if not path.name.startswith(f"{name}-") or not path.is_dir():
+                continue
+            try:
+                info = folder.info()
+                started = _time(info["started"])
+            except (RunError, KeyError):
+                passed_over.append(f"'{path}' is passed over: it holds no run.json that can be read")
+                continue
+            if info.get("name") != name or info.get("status") in ("finished", "failed"):
+                continue
+            if folder.recipe_path.is_file() or folder.has_checkpoints():
+                unfinished.append((started, folder))
+            else:
+                passed_over.append(f"'{path}' is passed over: it holds no recipe.yaml, so it has not begun to train")
+        return max(unfinished, key=lambda entry: entry[0], default=(None, None))[1], passed_over
 
     def lock(self) -> None:
         """Keep other processes out until this one ends; raise `RunError` if one is at work here."""
@@ -98,22 +119,59 @@ class RunFolder:
         """The report, once the run has ended."""
         return self.path / "report.html"
 
+    def recipe_text(self) -> str:
+        """Return the resolved recipe, the newest checkpoint's copy where the file is lost; raise `RunError` without.
+
+        The text may be one that was cut short: `missing_keys` tells.
+        """
+        try:
+            return self.recipe_path.read_text(encoding="utf-8")
+        except (OSError, ValueError):
+            if (kept := self.kept()) is None:
+                raise RunError(
+                    f"'{self.recipe_path}' is lost or does not read, and no checkpoint holds a copy; put it back, or "
+                    "start a new run"
+                ) from None
+            return kept.recipe
+
     def info(self) -> dict[str, Any]:
-        """Return what run.json holds; empty where there is none yet."""
-        return dict(self._json("run.json", dict))
+        """Return what run.json holds, with what it lacks of the newest checkpoint's copy.
+
+        Empty where there is neither; raises `RunError` where it is damaged and there is no copy.
+        """
+        content = self.json("run.json", dict)
+        if content is not None and "environment" in content:
+            return dict(content)
+        if (kept := self.kept()) is not None:
+            return kept.info | (content or {})
+        return dict(content if content is not None else self._none("run.json", {}))
 
     def data_info(self) -> DataInfo | None:
         """Return what is known of the data the run is trained on; None in a folder of before it was kept there."""
         kept = self.info().get("data_info")
         return None if kept is None else DataInfo.from_json(kept)
 
+    def write_info(self, info: dict[str, Any]) -> dict[str, Any]:
+        """Write run.json, and return what was written as it reads."""
+        text = json.dumps(info, indent=2, ensure_ascii=False)
+        self._write("run.json", text + "\n")
+        return dict(json.loads(text))
+
     def update_info(self, **values: Any) -> None:
         """Add `values` to run.json."""
-        self._write("run.json", json.dumps(self.info() | values, indent=2, ensure_ascii=False) + "\n")
+        self.write_info(self.info() | values)
 
     def write_recipe(self, text: str) -> None:
         """Write the resolved recipe."""
         self._write("recipe.yaml", text)
+
+    def set_recipe_aside(self) -> str:
+        """Give a recipe.yaml that is of no use another name, and return that; empty where there is none."""
+        aside = self.recipe_path.with_name("recipe.damaged.yaml")
+        with suppress(OSError):
+            self.recipe_path.replace(aside)
+            return aside.name
+        return ""
 
     def write_tuning(self, results: Sequence[dict[str, Any]]) -> None:
         """Write what the tuners measured and proposed; raise `RunError` for what JSON cannot hold."""
@@ -124,20 +182,40 @@ class RunFolder:
         self._write("tuning.json", text + "\n")
 
     def tuning(self) -> list[dict[str, Any]]:
-        """Return what `write_tuning` wrote; empty where no tuner has run to its end."""
-        return list(self._json("tuning.json", list))
+        """Return what `write_tuning` wrote, or the newest checkpoint's copy where that is lost or damaged.
+
+        Empty where no tuner has run to its end; raises `RunError` where it is damaged and there is no copy.
+        """
+        content = self.json("tuning.json", list)
+        if content is None and (kept := self.kept()) is not None:
+            return kept.tuning
+        return list(content if content is not None else self._none("tuning.json", []))
 
     def records(self) -> list[Record]:
-        """Return the records kept so far; a last line cut short by a kill is passed over."""
+        """Return the records kept so far; where a line does not read, the newest checkpoint's copy of them.
+
+        Raises `RunError` where there is no copy. A last line cut short by a kill is passed over.
+        """
+        found = self.record_lines()
+        if (None in found or not found) and (kept := self.kept()) is not None:
+            return list(kept.records)
+        if None in found:
+            file, line = self.path / "metrics.jsonl", found.index(None) + 1
+            raise RunError(f"'{file}' is damaged in line {line}; remove the line to go on without it")
+        return [record for record in found if record is not None]
+
+    def record_lines(self) -> list[Record | None]:
+        """Return the record in each line of metrics.jsonl, None for a line that does not read."""
         file = self.path / "metrics.jsonl"
         lines = file.read_bytes().splitlines(keepends=True) if file.exists() else []
-        records = []
-        for number, line in enumerate(lines, start=1):
-            try:
-                records += [Record.from_json(json.loads(line))] if line.endswith(b"\n") else []
-            except (ValueError, KeyError, TypeError):
-                raise RunError(f"'{file}' is damaged in line {number}; remove it to go on without it") from None
-        return records
+        found: list[Record | None] = []
+        for line in lines:
+            if line.endswith(b"\n"):
+                try:
+                    found.append(Record.from_json(json.loads(line)))
+                except (ValueError, KeyError, TypeError):
+                    found.append(None)
+        return found
 
     def append(self, record: Record) -> None:
         """Add an epoch's record."""
@@ -146,11 +224,8 @@ class RunFolder:
             file.flush()
             os.fsync(file.fileno())
 
-    def forget_records_after(self, epoch: int) -> None:
-        """Drop the records of epochs later than `epoch`, which are about to be run again."""
-        self._write_records(record for record in self.records() if record.epoch <= epoch)
-
-    def _write_records(self, records: Iterable[Record]) -> None:
+    def write_records(self, records: Iterable[Record]) -> None:
+        """Write the records anew."""
         self._write("metrics.jsonl", "".join(json.dumps(record.to_json()) + "\n" for record in records))
 
     def save(self, step: int, state: dict[str, Any]) -> Path:
@@ -165,23 +240,38 @@ class RunFolder:
 
         return read_newest(self.path / "checkpoints")
 
-    def extended(self, recipe: str, state: dict[str, Any], note: dict[str, Any]) -> RunFolder:
-        """Make a folder beside this one that stands where `state` does, to go on by the text `recipe`; return it.
+    def kept(self) -> Kept | None:
+        """Return the newest checkpoint's copy of what the run wrote beside it; None without one."""
+        from .kept import Kept
+
+        state, _ = self.newest_state() if self.has_checkpoints() else (None, [])
+        return None if state is None else Kept.of(state)
+
+    def has_checkpoints(self) -> bool:
+        """Whether there is a checkpoint, intact or not."""
+        return any((self.path / "checkpoints").glob("step-*/manifest.json"))
+
+    def extended(
+        self, recipe: str, state: dict[str, Any], kept: Kept, note: dict[str, Any], warnings: list[str]
+    ) -> RunFolder:
+        """Make a folder beside this one that is where `state` is, to go on by the text `recipe`; return it.
 
         It gets the records, what tuners measured and what run.json says the run began with, but not what it says of
-        the report; `note` joins its ``extended``. The recipe comes last: without it this is no run folder yet.
+        the report; `note` joins its ``extended``, and `warnings` are its own. run.json comes last: a folder without
+        it is passed over by `newest_unfinished`.
         """
-        info, records = self.info(), self.records()  # where one is damaged, that is said before a folder is made
+        info = {key: value for key, value in kept.info.items() if key not in ("finished", "error")}
+        info |= {"started": f"{datetime.now().astimezone():{TIME}}", "status": "interrupted", "warnings": warnings}
+        info |= {"extended": [*info.get("extended", []), {"from": str(self.path), **note}]}
         folder = RunFolder.create(self.path.parent, info.get("name", self.path.name))
-        folder._write_records(records)
-        for file in [*self.path.glob("tuning.json"), *self.path.glob("figures/tuning_*")]:
+        for file in self.path.glob("figures/tuning_*"):
             folder._write(file.relative_to(self.path).as_posix(), file.read_bytes())
-        folder.save(state["step"], state)
-        kept = {key: value for key, value in info.items() if key not in ("finished", "error", "warnings")}
-        started = f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S %z}"
-        extended = [*info.get("extended", []), {"from": str(self.path), **note}]
-        folder.update_info(**kept | {"started": started, "status": "interrupted", "extended": extended})
+        if kept.tuning:
+            folder.write_tuning(kept.tuning)
+        folder.write_records(kept.records)
         folder.write_recipe(recipe)
+        folder.save(state["step"], state | {"kept": replace(kept, recipe=recipe, info=info).state()})
+        folder.write_info(info)
         return folder
 
     def keep(self, artifacts: Iterable[Artifact]) -> None:
@@ -223,15 +313,21 @@ class RunFolder:
         self._write("report.html", html)
         return self.report_path
 
-    def _json(self, name: str, kind: type[dict[str, Any]] | type[list[Any]]) -> Any:
-        """Return what a file holds, an empty `kind` where there is none; raise `RunError` where it is damaged."""
+    def json(self, name: str, kind: type[dict[str, Any]] | type[list[Any]]) -> Any:
+        """Return what a file holds; None where there is none, or it does not read or is not a `kind`."""
         with suppress(FileNotFoundError, ValueError):
             content = json.loads((self.path / name).read_bytes())
             if isinstance(content, kind):
                 return content
+        return None
+
+    def _none(self, name: str, empty: Any) -> Any:
+        """Return `empty` where there is no such file; raise `RunError` where there is one, as it is damaged."""
         if (self.path / name).exists():
-            raise RunError(f"'{self.path / name}' is damaged; remove it to go on without it")
-        return kind()
+            raise RunError(
+                f"'{self.path / name}' is damaged, and no checkpoint holds a copy; remove it to go on without"
+            )
+        return empty
 
     def _write(self, name: str, content: str | bytes) -> None:
         """Put a file in place whole: a reader sees the old one or the new one."""
@@ -244,6 +340,14 @@ class RunFolder:
         except OSError as error:
             temporary.unlink(missing_ok=True)
             raise RunError(f"'{target}' cannot be written: {error.strerror}") from error
+
+
+def _time(text: object) -> datetime:
+    """Return the time that run.json writes; raise `RunError` for what is none."""
+    try:
+        return datetime.strptime(str(text), TIME)
+    except ValueError:
+        raise RunError(f"'{text}' is not a time as run.json writes it") from None
 
 
 def _decimals(values: Tensor) -> list[str]:

@@ -19,7 +19,9 @@ from .engine.metrics import Record
 from .engine.run import Run, Step
 from .engine.trial import Proposal
 from .errors import RunError
-from .folder import RunFolder
+from .folder import TIME, RunFolder
+from .kept import Kept
+from .mending import agree_on_recipe, began, kept_of, put_back, require_never_trained
 from .provenance import describe_components, drift, reinstall
 from .recipe import Recipe, TunerPart, dump
 from .report import render
@@ -29,75 +31,91 @@ _LIBRARIES = ("cvkit-core", "torch", "torchvision", "numpy", "kornia", "timm", "
 
 
 class Session:
-    """Carries `run` to its report in `folder`, from wherever the folder's last checkpoint stands.
+    """Carries `run` to its report in `folder`, from wherever the folder's last checkpoint is.
 
-    `data` is the folder its data came from; the observers of `catalog` are told what happens. `warnings` collects
-    what a reader of the report must know. Set `stop` to end after the current step, saved.
+    `data` is the folder its data came from; the observers of `catalog` are told what happens. `accept_changes`: go on
+    although the recipe, or the data, is not what the run began with. `warnings` collects what a reader of the report
+    must know. Set `stop` to end after the current step, saved.
     """
 
-    def __init__(self, run: Run, folder: RunFolder, data: Path, catalog: Catalog) -> None:
+    def __init__(
+        self, run: Run, folder: RunFolder, data: Path, catalog: Catalog, *, accept_changes: bool = False
+    ) -> None:
         self.run, self.folder, self.data, self.catalog = run, folder, data, catalog
+        self.accept_changes = accept_changes
         self.warnings: list[str] = []
+        self.records: list[Record] = []
         self.stop = False
+        self._info: dict[str, Any] = {}
+        self._tuning: list[dict[str, Any]] = []
+        self._recipe_text = ""
 
     @property
     def recipe(self) -> Recipe:
-        """The recipe as it stands: with what tuners have filled in, once they have."""
+        """The recipe with what tuners have filled in, once they have."""
         return self.run.recipe
 
     def start(self) -> list[str]:
         """Take possession of the folder, and go back to its newest checkpoint if there is one.
 
-        Returns a line for each library or device that is not what it was when the run began.
+        Returns a line for each library or device that is not what it was when the run began. Raises `RunError` where
+        a run that was trained has lost its checkpoints, or its recipe or data were changed and that is not accepted.
         """
         self.folder.lock()
         state, damaged = self.folder.newest_state()
-        self.warnings += damaged
-        changed: list[str] = []
         made_with: dict[str, Any] = {
             "components": describe_components(self.recipe),
             "environment": describe_environment(self.run),
         }
         if state is None:
-            self.folder.forget_records_after(0)
-            if not self.folder.recipe_path.exists():  # a run killed after it was tuned has its tuner's notes there
-                self.folder.write_recipe(dump(self.recipe))
-            started = f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S %z}"
-            self.folder.update_info(started=started, sessions=[], **made_with)
+            require_never_trained(self.folder, damaged)
+            self._info = {"started": f"{datetime.now().astimezone():{TIME}}", "sessions": [], **made_with}
         else:
-            self._restore(state)
-            info = self.folder.info()
-            self.warnings += info.get("warnings", [])
-            changed = _other_environment(info.get("environment", {}), made_with["environment"])
-            sessions = [*info.get("sessions", []), {"after_step": self.run.step, **made_with}]
-            self.folder.update_info(sessions=sessions)
-        self.folder.update_info(
+            self.warnings += damaged
+            self._go_back(state, made_with)
+        changed = _other_environment(self._info["environment"], made_with["environment"])
+        self._note(
             name=self.recipe.name,
             status="running",
             data=str(self.data.absolute()),
             data_info=self.run.info.to_json(),
-            warnings=self.warnings,
+            warnings=list(dict.fromkeys(self.warnings)),
         )
+        if state is None and not self.folder.recipe_path.exists():  # after run.json: without that it is no run's yet
+            self.folder.write_recipe(dump(self.recipe))  # one killed after it was tuned has its tuner's notes there
+        self._recipe_text = self.folder.recipe_text()
+        self.folder.write_records(self.records)
         self._notify("run_started", recipe=self.recipe)
         return changed
 
-    def _restore(self, state: dict[str, Any]) -> None:
-        go_back(self.run, state)
-        self.folder.forget_records_after(self.run.epoch)
+    def _go_back(self, state: dict[str, Any], made_with: dict[str, Any]) -> None:
+        """Restore the run, once its recipe and data are agreed on, and mend the files beside the checkpoint."""
+        kept, told = kept_of(self.folder, state, self.recipe)
+        told += agree_on_recipe(self.folder, kept, self.recipe, self.accept_changes)
+        told += go_back(self.run, state, accept_changes=self.accept_changes)
+        self._info, lost = began(self.folder, kept, made_with)
+        self.records, self._tuning = list(kept.records), kept.tuning
+        told += put_back(self.folder, kept, self.recipe)
+        self.warnings += [*told, *lost, *self._info.get("warnings", [])]
+        sessions = [*self._info.get("sessions", []), {"after_step": self.run.step, **made_with}]
+        self._info |= {"sessions": sessions, "trained": True}
+
+    def _note(self, **values: Any) -> None:
+        """Add `values` to run.json, which only this process writes while it holds the lock."""
+        self._info = self.folder.write_info(self._info | values)
 
     def _changes(self) -> list[str]:
         """Return what of code, libraries and device differed, in each session of the run, from what it began with."""
-        info = self.folder.info()
         lines = []
-        for session in info.get("sessions", []):
-            changed = _other_environment(info["environment"], session["environment"])
-            changed += drift(info["components"], session["components"])
+        for session in self._info.get("sessions", []):
+            changed = _other_environment(self._info["environment"], session["environment"])
+            changed += drift(self._info["components"], session["components"])
             lines += [f"after step {session['after_step']:,}: {line}" for line in changed]
         return lines
 
     def tune(self) -> Iterator[tuple[TunerPart, Proposal]]:
         """Run the recipe's tuners, unless an earlier session of this run has, and yield what they propose."""
-        if not self.recipe.tuners or self.folder.tuning():
+        if not self.recipe.tuners or self.run.step or self._tuned():
             return
         results: list[dict[str, Any]] = []
         waiting = self.recipe.autos()
@@ -109,8 +127,15 @@ class Session:
             if proposal.draw is not None:
                 self.folder.keep([draw(name, proposal.title, proposal.caption, proposal.draw)])
             yield tuner, proposal
-        self.folder.write_recipe(dump(self.recipe, notes=notes))
+        self._recipe_text = dump(self.recipe, notes=notes)
+        self.folder.write_recipe(self._recipe_text)
         self.folder.write_tuning(results)
+        self._tuning = self.folder.tuning()
+
+    def _tuned(self) -> bool:
+        """Whether an earlier session, killed before it trained, has run the tuners to their end."""
+        self._tuning = self.folder.json("tuning.json", list) or []
+        return bool(self._tuning)
 
     def train(self) -> Iterator[Step | Record]:
         """Train to the end, keeping records and checkpoints, and yield each step and record.
@@ -120,8 +145,9 @@ class Session:
         every = self.recipe.train.checkpoint_every
         for event in self.run.fit():
             if isinstance(event, Record):
+                self.records.append(event)
+                self._save()  # with a copy of the record, so that a kill before its line is written loses nothing
                 self.folder.append(event)
-                self._save()
                 self._notify("epoch_finished", record=event)
             elif every is not None and event.step % every == 0:
                 self._save()
@@ -133,44 +159,61 @@ class Session:
                 return
 
     def _save(self) -> None:
-        self.folder.save(self.run.step, {**self.run.state(), "data": self.run.splits.digest})
+        kept = Kept(self.recipe_text(), self._tuning, tuple(self.records), self._info)
+        state = {**self.run.state(), "data": self.run.splits.digest, "kept": kept.state()}
+        self.folder.save(self.run.step, state)
+        if not self._info.get("trained"):
+            self._note(trained=True)
 
     def report(self) -> Path:
         """Evaluate the trained model, diagnose it, write the report, and return its path."""
-        records = self.folder.records()
+        records = self.records
         if not records:
-            raise RunError(f"'{self.folder.path}' has lost its metrics.jsonl, so there is nothing to report")
+            raise RunError(f"'{self.folder.path}' has no record of an epoch, so there is nothing to report")
         predictions = self.run.final_predictions()
         self.folder.write_predictions(predictions, self.run.info.classes)
         found = diagnose(self.run, records, predictions)
         self.warnings += found.warnings
         self.folder.keep(found.artifacts())
-        for result in self.folder.tuning():
+        for result in self._tuning:
             figure = self.folder.kept_figure(result["name"], result["title"], result["caption"])
             found.training += [figure] if figure else []
         self.warnings += self._changes()
-        page = compose(self.run, records, predictions, found, self.folder.info(), self.recipe_text(), self.warnings)
+        page = compose(self.run, records, predictions, found, self._info, self.recipe_text(), self.warnings)
         path = self.folder.write_report(render(page))
-        self.end("finished", finished=f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S %z}")
+        self.end("finished", finished=f"{datetime.now().astimezone():{TIME}}")
         self._notify("run_finished", records=records, predictions=predictions)
         return path
 
     def recipe_text(self) -> str:
-        """Return the resolved recipe as the folder holds it."""
-        return self.folder.recipe_path.read_text(encoding="utf-8")
+        """Return the resolved recipe as this session found or wrote it."""
+        return self._recipe_text
 
     def end(self, status: str, **details: Any) -> None:
         """Note in the folder how the run stands, with what a later session must repeat to the reader."""
-        self.folder.update_info(status=status, warnings=list(dict.fromkeys(self.warnings)), **details)
+        self._note(status=status, warnings=list(dict.fromkeys(self.warnings)), **details)
 
     def _notify(self, event: str, **arguments: Any) -> None:
         self.warnings += self.catalog.notify(event, folder=self.folder.path, **arguments)
 
 
-def go_back(run: Run, state: dict[str, Any]) -> None:
-    """Restore `run` from a checkpoint's state; raise `CheckpointError` where its data, or any part, is another."""
-    run.splits.require(state["data"])
+def go_back(run: Run, state: dict[str, Any], *, accept_changes: bool = False) -> list[str]:
+    """Restore `run` from a checkpoint's state, and return a line where its data are others or could not be checked.
+
+    Raises `CheckpointError` where the data are others and that is not accepted, or any part is another.
+    """
+    told = []
+    if not run.splits.digest:
+        told.append(
+            f"the data set {run.recipe.dataset.entry.id} has no digest: whether its content is what the run began "
+            "with could not be checked"
+        )
+    elif accept_changes and state["data"] != run.splits.digest:
+        told.append("the content of the data set is not what the run began with, which was accepted")
+    if not told:
+        run.splits.require(state["data"])
     run.restore(state)
+    return told
 
 
 def _other_environment(before: dict[str, Any], now: dict[str, Any]) -> list[str]:

@@ -52,12 +52,14 @@ def resolve_asked(path: Path, overrides: Mapping[str, str], catalog: Catalog) ->
 def reopen(folder: RunFolder, choice: PluginChoice) -> tuple[Recipe, Catalog]:
     """Read and check the recipe of the run in `folder`, and say what of its code has changed since it began.
 
-    Raises `RunError` naming each plugin the run used that does not work here, and how to get it back.
+    A recipe that is lost or damaged is read from the checkpoint's copy. Raises `RunError` where there is none, and
+    naming each plugin the run used that does not work here, and how to get it back.
     """
+    from ..mending import whole_recipe
     from ..provenance import absent
-    from ..recipe import read, resolve
+    from ..recipe import read_text, resolve
 
-    document = read(folder.recipe_path)
+    document = read_text(whole_recipe(folder), file=str(folder.recipe_path))
     catalog = load_catalog(choice, document.disabled)
     if gone := absent(folder.info().get("components", []), catalog):
         raise RunError(f"'{folder.path}' cannot be opened without what it was made with: " + "; ".join(gone))

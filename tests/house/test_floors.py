@@ -33,7 +33,18 @@ FLOORS = {
         "provenance",
     ),
     "engine": ("engine",),
-    "keeping": ("output", "folder", "diagnostics", "extension", "report", "session", "explaining", "reopened"),
+    "keeping": (
+        "kept",
+        "mending",
+        "output",
+        "folder",
+        "diagnostics",
+        "extension",
+        "report",
+        "session",
+        "explaining",
+        "reopened",
+    ),
     "roof": ("cli", "scaffold", "testing", "__main__"),
 }
 LIBRARIES = {
