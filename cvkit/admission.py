@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -44,6 +44,7 @@ def require_sound(name: str, plugin: object) -> None:
     """Raise `PluginError` unless the plugin's name can stand in recipes and each hook can be called as it is.
 
     pluggy calls a hook with the arguments it names and has wrappers besides; cvkit calls each plugin's hooks alone.
+    A hook that this cvkit does not have is refused, as a misspelt one is, unless it is marked ``optionalhook``.
     """
     if not _PLUGIN_NAME.fullmatch(name):
         raise PluginError(f"plugin name '{name}' must be letters, digits, '.', '_' and '-'")
@@ -53,10 +54,21 @@ def require_sound(name: str, plugin: object) -> None:
         implementation = attribute(plugin, hook)
         if implementation is not None:
             _require_callable(hook, arguments, implementation)
-    own = vars(plugin) if isinstance(plugin, ModuleType) else dir(plugin)
-    for key in own:
-        if key not in hooks() and hasattr(attribute(plugin, key), "cvkit_impl"):
+    for key, marks in _unknown_hooks(plugin).items():
+        if not marks.get("optionalhook"):
             raise PluginError(f"there is no hook '{key}'. {did_you_mean(key, hooks())}".strip())
+
+
+def later_hooks(plugin: object) -> tuple[str, ...]:
+    """Return the hooks of a plugin that this cvkit does not have and that are optional, as of a later version."""
+    return tuple(key for key, marks in _unknown_hooks(plugin).items() if marks.get("optionalhook"))
+
+
+def _unknown_hooks(plugin: object) -> dict[str, Mapping[str, Any]]:
+    """Return the marks of everything that is marked as a hook and is none of this cvkit's, by name."""
+    own = vars(plugin) if isinstance(plugin, ModuleType) else dir(plugin)
+    marked = {key: getattr(attribute(plugin, key), "cvkit_impl", None) for key in own if key not in hooks()}
+    return {key: marks for key, marks in sorted(marked.items()) if isinstance(marks, Mapping)}
 
 
 def attribute(plugin: object, name: str, default: Any = None) -> Any:

@@ -21,7 +21,8 @@ class PluginStatus:
 
     `remedy`: what to do about the failure. `heavy`: the modules among numpy, torch and torchvision that the
     declaration loaded, and should not have. `disabled`: who asked for it to be left out. `missing`: a sentence for
-    each package that it waits for. `idle`: it has no hook at all. `trace`: the failure's traceback.
+    each package that it waits for. `idle`: it has no hook at all. `later`: its optional hooks that this cvkit lacks
+    and so does not call. `trace`: the failure's traceback.
     """
 
     origin: Origin
@@ -32,6 +33,7 @@ class PluginStatus:
     disabled: str = ""
     missing: tuple[str, ...] = ()
     idle: bool = False
+    later: tuple[str, ...] = ()
     trace: str = field(default="", repr=False)
 
     @property

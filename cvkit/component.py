@@ -83,12 +83,14 @@ class Origin:
     """Where a component came from: the plugin's name, and the distribution and version that installed it.
 
     `file`: the path of a plugin that is not installed but was named on the command line; empty for all others.
+    `sources`: the plugin's own sources, where Python imports these in place of what is installed; else empty.
     """
 
     plugin: str
     distribution: str
     version: str
     file: str = ""
+    sources: str = ""
 
     def __str__(self) -> str:
         return self.file or f"{self.distribution} {self.version}"

@@ -11,6 +11,7 @@
     `-- RunError                 a run cannot start or go on
         |-- ComponentFailure     a component raised something, or gave what its kind does not
         |-- DivergedError        the loss is no longer a finite number
+        |-- MachineError         the machine lacks something, and the run can go on once it is there
         `-- CheckpointError      a checkpoint is missing, damaged or belongs to something else
 
 An error says where, what, and what next. `exit_code` is 2 where nothing was started, 1 where a run failed.
@@ -71,6 +72,10 @@ class DivergedError(RunError):
     """The training loss is no longer a finite number."""
 
 
+class MachineError(RunError):
+    """The machine lacks memory, room, a process or a file; nothing of the run itself is wrong, and it can go on."""
+
+
 class CheckpointError(RunError):
     """A checkpoint is missing, damaged, or belongs to another run."""
 
@@ -100,17 +105,31 @@ class Problem:
         return text
 
 
+MOST_SHOWN = 20
+"""Problems that a recipe's error shows; more do not help anyone who reads them."""
+
+
 class RecipeError(CvkitError):
-    """A recipe does not read or does not check; `problems` holds every mistake found, in the order of the file."""
+    """A recipe does not read or does not check; `problems` holds every mistake found, in the order of the file.
+
+    Its text shows the first `MOST_SHOWN` and says how many more there are.
+    """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__("\n".join(map(str, self.problems)))
+        rest = len(self.problems) - MOST_SHOWN
+        shown = [*map(str, self.problems[:MOST_SHOWN]), *([f"and {rest:,} more problems"] if rest > 0 else [])]
+        super().__init__("\n".join(shown))
 
 
 def one_line(error: BaseException) -> str:
     """Return the error's message in one line, or its class's name where it has none."""
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of the error's message, or its class's name where it has none: torch's go on for long."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .diagnostics.preview import course
+from .diagnostics.preview import MOST_STEPS, course
 from .engine.run import Run
 from .errors import RunError
 from .recipe import Recipe
@@ -51,6 +51,8 @@ class Extension:
 
         The run is of the recipe, extended or not. Raises what the scheduler does where the epochs do not suit it.
         """
+        if self.extended.train.steps(run.batching.steps) > MOST_STEPS:
+            return f"{self._words()}; learning rates are not compared over more than {MOST_STEPS:,} steps"
         before, after = (course(run, recipe.train).rates.max(axis=1) for recipe in (self.recipe, self.extended))
         taken = run.schedule.taken
         return (

@@ -1,17 +1,13 @@
-"""What a component raised, told in one line; and which errors are the machine's rather than the component's."""
+"""What a component raised, told in one line."""
 
 from __future__ import annotations
 
-import errno
 import traceback
 
 from .errors import one_line
 
 _LONGEST = 500  # characters of a message; some libraries print whole tensors
 _PASSED_THROUGH = ("torch", "cvkit")  # an error seldom has its reason in the library or in the loop that it passed
-_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED")  # of CUDA, the CPU, cuBLAS
-_LOADER = "DataLoader worker (pid"  # torch raises it by a signal handler, in whatever code runs at that moment
-_EXHAUSTED = (errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 
 
 def cause(error: BaseException, package: str = "") -> str:
@@ -33,15 +29,3 @@ def cause(error: BaseException, package: str = "") -> str:
     foreign = [frame for frame in frames if frame[0] not in _PASSED_THROUGH]
     _, file, line = (own or foreign or frames)[-1]
     return f"{told} ({file}, line {line})"
-
-
-def of_the_machine(error: BaseException) -> bool:
-    """Whether the error says that the machine ran out of memory or files, or lost a process that loads images.
-
-    It may reach any component, and is no component's fault.
-    """
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # the latter is torch's
-        return True
-    if isinstance(error, OSError):
-        return error.errno in _EXHAUSTED
-    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in (*_MEMORY, _LOADER))

@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import Distribution, EntryPoint, distributions
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -33,11 +32,7 @@ class Installation:
     @property
     def module(self) -> str:
         """The module that declares the plugin; raise `PluginError` where the entry point names none."""
-        if not _TARGET.fullmatch(self.entry_point.value):
-            raise PluginError(
-                f"its entry point '{self.entry_point.value}' is not of the form module or module:object"
-            )
-        return self.entry_point.module
+        return module_of(self.entry_point)
 
     @property
     def package(self) -> str:
@@ -51,22 +46,24 @@ class Installation:
         except (AttributeError, LookupError, TypeError, ValueError, OSError):
             return []
 
-    def hidden_by(self) -> str:
-        """Return the file that would be imported in place of the plugin's own, or an empty string.
+    def closed_folder(self) -> Path | None:
+        """Return the package's folder where this user may not read it, which Python takes for an empty package."""
+        folder = Path(str(self.distribution.locate_file(self.package)))
+        try:
+            os.listdir(folder)
+            (folder / "__init__.py").stat()
+        except PermissionError:
+            return folder
+        except OSError:  # a module's file, or installed elsewhere
+            pass
+        return None
 
-        The plugin's own lies beside its metadata; for an editable installation, in the folder it was made from.
-        """
-        spec = find_spec(self.package)
-        if spec is None or spec.origin is None:
-            return ""
-        found = Path(spec.origin)
-        for own in (f"{self.package}/__init__.py", f"{self.package}.py"):
-            path = Path(str(self.distribution.locate_file(own)))
-            if path.exists():
-                return "" if path.parent.samefile(found.parent) else str(found)
-        folder = editable_folder(self.distribution)
-        outside = folder is not None and folder.exists() and not found.resolve().is_relative_to(folder.resolve())
-        return str(found) if outside else ""
+
+def module_of(entry_point: EntryPoint) -> str:
+    """Return the module that an entry point names; raise `PluginError` where it names none."""
+    if not _TARGET.fullmatch(entry_point.value):
+        raise PluginError(f"its entry point '{entry_point.value}' is not of the form module or module:object")
+    return entry_point.module
 
 
 def installations() -> Iterator[Installation]:
@@ -120,11 +117,17 @@ def direct_url(distribution: Distribution) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def editable_folder(distribution: Distribution) -> Path | None:
-    """Return the folder that an editable installation was made from, or None for any other."""
+def source_folder(distribution: Distribution) -> Path | None:
+    """Return the folder that a distribution was installed from, or None where it came from elsewhere."""
     origin = direct_url(distribution)
     url = str(origin.get("url", ""))
-    if not (origin.get("dir_info", {}).get("editable") and url.startswith("file:")):
+    if not (url.startswith("file:") and isinstance(origin.get("dir_info"), dict)):
         return None
     path = unquote(urlsplit(url).path)
     return Path(path.lstrip("/") if os.name == "nt" else path)
+
+
+def editable_folder(distribution: Distribution) -> Path | None:
+    """Return the folder that an editable installation was made from, or None for any other."""
+    folder = source_folder(distribution)
+    return folder if folder is not None and direct_url(distribution)["dir_info"].get("editable") else None

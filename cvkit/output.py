@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import RunError
+from .scratch import Scratch, clear_leftovers
 
 
 @dataclass(frozen=True)
@@ -36,27 +36,34 @@ class Output:
     def made_anew(self) -> Iterator[Path]:
         """Yield an empty folder that takes this one's place at the end; after an error there is no trace of it.
 
-        Raises `RunError` where it cannot be written.
+        What was in the place stays there until then, and after an error. Of several commands at once, the folder of
+        the last to end stays. Raises `RunError` where it cannot be written, or where the place holds somebody else's
+        files by then.
         """
-        own, old = (self.path.with_name(f".tmp-{word}-{os.getpid()}-{self.path.name}") for word in ("new", "old"))
+        clear_leftovers(self.path.parent)
         above = [parent for parent in self.path.parents if not parent.exists()]
+        scratch = Scratch(self.path.parent)
+        problem: OSError | None = None
         try:
-            own.mkdir(parents=True)
-            yield own
-            if self.path.exists():
-                self.path.rename(old)
-            own.rename(self.path)
+            scratch.make()
+            yield scratch.new
+            self.require_own()
+            scratch.exchange(self.path.name)
             above = []
         except BrokenPipeError:  # of the terminal, not of a file
             raise
         except OSError as error:
-            raise RunError(f"'{self.path}' cannot be written: {error.strerror}; choose another --output") from error
+            problem = error
         finally:
-            for leftover in (own, old):
-                shutil.rmtree(leftover, ignore_errors=True)
+            kept = scratch.close()
             for parent in above:
                 with suppress(OSError):  # another process may have put something there meanwhile
                     parent.rmdir()
+        if problem is not None:
+            where = f"; the earlier results lie in '{kept}'" if kept else ""
+            raise RunError(
+                f"'{self.path}' cannot be written: {problem.strerror}{where}; choose another --output"
+            ) from problem
 
     def put(self, files: Mapping[str, bytes]) -> list[Path]:
         """Write files, by relative name, in place of all that was there; return what there is to open."""

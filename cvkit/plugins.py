@@ -13,15 +13,17 @@ import time
 import traceback
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import redirect_stdout
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
-from .admission import attribute, has_hooks
+from .admission import attribute, has_hooks, later_hooks
 from .catalog import Catalog, PluginStatus
 from .component import Origin
+from .copies import Copy, other_copy
 from .errors import NameTaken, PluginError, did_you_mean
 from .installations import CORE, Installation, canonical, installations
-from .plugin_file import PluginFile
+from .plugin_file import plugin_files
 from .requirements import distribution_of, unmet
 
 DISABLE = "CVKIT_DISABLE_PLUGINS"
@@ -33,8 +35,12 @@ class _WrongVersion(PluginError):
     """The plugin was made for another cvkit."""
 
 
+class _Unreadable(PluginError):
+    """The plugin's files may not be read by this user."""
+
+
 class _Hidden(PluginError):
-    """Another file stands before the plugin's own."""
+    """Python would import another file in place of the plugin's own."""
 
 
 def discover(
@@ -48,7 +54,7 @@ def discover(
     A plugin in `disabled`, or in the environment variable ``CVKIT_DISABLE_PLUGINS`` unless `environment` is false,
     is not imported; a mapping says who asked for that. With `distributions`, only theirs are looked at. An installed
     plugin that fails, in whatever way, is recorded and left out; a path that fails raises `PluginError`, as it was
-    asked for. A path to an installed plugin's own package stands in for it.
+    asked for. A path to an installed plugin's own package, or its project, stands in for it.
     """
     reasons = dict.fromkeys(disabled_by_environment() if environment else (), DISABLE)
     reasons.update(disabled if isinstance(disabled, Mapping) else dict.fromkeys(disabled, "the caller"))
@@ -57,17 +63,20 @@ def discover(
         for one in installations()
         if distributions is None or canonical(one.origin.distribution) in map(canonical, distributions)
     ]
-    files = list(dict.fromkeys(map(PluginFile.at, paths)))
+    files = list(dict.fromkeys(file for path in paths for file in plugin_files(path)))
     catalog = Catalog()
     for file in files:
-        file.require_name_free(one for one in installed if one.entry_point.name == file.plugin)
-        status = _admitted(catalog, file.origin, file.load, reasons)
+        same = [one for one in installed if one.entry_point.name == file.plugin]
+        file.require_name_free(same)
+        status = _admitted(catalog, file.origin, partial(file.load, before_installed=bool(same)), reasons)
         if status.failure:
             raise PluginError(f"plugin '{file.plugin}' in '{file.path}' does not work: {status.failure}")
         catalog.statuses.append(status)
     for one in installed:
         if not any(file.stands_in_for(one) for file in files):
-            catalog.statuses.append(_admitted(catalog, one.origin, partial(_load, one), reasons, one))
+            copy = other_copy(one)
+            origin = replace(one.origin, sources=str(copy.place)) if copy and copy.own else one.origin
+            catalog.statuses.append(_admitted(catalog, origin, partial(_load, one, copy), reasons, one))
     return catalog
 
 
@@ -125,18 +134,21 @@ def _admitted(
         heavy=tuple(name for name in HEAVY_MODULES if name in sys.modules and name not in before),
         missing=tuple(missing),
         idle=not (failure or missing or has_hooks(plugin)),
+        later=() if failure or missing else later_hooks(plugin),
         trace=trace,
     )
 
 
-def _load(installation: Installation) -> object:
-    """Import an installed plugin, after what can be told of it without importing."""
+def _load(installation: Installation, copy: Copy | None) -> object:
+    """Import an installed plugin, or the copy of it that comes first, after what can be told without importing."""
     module = installation.package
     for line in installation.requirements():
         if canonical(distribution_of(line)) == CORE and (complaint := _core_is_not(line)):
             raise _WrongVersion(complaint)
-    if other := installation.hidden_by():
-        raise _Hidden(f"its module '{module}' is hidden by '{other}'")
+    if copy is not None and not copy.own:
+        raise _Hidden(f"its module '{module}' is hidden by '{copy.place}', which is not the plugin's own")
+    if closed := installation.closed_folder():
+        raise _Unreadable(f"'{closed}' cannot be read by this user")
     return installation.entry_point.load()
 
 
@@ -162,6 +174,8 @@ def _remedy(error: BaseException, origin: Origin, installation: Installation | N
             return f"pip install --upgrade {origin.distribution} {CORE}, or {leave_out}"
         case _Hidden():
             return "rename that file, or start cvkit in another folder"
+        case _Unreadable() | PermissionError():
+            return f"ask whoever installed it to let others read it, as chmod -R a+rX does, or {leave_out}"
         case NameTaken():
             return "uninstall one of the two"
         case ModuleNotFoundError(name=str(name)) if installation and name == installation.package:

@@ -26,8 +26,9 @@ def describe_components(recipe: Recipe) -> list[dict[str, Any]]:
     """Return where each component of the recipe comes from, JSON-ready.
 
     `place` in the recipe, full `id`, `distribution`, `version`; `file` for a plugin that is not installed, `url` for
-    one that was not installed from an index; `source`, the SHA-256 of the Python files of the package that holds it;
-    `requires`, the versions of what else it needs.
+    one that was not installed from an index; `sources` where the plugin's own sources ran in place of what is
+    installed; `source`, the SHA-256 of the Python files of the package that holds it; `requires`, the versions of
+    what else it needs.
     """
     return _described((place, part.entry) for place, part in recipe.parts())
 
@@ -54,6 +55,7 @@ def _describe(entry: Entry, digests: dict[Path, str]) -> dict[str, Any]:
     if package is not None and package not in digests:
         digests[package] = source_digest(package)
     where = {"file": origin.file} if origin.file else {"url": url} if (url := _url(origin.distribution)) else {}
+    where |= {"sources": origin.sources} if origin.sources else {}
     return {
         "id": entry.id,
         "distribution": origin.distribution,
@@ -146,7 +148,7 @@ def _drift(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         plugin, digest = before["id"].partition("/")[0], now["source"][:_SHOWN]
         sentences.append(
             f"the source of plugin '{plugin}' ({then}) has changed: its SHA-256 was {before['source'][:_SHOWN]}... "
-            f"and is {f'{digest}...' if digest else 'not to be had'} now. {bring_back(before)}"
+            f"and is {f'{digest}...' if digest else 'not known'} now{_whose(before, now)}. {_back(before, now)}"
         )
     needed = now.get("requires", {})
     sentences += [
@@ -158,6 +160,20 @@ def _drift(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     return sentences
 
 
+def _whose(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Return which copy of the plugin's code runs now, where that is another than before."""
+    sources = now.get("sources", "")
+    if sources == before.get("sources", ""):
+        return ""
+    return f", as its sources in '{sources}' run now" if sources else ", as the installed copy runs now"
+
+
+def _back(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    if now.get("sources") and not before.get("sources"):
+        return "To get it back: start cvkit in another folder, where Python finds the installed copy"
+    return bring_back(before)
+
+
 def _shown(component: Mapping[str, Any]) -> str:
     return str(component.get("file") or f"{component['distribution']} {component['version']}")
 
@@ -167,6 +183,8 @@ def bring_back(component: Mapping[str, Any]) -> str:
     name, version, url = component["distribution"], component["version"], str(component.get("url", ""))
     if file := component.get("file"):
         return f"To get it back: put the code of that time in {file}"
+    if sources := component.get("sources"):
+        return f"To get it back: put the code of that time in {sources}, and start cvkit where Python finds it first"
     if "+" in url.partition(":")[0]:
         return f"To get it back: pip install --force-reinstall {shell_words(f'{name} @ {url}')}"
     if url:

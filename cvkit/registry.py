@@ -16,7 +16,8 @@ from .errors import (
     UnknownComponent,
     did_you_mean,
 )
-from .faults import cause, of_the_machine
+from .faults import cause
+from .machine import lack_told_by
 from .requirements import unmet
 from .signature import Signature, read_signature, split_target
 
@@ -73,7 +74,7 @@ class Entry:
         except ValueError as error:
             raise ComponentError(f"{self.kind.singular} '{self.id}': {error}") from error
         except (Exception, SystemExit) as error:
-            if of_the_machine(error):
+            if lack_told_by(error):
                 raise
             reason = f"{cause(error, self.package)}; cvkit --debug shows the traceback"
             raise ComponentError(f"{self.owner} cannot be made: {reason}") from error

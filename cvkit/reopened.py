@@ -14,7 +14,8 @@ from .engine.state import load_model_state
 from .engine.trained import Trained
 from .errors import CheckpointError, RunError
 from .folder import RunFolder
-from .recipe import Recipe
+from .kept import Kept
+from .recipe import Recipe, changes
 
 _AVERAGED = "module."  # what torch's AveragedModel puts before the names of the weights it averages
 
@@ -23,8 +24,9 @@ _AVERAGED = "module."  # what torch's AveragedModel puts before the names of the
 class Reopened:
     """The model of a run as its newest checkpoint holds it.
 
-    `stand`: after which step that is, in words. `digest`: of the data set it was trained on. `damaged`: a line for
-    each checkpoint passed over.
+    `stand`: after which step that is, in words, and on which device where that is not the recipe's. `digest`: of the
+    data set it was trained on. `damaged`: a line for each checkpoint passed over, and for each change of the recipe
+    since that matters to the model.
     """
 
     trained: Trained
@@ -37,13 +39,13 @@ def open_trained(folder: RunFolder, recipe: Recipe, info: DataInfo) -> Reopened:
     """Return the model that the run in `folder` evaluates: the averaged one where the run has one.
 
     Neither the data set nor pretrained weights are needed, and nothing is written. The model is put on the recipe's
-    device, or where this machine lacks that, on the best there is. Raises `CheckpointError` where there is no
+    device, or where that cannot be used here, on the best there is. Raises `CheckpointError` where there is no
     checkpoint, or it is of another model.
     """
     state, damaged = folder.newest_state()
     if state is None:
         raise CheckpointError("; ".join([f"'{folder.path}' holds no checkpoint that can be read yet", *damaged]))
-    device = _device(recipe)
+    device, remark = _device(recipe.train.device)
     model = initialised_model(without_first_weights(recipe), info, device)
     weights = state["model"]
     if state["ema"] is not None:
@@ -55,7 +57,10 @@ def open_trained(folder: RunFolder, recipe: Recipe, info: DataInfo) -> Reopened:
     stand = f"after step {state['step']:,}, {state['epoch']:,} of {recipe.train.epochs:,} epochs"
     if folder.info().get("status") != "finished":
         stand += "; the run has not finished"
-    return Reopened(trained, stand, state["data"], tuple(damaged))
+    kept = Kept.of(state)
+    changed = () if kept is None else changes(kept.recipe, recipe)
+    told = [f"recipe.yaml was changed since the checkpoint: {change}" for change in changed if not change.free]
+    return Reopened(trained, stand + remark, state["data"], (*damaged, *told))
 
 
 def without_first_weights(recipe: Recipe) -> Recipe:
@@ -66,8 +71,14 @@ def without_first_weights(recipe: Recipe) -> Recipe:
     return replace(recipe, model=replace(recipe.model, options=options | {"pretrained": False}))
 
 
-def _device(recipe: Recipe) -> torch.device:
-    try:
-        return choose_device(recipe.train.device, "fp32")
-    except RunError:
-        return choose_device("auto", "fp32")
+def _device(asked: str) -> tuple[torch.device, str]:
+    """Return the device to compute on, and a remark where it is another than the recipe's."""
+    for name in (asked, "auto"):
+        try:
+            device = choose_device(name, "fp32")
+        except RunError:
+            continue
+        break
+    else:
+        name, device = "cpu", torch.device("cpu")
+    return device, "" if name == asked else f"; on {device}, as the device '{asked}' cannot be used here"

@@ -14,6 +14,12 @@ import platformdirs
 import pytest
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Hide GPUs from all tests but those that are asked for by ``-m gpu``: what a CPU computes repeats bit by bit."""
+    if config.option.markexpr != "gpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
 @pytest.fixture(scope="session")
 def cifar10_root() -> Path:
     """The data folder that holds the real CIFAR-10; tests are skipped where it has not been fetched."""

@@ -10,6 +10,7 @@ import click
 
 from ..errors import CvkitError, RunError
 from ..printable import shell_words
+from ..recipe.schema import MOST_EPOCHS
 from .loading import reopen, warn
 from .options import PluginChoice, accept_option, data_option, plugin_options
 from .run import carry_out, data_of, prepared
@@ -23,7 +24,7 @@ SCHEDULES = ("stretch", "hold", "again")
 
 @click.command()
 @click.argument("folder", metavar="RUN", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--epochs", metavar="N", type=click.IntRange(1), required=True, help="Epochs in all.")
+@click.option("--epochs", metavar="N", type=click.IntRange(1, MOST_EPOCHS), required=True, help="Epochs in all.")
 @click.option(
     "--schedule", type=click.Choice(SCHEDULES), help="What becomes of the schedule; leave it out to compare."
 )

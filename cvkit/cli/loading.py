@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..catalog import Catalog
-from ..errors import RecipeError, RunError
+from ..errors import CvkitError, RecipeError, RunError
 from ..plugins import disabled_by_environment, discover, unknown_disabled
 from .options import PluginChoice
 from .terminal import echo
@@ -26,8 +27,9 @@ def load_recipe(path: Path, overrides: Sequence[str], choice: PluginChoice) -> t
     from ..recipe import read, resolve  # pydantic, 80 ms that only commands with a recipe need to pay
 
     document = read(path, overrides)
-    catalog = load_catalog(choice, document.disabled)
-    recipe = resolve(document, catalog).without_plugins(choice.disabled)
+    catalog = _discovered(choice, document.disabled)
+    with _failures_told(catalog, choice):
+        recipe = resolve(document, catalog).without_plugins(choice.disabled)
     for part in dict(recipe.parts()).values():
         if part.entry.component.deprecated:
             warn(f"{part.entry.kind.singular} '{part.entry.id}' is deprecated: {part.entry.component.deprecated}")
@@ -60,11 +62,12 @@ def reopen(folder: RunFolder, choice: PluginChoice) -> tuple[Recipe, Catalog]:
     from ..recipe import read_text, resolve
 
     document = read_text(whole_recipe(folder), file=str(folder.recipe_path))
-    catalog = load_catalog(choice, document.disabled)
-    if gone := absent(folder.info().get("components", []), catalog):
-        raise RunError(f"'{folder.path}' cannot be opened without what it was made with: " + "; ".join(gone))
-    tell_drift(folder, catalog)  # first, as it may be why the recipe no longer checks, or the weights no longer fit
-    return resolve(document, catalog), catalog
+    catalog = _discovered(choice, document.disabled)
+    with _failures_told(catalog, choice):
+        if gone := absent(folder.info().get("components", []), catalog):
+            raise RunError(f"'{folder.path}' cannot be opened without what it was made with: " + "; ".join(gone))
+        tell_drift(folder, catalog)  # first, as it may be why the recipe or the weights no longer fit
+        return resolve(document, catalog), catalog
 
 
 def tell_drift(folder: RunFolder, catalog: Catalog) -> None:
@@ -81,12 +84,34 @@ def load_catalog(choice: PluginChoice, disabled: Collection[str] = ()) -> Catalo
 
     `disabled` are those that a recipe leaves out.
     """
+    catalog = _discovered(choice, disabled)
+    with _failures_told(catalog, choice):
+        return catalog
+
+
+def _discovered(choice: PluginChoice, disabled: Collection[str]) -> Catalog:
     reasons = dict.fromkeys(disabled, "plugins.disable") | dict.fromkeys(choice.disabled, "--no-plugin")
-    catalog = discover(reasons, choice.paths)
-    misspelt = unknown_disabled(catalog, [*choice.disabled, *disabled_by_environment()])
-    for message in [*(status.line for status in catalog.failures), *misspelt]:
-        warn(message)
-    return catalog
+    return discover(reasons, choice.paths)
+
+
+@contextmanager
+def _failures_told(catalog: Catalog, choice: PluginChoice) -> Iterator[None]:
+    """Say on stderr, once what is done inside is known, which plugins do not work and which names are misspelt.
+
+    What an error that is raised inside says of a plugin already is not said twice.
+    """
+    told = ""
+    try:
+        yield
+    except CvkitError as error:
+        told = str(error)
+        raise
+    finally:
+        failures = [
+            status.line for status in catalog.failures if status.reason not in told and status.line not in told
+        ]
+        for message in [*failures, *unknown_disabled(catalog, [*choice.disabled, *disabled_by_environment()])]:
+            warn(message)
 
 
 def warn(message: str) -> None:

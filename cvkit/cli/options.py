@@ -11,12 +11,18 @@ from typing import Any, TypeVar
 
 import click
 
+from ..at_hand import KEY, plugins_at_hand
+from .terminal import echo
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
 class PluginChoice:
-    """What a command line says of plugins: the names to leave out, and the files to load beside the installed."""
+    """What a command line says of plugins: the names to leave out, and the files to load beside the installed.
+
+    Among the files are those that the project at hand names in its pyproject.toml.
+    """
 
     disabled: tuple[str, ...] = ()
     paths: tuple[Path, ...] = ()
@@ -31,13 +37,32 @@ def plugin_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "paths",
         multiple=True,
         type=click.Path(path_type=Path),
-        help="Load a plugin from a .py file or a package's folder, without installing it. Repeatable.",
+        help="Load a plugin from a .py file, a package's folder or a project's, without installing it. Repeatable.",
     )
     @wraps(command)
     def with_choice(*args: Any, disabled: tuple[str, ...], paths: tuple[Path, ...], **kwargs: Any) -> Any:
-        return command(*args, choice=PluginChoice(disabled, paths), **kwargs)
+        named = (*paths, *_paths_at_hand(kwargs.get("folder")))
+        return command(*args, choice=PluginChoice(disabled, named), **kwargs)
 
     return with_choice
+
+
+def _paths_at_hand(run: Path | None) -> tuple[Path, ...]:
+    """Return the plugins that the project around the working folder asks for, and say on stderr which file that is.
+
+    Args:
+        run: the run folder that the command is about, from within which nothing is read.
+    """
+    found = plugins_at_hand(Path.cwd(), run)
+    if found is None:
+        return ()
+    if found.refused:
+        unused = f"the plugin-paths of '{found.file}' are not used: {found.refused}"
+        echo(unused, err=True, label="warning:", colour="yellow")
+    else:
+        names = ", ".join(f"'{os.path.relpath(path, found.file.parent)}'" for path in found.paths)
+        echo(f"plugins by {KEY} of '{found.file}': {names}", err=True)
+    return found.paths
 
 
 def data_option(command: Command) -> Command:

@@ -60,6 +60,7 @@ def _row(status: PluginStatus, components: int) -> dict[str, Any]:
         "distribution": origin.distribution,
         "version": origin.version,
         "file": origin.file,
+        "sources": origin.sources,
         "components": components,
         "seconds": round(status.seconds, 6),
         "works": status.works,
@@ -70,4 +71,5 @@ def _row(status: PluginStatus, components: int) -> dict[str, Any]:
         "disabled": status.disabled,
         "missing": [*status.missing],
         "idle": status.idle,
+        "later": [*status.later],
     }

@@ -11,9 +11,17 @@ def state(status: PluginStatus) -> str:
         return status.reason
     faults = ["is slow"] if status.slow else []
     faults += [f"loads {', '.join(status.heavy)}"] if status.heavy else []
-    remarks = ["has no hooks"] if status.idle else []
+    remarks = ["has no hooks"] if status.idle and not status.later else []
+    remarks += [later(status)] if status.later else []
     remarks += [f"its declaration {' and '.join(faults)}"] if faults else []
-    return f"works, but {', and '.join(remarks)}" if remarks else "works"
+    copy = f" from its sources in '{status.origin.sources}'" if status.origin.sources else ""
+    return f"works{copy}, but {', and '.join(remarks)}" if remarks else f"works{copy}"
+
+
+def later(status: PluginStatus) -> str:
+    """Return which of a plugin's optional hooks are not called."""
+    names = ", ".join(status.later)
+    return f"this cvkit has no {names}, so {'it is' if len(status.later) == 1 else 'these are'} not called"
 
 
 def no_components(status: PluginStatus) -> str:

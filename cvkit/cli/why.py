@@ -9,13 +9,14 @@ from importlib.metadata import Distribution, EntryPoint, distributions, packages
 from importlib.util import find_spec
 from pathlib import Path
 
+from ..admission import hooks
 from ..catalog import Catalog, PluginStatus
 from ..errors import CvkitError, UnknownComponent, did_you_mean
 from ..installations import CORE, GROUP, canonical, direct_url, editable_folder, name_and_version
 from ..plugins import DISABLE
 from ..printable import shell_words
 from .info import find_everywhere
-from .state import no_components
+from .state import later, no_components
 from .trace import own_lines
 
 _MOST_IDS = 8
@@ -86,7 +87,10 @@ def _of_working(catalog: Catalog, status: PluginStatus, point: EntryPoint | None
     source = f"'{point.value}'" if point else f"'{Path(origin.file).name}'"
     yield f"plugin '{origin.plugin}' ({origin}) works; its declaration took {1000 * status.seconds:.1f} ms"
     ids = [f"{entry.kind.singular} {entry.id}" for entry in catalog.entries() if entry.origin == origin]
-    if status.idle:
+    if status.later:
+        meant = filter(None, (did_you_mean(name, hooks()) for name in status.later))
+        yield " ".join([f"  {later(status)}. It may be of a later version.", *meant])
+    if status.idle and not status.later:
         named = ", which the entry point names" if point else ""
         yield f"  it has no hook: write @hookimpl functions such as cvkit_models in {source}{named}"
     else:
@@ -95,6 +99,8 @@ def _of_working(catalog: Catalog, status: PluginStatus, point: EntryPoint | None
         yield f"  it offers {offered or no_components(status)}"
     if point and (path := _installed(_top(point))):
         yield f"  its module is '{_top(point)}', at '{path}'"
+    if origin.sources:
+        yield f"  these are its own sources, which Python finds before the copy that {origin} installed"
     if status.slow or status.heavy:
         took = f"takes {status.seconds:.2g} s" if status.slow else ""
         loads = f"loads {', '.join(status.heavy)}" if status.heavy else ""
@@ -136,7 +142,11 @@ def _of_project(catalog: Catalog, name: str, everywhere: list[Distribution]) -> 
     places = (folder.absolute().as_uri(), folder.resolve().as_uri())
     owner = next((dist for dist in everywhere if str(direct_url(dist).get("url")).rstrip("/") in places), None)
     if owner is None:
-        return [f"'{name}' is a folder with a project that is not installed", f"  {install}"]
+        return [
+            f"'{name}' is a folder with a project that is not installed",
+            f"  {install}",
+            f"  or load it without installing: --plugin-path {shell_words(name)}",
+        ]
     lines = _of_installed(catalog, _name(owner), everywhere)
     if editable_folder(owner) is None:
         lines.append(f"  what is installed is a copy; to have it follow the folder: {install}")

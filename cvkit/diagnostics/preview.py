@@ -13,12 +13,15 @@ from ..engine.parts import STAND_IN_RATE
 from ..engine.run import Run
 from ..engine.schedule import early_steps, momentum_of
 from ..engine.seeding import preserved_randomness
+from ..errors import RunError
 from ..recipe.schema import TrainSettings
 from .artifacts import Figure, Gallery
 from .curves import marker
 from .diagnose import augmented_sheet
 from .style import BLUE, GREEN, draw, label_ends
 
+MOST_STEPS = 2_000_000
+"""Steps of a schedule that are computed for a figure or a comparison: that takes half a minute, one after another."""
 Series = NDArray[np.float64]
 
 
@@ -39,12 +42,18 @@ def course(run: Run, settings: TrainSettings | None = None) -> Course:
     """Return the course of a run: its schedule stepped once a planned step, beside an optimizer that never steps.
 
     `settings`, in place of the recipe's, say what other epochs would make of it. The weights and every global
-    generator stay as they are.
+    generator stay as they are. Raises `RunError` for more than `MOST_STEPS` steps.
     """
+    steps = (settings or run.recipe.train).steps(run.batching.steps)
+    if steps > MOST_STEPS:
+        raise RunError(
+            f"the schedule has {steps:,} steps, and at most {MOST_STEPS:,} are computed one after another; to see "
+            "how it begins: --set train.max_steps=10000"
+        )
     rates, momenta = [], []
     with preserved_randomness(), early_steps():
         schedule = run.new_schedule(settings=settings)
-        for _ in range((settings or run.recipe.train).steps(run.batching.steps)):
+        for _ in range(steps):
             groups = schedule.optimizer.param_groups
             rates.append([float(group["lr"]) for group in groups])
             momenta.append([momentum_of(group) for group in groups])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-import signal
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -13,9 +13,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
 from ..errors import CvkitError
+from ..machine import lack_told_by, machine_error
 from .data import Split, TensorSplit
 from .samples import SampleAugmentations
 from .seeding import preserved_on_cpu
+from .workers import LOADING, loaded, loader_options
 
 
 @dataclass(frozen=True)
@@ -79,20 +81,21 @@ class StreamedSource:
         loader: DataLoader[Any] = DataLoader(
             _Samples(self._split, self._augmentations, seed),
             collate_fn=_collate,
-            worker_init_fn=_leave_signals_to_the_parent,
             batch_sampler=[chunk.tolist() for chunk in order.split(batch_size)],
-            num_workers=self._workers,
             pin_memory=self._device.type == "cuda",
             # Its base seed would otherwise come from, and move, the global generator.
             generator=torch.Generator().manual_seed(0),
+            **loader_options(self._workers),
         )
-        for loaded in loader:
-            if isinstance(loaded, CvkitError):
-                raise loaded
-            images, labels = loaded
-            yield Batch(
-                images.to(self._device, non_blocking=True), labels.to(self._device, torch.int64, non_blocking=True)
-            )
+        with closing(loaded(loader)) as batches:  # so that workers end here, not when the interpreter gets to it
+            for batch in batches:
+                if isinstance(batch, CvkitError):
+                    raise batch
+                images, labels = batch
+                yield Batch(
+                    images.to(self._device, non_blocking=True),
+                    labels.to(self._device, torch.int64, non_blocking=True),
+                )
 
 
 class _Samples(Dataset[tuple[Tensor, int]]):
@@ -114,8 +117,12 @@ class _Samples(Dataset[tuple[Tensor, int]]):
                         (self._augmentations(image, self._seed, index), label)
                         for index, (image, label) in zip(indices, samples, strict=True)
                     ]
-        except CvkitError as error:
-            return error
+        except Exception as error:
+            if (lack := lack_told_by(error)) is not None:  # told here, as what an error was raised from is not sent
+                return machine_error(lack, LOADING, error)
+            if isinstance(error, CvkitError):
+                return error
+            raise
         return samples
 
 
@@ -123,10 +130,23 @@ def _collate(samples: list[tuple[Tensor, int]] | CvkitError) -> Any:
     return samples if isinstance(samples, CvkitError) else default_collate(samples)
 
 
-def _leave_signals_to_the_parent(worker: int) -> None:
-    """Ctrl-C reaches every process of a terminal; the parent finishes its step and ends the workers itself."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+class Room:
+    """The memory of `device` that resident splits may take together: half of what is free now.
+
+    The other half is for the model, its optimizer and a step. Devices that share the system's memory have no bound.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._left = torch.cuda.mem_get_info(device)[0] // 2 if device.type == "cuda" else None
+
+    def takes(self, split: TensorSplit) -> bool:
+        """Whether `split` fits into what is left, which is then less by it."""
+        if self._left is None:
+            return True
+        needed = split.images.nbytes + split.labels.nbytes
+        if fits := needed <= self._left:
+            self._left -= needed
+        return fits
 
 
 def open_source(
@@ -134,19 +154,20 @@ def open_source(
     device: torch.device,
     resident: bool | Literal["auto"],
     workers: int,
+    room: Room | None = None,
     augmentations: SampleAugmentations | None = None,
 ) -> Source:
     """Return `split` as a source on `device`, resident where asked for, or where ``"auto"`` finds that it fits.
 
-    ``"auto"`` keeps a split resident that is in memory already and takes at most half of the device's free
-    memory; ``True`` also reads a streamed split into memory first. Where single images are augmented, batches are
-    streamed, from memory if need be.
+    ``"auto"`` keeps a split resident that is in memory already and for which `room` is left; ``True`` also reads a
+    streamed split into memory first. Where single images are augmented, batches are streamed, from memory if need be.
     """
+    room = room or Room(device)
     if resident is True and not isinstance(split, TensorSplit):
         split = read_whole(split)
     if augmentations:
         return StreamedSource(split, device, workers, augmentations)
-    if isinstance(split, TensorSplit) and (resident is True or (resident == "auto" and _fits(split, device))):
+    if isinstance(split, TensorSplit) and (resident is True or (resident == "auto" and room.takes(split))):
         return ResidentSource(split, device)
     return StreamedSource(split, device, workers)
 
@@ -161,10 +182,3 @@ def read_whole(split: Split, indices: Sequence[int] | None = None) -> TensorSpli
         return TensorSplit(split.images[chosen], split.labels[chosen], masks)
     pairs = [split[index] for index in (range(len(split)) if indices is None else indices)]
     return TensorSplit(torch.stack([image for image, _ in pairs]), torch.tensor([label for _, label in pairs]))
-
-
-def _fits(split: TensorSplit, device: torch.device) -> bool:
-    if device.type != "cuda":
-        return True
-    free, _ = torch.cuda.mem_get_info(device)
-    return split.images.nbytes <= free // 2

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from ..errors import RunError
+from ..errors import RunError, first_line
 from .modes import evaluation_mode
 from .seeding import preserved_randomness
 
@@ -23,6 +23,5 @@ def compiled(model: nn.Module, example: Tensor) -> Callable[[Tensor], Tensor]:
         with preserved_randomness(), evaluation_mode(model), torch.no_grad():
             forward(example)
     except Exception as error:  # whatever the compiler, its absence or the model's code raises
-        reason = [*str(error).strip().splitlines(), type(error).__name__][0]
-        raise RunError(f"train.compile: this model cannot be compiled here ({reason})") from error
+        raise RunError(f"train.compile: this model cannot be compiled here ({first_line(error)})") from error
     return forward

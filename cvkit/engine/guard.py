@@ -10,7 +10,8 @@ from typing import Any
 from torch import Tensor
 
 from ..errors import ComponentFailure, CvkitError
-from ..faults import cause, of_the_machine
+from ..faults import cause
+from ..machine import lack_told_by
 from ..registry import Entry
 
 
@@ -34,7 +35,7 @@ class Guard:
         except CvkitError:
             raise
         except (Exception, SystemExit) as error:
-            if of_the_machine(error) or (isinstance(error, SystemExit) and _is_ours(error)):
+            if lack_told_by(error) or (isinstance(error, SystemExit) and _is_ours(error)):
                 raise
             reason = f"{cause(error, self.entry.package)}; cvkit --debug shows the traceback"
             raise self.failure(f"{self.fails}{_joined(given)}: {reason}") from error

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from .batches import Source
+from .device import tried_kernels
 from .metrics import Predictions
 from .modes import evaluation_mode
 from .pixels import Pixels
@@ -63,7 +64,9 @@ def train_steps(
     batches = source.batches(order[skipped:], batching.batch_size, drawn)
     for step in range(first, batching.steps):
         seed_everything(f"{purpose} step", seed, epoch, step)
-        yield learner.step(islice(batches, batching.accumulate), batching.samples_in(step))
+        with tried_kernels(learner.device):
+            taken = learner.step(islice(batches, batching.accumulate), batching.samples_in(step))
+        yield taken
 
 
 @torch.no_grad()
@@ -83,7 +86,7 @@ def evaluate(
     its mirror image: test-time augmentation, to be labelled as such. The model's modes are left as found.
     """
     logits, labels, losses = [], [], []
-    with evaluation_mode(model):
+    with evaluation_mode(model), tried_kernels(pixels.device):
         for batch in source.batches(torch.arange(len(source)), batch_size):
             inputs = pixels.for_evaluation(batch.images)
             with autocast():

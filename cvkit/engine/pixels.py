@@ -24,6 +24,7 @@ class Pixels:
         device: torch.device,
         channels_last: bool,
     ) -> None:
+        self.device = device
         mean, std = (torch.tensor(values, device=device).view(1, -1, 1, 1) for values in (info.mean, info.std))
         self._scale, self._shift = 1 / std, -mean / std
         self._augmentations = tuple(augmentations)

@@ -64,7 +64,7 @@ class EpochProgress:
 
     def record(self, epoch: int, step: int, predictions: Predictions, flipped_accuracy: float | None) -> Record:
         """Return the epoch's record."""
-        losses = self.losses[: self.taken].double().cpu()
+        losses = self.losses[: self.taken].cpu().double()  # there, as Apple's GPUs have no float64
         weights = torch.tensor(self.counts, dtype=torch.float64)
         return Record(
             epoch=epoch,

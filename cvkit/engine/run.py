@@ -24,7 +24,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from ..errors import DivergedError, RunError
 from ..recipe import Recipe, TunerPart
 from ..recipe.schema import TrainSettings
-from .batches import StreamedSource, open_source, read_whole
+from .batches import Room, StreamedSource, open_source, read_whole
 from .compilation import compiled
 from .data import Splits
 from .device import choose_device
@@ -76,7 +76,7 @@ class Run:
         self.sample_augmentations = SampleAugmentations(
             (entry.id, augmentation) for entry, augmentation in augmentations if entry.component.per_sample
         )
-        placing = (self.device, settings.resident, settings.workers)
+        placing = (self.device, settings.resident, settings.workers, Room(self.device))
         self.source = open_source(splits.train, *placing, self.sample_augmentations)
         self.test_source = open_source(splits.test, *placing)
         self.batching = Batching(len(self.source), settings.batch_size, settings.accumulate, settings.drop_last)
@@ -99,8 +99,6 @@ class Run:
         self._predictions: Predictions | None = None
         self._learner: Learner | None = None
         self.schedule: Schedule  # made with the learner
-        if self.device.type == "cuda":
-            torch.backends.cudnn.benchmark = True  # shapes do not change from step to step
 
     def _rehearse(self) -> None:
         """Raise `RunError` unless the parts fit together, tried on two images; what is ``auto`` has a stand-in.

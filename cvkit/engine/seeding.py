@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import torch
@@ -55,23 +56,39 @@ def seed_cpu(purpose: str, *counters: int) -> None:
 @contextmanager
 def preserved_on_cpu() -> Iterator[None]:
     """Leave the generators of Python, NumPy and torch's CPU as they were on entry."""
-    python, numpy_ = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng(devices=[]):
-        try:
-            yield
-        finally:
-            random.setstate(python)
-            np.random.set_state(numpy_)
+    python, numpy_, torch_ = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy_)
+        torch.set_rng_state(torch_)
 
 
 @contextmanager
 def preserved_randomness() -> Iterator[None]:
-    """Leave the global generators of Python, NumPy and torch, CPU and GPU in use, as they were on entry."""
-    uses_gpu = torch.cuda.is_initialized() and get_worker_info() is None  # a forked loader cannot ask the GPU
-    state = torch.cuda.get_rng_state() if uses_gpu else None
+    """Leave the global generators of Python, NumPy and torch, on the CPU and every GPU in use, as they were on entry.
+
+    All GPUs, as seeding torch seeds all of them.
+    """
+    put_back = _generators_of_gpus()
     with preserved_on_cpu():
         try:
             yield
         finally:
-            if state is not None:
-                torch.cuda.set_rng_state(state)
+            for put in put_back:
+                put()
+
+
+def _generators_of_gpus() -> list[Callable[[], None]]:
+    """Return what puts the state that generators of GPUs have now back into them."""
+    if get_worker_info() is not None:  # a forked loader cannot ask a GPU
+        return []
+    found: list[Callable[[], None]] = []
+    if torch.cuda.is_initialized():
+        found.append(partial(torch.cuda.set_rng_state_all, torch.cuda.get_rng_state_all()))
+    if torch.xpu.is_initialized():
+        found.append(partial(torch.xpu.set_rng_state_all, torch.xpu.get_rng_state_all()))
+    if torch.backends.mps.is_available():
+        found.append(partial(torch.mps.set_rng_state, torch.mps.get_rng_state()))
+    return found

@@ -9,6 +9,9 @@ from torch import Tensor, nn
 
 from ..errors import CheckpointError
 
+_OF_THE_DEVICE = ("fused", "foreach", "capturable")
+"""Settings of an optimizer's groups that choose kernels: another device has others, so they are not restored."""
+
 
 def model_state(model: nn.Module) -> dict[str, Tensor]:
     """Return every parameter and buffer of `model` by name, buffers marked non-persistent included."""
@@ -48,13 +51,17 @@ def load_optimizer_state(optimizer: torch.optim.Optimizer, model: nn.Module, sta
         raise CheckpointError("the checkpoint's optimizer holds other parameters than this recipe's model")
     index = {name: number for number, name in enumerate(names)}
     parameters = dict(model.named_parameters())
+    how = [{key: group[key] for key in _OF_THE_DEVICE if key in group} for group in optimizer.param_groups]
     optimizer.load_state_dict(
         {
             "state": {
                 index[name]: {key: _like(parameters[name], value) for key, value in values.items()}
                 for name, values in state["state"].items()
             },
-            "param_groups": [{**g, "params": [index[name] for name in g["params"]]} for g in state["groups"]],
+            "param_groups": [
+                {**group, **own, "params": [index[name] for name in group["params"]]}
+                for group, own in zip(state["groups"], how, strict=True)
+            ],
         }
     )
 

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..catalog import Catalog
-from ..component import KINDS, Kind
-from ..errors import CvkitError, RecipeError, did_you_mean
+from ..catalog import Catalog, PluginStatus
+from ..component import KINDS, Kind, Origin
+from ..errors import CvkitError, Problem, RecipeError, did_you_mean
 from ..installations import CORE
+from ..registry import Entry
 from ..requirements import distribution_of, installed, unmet
+from ..signature import Signature
 from .checker import SETTABLE, Checker, accepts
 from .document import Document
 from .merge import PART_LISTS, PARTS, as_part, part_name
@@ -36,6 +39,15 @@ def resolve(document: Document, catalog: Catalog) -> Recipe:
     return _Resolution(document, catalog).recipe()
 
 
+@dataclass(frozen=True)
+class _Found:
+    """A component that a recipe names; `signature` is None where `faults` keep it from being used."""
+
+    entry: Entry
+    faults: list[str]
+    signature: Signature | None
+
+
 class _Resolution:
     """One pass over a document: a part that cannot be made is reported and left out, and the pass goes on."""
 
@@ -46,6 +58,8 @@ class _Resolution:
         self.targets = list(_targets(self.root))
         self.check = Checker(dict(self.targets))
         self.made: dict[str, Part | None] = {}
+        self.lookups: dict[tuple[str, str], _Found | CvkitError] = {}
+        self.suspects: dict[Origin, PluginStatus] = {}  # plugins that do not work, where a name is unknown
 
     def recipe(self) -> Recipe:
         self.check.keys(self.root, KEYS, "key", "in the recipe")
@@ -59,7 +73,7 @@ class _Resolution:
         self._samples_come_before_batches(lists["augmentations"])
         self._targets_can_be_set()
         if self.check.problems:
-            raise RecipeError(in_reading_order(self.check.problems))
+            raise RecipeError([*in_reading_order(self.check.problems), *self._causes()])
         return Recipe(**general, **parts, **lists, **sections)
 
     def _general(self) -> dict[str, Any]:
@@ -162,16 +176,15 @@ class _Resolution:
             self.check.report(node.mark, message, listing)
             return None
         mark = part.items["name"].mark
-        try:
-            entry = self.catalog[kind.name].find(name)
-        except CvkitError as error:
-            self.check.report(mark, str(error), self._unavailable(name))
+        found = self._found(kind, name)
+        if isinstance(found, CvkitError):
+            self.check.report(mark, str(found), self._owner_does_not_work(name))
             return None
-        if faults := entry.unmet() or entry.breaches():
-            for fault in faults:
+        entry, signature = found.entry, found.signature
+        if signature is None:
+            for fault in found.faults:
                 self.check.report(mark, f"{kind.singular} '{entry.id}' of {entry.origin} cannot be used: {fault}")
             return None
-        signature = entry.signature()
         owner = f"for {kind.singular} '{entry.id}'"
         given = MapNode(mark, part.without("name").items, part.keys)
         options = signature.options
@@ -180,6 +193,18 @@ class _Resolution:
         self.check.keys(given, options, "option", owner)
         made = self.made[path] = Part(entry, self.check.values(given, options, "option", owner, path))
         return made
+
+    def _found(self, kind: Kind, name: str) -> _Found | CvkitError:
+        """Look a component up, or return why that fails; each name once, however many parts of the recipe bear it."""
+        key = (kind.name, name)
+        if key not in self.lookups:
+            try:
+                entry = self.catalog[kind.name].find(name)
+                faults = entry.unmet() or entry.breaches()
+                self.lookups[key] = _Found(entry, faults, None if faults else entry.signature())
+            except CvkitError as error:
+                self.lookups[key] = error
+        return self.lookups[key]
 
     def _tuner(self, path: str, node: Node, kind: Kind) -> TunerPart | None:
         tuner = as_part(node)
@@ -192,14 +217,19 @@ class _Resolution:
             self.check.report((target or node).mark, message, "write `set: scheduler.max_lr`, for example")
         return None
 
-    def _unavailable(self, name: str) -> str:
-        """Say which plugins that might have provided `name` are not there to do so."""
+    def _owner_does_not_work(self, name: str) -> str:
+        """Say that the plugin which a full id names does not work; which one a short name is of, nobody can tell."""
         plugin, slash, _ = name.partition("/")
-        return "; ".join(
-            f"plugin '{status.origin.plugin}' {status.reason}"
-            for status in self.catalog.statuses
-            if not status.works and (not slash or status.origin.plugin == plugin)
-        )
+        statuses = [one for one in self.catalog.statuses if not one.works]
+        suspects = [one for one in statuses if not slash or one.origin.plugin == plugin]
+        self.suspects.update((one.origin, one) for one in suspects)
+        return f"it would be of plugin '{plugin}', which does not work: see the end" if slash and suspects else ""
+
+    def _causes(self) -> Iterator[Problem]:
+        """Yield one problem with each plugin that does not work and may have a name that is unknown."""
+        lines = [f"plugin '{one.origin.plugin}' {one.reason}" for one in self.suspects.values()]
+        if lines:
+            yield Problem("what is unknown may be of a plugin that does not work:", "\n  ".join(lines))
 
     def _targets_can_be_set(self) -> None:
         """Report what tuners set without an option there to set; a value that is written out stays as written."""

@@ -25,7 +25,11 @@ FolderName = Annotated[
 ]
 
 
-PassEpochs = Annotated[tuple[PositiveInt, ...], Field(min_length=1), Words("a list, each a positive integer")]
+MOST_EPOCHS = 1_000_000
+"""Epochs of a run. The bound only keeps a slip of the keyboard from planning a schedule that is never computed."""
+Epochs = Annotated[int, Field(ge=1, le=MOST_EPOCHS)]
+Workers = Annotated[int, Field(ge=0, le=256)]
+PassEpochs = Annotated[tuple[Epochs, ...], Field(min_length=1), Words("a list, each a positive integer")]
 
 
 class Settings(BaseModel):
@@ -65,7 +69,7 @@ class GeneralSettings(Settings):
 class TrainSettings(Settings):
     """How the model is trained."""
 
-    epochs: PositiveInt = Field(10, description="Passes over the training images.")
+    epochs: Epochs = Field(10, description="Passes over the training images.")
     schedule_epochs: PassEpochs | None = Field(
         None, description="Epochs of each pass of the schedule; then its last rate is held. null is one over all."
     )
@@ -88,7 +92,7 @@ class TrainSettings(Settings):
     max_steps: PositiveInt | None = Field(
         None, description="Stop after so many optimizer steps; the schedule is still planned for all epochs."
     )
-    workers: NonNegativeInt = Field(2, description="Processes that load images, for data streamed from files.")
+    workers: Workers = Field(2, description="Processes that load images, for data streamed from files.")
     resident: bool | Literal["auto"] = Field(
         "auto", description="Keep the data set on the device whole; auto does so where it fits."
     )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
 from PIL import Image, ImageOps
-from pydantic import PositiveInt
+from pydantic import Field
 from torch import Tensor
 
 from cvkit import DataError, DataInfo, Splits
@@ -40,7 +41,7 @@ def image_folder(
     root: Path,
     *,
     path: str,
-    size: PositiveInt = 224,
+    size: Annotated[int, Field(ge=1, le=8192)] = 224,
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406),
     std: tuple[float, float, float] = (0.229, 0.224, 0.225),
 ) -> Splits:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeInt
 
 from cvkit import DataInfo, Splits, TensorSplit, derive
 
@@ -15,12 +16,11 @@ from .outlines import OUTLINES
 from .painting import SIDE, paint
 
 VERSION = 1  # part of the digest; raise it whenever a pixel changes
+Size = Annotated[int, Field(ge=1, le=1_000_000)]  # a million images are 4 GB with their masks, kept in memory
 _CHUNK = 256  # images painted at a time: their fields stay in the processor's cache
 
 
-def shapes(
-    root: Path, *, train_size: PositiveInt = 12_000, test_size: PositiveInt = 2_000, seed: NonNegativeInt = 0
-) -> Splits:
+def shapes(root: Path, *, train_size: Size = 12_000, test_size: Size = 2_000, seed: NonNegativeInt = 0) -> Splits:
     """Draw `train_size` and `test_size` images, 32x32 RGB, of 10 shapes in equal shares; `root` is not touched.
 
     Position, size, rotation, colours, background texture and the clutter around the object are random. Image i of

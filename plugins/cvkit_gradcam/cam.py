@@ -13,21 +13,25 @@ from .compat import Compat, finish_of
 from .cut import gradient_at
 from .eager import as_written
 from .explanation import Explanation
-from .layers import Candidate, candidates, choose_layer, find_layer, name_of
+from .layers import Candidate, candidates, choose_layer, find_layer
 from .normalize import Normalization
 from .targets import Targets, recordable, require_targets
 
-RawMaps = Callable[[nn.Module, nn.Module, Tensor, Targets], Tensor]
-"""A method: (model, layer, images (B, C, H, W), T targets an image) -> signed maps, float32 (B, T, h, w)."""
+RawMaps = Callable[[nn.Module, Candidate, Tensor, Targets], Tensor]
+"""A method: (model, layer, images (B, C, H, W), T targets an image) -> signed maps (B, T, h, w).
+
+They are float32, or float64 where the layer's output is.
+"""
 
 
 class Cam:
     """Maps of where `model` sees a class, by one method.
 
-    `method`: its name. `raw_maps`: what tells it from the others. `layer`: a submodule's dotted name; by default
-    `choose_layer`'s. `normalize`: ``max``, ``minmax`` or ``none``. `chunk`: how many images go through the model at
-    once; None for all. `compat`: a library whose maps to match instead. Raises `RunError` if there is no such layer,
-    or if `compat` fits neither method nor `normalize`.
+    `method`: its name. `raw_maps`: what tells it from the others. `layer`: a submodule's dotted name, with a key
+    where that returns several grids, as in ``body[3]``; by default `choose_layer`'s. `normalize`: ``max``,
+    ``minmax`` or ``none``. `chunk`: how many images go through the model at once; None for all. `compat`: a library
+    whose maps to match instead. Raises `RunError` if there is no such layer, or if `compat` fits neither method nor
+    `normalize`.
     """
 
     def __init__(
@@ -42,9 +46,12 @@ class Cam:
     ) -> None:
         self.method = method
         self.model = model
-        self.layer = layer if layer is None else find_layer(model, layer)
+        if layer is not None:
+            find_layer(model, layer)
+        self.layer = layer
         self.chunk = chunk
         self._raw_maps = raw_maps
+        self._of_size: dict[tuple[int, ...], Candidate] = {}
         self._finish = finish_of(method, normalize, compat)
 
     def __call__(self, images: Tensor, targets: Tensor) -> Tensor:
@@ -71,21 +78,27 @@ class Cam:
         try:
             with evaluation_mode(self.model), as_written(), torch.inference_mode(False), torch.no_grad():
                 images = recordable(images)
-                if self.layer is None:
-                    self.layer = choose_layer(self.model, images[:1])
-                raw = self._raw(self.layer, images, Targets.of(targets, against))
+                layer = self._layer_for(images[:1])
+                raw = self._raw(layer, images, Targets.of(targets, against))
                 rectified = raw.relu()
-                maps = self._finish(raw, images.shape[-2:])
+                maps = self._finish(raw, images.shape[-2:]).float()
         finally:
             # Weights cast here carry no graph, and older torch gives them to a training step (pytorch issue 65766).
             torch.clear_autocast_cache()
         if targets.ndim == 1:
             raw, rectified, maps = raw[:, 0], rectified[:, 0], maps[:, 0]
         empty = ~(rectified > 0).flatten(-2).any(dim=-1)
-        name = name_of(self.model, self.layer)
-        return Explanation(raw, rectified, maps, empty, self.method, name, targets, against)
+        return Explanation(raw, rectified, maps, empty, self.method, layer.name, targets, against)
 
-    def _raw(self, layer: nn.Module, images: Tensor, targets: Targets) -> Tensor:
+    def _layer_for(self, image: Tensor) -> Candidate:
+        """Return the layer to explain: found once for each size of images, on which its grid depends."""
+        size = tuple(image.shape[-2:])
+        if size not in self._of_size:
+            self._of_size[size] = choose_layer(self.model, image, self.layer)
+            self.layer = self._of_size[size].name
+        return self._of_size[size]
+
+    def _raw(self, layer: Candidate, images: Tensor, targets: Targets) -> Tensor:
         """Return the method's signed maps (B, T, h, w), `chunk` images at once."""
         size = self.chunk or len(images)
         chunks = [slice(start, start + size) for start in range(0, len(images), size)]
@@ -95,7 +108,7 @@ class Cam:
 def from_gradients(combine: Callable[[Tensor, Tensor], Tensor]) -> RawMaps:
     """Return the method that combines activations (B, 1, c, h, w) and gradients (B, T, c, h, w) to (B, T, h, w)."""
 
-    def raw_maps(model: nn.Module, layer: nn.Module, images: Tensor, targets: Targets) -> Tensor:
+    def raw_maps(model: nn.Module, layer: Candidate, images: Tensor, targets: Targets) -> Tensor:
         activation, gradient = gradient_at(model, layer, images, targets)
         return combine(activation[:, None], gradient)
 

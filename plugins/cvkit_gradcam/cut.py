@@ -14,17 +14,16 @@ from torch import Tensor, nn
 
 from cvkit import RunError
 
-from .grid import Grid, prefix_lengths
-from .layers import known_layers
-from .targets import Targets
+from .layers import Candidate
+from .targets import Targets, at_least_single
 
 
-def gradient_at(model: nn.Module, layer: nn.Module, images: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
+def gradient_at(model: nn.Module, layer: Candidate, images: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
     """Return a layer's activation (B, c, h, w) and the gradients of target scores with respect to it (B, T, c, h, w).
 
-    One forward pass serves all targets; both results are float32. The model comes in evaluation mode, and its
-    weights, gradients and hooks are left as found. Raises `RunError` if the layer is not reached, if its output is
-    not a grid of the image, if no gradient reaches it, or if a target is not one of the model's classes.
+    One forward pass serves all targets; both results are float32, or float64 where the layer's output is. The model
+    comes in evaluation mode, and its weights, gradients and hooks are left as found. Raises `RunError` if the layer
+    does not return its grid, if no gradient reaches it, or if a target is not one of the model's classes.
     """
     cut: list[Tensor] = []
 
@@ -34,10 +33,10 @@ def gradient_at(model: nn.Module, layer: nn.Module, images: Tensor, targets: Tar
         return cut[0].clone()  # what follows may work in place, and must not reach the activation
 
     with torch.no_grad():
-        logits, grid = run_through(model, layer, images, cut_here)
+        logits = run_through(model, layer, images, cut_here)
         scores = targets.scores(logits).sum(dim=0)
         gradients = [gradient_of(score, cut[0]) for score in scores]
-    seen = [grid.view(tensor).float() for tensor in (cut[0].detach(), *gradients)]
+    seen = [at_least_single(layer.grid.view(tensor)) for tensor in (cut[0].detach(), *gradients)]
     return seen[0], torch.stack(seen[1:], dim=1)
 
 
@@ -55,52 +54,37 @@ def gradient_of(score: Tensor, layer: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def activation_at(model: nn.Module, layer: nn.Module, images: Tensor) -> Tensor:
-    """Return the layer's activation alone, float32 (B, c, h, w); raises what `gradient_at` does."""
+def activation_at(model: nn.Module, layer: Candidate, images: Tensor) -> Tensor:
+    """Return the layer's activation alone, float32 or float64 (B, c, h, w); raises what `gradient_at` does."""
     kept: list[Tensor] = []
 
     def keep(tensor: Tensor) -> Tensor:
         kept[:] = [tensor.clone()]
         return tensor
 
-    _, grid = run_through(model, layer, images, keep)
-    return grid.view(kept[0]).float()
+    run_through(model, layer, images, keep)
+    return at_least_single(layer.grid.view(kept[0]))
 
 
-def run_through(
-    model: nn.Module, layer: nn.Module, images: Tensor, replace: Callable[[Tensor], Tensor]
-) -> tuple[Tensor, Grid]:
-    """Return the model's logits, and the grid of a layer whose output has been replaced on the way.
+def run_through(model: nn.Module, layer: Candidate, images: Tensor, replace: Callable[[Tensor], Tensor]) -> Tensor:
+    """Return the model's logits, the grid of a layer having been replaced on the way.
 
-    Raises `RunError` naming other layers if this one is not reached, or if its output has no grid.
+    Of a module that is called more than once, the last call counts. Raises `RunError` if that returns no such grid.
     """
-    prefixes = prefix_lengths(model)
-    grids: list[Grid] = []
+    met: list[bool] = []
 
     def hook(module: nn.Module, inputs: tuple[object, ...], output: object) -> object:
-        grid = Grid.of(output, images, prefixes)
-        if grid is None:
-            raise NoGrid(output)
-        grids[:] = [grid]
-        return grid.put(output, replace(grid.tensor(output)))
+        met.append(layer.grid.is_in(output, len(images)))
+        return layer.grid.put(output, replace(layer.grid.tensor(output))) if met[-1] else output
 
-    handle = layer.register_forward_hook(hook)
+    handle = layer.module.register_forward_hook(hook)
     try:
         logits: Tensor = model(images)
-    except NoGrid as found:
-        problem = str(found)
-    else:
-        problem = "" if grids else "the model's forward pass does not reach the chosen layer, so it has no grid"
     finally:
         handle.remove()
-    if problem:
-        raise RunError(f"{problem}. {known_layers(model, images[:1])}")
-    return logits, grids[-1]
-
-
-class NoGrid(Exception):
-    """A layer's output has no grid of the image; it ends the forward pass, and becomes a `RunError` outside."""
-
-    def __init__(self, output: object) -> None:
-        shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
-        super().__init__(f"a map needs a layer whose output is a grid of the image, and this one's is {shape}")
+    if not met or not met[-1]:
+        raise RunError(
+            f"layer '{layer.name}' returns {layer.grid} for one image, and no such grid for {len(images)}; "
+            "choose another"
+        )
+    return logits

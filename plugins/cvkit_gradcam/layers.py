@@ -2,39 +2,47 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
-from cvkit import RunError, evaluation_mode
+from cvkit import RunError
 
-from .eager import as_written
-from .grid import Grid, prefix_lengths
-from .targets import recordable
+from .grid import Grid
+from .watching import Returned, Watched, watched
 
 SHOWN = 8
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A layer that can be explained.
+    """A layer that can be explained: a module, or one of several things that it returns.
 
-    `name`: its dotted name in the model. `kind`: its class's name. `grid`: how its output is a grid of the image.
-    `live`: whether a gradient reaches the grid's places, without which a map by gradients is zero.
+    `name`: its dotted name in the model, and which of several grids it returns, as in ``body[3]``. `kind`: its
+    class's name. `grid`: how its output is a grid of the image. `live`: whether a gradient reaches the grid's places,
+    without which a map by gradients is zero. `module`: the layer itself.
     """
 
     name: str
     kind: str
     grid: Grid
     live: bool
+    module: nn.Module = field(repr=False)
 
 
-def find_layer(model: nn.Module, name: str) -> nn.Module:
-    """Return the submodule of that dotted name; raise `RunError` listing the layers there are."""
+def find_layer(model: nn.Module, name: str) -> tuple[nn.Module, str]:
+    """Return the submodule of a layer's name, and the key into its output, empty where there is none.
+
+    Raises `RunError` listing the layers there are.
+    """
     modules: dict[str, nn.Module] = dict(model.named_modules())
     if name in modules:
-        return modules[name]
+        return modules[name], ""
+    if (indexed := re.fullmatch(r"(.+?)((?:\[[^\[\]]*\])+)", name)) and indexed[1] in modules:
+        return modules[indexed[1]], indexed[2]
     top = ", ".join(child for child, _ in model.named_children())
     raise RunError(f"the model has no layer '{name}'. At its top level it has: {top}")
 
@@ -45,72 +53,92 @@ def name_of(model: nn.Module, layer: nn.Module) -> str:
     return names[layer]
 
 
-def choose_layer(model: nn.Module, image: Tensor) -> nn.Module:
-    """Return the last candidate whose places have a gradient, and that is not a linear projection.
+def choose_layer(model: nn.Module, image: Tensor, name: str | None = None) -> Candidate:
+    """Return the layer of that name, or by default the last candidate whose places have a gradient.
 
     In a vision transformer whose head reads the class token alone, that is the last block's first norm: after it,
     only the class token goes on. The projections to queries, keys and values come later, and are passed over, as each
-    is a part of what the norm hands on. Without any gradient the last is taken.
-    `image`: one input (1, C, H, W). Raises `RunError` if the model has no layer with a grid.
+    is a part of what the norm hands on: linear projections are taken last of all. Of several grids that a module
+    returns, it is the deepest with a gradient: that with the fewest places, the later of two. Without any gradient
+    the last is taken.
+    `image`: one input (1, C, H, W). Raises `RunError` where there is no such layer, or none with a grid.
     """
-    found = [(candidate, model.get_submodule(candidate.name)) for candidate in candidates(model, image)]
-    if not found:
-        raise RunError(
-            "this model has no layer whose output is a grid of the image and has a gradient, so there is no place "
-            "for a class activation map; explain a convolutional network or a vision transformer, and not one that "
-            "computes under its own no_grad"
-        )
-    return sorted(found, key=lambda pair: (pair[0].live, not isinstance(pair[1], nn.Linear)))[-1][1]
+    found = watched(model, image)
+    if name is not None:
+        return _named(model, found, name)
+    if chosen := _deepest(_candidates(model, found)):
+        return chosen
+    raise RunError(
+        "this model has no layer whose output is a grid of the image and has a gradient, so there is no place "
+        "for a class activation map; explain a convolutional network or a vision transformer, and not one that "
+        "computes under its own no_grad"
+    )
 
 
 def candidates(model: nn.Module, image: Tensor) -> list[Candidate]:
     """Return the layers that can be explained, in the order in which they finish.
 
     Those are the modules whose output is a grid of the image, without pooling, permutes, and what hands its input on.
-    Where several modules return the same tensor, it is the outermost. `image`: one input (1, C, H, W).
+    Where several modules return the same tensor, it is the outermost. Where a module returns several grids, each is a
+    candidate. `image`: one input (1, C, H, W).
     It takes one forward and one backward pass; the model's modes, gradients and hooks are left as found.
     """
-    seen: dict[nn.Module, tuple[Tensor, Grid]] = {}
-    pooled: list[Tensor] = []
-    into_head: list[Tensor] = []
-    prefixes = prefix_lengths(model)
+    return _candidates(model, watched(model, image))
 
-    def watch(module: nn.Module, inputs: tuple[object, ...], output: object) -> None:
-        if module is model:
-            return
-        if module._parameters and inputs and isinstance(inputs[0], Tensor):
-            into_head[:] = [inputs[0]]
-        seen.pop(module, None)  # of a module that is called twice, the last call is explained
-        grid = Grid.of(output, image, prefixes)
-        if grid is None:
-            return
-        tensor = grid.tensor(output)
-        if is_pooling(module):
-            pooled.append(tensor)  # a block that ends in a pool returns the pool's output
-        elif not any(tensor is other for other in pooled) and not is_passed_on(module, tensor, inputs):
-            seen[module] = tensor, grid
 
-    handles = [module.register_forward_hook(watch) for module in model.modules()]
-    try:
-        with evaluation_mode(model), as_written(), torch.inference_mode(False), torch.enable_grad():
-            logits = model(recordable(image).detach().requires_grad_().clone())  # a leaf must not be changed in place
-            outermost = {id(tensor): module for module, (tensor, _) in seen.items()}
-            found = [
-                (module, tensor, grid)
-                for module, (tensor, grid) in seen.items()
-                if tensor.requires_grad and outermost[id(tensor)] is module
-            ]
-            live = reached([logits, *into_head], [(tensor, grid) for _, tensor, grid in found])
-    finally:
-        for handle in handles:
-            handle.remove()
+def _candidates(model: nn.Module, found: Watched) -> list[Candidate]:
+    shown = [
+        each
+        for each in found.returned
+        if each.grid and each.tensor.requires_grad and not each.pooled and not each.passed_on
+    ]
+    outermost = {id(each.tensor): each for each in shown}
+    return _judged(model, found, [each for each in shown if outermost[id(each.tensor)] is each])
+
+
+def _judged(model: nn.Module, found: Watched, chosen: Sequence[Returned]) -> list[Candidate]:
+    """Return chosen grids as candidates."""
+    grids = [(each, each.grid) for each in chosen if each.grid]
+    outputs = [found.logits] if found.into_head is None else [found.logits, found.into_head]
+    live = reached(outputs, [(each.tensor, grid) for each, grid in grids])
     return [
-        Candidate(name_of(model, module), type(module).__name__, grid, alive)
-        for (module, _, grid), alive in zip(found, live, strict=True)
+        Candidate(_full_name(model, found, each), type(each.module).__name__, grid, alive, each.module)
+        for (each, grid), alive in zip(grids, live, strict=True)
     ]
 
 
-def reached(outputs: list[Tensor], grids: list[tuple[Tensor, Grid]]) -> list[bool]:
+def _full_name(model: nn.Module, found: Watched, returned: Returned) -> str:
+    several = sum(each.grid is not None for each in found.of(returned.module)) > 1
+    return name_of(model, returned.module) + returned.key * several
+
+
+def _named(model: nn.Module, found: Watched, name: str) -> Candidate:
+    """Return the layer of that name, candidate or not; raise `RunError` naming others where it has no grid."""
+    module, key = find_layer(model, name)
+    returned = found.of(module)
+    grids = [each for each in returned if each.grid and (each.key == key or not key)]
+    if chosen := _deepest(_judged(model, found, grids)):
+        return chosen
+    last = [f"{each.name} ({each.kind}, {each.grid})" for each in _candidates(model, found)[-SHOWN:]]
+    others = f"The last that have one: {'; '.join(last)}" if last else "This model has no layer with one"
+    if not returned:
+        raise RunError(f"the model's forward pass does not reach the chosen layer, so it has no grid. {others}")
+    shapes = " and ".join(str(("B", *each.tensor.shape[1:])).replace("'", "") for each in returned)
+    raise RunError(f"a map needs a layer whose output is a grid of the image, and this one's is {shapes}. {others}")
+
+
+def _deepest(found: Sequence[Candidate]) -> Candidate | None:
+    """Return the last of some candidates, of those of one module that with the fewest places; the live ones first."""
+    last: dict[nn.Module, int] = {each.module: index for index, each in enumerate(found)}
+
+    def depth(each: Candidate) -> tuple[bool, bool, int, int, int]:
+        places = each.grid.height * each.grid.width
+        return each.live, not isinstance(each.module, nn.Linear), last[each.module], -places, each.grid.position
+
+    return max(found, key=depth, default=None)
+
+
+def reached(outputs: Sequence[Tensor], grids: Sequence[tuple[Tensor, Grid]]) -> list[bool]:
     """Return for each tensor whether the largest value of an output has a gradient at its grid's places.
 
     The next output is asked only where the one before it has no gradient anywhere, as the logits have none where the
@@ -118,29 +146,12 @@ def reached(outputs: list[Tensor], grids: list[tuple[Tensor, Grid]]) -> list[boo
     """
     live = [False] * len(grids)
     for output in outputs:
-        if grids and not any(live) and output.requires_grad:
-            tensors = [tensor for tensor, _ in grids]
-            gradients = torch.autograd.grad(output.amax(), tensors, retain_graph=True, allow_unused=True)
-            pairs = zip(grids, gradients, strict=True)
-            live = [gradient is not None and bool(grid.view(gradient).any()) for (_, grid), gradient in pairs]
+        recorded = [tensor for tensor, _ in grids if tensor.requires_grad]
+        if recorded and not any(live) and output.requires_grad:
+            with torch.inference_mode(False), torch.enable_grad():
+                largest = output.amax()
+            found = torch.autograd.grad(largest, recorded, retain_graph=True, allow_unused=True)
+            gradients = {id(tensor): gradient for tensor, gradient in zip(recorded, found, strict=True)}
+            arrived = [(gradients.get(id(tensor)), grid) for tensor, grid in grids]
+            live = [gradient is not None and bool(grid.view(gradient).any()) for gradient, grid in arrived]
     return live
-
-
-def known_layers(model: nn.Module, image: Tensor) -> str:
-    """Return the last candidates in words, to end an error's message with."""
-    last = [f"{found.name} ({found.kind}, {found.grid})" for found in candidates(model, image)[-SHOWN:]]
-    return f"The last that have one: {'; '.join(last)}" if last else "This model has no layer with one"
-
-
-def is_pooling(module: nn.Module) -> bool:
-    """Whether a module pools and has no weights, by its class's name: torch has ten such, and no common base."""
-    return "pool" in type(module).__name__.lower() and not list(module.parameters())
-
-
-def is_passed_on(module: nn.Module, tensor: Tensor, inputs: tuple[object, ...]) -> bool:
-    """Whether an output is what the module was given, as an identity's is, or the same memory in another shape."""
-    given = [other for other in inputs if isinstance(other, Tensor)]
-    if any(tensor is other for other in given):
-        return not getattr(module, "inplace", False)
-    memory = tensor.untyped_storage().data_ptr()
-    return any(other.untyped_storage().data_ptr() == memory and other.shape != tensor.shape for other in given)

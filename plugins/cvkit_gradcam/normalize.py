@@ -11,7 +11,7 @@ from torch.nn.functional import interpolate
 
 Normalization = Literal["max", "minmax", "none"]
 Finish = Callable[[Tensor, tuple[int, ...]], Tensor]
-"""What makes maps (B, T, H, W) of signed ones: (raw (B, T, h, w), (H, W)) -> float32."""
+"""What makes maps (B, T, H, W) of signed ones: (raw (B, T, h, w), (H, W)) -> in its precision."""
 
 
 def resized(maps: Tensor, size: tuple[int, ...]) -> Tensor:

@@ -12,6 +12,7 @@ from torch.nn.functional import interpolate
 from .cam import Cam
 from .compat import CompatOfTwo
 from .cut import activation_at
+from .layers import Candidate
 from .normalize import Normalization
 from .targets import Targets
 
@@ -32,8 +33,8 @@ def score_cam(
     return Cam("score_cam", partial(weighted_by_score, chunk=chunk), model, layer, normalize, chunk, compat)
 
 
-def weighted_by_score(model: nn.Module, layer: nn.Module, images: Tensor, targets: Targets, *, chunk: int) -> Tensor:
-    """Return ``sum_k softmax_k(f(X * H_k)) A_k``, the signed maps, float32 (B, T, h, w).
+def weighted_by_score(model: nn.Module, layer: Candidate, images: Tensor, targets: Targets, *, chunk: int) -> Tensor:
+    """Return ``sum_k softmax_k(f(X * H_k)) A_k``, the signed maps (B, T, h, w).
 
     A: the layer's activations (B, c, h, w). H_k: channel k, resized to the image and stretched to [0, 1], zero where
     it is flat. f: a target's score. The softmax runs over the channels.

@@ -32,20 +32,20 @@ class Targets:
         return Targets(self.classes[chosen], None if self.against is None else self.against[chosen])
 
     def scores(self, logits: Tensor) -> Tensor:
-        """Return what is explained, float32 (B, T): the target's logit, less that of the class it is held against.
+        """Return what is explained, (B, T): the target's logit, less that of the class it is held against.
 
-        `logits`: (B, K). Raises `RunError` for a class there is not.
+        `logits`: (B, K). It is float32, or float64 where they are. Raises `RunError` for a class there is not.
         """
         scores = target_scores(logits, self.classes)
         return scores if self.against is None else scores - target_scores(logits, self.against)
 
 
 def target_scores(logits: Tensor, targets: Tensor) -> Tensor:
-    """Return the logits (B, K) of the target classes, float32 (B, T); raise `RunError` for a class there is not."""
+    """Return the logits (B, K) of the target classes, (B, T); raise `RunError` for a class there is not."""
     classes = logits.shape[1]
     if wrong := targets[(targets < 0) | (targets >= classes)].tolist():
         raise RunError(f"there is no class {wrong[0]} to explain: the model's are 0 to {classes - 1}")
-    return logits.float().gather(1, targets)
+    return at_least_single(logits).gather(1, targets)
 
 
 def require_targets(images: Tensor, targets: Tensor, against: Tensor | None = None) -> None:
@@ -69,3 +69,8 @@ def require_targets(images: Tensor, targets: Tensor, against: Tensor | None = No
 def recordable(tensor: Tensor) -> Tensor:
     """Return a tensor that a graph may hold: a copy of one that was made in inference mode."""
     return tensor.clone() if tensor.is_inference() else tensor
+
+
+def at_least_single(tensor: Tensor) -> Tensor:
+    """Return a tensor as float32, or as it is where it is float64, so that sums are in no lower precision than it."""
+    return tensor if tensor.dtype == torch.float64 else tensor.float()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat
 
 from cvkit import Proposal, Run, RunError
 
@@ -26,8 +26,8 @@ def lr_range_test(
     *,
     start_lr: PositiveFloat = 1e-5,
     end_lr: PositiveFloat = 10.0,
-    steps: Annotated[int, Field(ge=20)] = 120,
-    orders: PositiveInt = 3,
+    steps: Annotated[int, Field(ge=20, le=100_000)] = 120,
+    orders: Annotated[int, Field(ge=1, le=100)] = 3,
     pick: Literal["cvkit", "valley", "slide", "steep", "minimum", "lr_finder", "lightning"] = "cvkit",
     factor: PositiveFloat = 1.0,
     verify: bool = False,

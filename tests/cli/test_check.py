@@ -135,6 +135,15 @@ def test_check_says_when_a_broken_plugin_may_be_what_is_missing(cvkit, write, br
     assert "plugin 'acme' failed: ModuleNotFoundError: No module named 'nowhere_at_all'" in bad.err
 
 
+def test_check_says_once_why_a_plugin_does_not_work(cvkit, write, broken_plugin):
+    """Beside two names that are unknown, in a warning or at the end of the errors."""
+    bad = cvkit("check", write("dataset: shapess\nmodel: nett\noptimizer: sgd\n"))
+    assert bad.err.count("No module named 'nowhere_at_all'") == 1
+    assert bad.err.splitlines()[-1].startswith("  plugin 'acme' failed: ")
+    other = cvkit("check", write("dataset: shapes\nmodel: {name: custom_resnet, widht: 3}\noptimizer: sgd\n"))
+    assert other.err.count("No module named 'nowhere_at_all'") == 1
+
+
 def test_check_does_not_load_a_disabled_plugin(cvkit, write, broken_plugin):
     """What the recipe disables is not imported, and not complained about."""
     answer = cvkit("check", write(GOOD + "plugins: {disable: [acme]}\n"))

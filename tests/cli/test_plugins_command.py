@@ -71,6 +71,33 @@ def test_plugins_shows_disabled_and_waiting_plugins(cvkit, site, monkeypatch):
     assert "waiting: no-such-thing>=2 is needed" in lines["acme"]
 
 
+def test_plugins_says_which_hooks_are_not_called(cvkit, site):
+    """An optional hook of a later version, or one that is misspelt and so never called."""
+    hook = "from cvkit import hookimpl\n@hookimpl(optionalhook=True)\ndef cvkit_modells():\n    return []\n"
+    site("acme", "[cvkit]\nacme = later_acme\n", later_acme=hook)
+    (line,) = [line for line in cvkit("plugins").out.splitlines() if line.startswith("acme ")]
+    assert line.endswith("works, but this cvkit has no cvkit_modells, so it is not called")
+    why = cvkit("plugins", "--why", "acme").out
+    assert "no cvkit_modells, so it is not called. It may be of a later version. Did you mean 'cvkit_models'?" in why
+    (row,) = [row for row in json.loads(cvkit("plugins", "--json").out) if row["plugin"] == "acme"]
+    assert row["later"] == ["cvkit_modells"]
+
+
+def test_plugins_says_that_a_plugin_runs_from_its_sources(cvkit, site, tmp_path, monkeypatch):
+    """Where Python finds the plugin's own sources before the installed copy."""
+    site("acme-nets", "[cvkit]\nacme = copied_acme\n", copied_acme="")
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "copied_acme.py").write_text("# newer\n")
+    (tmp_path / "home" / "pyproject.toml").write_text('[project]\nname = "acme-nets"\n')
+    monkeypatch.syspath_prepend(tmp_path / "home")
+    place = tmp_path / "home" / "copied_acme.py"
+    (line,) = [line for line in cvkit("plugins").out.splitlines() if line.startswith("acme ")]
+    assert f"works from its sources in '{place}'" in line
+    assert "its own sources, which Python finds before the copy" in cvkit("plugins", "--why", "acme").out
+    (row,) = [row for row in json.loads(cvkit("plugins", "--json").out) if row["plugin"] == "acme"]
+    assert row["sources"] == str(place)
+
+
 def test_plugins_suggests_the_plugin_that_was_to_be_disabled(cvkit):
     """A misspelt ``--no-plugin`` disables nothing, and says so."""
     assert "Did you mean 'timm'?" in cvkit("plugins", "--no-plugin", "tim").err
@@ -388,11 +415,12 @@ def test_why_of_a_project_folder_says_how_to_install_it(cvkit, tmp_path, monkeyp
     (tmp_path / "acme-nets").mkdir()
     (tmp_path / "acme-nets" / "pyproject.toml").write_text("")
     out = cvkit("plugins", "--why", "acme-nets").out
-    assert out == "'acme-nets' is a folder with a project that is not installed\n  pip install -e ./acme-nets\n"
+    lines = ["'acme-nets' is a folder with a project that is not installed", "  pip install -e ./acme-nets"]
+    assert out.splitlines() == [*lines, "  or load it without installing: --plugin-path acme-nets"]
     (tmp_path / "acme-nets").rename(tmp_path / "acme nets")
-    assert cvkit("plugins", "--why", "acme nets").out.endswith("\n  pip install -e './acme nets'\n")
+    assert cvkit("plugins", "--why", "acme nets").out.splitlines()[1] == "  pip install -e './acme nets'"
     whole = tmp_path / "acme nets"
-    assert cvkit("plugins", "--why", whole).out.endswith(f"\n  pip install -e '{whole}'\n")
+    assert cvkit("plugins", "--why", whole).out.splitlines()[1] == f"  pip install -e '{whole}'"
 
 
 def test_why_of_nothing_names_the_environment_and_the_nearest_name(cvkit):

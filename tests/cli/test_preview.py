@@ -16,6 +16,7 @@ from cvkit.diagnostics.preview import Course, course, planned_schedule
 from cvkit.engine.metrics import Record
 from cvkit.engine.parts import STAND_IN_RATE
 from cvkit.engine.run import Run
+from cvkit.errors import RunError
 from cvkit.plugins import discover
 from cvkit.recipe import read_text, resolve
 
@@ -215,3 +216,10 @@ def test_preview_that_cannot_be_written_says_so(cvkit, write, tmp_path):
     answer = cvkit("preview", write(SMALL))
     assert answer.code == 1
     assert "'previews/preview-small' is not a folder, and is left as it is; choose another --output" in answer.err
+
+
+def test_a_schedule_of_millions_of_steps_is_not_walked(new_run):
+    """The error says how to see its beginning, which is drawn."""
+    with pytest.raises(RunError, match=r"8,000,000 steps.*train.max_steps"):
+        course(new_run("train.epochs=1000000"))
+    assert len(course(new_run("train.epochs=1000000", "train.max_steps=20")).rates) == 20

@@ -64,8 +64,9 @@ def test_schema_knows_every_key_of_a_recipe_and_describes_it():
     epochs = SCHEMA["properties"]["train"]["properties"]["epochs"]
     assert epochs == {
         "type": "integer",
-        "exclusiveMinimum": 0,
-        "description": "A positive integer. Passes over the training images.",
+        "minimum": 1,
+        "maximum": 1000000,
+        "description": "An integer from 1 to 1000000. Passes over the training images.",
         "default": 10,
     }
 

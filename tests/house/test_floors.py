@@ -16,7 +16,7 @@ import cvkit
 HOUSE = Path(cvkit.__file__).parent
 PLUGINS = HOUSE.parent / "plugins"
 FLOORS = {
-    "ground": ("errors", "faults", "component", "files", "printable"),
+    "ground": ("errors", "faults", "machine", "component", "files", "printable"),
     "names": (
         "hookspecs",
         "sources",
@@ -26,6 +26,9 @@ FLOORS = {
         "registry",
         "catalog",
         "installations",
+        "project",
+        "copies",
+        "at_hand",
         "admission",
         "plugin_file",
         "plugins",
@@ -36,6 +39,7 @@ FLOORS = {
     "keeping": (
         "kept",
         "mending",
+        "scratch",
         "output",
         "folder",
         "diagnostics",

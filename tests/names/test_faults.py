@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import errno
-import sys
 from types import ModuleType
 
 import pytest
-import torch
 
-from cvkit.faults import cause, of_the_machine
+from cvkit.faults import cause
 
 CODE = """
 import torch
@@ -58,30 +55,3 @@ def test_cause_is_one_line_of_bounded_length():
     assert told.startswith("ValueError: row of numbers 7 7")
     assert len(told) < 600
     assert cause(RuntimeError()) == "RuntimeError"
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        MemoryError(),
-        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
-        RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory: you tried"),
-        RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. "),
-        OSError(errno.EMFILE, "Too many open files"),
-    ],
-)
-def test_lack_of_memory_or_files_is_the_machines(error):
-    """It may reach any component at any call."""
-    assert of_the_machine(error)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems grant memory that they do not have")
-def test_lack_of_memory_that_torch_reports_is_the_machines():
-    """The sentence of the installed torch, not a copy of it."""
-    assert of_the_machine(raised(torch.empty, 1 << 60))
-
-
-@pytest.mark.parametrize("error", [RuntimeError("shapes differ"), OSError(errno.EIO, "Input/output error")])
-def test_any_other_error_is_the_components(error):
-    """A disk that fails under a data set is told with the data set's name."""
-    assert not of_the_machine(error)

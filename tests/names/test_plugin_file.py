@@ -31,7 +31,7 @@ def write(tmp_path, monkeypatch):
 
     def write(name, source):
         file = tmp_path / name
-        file.parent.mkdir(exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(source)
         return file
 
@@ -105,7 +105,7 @@ def test_file_that_is_no_plugin_is_an_error(write, name, source, message):
 def test_path_that_is_not_there_says_what_would_be(tmp_path):
     """A missing file, and a folder that is no package."""
     with pytest.raises(
-        PluginError, match=r"there is no plugin at '.*nowhere.py': name a .py file or a package's folder"
+        PluginError, match=r"there is no plugin at '.*nowhere.py': name a .py file, a package's folder or a project's"
     ):
         discover(paths=[tmp_path / "nowhere.py"])
     with pytest.raises(PluginError, match=r"a package's folder holds an __init__\.py"):
@@ -153,3 +153,77 @@ def test_mistake_in_a_module_that_the_file_imports_is_told_as_that_modules(write
     with pytest.raises(PluginError, match=f"invalid syntax, line 4 of '{helper}'"):
         discover(paths=[path])
     assert str(path.parent) not in sys.path
+
+
+@pytest.mark.parametrize("layout", ["", "src/", "plugins/"])
+def test_folder_of_a_project_is_its_plugins(write, layout):
+    """They are found by its entry points, wherever its sources lie, and called as it calls them."""
+    package = f"acme_project_{layout.strip('/') or 'flat'}"
+    points = f'acme = "{package}"\nacme_two = "{package}.two:plugin"\n'
+    project = write("home/pyproject.toml", f"[project.entry-points.cvkit]\n{points}")
+    init = write(f"home/{layout}{package}/__init__.py", NET.format(module=f"{package}.net"))
+    hook = f"    @hookimpl\n    def cvkit_models(self):\n        yield Component('small', '{package}.net:small')\n"
+    two = f"from cvkit import Component, hookimpl\nclass Two:\n{hook}"
+    write(f"home/{layout}{package}/two.py", f"{two}\nplugin = Two()\n")
+    for path in (project.parent, project):
+        catalog = discover(paths=[path])
+        assert [catalog["models"].find(name).id for name in ("tiny", "small")] == ["acme/tiny", "acme_two/small"]
+        assert catalog["models"].find("tiny").origin.file == str(init.parent)
+
+
+def test_object_that_a_project_names_is_the_plugin_of_its_package(write):
+    """By the package's folder as by the project's: the module itself may have no hooks."""
+    write("home/pyproject.toml", '[project.entry-points.cvkit]\nacme_object = "acme_object_package:plugin"\n')
+    hook = "    @hookimpl\n    def cvkit_models(self):\n        yield Component('tiny', 'a:b')\n"
+    source = f"from cvkit import Component, hookimpl\nclass P:\n{hook}\nplugin = P()\n"
+    init = write("home/acme_object_package/__init__.py", source)
+    assert discover(paths=[init.parent])["models"].find("tiny").id == "acme_object/tiny"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "declares no plugin: write [project.entry-points.cvkit]"),
+        ("[project", "cannot be read: "),
+        ('[project.entry-points.cvkit]\nacme = "acme_nowhere.net"', "and there is no 'acme_nowhere' in"),
+        ('[project.entry-points.cvkit]\nacme = "a b"', "'a b' is not of the form module or module:object"),
+    ],
+)
+def test_project_without_a_plugin_to_load_says_what_is_wrong(write, text, message):
+    """What its pyproject.toml lacks."""
+    project = write("home/pyproject.toml", text)
+    with pytest.raises(PluginError) as caught:
+        discover(paths=[project.parent])
+    assert message in str(caught.value)
+
+
+def test_project_stands_in_for_its_installed_copy(write, tmp_path, monkeypatch):
+    """What was named on the command line is what runs, and not the copy that was installed from it before."""
+    package = "acme_copied_project"
+    source = NET.format(module=f"{package}.net")
+    write(f"site/{package}/__init__.py", source.replace("A net", "installed"))
+    write("site/acme_copied-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: acme-copied\nVersion: 1.0\n")
+    write("site/acme_copied-1.0.dist-info/entry_points.txt", f"[cvkit]\nacme = {package}\n")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    write(
+        "home/pyproject.toml", f'[project]\nname = "acme-copied"\n[project.entry-points.cvkit]\nacme = "{package}"\n'
+    )
+    init = write(f"home/src/{package}/__init__.py", source.replace("A net", "sources"))
+    catalog = discover(paths=[tmp_path / "home"])
+    entry = catalog["models"].find("tiny")
+    assert (entry.id, entry.component.summary, entry.origin.file) == ("acme/tiny", "sources", str(init.parent))
+    assert len([status for status in catalog.statuses if status.origin.plugin == "acme"]) == 1
+
+
+@pytest.mark.parametrize("name", ["closed_model.py", "closed", "closed/__init__.py", "pyproject.toml", ""])
+def test_plugin_that_may_not_be_read_says_so(open_folder, as_another, name):
+    """The file and the cause, and its owner where that can be told: by path as through a project."""
+    (open_folder / "closed").mkdir()
+    (open_folder / "closed" / "__init__.py").touch()
+    (open_folder / "closed_model.py").touch()
+    (open_folder / "pyproject.toml").write_text('[project.entry-points.cvkit]\nacme = "closed"\n')
+    for path in (open_folder / "closed_model.py", open_folder / "closed"):
+        path.chmod(0)
+    as_another()
+    with pytest.raises(PluginError, match=r"the plugin's file '.*' cannot be read: Permission denied"):
+        discover(paths=[open_folder / name])

@@ -186,6 +186,30 @@ def test_class_in_place_of_its_instance_is_told(install):
     assert failure == "it is the class 'Plugin'; the entry point must name an instance of it"
 
 
+LATER = """
+@hookimpl(optionalhook=True)
+def cvkit_samplers(plan):
+    raise RuntimeError("called")
+"""
+
+
+def test_optional_hook_of_a_later_version_lets_a_plugin_in(install):
+    """A package may support two versions of cvkit; what this one does not call is recorded."""
+    install("acme", GOOD + LATER)
+    install("future", LATER)
+    catalog = discover(disabled=["tensorboard"])
+    assert status(catalog, "acme").works
+    assert catalog["models"].find("acme/acme_net").id == "acme/acme_net"
+    assert [status(catalog, name).later for name in ("acme", "future", "torch")] == [("cvkit_samplers",)] * 2 + [()]
+    assert catalog.notify("run_started", recipe=None, folder=None) == []
+
+
+def test_optional_hook_that_is_known_is_held_to_the_same(install):
+    """The mark forgives a hook that is not there, and no mistake in one that is."""
+    install("acme", "@hookimpl(optionalhook=True)\ndef cvkit_models(info):\n    return []")
+    assert status(discover(), "acme").failure.startswith("cvkit_models takes 'info'")
+
+
 def test_names_that_a_module_loads_on_first_use_are_left_alone(install):
     """A lazy package (PEP 562) may well name torch's parts in its ``__dir__``."""
     install(
@@ -357,6 +381,23 @@ def test_half_installed_plugin_is_told_to_be_installed_again(install, folder):
     assert found.remedy == "it is only half installed: pip install --force-reinstall acme-nets"
 
 
+@pytest.mark.parametrize("closed", ["shut_acme", "shut_acme/__init__.py"])
+def test_installed_plugin_that_may_not_be_read_says_so(open_folder, as_another, monkeypatch, closed):
+    """Installed by root for root alone; Python takes a folder that it may not read for an empty package."""
+    (open_folder / "shut_acme").mkdir()
+    (open_folder / "shut_acme" / "__init__.py").write_text("from cvkit import Component, hookimpl\n" + GOOD)
+    (open_folder / "acme-1.0.dist-info").mkdir()
+    (open_folder / "acme-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n")
+    (open_folder / "acme-1.0.dist-info" / "entry_points.txt").write_text("[cvkit]\nacme = shut_acme\n")
+    (open_folder / closed).chmod(0)
+    monkeypatch.syspath_prepend(open_folder)
+    importlib.invalidate_caches()
+    as_another()
+    found = status(discover(), "acme")
+    assert f"{open_folder}/shut_acme" in found.failure
+    assert found.remedy.startswith("ask whoever installed it to let others read it")
+
+
 def test_hidden_plugin_is_not_taken_for_the_one_that_hides_it(install, tmp_path_factory, monkeypatch):
     """A file of the same name earlier on the path, such as one in the working folder, is named and not imported."""
     module = install("acme", GOOD)
@@ -364,7 +405,7 @@ def test_hidden_plugin_is_not_taken_for_the_one_that_hides_it(install, tmp_path_
     other.write_text("raise RuntimeError('imported')")
     monkeypatch.syspath_prepend(other.parent)
     found = status(discover(), "acme")
-    assert found.failure == f"its module '{module}' is hidden by '{other}'"
+    assert found.failure == f"its module '{module}' is hidden by '{other}', which is not the plugin's own"
     assert found.remedy == "rename that file, or start cvkit in another folder"
     assert module not in sys.modules
 

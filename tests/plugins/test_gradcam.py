@@ -13,6 +13,7 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from cvkit import RunError
 from cvkit_gradcam.cut import gradient_at
 from cvkit_gradcam.grad_cam import grad_cam
+from cvkit_gradcam.layers import choose_layer
 from cvkit_gradcam.normalize import divided_by_maximum
 from cvkit_gradcam.targets import Targets
 from cvkit_resnet.network import custom_resnet
@@ -96,9 +97,9 @@ def test_frozen_model_is_explained(model, images):
 
 def test_no_gradient_is_computed_before_the_cut(model, images):
     """The trunk records no graph: that is where the time is saved."""
-    graphs = []
+    graphs, layer = [], choose_layer(model, images[:1], "layer3")
     handle = model.layer2.register_forward_hook(lambda m, i, o: graphs.append(o.requires_grad))
-    gradient_at(model.eval(), model.layer3, images, Targets(TARGETS[:, None]))
+    gradient_at(model.eval(), layer, images, Targets(TARGETS[:, None]))
     handle.remove()
     assert graphs == [False]
 
@@ -144,5 +145,5 @@ def test_unknown_layer_lists_those_there_are(model):
 
 def test_layer_that_is_not_a_grid_is_refused(model, images):
     """The message says what its output is."""
-    with pytest.raises(RunError, match=r"this one's is \(4, 10\)"):
+    with pytest.raises(RunError, match=r"this one's is \(B, 10\)"):
         grad_cam(model, layer="linear")(images, TARGETS)

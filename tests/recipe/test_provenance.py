@@ -120,7 +120,7 @@ TIMM = "timm was 1.0.1 when the run began, and"
         (
             {"source": ""},
             "the source of plugin 'acme' (acme-nets 1.0) has changed: its SHA-256 was aaaaaaaaaaaa... and is "
-            f"not to be had now. {AGAIN} acme-nets==1.0",
+            f"not known now. {AGAIN} acme-nets==1.0",
         ),
         ({"requires": {"timm": "1.0.9"}}, f"{TIMM} is 1.0.9 now. {AGAIN} timm==1.0.1"),
         ({"requires": {}}, f"{TIMM} is not installed now. {AGAIN} timm==1.0.1"),
@@ -153,6 +153,37 @@ def test_way_back_is_that_of_how_it_was_installed(origin, way_back):
     before = NET | origin
     (sentence,) = drift([before], [before | {"source": "b" * 64}])
     assert sentence.endswith(f"now. {way_back}")
+
+
+OTHER = {"source": "b" * 64}
+SOURCES = {"sources": "/home/you/acme"}
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "ending"),
+    [
+        (
+            {},
+            SOURCES | OTHER,
+            "now, as its sources in '/home/you/acme' run now. To get it back: start cvkit in another ",
+        ),
+        (
+            SOURCES,
+            OTHER,
+            "now, as the installed copy runs now. To get it back: put the code of that time in /home/you",
+        ),
+        (
+            SOURCES,
+            SOURCES | OTHER,
+            "now. To get it back: put the code of that time in /home/you/acme, and start cvkit",
+        ),
+    ],
+)
+def test_which_copy_runs_is_told_where_the_code_has_changed(before, now, ending):
+    """A plugin's own sources and what is installed may differ; the same code in another place is no change."""
+    (sentence,) = drift([NET | before], [NET | now])
+    assert f"is bbbbbbbbbbbb... {ending}" in sentence
+    assert drift([NET | before], [NET | now | {"source": NET["source"]}]) == []
 
 
 def test_record_of_an_older_cvkit_is_compared_as_far_as_it_goes():

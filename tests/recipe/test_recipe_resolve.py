@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cvkit import Component, hookimpl
+from cvkit import Component, Origin, hookimpl
 from cvkit.catalog import PluginStatus, catalog_of
 from cvkit.errors import RecipeError
 from cvkit.recipe import Recipe, TrainSettings, describe, read, read_text, resolve
@@ -180,6 +180,36 @@ def test_component_of_a_plugin_that_failed_names_the_failure(catalog):
         resolve(read_text(BASE), broken)
 
 
+def test_causes_of_broken_plugins_are_told_once(catalog):
+    """At the end, however many names are unknown; a full id has its plugin's name beneath it."""
+    broken = catalog_of({})
+    for name in ("torch", "toy", "other"):
+        status = PluginStatus(Origin(name, "dist", "1"), 0.0, failure=f"ImportError: no {name}s")
+        broken.statuses.append(status)
+    with pytest.raises(RecipeError) as refusal:
+        resolve(read_text(BASE, ["model=other/net"]), broken)
+    *unknown, last = refusal.value.problems
+    assert len(unknown) >= 4
+    assert [str(refusal.value).count(f"ImportError: no {name}s") for name in ("torch", "toy", "other")] == [1, 1, 1]
+    (named,) = [problem for problem in unknown if "'other/net'" in problem.message]
+    assert named.hint == "it would be of plugin 'other', which does not work: see the end"
+    assert sorted(line.strip() for line in last.hint.splitlines()) == [
+        f"plugin '{name}' failed: ImportError: no {name}s" for name in ("other", "torch", "toy")
+    ]
+
+
+def test_only_the_plugin_of_a_full_id_is_told_of(catalog):
+    """Where every name that is unknown says its plugin, the others have nothing to do with it."""
+    broken = catalog_of({})
+    broken.registries = catalog.registries
+    for name in ("bad", "worse"):
+        broken.statuses.append(PluginStatus(Origin(name, "dist", "1"), 0.0, failure=f"ImportError: {name}"))
+    with pytest.raises(RecipeError) as refusal:
+        resolve(read_text(BASE, ["model=bad/net"]), broken)
+    assert "plugin 'bad' failed: ImportError: bad" in str(refusal.value)
+    assert "worse" not in str(refusal.value)
+
+
 @pytest.fixture
 def offering(catalog):
     """Resolve a recipe against the toy catalog and one more model, declared as told."""
@@ -313,7 +343,7 @@ def test_written_value_stays_whatever_the_tuner_would_set(check):
             "tuners=[{name: range_test, set: scheduler.max_lr}, {name: range_test, set: scheduler.max_lr}]",
             "another tuner sets 'scheduler.max_lr' already",
         ),
-        ("train.epochs=auto", "expected a positive integer, got 'auto'"),
+        ("train.epochs=auto", "expected an integer from 1 to 1000000, got 'auto'"),
     ],
 )
 def test_auto_and_tuners_must_fit_together(refused, override, words):
@@ -323,7 +353,7 @@ def test_auto_and_tuners_must_fit_together(refused, override, words):
 
 def test_setting_is_never_left_auto_by_a_tuner(refused):
     """A tuner that names a setting does not let `auto` through where a number is needed."""
-    assert "expected a positive integer, got 'auto'" in refused(
+    assert "expected an integer from 1 to 1000000, got 'auto'" in refused(
         TUNED, "tuners.0.set=train.epochs", "train.epochs=auto"
     )
 
@@ -362,7 +392,7 @@ def test_one_value_can_be_changed(check, path, value):
         ("scheduler.max", 1.0, "Did you mean 'scheduler.max_lr'?"),
         ("augmentations.5.p", 1.0, "the recipe has no 'augmentations.5.p'"),
         ("nothing", 1.0, "the recipe has no 'nothing'"),
-        ("train.epochs", 0, "expected a positive integer, got 0"),
+        ("train.epochs", 0, "expected an integer from 1 to 1000000, got 0"),
     ],
 )
 def test_changed_value_is_checked(check, path, value, words):

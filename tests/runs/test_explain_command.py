@@ -119,7 +119,7 @@ def test_interrupt_leaves_nothing_half_written(sent, tmp_path):
     work = ("-m", "cvkit", "explain", sent / "run", ".", "--output", "out")
     done = call(*work, cwd=tmp_path)
     deadline = time.monotonic() + 120
-    while not [*tmp_path.glob("out/.tmp-*/overlays/*")] and time.monotonic() < deadline and done.poll() is None:
+    while not [*tmp_path.glob("out/.tmp-*/new/overlays/*")] and time.monotonic() < deadline and done.poll() is None:
         time.sleep(0.02)
     done.send_signal(signal.SIGINT)
     _, err = done.communicate(timeout=300)

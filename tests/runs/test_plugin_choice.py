@@ -98,7 +98,7 @@ def test_code_that_changed_is_told_before_it_is_found_not_to_fit(folder, cvkit):
         ((), "unknown model 'linear'"),
         (
             ("--plugin-path", "my_modle.py"),
-            "there is no plugin at 'my_modle.py': name a .py file or",
+            "there is no plugin at 'my_modle.py': name a .py file",
         ),
         (("--plugin-path", "mine.yaml"), "'mine.yaml' cannot be a plugin"),
         (("--plugin-path", "my_model.py", "--no-plugin", "datasets"), "plugin 'datasets' disabled by --no-plugin"),

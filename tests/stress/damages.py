@@ -123,8 +123,8 @@ def classified(path: Path, expected: Outcome) -> tuple[str, str]:
         return "traceback", repr(error)
     if "Traceback" in said:
         return "traceback", said
-    if code:
-        return ("told" if "error:" in said else "traceback"), said
+    if code:  # an error, or the list of a recipe's mistakes, each with its place
+        return ("told" if "error:" in said or "recipe.yaml" in said else "silent"), said
     outcome = Outcome.of(path)
     if outcome.same(expected):
         return "same", said

@@ -1,0 +1,166 @@
+"""Worker processes that are killed, stopped or short of something end a run in a sentence and leave nothing."""
+
+from __future__ import annotations
+
+import gc
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from multiprocessing import active_children
+
+import pytest
+import torch
+
+from cvkit import MachineError, RunError
+from cvkit.engine import workers
+from cvkit.engine.batches import StreamedSource
+
+CPU = torch.device("cpu")
+
+
+class Doing:
+    """Black images; what else an image does, the test says."""
+
+    def __init__(self, act=lambda index: None, count=40, size=4):
+        self.act, self.count, self.size = act, count, size
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, index):
+        self.act(index)
+        return torch.zeros(3, self.size, self.size, dtype=torch.uint8), 0
+
+
+def read(act, workers=2, **options) -> int:
+    """Read every image in batches of four, and return how many batches came."""
+    source = StreamedSource(Doing(act, **options), CPU, workers)
+    return sum(1 for _ in source.batches(torch.arange(len(source)), 4))
+
+
+def signalled(number: int):
+    """Let the worker that loads image 17 send itself a signal."""
+
+    def act(index):
+        if index == 17:
+            os.kill(os.getpid(), number)
+
+    return act
+
+
+@pytest.fixture(autouse=True)
+def no_worker_is_left():
+    """However the loading ended."""
+    yield
+    gc.collect()
+    assert active_children() == []
+
+
+def test_killed_worker_is_a_sentence_with_the_setting():
+    """As the system kills one where memory runs out."""
+    with pytest.raises(MachineError, match=r"worker process .* was killed.*train\.workers"):
+        read(signalled(signal.SIGKILL))
+
+
+def test_worker_that_cannot_write_to_shared_memory_names_it():
+    """The system ends it with SIGBUS."""
+    with pytest.raises(MachineError, match=r"/dev/shm.*train\.workers to 0.*--shm-size"):
+        read(signalled(signal.SIGBUS))
+
+
+def test_crashed_worker_is_no_fault_of_the_machine():
+    """It would crash each time, so a run that is started again and again must not go on with it."""
+    with pytest.raises(RunError, match="crashed with SIGSEGV") as caught:
+        read(signalled(signal.SIGSEGV))
+    assert not isinstance(caught.value, MachineError)
+
+
+def test_worker_that_ends_itself_is_told_with_its_exit_code():
+    """A data set that calls `exit`."""
+    with pytest.raises(RunError, match="ended with exit code 3"):
+        read(lambda index: os._exit(3) if index == 17 else None)
+
+
+def test_stopped_worker_is_not_waited_for_for_ever(monkeypatch):
+    """Nobody would notice otherwise."""
+    monkeypatch.setattr(workers, "LOOK_EVERY", 0.1)
+    monkeypatch.setattr(workers, "PATIENCE", 0.5)
+    with pytest.raises(MachineError, match=r"no worker process has loaded a batch for 0\.5 seconds"):
+        read(signalled(signal.SIGSTOP))
+
+
+def test_slow_worker_is_waited_for(monkeypatch):
+    """Looking whether workers live is not giving up."""
+    monkeypatch.setattr(workers, "LOOK_EVERY", 0.05)
+    assert read(lambda index: time.sleep(0.3) if index == 17 else None) == 10
+
+
+def test_death_of_a_worker_is_told_where_batches_are_waited_for_and_nowhere_else():
+    """Torch's handler of SIGCHLD would raise at whatever line the program is, as in the middle of a step."""
+    source = StreamedSource(Doing(count=400), CPU, workers=2)
+    batches = source.batches(torch.arange(400), 4)
+    next(batches)
+    for worker in active_children():
+        os.kill(worker.pid, signal.SIGKILL)
+    deadline = time.monotonic() + 0.3
+    while time.monotonic() < deadline:
+        pass
+    with pytest.raises(MachineError, match="was killed"):
+        list(batches)
+
+
+def test_reading_that_is_broken_off_does_not_wait_for_its_workers():
+    """They are at work on images that nobody needs any more."""
+    source = StreamedSource(Doing(lambda index: time.sleep(60) if index >= 4 else None), CPU, workers=2)
+    batches = source.batches(torch.arange(40), 4)
+    next(batches)
+    (*before,) = active_children()
+    batches.close()
+    assert [worker.is_alive() for worker in before] == [False, False]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signals_to_the_whole_group_leave_the_workers_at_work(number):
+    """A terminal sends Ctrl-C to all its processes, a service manager SIGTERM: the parent finishes its step."""
+    assert read(signalled(number)) == 10
+
+
+@pytest.mark.parametrize("free", [3, 8, 13])
+def test_too_few_descriptors_are_told_with_the_way_to_more(free):
+    """Whether the parent lacks them, when it starts a worker, or either when images are handed over."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    used = [os.open(os.devnull, os.O_RDONLY) for _ in range(64)]  # a limit is one of numbers: gaps below are filled
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(used) + 1 + free, before[1]))
+    try:
+        with pytest.raises(MachineError, match="ulimit -n"):
+            read(lambda index: None)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        for descriptor in used:
+            os.close(descriptor)
+
+
+def test_small_shared_memory_is_told_in_a_sentence(tmp_path):
+    """As in a container with docker's 64 MB, here smaller; each worker hands over 600 kB an image."""
+    script = tmp_path / "small.py"
+    script.write_text(
+        "import torch\n"
+        "from cvkit import MachineError\n"
+        "from cvkit.engine.batches import StreamedSource\n"
+        "from test_workers import Doing\n"
+        "source = StreamedSource(Doing(size=448), torch.device('cpu'), workers=2)\n"
+        "try:\n    list(source.batches(torch.arange(40), 20))\n"
+        "except MachineError as error:\n    print(error)\n"
+    )
+    mount = "mount -t tmpfs -o size=4m tmpfs /dev/shm && exec "
+    own = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
+    if subprocess.run([*own, f"{mount} true"], capture_output=True).returncode:
+        pytest.skip("this machine does not let a test mount a /dev/shm of its own")
+    paths = {"PYTHONPATH": os.path.dirname(__file__)}
+    call = [*own, f"{mount} {sys.executable} {script}"]
+    done = subprocess.run(call, capture_output=True, text=True, env={**os.environ, **paths}, timeout=120)
+    assert done.stdout.startswith("the shared memory (/dev/shm) is too small"), done.stdout + done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,78 @@
+"""A checkpoint written on one device is gone on with on another, and on the same as if nothing had been."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from cvkit import RunFolder
+from cvkit.engine.checkpoint import read_newest, write_checkpoint
+from cvkit.engine.run import Record
+from cvkit.reopened import open_trained
+
+ADAMW = "optimizer=adamw"
+OTHER = {"train.device=auto": "train.device=cpu", "train.device=cpu": "train.device=auto"}
+
+
+def taken(run, steps: int):
+    """Take optimizer steps, from wherever the run is."""
+    events = (event for event in run.fit() if not isinstance(event, Record))
+    for _ in range(steps):
+        next(events)
+    return run
+
+
+def through_a_file(run, folder):
+    write_checkpoint(folder, run.step, {**run.state(), "data": run.splits.digest})
+    state, damaged = read_newest(folder)
+    assert not damaged
+    return state
+
+
+def weights(run) -> torch.Tensor:
+    return torch.cat([parameter.detach().flatten().cpu() for parameter in run.model.parameters()])
+
+
+@pytest.mark.parametrize("settings", [(), (ADAMW,), ("train.precision=fp16",)], ids=lambda given: " ".join(given))
+def test_run_restored_on_the_gpu_goes_on_as_it_would_have(gpu, make_run, tmp_path, settings):
+    """In the middle of an epoch, with the optimizer's state and the loss scale back on the device."""
+    whole, first = taken(make_run(*settings), 6), taken(make_run(*settings), 3)
+    again = make_run(*settings)
+    again.restore(through_a_file(first, tmp_path))
+    assert again.prepare().scaler.state_dict() == first.prepare().scaler.state_dict()
+    torch.testing.assert_close(weights(taken(again, 3)), weights(whole), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("optimizer", [ADAMW, "optimizer={name: sgd, momentum: 0.9}"])
+@pytest.mark.parametrize("written_on", list(OTHER))
+def test_checkpoint_is_gone_on_with_on_another_device(gpu, make_run, tmp_path, written_on, optimizer):
+    """The kernels are those of the new device, and the state lies where they look for it."""
+    run = make_run(OTHER[written_on], optimizer)
+    fresh = taken(make_run(OTHER[written_on], optimizer), 1).prepare().optimizer
+    run.restore(through_a_file(taken(make_run(written_on, optimizer), 3), tmp_path))
+    restored = run.prepare().optimizer
+    for group, expected in zip(restored.param_groups, fresh.param_groups, strict=True):
+        assert {key: group.get(key) for key in ("fused", "foreach", "capturable")} == {
+            key: expected.get(key) for key in ("fused", "foreach", "capturable")
+        }
+    for parameter, expected in zip(run.model.parameters(), fresh.param_groups[0]["params"], strict=True):
+        held = {key: value.device for key, value in restored.state[parameter].items()}
+        assert held == {key: value.device for key, value in fresh.state[expected].items()}
+    taken(run, 2)
+    assert torch.isfinite(weights(run)).all()
+
+
+def test_trained_model_is_opened_where_the_gpu_is_not(gpu, make_run, tmp_path, monkeypatch):
+    """A run of a GPU is explained on a laptop."""
+    run = taken(make_run("train.ema=0.5", "train.device=cuda:0"), 3)
+    folder = RunFolder(tmp_path)
+    folder.save(run.step, {**run.state(), "data": ""})
+    folder.update_info(status="interrupted")
+    asked = run.splits.test.images[:4]
+    there = run.trained().logits(asked)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: (_ for _ in ()).throw(RuntimeError("no driver")))
+    reopened = open_trained(folder, run.recipe, run.info)
+    assert reopened.trained.device == torch.device("cpu")
+    assert "cuda:0" in reopened.stand  # it says that it is another device
+    torch.testing.assert_close(reopened.trained.logits(asked), there, atol=1e-3, rtol=0)
