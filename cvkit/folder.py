@@ -26,6 +26,7 @@ from filelock import FileLock, Timeout
 from .engine.data import DataInfo
 from .engine.metrics import Record
 from .errors import RunError
+from .printable import shell_words
 
 if TYPE_CHECKING:  # torch loads with what computes, not with the folder: most mistakes are told before that
     from torch import Tensor
@@ -67,10 +68,20 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
-        """Return the run folder at `path`; raise `RunError` where there is none."""
+        """Return the run folder at `path`; raise `RunError` where there is none.
+
+        A recipe alone makes none, as a project of one's own may hold it: a run's has run.json or checkpoints as well.
+        """
         folder = cls(path)
-        if not folder.recipe_path.is_file() and not folder.has_checkpoints():
+        if folder.has_checkpoints():  # they hold copies of what else may be lost
+            return folder
+        if not folder.recipe_path.is_file():
             raise RunError(f"'{path}' is not a run folder: it holds no recipe.yaml")
+        if not (path / "run.json").is_file():
+            raise RunError(
+                f"'{path}' is not a run folder: it holds a recipe.yaml, and no run.json; to begin a run: "
+                f"{shell_words('cvkit', 'run', path / 'recipe.yaml')}"
+            )
         return folder
 
     @classmethod

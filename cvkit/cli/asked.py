@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import DataError, RunError, did_you_mean
+from .assumed import METHOD, require_assumed
 from .loading import resolve_asked
 from .tables import print_table
 
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from ..folder import RunFolder
     from ..recipe import Recipe
 
-DEFAULT_METHOD = "grad_cam"
-"""The method where neither the command line nor the recipe names one."""
-
 _MOST_NAMES = 12
 
 
@@ -27,12 +25,15 @@ def with_methods(
 ) -> Recipe:
     """Return the recipe of a run with the explainers that `methods` name in place of its own, all of `layer`.
 
-    Each of `methods` is one or several, as in a recipe's list, options and all: ``a, {name: b, chunk: 8}``. Raises
-    `RecipeError` for what no recipe could say.
+    Each of `methods` is one or several, as in a recipe's list, options and all: ``a, {name: b, chunk: 8}``. Where
+    neither names any, it is Grad-CAM. Raises `RecipeError` for what no recipe could say, and `ComponentError` where
+    Grad-CAM cannot be used.
     """
     overrides: dict[str, str] = {}
+    if not methods and not recipe.explainers:
+        require_assumed(catalog, "explainers", METHOD, "Name another with --method; see: cvkit list explainers")
     if methods or not recipe.explainers:
-        overrides = {f"explainers=[{', '.join(methods) or DEFAULT_METHOD}]": "--method"}
+        overrides = {f"explainers=[{', '.join(methods) or METHOD}]": "--method"}
         recipe = resolve_asked(folder.recipe_path, overrides, catalog)
     if layer is not None:
         overrides |= {f"explainers.{i}.layer={json.dumps(layer)}": "--layer" for i in range(len(recipe.explainers))}

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import DataError
-from .asked import DEFAULT_METHOD, class_called, print_layers, with_methods
+from .asked import class_called, print_layers, with_methods
+from .assumed import METHOD
 from .loading import reopen, warn
 from .options import PluginChoice, data_option, plugin_options
 from .run import data_of
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     "methods",
     metavar="NAMES",
     multiple=True,
-    help=f"Explainers, as in --method grad_cam,layer_cam. Default: the recipe's, or {DEFAULT_METHOD}.",
+    help=f"Explainers, as in --method grad_cam,layer_cam. Default: the recipe's, or {METHOD}.",
 )
 @click.option("--layer", metavar="NAME", help="Layer that the methods explain.")
 @click.option("--layers", is_flag=True, help="List the layers that can be explained, and do no more.")
@@ -156,12 +157,17 @@ def bar(total: int) -> Iterator[Callable[[int], None]]:
 
 
 def show(scores: Scores) -> None:
-    """Print a line for each measure and map."""
+    """Print a line for each measure and map, and what the verdicts of new weights mean."""
+    from ..diagnostics.scores import bounds  # torch loads here
+
     rows = []
     for scored in scores.scored:
         for name, estimate in scored.estimates.items():
             interval = f"{estimate.low:.3f} to {estimate.high:.3f}"
             rivals = ", ".join(scored.beaten_by(name))
             remark = f" [not surely better than {rivals}]" if rivals else ""
+            if name in scored.verdicts:
+                remark = f" [{scored.verdicts[name]}]"
             rows.append((scored.measure.name, name, f"{estimate.mean:.3f}", interval + remark))
     print_table(("measure", "map", "score", "95 % interval"), rows, grouped=True)
+    echo(f"new weights: {bounds()}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,9 +19,15 @@ if TYPE_CHECKING:
     from ..recipe import Recipe
 
 
-def load_recipe(path: Path, overrides: Sequence[str], choice: PluginChoice) -> tuple[Recipe, Catalog]:
+def load_recipe(
+    path: Path,
+    overrides: Sequence[str],
+    choice: PluginChoice,
+    first: Callable[[Catalog], None] | None = None,
+) -> tuple[Recipe, Catalog]:
     """Read and check the recipe at `path`, and say which of its components are deprecated.
 
+    `first` is called with the catalog before the check, to raise what is to be said before the recipe's mistakes.
     What the command line leaves out, the recipe records. Raises one `RecipeError` with every mistake in it.
     """
     from ..recipe import read, resolve  # pydantic, 80 ms that only commands with a recipe need to pay
@@ -29,6 +35,8 @@ def load_recipe(path: Path, overrides: Sequence[str], choice: PluginChoice) -> t
     document = read(path, overrides)
     catalog = _discovered(choice, document.disabled)
     with _failures_told(catalog, choice):
+        if first is not None:
+            first(catalog)
         recipe = resolve(document, catalog).without_plugins(choice.disabled)
     for part in dict(recipe.parts()).values():
         if part.entry.component.deprecated:

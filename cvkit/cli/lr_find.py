@@ -12,9 +12,10 @@ import click
 
 from ..errors import RunError
 from ..output import Output
+from .assumed import TUNER, require_assumed
 from .loading import load_recipe, resolve_asked, warn
 from .options import PluginChoice, data_folder, data_option, plugin_options, set_option
-from .tables import print_table
+from .proposed import NAME, files_of, show
 from .terminal import echo
 
 if TYPE_CHECKING:
@@ -22,10 +23,8 @@ if TYPE_CHECKING:
     from ..engine.trial import Proposal
     from ..recipe import Recipe, TunerPart
 
-TUNER = "lr_range_test"
-"""The name of the component that does it, whichever plugin offers it."""
-
-NAMES = frozenset(f"{TUNER}.{kind}" for kind in ("svg", "png", "json"))
+NAMES = frozenset(f"{NAME}.{kind}" for kind in ("svg", "png", "json"))
+_REMEDY = "Give the recipe a tuner of another plugin; see: cvkit list tuners"
 
 
 @click.command("lr-find")
@@ -56,27 +55,28 @@ def lr_find(
     Sweeps the rate and shows what each rule says of the losses. The recipe's own range test counts, where it has one.
     Exits with 1 where no rate can be told.
     """
-    overrides = (*overrides, *tuner_for_what_waits(recipe, overrides))
-    checked, catalog = load_recipe(recipe, overrides, choice)
+    waits = tuner_for_what_waits(recipe, overrides)
+    overrides = (*overrides, *waits)
+    checked, catalog = load_recipe(recipe, overrides, choice, require_range_test if waits else None)
     options = ([f"pick={json.dumps(pick)}"] if pick else []) + ["verify=true"] * verify
     checked, tuner = with_range_test(recipe, overrides, checked, catalog, options)
     place = Output(output / checked.name, "cvkit lr-find", NAMES)
     place.require_own()
-    from ..diagnostics.style import draw  # torch loads here, after the recipe is known to be good
-    from ..engine.parts import built, open_dataset
+    from ..engine.parts import built, open_dataset  # torch loads here, after the recipe is known to be good
     from ..engine.run import Run
 
     proposal: Proposal = built(tuner, Run(checked, open_dataset(checked, data_folder(data))))
-    show(proposal)
-    assert proposal.draw is not None  # noqa: S101  # the range test always draws
-    figure = draw(TUNER, proposal.title, proposal.caption, proposal.draw)
-    found = {"value": proposal.value, "reason": proposal.reason, **proposal.data}
-    kept = (json.dumps(found, indent=1, allow_nan=False) + "\n").encode()
-    for path in place.put({**figure.files(), f"{TUNER}.json": kept}):
+    show(proposal.data)
+    for path in place.put(files_of(proposal, tuner)):
         echo(path)
     if proposal.value is None:
         raise RunError(f"no learning rate can be told for {tuner.sets}: {proposal.reason}")
     echo(f"{tuner.sets}: {proposal.value} ({proposal.reason})")
+
+
+def require_range_test(catalog: Catalog) -> None:
+    """Raise `ComponentError` where the range test that a recipe without one is given cannot be used."""
+    require_assumed(catalog, "tuners", TUNER, _REMEDY)
 
 
 def tuner_for_what_waits(path: Path, overrides: Sequence[str]) -> list[str]:
@@ -106,31 +106,23 @@ def with_range_test(
 ) -> tuple[Recipe, TunerPart]:
     """Return the recipe with the range test as its only tuner, and that tuner, with `options` in place of its own.
 
-    They are written as overrides, ``name=value``. Where the recipe has no range test, it is given one, which sets the
-    schedule's peak, or else the optimizer's rate.
+    They are written as overrides, ``name=value``. Any plugin's tuner of the name `NAME` is a range test. Where the
+    recipe has none, it is given cvkit's, which sets the schedule's peak, or else the optimizer's rate.
     """
     asked = {text: f"--set {text}" for text in overrides}
-    if not any(tuner.entry.component.name == TUNER for tuner in recipe.tuners):
+    if not any(is_range_test(tuner) for tuner in recipe.tuners):
+        require_range_test(catalog)
         sets = "scheduler.max_lr" if "max_lr" in recipe.scheduler.names() else "optimizer.lr"
         added = f"tuners=[{{name: {TUNER}, set: {sets}}}]"
         asked |= {f"{sets}=auto": TUNER, added: TUNER}
         recipe = resolve_asked(path, asked, catalog)
-        warn(f"the recipe has no {TUNER}: one with its defaults looks for {sets}")
-    (index, *_) = [i for i, tuner in enumerate(recipe.tuners) if tuner.entry.component.name == TUNER]
+        warn(f"the recipe has no {NAME}: one with its defaults looks for {sets}")
+    (index, *_) = [i for i, tuner in enumerate(recipe.tuners) if is_range_test(tuner)]
     asked |= {f"tuners.{index}.{text}": f"--{text.partition('=')[0]}" for text in options}
     tuner = resolve_asked(path, asked, catalog).tuners[index]
     return replace(recipe, tuners=(tuner,)), tuner
 
 
-def show(proposal: Proposal) -> None:
-    """Print what each rule tells: its rate, and the decades between the quartiles of several orders of the data."""
-    rules = proposal.data["rules"]
-    rows = [
-        (
-            f"{name} *" if name == proposal.data["pick"] else name,
-            "none" if rule["rate"] is None else f"{rule['rate']:g}",
-            "" if rule["iqr"] is None else f"{rule['iqr']:.2f}",
-        )
-        for name, rule in rules.items()
-    ]
-    print_table(("rule (* picked)", "rate", "IQR in decades"), rows)
+def is_range_test(tuner: TunerPart) -> bool:
+    """Whether a tuner is called a learning-rate range test, whichever plugin offers it."""
+    return (tuner.entry.member or tuner.entry.component.name) == NAME

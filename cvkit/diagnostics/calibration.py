@@ -25,11 +25,13 @@ class Calibration:
     """Test images by confidence: bin i of M holds those with a confidence in (i/M, (i+1)/M].
 
     `counts`: int64 (M,). `confidence` and `accuracy`: each bin's mean, float64 (M,), 0 where a bin is empty.
+    `uncertainty`: the standard error of `excess`, from the spread over images.
     """
 
     counts: NDArray[np.int64]
     confidence: NDArray[np.float64]
     accuracy: NDArray[np.float64]
+    uncertainty: float
 
     @classmethod
     def of(cls, predictions: Predictions, bins: int = BINS) -> Calibration:
@@ -41,8 +43,10 @@ class Calibration:
             torch.bincount(places, weights=values, minlength=bins)
             for values in (confidence, predictions.correct.double())
         )
-        means = (total / counts.clamp(min=1) for total in sums)
-        return cls(counts.numpy(), *(mean.numpy() for mean in means))
+        confidences, accuracies = (total / counts.clamp(min=1) for total in sums)
+        gaps = confidence - predictions.correct.double()
+        uncertainty = float(gaps.std(correction=0)) / len(gaps) ** 0.5
+        return cls(counts.numpy(), confidences.numpy(), accuracies.numpy(), uncertainty)
 
     @property
     def error(self) -> float:
@@ -56,6 +60,11 @@ class Calibration:
     def excess(self) -> float:
         """How far the mean confidence lies above the accuracy, in [-1, 1]; below 0 the model is too modest."""
         return float((self.confidence - self.accuracy) @ self.counts / self.counts.sum())
+
+    @property
+    def excess_interval(self) -> tuple[float, float]:
+        """The 95 % interval of `excess` over images, by the normal approximation: 1.96 standard errors either way."""
+        return self.excess - 1.96 * self.uncertainty, self.excess + 1.96 * self.uncertainty
 
 
 def reliability(calibration: Calibration) -> Figure:

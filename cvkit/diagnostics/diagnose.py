@@ -61,10 +61,10 @@ def diagnose(run: Run, records: Sequence[Record], predictions: Predictions) -> D
     explainers = Explainers(run.trained(), run.recipe.explainers, found.warnings)
     if run.recipe.report.misclassified:
         found.errors = [_errors(run, predictions, explainers, found.warnings)]
-    if explainers.working:
-        found.warnings += _weights_check(run, predictions, explainers)
     if isinstance(run.splits.test, TensorSplit) and run.splits.test.masks is not None and explainers.working:
-        found.explanations = _on_objects(run.splits.test, run.splits.test.masks, explainers, run.recipe.seed)
+        found.explanations += _on_objects(run.splits.test, run.splits.test.masks, explainers, run.recipe.seed)
+    if explainers.working:
+        found.explanations += _weights_check(run, predictions, explainers, found.warnings)
     if run.recipe.report.augmented and run.recipe.augmentations:
         found.data = [augmented_sheet(run)]
     return found
@@ -100,10 +100,12 @@ def _similar(run: Run, predictions: Predictions, images: torch.Tensor) -> tuple[
     return found, similar.unflatten(0, found.indices.shape)
 
 
-def _weights_check(run: Run, predictions: Predictions, explainers: Explainers) -> list[str]:
+def _weights_check(run: Run, predictions: Predictions, explainers: Explainers, warnings: list[str]) -> list[Artifact]:
     chosen = permutation(len(run.splits.test), "weights check", run.recipe.seed)[:_CHECKED]
     images = read_whole(run.splits.test, chosen.tolist()).images
-    return weights_check(explainers, images, predictions.predicted[chosen])
+    found, lines = weights_check(explainers, images, predictions.predicted[chosen])
+    warnings += lines
+    return [*tables(found)]
 
 
 def _on_objects(test: TensorSplit, masks: torch.Tensor, explainers: Explainers, seed: int) -> list[Artifact]:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from .batches import Source
 from .device import tried_kernels
 from .metrics import Predictions
 from .modes import evaluation_mode
-from .pixels import Pixels
 from .seeding import derive, permutation, seed_everything
-from .step import Autocast, Learner
+from .step import Learner
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,7 @@ def train_steps(
     on as it would have.
     """
     learner.model.train()
+    learner.loss.train()
     order = permutation(batching.samples, f"{purpose} order", seed, epoch)[: batching.used]
     skipped = first * batching.batch_size * batching.accumulate
     drawn = derive(f"{purpose} samples", seed, epoch)
@@ -70,32 +70,23 @@ def train_steps(
 
 
 @torch.no_grad()
-def evaluate(
-    forward: Callable[[Tensor], Tensor],
-    model: nn.Module,
-    loss: nn.Module,
-    source: Source,
-    pixels: Pixels,
-    autocast: Autocast,
-    batch_size: int,
-    flip: bool = False,
-) -> Predictions:
-    """Return the predictions for every image of `source`, in its order, with `model` in evaluation mode.
+def evaluate(learner: Learner, source: Source, batch_size: int, flip: bool = False) -> Predictions:
+    """Return the predictions for every image of `source`, in its order, with model and loss in evaluation mode.
 
-    `forward` is the model or its compiled form. With `flip`, the logits are the mean of those of the image and of
-    its mirror image: test-time augmentation, to be labelled as such. The model's modes are left as found.
+    With `flip`, the logits are the mean of those of the image and of its mirror image: test-time augmentation, to be
+    labelled as such. The modes of model and loss are left as found.
     """
     logits, labels, losses = [], [], []
-    with evaluation_mode(model), tried_kernels(pixels.device):
+    with evaluation_mode(learner.model, learner.loss), tried_kernels(learner.pixels.device):
         for batch in source.batches(torch.arange(len(source)), batch_size):
-            inputs = pixels.for_evaluation(batch.images)
-            with autocast():
-                output = forward(inputs)
+            inputs = learner.pixels.for_evaluation(batch.images)
+            with learner.autocast():
+                output = learner.logits_of(inputs)
                 if flip:
-                    output = (output + forward(inputs.flip(-1))) / 2
+                    output = (output + learner.logits_of(inputs.flip(-1))) / 2
             logits.append(output.float())
             labels.append(batch.labels)
-            losses.append(loss(logits[-1], batch.labels) * len(batch.labels))
+            losses.append(learner.loss_of(logits[-1], batch.labels) * len(batch.labels))
     return Predictions(
         torch.cat(logits).cpu(), torch.cat(labels).cpu(), float(torch.stack(losses).sum()) / len(source)
     )

@@ -18,6 +18,7 @@ class Record:
     `step_lrs` and `step_momenta` hold one value per optimizer step (`step_momenta` is empty where the optimizer
     has no momentum or beta). `learning_rate` is the last step's. `seconds` is training time without evaluation;
     `images_per_second` is over that time. `test_accuracy_tta`, where asked for, averages over horizontal flips.
+    `test_accuracy_unaveraged`: of the trained weights, where those evaluated are averages of them.
     """
 
     epoch: int
@@ -33,6 +34,7 @@ class Record:
     step_lrs: tuple[float, ...]
     step_momenta: tuple[float, ...] = ()
     test_accuracy_tta: float | None = None
+    test_accuracy_unaveraged: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON-ready values."""

@@ -9,10 +9,11 @@ from torch import nn
 
 
 @contextmanager
-def evaluation_mode(model: nn.Module) -> Iterator[None]:
-    """Put every module in evaluation mode, and back to the mode each had."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
+def evaluation_mode(*models: nn.Module) -> Iterator[None]:
+    """Put every module of the models in evaluation mode, and back to the mode each had."""
+    modes = [(module, module.training) for model in models for module in model.modules()]
+    for model in models:
+        model.eval()
     try:
         yield
     finally:

@@ -21,14 +21,24 @@ def pack(tree: Any, path: str = "") -> tuple[Any, dict[str, Tensor]]:
     Raises `CheckpointError`, naming the place, for a value that is neither data nor a tensor.
     """
     tensors: dict[str, Tensor] = {}
-    return _pack(tree, path, tensors), tensors
+    data = _pack(tree, path, tensors)
+    return data, {name: _stored(tensor) for name, tensor in tensors.items()}
+
+
+def _stored(tensor: Tensor) -> Tensor:
+    """Return a copy that is contiguous and on the CPU, as safetensors stores one."""
+    return tensor.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
+
+
+def require_packable(tree: Any, path: str = "") -> None:
+    """Raise the `CheckpointError` that `pack` would, without a copy of any tensor."""
+    _pack(tree, path, {})
 
 
 def _pack(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
     match value:
         case Tensor():
-            # One tensor a name, contiguous and on the CPU: what safetensors stores.
-            tensors[path] = value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
+            tensors[path] = value
             return {"$tensor": path}
         case None | bool() | int() | str():
             return value

@@ -62,8 +62,15 @@ class EpochProgress:
         bad = (~torch.isfinite(losses)).nonzero()
         return int(bad[0]) if len(bad) else None
 
-    def record(self, epoch: int, step: int, predictions: Predictions, flipped_accuracy: float | None) -> Record:
-        """Return the epoch's record."""
+    def record(
+        self,
+        epoch: int,
+        step: int,
+        predictions: Predictions,
+        flipped: Predictions | None,
+        unaveraged: Predictions | None,
+    ) -> Record:
+        """Return the epoch's record; `flipped`: predictions with TTA; `unaveraged`: of the trained weights."""
         losses = self.losses[: self.taken].cpu().double()  # there, as Apple's GPUs have no float64
         weights = torch.tensor(self.counts, dtype=torch.float64)
         return Record(
@@ -79,7 +86,8 @@ class EpochProgress:
             step_losses=tuple(losses.tolist()),
             step_lrs=tuple(self.rates),
             step_momenta=tuple(self.momenta),
-            test_accuracy_tta=flipped_accuracy,
+            test_accuracy_tta=None if flipped is None else flipped.accuracy,
+            test_accuracy_unaveraged=None if unaveraged is None else unaveraged.accuracy,
         )
 
     def state(self) -> dict[str, Any]:

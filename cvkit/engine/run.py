@@ -11,7 +11,8 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -19,28 +20,29 @@ import torch
 from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from ..errors import DivergedError, RunError
+from ..errors import CheckpointError, ComponentFailure, DivergedError, RunError
 from ..recipe import Recipe, TunerPart
 from ..recipe.schema import TrainSettings
-from .batches import Room, StreamedSource, open_source, read_whole
+from .averaging import Averaged, too_long
+from .batches import Batch, Room, StreamedSource, open_source, read_whole
+from .checked import checked
 from .compilation import compiled
 from .data import Splits
 from .device import choose_device
+from .guard import Guard, Guards
 from .holdout import held_apart
 from .loop import Batching, evaluate, train_steps
 from .metrics import Predictions, Record
-from .modes import evaluation_mode
-from .parts import built, initialised_model, with_stand_ins
+from .parts import built, drawn, initialised_loss, initialised_model, own_copy, with_stand_ins
 from .pixels import Pixels
 from .plan import Plan
 from .progress import EpochProgress
-from .rehearsal import try_augmentations, try_loss, try_model
+from .rehearsal import Rehearsal
 from .samples import SampleAugmentations
 from .schedule import Schedule
-from .seeding import preserved_randomness
-from .state import load_model_state, load_optimizer_state, model_state, optimizer_state
+from .seeding import preserved_randomness, seed_everything
+from .state import load_model_state, load_optimizer_state, model_state, named_weights, optimizer_state
 from .step import Autocast, Learner
 from .trained import Trained
 from .trial import Proposal, Trial
@@ -70,15 +72,19 @@ class Run:
         settings = recipe.train
         self.recipe = recipe
         self.device = choose_device(settings.device, settings.precision)
-        self.splits = splits
+        self.splits = checked(splits, recipe.dataset.entry)
         self.info = splits.info
-        augmentations = [(part.entry, built(part, self.info)) for part in recipe.augmentations]
+        self.warnings: list[str] = []
+        augmentations = [
+            (part.entry, drawn(recipe, "initialisation of an augmentation", part, self.info, number))
+            for number, part in enumerate(recipe.augmentations, start=1)
+        ]
         self.sample_augmentations = SampleAugmentations(
-            (entry.id, augmentation) for entry, augmentation in augmentations if entry.component.per_sample
+            pair for pair in augmentations if pair[0].component.per_sample
         )
         placing = (self.device, settings.resident, settings.workers, Room(self.device))
-        self.source = open_source(splits.train, *placing, self.sample_augmentations)
-        self.test_source = open_source(splits.test, *placing)
+        self.source = open_source(self.splits.train, *placing, self.sample_augmentations)
+        self.test_source = open_source(self.splits.test, *placing)
         self.batching = Batching(len(self.source), settings.batch_size, settings.accumulate, settings.drop_last)
         if self.batching.steps == 0:
             raise RunError(
@@ -88,9 +94,8 @@ class Run:
         self.plan = Plan(self.batching.steps, settings.epochs)
         self.autocast = Autocast(self.device, settings.precision)
         self._batch_augmentations = [pair for pair in augmentations if not pair[0].component.per_sample]
-        batched = [augmentation for _, augmentation in self._batch_augmentations]
-        self.pixels = Pixels(self.info, batched, self.device, settings.channels_last)
-        self.loss: nn.Module = built(recipe.loss, self.info).to(self.device)
+        self.pixels = Pixels(self.info, self._batch_augmentations, self.device, settings.channels_last)
+        self.loss = initialised_loss(recipe, self.info, self.device)
         self.model = initialised_model(recipe, self.info, self.device)
         self._rehearse()
         self.ema = self._averaged_model()
@@ -101,29 +106,51 @@ class Run:
         self.schedule: Schedule  # made with the learner
 
     def _rehearse(self) -> None:
-        """Raise `RunError` unless the parts fit together, tried on two images; what is ``auto`` has a stand-in.
+        """Raise `RunError` unless the parts fit together, tried on copies; what is ``auto`` has a stand-in.
 
-        A mistake found here costs seconds; found later, a range test.
+        A mistake found here costs seconds; found later, a range test, or an epoch. Warns of explainers that cannot
+        explain the model, and where there is no copy to train.
         """
-        pair = read_whole(self.splits.train, range(min(2, len(self.splits.train)))).images
-        with preserved_randomness(), evaluation_mode(self.model), torch.no_grad():
-            images = self.sample_augmentations.batch(pair, 0).to(self.device)
-            floats = try_augmentations(self._batch_augmentations, self.pixels.to_float(images))
-            model, classes = self.recipe.model.entry, self.info.num_classes
-            try_model(model, self.model, self.pixels.normalize(floats), classes)
-            logits = try_model(model, self.model, self.pixels.for_evaluation(pair.to(self.device)), classes)
-            try_loss(self.recipe.loss.entry, self.loss, logits)
-            self.new_schedule()
+        with preserved_randomness():
+            seed_everything("rehearsal", self.recipe.seed)
+            try:
+                learner, copied = self._copied_learner(), True
+            except ComponentFailure as error:
+                self.warnings.append(f"no training step was tried before the run, as {error}")
+                learner, copied = self._learner_of(self.model, self.loss, self.pixels), False
+            samples = copy.deepcopy(self.sample_augmentations)
+            rehearsal = Rehearsal(learner, self.new_schedule(learner.optimizer), partial(self._first_images, samples))
+            rehearsal.evaluate(self.info.num_classes)
+            if copied:
+                rehearsal.train(self.batching)
+                rehearsal.keep()
+                load_model_state(learner.model, model_state(self.model))
+                self.warnings += rehearsal.explain(self.recipe.explainers)
+
+    def _first_images(self, samples: SampleAugmentations, count: int) -> Batch:
+        first = read_whole(self.splits.train, range(min(count, len(self.splits.train))))
+        return Batch(samples.batch(first.images, 0).to(self.device), first.labels.to(self.device))
+
+    def _copied_learner(self) -> Learner:
+        """Return a learner of copies of model, loss and augmentations, with an optimizer of its own."""
+        model = own_copy(self.recipe.model.entry, self.model)
+        return self._learner_of(model, own_copy(self.recipe.loss.entry, self.loss), copy.deepcopy(self.pixels))
 
     def augmented(self, images: Tensor, draw: int) -> Tensor:
-        """Return uint8 images (B, C, H, W) as training sees them, float in [0, 1]; `draw` seeds single images'."""
-        return self.pixels.augment(self.sample_augmentations.batch(images, draw).to(self.device))
+        """Return uint8 images (B, C, H, W) as training sees them, float in [0, 1]; `draw` seeds single images'.
 
-    def _averaged_model(self) -> AveragedModel | None:
+        Copies of the augmentations do it, so that those at work keep whatever they keep.
+        """
+        samples, pixels = copy.deepcopy((self.sample_augmentations, self.pixels))
+        return pixels.augment(samples.batch(images, draw).to(self.device))
+
+    def _averaged_model(self) -> Averaged | None:
         decay = self.recipe.train.ema
         if decay is None:
             return None
-        return AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+        if warning := too_long(decay, self.planned_steps):
+            self.warnings.append(warning)
+        return Guard(self.recipe.model.entry, "cannot be averaged")(Averaged, self.model, decay)  # type: ignore[no-any-return]
 
     @property
     def finished(self) -> bool:
@@ -142,8 +169,14 @@ class Run:
         return self.model if self.ema is None else self.ema.module
 
     def trained(self) -> Trained:
-        """Return the model that is evaluated, in evaluation mode, with what it takes to ask it."""
-        return Trained(self.trained_model.eval(), self.info, self.pixels, self.device, self.recipe.seed)
+        """Return the model that is evaluated, in evaluation mode, with what it takes to ask it.
+
+        While the run has steps to take it is a copy, which stays as it is now: what is asked of it, and how, changes
+        nothing of what trains. Afterwards it is the model itself.
+        """
+        done = self.finished and self._progress is None
+        model = self.trained_model if done else own_copy(self.recipe.model.entry, self.trained_model)
+        return Trained(model.eval(), self.info, self.pixels, self.device, self.recipe.seed)
 
     def tune(self) -> Iterator[tuple[TunerPart, Proposal]]:
         """Run the recipe's tuners in order, filling each place that is ``auto``, and yield what they proposed.
@@ -170,30 +203,33 @@ class Run:
         Raises `RunError` where they would leave less than a batch.
         """
         with preserved_randomness():
-            model, seed = copy.deepcopy(self.model), self.recipe.seed
-            learner = self._learner_of(model, copy.deepcopy(self.loss), copy.deepcopy(self.pixels))
+            learner, seed = self._copied_learner(), self.recipe.seed
             images = self.source.with_own_state() if isinstance(self.source, StreamedSource) else self.source
             source, held = held_apart(images, self.splits.train, self.device, hold_out, seed)
             yield Trial(learner, source, self.batching, seed, f"{purpose} {repeat}", held)
 
     def _learner_of(self, model: nn.Module, loss: nn.Module, pixels: Pixels) -> Learner:
-        optimizer = self._optimizer_of(model)
+        optimizer = self._optimizer_of(_trainable(model, loss))
         scaler = GradScaler(self.device.type, enabled=self.recipe.train.precision == "fp16")
-        return Learner(model, model, loss, optimizer, pixels, self.autocast, scaler, self.recipe.train.clip_norm)
+        guards, clip_norm = Guards.of(self.recipe), self.recipe.train.clip_norm
+        return Learner(model, model, loss, optimizer, pixels, self.autocast, scaler, guards, clip_norm)
 
-    def _optimizer_of(self, model: nn.Module) -> Optimizer:
-        weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    def _optimizer_of(self, weights: list[nn.Parameter]) -> Optimizer:
         optimizer: Optimizer = built(with_stand_ins(self.recipe.optimizer), weights)
         return optimizer
 
     def new_schedule(self, optimizer: Optimizer | None = None, settings: TrainSettings | None = None) -> Schedule:
         """Return the schedule at its first step, beside `optimizer` or a new one; what is ``auto`` has a stand-in.
 
-        `settings`, in place of the recipe's, say what other epochs would make of it.
+        A new one is of copies of the weights. `settings`, in place of the recipe's, say what other epochs would make
+        of the schedule.
         """
         passes = (settings or self.recipe.train).passes
         plans = [Plan(self.batching.steps, epochs) for epochs in passes]
-        return Schedule(self.recipe.scheduler, optimizer or self._optimizer_of(self.model), plans)
+        if optimizer is None:
+            copies = [nn.Parameter(weight.detach().clone()) for weight in _trainable(self.model, self.loss)]
+            optimizer = self._optimizer_of(copies)
+        return Schedule(self.recipe.scheduler, optimizer, plans)
 
     def prepare(self) -> Learner:
         """Make the optimizer and the schedule, if they are not made yet; nothing may be ``auto`` any more."""
@@ -235,7 +271,7 @@ class Run:
             if scale >= before:  # it is lowered where a gradient overflowed and the optimizer took no step
                 self.schedule.step()
             if self.ema is not None:
-                self.ema.update_parameters(self.model)
+                self.ema.update(self.model)
             if self.device.type == "cpu" or time.monotonic() - last_read > 0.25:
                 self._require_finite(progress)
                 last_read = time.monotonic()
@@ -261,15 +297,19 @@ class Run:
                 f"the test loss is {predictions.loss} after epoch {self.epoch + 1}: the weights are no longer "
                 "finite. Lower the learning rate, or set train.clip_norm"
             )
-        flipped = self.predict(flip=True).accuracy if self.recipe.evaluation.flip_tta else None
-        return progress.record(self.epoch + 1, self.step, predictions, flipped)
+        flipped = self.predict(flip=True) if self.recipe.evaluation.flip_tta else None
+        unaveraged = None if self.ema is None else self._evaluated(self.prepare())
+        return progress.record(self.epoch + 1, self.step, predictions, flipped, unaveraged)
 
     def predict(self, flip: bool = False) -> Predictions:
         """Return what the model says of the test images; `flip` averages over mirror images too."""
-        model = self.trained_model
-        forward = self.prepare().forward if model is self.model else model
-        batch_size = self.recipe.evaluation.batch_size
-        return evaluate(forward, model, self.loss, self.test_source, self.pixels, self.autocast, batch_size, flip)
+        learner = self.prepare()
+        if self.ema is not None:
+            learner = replace(learner, model=self.ema.module, forward=self.ema.module)
+        return self._evaluated(learner, flip)
+
+    def _evaluated(self, learner: Learner, flip: bool = False) -> Predictions:
+        return evaluate(learner, self.test_source, self.recipe.evaluation.batch_size, flip)
 
     def final_predictions(self) -> Predictions:
         """Return the predictions of the last epoch's evaluation, made again only after a restore."""
@@ -281,15 +321,18 @@ class Run:
         Raises `DivergedError` where a weight is no longer finite, so that no checkpoint holds one.
         """
         learner = self.prepare()
-        for name, parameter in self.model.named_parameters():
-            if not torch.isfinite(parameter).all():
-                raise DivergedError(f"{name} is no longer finite at step {self.step}; lower the learning rate")
+        for owner, module in (("", self.model), (" of the loss", self.loss)):
+            for name, parameter in module.named_parameters():
+                if not torch.isfinite(parameter).all():
+                    where = f"{name}{owner} is no longer finite at step {self.step}"
+                    raise DivergedError(f"{where}; lower the learning rate")
         return {
             "epoch": self.epoch,
             "step": self.step,
             "model": model_state(self.model),
+            "loss": model_state(self.loss),
             "ema": None if self.ema is None else model_state(self.ema),
-            "optimizer": optimizer_state(learner.optimizer, self.model),
+            "optimizer": optimizer_state(learner.optimizer, named_weights(self.model, self.loss)),
             "schedule": self.schedule.state(),
             "scaler": learner.scaler.state_dict(),
             "progress": None if self._progress is None else self._progress.state(),
@@ -301,10 +344,25 @@ class Run:
         load_model_state(self.model, state["model"])
         if self.ema is not None:
             load_model_state(self.ema, state["ema"])
-        load_optimizer_state(learner.optimizer, self.model, state["optimizer"])
+        self._restore_loss(state)
+        load_optimizer_state(learner.optimizer, named_weights(self.model, self.loss), state["optimizer"])
         self.schedule.restore(state.get("schedule", {"taken": state["step"]}))  # older checkpoints lack it
         learner.scaler.load_state_dict(state["scaler"])
         self.epoch, self.step = state["epoch"], state["step"]
         self._progress = self._predictions = None
         if state["progress"] is not None:
             self._progress = EpochProgress.from_state(state["progress"], self.device)
+
+    def _restore_loss(self, state: dict[str, Any]) -> None:
+        if "loss" in state:
+            load_model_state(self.loss, state["loss"], "loss")
+        elif any(parameter.requires_grad for parameter in self.loss.parameters()):  # older checkpoints lack them
+            raise CheckpointError(
+                f"the checkpoint holds no weights of {self.recipe.loss.entry.owner}, as the cvkit that wrote it did "
+                "not train them; start the run anew"
+            )
+
+
+def _trainable(*modules: nn.Module) -> list[nn.Parameter]:
+    """Return the weights that an optimizer moves, in order."""
+    return [weight for module in modules for weight in module.parameters() if weight.requires_grad]

@@ -13,6 +13,7 @@ from typing import Any
 from torch.optim import Optimizer
 
 from ..recipe import Part
+from .guard import Guard
 from .parts import built, with_stand_ins
 from .plan import Plan
 
@@ -24,12 +25,14 @@ class Schedule:
 
     The scheduler `part` is made anew for each of `passes`, and each begins with the rates and momenta that the
     optimizer came with, so every pass is the same function of its steps. After the last pass its last rate is held.
-    `taken` counts the steps so far. Raises what the scheduler's factory does, for any of the passes, when built.
+    `taken` counts the steps so far; `guard` names the scheduler where it fails. Raises what the scheduler's factory
+    does, for any of the passes, when built.
     """
 
     def __init__(self, part: Part, optimizer: Optimizer, passes: Sequence[Plan]) -> None:
         self.optimizer, self.taken = optimizer, 0
         self._part, self._passes = with_stand_ins(part), passes
+        self.guard = Guard(part.entry)
         self._starts = [0, *accumulate(plan.total_steps for plan in passes)][:-1]
         self._given = [{key: group[key] for key in _MOVED if key in group} for group in _settings(optimizer)]
         for number in reversed(range(len(passes))):  # all are tried before a step is taken; the first is left at work
@@ -42,12 +45,12 @@ class Schedule:
         return float(group["lr"]), momentum_of(group)
 
     def step(self) -> None:
-        """Go on to the next step's rates."""
+        """Go on to the next step's rates; raise `ComponentFailure` where the scheduler fails."""
         self._go_to(self.taken + 1)
 
     def state(self) -> dict[str, Any]:
         """Return where the schedule stands, as plain values and tensors."""
-        return {"taken": self.taken, "span": self._span(), "scheduler": self._scheduler.state_dict()}
+        return {"taken": self.taken, "span": self._span(), "scheduler": self.guard(self._scheduler.state_dict)}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go to where `state` was taken, once the optimizer has its own state back.
@@ -64,7 +67,7 @@ class Schedule:
             with early_steps():
                 self._go_to(self.taken)
             return
-        self._scheduler.load_state_dict(state["scheduler"])
+        self.guard(self._scheduler.load_state_dict, state["scheduler"])
         self._offset = offset
         for group, settings in zip(self.optimizer.param_groups, loaded, strict=True):
             group.update(settings)
@@ -92,7 +95,7 @@ class Schedule:
         if number != self._number:
             self._begin(number)
         for _ in range(self._offset, offset):
-            self._scheduler.step()
+            self.guard(self._scheduler.step)
         self._offset = offset
 
 

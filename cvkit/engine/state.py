@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 from ..errors import CheckpointError
 
+_OF_LOSS = "loss.."  # torch joins names by single dots, so no parameter of a model is called so
 _OF_THE_DEVICE = ("fused", "foreach", "capturable")
 """Settings of an optimizer's groups that choose kernels: another device has others, so they are not restored."""
 
@@ -19,24 +21,33 @@ def model_state(model: nn.Module) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def load_model_state(model: nn.Module, state: dict[str, Tensor]) -> None:
-    """Copy `state` into `model`, keeping its memory format; raise `CheckpointError` unless names and shapes match."""
+def load_model_state(model: nn.Module, state: dict[str, Tensor], what: str = "model") -> None:
+    """Copy `state` into `model`, keeping its memory format; raise `CheckpointError` unless names and shapes match.
+
+    `what` the module is, for the message.
+    """
     own = model_state(model)
     if own.keys() != state.keys():
         odd = ", ".join(sorted(own.keys() ^ state.keys())[:3])
-        raise CheckpointError(f"the checkpoint's model is not this recipe's: they differ in {odd}")
+        raise CheckpointError(f"the checkpoint's {what} is not this recipe's: they differ in {odd}")
     for name, tensor in own.items():
         if tensor.shape != state[name].shape:
             raise CheckpointError(
-                f"the checkpoint's model is not this recipe's: '{name}' is {tuple(state[name].shape)} there and "
+                f"the checkpoint's {what} is not this recipe's: '{name}' is {tuple(state[name].shape)} there and "
                 f"{tuple(tensor.shape)} here"
             )
         tensor.copy_(state[name])
 
 
-def optimizer_state(optimizer: torch.optim.Optimizer, model: nn.Module) -> dict[str, Any]:
-    """Return the optimizer's state with parameters named as in `model` instead of numbered."""
-    names = _names_in_order(optimizer, model)
+def named_weights(model: nn.Module, loss: nn.Module | None = None) -> dict[str, nn.Parameter]:
+    """Return every parameter of a model, and of a loss that has some, by a name that no other has."""
+    of_loss = {} if loss is None else {_OF_LOSS + name: weight for name, weight in loss.named_parameters()}
+    return {**dict(model.named_parameters()), **of_loss}
+
+
+def optimizer_state(optimizer: torch.optim.Optimizer, weights: Mapping[str, nn.Parameter]) -> dict[str, Any]:
+    """Return the optimizer's state with parameters named as in `weights` instead of numbered."""
+    names = _names_in_order(optimizer, weights)
     state = optimizer.state_dict()
     return {
         "state": {names[index]: values for index, values in state["state"].items()},
@@ -44,18 +55,19 @@ def optimizer_state(optimizer: torch.optim.Optimizer, model: nn.Module) -> dict[
     }
 
 
-def load_optimizer_state(optimizer: torch.optim.Optimizer, model: nn.Module, state: dict[str, Any]) -> None:
+def load_optimizer_state(
+    optimizer: torch.optim.Optimizer, weights: Mapping[str, nn.Parameter], state: dict[str, Any]
+) -> None:
     """Load what `optimizer_state` returned; raise `CheckpointError` unless it is of the same parameters."""
-    names = _names_in_order(optimizer, model)
+    names = _names_in_order(optimizer, weights)
     if sorted(names) != sorted(name for group in state["groups"] for name in group["params"]):
         raise CheckpointError("the checkpoint's optimizer holds other parameters than this recipe's model")
     index = {name: number for number, name in enumerate(names)}
-    parameters = dict(model.named_parameters())
     how = [{key: group[key] for key in _OF_THE_DEVICE if key in group} for group in optimizer.param_groups]
     optimizer.load_state_dict(
         {
             "state": {
-                index[name]: {key: _like(parameters[name], value) for key, value in values.items()}
+                index[name]: {key: _like(weights[name], value) for key, value in values.items()}
                 for name, values in state["state"].items()
             },
             "param_groups": [
@@ -66,10 +78,13 @@ def load_optimizer_state(optimizer: torch.optim.Optimizer, model: nn.Module, sta
     )
 
 
-def _names_in_order(optimizer: torch.optim.Optimizer, model: nn.Module) -> list[str]:
+def _names_in_order(optimizer: torch.optim.Optimizer, weights: Mapping[str, nn.Parameter]) -> list[str]:
     """Parameter names in the order in which the optimizer numbers them."""
-    names = {id(parameter): name for name, parameter in model.named_parameters()}
-    return [names[id(parameter)] for group in optimizer.param_groups for parameter in group["params"]]
+    names = {id(parameter): name for name, parameter in weights.items()}
+    held = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    if any(id(parameter) not in names for parameter in held):
+        raise CheckpointError("the optimizer holds weights that it was not given, which a checkpoint cannot name")
+    return [names[id(parameter)] for parameter in held]
 
 
 def _like(parameter: Tensor, value: Any) -> Any:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 
 from .batches import Batch
+from .guard import Guards, shown
 from .pixels import Pixels
 
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -33,7 +34,8 @@ class Autocast:
 class Learner:
     """What a training step works with; `forward` is the model, compiled or not.
 
-    `scaler` scales fp16 losses, and is a pass-through when disabled.
+    `loss` may have weights of its own, which are trained with the model's. `scaler` scales fp16 losses, and is a
+    pass-through when disabled. `guards` tell by name which part failed.
     """
 
     model: nn.Module
@@ -43,31 +45,48 @@ class Learner:
     pixels: Pixels
     autocast: Autocast
     scaler: GradScaler
+    guards: Guards
     clip_norm: float | None = None
 
     def step(self, batches: Iterable[Batch], samples: int) -> tuple[Tensor, Tensor]:
         """Take one optimizer step over `batches`, which hold `samples` images together.
 
         Returns the mean loss over the samples (float32) and the number classified correctly (int64), both scalars
-        left on the device: reading them here would make the host wait.
+        left on the device: reading them here would make the host wait. Raises `ComponentFailure` where a part fails.
         """
-        self.optimizer.zero_grad(set_to_none=True)
+        self.guards.optimizer(self.optimizer.zero_grad)
         total_loss, hits = torch.zeros((), device=self.device), torch.zeros((), dtype=torch.int64, device=self.device)
         for batch in batches:
             share = len(batch.labels) / samples
             inputs = self.pixels.for_training(batch.images)
             with self.autocast():
-                logits = self.forward(inputs)
-                loss = self.loss(logits.float(), batch.labels) * share
-            self.scaler.scale(loss).backward()
+                logits = self.logits_of(inputs)
+                loss = self.loss_of(logits.float(), batch.labels) * share
+            self.guards.gradient(self.scaler.scale(loss).backward)
             total_loss += loss.detach()
             hits += (logits.detach().argmax(dim=1) == batch.labels).sum()
         if self.clip_norm is not None:
             self.scaler.unscale_(self.optimizer)
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_norm)
-        self.scaler.step(self.optimizer)
+            nn.utils.clip_grad_norm_([*self.model.parameters(), *self.loss.parameters()], self.clip_norm)
+        self.guards.optimizer(self.scaler.step, self.optimizer)
         self.scaler.update()
         return total_loss, hits
+
+    def logits_of(self, inputs: Tensor) -> Tensor:
+        """Return the logits (B, K) of model inputs; raise `ComponentFailure` where the model makes something else."""
+        logits = self.guards.model(self.forward, inputs)
+        if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(inputs):
+            made = f"makes {shown(logits)} of images {shown(inputs)}"
+            raise self.guards.model.failure(f"{made}, not logits ({len(inputs)}, K)")
+        return logits
+
+    def loss_of(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Return the mean loss of a batch; raise `ComponentFailure` where the loss is not one number."""
+        loss = self.guards.loss(self.loss, logits, labels)
+        if not isinstance(loss, Tensor) or loss.ndim:
+            made = f"returns {shown(loss)}"
+            raise self.guards.loss.failure(f"{made}, where the batch's mean loss, a scalar, is needed")
+        return loss
 
     @property
     def device(self) -> torch.device:

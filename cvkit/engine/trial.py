@@ -104,7 +104,4 @@ class Trial:
         """
         if self._held is None:
             raise RunError("this trial holds no images out; ask for some: run.trial(purpose, hold_out=500)")
-        learner, batch_size = self._learner, self._batching.batch_size
-        return evaluate(
-            learner.forward, learner.model, learner.loss, self._held, learner.pixels, learner.autocast, batch_size
-        )
+        return evaluate(self._learner, self._held, self._batching.batch_size)

@@ -46,8 +46,9 @@ class Picture:
 def fit(name: str, image: Image.Image, info: DataInfo, label: int | None = None) -> Picture:
     """Return an image of any size, of mode RGB or L as the channels of `info` want it, as a `Picture`."""
     fitted = ImageOps.fit(image, (info.width, info.height), Image.Resampling.BICUBIC)
-    if max(image.size) > LONGEST:
-        image = ImageOps.contain(image, (LONGEST, LONGEST), Image.Resampling.BICUBIC)
+    if (longest := max(image.size)) > LONGEST:
+        width, height = (max(1, round(side / longest * LONGEST)) for side in image.size)
+        image = image.resize((width, height), Image.Resampling.BICUBIC)
     return Picture(name, tensor_of(image), tensor_of(fitted), label)
 
 

@@ -21,8 +21,9 @@ Reader = Callable[[Path], Image.Image]
 def reader_of(recipe: Recipe, channels: int) -> Reader:
     """Return what reads an image file for a run: its data set's own ``read(path)`` where the factory has one.
 
-    That returns uint8 (C, H, W) of whatever size the file has. Otherwise it is `read_image`. Either is raised from as
-    `DataError` naming the file. Raises `DataError` at once for channels that image files do not have.
+    That returns uint8 (C, H, W) of whatever size the file has. Otherwise it is `read_image`. Whatever either raises
+    becomes a `DataError` naming the file, and so does what is not a regular file. Raises `DataError` at once for
+    channels that image files do not have.
     """
     if channels not in _MODES:
         raise DataError(
@@ -32,6 +33,10 @@ def reader_of(recipe: Recipe, channels: int) -> Reader:
     own = getattr(recipe.dataset.entry.load(), "read", None)
 
     def read(path: Path) -> Image.Image:
+        if path.is_dir():
+            raise DataError(f"{path}: is a folder that cannot be looked into")
+        if not path.is_file():  # a pipe may never end, nor a device
+            raise DataError(f"{path}: is not a regular file")
         try:
             if own is None:
                 return read_image(path, _MODES[channels])

@@ -151,5 +151,5 @@ def framed(image: Tensor) -> Tensor:
 
 
 def slug(text: str) -> str:
-    """Return text as part of a file's name: letters, digits, dots and underscores, at most 60."""
-    return re.sub(r"[^\w.]+", "-", text)[:60].strip("-.")
+    """Return text as part of a file's name: letters, digits, dots and underscores, of at most 60 bytes together."""
+    return re.sub(r"[^\w.]+", "-", text).encode()[:60].decode(errors="ignore").strip("-.")

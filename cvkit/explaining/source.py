@@ -15,7 +15,7 @@ from ..engine.data import DataInfo, Split
 from ..engine.metrics import Predictions
 from ..engine.seeding import permutation
 from ..engine.trained import Trained
-from ..errors import DataError
+from ..errors import DataError, one_line
 from .files import ImageFile
 from .picture import Picture, fit
 from .reading import Reader
@@ -69,9 +69,14 @@ class FromFiles:
     def _read(self, files: Sequence[ImageFile]) -> Iterator[Picture]:
         for file in files:
             try:
-                yield fit(str(file.path), self.read(file.path), self.info, file.label)
+                image = self.read(file.path)
+                picture = fit(str(file.path), image, self.info, file.label)
             except DataError as error:
                 self.unread.append(str(error))
+            except Exception as error:  # one picture must not cost the others
+                self.unread.append(f"{file.path}: cannot be made to fit the model: {one_line(error)}")
+            else:
+                yield picture
 
 
 @dataclass(frozen=True)

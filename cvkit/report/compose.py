@@ -79,8 +79,8 @@ def _facts(run: Run, records: Sequence[Record], predictions: Predictions) -> lis
 
 def _calibration(predictions: Predictions) -> Fact:
     of = Calibration.of(predictions)
-    side = "above" if of.excess > 0 else "below"
-    note = f"ECE, {BINS} bins; mean confidence {percent(abs(of.excess), 1)} {side} the accuracy"
+    excess, low, high = (f"{100 * share:+.1f}" for share in (of.excess, *of.excess_interval))
+    note = f"ECE, {BINS} bins; mean confidence less accuracy: {excess} % (95 % interval {low} to {high} %)"
     return Fact("Calibration error", percent(of.error, 1), note)
 
 

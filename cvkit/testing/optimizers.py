@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 
 from ..component import KINDS
 from ..engine.packing import pack, unpack
-from ..engine.state import load_optimizer_state, optimizer_state
+from ..engine.state import load_optimizer_state, named_weights, optimizer_state
 from .contract import Suite, promise
 from .samples import sample_info, sample_inputs, sample_labels, sample_model, seeded
 
@@ -78,10 +78,10 @@ class OptimizerSuite(Suite):
             net, fresh = _net(), _net()
             optimizer = self._optimizer(*net.parameters())
             _train(net, optimizer, steps=3)
-            packed, tensors = pack(optimizer_state(optimizer, net))
+            packed, tensors = pack(optimizer_state(optimizer, named_weights(net)))
             fresh.load_state_dict(net.state_dict())
             resumed = self._optimizer(*fresh.parameters())
-            load_optimizer_state(resumed, fresh, unpack(json.loads(json.dumps(packed)), tensors))
+            load_optimizer_state(resumed, named_weights(fresh), unpack(json.loads(json.dumps(packed)), tensors))
             _train(net, optimizer, steps=3, first=3)
             _train(fresh, resumed, steps=3, first=3)
             if not torch.equal(_weights(net), _weights(fresh)):

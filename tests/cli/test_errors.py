@@ -118,3 +118,14 @@ def test_data_fetch_of_an_unknown_name_suggests_the_nearest(cvkit):
     answer = cvkit("data", "fetch", "cifar11")
     assert answer.code == 2
     assert answer.err.startswith("error: unknown data set 'cifar11'. Did you mean 'cifar10")
+
+
+@pytest.mark.parametrize("words", [["resume"], ["extend", "--epochs", "9"], ["explain"]], ids=lambda words: words[0])
+def test_folder_of_a_plugins_sources_is_no_run(cvkit, write, tmp_path, words):
+    """It has a recipe.yaml, as `new-plugin` writes one; nothing is trained there, and nothing is written."""
+    write("dataset: {name: shapes, train_size: 8, test_size: 8}\nmodel: custom_resnet\noptimizer: sgd\n")
+    answer = cvkit(words[0], ".", *words[1:])
+    assert answer.code == 1
+    assert "'.' is not a run folder: it holds a recipe.yaml, and no run.json" in answer.err
+    assert "cvkit run" in answer.err
+    assert [path.name for path in tmp_path.iterdir()] == ["recipe.yaml"]

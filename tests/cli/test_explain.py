@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -12,8 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
+from cvkit import Component, Origin, hookimpl
+from cvkit.cli import loading
 from cvkit.engine.parts import open_dataset
 from cvkit.engine.run import Run
 from cvkit.explaining.source import FromSplit
@@ -368,3 +371,79 @@ def test_other_data_than_the_runs_is_refused(cvkit, run_folder):
     answer = cvkit("explain", run_folder)
     assert answer.code == 1
     assert "the data set is not the one this run was trained on" in answer.err
+
+
+class Elsewhere:
+    """Another plugin that offers a method of the name of cvkit's own."""
+
+    @hookimpl
+    def cvkit_explainers(self):
+        yield Component("grad_cam", "cvkit_gradcam.hires_cam:hires_cam")
+
+
+def without_explainers(run_folder: Path) -> None:
+    """Have the run name no explainer."""
+    info = json.loads((run_folder / "run.json").read_text())
+    info["components"] = [each for each in info["components"] if "gradcam" not in json.dumps(each)]
+    (run_folder / "run.json").write_text(json.dumps(info))
+    recipe = run_folder / "recipe.yaml"
+    text = recipe.read_text()
+    recipe.write_text(f"{text[: text.index('explainers:')]}explainers: []{text[text.index(chr(10) + 'train:') :]}")
+
+
+def test_method_that_nobody_named_is_cvkits_own(cvkit, run_folder, images, rows, monkeypatch):
+    """Though another plugin offers one of that name."""
+
+    def with_both(*arguments):
+        catalog = discover(*arguments)
+        catalog.admit(Origin("elsewhere", "in-process", "0"), Elsewhere())
+        return catalog
+
+    monkeypatch.setattr(loading, "discover", with_both)
+    without_explainers(run_folder)
+    answer = cvkit("explain", run_folder, images / "a.png")
+    assert answer.code == 0, answer.err
+    assert {row["method"] for row in rows()} == {"grad_cam"}
+
+
+def test_method_that_nobody_named_and_that_is_not_there_is_said(cvkit, run_folder, images):
+    """With the reason, and how to name another."""
+    without_explainers(run_folder)
+    answer = cvkit("explain", run_folder, images / "a.png", "--no-plugin", "gradcam")
+    assert answer.code == 2
+    assert "the explainer is 'gradcam/grad_cam', and it cannot be used: plugin 'gradcam' disabled" in answer.err
+    assert "Name another with --method" in answer.err
+
+
+def test_no_file_ends_it_for_the_others(cvkit, run_folder, images, rows):
+    """Whatever its shape or its name: it is explained, or named and left out."""
+    long, other = "\u732b" * 70, os.fsdecode(b"\xff\xfe")
+    Image.new("RGB", (1, 5000), "red").save(images / "tall.png")
+    Image.new("L", (20_000, 1)).save(images / "wide.png")
+    Image.new("RGB", (1, 1)).save(images / "one.png")
+    for name in (long, other):
+        shutil.copy(images / "a.png", images / f"{name}.png")
+    (images / "loop.png").symlink_to("loop.png")
+    os.mkfifo(images / "pipe.png")
+    answer = cvkit("explain", run_folder, images, "--target", "star")
+    assert answer.code == 0, answer.err
+    assert len(rows()) == 7
+    for name in ("pipe.png", "loop.png", "text.png"):
+        assert f"warning: images/{name}: " in answer.err
+    assert "Traceback" not in answer.err
+
+
+def test_picture_that_cannot_be_made_fit_is_named(cvkit, run_folder, images, rows, monkeypatch):
+    """As where there is not the memory to resize it; the next one is explained."""
+
+    def without_memory(image, *arguments):
+        if image.height == 50:
+            raise MemoryError
+        return ImageOps.pad(image, *arguments)
+
+    monkeypatch.setattr("cvkit.explaining.picture.ImageOps.fit", without_memory)
+    Image.new("RGB", (40, 40)).save(images / "good.png")
+    answer = cvkit("explain", run_folder, images)
+    assert answer.code == 0, answer.err
+    assert {row["file"] for row in rows()} == {"images/good.png"}
+    assert "images/a.png: cannot be made to fit the model: MemoryError" in answer.err

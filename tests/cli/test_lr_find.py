@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from cvkit import Origin, discover
+from cvkit import Component, Origin, Proposal, discover, hookimpl
 from cvkit.cli import loading
+from cvkit.cli.lr_find import tuner_for_what_waits, with_range_test
+from cvkit.cli.options import PluginChoice
 from cvkit.testing.samples import SamplePlugin
 
 SMALL = """\
@@ -137,3 +139,99 @@ def test_folder_that_cannot_be_written_is_named(cvkit, recipe, tmp_path):
     assert answer.code == 1
     assert "'lr-find/small' is not a folder, and is left as it is; choose another --output" in answer.err
     assert answer.out == ""  # told before the sweep
+
+
+class Elsewhere:
+    """Another plugin that offers a range test, which keeps none of cvkit's own data."""
+
+    @hookimpl
+    def cvkit_tuners(self):
+        yield Component("lr_range_test", f"{__name__}:elsewhere")
+
+
+PROPOSED: dict[str, object] = {}
+
+
+def elsewhere(run):
+    """Propose what the test asks for, without a sweep."""
+    return Proposal(**{"value": 0.25, "reason": "it looked right", "title": "Elsewhere"} | PROPOSED)
+
+
+@pytest.fixture
+def two_range_tests(monkeypatch):
+    """Both cvkit's range test and another's of the same name."""
+    before = loading.discover
+
+    def with_both(*arguments):
+        catalog = before(*arguments)
+        catalog.admit(Origin("elsewhere", "in-process", "0"), Elsewhere())
+        return catalog
+
+    monkeypatch.setattr(loading, "discover", with_both)
+
+
+@pytest.fixture
+def propose(monkeypatch):
+    """Have the other range test propose something else."""
+    return lambda **values: [monkeypatch.setitem(PROPOSED, key, value) for key, value in values.items()]
+
+
+THEIRS = SMALL.replace(
+    "{name: lr_range_test, set: scheduler.max_lr, start_lr: 1e-3, end_lr: 30.0, steps: 40, orders: 2}",
+    "{name: elsewhere/lr_range_test, set: scheduler.max_lr}",
+)
+
+
+def scribble(figure):
+    """Draw nothing, and fail."""
+    raise KeyError("axes")
+
+
+@pytest.mark.parametrize(
+    ("values", "out", "err"),
+    [
+        ({}, ["scheduler.max_lr: 0.25 (it looked right)"], ""),
+        ({"data": {"rules": {"mine": {"rate": 0.5}}}}, ["mine", "0.5"], ""),
+        ({"data": {"rules": ["mine"], "slope": 1.5}}, ["slope", "1.5"], ""),
+        ({"data": {"curve": float("nan")}}, ["0.25"], "cannot be kept as JSON"),
+        ({"draw": scribble}, ["0.25"], "could not draw what it found: KeyError"),
+        ({"draw": lambda figure: figure.subplots().plot([1, 2])}, ["lr_range_test.png"], ""),
+    ],
+    ids=["nothing", "rules", "other data", "no JSON", "bad figure", "figure"],
+)
+def test_range_test_of_another_plugin_is_shown_as_far_as_it_goes(
+    cvkit, write, two_range_tests, propose, values, out, err
+):
+    """It need not know what cvkit's own keeps beside its proposal."""
+    propose(**values)
+    answer = cvkit("lr-find", write(THEIRS))
+    assert answer.code == 0, answer.err
+    assert all(words in answer.out for words in out)
+    assert err in answer.err
+    assert "Traceback" not in answer.err
+    kept = json.loads(Path("lr-find/small/lr_range_test.json").read_text())
+    assert kept["value"] == 0.25
+
+
+def test_range_test_that_nobody_named_is_cvkits_own(write, two_range_tests):
+    """Though another plugin offers one of that name; there is no choice to make for a user who wrote no name."""
+    lines = [line for line in SMALL.splitlines() if not line.startswith("tuners")]
+    path, choice = write("\n".join(lines)), PluginChoice((), ())
+    recipe, catalog = loading.load_recipe(path, (), choice)
+    _, tuner = with_range_test(path, (), recipe, catalog, ["steps=40"])
+    assert (tuner.entry.id, tuner.sets) == ("onecycle/lr_range_test", "scheduler.max_lr")
+    waiting = tuner_for_what_waits(path, ["scheduler.max_lr=auto"])
+    recipe, _ = loading.load_recipe(path, ["scheduler.max_lr=auto", *waiting], choice)
+    assert [tuner.entry.id for tuner in recipe.tuners] == ["onecycle/lr_range_test"]
+
+
+@pytest.mark.parametrize("rate", ["0.1", "auto"])
+def test_range_test_that_nobody_named_and_that_is_not_there_is_said(cvkit, write, rate):
+    """With the reason, and not as a mistake in the recipe."""
+    lines = [line for line in SMALL.splitlines() if not line.startswith(("tuners", "scheduler", "optimizer"))]
+    path = write("\n".join([*lines, f"optimizer: {{name: sgd, lr: {rate}}}"]))
+    answer = cvkit("lr-find", path, "--no-plugin", "onecycle")
+    assert answer.code == 2
+    assert "the tuner is 'onecycle/lr_range_test', and it cannot be used: plugin 'onecycle' disabled" in answer.err
+    assert "cvkit list tuners" in answer.err
+    assert "--set" not in answer.err

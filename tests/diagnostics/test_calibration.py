@@ -43,6 +43,13 @@ def test_error_equals_a_plain_loop_over_bins():
     assert Calibration.of(predictions).error == pytest.approx(expected, abs=1e-12)
 
 
+def test_excess_comes_with_an_interval_that_says_whether_its_sign_means_anything():
+    """400 images at 0.75 of which 302 are right: 0.5 % below the accuracy, by an interval on both sides of 0."""
+    low, high = Calibration.of(_predictions([0.75] * 400, [1] * 302 + [0] * 98)).excess_interval
+    error = 1.96 * (0.755 * 0.245 / 400) ** 0.5
+    assert (low, high) == pytest.approx((-0.005 - error, -0.005 + error))
+
+
 def test_certainty_falls_into_the_last_bin():
     """A confidence of exactly 1 has a bin, and a calibrated one has no error."""
     of = Calibration.of(Predictions(torch.tensor([[200.0, 0.0]]), torch.tensor([0]), 0.0))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
+from cvkit.engine.parts import open_dataset
 from cvkit.engine.run import Run
 from cvkit.plugins import discover
 from cvkit.recipe import read_text, resolve
@@ -56,6 +60,22 @@ def assert_same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) ->
     assert one.keys() == other.keys()
     different = [name for name in one if not torch.equal(one[name], other[name])]
     assert not different
+
+
+@pytest.fixture
+def strange_run(tmp_path, monkeypatch) -> Iterator[Callable[..., Run]]:
+    """Build a run of the small recipe, with overrides, in which the plugin written in `code` takes part."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+
+    def make(code: str, *overrides: str) -> Run:
+        (tmp_path / "strange_parts.py").write_text(code)
+        sys.modules.pop("strange_parts", None)
+        importlib.invalidate_caches()
+        recipe = resolve(read_text(SMALL, overrides), discover(paths=[tmp_path / "strange_parts.py"]))
+        return Run(recipe, open_dataset(recipe, tmp_path))
+
+    yield make
+    sys.modules.pop("strange_parts", None)
 
 
 @pytest.fixture

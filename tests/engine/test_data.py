@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cvkit import DataError, DataInfo, TensorSplit
+from cvkit import KINDS, Component, DataError, DataInfo, Origin, TensorSplit
 from cvkit.engine.batches import ResidentSource, StreamedSource, open_source, read_whole
 from cvkit.engine.pixels import Pixels
+from cvkit.registry import Entry
 
 CPU = torch.device("cpu")
+DARKEN = Entry(KINDS["augmentations"], Component("darken", "test_data:darken"), Origin("acme", "acme-dark", "1.0"))
 INFO = DataInfo(3, 4, 4, ("a", "b"), (0.5, 0.4, 0.3), (0.2, 0.25, 0.5))
 
 
@@ -97,7 +99,7 @@ def test_augmentations_see_floats_in_the_unit_interval_and_only_in_training(spli
         seen.append((float(images.min()), float(images.max())))
         return images * 0
 
-    pixels = Pixels(INFO, [darken], CPU, channels_last=False)
+    pixels = Pixels(INFO, [(DARKEN, darken)], CPU, channels_last=False)
     black = pixels.for_training(split.images)
     assert 0 <= seen[0][0] < seen[0][1] <= 1
     torch.testing.assert_close(black[0, :, 0, 0], torch.tensor([-2.5, -1.6, -0.6]))

@@ -227,10 +227,13 @@ def test_trials_of_different_repeats_see_different_orders(make_run):
     [
         (
             "augmentations=[{name: random_crop, size: 24}]",
-            r"custom_resnet (cannot take|makes .* of) images \(2, 3, 24, 24\)",
+            r"custom_resnet' .*(cannot take|makes .* of) images float32 \(2, 3, 24, 24\)",
         ),
-        ("model=torchvision/alexnet", r"torchvision/alexnet cannot take images \(2, 3, 32, 32\): .*too small"),
-        ("model=timm/inception_v3", r"timm/inception_v3 cannot take images \(2, 3, 32, 32\)"),
+        (
+            "model=torchvision/alexnet",
+            r"torchvision/alexnet' .*cannot take images float32 \(2, 3, 32, 32\): .*too small",
+        ),
+        ("model=timm/inception_v3", r"timm/inception_v3' .*cannot take images float32 \(2, 3, 32, 32\)"),
         ("model={name: timm/test_resnet, arguments: {features_only: true}}", "makes list of images"),
         ("scheduler.peak_fraction=0.01", "leave no room"),
         ("optimizer={name: sgd, momentum: 0, nesterov: true}", "nesterov"),

@@ -9,12 +9,16 @@ import torch
 from torch import nn
 from torch.amp.grad_scaler import GradScaler
 
-from cvkit import DataInfo
+from cvkit import KINDS, Component, DataInfo, Origin
 from cvkit.engine.batches import Batch
+from cvkit.engine.guard import Guard, Guards
 from cvkit.engine.pixels import Pixels
 from cvkit.engine.step import Autocast, Learner
+from cvkit.registry import Entry
 
 CPU = torch.device("cpu")
+PART = Entry(KINDS["models"], Component("net", "test_step:net"), Origin("acme", "acme-net", "1.0"))
+GUARDS = Guards(*[Guard(PART)] * 4)
 INFO = DataInfo(1, 4, 4, ("a", "b", "c"), (0.5,), (0.25,))
 
 
@@ -30,6 +34,7 @@ def learner(model=None, device=CPU, **changes):
         "pixels": Pixels(INFO, [], device, channels_last=False),
         "autocast": Autocast(device, "fp32"),
         "scaler": GradScaler(device.type, enabled=False),
+        "guards": GUARDS,
     }
     return Learner(**{**parts, **changes})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,30 @@ def test_folder_without_images_says_what_was_looked_for(tmp_path):
     """Its endings."""
     with pytest.raises(DataError, match=r"there are no images in '.*': looked for files ending in \.png, \.jpg"):
         found(tmp_path)
+
+
+def test_link_to_itself_is_passed_over_when_it_is_read(folder):
+    """Where it leads is not known, and the others are found."""
+    (folder / "loop.png").symlink_to("loop.png")
+    assert len(found(folder)) == 5
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".png", "loop.png/x.png", "b.png/x.png"])
+def test_path_that_no_file_can_have_is_said(folder, name):
+    """Too long, through a link to itself, or below a file."""
+    (folder / "loop.png").symlink_to("loop.png")
+    with pytest.raises(DataError, match="there is no file or folder"):
+        found(folder / name)
+
+
+def test_folder_that_may_not_be_looked_into_is_named(folder, monkeypatch):
+    """When it is read, and not passed over as if it were empty."""
+    scan = os.scandir
+
+    def scandir(path):
+        if Path(path).name == "cat":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert set(found(folder)) == {"a.JPG", "b.png", "y.webp", "cat"}

@@ -81,3 +81,14 @@ def test_heat_beyond_one_is_cut_off():
     """As an explainer without normalisation makes it."""
     picture = fit("a", Image.new("RGB", (8, 8), "black"), info())
     assert torch.equal(picture.overlay(torch.full((8, 8), 7.0)), picture.overlay(torch.ones(8, 8)))
+
+
+@pytest.mark.parametrize("size", [(1, 5000), (5000, 1), (20_000, 1), (1, 1), (2, 1), (7, 70_000)])
+@pytest.mark.parametrize("model", [(8, 8), (8, 24)])
+def test_picture_of_any_shape_can_be_shown(size, model):
+    """However long and narrow: reduced to the bound, its shorter side is still a pixel."""
+    picture = fit("a", Image.new("RGB", size, "red"), info(height=model[0], width=model[1]))
+    longest, shortest = max(picture.shown.shape[1:]), min(picture.shown.shape[1:])
+    assert (longest, shortest) == (min(max(size), LONGEST), 1)
+    assert picture.fitted.shape == (3, *model)
+    assert picture.overlay(torch.ones(model)).shape == picture.shown.shape

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -127,3 +128,13 @@ def test_images_of_other_channels_have_no_files():
     """Said before any file is opened."""
     with pytest.raises(DataError, match="this run's images have 5 channels"):
         reader_of(recipe_of("shapes"), 5)
+
+
+def test_pipe_called_like_an_image_is_not_waited_for(tmp_path):
+    """Nobody writes into it, so that reading it would never end."""
+    os.mkfifo(tmp_path / "a.png")
+    read = reader_of(recipe_of("shapes"), 3)
+    with pytest.raises(DataError, match=r"a\.png: is not a regular file"):
+        read(tmp_path / "a.png")
+    with pytest.raises(DataError, match="is a folder that cannot be looked into"):
+        read(tmp_path)

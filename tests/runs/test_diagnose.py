@@ -135,6 +135,15 @@ def test_maps_that_ignore_the_weights_are_pointed_out(diagnosed):
     assert warning.startswith("noise ignores the model's last weights")
 
 
+def test_verdict_on_each_explainer_is_in_the_report_beside_the_baselines(diagnosed):
+    """Whether there is something to warn of or not: a table with intervals, what they mean and the caveat."""
+    table = diagnosed("noise", "blank").explanations[-1]
+    verdicts = {row[0]: row[-1] for row in table.rows}
+    assert (verdicts["noise"], verdicts["blank"]) == ("ignores", "follows")
+    assert verdicts["Sobel edges (baseline)"] == "never asks the model"
+    assert "2211.12486" in table.caption
+
+
 def test_errors_come_with_similar_images_and_both_probabilities(diagnosed):
     """Neighbours are test images classified correctly, each with its class and a cosine."""
     (gallery,) = diagnosed("noise").errors

@@ -112,10 +112,9 @@ def test_reader_that_has_gone_ends_it_quietly(sent, tmp_path):
 
 
 def test_interrupt_leaves_nothing_half_written(sent, tmp_path):
-    """Ctrl-C in the middle of it: some overlays are written, and the last file is a pipe that nobody writes into."""
-    for number in range(40):
-        shutil.copy(next((sent / "new").rglob("*.png")), tmp_path / f"{number:02}.png")
-    os.mkfifo(tmp_path / "last.png")
+    """Ctrl-C in the middle of it: some overlays are written, and hundreds of images are still to be explained."""
+    for number in range(600):
+        shutil.copy(next((sent / "new").rglob("*.png")), tmp_path / f"{number:03}.png")
     work = ("-m", "cvkit", "explain", sent / "run", ".", "--output", "out")
     done = call(*work, cwd=tmp_path)
     deadline = time.monotonic() + 120

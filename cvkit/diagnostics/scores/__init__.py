@@ -1,21 +1,25 @@
 """Explanations scored: pure measures, baselines that know nothing of the model, and intervals."""
 
 from .baselines import BASELINES
+from .maps import explained
 from .measures import MEASURES, Measure
 from .overlap import energy_in_mask, top_k_iou
 from .pointing import pointing_game
-from .randomisation import IGNORES_WEIGHTS, redrawn, weights_check
+from .randomisation import redrawn
 from .result import ACCURATE, Scored, Scores, tables
-from .score import explained, on_objects, score
+from .score import on_objects, score, weights_check
+from .verdict import CAVEAT, Verdict, bounds
 
 __all__ = [
     "ACCURATE",
     "BASELINES",
-    "IGNORES_WEIGHTS",
+    "CAVEAT",
     "MEASURES",
     "Measure",
     "Scored",
     "Scores",
+    "Verdict",
+    "bounds",
     "energy_in_mask",
     "explained",
     "on_objects",

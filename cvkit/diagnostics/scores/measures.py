@@ -21,7 +21,7 @@ class Measure:
     informed: bool = True
 
 
-PLACE, MODEL, STABILITY = "place", "model", "stability"
+PLACE, MODEL, WEIGHTS, MIRROR = "place", "model", "weights", "mirror"
 
 POINTING = Measure("pointing game", PLACE, "how often the single highest pixel is on the object")
 ENERGY = Measure("energy in mask", PLACE, "the share of the map that lies on the object")
@@ -30,8 +30,8 @@ SWAP = Measure("two objects", MODEL, "how often the maps for two objects in one 
 DELETION = Measure("deletion", MODEL, "mean probability of the class as the highest pixels go first", higher=False)
 INSERTION = Measure("insertion", MODEL, "mean probability of the class as the highest pixels come first")
 RANDOMISATION = Measure(
-    "new weights", STABILITY, "rank correlation with the map once late weights are drawn anew", False, False
+    "new weights", WEIGHTS, "rank correlation with the map once late weights are drawn anew", False, False
 )
-FLIP = Measure("mirror", STABILITY, "rank correlation with the mirrored image's map, mirrored back", informed=False)
+FLIP = Measure("mirror", MIRROR, "rank correlation with the mirrored image's map, mirrored back", informed=False)
 
 MEASURES = (POINTING, ENERGY, OVERLAP, SWAP, DELETION, INSERTION, RANDOMISATION, FLIP)

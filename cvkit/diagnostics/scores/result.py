@@ -14,7 +14,7 @@ from ..style import percent
 from .baselines import BASELINES
 from .bootstrap import Estimate, bootstrap
 from .measures import RANDOMISATION, Measure
-from .randomisation import IGNORES_WEIGHTS, ignores_weights
+from .verdict import Verdict, bounds, ignores_weights
 
 ACCURATE = 0.95
 """The accuracy below which a model's explanations are not judged: where it is wrong, so may a true map be."""
@@ -22,7 +22,8 @@ ACCURATE = 0.95
 _TITLES = {
     "place": ("explanations_place", "Whether maps lie on the object"),
     "model": ("explanations_model", "Whether maps show what the model goes by"),
-    "stability": ("explanations_stability", "Whether maps follow the model and the image"),
+    "weights": ("explanations_weights", "Whether maps follow the weights"),
+    "mirror": ("explanations_mirror", "Whether maps follow the image"),
 }
 
 
@@ -40,7 +41,10 @@ class Scored:
 
     @classmethod
     def of(cls, measure: Measure, values: Mapping[str, Tensor]) -> Scored:
-        """Return the estimates of `values`: by map, what was measured of each image, (n,), n at least 1."""
+        """Return the estimates of `values`: by map, what was measured of each image, (n,), n at least 1.
+
+        Or (n, d), where each image was measured under d random draws.
+        """
         ordered = sorted(values, key=lambda name: name in BASELINES)
         estimates = _estimated({name: values[name].double() for name in ordered})
         baselines = [name for name in ordered if name in BASELINES and measure.informed]
@@ -53,12 +57,28 @@ class Scored:
         return cls(measure, estimates, leads)
 
     def beaten_by(self, name: str) -> list[str]:
-        """Return the baselines an explainer does not surely beat: the 95 % interval of its lead is not above 0."""
-        return [base for base, lead in self.leads.get(name, {}).items() if lead.low <= 0]
+        """Return the baselines an explainer does not surely beat: the 95 % interval of its lead is not above 0.
+
+        Of fewer than six images none is surely beaten.
+        """
+        return [base for base, lead in self.leads.get(name, {}).items() if not lead.above(0)]
+
+    @property
+    def verdicts(self) -> dict[str, Verdict]:
+        """Whether each explainer's maps follow the weights; empty for every other measure."""
+        if self.measure != RANDOMISATION:
+            return {}
+        return {name: Verdict.of(found) for name, found in self.estimates.items() if name not in BASELINES}
+
+    @property
+    def warnings(self) -> list[str]:
+        """A line for each explainer whose maps ignore the weights."""
+        blind = [name for name, verdict in self.verdicts.items() if verdict == Verdict.IGNORES]
+        return [ignores_weights(name, self.estimates[name]) for name in blind]
 
 
 def _estimated(values: Mapping[str, Tensor]) -> dict[str, Estimate]:
-    return dict(zip(values, bootstrap(torch.stack([*values.values()], dim=1)), strict=True))
+    return dict(zip(values, bootstrap(torch.stack([*values.values()], dim=-1)), strict=True))
 
 
 @dataclass(frozen=True)
@@ -79,12 +99,7 @@ class Scores:
                 f"{percent(ACCURATE)}, a low score may be the model's fault as well as the explanation's"
             )
         for scored in self.scored:
-            if scored.measure == RANDOMISATION:
-                lines += [
-                    ignores_weights(name, estimate.mean)
-                    for name, estimate in scored.estimates.items()
-                    if name not in BASELINES and estimate.mean >= IGNORES_WEIGHTS
-                ]
+            lines += scored.warnings
         return lines + self._beaten()
 
     def _beaten(self) -> list[str]:
@@ -113,6 +128,7 @@ class Scores:
                 scored.measure.name: {
                     **asdict(scored.measure),
                     "maps": {name: asdict(estimate) for name, estimate in scored.estimates.items()},
+                    "verdicts": scored.verdicts,
                     "leads": {
                         name: {base: asdict(lead) for base, lead in leads.items()}
                         for name, leads in scored.leads.items()
@@ -134,11 +150,17 @@ def tables(scored: Iterable[Scored]) -> list[Table]:
 def _table(group: str, members: list[Scored]) -> Table:
     names = list(dict.fromkeys(name for scored in members for name in scored.estimates))
     names.sort(key=lambda name: name in BASELINES)
+    verdicts = {name: verdict for scored in members for name, verdict in scored.verdicts.items()}
     rows = tuple(
-        (f"{name} (baseline)" if name in BASELINES else name, *(_cell(scored, name) for scored in members))
+        (
+            f"{name} (baseline)" if name in BASELINES else name,
+            *(_cell(scored, name) for scored in members),
+            *([verdicts.get(name, "never asks the model")] if verdicts else []),
+        )
         for name in names
     )
-    return Table(*_TITLES[group], _caption(members), ("map", *(scored.measure.name for scored in members)), rows)
+    header = ("map", *(scored.measure.name for scored in members), *(["verdict"] if verdicts else []))
+    return Table(*_TITLES[group], _caption(members), header, rows)
 
 
 def _cell(scored: Scored, name: str) -> str:
@@ -157,4 +179,6 @@ def _caption(members: list[Scored]) -> str:
     caption = "; ".join(parts) + ". In brackets the 95 % interval over images."
     if any(scored.leads for scored in members):
         caption += " * does not surely beat every baseline on the same images."
+    if any(scored.verdicts for scored in members):
+        caption += f" {bounds()}"
     return caption[0].upper() + caption[1:]

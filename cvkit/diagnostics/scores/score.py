@@ -4,26 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import torch
 from torch import Tensor
 
 from ...engine.seeding import permutation
-from ...errors import RunError
+from ...errors import RunError, one_line
 from ..explainers import Explainers
 from .agreement import rank_correlation
-from .baselines import baseline_maps
+from .maps import Maps, explained
 from .measures import DELETION, ENERGY, FLIP, INSERTION, OVERLAP, POINTING, RANDOMISATION, SWAP
 from .overlap import energy_in_mask, top_k_iou
 from .pointing import pointing_game
-from .randomisation import likeness, redrawn
+from .randomisation import under_new_weights
 from .removal import deletion, insertion
 from .result import Scored, Scores
 from .swap import paired, swapped
-
-Maps = dict[str, Tensor]
-"""By the name of an explainer or baseline, its maps, float32 (N, H, W)."""
-
-DRAWS = 3
 
 
 def score(
@@ -48,11 +42,6 @@ def score(
     scored += _by_removal(explainers, maps, images, labels)
     scored += _under_change(explainers, maps, images, labels)
     return Scores(len(images), accuracy, tuple(scored))
-
-
-def explained(explainers: Explainers, images: Tensor, targets: Tensor) -> Maps:
-    """Return the maps of each explainer and of each baseline."""
-    return explainers.explain(images, targets) | baseline_maps(images, targets)
 
 
 def on_objects(maps: Maps, masks: Tensor) -> list[Scored]:
@@ -81,12 +70,26 @@ def _by_removal(explainers: Explainers, maps: Maps, images: Tensor, labels: Tens
 
 
 def _under_change(explainers: Explainers, maps: Maps, images: Tensor, labels: Tensor) -> Iterator[Scored]:
-    alike: dict[str, list[Tensor]] = {}
-    for draw in range(DRAWS):
-        other = explained(explainers.of(redrawn(explainers.trained, images, draw)), images, labels)
-        for name in (name for name in maps if name in other):
-            alike.setdefault(name, []).append(likeness(maps[name], other[name]))
-    yield Scored.of(RANDOMISATION, {name: torch.stack(draws).mean(dim=0) for name, draws in alike.items()})
+    yield Scored.of(RANDOMISATION, under_new_weights(explainers, images, labels, maps))
     mirrored = explained(explainers, images.flip(-1), labels)
     back = {name: rank_correlation(maps[name], mirrored[name].flip(-1)) for name in maps if name in mirrored}
     yield Scored.of(FLIP, back)
+
+
+def weights_check(explainers: Explainers, images: Tensor, targets: Tensor) -> tuple[list[Scored], list[str]]:
+    """Return whether maps follow the model's late weights, and a line for what is wrong with them; never raises.
+
+    `images`: uint8 (n, C, H, W), some 32 suffice. `targets`: int64 (n,). It takes four explanations an image. The
+    list is empty, and a line says why, where nothing could be measured.
+    """
+    try:
+        maps = explained(explainers, images, targets)
+        found = Scored.of(RANDOMISATION, under_new_weights(explainers, images, targets, maps))
+    except Exception as error:
+        return [], [f"whether the maps follow the model's weights could not be checked: {one_line(error)}"]
+    lost = [name for name in maps if name not in found.estimates]
+    return [found], [*found.warnings, *map(_not_checked, lost)]
+
+
+def _not_checked(name: str) -> str:
+    return f"whether the maps of {name} follow the model's weights could not be checked: it fails on other weights"

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from cvkit import RunError
-from cvkit.diagnostics.scores import ACCURATE, redrawn, score, tables, weights_check
+from cvkit.diagnostics.scores import ACCURATE, BASELINES, Verdict, redrawn, score, tables, weights_check
 from cvkit.diagnostics.scores.removal import deletion, insertion
 
 N = 80
@@ -66,27 +66,29 @@ def test_class_agnostic_maps_never_swap(scores):
     assert measured(scores, "two objects").estimates["eigen_cam"].mean == 0
 
 
-def test_guided_backprop_ignores_the_weights_and_grad_cam_does_not(scores):
-    """The negative control is flagged; so is every baseline, were it an explainer."""
-    flagged = [line.split(" ")[0] for line in scores.warnings if "ignores the model's last weights" in line]
-    assert "guided_backprop" in flagged
-    assert "grad_cam" not in flagged
-    assert measured(scores, "new weights").estimates["Sobel edges"].mean == pytest.approx(1)
+def test_verdicts_part_what_follows_the_weights_from_what_never_asks(scores):
+    """Grad-CAM follows them, the baselines have 1, and what lies between is called neither."""
+    weights = measured(scores, "new weights")
+    assert weights.verdicts == {"grad_cam": "follows", "eigen_cam": "between", "guided_backprop": "between"}
+    assert {Verdict.of(weights.estimates[name]) for name in BASELINES} == {"ignores"}
+    assert not any("ignores the model's last weights" in line for line in scores.warnings)
 
 
 def test_weights_check_finds_the_same_on_few_images(four_shapes, knowing, explainers_of):
-    """32 images and one draw are enough."""
+    """32 images are enough."""
     _, test, _ = four_shapes
     explainers = explainers_of(knowing, "grad_cam", "guided_backprop")
-    lines = weights_check(explainers, test.images[:32], test.labels[:32])
-    assert [line.split(" ")[0] for line in lines] == ["guided_backprop"]
+    (found,), lines = weights_check(explainers, test.images[:32], test.labels[:32])
+    assert found.verdicts == {"grad_cam": "follows", "guided_backprop": "between"}
+    assert lines == []
 
 
 def test_weights_check_never_raises(four_shapes, knowing, explainers_of):
     """Where it cannot be made, it says so: here of a model that cannot be copied."""
     _, test, _ = four_shapes
     explainers = explainers_of(replace(knowing, model=Single(knowing.model)), "grad_cam")
-    (line,) = weights_check(explainers, test.images[:4], test.labels[:4])
+    found, (line,) = weights_check(explainers, test.images[:4], test.labels[:4])
+    assert found == []
     assert line == "whether the maps follow the model's weights could not be checked: there is only one of me"
 
 
@@ -127,7 +129,8 @@ def test_scores_make_narrow_tables_and_plain_json(scores):
     assert [table.header[1:] for table in scores.tables()] == [
         ("pointing game", "energy in mask", "top-k IoU"),
         ("two objects", "deletion", "insertion"),
-        ("new weights", "mirror"),
+        ("new weights", "verdict"),
+        ("mirror",),
     ]
     rows = [row[0] for row in scores.tables()[0].rows]
     assert rows[0] == "grad_cam"
@@ -144,7 +147,7 @@ def test_scores_without_masks_measure_the_rest(four_shapes, knowing, explainers_
     _, test, _ = four_shapes
     found = score(explainers_of(knowing, "grad_cam"), test.images[:12], test.labels[:12])
     assert [scored.measure.name for scored in found.scored] == ["deletion", "insertion", "new weights", "mirror"]
-    assert len(tables(found.scored)) == 2
+    assert len(tables(found.scored)) == 3
 
 
 def test_scores_of_one_image_are_refused(four_shapes, knowing, explainers_of):
