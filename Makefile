@@ -24,9 +24,11 @@ demo: setup  ## Train the embedded data set and print where the report is
 test: lint types  ## Check everything: lint, types, tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
-stress: matrix  ## Run the tests under every instruction set that this CPU has
+stress: setup  ## Kill, damage and mutate at length, then test under every instruction set of this CPU
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m stress tests/stress
+	$(BIN)/python tests/stress/matrix.py
 
-matrix: setup
+matrix: setup  ## Run the tests under every instruction set that this CPU has
 	$(BIN)/python tests/stress/matrix.py
 
 lint: setup  ## Check style

@@ -13,14 +13,12 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
 from collections.abc import Callable
 from functools import partial
 
 import timm
 import torch
-from pytorch_grad_cam import GradCAM
-from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from rounds import ratios, take_turns
 from torch import Tensor, nn
 
 from cvkit import DataInfo
@@ -44,68 +42,54 @@ def main() -> None:
 
     torch.manual_seed(0)
     device = torch.device(arguments.device)
+    print(f"torch {torch.__version__}, {device}, {torch.get_num_threads()} threads, {arguments.rounds} rounds")
+    sizes = (arguments.width, arguments.cifar_batch, arguments.batch, arguments.side)
+    for title, (model, layer, images) in cases(*sizes).items():
+        print(f"\n{title}, batch {' x '.join(map(str, images.shape))}")
+        rivals = contestants(model.to(device).eval(), layer, images.to(device))
+        report(take_turns(rivals, arguments.rounds, device), len(images))
+
+
+def cases(width: int, cifar_batch: int, batch: int, side: int) -> dict[str, tuple[nn.Module, str, Tensor]]:
+    """Return the networks to explain by title, each with the layer to look at and its images."""
     info = DataInfo(3, 32, 32, tuple(map(str, range(CLASSES))), (0.5,) * 3, (0.25,) * 3)
-    cases = {
-        f"custom ResNet, width {arguments.width}": (
-            custom_resnet(info, width=arguments.width),
+    return {
+        f"custom ResNet, width {width}": (
+            custom_resnet(info, width=width),
             "layer3",
-            torch.randn(arguments.cifar_batch, 3, 32, 32),
+            torch.randn(cifar_batch, 3, 32, 32),
         ),
         "timm resnet50": (
             timm.create_model("resnet50", num_classes=CLASSES),
             "layer4",
-            torch.randn(arguments.batch, 3, arguments.side, arguments.side),
+            torch.randn(batch, 3, side, side),
         ),
     }
-    print(f"torch {torch.__version__}, {device}, {torch.get_num_threads()} threads, {arguments.rounds} rounds")
-    for title, (model, layer, images) in cases.items():
-        print(f"\n{title}, batch {' x '.join(map(str, images.shape))}")
-        rivals = contestants(model.to(device).eval(), layer, images.to(device))
-        report(measure(rivals, arguments.rounds, device), len(images))
 
 
 def contestants(model: nn.Module, layer: str, images: Tensor) -> Contestants:
     """Return what is timed, by name, having said by how much the two kinds of maps differ."""
+    from pytorch_grad_cam import GradCAM  # which only this comparison needs
+    from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+
     targets = torch.arange(len(images), device=images.device) % CLASSES
     ours = grad_cam(model, layer=layer, normalize="minmax")
     reference = GradCAM(model, [model.get_submodule(layer)])
     wanted = [ClassifierOutputTarget(target) for target in targets.tolist()]
+
+    def explain_by_reference() -> object:
+        """Return pytorch-grad-cam's maps, its hooks held for as long as it needs them."""
+        with GradCAM(model, [model.get_submodule(layer)]) as cam:
+            return cam(images, wanted)
+
     difference = abs(ours(images, targets).cpu().numpy() - reference(images, wanted)).max()
     print(f"largest difference between the maps: {difference:.1e}")
     reference.activations_and_grads.release()  # its hooks would cost the other two their time
     return {
         "forward": torch.no_grad()(partial(model, images)),
         "cvkit": partial(ours, images, targets),
-        "pytorch-grad-cam": partial(explain_by_reference, model, layer, images, wanted),
+        "pytorch-grad-cam": explain_by_reference,
     }
-
-
-def explain_by_reference(
-    model: nn.Module, layer: str, images: Tensor, wanted: list[ClassifierOutputTarget]
-) -> object:
-    """Return pytorch-grad-cam's maps, its hooks held for as long as it needs them."""
-    with GradCAM(model, [model.get_submodule(layer)]) as cam:
-        return cam(images, wanted)
-
-
-def measure(rivals: Contestants, rounds: int, device: torch.device) -> dict[str, list[float]]:
-    """Return each contestant's seconds, round by round, after a first one that does not count."""
-    seconds: dict[str, list[float]] = {name: [] for name in rivals}
-    names = list(rivals)
-    for turn in range(rounds + 1):
-        first = turn % len(names)
-        for name in names[first:] + names[:first]:
-            started = now(device)
-            rivals[name]()
-            seconds[name].append(now(device) - started)
-    return {name: values[1:] for name, values in seconds.items()}
-
-
-def now(device: torch.device) -> float:
-    """Return the time once the device has done what it was given."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter()
 
 
 def report(seconds: dict[str, list[float]], images: int) -> None:
@@ -117,8 +101,8 @@ def report(seconds: dict[str, list[float]], images: int) -> None:
         median = statistics.median(values)
         row = f"{name:<18}{1e3 * median:>9.1f}{images / median:>10,.0f}"
         for base, width in (("forward", 12), ("cvkit", 10)):
-            ratios = [value / other for value, other in zip(values, seconds[base], strict=True)]
-            row += f"{statistics.median(ratios):>{width}.2f}{min(ratios):>7.2f}{max(ratios):>7.2f}"
+            middle, least, greatest = ratios(values, seconds[base])
+            row += f"{middle:>{width}.2f}{least:>7.2f}{greatest:>7.2f}"
         print(row)
 
 

@@ -21,7 +21,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from rounds import Stopwatch, report
+from rounds import report, take_turns
 from throughput import random_data
 
 from cvkit import Run, discover
@@ -49,20 +49,17 @@ def main() -> None:
     overrides = [f"model.width={arguments.width}", f"train.batch_size={arguments.batch_size}", *arguments.overrides]
     recipe = resolve(read(RECIPE, overrides), discover())
     run = Run(recipe, random_data(arguments.batch_size * arguments.steps))
-    rates = np.geomspace(LOW, HIGH, arguments.steps)
-    contestants: dict[str, Callable[[], object]] = {
-        "plain steps": plain_steps(run, arguments.steps),
+    report(take_turns(contestants(run, arguments.steps), arguments.rounds, run.device), "seconds", arguments)
+
+
+def contestants(run: Run, steps: int) -> dict[str, Callable[[], object]]:
+    """Return what takes `steps` optimizer steps, by name."""
+    rates = np.geomspace(LOW, HIGH, steps)
+    return {
+        "plain steps": plain_steps(run, steps),
         "sweep": lambda: run_sweep(run, rates),
-        "range test": lambda: lr_range_test(run, start_lr=LOW, end_lr=HIGH, steps=arguments.steps, orders=1),
+        "range test": lambda: lr_range_test(run, start_lr=LOW, end_lr=HIGH, steps=steps, orders=1),
     }
-    seconds: dict[str, list[float]] = {name: [] for name in contestants}
-    for turn in range(arguments.rounds + 1):
-        for name, work in contestants.items():
-            with Stopwatch(run.device) as watch:
-                work()
-            if turn:  # the first round warms up
-                seconds[name].append(watch.seconds)
-    report(seconds, "seconds", arguments)
 
 
 def plain_steps(run: Run, steps: int) -> Callable[[], None]:

@@ -1,10 +1,11 @@
-"""What benchmarks of steps share: a stopwatch that waits for the device, and a table of ratios, round by round."""
+"""What benchmarks share: a stopwatch that waits for the device, turns of contestants, and a table of their ratios."""
 
 from __future__ import annotations
 
 import argparse
 import statistics
 import time
+from collections.abc import Callable, Mapping
 
 import torch
 
@@ -29,6 +30,27 @@ class Stopwatch:
         self.seconds = self.now() - self.start
 
 
+def take_turns(
+    contestants: Mapping[str, Callable[[], object]], rounds: int, device: torch.device
+) -> dict[str, list[float]]:
+    """Return each contestant's seconds, round by round, in an order that moves on, after a first round to warm up."""
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    names = list(contestants)
+    for turn in range(rounds + 1):
+        first = turn % len(names)
+        for name in names[first:] + names[:first]:
+            with Stopwatch(device) as watch:
+                contestants[name]()
+            seconds[name].append(watch.seconds)
+    return {name: values[1:] for name, values in seconds.items()}
+
+
+def ratios(values: list[float], base: list[float]) -> tuple[float, float, float]:
+    """Return the median of the rounds' ratios to a base, and their least and greatest."""
+    found = [value / other for value, other in zip(values, base, strict=True)]
+    return statistics.median(found), min(found), max(found)
+
+
 def report(values: dict[str, list[float]], unit: str, arguments: argparse.Namespace) -> None:
     """Print each contestant's median, and its ratio to the first one's, round by round.
 
@@ -41,8 +63,5 @@ def report(values: dict[str, list[float]], unit: str, arguments: argparse.Namesp
     )
     print(f"{'':<14}{unit:>10}{f'of the {base}':>20}{'min':>8}{'max':>8}")
     for name, measured in values.items():
-        ratios = [value / other for value, other in zip(measured, values[base], strict=True)]
-        print(
-            f"{name:<14}{statistics.median(measured):>10,.5g}{statistics.median(ratios):>20.3f}"
-            f"{min(ratios):>8.3f}{max(ratios):>8.3f}"
-        )
+        median, least, greatest = ratios(measured, values[base])
+        print(f"{name:<14}{statistics.median(measured):>10,.5g}{median:>20.3f}{least:>8.3f}{greatest:>8.3f}")

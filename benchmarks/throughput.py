@@ -102,7 +102,7 @@ def take_step(learner: Learner, inputs: Tensor, labels: Tensor) -> None:
     """Take one optimizer step, written by hand."""
     learner.optimizer.zero_grad(set_to_none=True)
     with learner.autocast():
-        loss = learner.loss(learner.model(inputs), labels)
+        loss = learner.loss(learner.forward(inputs), labels)
     loss.backward()
     learner.optimizer.step()
 

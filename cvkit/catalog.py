@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
-from .admission import HookManager, declared, require_sound
+from pluggy import HookImpl
+
+from .admission import HookManager, declared, hooks, require_sound
 from .component import KINDS, Origin
 from .errors import NameTaken
 from .registry import Entry, Registry
+from .signature import Option, signature_of
+
+NO_OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
 SLOW = 0.1
 """Seconds of computing. A declaration that takes longer is slow: `cvkit list` as a whole takes a fifth of one."""
@@ -86,13 +92,34 @@ class Catalog:
         for registry in self.registries.values():
             yield from registry.entries()
 
-    def notify(self, event: str, **arguments: Any) -> list[str]:
-        """Call the observers of ``cvkit_<event>``, each alone; return a line for each that raised."""
+    def observer_options(self, plugin: str) -> dict[str, Option]:
+        """Return what a recipe may set of a plugin's observers: the keyword-only parameters of its observer hooks."""
+        observers = self._observers(hooks().keys() - {kind.hook for kind in KINDS.values()})
+        own = [one.function for one in observers if one.plugin_name == plugin]
+        return {name: option for function in own for name, option in signature_of(function).options.items()}
+
+    def _observers(self, names: Iterable[str]) -> list[HookImpl]:
+        """Return the implementations of hooks, in the order of the plugins' names."""
+        found = [one for name in sorted(names) for one in getattr(self._manager.hook, name).get_hookimpls()]
+        return sorted(found, key=lambda one: str(one.plugin_name))
+
+    def notify(
+        self, event: str, options: Mapping[str, Mapping[str, Any]] = NO_OPTIONS, **arguments: Any
+    ) -> list[str]:
+        """Call the observers of ``cvkit_<event>``, each alone; return a line for each that raised.
+
+        Args:
+            event: the name of the hook without ``cvkit_``.
+            options: by plugin, what the recipe sets of its observers; each gets those that it takes.
+            arguments: what the hook passes; each observer gets those that it names.
+        """
         failures = []
-        caller = getattr(self._manager.hook, f"cvkit_{event}")
-        for implementation in sorted(caller.get_hookimpls(), key=lambda impl: str(impl.plugin_name)):
+        for implementation in self._observers([f"cvkit_{event}"]):
+            given = options.get(str(implementation.plugin_name), {})
             try:
-                implementation.function(*(arguments[name] for name in implementation.argnames))
+                taken = signature_of(implementation.function).options if given else {}
+                chosen = {name: value for name, value in given.items() if name in taken}
+                implementation.function(*(arguments[name] for name in implementation.argnames), **chosen)
             except (Exception, SystemExit) as error:
                 name = str(implementation.plugin_name)
                 failures.append(

@@ -1,7 +1,8 @@
-"""The hooks a plugin may implement: one for each kind of component, three to watch a run.
+"""The hooks a plugin may implement: one for each kind of component, six to watch a run.
 
 A component hook returns an iterable of `Component` records, so a plugin declares itself without importing
-what it offers. An observer hook returns nothing and steers nothing; it takes only the arguments it names.
+what it offers. An observer hook returns nothing and steers nothing; it takes only the arguments it names. What it
+takes as keyword-only parameters, each with a default, are options that a recipe sets under ``plugins.observers``.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .engine.metrics import Predictions, Record
+    from .engine.trial import Proposal
     from .recipe import Recipe
 
 hookspec = pluggy.HookspecMarker("cvkit")
@@ -71,6 +73,21 @@ def cvkit_run_started(recipe: Recipe, folder: Path) -> None:
 @hookspec
 def cvkit_epoch_finished(record: Record, folder: Path) -> None:
     """An epoch ended: what was measured, per-step series included."""
+
+
+@hookspec
+def cvkit_tuner_finished(tuner: str, sets: str, proposal: Proposal, folder: Path) -> None:
+    """A tuner ended: its id, the place in the recipe it is for, and what it proposes, with what it measured."""
+
+
+@hookspec
+def cvkit_run_interrupted(folder: Path) -> None:
+    """A run was stopped, by a signal or by the machine, and can be continued; its state is saved."""
+
+
+@hookspec
+def cvkit_run_failed(error: str, folder: Path) -> None:
+    """A run failed: the error's message, as the user sees it."""
 
 
 @hookspec

@@ -126,6 +126,7 @@ class Session:
             results[-1] |= {"caption": proposal.caption, "value": proposal.value, "data": proposal.data}
             if proposal.draw is not None:
                 self.folder.keep([draw(name, proposal.title, proposal.caption, proposal.draw)])
+            self._notify("tuner_finished", tuner=tuner.entry.id, sets=tuner.sets, proposal=proposal)
             yield tuner, proposal
         self._recipe_text = dump(self.recipe, notes=notes)
         self.folder.write_recipe(self._recipe_text)
@@ -191,10 +192,16 @@ class Session:
 
     def end(self, status: str, **details: Any) -> None:
         """Note in the folder how the run stands, with what a later session must repeat to the reader."""
+        if status == "failed":
+            self._notify("run_failed", error=details["error"])
+        elif status == "interrupted":
+            self._notify("run_interrupted")
         self._note(status=status, warnings=list(dict.fromkeys(self.warnings)), **details)
 
     def _notify(self, event: str, **arguments: Any) -> None:
-        self.warnings += self.catalog.notify(event, folder=self.folder.path, **arguments)
+        self.warnings += self.catalog.notify(
+            event, self.recipe.plugins.observers, folder=self.folder.path, **arguments
+        )
 
 
 def go_back(run: Run, state: dict[str, Any], *, accept_changes: bool = False) -> list[str]:

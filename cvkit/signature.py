@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -165,18 +166,25 @@ def _names(module: str) -> Lookup:
 
 def _imported_signature(target: str, module: str, attribute: str, positional_options: bool) -> Signature:
     try:
-        factory = getattr(importlib.import_module(module), attribute)
-        parameters = inspect.signature(factory).parameters.values()
+        return signature_of(getattr(importlib.import_module(module), attribute), positional_options)
     except (Exception, SystemExit) as error:  # whatever a stranger's module does when it is imported
         raise PluginError(f"target '{target}' cannot be read: {type(error).__name__}: {error}") from error
+
+
+def signature_of(function: Callable[..., Any], positional_options: bool = False) -> Signature:
+    """Return the signature of a function that is loaded, as `read_signature` does of one that need not be.
+
+    Raises `ValueError` or `TypeError` where Python cannot tell it, as of some compiled functions.
+    """
+    parameters = inspect.signature(function).parameters.values()
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     keyword_only = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
     chosen = [*positional, *keyword_only] if positional_options else keyword_only
     return Signature(
         supplied=() if positional_options else tuple(p.name for p in positional),
-        options={p.name: _imported_option(p, _names(factory.__module__ or module)) for p in chosen},
+        options={p.name: _imported_option(p, _names(function.__module__ or "")) for p in chosen},
         open=any(p.kind is p.VAR_KEYWORD for p in parameters),
-        doc=inspect.getdoc(factory) or "",
+        doc=inspect.getdoc(function) or "",
         variadic=any(p.kind is p.VAR_POSITIONAL for p in parameters),
     )
 

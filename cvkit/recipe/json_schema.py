@@ -14,7 +14,7 @@ from .component_schema import Offer, offers_of
 from .merge import PART_LISTS, PARTS
 from .option_schema import Schema, option_schema
 from .resolution import DEFAULT_PARTS
-from .schema import SECTIONS, GeneralSettings, Settings
+from .schema import SECTIONS, GeneralSettings, PluginSettings, Settings
 
 _DRAFT = "http://json-schema.org/draft-07/schema#"
 _DESCRIPTION = (
@@ -48,6 +48,7 @@ def recipe_schema(catalog: Catalog) -> tuple[Schema, list[str]]:
             **{key: _part_of_recipe(key, KINDS[kind]) for key, kind in PARTS.items()},
             **{key: _list_of_parts(KINDS[kind]) for key, kind in PART_LISTS.items()},
             **{key: _section(settings) for key, settings in SECTIONS.items()},
+            "plugins": _plugins(catalog),
         },
         "additionalProperties": False,
         "if": {"required": ["extends"]},
@@ -59,6 +60,22 @@ def recipe_schema(catalog: Catalog) -> tuple[Schema, list[str]]:
         "definitions": definitions,
     }
     return schema, untold
+
+
+def _plugins(catalog: Catalog) -> Schema:
+    """Return the schema of the settings of plugins, with the options of each that observes runs and has some."""
+    properties = {
+        status.origin.plugin: {
+            "type": "object",
+            "properties": {name: option_schema(option) for name, option in options.items()},
+            "additionalProperties": False,
+        }
+        for status in catalog.statuses
+        if status.works and (options := catalog.observer_options(status.origin.plugin))
+    }
+    schema = _section(PluginSettings)
+    schema["properties"]["observers"] |= {"properties": properties, "additionalProperties": False}
+    return schema
 
 
 def _settings(settings: type[Settings]) -> Schema:

@@ -67,6 +67,7 @@ class _Resolution:
         sections: dict[str, Any] = {key: self._section(key, kind) for key, kind in SECTIONS.items()}
         self._schedule_ends_in_time(sections["train"])
         self._disabled_are_known(sections["plugins"])
+        sections["plugins"] = self._with_observer_options(sections["plugins"])
         self._requirements_are_met(general.get("requires", ()))
         parts: dict[str, Any] = {key: self._part(key, self._node(key), KINDS[kind]) for key, kind in PARTS.items()}
         lists: dict[str, Any] = {key: self._list(key, KINDS[kind]) for key, kind in PART_LISTS.items()}
@@ -107,6 +108,31 @@ class _Resolution:
             if name not in installed and (meant := did_you_mean(name, installed)):
                 mark = self.root.items["plugins"].mark
                 self.check.report(mark, f"no plugin '{name}' is installed, so it cannot be disabled", meant)
+
+    def _with_observer_options(self, settings: PluginSettings) -> PluginSettings:
+        """Check what the recipe sets of plugins' observers, and return the settings with every default of theirs."""
+        resolved = {}
+        statuses = {status.origin.plugin: status for status in self.catalog.statuses}
+        for name in settings.observers:
+            node = self._written_observers().items[name]
+            mark = self._written_observers().keys.get(name, node.mark)
+            status = statuses.get(name)
+            if status is None:
+                self.check.report(mark, f"no plugin '{name}' is installed", did_you_mean(name, statuses))
+            elif not status.works:
+                self.check.report(mark, f"plugin '{name}' cannot take options: {status.reason}")
+            elif isinstance(node, MapNode):
+                options, owner = self.catalog.observer_options(name), f"for plugin '{name}'"
+                self.check.keys(node, options, "option", owner)
+                resolved[name] = self.check.values(node, options, "option", owner)
+        return settings.model_copy(update={"observers": resolved})
+
+    def _written_observers(self) -> MapNode:
+        """Return where the recipe writes options of observers; empty where it does not."""
+        match self.root.items.get("plugins"):
+            case MapNode(items={"observers": MapNode() as node}):
+                return node
+        return MapNode(self.nowhere)
 
     def _requirements_are_met(self, requirements: tuple[str, ...]) -> None:
         """Report each distribution the recipe requires that is not installed in a version it accepts."""

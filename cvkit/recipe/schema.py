@@ -32,6 +32,9 @@ Workers = Annotated[int, Field(ge=0, le=256)]
 PassEpochs = Annotated[tuple[Epochs, ...], Field(min_length=1), Words("a list, each a positive integer")]
 
 
+ObserverOptions = Annotated[dict[str, dict[str, Any]], Words("a mapping of plugins, each to its options")]
+
+
 class Settings(BaseModel):
     """A group of settings: every key known, every value of its exact type, never changed in place."""
 
@@ -127,6 +130,7 @@ class PluginSettings(Settings):
     """Which installed plugins take part."""
 
     disable: tuple[str, ...] = Field((), description="Plugins to leave out, by name.")
+    observers: ObserverOptions = Field({}, description="Options of the plugins that observe the run, by plugin.")
 
 
 SECTIONS: dict[str, type[Settings]] = {

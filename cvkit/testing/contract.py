@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -67,7 +68,11 @@ class Suite:
     `component`: its id or short name among the installed plugins; or `factory`, as a ``staticmethod``, for a function
     that need not be declared. `options`: what a recipe would set. `skips`: reasons by the name of the check that
     is left out, such as ``{"exports": "its loop depends on the data"}``. `catalog`: where `component` is looked up
-    instead of among the installed plugins.
+    instead of among the installed plugins. Each of these but `factory` and `skips`, and what the suite of a kind adds
+    to them, may also be a pytest fixture of the class, where the value depends on other fixtures:
+
+        @pytest.fixture
+        def root(self, tmp_path): ...
     """
 
     kind: ClassVar[Kind]
@@ -76,6 +81,21 @@ class Suite:
     options: Mapping[str, Any] = _NOTHING
     skips: Mapping[str, str] = _NOTHING
     catalog: Catalog | None = None
+    pytestmark: ClassVar[list[Any]] = []
+
+    def __init_subclass__(cls) -> None:
+        """Have pytest set up the fixtures that stand for attributes, with their parameters, before each check."""
+        super().__init_subclass__()
+        if fixtures := [name for name in _attributes(cls) if _is_fixture(vars(cls).get(name))]:
+            import pytest  # whoever defines a fixture has it; suites work without
+
+            cls.pytestmark = [*vars(cls).get("pytestmark", ()), pytest.mark.usefixtures(*fixtures)]
+
+    def take_fixtures(self, values: Mapping[str, Any]) -> None:
+        """Take the values of those attributes that the class defines as fixtures."""
+        for name in _attributes(type(self)):
+            if _is_fixture(getattr_static(type(self), name, None)):
+                setattr(self, name, values[name])
 
     @classmethod
     def checks(cls) -> set[str]:
@@ -188,6 +208,7 @@ class Suite:
         """Every value that an option's annotation names is taken, the other options being as given.
 
         That holds for options of another library too: `cvkit info` and the schema promise them to whoever writes one.
+        A value that does not fit together with another option may be refused by a `ValueError` that names the other.
         """
         contract = f"every {self.kind.singular} takes every value that the annotations of its options name"
         given = self._accepted_options()
@@ -197,10 +218,29 @@ class Suite:
                     try:
                         self.entry.build(*self.supplied(), **{**given, option.name: value})
                     except Exception as error:
-                        broken(
-                            f"{option.name}: {show(value)}, of {option.annotation}, raised {_brief(error)}",
-                            "Take the value, or narrow the annotation",
-                        )
+                        if not self._refuses_combination(error, option.name):
+                            broken(
+                                f"{option.name}: {show(value)}, of {option.annotation}, raised {_brief(error)}",
+                                "Take the value, or narrow the annotation; where it only does not fit together with "
+                                "another option, raise a ValueError that names the other",
+                            )
+
+    def _refuses_combination(self, error: Exception, option: str) -> bool:
+        """Whether a factory's error is a `ValueError` whose message names an option other than `option`."""
+        cause = error.__cause__ if isinstance(error, ComponentError) else error
+        others = set(self.entry.signature().options) - {option}
+        return isinstance(cause, ValueError) and bool(others & set(re.findall(r"\w+", str(cause))))
+
+
+def _attributes(suite: type[Suite]) -> set[str]:
+    """Return the names of what a suite can be told, as cvkit's classes annotate it."""
+    own = {name for kind in suite.__mro__ if _is_ours(kind) for name in vars(kind).get("__annotations__", {})}
+    return own - {"kind", "factory", "skips", "pytestmark"}  # these are asked of the class, before there is a test
+
+
+def _is_fixture(value: object) -> bool:
+    """Whether a class's attribute was made by ``pytest.fixture``: an object of its own kind from pytest 8.4 on."""
+    return type(value).__name__ == "FixtureFunctionDefinition" or hasattr(value, "_pytestfixturefunction")
 
 
 def _is_ours(kind: type) -> bool:

@@ -17,8 +17,13 @@ from ..engine.state import load_model_state, model_state
 from .contract import Suite, promise
 from .samples import sample_info, sample_inputs, sample_labels, seeded
 
-_STEPS, _RATE = 8, 0.01
-"""Steps in which each parameter must get a gradient once: one more for each layer of zeros on the way to the loss."""
+_STEPS, _RATE = 16, 0.01
+"""Steps in which each parameter must get a gradient once.
+
+One more is needed for each layer of zeros on the way to the loss, and some for blocks that are skipped by chance:
+at a rate of one half, a block is left out of all 16 once in 65,536 tries.
+"""
+_RESUMED = 3  # training steps before a checkpoint, and as many after it
 
 
 class ModelSuite(Suite):
@@ -81,35 +86,47 @@ class ModelSuite(Suite):
     def test_gradients(self) -> None:
         """The loss has a gradient with respect to every parameter that asks for one, at some step not zero.
 
-        Layers that are zero at first hide those before them, so a few steps are taken, each on a batch of its own.
+        Layers that are zero at first hide those before them, and blocks may be skipped by chance, so a few steps are
+        taken, each on a batch and with draws of its own. A parameter passes that gets a gradient in any of them.
         """
         with promise("every parameter of a model that requires a gradient gets one, not of zeros alone") as broken:
-            model = self._train_once(self._model())
-            trained = [(name, p.grad) for name, p in model.named_parameters() if p.requires_grad]
-            if dead := [name for name, gradient in trained if gradient is None]:
+            model = self._model()
+            trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+            none, zeros = dict(trained), dict(trained)
+            for step in range(_STEPS):
+                self._train_once(model, step)
+                for name, parameter in trained.items():
+                    if parameter.grad is None:
+                        continue
+                    none.pop(name, None)
+                    if not parameter.grad.isfinite().all():
+                        broken(f"the gradient of {name} is not finite")
+                    if parameter.grad.any():
+                        zeros.pop(name, None)
+                if not zeros:
+                    return
+                self._update(model)
+            if none:
                 broken(
-                    f"{len(dead)} of {len(trained)} get none: {', '.join(dead[:3])}",
+                    f"{len(none)} of {len(trained)} get none in {_STEPS} steps: {', '.join([*none][:3])}",
                     "Use them in forward, remove them, or set requires_grad to False",
                 )
-            if bad := [name for name, gradient in trained if gradient is not None and not gradient.isfinite().all()]:
-                broken(f"the gradient of {bad[0]} is not finite")
-            if still := self._still(model):
-                broken(
-                    f"{len(still)} of {len(trained)} get only zeros in {_STEPS} steps: {', '.join(still[:3])}",
-                    "Use them in forward, or remove them; or set `info` to larger images, if that is what it is for",
-                )
+            broken(
+                f"{len(zeros)} of {len(trained)} get only zeros in {_STEPS} steps: {', '.join([*zeros][:3])}",
+                "Use them in forward, or remove them; or set `info` to larger images, if that is what it is for",
+            )
 
-    def _still(self, model: nn.Module) -> list[str]:
-        """Go on from a backward pass; return the parameters whose gradient is zero in every one of `_STEPS` steps."""
-        still = {name: p for name, p in model.named_parameters() if p.requires_grad}
-        for step in range(1, _STEPS + 1):
-            still = {name: p for name, p in still.items() if p.grad is None or not p.grad.any()}
-            if not still or step == _STEPS:
-                break
-            SGD(model.parameters(), lr=_RATE).step()
-            model.zero_grad()
+    def _update(self, model: nn.Module) -> None:
+        """Take an optimizer step by the gradients there are, and clear them."""
+        SGD(model.parameters(), lr=_RATE).step()
+        model.zero_grad()
+
+    def _train_on(self, model: nn.Module, first: int) -> nn.Module:
+        """Take `_RESUMED` whole training steps from number `first` on."""
+        for step in range(first, first + _RESUMED):
             self._train_once(model, step)
-        return list(still)
+            self._update(model)
+        return model
 
     def _train_once(self, model: nn.Module, number: int = 0) -> nn.Module:
         """Pass the batch of that number forward and its loss back, as a training step does before it updates."""
@@ -120,11 +137,14 @@ class ModelSuite(Suite):
         return model
 
     def test_state(self) -> None:
-        """Its parameters and buffers, written to a checkpoint and read into a fresh model, are the whole model."""
+        """Its parameters and buffers, written to a checkpoint and read into a fresh model, are the whole model.
+
+        The fresh model gives the same logits, and trains on as the first one does, to the bit.
+        """
         with promise(
             "the parameters and buffers of a model are all that it remembers, as a checkpoint keeps them"
         ) as broken:
-            model = self._train_once(self._model())
+            model = self._train_on(self._model(), 0)
             packed, tensors = pack(model_state(model))
             fresh = self._model(seed=1)
             load_model_state(fresh, unpack(json.loads(json.dumps(packed)), tensors))
@@ -133,6 +153,13 @@ class ModelSuite(Suite):
                 broken(
                     "a fresh model that was given them returns other logits",
                     "Keep tensors as nn.Parameter or with register_buffer",
+                )
+            one, other = (model_state(self._train_on(net, _RESUMED)) for net in (model, fresh))
+            if different := _different(one, other):
+                broken(
+                    f"a fresh model that was given them trains on in another way: {different[0]} differs after "
+                    f"{_RESUMED} steps",
+                    "Draw from torch's global generator, which a run seeds before each step, and count in buffers",
                 )
 
     def test_eval_deterministic(self) -> None:

@@ -49,6 +49,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip(reason)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """Give a suite the attributes that its class defines as fixtures, once they are set up."""
+    contract = sys.modules.get("cvkit.testing.contract")
+    if contract and isinstance(suite := getattr(item, "instance", None), contract.Suite):
+        suite.take_fixtures(getattr(item, "funcargs", {}))
+
+
 def _suite_of(item: pytest.Item) -> type[Suite] | None:
     """Return the suite that a test is a check of; whoever has one has loaded its module."""
     contract = sys.modules.get("cvkit.testing.contract")

@@ -30,8 +30,10 @@ def cvkit_epoch_finished(record: Record, folder: Path) -> None:
 
 
 @hookimpl
-def cvkit_run_finished(records: list[Record], folder: Path) -> None:
-    """Add the figures and galleries of the report."""
+def cvkit_run_finished(records: list[Record], folder: Path, *, figures: bool = True) -> None:
+    """Add the figures and galleries of the report, unless `figures` is false: they are most of the file's size."""
+    if not figures:
+        return
     from .log import add_figures
 
     add_figures(folder, records[-1].step)

@@ -135,8 +135,10 @@ def edited(text: str, diff: str) -> str:
 def comparable(text: str) -> str:
     """Return `text` with its numbers as 0, runs of blanks, rules and dots as one, and no blank lines.
 
-    How many checks a suite has passed is left as it is.
+    How many checks a suite has passed is left as it is. The estimate of a run's time is left out: whether there is
+    one depends on how fast the machine is.
     """
+    text = re.sub(r"(?m)^the (whole run|rest of the run) will take about .*\n", "", text)
     number = re.compile(r"\d+(?:[.,]\d+)*(?:e[-+]?\d+)?")
     lines = (line if "::" in line else number.sub("0", line) for line in text.splitlines())
     return "\n".join(filter(None, (re.sub(r"([ =_-])\1+|\.{4,}", r"\1", line).strip() for line in lines)))

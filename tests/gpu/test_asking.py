@@ -48,7 +48,9 @@ def test_maps_are_the_cpus(gpu, make_run, method):
             assert not [line for line in warnings if "left out" in line]
             maps.append(made)
     assert all(made.device.type == "cpu" for made in maps)
-    torch.testing.assert_close(*maps, atol=1e-3, rtol=0)
+    torch.testing.assert_close(
+        *maps, atol=1e-2, rtol=0
+    )  # rounding, that normalising enlarges; a wrong map is far off
 
 
 def test_predictions_and_neighbours_are_the_cpus(gpu, make_run):

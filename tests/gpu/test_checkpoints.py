@@ -40,7 +40,8 @@ def test_run_restored_on_the_gpu_goes_on_as_it_would_have(gpu, make_run, tmp_pat
     again = make_run(*settings)
     again.restore(through_a_file(first, tmp_path))
     assert again.prepare().scaler.state_dict() == first.prepare().scaler.state_dict()
-    torch.testing.assert_close(weights(taken(again, 3)), weights(whole), atol=1e-4, rtol=0)
+    difference = (weights(taken(again, 3)) - weights(whole)).abs().mean()
+    assert difference <= (0 if gpu.mode else 5e-3)  # a real one adds in another order each time
 
 
 @pytest.mark.parametrize("optimizer", [ADAMW, "optimizer={name: sgd, momentum: 0.9}"])

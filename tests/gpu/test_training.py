@@ -70,11 +70,16 @@ def test_range_test_and_its_verification_train_copies(gpu, make_run):
     assert torch.equal(weights(run), before)
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_steps_do_not_wait_for_the_gpu(gpu, make_run, monkeypatch, precision):
-    """Between two looks at the losses, which a clock decides, nothing is read: crop, flip, cutout, clip and all."""
+@pytest.mark.parametrize(
+    "settings", [(), ("train.precision=bf16", "train.ema=0.9"), ("train.accumulate=2", "train.batch_size=8")]
+)
+def test_steps_do_not_wait_for_the_gpu(gpu, make_run, monkeypatch, settings):
+    """Between two looks at the losses, which a clock decides, nothing is read: crop, flip, cutout, clip and all.
+
+    In fp16 each step waits, for whether a gradient overflowed decides on the next step's rate.
+    """
     monkeypatch.setattr(time, "monotonic", lambda: 0.0)
-    run = make_run("train.clip_norm=1", f"train.precision={precision}")
+    run = make_run("train.clip_norm=1", *settings)
     steps = run.fit()
     next(steps)  # what is made at the first step may wait
     with gpu.unread():

@@ -87,6 +87,18 @@ def finished(tmp_path_factory) -> RunFolder:
     return work(tmp_path_factory.mktemp("finished"))
 
 
+def test_a_recipe_can_leave_the_figures_out(finished, tmp_path):
+    """By the plugin's option; the scalars and the rest of the run do not change."""
+    shutil.copytree(finished.path, tmp_path / "run", ignore=shutil.ignore_patterns("tensorboard"))
+    passed = {"records": finished.records(), "predictions": None, "folder": tmp_path / "run"}
+    for figures in (False, True):
+        options = {"tensorboard": {"figures": figures}}
+        assert CATALOG.notify("run_started", options, recipe=None, folder=tmp_path / "run") == []
+        assert CATALOG.notify("run_finished", options, **passed) == []
+        held = points(RunFolder(tmp_path / "run"))
+        assert ("figures/curves" in held.Tags()["images"]) is figures
+
+
 def test_scalars_are_the_records(finished):
     """Every epoch's figures and every step's series, at the number of steps taken."""
     held, records = points(finished), finished.records()

@@ -153,7 +153,7 @@ def test_what_cannot_be_extended_is_refused_with_the_reason(tuned, tmp_path, ext
     shutil.rmtree(one / "checkpoints")
     code, _, err = extend(one, "--epochs", 4, "--schedule", "hold")
     assert code == 1
-    assert "holds no checkpoint that can be read; start anew: cvkit run" in err
+    assert "holds no checkpoint that can be read; start a new run: cvkit run" in err
     text = (one / "recipe.yaml").read_text()
     (one / "recipe.yaml").write_text(text.replace("max_steps: null", "max_steps: 11"))
     assert "train.max_steps ends this run after 11 steps" in extend(one, "--epochs", 4, "--schedule", "hold")[2]
@@ -164,18 +164,19 @@ def test_what_cannot_be_extended_is_refused_with_the_reason(tuned, tmp_path, ext
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("run.json", b"[1]", r"'.*run\.json' is damaged; remove it to go on without it"),
+        ("run.json", b"[1]", r"'.*run\.json' is damaged, and no checkpoint holds a copy; remove it"),
         ("run.json", b"\xff", r"'.*run\.json' is damaged"),
-        ("tuning.json", b'[{"tuner', r"'.*tuning\.json' is damaged; remove it to go on without it"),
+        ("tuning.json", b'[{"tuner', r"'.*tuning\.json' is damaged, and no checkpoint holds a copy; remove it"),
         ("tuning.json", b"null", r"'.*tuning\.json' is damaged"),
-        ("metrics.jsonl", b'{"epoch": 1}\n{}\n', r"'.*metrics\.jsonl' is damaged in line 1; remove it"),
-        ("metrics.jsonl", b"\xff\n", r"'.*metrics\.jsonl' is damaged in line 1"),
     ],
 )
 def test_damaged_file_is_named_before_a_folder_is_made(tuned, tmp_path, extend, name, content, told):
-    """With what to do; not told by a traceback."""
+    """Where the checkpoint is an earlier version's, which has no copies: with what to do, and not by a traceback."""
     one = tmp_path / "one"
     shutil.copytree(tuned, one)
+    state, _ = RunFolder(one).newest_state()
+    shutil.rmtree(one / "checkpoints")
+    RunFolder(one).save(state["step"], {key: value for key, value in state.items() if key != "kept"})
     (one / name).write_bytes(content)
     code, _, err = extend(one, "--epochs", 4, "--schedule", "hold")
     assert code == 1

@@ -170,4 +170,4 @@ def test_records_that_are_gone_are_put_back_from_the_checkpoint(tmp_path, recipe
     session = session_in(path, recipe)
     session.start()
     assert (path / "metrics.jsonl").read_bytes() == whole
-    assert session.warnings == ["metrics.jsonl lacks epoch 1-3: the checkpoint's copy takes its place"]
+    assert session.warnings[0] == "metrics.jsonl lacks epoch 1-3: the checkpoint's copy takes its place"

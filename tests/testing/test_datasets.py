@@ -53,6 +53,19 @@ class TestRightStreamed(DatasetSuite):
     factory = staticmethod(streamed)
 
 
+class TestRightInAFolderOfTheTests(DatasetSuite):
+    factory = staticmethod(shades)
+
+    @pytest.fixture
+    def root(self, tmp_path):
+        (tmp_path / "shades").mkdir()
+        return tmp_path
+
+    def test_the_fixture_gives_the_root(self):
+        """What the factory gets is the folder that the fixture made."""
+        assert (self.supplied()[0] / "shades").is_dir()
+
+
 def changed(change):
     """Make a factory whose training images and labels are changed by a function."""
 

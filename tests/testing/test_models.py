@@ -55,6 +55,39 @@ class TestRightFromZeros(ModelSuite):
     factory = staticmethod(BeginsAtZero)
 
 
+class SkipsBlocks(Net):
+    """LayerDrop: each of twelve blocks is left out of half of the training steps, by torch's global generator."""
+
+    def __init__(self, info):
+        super().__init__(info)
+        self.blocks = nn.ModuleList(nn.Conv2d(8, 8, 1) for _ in range(12))
+
+    def features(self, images):
+        features = super().features(images)
+        for block in self.blocks:
+            if not self.training or torch.rand(()) < 0.5:
+                features = features + block(features)
+        return features
+
+
+class TestRightWithSkippedBlocks(ModelSuite):
+    factory = staticmethod(SkipsBlocks)
+
+
+class DrawsNoiseOfItsOwn(Net):
+    """Its noise in training comes from a generator that no checkpoint knows."""
+
+    def __init__(self, info):
+        super().__init__(info)
+        self.generator = torch.Generator().manual_seed(0)
+
+    def features(self, images):
+        features = super().features(images)
+        if self.training:
+            features = features + torch.randn(features.shape[-1], generator=self.generator)
+        return features
+
+
 class KeepsPlaces(Net):
     def pool(self, features):
         return features.permute(0, 2, 3, 1)
@@ -188,15 +221,16 @@ TWINS = [
     ("takes_info", KnowsOneDataSet, "it raised RuntimeError"),
     ("finite", TakesLogs, "logits are not finite in training mode"),
     ("finite", not_a_module, "the factory returned function"),
-    ("gradients", HasADeadLayer, "2 of 6 get none: unused.weight, unused.bias"),
-    ("gradients", TimesItsLayerByZero, "2 of 6 get only zeros in 8 steps: unused.weight, unused.bias"),
-    ("gradients", CutsTheGraph, "2 of 4 get none: conv.weight, conv.bias"),
+    ("gradients", HasADeadLayer, "2 of 6 get none in 16 steps: unused.weight, unused.bias"),
+    ("gradients", TimesItsLayerByZero, "2 of 6 get only zeros in 16 steps: unused.weight, unused.bias"),
+    ("gradients", CutsTheGraph, "2 of 4 get none in 16 steps: conv.weight, conv.bias"),
     ("state", HidesWeights, "returns other logits"),
     ("eval_deterministic", DropsInEvaluation, "between two calls"),
     ("batch_of_one", NormalisesOverTheBatch, "differ by up to"),
     ("batch_of_one", SqueezesTheBatch, "logits (10,)"),
     ("channels_last", ViewsMemory, "it raised RuntimeError: view size is not compatible"),
     ("exports", DecidesByData, "it raised"),
+    ("state", DrawsNoiseOfItsOwn, "trains on in another way: conv.weight differs after 3 steps"),
     ("initialisation", DrawsFromItsOwnGenerator, "two models of one seed differ in head.weight"),
     ("initialisation", IsAlwaysTheSame, "the seed makes no difference"),
     ("eval_leaves_buffers", CountsInEvaluation, "calls is changed by a forward pass"),

@@ -62,6 +62,13 @@ def refuses_null(info, *, smoothing: float | None = 0.1):
     return nn.CrossEntropyLoss(label_smoothing=max(smoothing, 0))
 
 
+def refuses_what_does_not_fit_together(info, *, nesterov: bool = False, momentum: NonNegativeFloat = 0.0):
+    """Return the cross-entropy, as an optimizer's factory would check its options."""
+    if nesterov and not momentum:
+        raise ValueError("nesterov: true needs a momentum above 0, such as 0.9")
+    return nn.CrossEntropyLoss()
+
+
 TWINS = [
     ("declaration", takes_two, "its positional parameters are (info, model), where a run supplies (info)"),
     ("declaration", calls_an_option_name, "'name' is a word of recipes"),
@@ -81,6 +88,22 @@ TWINS = [
 class TestRight(LossSuite):
     factory = staticmethod(mean_loss)
     options = {"kind": "smooth"}
+
+
+class TestRightWithOptionsThatDoNotFitTogether(LossSuite):
+    factory = staticmethod(refuses_what_does_not_fit_together)
+
+
+class TestRightWithOptionsFromAFixture(LossSuite):
+    factory = staticmethod(mean_loss)
+
+    @pytest.fixture(params=["plain", "smooth"])
+    def options(self, request):
+        return {"kind": request.param}
+
+    def test_the_fixture_gives_the_attribute(self, request):
+        """What the suite builds with is the fixture's value, not the fixture."""
+        assert self.options == {"kind": request.node.callspec.params["options"]}
 
 
 @pytest.mark.parametrize(("check", "twin", "words"), TWINS, ids=[f"{c}-{t.__name__}" for c, t, _ in TWINS])

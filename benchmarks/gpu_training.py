@@ -1,0 +1,87 @@
+"""The part of `gpu.py` that trains the full recipe, whole and as often as the time allows."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from itertools import count, product
+
+import torch
+from bench import Bench
+from journal import Skipped
+
+from cvkit import DataError, Record
+from cvkit.cli.options import data_folder
+
+KIND = "cifar10 trained"
+
+
+def cifar10(bench: Bench) -> None:
+    """Train ``cifar10_resnet.yaml`` by turns in half precision and in fp32, a seed each, as many as fit.
+
+    What an earlier part has trained is not trained again, and counts.
+    """
+    if bench.small:
+        raise Skipped("24 epochs take hours on a CPU")
+    half = "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+    done = {(entry["seed"], entry["precision"]) for entry in trained(bench)}
+    for seed, precision in product(count(), (half, "fp32")):
+        if (seed, precision) in done:
+            continue
+        needed = [entry["took"] for entry in trained(bench) if entry["precision"] == precision]
+        if bench.left() < 1.1 * max(needed, default=20):
+            break
+        with bench.journal.attempt(f"{precision}, seed {seed}"):
+            train(bench, seed, precision)
+            sum_up(bench, precision)
+
+
+def train(bench: Bench, seed: int, precision: str) -> None:
+    """Train once, whole, and note each epoch and the end."""
+    settings = (f"seed={seed}", f"train.precision={precision}", "tuners=[]", "explainers=[]")
+    recipe = bench.recipe("cifar10_resnet.yaml", *settings)
+    try:
+        splits = recipe.dataset.build(data_folder(None))
+    except DataError as error:
+        raise Skipped(f"no CIFAR-10 here: {error}") from error
+    started = time.monotonic()
+    records = []
+    for event in bench.run(recipe, splits).fit():
+        if isinstance(event, Record):
+            records.append(event)
+            told = (
+                f"train loss {event.train_loss:.3f}, {event.seconds:.2f} s, {event.images_per_second:,.0f} images/s"
+            )
+            what = f"{precision}, seed {seed}, epoch {event.epoch}"
+            bench.journal.figure(what, event.test_accuracy, told, shown=False)
+    took = time.monotonic() - started
+    seconds = statistics.median(record.seconds for record in records)
+    bench.journal.figure(
+        f"test accuracy, {precision}, seed {seed}",
+        records[-1].test_accuracy,
+        f"{len(records)} epochs, {seconds:.2f} s an epoch (median), {records[-1].images_per_second:,.0f} images/s, "
+        f"{took:.0f} s with evaluation",
+        kind=KIND,
+        seed=seed,
+        precision=precision,
+        took=took,
+        seconds=seconds,
+    )
+
+
+def sum_up(bench: Bench, precision: str) -> None:
+    """Note the mean and the spread over the seeds so far."""
+    entries = [entry for entry in trained(bench) if entry["precision"] == precision]
+    values = [entry["value"] for entry in entries]
+    spread = f"standard deviation {statistics.stdev(values):.4f}" if len(values) > 1 else "one seed has no spread"
+    bench.journal.figure(
+        f"mean test accuracy, {precision}",
+        statistics.fmean(values),
+        f"{len(values)} seeds, {min(values):.4f} to {max(values):.4f}, {spread}; "
+        f"{statistics.fmean(entry['seconds'] for entry in entries):.2f} s an epoch",
+    )
+
+
+def trained(bench: Bench) -> list[dict[str, object]]:
+    """Return what was noted of each training so far."""
+    return [entry for entry in bench.journal.entries() if entry.get("kind") == KIND]

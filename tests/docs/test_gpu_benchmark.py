@@ -1,0 +1,73 @@
+"""The script for a GPU machine keeps what it has found, whatever its parts do."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """Return the script as a module; it and its neighbours are forgotten afterwards."""
+    before = set(sys.modules)
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    yield importlib.import_module("gpu")
+    for name in set(sys.modules) - before:
+        if str(BENCHMARKS) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
+
+
+def fails(bench):
+    bench.journal.figure("first", 1.5, "a | b")
+    raise KeyError("lost")
+
+
+def hangs(bench):
+    time.sleep(60)
+
+
+def succeeds(bench):
+    bench.journal.figure("last", True)
+
+
+def test_parts_that_fail_or_hang_do_not_cost_the_others(gpu, monkeypatch, tmp_path, capfd):
+    """A figure is kept that was known before, a failure with its traceback, and the time is kept."""
+    parts = {"one": (1, fails), "two": (1, hangs), "three": (8, succeeds)}
+    monkeypatch.setattr(gpu, "PARTS", parts)
+    monkeypatch.setattr(gpu, "GRACE", 0.1)
+    monkeypatch.setattr(sys, "argv", ["gpu.py", "--minutes", "0.08", "--out", str(tmp_path), "--device", "cpu"])
+    gpu.main()
+    entries = [json.loads(line) for line in (tmp_path / "figures.jsonl").read_text().splitlines()]
+    assert [(entry["part"], entry["what"], entry["value"]) for entry in entries] == [
+        ("one", "first", 1.5),
+        ("one", "whole part", "FAILED"),
+        ("two", "whole part", "stopped"),
+        ("three", "last", True),
+    ]
+    rows = [line for line in (tmp_path / "figures.md").read_text().splitlines() if line.startswith("| ")]
+    assert rows[2] == "| one | first | 1.5 | a / b |"
+    assert {row.count("|") for row in rows} == {5}
+    assert "KeyError: 'lost'" in (tmp_path / "failures.txt").read_text()
+    assert "[one] first: 1.5" in capfd.readouterr().out
+
+
+def test_part_for_which_no_time_is_left_is_told(gpu, monkeypatch, tmp_path):
+    """Rather than left out."""
+    monkeypatch.setattr(gpu, "PARTS", {"one": (1, succeeds)})
+    monkeypatch.setattr(sys, "argv", ["gpu.py", "--minutes", "0", "--out", str(tmp_path), "--device", "cpu"])
+    gpu.main()
+    (entry,) = map(json.loads, (tmp_path / "figures.jsonl").read_text().splitlines())
+    assert (entry["part"], entry["value"], entry["details"]) == ("one", "skipped", "no time was left")
+
+
+def test_most_important_parts_come_first(gpu):
+    """Each with a share of the time."""
+    assert list(gpu.PARTS)[:4] == ["machine", "gpu tests", "shapes", "cifar10"]
+    assert all(share > 0 for share, _ in gpu.PARTS.values())
