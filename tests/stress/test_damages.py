@@ -9,7 +9,7 @@ import pytest
 from damages import Outcome, classified, damages, resumed, stopped_run
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-SAMPLE = dict(list(damages(66))[::3])
+SAMPLE = dict(list(damages(66))[::9])
 
 
 @pytest.fixture(scope="module")
