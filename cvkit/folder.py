@@ -18,6 +18,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,11 +28,11 @@ from filelock import FileLock, Timeout
 
 from .engine.data import DataInfo
 from .engine.metrics import Record
-from .errors import RunError
+from .errors import CvkitError, RunError, one_line
 from .files import clear_temporaries, is_folder, require_own_file
 from .own_files import OwnFiles
 from .printable import shell_words
-from .recipe import Document, read_text
+from .recipe import Document, missing_keys, read_text
 from .recipe.document import display
 from .recipe.text import MAX_BYTES, decode
 from .run_files import LARGEST, read_info, read_record, read_tuning
@@ -38,6 +40,10 @@ from .run_files import LARGEST, read_info, read_record, read_tuning
 if TYPE_CHECKING:  # torch loads with what computes, not with the folder: most mistakes are told before that
     from .diagnostics.artifacts import Artifact, Figure
     from .engine.metrics import Predictions
+    from .kept import Kept
+
+TIME = "%Y-%m-%d %H:%M:%S %z"
+"""How run.json writes a time."""
 
 
 Read = TypeVar("Read")
@@ -76,25 +82,17 @@ class RunFolder(OwnFiles):
 
         A recipe alone makes none, as a project of one's own may hold it: a run's has run.json or checkpoints as well.
         """
+        folder = cls(path)
+        if folder.has_checkpoints():  # they hold copies of what else may be lost
+            return folder
         if not (path / "recipe.yaml").is_file():
             raise RunError(f"'{path}' is not a run folder: it holds no recipe.yaml")
-        if not (path / "run.json").is_file() and not any(path.glob("checkpoints/step-*")):
+        if not (path / "run.json").is_file():
             raise RunError(
                 f"'{path}' is not a run folder: it holds a recipe.yaml, and no run.json; to begin a run: "
                 f"{shell_words('cvkit', 'run', path / 'recipe.yaml')}"
             )
-        return cls(path)
-
-    @classmethod
-    def newest_unfinished(cls, parent: Path, name: str) -> RunFolder | None:
-        """Return the newest folder under `parent` of a run `name` that neither finished nor failed, or None."""
-        candidates = [(cls(path.parent), cls(path.parent).info()) for path in parent.glob(f"{name}-*/run.json")]
-        unfinished = [
-            (str(info.get("started")), folder)
-            for folder, info in candidates
-            if info.get("name") == name and info.get("status") not in ("finished", "failed")
-        ]
-        return max(unfinished, key=lambda entry: entry[0], default=("", None))[1]
+        return folder
 
     def lock(self) -> None:
         """Keep other processes out until this one ends; raise `RunError` if one is at work here."""
@@ -127,18 +125,50 @@ class RunFolder(OwnFiles):
         return self.path / "report.html"
 
     def recipe_text(self) -> str:
-        """Return the resolved recipe's text; raise `RunError` where it cannot be read."""
-        return decode(self.read("recipe.yaml", MAX_BYTES), display(self.recipe_path))
+        """Return the resolved recipe, the newest checkpoint's copy where the file is lost or damaged.
+
+        Raises `RunError` where there is no copy.
+        """
+        try:
+            return self._whole_recipe()
+        except CvkitError as error:
+            if (kept := self.kept()) is None:
+                raise RunError(
+                    f"{one_line(error)}. No checkpoint holds a copy: put the file back, or start a new run"
+                ) from error
+            return kept.recipe
+
+    def has_whole_recipe(self) -> bool:
+        """Whether recipe.yaml is there and reads, with every key that a run writes."""
+        with suppress(CvkitError):
+            return bool(self._whole_recipe())
+        return False
+
+    def _whole_recipe(self) -> str:
+        file = display(self.recipe_path)
+        text = decode(self.read("recipe.yaml", MAX_BYTES), file)
+        if missing := missing_keys(read_text(text, file=file, extends=False)):
+            lacking = f"a run's recipe holds every setting, and it lacks {', '.join(missing)}"
+            raise RunError(f"'{self.recipe_path}' is damaged: {lacking}")
+        return text
 
     def document(self, overrides: Sequence[str] = ()) -> Document:
-        """Return the resolved recipe as written, with ``path=value`` overrides; raise `RecipeError` where it is none.
+        """Return what `recipe_text` does as a document, with ``path=value`` overrides; raises `RecipeError` as well.
 
         It extends no other recipe, as `cvkit run` has written it whole.
         """
         return read_text(self.recipe_text(), overrides, file=display(self.recipe_path), extends=False)
 
     def info(self) -> dict[str, Any]:
-        """Return what run.json holds; empty where there is none yet."""
+        """Return what run.json holds, with what it lacks of the newest checkpoint's copy.
+
+        Empty where there is neither; raises `RunError` where it is damaged and there is no copy.
+        """
+        content = self.intact("run.json", read_info)
+        if content is not None and "environment" in content:
+            return content
+        if (kept := self.kept()) is not None:
+            return kept.info | (content or {})
         return self._held("run.json", read_info) or {}
 
     def data_info(self) -> DataInfo | None:
@@ -146,15 +176,24 @@ class RunFolder(OwnFiles):
         kept = self.info().get("data_info")
         return None if kept is None else DataInfo.from_json(kept)
 
-    def update_info(self, **values: Any) -> None:
-        """Add `values` to run.json."""
-        text = json.dumps(self.info() | values, indent=2, ensure_ascii=False) + "\n"
+    def write_info(self, info: dict[str, Any]) -> dict[str, Any]:
+        """Write run.json, and return what was written as it reads."""
+        text = json.dumps(info, indent=2, ensure_ascii=False)
         # A name that is no Unicode, as files may have, becomes the escape by which JSON says it.
-        self.write("run.json", text.encode("utf-8", "backslashreplace"))
+        self.write("run.json", f"{text}\n".encode("utf-8", "backslashreplace"))
+        return dict(json.loads(text))
 
     def write_recipe(self, text: str) -> None:
         """Write the resolved recipe."""
         self.write("recipe.yaml", text.encode())
+
+    def set_recipe_aside(self) -> str:
+        """Give a recipe.yaml that is of no use another name, and return that; empty where there is none."""
+        aside = self.recipe_path.with_name("recipe.damaged.yaml")
+        with suppress(OSError):
+            self.recipe_path.replace(aside)
+            return aside.name
+        return ""
 
     def write_tuning(self, results: Sequence[dict[str, Any]]) -> None:
         """Write what the tuners measured and proposed; raise `RunError` for what JSON cannot hold."""
@@ -165,21 +204,36 @@ class RunFolder(OwnFiles):
         self.write("tuning.json", (text + "\n").encode())
 
     def tuning(self) -> list[dict[str, Any]]:
-        """Return what `write_tuning` wrote; empty where no tuner has run to its end."""
+        """Return what `write_tuning` wrote, or the newest checkpoint's copy where that is lost or damaged.
+
+        Empty where no tuner has run to its end; raises `RunError` where it is damaged and there is no copy.
+        """
+        content = self.intact("tuning.json", read_tuning)
+        if content is None and (kept := self.kept()) is not None:
+            return kept.tuning
         return self._held("tuning.json", read_tuning) or []
 
     def records(self) -> list[Record]:
-        """Return the records kept so far; a last line cut short by a kill is passed over."""
+        """Return the records kept so far; where a line does not read, the newest checkpoint's copy of them.
+
+        Raises `RunError` where there is no copy. A last line cut short by a kill is passed over.
+        """
+        found = self.record_lines()
+        if (None in found or not found) and (kept := self.kept()) is not None:
+            return list(kept.records)
         return self._held("metrics.jsonl", _records) or []
+
+    def record_lines(self) -> list[Record | None]:
+        """Return the record in each line of metrics.jsonl, None for a line that does not read."""
+        return self.intact("metrics.jsonl", _lines) or []
 
     def append(self, record: Record) -> None:
         """Add an epoch's record."""
         self.append_to("metrics.jsonl", _line(record))
 
-    def forget_records_after(self, epoch: int) -> None:
-        """Drop the records of epochs later than `epoch`, which are about to be run again."""
-        kept = [record for record in self.records() if record.epoch <= epoch]
-        self.write("metrics.jsonl", b"".join(map(_line, kept)))
+    def write_records(self, records: Iterable[Record]) -> None:
+        """Write the records anew."""
+        self.write("metrics.jsonl", b"".join(map(_line, records)))
 
     def save(self, step: int, state: dict[str, Any]) -> Path:
         """Write a checkpoint of the run's state after optimizer step `step`."""
@@ -190,30 +244,44 @@ class RunFolder(OwnFiles):
     def newest_state(self) -> tuple[dict[str, Any] | None, list[str]]:
         """Return the newest state that is intact and can be used, or None, and a line for every one passed over."""
         from .engine.checkpoint import read_newest
-        from .engine.saved import require_usable
+        from .kept import require_usable
 
         return read_newest(self.path / "checkpoints", require_usable)
 
-    def extended(self, recipe: str, state: dict[str, Any], note: dict[str, Any]) -> RunFolder:
-        """Make a folder beside this one that stands where `state` does, to go on by the text `recipe`; return it.
+    def kept(self) -> Kept | None:
+        """Return the newest checkpoint's copy of what the run wrote beside it; None without one."""
+        from .kept import Kept
+
+        state, _ = self.newest_state() if self.has_checkpoints() else (None, [])
+        return None if state is None else Kept.of(state)
+
+    def has_checkpoints(self) -> bool:
+        """Whether there is a checkpoint, intact or not."""
+        parent = self.path / "checkpoints"
+        return is_folder(parent) and any(parent.glob("step-*/manifest.json"))
+
+    def extended(
+        self, recipe: str, state: dict[str, Any], kept: Kept, note: dict[str, Any], warnings: list[str]
+    ) -> RunFolder:
+        """Make a folder beside this one that is where `state` is, to go on by the text `recipe`; return it.
 
         It gets the records, what tuners measured and what run.json says the run began with, but not what it says of
-        the report; `note` joins its ``extended``. The recipe comes last: without it this is no run folder yet.
+        the report; `note` joins its ``extended``, and `warnings` are its own. run.json comes last: a folder without
+        it is passed over by `newest_unfinished`.
         """
-        info, records, tuning = self.info(), self.records(), self.tuning()  # damage is told before a folder is made
-        figures = {name: content for result in tuning for name, content in self._figure(result["name"]).items()}
+        info = {key: value for key, value in kept.info.items() if key not in ("finished", "error")}
+        info |= {"started": f"{datetime.now().astimezone():{TIME}}", "status": "interrupted", "warnings": warnings}
+        info |= {"extended": [*info.get("extended", []), {"from": str(self.path), **note}]}
+        figures = {name: content for result in kept.tuning for name, content in self._figure(result["name"]).items()}
         folder = RunFolder.create(self.path.parent, info.get("name", self.path.name))
-        folder.write("metrics.jsonl", b"".join(map(_line, records)))
-        if tuning:
-            folder.write_tuning(tuning)
         for name, content in figures.items():
             folder.write(name, content)
-        folder.save(state["step"], state)
-        kept = {key: value for key, value in info.items() if key not in ("finished", "error", "warnings")}
-        started = f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S %z}"
-        extended = [*info.get("extended", []), {"from": str(self.path), **note}]
-        folder.update_info(**kept | {"started": started, "status": "interrupted", "extended": extended})
+        if kept.tuning:
+            folder.write_tuning(kept.tuning)
+        folder.write_records(kept.records)
         folder.write_recipe(recipe)
+        folder.save(state["step"], state | {"kept": replace(kept, recipe=recipe, info=info).state()})
+        folder.write_info(info)
         return folder
 
     def keep(self, artifacts: Iterable[Artifact]) -> None:
@@ -252,6 +320,12 @@ class RunFolder(OwnFiles):
         self.write("report.html", html.encode())
         return self.report_path
 
+    def intact(self, name: str, read: Callable[[bytes], Read]) -> Read | None:
+        """Return what a file holds as `read` reads it; None where there is none, or it cannot be read."""
+        with suppress(RunError):
+            return self._held(name, read)
+        return None
+
     def _held(self, name: str, read: Callable[[bytes], Read]) -> Read | None:
         """Return what a file holds as `read` reads it, None where there is none; raise `RunError` where it cannot."""
         if not os.path.lexists(self.path / name):
@@ -273,6 +347,17 @@ def _records(content: bytes) -> list[Record]:
         except ValueError as error:
             raise ValueError(f"line {number}: {error}") from error
     return records
+
+
+def _lines(content: bytes) -> list[Record | None]:
+    found: list[Record | None] = []
+    for line in content.splitlines(keepends=True):
+        if line.endswith(b"\n"):
+            try:
+                found.append(read_record(line))
+            except ValueError:
+                found.append(None)
+    return found
 
 
 def _line(record: Record) -> bytes:

@@ -15,7 +15,8 @@ from .engine.state import load_model_state
 from .engine.trained import Trained
 from .errors import CheckpointError, RunError
 from .folder import RunFolder
-from .recipe import Recipe
+from .kept import Kept
+from .recipe import Recipe, changes
 
 _AVERAGED = "module."  # what torch's AveragedModel puts before the names of the weights it averages
 
@@ -25,7 +26,8 @@ class Reopened:
     """The model of a run as its newest checkpoint holds it.
 
     `stand`: after which step that is, in words, and on which device where that is not the recipe's. `digest`: of the
-    data set it was trained on. `damaged`: a line for each checkpoint passed over.
+    data set it was trained on. `damaged`: a line for each checkpoint passed over, and for each change of the recipe
+    since that matters to the model.
     """
 
     trained: Trained
@@ -56,7 +58,10 @@ def open_trained(folder: RunFolder, recipe: Recipe, info: DataInfo) -> Reopened:
     stand = f"after step {state['step']:,}, {epochs_trained(state):,} of {recipe.train.epochs:,} epochs"
     if folder.info().get("status") != "finished":
         stand += "; the run has not finished"
-    return Reopened(trained, stand + remark, state["data"], tuple(damaged))
+    kept = Kept.of(state)
+    changed = () if kept is None else changes(kept.recipe, recipe)
+    told = [f"recipe.yaml was changed since the checkpoint: {change}" for change in changed if not change.free]
+    return Reopened(trained, stand + remark, state["data"], (*damaged, *told))
 
 
 def without_first_weights(recipe: Recipe) -> Recipe:

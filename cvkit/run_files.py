@@ -77,6 +77,7 @@ class RunInfo(Shape):
     components: list[_Component] = Field([])
     environment: dict[str, _Scalar] = Field({})
     sessions: list[_Session] = Field([])
+    trained: bool = False
     extended: list[_Extension] = Field([])
 
 
@@ -122,21 +123,33 @@ class _Record(Shape):
 
 def read_info(content: bytes) -> dict[str, Any]:
     """Return what run.json holds; raise `ValueError` saying what is not as a run writes it."""
-    info = read_json(content)
+    return checked_info(read_json(content))
+
+
+def checked_info(info: Any) -> dict[str, Any]:
+    """Return `info` if it is what run.json may hold; raise `ValueError` saying what is not."""
     require_shape(RunInfo, info)
     return dict(info)
 
 
 def read_tuning(content: bytes) -> list[dict[str, Any]]:
     """Return what tuning.json holds; raise `ValueError` saying what is not as a run writes it."""
-    results = read_json(content)
+    return checked_tuning(read_json(content))
+
+
+def checked_tuning(results: Any) -> list[dict[str, Any]]:
+    """Return `results` if they are what tuning.json may hold; raise `ValueError` saying what is not."""
     require_shape(_Tuning, {"results": results})
     return list(results)
 
 
 def read_record(line: bytes) -> Record:
     """Return the record in a line of metrics.jsonl; raise `ValueError` saying what is not as a run writes it."""
-    data = read_json(line)
+    return checked_record(read_json(line))
+
+
+def checked_record(data: Any) -> Record:
+    """Return the record of `data`, as a line of metrics.jsonl holds it; raise `ValueError` saying what is not one."""
     require_shape(_Record, data)
     try:
         return Record.from_json(data)

@@ -23,90 +23,108 @@ from .engine.run import Run, Step
 from .engine.trial import Proposal
 from .errors import CheckpointError, ComponentFailure, CvkitError, RunError, one_line
 from .faults import cause
-from .folder import RunFolder
+from .folder import TIME, RunFolder
+from .kept import Kept
 from .machine import lack_told_by
+from .mending import agree_on_recipe, began, kept_of, put_back, require_never_trained
 from .provenance import describe_components, drift, reinstall
 from .recipe import Recipe, TunerPart, dump
 from .report import render
 from .report.compose import compose
+from .run_files import read_tuning
 
 _LIBRARIES = ("cvkit-core", "torch", "torchvision", "numpy", "kornia", "timm", "pluggy", "pydantic", "matplotlib")
 
 
 class Session:
-    """Carries `run` to its report in `folder`, from wherever the folder's last checkpoint stands.
+    """Carries `run` to its report in `folder`, from wherever the folder's last checkpoint is.
 
-    `data` is the folder its data came from; the observers of `catalog` are told what happens. `warnings` collects
-    what a reader of the report must know. Set `stop` to end after the current step, saved. `saved`: whether the
-    newest checkpoint holds all training so far, so that stopping at once loses none. `started`: whether the folder
-    says that the run is at work.
+    `data` is the folder its data came from; the observers of `catalog` are told what happens. `accept_changes`: go on
+    although the recipe, or the data, is not what the run began with. `warnings` collects what a reader of the report
+    must know. Set `stop` to end after the current step, saved. `saved`: whether the newest checkpoint holds all
+    training so far, so that stopping at once loses none. `started`: whether the folder says that the run is at work.
     """
 
-    def __init__(self, run: Run, folder: RunFolder, data: Path, catalog: Catalog) -> None:
+    def __init__(
+        self, run: Run, folder: RunFolder, data: Path, catalog: Catalog, *, accept_changes: bool = False
+    ) -> None:
         self.run, self.folder, self.data, self.catalog = run, folder, data, catalog
+        self.accept_changes = accept_changes
         self.warnings = [*run.warnings]
+        self.records: list[Record] = []
         self.stop = self.started = False
         self.saved = True
+        self._info: dict[str, Any] = {}
+        self._tuning: list[dict[str, Any]] = []
+        self._recipe_text = ""
 
     @property
     def recipe(self) -> Recipe:
-        """The recipe as it stands: with what tuners have filled in, once they have."""
+        """The recipe with what tuners have filled in, once they have."""
         return self.run.recipe
 
     def start(self) -> list[str]:
         """Take possession of the folder, and go back to its newest checkpoint if there is one.
 
-        Returns a line for each library or device that is not what it was when the run began.
+        Returns a line for each library or device that is not what it was when the run began. Raises `RunError` where
+        a run that was trained has lost its checkpoints, or its recipe or data were changed and that is not accepted.
         """
         self.folder.lock()
         state, damaged = self.folder.newest_state()
-        self.warnings += damaged
-        changed: list[str] = []
         made_with: dict[str, Any] = {
             "components": describe_components(self.recipe),
             "environment": describe_environment(self.run),
         }
         if state is None:
-            self.folder.forget_records_after(0)
-            started = f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S %z}"
-            self.folder.update_info(started=started, sessions=[], **made_with)
+            require_never_trained(self.folder, damaged)
+            self._info = {"started": f"{datetime.now().astimezone():{TIME}}", "sessions": [], **made_with}
         else:
-            self._restore(state)
-            info = self.folder.info()
-            self.warnings += info.get("warnings", [])
-            changed = _other_environment(info.get("environment", {}), made_with["environment"])
-            sessions = [*info.get("sessions", []), {"after_step": self.run.step, **made_with}]
-            self.folder.update_info(sessions=sessions)
-        self.folder.update_info(
+            self.warnings += damaged
+            self._go_back(state, made_with)
+        changed = _other_environment(self._info["environment"], made_with["environment"])
+        self._note(
             name=self.recipe.name,
             status="running",
             data=str(self.data.absolute()),
             data_info=self.run.info.to_json(),
-            warnings=self.warnings,
+            warnings=list(dict.fromkeys(self.warnings)),
         )
-        if state is None and not self.folder.recipe_path.exists():  # without run.json it would be no run's folder
+        if state is None and not self.folder.recipe_path.exists():  # after run.json: without that it is no run's yet
             self.folder.write_recipe(dump(self.recipe))  # one killed after it was tuned has its tuner's notes there
+        self._recipe_text = self.folder.recipe_text()
+        self.folder.write_records(self.records)
         self.started = True
         self._notify("run_started", recipe=self.recipe)
         return changed
 
-    def _restore(self, state: dict[str, Any]) -> None:
-        go_back(self.run, state)
-        self.folder.forget_records_after(self.run.epoch)
+    def _go_back(self, state: dict[str, Any], made_with: dict[str, Any]) -> None:
+        """Restore the run, once its recipe and data are agreed on, and mend the files beside the checkpoint."""
+        kept, told = kept_of(self.folder, state, self.recipe)
+        told += agree_on_recipe(self.folder, kept, self.recipe, self.accept_changes)
+        told += go_back(self.run, state, accept_changes=self.accept_changes)
+        self._info, lost = began(self.folder, kept, made_with)
+        self.records, self._tuning = list(kept.records), kept.tuning
+        told += put_back(self.folder, kept, self.recipe)
+        self.warnings += [*told, *lost, *self._info.get("warnings", [])]
+        sessions = [*self._info.get("sessions", []), {"after_step": self.run.step, **made_with}]
+        self._info |= {"sessions": sessions, "trained": True}
+
+    def _note(self, **values: Any) -> None:
+        """Add `values` to run.json, which only this process writes while it holds the lock."""
+        self._info = self.folder.write_info(self._info | values)
 
     def _changes(self) -> list[str]:
         """Return what of code, libraries and device differed, in each session of the run, from what it began with."""
-        info = self.folder.info()
         lines = []
-        for session in info.get("sessions", []):
-            changed = _other_environment(info["environment"], session["environment"])
-            changed += drift(info["components"], session["components"])
+        for session in self._info.get("sessions", []):
+            changed = _other_environment(self._info["environment"], session["environment"])
+            changed += drift(self._info["components"], session["components"])
             lines += [f"after step {session['after_step']:,}: {line}" for line in changed]
         return lines
 
     def tune(self) -> Iterator[tuple[TunerPart, Proposal]]:
         """Run the recipe's tuners, unless an earlier session of this run has, and yield what they propose."""
-        if not self.recipe.tuners or self.folder.tuning():
+        if not self.recipe.tuners or self.run.step or self._tuned():
             return
         results: list[dict[str, Any]] = []
         waiting = self.recipe.autos()
@@ -119,8 +137,15 @@ class Session:
                 self._keep_figure(tuner, name, proposal)
             self._notify("tuner_finished", tuner=tuner.entry.id, sets=tuner.sets, proposal=proposal)
             yield tuner, proposal
-        self.folder.write_recipe(dump(self.recipe, notes=notes))
+        self._recipe_text = dump(self.recipe, notes=notes)
+        self.folder.write_recipe(self._recipe_text)
         self.folder.write_tuning(results)
+        self._tuning = self.folder.tuning()
+
+    def _tuned(self) -> bool:
+        """Whether an earlier session, killed before it trained, has run the tuners to their end."""
+        self._tuning = self.folder.intact("tuning.json", read_tuning) or []
+        return bool(self._tuning)
 
     def _found(self, tuner: TunerPart, proposal: Proposal) -> dict[str, Any]:
         """Return a tuner's value and data; what JSON cannot hold is left out with a warning."""
@@ -153,6 +178,7 @@ class Session:
         with closing(self.run.fit()) as events:
             for event in events:
                 if isinstance(event, Record):
+                    self.records.append(event)
                     self.folder.append(event)
                     if self.run.finished:
                         self._save()
@@ -168,14 +194,18 @@ class Session:
         self.saved = True
 
     def _save(self) -> None:
-        self.folder.save(self.run.step, {**self.run.state(), "data": self.run.splits.digest})
+        kept = Kept(self._recipe_text, self._tuning, tuple(self.records), self._info)
+        state = {**self.run.state(), "data": self.run.splits.digest, "kept": kept.state()}
+        self.folder.save(self.run.step, state)
         self.saved = True
+        if not self._info.get("trained"):
+            self._note(trained=True)
 
     def report(self) -> Path:
         """Evaluate the trained model, diagnose it, write the report, and return its path."""
-        records = self.folder.records()
+        records = self.records
         if not records:
-            raise RunError(f"'{self.folder.path}' has lost its metrics.jsonl, so there is nothing to report")
+            raise RunError(f"'{self.folder.path}' has no record of an epoch, so there is nothing to report")
         predictions = self.run.final_predictions()
         self.folder.write_predictions(predictions, self.run.info.classes)
         found = diagnose(self.run, records, predictions)
@@ -183,16 +213,16 @@ class Session:
         self.folder.keep(found.artifacts())
         found.training += self._tuning_figures()
         self.warnings += self._changes()
-        page = compose(self.run, records, predictions, found, self.folder.info(), self.recipe_text(), self.warnings)
+        page = compose(self.run, records, predictions, found, self._info, self.recipe_text(), self.warnings)
         path = self.folder.write_report(render(page))
-        self.end("finished", finished=f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S %z}")
+        self.end("finished", finished=f"{datetime.now().astimezone():{TIME}}")
         self._notify("run_finished", records=records, predictions=predictions)
         return path
 
     def _tuning_figures(self) -> list[Figure]:
         """Return what the tuners drew; a figure that cannot be read is left out, which the report says."""
         figures = []
-        for result in self.folder.tuning():
+        for result in self._tuning:
             try:
                 figure = self.folder.kept_figure(result["name"], result["title"], result["caption"])
             except RunError as error:
@@ -202,8 +232,8 @@ class Session:
         return figures
 
     def recipe_text(self) -> str:
-        """Return the resolved recipe as the folder holds it."""
-        return self.folder.recipe_text()
+        """Return the resolved recipe as this session found or wrote it."""
+        return self._recipe_text
 
     def end(self, status: str, **details: Any) -> None:
         """Note in the folder how the run stands, with what a later session must repeat to the reader."""
@@ -211,7 +241,7 @@ class Session:
             self._notify("run_failed", error=details["error"])
         elif status == "interrupted":
             self._notify("run_interrupted")
-        self.folder.update_info(status=status, warnings=list(dict.fromkeys(self.warnings)), **details)
+        self._note(status=status, warnings=list(dict.fromkeys(self.warnings)), **details)
 
     def _notify(self, event: str, **arguments: Any) -> None:
         self.warnings += self.catalog.notify(
@@ -219,9 +249,21 @@ class Session:
         )
 
 
-def go_back(run: Run, state: dict[str, Any]) -> None:
-    """Restore `run` from a checkpoint's state; raise `CheckpointError` where its data, or any part, is another."""
-    run.splits.require(state["data"])
+def go_back(run: Run, state: dict[str, Any], *, accept_changes: bool = False) -> list[str]:
+    """Restore `run` from a checkpoint's state, and return a line where its data are others or could not be checked.
+
+    Raises `CheckpointError` where the data are others and that is not accepted, or any part is another.
+    """
+    told = []
+    if not run.splits.digest:
+        told.append(
+            f"the data set {run.recipe.dataset.entry.id} has no digest: whether its content is what the run began "
+            "with could not be checked"
+        )
+    elif accept_changes and state["data"] != run.splits.digest:
+        told.append("the content of the data set is not what the run began with, which was accepted")
+    else:
+        run.splits.require(state["data"])
     try:
         run.restore(state)
     except CvkitError:
@@ -233,6 +275,7 @@ def go_back(run: Run, state: dict[str, Any]) -> None:
             f"the checkpoint of step {state['step']:,} does not fit this recipe: {cause(error)}. Remove its folder "
             "to go on from the one before, or start a new run"
         ) from error
+    return told
 
 
 def _other_environment(before: dict[str, Any], now: dict[str, Any]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from ..errors import CvkitError, RunError
 from ..printable import shell_words
 from ..recipe.schema import MOST_EPOCHS
 from .loading import reopen, warn
-from .options import PluginChoice, data_option, plugin_options
+from .options import PluginChoice, accept_option, data_option, plugin_options
 from .run import carry_out, data_of, prepared
 from .terminal import echo
 
@@ -28,8 +29,11 @@ SCHEDULES = ("stretch", "hold", "again")
     "--schedule", type=click.Choice(SCHEDULES), help="What becomes of the schedule; leave it out to compare."
 )
 @data_option
+@accept_option
 @plugin_options
-def extend(folder: Path, epochs: int, schedule: str | None, data: Path | None, choice: PluginChoice) -> None:
+def extend(
+    folder: Path, epochs: int, schedule: str | None, data: Path | None, accept_changes: bool, choice: PluginChoice
+) -> None:
     """Train the run in the folder RUN for more epochs.
 
     It goes on from its newest checkpoint, in a new folder beside RUN, which stays as it is. The schedule is made for
@@ -38,6 +42,7 @@ def extend(folder: Path, epochs: int, schedule: str | None, data: Path | None, c
     """
     from ..extension import Extension
     from ..folder import RunFolder
+    from ..mending import agree_on_recipe, began, differences, kept_of
     from ..recipe import dump
     from ..session import go_back
 
@@ -50,23 +55,25 @@ def extend(folder: Path, epochs: int, schedule: str | None, data: Path | None, c
             f"start a new run: {shell_words('cvkit', 'run', found.recipe_path, '--set', f'train.epochs={epochs}')}"
         )
         raise RunError("; ".join([f"'{folder}' holds no checkpoint that can be read", *damaged, again]))
+    kept, told = kept_of(found, state, recipe)
+    told += [*damaged, *agree_on_recipe(found, kept, recipe, accept_changes), *differences(found, kept).values()]
     if error := found.info().get("error"):
         warn(f"this run failed: {error}")
     place = data_of(found, data)
     if schedule is None:
         run = prepared(recipe, place)
-        go_back(run, state)
+        go_back(run, state, accept_changes=accept_changes)
         raise click.UsageError(_choices(run, epochs))
     extension = Extension(recipe, epochs, schedule)
     run = prepared(extension.extended, place)
-    go_back(run, state)
+    told += go_back(run, state, accept_changes=accept_changes)
     became = extension.told(run)
     note = {"after_step": run.step, "epochs": epochs, "schedule": schedule, "became": became}
-    tuned = {r["sets"]: f"by {r['tuner']}" for r in found.tuning() if r["value"] == recipe.value(r["sets"])}
-    extended = found.extended(dump(run.recipe, notes=tuned), state, note)
-    extended.update_info(warnings=damaged)
+    tuned = {r["sets"]: f"by {r['tuner']}" for r in kept.tuning if r["value"] == recipe.value(r["sets"])}
+    kept = replace(kept, info=began(found, kept, {})[0])
+    extended = found.extended(dump(run.recipe, notes=tuned), state, kept, note, told)
     echo(f"{schedule}: {became}")
-    carry_out(run, catalog, extended, place)
+    carry_out(run, catalog, extended, place, accept_changes)
 
 
 def _choices(run: Run, epochs: int) -> str:

@@ -64,7 +64,8 @@ def resolve_asked(
 def reopen(folder: RunFolder, choice: PluginChoice) -> tuple[Recipe, Catalog]:
     """Read and check the recipe of the run in `folder`, and say what of its code has changed since it began.
 
-    Raises `RunError` naming each plugin the run used that does not work here, and how to get it back.
+    A recipe that is lost or damaged is read from the checkpoint's copy. Raises `RunError` where there is none, and
+    naming each plugin the run used that does not work here, and how to get it back.
     """
     from ..provenance import absent
     from ..recipe import resolve

@@ -75,6 +75,15 @@ def data_option(command: Command) -> Command:
     )(command)
 
 
+def accept_option(command: Command) -> Command:
+    """Add ``--accept-changes``, which says that a change of a run's recipe or data is meant."""
+    return click.option(
+        "--accept-changes",
+        is_flag=True,
+        help="Go on although recipe.yaml or the data were changed since the last checkpoint; the report says so.",
+    )(command)
+
+
 def set_option(command: Command) -> Command:
     """Add ``--set path=value``, once for each value of the recipe to override."""
     return click.option(

@@ -8,7 +8,7 @@ import click
 
 from ..printable import shell_words
 from .loading import load_catalog, tell_drift
-from .options import PluginChoice, data_option, plugin_options
+from .options import PluginChoice, accept_option, data_option, plugin_options
 from .run import go_on
 from .terminal import echo
 
@@ -16,8 +16,9 @@ from .terminal import echo
 @click.command()
 @click.argument("folder", metavar="RUN", type=click.Path(file_okay=False, path_type=Path))
 @data_option
+@accept_option
 @plugin_options
-def resume(folder: Path, data: Path | None, choice: PluginChoice) -> None:
+def resume(folder: Path, data: Path | None, accept_changes: bool, choice: PluginChoice) -> None:
     """Continue the run in the folder RUN after its last checkpoint; make its report where that is all that lacks."""
     from ..folder import RunFolder
 
@@ -30,4 +31,4 @@ def resume(folder: Path, data: Path | None, choice: PluginChoice) -> None:
         echo(f"to train it for more epochs: {shell_words('cvkit', 'extend', folder)} --epochs N")
         tell_drift(found, load_catalog(choice))
         return
-    go_on(found, data, choice)
+    go_on(found, data, choice, accept_changes)

@@ -13,7 +13,7 @@ from ..errors import CvkitError, DivergedError, MachineError, one_line
 from ..machine import told_as_machine
 from ..printable import shell_words
 from .loading import load_recipe, reopen, warn
-from .options import PluginChoice, data_folder, data_option, plugin_options, set_option
+from .options import PluginChoice, accept_option, data_folder, data_option, plugin_options, set_option
 from .signals import Interrupted, exit_code_of, heard
 from .terminal import OutputLost, echo
 
@@ -36,19 +36,28 @@ if TYPE_CHECKING:
     help="Folder in which the run's own folder is made.",
 )
 @data_option
+@accept_option
 @plugin_options
 @click.option("--resume", is_flag=True, help="Continue the newest unfinished run of this recipe in --output.")
 def run(
-    recipe: Path, overrides: tuple[str, ...], output: Path, data: Path | None, resume: bool, choice: PluginChoice
+    recipe: Path,
+    overrides: tuple[str, ...],
+    output: Path,
+    data: Path | None,
+    resume: bool,
+    accept_changes: bool,
+    choice: PluginChoice,
 ) -> None:
     """Train, test and explain what RECIPE says, and report.
 
     RECIPE is checked first, and its tuners run. The folder of the run is new, and holds the report.
     """
     checked, catalog = load_recipe(recipe, overrides, choice)
-    from ..folder import RunFolder  # torch loads here, after the recipe is known to be good
+    from ..unfinished import newest_unfinished  # torch loads here, after the recipe is known to be good
 
-    found = RunFolder.newest_unfinished(output, checked.name) if resume else None
+    found, passed_over = newest_unfinished(output, checked.name) if resume else (None, [])
+    for line in passed_over:
+        warn(line)
     if found is None:
         if resume:
             echo(f"there is no unfinished run of '{checked.name}' in '{output}': starting a new one")
@@ -58,14 +67,14 @@ def run(
             f"--set cannot change a run that has begun, as '{found.path}' has: leave out one of the two"
         )
     else:
-        go_on(found, data, choice)
+        go_on(found, data, choice, accept_changes)
 
 
-def go_on(folder: RunFolder, data: Path | None, choice: PluginChoice) -> None:
+def go_on(folder: RunFolder, data: Path | None, choice: PluginChoice, accept_changes: bool) -> None:
     """Continue the run in `folder` by its own recipe, with the data where it was unless `data` says otherwise."""
     recipe, catalog = reopen(folder, choice)
     place = data_of(folder, data)
-    carry_out(prepared(recipe, place), catalog, folder, place)
+    carry_out(prepared(recipe, place), catalog, folder, place, accept_changes)
 
 
 def data_of(folder: RunFolder, given: Path | None) -> Path:
@@ -82,14 +91,14 @@ def prepared(recipe: Recipe, data: Path) -> Run:
     return Run(recipe, open_dataset(recipe, data))
 
 
-def carry_out(run: Run, catalog: Catalog, place: RunFolder | Path, data: Path) -> None:
+def carry_out(run: Run, catalog: Catalog, place: RunFolder | Path, data: Path, accept_changes: bool = False) -> None:
     """Continue the run in a folder, or start it in a new folder under a path, and note there how it ends."""
     from ..folder import RunFolder
     from ..session import Session
 
     folder = RunFolder.create(place, run.recipe.name) if isinstance(place, Path) else place
     echo(f"run folder: {folder.path}")
-    session = Session(run, folder, data, catalog)
+    session = Session(run, folder, data, catalog, accept_changes=accept_changes)
     try:
         with ended_by_signals(session), told_as_machine("the run was at work"):
             for change in session.start():

@@ -137,7 +137,7 @@ def read_newest(parent: Path, check: Check | None = None) -> tuple[dict[str, Any
             except _Gone:
                 break
             except CheckpointError as error:
-                damaged.append(f"{error}; falling back to an older checkpoint")
+                damaged.append(f"{error}; it is passed over")
         else:
             return None, damaged
     raise CheckpointError(f"the checkpoints in {parent} are replaced faster than they can be read; try again later")

@@ -81,5 +81,6 @@ class Splits:
         """Raise `CheckpointError` unless the content is what a checkpoint says its model was trained on."""
         if digest != self.digest:
             raise CheckpointError(
-                "the data set is not the one this run was trained on; give the folder that holds it with --data"
+                "the content of the data set is not what this run was trained on; give the folder that holds it with "
+                "--data, or where the change is meant, go on with: cvkit resume RUN --accept-changes"
             )

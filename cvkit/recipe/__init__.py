@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .changes import Change, changes, missing_keys
 from .document import Document, read, read_text
 from .dump import dump
 from .merge import kind_of
@@ -12,6 +13,7 @@ from .values import describe
 
 __all__ = [
     "AUTO",
+    "Change",
     "Document",
     "EvaluationSettings",
     "Part",
@@ -21,9 +23,11 @@ __all__ = [
     "Settings",
     "TrainSettings",
     "TunerPart",
+    "changes",
     "describe",
     "dump",
     "kind_of",
+    "missing_keys",
     "read",
     "read_text",
     "resolve",

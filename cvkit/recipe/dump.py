@@ -32,7 +32,7 @@ def dump(recipe: Recipe, notes: Mapping[str, str] | None = None) -> str:
 def _lines(recipe: Recipe) -> Iterator[tuple[str, str]]:
     """Yield each line with the path of the value it writes, or an empty path."""
     for key in GeneralSettings.model_fields:
-        yield key, f"{key}: {_flow(getattr(recipe, key))}"
+        yield key, f"{key}: {in_one_line(getattr(recipe, key))}"
     for key in _PARTS:
         held = getattr(recipe, key)
         yield "", ""
@@ -47,19 +47,19 @@ def _lines(recipe: Recipe) -> Iterator[tuple[str, str]]:
         yield "", ""
         yield "", f"{key}:"
         for name, value in getattr(recipe, key).values().items():
-            yield f"{key}.{name}", f"  {name}: {_flow(value)}"
+            yield f"{key}.{name}", f"  {name}: {in_one_line(value)}"
 
 
 def _part(path: str, part: Part, first: str, indent: str) -> Iterator[tuple[str, str]]:
-    yield path, f"{first}name: {_flow(part.entry.id)}"
+    yield path, f"{first}name: {in_one_line(part.entry.id)}"
     if isinstance(part, TunerPart):
-        yield f"{path}.set", f"{indent}set: {_flow(part.sets)}"
+        yield f"{path}.set", f"{indent}set: {in_one_line(part.sets)}"
     for name, value in part.options.items():
-        yield f"{path}.{name}", f"{indent}{_flow(name)}: {_flow(value)}"
+        yield f"{path}.{name}", f"{indent}{in_one_line(name)}: {in_one_line(value)}"
 
 
-def _flow(value: Any) -> str:
-    """Return a value in one line."""
+def in_one_line(value: Any) -> str:
+    """Return a value in one line, as a recipe writes it."""
     match plain_value(value):
         case None:
             return "null"
@@ -68,9 +68,9 @@ def _flow(value: Any) -> str:
         case int() | float() as number:
             return _number(number)
         case list() as entries:
-            return f"[{', '.join(map(_flow, entries))}]"
+            return f"[{', '.join(map(in_one_line, entries))}]"
         case dict() as items:
-            return "{" + ", ".join(f"{_flow(key)}: {_flow(item)}" for key, item in items.items()) + "}"
+            return "{" + ", ".join(f"{in_one_line(key)}: {in_one_line(item)}" for key, item in items.items()) + "}"
         case text:
             return _text(str(text))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import torch
@@ -10,7 +11,7 @@ from pydantic import PositiveInt
 from cvkit import DataError, DataInfo, Splits, TensorSplit, permutation
 
 from . import npm, official
-from .canonical import Bytes, ImageSet
+from .canonical import Bytes, Digests, ImageSet
 from .fetch import Fetchable, Source
 
 
@@ -81,8 +82,15 @@ def splits(wanted: Fetchable, root: Path, train_limit: int | None, test_limit: i
         train=_limited(images.train_images, images.train_labels, train_limit, "train_limit"),
         test=_limited(images.test_images, images.test_labels, test_limit, "test_limit"),
         info=DataInfo(channels, height, width, images.classes, opened.mean, opened.std),
-        digest=opened.digests["train_images"] + cut,
+        digest=_digest(wanted, opened.digests) + cut,
     )
+
+
+def _digest(wanted: Fetchable, found: Digests) -> str:
+    """Return what identifies the whole set: the training images where all digests are known, else every part."""
+    if wanted.digests:
+        return found["train_images"]
+    return hashlib.sha256("".join(f"{part} {found[part]}\n" for part in sorted(found)).encode()).hexdigest()
 
 
 def _limited(images: Bytes, labels: Bytes, limit: int | None, option: str) -> TensorSplit:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from cvkit import DataError, DataInfo, Splits
 
+from .contents import digest_of
 from .pictures import decode
 
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".bmp": "BMP"}
@@ -50,7 +50,8 @@ def image_folder(
     The other half is ``test/`` or, without one, ``val/``, with the same classes. Images are PNG, JPEG, WebP or BMP,
     turned as their EXIF data says, made RGB, and brought to `size` x `size`: the shorter side is resized, the longer
     cropped about the middle. `mean` and `std` are per channel in [0, 1], by default ImageNet's.
-    Raises `DataError` where folders, classes or images are missing; reading a damaged image raises one that names it.
+    The digest is of every image's name and bytes, so all are read once. Raises `DataError` where folders, classes or
+    images are missing or cannot be read; decoding a damaged image raises one that names it.
     """
     if not all(0 <= value <= 1 for value in mean) or not all(math.isfinite(value) and value > 0 for value in std):
         raise ValueError(f"mean {mean} must lie in [0, 1] and std {std} above 0")
@@ -70,7 +71,7 @@ def image_folder(
         train=halves[0],
         test=halves[1],
         info=DataInfo(3, size, size, classes, tuple(mean), tuple(std)),
-        digest=_digest(base, halves),
+        digest=digest_of(base, [file for half in halves for file in half.files], about=f"image_folder {size}"),
     )
 
 
@@ -123,12 +124,3 @@ def _split(half: Path, classes: tuple[str, ...], size: int) -> FolderSplit:
         files += found
         labels += [label] * len(found)
     return FolderSplit(tuple(files), tuple(labels), size)
-
-
-def _digest(base: Path, halves: list[FolderSplit]) -> str:
-    """Return a digest of every image's name and size in bytes, and of the size they are brought to."""
-    digest = hashlib.sha256(str(halves[0].size).encode())
-    for half in halves:
-        for file in half.files:
-            digest.update(f"\n{file.relative_to(base).as_posix()} {file.stat().st_size}".encode())
-    return digest.hexdigest()

@@ -370,7 +370,7 @@ def test_other_data_than_the_runs_is_refused(cvkit, run_folder):
     recipe.write_text(recipe.read_text().replace("test_size: 40", "test_size: 41"))
     answer = cvkit("explain", run_folder)
     assert answer.code == 1
-    assert "the data set is not the one this run was trained on" in answer.err
+    assert "the content of the data set is not what this run was trained on" in answer.err
 
 
 class Elsewhere:

@@ -183,3 +183,13 @@ def test_limit_keeps_the_same_random_images(tmp_path, tiny):
     assert cut.digest != whole.digest
     with pytest.raises(ValueError, match="train_limit: 8 is more than the 7"):
         splits(tiny, tmp_path, 8, None)
+
+
+def test_set_of_unpublished_digests_is_told_apart_by_every_part(tmp_path, image_set):
+    """As CIFAR-100: the same training images with other labels, or another test half, are another set."""
+    changed = [dataclasses.replace(image_set, **{part: getattr(image_set, part)[::-1].copy()}) for part in PARTS]
+    digests = {
+        splits(Fetchable(f"tiny{number}", [giving(images)]), tmp_path, None, None).digest
+        for number, images in enumerate([image_set, *changed])
+    }
+    assert len(digests) == 5

@@ -158,3 +158,13 @@ def test_impossible_statistics_are_refused(tmp_path, base):
     """A standard deviation of nought would divide by it."""
     with pytest.raises(ValueError, match="std"):
         image_folder(tmp_path, path="pets", std=(0.2, 0.0, 0.2))
+
+
+def test_digest_tells_painted_images_apart(tmp_path, base):
+    """The same names and the same number of bytes, other pixels: a run is not continued on them."""
+    first = image_folder(tmp_path, path="pets").digest
+    for file in (base / "train" / "cat").glob("*.png"):
+        content = bytearray(file.read_bytes())
+        content[-20] ^= 1
+        file.write_bytes(content)
+    assert image_folder(tmp_path, path="pets").digest != first

@@ -59,7 +59,7 @@ def test_damage_is_always_noticed_and_the_older_checkpoint_used(tmp_path, name, 
     newest, damaged = read_newest(tmp_path)
     assert newest["step"] == 1
     assert "step-00000002" in damaged[0]
-    assert "falling back" in damaged[0]
+    assert "passed over" in damaged[0]
 
 
 @pytest.mark.parametrize("failing_sync", range(6))

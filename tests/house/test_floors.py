@@ -40,6 +40,9 @@ FLOORS = {
     "keeping": (
         "run_files",
         "own_files",
+        "kept",
+        "mending",
+        "unfinished",
         "scratch",
         "output",
         "folder",

@@ -176,9 +176,12 @@ def test_what_cannot_be_extended_is_refused_with_the_reason(tuned, tmp_path, ext
     ],
 )
 def test_damaged_file_is_named_before_a_folder_is_made(tuned, tmp_path, extend, name, content, told):
-    """With what to do; not told by a traceback."""
+    """Where the checkpoint is an earlier version's, which has no copies: with what to do, and not by a traceback."""
     one = tmp_path / "one"
     shutil.copytree(tuned, one)
+    state, _ = RunFolder(one).newest_state()
+    shutil.rmtree(one / "checkpoints")
+    RunFolder(one).save(state["step"], {key: value for key, value in state.items() if key != "kept"})
     (one / name).write_bytes(content)
     code, _, err = extend(one, "--epochs", 4, "--schedule", "hold")
     assert code == 1

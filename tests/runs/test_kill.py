@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from cvkit import RunError
 from cvkit.engine.run import Run, Step
 from cvkit.folder import RunFolder
 from cvkit.plugins import discover
@@ -162,12 +161,13 @@ def test_tuner_is_not_run_again_after_a_kill(tmp_path, recipe):
         assert torch.equal(outcome(path)[0]["model"][name], tensor), name
 
 
-def test_report_without_records_is_refused(tmp_path, recipe):
-    """Somebody has removed the file of metrics of a run that is done training."""
+def test_records_that_are_gone_are_put_back_from_the_checkpoint(tmp_path, recipe):
+    """Somebody has removed the file of metrics of a run that is done training; the report says so."""
     path = tmp_path / "run"
     assert in_a_fork(lambda: carry_out(session_in(path, recipe))) == 0
+    whole = (path / "metrics.jsonl").read_bytes()
     (path / "metrics.jsonl").unlink()
     session = session_in(path, recipe)
     session.start()
-    with pytest.raises(RunError, match=r"has lost its metrics\.jsonl"):
-        session.report()
+    assert (path / "metrics.jsonl").read_bytes() == whole
+    assert session.warnings[0] == "metrics.jsonl lacks epoch 1-3: the checkpoint's copy takes its place"

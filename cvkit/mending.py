@@ -1,0 +1,120 @@
+"""A run's files, held against what its checkpoint keeps of them: what differs is told, what is lost is put back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .errors import RunError
+from .folder import RunFolder
+from .kept import FIXED, Kept, gap, told_apart
+from .printable import shell_words
+from .recipe import Recipe, changes, dump
+from .run_files import read_info, read_tuning
+
+UNCHECKED = (
+    "the checkpoint this run goes on from is an earlier cvkit's, which keeps no copy of recipe.yaml, run.json, "
+    "metrics.jsonl and tuning.json: whether they were changed could not be checked"
+)
+
+
+def require_never_trained(folder: RunFolder, damaged: list[str]) -> None:
+    """Raise `RunError` where a run without a checkpoint that can be read says that it was trained."""
+    try:
+        info = folder.info()
+    except RunError:
+        info = {}
+    epochs = sum(record is not None for record in folder.record_lines())
+    if not (epochs or damaged or info.get("trained") or info.get("sessions") or info.get("extended")):
+        return
+    began = f"{epochs} epochs were trained" if epochs else "it had begun to train"
+    lost = "; ".join(damaged) or f"its checkpoints are gone from '{folder.path / 'checkpoints'}'"
+    command = shell_words("cvkit", "run", folder.recipe_path)
+    raise RunError(
+        f"'{folder.path}' cannot go on: {began}, but {lost}. Put a checkpoint back, or start a new run: {command}"
+    )
+
+
+def agree_on_recipe(folder: RunFolder, kept: Kept, recipe: Recipe, accept: bool) -> list[str]:
+    """Return a line for each value of `recipe` that is not what the run was trained with, once that is accepted.
+
+    Raises `RunError` where it is not, or where the value decides what is trained: the run would then be neither the
+    one recipe's nor the other's.
+    """
+    found = changes(kept.recipe, recipe)
+    if not found:
+        return []
+    name, said = folder.recipe_path, "; ".join(map(str, found))
+    back = f"to go on with the recipe it began with, remove '{name}': the checkpoint's copy takes its place"
+    if bound := [change.path for change in found if not change.free]:
+        command = shell_words("cvkit", "run", name)
+        longer = f", or for more epochs: {shell_words('cvkit', 'extend', folder.path)} --epochs N"
+        raise RunError(
+            f"'{name}' was changed since the last checkpoint: {said}. A run that has begun cannot take over "
+            f"{', '.join(bound)}. Start a new run with it: {command}"
+            + (longer if "train.epochs" in bound else "")
+            + f". Or, {back}"
+        )
+    if not accept:
+        raise RunError(
+            f"'{name}' was changed since the last checkpoint: {said}. If that is meant, add --accept-changes; {back}"
+        )
+    return [f"recipe.yaml was changed, and that was accepted: {change}" for change in found]
+
+
+def kept_of(folder: RunFolder, state: Mapping[str, Any], recipe: Recipe) -> tuple[Kept, list[str]]:
+    """Return what a checkpoint's state keeps, and what a reader must know where it keeps nothing.
+
+    The files then have to be believed, and `recipe`, which was read from them.
+    """
+    if (kept := Kept.of(state)) is not None:
+        return kept, []
+    records = [r for r in folder.record_lines() if r is not None and r.epoch <= state["epoch"]]
+    told = [UNCHECKED]
+    if wrong := gap(records, state["epoch"]):
+        told.append(f"metrics.jsonl {wrong}: the report is without what is not there")
+    return Kept(dump(recipe), folder.tuning(), tuple(records), folder.info()), told
+
+
+def differences(folder: RunFolder, kept: Kept) -> dict[str, str]:
+    """Return a line for each file that differs from the checkpoint's copy, which takes its place; none is written."""
+    found: dict[str, str] = {}
+    if differs := told_apart(folder.record_lines(), kept.records):
+        found["metrics.jsonl"] = differs
+    if ((tuning := folder.intact("tuning.json", read_tuning)) or []) != kept.tuning:
+        found["tuning.json"] = "is lost or damaged" if tuning is None else "was changed"
+    if (info := folder.intact("run.json", read_info)) is None:
+        found["run.json"] = "is lost or damaged"
+    elif other := [key for key in FIXED if info.get(key) != kept.info.get(key)]:
+        found["run.json"] = f"was changed in {', '.join(other)}"
+    if not folder.has_whole_recipe():
+        found["recipe.yaml"] = "is lost or damaged"
+    return {name: f"{name} {what}: the checkpoint's copy takes its place" for name, what in found.items()}
+
+
+def put_back(folder: RunFolder, kept: Kept, recipe: Recipe) -> list[str]:
+    """Write the checkpoint's copy in place of what differs from it, and return a line for each file that did.
+
+    A damaged recipe is kept under another name. metrics.jsonl and run.json are left to who writes them in any case.
+    """
+    found = differences(folder, kept)
+    if "tuning.json" in found:
+        folder.write_tuning(kept.tuning)
+    if "recipe.yaml" in found:
+        if aside := folder.set_recipe_aside():
+            found["recipe.yaml"] += f", and the file is kept as {aside}"
+        folder.write_recipe(dump(recipe) if changes(kept.recipe, recipe) else kept.recipe)
+    return list(found.values())
+
+
+def began(folder: RunFolder, kept: Kept, made_with: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return what run.json is to say of how the run began, and a line for what nobody knows any more.
+
+    `made_with`: what a session says of its components and environment.
+    """
+    found = folder.intact("run.json", read_info) or {}
+    fixed = {key: kept.info[key] for key in FIXED if key in kept.info}
+    info = kept.info | {key: value for key, value in found.items() if key not in FIXED} | fixed
+    lost = [key for key in made_with if key not in info]
+    told = f"run.json has lost the {' and '.join(lost)} of when the run began: what is there now is recorded instead"
+    return {"started": "unknown", **made_with} | info, [told] if lost else []

@@ -1,0 +1,80 @@
+"""What of a run's recipe is not what it was: said value by value, and which of it a run may take over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .document import Document, read_text
+from .dump import dump, in_one_line
+from .merge import PART_LISTS, PARTS
+from .nodes import plain
+from .recipe import Recipe
+from .schema import SECTIONS, GeneralSettings
+
+_FREE = (
+    *("name", "shorter", "requires", "plugins", "explainers", "report", "evaluation.batch_size", "train.device"),
+    *("train.workers", "train.resident", "train.checkpoint_every", "train.compile", "train.channels_last"),
+)
+_ABSENT = "absent"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A value of a recipe that was changed; `before` and `now` are as a recipe writes them, or say it is absent."""
+
+    path: str
+    before: str
+    now: str
+
+    @property
+    def free(self) -> bool:
+        """Whether a run that has begun may take it over: it is not about what is trained, but how that is done."""
+        return any(self.path == path or self.path.startswith(f"{path}.") for path in _FREE)
+
+    def __str__(self) -> str:
+        return f"{self.path} was {self.before} and is {self.now}"
+
+
+def changes(before: str, recipe: Recipe) -> tuple[Change, ...]:
+    """Return what differs between a recipe and the text that `dump` wrote of it earlier.
+
+    A setting or an option that the text lacks is none where it has its default: a later version brought it.
+    """
+    old, new = (dict(_values(plain(read_text(text).root))) for text in (before, dump(recipe)))
+    paths = [path for path in dict.fromkeys([*old, *new]) if old.get(path, _ABSENT) != new.get(path, _ABSENT)]
+    return tuple(
+        Change(path, old.get(path, _ABSENT), new.get(path, _ABSENT))
+        for path in paths
+        if path in old or new[path] != _default(path, recipe)
+    )
+
+
+def missing_keys(document: Document) -> list[str]:
+    """Return the keys that a resolved recipe holds and this document does not, as one that was cut short."""
+    needed = ("name", "seed", *PARTS, *PART_LISTS, *SECTIONS)
+    return [key for key in needed if key not in document.root.items]
+
+
+def _values(tree: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield every value with its path: of a part's options, of the settings, and of what stands at the top."""
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from ((f"{key}.{name}", in_one_line(item)) for name, item in value.items())
+        elif key in PART_LISTS:
+            for index, part in enumerate(value):
+                yield from ((f"{key}.{index}.{name}", in_one_line(item)) for name, item in part.items())
+        else:
+            yield key, in_one_line(value)
+
+
+def _default(path: str, recipe: Recipe) -> str | None:
+    owner, _, name = path.rpartition(".")
+    settings = SECTIONS.get(owner, GeneralSettings)
+    if owner in SECTIONS or not owner:
+        option = settings.options().get(name)
+    else:
+        part = dict(recipe.parts()).get(owner)
+        option = part.option(name) if part is not None and name in part.options else None
+    return None if option is None or option.required else in_one_line(option.default)

@@ -1,0 +1,113 @@
+"""Which bytes the files of a folder hold, told by one digest; what was hashed once is not read again.
+
+The digests of large folders are kept in the platform's cache folder, each with the file's size, its time of change
+and its number on the disk (inode): where all three are as they were, the file is taken for the same. That misses a
+file that was changed in place and given its old time back. Without a cache, or with one that is damaged or cannot be
+written, everything is hashed again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_cache_path
+
+from cvkit import DataError
+
+WORTH_KEEPING = 64 << 20
+"""Bytes from which on a folder's digests are kept: fewer are hashed in a tenth of a second."""
+_SETTLED = 2_000_000_000  # ns, the coarsest clock of a file system: what is younger may change again at the same time
+_THREADS = min(16, 2 * (os.cpu_count() or 1))  # hashing leaves Python to the others, and so does reading
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A file as the system lists it: `stamp` is its size, time of change in ns, and inode."""
+
+    name: str
+    path: Path
+    stamp: tuple[int, int, int]
+
+
+def digest_of(base: Path, files: Iterable[Path], *, about: str) -> str:
+    """Return the SHA-256, in hexadecimal, of `about` and of the name, below `base`, and the bytes of every file.
+
+    Raises `DataError` naming a file that cannot be read.
+    """
+    settled = time.time_ns() - _SETTLED
+    found = [_look(base, file) for file in files]
+    large = sum(file.stamp[0] for file in found) >= WORTH_KEEPING
+    place = _place(base) if large else None
+    known = _read(place)
+    hashed = {file.name: known[file.name] for file in found if known.get(file.name, ((),))[0] == file.stamp}
+    new = [file for file in found if file.name not in hashed]
+    with ThreadPoolExecutor(_THREADS) as threads:
+        for file, digest in zip(new, threads.map(_sha256, new), strict=True):
+            hashed[file.name] = (file.stamp, digest)
+    if new and place is not None:
+        _write(place, {name: kept for name, kept in (known | hashed).items() if kept[0][1] < settled})
+    whole = hashlib.sha256(about.encode())
+    for file in found:
+        whole.update(f"\n{file.name} {hashed[file.name][1]}".encode(errors="surrogateescape"))
+    return whole.hexdigest()
+
+
+def _look(base: Path, file: Path) -> _Found:
+    try:
+        stat = file.stat()
+    except OSError as error:
+        raise DataError(f"{file} cannot be read: {error.strerror}") from error
+    return _Found(file.relative_to(base).as_posix(), file, (stat.st_size, stat.st_mtime_ns, stat.st_ino))
+
+
+def _sha256(file: _Found) -> str:
+    try:
+        with file.path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{file.path} cannot be read: {error.strerror}") from error
+
+
+_Known = dict[str, tuple[tuple[int, int, int], str]]
+
+
+def _place(base: Path) -> Path | None:
+    """Return the cache's file for the folder `base`; None where this user has no cache folder."""
+    try:
+        name = hashlib.sha256(os.fsencode(base.resolve())).hexdigest()[:32]
+        return user_cache_path("cvkit") / "digests" / f"{name}.json"
+    except (OSError, RuntimeError, KeyError):  # no home, as in a container with a user of its own
+        return None
+
+
+def _read(place: Path | None) -> _Known:
+    known: _Known = {}
+    with suppress(OSError, ValueError, TypeError, AttributeError):
+        content: Mapping[str, Any] = json.loads(place.read_bytes()) if place is not None else {}
+        for name, (size, changed, inode, digest) in content.items():
+            if isinstance(digest, str) and len(digest) == 64:
+                known[name] = ((size, changed, inode), digest)
+    return known
+
+
+def _write(place: Path, known: _Known) -> None:
+    """Put the cache in place whole; what cannot be written is hashed again the next time."""
+    content = {name: [*stamp, digest] for name, (stamp, digest) in known.items()}
+    temporary = place.with_name(f".tmp-{secrets.token_hex(8)}")
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps(content), encoding="ascii")
+        temporary.replace(place)
+    except OSError:
+        with suppress(OSError):
+            temporary.unlink()

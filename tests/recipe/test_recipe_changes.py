@@ -1,0 +1,79 @@
+"""What of a resolved recipe was changed: told by value, and whether a run that has begun may take it over."""
+
+from __future__ import annotations
+
+import pytest
+
+from cvkit import discover
+from cvkit.recipe import changes, dump, missing_keys, read_text, resolve
+
+RECIPE = """\
+name: small
+dataset: {name: shapes, train_size: 70}
+augmentations: [horizontal_flip]
+model: {name: custom_resnet, width: 2}
+optimizer: {name: sgd, weight_decay: 0.1}
+explainers: [grad_cam]
+"""
+CATALOG = discover(distributions=["cvkit-core"])
+
+
+def resolved(*overrides: str):
+    return resolve(read_text(RECIPE, overrides), CATALOG)
+
+
+TEXT = dump(resolved())
+
+
+def test_same_recipe_has_no_changes():
+    """Neither has one with a remark, or in other words."""
+    assert changes(TEXT, resolved()) == ()
+    assert changes(TEXT + "# mine\n", resolved()) == ()
+    assert changes(TEXT.replace("train_size: 70", "train_size: 0x46"), resolved()) == ()
+
+
+@pytest.mark.parametrize(
+    ("override", "said", "free"),
+    [
+        ("optimizer.weight_decay=0.5", "optimizer.weight_decay was 0.1 and is 0.5", False),
+        ("seed=1", "seed was 0 and is 1", False),
+        ("train.clip_norm=2.0", "train.clip_norm was null and is 2.0", False),
+        ("train.workers=0", "train.workers was 2 and is 0", True),
+        ("train.device=cpu", "train.device was auto and is cpu", True),
+        ("evaluation.batch_size=7", "evaluation.batch_size was 500 and is 7", True),
+        ("report.misclassified=0", "report.misclassified was 48 and is 0", True),
+        ("plugins.disable=[timm]", "plugins.disable was [] and is [timm]", True),
+        ("name=other", "name was small and is other", True),
+    ],
+)
+def test_change_is_said_with_both_values(override, said, free):
+    """What decides the weights is bound to the run; how it is carried out is free."""
+    (change,) = changes(TEXT, resolved(override))
+    assert (str(change), change.free) == (said, free)
+
+
+def test_added_and_removed_parts_are_changes():
+    """Of a list, by place."""
+    assert [str(change) for change in changes(TEXT, resolved("augmentations=[]"))] == [
+        "augmentations.0.name was kornia/horizontal_flip and is absent",
+        "augmentations.0.p was 0.5 and is absent",
+    ]
+    added = changes(TEXT, resolved("explainers=[grad_cam, layer_cam]"))
+    assert "explainers.1.name was absent and is gradcam/layer_cam" in map(str, added)
+    assert all(change.free for change in added)
+
+
+def test_default_that_a_later_version_brought_is_no_change():
+    """An earlier version's text lacks it."""
+    for line in ("  clip_norm: null\n", "  nesterov: false\n"):
+        assert line in TEXT
+        assert changes(TEXT.replace(line, ""), resolved()) == ()
+    assert changes(TEXT.replace("  clip_norm: null\n", ""), resolved("train.clip_norm=2.0"))
+
+
+def test_text_that_was_cut_lacks_keys():
+    """Wherever it was cut between two lines, but for the last section, which is one line long."""
+    lines = TEXT.splitlines(keepends=True)
+    assert missing_keys(read_text(TEXT)) == []
+    for number in range(3, len(lines) - 1):
+        assert "plugins" in missing_keys(read_text("".join(lines[:number]))) or lines[number - 1] == "plugins:\n"

@@ -1,0 +1,243 @@
+"""What a run goes on with: its own recipe, data and checkpoints, or a change that was accepted and is told."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from damages import Outcome, resumed, stopped_run
+
+from cvkit import CheckpointError, RunError, discover
+from cvkit.cli import main
+from cvkit.engine.checkpoint import write_checkpoint
+from cvkit.engine.run import Run
+from cvkit.folder import RunFolder
+from cvkit.recipe import read, read_text, resolve
+from cvkit.session import Session
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+CATALOG = discover(distributions=["cvkit-core"])
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory) -> Path:
+    """A run that was stopped within its third epoch."""
+    return stopped_run(tmp_path_factory.mktemp("stopped"))
+
+
+@pytest.fixture
+def stopped(original, tmp_path) -> Path:
+    """A copy of it to be changed."""
+    shutil.copytree(original, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def session_of(path: Path, *, digest: str | None = None, accept: bool = False) -> Session:
+    """Return a session that would continue the run, on data of another digest where one is given."""
+    recipe = resolve(read(path / "recipe.yaml"), CATALOG)
+    splits = recipe.dataset.build(path)
+    splits = splits if digest is None else replace(splits, digest=digest)
+    return Session(Run(recipe, splits), RunFolder(path), path, CATALOG, accept_changes=accept)
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = (path / "recipe.yaml").read_text()
+    assert old in text
+    (path / "recipe.yaml").write_text(text.replace(old, new))
+
+
+def without_copies(path: Path) -> None:
+    """Write the run's checkpoint as an earlier cvkit did."""
+    state, _ = RunFolder(path).newest_state()
+    shutil.rmtree(path / "checkpoints")
+    write_checkpoint(path / "checkpoints", state["step"], {k: v for k, v in state.items() if k != "kept"})
+
+
+def test_change_that_a_run_can_take_over_waits_for_being_accepted(stopped):
+    """It is refused at first, with what was and is; accepted, it is used, and the report says so, also later."""
+    edit(stopped, "checkpoint_every: 3", "checkpoint_every: null")
+    files = {path: path.read_bytes() for path in stopped.rglob("*") if path.is_file()}
+    code, said = resumed(stopped)
+    assert code == 1
+    assert "train.checkpoint_every was 3 and is null. If that is meant, add --accept-changes" in said
+    assert {path: path.read_bytes() for path in stopped.rglob("*") if path.is_file()} == files
+    code, said = resumed(stopped, "--accept-changes")
+    assert code == 0, said
+    told = "recipe.yaml was changed, and that was accepted: train.checkpoint_every was 3 and is null"
+    assert f"warning: {told}" in said
+    assert told in (stopped / "report.html").read_text()
+    assert "checkpoint_every: null" in RunFolder(stopped).kept().recipe
+    session_of(stopped).start()
+
+
+def test_change_of_what_is_trained_is_refused_though_it_is_accepted(stopped):
+    """An optimizer's options lie in the checkpoint: the report would name one value, the training use another."""
+    edit(stopped, "weight_decay: 0.0005", "weight_decay: 0.5")
+    code, said = resumed(stopped, "--accept-changes")
+    assert code == 1
+    assert "optimizer.weight_decay was 0.0005 and is 0.5" in said
+    assert "Start a new run with it: cvkit run" in said
+    (stopped / "recipe.yaml").unlink()
+    assert resumed(stopped)[0] == 0
+    assert "weight_decay: 0.0005" in (stopped / "recipe.yaml").read_text()
+
+
+def test_damaged_recipe_is_kept_beside_the_one_put_back(stopped):
+    """What somebody wrote there is not lost."""
+    text = (stopped / "recipe.yaml").read_text()
+    (stopped / "recipe.yaml").write_text("model: [\n")
+    session = Session(Run(resolve(read_kept(stopped), CATALOG), data(stopped)), RunFolder(stopped), stopped, CATALOG)
+    session.start()
+    assert (stopped / "recipe.yaml").read_text() == text
+    assert (stopped / "recipe.damaged.yaml").read_text() == "model: [\n"
+    assert any("recipe.damaged.yaml" in line for line in session.warnings)
+
+
+def read_kept(path: Path):
+    return read_text(RunFolder(path).kept().recipe)
+
+
+def data(path: Path):
+    return resolve(read_kept(path), CATALOG).dataset.build(path)
+
+
+def test_other_data_are_refused_until_that_is_accepted(stopped):
+    """The way on is in the error, and what was accepted is in the report's warnings."""
+    with pytest.raises(CheckpointError, match="--accept-changes"):
+        session_of(stopped, digest="other").start()
+    session = session_of(stopped, digest="other", accept=True)
+    session.start()
+    assert session.warnings == ["the content of the data set is not what the run began with, which was accepted"]
+    assert RunFolder(stopped).info()["warnings"] == session.warnings
+
+
+def test_data_without_a_digest_are_said_to_be_unchecked(stopped):
+    """As of a third party that gives none."""
+    session = session_of(stopped, digest="")
+    session.start()
+    (told,) = session.warnings
+    assert told.startswith("the data set datasets/shapes has no digest: whether its content is what the run began")
+
+
+def test_checkpoint_of_an_earlier_version_goes_on_unchecked(stopped):
+    """It keeps no copies: that is said, and nothing else where the files are whole."""
+    without_copies(stopped)
+    session = session_of(stopped)
+    session.start()
+    assert len(session.warnings) == 1
+    assert "could not be checked" in session.warnings[0]
+    assert [record.epoch for record in session.records] == [1, 2]
+
+
+def test_gap_beside_a_checkpoint_of_an_earlier_version_is_told(stopped):
+    """Nobody has a copy of the first epoch; a run.json without what the run began with ends in no KeyError."""
+    without_copies(stopped)
+    records = (stopped / "metrics.jsonl").read_text().splitlines(keepends=True)
+    (stopped / "metrics.jsonl").write_text(records[1])
+    info = json.loads((stopped / "run.json").read_text())
+    (stopped / "run.json").write_text(json.dumps({"status": info["status"]}))
+    code, said = resumed(stopped)
+    assert code == 0, said
+    report = (stopped / "report.html").read_text()
+    for told in ("metrics.jsonl lacks epoch 1", "run.json has lost the components and environment"):
+        assert told in said
+        assert told in report
+
+
+def test_run_that_lost_its_checkpoints_does_not_start_over(stopped):
+    """Two epochs were trained; also where the records went with them."""
+    shutil.rmtree(stopped / "checkpoints")
+    before = (stopped / "metrics.jsonl").read_bytes()
+    with pytest.raises(RunError, match=r"2 epochs were trained, but its checkpoints are gone.*cvkit run"):
+        session_of(stopped).start()
+    assert (stopped / "metrics.jsonl").read_bytes() == before
+    (stopped / "metrics.jsonl").unlink()
+    with pytest.raises(RunError, match="it had begun to train, but its checkpoints are gone"):
+        session_of(stopped).start()
+
+
+def test_damages_of_a_run_do_not_reach_the_one_it_is_extended_to(stopped, monkeypatch):
+    """The new run gets the checkpoint's copies, and says so; the old one stays as it is."""
+    (stopped / "metrics.jsonl").write_text("{}\n")
+    (stopped / "run.json").write_text("")
+    (stopped / "tuning.json").unlink()
+    monkeypatch.setattr("sys.argv", ["cvkit", "extend", str(stopped), "--epochs", "4", "--schedule", "hold"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    (extended,) = [path for path in stopped.parent.iterdir() if path != stopped and path.is_dir()]
+    assert [record.epoch for record in RunFolder(extended).records()] == [1, 2, 3, 4]
+    assert RunFolder(extended).tuning()
+    warnings = RunFolder(extended).info()["warnings"]
+    assert [line.partition(" ")[0] for line in warnings[:3]] == ["metrics.jsonl", "tuning.json", "run.json"]
+    assert (stopped / "run.json").read_text() == ""
+    assert Outcome.of(extended).warnings == tuple(warnings)
+
+
+@pytest.mark.parametrize("write", range(4))
+def test_run_killed_while_it_starts_can_be_started_again(original, tmp_path, monkeypatch, write):
+    """In place of each write of the start: `run --resume` goes on there, or passes it over, and nothing blocks."""
+    (parent := tmp_path / "runs").mkdir()
+    recipe = resolve(read(original / "recipe.yaml"), CATALOG)
+    session = Session(Run(recipe, recipe.dataset.build(parent)), RunFolder.create(parent, "small"), parent, CATALOG)
+    calls = iter(range(100))
+    real = RunFolder._write
+
+    def dying(folder, name, content):
+        if next(calls) == write:
+            raise KeyboardInterrupt
+        real(folder, name, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "_write", dying)
+        if write < 3:
+            with pytest.raises(KeyboardInterrupt):
+                session.start()
+        else:
+            session.start()  # which has no fourth write
+    session.folder._lock.release()
+    found, passed_over = RunFolder.newest_unfinished(parent, "small")
+    if write < 2:
+        assert found is None
+        assert len(passed_over) == 1
+        return
+    assert passed_over == []
+    assert found.info()["data"] == str(parent)
+    again = session_of(found.path)
+    again.start()
+    assert again.records == []
+    assert found.info()["status"] == "running"
+
+
+def unfinished(parent: Path, folder: str, name: str, started: str, **more: str) -> Path:
+    (path := parent / folder).mkdir()
+    (path / "recipe.yaml").write_text("")
+    (path / "run.json").write_text(json.dumps({"name": name, "started": started, "status": "running", **more}))
+    return path
+
+
+def test_neighbours_that_cannot_be_read_are_passed_over(tmp_path):
+    """Each with a line; others' names that begin alike are no neighbours, nor are files."""
+    good = unfinished(tmp_path, "a-2", "a", "2026-01-01 10:00:00 +0000")
+    for number, content in enumerate(("", "[1]", '{"name": "a"}', '{"name": "a", "started": 3}')):
+        (unfinished(tmp_path, f"a-bad{number}", "a", "") / "run.json").write_text(content)
+    (tmp_path / "a-empty").mkdir()
+    (tmp_path / "a-file").write_text("")
+    (unfinished(tmp_path, "a-young", "a", "2026-02-01 10:00:00 +0000") / "recipe.yaml").unlink()
+    unfinished(tmp_path, "a-b-1", "a-b", "2026-03-01 10:00:00 +0000")
+    unfinished(tmp_path, "a-done", "a", "2026-03-01 10:00:00 +0000", status="finished")
+    found, passed_over = RunFolder.newest_unfinished(tmp_path, "a")
+    assert found.path == good
+    assert len(passed_over) == 6
+    assert RunFolder.newest_unfinished(tmp_path / "none", "a") == (None, [])
+    assert RunFolder.newest_unfinished(tmp_path, "[ab]")[0] is None
+
+
+def test_newest_is_told_by_the_time_and_not_by_its_text(tmp_path):
+    """The clocks were put back an hour between the two, or the machine stands in another zone."""
+    unfinished(tmp_path, "a-1", "a", "2026-10-25 02:50:00 +0200")
+    later = unfinished(tmp_path, "a-2", "a", "2026-10-25 02:10:00 +0100")
+    assert RunFolder.newest_unfinished(tmp_path, "a")[0].path == later
