@@ -68,7 +68,7 @@ def test_trained_model_is_opened_where_the_gpu_is_not(gpu, make_run, tmp_path, m
     run = taken(make_run("train.ema=0.5", "train.device=cuda:0"), 3)
     folder = RunFolder(tmp_path)
     folder.save(run.step, {**run.state(), "data": ""})
-    folder.update_info(status="interrupted")
+    folder.write_info({**folder.info(), "status": "interrupted"})
     asked = run.splits.test.images[:4]
     there = run.trained().logits(asked)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)

@@ -17,6 +17,7 @@ from cvkit.engine.run import Run
 from cvkit.folder import RunFolder
 from cvkit.recipe import read, read_text, resolve
 from cvkit.session import Session
+from cvkit.unfinished import newest_unfinished
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 CATALOG = discover(distributions=["cvkit-core"])
@@ -184,7 +185,7 @@ def test_run_killed_while_it_starts_can_be_started_again(original, tmp_path, mon
     recipe = resolve(read(original / "recipe.yaml"), CATALOG)
     session = Session(Run(recipe, recipe.dataset.build(parent)), RunFolder.create(parent, "small"), parent, CATALOG)
     calls = iter(range(100))
-    real = RunFolder._write
+    real = RunFolder.write
 
     def dying(folder, name, content):
         if next(calls) == write:
@@ -192,14 +193,14 @@ def test_run_killed_while_it_starts_can_be_started_again(original, tmp_path, mon
         real(folder, name, content)
 
     with monkeypatch.context() as patch:
-        patch.setattr(RunFolder, "_write", dying)
+        patch.setattr(RunFolder, "write", dying)
         if write < 3:
             with pytest.raises(KeyboardInterrupt):
                 session.start()
         else:
             session.start()  # which has no fourth write
     session.folder._lock.release()
-    found, passed_over = RunFolder.newest_unfinished(parent, "small")
+    found, passed_over = newest_unfinished(parent, "small")
     if write < 2:
         assert found is None
         assert len(passed_over) == 1
@@ -229,15 +230,15 @@ def test_neighbours_that_cannot_be_read_are_passed_over(tmp_path):
     (unfinished(tmp_path, "a-young", "a", "2026-02-01 10:00:00 +0000") / "recipe.yaml").unlink()
     unfinished(tmp_path, "a-b-1", "a-b", "2026-03-01 10:00:00 +0000")
     unfinished(tmp_path, "a-done", "a", "2026-03-01 10:00:00 +0000", status="finished")
-    found, passed_over = RunFolder.newest_unfinished(tmp_path, "a")
+    found, passed_over = newest_unfinished(tmp_path, "a")
     assert found.path == good
     assert len(passed_over) == 6
-    assert RunFolder.newest_unfinished(tmp_path / "none", "a") == (None, [])
-    assert RunFolder.newest_unfinished(tmp_path, "[ab]")[0] is None
+    assert newest_unfinished(tmp_path / "none", "a") == (None, [])
+    assert newest_unfinished(tmp_path, "[ab]")[0] is None
 
 
 def test_newest_is_told_by_the_time_and_not_by_its_text(tmp_path):
     """The clocks were put back an hour between the two, or the machine stands in another zone."""
     unfinished(tmp_path, "a-1", "a", "2026-10-25 02:50:00 +0200")
     later = unfinished(tmp_path, "a-2", "a", "2026-10-25 02:10:00 +0100")
-    assert RunFolder.newest_unfinished(tmp_path, "a")[0].path == later
+    assert newest_unfinished(tmp_path, "a")[0].path == later

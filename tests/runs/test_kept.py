@@ -7,14 +7,17 @@ from dataclasses import replace
 
 import pytest
 
-from cvkit import Record
+from cvkit import CheckpointError, Record
 from cvkit.engine.packing import pack, unpack
 from cvkit.kept import Kept, gap, told_apart
 
 
 def record(epoch: int) -> Record:
-    losses = (1 / 3, 0.1 + 0.2, epoch / 7)[: epoch % 4]
+    losses = (1 / 3, 0.1 + 0.2, epoch / 7)[: 1 + epoch % 3]
     return Record(epoch, 8 * epoch, 1 / 3, 0.5, 1e-17, 0.25, 0.1, 1e6, 0.1, losses, losses, (), None)
+
+
+TUNED = {"tuner": "a/t", "sets": "scheduler.max_lr", "name": "tuning_1_t", "title": "T", "caption": "", "value": 0.1}
 
 
 ONE, TWO, THREE = map(record, (1, 2, 3))
@@ -23,9 +26,28 @@ ONE, TWO, THREE = map(record, (1, 2, 3))
 @pytest.mark.parametrize("records", [(), (ONE,), (ONE, TWO, THREE)])
 def test_what_is_kept_reads_back_to_the_bit(records):
     """Through a checkpoint's JSON and tensors; series may have other lengths each epoch."""
-    kept = Kept("name: a\n", [{"value": 0.1, "data": {"x": [1, 2.5]}}], records, {"environment": {"torch": "2"}})
+    kept = Kept("name: a\n", [TUNED | {"data": {"x": [1, 2.5]}}], records, {"environment": {"torch": "2"}})
     data, tensors = pack({"kept": kept.state()})
     assert Kept.of(unpack(json.loads(json.dumps(data)), tensors)) == kept
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"records": {"values": 3}},
+        {"records": {"values": [{"epoch": 1}], "lengths": {}, "series": {}}},
+        {"records": {"values": [], "lengths": {"step_losses": [1]}, "series": {}}},
+        {"tuning": {}},
+        {"tuning": [{"tuner": "a/t", "name": "../../x"}]},
+        {"info": []},
+        {"info": {"sessions": [{}]}},
+    ],
+)
+def test_copies_of_another_shape_are_refused(damage):
+    """A checkpoint that somebody else wrote may hold anything; its digests fit."""
+    state = {"kept": Kept("name: a\n", [], (ONE,), {}).state() | damage}
+    with pytest.raises(CheckpointError, match="cannot be used: its copies of the files beside it: "):
+        Kept.of(state)
 
 
 def test_earlier_checkpoint_keeps_nothing():
@@ -37,7 +59,7 @@ def test_earlier_checkpoint_keeps_nothing():
     ("found", "said"),
     [
         ([ONE, TWO, THREE], ""),
-        ([ONE, TWO], ""),  # a kill between the checkpoint and its line
+        ([ONE, TWO], "lacks epoch 3"),  # a line is written before the checkpoint that holds its copy
         ([ONE, TWO, THREE, record(4), record(5)], ""),  # which are trained again
         ([TWO, THREE], "lacks epoch 1"),
         ([], "lacks epoch 1-3"),

@@ -210,10 +210,12 @@ def test_killed_process_is_resumed_from_the_command_line(recipe, cvkit, tmp_path
 def test_two_processes_do_not_work_in_one_folder(recipe, cvkit, tmp_path):
     """The second is told so."""
     from cvkit.folder import RunFolder
+    from cvkit.plugins import discover
+    from cvkit.recipe import dump, read, resolve
 
     folder = RunFolder.create(tmp_path / "runs", "small")
-    folder.write_recipe(recipe.read_text())
-    folder.update_info(status="running")
+    folder.write_recipe(dump(resolve(read(recipe), discover())))
+    folder.write_info({"status": "running"})
     folder.lock()
     done = cvkit("resume", folder.path)
     assert done.returncode == 1

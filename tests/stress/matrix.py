@@ -62,8 +62,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def environments(flags: set[str]) -> Iterator[dict[str, str]]:
-    """Yield the variables of each environment that a CPU of these flags has; one it lacks is not asked for."""
-    torch_sets = [name for name, needed in TORCH.items() if needed <= flags]
+    """Yield the variables of each environment that a CPU of these flags has; one it lacks is not asked for.
+
+    The largest set of torch's is what it takes by default, so it is asked for once, as the default.
+    """
+    *lesser, _ = [name for name, needed in TORCH.items() if needed <= flags]
+    torch_sets = list(dict.fromkeys(["default", *lesser]))  # the last is what torch takes by default
     onednn_sets = [name for name, needed in ONEDNN.items() if needed <= flags] or [""]
     for torch_set, onednn_set, threads in itertools.product(torch_sets, onednn_sets, THREADS):
         variables = {"ATEN_CPU_CAPABILITY": torch_set, "ONEDNN_MAX_CPU_ISA": onednn_set, "OMP_NUM_THREADS": threads}
@@ -81,17 +85,27 @@ def cpu_flags() -> set[str]:
 def tried(variables: dict[str, str], tests: Sequence[str]) -> list[str]:
     """Run `tests` under these variables, print the table's row, and return what failed; empty where all passed."""
     started = time.monotonic()
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=no", *tests]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--tb=no", *tests]
     done = subprocess.run(command, cwd=ROOT, env=os.environ | variables, capture_output=True, text=True)
     lines = (done.stdout + done.stderr).strip().splitlines() or ["nothing was printed"]
     names = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "OMP_NUM_THREADS")
-    cells = [*(variables.get(name, "own") for name in names), re.sub(r"\s+in [\d.]+s.*", "", lines[-1].strip("= "))]
+    cells = [*(variables.get(name, "own") for name in names), counted(lines)]
     print(f"| {' | '.join(cells)} | {time.monotonic() - started:.0f} |", flush=True)
     if not done.returncode:
         return []
     setting = " ".join(f"{name}={value}" for name, value in variables.items())
     found = [line for line in lines if line.startswith(("FAILED", "ERROR"))] or lines[-1:]
     return [f"{setting}: {line}" for line in found]
+
+
+def counted(lines: Sequence[str]) -> str:
+    """Return how many tests passed, failed and were skipped, in pytest's words, or the last line where it says none.
+
+    Other lines that say how many of something passed may follow it.
+    """
+    named = "|".join(("passed", "failed", "skipped", "error", "deselected", "warning"))
+    found = [line for line in lines if re.match(rf"\W*\d+ ({named})", line)]
+    return re.sub(r"\s+in [\d.]+s.*", "", (found or lines)[-1].strip("= "))
 
 
 if __name__ == "__main__":
