@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 from .diagnostics.preview import MOST_STEPS, course
 from .engine.run import Run
 from .errors import RunError
+from .folder import TIME, RunFolder
+from .kept import Kept
 from .recipe import Recipe
 
 
@@ -70,3 +75,36 @@ class Extension:
                 return f"the schedule is made for {spans} epochs as before, and its last rate is held from then on"
             case _:
                 return f"the schedule starts again after epoch {end}, and is made for {self.epochs - end} epochs"
+
+
+def extended_folder(
+    origin: RunFolder,
+    parent: Path,
+    recipe: str,
+    state: dict[str, Any],
+    kept: Kept,
+    note: dict[str, Any],
+    warnings: list[str],
+) -> RunFolder:
+    """Make a run folder under `parent` that is where the checkpoint `state` is, to go on by the text `recipe`.
+
+    It gets the records that the checkpoint of the run in `origin` keeps, what tuners measured, and what run.json says
+    the run began with, but not what it says of the report; `note` joins its ``extended``, and `warnings` are its own.
+    run.json comes last: a folder without it is passed over by `newest_unfinished`.
+    """
+    info = {key: value for key, value in kept.info.items() if key not in ("finished", "error")}
+    info |= {"started": f"{datetime.now().astimezone():{TIME}}", "status": "interrupted", "warnings": warnings}
+    info |= {"extended": [*info.get("extended", []), {"from": str(origin.path), **note}]}
+    figures = {
+        name: content for result in kept.tuning for name, content in origin.figure_files(result["name"]).items()
+    }
+    folder = RunFolder.create(parent, info.get("name", origin.path.name))
+    for name, content in figures.items():
+        folder.write(name, content)
+    if kept.tuning:
+        folder.write_tuning(kept.tuning)
+    folder.write_records(kept.records)
+    folder.write_recipe(recipe)
+    folder.save(state["step"], state | {"kept": replace(kept, recipe=recipe, info=info).state()})
+    folder.write_info(info)
+    return folder

@@ -19,18 +19,15 @@ import json
 import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from filelock import FileLock, Timeout
-
 from .engine.data import DataInfo
 from .engine.metrics import Record
 from .errors import CvkitError, RunError, one_line
-from .files import clear_temporaries, is_folder, require_own_file
-from .own_files import OwnFiles
+from .files import clear_temporaries, is_folder
+from .locked import LockedFolder
 from .printable import shell_words
 from .recipe import Document, missing_keys, read_text
 from .recipe.document import display
@@ -49,12 +46,8 @@ TIME = "%Y-%m-%d %H:%M:%S %z"
 Read = TypeVar("Read")
 
 
-class RunFolder(OwnFiles):
+class RunFolder(LockedFolder):
     """The folder of one run. Made by `create`, found again by `open`; locked while a process works in it."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self._lock = FileLock(self.path / ".lock", blocking=False)
 
     @classmethod
     def create(cls, parent: Path, name: str) -> RunFolder:
@@ -95,24 +88,17 @@ class RunFolder(OwnFiles):
         return folder
 
     def lock(self) -> None:
-        """Keep other processes out until this one ends; raise `RunError` if one is at work here."""
-        try:
-            require_own_file(self.path / ".lock", below=self.path)
-            self._lock.acquire()
-        except Timeout:
-            raise RunError(f"another process is at work in '{self.path}'") from None
-        except OSError as error:
-            raise RunError(f"'{self.path / '.lock'}' cannot be locked: {error.strerror}; remove it") from error
+        """Keep other processes out until this one ends, and remove what killed ones left unfinished.
+
+        Raises `RunError` where another process is at work here.
+        """
+        super().lock()
         from .engine.checkpoint import clear_leftovers
 
         clear_leftovers(self.path / "checkpoints")
         figures = self.path / "figures"
         for folder in (self.path, figures, *(figures.iterdir() if is_folder(figures) else ())):
             clear_temporaries(folder)
-
-    def unlock(self) -> None:
-        """Let other processes in again."""
-        self._lock.release()
 
     @property
     def recipe_path(self) -> Path:
@@ -239,6 +225,7 @@ class RunFolder(OwnFiles):
         """Write a checkpoint of the run's state after optimizer step `step`."""
         from .engine.checkpoint import write_checkpoint
 
+        self.require_there()
         return write_checkpoint(self.path / "checkpoints", step, state)
 
     def newest_state(self) -> tuple[dict[str, Any] | None, list[str]]:
@@ -260,30 +247,6 @@ class RunFolder(OwnFiles):
         parent = self.path / "checkpoints"
         return is_folder(parent) and any(parent.glob("step-*/manifest.json"))
 
-    def extended(
-        self, recipe: str, state: dict[str, Any], kept: Kept, note: dict[str, Any], warnings: list[str]
-    ) -> RunFolder:
-        """Make a folder beside this one that is where `state` is, to go on by the text `recipe`; return it.
-
-        It gets the records, what tuners measured and what run.json says the run began with, but not what it says of
-        the report; `note` joins its ``extended``, and `warnings` are its own. run.json comes last: a folder without
-        it is passed over by `newest_unfinished`.
-        """
-        info = {key: value for key, value in kept.info.items() if key not in ("finished", "error")}
-        info |= {"started": f"{datetime.now().astimezone():{TIME}}", "status": "interrupted", "warnings": warnings}
-        info |= {"extended": [*info.get("extended", []), {"from": str(self.path), **note}]}
-        figures = {name: content for result in kept.tuning for name, content in self._figure(result["name"]).items()}
-        folder = RunFolder.create(self.path.parent, info.get("name", self.path.name))
-        for name, content in figures.items():
-            folder.write(name, content)
-        if kept.tuning:
-            folder.write_tuning(kept.tuning)
-        folder.write_records(kept.records)
-        folder.write_recipe(recipe)
-        folder.save(state["step"], state | {"kept": replace(kept, recipe=recipe, info=info).state()})
-        folder.write_info(info)
-        return folder
-
     def keep(self, artifacts: Iterable[Artifact]) -> None:
         """Write the files of each artifact under figures/."""
         for artifact in artifacts:
@@ -293,7 +256,7 @@ class RunFolder(OwnFiles):
 
     def kept_figure(self, name: str, title: str, caption: str) -> Figure | None:
         """Return a figure that `keep` wrote earlier, or None; raise `RunError` where what is there is none."""
-        files = self._figure(name)
+        files = self.figure_files(name)
         if not files:
             return None
         from .diagnostics.artifacts import Figure
@@ -304,7 +267,7 @@ class RunFolder(OwnFiles):
         except UnicodeDecodeError:
             raise RunError(f"'{self.path / 'figures' / name}.svg' is no SVG: it is not UTF-8 text") from None
 
-    def _figure(self, name: str) -> dict[str, bytes]:
+    def figure_files(self, name: str) -> dict[str, bytes]:
         """Return the files of a figure by their names in the folder, the SVG first; empty where one is missing."""
         names = [f"figures/{name}.{ending}" for ending in ("svg", "png")]
         return {name: self.read(name) for name in names if os.path.lexists(self.path / name)}

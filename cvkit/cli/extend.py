@@ -28,19 +28,30 @@ SCHEDULES = ("stretch", "hold", "again")
 @click.option(
     "--schedule", type=click.Choice(SCHEDULES), help="What becomes of the schedule; leave it out to compare."
 )
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder in which the new run's folder is made; the one that holds RUN if left out.",
+)
 @data_option
 @accept_option
 @plugin_options
 def extend(
-    folder: Path, epochs: int, schedule: str | None, data: Path | None, accept_changes: bool, choice: PluginChoice
+    folder: Path,
+    epochs: int,
+    schedule: str | None,
+    output: Path | None,
+    data: Path | None,
+    accept_changes: bool,
+    choice: PluginChoice,
 ) -> None:
     """Train the run in the folder RUN for more epochs.
 
-    It goes on from its newest checkpoint, in a new folder beside RUN, which stays as it is. The schedule is made for
+    It goes on from its newest checkpoint, in a new folder; RUN stays as it is. The schedule is made for
     all epochs as if they had been planned (stretch), or ends where it did and its last rate is held (hold), or begins
     once more over the epochs that are added (again).
     """
-    from ..extension import Extension
+    from ..extension import Extension, extended_folder
     from ..folder import RunFolder
     from ..mending import agree_on_recipe, began, differences, kept_of
     from ..recipe import dump
@@ -71,7 +82,8 @@ def extend(
     note = {"after_step": run.step, "epochs": epochs, "schedule": schedule, "became": became}
     tuned = {r["sets"]: f"by {r['tuner']}" for r in kept.tuning if r["value"] == recipe.value(r["sets"])}
     kept = replace(kept, info=began(found, kept, {})[0])
-    extended = found.extended(dump(run.recipe, notes=tuned), state, kept, note, told)
+    text = dump(run.recipe, notes=tuned)
+    extended = extended_folder(found, output or found.path.parent, text, state, kept, note, told)
     echo(f"{schedule}: {became}")
     carry_out(run, catalog, extended, place, accept_changes)
 

@@ -115,7 +115,8 @@ def carry_out(run: Run, catalog: Catalog, place: RunFolder | Path, data: Path, a
         raise
     except CvkitError as error:
         end(session, "failed", error=str(error))
-        if session.started and not isinstance(error, DivergedError):  # a loss that diverged would do so again
+        helpless = isinstance(error, DivergedError) or not folder.is_there()  # to resume would not help
+        if session.started and not helpless:
             error.add_note(f"once that is mended, {way_on(session)}")
         raise
     except Exception as error:  # a defect, of a plugin's or of cvkit's, which keeps its traceback

@@ -40,6 +40,7 @@ FLOORS = {
     "keeping": (
         "run_files",
         "own_files",
+        "locked",
         "kept",
         "mending",
         "unfinished",

@@ -31,3 +31,20 @@ def test_damaged_run_ends_the_same_or_says_why_not(tmp_path, stopped, name):
     SAMPLE[name](copy)
     how, said = classified(copy, expected)
     assert how in ("same", "told"), f"{name}: {how}\n{said}"
+
+
+@pytest.mark.stress
+def test_two_hundred_damages_are_the_same_or_told(tmp_path, stopped, capsys):
+    """Every named one, then random ones of the bytes of each file; prints how many ended in which way."""
+    path, expected = stopped
+    found: dict[str, list[str]] = {"same": [], "told": [], "silent": [], "traceback": []}
+    for name, damage in damages(200):
+        copy = tmp_path / "run"
+        shutil.copytree(path, copy)
+        damage(copy)
+        how, said = classified(copy, expected)
+        found[how].append(name if how in ("same", "told") else f"{name}: {said[-500:]}")
+        shutil.rmtree(copy)
+    with capsys.disabled():
+        print(f"\n{', '.join(f'{how}: {len(names)}' for how, names in found.items())}")
+    assert found["silent"] == found["traceback"] == []

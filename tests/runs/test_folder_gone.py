@@ -1,0 +1,89 @@
+"""A run whose folder is removed, renamed or replaced while it trains ends with an error; nothing is made again."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cvkit import MachineError, RunError, files
+from cvkit.cli.run import carry_out
+from cvkit.engine.run import Run, Step
+from cvkit.folder import RunFolder
+from cvkit.plugins import discover
+from cvkit.recipe import read, resolve
+from cvkit.session import Session
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture
+def session(recipe, tmp_path) -> Session:
+    """A session of the small recipe in a new folder."""
+    catalog = discover()
+    resolved = resolve(read(recipe), catalog)
+    folder = RunFolder.create(tmp_path, "small")
+    return Session(Run(resolved, resolved.dataset.build(tmp_path)), folder, tmp_path, catalog)
+
+
+def trained(session: Session, happens: Callable[[Path], object]) -> None:
+    """Train to the end; `happens` is called with the run's folder after the fourth step."""
+    for event in session.train():
+        if isinstance(event, Step) and event.step == 4:
+            happens(session.folder.path)
+
+
+def replaced(path: Path) -> None:
+    path.rename(path.with_name("moved"))
+    path.mkdir()
+
+
+@pytest.mark.parametrize("happens", [shutil.rmtree, lambda path: path.rename(path.with_name("moved")), replaced])
+def test_folder_that_is_gone_ends_the_run(session, happens: Callable[[Path], None]):
+    """Before the next checkpoint is written, which would make it again with a part of the run."""
+    session.start()
+    path = session.folder.path
+    with pytest.raises(RunError, match="is gone: it was removed, renamed or replaced"):
+        trained(session, happens)
+    session.folder.unlock()
+    assert not path.exists() or not any(path.iterdir())
+
+
+def test_moved_run_goes_on_under_its_new_name(session, tmp_path):
+    """The advice of the error holds: what was saved before is in the folder that was renamed."""
+    session.start()
+    moved = tmp_path / "moved"
+    with pytest.raises(RunError, match="cvkit resume NEW_NAME"):
+        trained(session, lambda path: path.rename(moved))
+    session.folder.unlock()
+    run = Run(session.recipe, session.recipe.dataset.build(tmp_path))
+    again = Session(run, RunFolder.open(moved), tmp_path, session.catalog)
+    again.start()
+    again.folder.unlock()
+    assert again.run.step == 3
+
+
+def test_disk_that_is_full_at_the_line_of_a_record_interrupts_the_run(session, recipe, monkeypatch, capsys):
+    """The record's line is not half-written, the run is "interrupted", and the error says how to continue."""
+    real = os.fsync
+
+    def full(descriptor: int) -> None:
+        if os.readlink(f"/proc/self/fd/{descriptor}").endswith("metrics.jsonl"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(descriptor)
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(MachineError, match="the disk is full") as told:
+        carry_out(session.run, session.catalog, session.folder, session.data)
+    assert f"continue with: cvkit resume {session.folder.path}" in told.value.__notes__
+    assert session.folder.info()["status"] == "interrupted"
+    assert (session.folder.path / "metrics.jsonl").read_bytes() == b""
+    monkeypatch.undo()
+    capsys.readouterr()
+    again = Run(session.recipe, session.recipe.dataset.build(session.data))
+    carry_out(again, session.catalog, session.folder, session.data)
+    assert [record.epoch for record in session.folder.records()] == [1, 2, 3]
