@@ -58,14 +58,14 @@ def plugins_at_hand(start: Path, run: Path | None = None) -> AtHand | None:
 def _project_folder(start: Path) -> Path | None:
     """Return the folder of the nearest pyproject.toml: here, or above as far as the repository goes."""
     folders = (start, *start.parents)
-    top = next((folder for folder in folders if (folder / ".git").exists()), start)
-    return next((folder for folder in folders if folder.is_relative_to(top) and (folder / FILE).is_file()), None)
+    top = next((folder for folder in folders if os.path.lexists(folder / ".git")), start)
+    return next((folder for folder in folders if folder.is_relative_to(top) and os.path.isfile(folder / FILE)), None)
 
 
 def _has_run(start: Path, project: Path) -> bool:
     """Whether one of the folders from `start` up to the project's is a run's."""
     folders = [folder for folder in (start, *start.parents) if folder.is_relative_to(project)]
-    return any((folder / "run.json").exists() and (folder / "recipe.yaml").exists() for folder in folders)
+    return any(all(os.path.lexists(folder / name) for name in ("run.json", "recipe.yaml")) for folder in folders)
 
 
 def _is_own(file: Path) -> bool:

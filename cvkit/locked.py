@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 from .errors import RunError
 from .files import require_own_file
 from .own_files import OwnFiles
+from .printable import shell_words
 
 
 class LockedFolder(OwnFiles):
@@ -30,6 +31,11 @@ class LockedFolder(OwnFiles):
             self._identity = _identity(self.path)
         except Timeout:
             raise RunError(f"another process is at work in '{self.path}'") from None
+        except PermissionError as error:
+            raise RunError(
+                f"'{self.path}' cannot be written: {error.strerror}; see who may write there, or train on elsewhere: "
+                f"{shell_words('cvkit', 'extend', self.path)} --epochs N --output FOLDER"
+            ) from error
         except OSError as error:
             raise RunError(f"'{self.path / '.lock'}' cannot be locked: {error.strerror}; remove it") from error
 

@@ -9,7 +9,8 @@ from .errors import RunError
 from .folder import RunFolder
 from .kept import FIXED, Kept, gap, told_apart
 from .printable import shell_words
-from .recipe import Recipe, changes, dump
+from .recipe import Recipe, changes, dump, read_text
+from .recipe.nodes import plain
 from .run_files import read_info, read_tuning
 
 UNCHECKED = (
@@ -76,8 +77,11 @@ def kept_of(folder: RunFolder, state: Mapping[str, Any], recipe: Recipe) -> tupl
     return Kept(dump(recipe), folder.tuning(), tuple(records), folder.info()), told
 
 
-def differences(folder: RunFolder, kept: Kept) -> dict[str, str]:
-    """Return a line for each file that differs from the checkpoint's copy, which takes its place; none is written."""
+def differences(folder: RunFolder, kept: Kept, recipe: Recipe) -> dict[str, str]:
+    """Return a line for each file that differs from the checkpoint's copy, which takes its place; none is written.
+
+    `recipe` is the run's as it was read. Where it was changed on purpose, its file is none of these.
+    """
     found: dict[str, str] = {}
     if differs := told_apart(folder.record_lines(), kept.records):
         found["metrics.jsonl"] = differs
@@ -89,7 +93,14 @@ def differences(folder: RunFolder, kept: Kept) -> dict[str, str]:
         found["run.json"] = f"was changed in {', '.join(other)}"
     if not folder.has_whole_recipe():
         found["recipe.yaml"] = "is lost or damaged"
+    elif not changes(kept.recipe, recipe) and _values(folder.recipe_text()) != _values(kept.recipe):
+        found["recipe.yaml"] = "was changed, though not in what it means"  # such as a default that was left out
     return {name: f"{name} {what}: the checkpoint's copy takes its place" for name, what in found.items()}
+
+
+def _values(text: str) -> Any:
+    """Return what a recipe's text says, without its comments and its layout."""
+    return plain(read_text(text, extends=False).root)
 
 
 def put_back(folder: RunFolder, kept: Kept, recipe: Recipe) -> list[str]:
@@ -97,7 +108,7 @@ def put_back(folder: RunFolder, kept: Kept, recipe: Recipe) -> list[str]:
 
     A damaged recipe is kept under another name. metrics.jsonl and run.json are left to who writes them in any case.
     """
-    found = differences(folder, kept)
+    found = differences(folder, kept, recipe)
     if "tuning.json" in found:
         folder.write_tuning(kept.tuning)
     if "recipe.yaml" in found:

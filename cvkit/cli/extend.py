@@ -67,7 +67,11 @@ def extend(
         )
         raise RunError("; ".join([f"'{folder}' holds no checkpoint that can be read", *damaged, again]))
     kept, told = kept_of(found, state, recipe)
-    told += [*damaged, *agree_on_recipe(found, kept, recipe, accept_changes), *differences(found, kept).values()]
+    told += [
+        *damaged,
+        *agree_on_recipe(found, kept, recipe, accept_changes),
+        *differences(found, kept, recipe).values(),
+    ]
     if error := found.info().get("error"):
         warn(f"this run failed: {error}")
     place = data_of(found, data)

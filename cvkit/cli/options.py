@@ -96,11 +96,23 @@ def set_option(command: Command) -> Command:
 
 
 def data_folder(given: Path | None) -> Path:
-    """Return the data folder: the one given, else ``$CVKIT_DATA``, else the platform's cache folder."""
+    """Return the data folder: the one given, else ``$CVKIT_DATA``, else the platform's cache folder.
+
+    Where this user has no home folder, and so no cache folder, it is ``cvkit-data`` in the current folder. Raises
+    `UsageError` where ``~`` in the given one cannot be expanded.
+    """
     if given is None and (named := os.environ.get("CVKIT_DATA")):
         given = Path(named)
     if given is None:
         from platformdirs import user_cache_path  # 20 ms that most commands need not pay
 
-        given = user_cache_path("cvkit")
-    return given.expanduser()
+        try:
+            return user_cache_path("cvkit")
+        except (RuntimeError, KeyError):  # as in a container that runs as a user without a name
+            return Path("cvkit-data")
+    try:
+        return given.expanduser()
+    except RuntimeError:
+        raise click.UsageError(
+            f"the data folder '{given}' begins with a home folder that is not known here; give its absolute path"
+        ) from None

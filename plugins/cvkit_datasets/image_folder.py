@@ -51,11 +51,15 @@ def image_folder(
     turned as their EXIF data says, made RGB, and brought to `size` x `size`: the shorter side is resized, the longer
     cropped about the middle. `mean` and `std` are per channel in [0, 1], by default ImageNet's.
     The digest is of every image's name and bytes, so all are read once. Raises `DataError` where folders, classes or
-    images are missing or cannot be read; decoding a damaged image raises one that names it.
+    images are missing or cannot be read, or a home folder in `path` is not known; decoding a damaged image raises one
+    that names it.
     """
     if not all(0 <= value <= 1 for value in mean) or not all(math.isfinite(value) and value > 0 for value in std):
         raise ValueError(f"mean {mean} must lie in [0, 1] and std {std} above 0")
-    base = root / Path(path).expanduser()
+    try:
+        base = root / Path(path).expanduser()
+    except RuntimeError:
+        raise DataError(f"the home folder in '{path}' is not known here; give the absolute path") from None
     train, test = base / "train", base / "test"
     if not test.is_dir() and (base / "val").is_dir():
         test = base / "val"

@@ -160,6 +160,13 @@ def test_impossible_statistics_are_refused(tmp_path, base):
         image_folder(tmp_path, path="pets", std=(0.2, 0.0, 0.2))
 
 
+def test_home_folder_that_is_not_known_is_told(tmp_path, monkeypatch):
+    """As in a container that runs as a user without a name."""
+    monkeypatch.delenv("HOME", raising=False)
+    with pytest.raises(DataError, match="the home folder in '~nobody-here/photos' is not known"):
+        image_folder(tmp_path, path="~nobody-here/photos")
+
+
 def test_digest_tells_painted_images_apart(tmp_path, base):
     """The same names and the same number of bytes, other pixels: a run is not continued on them."""
     first = image_folder(tmp_path, path="pets").digest

@@ -97,6 +97,26 @@ def test_damaged_recipe_is_kept_beside_the_one_put_back(stopped):
     assert any("recipe.damaged.yaml" in line for line in session.warnings)
 
 
+def test_recipe_that_lost_a_default_is_put_back_and_told(stopped):
+    """It means the same, so the run goes on; the file is whole again, and what was there is kept."""
+    text = (stopped / "recipe.yaml").read_text()
+    edit(stopped, "  clip_norm: null\n", "")
+    session = session_of(stopped)
+    session.start()
+    assert (stopped / "recipe.yaml").read_text() == text
+    assert "clip_norm" not in (stopped / "recipe.damaged.yaml").read_text()
+    assert any("recipe.yaml was changed, though not in what it means" in line for line in session.warnings)
+
+
+def test_remark_in_a_recipe_is_no_change(stopped):
+    """Nothing of it is told, and it stays."""
+    edit(stopped, "name: small", "name: small  # mine")
+    session = session_of(stopped)
+    session.start()
+    assert session.warnings == []
+    assert "# mine" in (stopped / "recipe.yaml").read_text()
+
+
 def read_kept(path: Path):
     return read_text(RunFolder(path).kept().recipe)
 
