@@ -104,7 +104,7 @@ class _Record(Shape):
     test_accuracy: _Fraction
     learning_rate: Number
     images_per_second: _Positive
-    seconds: _Positive
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     step_losses: Annotated[list[Number], Field(min_length=1)]
     step_lrs: list[Number]
     step_momenta: list[Number]

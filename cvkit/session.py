@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -130,7 +131,8 @@ class Session:
         waiting = self.recipe.autos()
         notes = {tuner.sets: f"by {tuner.entry.id}" for tuner in self.recipe.tuners if tuner.sets in waiting}
         for number, (tuner, proposal) in enumerate(self.run.tune(), start=1):
-            name = f"tuning_{number}_{tuner.entry.member or tuner.entry.component.name}"
+            called = re.sub(r"[^A-Za-z0-9._-]", "_", tuner.entry.member or tuner.entry.component.name)
+            name = f"tuning_{number}_{called}"[:100]
             results.append({"tuner": tuner.entry.id, "sets": tuner.sets, "name": name, "title": proposal.title})
             results[-1] |= {"caption": proposal.caption, **self._found(tuner, proposal)}
             if proposal.draw is not None:

@@ -185,9 +185,9 @@ def ended_by_signals(session: Session) -> Iterator[None]:
 
     def stop(number: int) -> None:
         received.append(number)
+        session.stop = True  # in any case: Python ignores what is raised where it cannot pass it on, as in a __del__
         if len(received) > 1 or session.saved:
             raise Interrupted(number)
-        session.stop = True
         with suppress(RuntimeError):  # where it comes while a line is being written
             echo("finishing the step and saving; once more to stop at once", err=True)
 

@@ -63,7 +63,7 @@ class Linear(nn.Module):
 
 def tune(run):
     reach("tuning")
-    return Proposal(0.01, "as always", {})
+    return Proposal(0.01, "as always", "One rate")
 
 
 class Flat:
@@ -136,7 +136,7 @@ def kill(number: int) -> str:
 def test_signal_interrupts_a_run_wherever_it_is(work, place, number):
     """The exit code is the signal's, and nothing keeps the folder from being gone on with."""
     answer, folder = work(place, kill(number))
-    assert answer.code == 128 + number
+    assert answer.code == 128 + number, answer.err
     assert f"continue with: cvkit resume {folder}" in answer.err
     assert status(folder) == "interrupted"
 
@@ -157,6 +157,16 @@ def test_second_signal_does_not_wait_for_the_step(work):
     assert "finishing the step" in answer.err
     assert "saved" not in answer.err
     assert status(folder) == "interrupted"
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_signal_that_comes_where_python_ignores_errors_is_heeded(work):
+    """As within a `__del__`, or a callback at a fork: what the handler raises there is lost."""
+    in_a_del = f"type('Gone', (), {{'__del__': lambda gone: [{kill(signal.SIGTERM)[11:]}, *range(3)]}})()"
+    answer, folder = work("evaluating", f"import os; times == 1 and {in_a_del}")
+    assert answer.code == 128 + signal.SIGTERM
+    assert status(folder) == "interrupted"
+    assert [json.loads(line)["epoch"] for line in (folder / "metrics.jsonl").read_text().splitlines()] == [1]
 
 
 def test_signal_that_was_ignored_at_the_start_stays_ignored(work):

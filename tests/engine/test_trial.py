@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from cvkit import Component, Origin, RunError, discover, hookimpl
+from cvkit import Component, Origin, Proposal, RunError, discover, hookimpl
 from cvkit.engine.run import Run
 from cvkit.recipe import read_text, resolve
 
@@ -43,6 +43,13 @@ class Plugin:
 def new_run(*overrides: str) -> Run:
     recipe = resolve(read_text(RECIPE, overrides), discover())
     return Run(recipe, recipe.dataset.build(Path("unused")))
+
+
+@pytest.mark.parametrize("swapped", [{"title": {}}, {"reason": None}, {"data": "x"}, {"caption": 1}])
+def test_proposal_of_other_types_is_refused(swapped):
+    """By name, before a run keeps what no reader would accept."""
+    with pytest.raises(TypeError, match=f"Proposal.{next(iter(swapped))} is a"):
+        Proposal(**{"value": 0.1, "reason": "it fell", "title": "A rate"} | swapped)
 
 
 def test_steps_at_are_those_taken_one_by_one():
