@@ -7,8 +7,9 @@ import subprocess
 import sys
 import sysconfig
 import venv
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 import platformdirs
 import pytest
@@ -38,6 +39,23 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def unrendered() -> Iterator[None]:
+    """Paint figures and do not turn them into pixels and outlines, which takes most of a small run's time."""
+    from matplotlib.figure import Figure  # which most tests do without, as they do without Pillow
+    from PIL import Image
+
+    def savefig(figure: Figure, file: IO[str] | IO[bytes], *, format: str, **options: object) -> None:
+        if format == "svg":
+            file.write('<svg xmlns="http://www.w3.org/2000/svg"/>')
+        else:
+            Image.new("RGB", (1, 1)).save(file, format)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", savefig)
+        yield
 
 
 class Environment:

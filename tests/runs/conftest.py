@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import small
+from forks import Command
 
-RECIPE = """\
-name: small
-dataset: {name: shapes, train_size: 70, test_size: 30}
-augmentations: [{name: random_crop, padding: 2}, horizontal_flip, cutout]
-model: {name: custom_resnet, width: 2}
-optimizer: {name: sgd, momentum: 0.9}
-scheduler: {name: one_cycle, max_lr: 0.1, peak_fraction: 0.4}
-explainers: [grad_cam]
-train: {epochs: 3, batch_size: 8, checkpoint_every: 3}
-report: {misclassified: 3, augmented: 2}
-"""
+from cvkit import RunFolder, discover
+from cvkit.session import Session
+
+RECIPE = small.RECIPE.replace("batch_size: 8", "batch_size: 8, checkpoint_every: 3")
+
+
+@pytest.fixture(scope="session")
+def recipe_text() -> str:
+    """What `recipe` holds."""
+    return RECIPE
 
 
 @pytest.fixture
@@ -29,19 +29,20 @@ def recipe(tmp_path) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory) -> None:
+    """Carry out a run here, which loads what every run does, so that forks of this process need not."""
+    folder = tmp_path_factory.mktemp("warm")
+    catalog = discover()
+    run = small.run_of(catalog, "train.epochs=1")
+    session = Session(run, RunFolder.create(folder, "warm"), folder, catalog)
+    session.start()
+    assert [*session.train()]
+    session.report()
+    session.end("finished")
+
+
 @pytest.fixture
-def cvkit(tmp_path):
+def cvkit(tmp_path, unrendered, warm) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Call the command line in a process of its own, in an empty folder, on one thread."""
-
-    def call(*arguments: object, **options) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "cvkit", *map(str, arguments)],
-            cwd=tmp_path,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            **options,
-        )
-
-    return call
+    return lambda *arguments: Command(*arguments, cwd=tmp_path).finish()
