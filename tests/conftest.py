@@ -9,7 +9,6 @@ import sysconfig
 import venv
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
 
 import platformdirs
 import pytest
@@ -19,6 +18,29 @@ def pytest_configure(config: pytest.Config) -> None:
     """Hide GPUs from all tests but those that are asked for by ``-m gpu``: what a CPU computes repeats bit by bit."""
     if config.option.markexpr != "gpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+    config.option.loadscopereorder = False  # by which pytest-xdist has files of many tests first, not `DEAR`
+
+
+DEAR = (
+    "scaffold/test_packages.py",
+    "testing/test_builtins.py",
+    "runs/test_run_command.py",
+    "docs/test_first_plugin.py",
+    "docs/test_tutorials.py",
+    "runs/test_cifar10.py",
+    "runs/test_kill.py",
+    "stress/test_kills.py",
+    "stress/test_damages.py",
+    "guest/test_guest.py",
+)
+"""The files that take longest run first: one that is left to the end keeps one process busy and the others idle."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of `DEAR` first, in its order, and leave the others in theirs."""
+    places = {Path(__file__).parent / name: place for place, name in enumerate(DEAR)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture(scope="session")
@@ -43,19 +65,29 @@ def one_thread():
 
 @pytest.fixture(scope="module")
 def unrendered() -> Iterator[None]:
-    """Paint figures and do not turn them into pixels and outlines, which takes most of a small run's time."""
-    from matplotlib.figure import Figure  # which most tests do without, as they do without Pillow
-    from PIL import Image
+    """Leave figures unrendered in tests of anything else: cvkit paints them, and an empty picture is written."""
+    import unrendered  # which loads matplotlib, as most tests of names and recipes do not
 
-    def savefig(figure: Figure, file: IO[str] | IO[bytes], *, format: str, **options: object) -> None:
-        if format == "svg":
-            file.write('<svg xmlns="http://www.w3.org/2000/svg"/>')
-        else:
-            Image.new("RGB", (1, 1)).save(file, format)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Figure, "savefig", savefig)
+    with unrendered.figures:
         yield
+
+
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory) -> None:
+    """Carry out a run here, which loads what every run does, so that forks of this process need not."""
+    import unrendered
+    from small import run_of
+
+    from cvkit import RunFolder, discover
+    from cvkit.session import Session
+
+    folder, catalog = tmp_path_factory.mktemp("warm"), discover()
+    session = Session(run_of(catalog, "train.epochs=1"), RunFolder.create(folder, "warm"), folder, catalog)
+    session.start()
+    assert [*session.train()]
+    with unrendered.figures:
+        session.report()
+    session.end("finished")
 
 
 class Environment:

@@ -18,7 +18,7 @@ from cvkit.plugins import discover
 from cvkit.recipe import read, resolve
 from cvkit.session import Session
 
-pytestmark = pytest.mark.usefixtures("unrendered", "warm")
+pytestmark = pytest.mark.usefixtures("warm")
 STEPS = 24  # of the small recipe: 3 epochs of 8
 LEARNS_FAST = (
     "dataset.train_size=256",
