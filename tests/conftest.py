@@ -15,11 +15,13 @@ import pytest
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Hide GPUs from all tests but those that are asked for by ``-m gpu``: what a CPU computes repeats bit by bit."""
+    """Hide GPUs from all tests but those that are asked for by ``-m gpu``: what a CPU computes repeats bit by bit.
+
+    And keep the order of `DEAR`, in whose place pytest-xdist has files of many tests first.
+    """
     if config.option.markexpr != "gpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
-
-    config.option.loadscopereorder = False  # by which pytest-xdist has files of many tests first, not `DEAR`
+    config.option.loadscopereorder = False
 
 
 DEAR = (
@@ -40,6 +42,7 @@ DEAR = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the tests of `DEAR` first, in its order, and leave the others in theirs."""
     places = {Path(__file__).parent / name: place for place, name in enumerate(DEAR)}
+    assert all(path.is_file() for path in places), "DEAR names a file that is not there"
     items.sort(key=lambda item: places.get(item.path, len(places)))
 
 

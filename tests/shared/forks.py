@@ -71,7 +71,7 @@ class Command:
     def __init__(self, *arguments: object, cwd: Path) -> None:
         reading, writing = os.pipe()
         self._errors = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115  # `finish` closes both
-        self.pid = fork(lambda: self._carry_out([*map(str, arguments)], cwd, writing))
+        self.pid = fork(lambda: (os.close(reading), self._carry_out([*map(str, arguments)], cwd, writing)))
         os.close(writing)
         self.stdout = open(reading, encoding="utf-8")  # noqa: SIM115
 
