@@ -71,7 +71,7 @@ def unrendered() -> Iterator[None]:
     """Leave figures unrendered in tests of anything else: cvkit paints them, and an empty picture is written."""
     import unrendered  # which loads matplotlib, as most tests of names and recipes do not
 
-    with unrendered.figures:
+    with unrendered.figures():
         yield
 
 
@@ -88,7 +88,7 @@ def warm(tmp_path_factory) -> None:
     session = Session(run_of(catalog, "train.epochs=1"), RunFolder.create(folder, "warm"), folder, catalog)
     session.start()
     assert [*session.train()]
-    with unrendered.figures:
+    with unrendered.figures():
         session.report()
     session.end("finished")
 

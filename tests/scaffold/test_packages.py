@@ -25,7 +25,7 @@ shared, *recipes = sys.argv[1:]
 sys.path.append(shared)
 import unrendered
 
-unrendered.figures.start()
+unrendered.figures().__enter__()
 for recipe in recipes:
     print("recipe", recipe, flush=True)
     sys.argv = ["cvkit", "run", recipe, "--set", "dataset.train_size=240", "--set", "dataset.test_size=60"]

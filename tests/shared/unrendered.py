@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import AbstractContextManager
 from typing import IO
 from unittest.mock import patch
 
@@ -24,5 +25,6 @@ def savefig(figure: Figure, file: IO[str | bytes], *, format: str, **options: ob
     file.write(DRAWN[format])
 
 
-figures = patch.object(Figure, "savefig", savefig)
-"""Within this context no figure is rendered."""
+def figures() -> AbstractContextManager[object]:
+    """Return a context within which no figure is rendered."""
+    return patch.object(Figure, "savefig", savefig)
