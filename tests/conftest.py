@@ -7,7 +7,7 @@ import subprocess
 import sys
 import sysconfig
 import venv
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import platformdirs
@@ -15,9 +15,35 @@ import pytest
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Hide GPUs from all tests but those that are asked for by ``-m gpu``: what a CPU computes repeats bit by bit."""
+    """Hide GPUs from all tests but those that are asked for by ``-m gpu``: what a CPU computes repeats bit by bit.
+
+    And keep the order of `DEAR`, in whose place pytest-xdist has files of many tests first.
+    """
     if config.option.markexpr != "gpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    config.option.loadscopereorder = False
+
+
+DEAR = (
+    "scaffold/test_packages.py",
+    "testing/test_builtins.py",
+    "runs/test_run_command.py",
+    "docs/test_first_plugin.py",
+    "docs/test_tutorials.py",
+    "runs/test_cifar10.py",
+    "runs/test_kill.py",
+    "stress/test_kills.py",
+    "stress/test_damages.py",
+    "guest/test_guest.py",
+)
+"""The files that take longest run first: one that is left to the end keeps one process busy and the others idle."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of `DEAR` first, in its order, and leave the others in theirs."""
+    places = {Path(__file__).parent / name: place for place, name in enumerate(DEAR)}
+    assert all(path.is_file() for path in places), "DEAR names a file that is not there"
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +64,33 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def unrendered() -> Iterator[None]:
+    """Leave figures unrendered in tests of anything else: cvkit paints them, and an empty picture is written."""
+    import unrendered  # which loads matplotlib, as most tests of names and recipes do not
+
+    with unrendered.figures():
+        yield
+
+
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory) -> None:
+    """Carry out a run here, which loads what every run does, so that forks of this process need not."""
+    import unrendered
+    from small import run_of
+
+    from cvkit import RunFolder, discover
+    from cvkit.session import Session
+
+    folder, catalog = tmp_path_factory.mktemp("warm"), discover()
+    session = Session(run_of(catalog, "train.epochs=1"), RunFolder.create(folder, "warm"), folder, catalog)
+    session.start()
+    assert [*session.train()]
+    with unrendered.figures():
+        session.report()
+    session.end("finished")
 
 
 class Environment:

@@ -3,35 +3,18 @@
 from __future__ import annotations
 
 import importlib
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
-
-from cvkit.cli import main
-
-
-class Answer(NamedTuple):
-    """What a command answered: its exit code, and what it wrote to stdout and stderr."""
-
-    code: int
-    out: str
-    err: str
+from commands import Answer, call
 
 
 @pytest.fixture
-def cvkit(monkeypatch, capsys) -> Callable[..., Answer]:
+def cvkit(capsys) -> Callable[..., Answer]:
     """Call ``cvkit`` with arguments, its output going to a pipe."""
-
-    def call(*arguments: object) -> Answer:
-        monkeypatch.setattr(sys, "argv", ["cvkit", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return Answer(ended.value.code or 0, *capsys.readouterr())
-
-    return call
+    return partial(call, capsys)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ any_tutorial = pytest.mark.parametrize("tutorial", TUTORIALS, ids=lambda path: p
 
 
 @any_tutorial
+@pytest.mark.usefixtures("unrendered")
 def test_tutorial_works_as_written(tutorial, page, follow_here):
     """Its files and commands, in an empty folder, do what it shows."""
     follow_here(page(tutorial))

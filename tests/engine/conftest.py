@@ -5,27 +5,17 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from functools import partial
 
 import pytest
 import torch
+from small import RECIPE, run_of
 
+from cvkit import Catalog
 from cvkit.engine.parts import open_dataset
 from cvkit.engine.run import Run
 from cvkit.plugins import discover
 from cvkit.recipe import read_text, resolve
-
-SMALL = """
-name: small
-dataset: {name: shapes, train_size: 70, test_size: 30}
-augmentations: [{name: random_crop, padding: 2}, horizontal_flip, cutout]
-model: {name: custom_resnet, width: 2}
-optimizer: {name: sgd, lr: 0.05, momentum: 0.9}
-scheduler: {name: one_cycle, max_lr: 0.1, peak_fraction: 0.4}
-explainers: [grad_cam]
-train: {epochs: 3, batch_size: 8}
-report: {misclassified: 3, augmented: 2}
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -34,19 +24,14 @@ def on_one_thread(one_thread):
 
 
 @pytest.fixture(scope="session")
-def catalog():
+def catalog() -> Catalog:
     return discover()
 
 
 @pytest.fixture
-def make_run(catalog):
+def make_run(catalog) -> Callable[..., Run]:
     """Build a run of the small recipe, with overrides."""
-
-    def make(*overrides: str, text: str = SMALL) -> Run:
-        recipe = resolve(read_text(text, overrides), catalog)
-        return Run(recipe, recipe.dataset.build(Path("unused")))
-
-    return make
+    return partial(run_of, catalog)
 
 
 def final_weights(run: Run) -> dict[str, torch.Tensor]:
@@ -71,7 +56,7 @@ def strange_run(tmp_path, monkeypatch) -> Iterator[Callable[..., Run]]:
         (tmp_path / "strange_parts.py").write_text(code)
         sys.modules.pop("strange_parts", None)
         importlib.invalidate_caches()
-        recipe = resolve(read_text(SMALL, overrides), discover(paths=[tmp_path / "strange_parts.py"]))
+        recipe = resolve(read_text(RECIPE, overrides), discover(paths=[tmp_path / "strange_parts.py"]))
         return Run(recipe, open_dataset(recipe, tmp_path))
 
     yield make

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from functools import partial
 
 import pytest
+import small
 import torch
 
-from cvkit.engine.run import Run
-from cvkit.plugins import discover
-from cvkit.recipe import read_text, resolve
+from cvkit import Catalog, Run, discover
 
 from .pretended import Cuda, PretendedGPU, as_apples
 
 REAL = torch.cuda.is_available()
-SMALL = """
-name: small
-dataset: {name: shapes, train_size: 70, test_size: 30}
-augmentations: [{name: random_crop, padding: 2}, horizontal_flip, cutout]
-model: {name: custom_resnet, width: 2}
-optimizer: {name: sgd, lr: 0.05, momentum: 0.9}
-scheduler: {name: one_cycle, max_lr: 0.1, peak_fraction: 0.4}
-explainers: [grad_cam]
-train: {epochs: 2, batch_size: 16}
-report: {misclassified: 3, augmented: 2}
-"""
+SMALL = small.RECIPE.replace("epochs: 3, batch_size: 8", "epochs: 2, batch_size: 16")
 
 
 @pytest.fixture(autouse=True)
@@ -106,16 +95,11 @@ def apple_or_real(request) -> Iterator[GPU]:
 
 
 @pytest.fixture(scope="session")
-def catalog():
+def catalog() -> Catalog:
     return discover()
 
 
 @pytest.fixture
-def make_run(catalog):
+def make_run(catalog) -> Callable[..., Run]:
     """Build a run of the small recipe, with overrides, on the device that ``auto`` finds."""
-
-    def make(*overrides: str) -> Run:
-        recipe = resolve(read_text(SMALL, overrides), catalog)
-        return Run(recipe, recipe.dataset.build(Path("unused")))
-
-    return make
+    return partial(small.run_of, catalog, text=SMALL)

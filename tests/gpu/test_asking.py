@@ -79,6 +79,7 @@ def test_scores_are_measured(gpu, make_run):
     assert not warnings
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_report_is_made_whole(apple_or_real, make_run):
     """Every figure, table and gallery, of a model with averaged weights."""
     run, record = trained_on(make_run, "auto", "train.ema=0.5", "evaluation.flip_tta=true")

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import small
+from forks import Command
 
-RECIPE = """\
-name: small
-dataset: {name: shapes, train_size: 70, test_size: 30}
-augmentations: [{name: random_crop, padding: 2}, horizontal_flip, cutout]
-model: {name: custom_resnet, width: 2}
-optimizer: {name: sgd, momentum: 0.9}
-scheduler: {name: one_cycle, max_lr: 0.1, peak_fraction: 0.4}
-explainers: [grad_cam]
-train: {epochs: 3, batch_size: 8, checkpoint_every: 3}
-report: {misclassified: 3, augmented: 2}
-"""
+RECIPE = small.RECIPE.replace("batch_size: 8", "batch_size: 8, checkpoint_every: 3")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def painted_only(unrendered) -> None:
+    """What happens to figures is tested with a fresh process, and in tests/diagnostics and tests/report."""
+
+
+@pytest.fixture(scope="session")
+def recipe_text() -> str:
+    """What `recipe` holds."""
+    return RECIPE
 
 
 @pytest.fixture
@@ -30,18 +32,6 @@ def recipe(tmp_path) -> Path:
 
 
 @pytest.fixture
-def cvkit(tmp_path):
+def cvkit(tmp_path, warm) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Call the command line in a process of its own, in an empty folder, on one thread."""
-
-    def call(*arguments: object, **options) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "cvkit", *map(str, arguments)],
-            cwd=tmp_path,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            **options,
-        )
-
-    return call
+    return lambda *arguments: Command(*arguments, cwd=tmp_path).finish()

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from forks import Command
 from PIL import Image
 
 from cvkit.engine.parts import open_dataset
@@ -69,22 +70,16 @@ def call(*command: object, cwd: Path, **options) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=heed_interrupts,
         **options,
     )
 
 
-def heed_interrupts() -> None:
-    """Undo what a shell does to commands in the background, whose children then ignore SIGINT too."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def test_run_is_explained_without_the_data_it_was_trained_on(sent, tmp_path):
+def test_run_is_explained_without_the_data_it_was_trained_on(sent, tmp_path, cvkit):
     """From another folder, with images of known classes; the run folder and the images stay as they are."""
     before = sorted(sent.rglob("*"))
-    done = call("-m", "cvkit", "explain", sent / "run", sent / "new", cwd=tmp_path)
-    out, err = done.communicate(timeout=300)
-    assert done.returncode == 0, err
+    done = cvkit("explain", sent / "run", sent / "new")
+    out = done.stdout
+    assert done.returncode == 0, done.stderr
     assert out.startswith("run, after step 1, 1 of 1 epochs\n")
     assert "\x1b" not in out
     rows = (tmp_path / "explanations" / "run" / "explanations.csv").read_text().splitlines()[1:]
@@ -92,10 +87,10 @@ def test_run_is_explained_without_the_data_it_was_trained_on(sent, tmp_path):
     assert sorted(sent.rglob("*")) == before
 
 
-def test_test_images_that_are_gone_are_missed_by_name(sent, tmp_path):
+def test_test_images_that_are_gone_are_missed_by_name(sent, tmp_path, cvkit):
     """Nothing is written, and --data is where they could be."""
-    done = call("-m", "cvkit", "explain", sent / "run", cwd=tmp_path)
-    _, err = done.communicate(timeout=300)
+    done = cvkit("explain", sent / "run")
+    err = done.stderr
     assert done.returncode == 2
     assert "pictures" in err
     assert "Name the folder that holds the data set with --data, or give images to explain" in err
@@ -111,19 +106,18 @@ def test_reader_that_has_gone_ends_it_quietly(sent, tmp_path):
     assert err == ""
 
 
-def test_interrupt_leaves_nothing_half_written(sent, tmp_path):
+def test_interrupt_leaves_nothing_half_written(sent, tmp_path, warm):
     """Ctrl-C in the middle of it: some overlays are written, and hundreds of images are still to be explained."""
     for number in range(600):
         shutil.copy(next((sent / "new").rglob("*.png")), tmp_path / f"{number:03}.png")
-    work = ("-m", "cvkit", "explain", sent / "run", ".", "--output", "out")
-    done = call(*work, cwd=tmp_path)
+    command = Command("explain", sent / "run", ".", "--output", "out", cwd=tmp_path)
     deadline = time.monotonic() + 120
-    while not [*tmp_path.glob("out/.tmp-*/new/overlays/*")] and time.monotonic() < deadline and done.poll() is None:
+    while not [*tmp_path.glob("out/.tmp-*/new/overlays/*")] and time.monotonic() < deadline:
         time.sleep(0.02)
-    done.send_signal(signal.SIGINT)
-    _, err = done.communicate(timeout=300)
+    os.kill(command.pid, signal.SIGINT)
+    done = command.finish()
     assert done.returncode == 130
-    assert err.splitlines()[-1] == "interrupted"
+    assert done.stderr.splitlines()[-1] == "interrupted"
     assert not (tmp_path / "out").exists()
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
+from commands import Answer, call
 
-from cvkit.cli import main
 from cvkit.engine.run import Run
 from cvkit.folder import RunFolder
 from cvkit.plugins import discover
@@ -31,22 +31,15 @@ report: {misclassified: 0, augmented: 0}
 """
 SET_BY_HAND = ("scheduler.max_lr=0.1", "tuners=[]")
 NUMBERS = r"goes on at (\S+) where it stood at (\S+), and ends at (\S+)$"
-Call = Callable[..., tuple[int, str, str]]
+Call = Callable[..., Answer]
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture
-def extend(monkeypatch, capsys) -> Call:
+def extend(capsys) -> Call:
     """Call ``cvkit extend`` in this process; returns its exit code and what it wrote to stdout and stderr."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["cvkit", "extend", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return ended.value.code or 0, *capsys.readouterr()
-
-    return call
+    return partial(call, capsys, "extend")
 
 
 def trained(path: Path, *overrides: str, steps: int | None = None) -> Session:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from forks import in_a_fork
 
 from cvkit.engine.run import Run, Step
 from cvkit.folder import RunFolder
@@ -17,6 +18,7 @@ from cvkit.plugins import discover
 from cvkit.recipe import read, resolve
 from cvkit.session import Session
 
+pytestmark = pytest.mark.usefixtures("warm")
 STEPS = 24  # of the small recipe: 3 epochs of 8
 LEARNS_FAST = (
     "dataset.train_size=256",
@@ -51,21 +53,6 @@ def carry_out(session: Session, after_step=lambda step: None) -> None:
     session.report()
 
 
-def in_a_fork(work) -> int:
-    """Do `work` in a child process, whose torch is loaded already, and return how it ended."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            torch.set_num_threads(1)
-            work()
-            code = 0
-        finally:
-            os._exit(code)
-    _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status)
-
-
 def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -93,11 +80,11 @@ def assert_same_outcome(one: Path, other: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory):
+def uninterrupted(tmp_path_factory, recipe_text):
     """A run nobody killed."""
     from_here = tmp_path_factory.mktemp("whole")
     recipe = from_here / "small.yaml"
-    recipe.write_text((Path(__file__).parent / "conftest.py").read_text().split('"""\\\n')[1].split('"""')[0])
+    recipe.write_text(recipe_text)
     assert in_a_fork(lambda: carry_out(session_in(from_here / "run", recipe))) == 0
     return from_here / "run"
 

@@ -11,26 +11,35 @@ import sys
 from pathlib import Path
 
 import pytest
+from forks import Command
 
 
 def folder_named_in(output: str):
     return re.search(r"^run folder: (.+)$", output, re.MULTILINE).group(1)
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory, request):
-    """One run from recipe to report; returns (completed process, folder)."""
-    tmp_path = tmp_path_factory.mktemp("finished")
-    text = (Path(__file__).parent / "conftest.py").read_text().split('"""\\\n')[1].split('"""')[0]
-    (tmp_path / "small.yaml").write_text(text)
-    done = subprocess.run(
-        [sys.executable, "-m", "cvkit", "run", "small.yaml", "--output", "out"],
-        cwd=tmp_path,
+def in_a_fresh_process(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "cvkit", *map(str, arguments)],
+        cwd=cwd,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         timeout=300,
     )
+
+
+def read_up_to_epoch(number: int, command: Command) -> None:
+    """Read the lines of a run up to that of an epoch; it goes on meanwhile."""
+    next(line for line in command.stdout if re.match(rf"\s+{number}\s", line))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, recipe_text):
+    """One run from recipe to report, in a process that nothing was done to; returns (completed process, folder)."""
+    tmp_path = tmp_path_factory.mktemp("finished")
+    (tmp_path / "small.yaml").write_text(recipe_text)
+    done = in_a_fresh_process("run", "small.yaml", "--output", "out", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     return done, Path(folder_named_in(done.stdout))
 
@@ -160,47 +169,30 @@ def test_tuner_without_a_value_for_auto_ends_the_run(recipe, cvkit):
 def test_interrupted_run_saves_and_can_be_resumed(recipe, cvkit, tmp_path, number, code):
     """Ctrl-C finishes the step, saves, says how to go on; `run --resume` goes on."""
     recipe.write_text(
-        recipe.read_text().replace("epochs: 3", "epochs: 40").replace("checkpoint_every: 3", "workers: 0")
+        recipe.read_text().replace("epochs: 3", "epochs: 20").replace("checkpoint_every: 3", "workers: 0")
     )
-    process = subprocess.Popen(
-        [sys.executable, "-m", "cvkit", "run", str(recipe)],
-        cwd=tmp_path,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    for line in process.stdout:
-        if re.match(r"\s+2\s", line):
-            break
-    process.send_signal(number)
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == code, errors
-    assert "continue with: cvkit resume" in errors
+    command = Command("run", recipe, cwd=tmp_path)
+    read_up_to_epoch(2, command)
+    os.kill(command.pid, number)
+    done = command.finish()
+    assert done.returncode == code, done.stderr
+    assert "continue with: cvkit resume" in done.stderr
     done = cvkit("run", recipe, "--resume")
     assert done.returncode == 0, done.stderr
     assert "continuing after step" in done.stdout
     (folder,) = (tmp_path / "runs").iterdir()
     epochs = [json.loads(line)["epoch"] for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    assert epochs == list(range(1, 41))
+    assert epochs == list(range(1, 21))
 
 
 def test_killed_process_is_resumed_from_the_command_line(recipe, cvkit, tmp_path):
     """SIGKILL from outside, in the middle of training."""
-    recipe.write_text(recipe.read_text().replace("epochs: 3", "epochs: 30"))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "cvkit", "run", str(recipe)],
-        cwd=tmp_path,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    folder = folder_named_in(process.stdout.readline())
-    for line in process.stdout:
-        if re.match(r"\s+3\s", line):
-            break
-    process.kill()
-    process.wait()
+    recipe.write_text(recipe.read_text().replace("epochs: 3", "epochs: 20"))
+    command = Command("run", recipe, cwd=tmp_path)
+    folder = folder_named_in(command.stdout.readline())
+    read_up_to_epoch(3, command)
+    os.kill(command.pid, signal.SIGKILL)
+    assert command.finish().returncode == -signal.SIGKILL
     done = cvkit("resume", folder)
     assert done.returncode == 0, done.stderr
     assert "continuing after step" in done.stdout
@@ -229,11 +221,12 @@ def test_resuming_what_is_not_a_run_folder_is_refused(cvkit, tmp_path):
     assert "holds no recipe.yaml" in done.stderr
 
 
-def test_model_that_cannot_be_compiled_here_is_said_so(recipe, cvkit, monkeypatch):
-    """A machine without a compiler."""
+def test_model_that_cannot_be_compiled_here_is_said_so(recipe, tmp_path, monkeypatch):
+    """A machine without a compiler; in a fresh process, as torch looks for one when its compiler loads."""
     monkeypatch.setenv("CXX", "/nonexistent/compiler")
     monkeypatch.setenv("TORCHINDUCTOR_FORCE_DISABLE_CACHES", "1")
-    done = cvkit("run", recipe, "--set", "train.compile=true", "--set", "train.max_steps=1")
+    compiled = ("--set", "train.compile=true", "--set", "train.max_steps=1")
+    done = in_a_fresh_process("run", recipe, *compiled, cwd=tmp_path)
     assert done.returncode == 1
     assert "train.compile: this model cannot be compiled here" in done.stderr
     assert "Traceback" not in done.stderr

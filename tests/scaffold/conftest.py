@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from commands import Answer, call
 
-from cvkit.cli import main
 from cvkit.scaffold.names import read_name
 from cvkit.scaffold.package import write
 from cvkit.scaffold.rendering import render
@@ -43,26 +42,11 @@ def whole(tmp_path_factory) -> Path:
     return folder
 
 
-class Answer(NamedTuple):
-    """What a command answered: its exit code, and what it wrote to stdout and stderr."""
-
-    code: int
-    out: str
-    err: str
-
-
 @pytest.fixture
 def cvkit(monkeypatch, capsys, tmp_path) -> Callable[..., Answer]:
     """Call ``cvkit`` with arguments in an empty folder, `tmp_path`."""
     monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: object) -> Answer:
-        monkeypatch.setattr(sys, "argv", ["cvkit", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return Answer(ended.value.code or 0, *capsys.readouterr())
-
-    return call
+    return partial(call, capsys)
 
 
 @pytest.fixture

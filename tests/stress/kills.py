@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from forks import in_a_fork
 from PIL import Image
 
 from cvkit.catalog import Catalog
@@ -234,30 +235,6 @@ def counting_lines(work: Callable[[], None], die_at: int = -1) -> int:
     finally:
         sys.settrace(None)
     return count
-
-
-def in_a_fork(work: Callable[[], object], kill_after: float | None = None) -> int:
-    """Do `work` in a child process, killed after so many seconds, and return its exit code, negative for a signal."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            os.setsid()  # its loaders' workers are killed with it
-            torch.set_num_threads(1)
-            work()
-            code = 0
-        except BaseException as error:
-            print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        finally:
-            os._exit(code)
-    if kill_after is not None:
-        time.sleep(kill_after)
-        try:
-            os.killpg(child, signal.SIGKILL)
-        except ProcessLookupError:
-            os.kill(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status)
 
 
 def rounds(stage: Stage, seed: int, kills: int) -> Iterator[tuple[str, Killed, list[str]]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from damages import Outcome, classified, damages, resumed, stopped_run
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = pytest.mark.usefixtures("one_thread", "unrendered")
 SAMPLE = dict(list(damages(66))[::9])
 
 

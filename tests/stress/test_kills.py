@@ -8,6 +8,8 @@ from collections import Counter
 import pytest
 from kills import FEATURES, WRITERS, Killed, Stage, rounds
 
+pytestmark = pytest.mark.usefixtures("unrendered", "warm")
+
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory) -> Stage:
