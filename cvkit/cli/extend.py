@@ -13,7 +13,8 @@ from ..printable import shell_words
 from ..recipe.schema import MOST_EPOCHS
 from .loading import reopen, warn
 from .options import PluginChoice, accept_option, data_option, plugin_options
-from .run import carry_out, data_of, prepared
+from .run import carry_out, prepared
+from .run_data import data_of
 from .terminal import echo
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def extend(
     told += [*damaged, *agree_on_recipe(found, kept, recipe, accept_changes), *differences(found, kept).values()]
     if error := found.info().get("error"):
         warn(f"this run failed: {error}")
-    place = data_of(found, data)
+    place = data_of(found, recipe, data)
     if schedule is None:
         run = prepared(recipe, place)
         go_back(run, state, accept_changes=accept_changes)

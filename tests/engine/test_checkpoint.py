@@ -62,6 +62,18 @@ def test_damage_is_always_noticed_and_the_older_checkpoint_used(tmp_path, name, 
     assert "passed over" in damaged[0]
 
 
+def test_file_of_another_size_is_damaged_without_being_read(tmp_path, monkeypatch):
+    """A terabyte of holes takes no room on a stranger's disk, and hours to hash."""
+    with (write_checkpoint(tmp_path, 1, state(1.0)) / "tensors.safetensors").open("r+b") as file:
+        file.truncate(1 << 40)
+    read: list[str] = []
+    monkeypatch.setattr(checkpoint.hashlib, "file_digest", lambda file, _: read.append(file.name))
+    newest, (damaged,) = read_newest(tmp_path)
+    assert newest is None
+    assert "'tensors.safetensors' is not as it was written" in damaged
+    assert read == []
+
+
 @pytest.mark.parametrize("failing_sync", range(6))
 def test_failure_while_writing_leaves_what_was_there(tmp_path, monkeypatch, failing_sync):
     """As on a full disk: each fsync of the writer fails in turn."""
