@@ -218,8 +218,9 @@ def _fingerprint(file: Path) -> dict[str, Any]:
 def _is_as_written(file: Path, expected: dict[str, Any]) -> bool:
     """Whether a file has the size and the digest that the manifest says; it is read only where the size is right."""
     with _opened(file) as stream:
-        right = _size(stream) == expected["bytes"]
-        return right and hashlib.file_digest(stream, "sha256").hexdigest() == expected["sha256"]
+        if _size(stream) != expected["bytes"]:
+            return False
+        return bool(hashlib.file_digest(stream, "sha256").hexdigest() == expected["sha256"])
 
 
 def _opened(file: Path) -> BufferedReader:
