@@ -46,7 +46,7 @@ def compose(
         ),
         details=tuple(_details(info)),
         recipe=recipe_text,
-        generated=f"Made by cvkit {info['environment']['cvkit-core']}, started {info['started']}.",
+        generated=f"Made by cvkit {info['environment'].get('cvkit-core', '(version unknown)')}, started {info['started']}.",
     )
 
 
