@@ -796,6 +796,8 @@ for _what, _value in {
 }.items():
     _variant(f"the copy of the recipe {_what}", _recipe_gone(_kept("recipe", _value)))
 
-for _name in [name for name in VARIANTS if name.startswith(READ) and "copy" not in name]:
+for _name in [
+    name for name in VARIANTS if name.startswith(READ) and not name.startswith(("run.json and", "metrics"))
+]:
     # As an earlier cvkit wrote checkpoints: then the files beside them have to be believed.
     _variant(f"no copies are kept; {_name}", _alone(VARIANTS[_name]))
