@@ -36,9 +36,9 @@ class DataInfo:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> DataInfo:
-        """Return what `to_json` wrote."""
-        tuples: dict[str, Any] = {key: tuple(data[key]) for key in ("classes", "mean", "std")}
-        return cls(**{**data, **tuples})
+        """Return what `to_json` wrote; what it holds besides, as a later cvkit's may, is passed over."""
+        sizes = {key: data[key] for key in ("channels", "height", "width")}
+        return cls(**sizes, **{key: tuple(data[key]) for key in ("classes", "mean", "std")})
 
 
 @runtime_checkable
