@@ -754,11 +754,11 @@ for _key in ("recipe", "tuning", "records", "info"):
     _variant(f"the copy of {_key} is a list of numbers", _kept(_key, [1]))
 for _what, _entry in {"leads up": "../../../outside/secret", "is hidden": "..", "is a number": 7}.items():
     _variant(f"the copy of tuning: name {_what}", _kept("tuning", [tuned(name=_entry)]))
-_RECORDS: dict[str, Callable[[dict[str, Any], Path], None]] = {
+_RECORDS: dict[str, Callable[[dict[str, Any], Path], object]] = {
     "values are a text": _with("values", value="x"),
     "values are empty": _with("values", value=[{}]),
-    "values hold a negative epoch": _with("values", 0, "epoch", value=-1),
-    "values hold a huge epoch": _with("values", 0, "epoch", value=10**30),
+    "values hold a negative epoch": lambda packed, outside: [kept.update(epoch=-1) for kept in packed["values"]],
+    "values hold a huge epoch": lambda packed, outside: [kept.update(epoch=10**30) for kept in packed["values"]],
     "lengths are texts": _with("lengths", "step_losses", value=["x"]),
     "lengths are huge": _with("lengths", "step_losses", value=[10**30]),
     "lengths are negative": _with("lengths", "step_losses", value=[-4]),
