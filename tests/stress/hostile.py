@@ -564,6 +564,7 @@ _RECORD: dict[str, Callable[[dict[str, Any], Path], None]] = {
     "losses are none": _with("step_losses", value=[]),
     "rates are infinite": _with("step_lrs", value=[float("inf")] * 4),
     "rates are missing": _without("step_lrs"),
+    "momenta lie too far apart to be drawn": _with("step_momenta", value=[1e308, -1e308, 0.0, 0.0]),
     "a key too many": _with("more", value=1),
 }
 for _what, _change in _RECORD.items():
@@ -764,7 +765,7 @@ _RECORDS: dict[str, Callable[[dict[str, Any], Path], object]] = {
     "lengths are negative": _with("lengths", "step_losses", value=[-4]),
     "lengths are of strangers": _with("lengths", "stranger", value=[1]),
     "series are numbers": _with("series", value=1),
-    "series are missing": _without("series", "step_losses"),
+    "series are missing": _with("series", value={}),
     "series are of the model": lambda packed, outside: packed["series"].update(
         step_losses={"$tensor": "/model/stranger"}
     ),
