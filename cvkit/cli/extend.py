@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ from .terminal import echo
 
 if TYPE_CHECKING:
     from ..engine.run import Run
+    from ..kept import Kept
+    from ..recipe import Recipe
 
 SCHEDULES = ("stretch", "hold", "again")
 
@@ -70,11 +73,20 @@ def extend(
     told += go_back(run, state, accept_changes=accept_changes)
     became = extension.told(run)
     note = {"after_step": run.step, "epochs": epochs, "schedule": schedule, "became": became}
-    tuned = {r["sets"]: f"by {r['tuner']}" for r in kept.tuning if r["value"] == recipe.value(r["sets"])}
     kept = replace(kept, info=began(found, kept, {})[0])
-    extended = found.extended(dump(run.recipe, notes=tuned), state, kept, note, told)
+    extended = found.extended(dump(run.recipe, notes=_tuned(kept, recipe)), state, kept, note, told)
     echo(f"{schedule}: {became}")
     carry_out(run, catalog, extended, place, accept_changes)
+
+
+def _tuned(kept: Kept, recipe: Recipe) -> dict[str, str]:
+    """Return which tuner set a value, by the value's path, where the recipe still has what the tuner found."""
+    tuned = {}
+    for result in kept.tuning:
+        with suppress(KeyError):  # the recipe has no such path: what tuning.json says may be anything
+            if recipe.value(result["sets"]) == result["value"]:
+                tuned[result["sets"]] = f"by {result['tuner']}"
+    return tuned
 
 
 def _choices(run: Run, epochs: int) -> str:

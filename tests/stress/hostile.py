@@ -755,6 +755,7 @@ for _key in ("recipe", "tuning", "records", "info"):
     _variant(f"the copy of {_key} is a list of numbers", _kept(_key, [1]))
 for _what, _entry in {"leads up": "../../../outside/secret", "is hidden": "..", "is a number": 7}.items():
     _variant(f"the copy of tuning: name {_what}", _kept("tuning", [tuned(name=_entry)]))
+_variant("the copy of tuning: sets leads nowhere", _kept("tuning", [tuned(sets="no.where")]))
 _RECORDS: dict[str, Callable[[dict[str, Any], Path], object]] = {
     "values are a text": _with("values", value="x"),
     "values are empty": _with("values", value=[{}]),

@@ -27,6 +27,7 @@ SAMPLE = [
     ("state.json: model is a list", "explain"),
     ("tensors.safetensors is huge", "explain"),
     ("no copies are kept; run.json is a pipe", "explain"),
+    ("the copy of tuning: sets leads nowhere", "extend"),
 ]
 
 
