@@ -21,6 +21,7 @@ _Scalar = str | int | float | bool | None
 _Pixels = Annotated[int, Field(ge=1, le=16_384)]
 _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 _Fraction = Annotated[float, Field(ge=0, le=1)]
+_Measured = Annotated[float, Field(ge=-1e300, le=1e300)]  # the difference of two is still a number, as an axis needs
 
 
 class _DataInfo(Shape):
@@ -98,16 +99,16 @@ class _Tuning(Shape):
 class _Record(Shape):
     epoch: Annotated[int, Field(ge=1, le=1 << 53)]
     step: Count
-    train_loss: Number
+    train_loss: _Measured
     train_accuracy: _Fraction
-    test_loss: Number
+    test_loss: _Measured
     test_accuracy: _Fraction
-    learning_rate: Number
+    learning_rate: _Measured
     images_per_second: _Positive
     seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    step_losses: Annotated[list[Number], Field(min_length=1)]
-    step_lrs: list[Number]
-    step_momenta: list[Number]
+    step_losses: Annotated[list[_Measured], Field(min_length=1)]
+    step_lrs: list[_Measured]
+    step_momenta: list[_Measured]
     test_accuracy_tta: _Fraction | None = None
     test_accuracy_unaveraged: _Fraction | None = None
 

@@ -14,13 +14,14 @@ from .asked import class_called, print_layers, with_methods, without_layers
 from .assumed import METHOD
 from .loading import reopen, warn
 from .options import PluginChoice, data_option, plugin_options
-from .run import data_of
+from .run_data import data_of
 from .tables import print_table
 from .terminal import console, echo, on_terminal
 
 if TYPE_CHECKING:
     from ..diagnostics.scores import Scores
     from ..engine.data import Splits
+    from ..folder import RunFolder
     from ..recipe import Recipe
 
 
@@ -87,11 +88,12 @@ def explain(
     found = RunFolder.open(folder)
     recipe, catalog = reopen(found, choice)
     recipe = with_methods(recipe, found, catalog, methods, layer)
-    kept, root = place(output / found.path.name), data_of(found, data)
+    kept = place(output / found.path.name)
     if found.path.resolve() in kept.path.resolve().parents:
         raise RunError(f"'{output}' lies in the run folder, which explain only reads; choose another --output")
     kept.require_own()
-    info = found.data_info() or open_data(recipe, root).info  # the latter in a folder of before it was kept there
+    # A folder of before it was kept there has to ask the data themselves.
+    info = found.data_info() or open_data(found, recipe, data).info
     asked = [class_called(name, info.classes) for name in targets]
     rival = None if against is None else class_called(against, info.classes)
     files = find_images(images, info.classes, kept.path) if images else []
@@ -115,7 +117,7 @@ def explain(
         for line in warnings:
             warn(line)
         return
-    test = None if images and not score else open_data(recipe, root, opened.digest).test
+    test = None if images and not score else open_data(found, recipe, data, opened.digest).test
     source: Source
     if test is None or images:
         given = ", ".join(map(str, images[:3])) + ", ..." * (len(images) > 3)
@@ -136,12 +138,12 @@ def explain(
         echo(path)
 
 
-def open_data(recipe: Recipe, root: Path, digest: str | None = None) -> Splits:
+def open_data(folder: RunFolder, recipe: Recipe, data: Path | None, digest: str | None = None) -> Splits:
     """Return the data set of a run; raise `CvkitError` where it cannot be had, or is not the one of that digest."""
     from ..engine.parts import open_dataset
 
     try:
-        splits = open_dataset(recipe, root)
+        splits = open_dataset(recipe, data_of(folder, recipe, data))
     except DataError as error:
         remedy = "Name the folder that holds the data set with --data, or give images to explain"
         raise DataError(f"{error}. {remedy}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,11 +14,14 @@ from ..printable import shell_words
 from ..recipe.schema import MOST_EPOCHS
 from .loading import reopen, warn
 from .options import PluginChoice, accept_option, data_option, plugin_options
-from .run import carry_out, data_of, prepared
+from .run import carry_out, prepared
+from .run_data import data_of
 from .terminal import echo
 
 if TYPE_CHECKING:
     from ..engine.run import Run
+    from ..kept import Kept
+    from ..recipe import Recipe
 
 SCHEDULES = ("stretch", "hold", "again")
 
@@ -74,7 +78,7 @@ def extend(
     ]
     if error := found.info().get("error"):
         warn(f"this run failed: {error}")
-    place = data_of(found, data)
+    place = data_of(found, recipe, data)
     if schedule is None:
         run = prepared(recipe, place)
         go_back(run, state, accept_changes=accept_changes)
@@ -84,12 +88,21 @@ def extend(
     told += go_back(run, state, accept_changes=accept_changes)
     became = extension.told(run)
     note = {"after_step": run.step, "epochs": epochs, "schedule": schedule, "became": became}
-    tuned = {r["sets"]: f"by {r['tuner']}" for r in kept.tuning if r["value"] == recipe.value(r["sets"])}
     kept = replace(kept, info=began(found, kept, {})[0])
-    text = dump(run.recipe, notes=tuned)
+    text = dump(run.recipe, notes=_tuned(kept, recipe))
     extended = extended_folder(found, output or found.path.parent, text, state, kept, note, told)
     echo(f"{schedule}: {became}")
     carry_out(run, catalog, extended, place, accept_changes)
+
+
+def _tuned(kept: Kept, recipe: Recipe) -> dict[str, str]:
+    """Return which tuner set a value, by the value's path, where the recipe still has what the tuner found."""
+    tuned = {}
+    for result in kept.tuning:
+        with suppress(KeyError):  # the recipe has no such path: what tuning.json says may be anything
+            if recipe.value(result["sets"]) == result["value"]:
+                tuned[result["sets"]] = f"by {result['tuner']}"
+    return tuned
 
 
 def _choices(run: Run, epochs: int) -> str:

@@ -14,6 +14,7 @@ from ..machine import told_as_machine
 from ..printable import shell_words
 from .loading import load_recipe, reopen, warn
 from .options import PluginChoice, accept_option, data_folder, data_option, plugin_options, set_option
+from .run_data import data_of
 from .signals import Interrupted, exit_code_of, heard
 from .terminal import OutputLost, echo
 
@@ -73,14 +74,8 @@ def run(
 def go_on(folder: RunFolder, data: Path | None, choice: PluginChoice, accept_changes: bool) -> None:
     """Continue the run in `folder` by its own recipe, with the data where it was unless `data` says otherwise."""
     recipe, catalog = reopen(folder, choice)
-    place = data_of(folder, data)
+    place = data_of(folder, recipe, data)
     carry_out(prepared(recipe, place), catalog, folder, place, accept_changes)
-
-
-def data_of(folder: RunFolder, given: Path | None) -> Path:
-    """Return the data folder of a run: the one given, else the one it used."""
-    known = folder.info().get("data")
-    return Path(known) if given is None and known else data_folder(given)
 
 
 def prepared(recipe: Recipe, data: Path) -> Run:

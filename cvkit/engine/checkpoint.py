@@ -14,6 +14,7 @@ import re
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
+from io import BufferedReader
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -178,7 +179,7 @@ def _verified(folder: Path, manifest: bytes | None) -> dict[str, Any]:
     try:
         expected = read_json(_read(folder / _MANIFEST) if manifest is None else manifest)
         for name in (_TENSORS, _STATE):
-            if _fingerprint(folder / name) != expected[name]:
+            if not _is_as_written(folder / name, expected[name]):
                 raise CheckpointError(f"is damaged: '{name}' is not as it was written")
         return dict(unpack(read_json(_read(folder / _STATE)), load_file(folder / _TENSORS)))
     except OSError as error:
@@ -210,6 +211,21 @@ def _read(file: Path) -> bytes:
 
 
 def _fingerprint(file: Path) -> dict[str, Any]:
-    with open_file(file, _LARGEST[file.name], below=file.parent.parent) as stream:
-        size = os.fstat(stream.fileno()).st_size
-        return {"bytes": size, "sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
+    with _opened(file) as stream:
+        return {"bytes": _size(stream), "sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
+
+
+def _is_as_written(file: Path, expected: dict[str, Any]) -> bool:
+    """Whether a file has the size and the digest that the manifest says; it is read only where the size is right."""
+    with _opened(file) as stream:
+        if _size(stream) != expected["bytes"]:
+            return False
+        return bool(hashlib.file_digest(stream, "sha256").hexdigest() == expected["sha256"])
+
+
+def _opened(file: Path) -> BufferedReader:
+    return open_file(file, _LARGEST[file.name], below=file.parent.parent)
+
+
+def _size(stream: BufferedReader) -> int:
+    return os.fstat(stream.fileno()).st_size

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ..errors import CheckpointError
@@ -36,9 +36,10 @@ class DataInfo:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> DataInfo:
-        """Return what `to_json` wrote."""
+        """Return what `to_json` wrote; what it holds besides, as a later cvkit's may, is passed over."""
+        known = {field.name: data[field.name] for field in fields(cls)}
         tuples: dict[str, Any] = {key: tuple(data[key]) for key in ("classes", "mean", "std")}
-        return cls(**{**data, **tuples})
+        return cls(**{**known, **tuples})
 
 
 @runtime_checkable

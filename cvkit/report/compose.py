@@ -46,8 +46,12 @@ def compose(
         ),
         details=tuple(_details(info)),
         recipe=recipe_text,
-        generated=f"Made by cvkit {info['environment']['cvkit-core']}, started {info['started']}.",
+        generated=f"Made by cvkit {_version(info)}, started {info['started']}.",
     )
+
+
+def _version(info: dict[str, Any]) -> str:
+    return str(info["environment"].get("cvkit-core", "of an unknown version"))
 
 
 def _facts(run: Run, records: Sequence[Record], predictions: Predictions) -> list[Fact]:

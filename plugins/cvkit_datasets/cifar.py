@@ -70,6 +70,9 @@ def cifar100(root: Path, *, train_limit: PositiveInt | None = None, test_limit: 
 # `cvkit data fetch NAME` calls `fetch(root, force=...)` of the data set's factory, where it has one.
 cifar10.fetch = CIFAR10.fetch  # type: ignore[attr-defined]  # a function may carry attributes
 cifar100.fetch = CIFAR100.fetch  # type: ignore[attr-defined]  # as above
+# `cvkit resume` asks `holds(root)` before it lets the factory work in a data folder that run.json names.
+cifar10.holds = CIFAR10.is_in  # type: ignore[attr-defined]  # as above
+cifar100.holds = CIFAR100.is_in  # type: ignore[attr-defined]  # as above
 
 
 def splits(wanted: Fetchable, root: Path, train_limit: int | None, test_limit: int | None) -> Splits:

@@ -43,13 +43,17 @@ class Fetchable:
         """Return where the canonical file lies in the data folder `root`."""
         return root / f"{self.name}.safetensors"
 
+    def is_in(self, root: Path) -> bool:
+        """Whether the canonical file is in `root`, so that `open` writes nothing there."""
+        return self.path(root).exists()
+
     def open(self, root: Path) -> Opened:
         """Return the content of the canonical file, fetched first if there is none.
 
         Raises `DataError` where it cannot be fetched, or where the file that is there is damaged.
         """
         path = self.path(root)
-        if not path.exists():
+        if not self.is_in(root):
             self.fetch(root)
         try:
             return canonical.read(path, self.digests)

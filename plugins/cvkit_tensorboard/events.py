@@ -17,6 +17,8 @@ from tensorboard.plugins.text.metadata import create_summary_metadata
 if TYPE_CHECKING:
     from cvkit import Record
 
+_PNG = b"\x89PNG\r\n\x1a\n"
+
 
 def session() -> Iterator[Event]:
     """Yield what begins a file, and makes TensorBoard forget every event after step 0 of the files before it."""
@@ -58,7 +60,9 @@ def epoch(record: Record) -> Iterator[Event]:
 
 
 def picture(tag: str, png: bytes, step: int) -> Event:
-    """Return a PNG as it is; its width and height are read from the header."""
+    """Return a PNG as it is; its width and height are read from the header. Raises `ValueError` for what is none."""
+    if not png.startswith(_PNG) or len(png) < 24:
+        raise ValueError("it is no PNG")
     width, height = struct.unpack(">II", png[16:24])
     return _event(
         step, Summary.Value(tag=tag, image=Summary.Image(width=width, height=height, encoded_image_string=png))

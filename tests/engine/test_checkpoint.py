@@ -62,6 +62,18 @@ def test_damage_is_always_noticed_and_the_older_checkpoint_used(tmp_path, name, 
     assert "passed over" in damaged[0]
 
 
+def test_file_of_another_size_is_damaged_without_being_read(tmp_path, monkeypatch):
+    """A terabyte of holes takes no room on a stranger's disk, and hours to hash."""
+    with (write_checkpoint(tmp_path, 1, state(1.0)) / "tensors.safetensors").open("r+b") as file:
+        file.truncate(1 << 40)
+    read: list[str] = []
+    monkeypatch.setattr(checkpoint.hashlib, "file_digest", lambda file, _: read.append(file.name))
+    newest, (damaged,) = read_newest(tmp_path)
+    assert newest is None
+    assert "'tensors.safetensors' is not as it was written" in damaged
+    assert read == []
+
+
 @pytest.mark.parametrize("failing_sync", range(6))
 def test_failure_while_writing_leaves_what_was_there(tmp_path, monkeypatch, failing_sync):
     """As on a full disk: each fsync of the writer fails in turn."""
@@ -150,19 +162,14 @@ def test_reader_beside_a_training_never_calls_a_vanished_checkpoint_damaged(tmp_
     """It is pruned, or written again, between any two of the reader's steps: the reader looks again."""
     write_checkpoint(tmp_path, 1, state(1))
     later = iter(range(2, 9))
-    real = checkpoint._fingerprint
+    real = checkpoint._is_as_written
 
-    def meanwhile(file):
+    def meanwhile(file, expected):
         if (step := next(later, None)) is not None:
-            write(step)
-        return real(file)
+            write_checkpoint(tmp_path, step, state(step), keep=1)
+        return real(file, expected)
 
-    def write(step):
-        monkeypatch.setattr(checkpoint, "_fingerprint", real)
-        write_checkpoint(tmp_path, step, state(step), keep=1)
-        monkeypatch.setattr(checkpoint, "_fingerprint", meanwhile)
-
-    monkeypatch.setattr(checkpoint, "_fingerprint", meanwhile)
+    monkeypatch.setattr(checkpoint, "_is_as_written", meanwhile)
     newest, damaged = read_newest(tmp_path)
     assert damaged == []
     assert newest["step"] == 8
@@ -190,11 +197,11 @@ def test_listing_that_vanishes_is_no_checkpoint(tmp_path, monkeypatch):
     """The folder of checkpoints goes while it is read, as where a run is deleted."""
     write_checkpoint(tmp_path / "run", 1, state(1))
 
-    def gone(file):
+    def gone(file, expected):
         shutil.rmtree(tmp_path / "run", ignore_errors=True)
         raise FileNotFoundError(2, "No such file or directory", str(file))
 
-    monkeypatch.setattr(checkpoint, "_fingerprint", gone)
+    monkeypatch.setattr(checkpoint, "_is_as_written", gone)
     assert read_newest(tmp_path / "run") == (None, [])
 
 

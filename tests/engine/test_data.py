@@ -127,3 +127,9 @@ def test_damaged_image_is_reported_in_its_own_words(split, workers):
     with pytest.raises(DataError) as caught:
         list(StreamedSource(Damaged(split), CPU, workers).batches(torch.arange(10), 3))
     assert str(caught.value) == "cat/4.png is damaged"
+
+
+def test_what_a_later_cvkit_knows_of_data_is_passed_over():
+    """A run folder of one can still be explained."""
+    info = DataInfo(3, 8, 8, ("a", "b"), (0.5,) * 3, (0.25,) * 3)
+    assert DataInfo.from_json(info.to_json() | {"more": 1}) == info

@@ -175,6 +175,55 @@ def test_run_that_finished_can_be_reported_again(finished, tmp_path):
     assert_each_point_once(work(shutil.copytree(finished.path, tmp_path / "again")))
 
 
+def copied(finished: RunFolder, path: Path) -> Path:
+    """A copy of the run's folder without its event files."""
+    return Path(shutil.copytree(finished.path, path, ignore=shutil.ignore_patterns("tensorboard")))
+
+
+def written(folder: Path, finished: RunFolder) -> list[str]:
+    """Have the observer write all of a run anew; return what it failed to do."""
+    passed = {"records": finished.records(), "predictions": None, "folder": folder}
+    return CATALOG.notify("run_started", recipe=None, folder=folder) + CATALOG.notify("run_finished", **passed)
+
+
+def test_link_in_place_of_its_folder_is_not_followed(finished, tmp_path):
+    """A run folder may come from a stranger: nothing is written where the link leads."""
+    folder, outside = copied(finished, tmp_path / "run"), tmp_path / "outside"
+    outside.mkdir()
+    (folder / "tensorboard").symlink_to(outside)
+    warnings = written(folder, finished)
+    assert len(warnings) == 2
+    assert all("'tensorboard' is a link, which is not followed" in line for line in warnings)
+    assert list(outside.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", ["000001", "999999"])
+def test_link_in_place_of_an_event_file_is_not_written_through(finished, tmp_path, number):
+    """The session's own file is another one, and holds everything."""
+    folder, key = copied(finished, tmp_path / "run"), tmp_path / "key"
+    key.write_bytes(b"the owner's")
+    (folder / "tensorboard").mkdir()
+    link = folder / "tensorboard" / f"events.out.tfevents.{number}.cvkit"
+    link.symlink_to(key)
+    assert written(folder, finished) == []
+    assert key.read_bytes() == b"the owner's"
+    link.unlink()
+    assert "figures/curves" in points(RunFolder(folder)).Tags()["images"]
+
+
+def test_picture_that_is_a_link_or_no_picture_is_left_out_and_told(finished, tmp_path):
+    """What another file of the machine holds does not come into the events; the other pictures do."""
+    folder, secret = copied(finished, tmp_path / "run"), tmp_path / "secret.png"
+    shutil.copy(folder / "figures" / "curves.png", secret)
+    (folder / "figures" / "stranger.png").symlink_to(secret)
+    (folder / "figures" / "damaged.png").write_bytes(b"\x89PNG")
+    (warning,) = written(folder, finished)
+    assert "2 pictures are left out" in warning
+    held = set(points(RunFolder(folder)).Tags()["images"])
+    assert "figures/curves" in held
+    assert held.isdisjoint({"figures/stranger", "figures/damaged"})
+
+
 def test_declaration_is_light():
     """Neither torch nor tensorboard is loaded before a run starts."""
     code = (

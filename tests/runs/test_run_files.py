@@ -56,6 +56,8 @@ def test_record_is_read_as_it_was_written():
         ({"test_accuracy": 1.5}, "'test_accuracy'"),
         ({"step_losses": "ab"}, "'step_losses'"),
         ({"step_lrs": [0.1]}, "not of one length"),
+        ({"step_momenta": [1e308, -1e308]}, "'step_momenta.0'"),
+        ({"step_losses": [-1e308, 1.0]}, "'step_losses.0'"),
         ({"step": 1}, "less than the steps of the epoch"),
         ({"seconds": 0}, "'seconds'"),
         ({"other": 1}, "does not know: other"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import importlib
 import io
 import json
 import os
@@ -18,6 +19,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,6 @@ dataset: {name: shapes, train_size: 32, test_size: 16}
 model: {name: custom_resnet, width: 2}
 optimizer: {name: sgd, momentum: 0.9}
 scheduler: {name: one_cycle, max_lr: 0.1, peak_fraction: 0.4}
-explainers: [grad_cam]
 train: {epochs: 2, batch_size: 8, checkpoint_every: 2}
 report: {misclassified: 1, augmented: 0}
 """
@@ -40,8 +41,14 @@ COMMANDS = {
     "resume": (),
     "extend": ("--epochs", "3", "--schedule", "hold"),
 }
-LONGEST = 20  # seconds that a command may take, which is many times what it takes
-_FINE, _REFUSED, _TRACEBACK, _HUNG = 0, 1, 70, -signal.SIGALRM
+LOADED = (
+    *("cvkit.cli.explain", "cvkit.cli.extend", "cvkit.cli.resume"),
+    *("cvkit.explaining.exhibit", "cvkit.explaining.source", "cvkit.reopened"),
+    *("cvkit_gradcam.grad_cam", "cvkit_tensorboard.log"),
+)
+LONGEST = 90  # seconds that a command may take, which is many times what it takes
+_TRACEBACK = 70
+_ENDS = {1: "refused", 2: "refused", _TRACEBACK: "traceback", -signal.SIGALRM: "hang"}
 
 Spoil = Callable[[Path, Path], None]
 """Spoils the run folder, the first; the second is a folder outside, which holds what must not be touched."""
@@ -55,7 +62,12 @@ def _variant(name: str, spoil: Spoil) -> None:
 
 
 def build_run(parent: Path) -> Path:
-    """Return the folder of a run under `parent` that was stopped within its second epoch; takes about a second."""
+    """Return the folder of a run under `parent` that was stopped within its second epoch; takes about a second.
+
+    What the commands need is loaded meanwhile, once for all forks.
+    """
+    for module in LOADED:
+        importlib.import_module(module)
     from cvkit.engine.run import Run
     from cvkit.folder import RunFolder
     from cvkit.plugins import discover
@@ -70,6 +82,10 @@ def build_run(parent: Path) -> Path:
     for _ in session.train():
         session.stop = session.run.step == 6
     folder.write_tuning([tuned()])
+    state, _ = folder.newest_state()
+    assert state is not None
+    state["kept"]["tuning"] = [tuned()]
+    folder.save(session.run.step, state)
     path = folder.path
     (path / "figures").mkdir()
     (path / "figures" / "tuning_1_test.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
@@ -96,8 +112,8 @@ def tuned(**other: Any) -> dict[str, Any]:
 class Outcome:
     """What a command did with a spoilt folder.
 
-    `code`: 0, what it exits with where it refuses, 70 after a traceback, negative where a signal ended it. `output`:
-    what it wrote. `harm`: what changed outside, or leaked, in words; empty where nothing did.
+    `code`: 0, or 1 or 2 where it refuses, 70 after a traceback, negative where a signal ended it. `output`: what it
+    wrote. `harm`: what changed outside, or leaked, in words; empty where nothing did.
     """
 
     variant: str
@@ -107,9 +123,26 @@ class Outcome:
     harm: str
 
     @property
+    def how(self) -> str:
+        """What became of it: harmful, hang, traceback, killed, refused, told (of something), or same."""
+        if self.harm:
+            return "harmful"
+        if self.code in _ENDS:
+            return _ENDS[self.code]
+        if self.code < 0:
+            return "killed"
+        return "told" if self.warnings else "same"
+
+    @property
     def good(self) -> bool:
         """Whether it went on, or refused in words, and did no harm."""
-        return self.code in (0, 1, 2) and not self.harm
+        return self.how in ("refused", "told", "same")
+
+    @property
+    def warnings(self) -> set[str]:
+        """What it warned of, but for what it warns of with a run that nobody has spoilt."""
+        said = {line for line in self.output.splitlines() if line.startswith("warning: ")}
+        return {line for line in said if not line.startswith("warning: grad_cam finds nothing")}
 
 
 def attempt(run: Path, place: Path, variant: str, command: str) -> Outcome:
@@ -125,11 +158,20 @@ def attempt(run: Path, place: Path, variant: str, command: str) -> Outcome:
     harm = _difference(before, _seen(outside))
     if command == "explain":  # which only reads
         harm += _difference(mine, _seen(folder))
-    strangers = {path.name for path in place.iterdir()} - {"outside", "runs", "explanations", "output.txt"}
+    strangers = {path.name for path in place.iterdir()} - {"outside", "runs", "explanations", "output.txt", "data"}
     strangers |= {path.name for path in runs.iterdir() if not path.name.startswith("small-")}
     harm += [f"made {name}" for name in sorted(strangers)]
     harm += [f"{path} holds the secret" for path in _leaks(place, outside)]
     return Outcome(variant, command, code, output.read_text(errors="replace"), "; ".join(harm))
+
+
+def attempts(run: Path, place: Path) -> Iterator[Outcome]:
+    """Attempt every variant with every command, in folders under `place` that are removed again."""
+    for number, (variant, command) in enumerate(product(VARIANTS, COMMANDS)):
+        stage = place / str(number)
+        stage.mkdir()
+        yield attempt(run, stage, variant, command)
+        shutil.rmtree(stage, ignore_errors=True)
 
 
 def _furnish(outside: Path, run: Path) -> None:
@@ -201,6 +243,8 @@ def _in_a_fork(work: Callable[[], int], place: Path, output: Path) -> int:
             signal.alarm(LONGEST)
             torch.set_num_threads(1)
             os.chdir(place)
+            os.environ["CVKIT_DATA"] = str(place / "data")
+            _hurry()
             written = io.StringIO()
             with redirect_stdout(written), redirect_stderr(written):
                 code = work()
@@ -211,6 +255,20 @@ def _in_a_fork(work: Callable[[], int], place: Path, output: Path) -> int:
     if not output.exists():
         output.write_text("")
     return os.waitstatus_to_exitcode(status)
+
+
+def _hurry() -> None:
+    """Leave out what takes most of the time of a short run: drawing figures, and waiting for the disk."""
+    from cvkit.diagnostics import Figure, style
+
+    def draw(name: str, title: str, caption: str, paint: object, **_: Any) -> Figure:
+        return Figure(name, title, caption, '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"/>', PNG)
+
+    for module in [module for name, module in sys.modules.items() if name.startswith("cvkit")]:
+        if getattr(module, "draw", None) is style.draw and module is not style:
+            module.draw = draw
+    style.draw = draw
+    os.fsync = lambda descriptor: None
 
 
 # -- links ---------------------------------------------------------------------------------------------------------
@@ -506,10 +564,21 @@ _RECORD: dict[str, Callable[[dict[str, Any], Path], None]] = {
     "losses are none": _with("step_losses", value=[]),
     "rates are infinite": _with("step_lrs", value=[float("inf")] * 4),
     "rates are missing": _without("step_lrs"),
+    "momenta lie too far apart to be drawn": _with("step_momenta", value=[1e308, -1e308, 0.0, 0.0]),
     "a key too many": _with("more", value=1),
 }
 for _what, _change in _RECORD.items():
     _variant(f"metrics.jsonl: {_what}", _record(_change))
+
+
+def _alone(spoil: Spoil) -> Spoil:
+    """Take the checkpoints' copies of the files beside them away, then spoil the folder."""
+
+    def both(folder: Path, outside: Path) -> None:
+        _state(_without("kept"))(folder, outside)
+        spoil(folder, outside)
+
+    return both
 
 
 # -- checkpoints whose digests are right and whose content is not --------------------------------------------------
@@ -657,3 +726,80 @@ _variant(
 )
 _variant("recipe.yaml is empty", _text("recipe.yaml", ""))
 _variant("recipe.yaml is a list", _text("recipe.yaml", "[1]"))
+
+
+# -- what a checkpoint keeps of the files beside it ------------------------------------------------------------------
+
+
+def _both(of_file: Callable[[Any], Spoil], where: str, change: Callable[[Any, Path], None]) -> Spoil:
+    """Make a change in a file, and the same in the copy of it that every checkpoint keeps."""
+    of_state = _state(lambda state, outside: change(state["kept"][where], outside))
+
+    def spoil(folder: Path, outside: Path) -> None:
+        of_file(change)(folder, outside)
+        of_state(folder, outside)
+
+    return spoil
+
+
+def _kept(key: str, value: Any) -> Spoil:
+    return _state(_with("kept", key, value=value))
+
+
+for _what, _change in _INFO.items():
+    _variant(f"run.json and its copy: {_what}", _both(_run_json, "info", _change))
+_variant("the copies are a list", _state(_with("kept", value=[1])))
+for _key in ("recipe", "tuning", "records", "info"):
+    _variant(f"the copy of {_key} is missing", _state(_without("kept", _key)))
+    _variant(f"the copy of {_key} is null", _kept(_key, None))
+    _variant(f"the copy of {_key} is a list of numbers", _kept(_key, [1]))
+for _what, _entry in {"leads up": "../../../outside/secret", "is hidden": "..", "is a number": 7}.items():
+    _variant(f"the copy of tuning: name {_what}", _kept("tuning", [tuned(name=_entry)]))
+_variant("the copy of tuning: sets leads nowhere", _kept("tuning", [tuned(sets="no.where")]))
+_RECORDS: dict[str, Callable[[dict[str, Any], Path], object]] = {
+    "values are a text": _with("values", value="x"),
+    "values are empty": _with("values", value=[{}]),
+    "values hold a negative epoch": lambda packed, outside: [kept.update(epoch=-1) for kept in packed["values"]],
+    "values hold a huge epoch": lambda packed, outside: [kept.update(epoch=10**30) for kept in packed["values"]],
+    "lengths are texts": _with("lengths", "step_losses", value=["x"]),
+    "lengths are huge": _with("lengths", "step_losses", value=[10**30]),
+    "lengths are negative": _with("lengths", "step_losses", value=[-4]),
+    "lengths are of strangers": _with("lengths", "stranger", value=[1]),
+    "series are numbers": _with("series", value=1),
+    "series are missing": _with("series", value={}),
+    "series are of the model": lambda packed, outside: packed["series"].update(
+        step_losses={"$tensor": "/model/stranger"}
+    ),
+    "there are none": lambda packed, outside: packed.update(values=[], lengths={}, series={}),
+}
+for _what, _change in _RECORDS.items():
+    _variant(
+        f"the copy of records: {_what}",
+        _state(lambda state, outside, _change=_change: _change(state["kept"]["records"], outside)),
+    )
+
+
+def _recipe_gone(spoil: Spoil) -> Spoil:
+    """Have the checkpoint's copy of the recipe be the only one."""
+
+    def both(folder: Path, outside: Path) -> None:
+        spoil(folder, outside)
+        (folder / "recipe.yaml").unlink()
+
+    return both
+
+
+for _what, _value in {
+    "extends a file outside": lambda outside: f"extends: {outside / 'recipe.yaml'}\n",
+    "is empty": "",
+    "is deep": "a: " + "[" * 5000,
+    "is no text of YAML": "\x1b]0;x\x07",
+    "has a name that leads up": RECIPE.replace("name: small", "name: ../../outside/x"),
+}.items():
+    _variant(f"the copy of the recipe {_what}", _recipe_gone(_kept("recipe", _value)))
+
+for _name in [
+    name for name in VARIANTS if name.startswith(READ) and not name.startswith(("run.json and", "metrics"))
+]:
+    # As an earlier cvkit wrote checkpoints: then the files beside them have to be believed.
+    _variant(f"no copies are kept; {_name}", _alone(VARIANTS[_name]))

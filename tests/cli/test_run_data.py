@@ -1,0 +1,103 @@
+"""Where the data of a run is looked for: run.json may come from a stranger, so nothing is put where it says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cvkit import Component, Origin, RunFolder, discover, resolve
+from cvkit.cli.run_data import data_of
+from cvkit.hookspecs import hookimpl
+from cvkit.recipe import Recipe, read_text
+
+RECIPE = """\
+dataset: {{name: {dataset}}}
+model: {{name: custom_resnet, width: 2}}
+optimizer: sgd
+train: {{epochs: 1, batch_size: 8}}
+"""
+
+
+def fetched(root: Path) -> None:
+    """Fetch, and do not say how to tell whether that is needed."""
+
+
+def _fetch(root: Path, *, force: bool = False) -> Path:
+    return root
+
+
+fetched.fetch = _fetch
+
+
+class Fetching:
+    """A plugin whose data set can be fetched and does not say whether a folder holds it."""
+
+    @hookimpl
+    def cvkit_datasets(self):
+        yield Component("fetched", f"{__name__}:fetched", "a data set that is fetched")
+
+
+def recipe_of(dataset: str) -> Recipe:
+    catalog = discover(distributions=["cvkit-core"])
+    catalog.admit(Origin("fetching", "in-process", ""), Fetching())
+    return resolve(read_text(RECIPE.format(dataset=dataset), file="recipe.yaml"), catalog)
+
+
+@pytest.fixture
+def default(tmp_path, monkeypatch) -> Path:
+    """The data folder where none is named; it is not there yet."""
+    monkeypatch.setenv("CVKIT_DATA", str(tmp_path / "default"))
+    return tmp_path / "default"
+
+
+def run_of(tmp_path: Path, data: object) -> RunFolder:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "run.json").write_text(json.dumps({"data": str(data), "environment": {}}))
+    return RunFolder(folder)
+
+
+def test_folder_that_holds_the_data_is_used(tmp_path, default, capsys):
+    """Without a word, as it is where the run had it."""
+    for name, dataset in (("cifar", "cifar10"), ("images", "shapes")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "cifar10.safetensors").touch()
+        place = tmp_path / f"of-{name}"
+        place.mkdir()
+        assert data_of(run_of(place, tmp_path / name), recipe_of(dataset), None) == tmp_path / name
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("data", "dataset", "told"),
+    [
+        ("new/data", "shapes", "is not there"),
+        ("file", "shapes", "is not there"),
+        ("somebody's", "cifar10", "does not hold datasets/cifar10"),
+        ("somebody's", "fetching/fetched", "may not hold fetching/fetched"),
+    ],
+)
+def test_where_it_does_not_the_default_is_used_and_that_is_said(tmp_path, default, capsys, data, dataset, told):
+    """A data set would be fetched, locked or made in the folder that a stranger has named."""
+    (tmp_path / "file").touch()
+    (tmp_path / "somebody's").mkdir()
+    named = tmp_path / data
+    assert data_of(run_of(tmp_path, named), recipe_of(dataset), None) == default
+    said = capsys.readouterr().err
+    assert told in said
+    assert str(named) in said
+    assert str(default) in said
+    assert "--data" in said
+    assert not (tmp_path / "new").exists()
+    assert list((tmp_path / "somebody's").iterdir()) == []
+
+
+def test_folder_given_is_used_whatever_run_json_says(tmp_path, default, capsys):
+    """The user's word counts."""
+    assert data_of(run_of(tmp_path, tmp_path), recipe_of("cifar10"), tmp_path / "mine") == tmp_path / "mine"
+    place = tmp_path / "more"
+    place.mkdir()
+    assert data_of(run_of(place, default), recipe_of("cifar10"), None) == default
+    assert capsys.readouterr().err == ""
