@@ -90,7 +90,7 @@ def extended_folder(
 
     It gets the records that the checkpoint of the run in `origin` keeps, what tuners measured, and what run.json says
     the run began with, but not what it says of the report; `note` joins its ``extended``, and `warnings` are its own.
-    run.json comes last: a folder without it is passed over by `newest_unfinished`.
+    run.json comes last.
     """
     info = {key: value for key, value in kept.info.items() if key not in ("finished", "error")}
     info |= {"started": f"{datetime.now().astimezone():{TIME}}", "status": "interrupted", "warnings": warnings}

@@ -20,6 +20,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -29,7 +30,7 @@ from .errors import CvkitError, RunError, one_line
 from .files import clear_temporaries, is_folder
 from .locked import LockedFolder
 from .printable import shell_words
-from .recipe import Document, missing_keys, read_text
+from .recipe import RUN_KEYS, Document, keys_of, read_text
 from .recipe.document import display
 from .recipe.text import MAX_BYTES, decode
 from .run_files import LARGEST, read_info, read_record, read_tuning
@@ -111,31 +112,32 @@ class RunFolder(LockedFolder):
         return self.path / "report.html"
 
     def recipe_text(self) -> str:
-        """Return the resolved recipe, the newest checkpoint's copy where the file is lost or damaged.
+        """Return the resolved recipe, the newest checkpoint's copy where the file is lost, cut or does not read.
 
-        Raises `RunError` where there is no copy.
+        Raises `RunError`, or the file's own `RecipeError`, where there is no copy.
         """
         try:
-            return self._whole_recipe()
+            text = self._own_recipe()
         except CvkitError as error:
             if (kept := self.kept()) is None:
                 raise RunError(
                     f"{one_line(error)}. No checkpoint holds a copy: put the file back, or start a new run"
                 ) from error
             return kept.recipe
+        if keys_of(text) >= RUN_KEYS or (kept := self.kept()) is None or self.has_whole_recipe(kept):
+            return text
+        return kept.recipe
 
-    def has_whole_recipe(self) -> bool:
-        """Whether recipe.yaml is there and reads, with every key that a run writes."""
+    def has_whole_recipe(self, kept: Kept) -> bool:
+        """Whether recipe.yaml is there and reads, with every key of the copy in `kept`."""
         with suppress(CvkitError):
-            return bool(self._whole_recipe())
+            return keys_of(self._own_recipe()) >= keys_of(kept.recipe)
         return False
 
-    def _whole_recipe(self) -> str:
+    def _own_recipe(self) -> str:
         file = display(self.recipe_path)
         text = decode(self.read("recipe.yaml", MAX_BYTES), file)
-        if missing := missing_keys(read_text(text, file=file, extends=False)):
-            lacking = f"a run's recipe holds every setting, and it lacks {', '.join(missing)}"
-            raise RunError(f"'{self.recipe_path}' is damaged: {lacking}")
+        read_text(text, file=file, extends=False)
         return text
 
     def document(self, overrides: Sequence[str] = ()) -> Document:
@@ -175,7 +177,9 @@ class RunFolder(LockedFolder):
 
     def set_recipe_aside(self) -> str:
         """Give a recipe.yaml that is of no use another name, and return that; empty where there is none."""
-        aside = self.recipe_path.with_name("recipe.damaged.yaml")
+        numbered = (self.recipe_path.with_name(f"recipe.damaged-{number}.yaml") for number in count(2))
+        names = chain([self.recipe_path.with_name("recipe.damaged.yaml")], numbered)
+        aside = next(path for path in names if not os.path.lexists(path))
         with suppress(OSError):
             self.recipe_path.replace(aside)
             return aside.name

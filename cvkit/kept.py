@@ -14,10 +14,11 @@ import torch
 
 from .engine import saved
 from .engine.metrics import Record
-from .errors import CheckpointError, one_line
+from .errors import CheckpointError, RecipeError, one_line
+from .recipe import keys_of
 from .run_files import checked_info, checked_record, checked_tuning
 
-FIXED = ("started", "components", "environment", "data_info", "extended")
+FIXED = ("started", "components", "environment", "extended")
 """The keys of run.json that say what the run began with: no later session changes them."""
 
 
@@ -36,7 +37,7 @@ class Kept:
             "recipe": self.recipe,
             "tuning": self.tuning,
             "info": self.info,
-            "records": _packed([record.to_json() for record in self.records]),
+            "records": _packed([dict(vars(record)) for record in self.records]),
         }
 
     @classmethod
@@ -49,9 +50,10 @@ class Kept:
         if kept is None:
             return None
         try:
+            keys_of(str(kept["recipe"]))
             records = tuple(map(checked_record, _unpacked(kept["records"])))
             return cls(str(kept["recipe"]), checked_tuning(kept["tuning"]), records, checked_info(kept["info"]))
-        except (ValueError, TypeError, LookupError, AttributeError, RuntimeError) as error:
+        except (RecipeError, ValueError, TypeError, LookupError, AttributeError, RuntimeError) as error:
             raise CheckpointError(f"cannot be used: its copies of the files beside it: {one_line(error)}") from error
 
 

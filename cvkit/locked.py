@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -31,13 +32,18 @@ class LockedFolder(OwnFiles):
             self._identity = _identity(self.path)
         except Timeout:
             raise RunError(f"another process is at work in '{self.path}'") from None
-        except PermissionError as error:
+        except NotImplementedError as error:
+            raise RunError(
+                f"the file system of '{self.path}' has no locks, which keep two processes from writing to one run; "
+                "choose another --output"
+            ) from error
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise RunError(f"'{self.path / '.lock'}' cannot be locked: {error.strerror}; remove it") from error
             raise RunError(
                 f"'{self.path}' cannot be written: {error.strerror}; see who may write there, or train on elsewhere: "
                 f"{shell_words('cvkit', 'extend', self.path)} --epochs N --output FOLDER"
             ) from error
-        except OSError as error:
-            raise RunError(f"'{self.path / '.lock'}' cannot be locked: {error.strerror}; remove it") from error
 
     def unlock(self) -> None:
         """Let other processes in again."""

@@ -25,7 +25,7 @@ def require_never_trained(folder: RunFolder, damaged: list[str]) -> None:
         info = folder.info()
     except RunError:
         info = {}
-    epochs = sum(record is not None for record in folder.record_lines())
+    epochs = len(folder.record_lines())  # one that does not read is one of a run that was trained, too
     if not (epochs or damaged or info.get("trained") or info.get("sessions") or info.get("extended")):
         return
     began = f"{epochs} epochs were trained" if epochs else "it had begun to train"
@@ -36,18 +36,23 @@ def require_never_trained(folder: RunFolder, damaged: list[str]) -> None:
     )
 
 
-def agree_on_recipe(folder: RunFolder, kept: Kept, recipe: Recipe, accept: bool) -> list[str]:
+def agree_on_recipe(
+    folder: RunFolder, kept: Kept, recipe: Recipe, accept: bool, *, same_data: bool = False
+) -> list[str]:
     """Return a line for each value of `recipe` that is not what the run was trained with, once that is accepted.
 
-    Raises `RunError` where it is not, or where the value decides what is trained: the run would then be neither the
-    one recipe's nor the other's.
+    `same_data`: the data set is known to hold what the run was trained on, so its path may be another. Raises
+    `RunError` where a change is not accepted, or where the value decides what is trained: the run would then be
+    neither the one recipe's nor the other's.
     """
     found = changes(kept.recipe, recipe)
     if not found:
-        return []
+        return _reworded(folder, kept)
     name, said = folder.recipe_path, "; ".join(map(str, found))
     back = f"to go on with the recipe it began with, remove '{name}': the checkpoint's copy takes its place"
-    if bound := [change.path for change in found if not change.free]:
+    if bound := [
+        change.path for change in found if not (change.free or (same_data and change.path == "dataset.path"))
+    ]:
         command = shell_words("cvkit", "run", name)
         longer = f", or for more epochs: {shell_words('cvkit', 'extend', folder.path)} --epochs N"
         raise RunError(
@@ -63,39 +68,11 @@ def agree_on_recipe(folder: RunFolder, kept: Kept, recipe: Recipe, accept: bool)
     return [f"recipe.yaml was changed, and that was accepted: {change}" for change in found]
 
 
-def kept_of(folder: RunFolder, state: Mapping[str, Any], recipe: Recipe) -> tuple[Kept, list[str]]:
-    """Return what a checkpoint's state keeps, and what a reader must know where it keeps nothing.
-
-    The files then have to be believed, and `recipe`, which was read from them.
-    """
-    if (kept := Kept.of(state)) is not None:
-        return kept, []
-    records = [r for r in folder.record_lines() if r is not None and r.epoch <= state["epoch"]]
-    told = [UNCHECKED]
-    if wrong := gap(records, state["epoch"]):
-        told.append(f"metrics.jsonl {wrong}: the report is without what is not there")
-    return Kept(dump(recipe), folder.tuning(), tuple(records), folder.info()), told
-
-
-def differences(folder: RunFolder, kept: Kept, recipe: Recipe) -> dict[str, str]:
-    """Return a line for each file that differs from the checkpoint's copy, which takes its place; none is written.
-
-    `recipe` is the run's as it was read. Where it was changed on purpose, its file is none of these.
-    """
-    found: dict[str, str] = {}
-    if differs := told_apart(folder.record_lines(), kept.records):
-        found["metrics.jsonl"] = differs
-    if ((tuning := folder.intact("tuning.json", read_tuning)) or []) != kept.tuning:
-        found["tuning.json"] = "is lost or damaged" if tuning is None else "was changed"
-    if (info := folder.intact("run.json", read_info)) is None:
-        found["run.json"] = "is lost or damaged"
-    elif other := [key for key in FIXED if info.get(key) != kept.info.get(key)]:
-        found["run.json"] = f"was changed in {', '.join(other)}"
-    if not folder.has_whole_recipe():
-        found["recipe.yaml"] = "is lost or damaged"
-    elif not changes(kept.recipe, recipe) and _values(folder.recipe_text()) != _values(kept.recipe):
-        found["recipe.yaml"] = "was changed, though not in what it means"  # such as a default that was left out
-    return {name: f"{name} {what}: the checkpoint's copy takes its place" for name, what in found.items()}
+def _reworded(folder: RunFolder, kept: Kept) -> list[str]:
+    """Return a line where recipe.yaml says the same in other words, such as without a value that is its default."""
+    if folder.has_whole_recipe(kept) and _values(folder.recipe_text()) != _values(kept.recipe):
+        return ["recipe.yaml was changed, though not in what it means, and is left as it is"]
+    return []
 
 
 def _values(text: str) -> Any:
@@ -103,12 +80,52 @@ def _values(text: str) -> Any:
     return plain(read_text(text, extends=False).root)
 
 
+def kept_of(folder: RunFolder, state: Mapping[str, Any]) -> tuple[Kept, list[str]]:
+    """Return what a checkpoint's state keeps, and what a reader must know where it keeps nothing.
+
+    The files then have to be believed.
+    """
+    if (kept := Kept.of(state)) is not None:
+        return kept, []
+    records = [r for r in folder.record_lines() if r is not None and r.epoch <= state["epoch"]]
+    told = [UNCHECKED]
+    if wrong := gap(records, state["epoch"]):
+        told.append(f"metrics.jsonl {wrong}: the report is without what is not there")
+    return Kept(folder.recipe_text(), folder.tuning(), tuple(records), folder.info()), told
+
+
+def differences(folder: RunFolder, kept: Kept) -> dict[str, str]:
+    """Return a line for each file that differs from the checkpoint's copy, which takes its place; none is written."""
+    found: dict[str, str] = {}
+    if differs := told_apart(folder.record_lines(), kept.records):
+        found["metrics.jsonl"] = differs
+    if ((tuning := folder.intact("tuning.json", read_tuning)) or []) != kept.tuning:
+        found["tuning.json"] = "is lost or damaged" if tuning is None else "was changed"
+    if (info := folder.intact("run.json", read_info)) is None:
+        found["run.json"] = "is lost or damaged"
+    elif other := [key for key in FIXED if info.get(key) != kept.info.get(key)] + _without_sessions(info, kept):
+        found["run.json"] = f"was changed in {', '.join(other)}"
+    if not folder.has_whole_recipe(kept):
+        found["recipe.yaml"] = "is lost or damaged"
+    return {name: f"{name} {what}: the checkpoint's copy takes its place" for name, what in found.items()}
+
+
+def _without_sessions(info: Mapping[str, Any], kept: Kept) -> list[str]:
+    """Return the names of the lists of run.json, to which sessions only add, that lack what they held."""
+    sessions, warnings = (kept.info.get(key, []) for key in ("sessions", "warnings"))
+    lacking = {
+        "sessions": info.get("sessions", [])[: len(sessions)] != sessions,
+        "warnings": not set(warnings) <= set(info.get("warnings", [])),
+    }
+    return [key for key, lacks in lacking.items() if lacks]
+
+
 def put_back(folder: RunFolder, kept: Kept, recipe: Recipe) -> list[str]:
     """Write the checkpoint's copy in place of what differs from it, and return a line for each file that did.
 
     A damaged recipe is kept under another name. metrics.jsonl and run.json are left to who writes them in any case.
     """
-    found = differences(folder, kept, recipe)
+    found = differences(folder, kept)
     if "tuning.json" in found:
         folder.write_tuning(kept.tuning)
     if "recipe.yaml" in found:
@@ -124,8 +141,9 @@ def began(folder: RunFolder, kept: Kept, made_with: Mapping[str, Any]) -> tuple[
     `made_with`: what a session says of its components and environment.
     """
     found = folder.intact("run.json", read_info) or {}
-    fixed = {key: kept.info[key] for key in FIXED if key in kept.info}
-    info = kept.info | {key: value for key, value in found.items() if key not in FIXED} | fixed
+    own = {key: value for key, value in found.items() if key not in FIXED}
+    own |= {key: kept.info.get(key, []) for key in _without_sessions(found, kept)}
+    info = kept.info | own | {key: kept.info[key] for key in FIXED if key in kept.info}
     lost = [key for key in made_with if key not in info]
     told = f"run.json has lost the {' and '.join(lost)} of when the run began: what is there now is recorded instead"
     return {"started": "unknown", **made_with} | info, [told] if lost else []

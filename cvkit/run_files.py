@@ -18,14 +18,14 @@ LARGEST = {"run.json": 1 << 24, "tuning.json": 1 << 26, "metrics.jsonl": 1 << 30
 """Bytes. More is not read: 16 MiB of what a run began with, 64 MiB of range tests, 1 GiB of records."""
 
 _Scalar = str | int | float | bool | None
-_Pixels = Annotated[int, Field(ge=1, le=16_384)]
+_Pixels = Annotated[int, Field(ge=1, le=65_536)]
 _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 _Fraction = Annotated[float, Field(ge=0, le=1)]
 _Measured = Annotated[float, Field(ge=-1e300, le=1e300)]  # the difference of two is still a number, as an axis needs
 
 
 class _DataInfo(Shape):
-    channels: Annotated[int, Field(ge=1, le=1_024)]
+    channels: Annotated[int, Field(ge=1, le=65_536)]
     height: _Pixels
     width: _Pixels
     classes: Annotated[list[str], Field(min_length=1)]
@@ -34,7 +34,7 @@ class _DataInfo(Shape):
 
     @model_validator(mode="after")
     def _one_a_channel(self) -> Self:
-        if not len(self.mean) == len(self.std) == self.channels:
+        if not {len(self.mean), len(self.std)} <= {1, self.channels}:  # one serves for all channels
             raise ValueError("mean and std are not one number for each channel")
         return self
 

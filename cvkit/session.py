@@ -100,13 +100,16 @@ class Session:
 
     def _go_back(self, state: dict[str, Any], made_with: dict[str, Any]) -> None:
         """Restore the run, once its recipe and data are agreed on, and mend the files beside the checkpoint."""
-        kept, told = kept_of(self.folder, state, self.recipe)
-        told += agree_on_recipe(self.folder, kept, self.recipe, self.accept_changes)
+        kept, told = kept_of(self.folder, state)
+        same_data = bool(self.run.splits.digest) and self.run.splits.digest == state["data"]
+        told += agree_on_recipe(self.folder, kept, self.recipe, self.accept_changes, same_data=same_data)
         told += go_back(self.run, state, accept_changes=self.accept_changes)
         self._info, lost = began(self.folder, kept, made_with)
         self.records, self._tuning = list(kept.records), kept.tuning
         told += put_back(self.folder, kept, self.recipe)
         self.warnings += [*told, *lost, *self._info.get("warnings", [])]
+        for of_an_earlier_end in ("error", "finished"):
+            self._info.pop(of_an_earlier_end, None)
         sessions = [*self._info.get("sessions", []), {"after_step": self.run.step, **made_with}]
         self._info |= {"sessions": sessions, "trained": True}
 
@@ -257,15 +260,18 @@ def go_back(run: Run, state: dict[str, Any], *, accept_changes: bool = False) ->
     Raises `CheckpointError` where the data are others and that is not accepted, or any part is another.
     """
     told = []
-    if not run.splits.digest:
+    if why := run.splits.incomparable(state["data"]):
         told.append(
-            f"the data set {run.recipe.dataset.entry.id} has no digest: whether its content is what the run began "
-            "with could not be checked"
+            f"the data set {run.recipe.dataset.entry.id} {why}: whether its content is what the run began with could "
+            "not be checked"
         )
     elif accept_changes and state["data"] != run.splits.digest:
         told.append("the content of the data set is not what the run began with, which was accepted")
     else:
-        run.splits.require(state["data"])
+        try:
+            run.splits.require(state["data"])
+        except CheckpointError as error:
+            raise CheckpointError(f"{error}, or where the change is meant, add --accept-changes") from None
     try:
         run.restore(state)
     except CvkitError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from .errors import RunError
@@ -22,14 +22,24 @@ def newest_unfinished(parent: Path, name: str) -> tuple[RunFolder | None, list[s
             continue
         try:
             info = folder.info()
-            started = datetime.strptime(info["started"], TIME)
-        except (RunError, KeyError, ValueError):
+        except RunError:
             passed_over.append(f"'{path}' is passed over: it holds no run.json that can be read")
+            continue
+        if not info:
+            passed_over.append(f"'{path}' is passed over: it holds no run.json")
             continue
         if info.get("name") != name or info.get("status") in ("finished", "failed"):
             continue
         if folder.recipe_path.is_file() or folder.has_checkpoints():
-            unfinished.append((started, folder))
+            unfinished.append((_time(info.get("started", "")), folder))
         else:
             passed_over.append(f"'{path}' is passed over: it holds no recipe.yaml, so it has not begun to train")
     return max(unfinished, key=lambda entry: entry[0], default=(None, None))[1], passed_over
+
+
+def _time(started: str) -> datetime:
+    """Return the time that run.json writes; the earliest there is where it says none, as after it was lost."""
+    try:
+        return datetime.strptime(started, TIME)
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)

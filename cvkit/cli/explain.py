@@ -149,6 +149,8 @@ def open_data(folder: RunFolder, recipe: Recipe, data: Path | None, digest: str 
         raise DataError(f"{error}. {remedy}") from error
     if digest is not None:
         splits.require(digest)
+        if why := splits.incomparable(digest):
+            warn(f"the data set {why}: whether its content is what the run was trained on could not be checked")
     return splits
 
 

@@ -70,11 +70,11 @@ def extend(
             f"start a new run: {shell_words('cvkit', 'run', found.recipe_path, '--set', f'train.epochs={epochs}')}"
         )
         raise RunError("; ".join([f"'{folder}' holds no checkpoint that can be read", *damaged, again]))
-    kept, told = kept_of(found, state, recipe)
+    kept, told = kept_of(found, state)
     told += [
         *damaged,
         *agree_on_recipe(found, kept, recipe, accept_changes),
-        *differences(found, kept, recipe).values(),
+        *differences(found, kept).values(),
     ]
     if error := found.info().get("error"):
         warn(f"this run failed: {error}")

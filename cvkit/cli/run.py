@@ -124,7 +124,7 @@ def carry_out(run: Run, catalog: Catalog, place: RunFolder | Path, data: Path, a
 
 def way_on(session: Session) -> str:
     """Return how to go on with a run that has ended early."""
-    if session.folder.recipe_path.exists():
+    if session.folder.recipe_path.exists() or session.folder.has_checkpoints():
         return f"continue with: {shell_words('cvkit', 'resume', session.folder.path)}"
     return "nothing of it was trained; start it again"  # what ended it came before its recipe was written
 

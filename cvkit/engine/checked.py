@@ -55,8 +55,13 @@ class CheckedSplit:
 def checked(splits: Splits, entry: Entry) -> Splits:
     """Return the splits that the data set `entry` made, held to what they promise.
 
-    Raises `ComponentFailure` where one is empty, or where one in memory is not what the data set's info says.
+    Raises `ComponentFailure` where one is empty, where one in memory is not what the data set's info says, or where
+    the digest is no text.
     """
+    if not isinstance(splits.digest, str):
+        raise Guard(entry, "cannot be used").failure(
+            f"has {shown(splits.digest)} as its digest, where text is needed"
+        )
     return replace(
         splits,
         train=_checked(splits.train, splits.info, entry, "training"),

@@ -71,17 +71,33 @@ class TensorSplit:
 
 @dataclass(frozen=True)
 class Splits:
-    """The two halves of a data set and what is known of it; `digest` identifies the content, if cheaply known."""
+    """The two halves of a data set and what is known of it; `digest` identifies the content, if cheaply known.
+
+    What stands before a colon in the digest names how it is made; where that changes, two digests say nothing of
+    whether the content is the same.
+    """
 
     train: Split
     test: Split
     info: DataInfo
     digest: str = ""
 
+    def incomparable(self, digest: str) -> str:
+        """Return why a checkpoint's digest cannot be compared with this data set's; empty where it can be."""
+        if not self.digest:
+            return "has no digest"
+        if _made_by(digest) != _made_by(self.digest):
+            return "has a digest that is made in another way than the checkpoint's"
+        return ""
+
     def require(self, digest: str) -> None:
-        """Raise `CheckpointError` unless the content is what a checkpoint says its model was trained on."""
-        if digest != self.digest:
+        """Raise `CheckpointError` where the content is known not to be what a checkpoint's model was trained on."""
+        if digest != self.digest and not self.incomparable(digest):
             raise CheckpointError(
                 "the content of the data set is not what this run was trained on; give the folder that holds it with "
-                "--data, or where the change is meant, go on with: cvkit resume RUN --accept-changes"
+                "--data"
             )
+
+
+def _made_by(digest: str) -> str:
+    return digest.rpartition(":")[0]

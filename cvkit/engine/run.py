@@ -358,8 +358,12 @@ class Run:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Continue from what `state` returned; raise `CheckpointError` where it is of another model or optimizer."""
+        """Continue from what `state` returned.
+
+        Raises `CheckpointError` where it is of another model or optimizer, or of epochs of another number of steps.
+        """
         learner = self.prepare()
+        self._require_place(state)
         load_model_state(self.model, state["model"])
         if self.ema is not None:
             load_model_state(self.ema, state["ema"])
@@ -371,6 +375,19 @@ class Run:
         self._progress = self._predictions = None
         if state["progress"] is not None:
             self._progress = EpochProgress.from_state(state["progress"], self.device)
+
+    def _require_place(self, state: dict[str, Any]) -> None:
+        """Raise `CheckpointError` unless `state` was reached by epochs of as many steps as the data set gives."""
+        steps, limit = self.batching.steps, self.recipe.train.max_steps
+        taken = 0 if state["progress"] is None else len(state["progress"]["counts"])
+        reached = state["epoch"] * steps + taken
+        at_the_limit = limit is not None and state["step"] == limit  # which may lie within an epoch
+        if taken > steps or (state["step"] != reached and not at_the_limit):
+            raise CheckpointError(
+                f"the checkpoint of step {state['step']:,} is from {state['epoch']:,} epochs and {taken:,} steps, "
+                f"and an epoch of this data set has {steps:,} steps: the run was trained on another number of "
+                "images. Give the data it was trained on, or start a new run"
+            )
 
     def _restore_loss(self, state: dict[str, Any]) -> None:
         if "loss" in state:

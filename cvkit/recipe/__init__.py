@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .changes import Change, changes, missing_keys
+from .changes import RUN_KEYS, Change, changes, keys_of
 from .document import Document, read, read_text
 from .dump import dump
 from .merge import kind_of
@@ -13,6 +13,7 @@ from .values import describe
 
 __all__ = [
     "AUTO",
+    "RUN_KEYS",
     "Change",
     "Document",
     "EvaluationSettings",
@@ -26,8 +27,8 @@ __all__ = [
     "changes",
     "describe",
     "dump",
+    "keys_of",
     "kind_of",
-    "missing_keys",
     "read",
     "read_text",
     "resolve",

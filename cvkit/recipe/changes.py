@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .document import Document, read_text
+from .document import read_text
 from .dump import dump, in_one_line
 from .merge import PART_LISTS, PARTS
 from .nodes import plain
@@ -18,6 +18,9 @@ _FREE = (
     *("train.workers", "train.resident", "train.checkpoint_every", "train.compile", "train.channels_last"),
 )
 _ABSENT = "absent"
+
+RUN_KEYS = frozenset(("name", "seed", *PARTS, *PART_LISTS, *SECTIONS))
+"""The keys at the top of every recipe that a run writes."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ def changes(before: str, recipe: Recipe) -> tuple[Change, ...]:
 
     A setting or an option that the text lacks is none where it has its default: a later version brought it.
     """
-    old, new = (dict(_values(plain(read_text(text).root))) for text in (before, dump(recipe)))
+    old, new = (dict(_values(plain(read_text(text, extends=False).root))) for text in (before, dump(recipe)))
     paths = [path for path in dict.fromkeys([*old, *new]) if old.get(path, _ABSENT) != new.get(path, _ABSENT)]
     return tuple(
         Change(path, old.get(path, _ABSENT), new.get(path, _ABSENT))
@@ -51,10 +54,9 @@ def changes(before: str, recipe: Recipe) -> tuple[Change, ...]:
     )
 
 
-def missing_keys(document: Document) -> list[str]:
-    """Return the keys that a resolved recipe holds and this document does not, as one that was cut short."""
-    needed = ("name", "seed", *PARTS, *PART_LISTS, *SECTIONS)
-    return [key for key in needed if key not in document.root.items]
+def keys_of(text: str) -> set[str]:
+    """Return the keys at the top of a recipe's text; raise `RecipeError` where it does not read or has `extends`."""
+    return set(read_text(text, extends=False).root.items)
 
 
 def _values(tree: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -93,7 +93,8 @@ def _digest(wanted: Fetchable, found: Digests) -> str:
     """Return what identifies the whole set: the training images where all digests are known, else every part."""
     if wanted.digests:
         return found["train_images"]
-    return hashlib.sha256("".join(f"{part} {found[part]}\n" for part in sorted(found)).encode()).hexdigest()
+    parts = "".join(f"{part} {found[part]}\n" for part in sorted(found))
+    return f"parts-1:{hashlib.sha256(parts.encode()).hexdigest()}"
 
 
 def _limited(images: Bytes, labels: Bytes, limit: int | None, option: str) -> TensorSplit:

@@ -42,6 +42,8 @@ class _Found:
 def digest_of(base: Path, files: Iterable[Path], *, about: str) -> str:
     """Return the SHA-256, in hexadecimal, of `about` and of the name, below `base`, and the bytes of every file.
 
+    In front of it stands ``contents-1:``, which says how it was made.
+
     Raises `DataError` naming a file that cannot be read.
     """
     settled = time.time_ns() - _SETTLED
@@ -59,7 +61,7 @@ def digest_of(base: Path, files: Iterable[Path], *, about: str) -> str:
     whole = hashlib.sha256(about.encode())
     for file in found:
         whole.update(f"\n{file.name} {hashed[file.name][1]}".encode(errors="surrogateescape"))
-    return whole.hexdigest()
+    return f"contents-1:{whole.hexdigest()}"
 
 
 def _look(base: Path, file: Path) -> _Found:
@@ -92,10 +94,11 @@ def _place(base: Path) -> Path | None:
 
 def _read(place: Path | None) -> _Known:
     known: _Known = {}
-    with suppress(OSError, ValueError, TypeError, AttributeError):
+    with suppress(OSError, ValueError, TypeError, AttributeError, RecursionError):
         content: Mapping[str, Any] = json.loads(place.read_bytes()) if place is not None else {}
         for name, (size, changed, inode, digest) in content.items():
-            if isinstance(digest, str) and len(digest) == 64:
+            numbers = all(type(number) is int for number in (size, changed, inode))
+            if numbers and isinstance(digest, str) and len(digest) == 64:
                 known[name] = ((size, changed, inode), digest)
     return known
 

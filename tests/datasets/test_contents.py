@@ -91,7 +91,21 @@ def test_file_changed_a_moment_ago_is_read_again(base, cache, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"\xff", b"[1]", b"null", b'{"a": 1}', b'{"a": [1, 2, 3, 4]}', b'{"a": [[], 2, 3, ""]}']
+    "content",
+    [
+        *(
+            b"",
+            b"\xff",
+            b"[1]",
+            b"null",
+            b'{"a": 1}',
+            b'{"a": [1, 2, 3, 4]}',
+            b'{"a": [[], 2, 3, ""]}',
+            b"[" * 100_000,
+        ),
+        b'{"a": ["x", 2, 3, "%064d"]}' % 0,
+        b'{"a": [1, null, 2, "%064d"]}' % 0,
+    ],
 )
 def test_damaged_cache_is_as_good_as_none(base, cache, content):
     """The digest is right, and the cache is written anew."""

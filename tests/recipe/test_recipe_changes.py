@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cvkit import discover
-from cvkit.recipe import changes, dump, missing_keys, read_text, resolve
+from cvkit import RecipeError, discover
+from cvkit.recipe import RUN_KEYS, changes, dump, keys_of, read_text, resolve
 
 RECIPE = """\
 name: small
@@ -74,6 +74,14 @@ def test_default_that_a_later_version_brought_is_no_change():
 def test_text_that_was_cut_lacks_keys():
     """Wherever it was cut between two lines, but for the last section, which is one line long."""
     lines = TEXT.splitlines(keepends=True)
-    assert missing_keys(read_text(TEXT)) == []
+    assert keys_of(TEXT) >= RUN_KEYS
     for number in range(3, len(lines) - 1):
-        assert "plugins" in missing_keys(read_text("".join(lines[:number]))) or lines[number - 1] == "plugins:\n"
+        assert "plugins" not in keys_of("".join(lines[:number])) or lines[number - 1] == "plugins:\n"
+
+
+def test_earlier_text_that_extends_a_file_is_not_followed(tmp_path):
+    """It may be a stranger's: what the file holds must not be shown."""
+    (tmp_path / "secret.yaml").write_text("token: s3cret\n")
+    with pytest.raises(RecipeError) as told:
+        changes(f"extends: {tmp_path / 'secret.yaml'}\n{TEXT}", resolved())
+    assert "s3cret" not in str(told.value)

@@ -34,6 +34,8 @@ def test_what_is_kept_reads_back_to_the_bit(records):
 @pytest.mark.parametrize(
     "damage",
     [
+        {"recipe": "]["},
+        {"recipe": "extends: other.yaml\n"},
         {"records": {"values": 3}},
         {"records": {"values": [{"epoch": 1}], "lengths": {}, "series": {}}},
         {"records": {"values": [], "lengths": {"step_losses": [1]}, "series": {}}},

@@ -59,7 +59,7 @@ def test_record_is_read_as_it_was_written():
         ({"step_momenta": [1e308, -1e308]}, "'step_momenta.0'"),
         ({"step_losses": [-1e308, 1.0]}, "'step_losses.0'"),
         ({"step": 1}, "less than the steps of the epoch"),
-        ({"seconds": 0}, "'seconds'"),
+        ({"seconds": -1}, "'seconds'"),
         ({"other": 1}, "does not know: other"),
     ],
 )
