@@ -16,12 +16,11 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
-from ..errors import CheckpointError, ComponentFailure, DivergedError, RunError
+from ..errors import ComponentFailure, DivergedError, RunError
 from ..machine import Lack, told_as_machine
 from ..recipe import Recipe, TunerPart
 from ..recipe.schema import TrainSettings
@@ -40,10 +39,11 @@ from .pixels import Pixels
 from .plan import Plan
 from .progress import EpochProgress
 from .rehearsal import Rehearsal
+from .resumable import require_finite_weights, require_place, restore_training, training_state
 from .samples import SampleAugmentations
 from .schedule import Schedule
 from .seeding import preserved_randomness, seed_everything
-from .state import load_model_state, load_optimizer_state, model_state, named_weights, optimizer_state
+from .state import load_model_state, model_state
 from .step import Autocast, Learner
 from .trained import Trained
 from .trial import Proposal, Trial
@@ -340,21 +340,13 @@ class Run:
         Raises `DivergedError` where a weight is no longer finite, so that no checkpoint holds one.
         """
         learner = self.prepare()
-        for owner, module in (("", self.model), (" of the loss", self.loss)):
-            for name, parameter in module.named_parameters():
-                if not torch.isfinite(parameter).all():
-                    where = f"{name}{owner} is no longer finite at step {self.step}"
-                    raise DivergedError(f"{where}; lower the learning rate")
+        require_finite_weights(learner, self.step)
+        progress = None if self._progress is None else self._progress.state()
         return {
             "epoch": self.epoch,
             "step": self.step,
-            "model": model_state(self.model),
-            "loss": model_state(self.loss),
-            "ema": None if self.ema is None else model_state(self.ema),
-            "optimizer": optimizer_state(learner.optimizer, named_weights(self.model, self.loss)),
-            "schedule": self.schedule.state(),
-            "scaler": learner.scaler.state_dict(),
-            "progress": None if self._progress is None else self._progress.state(),
+            "progress": progress,
+            **training_state(learner, self.ema, self.schedule),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -363,40 +355,12 @@ class Run:
         Raises `CheckpointError` where it is of another model or optimizer, or of epochs of another number of steps.
         """
         learner = self.prepare()
-        self._require_place(state)
-        load_model_state(self.model, state["model"])
-        if self.ema is not None:
-            load_model_state(self.ema, state["ema"])
-        self._restore_loss(state)
-        load_optimizer_state(learner.optimizer, named_weights(self.model, self.loss), state["optimizer"])
-        self.schedule.restore(state.get("schedule", {"taken": state["step"]}))  # older checkpoints lack it
-        learner.scaler.load_state_dict(state["scaler"])
+        require_place(state, self.batching.steps, self.recipe.train.max_steps)
+        restore_training(learner, self.ema, self.schedule, state, self.recipe.loss.entry.owner)
         self.epoch, self.step = state["epoch"], state["step"]
         self._progress = self._predictions = None
         if state["progress"] is not None:
             self._progress = EpochProgress.from_state(state["progress"], self.device)
-
-    def _require_place(self, state: dict[str, Any]) -> None:
-        """Raise `CheckpointError` unless `state` was reached by epochs of as many steps as the data set gives."""
-        steps, limit = self.batching.steps, self.recipe.train.max_steps
-        taken = 0 if state["progress"] is None else len(state["progress"]["counts"])
-        reached = state["epoch"] * steps + taken
-        at_the_limit = limit is not None and state["step"] == limit  # which may lie within an epoch
-        if taken > steps or (state["step"] != reached and not at_the_limit):
-            raise CheckpointError(
-                f"the checkpoint of step {state['step']:,} is from {state['epoch']:,} epochs and {taken:,} steps, "
-                f"and an epoch of this data set has {steps:,} steps: the run was trained on another number of "
-                "images. Give the data it was trained on, or start a new run"
-            )
-
-    def _restore_loss(self, state: dict[str, Any]) -> None:
-        if "loss" in state:
-            load_model_state(self.loss, state["loss"], "loss")
-        elif any(parameter.requires_grad for parameter in self.loss.parameters()):  # older checkpoints lack them
-            raise CheckpointError(
-                f"the checkpoint holds no weights of {self.recipe.loss.entry.owner}, as the cvkit that wrote it did "
-                "not train them; start the run anew"
-            )
 
 
 def _trainable(*modules: nn.Module) -> list[nn.Parameter]:
