@@ -94,6 +94,16 @@ def plugin(tmp_path_factory) -> Path:
     sys.path[:] = [entry for entry in sys.path if entry != str(path.parent)]
 
 
+@pytest.fixture(autouse=True)
+def signals_that_are_not_ignored():
+    """As in a terminal: whoever runs the tests may have them ignored, as `nohup` and a shell's background do."""
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 @pytest.fixture
 def work(cvkit, write, plugin, monkeypatch, one_thread):
     """Run the recipe, or go on with a run, while something happens at a place; returns the answer and the folder."""
