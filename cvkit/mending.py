@@ -54,7 +54,9 @@ def agree_on_recipe(
         change.path for change in found if not (change.free or (same_data and change.path == "dataset.path"))
     ]:
         command = shell_words("cvkit", "run", name)
-        longer = f", or for more epochs: {shell_words('cvkit', 'extend', folder.path)} --epochs N"
+        longer = (
+            f". For more epochs, remove '{name}' and use {shell_words('cvkit', 'extend', folder.path)} --epochs N"
+        )
         raise RunError(
             f"'{name}' was changed since the last checkpoint: {said}. A run that has begun cannot take over "
             f"{', '.join(bound)}. Start a new run with it: {command}"

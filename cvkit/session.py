@@ -260,6 +260,7 @@ def go_back(run: Run, state: dict[str, Any], *, accept_changes: bool = False) ->
     Raises `CheckpointError` where the data are others and that is not accepted, or any part is another.
     """
     told = []
+    _require_classes(run, state)
     if why := run.splits.incomparable(state["data"]):
         told.append(
             f"the data set {run.recipe.dataset.entry.id} {why}: whether its content is what the run began with could "
@@ -284,6 +285,19 @@ def go_back(run: Run, state: dict[str, Any], *, accept_changes: bool = False) ->
             "to go on from the one before, or start a new run"
         ) from error
     return told
+
+
+def _require_classes(run: Run, state: dict[str, Any]) -> None:
+    """Raise `CheckpointError` where the classes are not those that the outputs of the checkpoint's model mean."""
+    kept = Kept.of(state)
+    before = None if kept is None else (kept.info.get("data_info") or {}).get("classes")
+    if before is not None and tuple(before) != run.info.classes:
+        odd = [name for name in (*before, *run.info.classes) if (name in before) != (name in run.info.classes)]
+        differ = f"they differ in {', '.join(odd[:3])}" if odd else "their order is another"
+        raise CheckpointError(
+            f"the classes of the data set are not those the model was trained on ({differ}), so its outputs would "
+            "mean other classes. Put the classes back, or start a new run"
+        )
 
 
 def _other_environment(before: dict[str, Any], now: dict[str, Any]) -> list[str]:

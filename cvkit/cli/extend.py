@@ -62,6 +62,8 @@ def extend(
     from ..session import go_back
 
     found = RunFolder.open(folder)
+    if output is not None and found.path.resolve() in (output.resolve(), *output.resolve().parents):
+        raise click.UsageError(f"--output '{output}' is in the folder of RUN, which stays as it is: choose another")
     recipe, catalog = reopen(found, choice)
     Extension(recipe, epochs, schedule or "stretch")  # what cannot be is said before data are opened
     state, damaged = found.newest_state()

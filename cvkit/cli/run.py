@@ -54,6 +54,7 @@ def run(
     RECIPE is checked first, and its tuners run. The folder of the run is new, and holds the report.
     """
     checked, catalog = load_recipe(recipe, overrides, choice)
+    from ..recipe import AUTO, changes
     from ..unfinished import newest_unfinished  # torch loads here, after the recipe is known to be good
 
     found, passed_over = newest_unfinished(output, checked.name) if resume else (None, [])
@@ -68,6 +69,12 @@ def run(
             f"--set cannot change a run that has begun, as '{found.path}' has: leave out one of the two"
         )
     else:
+        for change in changes(found.recipe_text(), checked):
+            if change.now != AUTO:  # which a tuner has filled in since
+                warn(
+                    f"'{recipe}' is not followed in {change.path}: the run that is continued has {change.before}, "
+                    f"and the file has {change.now}"
+                )
         go_on(found, data, choice, accept_changes)
 
 

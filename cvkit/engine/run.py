@@ -102,7 +102,8 @@ class Run:
         self._batch_augmentations = [pair for pair in augmentations if not pair[0].component.per_sample]
         self.pixels = Pixels(self.info, self._batch_augmentations, self.device, settings.channels_last)
         self.loss = initialised_loss(recipe, self.info, self.device)
-        self.model = initialised_model(recipe, self.info, self.device)
+        with told_as_machine("building the model", {Lack.MEMORY: "use a smaller model"}):
+            self.model = initialised_model(recipe, self.info, self.device)
         self._rehearse()
         self.ema = self._averaged_model()
         self.epoch = self.step = 0

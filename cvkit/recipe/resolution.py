@@ -198,7 +198,9 @@ class _Resolution:
             return None
         part, name = as_part(node), part_name(node)
         if not isinstance(part, MapNode) or not name:
-            message = f"expected the name of a {kind.singular}, or `name` with options, got {show(plain(node))}"
+            article = "an" if kind.singular[0] in "aeiou" else "a"
+            got = show(plain(node))
+            message = f"expected the name of {article} {kind.singular}, or `name` with options, got {got}"
             self.check.report(node.mark, message, listing)
             return None
         mark = part.items["name"].mark

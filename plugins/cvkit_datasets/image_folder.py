@@ -60,6 +60,11 @@ def image_folder(
         base = root / Path(path).expanduser()
     except RuntimeError:
         raise DataError(f"the home folder in '{path}' is not known here; give the absolute path") from None
+    if not base.is_dir():
+        seen = (
+            f": '{path}' is looked for in the data folder '{root}'; give an absolute path, or that folder with --data"
+        )
+        raise DataError(f"{base} is not a folder{'' if Path(path).is_absolute() else seen}")
     train, test = base / "train", base / "test"
     if not test.is_dir() and (base / "val").is_dir():
         test = base / "val"

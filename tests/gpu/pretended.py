@@ -228,6 +228,7 @@ class Cuda:
         for name in ("_accelerator_graph_capture_health_check", "_cuda_graph_capture_health_check"):
             patch.setattr(torch.optim.Optimizer, name, lambda self: None, raising=False)  # it asks the driver
         patch.setattr(torch.accelerator, "is_available", lambda: False)  # or loaders pin memory by the driver
+        patch.setattr(Tensor, "pin_memory", lambda tensor, device=None: tensor)  # torch 2.6 asks is_available of CUDA
         real = torch.autocast  # so that what autocast makes half as precise is that here too
         patch.setattr(torch, "autocast", lambda device, dtype, **options: real("cpu", dtype, **options))
 

@@ -139,6 +139,14 @@ def test_run_stopped_within_an_epoch_goes_on_there(tmp_path, extend):
     assert "ended with epoch 2 and its last rate is held since; it can be held on, or stretched" in err
 
 
+def test_folder_of_the_run_is_no_place_for_the_extended_one(tuned, extend):
+    """It stays as it is."""
+    code, _, err = extend(tuned, "--epochs", 4, "--schedule", "hold", "--output", tuned / "inner")
+    assert code == 2
+    assert "is in the folder of RUN" in err
+    assert not (tuned / "inner").exists()
+
+
 def test_what_cannot_be_extended_is_refused_with_the_reason(tuned, tmp_path, extend):
     """Exit 1, no new folder, the old one as it was."""
     before = contents(tuned.parent)

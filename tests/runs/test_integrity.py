@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from damages import Outcome, resumed, stopped_run
+from damages import RECIPE, Outcome, resumed, stopped_run
 
 from cvkit import CheckpointError, RunError, discover
 from cvkit.cli import main
@@ -157,6 +158,30 @@ def test_digest_that_is_made_in_another_way_cannot_be_compared(stopped):
     session.start()
     (told,) = session.warnings
     assert "has a digest that is made in another way than the checkpoint's" in told
+
+
+def test_classes_in_another_order_are_refused_though_accepted(stopped):
+    """The model's outputs would mean other classes."""
+    recipe = resolve(read(stopped / "recipe.yaml"), CATALOG)
+    splits = recipe.dataset.build(stopped)
+    turned = replace(splits, info=replace(splits.info, classes=splits.info.classes[::-1]), digest="other")
+    session = Session(Run(recipe, turned), RunFolder(stopped), stopped, CATALOG, accept_changes=True)
+    with pytest.raises(CheckpointError, match="their order is another"):
+        session.start()
+
+
+def test_recipe_that_run_resume_does_not_follow_is_told(tmp_path, monkeypatch, capsys):
+    """The run goes on by its own; what the file says otherwise is a warning, but for what a tuner has filled in."""
+    stopped_run(tmp_path)
+    (tmp_path / "small.yaml").write_text(RECIPE.replace("momentum: 0.9", "momentum: 0.8"))
+    command = ["cvkit", "run", str(tmp_path / "small.yaml"), "--resume", "--output", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr().err
+    assert not ended.value.code, said
+    assert "is not followed in optimizer.momentum: the run that is continued has 0.9, and the file has 0.8" in said
+    assert said.count("is not followed") == 1
 
 
 def test_data_set_that_was_moved_is_accepted_where_its_content_is_the_same(original):
