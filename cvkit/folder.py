@@ -274,7 +274,8 @@ class RunFolder(LockedFolder):
     def figure_files(self, name: str) -> dict[str, bytes]:
         """Return the files of a figure by their names in the folder, the SVG first; empty where one is missing."""
         names = [f"figures/{name}.{ending}" for ending in ("svg", "png")]
-        return {name: self.read(name) for name in names if os.path.lexists(self.path / name)}
+        there = all(os.path.lexists(self.path / name) for name in names)
+        return {name: self.read(name) for name in names} if there else {}
 
     def write_predictions(self, predictions: Predictions, classes: Sequence[str]) -> None:
         """Write predictions.csv: a line for every test image, as `PerSample` measures it."""

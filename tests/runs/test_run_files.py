@@ -9,6 +9,7 @@ import pytest
 
 from cvkit.engine.data import DataInfo
 from cvkit.engine.metrics import Record
+from cvkit.folder import RunFolder
 from cvkit.run_files import RunInfo, _DataInfo, _Record, read_info, read_record, read_tuning
 
 RECORD = {
@@ -43,6 +44,14 @@ def test_record_is_read_as_it_was_written():
     record = read_record(encoded(RECORD))
     assert (record.step, record.step_losses, record.test_accuracy_tta) == (2, (1.0, 2.0), None)
     assert read_record(encoded(record.to_json())) == record
+
+
+def test_figure_of_which_a_file_is_lost_is_none(tmp_path):
+    """A report goes on without it, and a run that is extended takes no half of it along."""
+    folder = RunFolder(tmp_path)
+    folder.write("figures/tuning_1_test.svg", b"<svg/>")
+    assert folder.figure_files("tuning_1_test") == {}
+    assert folder.kept_figure("tuning_1_test", "A figure", "") is None
 
 
 @pytest.mark.parametrize(
