@@ -101,7 +101,7 @@ class Session:
     def _go_back(self, state: dict[str, Any], made_with: dict[str, Any]) -> None:
         """Restore the run, once its recipe and data are agreed on, and mend the files beside the checkpoint."""
         kept, told = kept_of(self.folder, state)
-        same_data = bool(self.run.splits.digest) and self.run.splits.digest == state["data"]
+        same_data = self.run.splits.are_known(state["data"])
         told += agree_on_recipe(self.folder, kept, self.recipe, self.accept_changes, same_data=same_data)
         told += go_back(self.run, state, accept_changes=self.accept_changes)
         self._info, lost = began(self.folder, kept, made_with)

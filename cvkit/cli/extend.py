@@ -72,22 +72,18 @@ def extend(
             f"start a new run: {shell_words('cvkit', 'run', found.recipe_path, '--set', f'train.epochs={epochs}')}"
         )
         raise RunError("; ".join([f"'{folder}' holds no checkpoint that can be read", *damaged, again]))
-    kept, told = kept_of(found, state)
-    told += [
-        *damaged,
-        *agree_on_recipe(found, kept, recipe, accept_changes),
-        *differences(found, kept).values(),
-    ]
     if error := found.info().get("error"):
         warn(f"this run failed: {error}")
+    extension = None if schedule is None else Extension(recipe, epochs, schedule)
     place = data_of(found, recipe, data)
-    if schedule is None:
-        run = prepared(recipe, place)
-        go_back(run, state, accept_changes=accept_changes)
-        raise click.UsageError(_choices(run, epochs))
-    extension = Extension(recipe, epochs, schedule)
-    run = prepared(extension.extended, place)
+    run = prepared(recipe if extension is None else extension.extended, place)
+    kept, told = kept_of(found, state)
+    same_data = run.splits.are_known(state["data"])
+    told += [*damaged, *agree_on_recipe(found, kept, recipe, accept_changes, same_data=same_data)]
+    told += differences(found, kept).values()
     told += go_back(run, state, accept_changes=accept_changes)
+    if extension is None:
+        raise click.UsageError(_choices(run, epochs))
     became = extension.told(run)
     note = {"after_step": run.step, "epochs": epochs, "schedule": schedule, "became": became}
     kept = replace(kept, info=began(found, kept, {})[0])

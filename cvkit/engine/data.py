@@ -90,6 +90,10 @@ class Splits:
             return "has a digest that is made in another way than the checkpoint's"
         return ""
 
+    def are_known(self, digest: str) -> bool:
+        """Whether the content is known to be what a checkpoint says its model was trained on."""
+        return bool(digest) and digest == self.digest
+
     def require(self, digest: str) -> None:
         """Raise `CheckpointError` where the content is known not to be what a checkpoint's model was trained on."""
         if digest != self.digest and not self.incomparable(digest):

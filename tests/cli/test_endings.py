@@ -170,7 +170,7 @@ def test_second_signal_does_not_wait_for_the_step(work):
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_signal_that_comes_where_python_ignores_errors_is_heeded(work):
+def test_signal_that_comes_where_python_ignores_errors_ends_the_run(work):
     """As within a `__del__`, or a callback at a fork: what the handler raises there is lost."""
     in_a_del = f"type('Gone', (), {{'__del__': lambda gone: [{kill(signal.SIGTERM)[11:]}, *range(3)]}})()"
     answer, folder = work("evaluating", f"import os; times == 1 and {in_a_del}")
