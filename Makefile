@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUNS ?= runs
 
-.PHONY: help setup demo test stress matrix lint types format docs bench clean
+.PHONY: help setup demo test wording stress matrix lint types format docs bench clean
 
 help:  ## Say what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -23,6 +23,10 @@ demo: setup  ## Train the embedded data set and print where the report is
 # share environments and trained runs.
 test: lint types  ## Check everything: lint, types, tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+wording: setup  ## Accept the sentences that users read as they are now, after reading their changes
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --snapshot-update
+	git diff --stat -- '*.ambr'
 
 stress: setup  ## Kill, damage and mutate at length, then test under every instruction set of this CPU
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m stress tests/stress

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import platformdirs
 import pytest
+from syrupy.assertion import SnapshotAssertion
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -44,6 +45,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = {Path(__file__).parent / name: place for place, name in enumerate(DEAR)}
     assert all(path.is_file() for path in places), "DEAR names a file that is not there"
     items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
+@pytest.fixture
+def wording(snapshot, tmp_path, tmp_path_factory) -> SnapshotAssertion:
+    """What a user reads, compared with the snapshot beside the test; ``make wording`` accepts what it says now.
+
+    Folders that differ from one run of the tests to the next are written as ``<tmp>``, ``<base>``, ``<repo>`` and
+    ``<home>``.
+    """
+    folders = {
+        tmp_path: "<tmp>",
+        tmp_path_factory.getbasetemp(): "<base>",
+        Path(__file__).parents[1]: "<repo>",
+        Path.home(): "<home>",
+    }
+
+    def portable(data: object, path: object) -> object:
+        if isinstance(data, str):
+            for folder, name in folders.items():
+                data = data.replace(str(folder), name)
+        return data
+
+    return snapshot.with_defaults(matcher=portable)
 
 
 @pytest.fixture(scope="session")
