@@ -17,7 +17,7 @@ from rounds import ratios, take_turns
 from torch import Tensor
 
 from cvkit import Run
-from cvkit.diagnostics.explainers import Explainers
+from cvkit.explain.explainers import Explainers
 from cvkit_gradcam.grad_cam import grad_cam
 
 METHODS = (

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from cvkit import Run, Splits, discover
-from cvkit.catalog import Catalog
+from cvkit.host.catalog import Catalog
 from cvkit.recipe import Recipe, read_text, resolve
 
 RECIPE = """

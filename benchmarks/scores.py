@@ -19,15 +19,15 @@ import torch
 from section import write_section
 
 from cvkit import discover
-from cvkit.diagnostics import Table
-from cvkit.diagnostics.explainers import Explainers
-from cvkit.diagnostics.scores import Scores, redrawn, score
-from cvkit.engine.data import Split, TensorSplit
-from cvkit.engine.parts import open_dataset
-from cvkit.engine.trained import Trained
-from cvkit.folder import RunFolder
+from cvkit.data.splits import Split, TensorSplit
+from cvkit.engine.building import open_dataset
+from cvkit.engine.trained_model import Trained
+from cvkit.explain.explainers import Explainers
+from cvkit.explain.scores import Scores, redrawn, score
+from cvkit.figures.artifacts import Table
 from cvkit.recipe import Recipe, read, resolve
-from cvkit.reopened import open_trained
+from cvkit.runs.folder import RunFolder
+from cvkit.runs.load import open_trained
 from cvkit.testing import Host
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "shapes.yaml"

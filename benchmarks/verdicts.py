@@ -23,9 +23,9 @@ import torch
 from scores import METHODS, opened
 from section import write_section
 
-from cvkit.diagnostics.explainers import Explainers
-from cvkit.diagnostics.scores import BASELINES, score
-from cvkit.engine.data import TensorSplit
+from cvkit.data.splits import TensorSplit
+from cvkit.explain.explainers import Explainers
+from cvkit.explain.scores import BASELINES, score
 from cvkit.testing import Host
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "shapes.yaml"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .component import KINDS, Component, Kind, Origin
 from .errors import (
     AmbiguousComponent,
     CheckpointError,
@@ -24,11 +23,12 @@ from .errors import (
     UnknownComponent,
     one_line,
 )
-from .hookspecs import hookimpl
+from .host.component import KINDS, Component, Kind, Origin
+from .host.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from .catalog import Catalog
-    from .engine.data import DataInfo, Split, Splits, TensorSplit
+    from .data.splits import DataInfo, Split, Splits, TensorSplit
+    from .engine.eval_mode import evaluation_mode
     from .engine.factories import (
         AugmentationFactory,
         DatasetFactory,
@@ -39,50 +39,50 @@ if TYPE_CHECKING:
         SchedulerFactory,
         TunerFactory,
     )
-    from .engine.metrics import Predictions, Record
-    from .engine.modes import evaluation_mode
-    from .engine.plan import Plan
-    from .engine.protocols import Augmentation, Explainer, SampleAugmentation
+    from .engine.records import Predictions, Record
     from .engine.run import Run
-    from .engine.seeding import derive, permutation, preserved_randomness, seed_everything
+    from .engine.step_plan import Plan
     from .engine.trial import Proposal, Trial
-    from .folder import RunFolder
-    from .plugins import discover
+    from .host.catalog import Catalog
+    from .host.discovery import discover
+    from .protocols import Augmentation, Explainer, SampleAugmentation
     from .recipe import Recipe, read, resolve
+    from .runs.folder import RunFolder
+    from .seeding import derive, permutation, preserved_randomness, seed_everything
 
 _LAZY = {
-    "Catalog": "catalog",
-    "discover": "plugins",
+    "Catalog": "host.catalog",
+    "discover": "host.discovery",
     "Recipe": "recipe",
     "read": "recipe",
     "resolve": "recipe",
-    "DataInfo": "engine.data",
-    "Split": "engine.data",
-    "Splits": "engine.data",
-    "TensorSplit": "engine.data",
-    "evaluation_mode": "engine.modes",
-    "Plan": "engine.plan",
-    "Augmentation": "engine.protocols",
+    "DataInfo": "data.splits",
+    "Split": "data.splits",
+    "Splits": "data.splits",
+    "TensorSplit": "data.splits",
+    "evaluation_mode": "engine.eval_mode",
+    "Plan": "engine.step_plan",
+    "Augmentation": "protocols",
     "AugmentationFactory": "engine.factories",
     "DatasetFactory": "engine.factories",
-    "Explainer": "engine.protocols",
+    "Explainer": "protocols",
     "ExplainerFactory": "engine.factories",
     "LossFactory": "engine.factories",
     "ModelFactory": "engine.factories",
     "OptimizerFactory": "engine.factories",
-    "SampleAugmentation": "engine.protocols",
+    "SampleAugmentation": "protocols",
     "SchedulerFactory": "engine.factories",
     "TunerFactory": "engine.factories",
-    "Predictions": "engine.metrics",
-    "Record": "engine.metrics",
+    "Predictions": "engine.records",
+    "Record": "engine.records",
     "Run": "engine.run",
     "Proposal": "engine.trial",
     "Trial": "engine.trial",
-    "derive": "engine.seeding",
-    "permutation": "engine.seeding",
-    "preserved_randomness": "engine.seeding",
-    "seed_everything": "engine.seeding",
-    "RunFolder": "folder",
+    "derive": "seeding",
+    "permutation": "seeding",
+    "preserved_randomness": "seeding",
+    "seed_everything": "seeding",
+    "RunFolder": "runs.folder",
 }
 
 __all__ = [

@@ -17,14 +17,15 @@ from typing import Any
 import click
 
 import cvkit
-from cvkit import KINDS, Component, Kind, discover, errors, hookspecs, testing
-from cvkit.admission import hooks
+from cvkit import KINDS, Component, Kind, discover, errors, testing
 from cvkit.cli import cli
-from cvkit.installations import GROUP
-from cvkit.plugins import DISABLE
+from cvkit.host import hookspecs
+from cvkit.host.discovery import DISABLE
+from cvkit.host.entry_points import GROUP
+from cvkit.host.registry import Entry
+from cvkit.host.validation import hooks
 from cvkit.recipe import describe
-from cvkit.registry import Entry
-from cvkit.signature import Option
+from cvkit.signatures.signature import Option
 
 HOME = Path(__file__).parent
 BUILT_IN = "cvkit-core"

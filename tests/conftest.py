@@ -106,7 +106,7 @@ def warm(tmp_path_factory) -> None:
     from small import run_of
 
     from cvkit import RunFolder, discover
-    from cvkit.session import Session
+    from cvkit.runs.session import Session
 
     folder, catalog = tmp_path_factory.mktemp("warm"), discover()
     session = Session(run_of(catalog, "train.epochs=1"), RunFolder.create(folder, "warm"), folder, catalog)

@@ -11,7 +11,7 @@ from importlib import import_module
 import click
 
 from ..errors import CvkitError, RecipeError, did_you_mean
-from ..machine import lack_told_by, machine_error
+from ..resource_errors import lack_told_by, machine_error
 from .signals import exit_code_of, heard, interrupt
 from .terminal import (
     OutputLost,

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from ..printable import shell_words
+from ..scaffold.kinds import SAMPLES
 from ..scaffold.names import read_name, require_component_free
-from ..scaffold.samples import SAMPLES
 from .new_plugin import KindChoice
 from .terminal import echo
 

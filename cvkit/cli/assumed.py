@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..errors import ComponentError, UnknownComponent
 
 if TYPE_CHECKING:
-    from ..catalog import Catalog
+    from ..host.catalog import Catalog
 
 METHOD = "gradcam/grad_cam"
 """What `explain` explains with, where neither the command line nor the recipe names a method."""

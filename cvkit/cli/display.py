@@ -8,9 +8,9 @@ from types import TracebackType
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from ..diagnostics.style import duration
-from ..engine.metrics import Record
+from ..engine.records import Record
 from ..engine.run import Run, Step
+from ..formatting import duration
 from ..printable import printable, shell_words
 from .terminal import OutputLost, console, echo
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import DataError, RunError
-from .asked import class_called, print_layers, with_methods, without_layers
 from .assumed import METHOD
+from .explain_options import class_called, print_layers, with_methods, without_layers
 from .loading import reopen, warn
 from .options import PluginChoice, data_option, plugin_options
 from .run_data import data_of
@@ -19,10 +19,10 @@ from .tables import print_table
 from .terminal import console, echo, on_terminal
 
 if TYPE_CHECKING:
-    from ..diagnostics.scores import Scores
-    from ..engine.data import Splits
-    from ..folder import RunFolder
+    from ..data.splits import Splits
+    from ..explain.scores import Scores
     from ..recipe import Recipe
+    from ..runs.folder import RunFolder
 
 
 @click.command()
@@ -81,9 +81,9 @@ def explain(
     """
     if images and errors:
         raise click.UsageError("--errors is of the test split, and IMAGES are given: leave out one of the two")
-    from ..explaining.files import find_images
-    from ..explaining.place import place
-    from ..folder import RunFolder
+    from ..explain.image_files import find_images
+    from ..explain.layout import place
+    from ..runs.folder import RunFolder
 
     found = RunFolder.open(folder)
     recipe, catalog = reopen(found, choice)
@@ -98,12 +98,12 @@ def explain(
     rival = None if against is None else class_called(against, info.classes)
     files = find_images(images, info.classes, kept.path) if images else []
 
-    from ..diagnostics.explainers import Explainers  # torch loads here, after what can be told without it
-    from ..explaining.exhibit import Exhibit
-    from ..explaining.question import Question
-    from ..explaining.reading import reader_of
-    from ..explaining.source import FromFiles, FromSplit, Source
-    from ..reopened import open_trained
+    from ..explain.explainers import Explainers  # torch loads here, after what can be told without it
+    from ..explain.image_io import reader_of
+    from ..explain.image_source import FromFiles, FromSplit, Source
+    from ..explain.job import Exhibit
+    from ..explain.targets import Question
+    from ..runs.load import open_trained
 
     opened = open_trained(found, recipe, info)
     for line in opened.damaged:
@@ -140,7 +140,7 @@ def explain(
 
 def open_data(folder: RunFolder, recipe: Recipe, data: Path | None, digest: str | None = None) -> Splits:
     """Return the data set of a run; raise `CvkitError` where it cannot be had, or is not the one of that digest."""
-    from ..engine.parts import open_dataset
+    from ..engine.building import open_dataset
 
     try:
         splits = open_dataset(recipe, data_of(folder, recipe, data))
@@ -166,7 +166,7 @@ def bar(total: int) -> Iterator[Callable[[int], None]]:
 
 def show(scores: Scores) -> None:
     """Print a line for each measure and map, and what the verdicts of new weights mean."""
-    from ..diagnostics.scores import bounds  # torch loads here
+    from ..explain.scores import bounds  # torch loads here
 
     rows = []
     for scored in scores.scored:

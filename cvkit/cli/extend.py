@@ -11,7 +11,7 @@ import click
 
 from ..errors import CvkitError, RunError
 from ..printable import shell_words
-from ..recipe.schema import MOST_EPOCHS
+from ..recipe.settings import MOST_EPOCHS
 from .loading import reopen, warn
 from .options import PluginChoice, accept_option, data_option, plugin_options
 from .run import carry_out, prepared
@@ -20,8 +20,8 @@ from .terminal import echo
 
 if TYPE_CHECKING:
     from ..engine.run import Run
-    from ..kept import Kept
     from ..recipe import Recipe
+    from ..runs.snapshot import Kept
 
 SCHEDULES = ("stretch", "hold", "again")
 
@@ -55,11 +55,11 @@ def extend(
     all epochs as if they had been planned (stretch), or ends where it did and its last rate is held (hold), or begins
     once more over the epochs that are added (again).
     """
-    from ..extension import Extension, extended_folder
-    from ..folder import RunFolder
-    from ..mending import agree_on_recipe, began, differences, kept_of
     from ..recipe import dump
-    from ..session import go_back
+    from ..runs.extend import Extension, extended_folder
+    from ..runs.folder import RunFolder
+    from ..runs.repair import agree_on_recipe, began, differences, kept_of
+    from ..runs.session import go_back
 
     found = RunFolder.open(folder)
     if output is not None and found.path.resolve() in (output.resolve(), *output.resolve().parents):
@@ -110,7 +110,7 @@ def _choices(run: Run, epochs: int) -> str:
 
 
 def _told(run: Run, epochs: int, schedule: str) -> str:
-    from ..extension import Extension
+    from ..runs.extend import Extension
 
     try:
         return Extension(run.recipe, epochs, schedule).told(run)

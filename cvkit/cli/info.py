@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
-from ..catalog import Catalog
 from ..errors import PluginError, UnknownComponent, did_you_mean
+from ..host.catalog import Catalog
+from ..host.registry import Entry
 from ..printable import on_one_line
 from ..recipe import describe as in_words
-from ..registry import Entry
-from ..signature import Option, Signature
+from ..signatures.signature import Option, Signature
 from .list import kind_called
 from .loading import load_catalog
 from .options import PluginChoice, plugin_options

@@ -12,15 +12,15 @@ from typing import Any
 
 import click
 
-from ..catalog import Catalog
-from ..component import KINDS, Kind
 from ..errors import CvkitError, PluginError, UnknownComponent, did_you_mean
-from ..registry import Entry
-from ..signature import split_target
-from ..sources import find
+from ..host.catalog import Catalog
+from ..host.component import KINDS, Kind
+from ..host.registry import Entry
+from ..signatures.lookup import find
+from ..signatures.signature import split_target
 from .loading import load_catalog, warn
 from .options import PluginChoice, plugin_options
-from .state import no_components, state
+from .plugin_status import no_components, state
 from .tables import print_table
 from .terminal import echo
 

@@ -8,15 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..catalog import Catalog
 from ..errors import CvkitError, RecipeError, RunError
-from ..plugins import disabled_by_environment, discover, unknown_disabled
+from ..host.catalog import Catalog
+from ..host.discovery import disabled_by_environment, discover, unknown_disabled
 from .options import PluginChoice
 from .terminal import echo
 
 if TYPE_CHECKING:
-    from ..folder import RunFolder
     from ..recipe import Document, Recipe
+    from ..runs.folder import RunFolder
 
 
 def load_recipe(
@@ -67,8 +67,8 @@ def reopen(folder: RunFolder, choice: PluginChoice) -> tuple[Recipe, Catalog]:
     A recipe that is lost or damaged is read from the checkpoint's copy. Raises `RunError` where there is none, and
     naming each plugin the run used that does not work here, and how to get it back.
     """
-    from ..provenance import absent
     from ..recipe import resolve
+    from ..runs.provenance import absent
 
     document = folder.document()
     catalog = _discovered(choice, document.disabled)
@@ -81,7 +81,7 @@ def reopen(folder: RunFolder, choice: PluginChoice) -> tuple[Recipe, Catalog]:
 
 def tell_drift(folder: RunFolder, catalog: Catalog) -> None:
     """Say on stderr what of a run's code is not what it began with."""
-    from ..provenance import describe_again, drift
+    from ..runs.provenance import describe_again, drift
 
     components = folder.info().get("components", [])
     for sentence in drift(components, describe_again(components, catalog)):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import RunError
-from ..output import Output
+from ..files.output_folder import Output
 from .assumed import TUNER, require_assumed
 from .loading import load_recipe, resolve_asked, warn
 from .options import PluginChoice, data_folder, data_option, plugin_options, set_option
@@ -20,8 +20,8 @@ from .proposed import NAME, files_of, show
 from .terminal import echo
 
 if TYPE_CHECKING:
-    from ..catalog import Catalog
     from ..engine.trial import Proposal
+    from ..host.catalog import Catalog
     from ..recipe import Recipe, TunerPart
 
 NAMES = frozenset(f"{NAME}.{kind}" for kind in ("svg", "png", "json"))
@@ -63,7 +63,7 @@ def lr_find(
     checked, tuner = with_range_test(recipe, overrides, checked, catalog, options)
     place = Output(output / checked.name, "cvkit lr-find", NAMES)
     place.require_own()
-    from ..engine.parts import built, open_dataset  # torch loads here, after the recipe is known to be good
+    from ..engine.building import built, open_dataset  # torch loads here, after the recipe is known to be good
     from ..engine.run import Run
 
     proposal: Proposal = built(tuner, Run(checked, open_dataset(checked, data_folder(data))))

@@ -8,8 +8,8 @@ import click
 
 from ..errors import did_you_mean
 from ..printable import shell_words
+from ..scaffold.kinds import SAMPLES
 from ..scaffold.names import read_name, require_free
-from ..scaffold.samples import SAMPLES
 from .terminal import echo
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from ..at_hand import KEY, plugins_at_hand
+from ..host.working_project import KEY, plugins_at_hand
 from .terminal import echo
 
 Command = TypeVar("Command", bound=Callable[..., Any])

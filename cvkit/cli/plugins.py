@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
-from ..catalog import PluginStatus
 from ..errors import CvkitError
-from ..plugins import disabled_by_environment, discover, unknown_disabled
+from ..host.catalog import PluginStatus
+from ..host.discovery import disabled_by_environment, discover, unknown_disabled
 from .loading import warn
 from .options import PluginChoice, plugin_options
-from .state import state
+from .plugin_status import state
 from .tables import print_table
 from .terminal import echo
 
@@ -32,7 +32,7 @@ def plugins(why: str | None, as_json: bool, choice: PluginChoice) -> None:
     for sentence in unknown_disabled(catalog, [*choice.disabled, *disabled_by_environment()]):
         warn(sentence)
     if why:
-        from .why import explain
+        from .plugin_diagnosis import explain
 
         echo("\n".join(explain(catalog, why)))
         return

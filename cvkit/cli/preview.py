@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..output import Output
+from ..files.output_folder import Output
 from .loading import load_recipe
 from .options import PluginChoice, data_folder, data_option, plugin_options, set_option
 from .terminal import echo
 
 if TYPE_CHECKING:
     from ..engine.run import Run
-    from ..report import Page
+    from ..figures.page import Page
 
 NAMES = frozenset(("preview.html", "schedule.svg", "schedule.png", "augmented"))
 
@@ -39,9 +39,9 @@ def preview(recipe: Path, overrides: tuple[str, ...], output: Path, data: Path |
     checked, _ = load_recipe(recipe, overrides, choice)
     place = Output(output / f"preview-{checked.name}", "cvkit preview", NAMES)
     place.require_own()
-    from ..engine.parts import open_dataset  # torch loads here, after the recipe is known to be good
+    from ..engine.building import open_dataset  # torch loads here, after the recipe is known to be good
     from ..engine.run import Run
-    from ..report import render
+    from ..figures.page import render
 
     page = compose(Run(checked, open_dataset(checked, data_folder(data))))
     files = {"preview.html": render(page).encode()}
@@ -54,10 +54,11 @@ def preview(recipe: Path, overrides: tuple[str, ...], output: Path, data: Path |
 
 def compose(run: Run) -> Page:
     """Return the page of a preview."""
-    from ..diagnostics.preview import course, planned_images, planned_schedule, stand_in_notes
-    from ..report import Fact, Page, Section
+    from ..diagnostics.preview import planned_images, planned_schedule, stand_in_notes
+    from ..engine.lr_curve import lr_curve
+    from ..figures.page import Fact, Page, Section
 
-    planned, images = course(run), planned_images(run)
+    planned, images = lr_curve(run), planned_images(run)
     steps, epochs = run.planned_steps, run.plan.epochs
     notes = (
         [] if images else ["There is no sheet of images: the recipe has no augmentations, or report.augmented: 0."]

@@ -49,8 +49,8 @@ def files_of(proposal: Proposal, tuner: TunerPart) -> dict[str, bytes]:
 
     What a tuner cannot draw, or JSON cannot hold, is left out with a warning.
     """
-    from ..diagnostics.style import draw
-    from ..engine.guard import Guard
+    from ..figures.style import draw
+    from ..guard import Guard
 
     files: dict[str, bytes] = {}
     if (paint := proposal.draw) is not None:

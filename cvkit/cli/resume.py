@@ -20,7 +20,7 @@ from .terminal import echo
 @plugin_options
 def resume(folder: Path, data: Path | None, accept_changes: bool, choice: PluginChoice) -> None:
     """Continue the run in the folder RUN after its last checkpoint; make its report where that is all that lacks."""
-    from ..folder import RunFolder
+    from ..runs.folder import RunFolder
 
     found = RunFolder.open(folder)
     finished = found.info().get("status") == "finished"

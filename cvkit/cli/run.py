@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import CvkitError, DivergedError, MachineError, one_line
-from ..machine import told_as_machine
 from ..printable import shell_words
+from ..resource_errors import told_as_machine
 from .loading import load_recipe, reopen, warn
 from .options import PluginChoice, accept_option, data_folder, data_option, plugin_options, set_option
 from .run_data import data_of
@@ -19,11 +19,11 @@ from .signals import Interrupted, exit_code_of, heard
 from .terminal import OutputLost, echo
 
 if TYPE_CHECKING:
-    from ..catalog import Catalog
     from ..engine.run import Run
-    from ..folder import RunFolder
+    from ..host.catalog import Catalog
     from ..recipe import Recipe
-    from ..session import Session
+    from ..runs.folder import RunFolder
+    from ..runs.session import Session
 
 
 @click.command()
@@ -55,7 +55,7 @@ def run(
     """
     checked, catalog = load_recipe(recipe, overrides, choice)
     from ..recipe import AUTO, changes
-    from ..unfinished import newest_unfinished  # torch loads here, after the recipe is known to be good
+    from ..runs.unfinished import newest_unfinished  # torch loads here, after the recipe is known to be good
 
     found, passed_over = newest_unfinished(output, checked.name) if resume else (None, [])
     for line in passed_over:
@@ -87,7 +87,7 @@ def go_on(folder: RunFolder, data: Path | None, choice: PluginChoice, accept_cha
 
 def prepared(recipe: Recipe, data: Path) -> Run:
     """Return a run of the recipe; made before its folder is, which is not made for parts that do not fit together."""
-    from ..engine.parts import open_dataset
+    from ..engine.building import open_dataset
     from ..engine.run import Run
 
     return Run(recipe, open_dataset(recipe, data))
@@ -95,8 +95,8 @@ def prepared(recipe: Recipe, data: Path) -> Run:
 
 def carry_out(run: Run, catalog: Catalog, place: RunFolder | Path, data: Path, accept_changes: bool = False) -> None:
     """Continue the run in a folder, or start it in a new folder under a path, and note there how it ends."""
-    from ..folder import RunFolder
-    from ..session import Session
+    from ..runs.folder import RunFolder
+    from ..runs.session import Session
 
     folder = RunFolder.create(place, run.recipe.name) if isinstance(place, Path) else place
     echo(f"run folder: {folder.path}")

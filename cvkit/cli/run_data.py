@@ -10,8 +10,8 @@ from .loading import warn
 from .options import data_folder
 
 if TYPE_CHECKING:
-    from ..folder import RunFolder
     from ..recipe import Recipe
+    from ..runs.folder import RunFolder
 
 
 def data_of(folder: RunFolder, recipe: Recipe, given: Path | None) -> Path:
@@ -40,6 +40,6 @@ def _unfit(named: Path, recipe: Recipe) -> str:
     holds = getattr(factory, "holds", None)
     if holds is None:
         return f"may not hold {entry.id}"
-    from ..engine.guard import Guard  # torch loads here
+    from ..guard import Guard  # torch loads here
 
     return "" if Guard(entry)(holds, named) else f"does not hold {entry.id}"

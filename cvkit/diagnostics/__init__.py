@@ -1,36 +1,22 @@
-"""Diagnoses: pure functions from what was measured to Artifacts."""
+"""Diagnoses: pure functions from what was measured to figures, tables and galleries."""
 
-from .accuracy import per_class_accuracy
-from .artifacts import Artifact, Card, Figure, Gallery, Table
+from .augmentation_sheet import augmented_samples
 from .calibration import Calibration, reliability
-from .confusion import confused_pairs, confusion, confusion_matrix
-from .curves import curves, schedule
-from .dossier import misclassified, select_errors
-from .gallery import augmented_samples
-from .precision import per_class_scores
-from .scores import Scores, score, weights_check
-from .style import draw
+from .class_confusion import confused_pairs, confusion, confusion_matrix
+from .error_gallery import misclassified
+from .per_class import per_class_accuracy, per_class_scores
+from .training_curves import curves, schedule
 
 __all__ = [
-    "Artifact",
     "Calibration",
-    "Card",
-    "Figure",
-    "Gallery",
-    "Scores",
-    "Table",
     "augmented_samples",
     "confused_pairs",
     "confusion",
     "confusion_matrix",
     "curves",
-    "draw",
     "misclassified",
     "per_class_accuracy",
     "per_class_scores",
     "reliability",
     "schedule",
-    "score",
-    "select_errors",
-    "weights_check",
 ]

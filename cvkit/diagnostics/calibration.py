@@ -11,10 +11,11 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
-from ..engine.metrics import Predictions
-from .artifacts import Figure
-from .per_sample import PerSample
-from .style import BLUE, INK, MUTED, ORANGE, draw, percent
+from ..engine.per_sample import PerSample
+from ..engine.records import Predictions
+from ..figures.artifacts import Figure
+from ..figures.style import BLUE, INK, MUTED, ORANGE, draw
+from ..formatting import percent
 
 BINS = 15
 """Bins of equal width (Guo et al. 2017, arXiv:1706.04599)."""

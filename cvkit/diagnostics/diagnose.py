@@ -7,23 +7,23 @@ from dataclasses import dataclass, field
 
 import torch
 
-from ..engine.batches import read_whole
-from ..engine.data import TensorSplit
-from ..engine.metrics import Predictions, Record
+from ..data.loading import read_whole
+from ..data.splits import TensorSplit
+from ..engine.per_sample import select_errors
+from ..engine.records import Predictions, Record
 from ..engine.run import Run
-from ..engine.seeding import derive, permutation, preserved_randomness, seed_everything
-from .accuracy import per_class_accuracy
-from .artifacts import Artifact, Gallery
+from ..explain.explainers import Explainers
+from ..explain.scores import explained, on_objects, tables, weights_check
+from ..figures.artifacts import Artifact, Gallery
+from ..seeding import derive, permutation, preserved_randomness, seed_everything
+from .augmentation_sheet import augmented_samples
 from .calibration import Calibration, reliability
-from .confusion import confused_pairs, confusion
-from .curves import curves, schedule
-from .dossier import misclassified, select_errors
-from .explainers import Explainers
+from .class_confusion import confused_pairs, confusion
+from .error_gallery import misclassified
 from .features import Features
-from .gallery import augmented_samples
 from .neighbours import AT_ONCE, Neighbours, nearest
-from .precision import per_class_scores
-from .scores import explained, on_objects, tables, weights_check
+from .per_class import per_class_accuracy, per_class_scores
+from .training_curves import curves, schedule
 
 _VIEWS = 3  # augmented versions of each sample shown
 _CHECKED = 32  # test images whose maps are held against those of a model with other weights

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..engine.modes import evaluation_mode
-from ..engine.trained import Trained
+from ..engine.eval_mode import evaluation_mode
+from ..engine.trained_model import Trained
 
 
 class Features:

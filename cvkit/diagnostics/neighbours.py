@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from ..engine.batches import Source
+from ..data.loading import Source
 from .features import Features
 
 AT_ONCE = 250

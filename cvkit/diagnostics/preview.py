@@ -2,74 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import NDArray
 
-from ..engine.parts import STAND_IN_RATE
+from ..engine.building import STAND_IN_RATE
+from ..engine.lr_curve import LrCurve, Series
 from ..engine.run import Run
-from ..engine.schedule import early_steps, momentum_of
-from ..engine.seeding import preserved_randomness
-from ..errors import RunError
-from ..recipe.schema import TrainSettings
-from .artifacts import Figure, Gallery
-from .curves import marker
+from ..figures.artifacts import Figure, Gallery
+from ..figures.style import BLUE, GREEN, draw, label_ends
 from .diagnose import augmented_sheet
-from .style import BLUE, GREEN, draw, label_ends
-
-MOST_STEPS = 2_000_000
-"""Steps of a schedule that are computed for a figure or a comparison: that takes half a minute, one after another."""
-Series = NDArray[np.float64]
+from .training_curves import marker
 
 
-@dataclass(frozen=True)
-class Course:
-    """The learning rate and momentum that a run would use at each planned step, of each parameter group.
-
-    `rates`: float64 (steps, groups). `momenta`: float64 (steps, groups), or None where the optimizer has neither
-    momentum nor beta. `stand_ins`: the recipe's places that are still ``auto``, each drawn as `STAND_IN_RATE`.
-    """
-
-    rates: Series
-    momenta: Series | None
-    stand_ins: tuple[str, ...]
-
-
-def course(run: Run, settings: TrainSettings | None = None) -> Course:
-    """Return the course of a run: its schedule stepped once a planned step, beside an optimizer that never steps.
-
-    `settings`, in place of the recipe's, say what other epochs would make of it. The weights and every global
-    generator stay as they are. Raises `RunError` for more than `MOST_STEPS` steps.
-    """
-    steps = (settings or run.recipe.train).steps(run.batching.steps)
-    if steps > MOST_STEPS:
-        raise RunError(
-            f"the schedule has {steps:,} steps, and at most {MOST_STEPS:,} are computed one after another; to see "
-            "how it begins: --set train.max_steps=10000"
-        )
-    rates, momenta = [], []
-    with preserved_randomness(), early_steps():
-        schedule = run.new_schedule(settings=settings)
-        for _ in range(steps):
-            groups = schedule.optimizer.param_groups
-            rates.append([float(group["lr"]) for group in groups])
-            momenta.append([momentum_of(group) for group in groups])
-            schedule.step()
-    complete = all(momentum is not None for momentum in momenta[0])
-    return Course(np.array(rates), np.array(momenta, dtype=np.float64) if complete else None, run.recipe.autos())
-
-
-def planned_schedule(course: Course) -> Figure:
+def planned_schedule(curve: LrCurve) -> Figure:
     """Draw the learning rate at every planned step, and the momentum (or beta) where the optimizer has one.
 
     Parameter groups that share a curve share a line.
     """
-    standing_in = f" ({STAND_IN_RATE:g} stands in for auto)" if course.stand_ins else ""
-    panels = [(f"learning rate{standing_in}", course.rates, BLUE)]
-    panels += [] if course.momenta is None else [("momentum", course.momenta, GREEN)]
+    standing_in = f" ({STAND_IN_RATE:g} stands in for auto)" if curve.stand_ins else ""
+    panels = [(f"learning rate{standing_in}", curve.rates, BLUE)]
+    panels += [] if curve.momenta is None else [("momentum", curve.momenta, GREEN)]
 
     def paint(canvas: Canvas) -> None:
         column = canvas.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
@@ -85,7 +38,7 @@ def planned_schedule(course: Course) -> Figure:
             if len(lines) > 1:
                 label_ends(axes, [(line[-1], name, colour) for name, line in lines.items()])
 
-    rates = course.rates.max(axis=1)
+    rates = curve.rates.max(axis=1)
     peak = int(rates.argmax())
     caption = (
         f"At each of {len(rates):,} planned optimizer steps. The learning rate is highest, {rates[peak]:.3g}, "
@@ -95,13 +48,13 @@ def planned_schedule(course: Course) -> Figure:
     return draw("schedule", title, caption, paint, height=2.35 * len(panels))
 
 
-def stand_in_notes(run: Run, course: Course) -> list[str]:
+def stand_in_notes(run: Run, curve: LrCurve) -> list[str]:
     """Return a sentence for each place whose value is not known before a tuner has run."""
     tuners = {tuner.sets: tuner.entry.id for tuner in run.recipe.tuners}
     return [
         f"{place} is auto: {tuners[place]} fills it when the run starts, and {STAND_IN_RATE:g} stands in for it here "
         f"(--set {place}=VALUE draws another)."
-        for place in course.stand_ins
+        for place in curve.stand_ins
     ]
 
 

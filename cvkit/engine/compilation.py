@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import RunError, first_line
-from .modes import evaluation_mode
-from .seeding import preserved_randomness
+from ..seeding import preserved_randomness
+from .eval_mode import evaluation_mode
 
 
 def compiled(model: nn.Module, example: Tensor) -> Callable[[Tensor], Tensor]:

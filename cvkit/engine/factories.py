@@ -14,10 +14,10 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from .data import DataInfo, Splits
-from .plan import Plan
-from .protocols import Augmentation, Explainer, SampleAugmentation
+from ..data.splits import DataInfo, Splits
+from ..protocols import Augmentation, Explainer, SampleAugmentation
 from .run import Run
+from .step_plan import Plan
 from .trial import Proposal
 
 

@@ -9,11 +9,11 @@ from itertools import islice
 import torch
 from torch import Tensor
 
-from .batches import Source
+from ..data.loading import Source
+from ..seeding import derive, permutation, seed_everything
 from .device import tried_kernels
-from .metrics import Predictions
-from .modes import evaluation_mode
-from .seeding import derive, permutation, seed_everything
+from .eval_mode import evaluation_mode
+from .records import Predictions
 from .step import Learner
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .metrics import Predictions, Record
+from .records import Predictions, Record
 
 
 class EpochProgress:

@@ -6,10 +6,16 @@ from typing import Any
 
 import torch
 
+from ..checkpoint.state_dicts import (
+    load_model_state,
+    load_optimizer_state,
+    model_state,
+    named_weights,
+    optimizer_state,
+)
 from ..errors import CheckpointError, DivergedError
 from .averaging import Averaged
 from .schedule import Schedule
-from .state import load_model_state, load_optimizer_state, model_state, named_weights, optimizer_state
 from .step import Learner
 
 

@@ -20,32 +20,32 @@ from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
+from ..checkpoint.state_dicts import load_model_state, model_state
+from ..data.checking import checked
+from ..data.holdout import held_apart
+from ..data.loading import Batch, Room, StreamedSource, open_source, read_whole
+from ..data.preprocessing import Pixels
+from ..data.sample_augmentation import SampleAugmentations
+from ..data.splits import Splits
 from ..errors import ComponentFailure, DivergedError, RunError
-from ..machine import Lack, told_as_machine
+from ..guard import Guard, Guards
 from ..recipe import Recipe, TunerPart
-from ..recipe.schema import TrainSettings
+from ..recipe.settings import TrainSettings
+from ..resource_errors import Lack, told_as_machine
+from ..seeding import preserved_randomness, seed_everything
 from .averaging import Averaged, too_long
-from .batches import Batch, Room, StreamedSource, open_source, read_whole
-from .checked import checked
+from .building import built, drawn, initialised_loss, initialised_model, own_copy, with_stand_ins
 from .compilation import compiled
-from .data import Splits
 from .device import choose_device
-from .guard import Guard, Guards
-from .holdout import held_apart
 from .loop import Batching, evaluate, train_steps
-from .metrics import Predictions, Record
-from .parts import built, drawn, initialised_loss, initialised_model, own_copy, with_stand_ins
-from .pixels import Pixels
-from .plan import Plan
 from .progress import EpochProgress
-from .rehearsal import Rehearsal
+from .records import Predictions, Record
 from .resumable import require_finite_weights, require_place, restore_training, training_state
-from .samples import SampleAugmentations
+from .sanity_check import Rehearsal
 from .schedule import Schedule
-from .seeding import preserved_randomness, seed_everything
-from .state import load_model_state, model_state
 from .step import Autocast, Learner
-from .trained import Trained
+from .step_plan import Plan
+from .trained_model import Trained
 from .trial import Proposal, Trial
 
 _LESS_TRAINING = "start a new run with a smaller train.batch_size; train.accumulate keeps the images of a step"

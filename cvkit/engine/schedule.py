@@ -12,10 +12,10 @@ from typing import Any
 
 from torch.optim import Optimizer
 
+from ..guard import Guard
 from ..recipe import Part
-from .guard import Guard
-from .parts import built, with_stand_ins
-from .plan import Plan
+from .building import built, with_stand_ins
+from .step_plan import Plan
 
 _MOVED = ("lr", "momentum", "betas")  # of a parameter group; torch's schedulers set no others that an optimizer reads
 

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 
-from .batches import Batch
-from .guard import Guards, shown
-from .pixels import Pixels
+from ..data.loading import Batch
+from ..data.preprocessing import Pixels
+from ..guard import Guards, shown
 
 Precision = Literal["fp32", "bf16", "fp16"]
 

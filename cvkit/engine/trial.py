@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from ..data.loading import Source
 from ..errors import RunError
-from .batches import Source
 from .loop import Batching, evaluate, train_steps
-from .metrics import Predictions
+from .records import Predictions
 from .step import Learner
 
 if TYPE_CHECKING:

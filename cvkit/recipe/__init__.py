@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from .changes import RUN_KEYS, Change, changes, keys_of
+from .coercion import describe
 from .document import Document, read, read_text
 from .dump import dump
 from .merge import kind_of
 from .recipe import AUTO, Part, Recipe, TunerPart
-from .resolution import resolve
-from .schema import EvaluationSettings, PluginSettings, ReportSettings, Settings, TrainSettings
-from .values import describe
+from .resolver import resolve
+from .settings import EvaluationSettings, PluginSettings, ReportSettings, Settings, TrainSettings
 
 __all__ = [
     "AUTO",

@@ -11,7 +11,7 @@ from .dump import dump, in_one_line
 from .merge import PART_LISTS, PARTS
 from .nodes import plain
 from .recipe import Recipe
-from .schema import SECTIONS, GeneralSettings
+from .settings import SECTIONS, GeneralSettings
 
 _FREE = (
     *("name", "shorter", "requires", "plugins", "explainers", "report", "evaluation.batch_size", "train.device"),

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import Problem, did_you_mean
-from ..signature import Option
+from ..signatures.signature import Option
+from .coercion import accept, has_plain_default
 from .nodes import MapNode, Mark, plain
 from .recipe import AUTO
-from .values import accept, has_plain_default
 
 SETTABLE = ("optimizer", "scheduler")  # made after tuning; everything else a tuner needs to train on
 _MOST_NAMES = 30

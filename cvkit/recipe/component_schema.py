@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ..errors import CvkitError
-from ..registry import Entry, Registry
+from ..host.registry import Entry, Registry
 from .checker import SETTABLE
 from .merge import PART_LISTS, PARTS
 from .option_schema import Schema, opening, option_schema, option_text

@@ -11,7 +11,7 @@ from ..errors import Problem, RecipeError, did_you_mean
 from .merge import merge
 from .nodes import ListNode, MapNode, Mark, ScalarNode
 from .overrides import override
-from .text import MAX_BYTES, decode, read_tree
+from .yaml_reader import MAX_BYTES, decode, read_tree
 
 MAX_EXTENDS = 16
 

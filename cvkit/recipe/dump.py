@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from .coercion import plain_value
 from .recipe import Part, Recipe, TunerPart
-from .scalars import read_scalar
-from .schema import SECTIONS, GeneralSettings
-from .values import plain_value
+from .settings import SECTIONS, GeneralSettings
+from .yaml_scalars import read_scalar
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./-]*")
 _YAML_1_1_WORDS = {"y", "n", "yes", "no", "on", "off"}

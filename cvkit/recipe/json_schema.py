@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..catalog import Catalog
-from ..component import KINDS, Kind
+from ..host.catalog import Catalog
+from ..host.component import KINDS, Kind
 from .component_schema import Offer, offers_of
 from .merge import PART_LISTS, PARTS
 from .option_schema import Schema, option_schema
-from .resolution import DEFAULT_PARTS
-from .schema import SECTIONS, GeneralSettings, PluginSettings, Settings
+from .resolver import DEFAULT_PARTS
+from .settings import SECTIONS, GeneralSettings, PluginSettings, Settings
 
 _DRAFT = "http://json-schema.org/draft-07/schema#"
 _DESCRIPTION = (

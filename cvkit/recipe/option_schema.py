@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 
-from ..signature import Expression, Option
+from ..signatures.signature import Expression, Option
+from .coercion import describe, has_plain_default, plain_value
 from .recipe import AUTO
-from .values import describe, has_plain_default, plain_value
 
 Schema = dict[str, Any]
 

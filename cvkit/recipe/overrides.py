@@ -8,7 +8,7 @@ from dataclasses import replace
 from ..errors import Problem, RecipeError
 from .merge import PART_LISTS, Path, merge, part_name
 from .nodes import ListNode, MapNode, Mark, Node
-from .text import MAX_DEPTH, read_tree
+from .yaml_reader import MAX_DEPTH, read_tree
 
 
 def override(root: MapNode, overrides: Sequence[str]) -> MapNode:

@@ -7,17 +7,10 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from ..errors import Problem, RecipeError, did_you_mean
-from ..registry import Entry
-from ..signature import MISSING, Option
-from .schema import (
-    SECTIONS,
-    EvaluationSettings,
-    GeneralSettings,
-    PluginSettings,
-    ReportSettings,
-    TrainSettings,
-)
-from .values import accept, show
+from ..host.registry import Entry
+from ..signatures.signature import MISSING, Option
+from .coercion import accept, show
+from .settings import SECTIONS, EvaluationSettings, GeneralSettings, PluginSettings, ReportSettings, TrainSettings
 
 AUTO = "auto"
 

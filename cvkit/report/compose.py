@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..diagnostics.artifacts import Table
 from ..diagnostics.calibration import BINS, Calibration
 from ..diagnostics.diagnose import Diagnosis
-from ..diagnostics.style import duration, percent
-from ..engine.metrics import Predictions, Record
+from ..engine.records import Predictions, Record
 from ..engine.run import Run
-from .page import Fact, Page, Section
+from ..figures.artifacts import Table
+from ..figures.page import Fact, Page, Section
+from ..formatting import duration, percent
 
 _DIGITS = 12
 _COMPONENTS = f"Source: the first {_DIGITS} digits of the SHA-256 of the plugin's Python files; run.json has all."

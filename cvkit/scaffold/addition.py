@@ -9,9 +9,9 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 
 from ..errors import CvkitError, PluginError, did_you_mean
-from ..files import write_file
-from ..installations import GROUP, module_of
-from ..project import FILE, Project
+from ..files.safe_io import write_file
+from ..host.entry_points import GROUP, module_of
+from ..host.project import FILE, Project
 from .declaration import CannotEdit, declares, with_component
 from .names import PluginName
 from .parts import Part

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from importlib.util import find_spec
 
-from ..component import Kind
 from ..errors import CvkitError
-from ..installations import GROUP
-from ..plugins import discover
+from ..host.component import Kind
+from ..host.discovery import discover
+from ..host.entry_points import GROUP
 
 LONGEST = 28
 """Characters in a plugin's name, so that lines of the templates that hold it twice fit into 88 columns."""

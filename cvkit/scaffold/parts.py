@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .kinds import Sample
 from .names import PluginName
-from .samples import Sample
 
 
 @dataclass(frozen=True)

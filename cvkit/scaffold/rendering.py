@@ -9,10 +9,10 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ..installations import CORE
+from ..host.entry_points import CORE
+from .kinds import Sample
 from .names import PluginName
 from .parts import Part, parts_of
-from .samples import Sample
 
 _SUFFIX = ".jinja"
 

@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .augmentations import AugmentationSuite
-    from .contract import ContractBroken, Suite
     from .datasets import DatasetSuite
     from .explainers import ExplainerSuite
     from .host import Host, Result
-    from .light import assert_light_declaration
+    from .import_cost import assert_light_declaration
     from .losses import LossSuite
     from .models import ModelSuite
     from .optimizers import OptimizerSuite
-    from .samples import sample_info
+    from .sample_parts import sample_info
     from .schedulers import SchedulerSuite
+    from .suite import ContractBroken, Suite
     from .tuners import TunerSuite
 
 _HOMES = {
     "AugmentationSuite": "augmentations",
-    "ContractBroken": "contract",
+    "ContractBroken": "suite",
     "DatasetSuite": "datasets",
     "ExplainerSuite": "explainers",
     "Host": "host",
@@ -33,10 +33,10 @@ _HOMES = {
     "OptimizerSuite": "optimizers",
     "Result": "host",
     "SchedulerSuite": "schedulers",
-    "Suite": "contract",
+    "Suite": "suite",
     "TunerSuite": "tuners",
-    "assert_light_declaration": "light",
-    "sample_info": "samples",
+    "assert_light_declaration": "import_cost",
+    "sample_info": "sample_parts",
 }
 
 __all__ = [

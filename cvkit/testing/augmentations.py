@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..component import KINDS
-from ..engine.data import DataInfo
-from .contract import Suite, promise
-from .samples import sample_images, sample_info, seeded
+from ..data.splits import DataInfo
+from ..host.component import KINDS
+from .sample_parts import sample_images, sample_info, seeded
+from .suite import Suite, promise
 
 _SEEDS = range(8)
 """Draws that are looked at before an augmentation is said never to do something."""

@@ -10,12 +10,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..component import KINDS
-from ..engine.batches import read_whole
-from ..engine.data import Split, Splits, TensorSplit
-from .contract import Broken, Suite, promise
+from ..data.loading import read_whole
+from ..data.splits import Split, Splits, TensorSplit
+from ..host.component import KINDS
 from .network import without_network
-from .samples import seeded
+from .sample_parts import seeded
+from .suite import Broken, Suite, promise
 
 _LOOKED_AT = 200
 """Images of a half that are looked at, spread over all of it."""

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as torch_module
 
-from ..component import KINDS
-from ..engine.data import DataInfo
-from ..engine.state import model_state
-from .contract import Broken, Suite, promise
-from .samples import sample_info, sample_inputs, sample_labels, sample_model, seeded
+from ..checkpoint.state_dicts import model_state
+from ..data.splits import DataInfo
+from ..host.component import KINDS
+from .sample_parts import sample_info, sample_inputs, sample_labels, sample_model, seeded
+from .suite import Broken, Suite, promise
 
 
 class ExplainerSuite(Suite):

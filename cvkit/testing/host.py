@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..catalog import Catalog
-from ..component import Origin
-from ..engine.metrics import Predictions, Record
-from ..engine.parts import open_dataset
+from ..engine.building import open_dataset
+from ..engine.records import Predictions, Record
 from ..engine.run import Run
 from ..errors import CvkitError
-from ..folder import RunFolder
-from ..installations import CORE
-from ..plugins import discover
+from ..host.catalog import Catalog
+from ..host.component import Origin
+from ..host.discovery import discover
+from ..host.entry_points import CORE
 from ..recipe import Document, Recipe, read, read_text, resolve
-from ..session import Session
+from ..runs.folder import RunFolder
+from ..runs.session import Session
 
 
 @dataclass(frozen=True)

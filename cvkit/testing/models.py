@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim import SGD
 
-from ..component import KINDS
-from ..engine.data import DataInfo
-from ..engine.packing import pack, unpack
-from ..engine.state import load_model_state, model_state
-from .contract import Suite, promise
-from .samples import sample_info, sample_inputs, sample_labels, seeded
+from ..checkpoint.serialization import pack, unpack
+from ..checkpoint.state_dicts import load_model_state, model_state
+from ..data.splits import DataInfo
+from ..host.component import KINDS
+from .sample_parts import sample_info, sample_inputs, sample_labels, seeded
+from .suite import Suite, promise
 
 _STEPS, _RATE = 16, 0.01
 """Steps in which each parameter must get a gradient once.

@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim import Optimizer
 
-from ..component import KINDS
-from ..engine.packing import pack, unpack
-from ..engine.state import load_optimizer_state, named_weights, optimizer_state
-from .contract import Suite, promise
-from .samples import sample_info, sample_inputs, sample_labels, sample_model, seeded
+from ..checkpoint.serialization import pack, unpack
+from ..checkpoint.state_dicts import load_optimizer_state, named_weights, optimizer_state
+from ..host.component import KINDS
+from .sample_parts import sample_info, sample_inputs, sample_labels, sample_model, seeded
+from .suite import Suite, promise
 
 
 class OptimizerSuite(Suite):

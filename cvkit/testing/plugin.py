@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from .contract import Suite
     from .host import Host
+    from .suite import Suite
 
 _SUITE, _CHECKS, _SKIP = "cvkit_suite", "cvkit_checks", "cvkit_skip"
 _OUTCOMES = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
@@ -52,14 +52,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> None:
     """Give a suite the attributes that its class defines as fixtures, once they are set up."""
-    contract = sys.modules.get("cvkit.testing.contract")
+    contract = sys.modules.get("cvkit.testing.suite")
     if contract and isinstance(suite := getattr(item, "instance", None), contract.Suite):
         suite.take_fixtures(getattr(item, "funcargs", {}))
 
 
 def _suite_of(item: pytest.Item) -> type[Suite] | None:
     """Return the suite that a test is a check of; whoever has one has loaded its module."""
-    contract = sys.modules.get("cvkit.testing.contract")
+    contract = sys.modules.get("cvkit.testing.suite")
     kind = getattr(item, "cls", None)
     if not (contract and kind and issubclass(kind, contract.Suite)):
         return None

@@ -10,10 +10,10 @@ import torch
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 
-from ..component import KINDS
-from ..engine.packing import pack, unpack
-from ..engine.plan import Plan
-from .contract import Suite, promise
+from ..checkpoint.serialization import pack, unpack
+from ..engine.step_plan import Plan
+from ..host.component import KINDS
+from .suite import Suite, promise
 
 _RATES = (0.1, 0.01)
 

@@ -14,18 +14,18 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..catalog import Catalog
-from ..component import KINDS, Origin
-from ..diagnostics import draw
-from ..engine.packing import pack
+from ..checkpoint.serialization import pack
+from ..checkpoint.state_dicts import model_state
 from ..engine.run import Run, Step
-from ..engine.state import model_state
 from ..engine.trial import Proposal
-from ..installations import CORE
-from ..plugins import discover
+from ..figures.style import draw
+from ..host.catalog import Catalog
+from ..host.component import KINDS, Origin
+from ..host.discovery import discover
+from ..host.entry_points import CORE
 from ..recipe import AUTO, Recipe, TunerPart, read_text, resolve
-from .contract import Suite, promise
-from .samples import SamplePlugin, seeded
+from .sample_parts import SamplePlugin, seeded
+from .suite import Suite, promise
 
 RECIPE = """\
 name: tuned

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cvkit.plugins import discover
+from cvkit.host.discovery import discover
 from cvkit.recipe import read, resolve
 
 RECIPES = Path(__file__).parents[2] / "recipes"

@@ -17,14 +17,14 @@ from PIL import Image, ImageOps
 
 from cvkit import Component, Origin, hookimpl
 from cvkit.cli import loading
-from cvkit.engine.parts import open_dataset
+from cvkit.engine.building import open_dataset
 from cvkit.engine.run import Run
-from cvkit.explaining.source import FromSplit
-from cvkit.folder import RunFolder
-from cvkit.plugins import discover
+from cvkit.explain.image_source import FromSplit
+from cvkit.host.discovery import discover
 from cvkit.recipe import read_text, resolve
-from cvkit.reopened import open_trained
-from cvkit.session import Session
+from cvkit.runs.folder import RunFolder
+from cvkit.runs.load import open_trained
+from cvkit.runs.session import Session
 
 SMALL = """\
 name: small
@@ -232,7 +232,7 @@ def test_page_needs_nothing_else_and_says_what_was_asked(cvkit, run_folder, imag
 
 def test_page_shows_a_bounded_number_and_says_so(cvkit, run_folder, rows, monkeypatch):
     """The rows have all of them."""
-    monkeypatch.setattr("cvkit.explaining.sheet.SHOWN", 3)
+    monkeypatch.setattr("cvkit.explain.result_writer.SHOWN", 3)
     cvkit("explain", run_folder, "--count", "5")
     html = Path("explanations/run/explain.html").read_text()
     assert "The first 3 of 5; explanations.csv has all." in html
@@ -441,7 +441,7 @@ def test_picture_that_cannot_be_made_fit_is_named(cvkit, run_folder, images, row
             raise MemoryError
         return ImageOps.pad(image, *arguments)
 
-    monkeypatch.setattr("cvkit.explaining.picture.ImageOps.fit", without_memory)
+    monkeypatch.setattr("cvkit.explain.picture.ImageOps.fit", without_memory)
     Image.new("RGB", (40, 40)).save(images / "good.png")
     answer = cvkit("explain", run_folder, images)
     assert answer.code == 0, answer.err

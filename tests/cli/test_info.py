@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from cvkit.plugins import discover
+from cvkit.host.discovery import discover
 
 
 @pytest.mark.parametrize("name", ["cutout", "kornia/cutout"])

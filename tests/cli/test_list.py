@@ -15,7 +15,7 @@ import pytest
 
 from cvkit import KINDS
 from cvkit.cli.tables import print_table
-from cvkit.plugins import discover
+from cvkit.host.discovery import discover
 
 ENTRIES = list(discover().entries())
 

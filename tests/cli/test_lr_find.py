@@ -12,7 +12,7 @@ from cvkit import Component, Origin, Proposal, discover, hookimpl
 from cvkit.cli import loading
 from cvkit.cli.lr_find import tuner_for_what_waits, with_range_test
 from cvkit.cli.options import PluginChoice
-from cvkit.testing.samples import SamplePlugin
+from cvkit.testing.sample_parts import SamplePlugin
 
 SMALL = """\
 name: small

@@ -13,7 +13,7 @@ import pytest
 from filelock import FileLock
 
 from cvkit.errors import RunError
-from cvkit.output import Output
+from cvkit.files.output_folder import Output
 
 PAGE = "page.html"
 KILLED = """

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from cvkit.plugins import discover
+from cvkit.host.discovery import discover
 
 
 def test_plugins_lists_every_plugin_with_its_components(cvkit):

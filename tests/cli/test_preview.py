@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 import torch
 
-from cvkit.diagnostics.preview import Course, course, planned_schedule
-from cvkit.engine.metrics import Record
-from cvkit.engine.parts import STAND_IN_RATE
+from cvkit.diagnostics.preview import planned_schedule
+from cvkit.engine.building import STAND_IN_RATE
+from cvkit.engine.lr_curve import LrCurve, lr_curve
+from cvkit.engine.records import Record
 from cvkit.engine.run import Run
 from cvkit.errors import RunError
-from cvkit.plugins import discover
+from cvkit.host.discovery import discover
 from cvkit.recipe import read_text, resolve
 
 SMALL = """\
@@ -76,7 +77,7 @@ def steps_taken(monkeypatch) -> list[object]:
 def test_course_is_what_training_uses(new_run, overrides):
     """Every step's learning rate and momentum, to the last bit, as the records of a training hold them."""
     run = new_run(*overrides)
-    planned = course(run)
+    planned = lr_curve(run)
     records = [event for event in run.fit() if isinstance(event, Record)]
     assert planned.rates[:, 0].tolist() == [rate for record in records for rate in record.step_lrs]
     assert planned.momenta[:, 0].tolist() == [momentum for record in records for momentum in record.step_momenta]
@@ -88,7 +89,7 @@ def test_course_leaves_the_run_as_it_was(new_run, steps_taken, recwarn):
     steps_taken.clear()  # the run's rehearsal, on copies
     before = {name: tensor.clone() for name, tensor in run.model.state_dict().items()}
     state = torch.get_rng_state()
-    course(run)
+    lr_curve(run)
     assert all(torch.equal(tensor, before[name]) for name, tensor in run.model.state_dict().items())
     assert torch.equal(torch.get_rng_state(), state)
     assert steps_taken == []
@@ -100,7 +101,7 @@ def test_course_leaves_the_run_as_it_was(new_run, steps_taken, recwarn):
 
 def test_course_of_an_auto_rate_is_the_stand_ins(new_run):
     """It is named, drawn as such, and has the shape that any value gives."""
-    auto, set_ = course(new_run(*AUTO)), course(new_run(f"scheduler.max_lr={STAND_IN_RATE}"))
+    auto, set_ = lr_curve(new_run(*AUTO)), lr_curve(new_run(f"scheduler.max_lr={STAND_IN_RATE}"))
     assert auto.stand_ins == ("scheduler.max_lr",)
     assert set_.stand_ins == ()
     assert np.array_equal(auto.rates, set_.rates)
@@ -109,9 +110,9 @@ def test_course_of_an_auto_rate_is_the_stand_ins(new_run):
 
 def test_schedule_draws_groups_that_differ_and_only_those(new_run):
     """Two groups at one rate share a line; a third has its own, and both are named."""
-    planned = course(new_run())
-    alike = Course(planned.rates.repeat(2, axis=1), None, ())
-    apart = Course(np.hstack([alike.rates, planned.rates / 10]), None, ())
+    planned = lr_curve(new_run())
+    alike = LrCurve(planned.rates.repeat(2, axis=1), None, ())
+    apart = LrCurve(np.hstack([alike.rates, planned.rates / 10]), None, ())
     lines = [svg.count('id="line2d_') for svg in (planned_schedule(alike).svg, planned_schedule(apart).svg)]
     assert lines[1] == lines[0] + 1
     assert planned_schedule(alike).title == "Planned learning rate"
@@ -120,7 +121,7 @@ def test_schedule_draws_groups_that_differ_and_only_those(new_run):
 def test_schedule_of_a_long_run_stays_small():
     """A hundred thousand steps are as many points, not as much file."""
     rates = 0.1 * (1 + np.cos(np.linspace(0, np.pi, 100_000)))[:, None]
-    figure = planned_schedule(Course(rates, None, ()))
+    figure = planned_schedule(LrCurve(rates, None, ()))
     assert ET.fromstring(figure.svg) is not None
     assert len(figure.svg) < 200_000
 
@@ -222,5 +223,5 @@ def test_preview_that_cannot_be_written_says_so(cvkit, write, tmp_path):
 def test_a_schedule_of_millions_of_steps_is_not_walked(new_run):
     """The error says how to see its beginning, which is drawn."""
     with pytest.raises(RunError, match=r"8,000,000 steps.*train.max_steps"):
-        course(new_run("train.epochs=1000000"))
-    assert len(course(new_run("train.epochs=1000000", "train.max_steps=20")).rates) == 20
+        lr_curve(new_run("train.epochs=1000000"))
+    assert len(lr_curve(new_run("train.epochs=1000000", "train.max_steps=20")).rates) == 20

@@ -16,15 +16,15 @@ from jsonschema import Draft7Validator
 from jsonschema.exceptions import ValidationError
 
 from cvkit import Component, RecipeError, hookimpl
-from cvkit.catalog import Catalog, catalog_of
-from cvkit.component import KINDS
-from cvkit.plugins import CORE, discover
+from cvkit.host.catalog import Catalog, catalog_of
+from cvkit.host.component import KINDS
+from cvkit.host.discovery import CORE, discover
 from cvkit.recipe import dump, read, read_text, resolve
 from cvkit.recipe.json_schema import recipe_schema
 from cvkit.recipe.nodes import plain
 from cvkit.recipe.option_schema import option_text
-from cvkit.recipe.resolution import KEYS
-from cvkit.recipe.text import read_tree
+from cvkit.recipe.resolver import KEYS
+from cvkit.recipe.yaml_reader import read_tree
 
 HOUSE = Path(__file__).parents[2]
 RECIPES = sorted((HOUSE / "recipes").glob("*.yaml"))

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from cvkit.diagnostics import per_class_accuracy
-from cvkit.engine.metrics import Predictions
+from cvkit.engine.records import Predictions
 
 
 @pytest.mark.parametrize("classes", [1, 2, 40, 41, 1000])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cvkit.diagnostics import Card, Figure, Gallery, Table
+from cvkit.figures.artifacts import Card, Figure, Gallery, Table
 
 
 def test_figure_keeps_its_drawing():

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from cvkit.diagnostics import Calibration, reliability
-from cvkit.engine.metrics import Predictions
+from cvkit.engine.records import Predictions
 
 
 def _predictions(confidence, correct):

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from cvkit.diagnostics import confused_pairs, confusion, confusion_matrix
-from cvkit.diagnostics.confusion import _pooled
-from cvkit.engine.metrics import Predictions
+from cvkit.diagnostics.class_confusion import _pooled
+from cvkit.engine.records import Predictions
 
 
 def _predictions(labels, predicted, classes):

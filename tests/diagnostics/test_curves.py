@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from cvkit.diagnostics import curves, schedule
-from cvkit.diagnostics.curves import _thinned
-from cvkit.engine.metrics import Record
+from cvkit.diagnostics.training_curves import _thinned
+from cvkit.engine.records import Record
 
 
 def _records(epochs, steps=4, momenta=True, **changes):

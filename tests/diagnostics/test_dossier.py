@@ -8,9 +8,10 @@ import pytest
 import torch
 from matplotlib.image import imread
 
-from cvkit.diagnostics import misclassified, select_errors
+from cvkit.diagnostics import misclassified
 from cvkit.diagnostics.neighbours import Neighbours
-from cvkit.engine.metrics import Predictions
+from cvkit.engine.per_sample import select_errors
+from cvkit.engine.records import Predictions
 
 CLASSES = ("cat", "dog", "<b>x</b>")
 

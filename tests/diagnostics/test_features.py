@@ -8,12 +8,12 @@ import torch
 import torchvision
 from torch import nn
 
+from cvkit.data.loading import ResidentSource
+from cvkit.data.preprocessing import Pixels
+from cvkit.data.splits import DataInfo, TensorSplit
 from cvkit.diagnostics.features import Features
 from cvkit.diagnostics.neighbours import nearest
-from cvkit.engine.batches import ResidentSource
-from cvkit.engine.data import DataInfo, TensorSplit
-from cvkit.engine.pixels import Pixels
-from cvkit.engine.trained import Trained
+from cvkit.engine.trained_model import Trained
 
 CPU = torch.device("cpu")
 INFO = DataInfo(3, 64, 64, tuple("abcdefg"), (0.5,) * 3, (0.5,) * 3)

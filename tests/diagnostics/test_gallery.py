@@ -9,7 +9,7 @@ import torch
 from matplotlib.image import imread
 
 from cvkit.diagnostics import augmented_samples
-from cvkit.diagnostics.pictures import overlay, thumbnail
+from cvkit.figures.thumbnails import overlay, thumbnail
 
 CLASSES = ("cat", "dog", "<b>x</b>")
 

@@ -8,9 +8,9 @@ import math
 import pytest
 import torch
 
-from cvkit.diagnostics.per_sample import PerSample
-from cvkit.engine.metrics import Predictions
-from cvkit.folder import RunFolder
+from cvkit.engine.per_sample import PerSample
+from cvkit.engine.records import Predictions
+from cvkit.runs.folder import RunFolder
 
 
 @pytest.fixture

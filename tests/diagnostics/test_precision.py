@@ -6,7 +6,7 @@ import torch
 from torch.nn.functional import one_hot
 
 from cvkit.diagnostics import per_class_scores
-from cvkit.engine.metrics import Predictions
+from cvkit.engine.records import Predictions
 
 
 def _table(labels, predicted, classes):

@@ -7,7 +7,7 @@ import io
 
 import pytest
 
-from cvkit.diagnostics.spreadsheet import csv_text
+from cvkit.figures.csv_export import csv_text
 
 
 @pytest.mark.parametrize("name", ["=HYPERLINK(1)", "+cmd", "-x", "@SUM(A1)", "\tx", "\r=1"])

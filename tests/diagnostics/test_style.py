@@ -10,8 +10,8 @@ from itertools import pairwise
 import matplotlib
 import pytest
 
-from cvkit.diagnostics import draw
-from cvkit.diagnostics.style import label_ends, legible, percent
+from cvkit.figures.style import draw, label_ends
+from cvkit.formatting import legible, percent
 
 
 def _line(figure):

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from cvkit.annotations import evaluate
+from cvkit.signatures.static_types import evaluate
 
 COMMANDS, LINES = 10, 15
 NUMBERS = {7: "seven", 8: "eight", 9: "nine", 10: "ten", 11: "eleven", 13: "thirteen", 14: "fourteen", 15: "fifteen"}

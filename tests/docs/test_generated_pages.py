@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cvkit import KINDS, Component, testing
-from cvkit.admission import hooks
+from cvkit.host.validation import hooks
 
 HOME = Path(__file__).parents[2] / "docs"
 PAGES = runpy.run_path(str(HOME / "generate.py"))["PAGES"]

@@ -6,14 +6,14 @@ import inspect
 import re
 from pathlib import Path
 
+import cvkit.folder
 import pytest
 
-import cvkit.folder
 from cvkit import RecipeError
 from cvkit.recipe import describe, read_text, resolve
-from cvkit.recipe.resolution import DEFAULT_PARTS, KEYS
-from cvkit.recipe.scalars import read_scalar
-from cvkit.recipe.schema import SECTIONS, GeneralSettings, Settings
+from cvkit.recipe.resolver import DEFAULT_PARTS, KEYS
+from cvkit.recipe.settings import SECTIONS, GeneralSettings, Settings
+from cvkit.recipe.yaml_scalars import read_scalar
 
 ROOT = Path(__file__).parents[2]
 SHOWING = [ROOT / "docs" / "recipes.md", *sorted((ROOT / "plugins").glob("*/README.md"))]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cvkit import KINDS
-from cvkit.admission import hooks
+from cvkit.host.validation import hooks
 
 HOME = Path(__file__).parents[2] / "docs" / "tutorials"
 INDEX = HOME / "README.md"

@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from cvkit import discover
-from cvkit.provenance import absent, drift
+from cvkit.runs.provenance import absent, drift
 from cvkit.testing import sample_info
 
 PARTS = {

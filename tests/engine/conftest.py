@@ -12,9 +12,9 @@ import torch
 from small import RECIPE, run_of
 
 from cvkit import Catalog
-from cvkit.engine.parts import open_dataset
+from cvkit.engine.building import open_dataset
 from cvkit.engine.run import Run
-from cvkit.plugins import discover
+from cvkit.host.discovery import discover
 from cvkit.recipe import read_text, resolve
 
 

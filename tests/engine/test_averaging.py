@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from cvkit import Record
+from cvkit.checkpoint.serialization import pack, unpack
 from cvkit.engine.averaging import Averaged
-from cvkit.engine.packing import pack, unpack
 from cvkit.engine.run import Step
 
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from cvkit import CheckpointError
-from cvkit.engine import checkpoint
-from cvkit.engine.checkpoint import clear_leftovers, read_checkpoint, read_newest, write_checkpoint
+from cvkit.checkpoint import files as checkpoint
+from cvkit.checkpoint.files import clear_leftovers, read_checkpoint, read_newest, write_checkpoint
 
 
 def state(value: float) -> dict:

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from cvkit import KINDS, Component, DataError, DataInfo, Origin, TensorSplit
-from cvkit.engine.batches import ResidentSource, StreamedSource, open_source, read_whole
-from cvkit.engine.pixels import Pixels
-from cvkit.registry import Entry
+from cvkit.data.loading import ResidentSource, StreamedSource, open_source, read_whole
+from cvkit.data.preprocessing import Pixels
+from cvkit.host.registry import Entry
 
 CPU = torch.device("cpu")
 DARKEN = Entry(KINDS["augmentations"], Component("darken", "test_data:darken"), Origin("acme", "acme-dark", "1.0"))

@@ -16,7 +16,7 @@ from torch.optim import SGD, AdamW
 from torch.optim.lr_scheduler import CosineAnnealingLR, CyclicLR, OneCycleLR
 
 from cvkit import CvkitError, Plan, Record
-from cvkit.engine.packing import pack, unpack
+from cvkit.checkpoint.serialization import pack, unpack
 from cvkit.engine.run import Run, Step
 from cvkit.engine.schedule import Schedule, early_steps
 from cvkit.recipe.recipe import Part

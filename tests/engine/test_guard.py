@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from cvkit import KINDS, Component, ComponentFailure, RunError
-from cvkit.component import Origin
-from cvkit.engine.guard import Guard
-from cvkit.registry import Entry
+from cvkit.guard import Guard
+from cvkit.host.component import Origin
+from cvkit.host.registry import Entry
 
 ENTRY = Entry(KINDS["losses"], Component("arc", "acme_losses:Arc"), Origin("acme", "acme-losses", "1.2"))
 GUARD = Guard(ENTRY, "fails on")

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from cvkit import CheckpointError, DivergedError
-from cvkit.engine.packing import pack, unpack
+from cvkit.checkpoint.serialization import pack, unpack
 from cvkit.engine.run import Step
 
 PLUGIN = '''

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from cvkit import CheckpointError
-from cvkit.engine.packing import pack, unpack
+from cvkit.checkpoint.serialization import pack, unpack
 
 TREES = [
     {"a": 1, "b": [1.5, None, True, "x"], "c": {"d": (1, 2)}},

@@ -10,10 +10,10 @@ from types import SimpleNamespace
 import pytest
 
 from cvkit import KINDS, Component, CvkitError, hookimpl
-from cvkit.component import Origin
-from cvkit.engine.parts import open_dataset
+from cvkit.engine.building import open_dataset
 from cvkit.engine.run import Run
-from cvkit.plugins import discover
+from cvkit.host.component import Origin
+from cvkit.host.discovery import discover
 from cvkit.recipe import read_text, resolve
 
 SMALL = """

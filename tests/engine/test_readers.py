@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from cvkit.diagnostics.diagnose import augmented_sheet
-from cvkit.diagnostics.preview import course
+from cvkit.engine.lr_curve import lr_curve
 from cvkit.engine.run import Step
 
 PLUGIN = '''
@@ -87,7 +87,7 @@ READERS = {
     "trained": lambda run: run.trained().logits(run.splits.test.images),
     "trained_with_gradient": lambda run: run.trained().model(torch.rand(2, 3, 32, 32)).sum().backward(),
     "new_schedule": lambda run: run.new_schedule(),
-    "course": course,
+    "lr_curve": lr_curve,
     "trial": trial,
     "prepare": lambda run: run.prepare(),
 }

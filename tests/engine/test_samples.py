@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from cvkit import KINDS, Component, Origin, RecipeError, RunError, TensorSplit
-from cvkit.catalog import Catalog
-from cvkit.engine.batches import StreamedSource
+from cvkit.data.loading import StreamedSource
+from cvkit.data.sample_augmentation import SampleAugmentations
 from cvkit.engine.run import Run
-from cvkit.engine.samples import SampleAugmentations
-from cvkit.plugins import discover
+from cvkit.host.catalog import Catalog
+from cvkit.host.discovery import discover
+from cvkit.host.registry import Entry
 from cvkit.recipe import read_text, resolve
-from cvkit.registry import Entry
 
 IMAGES = torch.randint(256, (6, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 PLUGIN = '''

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from cvkit.engine.seeding import derive, permutation, preserved_randomness, seed_everything
+from cvkit.seeding import derive, permutation, preserved_randomness, seed_everything
 
 
 def test_seed_is_the_same_on_every_platform():

@@ -10,11 +10,11 @@ from torch import nn
 from torch.amp.grad_scaler import GradScaler
 
 from cvkit import KINDS, Component, DataInfo, Origin
-from cvkit.engine.batches import Batch
-from cvkit.engine.guard import Guard, Guards
-from cvkit.engine.pixels import Pixels
+from cvkit.data.loading import Batch
+from cvkit.data.preprocessing import Pixels
 from cvkit.engine.step import Autocast, Learner
-from cvkit.registry import Entry
+from cvkit.guard import Guard, Guards
+from cvkit.host.registry import Entry
 
 CPU = torch.device("cpu")
 PART = Entry(KINDS["models"], Component("net", "test_step:net"), Origin("acme", "acme-net", "1.0"))

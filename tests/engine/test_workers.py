@@ -15,8 +15,8 @@ import pytest
 import torch
 
 from cvkit import MachineError, RunError
-from cvkit.engine import workers
-from cvkit.engine.batches import StreamedSource
+from cvkit.data import workers
+from cvkit.data.loading import StreamedSource
 
 CPU = torch.device("cpu")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cvkit.errors import DataError
-from cvkit.explaining.files import find_images
+from cvkit.explain.image_files import find_images
 
 CLASSES = ("cat", "dog")
 

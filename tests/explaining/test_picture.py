@@ -7,9 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
-from cvkit.diagnostics.pictures import overlay
-from cvkit.engine.data import DataInfo
-from cvkit.explaining.picture import LONGEST, fit, seen
+from cvkit.data.splits import DataInfo
+from cvkit.explain.picture import LONGEST, fit, seen
+from cvkit.figures.thumbnails import overlay
 
 
 def info(channels: int = 3, height: int = 8, width: int = 8) -> DataInfo:

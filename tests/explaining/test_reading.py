@@ -10,11 +10,11 @@ import pytest
 import torch
 from PIL import Image
 
-from cvkit.engine.parts import open_dataset
+from cvkit.engine.building import open_dataset
 from cvkit.errors import DataError
-from cvkit.explaining.picture import fit
-from cvkit.explaining.reading import read_image, reader_of
-from cvkit.plugins import discover
+from cvkit.explain.image_io import read_image, reader_of
+from cvkit.explain.picture import fit
+from cvkit.host.discovery import discover
 from cvkit.recipe import Recipe, read_text, resolve
 
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from cvkit.diagnostics.diagnose import augmented_sheet, diagnose
-from cvkit.diagnostics.explainers import Explainers
 from cvkit.diagnostics.features import Features
 from cvkit.diagnostics.neighbours import nearest
-from cvkit.diagnostics.scores import score
+from cvkit.explain.explainers import Explainers
+from cvkit.explain.scores import score
 
 METHODS = (
     "grad_cam",

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from cvkit import RunFolder
-from cvkit.engine.checkpoint import read_newest, write_checkpoint
+from cvkit.checkpoint.files import read_newest, write_checkpoint
 from cvkit.engine.run import Record
-from cvkit.reopened import open_trained
+from cvkit.runs.load import open_trained
 
 ADAMW = "optimizer=adamw"
 OTHER = {"train.device=auto": "train.device=cpu", "train.device=cpu": "train.device=auto"}

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from cvkit import preserved_randomness
-from cvkit.engine.seeding import preserved_on_cpu, seed_everything
+from cvkit.seeding import preserved_on_cpu, seed_everything
 
 
 def drawn(device: torch.device) -> list[float]:
@@ -36,7 +36,7 @@ def test_loading_process_leaves_the_gpu_alone(gpu, monkeypatch):
     def refuse(*args):
         raise RuntimeError("Cannot re-initialize CUDA in forked subprocess")
 
-    monkeypatch.setattr("cvkit.engine.seeding.get_worker_info", lambda: object())
+    monkeypatch.setattr("cvkit.seeding.get_worker_info", lambda: object())
     for name in ("get_rng_state", "get_rng_state_all", "set_rng_state", "set_rng_state_all"):
         monkeypatch.setattr(torch.cuda, name, refuse)
     monkeypatch.setattr(torch.accelerator, "current_accelerator", refuse)

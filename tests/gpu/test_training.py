@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from cvkit import DataInfo, Record, TensorSplit
-from cvkit.engine.batches import ResidentSource, Room, StreamedSource, open_source
+from cvkit.data.loading import ResidentSource, Room, StreamedSource, open_source
 from cvkit_onecycle.sweep import run_sweep
 
 ONE_STEP = ("train.max_steps=1", "augmentations=[]")

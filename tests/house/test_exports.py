@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import cvkit
-from cvkit import component, errors
+from cvkit import errors
+from cvkit.host import component
 
 TREE = ast.parse(Path(cvkit.__file__).read_text())
 PLUGINS = Path(cvkit.__file__).parents[1] / "plugins"

@@ -171,9 +171,9 @@ def test_root_imports_only_light_floors_at_once():
     """What the root imports eagerly is what a plugin's declaration needs."""
     eager = {found.imported for found in IMPORTS if found.importer == "cvkit" and not found.typing}
     assert {name for name in eager if name.startswith("cvkit.")} == {
-        "cvkit.component",
+        "cvkit.host.component",
         "cvkit.errors",
-        "cvkit.hookspecs",
+        "cvkit.host.hookspecs",
     }
 
 

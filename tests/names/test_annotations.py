@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pytest
 from pydantic import NonNegativeFloat, PositiveInt, TypeAdapter, ValidationError
 
-from cvkit.annotations import evaluate
+from cvkit.signatures.static_types import evaluate
 
 
 def read(text: str, **aliases: str) -> Any:

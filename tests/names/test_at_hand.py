@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cvkit import PluginError
-from cvkit.at_hand import plugins_at_hand
+from cvkit.host.working_project import plugins_at_hand
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from cvkit import Component, PluginError, hookimpl
-from cvkit.catalog import catalog_of
+from cvkit.host.catalog import catalog_of
 
 
 def declaring(*components: object, hook: str = "cvkit_models") -> object:

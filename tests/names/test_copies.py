@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from cvkit.catalog import PluginStatus
-from cvkit.copies import other_copy
-from cvkit.installations import installations
-from cvkit.plugins import discover
+from cvkit.host.catalog import PluginStatus
+from cvkit.host.discovery import discover
+from cvkit.host.entry_points import installations
+from cvkit.host.installed_copy import other_copy
 
 DECLARATION = """
 from cvkit import Component, hookimpl

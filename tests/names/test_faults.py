@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 import torch
 
-from cvkit.faults import cause
+from cvkit.error_text import cause
 
 CODE = """
 import torch

@@ -8,8 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from cvkit import files
-from cvkit.files import append_file, clear_temporaries, make_folder, read_file, remove, require_own_file, write_file
+from cvkit.files import safe_io as files
+from cvkit.files.safe_io import (
+    append_file,
+    clear_temporaries,
+    make_folder,
+    read_file,
+    remove,
+    require_own_file,
+    write_file,
+)
 
 
 @pytest.fixture

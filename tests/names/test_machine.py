@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from cvkit import CvkitError, DataError, MachineError
-from cvkit.machine import Lack, lack_told_by, told_as_machine
+from cvkit.resource_errors import Lack, lack_told_by, told_as_machine
 
 
 @pytest.mark.parametrize(

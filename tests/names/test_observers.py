@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from cvkit import hookimpl
-from cvkit.catalog import Catalog, PluginStatus, catalog_of
-from cvkit.component import Origin
 from cvkit.errors import RecipeError
-from cvkit.plugins import discover
+from cvkit.host.catalog import Catalog, PluginStatus, catalog_of
+from cvkit.host.component import Origin
+from cvkit.host.discovery import discover
 from cvkit.recipe import dump, read_text, resolve
 
 RECIPE = """\

@@ -9,7 +9,7 @@ import pytest
 
 import cvkit_resnet
 from cvkit import PluginError
-from cvkit.plugins import discover
+from cvkit.host.discovery import discover
 
 NET = """
 from cvkit import Component, hookimpl

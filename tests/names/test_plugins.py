@@ -11,9 +11,10 @@ import sys
 import pluggy
 import pytest
 
-from cvkit import KINDS, UnknownComponent, hookspecs
-from cvkit.catalog import Catalog, PluginStatus
-from cvkit.plugins import discover, unknown_disabled
+from cvkit import KINDS, UnknownComponent
+from cvkit.host import hookspecs
+from cvkit.host.catalog import Catalog, PluginStatus
+from cvkit.host.discovery import discover, unknown_disabled
 
 BUILT_IN = [*("datasets", "gradcam", "kornia", "onecycle", "resnet", "tensorboard", "timm", "torch", "torchvision")]
 GOOD = """

@@ -17,8 +17,8 @@ from cvkit import (
     UnknownComponent,
     hookimpl,
 )
-from cvkit.catalog import Catalog, catalog_of
-from cvkit.registry import Registry
+from cvkit.host.catalog import Catalog, catalog_of
+from cvkit.host.registry import Registry
 
 FACTORIES = """
 def net(info, *, width: int = 8): return ("net", info, width)

@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 import pytest
 
-from cvkit.requirements import installed, unmet
+from cvkit.host.requirements import installed, unmet
 
 TORCH = version("torch")
 

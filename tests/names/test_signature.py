@@ -11,8 +11,8 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from cvkit.errors import PluginError
-from cvkit.plugins import discover
-from cvkit.signature import MISSING, Expression, read_signature, split_target
+from cvkit.host.discovery import discover
+from cvkit.signatures.signature import MISSING, Expression, read_signature, split_target
 
 FACTORY = '''
 from __future__ import annotations

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from cvkit.strict_json import read_json
+from cvkit.files.strict_json import read_json
 
 
 @pytest.mark.parametrize(

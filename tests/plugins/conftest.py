@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from cvkit import DataInfo, Origin, discover
 from cvkit.engine.run import Run
 from cvkit.recipe import read_text, resolve
-from cvkit.testing.samples import SamplePlugin
+from cvkit.testing.sample_parts import SamplePlugin
 from cvkit_resnet.network import custom_resnet
 
 COLOURS = """

@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 
 import cvkit_gradcam
 from cvkit import RunError
-from cvkit.catalog import catalog_of
+from cvkit.host.catalog import catalog_of
 from cvkit.testing import ExplainerSuite
 from cvkit_gradcam.eigen_cam import eigen_cam
 from cvkit_gradcam.grad_cam import grad_cam

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from cvkit import RunError
-from cvkit.diagnostics import draw
 from cvkit.engine.loop import train_steps
+from cvkit.figures.style import draw
 from cvkit_onecycle.finding import Finding, findings, verdict
 from cvkit_onecycle.picture import draw as paint
 from cvkit_onecycle.range_test import lr_range_test

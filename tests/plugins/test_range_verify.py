@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from cvkit import RunError
-from cvkit.diagnostics import draw
+from cvkit.figures.style import draw
 from cvkit_onecycle import verify
 from cvkit_onecycle.range_test import judged_again, lr_range_test
 from cvkit_onecycle.verify import STEPS, WARM_UP, Candidate, triangle, verified

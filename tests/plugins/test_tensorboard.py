@@ -17,7 +17,7 @@ from tensorboard.backend.event_processing.plugin_event_accumulator import EventA
 
 from cvkit import Recipe, Record, Run, RunFolder, discover, resolve
 from cvkit.recipe import read_text
-from cvkit.session import Session
+from cvkit.runs.session import Session
 
 RECIPE = """\
 name: watched

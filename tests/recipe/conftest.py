@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from cvkit import KINDS, Component, hookimpl
-from cvkit.catalog import Catalog, catalog_of
+from cvkit.host.catalog import Catalog, catalog_of
 
 FACTORIES = """
 from __future__ import annotations

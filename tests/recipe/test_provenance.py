@@ -11,9 +11,9 @@ from types import ModuleType
 import pytest
 
 import cvkit_timm
-from cvkit.plugins import discover
-from cvkit.provenance import absent, describe_again, describe_components, drift, package_of, source_digest
+from cvkit.host.discovery import discover
 from cvkit.recipe import read_text, resolve
+from cvkit.runs.provenance import absent, describe_again, describe_components, drift, package_of, source_digest
 
 RECIPE = "dataset: shapes\nmodel: timm/resnet18\noptimizer: sgd\naugmentations: [cutout, kornia/ColorJitter]\n"
 NET = {

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from cvkit.catalog import Catalog
 from cvkit.errors import MOST_SHOWN, Problem, RecipeError
-from cvkit.plugins import discover
+from cvkit.host.catalog import Catalog
+from cvkit.host.discovery import discover
+from cvkit.host.registry import Registry
 from cvkit.recipe import read, resolve
-from cvkit.registry import Registry
 
 SMALL = """\
 dataset: {name: shapes, train_size: 70, test_size: 30}

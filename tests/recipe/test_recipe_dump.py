@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from cvkit.recipe import dump, read_text, resolve
-from cvkit.recipe.scalars import read_scalar
+from cvkit.recipe.yaml_scalars import read_scalar
 
 RECIPES = [
     "dataset: shapes\nmodel: toy/net\noptimizer: sgd",

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from cvkit import Component, Origin, hookimpl
-from cvkit.catalog import PluginStatus, catalog_of
 from cvkit.errors import RecipeError
+from cvkit.host.catalog import PluginStatus, catalog_of
 from cvkit.recipe import Recipe, TrainSettings, describe, read, read_text, resolve
-from cvkit.recipe.schema import SECTIONS, GeneralSettings
-from cvkit.recipe.values import accept, plain_value
-from cvkit.signature import MISSING, Option
+from cvkit.recipe.coercion import accept, plain_value
+from cvkit.recipe.settings import SECTIONS, GeneralSettings
+from cvkit.signatures.signature import MISSING, Option
 
 BASE = """dataset: shapes
 model: toy/net

@@ -6,7 +6,7 @@ import pytest
 
 from cvkit.errors import Problem, RecipeError
 from cvkit.recipe.nodes import ListNode, MapNode, ScalarNode, plain
-from cvkit.recipe.text import MAX_BYTES, MAX_DEPTH, MAX_NODES, decode, read_tree
+from cvkit.recipe.yaml_reader import MAX_BYTES, MAX_DEPTH, MAX_NODES, decode, read_tree
 
 
 def refused(text: str) -> Problem:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cvkit import RecipeError
-from cvkit.plugins import discover
+from cvkit.host.discovery import discover
 from cvkit.recipe import dump, read_text, resolve
 
 LEAST = "dataset: shapes\nmodel: custom_resnet\noptimizer: sgd\ntrain:\n  epochs: 4\n"

@@ -9,10 +9,11 @@ import pytest
 import torch
 from playwright.sync_api import sync_playwright
 
-from cvkit.diagnostics import Figure, Table, misclassified
+from cvkit.diagnostics import misclassified
 from cvkit.diagnostics.neighbours import Neighbours
-from cvkit.engine.metrics import Predictions
-from cvkit.report import Fact, Page, Section, render
+from cvkit.engine.records import Predictions
+from cvkit.figures.artifacts import Figure, Table
+from cvkit.figures.page import Fact, Page, Section, render
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 CLASSES = ("cat", 'a "dog"', "<b>bird</b>", "car 3.50")

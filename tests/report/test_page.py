@@ -10,8 +10,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from cvkit.diagnostics import Card, Figure, Gallery, Table
-from cvkit.report import Fact, Page, Section, render
+from cvkit.figures.artifacts import Card, Figure, Gallery, Table
+from cvkit.figures.page import Fact, Page, Section, render
 from cvkit.report.compose import _details
 
 VOID = {"meta", "link", "img", "input"}

@@ -9,10 +9,10 @@ import pytest
 
 from cvkit import Record, Run, RunFolder
 from cvkit.cli.display import epoch_line
-from cvkit.engine.parts import open_dataset
-from cvkit.plugins import discover
+from cvkit.engine.building import open_dataset
+from cvkit.host.discovery import discover
 from cvkit.recipe import read_text, resolve
-from cvkit.session import Session
+from cvkit.runs.session import Session
 
 RECIPE = """
 name: small

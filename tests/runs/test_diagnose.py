@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from cvkit import Component, Run, discover, hookimpl
-from cvkit.catalog import catalog_of
 from cvkit.diagnostics.diagnose import diagnose
+from cvkit.host.catalog import catalog_of
 from cvkit.recipe import read_text, resolve
 
 RECIPE = """

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from cvkit import MachineError, Record
+from cvkit.checkpoint.files import read_newest
 from cvkit.engine import run as engine_run
-from cvkit.engine.checkpoint import read_newest
 from cvkit.engine.run import Run, Step
-from cvkit.folder import RunFolder
-from cvkit.plugins import discover
+from cvkit.host.discovery import discover
 from cvkit.recipe import read, resolve
-from cvkit.session import Session
+from cvkit.runs.folder import RunFolder
+from cvkit.runs.session import Session
 
 
 @pytest.fixture(scope="module")

@@ -14,12 +14,12 @@ import pytest
 from forks import Command
 from PIL import Image
 
-from cvkit.engine.parts import open_dataset
+from cvkit.engine.building import open_dataset
 from cvkit.engine.run import Run
-from cvkit.folder import RunFolder
-from cvkit.plugins import discover
+from cvkit.host.discovery import discover
 from cvkit.recipe import read_text, resolve
-from cvkit.session import Session
+from cvkit.runs.folder import RunFolder
+from cvkit.runs.session import Session
 
 RECIPE = """\
 name: own

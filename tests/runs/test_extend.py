@@ -14,10 +14,10 @@ import torch
 from commands import Answer, call
 
 from cvkit.engine.run import Run
-from cvkit.folder import RunFolder
-from cvkit.plugins import discover
+from cvkit.host.discovery import discover
 from cvkit.recipe import read, read_text, resolve
-from cvkit.session import Session
+from cvkit.runs.folder import RunFolder
+from cvkit.runs.session import Session
 
 RECIPE = """\
 name: small

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from cvkit import MachineError, RunError, files
+from cvkit import MachineError, RunError
 from cvkit.cli.run import carry_out
 from cvkit.engine.run import Run, Step
-from cvkit.folder import RunFolder
-from cvkit.plugins import discover
+from cvkit.files import safe_io as files
+from cvkit.host.discovery import discover
 from cvkit.recipe import read, resolve
-from cvkit.session import Session
+from cvkit.runs.folder import RunFolder
+from cvkit.runs.session import Session
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

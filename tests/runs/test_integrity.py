@@ -12,16 +12,16 @@ import pytest
 from damages import RECIPE, Outcome, resumed, stopped_run
 
 from cvkit import CheckpointError, RunError, discover
+from cvkit.checkpoint.files import write_checkpoint
 from cvkit.cli import main
-from cvkit.engine.checkpoint import write_checkpoint
-from cvkit.engine.data import TensorSplit
+from cvkit.data.splits import TensorSplit
 from cvkit.engine.run import Run
-from cvkit.folder import RunFolder
-from cvkit.kept import Kept
-from cvkit.mending import agree_on_recipe
 from cvkit.recipe import dump, read, read_text, resolve
-from cvkit.session import Session, go_back
-from cvkit.unfinished import newest_unfinished
+from cvkit.runs.folder import RunFolder
+from cvkit.runs.repair import agree_on_recipe
+from cvkit.runs.session import Session, go_back
+from cvkit.runs.snapshot import Kept
+from cvkit.runs.unfinished import newest_unfinished
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 CATALOG = discover(distributions=["cvkit-core"])

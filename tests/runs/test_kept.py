@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from cvkit import CheckpointError, Record
-from cvkit.engine.packing import pack, unpack
-from cvkit.kept import Kept, gap, told_apart
+from cvkit.checkpoint.serialization import pack, unpack
+from cvkit.runs.snapshot import Kept, gap, told_apart
 
 
 def record(epoch: int) -> Record:

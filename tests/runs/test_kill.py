@@ -13,10 +13,10 @@ import torch
 from forks import in_a_fork
 
 from cvkit.engine.run import Run, Step
-from cvkit.folder import RunFolder
-from cvkit.plugins import discover
+from cvkit.host.discovery import discover
 from cvkit.recipe import read, resolve
-from cvkit.session import Session
+from cvkit.runs.folder import RunFolder
+from cvkit.runs.session import Session
 
 pytestmark = pytest.mark.usefixtures("warm")
 STEPS = 24  # of the small recipe: 3 epochs of 8

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from cvkit import Recipe, Run, RunFolder, discover, hookimpl
-from cvkit.catalog import PluginStatus
-from cvkit.component import Origin
+from cvkit.host.catalog import PluginStatus
+from cvkit.host.component import Origin
 from cvkit.recipe import read_text, resolve
-from cvkit.session import Session
+from cvkit.runs.session import Session
 
 RECIPE = """\
 name: watched

@@ -201,9 +201,9 @@ def test_killed_process_is_resumed_from_the_command_line(recipe, cvkit, tmp_path
 
 def test_two_processes_do_not_work_in_one_folder(recipe, cvkit, tmp_path):
     """The second is told so."""
-    from cvkit.folder import RunFolder
-    from cvkit.plugins import discover
+    from cvkit.host.discovery import discover
     from cvkit.recipe import dump, read, resolve
+    from cvkit.runs.folder import RunFolder
 
     folder = RunFolder.create(tmp_path / "runs", "small")
     folder.write_recipe(dump(resolve(read(recipe), discover())))

@@ -7,10 +7,10 @@ from dataclasses import fields
 
 import pytest
 
-from cvkit.engine.data import DataInfo
-from cvkit.engine.metrics import Record
-from cvkit.folder import RunFolder
-from cvkit.run_files import RunInfo, _DataInfo, _Record, read_info, read_record, read_tuning
+from cvkit.data.splits import DataInfo
+from cvkit.engine.records import Record
+from cvkit.runs.folder import RunFolder
+from cvkit.runs.json_files import RunInfo, _DataInfo, _Record, read_info, read_record, read_tuning
 
 RECORD = {
     "epoch": 1,

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from commands import Answer, call
 
+from cvkit.scaffold.kinds import SAMPLES
 from cvkit.scaffold.names import read_name
 from cvkit.scaffold.package import write
 from cvkit.scaffold.rendering import render
-from cvkit.scaffold.samples import SAMPLES
 
 
 @pytest.fixture(scope="session")

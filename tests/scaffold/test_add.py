@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cvkit.plugins import discover
-from cvkit.scaffold.samples import SAMPLES
+from cvkit.host.discovery import discover
+from cvkit.scaffold.kinds import SAMPLES
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cvkit.scaffold.samples import SAMPLES
+from cvkit.scaffold.kinds import SAMPLES
 
 
 def test_package_is_written_and_its_files_are_listed(new_plugin, tmp_path):

@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from cvkit import KINDS, CvkitError
+from cvkit.scaffold.kinds import SAMPLES
 from cvkit.scaffold.names import read_name
 from cvkit.scaffold.package import write
 from cvkit.scaffold.rendering import render
-from cvkit.scaffold.samples import SAMPLES
 
 NAME = read_name("acme-net")
 any_kind = pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES)

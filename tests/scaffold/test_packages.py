@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from cvkit.scaffold.kinds import SAMPLES
 from cvkit.scaffold.names import LONGEST, read_name
 from cvkit.scaffold.package import write
 from cvkit.scaffold.rendering import render
-from cvkit.scaffold.samples import SAMPLES
 
 SHARED = Path(__file__).parents[1] / "shared"
 RUN_EACH = """

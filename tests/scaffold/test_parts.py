@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from cvkit.scaffold.kinds import SAMPLES
 from cvkit.scaffold.names import read_name
 from cvkit.scaffold.parts import first_part, further_part
 from cvkit.scaffold.rendering import render
-from cvkit.scaffold.samples import SAMPLES
 
 
 @pytest.mark.parametrize(("text", "camel"), [("acme-net", "AcmeNet"), ("x", "X"), ("net2-3d", "Net23D")])

@@ -26,11 +26,11 @@ import torch
 
 from cvkit.cli import main
 from cvkit.engine.run import Run
-from cvkit.folder import RunFolder
-from cvkit.plugins import discover
+from cvkit.host.discovery import discover
 from cvkit.recipe import read, read_text, resolve
 from cvkit.recipe.nodes import plain
-from cvkit.session import Session
+from cvkit.runs.folder import RunFolder
+from cvkit.runs.session import Session
 
 RECIPE = """\
 name: small

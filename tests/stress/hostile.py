@@ -43,7 +43,7 @@ COMMANDS = {
 }
 LOADED = (
     *("cvkit.cli.explain", "cvkit.cli.extend", "cvkit.cli.resume"),
-    *("cvkit.explaining.exhibit", "cvkit.explaining.source", "cvkit.reopened"),
+    *("cvkit.explain.job", "cvkit.explain.image_source", "cvkit.runs.load"),
     *("cvkit_gradcam.grad_cam", "cvkit_tensorboard.log"),
 )
 LONGEST = 90  # seconds that a command may take, which is many times what it takes
@@ -69,10 +69,10 @@ def build_run(parent: Path) -> Path:
     for module in LOADED:
         importlib.import_module(module)
     from cvkit.engine.run import Run
-    from cvkit.folder import RunFolder
-    from cvkit.plugins import discover
+    from cvkit.host.discovery import discover
     from cvkit.recipe import read_text, resolve
-    from cvkit.session import Session
+    from cvkit.runs.folder import RunFolder
+    from cvkit.runs.session import Session
 
     catalog = discover()
     recipe = resolve(read_text(RECIPE), catalog)
@@ -259,7 +259,8 @@ def _in_a_fork(work: Callable[[], int], place: Path, output: Path) -> int:
 
 def _hurry() -> None:
     """Leave out what takes most of the time of a short run: drawing figures, and waiting for the disk."""
-    from cvkit.diagnostics import Figure, style
+    from cvkit.figures import style
+    from cvkit.figures.artifacts import Figure
 
     def draw(name: str, title: str, caption: str, paint: object, **_: Any) -> Figure:
         return Figure(name, title, caption, '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"/>', PNG)

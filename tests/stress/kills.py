@@ -20,12 +20,12 @@ import torch
 from forks import in_a_fork
 from PIL import Image
 
-from cvkit.catalog import Catalog
 from cvkit.engine.run import Run
-from cvkit.folder import RunFolder
-from cvkit.plugins import discover
+from cvkit.host.catalog import Catalog
+from cvkit.host.discovery import discover
 from cvkit.recipe import read_text, resolve
-from cvkit.session import Session
+from cvkit.runs.folder import RunFolder
+from cvkit.runs.session import Session
 
 RECIPE = """\
 name: small

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from cvkit.catalog import Catalog
 from cvkit.errors import RecipeError
-from cvkit.plugins import discover
+from cvkit.host.catalog import Catalog
+from cvkit.host.discovery import discover
 from cvkit.recipe import read_text, resolve
 
 RECIPES = [path.read_text() for path in sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))]

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from cvkit import Plan
-from cvkit.installations import CORE
-from cvkit.plugins import discover
+from cvkit.host.discovery import discover
+from cvkit.host.entry_points import CORE
 from cvkit.testing import (
     AugmentationSuite,
     DatasetSuite,

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from cvkit import Component, PluginError, RecipeError, hookimpl
-from cvkit.plugins import discover
+from cvkit.host.discovery import discover
 from cvkit.testing import Host
 
 RECIPE = """\

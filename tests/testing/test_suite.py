@@ -12,7 +12,7 @@ from torch import nn
 
 import cvkit.testing
 from cvkit import KINDS, Component, hookimpl
-from cvkit.catalog import catalog_of
+from cvkit.host.catalog import catalog_of
 from cvkit.testing import ContractBroken, LossSuite, OptimizerSuite, Suite
 
 

@@ -9,11 +9,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from cvkit.diagnostics.explainers import Explainers
-from cvkit.engine.data import TensorSplit
-from cvkit.engine.pixels import Pixels
-from cvkit.engine.trained import Trained
-from cvkit.plugins import discover
+from cvkit.data.preprocessing import Pixels
+from cvkit.data.splits import TensorSplit
+from cvkit.engine.trained_model import Trained
+from cvkit.explain.explainers import Explainers
+from cvkit.host.discovery import discover
 from cvkit.recipe import read_text, resolve
 from cvkit_datasets.shapes import shapes
 

@@ -14,8 +14,8 @@ from safetensors.torch import save_file
 from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import OneCycleLR
 
-from cvkit.engine.pixels import Pixels
-from cvkit.engine.trained import Trained
+from cvkit.data.preprocessing import Pixels
+from cvkit.engine.trained_model import Trained
 
 EPOCHS, BATCH = 8, 50
 

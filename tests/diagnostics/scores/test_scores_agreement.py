@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cvkit.diagnostics.scores.agreement import rank_correlation, ranks
+from cvkit.explain.scores.rank_correlation import rank_correlation, ranks
 
 
 def _correlation(first, second):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cvkit.diagnostics.scores import BASELINES, pointing_game
-from cvkit.diagnostics.scores.blur import blurred
+from cvkit.explain.scores import BASELINES, pointing_game
+from cvkit.explain.scores.blur import blurred
 
 
 @pytest.fixture

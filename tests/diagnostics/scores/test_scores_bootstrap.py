@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cvkit.diagnostics.scores.bootstrap import bootstrap
+from cvkit.explain.scores.bootstrap import bootstrap
 
 
 def test_interval_is_about_two_standard_errors_wide():

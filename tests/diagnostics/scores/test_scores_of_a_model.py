@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from cvkit import RunError
-from cvkit.diagnostics.scores import ACCURATE, BASELINES, Verdict, redrawn, score, tables, weights_check
-from cvkit.diagnostics.scores.removal import deletion, insertion
+from cvkit.explain.scores import ACCURATE, BASELINES, Verdict, redrawn, score, tables, weights_check
+from cvkit.explain.scores.deletion_insertion import deletion, insertion
 
 N = 80
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cvkit.diagnostics.scores import energy_in_mask, on_objects, pointing_game, top_k_iou
+from cvkit.explain.scores import energy_in_mask, on_objects, pointing_game, top_k_iou
 
 
 def _mask(*pixels, size=4):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import max_pool2d
 
-from cvkit.diagnostics.scores.swap import Pairs, paired, swapped
+from cvkit.explain.scores.two_object_test import Pairs, paired, swapped
 
 
 def _blocks(*corners, size=16, side=4):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cvkit.diagnostics.scores import BASELINES, Scored, Scores, Verdict
-from cvkit.diagnostics.scores.bootstrap import FEWEST, Estimate, bootstrap
-from cvkit.diagnostics.scores.measures import POINTING, RANDOMISATION
+from cvkit.explain.scores import BASELINES, Scored, Scores, Verdict
+from cvkit.explain.scores.bootstrap import FEWEST, Estimate, bootstrap
+from cvkit.explain.scores.measures import POINTING, RANDOMISATION
 
 
 def alike(mean, spread=0.02, n=32, draws=3):

@@ -1,0 +1,75 @@
+"""What the state of a checkpoint must look like to be gone on from, whoever wrote it.
+
+Digests tell that a checkpoint is as it was written; this tells that it was written by a run. Whether it fits the
+recipe's model and optimizer shows where it is restored. Keys beside those named here pass.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+from pydantic import Field, ValidationError, model_validator
+from torch import Tensor
+
+from ..errors import CheckpointError
+from ..files.strict_json import Count, Number, Shape, misfit
+
+
+class _Group(Shape):
+    params: list[str]
+
+
+class _Optimizer(Shape):
+    state: dict[str, dict[str, Any]]
+    groups: Annotated[list[_Group], Field(min_length=1)]
+
+
+class _Schedule(Shape):
+    taken: Count
+    span: list[Count] | None = None
+    scheduler: dict[str, Any] = Field({})
+
+
+class _Progress(Shape):
+    losses: Tensor
+    hits: Tensor
+    counts: list[Count]
+    rates: list[Number]
+    momenta: list[Number]
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+    @model_validator(mode="after")
+    def _series_fit(self) -> Self:
+        taken = len(self.counts)
+        if self.losses.dim() != 1 or self.hits.dim() != 0 or len(self.losses) < taken:
+            raise ValueError("its losses are not one for each step")
+        if len(self.rates) != taken or len(self.momenta) not in (0, taken):
+            raise ValueError("its series are not of one length")
+        return self
+
+
+class _State(Shape):
+    epoch: Count
+    step: Count
+    model: dict[str, Tensor]
+    loss: dict[str, Tensor] = Field({})  # older checkpoints lack it
+    ema: dict[str, Tensor] | None
+    optimizer: _Optimizer
+    schedule: _Schedule | None = None  # older checkpoints lack it
+    scaler: dict[str, Any]
+    progress: _Progress | None
+    data: str
+
+    @model_validator(mode="after")
+    def _counts_fit(self) -> Self:
+        if self.schedule is not None and self.schedule.taken > self.step:
+            raise ValueError("its schedule has taken more steps than there were")
+        return self
+
+
+def require_usable(state: dict[str, Any]) -> None:
+    """Raise `CheckpointError` naming the first value that is not what a run saves."""
+    try:
+        _State.model_validate(state)
+    except ValidationError as error:
+        raise CheckpointError(f"cannot be used: {misfit(error)}") from None

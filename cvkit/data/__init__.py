@@ -1,0 +1,1 @@
+"""Images on their way to the model: splits, loading, augmentation of single images, preprocessing."""

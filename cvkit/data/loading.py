@@ -1,0 +1,184 @@
+"""Batches of a split on the device: by index where it lives there whole, else through torch's `DataLoader`."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, default_collate
+
+from ..errors import CvkitError
+from ..resource_errors import lack_told_by, machine_error
+from ..seeding import preserved_on_cpu
+from .sample_augmentation import SampleAugmentations
+from .splits import Split, TensorSplit
+from .workers import LOADING, loaded, loader_options
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Images uint8 (B, C, H, W) and labels int64 (B,), on the run's device."""
+
+    images: Tensor
+    labels: Tensor
+
+
+class Source(Protocol):
+    """A split whose batches come out on the device."""
+
+    def __len__(self) -> int: ...
+
+    def batches(self, order: Tensor, batch_size: int, seed: int = 0) -> Iterator[Batch]:
+        """Yield the images `order` names, int64 (M,), `batch_size` at a time; the last batch may be short.
+
+        What augmentations of single images draw follows from `seed` and the image's index.
+        """
+        ...
+
+
+class ResidentSource:
+    """A split that lives on the device whole: a batch is an index, and nothing crosses the bus after the start."""
+
+    def __init__(self, split: TensorSplit, device: torch.device) -> None:
+        self._images = split.images.to(device)
+        self._labels = split.labels.to(device)
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def batches(self, order: Tensor, batch_size: int, seed: int = 0) -> Iterator[Batch]:
+        """Yield batches by index; the order crosses to the device once."""
+        for chosen in order.to(self._labels.device, non_blocking=True).split(batch_size):
+            yield Batch(self._images[chosen], self._labels[chosen])
+
+
+class StreamedSource:
+    """A split read through torch's `DataLoader`: `workers` processes, pinned memory where the device is a GPU.
+
+    The processes also augment single images, where the recipe asks for that.
+    """
+
+    def __init__(
+        self, split: Split, device: torch.device, workers: int, augmentations: SampleAugmentations | None = None
+    ) -> None:
+        self._split, self._device, self._workers = split, device, workers
+        self._augmentations = augmentations
+
+    def __len__(self) -> int:
+        return len(self._split)
+
+    def with_own_state(self) -> StreamedSource:
+        """Return a source of the same images whose augmentations share no state with this one's."""
+        return StreamedSource(self._split, self._device, self._workers, copy.deepcopy(self._augmentations))
+
+    def batches(self, order: Tensor, batch_size: int, seed: int = 0) -> Iterator[Batch]:
+        """Yield batches in order, the same whatever the number of workers."""
+        loader: DataLoader[Any] = DataLoader(
+            _Samples(self._split, self._augmentations, seed),
+            collate_fn=_collate,
+            batch_sampler=[chunk.tolist() for chunk in order.split(batch_size)],
+            pin_memory=self._device.type == "cuda",
+            # Its base seed would otherwise come from, and move, the global generator.
+            generator=torch.Generator().manual_seed(0),
+            **loader_options(self._workers),
+        )
+        with closing(loaded(loader)) as batches:  # so that workers end here, not when the interpreter gets to it
+            for batch in batches:
+                if isinstance(batch, CvkitError):
+                    raise batch
+                images, labels = batch
+                yield Batch(
+                    images.to(self._device, non_blocking=True),
+                    labels.to(self._device, torch.int64, non_blocking=True),
+                )
+
+
+class _Samples(Dataset[tuple[Tensor, int]]):
+    """A split's samples, augmented; errors come as values: raised in a worker, they would arrive in its traceback."""
+
+    def __init__(self, split: Split, augmentations: SampleAugmentations | None, seed: int) -> None:
+        self._split, self._augmentations, self._seed = split, augmentations, seed
+
+    def __len__(self) -> int:
+        return len(self._split)
+
+    def __getitems__(self, indices: list[int]) -> list[tuple[Tensor, int]] | CvkitError:
+        """Return a batch's samples: torch's loader asks for them together, and the generators are put back once."""
+        try:
+            samples = [self._split[index] for index in indices]
+            if self._augmentations:
+                with preserved_on_cpu():
+                    return [
+                        (self._augmentations(image, self._seed, index), label)
+                        for index, (image, label) in zip(indices, samples, strict=True)
+                    ]
+        except Exception as error:
+            if (lack := lack_told_by(error)) is not None:  # told here, as what an error was raised from is not sent
+                return machine_error(lack, LOADING, error)
+            if isinstance(error, CvkitError):
+                return error
+            raise
+        return samples
+
+
+def _collate(samples: list[tuple[Tensor, int]] | CvkitError) -> Any:
+    return samples if isinstance(samples, CvkitError) else default_collate(samples)
+
+
+class Room:
+    """The memory of `device` that resident splits may take together: half of what is free now.
+
+    The other half is for the model, its optimizer and a step. Devices that share the system's memory have no bound.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._left = torch.cuda.mem_get_info(device)[0] // 2 if device.type == "cuda" else None
+
+    def takes(self, split: TensorSplit) -> bool:
+        """Whether `split` fits into what is left, which is then less by it."""
+        if self._left is None:
+            return True
+        needed = split.images.nbytes + split.labels.nbytes
+        if fits := needed <= self._left:
+            self._left -= needed
+        return fits
+
+
+def open_source(
+    split: Split,
+    device: torch.device,
+    resident: bool | Literal["auto"],
+    workers: int,
+    room: Room | None = None,
+    augmentations: SampleAugmentations | None = None,
+) -> Source:
+    """Return `split` as a source on `device`, resident where asked for, or where ``"auto"`` finds that it fits.
+
+    ``"auto"`` keeps a split resident that is in memory already and for which `room` is left; ``True`` also reads a
+    streamed split into memory first. Where single images are augmented, batches are streamed, from memory if need be.
+    """
+    room = room or Room(device)
+    if resident is True and not isinstance(split, TensorSplit):
+        split = read_whole(split)
+    if augmentations:
+        return StreamedSource(split, device, workers, augmentations)
+    if isinstance(split, TensorSplit) and (resident is True or (resident == "auto" and room.takes(split))):
+        return ResidentSource(split, device)
+    return StreamedSource(split, device, workers)
+
+
+def read_whole(split: Split, indices: Sequence[int] | None = None) -> TensorSplit:
+    """Return the images at `indices` (all, by default) as a split in memory, with masks where they are known."""
+    if isinstance(split, TensorSplit):
+        if indices is None:
+            return split
+        chosen = torch.as_tensor(indices, dtype=torch.int64)
+        masks = None if split.masks is None else split.masks[chosen]
+        return TensorSplit(split.images[chosen], split.labels[chosen], masks)
+    pairs = [split[index] for index in (range(len(split)) if indices is None else indices)]
+    return TensorSplit(torch.stack([image for image, _ in pairs]), torch.tensor([label for _, label in pairs]))

@@ -1,0 +1,126 @@
+"""What is taken for what: the confusion matrix, and the pairs of classes confused most often."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..engine.records import Predictions
+from ..figures.artifacts import Figure, Table
+from ..figures.style import INK, draw
+from ..formatting import legible, percent
+
+Counts = NDArray[np.int64]
+Shares = NDArray[np.float64]
+
+_ANNOTATED = 20  # classes; beyond, numbers in the cells are too small to read
+_NAMED = 40  # classes; beyond, names along the axes are too small to read
+_CELLS = 200  # a side; beyond, cells are thinner than a pixel, and neighbouring classes share one
+_LUMINANCE = np.array([0.2126, 0.7152, 0.0722])  # ITU-R BT.709
+
+
+def confusion_matrix(predictions: Predictions, num_classes: int) -> Tensor:
+    """Count images by true class (row) and predicted class (column), int64 (K, K)."""
+    flat = predictions.labels * num_classes + predictions.predicted
+    return torch.bincount(flat, minlength=num_classes**2).reshape(num_classes, num_classes)
+
+
+def confusion(predictions: Predictions, classes: tuple[str, ...]) -> Figure:
+    """Draw the confusion matrix, each row as shares of the true class: correct blue, errors orange.
+
+    Up to 20 classes have numbers in their cells, up to 40 names on the axes; beyond 200, neighbouring classes
+    share a cell.
+    """
+    block = -(-len(classes) // _CELLS)
+    counts = _pooled(confusion_matrix(predictions, len(classes)).numpy(), block)
+    shares = counts / counts.sum(axis=1, keepdims=True).clip(min=1)
+    worst = float((shares * (1 - np.eye(len(shares)))).max())
+    colours = _coloured(shares, worst)
+
+    def paint(canvas: Canvas) -> None:
+        axes = canvas.subplots()
+        axes.imshow(colours, interpolation="nearest")
+        axes.grid(visible=False)
+        axes.tick_params(length=0)
+        axes.set_xlabel("predicted class")
+        axes.set_ylabel("true class")
+        if len(classes) > _NAMED:
+            axes.set(xticks=[], yticks=[])
+            return
+        axes.spines[:].set_visible(False)
+        _name_axes(axes, classes)
+        if len(classes) <= _ANNOTATED:
+            _write_cells(axes, shares, counts, colours)
+
+    caption = (
+        f"{len(predictions.labels):,} test images. Each row is a true class and adds up to 100 %. Blue: classified "
+        f"correctly. Orange: errors, the darkest {percent(worst, 1)} of its row."
+        if worst
+        else f"All {len(predictions.labels):,} test images were classified correctly."
+    )
+    if block > 1:
+        caption += f" Each cell is {block} x {block} neighbouring classes; blue ones include errors among these."
+    return draw("confusion", "Confusion matrix", caption, paint, height=4.7)
+
+
+def confused_pairs(predictions: Predictions, classes: tuple[str, ...], n: int = 10) -> Table:
+    """List the at most `n` pairs of classes confused most often, by count, then in label order."""
+    counts = confusion_matrix(predictions, len(classes))
+    totals = counts.sum(dim=1)
+    errors = counts.clone().fill_diagonal_(0).flatten()
+    ranked = errors.argsort(descending=True, stable=True)[:n].tolist()
+    rows = tuple(
+        (
+            legible(classes[true]),
+            legible(classes[predicted]),
+            f"{errors[pair]:,}",
+            percent(float(errors[pair] / totals[true]), 1),
+        )
+        for pair in ranked
+        if errors[pair]
+        for true, predicted in [divmod(pair, len(classes))]
+    )
+    caption = (
+        "Most frequent errors, and their share of the true class." if rows else "No test image was misclassified."
+    )
+    header = ("true class", "taken for", "images", "share")
+    return Table("confused_pairs", "Most confused classes", caption, header, rows)
+
+
+def _pooled(counts: Counts, block: int) -> Counts:
+    """Add up blocks of `block` x `block` cells; the last row and column of blocks may be cut short."""
+    starts = np.arange(0, len(counts), block)
+    return np.asarray(np.add.reduceat(np.add.reduceat(counts, starts, axis=0), starts, axis=1))
+
+
+def _coloured(shares: Shares, worst: float) -> Shares:
+    """Colour shares (K, K) as (K, K, 3): the diagonal by share, errors by its square root, so rare ones show."""
+    correct = colormaps["Blues"](0.12 + 0.75 * shares)[..., :3]
+    errors = colormaps["Oranges"](0.7 * np.sqrt(shares / (worst or 1)).clip(max=1))[..., :3]
+    errors[shares == 0] = 1
+    return np.where(np.eye(len(shares), dtype=bool)[..., None], correct, errors)
+
+
+def _name_axes(axes: Axes, classes: tuple[str, ...]) -> None:
+    names = [legible(name, 16) for name in classes]
+    size = 8.5 if len(names) <= 12 else 7 if len(names) <= _ANNOTATED else 5.5
+    upright = len(names) > 6 or max(map(len, names)) > 8
+    axes.set_xticks(range(len(names)), names, fontsize=size, rotation=90 * upright, parse_math=False)
+    axes.set_yticks(range(len(names)), names, fontsize=size, parse_math=False)
+
+
+def _write_cells(axes: Axes, shares: Shares, counts: Counts, colours: Shares) -> None:
+    """Write percentages, and up to 6 classes counts too; nothing where there is nothing."""
+    size = 9 if len(counts) <= 10 else 5.5
+    for row, column in zip(*np.nonzero(counts), strict=True):
+        share = percent(float(shares[row, column]))
+        text = (
+            f"{share}\n{counts[row, column]:,}" if len(counts) <= 6 else share.removesuffix(" %").replace("<1", "·")
+        )
+        ink = INK if colours[row, column] @ _LUMINANCE > 0.5 else "white"
+        axes.text(column, row, text, ha="center", va="center", fontsize=size, color=ink)

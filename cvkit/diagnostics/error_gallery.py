@@ -1,0 +1,117 @@
+"""The dossier of errors: the worst ones, each with what the model looked at and the images it finds similar."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from torch import Tensor
+
+from ..engine.per_sample import PerSample
+from ..engine.records import Predictions
+from ..figures.artifacts import Card, Gallery, Picture
+from ..figures.thumbnails import overlay, pixelated, thumbnail
+from ..formatting import legible, percent
+from ..recipe.settings import Rank
+from .neighbours import Neighbours
+
+_RANKED = {
+    "confidence": "The {shown:,} most confident of {errors:,} errors",
+    "loss": "The {shown:,} with the highest loss of {errors:,} errors",
+    "margin": "The {shown:,} with the widest margin of {errors:,} errors",
+}
+_SMALL = 64  # pixels, the longer side of a similar image's picture
+
+
+def misclassified(
+    images: Tensor,
+    indices: Tensor,
+    predictions: Predictions,
+    classes: tuple[str, ...],
+    maps: Mapping[str, tuple[Tensor, Tensor]],
+    rank: Rank = "confidence",
+    similar: tuple[Neighbours, Tensor] | None = None,
+    layers: Mapping[str, str] = MappingProxyType({}),
+) -> Gallery:
+    """Show errors, each beside explanations of the predicted and of the true class and above similar images.
+
+    `images`: uint8 (n, C, H, W), the samples at `indices` of the predicted split, in that order of `rank`. `maps`:
+    for each explainer's name, its maps for the predicted and for the true classes, float (n, H, W) in [0, 1].
+    `similar`: correctly classified neighbours of each image, and their images, uint8 (n, k, C, H, W). `layers`: the
+    layers that explainers look at, of those that tell.
+    """
+    measured = PerSample.of(predictions)
+    orders = {name: values.tolist() for name, values in measured.badness().items()}
+    orders = {rank: orders.pop(rank), **orders}  # the order that the cards are in is named first
+    cards = []
+    for row, index in enumerate(indices.tolist()):
+        true, guess = (legible(classes[of[index]]) for of in (predictions.labels, predictions.predicted))
+        lines = (
+            f"true: {true} {percent(float(measured.of_true[index]))}",
+            f"predicted: {guess} {percent(float(measured.confidence[index]))}",
+            f"test image {index:,}, loss {measured.loss[index]:.2f}, margin {measured.margin[index]:.2f}",
+        )
+        cards.append(
+            Card(
+                _explained(images[row], {name: (of[0][row], of[1][row]) for name, of in maps.items()}),
+                lines,
+                () if similar is None else _similar(*similar, row, predictions.labels, classes),
+                {"true class": true, "predicted class": guess},
+                {name: values[index] for name, values in orders.items()},
+            )
+        )
+    return Gallery(
+        "misclassified",
+        "Misclassified images",
+        _caption(predictions, cards, [_at(name, layers) for name in maps], rank),
+        tuple(cards),
+        pixelated(images),
+        "most similar images classified correctly",
+    )
+
+
+def _explained(image: Tensor, maps: Mapping[str, tuple[Tensor, Tensor]]) -> tuple[Picture, ...]:
+    pictures = [("image", thumbnail(image))]
+    for name, heats in maps.items():
+        prefix = f"{name}: " if len(maps) > 1 else ""
+        pictures += [
+            (f"{prefix}{what}", thumbnail(overlay(image, heat)))
+            for what, heat in zip(("predicted", "true"), heats, strict=True)
+        ]
+    return tuple(pictures)
+
+
+def _similar(
+    found: Neighbours, images: Tensor, row: int, labels: Tensor, classes: tuple[str, ...]
+) -> tuple[Picture, ...]:
+    return tuple(
+        (f"{legible(classes[labels[index]], 20)} {similarity:.2f}", thumbnail(image, _SMALL))
+        for index, similarity, image in zip(
+            found.indices[row].tolist(), found.similarities[row].tolist(), images[row], strict=True
+        )
+    )
+
+
+def _at(name: str, layers: Mapping[str, str]) -> str:
+    return f"{name} at {layers[name]}" if name in layers else name
+
+
+def _caption(predictions: Predictions, cards: list[Card], methods: list[str], rank: Rank) -> str:
+    errors = int((~predictions.correct).sum())
+    if not errors:
+        return f"None: all {len(predictions.labels):,} test images were classified correctly."
+    shown = _RANKED[rank].format(shown=len(cards), errors=errors)
+    caption = f"{shown} on {len(predictions.labels):,} test images."
+    if methods:
+        caption += (
+            " Beside each image, what speaks for the predicted class and what for the true one, "
+            f"by {', '.join(methods)}: bright where it matters most."
+        )
+    if any(card.related for card in cards):
+        caption += (
+            " Below, of the test images classified correctly, those whose features are most similar, with their "
+            "class and the cosine of the two. Features are the input of the last layer with weights."
+        )
+    elif predictions.correct.any():
+        caption += " No similar images are shown: no last layer was found whose input could be compared."
+    return caption + " Loss: cross-entropy in nats. Margin: how far the true class is ahead in probability."

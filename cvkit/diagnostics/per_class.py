@@ -1,0 +1,94 @@
+"""How well each class is recognised: accuracy, precision, recall and F1."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import PercentFormatter
+from torch import Tensor
+
+from ..engine.records import Predictions
+from ..figures.artifacts import Figure, Table
+from ..figures.style import BLUE, FAINT, INK, MUTED, draw
+from ..formatting import legible, percent
+
+_UNDEFINED = "\N{EN DASH}"
+_ALL = 40  # classes; of more, half as many lowest and highest are shown
+
+
+def per_class_accuracy(predictions: Predictions, classes: tuple[str, ...]) -> Figure:
+    """Draw each class's accuracy as a bar, highest first, with its counts and the mean over classes.
+
+    Of more than 40 classes the 20 highest and the 20 lowest are shown. Classes without a test image are left out.
+    """
+    totals = torch.bincount(predictions.labels, minlength=len(classes))
+    hits = torch.bincount(predictions.labels[predictions.correct], minlength=len(classes))
+    present = totals.nonzero().flatten()
+    accuracy = hits / totals.clamp(min=1)
+    mean = float(accuracy[present].mean())
+    share: list[float] = accuracy.tolist()
+    ranked: list[int | None] = [*present[accuracy[present].argsort(descending=True, stable=True)].tolist()]
+    if len(ranked) > _ALL:
+        ranked = [*ranked[: _ALL // 2], None, *ranked[-_ALL // 2 :]]
+
+    def paint(canvas: Canvas) -> None:
+        axes = canvas.subplots()
+        small: dict[str, Any] = {"fontsize": 8, "color": MUTED}
+        for row, label in enumerate(ranked):
+            if label is None:
+                continue
+            axes.barh(row, 1, color=FAINT, height=0.72)
+            axes.barh(row, share[label], color=BLUE, height=0.72)
+            for text, offset in ((percent(share[label], 1), 40), (f"{hits[label]:,}/{totals[label]:,}", 92)):
+                axes.annotate(
+                    text, (1, row), (offset, 0), textcoords="offset points", ha="right", va="center", **small
+                )
+        names = ["···" if label is None else legible(classes[label], 20) for label in ranked]
+        axes.set_yticks(range(len(ranked)), names, parse_math=False)
+        axes.axvline(mean, color=INK, linewidth=1, linestyle=(0, (4, 3)))
+        axes.set_title(f"mean {percent(mean, 1)}", x=mean, loc="center", fontsize=8, fontweight="normal", pad=4)
+        axes.set(xlim=(0, 1), ylim=(len(ranked) - 0.5, -0.5))
+        axes.xaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
+        axes.spines[:].set_visible(False)
+        axes.grid(visible=False)
+        axes.tick_params(length=0)
+
+    caption = "Of each class's test images, the share classified correctly, beside the counts."
+    if None in ranked:
+        caption += (
+            f" The {_ALL // 2} highest and the {_ALL // 2} lowest of {len(present):,} classes; the mean is over all."
+        )
+    if absent := len(classes) - len(present):
+        caption += f" Left out: {absent:,} {'class' if absent == 1 else 'classes'} without a test image."
+    return draw("per_class_accuracy", "Accuracy by class", caption, paint, height=0.7 + 0.22 * max(len(ranked), 5))
+
+
+def per_class_scores(predictions: Predictions, classes: tuple[str, ...]) -> Table:
+    """List each class's precision, recall, F1 and counts of test images, the lowest F1 first, then in label order.
+
+    F1 is the harmonic mean of the two, 2 TP / (2 TP + FP + FN). A precision without a prediction and a recall without
+    an image are not defined; neither is an F1 without both. Means over classes leave out what is not defined.
+    """
+    size = len(classes)
+    images = torch.bincount(predictions.labels, minlength=size)
+    named = torch.bincount(predictions.predicted, minlength=size)
+    hits = torch.bincount(predictions.labels[predictions.correct], minlength=size)
+    scores = torch.stack([hits / named, hits / images, 2 * hits / (named + images)], dim=1)  # 0 / 0 is not a number
+    rows = tuple(
+        (legible(classes[label]), *map(_percent, scores[label]), f"{images[label]:,}", f"{named[label]:,}")
+        for label in scores[:, 2].nan_to_num(2.0).argsort(stable=True).tolist()
+    )
+    precision, recall, f1 = (_percent(column) for column in scores.nanmean(dim=0))
+    caption = (
+        "Precision: of the images given that class, the share that belong to it. Recall: of the images that belong "
+        "to it, the share found. F1: their harmonic mean. Over classes, the mean precision is "
+        f"{precision}, recall {recall} and F1 {f1}. Lowest F1 first."
+    )
+    header = ("class", "precision", "recall", "F1", "images", "predicted")
+    return Table("per_class_scores", "Precision and recall by class", caption, header, rows)
+
+
+def _percent(score: Tensor) -> str:
+    return _UNDEFINED if score.isnan() else percent(float(score), 1)

@@ -1,0 +1,133 @@
+"""Curves over a run: loss and accuracy by epoch, learning rate and momentum by optimizer step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from ..engine.records import Record
+from ..figures.artifacts import Figure
+from ..figures.style import BLUE, GREEN, MUTED, ORANGE, draw, label_ends
+from ..formatting import percent
+
+Series = NDArray[np.float64]
+Line = tuple[str, Series, str]  # what it shows, its values, its colour
+
+
+def curves(records: Sequence[Record]) -> Figure:
+    """Draw loss and accuracy, training and test, after each of at least one epoch, and the loss of every step."""
+    flips = any(record.test_accuracy_tta is not None for record in records)
+
+    def paint(canvas: Canvas) -> None:
+        upper, lower = canvas.subplots(2, 1, sharex=True)
+        lower.set_xlabel("epoch")
+        lower.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+        lower.set_xlim(records[0].epoch - 1, records[-1].epoch + 0.015 * len(records))
+        _paint_loss(upper, records)
+        _paint_accuracy(lower, records)
+
+    caption = (
+        "After each epoch. Training figures are running ones, taken on augmented images while the weights move, so "
+        "training accuracy may lie below the test's. The pale line is the loss of every step."
+    )
+    if flips:
+        caption += " TTA: the test accuracy averaged over horizontal flips."
+    if any(record.test_accuracy_unaveraged is not None for record in records):
+        caption += " Not averaged: the test accuracy of the trained weights; those of the test line are averages."
+    return draw("curves", "Loss and accuracy", caption, paint, height=4.7)
+
+
+def schedule(records: Sequence[Record]) -> Figure:
+    """Draw the learning rate at every optimizer step, and the momentum (or beta) where the optimizer has one."""
+    rates = _joined(record.step_lrs for record in records)
+    momenta = _joined(record.step_momenta for record in records)
+    panels = [("learning rate", rates, BLUE)] + ([("momentum", momenta, GREEN)] if len(momenta) else [])
+
+    def paint(canvas: Canvas) -> None:
+        column = canvas.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+        for axes, (title, values, colour) in zip(column, panels, strict=True):
+            axes.plot(*_thinned(np.arange(1.0, len(values) + 1), values), color=colour, marker=marker(values))
+            axes.set_title(title)
+            axes.margins(x=0.015, y=0.08)
+        column[-1].set_xlabel("optimizer step")
+        column[-1].xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+        column[-1].xaxis.set_major_formatter("{x:,.0f}")
+
+    peak = int(rates.argmax())
+    caption = f"At every optimizer step. The learning rate is highest, {rates[peak]:.3g}, at step {peak + 1:,}."
+    title = "Learning rate and momentum" if len(momenta) else "Learning rate"
+    return draw("schedule", title, caption, paint, height=2.35 * len(panels))
+
+
+def _paint_loss(axes: Axes, records: Sequence[Record]) -> None:
+    steps = _joined(record.step_losses for record in records)
+    times = _joined(
+        np.linspace(record.epoch - 1, record.epoch, len(record.step_losses) + 1)[1:] for record in records
+    )
+    train = _joined([record.train_loss] for record in records)
+    test = _joined([record.test_loss] for record in records)
+    axes.plot(*_thinned(times, steps), color=BLUE, alpha=0.3, linewidth=0.7)
+    # The first steps may be far above everything that follows; they may leave through the top.
+    everything = np.concatenate([train, test, np.percentile(steps, [1, 99]) if len(steps) else steps])
+    axes.set_ylim(*_around(everything, floor=0.0))
+    axes.set_title("loss")
+    _paint_lines(axes, records, [("train", train, BLUE), ("test", test, ORANGE)], "{:.3f}".format)
+
+
+def _paint_accuracy(axes: Axes, records: Sequence[Record]) -> None:
+    lines = [
+        ("train", _joined([record.train_accuracy] for record in records), BLUE),
+        ("test", _joined([record.test_accuracy] for record in records), ORANGE),
+    ]
+    for name, accuracies, colour in (
+        ("TTA", [record.test_accuracy_tta for record in records], GREEN),
+        ("not averaged", [record.test_accuracy_unaveraged for record in records], MUTED),
+    ):
+        if any(accuracy is not None for accuracy in accuracies):
+            lines.append((name, np.array([np.nan if each is None else each for each in accuracies]), colour))
+    axes.set_ylim(*_around(np.concatenate([values for _, values, _ in lines]), floor=0.0, ceiling=1.0))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g} %")
+    axes.set_title("accuracy")
+    _paint_lines(axes, records, lines, lambda value: percent(value, 1))
+
+
+def _paint_lines(
+    axes: Axes, records: Sequence[Record], lines: Sequence[Line], written: Callable[[float], str]
+) -> None:
+    epochs = [record.epoch for record in records]
+    for _, values, colour in lines:
+        axes.plot(epochs, values, color=colour, marker=marker(values))
+    label_ends(axes, [(values[-1], f"{name} {written(values[-1])}", colour) for name, values, colour in lines])
+
+
+def _joined(parts: Iterable[Sequence[float] | Series]) -> Series:
+    return np.concatenate([np.asarray(part, dtype=np.float64) for part in parts])
+
+
+def marker(values: Series) -> str:
+    """Return matplotlib's marker for a line: points are seen where they are few."""
+    return "o" if len(values) == 1 else "." if len(values) <= 30 else ""
+
+
+def _around(values: Series, *, floor: float, ceiling: float = np.inf) -> tuple[float, float]:
+    """Limits that leave a little air around the finite values, inside [floor, ceiling]."""
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return floor, min(ceiling, floor + 1)
+    air = 0.06 * float(np.ptp(finite)) or 0.1 * abs(float(finite[0])) or 0.1
+    return max(floor, float(finite.min()) - air), min(ceiling, float(finite.max()) + air)
+
+
+def _thinned(x: Series, y: Series, columns: int = 600) -> tuple[Series, Series]:
+    """Keep the lowest and the highest point of each of at most `columns` stretches, in order."""
+    if len(x) <= 2 * columns:
+        return x, y
+    kept = []
+    for part in np.array_split(np.arange(len(x)), columns):
+        kept += sorted({int(part[0] + y[part].argmin()), int(part[0] + y[part].argmax())})
+    return x[kept], y[kept]

@@ -1,0 +1,44 @@
+"""What a model's prediction of each single image is worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ..recipe.settings import Rank
+from .records import Predictions
+
+
+@dataclass(frozen=True)
+class PerSample:
+    """Measures of each image of a split, float32 (N,), in the split's order.
+
+    `confidence`: the probability of the predicted class. `of_true`: that of the true one. `loss`: the cross-entropy
+    in nats, ``-ln of_true``. `margin`: `of_true` less the highest probability of another class, in [-1, 1] and below
+    0 for an error.
+    """
+
+    confidence: Tensor
+    of_true: Tensor
+    loss: Tensor
+    margin: Tensor
+
+    @classmethod
+    def of(cls, predictions: Predictions) -> PerSample:
+        """Return the measures of every image of `predictions`."""
+        chances, true = predictions.probabilities, predictions.labels[:, None]
+        of_true = chances.gather(1, true)[:, 0]
+        loss = -predictions.logits.log_softmax(dim=1).gather(1, true)[:, 0]
+        rival = chances.scatter(1, true, 0).amax(dim=1)
+        return cls(chances.gather(1, predictions.predicted[:, None])[:, 0], of_true, loss, of_true - rival)
+
+    def badness(self) -> dict[Rank, Tensor]:
+        """Return, for each `Rank`, what is higher the worse an error is, float32 (N,)."""
+        return {"confidence": self.confidence, "loss": self.loss, "margin": -self.margin}
+
+
+def select_errors(predictions: Predictions, n: int, rank: Rank = "confidence") -> Tensor:
+    """Return the indices of the at most `n` worst errors by `rank`, int64, the worst first, then in order."""
+    errors = (~predictions.correct).nonzero().flatten()
+    return errors[PerSample.of(predictions).badness()[rank][errors].argsort(descending=True, stable=True)[:n]]

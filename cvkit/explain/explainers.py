@@ -1,0 +1,95 @@
+"""A recipe's explainers at work on one trained model, none of which may cost the others their pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..engine.trained_model import Trained
+from ..error_text import cause
+from ..errors import CvkitError, one_line
+from ..protocols import require_maps
+from ..recipe import Part
+from ..seeding import preserved_randomness, seed_everything
+
+Explainer = Callable[[Tensor, Tensor], Tensor]
+_AT_ONCE = 250  # images explained at once
+_PIXELS = 1_000_000  # of these images together: gradients through a whole network need some kilobytes for each
+_ROUNDING = 1e-6  # beyond [0, 1]: maps that are resized after they were normalised reach 1 + 1.2e-7
+
+
+class Explainers:
+    """The explainers of `parts` by name; one that fails is left out from then on, with a line in `warnings`.
+
+    Each call draws from its own seed, so that the same model and images give the same maps.
+    """
+
+    def __init__(self, trained: Trained, parts: Iterable[Part], warnings: list[str]) -> None:
+        self.trained, self._parts, self._warnings = trained, tuple(parts), warnings
+        self.working: dict[str, Explainer] = {}
+        for part in self._parts:
+            name = part.entry.member or part.entry.component.name
+            repeats = sum(other.split(" ")[0] == name for other in self.working)
+            name = f"{name} {repeats + 1}" if repeats else name
+            with self._guarded(name):
+                self.working[name] = part.build(trained.model)
+
+    def of(self, trained: Trained) -> Explainers:
+        """Return the same explainers of another model, such as one whose weights were drawn anew.
+
+        What it warns of is not passed on: that would be taken for a fault of this model's maps.
+        """
+        return Explainers(trained, self._parts, [])
+
+    def explain(self, images: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """Return each working explainer's maps of uint8 images, float32 (N, H, W) on the CPU, made in chunks."""
+        maps = {}
+        size = max(1, min(_AT_ONCE, _PIXELS // images.shape[-2:].numel()))
+        for name, explainer in list(self.working.items()):
+            with self._guarded(name), preserved_randomness():
+                seed_everything(f"explanations {name}", self.trained.seed)
+                chunks = zip(images.split(size), targets.split(size), strict=True)
+                maps[name] = torch.cat([self._chunk(name, explainer, *chunk) for chunk in chunks])
+        return maps
+
+    def layers(self) -> dict[str, str]:
+        """Return the dotted name of the layer that each working explainer looks at, of those that tell."""
+        told = {name: layer_of(explainer, self.trained.model) for name, explainer in self.working.items()}
+        return {name: layer for name, layer in told.items() if layer}
+
+    def _chunk(self, name: str, explainer: Explainer, images: Tensor, targets: Tensor) -> Tensor:
+        maps = require_maps(explainer(self.trained.inputs(images), targets.to(self.trained.device)), images)
+        if maps.min() < -_ROUNDING or maps.max() > 1 + _ROUNDING:
+            self._warn(f"{name} makes maps beyond [0, 1], which are shown cut off there")
+        return maps.detach().float().cpu()
+
+    def _warn(self, line: str) -> None:
+        if line not in self._warnings:
+            self._warnings.append(line)
+
+    @contextmanager
+    def _guarded(self, name: str) -> Iterator[None]:
+        """Turn whatever an explainer raises into a warning: it must not cost the report of a whole training."""
+        try:
+            yield
+        except Exception as error:
+            self.working.pop(name, None)
+            reason = one_line(error) if isinstance(error, CvkitError) else cause(error)
+            self._warnings.append(f"{name} could not explain this model and is left out: {reason}")
+
+
+def layer_of(explainer: Any, model: nn.Module) -> str:
+    """Return the dotted name of the layer that an explainer says it explains in its `layer`; empty where it does not.
+
+    An explainer around another one, kept as its `explainer`, is asked for that one's.
+    """
+    layer = getattr(explainer, "layer", None)
+    if layer is None and (inner := getattr(explainer, "explainer", None)) is not None:
+        return layer_of(inner, model)
+    if isinstance(layer, nn.Module):
+        return next((name for name, module in model.named_modules() if module is layer), "")
+    return layer if isinstance(layer, str) else ""

@@ -1,0 +1,121 @@
+"""Where pictures come from: image files, or a run's own test split."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+
+from ..data.loading import read_whole
+from ..data.splits import DataInfo, Split
+from ..engine.per_sample import select_errors
+from ..engine.records import Predictions
+from ..engine.trained_model import Trained
+from ..errors import DataError, one_line
+from ..seeding import permutation
+from .image_files import ImageFile
+from .image_io import Reader
+from .picture import Picture, fit
+
+_AT_ONCE = 32  # pictures in memory
+_PREDICTED_AT_ONCE = 250
+
+
+class Source(Protocol):
+    """Pictures, a few at a time."""
+
+    @property
+    def name(self) -> str:
+        """Where they come from, in words."""
+        ...
+
+    @property
+    def unread(self) -> list[str]:
+        """A line for each that could not be had, once it was asked for."""
+        ...
+
+    @property
+    def by_outcome(self) -> bool:
+        """Whether they were chosen by how the model fares on them, so that its accuracy there tells nothing."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[list[Picture]]: ...
+
+
+@dataclass(frozen=True)
+class FromFiles:
+    """The pictures in image files, as `read` reads them, brought to the size of `info`."""
+
+    name: str
+    files: Sequence[ImageFile]
+    read: Reader
+    info: DataInfo
+    unread: list[str] = field(default_factory=list)
+    by_outcome: bool = False
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __iter__(self) -> Iterator[list[Picture]]:
+        for start in range(0, len(self.files), _AT_ONCE):
+            if pictures := [*self._read(self.files[start : start + _AT_ONCE])]:
+                yield pictures
+
+    def _read(self, files: Sequence[ImageFile]) -> Iterator[Picture]:
+        for file in files:
+            try:
+                image = self.read(file.path)
+                picture = fit(str(file.path), image, self.info, file.label)
+            except DataError as error:
+                self.unread.append(str(error))
+            except Exception as error:  # one picture must not cost the others
+                self.unread.append(f"{file.path}: cannot be made to fit the model: {one_line(error)}")
+            else:
+                yield picture
+
+
+@dataclass(frozen=True)
+class FromSplit:
+    """The images of a split at `indices`."""
+
+    name: str
+    split: Split
+    indices: Sequence[int]
+    unread: list[str] = field(default_factory=list)
+    by_outcome: bool = False
+
+    @classmethod
+    def sample(cls, split: Split, count: int, seed: int) -> FromSplit:
+        """Return `count` images, or all where there are fewer, drawn by `seed`, in the split's order."""
+        chosen = sorted(permutation(len(split), "explained images", seed)[:count].tolist())
+        return cls(f"a sample of {len(split):,} test images", split, chosen)
+
+    @classmethod
+    def errors(cls, split: Split, count: int, trained: Trained) -> FromSplit:
+        """Return the at most `count` errors the model is surest of, the surest first."""
+        logits, labels = [], []
+        for start in range(0, len(split), _PREDICTED_AT_ONCE):
+            part = read_whole(split, range(start, min(start + _PREDICTED_AT_ONCE, len(split))))
+            logits.append(trained.logits(part.images))
+            labels.append(part.labels)
+        predictions = Predictions(torch.cat(logits), torch.cat(labels), math.nan)
+        wrong = int((~predictions.correct).sum())
+        name = f"the most confident of {wrong:,} errors on {len(split):,} test images"
+        return cls(name, split, select_errors(predictions, count).tolist(), by_outcome=True)
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __iter__(self) -> Iterator[list[Picture]]:
+        for start in range(0, len(self.indices), _AT_ONCE):
+            part = self.indices[start : start + _AT_ONCE]
+            read = read_whole(self.split, part)
+            yield [
+                Picture(f"test image {index}", image, image, label)
+                for index, image, label in zip(part, read.images, read.labels.tolist(), strict=True)
+            ]

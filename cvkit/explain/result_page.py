@@ -1,0 +1,46 @@
+"""The page of an exhibit: what was explained, by what, and how good the explanations are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..figures.artifacts import Table
+from ..figures.page import Fact, Page, Section
+from ..formatting import percent
+from .image_source import Source
+from .result_writer import Sheet
+from .scores import Scores
+
+
+def compose(
+    title: str, stand: str, source: Source, sheet: Sheet, scores: Scores | None, warnings: Sequence[str]
+) -> Page:
+    """Return the page; `stand` says which model was asked, and `source` had the images."""
+    facts = [Fact("Images explained", f"{sheet.explained:,}", source.name)]
+    if sheet.labelled and not source.by_outcome:
+        share = percent(sheet.right / sheet.labelled, 1)
+        facts.append(Fact("Classified correctly", share, f"{sheet.right:,} of {sheet.labelled:,} of a known class"))
+    layers = tuple((name, layer or "not told") for name, layer in sheet.layers.items())
+    return Page(
+        title=title,
+        subtitle=stand,
+        facts=tuple(facts),
+        warnings=tuple(warnings),
+        sections=(
+            Section("Images", (sheet.gallery(),)),
+            Section(
+                "Methods, scored",
+                tuple(scores.tables()) if scores else (),
+                _scored_on(scores) if scores else "",
+                broad=True,
+            ),
+        ),
+        details=(Table("methods", "Methods", "", ("method", "layer"), layers),) if layers else (),
+    )
+
+
+def _scored_on(scores: Scores) -> str:
+    return (
+        f"On {scores.n:,} images of the run's own test split, of which the model classifies "
+        f"{percent(scores.accuracy, 1)} correctly, beside maps that know nothing of the model."
+    )

@@ -1,0 +1,155 @@
+"""What is found in each picture: a row and an overlay for each method and class, and cards for the page."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..figures.artifacts import Card, Gallery
+from ..figures.csv_export import csv_text
+from ..figures.thumbnails import pixelated, thumbnail
+from ..formatting import legible, percent
+from .explainers import Explainers
+from .picture import Picture
+from .targets import Question
+
+SHOWN = 200
+"""Pictures. More are explained and listed, but not shown on the page."""
+
+_LONGEST = 2  # times the shorter side, of a picture on the page
+
+HEADER = (
+    "file",
+    "true",
+    "predicted",
+    "probability",
+    "method",
+    "target",
+    "target_probability",
+    "against",
+    "layer",
+    "empty",
+    "overlay",
+)
+
+
+class Sheet:
+    """Explains pictures with `explainers` and keeps what is found, the overlays as files in `folder`."""
+
+    def __init__(self, explainers: Explainers, question: Question, folder: Path) -> None:
+        self.explainers, self.question, self.folder = explainers, question, folder
+        self.classes = explainers.trained.info.classes
+        self._against = "" if question.against is None else self.classes[question.against]
+        self.rows: list[tuple[object, ...]] = []
+        self.cards: list[Card] = []
+        self.explained = self.labelled = self.right = 0
+        self.layers: dict[str, str] = {}
+        self.maps, self.empty = Counter[str](), Counter[str]()
+        self._sharp = True
+        folder.mkdir()
+
+    def add(self, pictures: Sequence[Picture]) -> None:
+        """Explain more pictures, all at once."""
+        trained = self.explainers.trained
+        fitted = torch.stack([picture.fitted for picture in pictures])
+        chances = trained.logits(fitted).softmax(dim=1)
+        guesses = chances.argmax(dim=1).tolist()
+        asked = [self.question.of(guess, picture.label) for picture, guess in zip(pictures, guesses, strict=True)]
+        owners = [index for index, targets in enumerate(asked) for _ in targets]
+        wanted = torch.tensor([target for targets in asked for target in targets], dtype=torch.int64)
+        maps = self.explainers.explain(fitted[owners], wanted) if owners else {}
+        self.layers |= dict.fromkeys(maps, "") | self.explainers.layers()
+        heats = {name: of_name.split([len(targets) for targets in asked]) for name, of_name in maps.items()}
+        for index, picture in enumerate(pictures):
+            of_picture = {name: of_name[index] for name, of_name in heats.items()}
+            self._add(picture, chances[index], asked[index], of_picture)
+
+    def _add(self, picture: Picture, chances: Tensor, targets: list[int], maps: Mapping[str, Tensor]) -> None:
+        guess = int(chances.argmax())
+        self.explained += 1
+        self.labelled += picture.label is not None
+        self.right += picture.label == guess
+        true = "" if picture.label is None else self.classes[picture.label]
+        known = (picture.name, true, self.classes[guess], f"{float(chances[guess]):.6f}")
+        if not (maps and targets):  # no method could answer, or nothing was asked of it
+            self.rows.append((*known, *[""] * (len(HEADER) - len(known))))
+        pictures = [("image", thumbnail(framed(picture.shown)))]
+        for method, heats in maps.items():
+            for target, heat in zip(targets, heats, strict=True):
+                blended, empty = picture.overlay(heat), not bool((heat > 0).any())
+                self.maps[method] += 1
+                self.empty[method] += empty
+                asked = (method, self.classes[target], f"{float(chances[target]):.6f}", self._against)
+                file = self._write(picture, method, target, blended)
+                self.rows.append((*known, *asked, self.layers[method], int(empty), file))
+                label = f"{method}: {legible(self.classes[target], 24)}" + ", empty" * empty
+                pictures.append((label, thumbnail(framed(blended))))
+        if len(self.cards) < SHOWN:
+            self._sharp &= pixelated(picture.shown[None])
+            self.cards.append(self._card(picture, tuple(pictures), chances))
+
+    def _card(self, picture: Picture, pictures: tuple[tuple[str, bytes], ...], chances: Tensor) -> Card:
+        confidence, guess = (float(value) for value in chances.max(dim=0))
+        predicted, true = legible(self.classes[int(guess)]), "not known"
+        lines = [f"predicted: {predicted} {percent(confidence)}", legible(picture.name)]
+        if picture.label is not None:
+            true = legible(self.classes[picture.label])
+            lines.insert(0, f"true: {true} {percent(float(chances[picture.label]))}")
+        labels = {"predicted class": predicted, "true class": true}
+        values = {"order given": -float(self.explained), "confidence": confidence, "doubt": -confidence}
+        return Card(pictures, tuple(lines), labels=labels, values=values)
+
+    def _write(self, picture: Picture, method: str, target: int, blended: Tensor) -> str:
+        parts = [f"{self.explained:05}", Path(picture.name).stem, method, str(target), self.classes[target]]
+        name = "-".join(filter(None, map(slug, parts))) + ".png"
+        (self.folder / name).write_bytes(thumbnail(blended, max(blended.shape)))
+        return f"{self.folder.name}/{name}"
+
+    def csv(self) -> bytes:
+        """Return every row as CSV."""
+        return csv_text(HEADER, self.rows).encode(errors="replace")
+
+    def gallery(self) -> Gallery:
+        """Return the first `SHOWN` pictures, each beside its explanations."""
+        caption = (
+            "Each image beside what speaks for a class in it: bright where it matters most, relative to the "
+            "brightest place of that map. What is cropped before the model sees the image is dark."
+        )
+        if self.explained > len(self.cards):
+            caption += f" The first {len(self.cards):,} of {self.explained:,}; explanations.csv has all."
+        cards = [card if self.labelled else replace(card, labels=without_true(card.labels)) for card in self.cards]
+        return Gallery("images", "Images explained", caption, tuple(cards), self._sharp)
+
+    def notes(self) -> list[str]:
+        """Return a line for each method some of whose maps are empty."""
+        return [
+            f"{method} finds nothing that speaks for the class in {count:,} of {self.maps[method]:,} maps, which "
+            "are left dark"
+            for method, count in self.empty.items()
+            if count
+        ]
+
+
+def without_true(labels: Mapping[str, str]) -> dict[str, str]:
+    """Return a card's labels without the true class, where it is known of none."""
+    return {name: label for name, label in labels.items() if name != "true class"}
+
+
+def framed(image: Tensor) -> Tensor:
+    """Return the middle of an image (C, H, W) that is much longer than it is broad, as a page shows it."""
+    for dimension, other in ((1, 2), (2, 1)):
+        longest = _LONGEST * image.shape[other]
+        if (length := image.shape[dimension]) > longest:
+            image = image.narrow(dimension, (length - longest) // 2, longest)
+    return image
+
+
+def slug(text: str) -> str:
+    """Return text as part of a file's name: letters, digits, dots and underscores, of at most 60 bytes together."""
+    return re.sub(r"[^\w.]+", "-", text).encode()[:60].decode(errors="ignore").strip("-.")

@@ -1,0 +1,32 @@
+"""Explanations scored: pure measures, baselines that know nothing of the model, and intervals."""
+
+from .baselines import BASELINES
+from .maps import explained
+from .mask_metrics import energy_in_mask, top_k_iou
+from .measures import MEASURES, Measure
+from .pointing_game import pointing_game
+from .result import ACCURATE, Scored, Scores, tables
+from .scoring import on_objects, score, weights_check
+from .verdict import CAVEAT, Verdict, bounds
+from .weight_randomization import redrawn
+
+__all__ = [
+    "ACCURATE",
+    "BASELINES",
+    "CAVEAT",
+    "MEASURES",
+    "Measure",
+    "Scored",
+    "Scores",
+    "Verdict",
+    "bounds",
+    "energy_in_mask",
+    "explained",
+    "on_objects",
+    "pointing_game",
+    "redrawn",
+    "score",
+    "tables",
+    "top_k_iou",
+    "weights_check",
+]

@@ -1,0 +1,184 @@
+"""The scores of one model's explanations: estimates, verdicts, tables and JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...figures.artifacts import Table
+from ...formatting import percent
+from .baselines import BASELINES
+from .bootstrap import Estimate, bootstrap
+from .measures import RANDOMISATION, Measure
+from .verdict import Verdict, bounds, ignores_weights
+
+ACCURATE = 0.95
+"""The accuracy below which a model's explanations are not judged: where it is wrong, so may a true map be."""
+
+_TITLES = {
+    "place": ("explanations_place", "Whether maps lie on the object"),
+    "model": ("explanations_model", "Whether maps show what the model goes by"),
+    "weights": ("explanations_weights", "Whether maps follow the weights"),
+    "mirror": ("explanations_mirror", "Whether maps follow the image"),
+}
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One measure's estimates by map, baselines last.
+
+    `leads`: by explainer and baseline, by how much the explainer is better, image by image, negative where it is
+    worse; empty where a measure is not there to tell them apart.
+    """
+
+    measure: Measure
+    estimates: dict[str, Estimate]
+    leads: dict[str, dict[str, Estimate]]
+
+    @classmethod
+    def of(cls, measure: Measure, values: Mapping[str, Tensor]) -> Scored:
+        """Return the estimates of `values`: by map, what was measured of each image, (n,), n at least 1.
+
+        Or (n, d), where each image was measured under d random draws.
+        """
+        ordered = sorted(values, key=lambda name: name in BASELINES)
+        estimates = _estimated({name: values[name].double() for name in ordered})
+        baselines = [name for name in ordered if name in BASELINES and measure.informed]
+        sign = 1 if measure.higher else -1
+        leads = {
+            name: _estimated({base: sign * (values[name].double() - values[base].double()) for base in baselines})
+            for name in ordered
+            if name not in BASELINES and baselines
+        }
+        return cls(measure, estimates, leads)
+
+    def beaten_by(self, name: str) -> list[str]:
+        """Return the baselines an explainer does not surely beat: the 95 % interval of its lead is not above 0.
+
+        Of fewer than six images none is surely beaten.
+        """
+        return [base for base, lead in self.leads.get(name, {}).items() if not lead.above(0)]
+
+    @property
+    def verdicts(self) -> dict[str, Verdict]:
+        """Whether each explainer's maps follow the weights; empty for every other measure."""
+        if self.measure != RANDOMISATION:
+            return {}
+        return {name: Verdict.of(found) for name, found in self.estimates.items() if name not in BASELINES}
+
+    @property
+    def warnings(self) -> list[str]:
+        """A line for each explainer whose maps ignore the weights."""
+        blind = [name for name, verdict in self.verdicts.items() if verdict == Verdict.IGNORES]
+        return [ignores_weights(name, self.estimates[name]) for name in blind]
+
+
+def _estimated(values: Mapping[str, Tensor]) -> dict[str, Estimate]:
+    return dict(zip(values, bootstrap(torch.stack([*values.values()], dim=-1)), strict=True))
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The scores of explanations of `n` images, of which the model classifies the share `accuracy` correctly."""
+
+    n: int
+    accuracy: float
+    scored: tuple[Scored, ...]
+
+    @property
+    def warnings(self) -> list[str]:
+        """A line for a model too often wrong, for each map that ignores its weights or does not beat a baseline."""
+        lines = []
+        if self.accuracy < ACCURATE:
+            lines.append(
+                f"the model is right on {percent(self.accuracy, 1)} of the {self.n:,} images scored: below "
+                f"{percent(ACCURATE)}, a low score may be the model's fault as well as the explanation's"
+            )
+        for scored in self.scored:
+            lines += scored.warnings
+        return lines + self._beaten()
+
+    def _beaten(self) -> list[str]:
+        """Return a line for each explainer that does not surely beat every baseline, with where and by which."""
+        found: dict[str, list[str]] = {}
+        for scored in self.scored:
+            for name in scored.leads:
+                if beaten := scored.beaten_by(name):
+                    found.setdefault(name, []).append(f"{scored.measure.name} ({', '.join(beaten)})")
+        return [
+            f"{name} does not beat every baseline, with 95 % confidence, on {'; '.join(where)}"
+            for name, where in found.items()
+        ]
+
+    def tables(self) -> list[Table]:
+        """Return a narrow table for each group of measures, explainers first, then baselines."""
+        return tables(self.scored)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all estimates and leads as plain values."""
+        return {
+            "images": self.n,
+            "accuracy": self.accuracy,
+            "warnings": self.warnings,
+            "measures": {
+                scored.measure.name: {
+                    **asdict(scored.measure),
+                    "maps": {name: asdict(estimate) for name, estimate in scored.estimates.items()},
+                    "verdicts": scored.verdicts,
+                    "leads": {
+                        name: {base: asdict(lead) for base, lead in leads.items()}
+                        for name, leads in scored.leads.items()
+                    },
+                }
+                for scored in self.scored
+            },
+        }
+
+
+def tables(scored: Iterable[Scored]) -> list[Table]:
+    """Return a narrow table for each group of measures, explainers first, then baselines."""
+    groups: dict[str, list[Scored]] = {}
+    for one in scored:
+        groups.setdefault(one.measure.group, []).append(one)
+    return [_table(group, members) for group, members in groups.items()]
+
+
+def _table(group: str, members: list[Scored]) -> Table:
+    names = list(dict.fromkeys(name for scored in members for name in scored.estimates))
+    names.sort(key=lambda name: name in BASELINES)
+    verdicts = {name: verdict for scored in members for name, verdict in scored.verdicts.items()}
+    rows = tuple(
+        (
+            f"{name} (baseline)" if name in BASELINES else name,
+            *(_cell(scored, name) for scored in members),
+            *([verdicts.get(name, "never asks the model")] if verdicts else []),
+        )
+        for name in names
+    )
+    header = ("map", *(scored.measure.name for scored in members), *(["verdict"] if verdicts else []))
+    return Table(*_TITLES[group], _caption(members), header, rows)
+
+
+def _cell(scored: Scored, name: str) -> str:
+    if name not in scored.estimates:
+        return "none"
+    estimate = scored.estimates[name]
+    mark = " *" if scored.beaten_by(name) else ""
+    return f"{estimate.mean:.3f} ({estimate.low:.3f} to {estimate.high:.3f}){mark}"
+
+
+def _caption(members: list[Scored]) -> str:
+    parts = []
+    for scored in members:
+        better, n = "higher" if scored.measure.higher else "lower", next(iter(scored.estimates.values())).n
+        parts.append(f"{scored.measure.name}: {scored.measure.meaning} ({better} is better, n {n:,})")
+    caption = "; ".join(parts) + ". In brackets the 95 % interval over images."
+    if any(scored.leads for scored in members):
+        caption += " * does not surely beat every baseline on the same images."
+    if any(scored.verdicts for scored in members):
+        caption += f" {bounds()}"
+    return caption[0].upper() + caption[1:]

@@ -1,0 +1,95 @@
+"""Explanations scored: every measure that applies, on the same images, beside maps that know nothing of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torch import Tensor
+
+from ...errors import RunError, one_line
+from ...seeding import permutation
+from ..explainers import Explainers
+from .deletion_insertion import deletion, insertion
+from .maps import Maps, explained
+from .mask_metrics import energy_in_mask, top_k_iou
+from .measures import DELETION, ENERGY, FLIP, INSERTION, OVERLAP, POINTING, RANDOMISATION, SWAP
+from .pointing_game import pointing_game
+from .rank_correlation import rank_correlation
+from .result import Scored, Scores
+from .two_object_test import paired, swapped
+from .weight_randomization import under_new_weights
+
+
+def score(
+    explainers: Explainers, images: Tensor, labels: Tensor, masks: Tensor | None = None, *, at_most: int = 500
+) -> Scores:
+    """Return the scores of `explainers` and of every baseline, on `at_most` images chosen by the run's seed.
+
+    `images`: uint8 (N, C, H, W). `labels`: int64 (N,), the classes explained. `masks`: bool (N, H, W), where the
+    objects are; without them only what needs none is measured. An explainer that fails goes on missing from there.
+    Raises `RunError` for fewer than two images.
+    """
+    if len(images) < 2:
+        raise RunError(f"explanations are scored on two images or more, and there are {len(images)}")
+    chosen = permutation(len(images), "images scored", explainers.trained.seed)[:at_most]
+    images, labels = images[chosen], labels[chosen]
+    accuracy = float((explainers.trained.logits(images).argmax(dim=1) == labels).double().mean())
+    maps = explained(explainers, images, labels)
+    scored: list[Scored] = []
+    if masks is not None:
+        scored += on_objects(maps, masks[chosen])
+        scored += _of_pairs(explainers, images, labels, masks[chosen])
+    scored += _by_removal(explainers, maps, images, labels)
+    scored += _under_change(explainers, maps, images, labels)
+    return Scores(len(images), accuracy, tuple(scored))
+
+
+def on_objects(maps: Maps, masks: Tensor) -> list[Scored]:
+    """Return the measures of where `maps` lie, for the masks, bool (N, H, W), that are not empty; none if all are."""
+    if not masks.any():
+        return []
+    measures = ((POINTING, pointing_game), (ENERGY, energy_in_mask), (OVERLAP, top_k_iou))
+    return [
+        Scored.of(measure, {name: measured(of_name, masks) for name, of_name in maps.items()})
+        for measure, measured in measures
+    ]
+
+
+def _of_pairs(explainers: Explainers, images: Tensor, labels: Tensor, masks: Tensor) -> Iterator[Scored]:
+    pairs = paired(images, labels, masks).recognised(explainers.trained)
+    if len(pairs):
+        first, second = (explained(explainers, pairs.images, targets) for targets in pairs.labels)
+        both = [name for name in first if name in second]
+        yield Scored.of(SWAP, {name: swapped(first[name], second[name], pairs) for name in both})
+
+
+def _by_removal(explainers: Explainers, maps: Maps, images: Tensor, labels: Tensor) -> Iterator[Scored]:
+    for measure, measured in ((DELETION, deletion), (INSERTION, insertion)):
+        values = {name: measured(explainers.trained, images, labels, of_name) for name, of_name in maps.items()}
+        yield Scored.of(measure, values)
+
+
+def _under_change(explainers: Explainers, maps: Maps, images: Tensor, labels: Tensor) -> Iterator[Scored]:
+    yield Scored.of(RANDOMISATION, under_new_weights(explainers, images, labels, maps))
+    mirrored = explained(explainers, images.flip(-1), labels)
+    back = {name: rank_correlation(maps[name], mirrored[name].flip(-1)) for name in maps if name in mirrored}
+    yield Scored.of(FLIP, back)
+
+
+def weights_check(explainers: Explainers, images: Tensor, targets: Tensor) -> tuple[list[Scored], list[str]]:
+    """Return whether maps follow the model's late weights, and a line for what is wrong with them; never raises.
+
+    `images`: uint8 (n, C, H, W), some 32 suffice. `targets`: int64 (n,). It takes four explanations an image. The
+    list is empty, and a line says why, where nothing could be measured.
+    """
+    try:
+        maps = explained(explainers, images, targets)
+        found = Scored.of(RANDOMISATION, under_new_weights(explainers, images, targets, maps))
+    except Exception as error:
+        return [], [f"whether the maps follow the model's weights could not be checked: {one_line(error)}"]
+    lost = [name for name in maps if name not in found.estimates]
+    return [found], [*found.warnings, *map(_not_checked, lost)]
+
+
+def _not_checked(name: str) -> str:
+    return f"whether the maps of {name} follow the model's weights could not be checked: it fails on other weights"

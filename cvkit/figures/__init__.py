@@ -1,0 +1,1 @@
+"""What a page shows: figures, tables, galleries, and the HTML page that holds them."""

@@ -1,0 +1,133 @@
+"""Which plugins are installed: entry points, each with its distribution, read so that none spoils the others."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import Distribution, EntryPoint, distributions
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from ..errors import PluginError
+from .component import Origin
+
+GROUP = "cvkit"
+CORE = "cvkit-core"
+UNKNOWN = "unknown"
+_TARGET = re.compile(r"[\w.]+(\s*:\s*[\w.]+)?(\s*\[.*\])?\s*")
+
+
+@dataclass(frozen=True)
+class Installation:
+    """An entry point of the group ``cvkit``, and the distribution that installed it."""
+
+    entry_point: EntryPoint
+    distribution: Distribution
+    origin: Origin
+
+    @property
+    def module(self) -> str:
+        """The module that declares the plugin; raise `PluginError` where the entry point names none."""
+        return module_of(self.entry_point)
+
+    @property
+    def package(self) -> str:
+        """The top-level package or module of `module`."""
+        return self.module.partition(".")[0]
+
+    def requirements(self) -> list[str]:
+        """Return what the distribution requires, as its metadata says; nothing where they cannot be read."""
+        try:
+            return list(self.distribution.requires or ())
+        except (AttributeError, LookupError, TypeError, ValueError, OSError):
+            return []
+
+    def closed_folder(self) -> Path | None:
+        """Return the package's folder where this user may not read it, which Python takes for an empty package."""
+        folder = Path(str(self.distribution.locate_file(self.package)))
+        try:
+            os.listdir(folder)
+            (folder / "__init__.py").stat()
+        except PermissionError:
+            return folder
+        except OSError:  # a module's file, or installed elsewhere
+            pass
+        return None
+
+
+def module_of(entry_point: EntryPoint) -> str:
+    """Return the module that an entry point names; raise `PluginError` where it names none."""
+    if not _TARGET.fullmatch(entry_point.value):
+        raise PluginError(f"its entry point '{entry_point.value}' is not of the form module or module:object")
+    return entry_point.module
+
+
+def installations() -> Iterator[Installation]:
+    """Yield every plugin that is installed, by name, then distribution; a distribution found twice counts once.
+
+    ``importlib.metadata.entry_points`` fails as a whole on one distribution whose entry points do not parse.
+    """
+    found = [
+        Installation(entry_point, distribution, Origin(entry_point.name, *name_and_version(distribution)))
+        for distribution, entry_points in _with_plugins()
+        for entry_point in entry_points
+    ]
+    seen: set[tuple[str, str]] = set()
+    for one in sorted(found, key=lambda one: (one.origin.plugin, one.origin.distribution)):
+        key = (one.origin.plugin, canonical(one.origin.distribution))
+        if key not in seen or one.origin.distribution == UNKNOWN:
+            seen.add(key)
+            yield one
+
+
+def _with_plugins() -> Iterator[tuple[Distribution, list[EntryPoint]]]:
+    for distribution in distributions():
+        try:
+            # Most have none of the group, and parsing theirs would take longer than everything else here.
+            if f"[{GROUP}]" in (distribution.read_text("entry_points.txt") or ""):
+                yield distribution, [point for point in distribution.entry_points if point.group == GROUP]
+        except (ValueError, TypeError, OSError):  # not text, or not entry points: nothing in it can be told
+            continue
+
+
+def name_and_version(distribution: Distribution) -> tuple[str, str]:
+    """Return a distribution's name and version, each ``"unknown"`` where its metadata is gone or unreadable."""
+    try:
+        metadata = distribution.metadata  # once for both, as each reading parses the file
+        return metadata["Name"] or UNKNOWN, metadata["Version"] or UNKNOWN
+    except (AttributeError, LookupError, TypeError, ValueError, OSError):  # half uninstalled, perhaps
+        return UNKNOWN, UNKNOWN
+
+
+def canonical(name: str) -> str:
+    """Return a distribution's name as all of its spellings have it in common (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def direct_url(distribution: Distribution) -> dict[str, Any]:
+    """Return where a distribution was installed from, if not from an index (PEP 610); empty otherwise."""
+    try:
+        found = json.loads(distribution.read_text("direct_url.json") or "{}")
+    except (ValueError, OSError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def source_folder(distribution: Distribution) -> Path | None:
+    """Return the folder that a distribution was installed from, or None where it came from elsewhere."""
+    origin = direct_url(distribution)
+    url = str(origin.get("url", ""))
+    if not (url.startswith("file:") and isinstance(origin.get("dir_info"), dict)):
+        return None
+    path = unquote(urlsplit(url).path)
+    return Path(path.lstrip("/") if os.name == "nt" else path)
+
+
+def editable_folder(distribution: Distribution) -> Path | None:
+    """Return the folder that an editable installation was made from, or None for any other."""
+    folder = source_folder(distribution)
+    return folder if folder is not None and direct_url(distribution)["dir_info"].get("editable") else None

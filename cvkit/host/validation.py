@@ -1,0 +1,142 @@
+"""What a plugin must be to be let in: hooks that cvkit will call as they are written, components that are whole."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+import pluggy
+
+from ..errors import PluginError, did_you_mean
+from ..signatures.signature import split_target
+from . import hookspecs
+from .component import KINDS, Component
+
+_PLUGIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+class HookManager(pluggy.PluginManager):
+    """pluggy's manager with cvkit's hooks, which looks at no attribute that a module would have to load first."""
+
+    def __init__(self) -> None:
+        super().__init__("cvkit")
+        self.add_hookspecs(hookspecs)
+
+    def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:
+        """Return the marks of a hook implementation, or None; names that load on first use (PEP 562) are no hooks."""
+        if isinstance(plugin, ModuleType) and name not in vars(plugin):
+            return None
+        return super().parse_hookimpl_opts(plugin, name)
+
+
+@cache
+def hooks() -> dict[str, tuple[str, ...]]:
+    """Return every hook by name, with the arguments an implementation may take."""
+    specifications = {name: value for name, value in vars(hookspecs).items() if name.startswith("cvkit_")}
+    return {name: tuple(inspect.signature(value).parameters) for name, value in specifications.items()}
+
+
+def require_sound(name: str, plugin: object) -> None:
+    """Raise `PluginError` unless the plugin's name can stand in recipes and each hook can be called as it is.
+
+    pluggy calls a hook with the arguments it names and has wrappers besides; cvkit calls each plugin's hooks alone.
+    A hook that this cvkit does not have is refused, as a misspelt one is, unless it is marked ``optionalhook``.
+    """
+    if not _PLUGIN_NAME.fullmatch(name):
+        raise PluginError(f"plugin name '{name}' must be letters, digits, '.', '_' and '-'")
+    if inspect.isclass(plugin):
+        raise PluginError(f"it is the class '{plugin.__name__}'; the entry point must name an instance of it")
+    for hook, arguments in hooks().items():
+        implementation = attribute(plugin, hook)
+        if implementation is not None:
+            _require_callable(hook, arguments, implementation)
+    for key, marks in _unknown_hooks(plugin).items():
+        if not marks.get("optionalhook"):
+            raise PluginError(f"there is no hook '{key}'. {did_you_mean(key, hooks())}".strip())
+
+
+def later_hooks(plugin: object) -> tuple[str, ...]:
+    """Return the hooks of a plugin that this cvkit does not have and that are optional, as of a later version."""
+    return tuple(key for key, marks in _unknown_hooks(plugin).items() if marks.get("optionalhook"))
+
+
+def _unknown_hooks(plugin: object) -> dict[str, Mapping[str, Any]]:
+    """Return the marks of everything that is marked as a hook and is none of this cvkit's, by name."""
+    own = vars(plugin) if isinstance(plugin, ModuleType) else dir(plugin)
+    marked = {key: getattr(attribute(plugin, key), "cvkit_impl", None) for key in own if key not in hooks()}
+    return {key: marks for key, marks in sorted(marked.items()) if isinstance(marks, Mapping)}
+
+
+def attribute(plugin: object, name: str, default: Any = None) -> Any:
+    """Return a plugin's attribute, of a module only what is there without loading anything (PEP 562)."""
+    if isinstance(plugin, ModuleType):
+        return vars(plugin).get(name, default)
+    return getattr(plugin, name, default)
+
+
+def _require_callable(hook: str, arguments: tuple[str, ...], implementation: Any) -> None:
+    marks = getattr(implementation, "cvkit_impl", None)
+    if marks is None:
+        raise PluginError(f"'{hook}' is not marked as a hook: write @hookimpl above it")
+    if not inspect.isroutine(implementation) or inspect.iscoroutinefunction(implementation):
+        raise PluginError(f"{hook} must be a plain function or method")
+    if marks.get("wrapper") or marks.get("hookwrapper"):
+        raise PluginError(f"{hook} is a wrapper, and cvkit calls each plugin's hooks alone: write a plain @hookimpl")
+    for parameter in inspect.signature(implementation).parameters.values():
+        name, defaulted = parameter.name, parameter.default is not parameter.empty
+        if name in arguments and (defaulted or parameter.kind is not parameter.POSITIONAL_OR_KEYWORD):
+            raise PluginError(f"{hook} must take '{name}' as a plain argument without a default, or it is not passed")
+        if name not in arguments and not defaulted:
+            passed = ", ".join(arguments) or "nothing"
+            raise PluginError(f"{hook} takes '{name}', which that hook does not pass; it passes: {passed}")
+
+
+def has_hooks(plugin: object) -> bool:
+    """Whether the plugin implements any hook at all."""
+    return any(attribute(plugin, hook) is not None for hook in hooks())
+
+
+def declared(manager: HookManager, plugin: object) -> Iterator[tuple[str, Component]]:
+    """Yield what a registered plugin declares, by kind's name; raise `PluginError` where that is not sound."""
+    for kind in KINDS.values():
+        for implementation in getattr(manager.hook, kind.hook).get_hookimpls():
+            if implementation.plugin is plugin:
+                try:
+                    components = list(implementation.function() or ())
+                except (Exception, SystemExit) as error:
+                    raise PluginError(f"{kind.hook} raised {type(error).__name__}: {error}") from error
+                for component in components:
+                    _require_whole(component, kind.hook)
+                    yield kind.name, component
+
+
+def _require_whole(component: object, hook: str) -> None:
+    if not isinstance(component, Component):
+        raise PluginError(f"{hook} yielded {component!r}, which is not a Component")
+    _require_text(component, hook)
+    name = component.name
+    if not component.is_family and not (name.isidentifier() and name == name.lower()):
+        raise PluginError(f"{hook}: component name '{name}' must be lower-case letters, digits and underscores")
+    if component.is_family and component.members is None:
+        raise PluginError(f"{hook}: the family '*' must say where its `members` are listed")
+    if component.per_sample and hook != "cvkit_augmentations":
+        raise PluginError(f"{hook}: '{name}' cannot be per_sample, as only augmentations can")
+    split_target(component.target)
+    if component.members is not None:
+        split_target(component.members)
+
+
+def _require_text(component: Component, hook: str) -> None:
+    """Raise `PluginError` unless what is to be text is, what is printed is one line, and `requires` are texts."""
+    for field in ("name", "target", "summary", "deprecated"):
+        value = getattr(component, field)
+        if not isinstance(value, str):
+            raise PluginError(f"{hook}: {field} of a component is {value!r}, not text")
+        if not value.isprintable():
+            raise PluginError(f"{hook}: {field} of component '{component.name}' must be one line of printable text")
+    if isinstance(component.requires, str) or not all(isinstance(text, str) for text in component.requires):
+        raise PluginError(f"{hook}: requires of component '{component.name}' must be a tuple, such as ('timm>=1.0',)")

@@ -1,0 +1,297 @@
+"""Document + catalog -> `Recipe`, or every mistake at once.
+
+Nothing is imported and no data is opened: components are found by name, and their options checked against the
+factories' signatures as their source tells them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import CvkitError, Problem, RecipeError, did_you_mean
+from ..host.catalog import Catalog, PluginStatus
+from ..host.component import KINDS, Kind, Origin
+from ..host.entry_points import CORE
+from ..host.registry import Entry
+from ..host.requirements import distribution_of, installed, unmet
+from ..signatures.signature import Signature
+from .checker import SETTABLE, Checker, accepts
+from .coercion import show
+from .document import Document
+from .merge import PART_LISTS, PARTS, as_part, part_name
+from .nodes import ListNode, MapNode, Mark, Node, ScalarNode, in_reading_order, plain
+from .recipe import AUTO, Part, Recipe, TunerPart, undeclared
+from .settings import SECTIONS, GeneralSettings, PluginSettings, Settings, TrainSettings
+
+KEYS = (*GeneralSettings.model_fields, *PARTS, *PART_LISTS, *SECTIONS)
+DEFAULT_PARTS = {"loss": "torch/cross_entropy", "scheduler": "torch/constant"}
+
+
+def resolve(document: Document, catalog: Catalog) -> Recipe:
+    """Return the recipe with every component found and every default filled in.
+
+    Raises one `RecipeError` that holds all the problems there are, in the order of the files' lines.
+    """
+    return _Resolution(document, catalog).recipe()
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A component that a recipe names; `signature` is None where `faults` keep it from being used."""
+
+    entry: Entry
+    faults: list[str]
+    signature: Signature | None
+
+
+class _Resolution:
+    """One pass over a document: a part that cannot be made is reported and left out, and the pass goes on."""
+
+    def __init__(self, document: Document, catalog: Catalog) -> None:
+        self.document, self.catalog = document, catalog
+        self.root = document.root
+        self.nowhere = Mark(document.file)
+        self.targets = list(_targets(self.root))
+        self.check = Checker(dict(self.targets))
+        self.made: dict[str, Part | None] = {}
+        self.lookups: dict[tuple[str, str], _Found | CvkitError] = {}
+        self.suspects: dict[Origin, PluginStatus] = {}  # plugins that do not work, where a name is unknown
+
+    def recipe(self) -> Recipe:
+        self.check.keys(self.root, KEYS, "key", "in the recipe")
+        general = self._general()
+        sections: dict[str, Any] = {key: self._section(key, kind) for key, kind in SECTIONS.items()}
+        self._schedule_ends_in_time(sections["train"])
+        self._disabled_are_known(sections["plugins"])
+        sections["plugins"] = self._with_observer_options(sections["plugins"])
+        self._requirements_are_met(general.get("requires", ()))
+        parts: dict[str, Any] = {key: self._part(key, self._node(key), KINDS[kind]) for key, kind in PARTS.items()}
+        lists: dict[str, Any] = {key: self._list(key, KINDS[kind]) for key, kind in PART_LISTS.items()}
+        self._samples_come_before_batches(lists["augmentations"])
+        self._targets_can_be_set()
+        if self.check.problems:
+            raise RecipeError([*in_reading_order(self.check.problems), *self._causes()])
+        return Recipe(**general, **parts, **lists, **sections)
+
+    def _general(self) -> dict[str, Any]:
+        default = ScalarNode(self.nowhere, folder_name(self.document.name))
+        node = MapNode(self.nowhere, {"name": default, **self.root.items})
+        values = self.check.values(node, GeneralSettings.options(), "key", "in the recipe")
+        if values.get("shorter"):  # seen from the file that says it, which may be one this recipe extends
+            values["shorter"] = str(Path(self.root.items["shorter"].mark.file).absolute().parent / values["shorter"])
+        return values
+
+    def _section(self, key: str, kind: type[Settings]) -> Settings:
+        node = self.root.items.get(key, MapNode(self.nowhere))
+        options = kind.options()
+        if not isinstance(node, MapNode):
+            self.check.report(node.mark, f"'{key}' holds settings, got {show(plain(node))}", accepts(options))
+            return kind()
+        self.check.keys(node, options, "setting", f"in '{key}'")
+        return kind(**self.check.values(node, options, "setting", f"in '{key}'"))
+
+    def _schedule_ends_in_time(self, settings: TrainSettings) -> None:
+        """Report passes of the schedule that are longer than the run."""
+        if (spanned := sum(settings.passes)) > settings.epochs:
+            mark = self._place("train.schedule_epochs")
+            message = f"'schedule_epochs' spans {spanned} epochs, and the run has {settings.epochs}"
+            self.check.report(mark, message, f"give it fewer, or set train.epochs to {spanned}")
+
+    def _disabled_are_known(self, settings: PluginSettings) -> None:
+        """Report a misspelt plugin; one that is simply not installed is as disabled as asked."""
+        installed = {status.origin.plugin for status in self.catalog.statuses}
+        for name in settings.disable:
+            if name not in installed and (meant := did_you_mean(name, installed)):
+                mark = self.root.items["plugins"].mark
+                self.check.report(mark, f"no plugin '{name}' is installed, so it cannot be disabled", meant)
+
+    def _with_observer_options(self, settings: PluginSettings) -> PluginSettings:
+        """Check what the recipe sets of plugins' observers, and return the settings with every default of theirs."""
+        resolved = {}
+        statuses = {status.origin.plugin: status for status in self.catalog.statuses}
+        for name in settings.observers:
+            node = self._written_observers().items[name]
+            mark = self._written_observers().keys.get(name, node.mark)
+            status = statuses.get(name)
+            if status is None:
+                self.check.report(mark, f"no plugin '{name}' is installed", did_you_mean(name, statuses))
+            elif not status.works:
+                self.check.report(mark, f"plugin '{name}' cannot take options: {status.reason}")
+            elif isinstance(node, MapNode):
+                options, owner = self.catalog.observer_options(name), f"for plugin '{name}'"
+                self.check.keys(node, options, "option", owner)
+                resolved[name] = self.check.values(node, options, "option", owner)
+        return settings.model_copy(update={"observers": resolved})
+
+    def _written_observers(self) -> MapNode:
+        """Return where the recipe writes options of observers; empty where it does not."""
+        match self.root.items.get("plugins"):
+            case MapNode(items={"observers": MapNode() as node}):
+                return node
+        return MapNode(self.nowhere)
+
+    def _requirements_are_met(self, requirements: tuple[str, ...]) -> None:
+        """Report each distribution the recipe requires that is not installed in a version it accepts."""
+        node = self.root.items.get("requires")
+        plugins = {status.origin.plugin: status.origin.distribution for status in self.catalog.statuses}
+        plugins |= {"cvkit": CORE}  # the index has another project of that name
+        for index, text in enumerate(requirements):
+            mark = node.items[index].mark if isinstance(node, ListNode) else self.nowhere
+            name = distribution_of(text)
+            if name in plugins and not installed([name]):
+                self.check.report(
+                    mark, f"'{name}' is no distribution", f"it comes from '{plugins[name]}': write that"
+                )
+                continue
+            try:
+                sentences = unmet([text])
+            except ValueError as error:
+                self.check.report(mark, str(error), "write a distribution's name and the versions: cvkit-acme>=1.2")
+                continue
+            for sentence in sentences:
+                self.check.report(mark, f"the recipe requires what is not here: {sentence}")
+
+    def _samples_come_before_batches(self, augmentations: tuple[Part, ...]) -> None:
+        """Report an augmentation of single images that stands after one of batches, as they are called before it."""
+        batched = ""
+        for index, part in enumerate(augmentations):
+            if not part.entry.component.per_sample:
+                batched = batched or part.entry.id
+            elif batched:
+                mark = self._place(f"augmentations.{index}")
+                message = f"'{part.entry.id}' works on single images, before there are batches for '{batched}'"
+                self.check.report(mark, message, f"list it before '{batched}'")
+
+    def _place(self, path: str) -> Mark:
+        """Return where a part of a list, or a setting, is written."""
+        key, _, name = path.partition(".")
+        match self.root.items.get(key):
+            case ListNode(items=parts):
+                return parts[int(name)].mark
+            case MapNode(items=settings) if name in settings:
+                return settings[name].mark
+        return self.nowhere
+
+    def _node(self, key: str) -> Node | None:
+        default = ScalarNode(self.nowhere, DEFAULT_PARTS[key]) if key in DEFAULT_PARTS else None
+        return self.root.items.get(key, default)
+
+    def _list(self, key: str, kind: Kind) -> tuple[Part, ...]:
+        node = self.root.items.get(key, ListNode(self.nowhere))
+        if not isinstance(node, ListNode):
+            hint = f"write each {kind.singular} in a line of its own after '- ', or [] for none"
+            self.check.report(node.mark, f"'{key}' holds a list, got {show(plain(node))}", hint)
+            return ()
+        make = self._tuner if key == "tuners" else self._part
+        parts = [make(f"{key}.{index}", item, kind) for index, item in enumerate(node.items)]
+        return tuple(part for part in parts if part)
+
+    def _part(self, path: str, node: Node | None, kind: Kind) -> Part | None:
+        self.made[path] = None
+        listing = f"see: cvkit list {kind.name}"
+        if node is None:
+            self.check.report(self.nowhere, f"'{path}' is missing", f"write `{path}: NAME`; {listing}")
+            return None
+        part, name = as_part(node), part_name(node)
+        if not isinstance(part, MapNode) or not name:
+            article = "an" if kind.singular[0] in "aeiou" else "a"
+            got = show(plain(node))
+            message = f"expected the name of {article} {kind.singular}, or `name` with options, got {got}"
+            self.check.report(node.mark, message, listing)
+            return None
+        mark = part.items["name"].mark
+        found = self._found(kind, name)
+        if isinstance(found, CvkitError):
+            self.check.report(mark, str(found), self._owner_does_not_work(name))
+            return None
+        entry, signature = found.entry, found.signature
+        if signature is None:
+            for fault in found.faults:
+                self.check.report(mark, f"{kind.singular} '{entry.id}' of {entry.origin} cannot be used: {fault}")
+            return None
+        owner = f"for {kind.singular} '{entry.id}'"
+        given = MapNode(mark, part.without("name").items, part.keys)
+        options = signature.options
+        if signature.open:
+            options = options | {key: undeclared(key) for key in given.items if key not in options}
+        self.check.keys(given, options, "option", owner)
+        made = self.made[path] = Part(entry, self.check.values(given, options, "option", owner, path))
+        return made
+
+    def _found(self, kind: Kind, name: str) -> _Found | CvkitError:
+        """Look a component up, or return why that fails; each name once, however many parts of the recipe bear it."""
+        key = (kind.name, name)
+        if key not in self.lookups:
+            try:
+                entry = self.catalog[kind.name].find(name)
+                faults = entry.unmet() or entry.breaches()
+                self.lookups[key] = _Found(entry, faults, None if faults else entry.signature())
+            except CvkitError as error:
+                self.lookups[key] = error
+        return self.lookups[key]
+
+    def _tuner(self, path: str, node: Node, kind: Kind) -> TunerPart | None:
+        tuner = as_part(node)
+        target = tuner.items.get("set") if isinstance(tuner, MapNode) else None
+        part = self._part(path, tuner.without("set") if isinstance(tuner, MapNode) else tuner, kind)
+        if isinstance(target, ScalarNode) and isinstance(target.value, str):
+            return TunerPart(part.entry, part.options, target.value) if part else None
+        if name := part_name(node):
+            message = f"tuner '{name}' does not say which option it sets"
+            self.check.report((target or node).mark, message, "write `set: scheduler.max_lr`, for example")
+        return None
+
+    def _owner_does_not_work(self, name: str) -> str:
+        """Say that the plugin which a full id names does not work; which one a short name is of, nobody can tell."""
+        plugin, slash, _ = name.partition("/")
+        statuses = [one for one in self.catalog.statuses if not one.works]
+        suspects = [one for one in statuses if not slash or one.origin.plugin == plugin]
+        self.suspects.update((one.origin, one) for one in suspects)
+        return f"it would be of plugin '{plugin}', which does not work: see the end" if slash and suspects else ""
+
+    def _causes(self) -> Iterator[Problem]:
+        """Yield one problem with each plugin that does not work and may have a name that is unknown."""
+        lines = [f"plugin '{one.origin.plugin}' {one.reason}" for one in self.suspects.values()]
+        if lines:
+            yield Problem("what is unknown may be of a plugin that does not work:", "\n  ".join(lines))
+
+    def _targets_can_be_set(self) -> None:
+        """Report what tuners set without an option there to set; a value that is written out stays as written."""
+        settable = {path: part for path in SETTABLE if (part := self.made[path])}
+        options = [f"{path}.{name}" for path, part in settable.items() for name in part.names()]
+        seen: set[str] = set()
+        for target, mark in self.targets:
+            owner, _, name = target.rpartition(".")
+            if target in seen:
+                self.check.report(mark, f"another tuner sets '{target}' already", "leave one of them out")
+            elif owner in settable and name in settable[owner].names():
+                unwritten = target not in self.check.written and settable[owner].options.get(name) != AUTO
+                if unwritten and not settable[owner].option(name).required:  # one that is required is missed anyway
+                    hint = f"write `{name}: auto` for '{owner}', or a value there to keep it whatever the tuner finds"
+                    self.check.report(mark, f"'{target}' is not written, so the tuner cannot set it", hint)
+            elif owner not in SETTABLE:
+                hint = f"{did_you_mean(target, options)}  The other parts are made before tuners run.".strip()
+                self.check.report(mark, f"a tuner sets options of {' and '.join(SETTABLE)}, not '{target}'", hint)
+            elif owner in settable:
+                self.check.report(
+                    mark, f"a tuner sets '{target}', which is no option there", did_you_mean(target, options)
+                )
+            seen.add(target)
+
+
+def _targets(root: MapNode) -> Iterator[tuple[str, Mark]]:
+    """Yield the path that each tuner sets, and where the recipe says so."""
+    tuners = root.items.get("tuners")
+    for tuner in tuners.items if isinstance(tuners, ListNode) else ():
+        target = tuner.items.get("set") if isinstance(tuner, MapNode) else None
+        if isinstance(target, ScalarNode) and isinstance(target.value, str):
+            yield target.value, target.mark
+
+
+def folder_name(text: str) -> str:
+    """Return `text` with what a folder's name should not hold replaced."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")[:100] or "recipe"

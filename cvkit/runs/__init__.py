@@ -1,0 +1,1 @@
+"""A run in its folder: start, resume, extend, repair and load it."""

@@ -1,0 +1,159 @@
+"""The shapes of a run folder's JSON files, and the one place that reads them; torch is not needed.
+
+A field that a later cvkit writes passes, and one that an earlier one did not write may be missing. Whoever adds a
+field to run.json declares it here, as the files may come from a stranger.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+from pydantic import Field, model_validator
+
+from ..engine.records import Record
+from ..files.strict_json import Count, Number, Shape, read_json, require_shape
+from ..recipe.settings import FolderName
+
+LARGEST = {"run.json": 1 << 24, "tuning.json": 1 << 26, "metrics.jsonl": 1 << 30}
+"""Bytes. More is not read: 16 MiB of what a run began with, 64 MiB of range tests, 1 GiB of records."""
+
+_Scalar = str | int | float | bool | None
+_Pixels = Annotated[int, Field(ge=1, le=65_536)]
+_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_Fraction = Annotated[float, Field(ge=0, le=1)]
+_Measured = Annotated[float, Field(ge=-1e300, le=1e300)]  # the difference of two is still a number, as an axis needs
+
+
+class _DataInfo(Shape):
+    channels: Annotated[int, Field(ge=1, le=65_536)]
+    height: _Pixels
+    width: _Pixels
+    classes: Annotated[list[str], Field(min_length=1)]
+    mean: list[Number]
+    std: list[_Positive]
+
+    @model_validator(mode="after")
+    def _one_a_channel(self) -> Self:
+        if not {len(self.mean), len(self.std)} <= {1, self.channels}:  # one serves for all channels
+            raise ValueError("mean and std are not one number for each channel")
+        return self
+
+
+class _Component(Shape):
+    place: str
+    id: str
+    distribution: str
+    version: str
+    file: str = ""
+    url: str = ""
+    source: str = ""
+    requires: dict[str, str] = Field({})
+
+
+class _Session(Shape):
+    after_step: Count
+    components: list[_Component]
+    environment: dict[str, _Scalar]
+
+
+class _Extension(Shape):
+    source: Annotated[str, Field(alias="from")]
+    after_step: Count
+    epochs: Count
+    schedule: str
+    became: str
+
+
+class RunInfo(Shape):
+    """What run.json holds."""
+
+    name: FolderName = "run"
+    status: str = ""
+    started: str = ""
+    finished: str = ""
+    error: str = ""
+    data: str = ""
+    data_info: _DataInfo | None = None
+    warnings: list[str] = Field([])
+    components: list[_Component] = Field([])
+    environment: dict[str, _Scalar] = Field({})
+    sessions: list[_Session] = Field([])
+    trained: bool = False
+    extended: list[_Extension] = Field([])
+
+
+class _Tuned(Shape):
+    tuner: str
+    sets: str
+    name: FolderName
+    title: str
+    caption: str
+    value: Any
+    data: dict[str, Any]
+
+
+class _Tuning(Shape):
+    results: list[_Tuned]
+
+
+class _Record(Shape):
+    epoch: Annotated[int, Field(ge=1, le=1 << 53)]
+    step: Count
+    train_loss: _Measured
+    train_accuracy: _Fraction
+    test_loss: _Measured
+    test_accuracy: _Fraction
+    learning_rate: _Measured
+    images_per_second: _Positive
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    step_losses: Annotated[list[_Measured], Field(min_length=1)]
+    step_lrs: list[_Measured]
+    step_momenta: list[_Measured]
+    test_accuracy_tta: _Fraction | None = None
+    test_accuracy_unaveraged: _Fraction | None = None
+
+    @model_validator(mode="after")
+    def _one_a_step(self) -> Self:
+        taken = len(self.step_losses)
+        if len(self.step_lrs) != taken or len(self.step_momenta) not in (0, taken):
+            raise ValueError("step_losses, step_lrs and step_momenta are not of one length")
+        if self.step < taken:
+            raise ValueError(f"step {self.step:,} is less than the steps of the epoch alone, {taken:,}")
+        return self
+
+
+def read_info(content: bytes) -> dict[str, Any]:
+    """Return what run.json holds; raise `ValueError` saying what is not as a run writes it."""
+    return checked_info(read_json(content))
+
+
+def checked_info(info: Any) -> dict[str, Any]:
+    """Return `info` if it is what run.json may hold; raise `ValueError` saying what is not."""
+    require_shape(RunInfo, info)
+    return dict(info)
+
+
+def read_tuning(content: bytes) -> list[dict[str, Any]]:
+    """Return what tuning.json holds; raise `ValueError` saying what is not as a run writes it."""
+    return checked_tuning(read_json(content))
+
+
+def checked_tuning(results: Any) -> list[dict[str, Any]]:
+    """Return `results` if they are what tuning.json may hold; raise `ValueError` saying what is not."""
+    require_shape(_Tuning, {"results": results})
+    return list(results)
+
+
+def read_record(line: bytes) -> Record:
+    """Return the record in a line of metrics.jsonl; raise `ValueError` saying what is not as a run writes it."""
+    return checked_record(read_json(line))
+
+
+def checked_record(data: Any) -> Record:
+    """Return the record of `data`, as a line of metrics.jsonl holds it; raise `ValueError` saying what is not one."""
+    require_shape(_Record, data)
+    try:
+        return Record.from_json(data)
+    except TypeError:
+        unknown = ", ".join(sorted(data.keys() - _Record.model_fields.keys()))
+        raise ValueError(f"it holds what this cvkit does not know: {unknown}") from None

@@ -1,0 +1,85 @@
+"""A run's trained model, opened again from its folder alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from ..checkpoint.state_dicts import load_model_state
+from ..data.preprocessing import Pixels
+from ..data.splits import DataInfo
+from ..engine.building import initialised_model
+from ..engine.device import choose_device
+from ..engine.progress import epochs_trained
+from ..engine.trained_model import Trained
+from ..errors import CheckpointError, RunError
+from ..recipe import Recipe, changes
+from .folder import RunFolder
+from .snapshot import Kept
+
+_AVERAGED = "module."  # what torch's AveragedModel puts before the names of the weights it averages
+
+
+@dataclass(frozen=True)
+class Reopened:
+    """The model of a run as its newest checkpoint holds it.
+
+    `stand`: after which step that is, in words, and on which device where that is not the recipe's. `digest`: of the
+    data set it was trained on. `damaged`: a line for each checkpoint passed over, and for each change of the recipe
+    since that matters to the model.
+    """
+
+    trained: Trained
+    stand: str
+    digest: str
+    damaged: tuple[str, ...]
+
+
+def open_trained(folder: RunFolder, recipe: Recipe, info: DataInfo) -> Reopened:
+    """Return the model that the run in `folder` evaluates: the averaged one where the run has one.
+
+    Neither the data set nor pretrained weights are needed, and nothing is written. The model is put on the recipe's
+    device, or where that cannot be used here, on the best there is. Raises `CheckpointError` where there is no
+    checkpoint, or it is of another model.
+    """
+    state, damaged = folder.newest_state()
+    if state is None:
+        raise CheckpointError("; ".join([f"'{folder.path}' holds no checkpoint that can be read yet", *damaged]))
+    device, remark = _device(recipe.train.device)
+    model = initialised_model(without_first_weights(recipe), info, device)
+    weights = state["model"]
+    if state["ema"] is not None:
+        averaged = state["ema"].items()
+        weights = {key.removeprefix(_AVERAGED): value for key, value in averaged if key.startswith(_AVERAGED)}
+    load_model_state(model, weights)
+    pixels = Pixels(info, (), device, recipe.train.channels_last)
+    trained = Trained(model.eval(), info, pixels, device, recipe.seed)
+    stand = f"after step {state['step']:,}, {epochs_trained(state):,} of {recipe.train.epochs:,} epochs"
+    if folder.info().get("status") != "finished":
+        stand += "; the run has not finished"
+    kept = Kept.of(state)
+    changed = () if kept is None else changes(kept.recipe, recipe)
+    told = [f"recipe.yaml was changed since the checkpoint: {change}" for change in changed if not change.free]
+    return Reopened(trained, stand + remark, state["data"], (*damaged, *told))
+
+
+def without_first_weights(recipe: Recipe) -> Recipe:
+    """Return the recipe with a model's ``pretrained: true`` made false: a checkpoint replaces those weights."""
+    options = recipe.model.options
+    if options.get("pretrained") is not True:
+        return recipe
+    return replace(recipe, model=replace(recipe.model, options=options | {"pretrained": False}))
+
+
+def _device(asked: str) -> tuple[torch.device, str]:
+    """Return the device to compute on, and a remark where it is another than the recipe's."""
+    for name in (asked, "auto"):
+        try:
+            device = choose_device(name, "fp32")
+        except RunError:
+            continue
+        break
+    else:
+        name, device = "cpu", torch.device("cpu")
+    return device, "" if name == asked else f"; on {device}, as the device '{asked}' cannot be used here"

@@ -1,0 +1,215 @@
+"""Provenance: which code a run's components came from, what of it has changed since, and how to get it back."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from ..errors import CvkitError
+from ..host.catalog import Catalog
+from ..host.entry_points import direct_url, editable_folder
+from ..host.registry import Entry
+from ..host.requirements import installed
+from ..printable import shell_words
+from ..recipe import Recipe, kind_of
+
+_SHOWN = 12  # digits of a digest in a sentence
+Records = Sequence[Mapping[str, Any]]
+"""What `describe_components` returns, as run.json holds it."""
+
+
+def describe_components(recipe: Recipe) -> list[dict[str, Any]]:
+    """Return where each component of the recipe comes from, JSON-ready.
+
+    `place` in the recipe, full `id`, `distribution`, `version`; `file` for a plugin that is not installed, `url` for
+    one that was not installed from an index; `sources` where the plugin's own sources ran in place of what is
+    installed; `source`, the SHA-256 of the Python files of the package that holds it; `requires`, the versions of
+    what else it needs.
+    """
+    return _described((place, part.entry) for place, part in recipe.parts())
+
+
+def describe_again(before: Records, catalog: Catalog) -> list[dict[str, Any]]:
+    """Return the same of the code there is now, for those components of a run that are still to be found."""
+    found = []
+    for component in before:
+        try:
+            found.append((component["place"], catalog[kind_of(component["place"])].find(component["id"])))
+        except (CvkitError, KeyError):  # what has gone is told by `absent`, or by the check of the recipe
+            continue
+    return _described(found)
+
+
+def _described(entries: Iterable[tuple[str, Entry]]) -> list[dict[str, Any]]:
+    digests: dict[Path, str] = {}  # by package, as most components share one
+    return [{"place": place} | _describe(entry, digests) for place, entry in entries]
+
+
+def _describe(entry: Entry, digests: dict[Path, str]) -> dict[str, Any]:
+    origin = entry.origin
+    package = package_of(entry.component.target)
+    if package is not None and package not in digests:
+        digests[package] = source_digest(package)
+    where = {"file": origin.file} if origin.file else {"url": url} if (url := _url(origin.distribution)) else {}
+    where |= {"sources": origin.sources} if origin.sources else {}
+    return {
+        "id": entry.id,
+        "distribution": origin.distribution,
+        "version": origin.version,
+        **where,
+        "source": "" if package is None else digests[package],
+        "requires": installed(entry.component.requires),
+    }
+
+
+def package_of(target: str) -> Path | None:
+    """Return the folder of the top-level package that holds a target, or its file; None where there is no source.
+
+    In a namespace package it is the first regular package, or module, below.
+    """
+    top, *rest = target.partition(":")[0].split(".")
+    try:
+        spec = find_spec(top)
+    except ValueError:  # a module made in memory, as in a notebook
+        return None
+    if spec is None:
+        return None
+    if spec.origin is not None:
+        origin = Path(spec.origin)
+        return (origin.parent if origin.name == "__init__.py" else origin) if origin.suffix == ".py" else None
+    for location in map(Path, spec.submodule_search_locations or ()):
+        for part in rest:
+            location /= part
+            if (location / "__init__.py").is_file():
+                return location
+        if (module := location.with_suffix(".py")).is_file():
+            return module
+    return None
+
+
+def source_digest(package: Path) -> str:
+    """Return the SHA-256, in hexadecimal, of the Python files of a package's folder, or of a module's file.
+
+    It covers each file's path within the package and its bytes, in the order of the paths. Hidden files, which
+    editors leave behind, and what cannot be read are passed over.
+    """
+    digest = hashlib.sha256()
+    files = {file.relative_to(package).as_posix(): file for file in package.rglob("*.py")} or {package.name: package}
+    for name, file in sorted(files.items()):
+        if file.name.startswith(".") or not file.is_file():
+            continue
+        try:
+            content = file.read_bytes()
+        except OSError:
+            continue
+        digest.update(f"{name}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()
+
+
+def _url(name: str) -> str:
+    """Return where a distribution was installed from as pip takes it: ``git+https://...@commit``, or a folder."""
+    try:
+        found = distribution(name)
+    except (PackageNotFoundError, ValueError):
+        return ""
+    origin = direct_url(found)
+    vcs = origin.get("vcs_info", {})
+    if vcs.get("commit_id"):
+        return f"{vcs.get('vcs', 'git')}+{origin['url']}@{vcs['commit_id']}"
+    folder = editable_folder(found)
+    return str(folder) if folder else str(origin.get("url", ""))
+
+
+def drift(before: Records, now: Records) -> list[str]:
+    """Return a sentence for each piece of code that is not what it was, and how to get it back.
+
+    A package that several components share is told of once.
+    """
+    known = {component["id"]: component for component in before}
+    sentences = [
+        sentence
+        for component in now
+        if component["id"] in known
+        for sentence in _drift(known[component["id"]], component)
+    ]
+    return list(dict.fromkeys(sentences))
+
+
+def _drift(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    then, since = _shown(before), _shown(now)
+    sentences = []
+    if then != since:
+        sentences.append(f"{then} is what the run began with, and {since} is here now. {bring_back(before)}")
+    elif before.get("source") and before["source"] != now["source"]:
+        plugin, digest = before["id"].partition("/")[0], now["source"][:_SHOWN]
+        sentences.append(
+            f"the source of plugin '{plugin}' ({then}) has changed: its SHA-256 was {before['source'][:_SHOWN]}... "
+            f"and is {f'{digest}...' if digest else 'not known'} now{_whose(before, now)}. {_back(before, now)}"
+        )
+    needed = now.get("requires", {})
+    sentences += [
+        f"{library} was {version} when the run began, and is {needed.get(library, 'not installed')} now. "
+        + reinstall(library, version)
+        for library, version in before.get("requires", {}).items()
+        if needed.get(library) != version
+    ]
+    return sentences
+
+
+def _whose(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Return which copy of the plugin's code runs now, where that is another than before."""
+    sources = now.get("sources", "")
+    if sources == before.get("sources", ""):
+        return ""
+    return f", as its sources in '{sources}' run now" if sources else ", as the installed copy runs now"
+
+
+def _back(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    if now.get("sources") and not before.get("sources"):
+        return "To get it back: start cvkit in another folder, where Python finds the installed copy"
+    return bring_back(before)
+
+
+def _shown(component: Mapping[str, Any]) -> str:
+    return str(component.get("file") or f"{component['distribution']} {component['version']}")
+
+
+def bring_back(component: Mapping[str, Any]) -> str:
+    """Return how to get back the code that a component came from, as far as that can be told."""
+    name, version, url = component["distribution"], component["version"], str(component.get("url", ""))
+    if file := component.get("file"):
+        return f"To get it back: put the code of that time in {file}"
+    if sources := component.get("sources"):
+        return f"To get it back: put the code of that time in {sources}, and start cvkit where Python finds it first"
+    if "+" in url.partition(":")[0]:
+        return f"To get it back: pip install --force-reinstall {shell_words(f'{name} @ {url}')}"
+    if url:
+        return f"To get it back: put the code of that time in {url}, from which {name} was installed"
+    if name in ("in-process", "unknown"):
+        return "Where it came from is not known"
+    return reinstall(name, version)
+
+
+def reinstall(name: str, version: str) -> str:
+    """Return how to install the version that was."""
+    return f"To get it back: pip install --force-reinstall {shell_words(f'{name}=={version}')}"
+
+
+def absent(components: Records, catalog: Catalog) -> list[str]:
+    """Return a sentence for each plugin that the components of a run came from and that does not work here."""
+    statuses = {status.origin.plugin: status for status in catalog.statuses}
+    sentences = []
+    for component in components:
+        plugin = component["id"].partition("/")[0]
+        if plugin not in statuses and component.get("file"):
+            option = f"--plugin-path {shell_words(component['file'])}"
+            sentences.append(f"plugin '{plugin}' was loaded from a file: add {option}")
+        elif plugin not in statuses:
+            sentences.append(f"plugin '{plugin}' of {_shown(component)} is not installed. {bring_back(component)}")
+        elif not statuses[plugin].works:
+            sentences.append(statuses[plugin].line)
+    return list(dict.fromkeys(sentences))

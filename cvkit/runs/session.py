@@ -1,0 +1,327 @@
+"""A session: a run at work in its folder, joining the engine, which keeps nothing, to what remains."""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..diagnostics.diagnose import diagnose
+from ..engine.records import Record
+from ..engine.run import Run, Step
+from ..engine.trial import Proposal
+from ..error_text import cause
+from ..errors import CheckpointError, ComponentFailure, CvkitError, RunError, one_line
+from ..figures.artifacts import Figure
+from ..figures.page import render
+from ..figures.style import draw
+from ..guard import Guard
+from ..host.catalog import Catalog
+from ..recipe import Recipe, TunerPart, dump
+from ..report.compose import compose
+from ..resource_errors import lack_told_by
+from .folder import TIME, RunFolder
+from .json_files import read_tuning
+from .provenance import describe_components, drift, reinstall
+from .repair import agree_on_recipe, began, kept_of, put_back, require_never_trained
+from .snapshot import Kept
+
+_LIBRARIES = ("cvkit-core", "torch", "torchvision", "numpy", "kornia", "timm", "pluggy", "pydantic", "matplotlib")
+
+
+class Session:
+    """Carries `run` to its report in `folder`, from wherever the folder's last checkpoint is.
+
+    `data` is the folder its data came from; the observers of `catalog` are told what happens. `accept_changes`: go on
+    although the recipe, or the data, is not what the run began with. `warnings` collects what a reader of the report
+    must know. Set `stop` to end after the current step, saved. `saved`: whether the newest checkpoint holds all
+    training so far, so that stopping at once loses none. `started`: whether the folder says that the run is at work.
+    """
+
+    def __init__(
+        self, run: Run, folder: RunFolder, data: Path, catalog: Catalog, *, accept_changes: bool = False
+    ) -> None:
+        self.run, self.folder, self.data, self.catalog = run, folder, data, catalog
+        self.accept_changes = accept_changes
+        self.warnings = [*run.warnings]
+        self.records: list[Record] = []
+        self.stop = self.started = False
+        self.saved = True
+        self._info: dict[str, Any] = {}
+        self._tuning: list[dict[str, Any]] = []
+        self._recipe_text = ""
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe with what tuners have filled in, once they have."""
+        return self.run.recipe
+
+    def start(self) -> list[str]:
+        """Take possession of the folder, and go back to its newest checkpoint if there is one.
+
+        Returns a line for each library or device that is not what it was when the run began. Raises `RunError` where
+        a run that was trained has lost its checkpoints, or its recipe or data were changed and that is not accepted.
+        """
+        self.folder.lock()
+        state, damaged = self.folder.newest_state()
+        made_with: dict[str, Any] = {
+            "components": describe_components(self.recipe),
+            "environment": describe_environment(self.run),
+        }
+        if state is None:
+            require_never_trained(self.folder, damaged)
+            self._info = {"started": f"{datetime.now().astimezone():{TIME}}", "sessions": [], **made_with}
+        else:
+            self.warnings += damaged
+            self._go_back(state, made_with)
+        changed = _other_environment(self._info["environment"], made_with["environment"])
+        self._note(
+            name=self.recipe.name,
+            status="running",
+            data=str(self.data.absolute()),
+            data_info=self.run.info.to_json(),
+            warnings=list(dict.fromkeys(self.warnings)),
+        )
+        if state is None and not self.folder.recipe_path.exists():  # after run.json: without that it is no run's yet
+            self.folder.write_recipe(dump(self.recipe))  # one killed after it was tuned has its tuner's notes there
+        self._recipe_text = self.folder.recipe_text()
+        self.folder.write_records(self.records)
+        self.started = True
+        self._notify("run_started", recipe=self.recipe)
+        return changed
+
+    def _go_back(self, state: dict[str, Any], made_with: dict[str, Any]) -> None:
+        """Restore the run, once its recipe and data are agreed on, and mend the files beside the checkpoint."""
+        kept, told = kept_of(self.folder, state)
+        same_data = self.run.splits.are_known(state["data"])
+        told += agree_on_recipe(self.folder, kept, self.recipe, self.accept_changes, same_data=same_data)
+        told += go_back(self.run, state, accept_changes=self.accept_changes)
+        self._info, lost = began(self.folder, kept, made_with)
+        self.records, self._tuning = list(kept.records), kept.tuning
+        told += put_back(self.folder, kept, self.recipe)
+        self.warnings += [*told, *lost, *self._info.get("warnings", [])]
+        for of_an_earlier_end in ("error", "finished"):
+            self._info.pop(of_an_earlier_end, None)
+        sessions = [*self._info.get("sessions", []), {"after_step": self.run.step, **made_with}]
+        self._info |= {"sessions": sessions, "trained": True}
+
+    def _note(self, **values: Any) -> None:
+        """Add `values` to run.json, which only this process writes while it holds the lock."""
+        self._info = self.folder.write_info(self._info | values)
+
+    def _changes(self) -> list[str]:
+        """Return what of code, libraries and device differed, in each session of the run, from what it began with."""
+        lines = []
+        for session in self._info.get("sessions", []):
+            changed = _other_environment(self._info["environment"], session["environment"])
+            changed += drift(self._info["components"], session["components"])
+            lines += [f"after step {session['after_step']:,}: {line}" for line in changed]
+        return lines
+
+    def tune(self) -> Iterator[tuple[TunerPart, Proposal]]:
+        """Run the recipe's tuners, unless an earlier session of this run has, and yield what they propose."""
+        if not self.recipe.tuners or self.run.step or self._tuned():
+            return
+        results: list[dict[str, Any]] = []
+        waiting = self.recipe.autos()
+        notes = {tuner.sets: f"by {tuner.entry.id}" for tuner in self.recipe.tuners if tuner.sets in waiting}
+        for number, (tuner, proposal) in enumerate(self.run.tune(), start=1):
+            called = re.sub(r"[^A-Za-z0-9._-]", "_", tuner.entry.member or tuner.entry.component.name)
+            name = f"tuning_{number}_{called}"[:100]
+            results.append({"tuner": tuner.entry.id, "sets": tuner.sets, "name": name, "title": proposal.title})
+            results[-1] |= {"caption": proposal.caption, **self._found(tuner, proposal)}
+            if proposal.draw is not None:
+                self._keep_figure(tuner, name, proposal)
+            self._notify("tuner_finished", tuner=tuner.entry.id, sets=tuner.sets, proposal=proposal)
+            yield tuner, proposal
+        self._recipe_text = dump(self.recipe, notes=notes)
+        self.folder.write_recipe(self._recipe_text)
+        self.folder.write_tuning(results)
+        self._tuning = self.folder.tuning()
+
+    def _tuned(self) -> bool:
+        """Whether an earlier session, killed before it trained, has run the tuners to their end."""
+        self._tuning = self.folder.intact("tuning.json", read_tuning) or []
+        return bool(self._tuning)
+
+    def _found(self, tuner: TunerPart, proposal: Proposal) -> dict[str, Any]:
+        """Return a tuner's value and data; what JSON cannot hold is left out with a warning."""
+        found = {"value": proposal.value, "data": proposal.data}
+        try:
+            json.dumps(found, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            what = f"{tuner.entry.owner} measured what JSON cannot hold, so only its value is kept: {one_line(error)}"
+            self.warnings.append(what)
+            return {"value": str(proposal.value), "data": {}}
+        return found
+
+    def _keep_figure(self, tuner: TunerPart, name: str, proposal: Proposal) -> None:
+        """Keep a tuner's figure; one that cannot be drawn is warned of, as what the tuner found does not need it."""
+        try:
+            guard = Guard(tuner.entry, "cannot draw its figure")
+            figure: Figure = guard(draw, name, proposal.title, proposal.caption, proposal.draw)
+        except ComponentFailure as error:
+            self.warnings.append(str(error))
+        else:
+            self.folder.keep([figure])
+
+    def train(self) -> Iterator[Step | Record]:
+        """Train to the end, keeping records and checkpoints, and yield each step and record.
+
+        With `stop` set it saves after the current step and returns; who set it ends the session.
+        """
+        every = self.recipe.train.checkpoint_every
+        self.saved = False
+        with closing(self.run.fit()) as events:
+            for event in events:
+                if isinstance(event, Record):
+                    self.records.append(event)
+                    self.folder.append(event)
+                    if self.run.finished:
+                        self._save()
+                    self._notify("epoch_finished", record=event)
+                elif event.ends_epoch or (every is not None and event.step % every == 0):
+                    self._save()  # an evaluation that fails, or is stopped, must not cost the epoch
+                yield event
+                if self.stop:
+                    if not self.saved:
+                        self._save()
+                    return
+                self.saved = isinstance(event, Step) and event.ends_epoch
+        self.saved = True
+
+    def _save(self) -> None:
+        kept = Kept(self._recipe_text, self._tuning, tuple(self.records), self._info)
+        state = {**self.run.state(), "data": self.run.splits.digest, "kept": kept.state()}
+        self.folder.save(self.run.step, state)
+        self.saved = True
+        if not self._info.get("trained"):
+            self._note(trained=True)
+
+    def report(self) -> Path:
+        """Evaluate the trained model, diagnose it, write the report, and return its path."""
+        records = self.records
+        if not records:
+            raise RunError(f"'{self.folder.path}' has no record of an epoch, so there is nothing to report")
+        predictions = self.run.final_predictions()
+        self.folder.write_predictions(predictions, self.run.info.classes)
+        found = diagnose(self.run, records, predictions)
+        self.warnings += found.warnings
+        self.folder.keep(found.artifacts())
+        found.training += self._tuning_figures()
+        self.warnings += self._changes()
+        page = compose(self.run, records, predictions, found, self._info, self.recipe_text(), self.warnings)
+        path = self.folder.write_report(render(page))
+        self.end("finished", finished=f"{datetime.now().astimezone():{TIME}}")
+        self._notify("run_finished", records=records, predictions=predictions)
+        return path
+
+    def _tuning_figures(self) -> list[Figure]:
+        """Return what the tuners drew; a figure that cannot be read is left out, which the report says."""
+        figures = []
+        for result in self._tuning:
+            try:
+                figure = self.folder.kept_figure(result["name"], result["title"], result["caption"])
+            except RunError as error:
+                self.warnings.append(f"the figure of {result['tuner']} is left out: {error}")
+            else:
+                figures += [figure] if figure else []
+        return figures
+
+    def recipe_text(self) -> str:
+        """Return the resolved recipe as this session found or wrote it."""
+        return self._recipe_text
+
+    def end(self, status: str, **details: Any) -> None:
+        """Note in the folder how the run stands, with what a later session must repeat to the reader."""
+        if status == "failed":
+            self._notify("run_failed", error=details["error"])
+        elif status == "interrupted":
+            self._notify("run_interrupted")
+        self._note(status=status, warnings=list(dict.fromkeys(self.warnings)), **details)
+
+    def _notify(self, event: str, **arguments: Any) -> None:
+        self.warnings += self.catalog.notify(
+            event, self.recipe.plugins.observers, folder=self.folder.path, **arguments
+        )
+
+
+def go_back(run: Run, state: dict[str, Any], *, accept_changes: bool = False) -> list[str]:
+    """Restore `run` from a checkpoint's state, and return a line where its data are others or could not be checked.
+
+    Raises `CheckpointError` where the data are others and that is not accepted, or any part is another.
+    """
+    told = []
+    _require_classes(run, state)
+    if why := run.splits.incomparable(state["data"]):
+        told.append(
+            f"the data set {run.recipe.dataset.entry.id} {why}: whether its content is what the run began with could "
+            "not be checked"
+        )
+    elif accept_changes and state["data"] != run.splits.digest:
+        told.append("the content of the data set is not what the run began with, which was accepted")
+    else:
+        try:
+            run.splits.require(state["data"])
+        except CheckpointError as error:
+            raise CheckpointError(f"{error}, or where the change is meant, add --accept-changes") from None
+    try:
+        run.restore(state)
+    except CvkitError:
+        raise
+    except Exception as error:  # whatever torch or a component says of values that nothing it saved would hold
+        if lack_told_by(error):
+            raise
+        raise CheckpointError(
+            f"the checkpoint of step {state['step']:,} does not fit this recipe: {cause(error)}. Remove its folder "
+            "to go on from the one before, or start a new run"
+        ) from error
+    return told
+
+
+def _require_classes(run: Run, state: dict[str, Any]) -> None:
+    """Raise `CheckpointError` where the classes are not those that the outputs of the checkpoint's model mean."""
+    kept = Kept.of(state)
+    before = None if kept is None else (kept.info.get("data_info") or {}).get("classes")
+    if before is not None and tuple(before) != run.info.classes:
+        odd = [name for name in (*before, *run.info.classes) if (name in before) != (name in run.info.classes)]
+        differ = f"they differ in {', '.join(odd[:3])}" if odd else "their order is another"
+        raise CheckpointError(
+            f"the classes of the data set are not those the model was trained on ({differ}), so its outputs would "
+            "mean other classes. Put the classes back, or start a new run"
+        )
+
+
+def _other_environment(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    return [
+        f"{key} was {before[key]} when the run began, and is {value} now"
+        + (f". {reinstall(key, before[key])}" if key in _LIBRARIES else "")
+        for key, value in now.items()
+        if before.get(key, value) != value
+    ]
+
+
+def describe_environment(run: Run) -> dict[str, Any]:
+    """Return what, beside the recipe and the data, the numbers of a run depend on."""
+    device = torch.cuda.get_device_name(run.device) if run.device.type == "cuda" else platform.processor() or "CPU"
+    environment: dict[str, Any] = {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "device": f"{run.device} ({device})",
+        "threads": torch.get_num_threads(),
+    }
+    for library in _LIBRARIES:
+        try:
+            environment[library] = version(library)
+        except PackageNotFoundError:
+            environment[library] = "not installed as a distribution"
+    return environment | {"executable": Path(sys.executable).name}

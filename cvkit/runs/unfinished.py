@@ -1,0 +1,45 @@
+"""The newest run in a folder that has not finished, which ``cvkit run --resume`` continues."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ..errors import RunError
+from .folder import TIME, RunFolder
+
+
+def newest_unfinished(parent: Path, name: str) -> tuple[RunFolder | None, list[str]]:
+    """Return the newest folder under `parent` of a run `name` that neither finished nor failed, or None.
+
+    Also returns a line for each folder that may be such a run, but cannot be read and is passed over.
+    """
+    unfinished: list[tuple[datetime, RunFolder]] = []
+    passed_over = []
+    for path in sorted(parent.iterdir()) if parent.is_dir() else ():
+        folder = RunFolder(path)
+        if not path.name.startswith(f"{name}-") or not path.is_dir():
+            continue
+        try:
+            info = folder.info()
+        except RunError:
+            passed_over.append(f"'{path}' is passed over: it holds no run.json that can be read")
+            continue
+        if not info:
+            passed_over.append(f"'{path}' is passed over: it holds no run.json")
+            continue
+        if info.get("name") != name or info.get("status") in ("finished", "failed"):
+            continue
+        if folder.recipe_path.is_file() or folder.has_checkpoints():
+            unfinished.append((_time(info.get("started", "")), folder))
+        else:
+            passed_over.append(f"'{path}' is passed over: it holds no recipe.yaml, so it has not begun to train")
+    return max(unfinished, key=lambda entry: entry[0], default=(None, None))[1], passed_over
+
+
+def _time(started: str) -> datetime:
+    """Return the time that run.json writes; the earliest there is where it says none, as after it was lost."""
+    try:
+        return datetime.strptime(started, TIME)
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)

@@ -1,0 +1,42 @@
+"""What the templates of each kind implement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..host.component import KINDS, Kind
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A kind's sample: what is made of it, the name of its factory, and what it does, in a line."""
+
+    kind: Kind
+    factory: str
+    summary: str
+
+    @property
+    def noun(self) -> str:
+        """The kind in one word, ``dataset``: a choice of the command, a folder of templates, a module's name."""
+        return self.kind.singular.replace(" ", "")
+
+    @property
+    def article(self) -> str:
+        """``a`` or ``an``."""
+        return "an" if self.noun[0] in "aeiou" else "a"
+
+
+SAMPLES: dict[str, Sample] = {
+    sample.noun: sample
+    for sample in (
+        Sample(KINDS["models"], "small_cnn", "Three convolutions for small images"),
+        Sample(KINDS["augmentations"], "BrightnessContrast", "Random brightness and contrast"),
+        Sample(KINDS["schedulers"], "warmup_cosine", "Linear warm-up, then a cosine to zero"),
+        Sample(KINDS["explainers"], "SmoothGrad", "SmoothGrad (Smilkov et al. 2017)"),
+        Sample(KINDS["datasets"], "gratings", "Drawn waves in several directions"),
+        Sample(KINDS["losses"], "FocalLoss", "Focal loss (Lin et al. 2017)"),
+        Sample(KINDS["optimizers"], "Lion", "Lion (Chen et al. 2023)"),
+        Sample(KINDS["tuners"], "try_rates", "Try several learning rates"),
+    )
+}
+"""By noun, in the order in which the command lists them."""

@@ -1,0 +1,1 @@
+"""A factory's options, read from its source without importing it."""

@@ -1,0 +1,200 @@
+"""A factory's signature, read from its source without importing it.
+
+Checking a recipe must not load torch, so the parameters of ``"module:attribute"`` are read from the syntax
+tree of the module's file. Names imported from elsewhere are followed. Where the source does not tell (a
+compiled module, a dynamic attribute), the target is imported and inspected instead.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from ..errors import PluginError
+from .lookup import Definition, Source, find
+from .static_types import Lookup, evaluate
+
+MISSING: Any = type("Missing", (), {"__repr__": lambda self: "<required>"})()
+
+
+class Expression(str):
+    """The source text of a default that is not a literal, such as ``Resample.BILINEAR``."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True)
+class Option:
+    """A keyword-only parameter: what a recipe may set.
+
+    `annotation` is its source text; `type` the type it stands for, `typing.Any` where it cannot be told
+    without running code; `default` is the literal default, an `Expression` where it is not a literal, or `MISSING`
+    for a required option.
+    """
+
+    name: str
+    annotation: str
+    type: Any
+    default: Any
+
+    @property
+    def required(self) -> bool:
+        """Whether a recipe must give it."""
+        return self.default is MISSING
+
+    @property
+    def literal(self) -> bool:
+        """Whether `default` is the default itself, to be written into a resolved recipe."""
+        return not (self.required or isinstance(self.default, Expression))
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a factory takes: `supplied` by the run (positional), `options` from the recipe (keyword-only).
+
+    `open` says that it also takes options it does not name, `variadic` that it takes any number of positional
+    arguments. `file` and `line` say where it is written.
+    """
+
+    supplied: tuple[str, ...]
+    options: dict[str, Option]
+    open: bool
+    doc: str
+    file: str = ""
+    line: int = 0
+    variadic: bool = False
+
+
+def split_target(target: str) -> tuple[str, str]:
+    """Return (module, attribute) of ``"module:attribute"``; raise `PluginError` for anything else."""
+    module, _, attribute = target.partition(":")
+    if not (attribute.isidentifier() and all(part.isidentifier() for part in module.split("."))):
+        raise PluginError(f"target '{target}' is not of the form 'package.module:attribute'")
+    return module, attribute
+
+
+@lru_cache(maxsize=512)
+def read_signature(target: str, positional_options: bool = False) -> Signature:
+    """Return the signature of ``"module:attribute"``, without importing it where its source can be read.
+
+    With `positional_options`, ordinary parameters count as options too: the form of other libraries' classes.
+    Raises `PluginError` where there is no such function or class.
+    """
+    module, attribute = split_target(target)
+    found = find(module, attribute)
+    static = _static_signature(found.source, found.node, positional_options) if found else None
+    return static or _imported_signature(target, module, attribute, positional_options)
+
+
+def _static_signature(
+    source: Source, node: ast.FunctionDef | ast.ClassDef | ast.expr, positional_options: bool
+) -> Signature | None:
+    match node:
+        case ast.FunctionDef():
+            home, function = source, node
+        case ast.ClassDef() if found := _initialiser(source, node):
+            home, function = found
+        case _:
+            return None
+    arguments = function.args
+    positional = [*arguments.posonlyargs, *arguments.args]
+    if function is not node:
+        positional = positional[1:]  # self
+    defaults = dict(zip(reversed(positional), reversed(arguments.defaults), strict=False))
+    keyword_only = dict(zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True))
+    chosen = {**{a: defaults.get(a) for a in positional}, **keyword_only} if positional_options else keyword_only
+    return Signature(
+        supplied=() if positional_options else tuple(argument.arg for argument in positional),
+        options={a.arg: _option(home, a, default) for a, default in chosen.items()},
+        open=arguments.kwarg is not None,
+        doc=ast.get_docstring(node) or "",
+        file=str(source.path),
+        line=node.lineno,
+        variadic=arguments.vararg is not None,
+    )
+
+
+def _initialiser(source: Source, node: ast.ClassDef) -> tuple[Source, ast.FunctionDef] | None:
+    """The class's ``__init__``, its own or the first base's that has one, and the module it is written in.
+
+    None where the source does not show one: a data class, a base that is compiled or an attribute.
+    """
+    for item in reversed(node.body):
+        if isinstance(item, ast.FunctionDef) and item.name == "__init__":
+            return source, item
+    for base in node.bases:
+        match isinstance(base, ast.Name) and find(source.name, base.id):
+            case Definition(source=home, node=ast.ClassDef() as parent) if parent is not node:
+                if inherited := _initialiser(home, parent):
+                    return inherited
+            case _:
+                return None
+    return None
+
+
+def _option(source: Source, argument: ast.arg, default: ast.expr | None) -> Option:
+    annotation = argument.annotation
+    return Option(
+        name=argument.arg,
+        annotation=ast.unparse(annotation) if annotation else "",
+        type=evaluate(annotation, _names(source.name)) if annotation else Any,
+        default=MISSING if default is None else _literal(default),
+    )
+
+
+def _literal(node: ast.expr) -> Any:
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError):
+        return Expression(ast.unparse(node))
+
+
+def _names(module: str) -> Lookup:
+    """Types that the module's own package names, as in ``Padding = Literal["reflect", "constant"]``."""
+
+    def lookup(name: str) -> tuple[ast.expr, Lookup] | None:
+        found = find(module, name, within=module.partition(".")[0])
+        return (found.node, _names(found.source.name)) if found and isinstance(found.node, ast.expr) else None
+
+    return lookup
+
+
+def _imported_signature(target: str, module: str, attribute: str, positional_options: bool) -> Signature:
+    try:
+        return signature_of(getattr(importlib.import_module(module), attribute), positional_options)
+    except (Exception, SystemExit) as error:  # whatever a stranger's module does when it is imported
+        raise PluginError(f"target '{target}' cannot be read: {type(error).__name__}: {error}") from error
+
+
+def signature_of(function: Callable[..., Any], positional_options: bool = False) -> Signature:
+    """Return the signature of a function that is loaded, as `read_signature` does of one that need not be.
+
+    Raises `ValueError` or `TypeError` where Python cannot tell it, as of some compiled functions.
+    """
+    parameters = inspect.signature(function).parameters.values()
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    keyword_only = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
+    chosen = [*positional, *keyword_only] if positional_options else keyword_only
+    return Signature(
+        supplied=() if positional_options else tuple(p.name for p in positional),
+        options={p.name: _imported_option(p, _names(function.__module__ or "")) for p in chosen},
+        open=any(p.kind is p.VAR_KEYWORD for p in parameters),
+        doc=inspect.getdoc(function) or "",
+        variadic=any(p.kind is p.VAR_POSITIONAL for p in parameters),
+    )
+
+
+def _imported_option(parameter: inspect.Parameter, names: Lookup) -> Option:
+    default = MISSING if parameter.default is parameter.empty else parameter.default
+    match parameter.annotation:
+        case parameter.empty:
+            return Option(parameter.name, "", Any, default)
+        case str(text):
+            return Option(parameter.name, text, evaluate(ast.Constant(text), names), default)
+        case annotation:
+            return Option(parameter.name, inspect.formatannotation(annotation), annotation, default)
