@@ -35,7 +35,7 @@ DEAR = (
     "runs/test_kill.py",
     "stress/test_kills.py",
     "stress/test_damages.py",
-    "guest/test_guest.py",
+    "third_party/test_third_party.py",
 )
 """The files that take longest run first: one that is left to the end keeps one process busy and the others idle."""
 

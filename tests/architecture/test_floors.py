@@ -1,4 +1,4 @@
-"""The floors of the house: a file imports only from its own floor and from those below, as its syntax tree shows."""
+"""The order of the rooms: a file imports only from its own room and from those below, as its syntax tree shows."""
 
 from __future__ import annotations
 
@@ -15,55 +15,33 @@ import cvkit
 
 HOUSE = Path(cvkit.__file__).parent
 PLUGINS = HOUSE.parent / "plugins"
-FLOORS = {
-    "ground": ("errors", "faults", "machine", "component", "files", "printable"),
-    "names": (
-        "hookspecs",
-        "sources",
-        "annotations",
-        "signature",
-        "requirements",
-        "registry",
-        "catalog",
-        "installations",
-        "project",
-        "copies",
-        "at_hand",
-        "admission",
-        "plugin_file",
-        "plugins",
-        "recipe",
-        "provenance",
-        "strict_json",
-    ),
-    "engine": ("engine",),
-    "keeping": (
-        "run_files",
-        "own_files",
-        "locked",
-        "kept",
-        "mending",
-        "unfinished",
-        "scratch",
-        "output",
-        "folder",
-        "diagnostics",
-        "extension",
-        "report",
-        "session",
-        "explaining",
-        "reopened",
-    ),
-    "roof": ("cli", "scaffold", "testing", "__main__"),
+ROOMS: dict[str, set[str]] = {
+    "errors": set(),
+    "error_text": set(),
+    "resource_errors": set(),
+    "printable": set(),
+    "formatting": set(),
+    "files": {"filelock", "pydantic"},
+    "signatures": set(),
+    "host": {"pluggy", "packaging"},
+    "recipe": {"yaml", "pydantic"},
+    "seeding": {"torch", "numpy"},
+    "protocols": {"torch"},
+    "guard": {"torch"},
+    "data": {"torch", "numpy"},
+    "checkpoint": {"torch", "safetensors", "pydantic"},
+    "engine": {"torch", "numpy"},
+    "figures": {"torch", "numpy", "matplotlib", "PIL", "jinja2"},
+    "explain": {"torch", "numpy", "PIL", "pydantic"},
+    "diagnostics": {"torch", "numpy", "matplotlib"},
+    "report": {"torch"},
+    "runs": {"torch", "numpy", "pydantic"},
+    "scaffold": {"jinja2"},
+    "testing": {"pytest", "torch", "numpy"},
+    "cli": {"click", "rich", "platformdirs", "torch"},
+    "__main__": set(),
 }
-LIBRARIES = {
-    "ground": set(),
-    "names": {"pluggy", "yaml", "pydantic", "packaging"},
-    "engine": {"torch", "numpy", "safetensors", "pydantic"},
-    "keeping": {"pydantic", "torch", "numpy", "safetensors", "matplotlib", "jinja2", "filelock", "PIL"},
-    "roof": {"click", "rich", "platformdirs", "jinja2", "pytest", "torch", "numpy", "pydantic"},
-}
-FOR_TYPE_CHECKERS = {("hookspecs", "engine.metrics"), ("hookspecs", "engine.trial")}  # where a floor may look up
+"""The rooms, files and folders of the package, from the ground up, each with the libraries that it may import."""
 
 
 @dataclass(frozen=True)
@@ -115,49 +93,40 @@ def _imports(name: str, package: str, node: ast.AST, typing: bool) -> Iterator[I
 
 MODULES = modules(HOUSE)
 IMPORTS = [found for name, path in MODULES.items() for found in imports(name, path)]
-FLOOR_OF = {part: number for number, parts in enumerate(FLOORS.values()) for part in parts}
+FLOOR_OF = {room: floor for floor, room in enumerate(ROOMS)}
 
 
 def part(module: str) -> str:
-    """The part of the house a module belongs to: ``engine`` of ``cvkit.engine.run``."""
+    """The room that a module is in: ``engine`` of ``cvkit.engine.run``."""
     return module.partition(".")[2].partition(".")[0]
 
 
 def inner(found: Import) -> bool:
-    """Whether both ends of an import are in the house, below its front door, the root package."""
+    """Whether both ends of an import are below the root package."""
     return bool(part(found.importer)) and found.imported.startswith("cvkit.")
 
 
-def test_every_file_belongs_to_a_floor():
-    """A new part of the house says on which floor it lives; one that is gone is taken off the plan."""
-    assert {part(module) for module in MODULES if part(module)} == set(FLOOR_OF)
+def test_every_file_and_folder_is_a_room():
+    """A new one says where it stands; one that is gone is taken off the plan."""
+    there = {path.stem for path in HOUSE.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
+    assert there - {"__init__"} == set(ROOMS)
 
 
-def test_files_import_only_downwards():
-    """Nothing below knows of what is above, neither at the top of a file nor within a function."""
+def test_files_import_only_from_their_own_room_and_from_those_below():
+    """At the top of a file, within a function and for type checkers alike; so no rooms form a circle."""
     upward = [
         str(found)
         for found in IMPORTS
-        if inner(found) and not found.typing and FLOOR_OF[part(found.imported)] > FLOOR_OF[part(found.importer)]
+        if inner(found) and FLOOR_OF[part(found.imported)] > FLOOR_OF[part(found.importer)]
     ]
     assert upward == []
 
 
-def test_imports_for_type_checkers_only_are_known():
-    """An import that never runs may look up, where this list says so."""
-    upward = {
-        (found.importer.removeprefix("cvkit."), found.imported.removeprefix("cvkit."))
-        for found in IMPORTS
-        if inner(found) and found.typing and FLOOR_OF[part(found.imported)] > FLOOR_OF[part(found.importer)]
-    }
-    assert upward == FOR_TYPE_CHECKERS
-
-
 def test_imports_never_go_in_circles():
-    """Within a floor, too, there is an order in which the files can be read."""
+    """Within a room, too, there is an order in which the files can be read, type checkers' imports included."""
     graph = {module: set() for module in MODULES}
     for found in IMPORTS:
-        if inner(found) and not found.typing:
+        if inner(found):
             graph[found.importer].add(found.imported)
     assert len(list(graphlib.TopologicalSorter(graph).static_order())) == len(MODULES)
 
@@ -177,15 +146,15 @@ def test_root_imports_only_light_floors_at_once():
     }
 
 
-@pytest.mark.parametrize("floor", FLOORS)
-def test_floor_needs_only_its_libraries(floor):
-    """The ground is the standard library, names need three light packages, torch starts at the engine."""
+@pytest.mark.parametrize("room", ROOMS)
+def test_room_needs_only_its_libraries(room):
+    """Names need no torch and no numpy; nothing below the figures needs matplotlib."""
     used = {
         found.imported.partition(".")[0]
         for found in IMPORTS
-        if part(found.importer) in FLOORS[floor] and not found.typing and not found.imported.startswith("cvkit")
+        if part(found.importer) == room and not found.typing and not found.imported.startswith("cvkit")
     }
-    assert used - sys.stdlib_module_names <= LIBRARIES[floor]
+    assert used - sys.stdlib_module_names <= ROOMS[room]
 
 
 PLUGIN_IMPORTS = [
