@@ -12,7 +12,7 @@ from statistics import fmean
 from bench import RECIPES, Bench
 from journal import Skipped
 
-from cvkit import Record, RunFolder
+from cvkit import EpochRecord, RunFolder
 
 SMALL = ("dataset.train_size=640", "dataset.test_size=60", "model.width=2", "report.misclassified=4")
 """Settings with which the demo's recipe takes seconds on a CPU."""
@@ -76,7 +76,7 @@ def kill_and_resume(bench: Bench) -> None:
         compare(bench, "left alone, twice", "what the device's kernels make of it", whole.records(), again.records())
 
 
-def compare(bench: Bench, what: str, details: str, expected: list[Record], found: list[Record]) -> None:
+def compare(bench: Bench, what: str, details: str, expected: list[EpochRecord], found: list[EpochRecord]) -> None:
     """Note by how much two runs' records differ."""
     one, other = ([loss for record in records for loss in record.step_losses] for records in (expected, found))
     differences = [abs(a - b) for a, b in zip(one, other, strict=True)]

@@ -10,7 +10,7 @@ import torch
 from bench import Bench
 from journal import Skipped
 
-from cvkit import DataError, Record
+from cvkit import DataError, EpochRecord
 from cvkit.cli.options import data_folder
 
 KIND = "cifar10 trained"
@@ -47,7 +47,7 @@ def train(bench: Bench, seed: int, precision: str) -> None:
     started = time.monotonic()
     records = []
     for event in bench.run(recipe, splits).fit():
-        if isinstance(event, Record):
+        if isinstance(event, EpochRecord):
             records.append(event)
             told = (
                 f"train loss {event.train_loss:.3f}, {event.seconds:.2f} s, {event.images_per_second:,.0f} images/s"

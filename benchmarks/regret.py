@@ -28,8 +28,8 @@ from regret_cases import CASES, Case, rates_of
 from regret_table import Curve, Outcome, Outcomes, Rates, by_case, by_rule
 from section import write_section
 
-from cvkit import DivergedError, Record
-from cvkit_onecycle.finding import findings, verdict
+from cvkit import DivergedError, EpochRecord
+from cvkit_onecycle.finding import findings, rejection_reason
 from cvkit_onecycle.sweep import Sweep, run_sweep
 
 CHANCE = {"accuracy": 0.1, "loss": math.log(10)}
@@ -107,10 +107,10 @@ def sweep_work(seeds: int, orders: int, data: Path) -> Work:
 
 def trained(case: Case, seed: int, rate: float, data: Path) -> dict[str, Any]:
     """Train to the end and return the test accuracy and loss of the last epoch."""
-    last: Record | None = None
+    last: EpochRecord | None = None
     try:
         for event in case.run(seed, rate, data).fit():
-            if isinstance(event, Record):
+            if isinstance(event, EpochRecord):
                 last = event
     except DivergedError:
         return CHANCE | {"diverged": True}
@@ -179,7 +179,7 @@ def told_in(cache: Cache, case: Case, seeds: int, orders: int) -> dict[str, Rate
         results = [cache["sweep"][key] for key in keys]
         sweeps = [Sweep(rates, np.array(result["losses"]), result["stopped"]) for result in results]
         for name, finding in findings(sweeps).items():
-            refused = name == "cvkit" and verdict(sweeps, finding)
+            refused = name == "cvkit" and rejection_reason(sweeps, finding)
             told.setdefault(name, []).append(None if refused else finding.rate)
     return dict(told)
 

@@ -21,13 +21,13 @@ from section import write_section
 from cvkit import discover
 from cvkit.data.splits import Split, TensorSplit
 from cvkit.engine.building import open_dataset
-from cvkit.engine.trained_model import Trained
+from cvkit.engine.trained_model import TrainedModel
 from cvkit.explain.explainers import Explainers
 from cvkit.explain.scores import Scores, redrawn, score
 from cvkit.figures.artifacts import Table
 from cvkit.recipe import Recipe, read, resolve
 from cvkit.runs.folder import RunFolder
-from cvkit.runs.load import open_trained
+from cvkit.runs.load import load_trained
 from cvkit.testing import Host
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "shapes.yaml"
@@ -68,11 +68,11 @@ def main() -> None:
     write_section("scores", "\n\n".join([f"{measured}{torch.get_num_threads()}.", *parts]))
 
 
-def opened(folder: Path, methods: str) -> tuple[Recipe, Split, Trained]:
+def opened(folder: Path, methods: str) -> tuple[Recipe, Split, TrainedModel]:
     """Return a run's recipe with these explainers, its test images, and the model that it evaluates."""
     recipe = resolve(read(folder / "recipe.yaml", [f"explainers={methods}"]), discover())
     splits = open_dataset(recipe, folder)
-    return recipe, splits.test, open_trained(RunFolder.open(folder), recipe, splits.info).trained
+    return recipe, splits.test, load_trained(RunFolder.open(folder), recipe, splits.info).trained
 
 
 def described(title: str, found: Scores, seconds: float) -> str:

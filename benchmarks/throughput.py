@@ -29,7 +29,7 @@ from torchvision.transforms import v2
 
 from cvkit import DataInfo, Run, Splits, TensorSplit, discover
 from cvkit.engine.run import Step
-from cvkit.engine.step import Learner
+from cvkit.engine.step import TrainStep
 from cvkit.recipe import read, resolve
 
 RECIPE = Path(__file__).parent.parent / "recipes" / "cifar10_quick.yaml"
@@ -98,7 +98,7 @@ def bare_step(run: Run, steps: int) -> Callable[[], float]:
     return train
 
 
-def take_step(learner: Learner, inputs: Tensor, labels: Tensor) -> None:
+def take_step(learner: TrainStep, inputs: Tensor, labels: Tensor) -> None:
     """Take one optimizer step, written by hand."""
     learner.optimizer.zero_grad(set_to_none=True)
     with learner.autocast():

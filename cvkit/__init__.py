@@ -28,7 +28,7 @@ from .host.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from .data.splits import DataInfo, Split, Splits, TensorSplit
-    from .engine.eval_mode import evaluation_mode
+    from .engine.eval_mode import eval_mode
     from .engine.factories import (
         AugmentationFactory,
         DatasetFactory,
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
         SchedulerFactory,
         TunerFactory,
     )
-    from .engine.records import Predictions, Record
+    from .engine.records import EpochRecord, Predictions
     from .engine.run import Run
-    from .engine.step_plan import Plan
+    from .engine.step_plan import StepPlan
     from .engine.trial import Proposal, Trial
     from .host.catalog import Catalog
     from .host.discovery import discover
@@ -60,8 +60,8 @@ _LAZY = {
     "Split": "data.splits",
     "Splits": "data.splits",
     "TensorSplit": "data.splits",
-    "evaluation_mode": "engine.eval_mode",
-    "Plan": "engine.step_plan",
+    "eval_mode": "engine.eval_mode",
+    "StepPlan": "engine.step_plan",
     "Augmentation": "protocols",
     "AugmentationFactory": "engine.factories",
     "DatasetFactory": "engine.factories",
@@ -74,7 +74,7 @@ _LAZY = {
     "SchedulerFactory": "engine.factories",
     "TunerFactory": "engine.factories",
     "Predictions": "engine.records",
-    "Record": "engine.records",
+    "EpochRecord": "engine.records",
     "Run": "engine.run",
     "Proposal": "engine.trial",
     "Trial": "engine.trial",
@@ -100,6 +100,7 @@ __all__ = [
     "DataInfo",
     "DatasetFactory",
     "DivergedError",
+    "EpochRecord",
     "Explainer",
     "ExplainerFactory",
     "Kind",
@@ -109,13 +110,11 @@ __all__ = [
     "NameTaken",
     "OptimizerFactory",
     "Origin",
-    "Plan",
     "PluginError",
     "Predictions",
     "Proposal",
     "Recipe",
     "RecipeError",
-    "Record",
     "Run",
     "RunError",
     "RunFolder",
@@ -123,13 +122,14 @@ __all__ = [
     "SchedulerFactory",
     "Split",
     "Splits",
+    "StepPlan",
     "TensorSplit",
     "Trial",
     "TunerFactory",
     "UnknownComponent",
     "derive",
     "discover",
-    "evaluation_mode",
+    "eval_mode",
     "hookimpl",
     "one_line",
     "permutation",
@@ -140,7 +140,17 @@ __all__ = [
 ]
 
 
+_RENAMED = {"Plan": "StepPlan", "Record": "EpochRecord", "evaluation_mode": "eval_mode"}
+"""Names that plugins may still use by what they were called before 0.2."""
+
+
 def __getattr__(name: str) -> Any:
+    if name in _RENAMED:
+        import warnings
+
+        new = _RENAMED[name]
+        warnings.warn(f"cvkit.{name} is called cvkit.{new} now", DeprecationWarning, stacklevel=2)
+        return __getattr__(new)
     if name not in _LAZY:
         raise AttributeError(f"module 'cvkit' has no attribute '{name}'")
     from importlib import import_module

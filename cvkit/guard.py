@@ -14,7 +14,7 @@ from .error_text import cause
 from .errors import ComponentFailure, CvkitError
 from .host.registry import Entry
 from .recipe import Recipe
-from .resource_errors import lack_told_by
+from .resource_errors import shortage_in
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Guard:
         except CvkitError:
             raise
         except (Exception, SystemExit) as error:
-            if lack_told_by(error) or (isinstance(error, SystemExit) and _is_ours(error)):
+            if shortage_in(error) or (isinstance(error, SystemExit) and _is_ours(error)):
                 raise
             reason = f"{cause(error, self.entry.package)}; cvkit --debug shows the traceback"
             fails = self.fails or f"fails in {_name(call)}()"

@@ -12,7 +12,7 @@ from .errors import CvkitError, MachineError, one_line
 _DETAIL = 160  # characters of the library's own message that are quoted
 
 
-class Lack(Enum):
+class Shortage(Enum):
     """What the machine ran out of; the value says so in words."""
 
     MEMORY = "memory ran out"
@@ -29,48 +29,48 @@ class Lack(Enum):
 
 
 _REMEDIES = {
-    Lack.MEMORY: "close other programs, or use a smaller train.batch_size or evaluation.batch_size",
-    Lack.SHARED_MEMORY: (
+    Shortage.MEMORY: "close other programs, or use a smaller train.batch_size or evaluation.batch_size",
+    Shortage.SHARED_MEMORY: (
         "set train.workers to 0, use a smaller train.batch_size, or give more (docker run --shm-size=1g)"
     ),
-    Lack.FILES: "allow more (ulimit -n 4096), or use fewer train.workers",
-    Lack.DISK: "make room",
-    Lack.WORKER: "use fewer train.workers, or set it to 0",
-    Lack.PROCESSES: "use fewer train.workers, or allow more processes (ulimit -u)",
+    Shortage.FILES: "allow more (ulimit -n 4096), or use fewer train.workers",
+    Shortage.DISK: "make room",
+    Shortage.WORKER: "use fewer train.workers, or set it to 0",
+    Shortage.PROCESSES: "use fewer train.workers, or allow more processes (ulimit -u)",
 }
 _BY_NUMBER = {
-    errno.ENOSPC: Lack.DISK,
-    errno.EDQUOT: Lack.DISK,
-    errno.EMFILE: Lack.FILES,
-    errno.ENFILE: Lack.FILES,
-    errno.ENOMEM: Lack.MEMORY,
-    errno.EAGAIN: Lack.PROCESSES,
+    errno.ENOSPC: Shortage.DISK,
+    errno.EDQUOT: Shortage.DISK,
+    errno.EMFILE: Shortage.FILES,
+    errno.ENFILE: Shortage.FILES,
+    errno.ENOMEM: Shortage.MEMORY,
+    errno.EAGAIN: Shortage.PROCESSES,
 }
 # Torch raises RuntimeError for most of these, and errors of worker processes arrive as text alone. The order counts:
 # shared memory that cannot be opened for want of descriptors is a want of descriptors.
 _BY_TEXT = (
-    ("Too many open files", Lack.FILES),
-    ("items of ancdata", Lack.FILES),  # multiprocessing, where a descriptor could not be received
-    ("shared memory", Lack.SHARED_MEMORY),
-    ("unable to mmap", Lack.SHARED_MEMORY),
-    ("file </torch_", Lack.SHARED_MEMORY),
-    ("out of memory", Lack.MEMORY),  # CUDA, HIP, MPS
-    ("can't allocate memory", Lack.MEMORY),  # the CPU's allocator
-    ("not enough memory", Lack.MEMORY),  # the CPU's allocator on Windows
-    ("_STATUS_ALLOC_FAILED", Lack.MEMORY),  # cuBLAS, cuDNN
-    ("bad_alloc", Lack.MEMORY),
-    ("DataLoader worker (pid", Lack.WORKER),
-    ("can't start new thread", Lack.PROCESSES),
-    ("No space left on device", Lack.DISK),
+    ("Too many open files", Shortage.FILES),
+    ("items of ancdata", Shortage.FILES),  # multiprocessing, where a descriptor could not be received
+    ("shared memory", Shortage.SHARED_MEMORY),
+    ("unable to mmap", Shortage.SHARED_MEMORY),
+    ("file </torch_", Shortage.SHARED_MEMORY),
+    ("out of memory", Shortage.MEMORY),  # CUDA, HIP, MPS
+    ("can't allocate memory", Shortage.MEMORY),  # the CPU's allocator
+    ("not enough memory", Shortage.MEMORY),  # the CPU's allocator on Windows
+    ("_STATUS_ALLOC_FAILED", Shortage.MEMORY),  # cuBLAS, cuDNN
+    ("bad_alloc", Shortage.MEMORY),
+    ("DataLoader worker (pid", Shortage.WORKER),
+    ("can't start new thread", Shortage.PROCESSES),
+    ("No space left on device", Shortage.DISK),
 )
 
 
-def lack_told_by(error: BaseException) -> Lack | None:
+def shortage_in(error: BaseException) -> Shortage | None:
     """Return what `error`, or what it was raised from, says the machine lacks; None where it says nothing of it."""
     told: BaseException | None = error
     while told is not None:
         if isinstance(told, MemoryError):
-            return Lack.MEMORY
+            return Shortage.MEMORY
         if isinstance(told, OSError) and told.errno in _BY_NUMBER and not _of_a_slow_reader(told):
             return _BY_NUMBER[told.errno]
         if isinstance(told, (RuntimeError, OSError)):
@@ -87,7 +87,7 @@ def _of_a_slow_reader(error: OSError) -> bool:
 
 
 @contextmanager
-def told_as_machine(doing: str, remedies: dict[Lack, str] | None = None) -> Iterator[None]:
+def told_as_machine(doing: str, remedies: dict[Shortage, str] | None = None) -> Iterator[None]:
     """Raise `MachineError` in place of an error that says what the machine lacks, with what a user can do about it.
 
     `doing` says in words what the program was at. `remedies` replace the general ones.
@@ -97,18 +97,18 @@ def told_as_machine(doing: str, remedies: dict[Lack, str] | None = None) -> Iter
     except MachineError:
         raise
     except Exception as error:
-        lack = lack_told_by(error)
+        lack = shortage_in(error)
         if lack is None:
             raise
         raise machine_error(lack, doing, error, (remedies or {}).get(lack)) from error
 
 
-def machine_error(lack: Lack, doing: str, error: BaseException, remedy: str | None = None) -> MachineError:
+def machine_error(lack: Shortage, doing: str, error: BaseException, remedy: str | None = None) -> MachineError:
     """Return the error that tells `lack`, while `doing`, in one sentence and what to do in another."""
     while isinstance(error, CvkitError) and error.__cause__ is not None:
         error = error.__cause__
     detail = one_line(error)
-    if lack is Lack.SHARED_MEMORY or len(detail) > _DETAIL:  # torch's pages of advice, a worker's traceback
+    if lack is Shortage.SHARED_MEMORY or len(detail) > _DETAIL:  # torch's pages of advice, a worker's traceback
         detail = ""
     cause = f" ({detail})" if detail else ""
     return MachineError(f"{lack.value} while {doing}{cause}; {remedy or lack.remedy}")

@@ -114,7 +114,7 @@ def warm(tmp_path_factory) -> None:
     assert [*session.train()]
     with unrendered.figures():
         session.report()
-    session.end("finished")
+    session.set_status("finished")
 
 
 class Environment:

@@ -11,7 +11,7 @@ from importlib import import_module
 import click
 
 from ..errors import CvkitError, RecipeError, did_you_mean
-from ..resource_errors import lack_told_by, machine_error
+from ..resource_errors import machine_error, shortage_in
 from .signals import exit_code_of, heard, interrupt
 from .terminal import (
     OutputLost,
@@ -115,7 +115,7 @@ def main() -> None:
 
 def told_of_the_machine(error: Exception) -> str | None:
     """Return in a line what the machine lacks or does not permit, where that is what `error` is about, else None."""
-    lack = lack_told_by(error)
+    lack = shortage_in(error)
     if lack is not None:
         return str(machine_error(lack, "cvkit was at work", error))
     if isinstance(error, PermissionError) and error.filename is not None:

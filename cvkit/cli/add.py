@@ -7,14 +7,14 @@ from pathlib import Path
 import click
 
 from ..printable import shell_words
-from ..scaffold.kinds import SAMPLES
+from ..scaffold.kinds import KIND_TEMPLATES
 from ..scaffold.names import read_name, require_component_free
 from .new_plugin import KindChoice
 from .terminal import echo
 
 
 @click.command()
-@click.argument("kind", type=KindChoice(list(SAMPLES)), metavar="KIND")
+@click.argument("kind", type=KindChoice(list(KIND_TEMPLATES)), metavar="KIND")
 @click.option("--name", help="The component's name. Default: the plugin's.")
 @click.option("--plugin", default="", help="The plugin to add it to, where the project has several.")
 def add(kind: str, name: str | None, plugin: str) -> None:
@@ -26,7 +26,7 @@ def add(kind: str, name: str | None, plugin: str) -> None:
     from ..scaffold import addition  # jinja2, 30 ms that a misspelt kind need not pay
     from ..scaffold.parts import further_part
 
-    sample, home = SAMPLES[kind], addition.find_home(Path(), plugin)
+    sample, home = KIND_TEMPLATES[kind], addition.find_home(Path(), plugin)
     component = read_name(name).plugin if name is not None else ""
     require_component_free(component or home.name.plugin, sample.kind, home.name.plugin)
     part = further_part(home.name, sample, component)

@@ -27,7 +27,7 @@ def require_assumed(catalog: Catalog, kind: str, name: str, remedy: str) -> None
         faults = [f"plugin '{plugin}' {each.reason or 'does not offer it'}" for each in found]
         faults = faults or [f"no plugin '{plugin}' is installed here"]
     else:
-        faults = entry.unmet() or entry.breaches()
+        faults = entry.missing_requirements() or entry.contract_violations()
     if faults:
         raise ComponentError(
             f"where none is named, the {registry.kind.singular} is '{name}', and it cannot be used: "

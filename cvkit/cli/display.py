@@ -8,7 +8,7 @@ from types import TracebackType
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from ..engine.records import Record
+from ..engine.records import EpochRecord
 from ..engine.run import Run, Step
 from ..formatting import duration
 from ..printable import printable, shell_words
@@ -21,7 +21,7 @@ _LONG = 30 * 60.0
 
 
 class Display:
-    """Shows `Step` and `Record` events. A context manager: the bar is gone when it ends."""
+    """Shows `Step` and `EpochRecord` events. A context manager: the bar is gone when it ends."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -59,15 +59,15 @@ class Display:
             with suppress(OSError):  # of a terminal that is gone
                 self._bar.stop()
 
-    def show(self, event: Step | Record) -> None:
+    def show(self, event: Step | EpochRecord) -> None:
         """Show one event of the run; raise `OutputLost` where it cannot be written."""
         try:
             self._show(event)
         except OSError as error:
             raise OutputLost(error) from error
 
-    def _show(self, event: Step | Record) -> None:
-        if isinstance(event, Record):
+    def _show(self, event: Step | EpochRecord) -> None:
+        if isinstance(event, EpochRecord):
             self._print(epoch_line(event))
             self._last_event = time.monotonic()  # the evaluation was not a step's
             return
@@ -102,7 +102,7 @@ class Display:
             echo(line)
 
 
-def epoch_line(record: Record) -> str:
+def epoch_line(record: EpochRecord) -> str:
     """Return the line of an epoch, under `HEADER`; accuracies in percent."""
     more = ""
     for name, accuracy in (

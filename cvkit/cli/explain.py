@@ -14,7 +14,7 @@ from .assumed import METHOD
 from .explain_options import class_called, print_layers, with_methods, without_layers
 from .loading import reopen, warn
 from .options import PluginChoice, data_option, plugin_options
-from .run_data import data_of
+from .run_data import data_root_of
 from .tables import print_table
 from .terminal import console, echo, on_terminal
 
@@ -82,16 +82,16 @@ def explain(
     if images and errors:
         raise click.UsageError("--errors is of the test split, and IMAGES are given: leave out one of the two")
     from ..explain.image_files import find_images
-    from ..explain.layout import place
+    from ..explain.layout import explanations_folder
     from ..runs.folder import RunFolder
 
     found = RunFolder.open(folder)
     recipe, catalog = reopen(found, choice)
     recipe = with_methods(recipe, found, catalog, methods, layer)
-    kept = place(output / found.path.name)
+    kept = explanations_folder(output / found.path.name)
     if found.path.resolve() in kept.path.resolve().parents:
         raise RunError(f"'{output}' lies in the run folder, which explain only reads; choose another --output")
-    kept.require_own()
+    kept.require_safe_to_replace()
     # A folder of before it was kept there has to ask the data themselves.
     info = found.data_info() or open_data(found, recipe, data).info
     asked = [class_called(name, info.classes) for name in targets]
@@ -100,15 +100,15 @@ def explain(
 
     from ..explain.explainers import Explainers  # torch loads here, after what can be told without it
     from ..explain.image_io import reader_of
-    from ..explain.image_source import FromFiles, FromSplit, Source
-    from ..explain.job import Exhibit
-    from ..explain.targets import Question
-    from ..runs.load import open_trained
+    from ..explain.image_source import FromFiles, FromSplit, ImageSource
+    from ..explain.job import ExplainJob
+    from ..explain.targets import ExplainTargets
+    from ..runs.load import load_trained
 
-    opened = open_trained(found, recipe, info)
+    opened = load_trained(found, recipe, info)
     for line in opened.damaged:
         warn(line)
-    stand = f"{found.path.name}, {opened.stand}"
+    stand = f"{found.path.name}, {opened.checkpoint_label}"
     echo(stand)
     warnings: list[str] = []
     explainers = Explainers(opened.trained, recipe.explainers, warnings)
@@ -118,7 +118,7 @@ def explain(
             warn(line)
         return
     test = None if images and not score else open_data(found, recipe, data, opened.digest).test
-    source: Source
+    source: ImageSource
     if test is None or images:
         given = ", ".join(map(str, images[:3])) + ", ..." * (len(images) > 3)
         source = FromFiles(f"from {given}", files, reader_of(recipe, info.channels), info)
@@ -127,13 +127,15 @@ def explain(
     else:
         source = FromSplit.sample(test, count, recipe.seed)
     title = f"Explanations of {recipe.name}"
-    exhibit = Exhibit(title, stand, explainers, Question(asked, rival), source, test if score else None, warnings)
+    exhibit = ExplainJob(
+        title, stand, explainers, ExplainTargets(asked, rival), source, test if score else None, warnings
+    )
     with bar(len(source)) as advance:
-        paths = exhibit.put_in(kept, advance)
+        paths = exhibit.write(kept, advance)
     for line in exhibit.warnings:
         warn(line)
     if exhibit.scores:
-        show(exhibit.scores)
+        print_results(exhibit.scores)
     for path in paths:
         echo(path)
 
@@ -143,7 +145,7 @@ def open_data(folder: RunFolder, recipe: Recipe, data: Path | None, digest: str 
     from ..engine.building import open_dataset
 
     try:
-        splits = open_dataset(recipe, data_of(folder, recipe, data))
+        splits = open_dataset(recipe, data_root_of(folder, recipe, data))
     except DataError as error:
         remedy = "Name the folder that holds the data set with --data, or give images to explain"
         raise DataError(f"{error}. {remedy}") from error
@@ -164,7 +166,7 @@ def bar(total: int) -> Iterator[Callable[[int], None]]:
         yield lambda done: progress.advance(task, done)
 
 
-def show(scores: Scores) -> None:
+def print_results(scores: Scores) -> None:
     """Print a line for each measure and map, and what the verdicts of new weights mean."""
     from ..explain.scores import bounds  # torch loads here
 

@@ -84,11 +84,11 @@ def print_layers(explainers: Explainers, unset: Explainers) -> None:
             except Exception as error:
                 warn(f"{name} cannot explain the layer that it is set to: {one_line(error)}")
             chosen = asked.layers().get(name) if asked is explainers else None
-            rows = [(at.name, at.kind, f"{at.grid}{_remark(at.name == chosen, at.live)}") for at in found]
+            rows = [(at.name, at.kind, f"{at.grid}{_remark(at.name == chosen, at.has_gradient)}") for at in found]
             print_table((f"layer, for {name}", "kind", "grid"), rows)
             return
     raise RunError(f"none of the methods lists layers ({', '.join(explainers.working) or 'none works'})")
 
 
-def _remark(chosen: bool, live: bool) -> str:
-    return " [explained]" if chosen else "" if live else " [no gradient]"
+def _remark(chosen: bool, has_gradient: bool) -> str:
+    return " [explained]" if chosen else "" if has_gradient else " [no gradient]"

@@ -14,14 +14,14 @@ from ..printable import shell_words
 from ..recipe.settings import MOST_EPOCHS
 from .loading import reopen, warn
 from .options import PluginChoice, accept_option, data_option, plugin_options
-from .run import carry_out, prepared
-from .run_data import data_of
+from .run import build_run, execute
+from .run_data import data_root_of
 from .terminal import echo
 
 if TYPE_CHECKING:
     from ..engine.run import Run
     from ..recipe import Recipe
-    from ..runs.snapshot import Kept
+    from ..runs.snapshot import RunSnapshot
 
 SCHEDULES = ("stretch", "hold", "again")
 
@@ -56,16 +56,16 @@ def extend(
     once more over the epochs that are added (again).
     """
     from ..recipe import dump
-    from ..runs.extend import Extension, extended_folder
+    from ..runs.extend import ScheduleExtension, fork
     from ..runs.folder import RunFolder
     from ..runs.repair import agree_on_recipe, began, differences, kept_of
-    from ..runs.session import go_back
+    from ..runs.session import restore_run
 
     found = RunFolder.open(folder)
     if output is not None and found.path.resolve() in (output.resolve(), *output.resolve().parents):
         raise click.UsageError(f"--output '{output}' is in the folder of RUN, which stays as it is: choose another")
     recipe, catalog = reopen(found, choice)
-    Extension(recipe, epochs, schedule or "stretch")  # what cannot be is said before data are opened
+    ScheduleExtension(recipe, epochs, schedule or "stretch")  # what cannot be is said before data are opened
     state, damaged = found.newest_state()
     if state is None:
         again = (
@@ -74,26 +74,26 @@ def extend(
         raise RunError("; ".join([f"'{folder}' holds no checkpoint that can be read", *damaged, again]))
     if error := found.info().get("error"):
         warn(f"this run failed: {error}")
-    extension = None if schedule is None else Extension(recipe, epochs, schedule)
-    place = data_of(found, recipe, data)
-    run = prepared(recipe if extension is None else extension.extended, place)
+    extension = None if schedule is None else ScheduleExtension(recipe, epochs, schedule)
+    place = data_root_of(found, recipe, data)
+    run = build_run(recipe if extension is None else extension.extended, place)
     kept, told = kept_of(found, state)
     same_data = run.splits.are_known(state["data"])
     told += [*damaged, *agree_on_recipe(found, kept, recipe, accept_changes, same_data=same_data)]
     told += differences(found, kept).values()
-    told += go_back(run, state, accept_changes=accept_changes)
+    told += restore_run(run, state, accept_changes=accept_changes)
     if extension is None:
         raise click.UsageError(_choices(run, epochs))
-    became = extension.told(run)
+    became = extension.describe(run)
     note = {"after_step": run.step, "epochs": epochs, "schedule": schedule, "became": became}
     kept = replace(kept, info=began(found, kept, {})[0])
     text = dump(run.recipe, notes=_tuned(kept, recipe))
-    extended = extended_folder(found, output or found.path.parent, text, state, kept, note, told)
+    extended = fork(found, output or found.path.parent, text, state, kept, note, told)
     echo(f"{schedule}: {became}")
-    carry_out(run, catalog, extended, place, accept_changes)
+    execute(run, catalog, extended, place, accept_changes)
 
 
-def _tuned(kept: Kept, recipe: Recipe) -> dict[str, str]:
+def _tuned(kept: RunSnapshot, recipe: Recipe) -> dict[str, str]:
     """Return which tuner set a value, by the value's path, where the recipe still has what the tuner found."""
     tuned = {}
     for result in kept.tuning:
@@ -110,9 +110,9 @@ def _choices(run: Run, epochs: int) -> str:
 
 
 def _told(run: Run, epochs: int, schedule: str) -> str:
-    from ..runs.extend import Extension
+    from ..runs.extend import ScheduleExtension
 
     try:
-        return Extension(run.recipe, epochs, schedule).told(run)
+        return ScheduleExtension(run.recipe, epochs, schedule).describe(run)
     except CvkitError as error:
         return f"cannot be: {error}"

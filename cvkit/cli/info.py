@@ -34,7 +34,7 @@ def info(context: click.Context, name: str, choice: PluginChoice) -> None:
     catalog = load_catalog(choice)
     entries = find_everywhere(catalog, name)
     echo("\n\n".join("\n".join(map(on_one_line, _lines(entry, catalog))) for entry in entries))
-    if any(entry.breaches() for entry in entries):
+    if any(entry.contract_violations() for entry in entries):
         context.exit(1)
 
 
@@ -84,7 +84,7 @@ def _lines(entry: Entry, catalog: Catalog) -> Iterator[str]:
     options = [f"  {_option(option)}" for option in signature.options.values()]
     if component.options_of and entry.id.endswith("/*"):
         options.append("  those of each member")
-    elif signature.open:
+    elif signature.accepts_extra:
         options.append("  ... and any other: misspelt ones are not noticed")
     yield from options or ["  none"]
     yield from ("", *(signature.doc or "(no documentation)").splitlines())
@@ -99,7 +99,7 @@ def _remarks(entry: Entry, catalog: Catalog) -> Iterator[str]:
         yield f"deprecated: {entry.component.deprecated}"
     if entry.component.per_sample:
         yield "works on single images: recipes list it before the augmentations of batches"
-    for sentence in entry.unmet():
+    for sentence in entry.missing_requirements():
         yield f"cannot be used here: {sentence}"
     if entry.component.is_family and entry.member is None:
         yield _family(entry)
@@ -118,13 +118,13 @@ def _family(entry: Entry) -> str:
 
 def _contract(entry: Entry, signature: Signature | None) -> str:
     """Say what was checked without importing the component, and what of that was found wanting."""
-    if breaches := entry.breaches():
+    if breaches := entry.contract_violations():
         return f"breaks the contract of {entry.kind.name}: {'; '.join(breaches)}"
     options: dict[str, Any] = {name: option.type for name, option in signature.options.items()} if signature else {}
     typed = sum(kind is not Any for kind in options.values())
     count = str(typed) if typed == len(options) else f"{typed} of {len(options)}"
     noun = "option" if count == "1" else "options"
-    takes = ", ".join(signature.supplied if signature else ())
+    takes = ", ".join(signature.positional if signature else ())
     return f"keeps the contract of {entry.kind.name}: takes ({takes}), {count} {noun} typed, target found"
 
 

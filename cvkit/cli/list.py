@@ -20,7 +20,7 @@ from ..signatures.lookup import find
 from ..signatures.signature import split_target
 from .loading import load_catalog, warn
 from .options import PluginChoice, plugin_options
-from .plugin_status import no_components, state
+from .plugin_status import no_components, plugin_state
 from .tables import print_table
 from .terminal import echo
 
@@ -43,7 +43,7 @@ def list_components(kind: str | None, text: str | None, plugin: str, as_json: bo
     for status in catalog.statuses:
         if status.works and status.slow:
             named = f"plugin '{status.origin.plugin}' ({status.origin})"
-            warn(f"{named} {state(status)}; see: cvkit plugins --why {status.origin.plugin}")
+            warn(f"{named} {plugin_state(status)}; see: cvkit plugins --why {status.origin.plugin}")
     entries = [
         found
         for name in kinds
@@ -144,7 +144,7 @@ def _row(entry: Entry, catalog: Catalog) -> dict[str, Any]:
         "file": entry.origin.file,
         "ambiguous": catalog[entry.kind.name].ambiguous(entry),
         "deprecated": entry.component.deprecated,
-        "needs": entry.unmet(),
+        "needs": entry.missing_requirements(),
     }
 
 

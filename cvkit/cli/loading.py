@@ -68,12 +68,12 @@ def reopen(folder: RunFolder, choice: PluginChoice) -> tuple[Recipe, Catalog]:
     naming each plugin the run used that does not work here, and how to get it back.
     """
     from ..recipe import resolve
-    from ..runs.provenance import absent
+    from ..runs.provenance import missing_plugins
 
     document = folder.document()
     catalog = _discovered(choice, document.disabled)
     with _failures_told(catalog, choice):
-        if gone := absent(folder.info().get("components", []), catalog):
+        if gone := missing_plugins(folder.info().get("components", []), catalog):
             raise RunError(f"'{folder.path}' cannot be opened without what it was made with: " + "; ".join(gone))
         tell_drift(folder, catalog)  # first, as it may be why the recipe or the weights no longer fit
         return resolve(document, catalog), catalog
@@ -81,10 +81,10 @@ def reopen(folder: RunFolder, choice: PluginChoice) -> tuple[Recipe, Catalog]:
 
 def tell_drift(folder: RunFolder, catalog: Catalog) -> None:
     """Say on stderr what of a run's code is not what it began with."""
-    from ..runs.provenance import describe_again, drift
+    from ..runs.provenance import describe_current, drift
 
     components = folder.info().get("components", [])
-    for sentence in drift(components, describe_again(components, catalog)):
+    for sentence in drift(components, describe_current(components, catalog)):
         warn(sentence)
 
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import RunError
-from ..files.output_folder import Output
+from ..files.output_folder import OutputFolder
 from .assumed import TUNER, require_assumed
 from .loading import load_recipe, resolve_asked, warn
 from .options import PluginChoice, data_folder, data_option, plugin_options, set_option
-from .proposed import NAME, files_of, show
+from .proposed import NAME, files_of, print_proposal
 from .terminal import echo
 
 if TYPE_CHECKING:
@@ -56,23 +56,26 @@ def lr_find(
     Sweeps the rate and shows what each rule says of the losses. The recipe's own range test counts, where it has one.
     Exits with 1 where no rate can be told.
     """
-    waits = tuner_for_what_waits(recipe, overrides)
+    waits = range_test_override(recipe, overrides)
     overrides = (*overrides, *waits)
     checked, catalog = load_recipe(recipe, overrides, choice, require_range_test if waits else None)
     options = ([f"pick={json.dumps(pick)}"] if pick else []) + ["verify=true"] * verify
     checked, tuner = with_range_test(recipe, overrides, checked, catalog, options)
-    place = Output(output / checked.name, "cvkit lr-find", NAMES)
-    place.require_own()
-    from ..engine.building import built, open_dataset  # torch loads here, after the recipe is known to be good
+    place = OutputFolder(output / checked.name, "cvkit lr-find", NAMES)
+    place.require_safe_to_replace()
+    from ..engine.building import (  # torch loads here, after the recipe is known to be good
+        build_checked,
+        open_dataset,
+    )
     from ..engine.run import Run
 
-    proposal: Proposal = built(tuner, Run(checked, open_dataset(checked, data_folder(data))))
-    show(proposal.data)
-    for path in place.put(files_of(proposal, tuner)):
+    proposal: Proposal = build_checked(tuner, Run(checked, open_dataset(checked, data_folder(data))))
+    print_proposal(proposal.data)
+    for path in place.write(files_of(proposal, tuner)):
         echo(path)
     if proposal.value is None:
-        raise RunError(f"no learning rate can be told for {tuner.sets}: {proposal.reason}")
-    echo(f"{tuner.sets}: {proposal.value} ({proposal.reason})")
+        raise RunError(f"no learning rate can be told for {tuner.target}: {proposal.reason}")
+    echo(f"{tuner.target}: {proposal.value} ({proposal.reason})")
 
 
 def require_range_test(catalog: Catalog) -> None:
@@ -80,7 +83,7 @@ def require_range_test(catalog: Catalog) -> None:
     require_assumed(catalog, "tuners", TUNER, _REMEDY)
 
 
-def tuner_for_what_waits(path: Path, overrides: Sequence[str]) -> list[str]:
+def range_test_override(path: Path, overrides: Sequence[str]) -> list[str]:
     """Return the override that gives a recipe without tuners a range test for its first value that is ``auto``.
 
     Such a recipe would not pass its check, and asks for nothing else.

@@ -8,7 +8,7 @@ import click
 
 from ..errors import did_you_mean
 from ..printable import shell_words
-from ..scaffold.kinds import SAMPLES
+from ..scaffold.kinds import KIND_TEMPLATES
 from ..scaffold.names import read_name, require_free
 from .terminal import echo
 
@@ -18,7 +18,7 @@ class KindChoice(click.Choice[str]):
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the noun, or fail."""
-        if value not in SAMPLES and (hint := did_you_mean(value, SAMPLES)):
+        if value not in KIND_TEMPLATES and (hint := did_you_mean(value, KIND_TEMPLATES)):
             self.fail(f"there is no kind '{value}'. {hint}", param, ctx)
         return super().convert(value, param, ctx)
 
@@ -30,7 +30,7 @@ class KindChoice(click.Choice[str]):
     "kinds",
     required=True,
     multiple=True,
-    type=KindChoice(list(SAMPLES)),
+    type=KindChoice(list(KIND_TEMPLATES)),
     help="What the plugin offers. Repeatable, for a component of each kind.",
 )
 @click.option(
@@ -44,7 +44,7 @@ def new_plugin(name: str, kinds: tuple[str, ...], output: Path) -> None:
 
     It installs, runs and passes its tests as it is.
     """
-    names, samples = read_name(name), [SAMPLES[kind] for kind in dict.fromkeys(kinds)]
+    names, samples = read_name(name), [KIND_TEMPLATES[kind] for kind in dict.fromkeys(kinds)]
     for sample in samples:
         require_free(names, sample.kind)
     from ..scaffold.package import write

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from ..host.working_project import KEY, plugins_at_hand
+from ..host.working_project import KEY, plugins_of_working_project
 from .terminal import echo
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -53,7 +53,7 @@ def _paths_at_hand(run: Path | None) -> tuple[Path, ...]:
     Args:
         run: the run folder that the command is about, from within which nothing is read.
     """
-    found = plugins_at_hand(Path.cwd(), run)
+    found = plugins_of_working_project(Path.cwd(), run)
     if found is None:
         return ()
     if found.refused:

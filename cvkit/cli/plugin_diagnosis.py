@@ -22,7 +22,7 @@ from .traceback_excerpt import own_lines
 _MOST_IDS = 8
 
 
-def explain(catalog: Catalog, name: str) -> list[str]:
+def diagnose_plugin(catalog: Catalog, name: str) -> list[str]:
     """Return the lines that tell why `name` is or is not a working plugin.
 
     That may be a plugin, a distribution, a module, a component, or the path of a project or a module. Raises

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..host.catalog import PluginStatus
 
 
-def state(status: PluginStatus) -> str:
+def plugin_state(status: PluginStatus) -> str:
     """Return whether a plugin works, with what a user should know of it, in one line."""
     if not status.works:
         return status.reason

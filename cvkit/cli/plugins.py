@@ -13,7 +13,7 @@ from ..host.catalog import PluginStatus
 from ..host.discovery import disabled_by_environment, discover, unknown_disabled
 from .loading import warn
 from .options import PluginChoice, plugin_options
-from .plugin_status import state
+from .plugin_status import plugin_state
 from .tables import print_table
 from .terminal import echo
 
@@ -32,9 +32,9 @@ def plugins(why: str | None, as_json: bool, choice: PluginChoice) -> None:
     for sentence in unknown_disabled(catalog, [*choice.disabled, *disabled_by_environment()]):
         warn(sentence)
     if why:
-        from .plugin_diagnosis import explain
+        from .plugin_diagnosis import diagnose_plugin
 
-        echo("\n".join(explain(catalog, why)))
+        echo("\n".join(diagnose_plugin(catalog, why)))
         return
     counts = Counter(entry.origin for entry in catalog.entries())
     if as_json:
@@ -46,7 +46,7 @@ def plugins(why: str | None, as_json: bool, choice: PluginChoice) -> None:
             str(status.origin),
             str(counts[status.origin]),
             f"{1000 * status.seconds:.1f} ms",
-            state(status),
+            plugin_state(status),
         ]
         for status in catalog.statuses
     ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..files.output_folder import Output
+from ..files.output_folder import OutputFolder
 from .loading import load_recipe
 from .options import PluginChoice, data_folder, data_option, plugin_options, set_option
 from .terminal import echo
@@ -37,22 +37,22 @@ def preview(recipe: Path, overrides: tuple[str, ...], output: Path, data: Path |
     Nothing is trained, and no tuner runs.
     """
     checked, _ = load_recipe(recipe, overrides, choice)
-    place = Output(output / f"preview-{checked.name}", "cvkit preview", NAMES)
-    place.require_own()
+    place = OutputFolder(output / f"preview-{checked.name}", "cvkit preview", NAMES)
+    place.require_safe_to_replace()
     from ..engine.building import open_dataset  # torch loads here, after the recipe is known to be good
     from ..engine.run import Run
     from ..figures.page import render
 
-    page = compose(Run(checked, open_dataset(checked, data_folder(data))))
+    page = preview_page(Run(checked, open_dataset(checked, data_folder(data))))
     files = {"preview.html": render(page).encode()}
     for section in page.sections:
         for artifact in section.artifacts:
             files |= artifact.files()
-    for path in place.put(files):
+    for path in place.write(files):
         echo(path)
 
 
-def compose(run: Run) -> Page:
+def preview_page(run: Run) -> Page:
     """Return the page of a preview."""
     from ..diagnostics.preview import planned_images, planned_schedule, stand_in_notes
     from ..engine.lr_curve import lr_curve

@@ -17,7 +17,7 @@ NAME = "lr_range_test"
 """Of the files, without their endings."""
 
 
-def show(data: dict[str, Any]) -> None:
+def print_proposal(data: dict[str, Any]) -> None:
     """Print what each rule tells: its rate, and the decades between the quartiles of several orders of the data.
 
     Data of another form, as of another's range test, is printed as far as it is plain values.
@@ -49,14 +49,14 @@ def files_of(proposal: Proposal, tuner: TunerPart) -> dict[str, bytes]:
 
     What a tuner cannot draw, or JSON cannot hold, is left out with a warning.
     """
-    from ..figures.style import draw
+    from ..figures.style import render_figure
     from ..guard import Guard
 
     files: dict[str, bytes] = {}
     if (paint := proposal.draw) is not None:
         try:
             guard = Guard(tuner.entry, "could not draw what it found")
-            files |= guard(lambda: draw(NAME, proposal.title, proposal.caption, paint)).files()
+            files |= guard(lambda: render_figure(NAME, proposal.title, proposal.caption, paint)).files()
         except ComponentFailure as error:
             warn(str(error))
     found = {"value": proposal.value, "reason": proposal.reason}

@@ -9,7 +9,7 @@ import click
 from ..printable import shell_words
 from .loading import load_catalog, tell_drift
 from .options import PluginChoice, accept_option, data_option, plugin_options
-from .run import go_on
+from .run import resume_run
 from .terminal import echo
 
 
@@ -31,4 +31,4 @@ def resume(folder: Path, data: Path | None, accept_changes: bool, choice: Plugin
         echo(f"to train it for more epochs: {shell_words('cvkit', 'extend', folder)} --epochs N")
         tell_drift(found, load_catalog(choice))
         return
-    go_on(found, data, choice, accept_changes)
+    resume_run(found, data, choice, accept_changes)

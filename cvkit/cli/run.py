@@ -14,7 +14,7 @@ from ..printable import shell_words
 from ..resource_errors import told_as_machine
 from .loading import load_recipe, reopen, warn
 from .options import PluginChoice, accept_option, data_folder, data_option, plugin_options, set_option
-from .run_data import data_of
+from .run_data import data_root_of
 from .signals import Interrupted, exit_code_of, heard
 from .terminal import OutputLost, echo
 
@@ -63,7 +63,7 @@ def run(
     if found is None:
         if resume:
             echo(f"there is no unfinished run of '{checked.name}' in '{output}': starting a new one")
-        carry_out(prepared(checked, data_folder(data)), catalog, output, data_folder(data))
+        execute(build_run(checked, data_folder(data)), catalog, output, data_folder(data))
     elif overrides:
         raise click.UsageError(
             f"--set cannot change a run that has begun, as '{found.path}' has: leave out one of the two"
@@ -75,17 +75,17 @@ def run(
                     f"'{recipe}' is not followed in {change.path}: the run that is continued has {change.before}, "
                     f"and the file has {change.now}"
                 )
-        go_on(found, data, choice, accept_changes)
+        resume_run(found, data, choice, accept_changes)
 
 
-def go_on(folder: RunFolder, data: Path | None, choice: PluginChoice, accept_changes: bool) -> None:
+def resume_run(folder: RunFolder, data: Path | None, choice: PluginChoice, accept_changes: bool) -> None:
     """Continue the run in `folder` by its own recipe, with the data where it was unless `data` says otherwise."""
     recipe, catalog = reopen(folder, choice)
-    place = data_of(folder, recipe, data)
-    carry_out(prepared(recipe, place), catalog, folder, place, accept_changes)
+    place = data_root_of(folder, recipe, data)
+    execute(build_run(recipe, place), catalog, folder, place, accept_changes)
 
 
-def prepared(recipe: Recipe, data: Path) -> Run:
+def build_run(recipe: Recipe, data: Path) -> Run:
     """Return a run of the recipe; made before its folder is, which is not made for parts that do not fit together."""
     from ..engine.building import open_dataset
     from ..engine.run import Run
@@ -93,7 +93,7 @@ def prepared(recipe: Recipe, data: Path) -> Run:
     return Run(recipe, open_dataset(recipe, data))
 
 
-def carry_out(run: Run, catalog: Catalog, place: RunFolder | Path, data: Path, accept_changes: bool = False) -> None:
+def execute(run: Run, catalog: Catalog, place: RunFolder | Path, data: Path, accept_changes: bool = False) -> None:
     """Continue the run in a folder, or start it in a new folder under a path, and note there how it ends."""
     from ..runs.folder import RunFolder
     from ..runs.session import Session
@@ -105,7 +105,7 @@ def carry_out(run: Run, catalog: Catalog, place: RunFolder | Path, data: Path, a
         with ended_by_signals(session), told_as_machine("the run was at work"):
             for change in session.start():
                 warn(change)
-            work_through(session)
+            tune_train_report(session)
     except KeyboardInterrupt as error:
         end(session, "interrupted")
         done = f"stopped after step {run.step:,}, saved; " if session.saved and run.step else ""
@@ -140,10 +140,10 @@ def end(session: Session, status: str, **details: str) -> None:
     """Note in the folder how the run stands, where it can be written: what ended the run may be that it cannot."""
     if session.started:
         with suppress(CvkitError, OSError):
-            session.end(status, **details)
+            session.set_status(status, **details)
 
 
-def work_through(session: Session) -> None:
+def tune_train_report(session: Session) -> None:
     """Tune, train and report; raise `Interrupted` where a signal ended the training."""
     from ..recipe import AUTO
     from .display import Display
@@ -156,9 +156,9 @@ def work_through(session: Session) -> None:
         echo(f"continuing after step {run.step:,} of {run.planned_steps:,}")
     for tuner, proposal in session.tune():
         found = "no value" if proposal.value is None else proposal.value
-        echo(f"{tuner.entry.component.name} for {tuner.sets}: {found} ({proposal.reason})")
-        if (value := session.recipe.value(tuner.sets)) not in (proposal.value, AUTO):
-            echo(f"the recipe's own {tuner.sets} stays: {value}")
+        echo(f"{tuner.entry.component.name} for {tuner.target}: {found} ({proposal.reason})")
+        if (value := session.recipe.value(tuner.target)) not in (proposal.value, AUTO):
+            echo(f"the recipe's own {tuner.target} stays: {value}")
     with Display(run) as display:
         lost: OutputLost | None = None
         for event in session.train():

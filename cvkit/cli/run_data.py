@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..runs.folder import RunFolder
 
 
-def data_of(folder: RunFolder, recipe: Recipe, given: Path | None) -> Path:
+def data_root_of(folder: RunFolder, recipe: Recipe, given: Path | None) -> Path:
     """Return the data folder of a run: the one given, else the one it used, where that holds the data set already.
 
     run.json may come from a stranger, so nothing may be made or fetched where it says. The default is used then, and

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..seeding import permutation
-from .loading import Batch, Source, open_source, read_whole
+from .loading import Batch, BatchSource, materialize, open_source
 from .splits import Split
 
 
@@ -17,7 +17,7 @@ from .splits import Split
 class Subset:
     """The images of `source` at `indices`, int64 (N,), as a source of their own."""
 
-    source: Source
+    source: BatchSource
     indices: Tensor
 
     def __len__(self) -> int:
@@ -28,9 +28,9 @@ class Subset:
         return self.source.batches(self.indices[order], batch_size, seed)
 
 
-def held_apart(
-    source: Source, split: Split, device: torch.device, count: int, seed: int
-) -> tuple[Source, Source | None]:
+def split_holdout(
+    source: BatchSource, split: Split, device: torch.device, count: int, seed: int
+) -> tuple[BatchSource, BatchSource | None]:
     """Return what of `source`, which is `split` on `device`, remains to train on, and `count` images held out of it.
 
     Which ones follows from `seed` alone. Those held out are read into memory, and are not augmented. Where `count`
@@ -40,4 +40,4 @@ def held_apart(
         return source, None
     drawn = permutation(len(source), "held out", seed)
     kept, apart = drawn[count:].sort().values, drawn[:count].sort().values
-    return Subset(source, kept), open_source(read_whole(split, apart.tolist()), device, resident=True, workers=0)
+    return Subset(source, kept), open_source(materialize(split, apart.tolist()), device, resident=True, workers=0)

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
 from ..errors import CvkitError
-from ..resource_errors import lack_told_by, machine_error
+from ..resource_errors import machine_error, shortage_in
 from ..seeding import preserved_on_cpu
 from .sample_augmentation import SampleAugmentations
 from .splits import Split, TensorSplit
@@ -28,7 +28,7 @@ class Batch:
     labels: Tensor
 
 
-class Source(Protocol):
+class BatchSource(Protocol):
     """A split whose batches come out on the device."""
 
     def __len__(self) -> int: ...
@@ -41,7 +41,7 @@ class Source(Protocol):
         ...
 
 
-class ResidentSource:
+class DeviceResidentSource:
     """A split that lives on the device whole: a batch is an index, and nothing crosses the bus after the start."""
 
     def __init__(self, split: TensorSplit, device: torch.device) -> None:
@@ -57,7 +57,7 @@ class ResidentSource:
             yield Batch(self._images[chosen], self._labels[chosen])
 
 
-class StreamedSource:
+class DataLoaderSource:
     """A split read through torch's `DataLoader`: `workers` processes, pinned memory where the device is a GPU.
 
     The processes also augment single images, where the recipe asks for that.
@@ -72,9 +72,9 @@ class StreamedSource:
     def __len__(self) -> int:
         return len(self._split)
 
-    def with_own_state(self) -> StreamedSource:
+    def with_own_state(self) -> DataLoaderSource:
         """Return a source of the same images whose augmentations share no state with this one's."""
-        return StreamedSource(self._split, self._device, self._workers, copy.deepcopy(self._augmentations))
+        return DataLoaderSource(self._split, self._device, self._workers, copy.deepcopy(self._augmentations))
 
     def batches(self, order: Tensor, batch_size: int, seed: int = 0) -> Iterator[Batch]:
         """Yield batches in order, the same whatever the number of workers."""
@@ -118,7 +118,7 @@ class _Samples(Dataset[tuple[Tensor, int]]):
                         for index, (image, label) in zip(indices, samples, strict=True)
                     ]
         except Exception as error:
-            if (lack := lack_told_by(error)) is not None:  # told here, as what an error was raised from is not sent
+            if (lack := shortage_in(error)) is not None:  # told here, as what an error was raised from is not sent
                 return machine_error(lack, LOADING, error)
             if isinstance(error, CvkitError):
                 return error
@@ -130,7 +130,7 @@ def _collate(samples: list[tuple[Tensor, int]] | CvkitError) -> Any:
     return samples if isinstance(samples, CvkitError) else default_collate(samples)
 
 
-class Room:
+class DeviceBudget:
     """The memory of `device` that resident splits may take together: half of what is free now.
 
     The other half is for the model, its optimizer and a step. Devices that share the system's memory have no bound.
@@ -154,25 +154,25 @@ def open_source(
     device: torch.device,
     resident: bool | Literal["auto"],
     workers: int,
-    room: Room | None = None,
+    room: DeviceBudget | None = None,
     augmentations: SampleAugmentations | None = None,
-) -> Source:
+) -> BatchSource:
     """Return `split` as a source on `device`, resident where asked for, or where ``"auto"`` finds that it fits.
 
     ``"auto"`` keeps a split resident that is in memory already and for which `room` is left; ``True`` also reads a
     streamed split into memory first. Where single images are augmented, batches are streamed, from memory if need be.
     """
-    room = room or Room(device)
+    room = room or DeviceBudget(device)
     if resident is True and not isinstance(split, TensorSplit):
-        split = read_whole(split)
+        split = materialize(split)
     if augmentations:
-        return StreamedSource(split, device, workers, augmentations)
+        return DataLoaderSource(split, device, workers, augmentations)
     if isinstance(split, TensorSplit) and (resident is True or (resident == "auto" and room.takes(split))):
-        return ResidentSource(split, device)
-    return StreamedSource(split, device, workers)
+        return DeviceResidentSource(split, device)
+    return DataLoaderSource(split, device, workers)
 
 
-def read_whole(split: Split, indices: Sequence[int] | None = None) -> TensorSplit:
+def materialize(split: Split, indices: Sequence[int] | None = None) -> TensorSplit:
     """Return the images at `indices` (all, by default) as a split in memory, with masks where they are known."""
     if isinstance(split, TensorSplit):
         if indices is None:

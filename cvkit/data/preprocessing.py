@@ -16,7 +16,7 @@ from ..protocols import Augmentation
 from .splits import DataInfo
 
 
-class Pixels:
+class Preprocessor:
     """The order of a pixel's life: uint8 -> float in [0, 1] -> augmentations -> normalised by mean and std."""
 
     def __init__(

@@ -16,7 +16,7 @@ from typing import Any
 from torch.utils.data import DataLoader
 
 from ..errors import MachineError, RunError
-from ..resource_errors import Lack, lack_told_by, machine_error, told_as_machine
+from ..resource_errors import Shortage, machine_error, shortage_in, told_as_machine
 
 LOOK_EVERY = 1.0
 """Seconds after which a loader that waits for a batch looks whether its workers live."""
@@ -28,7 +28,7 @@ _TO_END = 2.0  # seconds a process may take to end once its connections are clos
 _ALONE = "with train.workers: 0 images are loaded without worker processes"
 _DESCRIPTORS = 8  # that a worker takes of the parent, with its queues and the batches on their way, measured
 _END = object()
-_LACKS = list(Lack)
+_LACKS = list(Shortage)
 _LACK_CODE = 100  # a worker that ends itself for the n-th lack exits with this number plus n
 
 
@@ -146,7 +146,9 @@ def _why(error: Exception, workers: list[BaseProcess], watch: _Watch) -> Excepti
             time.sleep(0.01)
     if gone := [worker for worker in workers if not worker.is_alive()]:
         return _end_of(gone[0], error)
-    lack = Lack.FILES if broken else lack_told_by(error)  # a worker without a descriptor to send by closes the line
+    lack = (
+        Shortage.FILES if broken else shortage_in(error)
+    )  # a worker without a descriptor to send by closes the line
     return error if lack is None else machine_error(_of_loading(lack, error), LOADING, error)
 
 
@@ -154,7 +156,7 @@ def _end_of(worker: BaseProcess, error: Exception) -> RunError:
     """Return why a worker that has ended did so."""
     code = worker.exitcode or 0
     if code == -signal.SIGBUS:  # how a write into shared memory fails that could not grow
-        return machine_error(Lack.SHARED_MEMORY, LOADING, error)
+        return machine_error(Shortage.SHARED_MEMORY, LOADING, error)
     if code in (-signal.SIGKILL, -signal.SIGTERM):
         return MachineError(
             f"a worker process that loads images (pid {worker.pid}) was killed, as the system does where memory runs "
@@ -168,9 +170,9 @@ def _end_of(worker: BaseProcess, error: Exception) -> RunError:
     )
 
 
-def _of_loading(lack: Lack, error: Exception) -> Lack:
+def _of_loading(lack: Shortage, error: Exception) -> Shortage:
     """Return what is full where loading says so of a disk without naming a file of one: shared memory."""
-    return Lack.SHARED_MEMORY if lack is Lack.DISK and getattr(error, "filename", None) is None else lack
+    return Shortage.SHARED_MEMORY if lack is Shortage.DISK and getattr(error, "filename", None) is None else lack
 
 
 @contextmanager
@@ -208,5 +210,5 @@ def _begin_worker(worker: int) -> None:
 
 
 def _end_worker(error: Exception, batch: object) -> None:
-    lack = lack_told_by(error)
+    lack = shortage_in(error)
     os._exit(1 if lack is None else _LACK_CODE + _LACKS.index(_of_loading(lack, error)))

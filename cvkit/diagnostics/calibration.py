@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..engine.per_sample import PerSample
 from ..engine.records import Predictions
 from ..figures.artifacts import Figure
-from ..figures.style import BLUE, INK, MUTED, ORANGE, draw
+from ..figures.style import BLUE, INK, MUTED, ORANGE, render_figure
 from ..formatting import percent
 
 BINS = 15
@@ -99,4 +99,6 @@ def reliability(calibration: Calibration) -> Figure:
         "accuracy. Where they end below the line the model is too sure of itself, above it too modest; a dot is the "
         "bin's mean confidence."
     )
-    return draw("calibration", f"Calibration, ECE {percent(calibration.error, 1)}", caption, paint, height=4.7)
+    return render_figure(
+        "calibration", f"Calibration, ECE {percent(calibration.error, 1)}", caption, paint, height=4.7
+    )

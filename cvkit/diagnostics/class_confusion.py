@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..engine.records import Predictions
 from ..figures.artifacts import Figure, Table
-from ..figures.style import INK, draw
+from ..figures.style import INK, render_figure
 from ..formatting import legible, percent
 
 Counts = NDArray[np.int64]
@@ -65,7 +65,7 @@ def confusion(predictions: Predictions, classes: tuple[str, ...]) -> Figure:
     )
     if block > 1:
         caption += f" Each cell is {block} x {block} neighbouring classes; blue ones include errors among these."
-    return draw("confusion", "Confusion matrix", caption, paint, height=4.7)
+    return render_figure("confusion", "Confusion matrix", caption, paint, height=4.7)
 
 
 def confused_pairs(predictions: Predictions, classes: tuple[str, ...], n: int = 10) -> Table:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import torch
 
-from ..data.loading import read_whole
+from ..data.loading import materialize
 from ..data.splits import TensorSplit
 from ..engine.per_sample import select_errors
-from ..engine.records import Predictions, Record
+from ..engine.records import EpochRecord, Predictions
 from ..engine.run import Run
 from ..explain.explainers import Explainers
 from ..explain.scores import explained, on_objects, tables, weights_check
@@ -47,7 +47,7 @@ class Diagnosis:
         return [*self.training, *self.classes, *self.confidence, *self.errors, *self.explanations, *self.data]
 
 
-def diagnose(run: Run, records: Sequence[Record], predictions: Predictions) -> Diagnosis:
+def diagnose(run: Run, records: Sequence[EpochRecord], predictions: Predictions) -> Diagnosis:
     """Return the diagnosis of a trained run from its `records` and final test `predictions`.
 
     An explainer that fails costs its own pictures and leaves a warning.
@@ -75,7 +75,7 @@ def _errors(run: Run, predictions: Predictions, explainers: Explainers, warnings
     indices = select_errors(predictions, settings.misclassified, settings.rank)
     if not len(indices):
         return misclassified(torch.zeros(0, 1, 1, 1, dtype=torch.uint8), indices, predictions, classes, {})
-    images = read_whole(run.splits.test, indices.tolist()).images
+    images = materialize(run.splits.test, indices.tolist()).images
     for_predicted = explainers.explain(images, predictions.predicted[indices])
     for_true = explainers.explain(images, predictions.labels[indices])
     for what, maps in (("predicted", for_predicted), ("true", for_true)):
@@ -91,19 +91,19 @@ def _errors(run: Run, predictions: Predictions, explainers: Explainers, warnings
 def _similar(run: Run, predictions: Predictions, images: torch.Tensor) -> tuple[Neighbours, torch.Tensor] | None:
     """The most similar of the test images classified correctly, and their pixels; None without features."""
     correct = predictions.correct.nonzero().flatten()
-    sample = read_whole(run.splits.test, range(min(2, len(run.splits.test)))).images
+    sample = materialize(run.splits.test, range(min(2, len(run.splits.test)))).images
     features = Features.before_logits(run.trained(), sample)
     if features is None or not len(correct):
         return None
     at_once = min(AT_ONCE, run.evaluation_batch)
     found = nearest(features, images, run.test_source, correct, at_once=at_once)
-    similar = read_whole(run.splits.test, found.indices.flatten().tolist()).images
+    similar = materialize(run.splits.test, found.indices.flatten().tolist()).images
     return found, similar.unflatten(0, found.indices.shape)
 
 
 def _weights_check(run: Run, predictions: Predictions, explainers: Explainers, warnings: list[str]) -> list[Artifact]:
     chosen = permutation(len(run.splits.test), "weights check", run.recipe.seed)[:_CHECKED]
-    images = read_whole(run.splits.test, chosen.tolist()).images
+    images = materialize(run.splits.test, chosen.tolist()).images
     found, lines = weights_check(explainers, images, predictions.predicted[chosen])
     warnings += lines
     return [*tables(found)]
@@ -118,7 +118,7 @@ def augmented_sheet(run: Run) -> Gallery:
     """Return training images beside what the recipe's augmentations make of them."""
     seed = run.recipe.seed
     chosen = permutation(len(run.splits.train), "augmented samples", seed)[: run.recipe.report.augmented]
-    sample = read_whole(run.splits.train, chosen.tolist())
+    sample = materialize(run.splits.train, chosen.tolist())
     with preserved_randomness():
         seed_everything("augmented views", seed)
         views = [run.augmented(sample.images, derive("augmented views", seed, view)).cpu() for view in range(_VIEWS)]

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..engine.per_sample import PerSample
 from ..engine.records import Predictions
-from ..figures.artifacts import Card, Gallery, Picture
+from ..figures.artifacts import Card, Gallery, LabelledPng
 from ..figures.thumbnails import overlay, pixelated, thumbnail
 from ..formatting import legible, percent
 from ..recipe.settings import Rank
@@ -41,7 +41,7 @@ def misclassified(
     layers that explainers look at, of those that tell.
     """
     measured = PerSample.of(predictions)
-    orders = {name: values.tolist() for name, values in measured.badness().items()}
+    orders = {name: values.tolist() for name, values in measured.ranking_scores().items()}
     orders = {rank: orders.pop(rank), **orders}  # the order that the cards are in is named first
     cards = []
     for row, index in enumerate(indices.tolist()):
@@ -70,7 +70,7 @@ def misclassified(
     )
 
 
-def _explained(image: Tensor, maps: Mapping[str, tuple[Tensor, Tensor]]) -> tuple[Picture, ...]:
+def _explained(image: Tensor, maps: Mapping[str, tuple[Tensor, Tensor]]) -> tuple[LabelledPng, ...]:
     pictures = [("image", thumbnail(image))]
     for name, heats in maps.items():
         prefix = f"{name}: " if len(maps) > 1 else ""
@@ -83,7 +83,7 @@ def _explained(image: Tensor, maps: Mapping[str, tuple[Tensor, Tensor]]) -> tupl
 
 def _similar(
     found: Neighbours, images: Tensor, row: int, labels: Tensor, classes: tuple[str, ...]
-) -> tuple[Picture, ...]:
+) -> tuple[LabelledPng, ...]:
     return tuple(
         (f"{legible(classes[labels[index]], 20)} {similarity:.2f}", thumbnail(image, _SMALL))
         for index, similarity, image in zip(

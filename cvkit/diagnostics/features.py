@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..engine.eval_mode import evaluation_mode
-from ..engine.trained_model import Trained
+from ..engine.eval_mode import eval_mode
+from ..engine.trained_model import TrainedModel
 
 
 class Features:
@@ -17,11 +17,11 @@ class Features:
     Where it is a grid or a row of tokens, it is the mean over places.
     """
 
-    def __init__(self, trained: Trained, layer: nn.Module) -> None:
+    def __init__(self, trained: TrainedModel, layer: nn.Module) -> None:
         self._trained, self._layer = trained, layer
 
     @classmethod
-    def before_logits(cls, trained: Trained, images: Tensor) -> Features | None:
+    def before_logits(cls, trained: TrainedModel, images: Tensor) -> Features | None:
         """Return the input of the last layer with weights before the logits, found by watching `images` go through.
 
         `images`: at least 2, uint8 (B, C, H, W). The layer is the one entered last of those whose `weight` is a
@@ -53,7 +53,7 @@ class Features:
         taken: list[Tensor] = []
         hook = self._layer.register_forward_pre_hook(lambda _, inputs: taken.append(inputs[0]))
         try:
-            with evaluation_mode(self._trained.model):
+            with eval_mode(self._trained.model):
                 self._trained.model(self._trained.inputs(images))
         finally:
             hook.remove()

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from ..data.loading import Source
+from ..data.loading import BatchSource
 from .features import Features
 
 AT_ONCE = 250
@@ -27,7 +27,7 @@ class Neighbours:
 
 
 def nearest(
-    features: Features, images: Tensor, source: Source, among: Tensor, k: int = 3, at_once: int = AT_ONCE
+    features: Features, images: Tensor, source: BatchSource, among: Tensor, k: int = 3, at_once: int = AT_ONCE
 ) -> Neighbours:
     """Return the `k` images of `source` most similar to each of `images`, or as many as there are.
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..engine.records import Predictions
 from ..figures.artifacts import Figure, Table
-from ..figures.style import BLUE, FAINT, INK, MUTED, draw
+from ..figures.style import BLUE, FAINT, INK, MUTED, render_figure
 from ..formatting import legible, percent
 
 _UNDEFINED = "\N{EN DASH}"
@@ -62,7 +62,9 @@ def per_class_accuracy(predictions: Predictions, classes: tuple[str, ...]) -> Fi
         )
     if absent := len(classes) - len(present):
         caption += f" Left out: {absent:,} {'class' if absent == 1 else 'classes'} without a test image."
-    return draw("per_class_accuracy", "Accuracy by class", caption, paint, height=0.7 + 0.22 * max(len(ranked), 5))
+    return render_figure(
+        "per_class_accuracy", "Accuracy by class", caption, paint, height=0.7 + 0.22 * max(len(ranked), 5)
+    )
 
 
 def per_class_scores(predictions: Predictions, classes: tuple[str, ...]) -> Table:

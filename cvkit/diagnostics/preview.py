@@ -6,11 +6,11 @@ import numpy as np
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
-from ..engine.building import STAND_IN_RATE
+from ..engine.building import PLACEHOLDER_LR
 from ..engine.lr_curve import LrCurve, Series
 from ..engine.run import Run
 from ..figures.artifacts import Figure, Gallery
-from ..figures.style import BLUE, GREEN, draw, label_ends
+from ..figures.style import BLUE, GREEN, label_ends, render_figure
 from .diagnose import augmented_sheet
 from .training_curves import marker
 
@@ -20,7 +20,7 @@ def planned_schedule(curve: LrCurve) -> Figure:
 
     Parameter groups that share a curve share a line.
     """
-    standing_in = f" ({STAND_IN_RATE:g} stands in for auto)" if curve.stand_ins else ""
+    standing_in = f" ({PLACEHOLDER_LR:g} stands in for auto)" if curve.stand_ins else ""
     panels = [(f"learning rate{standing_in}", curve.rates, BLUE)]
     panels += [] if curve.momenta is None else [("momentum", curve.momenta, GREEN)]
 
@@ -45,15 +45,15 @@ def planned_schedule(curve: LrCurve) -> Figure:
         f"at step {peak + 1:,}."
     )
     title = "Planned learning rate" + " and momentum" * (len(panels) == 2)
-    return draw("schedule", title, caption, paint, height=2.35 * len(panels))
+    return render_figure("schedule", title, caption, paint, height=2.35 * len(panels))
 
 
 def stand_in_notes(run: Run, curve: LrCurve) -> list[str]:
     """Return a sentence for each place whose value is not known before a tuner has run."""
-    tuners = {tuner.sets: tuner.entry.id for tuner in run.recipe.tuners}
+    tuners = {tuner.target: tuner.entry.id for tuner in run.recipe.tuners}
     return [
-        f"{place} is auto: {tuners[place]} fills it when the run starts, and {STAND_IN_RATE:g} stands in for it here "
-        f"(--set {place}=VALUE draws another)."
+        f"{place} is auto: {tuners[place]} sets it when the run starts; this page uses {PLACEHOLDER_LR:g} "
+        f"(--set {place}=VALUE uses another)."
         for place in curve.stand_ins
     ]
 

@@ -10,16 +10,16 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from ..engine.records import Record
+from ..engine.records import EpochRecord
 from ..figures.artifacts import Figure
-from ..figures.style import BLUE, GREEN, MUTED, ORANGE, draw, label_ends
+from ..figures.style import BLUE, GREEN, MUTED, ORANGE, label_ends, render_figure
 from ..formatting import percent
 
 Series = NDArray[np.float64]
 Line = tuple[str, Series, str]  # what it shows, its values, its colour
 
 
-def curves(records: Sequence[Record]) -> Figure:
+def curves(records: Sequence[EpochRecord]) -> Figure:
     """Draw loss and accuracy, training and test, after each of at least one epoch, and the loss of every step."""
     flips = any(record.test_accuracy_tta is not None for record in records)
 
@@ -39,10 +39,10 @@ def curves(records: Sequence[Record]) -> Figure:
         caption += " TTA: the test accuracy averaged over horizontal flips."
     if any(record.test_accuracy_unaveraged is not None for record in records):
         caption += " Not averaged: the test accuracy of the trained weights; those of the test line are averages."
-    return draw("curves", "Loss and accuracy", caption, paint, height=4.7)
+    return render_figure("curves", "Loss and accuracy", caption, paint, height=4.7)
 
 
-def schedule(records: Sequence[Record]) -> Figure:
+def schedule(records: Sequence[EpochRecord]) -> Figure:
     """Draw the learning rate at every optimizer step, and the momentum (or beta) where the optimizer has one."""
     rates = _joined(record.step_lrs for record in records)
     momenta = _joined(record.step_momenta for record in records)
@@ -61,10 +61,10 @@ def schedule(records: Sequence[Record]) -> Figure:
     peak = int(rates.argmax())
     caption = f"At every optimizer step. The learning rate is highest, {rates[peak]:.3g}, at step {peak + 1:,}."
     title = "Learning rate and momentum" if len(momenta) else "Learning rate"
-    return draw("schedule", title, caption, paint, height=2.35 * len(panels))
+    return render_figure("schedule", title, caption, paint, height=2.35 * len(panels))
 
 
-def _paint_loss(axes: Axes, records: Sequence[Record]) -> None:
+def _paint_loss(axes: Axes, records: Sequence[EpochRecord]) -> None:
     steps = _joined(record.step_losses for record in records)
     times = _joined(
         np.linspace(record.epoch - 1, record.epoch, len(record.step_losses) + 1)[1:] for record in records
@@ -79,7 +79,7 @@ def _paint_loss(axes: Axes, records: Sequence[Record]) -> None:
     _paint_lines(axes, records, [("train", train, BLUE), ("test", test, ORANGE)], "{:.3f}".format)
 
 
-def _paint_accuracy(axes: Axes, records: Sequence[Record]) -> None:
+def _paint_accuracy(axes: Axes, records: Sequence[EpochRecord]) -> None:
     lines = [
         ("train", _joined([record.train_accuracy] for record in records), BLUE),
         ("test", _joined([record.test_accuracy] for record in records), ORANGE),
@@ -97,7 +97,7 @@ def _paint_accuracy(axes: Axes, records: Sequence[Record]) -> None:
 
 
 def _paint_lines(
-    axes: Axes, records: Sequence[Record], lines: Sequence[Line], written: Callable[[float], str]
+    axes: Axes, records: Sequence[EpochRecord], lines: Sequence[Line], written: Callable[[float], str]
 ) -> None:
     epochs = [record.epoch for record in records]
     for _, values, colour in lines:

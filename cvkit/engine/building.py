@@ -21,7 +21,7 @@ from ..seeding import preserved_randomness, seed_everything
 from .trial import Proposal
 
 Made = TypeVar("Made")
-STAND_IN_RATE = 1e-3  # stands in for a learning rate that is still `auto`; a trial sets its own
+PLACEHOLDER_LR = 1e-3  # stands in for a learning rate that is still `auto`; a trial sets its own
 
 _CLASSES: dict[str, type] = {
     "datasets": Splits,
@@ -37,7 +37,7 @@ _METHODS = {
 }
 
 
-def built(part: Part, *supplied: Any) -> Any:
+def build_checked(part: Part, *supplied: Any) -> Any:
     """Build a part from what the run supplies; raise `RunError` where it is not what its kind returns."""
     made = part.build(*supplied)
     kind = part.entry.kind
@@ -51,16 +51,16 @@ def built(part: Part, *supplied: Any) -> Any:
     return made
 
 
-def with_stand_ins(part: Part) -> Part:
+def with_placeholder_lr(part: Part) -> Part:
     """Return a part whose options may still be ``auto`` with a learning rate there that a trial replaces."""
-    return replace(part, options={k: STAND_IN_RATE if value == AUTO else value for k, value in part.options.items()})
+    return replace(part, options={k: PLACEHOLDER_LR if value == AUTO else value for k, value in part.options.items()})
 
 
 def drawn(recipe: Recipe, purpose: str, part: Part, info: DataInfo, number: int = 0) -> Any:
     """Build a part whose first draws follow from the recipe's seed, `purpose` and `number`, and from nothing else."""
     with preserved_randomness():
         seed_everything(purpose, recipe.seed, *([number] if number else []))
-        return built(part, info)
+        return build_checked(part, info)
 
 
 def initialised_loss(recipe: Recipe, info: DataInfo, device: torch.device) -> nn.Module:
@@ -80,7 +80,7 @@ def initialised_model(recipe: Recipe, info: DataInfo, device: torch.device) -> n
 
 def open_dataset(recipe: Recipe, root: Path) -> Splits:
     """Return the recipe's data set from the data folder `root`; raise `DataError` where it cannot be had."""
-    return checked(built(recipe.dataset, root), recipe.dataset.entry)
+    return checked(build_checked(recipe.dataset, root), recipe.dataset.entry)
 
 
 def require_initialised(entry: Entry, module: nn.Module) -> None:

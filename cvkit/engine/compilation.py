@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ..errors import RunError, first_line
 from ..seeding import preserved_randomness
-from .eval_mode import evaluation_mode
+from .eval_mode import eval_mode
 
 
 def compiled(model: nn.Module, example: Tensor) -> Callable[[Tensor], Tensor]:
@@ -20,7 +20,7 @@ def compiled(model: nn.Module, example: Tensor) -> Callable[[Tensor], Tensor]:
     """
     forward: Callable[[Tensor], Tensor] = torch.compile(model)
     try:
-        with preserved_randomness(), evaluation_mode(model), torch.no_grad():
+        with preserved_randomness(), eval_mode(model), torch.no_grad():
             forward(example)
     except Exception as error:  # whatever the compiler, its absence or the model's code raises
         raise RunError(f"train.compile: this model cannot be compiled here ({first_line(error)})") from error

@@ -9,7 +9,7 @@ from torch import nn
 
 
 @contextmanager
-def evaluation_mode(*models: nn.Module) -> Iterator[None]:
+def eval_mode(*models: nn.Module) -> Iterator[None]:
     """Put every module of the models in evaluation mode, and back to the mode each had."""
     modes = [(module, module.training) for model in models for module in model.modules()]
     for model in models:

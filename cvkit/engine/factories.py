@@ -17,7 +17,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from ..data.splits import DataInfo, Splits
 from ..protocols import Augmentation, Explainer, SampleAugmentation
 from .run import Run
-from .step_plan import Plan
+from .step_plan import StepPlan
 from .trial import Proposal
 
 
@@ -54,7 +54,7 @@ class OptimizerFactory(Protocol):
 class SchedulerFactory(Protocol):
     """Makes a schedule that is stepped once an optimizer step, ``plan.total_steps - 1`` times."""
 
-    def __call__(self, optimizer: Optimizer, plan: Plan, /, *args: Any, **options: Any) -> LRScheduler: ...
+    def __call__(self, optimizer: Optimizer, plan: StepPlan, /, *args: Any, **options: Any) -> LRScheduler: ...
 
 
 class TunerFactory(Protocol):

@@ -9,16 +9,16 @@ from itertools import islice
 import torch
 from torch import Tensor
 
-from ..data.loading import Source
+from ..data.loading import BatchSource
 from ..seeding import derive, permutation, seed_everything
 from .device import tried_kernels
-from .eval_mode import evaluation_mode
+from .eval_mode import eval_mode
 from .records import Predictions
-from .step import Learner
+from .step import TrainStep
 
 
 @dataclass(frozen=True)
-class Batching:
+class EpochBatches:
     """How an epoch's samples fall into steps: `accumulate` batches of `batch_size` make one optimizer step."""
 
     samples: int
@@ -43,9 +43,9 @@ class Batching:
 
 
 def train_steps(
-    learner: Learner,
-    source: Source,
-    batching: Batching,
+    learner: TrainStep,
+    source: BatchSource,
+    batching: EpochBatches,
     seed: int,
     epoch: int,
     first: int = 0,
@@ -70,14 +70,14 @@ def train_steps(
 
 
 @torch.no_grad()
-def evaluate(learner: Learner, source: Source, batch_size: int, flip: bool = False) -> Predictions:
+def evaluate(learner: TrainStep, source: BatchSource, batch_size: int, flip: bool = False) -> Predictions:
     """Return the predictions for every image of `source`, in its order, with model and loss in evaluation mode.
 
     With `flip`, the logits are the mean of those of the image and of its mirror image: test-time augmentation, to be
     labelled as such. The modes of model and loss are left as found.
     """
     logits, labels, losses = [], [], []
-    with evaluation_mode(learner.model, learner.loss), tried_kernels(learner.pixels.device):
+    with eval_mode(learner.model, learner.loss), tried_kernels(learner.pixels.device):
         for batch in source.batches(torch.arange(len(source)), batch_size):
             inputs = learner.pixels.for_evaluation(batch.images)
             with learner.autocast():

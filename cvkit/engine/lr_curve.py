@@ -13,7 +13,7 @@ from ..seeding import preserved_randomness
 from .run import Run
 from .schedule import early_steps, momentum_of
 
-MOST_STEPS = 2_000_000
+MAX_STEPS = 2_000_000
 """Steps of a schedule that are computed for a figure or a comparison: that takes half a minute, one after another."""
 Series = NDArray[np.float64]
 
@@ -35,12 +35,12 @@ def lr_curve(run: Run, settings: TrainSettings | None = None) -> LrCurve:
     """Return the curve of a run: its schedule stepped once a planned step, beside an optimizer that never steps.
 
     `settings`, in place of the recipe's, say what other epochs would make of it. The weights and every global
-    generator stay as they are. Raises `RunError` for more than `MOST_STEPS` steps.
+    generator stay as they are. Raises `RunError` for more than `MAX_STEPS` steps.
     """
     steps = (settings or run.recipe.train).steps(run.batching.steps)
-    if steps > MOST_STEPS:
+    if steps > MAX_STEPS:
         raise RunError(
-            f"the schedule has {steps:,} steps, and at most {MOST_STEPS:,} are computed one after another; to see "
+            f"the schedule has {steps:,} steps, and at most {MAX_STEPS:,} are computed one after another; to see "
             "how it begins: --set train.max_steps=10000"
         )
     rates, momenta = [], []
@@ -52,4 +52,6 @@ def lr_curve(run: Run, settings: TrainSettings | None = None) -> LrCurve:
             momenta.append([momentum_of(group) for group in groups])
             schedule.step()
     complete = all(momentum is not None for momentum in momenta[0])
-    return LrCurve(np.array(rates), np.array(momenta, dtype=np.float64) if complete else None, run.recipe.autos())
+    return LrCurve(
+        np.array(rates), np.array(momenta, dtype=np.float64) if complete else None, run.recipe.unresolved()
+    )

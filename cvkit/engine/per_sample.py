@@ -33,7 +33,7 @@ class PerSample:
         rival = chances.scatter(1, true, 0).amax(dim=1)
         return cls(chances.gather(1, predictions.predicted[:, None])[:, 0], of_true, loss, of_true - rival)
 
-    def badness(self) -> dict[Rank, Tensor]:
+    def ranking_scores(self) -> dict[Rank, Tensor]:
         """Return, for each `Rank`, what is higher the worse an error is, float32 (N,)."""
         return {"confidence": self.confidence, "loss": self.loss, "margin": -self.margin}
 
@@ -41,4 +41,4 @@ class PerSample:
 def select_errors(predictions: Predictions, n: int, rank: Rank = "confidence") -> Tensor:
     """Return the indices of the at most `n` worst errors by `rank`, int64, the worst first, then in order."""
     errors = (~predictions.correct).nonzero().flatten()
-    return errors[PerSample.of(predictions).badness()[rank][errors].argsort(descending=True, stable=True)[:n]]
+    return errors[PerSample.of(predictions).ranking_scores()[rank][errors].argsort(descending=True, stable=True)[:n]]

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .records import Predictions, Record
+from .records import EpochRecord, Predictions
 
 
 class EpochProgress:
@@ -69,11 +69,11 @@ class EpochProgress:
         predictions: Predictions,
         flipped: Predictions | None,
         unaveraged: Predictions | None,
-    ) -> Record:
+    ) -> EpochRecord:
         """Return the epoch's record; `flipped`: predictions with TTA; `unaveraged`: of the trained weights."""
         losses = self.losses[: self.taken].cpu().double()  # there, as Apple's GPUs have no float64
         weights = torch.tensor(self.counts, dtype=torch.float64)
-        return Record(
+        return EpochRecord(
             epoch=epoch,
             step=step,
             train_loss=float((losses * weights).sum() / weights.sum()),

@@ -1,4 +1,4 @@
-"""What is measured: a `Record` for each epoch, and the `Predictions` of an evaluation."""
+"""What is measured: a `EpochRecord` for each epoch, and the `Predictions` of an evaluation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Record:
+class EpochRecord:
     """What one epoch measured. Losses are means over samples, accuracies fractions in [0, 1].
 
     Training figures are running ones: taken on augmented images while the weights move. `step_losses`,
@@ -41,7 +41,7 @@ class Record:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Record:
+    def from_json(cls, data: dict[str, Any]) -> EpochRecord:
         """Return the record that `to_json` wrote."""
         series = {key: tuple(data[key]) for key in ("step_losses", "step_lrs", "step_momenta")}
         return cls(**{**data, **series})

@@ -16,10 +16,10 @@ from ..checkpoint.state_dicts import (
 from ..errors import CheckpointError, DivergedError
 from .averaging import Averaged
 from .schedule import Schedule
-from .step import Learner
+from .step import TrainStep
 
 
-def training_state(learner: Learner, ema: Averaged | None, schedule: Schedule) -> dict[str, Any]:
+def training_state(learner: TrainStep, ema: Averaged | None, schedule: Schedule) -> dict[str, Any]:
     """Return the state of model, loss, averages, optimizer, schedule and loss scaler by name."""
     return {
         "model": model_state(learner.model),
@@ -32,7 +32,7 @@ def training_state(learner: Learner, ema: Averaged | None, schedule: Schedule) -
 
 
 def restore_training(
-    learner: Learner, ema: Averaged | None, schedule: Schedule, state: dict[str, Any], loss_owner: str
+    learner: TrainStep, ema: Averaged | None, schedule: Schedule, state: dict[str, Any], loss_owner: str
 ) -> None:
     """Continue from what `training_state` returned; `loss_owner` names the loss in an error.
 
@@ -53,7 +53,7 @@ def restore_training(
     learner.scaler.load_state_dict(state["scaler"])
 
 
-def require_finite_weights(learner: Learner, step: int) -> None:
+def require_finite_weights(learner: TrainStep, step: int) -> None:
     """Raise `DivergedError` naming the first weight that is no longer finite at `step`."""
     for owner, module in (("", learner.model), (" of the loss", learner.loss)):
         for name, parameter in module.named_parameters():

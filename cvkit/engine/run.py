@@ -1,6 +1,6 @@
 """A run: the resolved parts of a recipe at work.
 
-`Run.fit` is a generator: it yields a `Step` after each optimizer step and a `Record` after each epoch, and
+`Run.fit` is a generator: it yields a `Step` after each optimizer step and a `EpochRecord` after each epoch, and
 prints and saves nothing. Between any two of them `Run.state` is complete.
 """
 
@@ -22,30 +22,30 @@ from torch.optim import Optimizer
 
 from ..checkpoint.state_dicts import load_model_state, model_state
 from ..data.checking import checked
-from ..data.holdout import held_apart
-from ..data.loading import Batch, Room, StreamedSource, open_source, read_whole
-from ..data.preprocessing import Pixels
+from ..data.holdout import split_holdout
+from ..data.loading import Batch, DataLoaderSource, DeviceBudget, materialize, open_source
+from ..data.preprocessing import Preprocessor
 from ..data.sample_augmentation import SampleAugmentations
 from ..data.splits import Splits
 from ..errors import ComponentFailure, DivergedError, RunError
 from ..guard import Guard, Guards
 from ..recipe import Recipe, TunerPart
 from ..recipe.settings import TrainSettings
-from ..resource_errors import Lack, told_as_machine
+from ..resource_errors import Shortage, told_as_machine
 from ..seeding import preserved_randomness, seed_everything
 from .averaging import Averaged, too_long
-from .building import built, drawn, initialised_loss, initialised_model, own_copy, with_stand_ins
+from .building import build_checked, drawn, initialised_loss, initialised_model, own_copy, with_placeholder_lr
 from .compilation import compiled
 from .device import choose_device
-from .loop import Batching, evaluate, train_steps
+from .loop import EpochBatches, evaluate, train_steps
 from .progress import EpochProgress
-from .records import Predictions, Record
+from .records import EpochRecord, Predictions
 from .resumable import require_finite_weights, require_place, restore_training, training_state
-from .sanity_check import Rehearsal
+from .sanity_check import SanityCheck
 from .schedule import Schedule
-from .step import Autocast, Learner
-from .step_plan import Plan
-from .trained_model import Trained
+from .step import Autocast, TrainStep
+from .step_plan import StepPlan
+from .trained_model import TrainedModel
 from .trial import Proposal, Trial
 
 _LESS_TRAINING = "start a new run with a smaller train.batch_size; train.accumulate keeps the images of a step"
@@ -88,31 +88,31 @@ class Run:
         self.sample_augmentations = SampleAugmentations(
             pair for pair in augmentations if pair[0].component.per_sample
         )
-        placing = (self.device, settings.resident, settings.workers, Room(self.device))
+        placing = (self.device, settings.resident, settings.workers, DeviceBudget(self.device))
         self.source = open_source(self.splits.train, *placing, self.sample_augmentations)
         self.test_source = open_source(self.splits.test, *placing)
-        self.batching = Batching(len(self.source), settings.batch_size, settings.accumulate, settings.drop_last)
+        self.batching = EpochBatches(len(self.source), settings.batch_size, settings.accumulate, settings.drop_last)
         if self.batching.steps == 0:
             raise RunError(
                 f"train.batch_size is {settings.batch_size}, but the training set holds {len(self.source)} images; "
                 "use a smaller batch or train.drop_last: false"
             )
-        self.plan = Plan(self.batching.steps, settings.epochs)
+        self.plan = StepPlan(self.batching.steps, settings.epochs)
         self.autocast = Autocast(self.device, settings.precision)
         self._batch_augmentations = [pair for pair in augmentations if not pair[0].component.per_sample]
-        self.pixels = Pixels(self.info, self._batch_augmentations, self.device, settings.channels_last)
+        self.pixels = Preprocessor(self.info, self._batch_augmentations, self.device, settings.channels_last)
         self.loss = initialised_loss(recipe, self.info, self.device)
-        with told_as_machine("building the model", {Lack.MEMORY: "use a smaller model"}):
+        with told_as_machine("building the model", {Shortage.MEMORY: "use a smaller model"}):
             self.model = initialised_model(recipe, self.info, self.device)
-        self._rehearse()
+        self._sanity_check()
         self.ema = self._averaged_model()
         self.epoch = self.step = 0
         self._progress: EpochProgress | None = None
         self._predictions: Predictions | None = None
-        self._learner: Learner | None = None
+        self._learner: TrainStep | None = None
         self.schedule: Schedule  # made with the learner
 
-    def _rehearse(self) -> None:
+    def _sanity_check(self) -> None:
         """Raise `RunError` unless the parts fit together, tried on copies; what is ``auto`` has a stand-in.
 
         A mistake found here costs seconds; found later, a range test, or an epoch. Warns of explainers that cannot
@@ -126,7 +126,9 @@ class Run:
                 self.warnings.append(f"no training step was tried before the run, as {error}")
                 learner, copied = self._learner_of(self.model, self.loss, self.pixels), False
             samples = copy.deepcopy(self.sample_augmentations)
-            rehearsal = Rehearsal(learner, self.new_schedule(learner.optimizer), partial(self._first_images, samples))
+            rehearsal = SanityCheck(
+                learner, self.new_schedule(learner.optimizer), partial(self._first_images, samples)
+            )
             rehearsal.evaluate(self.info.num_classes)
             if copied:
                 rehearsal.train(self.batching)
@@ -135,10 +137,10 @@ class Run:
                 self.warnings += rehearsal.explain(self.recipe.explainers)
 
     def _first_images(self, samples: SampleAugmentations, count: int) -> Batch:
-        first = read_whole(self.splits.train, range(min(count, len(self.splits.train))))
+        first = materialize(self.splits.train, range(min(count, len(self.splits.train))))
         return Batch(samples.batch(first.images, 0).to(self.device), first.labels.to(self.device))
 
-    def _copied_learner(self) -> Learner:
+    def _copied_learner(self) -> TrainStep:
         """Return a learner of copies of model, loss and augmentations, with an optimizer of its own."""
         model = own_copy(self.recipe.model.entry, self.model)
         return self._learner_of(model, own_copy(self.recipe.loss.entry, self.loss), copy.deepcopy(self.pixels))
@@ -175,7 +177,7 @@ class Run:
         """The model that is evaluated: the averaged one where `train.ema` is set."""
         return self.model if self.ema is None else self.ema.module
 
-    def trained(self) -> Trained:
+    def trained(self) -> TrainedModel:
         """Return the model that is evaluated, in evaluation mode, with what it takes to ask it.
 
         While the run has steps to take it is a copy, which stays as it is now: what is asked of it, and how, changes
@@ -183,7 +185,7 @@ class Run:
         """
         done = self.finished and self._progress is None
         model = self.trained_model if done else own_copy(self.recipe.model.entry, self.trained_model)
-        return Trained(model.eval(), self.info, self.pixels, self.device, self.recipe.seed)
+        return TrainedModel(model.eval(), self.info, self.pixels, self.device, self.recipe.seed)
 
     def tune(self) -> Iterator[tuple[TunerPart, Proposal]]:
         """Run the recipe's tuners in order, filling each place that is ``auto``, and yield what they proposed.
@@ -191,14 +193,14 @@ class Run:
         Raises `RunError` where a tuner proposes nothing for a place that waits for a value.
         """
         for tuner in self.recipe.tuners:
-            proposal: Proposal = built(tuner, self)
-            if tuner.sets in self.recipe.autos() and proposal.value is not None:
-                self.recipe = self.recipe.with_value(tuner.sets, proposal.value)
+            proposal: Proposal = build_checked(tuner, self)
+            if tuner.target in self.recipe.unresolved() and proposal.value is not None:
+                self.recipe = self.recipe.with_value(tuner.target, proposal.value)
             yield tuner, proposal
-            if tuner.sets in self.recipe.autos():
+            if tuner.target in self.recipe.unresolved():
                 raise RunError(
-                    f"{tuner.entry.id} proposes no value for {tuner.sets}: {proposal.reason}. "
-                    f"Give one yourself: --set {tuner.sets}=VALUE"
+                    f"{tuner.entry.id} proposes no value for {tuner.target}: {proposal.reason}. "
+                    f"Give one yourself: --set {tuner.target}=VALUE"
                 )
 
     @contextmanager
@@ -211,18 +213,18 @@ class Run:
         """
         with preserved_randomness():
             learner, seed = self._copied_learner(), self.recipe.seed
-            images = self.source.with_own_state() if isinstance(self.source, StreamedSource) else self.source
-            source, held = held_apart(images, self.splits.train, self.device, hold_out, seed)
+            images = self.source.with_own_state() if isinstance(self.source, DataLoaderSource) else self.source
+            source, held = split_holdout(images, self.splits.train, self.device, hold_out, seed)
             yield Trial(learner, source, self.batching, seed, f"{purpose} {repeat}", held)
 
-    def _learner_of(self, model: nn.Module, loss: nn.Module, pixels: Pixels) -> Learner:
+    def _learner_of(self, model: nn.Module, loss: nn.Module, pixels: Preprocessor) -> TrainStep:
         optimizer = self._optimizer_of(_trainable(model, loss))
         scaler = GradScaler(self.device.type, enabled=self.recipe.train.precision == "fp16")
         guards, clip_norm = Guards.of(self.recipe), self.recipe.train.clip_norm
-        return Learner(model, model, loss, optimizer, pixels, self.autocast, scaler, guards, clip_norm)
+        return TrainStep(model, model, loss, optimizer, pixels, self.autocast, scaler, guards, clip_norm)
 
     def _optimizer_of(self, weights: list[nn.Parameter]) -> Optimizer:
-        optimizer: Optimizer = built(with_stand_ins(self.recipe.optimizer), weights)
+        optimizer: Optimizer = build_checked(with_placeholder_lr(self.recipe.optimizer), weights)
         return optimizer
 
     def new_schedule(self, optimizer: Optimizer | None = None, settings: TrainSettings | None = None) -> Schedule:
@@ -232,26 +234,26 @@ class Run:
         of the schedule.
         """
         passes = (settings or self.recipe.train).passes
-        plans = [Plan(self.batching.steps, epochs) for epochs in passes]
+        plans = [StepPlan(self.batching.steps, epochs) for epochs in passes]
         if optimizer is None:
             copies = [nn.Parameter(weight.detach().clone()) for weight in _trainable(self.model, self.loss)]
             optimizer = self._optimizer_of(copies)
         return Schedule(self.recipe.scheduler, optimizer, plans)
 
-    def prepare(self) -> Learner:
+    def prepare(self) -> TrainStep:
         """Make the optimizer and the schedule, if they are not made yet; nothing may be ``auto`` any more."""
         if self._learner is None:
-            if waiting := sorted(self.recipe.autos()):
+            if waiting := sorted(self.recipe.unresolved()):
                 raise RunError(f"{', '.join(waiting)}: still 'auto', and no tuner has filled it")
             self._learner = self._learner_of(self.model, self.loss, self.pixels)
             if self.recipe.train.compile:
-                image = read_whole(self.splits.train, [0]).images.to(self.device)
+                image = materialize(self.splits.train, [0]).images.to(self.device)
                 batch = image.expand(self.recipe.train.batch_size, -1, -1, -1)
                 self._learner.forward = compiled(self.model, self.pixels.for_evaluation(batch))
             self.schedule = self.new_schedule(self._learner.optimizer)
         return self._learner
 
-    def fit(self) -> Generator[Step | Record, None, None]:
+    def fit(self) -> Generator[Step | EpochRecord, None, None]:
         """Train from where the run stands to its end; yield after each optimizer step and after each epoch.
 
         Raises `DivergedError` when the loss is no longer finite: at once on a CPU, within a fraction of a second
@@ -261,13 +263,13 @@ class Run:
         learner = self.prepare()
         while not self.finished or self._progress is not None:
             progress = self._progress = self._progress or EpochProgress(self.batching.steps, self.device)
-            with told_as_machine("training", {Lack.MEMORY: _LESS_TRAINING}):
+            with told_as_machine("training", {Shortage.MEMORY: _LESS_TRAINING}):
                 yield from self._train_epoch(learner, progress)
             record = self._record(progress)
             self.epoch, self._progress = self.epoch + 1, None
             yield record
 
-    def _train_epoch(self, learner: Learner, progress: EpochProgress) -> Iterator[Step]:
+    def _train_epoch(self, learner: TrainStep, progress: EpochProgress) -> Iterator[Step]:
         steps = train_steps(learner, self.source, self.batching, self.recipe.seed, self.epoch, progress.taken)
         steps = islice(steps, max(0, self.planned_steps - self.step))
         last_read = time.monotonic()
@@ -299,7 +301,7 @@ class Run:
                 f"a learning rate of {progress.rates[bad]:.3g}. Lower the learning rate, or set train.clip_norm"
             )
 
-    def _record(self, progress: EpochProgress) -> Record:
+    def _record(self, progress: EpochProgress) -> EpochRecord:
         predictions = self._predictions = self.predict()
         if not math.isfinite(predictions.loss):
             raise DivergedError(
@@ -317,9 +319,9 @@ class Run:
             learner = replace(learner, model=self.ema.module, forward=self.ema.module)
         return self._evaluated(learner, flip)
 
-    def _evaluated(self, learner: Learner, flip: bool = False) -> Predictions:
+    def _evaluated(self, learner: TrainStep, flip: bool = False) -> Predictions:
         size = self.evaluation_batch
-        with told_as_machine(f"evaluating batches of {size} images", {Lack.MEMORY: _LESS_EVALUATION}):
+        with told_as_machine(f"evaluating batches of {size} images", {Shortage.MEMORY: _LESS_EVALUATION}):
             return evaluate(learner, self.test_source, size, flip)
 
     @property
@@ -329,7 +331,7 @@ class Run:
         Workers hand streamed batches over in shared memory, and a machine is known to hold those of the training.
         """
         size = self.recipe.evaluation.batch_size
-        return min(size, self.recipe.train.batch_size) if isinstance(self.test_source, StreamedSource) else size
+        return min(size, self.recipe.train.batch_size) if isinstance(self.test_source, DataLoaderSource) else size
 
     def final_predictions(self) -> Predictions:
         """Return the predictions of the last epoch's evaluation, made again only after a restore."""

@@ -21,11 +21,11 @@ from ..guard import Guard, shown
 from ..protocols import require_maps
 from ..recipe import Part
 from ..seeding import preserved_randomness
-from .building import built
-from .eval_mode import evaluation_mode
-from .loop import Batching
+from .building import build_checked
+from .eval_mode import eval_mode
+from .loop import EpochBatches
 from .schedule import Schedule, early_steps
-from .step import Learner
+from .step import TrainStep
 
 _FEW = 2  # images of a full batch that stand for it
 _CHEAP = 64 * 32 * 32  # pixels of a last batch that is tried as large as it is
@@ -36,17 +36,17 @@ Images = Callable[[int], Batch]
 
 
 @dataclass(frozen=True)
-class Rehearsal:
+class SanityCheck:
     """Tries `learner` and `schedule`, which are copies to be thrown away; `images` are training images."""
 
-    learner: Learner
+    learner: TrainStep
     schedule: Schedule
     images: Images
 
     def evaluate(self, classes: int) -> None:
         """Raise `ComponentFailure` where model and loss do not evaluate two images."""
         batch = self.images(_FEW)
-        with evaluation_mode(self.learner.model, self.learner.loss), torch.no_grad():
+        with eval_mode(self.learner.model, self.learner.loss), torch.no_grad():
             for inputs in (self.learner.pixels.for_training, self.learner.pixels.for_evaluation):
                 logits = self.learner.logits_of(inputs(batch.images))
                 if logits.shape[1] != classes:
@@ -54,7 +54,7 @@ class Rehearsal:
                     raise self.learner.guards.model.failure(f"{made}, not ({len(batch.images)}, {classes})")
             self.learner.loss_of(logits.float(), batch.labels)
 
-    def train(self, batching: Batching) -> None:
+    def train(self, batching: EpochBatches) -> None:
         """Raise `ComponentFailure` where an optimizer step fails, on a full batch or on an epoch's smaller last one.
 
         A few images stand for the full batch. Where they fail, as many as it has decide.
@@ -122,9 +122,9 @@ class Rehearsal:
         """Return what an explainer fails with, if it does, before many images went through the model for it."""
         learner, batch = self.learner, self.images(1)
         inputs = learner.pixels.for_evaluation(batch.images)
-        with preserved_randomness(), evaluation_mode(learner.model):
+        with preserved_randomness(), eval_mode(learner.model):
             try:
-                explainer = built(part, learner.model)
+                explainer = build_checked(part, learner.model)
                 guard = Guard(part.entry, "cannot explain images")
                 with _until_enough(learner.model):
                     require_maps(guard(explainer, inputs, batch.labels), inputs)

@@ -14,8 +14,8 @@ from torch.optim import Optimizer
 
 from ..guard import Guard
 from ..recipe import Part
-from .building import built, with_stand_ins
-from .step_plan import Plan
+from .building import build_checked, with_placeholder_lr
+from .step_plan import StepPlan
 
 _MOVED = ("lr", "momentum", "betas")  # of a parameter group; torch's schedulers set no others that an optimizer reads
 
@@ -29,9 +29,9 @@ class Schedule:
     does, for any of the passes, when built.
     """
 
-    def __init__(self, part: Part, optimizer: Optimizer, passes: Sequence[Plan]) -> None:
+    def __init__(self, part: Part, optimizer: Optimizer, passes: Sequence[StepPlan]) -> None:
         self.optimizer, self.taken = optimizer, 0
-        self._part, self._passes = with_stand_ins(part), passes
+        self._part, self._passes = with_placeholder_lr(part), passes
         self.guard = Guard(part.entry)
         self._starts = [0, *accumulate(plan.total_steps for plan in passes)][:-1]
         self._given = [{key: group[key] for key in _MOVED if key in group} for group in _settings(optimizer)]
@@ -86,7 +86,7 @@ class Schedule:
         for group, given in zip(self.optimizer.param_groups, self._given, strict=True):
             group.update(copy.deepcopy(given))
             group.pop("initial_lr", None)  # where torch's schedulers keep the rate they first found
-        self._scheduler = built(self._part, self.optimizer, self._passes[number])
+        self._scheduler = build_checked(self._part, self.optimizer, self._passes[number])
         self._number, self._offset = number, 0
 
     def _go_to(self, taken: int) -> None:

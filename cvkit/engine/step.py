@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 
 from ..data.loading import Batch
-from ..data.preprocessing import Pixels
+from ..data.preprocessing import Preprocessor
 from ..guard import Guards, shown
 
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -31,7 +31,7 @@ class Autocast:
 
 
 @dataclass
-class Learner:
+class TrainStep:
     """What a training step works with; `forward` is the model, compiled or not.
 
     `loss` may have weights of its own, which are trained with the model's. `scaler` scales fp16 losses, and is a
@@ -42,7 +42,7 @@ class Learner:
     forward: Callable[[Tensor], Tensor]
     loss: nn.Module
     optimizer: torch.optim.Optimizer
-    pixels: Pixels
+    pixels: Preprocessor
     autocast: Autocast
     scaler: GradScaler
     guards: Guards

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Plan:
+class StepPlan:
     """How many optimizer steps an epoch has, and how many epochs are planned."""
 
     steps_per_epoch: int

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ..data.preprocessing import Pixels
+from ..data.preprocessing import Preprocessor
 from ..data.splits import DataInfo
-from .eval_mode import evaluation_mode
+from .eval_mode import eval_mode
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedModel:
     """A model after training, in evaluation mode, on `device`; `info` is of the data it was trained on.
 
     `pixels`: what becomes of an image before the model sees it. `seed`: the run's, for whatever draws at random.
@@ -21,7 +21,7 @@ class Trained:
 
     model: nn.Module
     info: DataInfo
-    pixels: Pixels
+    pixels: Preprocessor
     device: torch.device
     seed: int
 
@@ -32,5 +32,5 @@ class Trained:
     @torch.no_grad()
     def logits(self, images: Tensor, batch_size: int = 250) -> Tensor:
         """Return the logits of uint8 images (B, C, H, W), float32 (B, K) on the CPU, `batch_size` at once."""
-        with evaluation_mode(self.model):
+        with eval_mode(self.model):
             return torch.cat([self.model(self.inputs(part)).float().cpu() for part in images.split(batch_size)])

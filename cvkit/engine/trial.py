@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ..data.loading import Source
+from ..data.loading import BatchSource
 from ..errors import RunError
-from .loop import Batching, evaluate, train_steps
+from .loop import EpochBatches, evaluate, train_steps
 from .records import Predictions
-from .step import Learner
+from .step import TrainStep
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -53,12 +53,12 @@ class Trial:
 
     def __init__(
         self,
-        learner: Learner,
-        source: Source,
-        batching: Batching,
+        learner: TrainStep,
+        source: BatchSource,
+        batching: EpochBatches,
         seed: int,
         purpose: str,
-        held: Source | None = None,
+        held: BatchSource | None = None,
     ) -> None:
         self._learner, self._source, self._batching = learner, source, replace(batching, samples=len(source))
         self._seed, self._purpose, self._held = seed, purpose, held

@@ -9,14 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..engine.trained_model import Trained
+from ..engine.trained_model import TrainedModel
 from ..error_text import cause
 from ..errors import CvkitError, one_line
 from ..protocols import require_maps
 from ..recipe import Part
 from ..seeding import preserved_randomness, seed_everything
 
-Explainer = Callable[[Tensor, Tensor], Tensor]
+MapFunction = Callable[[Tensor, Tensor], Tensor]
 _AT_ONCE = 250  # images explained at once
 _PIXELS = 1_000_000  # of these images together: gradients through a whole network need some kilobytes for each
 _ROUNDING = 1e-6  # beyond [0, 1]: maps that are resized after they were normalised reach 1 + 1.2e-7
@@ -28,9 +28,9 @@ class Explainers:
     Each call draws from its own seed, so that the same model and images give the same maps.
     """
 
-    def __init__(self, trained: Trained, parts: Iterable[Part], warnings: list[str]) -> None:
+    def __init__(self, trained: TrainedModel, parts: Iterable[Part], warnings: list[str]) -> None:
         self.trained, self._parts, self._warnings = trained, tuple(parts), warnings
-        self.working: dict[str, Explainer] = {}
+        self.working: dict[str, MapFunction] = {}
         for part in self._parts:
             name = part.entry.member or part.entry.component.name
             repeats = sum(other.split(" ")[0] == name for other in self.working)
@@ -38,7 +38,7 @@ class Explainers:
             with self._guarded(name):
                 self.working[name] = part.build(trained.model)
 
-    def of(self, trained: Trained) -> Explainers:
+    def of(self, trained: TrainedModel) -> Explainers:
         """Return the same explainers of another model, such as one whose weights were drawn anew.
 
         What it warns of is not passed on: that would be taken for a fault of this model's maps.
@@ -61,7 +61,7 @@ class Explainers:
         told = {name: layer_of(explainer, self.trained.model) for name, explainer in self.working.items()}
         return {name: layer for name, layer in told.items() if layer}
 
-    def _chunk(self, name: str, explainer: Explainer, images: Tensor, targets: Tensor) -> Tensor:
+    def _chunk(self, name: str, explainer: MapFunction, images: Tensor, targets: Tensor) -> Tensor:
         maps = require_maps(explainer(self.trained.inputs(images), targets.to(self.trained.device)), images)
         if maps.min() < -_ROUNDING or maps.max() > 1 + _ROUNDING:
             self._warn(f"{name} makes maps beyond [0, 1], which are shown cut off there")

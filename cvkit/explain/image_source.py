@@ -9,11 +9,11 @@ from typing import Protocol
 
 import torch
 
-from ..data.loading import read_whole
+from ..data.loading import materialize
 from ..data.splits import DataInfo, Split
 from ..engine.per_sample import select_errors
 from ..engine.records import Predictions
-from ..engine.trained_model import Trained
+from ..engine.trained_model import TrainedModel
 from ..errors import DataError, one_line
 from ..seeding import permutation
 from .image_files import ImageFile
@@ -24,7 +24,7 @@ _AT_ONCE = 32  # pictures in memory
 _PREDICTED_AT_ONCE = 250
 
 
-class Source(Protocol):
+class ImageSource(Protocol):
     """Pictures, a few at a time."""
 
     @property
@@ -96,11 +96,11 @@ class FromSplit:
         return cls(f"a sample of {len(split):,} test images", split, chosen)
 
     @classmethod
-    def errors(cls, split: Split, count: int, trained: Trained) -> FromSplit:
+    def errors(cls, split: Split, count: int, trained: TrainedModel) -> FromSplit:
         """Return the at most `count` errors the model is surest of, the surest first."""
         logits, labels = [], []
         for start in range(0, len(split), _PREDICTED_AT_ONCE):
-            part = read_whole(split, range(start, min(start + _PREDICTED_AT_ONCE, len(split))))
+            part = materialize(split, range(start, min(start + _PREDICTED_AT_ONCE, len(split))))
             logits.append(trained.logits(part.images))
             labels.append(part.labels)
         predictions = Predictions(torch.cat(logits), torch.cat(labels), math.nan)
@@ -114,7 +114,7 @@ class FromSplit:
     def __iter__(self) -> Iterator[list[Picture]]:
         for start in range(0, len(self.indices), _AT_ONCE):
             part = self.indices[start : start + _AT_ONCE]
-            read = read_whole(self.split, part)
+            read = materialize(self.split, part)
             yield [
                 Picture(f"test image {index}", image, image, label)
                 for index, image, label in zip(part, read.images, read.labels.tolist(), strict=True)

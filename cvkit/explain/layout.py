@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..files.output_folder import Output
+from ..files.output_folder import OutputFolder
 
 PAGE, ROWS, SCORES, OVERLAYS = "explain.html", "explanations.csv", "scores.json", "overlays"
 
 
-def place(folder: Path) -> Output:
+def explanations_folder(folder: Path) -> OutputFolder:
     """Return `folder` as one of explanations."""
-    return Output(folder, "cvkit explain", frozenset((PAGE, ROWS, SCORES, OVERLAYS)))
+    return OutputFolder(folder, "cvkit explain", frozenset((PAGE, ROWS, SCORES, OVERLAYS)))

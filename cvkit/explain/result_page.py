@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from ..figures.artifacts import Table
 from ..figures.page import Fact, Page, Section
 from ..formatting import percent
-from .image_source import Source
-from .result_writer import Sheet
+from .image_source import ImageSource
+from .result_writer import ResultWriter
 from .scores import Scores
 
 
-def compose(
-    title: str, stand: str, source: Source, sheet: Sheet, scores: Scores | None, warnings: Sequence[str]
+def explanation_page(
+    title: str, stand: str, source: ImageSource, sheet: ResultWriter, scores: Scores | None, warnings: Sequence[str]
 ) -> Page:
-    """Return the page; `stand` says which model was asked, and `source` had the images."""
+    """Return the page; `model_label` says which model was asked, and `source` had the images."""
     facts = [Fact("Images explained", f"{sheet.explained:,}", source.name)]
     if sheet.labelled and not source.by_outcome:
         share = percent(sheet.right / sheet.labelled, 1)

@@ -17,7 +17,7 @@ from ..figures.thumbnails import pixelated, thumbnail
 from ..formatting import legible, percent
 from .explainers import Explainers
 from .picture import Picture
-from .targets import Question
+from .targets import ExplainTargets
 
 SHOWN = 200
 """Pictures. More are explained and listed, but not shown on the page."""
@@ -39,10 +39,10 @@ HEADER = (
 )
 
 
-class Sheet:
+class ResultWriter:
     """Explains pictures with `explainers` and keeps what is found, the overlays as files in `folder`."""
 
-    def __init__(self, explainers: Explainers, question: Question, folder: Path) -> None:
+    def __init__(self, explainers: Explainers, question: ExplainTargets, folder: Path) -> None:
         self.explainers, self.question, self.folder = explainers, question, folder
         self.classes = explainers.trained.info.classes
         self._against = "" if question.against is None else self.classes[question.against]

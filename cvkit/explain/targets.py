@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from ..errors import RunError
-from .explainers import Explainer, Explainers
+from .explainers import Explainers, MapFunction
 
 
 @dataclass(frozen=True)
-class Question:
+class ExplainTargets:
     """`targets`: classes to explain every picture for; where there are none, the predicted and the true class.
 
     `against`: a class that each of them is set against, or None. A picture is not asked about that class itself.
@@ -29,7 +29,7 @@ class Question:
         classes = self.targets or ([predicted] if label is None else [predicted, label])
         return [target for target in dict.fromkeys(classes) if target != self.against]
 
-    def put_to(self, explainers: Explainers) -> None:
+    def apply_contrast(self, explainers: Explainers) -> None:
         """Have explainers answer it; raise `RunError` naming those that cannot set one class against another."""
         if self.against is None:
             return
@@ -45,7 +45,7 @@ class Question:
         )
 
 
-def can_contrast(explainer: Explainer) -> bool:
+def can_contrast(explainer: MapFunction) -> bool:
     """Whether an explainer has a method ``explain(images, targets, against=...)``."""
     method = getattr(explainer, "explain", None)
     return callable(method) and "against" in inspect.signature(method).parameters

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from .csv_export import csv_text
 
-Picture = tuple[str, bytes]
+LabelledPng = tuple[str, bytes]
 """A label, and a PNG."""
 
 
@@ -51,9 +51,9 @@ class Card:
     the same names in the same order on every card of a gallery.
     """
 
-    pictures: tuple[Picture, ...]
+    pictures: tuple[LabelledPng, ...]
     lines: tuple[str, ...] = ()
-    related: tuple[Picture, ...] = ()
+    related: tuple[LabelledPng, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, float] = field(default_factory=dict)
 

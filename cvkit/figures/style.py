@@ -1,4 +1,4 @@
-"""The look of every figure, and `draw`, which turns a drawing into a `Figure`.
+"""The look of every figure, and `render_figure`, which turns a drawing into a `Figure`.
 
 Colours are Okabe and Ito's, told apart by colour-blind readers; figures are narrow with large type, so that
 they can be read on a phone. Only matplotlib's objects are used, never pyplot.
@@ -63,7 +63,9 @@ _STYLE: dict[str, Any] = {
 }
 
 
-def draw(name: str, title: str, caption: str, paint: Callable[[Canvas], None], *, height: float = 3.1) -> Figure:
+def render_figure(
+    name: str, title: str, caption: str, paint: Callable[[Canvas], None], *, height: float = 3.1
+) -> Figure:
     """Return the `Figure` that `paint` draws on an empty matplotlib figure, `WIDTH` by `height` inches.
 
     The same drawing gives the same bytes: fonts are outlines, identifiers are salted with a constant, no date is

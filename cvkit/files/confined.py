@@ -1,4 +1,4 @@
-"""`OwnFiles`: the files of one folder, by their names in it, which lead neither up nor through links out of it."""
+"""`ConfinedFolder`: the files of one folder, by names that lead neither up nor through links out of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LARGEST = 1 << 26
 """Bytes that are read of a file for which no other limit is given, such as a figure."""
 
 
-class OwnFiles:
+class ConfinedFolder:
     """The files below the folder at `path`, which is there already and may come from a stranger."""
 
     def __init__(self, path: Path) -> None:

@@ -12,11 +12,11 @@ from filelock import FileLock, Timeout
 
 from ..errors import RunError
 from ..printable import shell_words
-from .confined import OwnFiles
+from .confined import ConfinedFolder
 from .safe_io import require_own_file
 
 
-class LockedFolder(OwnFiles):
+class LockedFolder(ConfinedFolder):
     """The files of a run's folder; while it is locked, nothing is written once the folder is no longer the same."""
 
     def __init__(self, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`Output`: a folder that a command writes, put in place whole, and never in place of anybody else's files."""
+"""`OutputFolder`: a folder that a command writes, put in place whole, and never in place of anybody else's files."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .scratch import Scratch, clear_leftovers
 
 
 @dataclass(frozen=True)
-class Output:
+class OutputFolder:
     """The folder at `path`, for what `command` writes, which is files and folders of these `names` alone."""
 
     path: Path
     command: str
     names: frozenset[str]
 
-    def require_own(self) -> None:
+    def require_safe_to_replace(self) -> None:
         """Raise `RunError` unless the folder is free, or holds nothing but what the command wrote earlier."""
         if not os.path.lexists(self.path):
             return
@@ -33,7 +33,7 @@ class Output:
             )
 
     @contextmanager
-    def made_anew(self) -> Iterator[Path]:
+    def replace_atomically(self) -> Iterator[Path]:
         """Yield an empty folder that takes this one's place at the end; after an error there is no trace of it.
 
         What was in the place stays there until then, and after an error. Of several commands at once, the folder of
@@ -47,7 +47,7 @@ class Output:
         try:
             scratch.make()
             yield scratch.new
-            self.require_own()
+            self.require_safe_to_replace()
             scratch.exchange(self.path.name)
             above = []
         except BrokenPipeError:  # of the terminal, not of a file
@@ -65,9 +65,9 @@ class Output:
                 f"'{self.path}' cannot be written: {problem.strerror}{where}; choose another --output"
             ) from problem
 
-    def put(self, files: Mapping[str, bytes]) -> list[Path]:
+    def write(self, files: Mapping[str, bytes]) -> list[Path]:
         """Write files, by relative name, in place of all that was there; return what there is to open."""
-        with self.made_anew() as making:
+        with self.replace_atomically() as making:
             for name, content in files.items():
                 (making / name).parent.mkdir(exist_ok=True)
                 (making / name).write_bytes(content)

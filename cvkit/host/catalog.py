@@ -13,7 +13,7 @@ from ..errors import NameTaken
 from ..signatures.signature import Option, signature_of
 from .component import KINDS, Origin
 from .registry import Entry, Registry
-from .validation import HookManager, declared, hooks, require_sound
+from .validation import HookManager, declared_components, hooks, validate_plugin
 
 NO_OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
@@ -133,10 +133,10 @@ class Catalog:
         name = origin.plugin
         if name in self._origins:
             raise NameTaken(f"another distribution, {self._origins[name]}, provides a plugin named '{name}' too")
-        require_sound(name, plugin)
+        validate_plugin(name, plugin)
         try:
             self._manager.register(plugin, name)
-            found = list(declared(self._manager, plugin))
+            found = list(declared_components(self._manager, plugin))
             trial = {kind: Registry(KINDS[kind]) for kind in KINDS}
             for kind, component in found:
                 trial[kind].add(component, origin)

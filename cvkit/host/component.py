@@ -15,7 +15,7 @@ class Kind:
 
     name: str
     singular: str
-    receives: tuple[str, ...]
+    arguments: tuple[str, ...]
     returns: str
 
     @property

@@ -20,10 +20,10 @@ from pathlib import Path
 from ..errors import NameTaken, PluginError, did_you_mean
 from .catalog import Catalog, PluginStatus
 from .component import Origin
-from .entry_points import CORE, Installation, canonical, installations
-from .installed_copy import Copy, other_copy
-from .local import plugin_files
-from .requirements import distribution_of, unmet
+from .entry_points import CORE, PluginEntryPoint, canonical, plugin_entry_points
+from .installed_copy import InstalledCopy, other_copy
+from .local import local_plugins
+from .requirements import distribution_of, missing_requirements
 from .validation import attribute, has_hooks, later_hooks
 
 DISABLE = "CVKIT_DISABLE_PLUGINS"
@@ -60,23 +60,23 @@ def discover(
     reasons.update(disabled if isinstance(disabled, Mapping) else dict.fromkeys(disabled, "the caller"))
     installed = [
         one
-        for one in installations()
+        for one in plugin_entry_points()
         if distributions is None or canonical(one.origin.distribution) in map(canonical, distributions)
     ]
-    files = list(dict.fromkeys(file for path in paths for file in plugin_files(path)))
+    files = list(dict.fromkeys(file for path in paths for file in local_plugins(path)))
     catalog = Catalog()
     for file in files:
         same = [one for one in installed if one.entry_point.name == file.plugin]
         file.require_name_free(same)
-        status = _admitted(catalog, file.origin, partial(file.load, before_installed=bool(same)), reasons)
+        status = _load_into(catalog, file.origin, partial(file.load, before_installed=bool(same)), reasons)
         if status.failure:
             raise PluginError(f"plugin '{file.plugin}' in '{file.path}' does not work: {status.failure}")
         catalog.statuses.append(status)
     for one in installed:
-        if not any(file.stands_in_for(one) for file in files):
+        if not any(file.replaces(one) for file in files):
             copy = other_copy(one)
             origin = replace(one.origin, sources=str(copy.place)) if copy and copy.own else one.origin
-            catalog.statuses.append(_admitted(catalog, origin, partial(_load, one, copy), reasons, one))
+            catalog.statuses.append(_load_into(catalog, origin, partial(_load, one, copy), reasons, one))
     return catalog
 
 
@@ -98,12 +98,12 @@ def unknown_disabled(catalog: Catalog, names: Iterable[str]) -> list[str]:
     ]
 
 
-def _admitted(
+def _load_into(
     catalog: Catalog,
     origin: Origin,
     load: Callable[[], object],
     reasons: Mapping[str, str],
-    installation: Installation | None = None,
+    installation: PluginEntryPoint | None = None,
 ) -> PluginStatus:
     """Load a plugin into the catalog, unless it is disabled or waits for a package, and say how that went."""
     if origin.plugin in reasons:
@@ -139,7 +139,7 @@ def _admitted(
     )
 
 
-def _load(installation: Installation, copy: Copy | None) -> object:
+def _load(installation: PluginEntryPoint, copy: InstalledCopy | None) -> object:
     """Import an installed plugin, or the copy of it that comes first, after what can be told without importing."""
     module = installation.package
     for line in installation.requirements():
@@ -155,7 +155,7 @@ def _load(installation: Installation, copy: Copy | None) -> object:
 @cache
 def _core_is_not(requirement: str) -> str:
     """Return why this cvkit does not meet a requirement, or an empty string; most plugins ask for the same one."""
-    return next((sentence.partition(": pip")[0] for sentence in unmet([requirement])), "")
+    return next((sentence.partition(": pip")[0] for sentence in missing_requirements([requirement])), "")
 
 
 def _missing(plugin: object, origin: Origin) -> list[str]:
@@ -163,10 +163,10 @@ def _missing(plugin: object, origin: Origin) -> list[str]:
     requirements = attribute(plugin, "cvkit_requires", ())
     if isinstance(requirements, str) or not all(isinstance(text, str) for text in requirements):
         raise PluginError("cvkit_requires must be a tuple of requirements, such as ('timm>=1.0',)")
-    return unmet(requirements, origin.distribution)
+    return missing_requirements(requirements, origin.distribution)
 
 
-def _remedy(error: BaseException, origin: Origin, installation: Installation | None) -> str:
+def _remedy(error: BaseException, origin: Origin, installation: PluginEntryPoint | None) -> str:
     """Return what to do about a plugin that failed, in one sentence."""
     leave_out = f"leave it out with --no-plugin {origin.plugin}"
     match error:

@@ -22,7 +22,7 @@ _TARGET = re.compile(r"[\w.]+(\s*:\s*[\w.]+)?(\s*\[.*\])?\s*")
 
 
 @dataclass(frozen=True)
-class Installation:
+class PluginEntryPoint:
     """An entry point of the group ``cvkit``, and the distribution that installed it."""
 
     entry_point: EntryPoint
@@ -66,13 +66,13 @@ def module_of(entry_point: EntryPoint) -> str:
     return entry_point.module
 
 
-def installations() -> Iterator[Installation]:
+def plugin_entry_points() -> Iterator[PluginEntryPoint]:
     """Yield every plugin that is installed, by name, then distribution; a distribution found twice counts once.
 
     ``importlib.metadata.entry_points`` fails as a whole on one distribution whose entry points do not parse.
     """
     found = [
-        Installation(entry_point, distribution, Origin(entry_point.name, *name_and_version(distribution)))
+        PluginEntryPoint(entry_point, distribution, Origin(entry_point.name, *name_and_version(distribution)))
         for distribution, entry_points in _with_plugins()
         for entry_point in entry_points
     ]

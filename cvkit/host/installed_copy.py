@@ -8,12 +8,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ..errors import PluginError
-from .entry_points import Installation, canonical, editable_folder, name_and_version, source_folder
+from .entry_points import PluginEntryPoint, canonical, editable_folder, name_and_version, source_folder
 from .project import Project
 
 
 @dataclass(frozen=True)
-class Copy:
+class InstalledCopy:
     """The code that is imported in place of the installed: a package's folder, or a module's file.
 
     `own`: whether these are sources of the plugin itself, as where a project is installed and then tested in its own
@@ -24,7 +24,7 @@ class Copy:
     own: bool
 
 
-def other_copy(installation: Installation) -> Copy | None:
+def other_copy(installation: PluginEntryPoint) -> InstalledCopy | None:
     """Return what is imported in place of the installed plugin, or None where that is what was installed.
 
     The installed code lies beside its metadata; for an editable installation, in the folder that it was made from.
@@ -32,12 +32,12 @@ def other_copy(installation: Installation) -> Copy | None:
     """
     try:
         found = _found(installation)
-        return None if found is None else Copy(found, is_own(installation, found))
+        return None if found is None else InstalledCopy(found, is_own(installation, found))
     except (PluginError, ImportError, ValueError, OSError):
         return None
 
 
-def _found(installation: Installation) -> Path | None:
+def _found(installation: PluginEntryPoint) -> Path | None:
     """Return the package's folder or the module's file that is imported, or None where it is the installed one."""
     spec = find_spec(installation.package)
     if spec is None or spec.origin is None:
@@ -53,7 +53,7 @@ def _found(installation: Installation) -> Path | None:
     return found.parent if found.name == "__init__.py" else found
 
 
-def is_own(installation: Installation, place: Path) -> bool:
+def is_own(installation: PluginEntryPoint, place: Path) -> bool:
     """Whether the package's folder or the module's file at `place` are sources of an installed plugin.
 
     They are where it was installed from; or in the project of that distribution; or they hold the same files. What

@@ -16,13 +16,13 @@ from pathlib import Path
 
 from ..errors import PluginError, one_line
 from .component import Origin
-from .entry_points import GROUP, Installation, module_of
+from .entry_points import GROUP, PluginEntryPoint, module_of
 from .installed_copy import is_own
 from .project import FILE, Project
 
 
 @dataclass(frozen=True)
-class PluginFile:
+class LocalPlugin:
     """A plugin to be loaded from `path`, a module's file ``NAME.py`` or a package's folder.
 
     `entry_point` says what the plugin is called and which object it is, as its project does in pyproject.toml; else
@@ -47,15 +47,15 @@ class PluginFile:
         """What a run records of where its components came from."""
         return Origin(self.plugin, "file", "local", str(self.path))
 
-    def stands_in_for(self, installation: Installation) -> bool:
+    def replaces(self, installation: PluginEntryPoint) -> bool:
         """Whether an installed plugin is this one: this very package, as in an editable installation, or a copy."""
         named = installation.entry_point.name == self.plugin
         return named and (self._is_found(installation.entry_point.module) or is_own(installation, self.path))
 
-    def require_name_free(self, installed: Iterable[Installation]) -> None:
+    def require_name_free(self, installed: Iterable[PluginEntryPoint]) -> None:
         """Raise `PluginError` where an installed plugin other than this one has its name."""
         for one in installed:
-            if not self.stands_in_for(one):
+            if not self.replaces(one):
                 taken = f"a plugin named '{self.plugin}' is installed already ({one.origin})"
                 raise PluginError(f"'{self.path}' cannot be loaded: {taken}; rename the file")
 
@@ -92,7 +92,7 @@ class PluginFile:
         return Path(spec.origin).samefile(_source(self.path))
 
 
-def plugin_files(path: Path) -> list[PluginFile]:
+def local_plugins(path: Path) -> list[LocalPlugin]:
     """Return the plugins at `path`: those that a project's folder declares, or the one of a package or a module.
 
     Raises `PluginError` where there is none, or where it cannot be read.
@@ -107,7 +107,7 @@ def plugin_files(path: Path) -> list[PluginFile]:
     raise PluginError(f"there is no plugin at '{path}': {hint}")
 
 
-def _of_module(path: Path) -> list[PluginFile]:
+def _of_module(path: Path) -> list[LocalPlugin]:
     """Return the plugins that the project around a module or package declares in it; else the module itself."""
     whole = path.resolve()
     _require_readable(_source(whole))
@@ -116,10 +116,10 @@ def _of_module(path: Path) -> list[PluginFile]:
         raise PluginError(f"'{path}' cannot be a plugin: its name must be that of a module, such as my_model.py")
     project = Project.around(whole)
     declared = [point for point in project.plugins if _top(point) == module] if project else []
-    return [PluginFile(whole, point) for point in declared or [EntryPoint(module, module, GROUP)]]
+    return [LocalPlugin(whole, point) for point in declared or [EntryPoint(module, module, GROUP)]]
 
 
-def _of_project(project: Project) -> list[PluginFile]:
+def _of_project(project: Project) -> list[LocalPlugin]:
     """Return the plugins that a project declares, each with the package or module of its sources."""
     file = project.folder / FILE
     if not project.plugins:
@@ -135,7 +135,7 @@ def _of_project(project: Project) -> list[PluginFile]:
                 f"'{project.folder}' or a folder below it"
             )
         _require_readable(_source(source))
-        found.append(PluginFile(source, point))
+        found.append(LocalPlugin(source, point))
     return found
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from ..error_text import cause
 from ..errors import AmbiguousComponent, ComponentError, CvkitError, PluginError, UnknownComponent, did_you_mean
-from ..resource_errors import lack_told_by
+from ..resource_errors import shortage_in
 from ..signatures.signature import Signature, read_signature, split_target
 from .component import Component, Kind, Origin
-from .requirements import unmet
+from .requirements import missing_requirements
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,16 @@ class Entry:
         """Return what the factory takes, read from its source; options it passes on are included."""
         own = read_signature(self.component.target)
         if self.component.is_family:
-            own = replace(own, supplied=own.supplied[1:])
+            own = replace(own, positional=own.positional[1:])
         if self.component.options_of is None or (self.member is None and self.component.is_family):
             return own
         onward = read_signature(self.component.options_of.format(name=self.member), positional_options=True)
-        return replace(own, options={**onward.options, **own.options}, open=onward.open, doc=onward.doc or own.doc)
+        return replace(
+            own,
+            options={**onward.options, **own.options},
+            accepts_extra=onward.accepts_extra,
+            doc=onward.doc or own.doc,
+        )
 
     def load(self) -> Callable[..., Any]:
         """Import and return the factory; raise `PluginError` naming plugin and distribution where that fails."""
@@ -67,29 +72,29 @@ class Entry:
         except ValueError as error:
             raise ComponentError(f"{self.kind.singular} '{self.id}': {error}") from error
         except (Exception, SystemExit) as error:
-            if lack_told_by(error):
+            if shortage_in(error):
                 raise
             reason = f"{cause(error, self.package)}; cvkit --debug shows the traceback"
             raise ComponentError(f"{self.owner} cannot be made: {reason}") from error
 
-    def unmet(self) -> list[str]:
+    def missing_requirements(self) -> list[str]:
         """Return a sentence for each requirement of the component that is not installed here, with its remedy."""
         try:
-            return unmet(self.component.requires, self.origin.distribution)
+            return missing_requirements(self.component.requires, self.origin.distribution)
         except ValueError as error:
             return [f"its declaration is wrong: {error}"]
 
-    def breaches(self) -> list[str]:
+    def contract_violations(self) -> list[str]:
         """Return how the factory breaks its kind's contract, as far as its source tells; empty if it keeps it."""
         try:
             signature = self.signature()
         except PluginError as error:
             return [str(error)]
         breaches = []
-        if not signature.variadic and len(signature.supplied) != len(self.kind.receives):
+        if not signature.variadic and len(signature.positional) != len(self.kind.arguments):
             breaches.append(
-                f"its positional parameters are ({', '.join(signature.supplied)}), where a run supplies "
-                f"({', '.join(self.kind.receives)}); options come after a *"
+                f"its positional parameters are ({', '.join(signature.positional)}), where a run supplies "
+                f"({', '.join(self.kind.arguments)}); options come after a *"
             )
         own = read_signature(self.component.target).options
         words = ("name", "set") if self.kind.name == "tuners" else ("name",)

@@ -16,7 +16,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _EXTRA = re.compile(r"""extra\s*==\s*["']([^"']+)["']""")
 
 
-def unmet(requirements: Iterable[str], distribution: str = "") -> list[str]:
+def missing_requirements(requirements: Iterable[str], distribution: str = "") -> list[str]:
     """Return a sentence for each requirement that is not met: what is there instead, and the command that helps.
 
     `distribution`: whose extras are looked through for one that brings the missing package. Raises `ValueError`

@@ -40,7 +40,7 @@ def hooks() -> dict[str, tuple[str, ...]]:
     return {name: tuple(inspect.signature(value).parameters) for name, value in specifications.items()}
 
 
-def require_sound(name: str, plugin: object) -> None:
+def validate_plugin(name: str, plugin: object) -> None:
     """Raise `PluginError` unless the plugin's name can stand in recipes and each hook can be called as it is.
 
     pluggy calls a hook with the arguments it names and has wrappers besides; cvkit calls each plugin's hooks alone.
@@ -100,7 +100,7 @@ def has_hooks(plugin: object) -> bool:
     return any(attribute(plugin, hook) is not None for hook in hooks())
 
 
-def declared(manager: HookManager, plugin: object) -> Iterator[tuple[str, Component]]:
+def declared_components(manager: HookManager, plugin: object) -> Iterator[tuple[str, Component]]:
     """Yield what a registered plugin declares, by kind's name; raise `PluginError` where that is not sound."""
     for kind in KINDS.values():
         for implementation in getattr(manager.hook, kind.hook).get_hookimpls():
@@ -110,11 +110,11 @@ def declared(manager: HookManager, plugin: object) -> Iterator[tuple[str, Compon
                 except (Exception, SystemExit) as error:
                     raise PluginError(f"{kind.hook} raised {type(error).__name__}: {error}") from error
                 for component in components:
-                    _require_whole(component, kind.hook)
+                    _validate_component(component, kind.hook)
                     yield kind.name, component
 
 
-def _require_whole(component: object, hook: str) -> None:
+def _validate_component(component: object, hook: str) -> None:
     if not isinstance(component, Component):
         raise PluginError(f"{hook} yielded {component!r}, which is not a Component")
     _require_text(component, hook)

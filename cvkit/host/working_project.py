@@ -18,7 +18,7 @@ KEY = "plugin-paths"
 
 
 @dataclass(frozen=True)
-class AtHand:
+class WorkingProject:
     """The plugins that a project asks for: its pyproject.toml, and the `paths` that this names, made whole.
 
     `refused`: why the file is not followed, in which case there are no paths; empty otherwise.
@@ -29,7 +29,7 @@ class AtHand:
     refused: str = ""
 
 
-def plugins_at_hand(start: Path, run: Path | None = None) -> AtHand | None:
+def plugins_of_working_project(start: Path, run: Path | None = None) -> WorkingProject | None:
     """Return what the project around the folder `start` asks for, or None where there is none or it asks for nothing.
 
     Nothing is read from within `run`, the run folder that a command is about. Raises `PluginError` where the table
@@ -46,13 +46,13 @@ def plugins_at_hand(start: Path, run: Path | None = None) -> AtHand | None:
     except OSError:  # what asks for nothing may be closed to this user, too
         return None
     if not _is_own(file):
-        return AtHand(file, (), "it belongs to another user")
+        return WorkingProject(file, (), "it belongs to another user")
     try:
         project = Project.read(folder)
     except PluginError as error:
-        return AtHand(file, (), str(error))
+        return WorkingProject(file, (), str(error))
     paths = _paths(project)
-    return AtHand(file, paths) if paths else None
+    return WorkingProject(file, paths) if paths else None
 
 
 def _project_folder(start: Path) -> Path | None:

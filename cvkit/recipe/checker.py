@@ -7,11 +7,11 @@ from typing import Any
 
 from ..errors import Problem, did_you_mean
 from ..signatures.signature import Option
-from .coercion import accept, has_plain_default
+from .coercion import coerce, has_plain_default
 from .nodes import MapNode, Mark, plain
 from .recipe import AUTO
 
-SETTABLE = ("optimizer", "scheduler")  # made after tuning; everything else a tuner needs to train on
+TUNABLE = ("optimizer", "scheduler")  # made after tuning; everything else a tuner needs to train on
 _MOST_NAMES = 30
 
 
@@ -58,9 +58,9 @@ class Checker:
                     values[name] = AUTO
                     continue
                 try:
-                    values[name] = accept(given, option)
+                    values[name] = coerce(given, option)
                 except ValueError as error:
-                    settable = path in SETTABLE and given == AUTO
+                    settable = path in TUNABLE and given == AUTO
                     hint = f"`auto` needs a tuner with `set: {place}`" if settable else ""
                     self.report(node.items[name].mark, f"{noun} '{name}' {owner}: {error}", hint)
             elif option.required:

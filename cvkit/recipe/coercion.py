@@ -25,7 +25,7 @@ class Words:
     text: str
 
 
-def accept(value: Any, option: Option) -> Any:
+def coerce(value: Any, option: Option) -> Any:
     """Return `value`, as read from a recipe, as the option's type wants it: lists as tuples, 1 as 1.0.
 
     The option's own default is always accepted. Raises `ValueError` saying what was expected instead.

@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 
 from ..errors import CvkitError
 from ..host.registry import Entry, Registry
-from .checker import SETTABLE
+from .checker import TUNABLE
 from .merge import PART_LISTS, PARTS
 from .option_schema import Schema, opening, option_schema, option_text
 
 _MOST_IDS = 3
 _SET: Schema = {
     "type": "string",
-    "pattern": rf"^({'|'.join(SETTABLE)})\.\w+$",
-    "patternErrorMessage": f"Expected the path of an option of {' or '.join(SETTABLE)}, as in scheduler.max_lr.",
-    "description": f"The option to set, one of {' or '.join(SETTABLE)}, as in scheduler.max_lr. Write `auto` there.",
+    "pattern": rf"^({'|'.join(TUNABLE)})\.\w+$",
+    "patternErrorMessage": f"Expected the path of an option of {' or '.join(TUNABLE)}, as in scheduler.max_lr.",
+    "description": f"The option to set, one of {' or '.join(TUNABLE)}, as in scheduler.max_lr. Write `auto` there.",
 }
 
 
@@ -86,7 +86,7 @@ def _members(family: Entry, untold: list[str]) -> list[Entry]:
 
 def _offer(place: str, entry: Entry, names: tuple[str, ...]) -> Offer:
     signature, component = entry.signature(), entry.component
-    settable = entry.kind.name in (PARTS[key] for key in SETTABLE)
+    settable = entry.kind.name in (PARTS[key] for key in TUNABLE)
     options = {
         name: option_schema(option, option_text(signature.doc, name), settable)
         for name, option in signature.options.items()
@@ -98,11 +98,13 @@ def _offer(place: str, entry: Entry, names: tuple[str, ...]) -> Offer:
     doc = opening(signature.doc)
     summary = doc if component.is_family and place == entry.id else component.summary
     marks = [f"Deprecated: {component.deprecated}"] if component.deprecated else []
-    marks += [f"Cannot be used here: {fault}" for fault in entry.unmet() or entry.breaches()]
+    marks += [
+        f"Cannot be used here: {fault}" for fault in entry.missing_requirements() or entry.contract_violations()
+    ]
     definition: Schema = {
         "title": place,
         "description": "\n\n".join(filter(None, [component.summary, *marks, doc, f"From {entry.origin}."])),
         "properties": {"name": True, **options},
-        "additionalProperties": signature.open,
+        "additionalProperties": signature.accepts_extra,
     }
     return Offer(place, names, " ".join([summary, *marks]).strip(), definition, tuple(required))

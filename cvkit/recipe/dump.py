@@ -53,7 +53,7 @@ def _lines(recipe: Recipe) -> Iterator[tuple[str, str]]:
 def _part(path: str, part: Part, first: str, indent: str) -> Iterator[tuple[str, str]]:
     yield path, f"{first}name: {in_one_line(part.entry.id)}"
     if isinstance(part, TunerPart):
-        yield f"{path}.set", f"{indent}set: {in_one_line(part.sets)}"
+        yield f"{path}.set", f"{indent}set: {in_one_line(part.target)}"
     for name, value in part.options.items():
         yield f"{path}.{name}", f"{indent}{in_one_line(name)}: {in_one_line(value)}"
 

@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import Problem, RecipeError, did_you_mean
 from ..host.registry import Entry
 from ..signatures.signature import MISSING, Option
-from .coercion import accept, show
+from .coercion import coerce, show
 from .settings import SECTIONS, EvaluationSettings, GeneralSettings, PluginSettings, ReportSettings, TrainSettings
 
 AUTO = "auto"
@@ -47,7 +47,7 @@ def undeclared(name: str) -> Option:
 class TunerPart(Part):
     """A tuner; `sets` is the path of the option it proposes a value for."""
 
-    sets: str
+    target: str
 
 
 @dataclass(frozen=True)
@@ -86,10 +86,10 @@ class Recipe:
                 for index, part in enumerate(item for item in value if isinstance(item, Part)):
                     yield f"{field.name}.{index}", part
 
-    def autos(self) -> tuple[str, ...]:
+    def unresolved(self) -> tuple[str, ...]:
         """Return the paths that still wait for their tuner's value."""
         values = {f"{path}.{key}": value for path, part in self.parts() for key, value in part.options.items()}
-        return tuple(tuner.sets for tuner in self.tuners if values.get(tuner.sets) == AUTO)
+        return tuple(tuner.target for tuner in self.tuners if values.get(tuner.target) == AUTO)
 
     def value(self, path: str) -> Any:
         """Return a part's option, as in ``value("scheduler.max_lr")``; raise `KeyError` where there is none."""
@@ -125,6 +125,6 @@ class Recipe:
 
 def _accepted(path: str, value: Any, option: Option) -> Any:
     try:
-        return accept(value, option)
+        return coerce(value, option)
     except ValueError as error:
         raise RecipeError([Problem(f"{path} cannot be {show(value)}: {error}")]) from None

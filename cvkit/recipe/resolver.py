@@ -17,9 +17,9 @@ from ..host.catalog import Catalog, PluginStatus
 from ..host.component import KINDS, Kind, Origin
 from ..host.entry_points import CORE
 from ..host.registry import Entry
-from ..host.requirements import distribution_of, installed, unmet
+from ..host.requirements import distribution_of, installed, missing_requirements
 from ..signatures.signature import Signature
-from .checker import SETTABLE, Checker, accepts
+from .checker import TUNABLE, Checker, accepts
 from .coercion import show
 from .document import Document
 from .merge import PART_LISTS, PARTS, as_part, part_name
@@ -65,14 +65,14 @@ class _Resolution:
         self.check.keys(self.root, KEYS, "key", "in the recipe")
         general = self._general()
         sections: dict[str, Any] = {key: self._section(key, kind) for key, kind in SECTIONS.items()}
-        self._schedule_ends_in_time(sections["train"])
-        self._disabled_are_known(sections["plugins"])
+        self._check_schedule_length(sections["train"])
+        self._check_disabled_plugins(sections["plugins"])
         sections["plugins"] = self._with_observer_options(sections["plugins"])
-        self._requirements_are_met(general.get("requires", ()))
+        self._check_requirements(general.get("requires", ()))
         parts: dict[str, Any] = {key: self._part(key, self._node(key), KINDS[kind]) for key, kind in PARTS.items()}
         lists: dict[str, Any] = {key: self._list(key, KINDS[kind]) for key, kind in PART_LISTS.items()}
-        self._samples_come_before_batches(lists["augmentations"])
-        self._targets_can_be_set()
+        self._check_augmentation_order(lists["augmentations"])
+        self._check_tuner_targets()
         if self.check.problems:
             raise RecipeError([*in_reading_order(self.check.problems), *self._causes()])
         return Recipe(**general, **parts, **lists, **sections)
@@ -94,14 +94,14 @@ class _Resolution:
         self.check.keys(node, options, "setting", f"in '{key}'")
         return kind(**self.check.values(node, options, "setting", f"in '{key}'"))
 
-    def _schedule_ends_in_time(self, settings: TrainSettings) -> None:
+    def _check_schedule_length(self, settings: TrainSettings) -> None:
         """Report passes of the schedule that are longer than the run."""
         if (spanned := sum(settings.passes)) > settings.epochs:
             mark = self._place("train.schedule_epochs")
             message = f"'schedule_epochs' spans {spanned} epochs, and the run has {settings.epochs}"
             self.check.report(mark, message, f"give it fewer, or set train.epochs to {spanned}")
 
-    def _disabled_are_known(self, settings: PluginSettings) -> None:
+    def _check_disabled_plugins(self, settings: PluginSettings) -> None:
         """Report a misspelt plugin; one that is simply not installed is as disabled as asked."""
         installed = {status.origin.plugin for status in self.catalog.statuses}
         for name in settings.disable:
@@ -134,7 +134,7 @@ class _Resolution:
                 return node
         return MapNode(self.nowhere)
 
-    def _requirements_are_met(self, requirements: tuple[str, ...]) -> None:
+    def _check_requirements(self, requirements: tuple[str, ...]) -> None:
         """Report each distribution the recipe requires that is not installed in a version it accepts."""
         node = self.root.items.get("requires")
         plugins = {status.origin.plugin: status.origin.distribution for status in self.catalog.statuses}
@@ -148,14 +148,14 @@ class _Resolution:
                 )
                 continue
             try:
-                sentences = unmet([text])
+                sentences = missing_requirements([text])
             except ValueError as error:
                 self.check.report(mark, str(error), "write a distribution's name and the versions: cvkit-acme>=1.2")
                 continue
             for sentence in sentences:
                 self.check.report(mark, f"the recipe requires what is not here: {sentence}")
 
-    def _samples_come_before_batches(self, augmentations: tuple[Part, ...]) -> None:
+    def _check_augmentation_order(self, augmentations: tuple[Part, ...]) -> None:
         """Report an augmentation of single images that stands after one of batches, as they are called before it."""
         batched = ""
         for index, part in enumerate(augmentations):
@@ -206,7 +206,7 @@ class _Resolution:
         mark = part.items["name"].mark
         found = self._found(kind, name)
         if isinstance(found, CvkitError):
-            self.check.report(mark, str(found), self._owner_does_not_work(name))
+            self.check.report(mark, str(found), self._report_broken_plugin(name))
             return None
         entry, signature = found.entry, found.signature
         if signature is None:
@@ -216,7 +216,7 @@ class _Resolution:
         owner = f"for {kind.singular} '{entry.id}'"
         given = MapNode(mark, part.without("name").items, part.keys)
         options = signature.options
-        if signature.open:
+        if signature.accepts_extra:
             options = options | {key: undeclared(key) for key in given.items if key not in options}
         self.check.keys(given, options, "option", owner)
         made = self.made[path] = Part(entry, self.check.values(given, options, "option", owner, path))
@@ -228,7 +228,7 @@ class _Resolution:
         if key not in self.lookups:
             try:
                 entry = self.catalog[kind.name].find(name)
-                faults = entry.unmet() or entry.breaches()
+                faults = entry.missing_requirements() or entry.contract_violations()
                 self.lookups[key] = _Found(entry, faults, None if faults else entry.signature())
             except CvkitError as error:
                 self.lookups[key] = error
@@ -245,7 +245,7 @@ class _Resolution:
             self.check.report((target or node).mark, message, "write `set: scheduler.max_lr`, for example")
         return None
 
-    def _owner_does_not_work(self, name: str) -> str:
+    def _report_broken_plugin(self, name: str) -> str:
         """Say that the plugin which a full id names does not work; which one a short name is of, nobody can tell."""
         plugin, slash, _ = name.partition("/")
         statuses = [one for one in self.catalog.statuses if not one.works]
@@ -259,9 +259,9 @@ class _Resolution:
         if lines:
             yield Problem("what is unknown may be of a plugin that does not work:", "\n  ".join(lines))
 
-    def _targets_can_be_set(self) -> None:
+    def _check_tuner_targets(self) -> None:
         """Report what tuners set without an option there to set; a value that is written out stays as written."""
-        settable = {path: part for path in SETTABLE if (part := self.made[path])}
+        settable = {path: part for path in TUNABLE if (part := self.made[path])}
         options = [f"{path}.{name}" for path, part in settable.items() for name in part.names()]
         seen: set[str] = set()
         for target, mark in self.targets:
@@ -273,9 +273,9 @@ class _Resolution:
                 if unwritten and not settable[owner].option(name).required:  # one that is required is missed anyway
                     hint = f"write `{name}: auto` for '{owner}', or a value there to keep it whatever the tuner finds"
                     self.check.report(mark, f"'{target}' is not written, so the tuner cannot set it", hint)
-            elif owner not in SETTABLE:
+            elif owner not in TUNABLE:
                 hint = f"{did_you_mean(target, options)}  The other parts are made before tuners run.".strip()
-                self.check.report(mark, f"a tuner sets options of {' and '.join(SETTABLE)}, not '{target}'", hint)
+                self.check.report(mark, f"a tuner sets options of {' and '.join(TUNABLE)}, not '{target}'", hint)
             elif owner in settable:
                 self.check.report(
                     mark, f"a tuner sets '{target}', which is no option there", did_you_mean(target, options)

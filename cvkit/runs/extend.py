@@ -7,16 +7,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ..engine.lr_curve import MOST_STEPS, lr_curve
+from ..engine.lr_curve import MAX_STEPS, lr_curve
 from ..engine.run import Run
 from ..errors import RunError
 from ..recipe import Recipe
 from .folder import TIME, RunFolder
-from .snapshot import Kept
+from .snapshot import RunSnapshot
 
 
 @dataclass(frozen=True)
-class Extension:
+class ScheduleExtension:
     """Trains the run of `recipe` to `epochs` in all; `schedule` is ``stretch``, ``hold`` or ``again``.
 
     Raises `RunError` where there is nothing to add, where `train.max_steps` would end the run before, and where a
@@ -51,13 +51,13 @@ class Extension:
         spans = {"stretch": None, "hold": passes, "again": (*passes, self.epochs - sum(passes))}[self.schedule]
         return self.recipe.with_value("train.epochs", self.epochs).with_value("train.schedule_epochs", spans)
 
-    def told(self, run: Run) -> str:
+    def describe(self, run: Run) -> str:
         """Return what becomes of the schedule of a run that was restored, and of its largest learning rate.
 
         The run is of the recipe, extended or not. Raises what the scheduler does where the epochs do not suit it.
         """
-        if self.extended.train.steps(run.batching.steps) > MOST_STEPS:
-            return f"{self._words()}; learning rates are not compared over more than {MOST_STEPS:,} steps"
+        if self.extended.train.steps(run.batching.steps) > MAX_STEPS:
+            return f"{self._words()}; learning rates are not compared over more than {MAX_STEPS:,} steps"
         before, after = (lr_curve(run, recipe.train).rates.max(axis=1) for recipe in (self.recipe, self.extended))
         taken = run.schedule.taken
         return (
@@ -77,12 +77,12 @@ class Extension:
                 return f"the schedule starts again after epoch {end}, and is made for {self.epochs - end} epochs"
 
 
-def extended_folder(
+def fork(
     origin: RunFolder,
     parent: Path,
     recipe: str,
     state: dict[str, Any],
-    kept: Kept,
+    kept: RunSnapshot,
     note: dict[str, Any],
     warnings: list[str],
 ) -> RunFolder:

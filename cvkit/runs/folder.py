@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..data.splits import DataInfo
-from ..engine.records import Record
+from ..engine.records import EpochRecord
 from ..errors import CvkitError, RunError, one_line
 from ..files.locked_folder import LockedFolder
 from ..files.safe_io import clear_temporaries, is_folder
@@ -38,7 +38,7 @@ from .json_files import LARGEST, read_info, read_record, read_tuning
 if TYPE_CHECKING:  # torch loads with what computes, not with the folder: most mistakes are told before that
     from ..engine.records import Predictions
     from ..figures.artifacts import Artifact, Figure
-    from .snapshot import Kept
+    from .snapshot import RunSnapshot
 
 TIME = "%Y-%m-%d %H:%M:%S %z"
 """How run.json writes a time."""
@@ -128,7 +128,7 @@ class RunFolder(LockedFolder):
             return text
         return kept.recipe
 
-    def has_whole_recipe(self, kept: Kept) -> bool:
+    def has_whole_recipe(self, kept: RunSnapshot) -> bool:
         """Whether recipe.yaml is there and reads, with every key of the copy in `kept`."""
         with suppress(CvkitError):
             return keys_of(self._own_recipe()) >= keys_of(kept.recipe)
@@ -203,7 +203,7 @@ class RunFolder(LockedFolder):
             return kept.tuning
         return self._held("tuning.json", read_tuning) or []
 
-    def records(self) -> list[Record]:
+    def records(self) -> list[EpochRecord]:
         """Return the records kept so far; where a line does not read, the newest checkpoint's copy of them.
 
         Raises `RunError` where there is no copy. A last line cut short by a kill is passed over.
@@ -213,15 +213,15 @@ class RunFolder(LockedFolder):
             return list(kept.records)
         return self._held("metrics.jsonl", _records) or []
 
-    def record_lines(self) -> list[Record | None]:
+    def record_lines(self) -> list[EpochRecord | None]:
         """Return the record in each line of metrics.jsonl, None for a line that does not read."""
         return self.intact("metrics.jsonl", _lines) or []
 
-    def append(self, record: Record) -> None:
+    def append(self, record: EpochRecord) -> None:
         """Add an epoch's record."""
         self.append_to("metrics.jsonl", _line(record))
 
-    def write_records(self, records: Iterable[Record]) -> None:
+    def write_records(self, records: Iterable[EpochRecord]) -> None:
         """Write the records anew."""
         self.write("metrics.jsonl", b"".join(map(_line, records)))
 
@@ -239,26 +239,26 @@ class RunFolder(LockedFolder):
 
         return read_newest(self.path / "checkpoints", require_usable)
 
-    def kept(self) -> Kept | None:
+    def kept(self) -> RunSnapshot | None:
         """Return the newest checkpoint's copy of what the run wrote beside it; None without one."""
-        from .snapshot import Kept
+        from .snapshot import RunSnapshot
 
         state, _ = self.newest_state() if self.has_checkpoints() else (None, [])
-        return None if state is None else Kept.of(state)
+        return None if state is None else RunSnapshot.of(state)
 
     def has_checkpoints(self) -> bool:
         """Whether there is a checkpoint, intact or not."""
         parent = self.path / "checkpoints"
         return is_folder(parent) and any(parent.glob("step-*/manifest.json"))
 
-    def keep(self, artifacts: Iterable[Artifact]) -> None:
+    def save_artifacts(self, artifacts: Iterable[Artifact]) -> None:
         """Write the files of each artifact under figures/."""
         for artifact in artifacts:
             for name, content in artifact.files().items():
                 # There may be hundreds, and the next report writes them again: no waiting for the disk.
                 self.write(f"figures/{name}", content, durable=False)
 
-    def kept_figure(self, name: str, title: str, caption: str) -> Figure | None:
+    def load_figure(self, name: str, title: str, caption: str) -> Figure | None:
         """Return a figure that `keep` wrote earlier, or None; raise `RunError` where what is there is none."""
         files = self.figure_files(name)
         if not files:
@@ -307,7 +307,7 @@ class RunFolder(LockedFolder):
             ) from error
 
 
-def _records(content: bytes) -> list[Record]:
+def _records(content: bytes) -> list[EpochRecord]:
     records = []
     for number, line in enumerate(content.splitlines(keepends=True), start=1):
         try:
@@ -317,8 +317,8 @@ def _records(content: bytes) -> list[Record]:
     return records
 
 
-def _lines(content: bytes) -> list[Record | None]:
-    found: list[Record | None] = []
+def _lines(content: bytes) -> list[EpochRecord | None]:
+    found: list[EpochRecord | None] = []
     for line in content.splitlines(keepends=True):
         if line.endswith(b"\n"):
             try:
@@ -328,5 +328,5 @@ def _lines(content: bytes) -> list[Record | None]:
     return found
 
 
-def _line(record: Record) -> bytes:
+def _line(record: EpochRecord) -> bytes:
     return (json.dumps(record.to_json(), allow_nan=False) + "\n").encode()

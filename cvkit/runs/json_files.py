@@ -10,7 +10,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from ..engine.records import Record
+from ..engine.records import EpochRecord
 from ..files.strict_json import Count, Number, Shape, read_json, require_shape
 from ..recipe.settings import FolderName
 
@@ -144,16 +144,16 @@ def checked_tuning(results: Any) -> list[dict[str, Any]]:
     return list(results)
 
 
-def read_record(line: bytes) -> Record:
+def read_record(line: bytes) -> EpochRecord:
     """Return the record in a line of metrics.jsonl; raise `ValueError` saying what is not as a run writes it."""
     return checked_record(read_json(line))
 
 
-def checked_record(data: Any) -> Record:
+def checked_record(data: Any) -> EpochRecord:
     """Return the record of `data`, as a line of metrics.jsonl holds it; raise `ValueError` saying what is not one."""
     require_shape(_Record, data)
     try:
-        return Record.from_json(data)
+        return EpochRecord.from_json(data)
     except TypeError:
         unknown = ", ".join(sorted(data.keys() - _Record.model_fields.keys()))
         raise ValueError(f"it holds what this cvkit does not know: {unknown}") from None

@@ -7,36 +7,36 @@ from dataclasses import dataclass, replace
 import torch
 
 from ..checkpoint.state_dicts import load_model_state
-from ..data.preprocessing import Pixels
+from ..data.preprocessing import Preprocessor
 from ..data.splits import DataInfo
 from ..engine.building import initialised_model
 from ..engine.device import choose_device
 from ..engine.progress import epochs_trained
-from ..engine.trained_model import Trained
+from ..engine.trained_model import TrainedModel
 from ..errors import CheckpointError, RunError
 from ..recipe import Recipe, changes
 from .folder import RunFolder
-from .snapshot import Kept
+from .snapshot import RunSnapshot
 
 _AVERAGED = "module."  # what torch's AveragedModel puts before the names of the weights it averages
 
 
 @dataclass(frozen=True)
-class Reopened:
+class LoadedModel:
     """The model of a run as its newest checkpoint holds it.
 
-    `stand`: after which step that is, in words, and on which device where that is not the recipe's. `digest`: of the
-    data set it was trained on. `damaged`: a line for each checkpoint passed over, and for each change of the recipe
-    since that matters to the model.
+    `checkpoint_label`: after which step that is, in words, and on which device where that is not the recipe's.
+    `digest`: of the data set it was trained on. `damaged`: a line for each checkpoint passed over, and for each
+    change of the recipe since that matters to the model.
     """
 
-    trained: Trained
-    stand: str
+    trained: TrainedModel
+    checkpoint_label: str
     digest: str
     damaged: tuple[str, ...]
 
 
-def open_trained(folder: RunFolder, recipe: Recipe, info: DataInfo) -> Reopened:
+def load_trained(folder: RunFolder, recipe: Recipe, info: DataInfo) -> LoadedModel:
     """Return the model that the run in `folder` evaluates: the averaged one where the run has one.
 
     Neither the data set nor pretrained weights are needed, and nothing is written. The model is put on the recipe's
@@ -53,15 +53,15 @@ def open_trained(folder: RunFolder, recipe: Recipe, info: DataInfo) -> Reopened:
         averaged = state["ema"].items()
         weights = {key.removeprefix(_AVERAGED): value for key, value in averaged if key.startswith(_AVERAGED)}
     load_model_state(model, weights)
-    pixels = Pixels(info, (), device, recipe.train.channels_last)
-    trained = Trained(model.eval(), info, pixels, device, recipe.seed)
+    pixels = Preprocessor(info, (), device, recipe.train.channels_last)
+    trained = TrainedModel(model.eval(), info, pixels, device, recipe.seed)
     stand = f"after step {state['step']:,}, {epochs_trained(state):,} of {recipe.train.epochs:,} epochs"
     if folder.info().get("status") != "finished":
         stand += "; the run has not finished"
-    kept = Kept.of(state)
+    kept = RunSnapshot.of(state)
     changed = () if kept is None else changes(kept.recipe, recipe)
     told = [f"recipe.yaml was changed since the checkpoint: {change}" for change in changed if not change.free]
-    return Reopened(trained, stand + remark, state["data"], (*damaged, *told))
+    return LoadedModel(trained, stand + remark, state["data"], (*damaged, *told))
 
 
 def without_first_weights(recipe: Recipe) -> Recipe:

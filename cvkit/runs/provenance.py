@@ -33,13 +33,13 @@ def describe_components(recipe: Recipe) -> list[dict[str, Any]]:
     return _described((place, part.entry) for place, part in recipe.parts())
 
 
-def describe_again(before: Records, catalog: Catalog) -> list[dict[str, Any]]:
+def describe_current(before: Records, catalog: Catalog) -> list[dict[str, Any]]:
     """Return the same of the code there is now, for those components of a run that are still to be found."""
     found = []
     for component in before:
         try:
             found.append((component["place"], catalog[kind_of(component["place"])].find(component["id"])))
-        except (CvkitError, KeyError):  # what has gone is told by `absent`, or by the check of the recipe
+        except (CvkitError, KeyError):  # what has gone is told by `missing_plugins`, or by the check of the recipe
             continue
     return _described(found)
 
@@ -143,7 +143,7 @@ def _drift(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     then, since = _shown(before), _shown(now)
     sentences = []
     if then != since:
-        sentences.append(f"{then} is what the run began with, and {since} is here now. {bring_back(before)}")
+        sentences.append(f"{then} is what the run began with, and {since} is here now. {reinstall_hint(before)}")
     elif before.get("source") and before["source"] != now["source"]:
         plugin, digest = before["id"].partition("/")[0], now["source"][:_SHOWN]
         sentences.append(
@@ -171,14 +171,14 @@ def _whose(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 def _back(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     if now.get("sources") and not before.get("sources"):
         return "To get it back: start cvkit in another folder, where Python finds the installed copy"
-    return bring_back(before)
+    return reinstall_hint(before)
 
 
 def _shown(component: Mapping[str, Any]) -> str:
     return str(component.get("file") or f"{component['distribution']} {component['version']}")
 
 
-def bring_back(component: Mapping[str, Any]) -> str:
+def reinstall_hint(component: Mapping[str, Any]) -> str:
     """Return how to get back the code that a component came from, as far as that can be told."""
     name, version, url = component["distribution"], component["version"], str(component.get("url", ""))
     if file := component.get("file"):
@@ -199,7 +199,7 @@ def reinstall(name: str, version: str) -> str:
     return f"To get it back: pip install --force-reinstall {shell_words(f'{name}=={version}')}"
 
 
-def absent(components: Records, catalog: Catalog) -> list[str]:
+def missing_plugins(components: Records, catalog: Catalog) -> list[str]:
     """Return a sentence for each plugin that the components of a run came from and that does not work here."""
     statuses = {status.origin.plugin: status for status in catalog.statuses}
     sentences = []
@@ -209,7 +209,9 @@ def absent(components: Records, catalog: Catalog) -> list[str]:
             option = f"--plugin-path {shell_words(component['file'])}"
             sentences.append(f"plugin '{plugin}' was loaded from a file: add {option}")
         elif plugin not in statuses:
-            sentences.append(f"plugin '{plugin}' of {_shown(component)} is not installed. {bring_back(component)}")
+            sentences.append(
+                f"plugin '{plugin}' of {_shown(component)} is not installed. {reinstall_hint(component)}"
+            )
         elif not statuses[plugin].works:
             sentences.append(statuses[plugin].line)
     return list(dict.fromkeys(sentences))

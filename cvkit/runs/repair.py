@@ -11,7 +11,7 @@ from ..recipe import Recipe, changes, dump, read_text
 from ..recipe.nodes import plain
 from .folder import RunFolder
 from .json_files import read_info, read_tuning
-from .snapshot import FIXED, Kept, gap, told_apart
+from .snapshot import FIXED, RunSnapshot, gap, told_apart
 
 UNCHECKED = (
     "the checkpoint this run goes on from is an earlier cvkit's, which keeps no copy of recipe.yaml, run.json, "
@@ -37,7 +37,7 @@ def require_never_trained(folder: RunFolder, damaged: list[str]) -> None:
 
 
 def agree_on_recipe(
-    folder: RunFolder, kept: Kept, recipe: Recipe, accept: bool, *, same_data: bool = False
+    folder: RunFolder, kept: RunSnapshot, recipe: Recipe, accept: bool, *, same_data: bool = False
 ) -> list[str]:
     """Return a line for each value of `recipe` that is not what the run was trained with, once that is accepted.
 
@@ -70,7 +70,7 @@ def agree_on_recipe(
     return [f"recipe.yaml was changed, and that was accepted: {change}" for change in found]
 
 
-def _reworded(folder: RunFolder, kept: Kept) -> list[str]:
+def _reworded(folder: RunFolder, kept: RunSnapshot) -> list[str]:
     """Return a line where recipe.yaml says the same in other words, such as without a value that is its default."""
     if folder.has_whole_recipe(kept) and _values(folder.recipe_text()) != _values(kept.recipe):
         return ["recipe.yaml was changed, though not in what it means, and is left as it is"]
@@ -82,21 +82,21 @@ def _values(text: str) -> Any:
     return plain(read_text(text, extends=False).root)
 
 
-def kept_of(folder: RunFolder, state: Mapping[str, Any]) -> tuple[Kept, list[str]]:
+def kept_of(folder: RunFolder, state: Mapping[str, Any]) -> tuple[RunSnapshot, list[str]]:
     """Return what a checkpoint's state keeps, and what a reader must know where it keeps nothing.
 
     The files then have to be believed.
     """
-    if (kept := Kept.of(state)) is not None:
+    if (kept := RunSnapshot.of(state)) is not None:
         return kept, []
     records = [r for r in folder.record_lines() if r is not None and r.epoch <= state["epoch"]]
     told = [UNCHECKED]
     if wrong := gap(records, state["epoch"]):
         told.append(f"metrics.jsonl {wrong}: the report is without what is not there")
-    return Kept(folder.recipe_text(), folder.tuning(), tuple(records), folder.info()), told
+    return RunSnapshot(folder.recipe_text(), folder.tuning(), tuple(records), folder.info()), told
 
 
-def differences(folder: RunFolder, kept: Kept) -> dict[str, str]:
+def differences(folder: RunFolder, kept: RunSnapshot) -> dict[str, str]:
     """Return a line for each file that differs from the checkpoint's copy, which takes its place; none is written."""
     found: dict[str, str] = {}
     if differs := told_apart(folder.record_lines(), kept.records):
@@ -112,7 +112,7 @@ def differences(folder: RunFolder, kept: Kept) -> dict[str, str]:
     return {name: f"{name} {what}: the checkpoint's copy takes its place" for name, what in found.items()}
 
 
-def _without_sessions(info: Mapping[str, Any], kept: Kept) -> list[str]:
+def _without_sessions(info: Mapping[str, Any], kept: RunSnapshot) -> list[str]:
     """Return the names of the lists of run.json, to which sessions only add, that lack what they held."""
     sessions, warnings = (kept.info.get(key, []) for key in ("sessions", "warnings"))
     lacking = {
@@ -122,7 +122,7 @@ def _without_sessions(info: Mapping[str, Any], kept: Kept) -> list[str]:
     return [key for key, lacks in lacking.items() if lacks]
 
 
-def put_back(folder: RunFolder, kept: Kept, recipe: Recipe) -> list[str]:
+def put_back(folder: RunFolder, kept: RunSnapshot, recipe: Recipe) -> list[str]:
     """Write the checkpoint's copy in place of what differs from it, and return a line for each file that did.
 
     A damaged recipe is kept under another name. metrics.jsonl and run.json are left to who writes them in any case.
@@ -137,7 +137,7 @@ def put_back(folder: RunFolder, kept: Kept, recipe: Recipe) -> list[str]:
     return list(found.values())
 
 
-def began(folder: RunFolder, kept: Kept, made_with: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def began(folder: RunFolder, kept: RunSnapshot, made_with: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Return what run.json is to say of how the run began, and a line for what nobody knows any more.
 
     `made_with`: what a session says of its components and environment.

@@ -16,24 +16,24 @@ from typing import Any
 import torch
 
 from ..diagnostics.diagnose import diagnose
-from ..engine.records import Record
+from ..engine.records import EpochRecord
 from ..engine.run import Run, Step
 from ..engine.trial import Proposal
 from ..error_text import cause
 from ..errors import CheckpointError, ComponentFailure, CvkitError, RunError, one_line
 from ..figures.artifacts import Figure
 from ..figures.page import render
-from ..figures.style import draw
+from ..figures.style import render_figure
 from ..guard import Guard
 from ..host.catalog import Catalog
 from ..recipe import Recipe, TunerPart, dump
-from ..report.compose import compose
-from ..resource_errors import lack_told_by
+from ..report.report_page import report_page
+from ..resource_errors import shortage_in
 from .folder import TIME, RunFolder
 from .json_files import read_tuning
 from .provenance import describe_components, drift, reinstall
 from .repair import agree_on_recipe, began, kept_of, put_back, require_never_trained
-from .snapshot import Kept
+from .snapshot import RunSnapshot
 
 _LIBRARIES = ("cvkit-core", "torch", "torchvision", "numpy", "kornia", "timm", "pluggy", "pydantic", "matplotlib")
 
@@ -53,7 +53,7 @@ class Session:
         self.run, self.folder, self.data, self.catalog = run, folder, data, catalog
         self.accept_changes = accept_changes
         self.warnings = [*run.warnings]
-        self.records: list[Record] = []
+        self.records: list[EpochRecord] = []
         self.stop = self.started = False
         self.saved = True
         self._info: dict[str, Any] = {}
@@ -82,7 +82,7 @@ class Session:
             self._info = {"started": f"{datetime.now().astimezone():{TIME}}", "sessions": [], **made_with}
         else:
             self.warnings += damaged
-            self._go_back(state, made_with)
+            self._restore(state, made_with)
         changed = _other_environment(self._info["environment"], made_with["environment"])
         self._note(
             name=self.recipe.name,
@@ -99,12 +99,12 @@ class Session:
         self._notify("run_started", recipe=self.recipe)
         return changed
 
-    def _go_back(self, state: dict[str, Any], made_with: dict[str, Any]) -> None:
+    def _restore(self, state: dict[str, Any], made_with: dict[str, Any]) -> None:
         """Restore the run, once its recipe and data are agreed on, and mend the files beside the checkpoint."""
         kept, told = kept_of(self.folder, state)
         same_data = self.run.splits.are_known(state["data"])
         told += agree_on_recipe(self.folder, kept, self.recipe, self.accept_changes, same_data=same_data)
-        told += go_back(self.run, state, accept_changes=self.accept_changes)
+        told += restore_run(self.run, state, accept_changes=self.accept_changes)
         self._info, lost = began(self.folder, kept, made_with)
         self.records, self._tuning = list(kept.records), kept.tuning
         told += put_back(self.folder, kept, self.recipe)
@@ -132,16 +132,16 @@ class Session:
         if not self.recipe.tuners or self.run.step or self._tuned():
             return
         results: list[dict[str, Any]] = []
-        waiting = self.recipe.autos()
-        notes = {tuner.sets: f"by {tuner.entry.id}" for tuner in self.recipe.tuners if tuner.sets in waiting}
+        waiting = self.recipe.unresolved()
+        notes = {tuner.target: f"by {tuner.entry.id}" for tuner in self.recipe.tuners if tuner.target in waiting}
         for number, (tuner, proposal) in enumerate(self.run.tune(), start=1):
             called = re.sub(r"[^A-Za-z0-9._-]", "_", tuner.entry.member or tuner.entry.component.name)
             name = f"tuning_{number}_{called}"[:100]
-            results.append({"tuner": tuner.entry.id, "sets": tuner.sets, "name": name, "title": proposal.title})
+            results.append({"tuner": tuner.entry.id, "sets": tuner.target, "name": name, "title": proposal.title})
             results[-1] |= {"caption": proposal.caption, **self._found(tuner, proposal)}
             if proposal.draw is not None:
                 self._keep_figure(tuner, name, proposal)
-            self._notify("tuner_finished", tuner=tuner.entry.id, sets=tuner.sets, proposal=proposal)
+            self._notify("tuner_finished", tuner=tuner.entry.id, sets=tuner.target, proposal=proposal)
             yield tuner, proposal
         self._recipe_text = dump(self.recipe, notes=notes)
         self.folder.write_recipe(self._recipe_text)
@@ -168,13 +168,13 @@ class Session:
         """Keep a tuner's figure; one that cannot be drawn is warned of, as what the tuner found does not need it."""
         try:
             guard = Guard(tuner.entry, "cannot draw its figure")
-            figure: Figure = guard(draw, name, proposal.title, proposal.caption, proposal.draw)
+            figure: Figure = guard(render_figure, name, proposal.title, proposal.caption, proposal.draw)
         except ComponentFailure as error:
             self.warnings.append(str(error))
         else:
-            self.folder.keep([figure])
+            self.folder.save_artifacts([figure])
 
-    def train(self) -> Iterator[Step | Record]:
+    def train(self) -> Iterator[Step | EpochRecord]:
         """Train to the end, keeping records and checkpoints, and yield each step and record.
 
         With `stop` set it saves after the current step and returns; who set it ends the session.
@@ -183,7 +183,7 @@ class Session:
         self.saved = False
         with closing(self.run.fit()) as events:
             for event in events:
-                if isinstance(event, Record):
+                if isinstance(event, EpochRecord):
                     self.records.append(event)
                     self.folder.append(event)
                     if self.run.finished:
@@ -200,7 +200,7 @@ class Session:
         self.saved = True
 
     def _save(self) -> None:
-        kept = Kept(self._recipe_text, self._tuning, tuple(self.records), self._info)
+        kept = RunSnapshot(self._recipe_text, self._tuning, tuple(self.records), self._info)
         state = {**self.run.state(), "data": self.run.splits.digest, "kept": kept.state()}
         self.folder.save(self.run.step, state)
         self.saved = True
@@ -216,12 +216,12 @@ class Session:
         self.folder.write_predictions(predictions, self.run.info.classes)
         found = diagnose(self.run, records, predictions)
         self.warnings += found.warnings
-        self.folder.keep(found.artifacts())
+        self.folder.save_artifacts(found.artifacts())
         found.training += self._tuning_figures()
         self.warnings += self._changes()
-        page = compose(self.run, records, predictions, found, self._info, self.recipe_text(), self.warnings)
+        page = report_page(self.run, records, predictions, found, self._info, self.recipe_text(), self.warnings)
         path = self.folder.write_report(render(page))
-        self.end("finished", finished=f"{datetime.now().astimezone():{TIME}}")
+        self.set_status("finished", finished=f"{datetime.now().astimezone():{TIME}}")
         self._notify("run_finished", records=records, predictions=predictions)
         return path
 
@@ -230,7 +230,7 @@ class Session:
         figures = []
         for result in self._tuning:
             try:
-                figure = self.folder.kept_figure(result["name"], result["title"], result["caption"])
+                figure = self.folder.load_figure(result["name"], result["title"], result["caption"])
             except RunError as error:
                 self.warnings.append(f"the figure of {result['tuner']} is left out: {error}")
             else:
@@ -241,7 +241,7 @@ class Session:
         """Return the resolved recipe as this session found or wrote it."""
         return self._recipe_text
 
-    def end(self, status: str, **details: Any) -> None:
+    def set_status(self, status: str, **details: Any) -> None:
         """Note in the folder how the run stands, with what a later session must repeat to the reader."""
         if status == "failed":
             self._notify("run_failed", error=details["error"])
@@ -255,7 +255,7 @@ class Session:
         )
 
 
-def go_back(run: Run, state: dict[str, Any], *, accept_changes: bool = False) -> list[str]:
+def restore_run(run: Run, state: dict[str, Any], *, accept_changes: bool = False) -> list[str]:
     """Restore `run` from a checkpoint's state, and return a line where its data are others or could not be checked.
 
     Raises `CheckpointError` where the data are others and that is not accepted, or any part is another.
@@ -279,7 +279,7 @@ def go_back(run: Run, state: dict[str, Any], *, accept_changes: bool = False) ->
     except CvkitError:
         raise
     except Exception as error:  # whatever torch or a component says of values that nothing it saved would hold
-        if lack_told_by(error):
+        if shortage_in(error):
             raise
         raise CheckpointError(
             f"the checkpoint of step {state['step']:,} does not fit this recipe: {cause(error)}. Remove its folder "
@@ -290,7 +290,7 @@ def go_back(run: Run, state: dict[str, Any], *, accept_changes: bool = False) ->
 
 def _require_classes(run: Run, state: dict[str, Any]) -> None:
     """Raise `CheckpointError` where the classes are not those that the outputs of the checkpoint's model mean."""
-    kept = Kept.of(state)
+    kept = RunSnapshot.of(state)
     before = None if kept is None else (kept.info.get("data_info") or {}).get("classes")
     if before is not None and tuple(before) != run.info.classes:
         odd = [name for name in (*before, *run.info.classes) if (name in before) != (name in run.info.classes)]

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from ..checkpoint import contents as saved
-from ..engine.records import Record
+from ..engine.records import EpochRecord
 from ..errors import CheckpointError, RecipeError, one_line
 from ..recipe import keys_of
 from .json_files import checked_info, checked_record, checked_tuning
@@ -23,12 +23,12 @@ FIXED = ("started", "components", "environment", "extended")
 
 
 @dataclass(frozen=True)
-class Kept:
+class RunSnapshot:
     """The text of recipe.yaml, what tuning.json, metrics.jsonl and run.json hold, as of a checkpoint."""
 
     recipe: str
     tuning: list[dict[str, Any]]
-    records: tuple[Record, ...]
+    records: tuple[EpochRecord, ...]
     info: dict[str, Any]
 
     def state(self) -> dict[str, Any]:
@@ -41,7 +41,7 @@ class Kept:
         }
 
     @classmethod
-    def of(cls, state: Mapping[str, Any]) -> Kept | None:
+    def of(cls, state: Mapping[str, Any]) -> RunSnapshot | None:
         """Return what a checkpoint's state keeps; None where an earlier cvkit wrote it, which kept nothing.
 
         Raises `CheckpointError` where it is not what a run keeps.
@@ -60,10 +60,10 @@ class Kept:
 def require_usable(state: dict[str, Any]) -> None:
     """Raise `CheckpointError` naming the first value of a checkpoint's state that is not what a run saves."""
     saved.require_usable(state)
-    Kept.of(state)
+    RunSnapshot.of(state)
 
 
-def told_apart(found: Sequence[Record | None], kept: Sequence[Record]) -> str:
+def told_apart(found: Sequence[EpochRecord | None], kept: Sequence[EpochRecord]) -> str:
     """Return in words how the records of metrics.jsonl differ from the kept ones; empty where nothing is to be told.
 
     `found` has None for a line that does not read. Later epochs than the kept ones are no difference, as they are
@@ -86,7 +86,7 @@ def told_apart(found: Sequence[Record | None], kept: Sequence[Record]) -> str:
     return " and ".join(parts) or "has its epochs in another order"
 
 
-def gap(records: Sequence[Record], epoch: int) -> str:
+def gap(records: Sequence[EpochRecord], epoch: int) -> str:
     """Return in words which of the epochs up to `epoch` the records lack; empty where all are there, in order."""
     missing = sorted({*range(1, epoch + 1)} - {record.epoch for record in records})
     if missing:

@@ -14,7 +14,7 @@ from ..host.entry_points import GROUP, module_of
 from ..host.project import FILE, Project
 from .declaration import CannotEdit, declares, with_component
 from .names import PluginName
-from .parts import Part
+from .parts import ScaffoldPart
 from .rendering import component, hook, render_part, section
 
 README = "README.md"
@@ -74,7 +74,7 @@ def _chosen(project: Project, plugin: str) -> EntryPoint:
     return points[plugin or next(iter(points))]
 
 
-def add(home: Home, part: Part) -> tuple[list[Path], list[Path]]:
+def add(home: Home, part: ScaffoldPart) -> tuple[list[Path], list[Path]]:
     """Add a part to a plugin, and return the files that were written and those that were changed.
 
     Nothing that is there is replaced: raises `CvkitError` where a file of the part exists already, where the
@@ -94,7 +94,7 @@ def add(home: Home, part: Part) -> tuple[list[Path], list[Path]]:
     return list(new), list(changed)
 
 
-def _declared(home: Home, part: Part) -> str:
+def _declared(home: Home, part: ScaffoldPart) -> str:
     """Return the declaration with the part in it; as it is where it names the part already."""
     text, name, kind = _text(home.declaration), part.component, part.sample.kind
     try:

@@ -8,7 +8,7 @@ from ..host.component import KINDS, Kind
 
 
 @dataclass(frozen=True)
-class Sample:
+class KindTemplate:
     """A kind's sample: what is made of it, the name of its factory, and what it does, in a line."""
 
     kind: Kind
@@ -26,17 +26,17 @@ class Sample:
         return "an" if self.noun[0] in "aeiou" else "a"
 
 
-SAMPLES: dict[str, Sample] = {
+KIND_TEMPLATES: dict[str, KindTemplate] = {
     sample.noun: sample
     for sample in (
-        Sample(KINDS["models"], "small_cnn", "Three convolutions for small images"),
-        Sample(KINDS["augmentations"], "BrightnessContrast", "Random brightness and contrast"),
-        Sample(KINDS["schedulers"], "warmup_cosine", "Linear warm-up, then a cosine to zero"),
-        Sample(KINDS["explainers"], "SmoothGrad", "SmoothGrad (Smilkov et al. 2017)"),
-        Sample(KINDS["datasets"], "gratings", "Drawn waves in several directions"),
-        Sample(KINDS["losses"], "FocalLoss", "Focal loss (Lin et al. 2017)"),
-        Sample(KINDS["optimizers"], "Lion", "Lion (Chen et al. 2023)"),
-        Sample(KINDS["tuners"], "try_rates", "Try several learning rates"),
+        KindTemplate(KINDS["models"], "small_cnn", "Three convolutions for small images"),
+        KindTemplate(KINDS["augmentations"], "BrightnessContrast", "Random brightness and contrast"),
+        KindTemplate(KINDS["schedulers"], "warmup_cosine", "Linear warm-up, then a cosine to zero"),
+        KindTemplate(KINDS["explainers"], "SmoothGrad", "SmoothGrad (Smilkov et al. 2017)"),
+        KindTemplate(KINDS["datasets"], "gratings", "Drawn waves in several directions"),
+        KindTemplate(KINDS["losses"], "FocalLoss", "Focal loss (Lin et al. 2017)"),
+        KindTemplate(KINDS["optimizers"], "Lion", "Lion (Chen et al. 2023)"),
+        KindTemplate(KINDS["tuners"], "try_rates", "Try several learning rates"),
     )
 }
 """By noun, in the order in which the command lists them."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .kinds import Sample
+from .kinds import KindTemplate
 from .names import PluginName
 
 
 @dataclass(frozen=True)
-class Part:
+class ScaffoldPart:
     """A component of a plugin.
 
     Args:
@@ -22,7 +22,7 @@ class Part:
         camel: what its test class is called after ``Test``.
     """
 
-    sample: Sample
+    sample: KindTemplate
     component: str
     module: str
     recipe: str
@@ -35,22 +35,22 @@ class Part:
         return f"{self.sample.noun.capitalize()}Suite"
 
 
-def first_part(name: PluginName, sample: Sample) -> Part:
+def first_part(name: PluginName, sample: KindTemplate) -> ScaffoldPart:
     """Return the part that a new package begins with, and that is called as the plugin is."""
     plugin = name.plugin
-    return Part(sample, plugin, sample.noun, "recipe.yaml", f"test_{plugin}", _camel(plugin))
+    return ScaffoldPart(sample, plugin, sample.noun, "recipe.yaml", f"test_{plugin}", _camel(plugin))
 
 
-def further_part(name: PluginName, sample: Sample, component: str = "") -> Part:
+def further_part(name: PluginName, sample: KindTemplate, component: str = "") -> ScaffoldPart:
     """Return a part that is added, with files of its own; its component is called `component`, or as the plugin."""
     noun, plugin = sample.noun, name.plugin
     stem = component or noun
     tests = f"test_{stem}" if stem != plugin else f"test_{stem}_{noun}"  # the first part's tests have the other name
     camel = _camel(component) if component else _camel(plugin) + noun.capitalize()
-    return Part(sample, component or plugin, stem, f"recipe_{stem}.yaml", tests, camel)
+    return ScaffoldPart(sample, component or plugin, stem, f"recipe_{stem}.yaml", tests, camel)
 
 
-def parts_of(name: PluginName, samples: Sequence[Sample]) -> list[Part]:
+def parts_of(name: PluginName, samples: Sequence[KindTemplate]) -> list[ScaffoldPart]:
     """Return the parts of a new package, one for each sample."""
     first, *others = samples
     return [first_part(name, first), *(further_part(name, sample) for sample in others)]

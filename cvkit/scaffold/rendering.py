@@ -10,14 +10,14 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ..host.entry_points import CORE
-from .kinds import Sample
+from .kinds import KindTemplate
 from .names import PluginName
-from .parts import Part, parts_of
+from .parts import ScaffoldPart, parts_of
 
 _SUFFIX = ".jinja"
 
 
-def render(name: PluginName, *samples: Sample) -> dict[str, str]:
+def render(name: PluginName, *samples: KindTemplate) -> dict[str, str]:
     """Return the text of every file of a new package, by its path in it, in the order of the paths."""
     parts = parts_of(name, samples)
     files = {}
@@ -33,7 +33,7 @@ def render(name: PluginName, *samples: Sample) -> dict[str, str]:
     return dict(sorted(files.items()))
 
 
-def render_part(name: PluginName, part: Part, package: str) -> dict[str, str]:
+def render_part(name: PluginName, part: ScaffoldPart, package: str) -> dict[str, str]:
     """Return the files of one part by their paths in the project, whose package is in the folder `package`."""
     places = {
         "module.py": f"{package}/{part.module}.py",
@@ -44,22 +44,22 @@ def render_part(name: PluginName, part: Part, package: str) -> dict[str, str]:
     return {place: _render(f"{part.sample.noun}/{file}{_SUFFIX}", name, part) for file, place in places.items()}
 
 
-def section(name: PluginName, part: Part) -> str:
+def section(name: PluginName, part: ScaffoldPart) -> str:
     """Return what a README says of a part beside the first."""
     return _render(f"{part.sample.noun}/README.md.jinja", name, part, page="base/section.md.jinja")
 
 
-def hook(name: PluginName, part: Part) -> str:
+def hook(name: PluginName, part: ScaffoldPart) -> str:
     """Return the hook that declares a part."""
     return _render("base/hook.py.jinja", name, part)
 
 
-def component(name: PluginName, part: Part) -> str:
+def component(name: PluginName, part: ScaffoldPart) -> str:
     """Return the statement of a hook that declares a part, indented by four blanks."""
     return _render("base/component.py.jinja", name, part)
 
 
-def _words(parts: Sequence[Part]) -> dict[str, str]:
+def _words(parts: Sequence[ScaffoldPart]) -> dict[str, str]:
     """Return how a package is described: by what its component does, or by the kinds of several."""
     nouns = [f"{part.sample.article} {part.sample.kind.singular}" for part in parts]
     if len(parts) == 1:
@@ -71,7 +71,7 @@ def _words(parts: Sequence[Part]) -> dict[str, str]:
     }
 
 
-def _render(template: str, name: PluginName, part: Part, **more: Any) -> str:
+def _render(template: str, name: PluginName, part: ScaffoldPart, **more: Any) -> str:
     kind, minor = part.sample.kind, ".".join(version(CORE).split(".")[:2])
     known = {"name": name, "part": part, "sample": part.sample, "kind": kind, "cvkit_version": minor}
     return _environment().get_template(template).render(known | more)

@@ -15,7 +15,7 @@ _TypeAlias: Any = getattr(ast, "TypeAlias", ast.AnnAssign)  # ``type X = ...``, 
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class ModuleSource:
     """A parsed module."""
 
     name: str
@@ -35,7 +35,7 @@ class Source:
 class Definition:
     """What an attribute is defined as, a function, a class or the expression assigned to it, and in which module."""
 
-    source: Source
+    source: ModuleSource
     node: ast.FunctionDef | ast.ClassDef | ast.expr
 
 
@@ -67,7 +67,7 @@ def find(module: str, attribute: str, within: str = "", hops: int = _FOLLOW_IMPO
 
 
 @lru_cache(maxsize=256)
-def _parse(module: str) -> Source | None:
+def _parse(module: str) -> ModuleSource | None:
     """Parse a module's file, found from its top-level package: finding a submodule by `find_spec` would import it."""
     top, *rest = module.split(".")
     try:
@@ -81,12 +81,12 @@ def _parse(module: str) -> Source | None:
         stem = path.parent.joinpath(*rest)
         path = stem / "__init__.py" if stem.is_dir() else stem.with_suffix(".py")
     try:
-        return Source(module, path, ast.parse(path.read_bytes()))
+        return ModuleSource(module, path, ast.parse(path.read_bytes()))
     except (OSError, SyntaxError, ValueError):
         return None
 
 
-def _absolute(source: Source, node: ast.ImportFrom) -> str:
+def _absolute(source: ModuleSource, node: ast.ImportFrom) -> str:
     if not node.level:
         return node.module or ""
     parts = source.name.split(".")

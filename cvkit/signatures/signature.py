@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Any
 
 from ..errors import PluginError
-from .lookup import Definition, Source, find
+from .lookup import Definition, ModuleSource, find
 from .static_types import Lookup, evaluate
 
 MISSING: Any = type("Missing", (), {"__repr__": lambda self: "<required>"})()
@@ -55,15 +55,15 @@ class Option:
 
 @dataclass(frozen=True)
 class Signature:
-    """What a factory takes: `supplied` by the run (positional), `options` from the recipe (keyword-only).
+    """What a factory takes: `positional` arguments from the run, keyword-only `options` from the recipe.
 
-    `open` says that it also takes options it does not name, `variadic` that it takes any number of positional
-    arguments. `file` and `line` say where it is written.
+    `accepts_extra` says that it also takes options it does not name, `variadic` that it takes any number of
+    positional arguments. `file` and `line` say where it is written.
     """
 
-    supplied: tuple[str, ...]
+    positional: tuple[str, ...]
     options: dict[str, Option]
-    open: bool
+    accepts_extra: bool
     doc: str
     file: str = ""
     line: int = 0
@@ -92,7 +92,7 @@ def read_signature(target: str, positional_options: bool = False) -> Signature:
 
 
 def _static_signature(
-    source: Source, node: ast.FunctionDef | ast.ClassDef | ast.expr, positional_options: bool
+    source: ModuleSource, node: ast.FunctionDef | ast.ClassDef | ast.expr, positional_options: bool
 ) -> Signature | None:
     match node:
         case ast.FunctionDef():
@@ -109,9 +109,9 @@ def _static_signature(
     keyword_only = dict(zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True))
     chosen = {**{a: defaults.get(a) for a in positional}, **keyword_only} if positional_options else keyword_only
     return Signature(
-        supplied=() if positional_options else tuple(argument.arg for argument in positional),
+        positional=() if positional_options else tuple(argument.arg for argument in positional),
         options={a.arg: _option(home, a, default) for a, default in chosen.items()},
-        open=arguments.kwarg is not None,
+        accepts_extra=arguments.kwarg is not None,
         doc=ast.get_docstring(node) or "",
         file=str(source.path),
         line=node.lineno,
@@ -119,7 +119,7 @@ def _static_signature(
     )
 
 
-def _initialiser(source: Source, node: ast.ClassDef) -> tuple[Source, ast.FunctionDef] | None:
+def _initialiser(source: ModuleSource, node: ast.ClassDef) -> tuple[ModuleSource, ast.FunctionDef] | None:
     """The class's ``__init__``, its own or the first base's that has one, and the module it is written in.
 
     None where the source does not show one: a data class, a base that is compiled or an attribute.
@@ -137,7 +137,7 @@ def _initialiser(source: Source, node: ast.ClassDef) -> tuple[Source, ast.Functi
     return None
 
 
-def _option(source: Source, argument: ast.arg, default: ast.expr | None) -> Option:
+def _option(source: ModuleSource, argument: ast.arg, default: ast.expr | None) -> Option:
     annotation = argument.annotation
     return Option(
         name=argument.arg,
@@ -181,9 +181,9 @@ def signature_of(function: Callable[..., Any], positional_options: bool = False)
     keyword_only = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
     chosen = [*positional, *keyword_only] if positional_options else keyword_only
     return Signature(
-        supplied=() if positional_options else tuple(p.name for p in positional),
+        positional=() if positional_options else tuple(p.name for p in positional),
         options={p.name: _imported_option(p, _names(function.__module__ or "")) for p in chosen},
-        open=any(p.kind is p.VAR_KEYWORD for p in parameters),
+        accepts_extra=any(p.kind is p.VAR_KEYWORD for p in parameters),
         doc=inspect.getdoc(function) or "",
         variadic=any(p.kind is p.VAR_POSITIONAL for p in parameters),
     )

@@ -10,12 +10,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..data.loading import read_whole
+from ..data.loading import materialize
 from ..data.splits import Split, Splits, TensorSplit
 from ..host.component import KINDS
 from .network import without_network
 from .sample_parts import seeded
-from .suite import Broken, Suite, promise
+from .suite import Fail, Suite, promise
 
 _LOOKED_AT = 200
 """Images of a half that are looked at, spread over all of it."""
@@ -56,7 +56,7 @@ class DatasetSuite(Suite):
             with without_network() as tried:
                 try:
                     splits = self._splits()
-                    read_whole(splits.train, [0])
+                    materialize(splits.train, [0])
                 except Exception as error:
                     if not tried:
                         raise error
@@ -136,7 +136,7 @@ class DatasetSuite(Suite):
             info = splits.info
             if not len(info.mean) == len(info.std) == info.channels:
                 broken(f"{len(info.mean)} means and {len(info.std)} deviations for {info.channels} channels")
-            images = read_whole(splits.train, _spread(splits.train)).images / 255
+            images = materialize(splits.train, _spread(splits.train)).images / 255
             means, deviations = images.mean(dim=(0, 2, 3)).tolist(), images.std(dim=(0, 2, 3)).tolist()
             for channel, (mean, std) in enumerate(zip(info.mean, info.std, strict=True)):
                 # Loose, as many sets are normalised by ImageNet's figures, and only some images are looked at.
@@ -174,7 +174,7 @@ def _spread(split: Split) -> list[int]:
     return torch.linspace(0, len(split) - 1, min(len(split), _LOOKED_AT)).long().tolist()
 
 
-def _require_image(broken: Broken, image: object, shape: tuple[int, int, int], where: str) -> None:
+def _require_image(broken: Fail, image: object, shape: tuple[int, int, int], where: str) -> None:
     if not isinstance(image, Tensor):
         broken(f"{where} is a {type(image).__name__}", "Return a tensor: torch.from_numpy(np.array(image))")
     if image.dtype != torch.uint8 or tuple(image.shape) != shape:

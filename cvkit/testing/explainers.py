@@ -13,7 +13,7 @@ from ..checkpoint.state_dicts import model_state
 from ..data.splits import DataInfo
 from ..host.component import KINDS
 from .sample_parts import sample_info, sample_inputs, sample_labels, sample_model, seeded
-from .suite import Broken, Suite, promise
+from .suite import Fail, Suite, promise
 
 
 class ExplainerSuite(Suite):
@@ -140,9 +140,7 @@ class ExplainerSuite(Suite):
             self._maps(model)
             changed = [name for name, module in model.named_modules() if module.training != before[name]]
             if changed:
-                broken(
-                    f"{len(changed)} modules are in another mode, such as '{changed[0]}'", "Use cvkit.evaluation_mode"
-                )
+                broken(f"{len(changed)} modules are in another mode, such as '{changed[0]}'", "Use cvkit.eval_mode")
 
     def test_leaves_weights(self) -> None:
         """Every parameter and buffer is as it was, even of a model that comes in training mode."""
@@ -153,9 +151,7 @@ class ExplainerSuite(Suite):
                 after = model_state(model)
                 if changed := [name for name in before if not torch.equal(before[name], after[name])]:
                     mode = "training" if model.training else "evaluation"
-                    broken(
-                        f"'{changed[0]}' of a model in {mode} mode is changed", "Explain within cvkit.evaluation_mode"
-                    )
+                    broken(f"'{changed[0]}' of a model in {mode} mode is changed", "Explain within cvkit.eval_mode")
 
     def test_leaves_gradients(self) -> None:
         """Every parameter's ``.grad`` is as it was, be it None or a gradient."""
@@ -213,7 +209,7 @@ def _count(attributes: dict[str, Any]) -> int:
     return sum(len(table or ()) for name, table in attributes.items() if name.endswith("_hooks"))
 
 
-def _require_close(broken: Broken, maps: Tensor, expected: Tensor, advice: str) -> None:
+def _require_close(broken: Fail, maps: Tensor, expected: Tensor, advice: str) -> None:
     if not _close(maps, expected):
         broken(f"maps then differ by up to {_difference(maps, expected):.3g}", advice)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..engine.building import open_dataset
-from ..engine.records import Predictions, Record
+from ..engine.records import EpochRecord, Predictions
 from ..engine.run import Run
 from ..errors import CvkitError
 from ..host.catalog import Catalog
@@ -29,7 +29,7 @@ class Result:
     """
 
     recipe: Recipe
-    records: list[Record]
+    records: list[EpochRecord]
     predictions: Predictions
     folder: Path
     report: Path
@@ -83,7 +83,7 @@ class Host:
         try:
             return _carry_out(session)
         except CvkitError as error:
-            session.end("failed", error=str(error))
+            session.set_status("failed", error=str(error))
             raise
 
 

@@ -11,7 +11,7 @@ from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 
 from ..checkpoint.serialization import pack, unpack
-from ..engine.step_plan import Plan
+from ..engine.step_plan import StepPlan
 from ..host.component import KINDS
 from .suite import Suite, promise
 
@@ -22,9 +22,9 @@ class SchedulerSuite(Suite):
     """The checks that every schedule must pass; `plan` is the run it is made for, 4 epochs of 10 steps."""
 
     kind = KINDS["schedulers"]
-    plan: Plan = Plan(steps_per_epoch=10, epochs=4)
+    plan: StepPlan = StepPlan(steps_per_epoch=10, epochs=4)
 
-    def supplied(self) -> tuple[Optimizer, Plan]:
+    def supplied(self) -> tuple[Optimizer, StepPlan]:
         """Return an optimizer of two groups, and the plan."""
         return (_sgd(), self.plan)
 
@@ -37,7 +37,7 @@ class SchedulerSuite(Suite):
             seen.append([_setting(group) for group in optimizer.param_groups])
         return seen
 
-    def _rates(self, plan: Plan | None = None) -> list[list[float]]:
+    def _rates(self, plan: StepPlan | None = None) -> list[list[float]]:
         """Return each group's rate at every step of the run, or of as many in a run of another plan."""
         optimizer, own = self.supplied()
         scheduler = self.build(optimizer, plan or own)
@@ -131,8 +131,8 @@ class SchedulerSuite(Suite):
                 self._walk(optimizer, self.build(optimizer, self.plan), self.plan.total_steps - 1)
 
 
-def _twice(plan: Plan) -> Plan:
-    return Plan(plan.steps_per_epoch, 2 * plan.epochs)
+def _twice(plan: StepPlan) -> StepPlan:
+    return StepPlan(plan.steps_per_epoch, 2 * plan.epochs)
 
 
 def _direction(before: float, after: float, highest: float) -> int:

@@ -16,13 +16,13 @@ from ..host.catalog import Catalog
 from ..host.component import KINDS, Component, Kind, Origin
 from ..host.discovery import discover
 from ..host.registry import Entry
-from ..recipe.coercion import accept, show
+from ..recipe.coercion import coerce, show
 from ..recipe.recipe import undeclared
 from ..signatures.signature import read_signature
 from .annotated_values import is_readable, own_options, promised_values
 from .network import without_network
 
-Broken = Callable[..., NoReturn]
+Fail = Callable[..., NoReturn]
 """Breaks the contract of a `promise`: called with what was seen and, where it is known, what to do next."""
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -38,7 +38,7 @@ class ContractBroken(AssertionError):
 
 
 @contextmanager
-def promise(contract: str) -> Iterator[Broken]:
+def promise(contract: str) -> Iterator[Fail]:
     """Hold a block to `contract`: raise `ContractBroken` where it calls what this yields, or raises on its own."""
     __tracebackhide__ = True
 
@@ -151,7 +151,7 @@ class Suite:
     def build(self, *supplied: Any) -> Any:
         """Build the component with `options`, as a recipe would, from `supplied` or what a run would supply."""
         __tracebackhide__ = True
-        receives = ", ".join(self.kind.receives)
+        receives = ", ".join(self.kind.arguments)
         with promise(f"every {self.kind.singular} is built from ({receives}) and its options"):
             return self.entry.build(*(supplied or self.supplied()), **self._accepted_options())
 
@@ -160,17 +160,17 @@ class Suite:
         signature = self.entry.signature()
         with promise("the options under test are ones that a recipe could set") as broken:
             for name in self.options:
-                if name not in signature.options and not signature.open:
+                if name not in signature.options and not signature.accepts_extra:
                     broken(f"there is no option '{name}'", did_you_mean(name, signature.options))
             return {
-                name: accept(value, signature.options.get(name) or undeclared(name))
+                name: coerce(value, signature.options.get(name) or undeclared(name))
                 for name, value in self.options.items()
             }
 
     def test_declaration(self) -> None:
         """The factory takes what a run supplies, and its options have names that a recipe can write."""
         with promise(f"every {self.kind.singular} keeps the contract that its declaration can be held to") as broken:
-            if breaches := [*self.entry.unmet(), *self.entry.breaches()]:
+            if breaches := [*self.entry.missing_requirements(), *self.entry.contract_violations()]:
                 broken("; ".join(breaches))
 
     def test_summary(self) -> None:

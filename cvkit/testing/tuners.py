@@ -18,7 +18,7 @@ from ..checkpoint.serialization import pack
 from ..checkpoint.state_dicts import model_state
 from ..engine.run import Run, Step
 from ..engine.trial import Proposal
-from ..figures.style import draw
+from ..figures.style import render_figure
 from ..host.catalog import Catalog
 from ..host.component import KINDS, Origin
 from ..host.discovery import discover
@@ -41,7 +41,7 @@ _STEPS = 3
 
 
 @dataclass
-class Outcome:
+class TunerOutcome:
     """What a tuner proposed; and the run it was given beside one that it never saw, aspect by aspect."""
 
     proposal: Any
@@ -72,7 +72,7 @@ class TunerSuite(Suite):
     def _recipe(self) -> Recipe:
         return resolve(read_text(self.recipe, ["train.device=cpu"]), _catalog())  # where steps are exact everywhere
 
-    def _outcome(self) -> Outcome:
+    def _outcome(self) -> TunerOutcome:
         kind: Any = type(self)  # classes hash, which the stub of `cache` does not see
         return _tune(kind)
 
@@ -117,7 +117,7 @@ class TunerSuite(Suite):
                     broken("an empty figure", "Draw on figure.subplots()")
 
             if proposal.draw is not None:
-                draw("tuned", proposal.title, proposal.caption, paint)
+                render_figure("tuned", proposal.title, proposal.caption, paint)
 
     def test_repeatable(self) -> None:
         """A second run of the same recipe gets the same proposal."""
@@ -191,7 +191,7 @@ def _run(recipe: Recipe) -> Run:
 
 
 @cache
-def _tune(kind: type[TunerSuite]) -> Outcome:
+def _tune(kind: type[TunerSuite]) -> TunerOutcome:
     """Let the tuner work on a run, and compare that with a run it never saw; once a class, as it takes longest."""
     suite = kind()
     recipe = suite._recipe()
@@ -202,7 +202,7 @@ def _tune(kind: type[TunerSuite]) -> Outcome:
         proposal = suite.build(tuned)
         after = _generators()
     tuned.recipe = tuned.recipe.with_value(suite.sets, recipe.value(suite.sets))
-    return Outcome(
+    return TunerOutcome(
         proposal, {"generators": after, **_aspects(tuned)}, {"generators": generators, **_aspects(untouched)}
     )
 

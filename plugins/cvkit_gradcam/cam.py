@@ -7,17 +7,17 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from cvkit import evaluation_mode
+from cvkit import eval_mode
 
-from .compat import Compat, finish_of
-from .cut import gradient_at
-from .eager import as_written
+from .compat import Compat, postprocess_for
+from .eager_mode import eager_mode
 from .explanation import Explanation
-from .layers import Candidate, candidates, choose_layer, find_layer
+from .gradients import gradient_at
+from .layers import LayerCandidate, candidates, choose_layer, find_layer
 from .normalize import Normalization
 from .targets import Targets, recordable, require_targets
 
-RawMaps = Callable[[nn.Module, Candidate, Tensor, Targets], Tensor]
+RawMaps = Callable[[nn.Module, LayerCandidate, Tensor, Targets], Tensor]
 """A method: (model, layer, images (B, C, H, W), T targets an image) -> signed maps (B, T, h, w).
 
 They are float32, or float64 where the layer's output is.
@@ -51,8 +51,8 @@ class Cam:
         self.layer = layer
         self.chunk = chunk
         self._raw_maps = raw_maps
-        self._of_size: dict[tuple[int, ...], Candidate] = {}
-        self._finish = finish_of(method, normalize, compat)
+        self._of_size: dict[tuple[int, ...], LayerCandidate] = {}
+        self._finish = postprocess_for(method, normalize, compat)
 
     def __call__(self, images: Tensor, targets: Tensor) -> Tensor:
         """Return the `maps` of `explain`: float32 at the images' size.
@@ -61,7 +61,7 @@ class Cam:
         """
         return self.explain(images, targets).maps
 
-    def candidates(self, image: Tensor) -> list[Candidate]:
+    def candidates(self, image: Tensor) -> list[LayerCandidate]:
         """Return the layers of the model that can be explained, as one image (1, C, H, W) finds them."""
         return candidates(self.model, image)
 
@@ -76,7 +76,7 @@ class Cam:
         """
         require_targets(images, targets, against)
         try:
-            with evaluation_mode(self.model), as_written(), torch.inference_mode(False), torch.no_grad():
+            with eval_mode(self.model), eager_mode(), torch.inference_mode(False), torch.no_grad():
                 images = recordable(images)
                 layer = self._layer_for(images[:1])
                 raw = self._raw(layer, images, Targets.of(targets, against))
@@ -90,7 +90,7 @@ class Cam:
         empty = ~(rectified > 0).flatten(-2).any(dim=-1)
         return Explanation(raw, rectified, maps, empty, self.method, layer.name, targets, against)
 
-    def _layer_for(self, image: Tensor) -> Candidate:
+    def _layer_for(self, image: Tensor) -> LayerCandidate:
         """Return the layer to explain: found once for each size of images, on which its grid depends."""
         size = tuple(image.shape[-2:])
         if size not in self._of_size:
@@ -98,7 +98,7 @@ class Cam:
             self.layer = self._of_size[size].name
         return self._of_size[size]
 
-    def _raw(self, layer: Candidate, images: Tensor, targets: Targets) -> Tensor:
+    def _raw(self, layer: LayerCandidate, images: Tensor, targets: Targets) -> Tensor:
         """Return the method's signed maps (B, T, h, w), `chunk` images at once."""
         size = self.chunk or len(images)
         chunks = [slice(start, start + size) for start in range(0, len(images), size)]
@@ -108,7 +108,7 @@ class Cam:
 def from_gradients(combine: Callable[[Tensor, Tensor], Tensor]) -> RawMaps:
     """Return the method that combines activations (B, 1, c, h, w) and gradients (B, T, c, h, w) to (B, T, h, w)."""
 
-    def raw_maps(model: nn.Module, layer: Candidate, images: Tensor, targets: Targets) -> Tensor:
+    def raw_maps(model: nn.Module, layer: LayerCandidate, images: Tensor, targets: Targets) -> Tensor:
         activation, gradient = gradient_at(model, layer, images, targets)
         return combine(activation[:, None], gradient)
 

@@ -28,7 +28,7 @@ LACKING: dict[Compat, tuple[str, ...]] = {
 }
 
 
-def finish_of(method: str, normalize: Normalization, compat: Compat | None) -> Finish:
+def postprocess_for(method: str, normalize: Normalization, compat: Compat | None) -> Finish:
     """Return what makes the maps that are shown of a method's signed ones.
 
     `compat` takes the place of `normalize`. Raises `RunError` if both are chosen, or if the library lacks the method.

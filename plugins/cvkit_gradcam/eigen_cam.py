@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from .cam import Cam
 from .compat import CompatOfOne
-from .cut import activation_at
-from .layers import Candidate
+from .gradients import activation_at
+from .layers import LayerCandidate
 from .normalize import Normalization
 from .targets import Targets
 
@@ -30,7 +30,7 @@ def eigen_cam(
     return Cam("eigen_cam", principal_maps, model, layer, normalize, chunk, compat)
 
 
-def principal_maps(model: nn.Module, layer: Candidate, images: Tensor, targets: Targets) -> Tensor:
+def principal_maps(model: nn.Module, layer: LayerCandidate, images: Tensor, targets: Targets) -> Tensor:
     """Return the principal map of each image, the same for all its targets (B, T), as (B, T, h, w)."""
     maps = principal_map(activation_at(model, layer, images))
     return maps[:, None].expand(-1, targets.classes.shape[1], -1, -1)

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from cvkit import RunError, evaluation_mode
+from cvkit import RunError, eval_mode
 
-from .eager import as_written
+from .eager_mode import eager_mode
 from .normalize import divided_by_maximum
 from .targets import Targets, recordable, require_targets
 
@@ -61,7 +61,7 @@ class GuidedBackprop:
         require_targets(images, targets)
         chunks = torch.arange(len(images), device=images.device).split(self.chunk or len(images))
         try:
-            with evaluation_mode(self.model), as_written(), torch.inference_mode(False), torch.enable_grad():
+            with eval_mode(self.model), eager_mode(), torch.inference_mode(False), torch.enable_grad():
                 pixels, asked = recordable(images), Targets.of(targets)
                 gradients = torch.cat([guided_gradient(self.model, pixels[at], asked[at]) for at in chunks])
         finally:

@@ -18,18 +18,18 @@ SHOWN = 8
 
 
 @dataclass(frozen=True)
-class Candidate:
+class LayerCandidate:
     """A layer that can be explained: a module, or one of several things that it returns.
 
     `name`: its dotted name in the model, and which of several grids it returns, as in ``body[3]``. `kind`: its
-    class's name. `grid`: how its output is a grid of the image. `live`: whether a gradient reaches the grid's places,
-    without which a map by gradients is zero. `module`: the layer itself.
+    class's name. `grid`: how its output is a grid of the image. `has_gradient`: whether a gradient reaches the grid's
+    places, without which a map by gradients is zero. `module`: the layer itself.
     """
 
     name: str
     kind: str
     grid: Grid
-    live: bool
+    has_gradient: bool
     module: nn.Module = field(repr=False)
 
 
@@ -53,7 +53,7 @@ def name_of(model: nn.Module, layer: nn.Module) -> str:
     return names[layer]
 
 
-def choose_layer(model: nn.Module, image: Tensor, name: str | None = None) -> Candidate:
+def choose_layer(model: nn.Module, image: Tensor, name: str | None = None) -> LayerCandidate:
     """Return the layer of that name, or by default the last candidate whose places have a gradient.
 
     In a vision transformer whose head reads the class token alone, that is the last block's first norm: after it,
@@ -75,7 +75,7 @@ def choose_layer(model: nn.Module, image: Tensor, name: str | None = None) -> Ca
     )
 
 
-def candidates(model: nn.Module, image: Tensor) -> list[Candidate]:
+def candidates(model: nn.Module, image: Tensor) -> list[LayerCandidate]:
     """Return the layers that can be explained, in the order in which they finish.
 
     Those are the modules whose output is a grid of the image, without pooling, permutes, and what hands its input on.
@@ -86,7 +86,7 @@ def candidates(model: nn.Module, image: Tensor) -> list[Candidate]:
     return _candidates(model, watched(model, image))
 
 
-def _candidates(model: nn.Module, found: Watched) -> list[Candidate]:
+def _candidates(model: nn.Module, found: Watched) -> list[LayerCandidate]:
     shown = [
         each
         for each in found.returned
@@ -96,13 +96,13 @@ def _candidates(model: nn.Module, found: Watched) -> list[Candidate]:
     return _judged(model, found, [each for each in shown if outermost[id(each.tensor)] is each])
 
 
-def _judged(model: nn.Module, found: Watched, chosen: Sequence[Returned]) -> list[Candidate]:
+def _judged(model: nn.Module, found: Watched, chosen: Sequence[Returned]) -> list[LayerCandidate]:
     """Return chosen grids as candidates."""
     grids = [(each, each.grid) for each in chosen if each.grid]
     outputs = [found.logits] if found.into_head is None else [found.logits, found.into_head]
     live = reached(outputs, [(each.tensor, grid) for each, grid in grids])
     return [
-        Candidate(_full_name(model, found, each), type(each.module).__name__, grid, alive, each.module)
+        LayerCandidate(_full_name(model, found, each), type(each.module).__name__, grid, alive, each.module)
         for (each, grid), alive in zip(grids, live, strict=True)
     ]
 
@@ -112,7 +112,7 @@ def _full_name(model: nn.Module, found: Watched, returned: Returned) -> str:
     return name_of(model, returned.module) + returned.key * several
 
 
-def _named(model: nn.Module, found: Watched, name: str) -> Candidate:
+def _named(model: nn.Module, found: Watched, name: str) -> LayerCandidate:
     """Return the layer of that name, candidate or not; raise `RunError` naming others where it has no grid."""
     module, key = find_layer(model, name)
     returned = found.of(module)
@@ -129,13 +129,19 @@ def _named(model: nn.Module, found: Watched, name: str) -> Candidate:
     )
 
 
-def _deepest(found: Sequence[Candidate]) -> Candidate | None:
+def _deepest(found: Sequence[LayerCandidate]) -> LayerCandidate | None:
     """Return the last of some candidates, of those of one module that with the fewest places; the live ones first."""
     last: dict[nn.Module, int] = {each.module: index for index, each in enumerate(found)}
 
-    def depth(each: Candidate) -> tuple[bool, bool, int, int, int]:
+    def depth(each: LayerCandidate) -> tuple[bool, bool, int, int, int]:
         places = each.grid.height * each.grid.width
-        return each.live, not isinstance(each.module, nn.Linear), last[each.module], -places, each.grid.position
+        return (
+            each.has_gradient,
+            not isinstance(each.module, nn.Linear),
+            last[each.module],
+            -places,
+            each.grid.position,
+        )
 
     return max(found, key=depth, default=None)
 

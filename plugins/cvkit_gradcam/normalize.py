@@ -29,12 +29,12 @@ def by_range(raw: Tensor, size: tuple[int, ...]) -> Tensor:
     return stretched(resized(stretched(raw.relu()), size))
 
 
-def not_at_all(raw: Tensor, size: tuple[int, ...]) -> Tensor:
+def keep_scale(raw: Tensor, size: tuple[int, ...]) -> Tensor:
     """Rectify and resize."""
     return resized(raw.relu(), size)
 
 
-NORMALIZATIONS: dict[Normalization, Finish] = {"max": by_maximum, "minmax": by_range, "none": not_at_all}
+NORMALIZATIONS: dict[Normalization, Finish] = {"max": by_maximum, "minmax": by_range, "none": keep_scale}
 
 
 def divided_by_maximum(maps: Tensor) -> Tensor:

@@ -11,8 +11,8 @@ from torch.nn.functional import interpolate
 
 from .cam import Cam
 from .compat import CompatOfTwo
-from .cut import activation_at
-from .layers import Candidate
+from .gradients import activation_at
+from .layers import LayerCandidate
 from .normalize import Normalization
 from .targets import Targets
 
@@ -33,7 +33,9 @@ def score_cam(
     return Cam("score_cam", partial(weighted_by_score, chunk=chunk), model, layer, normalize, chunk, compat)
 
 
-def weighted_by_score(model: nn.Module, layer: Candidate, images: Tensor, targets: Targets, *, chunk: int) -> Tensor:
+def weighted_by_score(
+    model: nn.Module, layer: LayerCandidate, images: Tensor, targets: Targets, *, chunk: int
+) -> Tensor:
     """Return ``sum_k softmax_k(f(X * H_k)) A_k``, the signed maps (B, T, h, w).
 
     A: the layer's activations (B, c, h, w). H_k: channel k, resized to the image and stretched to [0, 1], zero where

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_flatten, tree_flatten_with_path, tree_unflatten
 
-from cvkit import evaluation_mode
+from cvkit import eval_mode
 
 from .axes import Axis, axis_of
-from .eager import as_written
+from .eager_mode import eager_mode
 from .grid import Grid
 from .reading import Known, Size, grid_of, prefix_lengths
 from .targets import recordable
@@ -64,7 +64,7 @@ def watched(model: nn.Module, image: Tensor) -> Watched:
     modules = [module for module in model.modules() if module is not model]
     handles = [module.register_forward_hook(watch.after) for module in modules]
     try:
-        with evaluation_mode(model), frozen(model), as_written(), torch.inference_mode(False), torch.enable_grad():
+        with eval_mode(model), frozen(model), eager_mode(), torch.inference_mode(False), torch.enable_grad():
             leaf = recordable(image).detach().requires_grad_()
             watch.found.logits = model(leaf.clone())  # a leaf must not be changed in place
     finally:

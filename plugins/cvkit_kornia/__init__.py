@@ -22,7 +22,7 @@ def cvkit_augmentations() -> Iterator[Component]:
     )
     yield Component(
         "*",
-        "cvkit_kornia.stock:stock",
+        "cvkit_kornia.library_transform:library_transform",
         "Any geometric or intensity augmentation of Kornia, by its class name",
         members="cvkit_kornia.names:names",
         options_of="kornia.augmentation:{name}",

@@ -21,7 +21,7 @@ def sigma_of(planned: int) -> float:
     return max(2.0, WIDTH * planned)
 
 
-def smoothed(losses: Floats, sigma: float) -> Floats:
+def smoothed_losses(losses: Floats, sigma: float) -> Floats:
     """Return losses smoothed by a Gaussian centred on each point, on a log scale: nothing lags, peaks weigh less."""
     curve: Floats = np.exp(smooth(np.log(losses.clip(min=1e-12)), sigma))
     return curve

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .knee import refusal
+from .knee import sweep_problem
 from .rules import RULES
 from .sweep import Sweep
 
@@ -53,15 +53,15 @@ class Finding:
 
 def findings(sweeps: Sequence[Sweep]) -> dict[str, Finding]:
     """Return what each of the `RULES` finds in `sweeps`."""
-    return {name: Finding(tuple(sweep.found[name] for sweep in sweeps)) for name in RULES}
+    return {name: Finding(tuple(sweep.rate_by_rule[name] for sweep in sweeps)) for name in RULES}
 
 
-def verdict(sweeps: Sequence[Sweep], finding: Finding) -> str:
+def rejection_reason(sweeps: Sequence[Sweep], finding: Finding) -> str:
     """Return why no rate is to be taken from `sweeps`, whatever the rule says, or "" where `finding` may be.
 
     None is where most sweeps give a reason for a refusal, and where orders of the data do not agree.
     """
-    reasons = Counter(reason for sweep in sweeps if (reason := refusal(sweep.planned, sweep.losses)))
+    reasons = Counter(reason for sweep in sweeps if (reason := sweep_problem(sweep.planned, sweep.losses)))
     if 2 * reasons.total() >= len(sweeps):
         return reasons.most_common(1)[0][0]
     if finding.rate is None:

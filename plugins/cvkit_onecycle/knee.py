@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .curve import PATIENCE, Floats, sigma_of, smoothed, uncertainty
+from .curve import PATIENCE, Floats, sigma_of, smoothed_losses, uncertainty
 
 SHARE = 0.9
 """Share of the loss's whole fall that is done at the rate proposed."""
@@ -41,12 +41,12 @@ class Fall:
 
 def fall_of(rates: Floats, losses: Floats) -> Fall:
     """Return the fall of the losses to their lowest: from the highest point before it, both smoothed."""
-    curve = smoothed(losses, sigma_of(len(rates)))
+    curve = smoothed_losses(losses, sigma_of(len(rates)))
     bottom = int(curve.argmin())
     return Fall(curve, int(curve[: bottom + 1].argmax()), bottom)
 
 
-def refusal(rates: Floats, losses: Floats) -> str:
+def sweep_problem(rates: Floats, losses: Floats) -> str:
     """Return why a sweep tells no rate, by any rule, or "" where it does.
 
     It tells none where it was never finite, diverged at once or did not clearly fall, and where it still fell at the
@@ -66,5 +66,5 @@ def refusal(rates: Floats, losses: Floats) -> str:
 
 
 def knee(rates: Floats, losses: Floats) -> float | None:
-    """Return the lowest rate by which the smoothed loss has done `SHARE` of its fall; None after a `refusal`."""
-    return None if refusal(rates, losses) else float(rates[fall_of(rates, losses).knee()])
+    """Return the lowest rate at which the smoothed loss has done `SHARE` of its fall; None on a `sweep_problem`."""
+    return None if sweep_problem(rates, losses) else float(rates[fall_of(rates, losses).knee()])

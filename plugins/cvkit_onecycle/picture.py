@@ -9,7 +9,7 @@ import numpy as np
 
 from .finding import Finding
 from .sweep import Sweep
-from .verify import Candidate
+from .verify import RateCandidate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,7 +25,7 @@ def draw(
     found: dict[str, Finding],
     pick: str,
     value: float | None,
-    candidates: Sequence[Candidate],
+    candidates: Sequence[RateCandidate],
 ) -> None:
     """Draw every raw loss, each order's smoothed curve and their median, and a row a rule; `value` is proposed."""
     rows = len(found) + bool(candidates)
@@ -94,7 +94,7 @@ def draw_rules(axes: Axes, found: dict[str, Finding], pick: str) -> None:
     axes.tick_params(axis="y", length=0)
 
 
-def draw_candidates(axes: Axes, candidates: Sequence[Candidate], row: int) -> None:
+def draw_candidates(axes: Axes, candidates: Sequence[RateCandidate], row: int) -> None:
     """Draw the candidates of a verification in a row of their own, the best one filled."""
     for place, candidate in enumerate(candidates):
         axes.plot(candidate.rate, row, "D", color=TAKEN, markersize=4.5, fillstyle="none" if place else "full")

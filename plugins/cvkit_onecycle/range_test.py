@@ -15,10 +15,10 @@ from pydantic import Field, PositiveFloat
 
 from cvkit import Proposal, Run, RunError
 
-from .finding import Finding, findings, verdict
+from .finding import Finding, findings, rejection_reason
 from .picture import draw
 from .sweep import Sweep, run_sweep
-from .verify import STEPS, Candidate, verified
+from .verify import STEPS, RateCandidate, verified
 
 
 def lr_range_test(
@@ -47,11 +47,11 @@ def lr_range_test(
     rates = np.geomspace(start_lr, end_lr, steps)
     sweeps = [run_sweep(run, rates, order) for order in range(orders)]
     found = findings(sweeps)
-    value, reason = judged(sweeps, pick, found[pick], factor)
+    value, reason = choose_rate(sweeps, pick, found[pick], factor)
     candidates = verified(run, value) if verify and value is not None else []
     if candidates:
-        value, reason = judged_again(candidates, reason)
-    outcome = Outcome(sweeps, found, pick, value, reason, candidates)
+        value, reason = choose_verified_rate(candidates, reason)
+    outcome = RangeTestOutcome(sweeps, found, pick, value, reason, candidates)
     return Proposal(
         value=value,
         reason=reason,
@@ -62,9 +62,9 @@ def lr_range_test(
     )
 
 
-def judged(sweeps: Sequence[Sweep], pick: str, finding: Finding, factor: float) -> tuple[float | None, str]:
+def choose_rate(sweeps: Sequence[Sweep], pick: str, finding: Finding, factor: float) -> tuple[float | None, str]:
     """Return the rate to propose, None for none, and the reason."""
-    if refused := verdict(sweeps, finding):
+    if refused := rejection_reason(sweeps, finding):
         return None, refused
     rate = finding.rate or 0.0  # a verdict that is empty says there is one
     rule = "the smoothed loss has done 90% of its fall" if pick == "cvkit" else f"the rule {pick} points"
@@ -74,7 +74,7 @@ def judged(sweeps: Sequence[Sweep], pick: str, finding: Finding, factor: float) 
     return float(f"{rate * factor:.3g}"), reason + (f", times {factor:g}" if factor != 1 else "")
 
 
-def judged_again(candidates: Sequence[Candidate], reason: str) -> tuple[float | None, str]:
+def choose_verified_rate(candidates: Sequence[RateCandidate], reason: str) -> tuple[float | None, str]:
     """Return the best of the candidates, None where all diverged, and the reason."""
     best, tried = candidates[0], ", ".join(f"{rate:g}" for rate in sorted(each.rate for each in candidates))
     reason += f"; of {tried}, each tried for {STEPS} steps, "
@@ -84,7 +84,7 @@ def judged_again(candidates: Sequence[Candidate], reason: str) -> tuple[float | 
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RangeTestOutcome:
     """All that a range test measured and told."""
 
     sweeps: Sequence[Sweep]
@@ -92,7 +92,7 @@ class Outcome:
     pick: str
     value: float | None
     reason: str
-    candidates: Sequence[Candidate]
+    candidates: Sequence[RateCandidate]
 
     def caption(self) -> str:
         """Say what the figure shows."""
@@ -112,7 +112,7 @@ class Outcome:
             "proposal": self.value,
             "reason": self.reason,
             "pick": self.pick,
-            "rules": {name: finding.data() for name, finding in self.found.items()},
+            "rules": {name: finding.data() for name, finding in self.rate_by_rule.items()},
             "sweeps": [sweep.data() for sweep in self.sweeps],
             "candidates": [candidate.data() for candidate in self.candidates],
         }

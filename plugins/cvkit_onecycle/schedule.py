@@ -12,7 +12,7 @@ from pydantic import Field, PositiveFloat
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from cvkit import Plan, RunError
+from cvkit import RunError, StepPlan
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Momentum = Annotated[float, Field(ge=0, lt=1)]
@@ -49,7 +49,7 @@ def linear(start: float, end: float, progress: float) -> float:
 
 def one_cycle(
     optimizer: Optimizer,
-    plan: Plan,
+    plan: StepPlan,
     *,
     max_lr: PositiveFloat,
     peak_epoch: PositiveFloat | None = None,
@@ -84,7 +84,7 @@ def one_cycle(
     return OneCycle(optimizer, cycle, max_lr, div, final_div, (max_momentum, base_momentum), keys)
 
 
-def phase_ends(plan: Plan, up: float, three_phase: bool) -> tuple[float, ...]:
+def phase_ends(plan: StepPlan, up: float, three_phase: bool) -> tuple[float, ...]:
     """Return the step each phase ends at, for a rise over `up` steps; raise `RunError` where one has no room."""
     epochs = "1 epoch" if plan.epochs == 1 else f"{plan.epochs} epochs"
     steps = f"one_cycle: {plan.total_steps} steps ({epochs} of {plan.steps_per_epoch})"

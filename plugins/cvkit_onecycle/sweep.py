@@ -11,7 +11,7 @@ import numpy as np
 
 from cvkit import Run
 
-from .curve import Floats, has_diverged, sigma_of, smoothed
+from .curve import Floats, has_diverged, sigma_of, smoothed_losses
 from .rules import RULES
 
 
@@ -29,12 +29,12 @@ class Sweep:
         return self.planned[: len(self.losses)]
 
     @cached_property
-    def smoothed(self) -> Floats:
+    def smoothed_losses(self) -> Floats:
         """The losses smoothed without lag, float64 (m,)."""
-        return smoothed(self.losses, sigma_of(len(self.planned)))
+        return smoothed_losses(self.losses, sigma_of(len(self.planned)))
 
     @cached_property
-    def found(self) -> dict[str, float | None]:
+    def rate_by_rule(self) -> dict[str, float | None]:
         """The rate that each of the `RULES` tells from this sweep."""
         return {name: rule(self.planned, self.losses) for name, rule in RULES.items()}
 

@@ -23,7 +23,7 @@ APART = 3.0
 
 
 @dataclass(frozen=True)
-class Candidate:
+class RateCandidate:
     """A learning `rate`, and what it led to: mean loss and accuracy on the images held out.
 
     Both are None where it diverged: where a loss was not finite, or the last no lower than that of untrained weights.
@@ -43,7 +43,7 @@ class Candidate:
         return asdict(self)
 
 
-def verified(run: Run, rate: float) -> list[Candidate]:
+def verified(run: Run, rate: float) -> list[RateCandidate]:
     """Train `rate` and the rates half a decade to either side of it, and return them ranked, the best first.
 
     Each starts from the run's initial weights and sees the same images in the same order. They are ranked by the mean
@@ -53,7 +53,7 @@ def verified(run: Run, rate: float) -> list[Candidate]:
     return sorted(candidates, key=lambda candidate: math.inf if candidate.loss is None else candidate.loss)
 
 
-def trained(run: Run, rate: float) -> Candidate:
+def trained(run: Run, rate: float) -> RateCandidate:
     """Train a trial of `run` for `STEPS` steps with a peak of `rate`, and judge it on the images held out."""
     held_out = max(1, min(HELD_OUT, len(run.splits.train) // 5))
     with run.trial("lr verification", hold_out=held_out) as trial:
@@ -61,8 +61,8 @@ def trained(run: Run, rate: float) -> Candidate:
         if all(map(math.isfinite, trial.steps_at(triangle(rate)))):
             judged = trial.held_out()
             if judged.loss < untrained:
-                return Candidate(rate, judged.loss, judged.accuracy)
-    return Candidate(rate, None, None)
+                return RateCandidate(rate, judged.loss, judged.accuracy)
+    return RateCandidate(rate, None, None)
 
 
 def triangle(peak: float) -> Iterable[float]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cvkit import hookimpl
 
 if TYPE_CHECKING:
-    from cvkit import Record
+    from cvkit import EpochRecord
 
 cvkit_requires = ("tensorboard",)
 
@@ -22,7 +22,7 @@ def cvkit_run_started(folder: Path) -> None:
 
 
 @hookimpl
-def cvkit_epoch_finished(record: Record, folder: Path) -> None:
+def cvkit_epoch_finished(record: EpochRecord, folder: Path) -> None:
     """Add an epoch's scalars, and those of its steps."""
     from .log import add_epoch
 
@@ -30,7 +30,7 @@ def cvkit_epoch_finished(record: Record, folder: Path) -> None:
 
 
 @hookimpl
-def cvkit_run_finished(records: list[Record], folder: Path, *, figures: bool = True) -> None:
+def cvkit_run_finished(records: list[EpochRecord], folder: Path, *, figures: bool = True) -> None:
     """Add the figures and galleries of the report, unless `figures` is false: they are most of the file's size."""
     if not figures:
         return

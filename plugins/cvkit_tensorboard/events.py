@@ -15,7 +15,7 @@ from tensorboard.compat.proto.types_pb2 import DT_STRING
 from tensorboard.plugins.text.metadata import create_summary_metadata
 
 if TYPE_CHECKING:
-    from cvkit import Record
+    from cvkit import EpochRecord
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -32,7 +32,7 @@ def text(tag: str, markdown: str) -> Event:
     return _event(0, Summary.Value(tag=tag, metadata=create_summary_metadata(None, None), tensor=content))
 
 
-def epoch(record: Record) -> Iterator[Event]:
+def epoch(record: EpochRecord) -> Iterator[Event]:
     """Yield the scalars of each step of an epoch, and then those of the whole."""
     first = record.step - len(record.step_losses) + 1
     series = {

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from tensorboard.summary.writer.record_writer import RecordWriter
 
-from cvkit import Record, RunError, RunFolder
+from cvkit import EpochRecord, RunError, RunFolder
 
 from . import events
 
@@ -41,7 +41,7 @@ def begin(folder: Path) -> None:
     _append(folder, number, new)
 
 
-def add_epoch(folder: Path, record: Record) -> None:
+def add_epoch(folder: Path, record: EpochRecord) -> None:
     """Add an epoch's scalars, and those of its steps; raise `RunError` where they cannot be written."""
     _append(folder, _newest(folder), events.epoch(record))
 

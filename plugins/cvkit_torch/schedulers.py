@@ -10,22 +10,22 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 if TYPE_CHECKING:
-    from cvkit import Plan
+    from cvkit import StepPlan
 
 
-def constant(optimizer: Optimizer, plan: Plan) -> LambdaLR:
+def constant(optimizer: Optimizer, plan: StepPlan) -> LambdaLR:
     """Keep the optimizer's learning rates."""
     return LambdaLR(optimizer, lambda step: 1.0)
 
 
-def step(optimizer: Optimizer, plan: Plan, *, every: PositiveInt, gamma: PositiveFloat = 0.1) -> LambdaLR:
+def step(optimizer: Optimizer, plan: StepPlan, *, every: PositiveInt, gamma: PositiveFloat = 0.1) -> LambdaLR:
     """Multiply the learning rates by `gamma` at the end of every `every` epochs."""
     return LambdaLR(optimizer, lambda step: gamma ** (step // (every * plan.steps_per_epoch)))
 
 
 def cosine(
     optimizer: Optimizer,
-    plan: Plan,
+    plan: StepPlan,
     *,
     warmup_epochs: NonNegativeFloat = 0.0,
     final_lr_ratio: Annotated[float, Field(ge=0, le=1)] = 0.0,

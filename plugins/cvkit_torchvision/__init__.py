@@ -24,7 +24,7 @@ def cvkit_augmentations() -> Iterator[Component]:
     """Declare the family of torchvision's random v2 transforms, each called on one image by the loading processes."""
     yield Component(
         "*",
-        "cvkit_torchvision.stock:stock",
+        "cvkit_torchvision.library_transform:library_transform",
         "Any random v2 transform of torchvision that keeps an image's shape, on single images",
         members="cvkit_torchvision.names:transforms",
         options_of="cvkit_torchvision.transforms:{name}",

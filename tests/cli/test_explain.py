@@ -23,7 +23,7 @@ from cvkit.explain.image_source import FromSplit
 from cvkit.host.discovery import discover
 from cvkit.recipe import read_text, resolve
 from cvkit.runs.folder import RunFolder
-from cvkit.runs.load import open_trained
+from cvkit.runs.load import load_trained
 from cvkit.runs.session import Session
 
 SMALL = """\
@@ -46,7 +46,7 @@ def train(parent: Path, *overrides: str, stop_after: int | None = None) -> Run:
     for _ in session.train():
         session.stop = run.step == stop_after
     if not session.stop:
-        session.end("finished")
+        session.set_status("finished")
     return run
 
 
@@ -94,7 +94,7 @@ def test_reopened_model_answers_as_the_run_does(trained):
     folder, run = trained
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     opened = RunFolder.open(folder)
-    trained_again = open_trained(opened, run.recipe, opened.data_info()).trained
+    trained_again = load_trained(opened, run.recipe, opened.data_info()).trained
     images = run.splits.test.images
     assert opened.data_info() == run.info
     assert torch.equal(trained_again.logits(images), run.trained().logits(images))
@@ -105,7 +105,7 @@ def test_reopened_model_is_the_averaged_one(tmp_path):
     """Where the run averages its weights, as its evaluation and report use those."""
     run = train(tmp_path, "train.ema=0.9", "train.epochs=1")
     folder = RunFolder.open(next(tmp_path.glob("small-*")))
-    logits = open_trained(folder, run.recipe, run.info).trained.logits(run.splits.test.images)
+    logits = load_trained(folder, run.recipe, run.info).trained.logits(run.splits.test.images)
     assert torch.equal(logits, run.trained().logits(run.splits.test.images))
     assert not torch.equal(logits, open_averaged_away(run).logits(run.splits.test.images))
 
@@ -128,7 +128,7 @@ def test_pretrained_weights_are_not_asked_for_again(trained, monkeypatch):
     )
     monkeypatch.setattr(family, "load_arguments", lambda name: pytest.fail("asked for weights"))
     with pytest.raises(Exception, match="the checkpoint's model is not this recipe's"):
-        open_trained(RunFolder.open(trained[0]), recipe, trained[1].info)
+        load_trained(RunFolder.open(trained[0]), recipe, trained[1].info)
 
 
 def test_images_are_explained_beside_each_other(cvkit, run_folder, images, rows):

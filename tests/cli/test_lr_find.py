@@ -10,7 +10,7 @@ import pytest
 
 from cvkit import Component, Origin, Proposal, discover, hookimpl
 from cvkit.cli import loading
-from cvkit.cli.lr_find import tuner_for_what_waits, with_range_test
+from cvkit.cli.lr_find import range_test_override, with_range_test
 from cvkit.cli.options import PluginChoice
 from cvkit.testing.sample_parts import SamplePlugin
 
@@ -219,8 +219,8 @@ def test_range_test_that_nobody_named_is_cvkits_own(write, two_range_tests):
     path, choice = write("\n".join(lines)), PluginChoice((), ())
     recipe, catalog = loading.load_recipe(path, (), choice)
     _, tuner = with_range_test(path, (), recipe, catalog, ["steps=40"])
-    assert (tuner.entry.id, tuner.sets) == ("onecycle/lr_range_test", "scheduler.max_lr")
-    waiting = tuner_for_what_waits(path, ["scheduler.max_lr=auto"])
+    assert (tuner.entry.id, tuner.target) == ("onecycle/lr_range_test", "scheduler.max_lr")
+    waiting = range_test_override(path, ["scheduler.max_lr=auto"])
     recipe, _ = loading.load_recipe(path, ["scheduler.max_lr=auto", *waiting], choice)
     assert [tuner.entry.id for tuner in recipe.tuners] == ["onecycle/lr_range_test"]
 

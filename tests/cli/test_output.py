@@ -13,7 +13,7 @@ import pytest
 from filelock import FileLock
 
 from cvkit.errors import RunError
-from cvkit.files.output_folder import Output
+from cvkit.files.output_folder import OutputFolder
 
 PAGE = "page.html"
 KILLED = """
@@ -27,19 +27,19 @@ def then_die(self, target):
         os.kill(os.getpid(), signal.SIGKILL)
     return rename(self, target)
 Path.rename = then_die
-place.put({"page.html": b"2"})
+place.write({"page.html": b"2"})
 """
 
 
-def output(path: Path) -> Output:
+def output(path: Path) -> OutputFolder:
     """Return the output of a command that writes a page, rows and a folder."""
-    return Output(path, "cvkit show", frozenset((PAGE, "rows.csv", "pictures")))
+    return OutputFolder(path, "cvkit show", frozenset((PAGE, "rows.csv", "pictures")))
 
 
 def test_folder_appears_when_all_is_written(tmp_path):
     """Nothing is there before, and nothing besides is there after."""
     place = tmp_path / "out" / "run"
-    with output(place).made_anew() as making:
+    with output(place).replace_atomically() as making:
         (making / PAGE).write_text("1")
         assert not place.exists()
     assert (place / PAGE).read_text() == "1"
@@ -49,17 +49,17 @@ def test_folder_appears_when_all_is_written(tmp_path):
 def test_what_was_there_gives_way_whole(tmp_path):
     """A file that is not written again is gone."""
     own = output(tmp_path / "run")
-    paths = own.put({PAGE: b"1", "pictures/a.png": b"2", "pictures/b.png": b"3"})
+    paths = own.write({PAGE: b"1", "pictures/a.png": b"2", "pictures/b.png": b"3"})
     assert paths == [tmp_path / "run" / PAGE, tmp_path / "run" / "pictures"]
     assert sorted(path.name for path in paths[1].iterdir()) == ["a.png", "b.png"]
-    own.require_own()
-    assert own.put({"rows.csv": b"4"}) == [tmp_path / "run" / "rows.csv"]
+    own.require_safe_to_replace()
+    assert own.write({"rows.csv": b"4"}) == [tmp_path / "run" / "rows.csv"]
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["rows.csv"]
 
 
 def interrupted(place: Path, reason: type[BaseException]) -> None:
     """Write a page in place, but for what comes between."""
-    with output(place).made_anew() as making:
+    with output(place).replace_atomically() as making:
         (making / PAGE).touch()
         raise reason
 
@@ -70,7 +70,7 @@ def test_failure_leaves_no_trace(tmp_path, reason):
     with pytest.raises(reason):
         interrupted(tmp_path / "out" / "run", reason)
     assert not [*tmp_path.iterdir()]
-    output(tmp_path / "run").put({PAGE: b"1"})
+    output(tmp_path / "run").write({PAGE: b"1"})
     with pytest.raises(reason):
         interrupted(tmp_path / "run", reason)
     assert [path.name for path in tmp_path.rglob("*")] == ["run", PAGE]
@@ -82,18 +82,18 @@ def test_foreign_files_are_left_alone(tmp_path):
     (tmp_path / "notes.txt").touch()
     (tmp_path / "link").symlink_to(tmp_path)
     with pytest.raises(RunError, match=r"holds what `cvkit show` did not write \(link, notes\.txt\)"):
-        output(tmp_path).require_own()
+        output(tmp_path).require_safe_to_replace()
     for name in ("notes.txt", "link"):
         with pytest.raises(RunError, match=f"{name}' is not a folder, and is left as it is; choose another --output"):
-            output(tmp_path / name).require_own()
-    output(tmp_path / "new").require_own()
+            output(tmp_path / name).require_safe_to_replace()
+    output(tmp_path / "new").require_safe_to_replace()
 
 
 def test_folder_that_cannot_be_made_is_said(tmp_path):
     """Here a file stands in the way."""
     (tmp_path / "file").touch()
     with pytest.raises(RunError, match=r"run' cannot be written: .*choose another --output"):
-        output(tmp_path / "file" / "run").put({PAGE: b""})
+        output(tmp_path / "file" / "run").write({PAGE: b""})
 
 
 class Failing:
@@ -114,10 +114,10 @@ class Failing:
 def test_earlier_results_are_put_back_where_new_ones_cannot_take_their_place(tmp_path, monkeypatch, error):
     """The earlier page is moved aside first, and a disk may fail between the two, or a user press Ctrl-C."""
     place = tmp_path / "run"
-    output(place).put({PAGE: b"1"})
+    output(place).write({PAGE: b"1"})
     Failing(monkeypatch, place, error, times=1)
     with pytest.raises((RunError, KeyboardInterrupt)):
-        output(place).put({PAGE: b"2"})
+        output(place).write({PAGE: b"2"})
     assert (place / PAGE).read_bytes() == b"1"
     assert os.listdir(tmp_path) == ["run"]
 
@@ -125,15 +125,15 @@ def test_earlier_results_are_put_back_where_new_ones_cannot_take_their_place(tmp
 def test_earlier_results_that_cannot_be_put_back_are_kept_and_named(tmp_path, monkeypatch):
     """As where the folder above has become read-only; the next command that may write there puts them back."""
     place = tmp_path / "run"
-    output(place).put({PAGE: b"1"})
+    output(place).write({PAGE: b"1"})
     with monkeypatch.context() as patch:
         Failing(patch, place, OSError(30, "Read-only file system"), times=2)
         with pytest.raises(RunError, match="Read-only file system") as told:
-            output(place).put({PAGE: b"2"})
+            output(place).write({PAGE: b"2"})
     (kept,) = tmp_path.rglob(f"run/{PAGE}")
     assert kept.read_bytes() == b"1"
     assert f"'{kept.parent}'" in str(told.value)
-    with pytest.raises(ValueError, match="none"), output(place).made_anew():
+    with pytest.raises(ValueError, match="none"), output(place).replace_atomically():
         raise ValueError("none")
     assert (place / PAGE).read_bytes() == b"1"
 
@@ -141,10 +141,10 @@ def test_earlier_results_that_cannot_be_put_back_are_kept_and_named(tmp_path, mo
 def test_two_commands_at_once_do_not_touch_each_others_work(tmp_path):
     """In two containers both are process 1, as both are the same process here; the last to end is what stays."""
     place = tmp_path / "run"
-    output(place).put({PAGE: b"0"})
-    with output(place).made_anew() as first:
+    output(place).write({PAGE: b"0"})
+    with output(place).replace_atomically() as first:
         (first / PAGE).write_bytes(b"1")
-        with output(place).made_anew() as second:
+        with output(place).replace_atomically() as second:
             (second / PAGE).write_bytes(b"2")
         assert (place / PAGE).read_bytes() == b"2"
         assert (first / PAGE).exists()
@@ -155,7 +155,7 @@ def test_two_commands_at_once_do_not_touch_each_others_work(tmp_path):
 def test_place_that_another_command_takes_meanwhile_is_taken_over_whole(tmp_path, monkeypatch):
     """Between the two renames of one command another puts its own results there."""
     place = tmp_path / "run"
-    output(place).put({PAGE: b"1"})
+    output(place).write({PAGE: b"1"})
     rename, others = Path.rename, [b"3"]
 
     def with_another(source: Path, target: Path) -> Path:
@@ -165,7 +165,7 @@ def test_place_that_another_command_takes_meanwhile_is_taken_over_whole(tmp_path
         return rename(source, target)
 
     monkeypatch.setattr(Path, "rename", with_another)
-    output(place).put({PAGE: b"2"})
+    output(place).write({PAGE: b"2"})
     assert (place / PAGE).read_bytes() == b"2"
     assert os.listdir(tmp_path) == ["run"]
 
@@ -187,10 +187,10 @@ def test_what_killed_commands_left_is_removed_once_it_is_old(tmp_path):
     """A young one may be of a process that is about to lock it."""
     killed(tmp_path / "run", "writing")
     (left,) = tmp_path.iterdir()
-    output(tmp_path / "other").put({PAGE: b"1"})
+    output(tmp_path / "other").write({PAGE: b"1"})
     assert left.exists()
     age(left, 25)
-    output(tmp_path / "other").put({PAGE: b"1"})
+    output(tmp_path / "other").write({PAGE: b"1"})
     assert os.listdir(tmp_path) == ["other"]
 
 
@@ -200,7 +200,7 @@ def test_what_is_not_surely_left_by_a_killed_command_is_never_removed(tmp_path):
     (left,) = tmp_path.iterdir()
     age(left, 1000)
     with FileLock(left / "lock"):
-        output(tmp_path / "other").put({PAGE: b"1"})
+        output(tmp_path / "other").write({PAGE: b"1"})
         assert left.exists()
     shutil.rmtree(left)
     strangers = [left.with_name(f"{left.name[:-1]}{digit}") for digit in "abc"]
@@ -211,7 +211,7 @@ def test_what_is_not_surely_left_by_a_killed_command_is_never_removed(tmp_path):
     strangers[2].symlink_to("elsewhere")
     for stranger in (*strangers[:2], tmp_path / "elsewhere"):
         age(stranger, 1000)
-    output(tmp_path / "other").put({PAGE: b"1"})
+    output(tmp_path / "other").write({PAGE: b"1"})
     assert all(os.path.lexists(stranger) for stranger in strangers)
     assert (strangers[0] / "photos").exists()
     assert (tmp_path / "elsewhere" / "lock").exists()
@@ -220,10 +220,10 @@ def test_what_is_not_surely_left_by_a_killed_command_is_never_removed(tmp_path):
 def test_results_moved_aside_by_a_command_that_was_killed_come_back(tmp_path):
     """Killed between its two renames, it leaves nothing in the place; the next command there puts them back first."""
     place = tmp_path / "run"
-    output(place).put({PAGE: b"1"})
+    output(place).write({PAGE: b"1"})
     killed(place, "exchanging")
     assert not place.exists()
-    with pytest.raises(ValueError, match="none"), output(tmp_path / "other").made_anew():
+    with pytest.raises(ValueError, match="none"), output(tmp_path / "other").replace_atomically():
         raise ValueError("none")
     assert (place / PAGE).read_bytes() == b"1"
 
@@ -231,8 +231,8 @@ def test_results_moved_aside_by_a_command_that_was_killed_come_back(tmp_path):
 def test_files_that_somebody_puts_there_meanwhile_are_left_alone(tmp_path):
     """The place was free or the command's own when it began."""
     place = tmp_path / "run"
-    output(place).put({PAGE: b"1"})
-    with pytest.raises(RunError, match=r"did not write \(notes\.txt\)"), output(place).made_anew():
+    output(place).write({PAGE: b"1"})
+    with pytest.raises(RunError, match=r"did not write \(notes\.txt\)"), output(place).replace_atomically():
         (place / "notes.txt").write_text("mine")
     assert (place / "notes.txt").read_text() == "mine"
     assert (place / PAGE).read_bytes() == b"1"

@@ -13,9 +13,9 @@ import pytest
 import torch
 
 from cvkit.diagnostics.preview import planned_schedule
-from cvkit.engine.building import STAND_IN_RATE
+from cvkit.engine.building import PLACEHOLDER_LR
 from cvkit.engine.lr_curve import LrCurve, lr_curve
-from cvkit.engine.records import Record
+from cvkit.engine.records import EpochRecord
 from cvkit.engine.run import Run
 from cvkit.errors import RunError
 from cvkit.host.discovery import discover
@@ -78,7 +78,7 @@ def test_course_is_what_training_uses(new_run, overrides):
     """Every step's learning rate and momentum, to the last bit, as the records of a training hold them."""
     run = new_run(*overrides)
     planned = lr_curve(run)
-    records = [event for event in run.fit() if isinstance(event, Record)]
+    records = [event for event in run.fit() if isinstance(event, EpochRecord)]
     assert planned.rates[:, 0].tolist() == [rate for record in records for rate in record.step_lrs]
     assert planned.momenta[:, 0].tolist() == [momentum for record in records for momentum in record.step_momenta]
 
@@ -101,7 +101,7 @@ def test_course_leaves_the_run_as_it_was(new_run, steps_taken, recwarn):
 
 def test_course_of_an_auto_rate_is_the_stand_ins(new_run):
     """It is named, drawn as such, and has the shape that any value gives."""
-    auto, set_ = lr_curve(new_run(*AUTO)), lr_curve(new_run(f"scheduler.max_lr={STAND_IN_RATE}"))
+    auto, set_ = lr_curve(new_run(*AUTO)), lr_curve(new_run(f"scheduler.max_lr={PLACEHOLDER_LR}"))
     assert auto.stand_ins == ("scheduler.max_lr",)
     assert set_.stand_ins == ()
     assert np.array_equal(auto.rates, set_.rates)

@@ -15,7 +15,7 @@ from cvkit import DataError
 from cvkit_datasets import canonical
 from cvkit_datasets.canonical import PARTS
 from cvkit_datasets.cifar import splits
-from cvkit_datasets.fetch import Fetchable, Source
+from cvkit_datasets.fetch import DownloadSource, Fetchable
 
 
 def giving(images, log=None):
@@ -27,7 +27,7 @@ def giving(images, log=None):
             log.append(temporary)
         return images
 
-    return Source("a source", read)
+    return DownloadSource("a source", read)
 
 
 def failing(reason):
@@ -35,7 +35,7 @@ def failing(reason):
         (temporary / "half").write_bytes(b"x" * 1000)
         raise DataError(reason)
 
-    return Source(f"the {reason} source", read)
+    return DownloadSource(f"the {reason} source", read)
 
 
 def names(root):
@@ -120,7 +120,7 @@ def test_leftovers_of_a_killed_fetch_are_cleared_by_the_next(tmp_path, tiny, ima
         started.set()
         time.sleep(60)
 
-    stuck = dataclasses.replace(tiny, sources=[Source("a slow source", hang)])
+    stuck = dataclasses.replace(tiny, sources=[DownloadSource("a slow source", hang)])
     process = context.Process(target=stuck.fetch, args=(tmp_path,))
     process.start()
     assert started.wait(20)
@@ -142,7 +142,7 @@ def test_two_processes_fetch_once(tmp_path, tiny, image_set):
         time.sleep(0.3)
         return image_set
 
-    counted = dataclasses.replace(tiny, sources=[Source("a slow source", slow)])
+    counted = dataclasses.replace(tiny, sources=[DownloadSource("a slow source", slow)])
     processes = [context.Process(target=counted.fetch, args=(tmp_path,)) for _ in range(3)]
     for process in processes:
         process.start()

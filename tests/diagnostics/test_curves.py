@@ -9,7 +9,7 @@ import pytest
 
 from cvkit.diagnostics import curves, schedule
 from cvkit.diagnostics.training_curves import _thinned
-from cvkit.engine.records import Record
+from cvkit.engine.records import EpochRecord
 
 
 def _records(epochs, steps=4, momenta=True, **changes):
@@ -26,7 +26,7 @@ def _records(epochs, steps=4, momenta=True, **changes):
         "step_momenta": (0.9,) * steps if momenta else (),
         **changes,
     }
-    return [Record(epoch=epoch, step=epoch * steps, **fields) for epoch in range(1, epochs + 1)]
+    return [EpochRecord(epoch=epoch, step=epoch * steps, **fields) for epoch in range(1, epochs + 1)]
 
 
 @pytest.mark.parametrize("epochs", [1, 24, 300])

@@ -8,19 +8,19 @@ import torch
 import torchvision
 from torch import nn
 
-from cvkit.data.loading import ResidentSource
-from cvkit.data.preprocessing import Pixels
+from cvkit.data.loading import DeviceResidentSource
+from cvkit.data.preprocessing import Preprocessor
 from cvkit.data.splits import DataInfo, TensorSplit
 from cvkit.diagnostics.features import Features
 from cvkit.diagnostics.neighbours import nearest
-from cvkit.engine.trained_model import Trained
+from cvkit.engine.trained_model import TrainedModel
 
 CPU = torch.device("cpu")
 INFO = DataInfo(3, 64, 64, tuple("abcdefg"), (0.5,) * 3, (0.5,) * 3)
 
 
 def trained(model):
-    return Trained(model.eval(), INFO, Pixels(INFO, [], CPU, False), CPU, 0)
+    return TrainedModel(model.eval(), INFO, Preprocessor(INFO, [], CPU, False), CPU, 0)
 
 
 def images(n, size=64):
@@ -48,7 +48,7 @@ NETS = {
 def test_features_are_the_input_of_the_layer_before_the_logits(make, width, layer):
     """Found by watching, whatever the layer is called; the model is left without hooks and in its mode."""
     model = make().train()
-    asked = Trained(model, INFO, Pixels(INFO, [], CPU, False), CPU, 0)
+    asked = TrainedModel(model, INFO, Preprocessor(INFO, [], CPU, False), CPU, 0)
     features = Features.before_logits(asked, images(2))
     values = features(images(3))
     assert values.shape == (3, width)
@@ -117,7 +117,7 @@ def neighbourhood():
     colours[400] = torch.tensor([10, 0, 255])
     colours[599] = torch.tensor([60, 0, 255])
     split = colours[:, :, None, None].expand(-1, -1, 4, 4).contiguous()
-    source = ResidentSource(TensorSplit(split, torch.zeros(600, dtype=torch.int64)), CPU)
+    source = DeviceResidentSource(TensorSplit(split, torch.zeros(600, dtype=torch.int64)), CPU)
     return Features.before_logits(model, split[:2]), split, source
 
 

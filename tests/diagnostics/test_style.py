@@ -10,7 +10,7 @@ from itertools import pairwise
 import matplotlib
 import pytest
 
-from cvkit.figures.style import draw, label_ends
+from cvkit.figures.style import label_ends, render_figure
 from cvkit.formatting import legible, percent
 
 
@@ -20,23 +20,23 @@ def _line(figure):
 
 def test_draw_is_deterministic_whatever_the_readers_settings():
     """The same drawing is the same bytes, even where the caller changed matplotlib's settings in between."""
-    first = draw("a", "A", "", _line)
+    first = render_figure("a", "A", "", _line)
     with matplotlib.rc_context({"font.size": 20, "svg.hashsalt": "other", "axes.grid": False}):
-        assert draw("a", "A", "", _line).svg == first.svg
+        assert render_figure("a", "A", "", _line).svg == first.svg
         assert matplotlib.rcParams["font.size"] == 20
     assert ET.fromstring(first.svg).tag.endswith("svg")
 
 
 def test_draw_writes_no_date_and_no_external_font():
     """A figure says nothing of when it was made, and its letters are outlines."""
-    svg = draw("a", "A", "", _line).svg
+    svg = render_figure("a", "A", "", _line).svg
     assert "<dc:date>" not in svg
     assert "<text" not in svg
 
 
 def test_draw_survives_letters_the_font_lacks(recwarn):
     """A class named in a script the font lacks draws without a warning."""
-    draw("a", "A", "", lambda figure: figure.subplots().set_title("日本語"))
+    render_figure("a", "A", "", lambda figure: figure.subplots().set_title("日本語"))
     assert not recwarn.list
 
 
@@ -63,7 +63,7 @@ def test_label_ends_pushes_equal_labels_apart():
         places.extend(sorted((box.y0, box.y1) for box in boxes))
         assert max(text.get_position()[1] for text in axes.texts) <= 1
 
-    draw("a", "A", "", paint)
+    render_figure("a", "A", "", paint)
     assert len(places) == 3
     assert all(above[0] >= below[1] for below, above in pairwise(places))
 

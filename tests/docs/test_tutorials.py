@@ -28,7 +28,7 @@ def test_index_matches_the_kinds(page):
     """It says what each kind's factory receives and returns as the code does, and links a page for each."""
     ((_, *rows),) = [table for table in page(INDEX).tables() if table[0][0] == "page"]
     expected = [
-        [f"[{kind.singular}]", kind.hook, f"({', '.join(kind.receives)}, *, ...)", kind.returns]
+        [f"[{kind.singular}]", kind.hook, f"({', '.join(kind.arguments)}, *, ...)", kind.returns]
         for kind in KINDS.values()
     ]
     assert [[re.sub(r"\(.*\)", "", row[0]), *row[1:]] for row in rows] == expected

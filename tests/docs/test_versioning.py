@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from cvkit import discover
-from cvkit.runs.provenance import absent, drift
+from cvkit.runs.provenance import drift, missing_plugins
 from cvkit.testing import sample_info
 
 PARTS = {
@@ -107,5 +107,5 @@ def test_drift_is_told_as_the_page_says(versions, what):
 
 def test_absent_plugin_is_told_as_the_page_says(versions):
     """With what to install."""
-    (sentence,) = absent([RUN], discover(distributions=["cvkit-core"]))
+    (sentence,) = missing_plugins([RUN], discover(distributions=["cvkit-core"]))
     assert f"`{sentence}`" in versions.section("What a run remembers")

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from cvkit import Record
+from cvkit import EpochRecord
 from cvkit.checkpoint.serialization import pack, unpack
 from cvkit.engine.averaging import Averaged
 from cvkit.engine.run import Step
@@ -62,13 +62,13 @@ def test_buffers_that_are_no_statistics_are_copied():
 def test_record_tells_both_accuracies(make_run):
     """That of the averaged weights is the headline; that of the trained ones stands beside it."""
     short = ("train.epochs=1", "scheduler=constant", "train.batch_size=32")
-    averaged = [event for event in make_run("train.ema=0.9", *short).fit() if isinstance(event, Record)]
-    plain = [event for event in make_run(*short).fit() if isinstance(event, Record)]
+    averaged = [event for event in make_run("train.ema=0.9", *short).fit() if isinstance(event, EpochRecord)]
+    plain = [event for event in make_run(*short).fit() if isinstance(event, EpochRecord)]
     assert [record.test_accuracy_unaveraged for record in averaged] == [record.test_accuracy for record in plain]
     assert [record.test_accuracy_unaveraged for record in plain] == [None]
-    assert Record.from_json(averaged[0].to_json()) == averaged[0]
+    assert EpochRecord.from_json(averaged[0].to_json()) == averaged[0]
     older = {key: value for key, value in plain[0].to_json().items() if key != "test_accuracy_unaveraged"}
-    assert Record.from_json(older) == plain[0]
+    assert EpochRecord.from_json(older) == plain[0]
 
 
 @pytest.mark.parametrize(("ema", "warned"), [("0.999", True), ("0.9", True), ("0.79", False), ("null", False)])

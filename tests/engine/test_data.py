@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from cvkit import KINDS, Component, DataError, DataInfo, Origin, TensorSplit
-from cvkit.data.loading import ResidentSource, StreamedSource, open_source, read_whole
-from cvkit.data.preprocessing import Pixels
+from cvkit.data.loading import DataLoaderSource, DeviceResidentSource, materialize, open_source
+from cvkit.data.preprocessing import Preprocessor
 from cvkit.host.registry import Entry
 
 CPU = torch.device("cpu")
@@ -39,8 +39,8 @@ class Listed:
 def test_streamed_batches_equal_resident_ones(split, workers):
     """The order of samples does not depend on where they live or on how many workers read them."""
     order = torch.tensor([3, 1, 9, 0, 7, 7, 2])
-    resident = list(ResidentSource(split, CPU).batches(order, 3))
-    streamed = list(StreamedSource(Listed(split), CPU, workers).batches(order, 3))
+    resident = list(DeviceResidentSource(split, CPU).batches(order, 3))
+    streamed = list(DataLoaderSource(Listed(split), CPU, workers).batches(order, 3))
     assert [len(batch.labels) for batch in resident] == [3, 3, 1]
     for one, other in zip(resident, streamed, strict=True):
         assert torch.equal(one.images, other.images)
@@ -52,17 +52,17 @@ def test_streaming_draws_nothing_from_the_global_generator(split):
     torch.manual_seed(0)
     expected = torch.rand(1)
     torch.manual_seed(0)
-    list(StreamedSource(Listed(split), CPU, 0).batches(torch.arange(10), 5))
+    list(DataLoaderSource(Listed(split), CPU, 0).batches(torch.arange(10), 5))
     assert torch.equal(torch.rand(1), expected)
 
 
 @pytest.mark.parametrize(
     ("in_memory", "resident", "kind"),
     [
-        (True, "auto", ResidentSource),
-        (True, False, StreamedSource),
-        (False, "auto", StreamedSource),
-        (False, True, ResidentSource),
+        (True, "auto", DeviceResidentSource),
+        (True, False, DataLoaderSource),
+        (False, "auto", DataLoaderSource),
+        (False, True, DeviceResidentSource),
     ],
 )
 def test_source_is_resident_where_it_fits_or_is_asked_for(split, in_memory, resident, kind):
@@ -75,7 +75,7 @@ def test_source_is_resident_where_it_fits_or_is_asked_for(split, in_memory, resi
 def test_reading_some_images_keeps_their_masks():
     """A sample taken for a picture keeps what is known of it."""
     split = TensorSplit(torch.zeros(4, 1, 2, 2, dtype=torch.uint8), torch.arange(4), torch.eye(4).view(4, 2, 2) > 0)
-    part = read_whole(split, [2, 0])
+    part = materialize(split, [2, 0])
     assert part.labels.tolist() == [2, 0]
     assert torch.equal(part.masks, split.masks[[2, 0]])
 
@@ -83,7 +83,7 @@ def test_reading_some_images_keeps_their_masks():
 @pytest.mark.parametrize("channels_last", [False, True])
 def test_pixels_are_normalised_by_mean_and_std(split, channels_last):
     """(x / 255 - mean) / std, in the memory format asked for."""
-    pixels = Pixels(INFO, [], CPU, channels_last)
+    pixels = Preprocessor(INFO, [], CPU, channels_last)
     result = pixels.for_evaluation(split.images)
     mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (INFO.mean, INFO.std))
     torch.testing.assert_close(result, (split.images / 255 - mean) / std)
@@ -99,7 +99,7 @@ def test_augmentations_see_floats_in_the_unit_interval_and_only_in_training(spli
         seen.append((float(images.min()), float(images.max())))
         return images * 0
 
-    pixels = Pixels(INFO, [(DARKEN, darken)], CPU, channels_last=False)
+    pixels = Preprocessor(INFO, [(DARKEN, darken)], CPU, channels_last=False)
     black = pixels.for_training(split.images)
     assert 0 <= seen[0][0] < seen[0][1] <= 1
     torch.testing.assert_close(black[0, :, 0, 0], torch.tensor([-2.5, -1.6, -0.6]))
@@ -109,7 +109,7 @@ def test_augmentations_see_floats_in_the_unit_interval_and_only_in_training(spli
 
 def test_pixels_filled_with_the_mean_become_zero():
     """What makes a cutout of the mean colour invisible to the first convolution."""
-    pixels = Pixels(INFO, [], CPU, channels_last=False)
+    pixels = Preprocessor(INFO, [], CPU, channels_last=False)
     filled = torch.tensor(INFO.mean).view(1, 3, 1, 1).expand(2, 3, 4, 4)
     torch.testing.assert_close(pixels.normalize(filled), torch.zeros(2, 3, 4, 4), atol=1e-6, rtol=0)
 
@@ -125,7 +125,7 @@ def test_damaged_image_is_reported_in_its_own_words(split, workers):
             return super().__getitem__(index)
 
     with pytest.raises(DataError) as caught:
-        list(StreamedSource(Damaged(split), CPU, workers).batches(torch.arange(10), 3))
+        list(DataLoaderSource(Damaged(split), CPU, workers).batches(torch.arange(10), 3))
     assert str(caught.value) == "cat/4.png is damaged"
 
 

@@ -15,7 +15,7 @@ from torch.amp.grad_scaler import GradScaler
 from torch.optim import SGD, AdamW
 from torch.optim.lr_scheduler import CosineAnnealingLR, CyclicLR, OneCycleLR
 
-from cvkit import CvkitError, Plan, Record
+from cvkit import CvkitError, EpochRecord, StepPlan
 from cvkit.checkpoint.serialization import pack, unpack
 from cvkit.engine.run import Run, Step
 from cvkit.engine.schedule import Schedule, early_steps
@@ -50,7 +50,7 @@ def new(part: Part, *epochs: int, adam: bool = False) -> Schedule:
     """Return a schedule beside an optimizer of two groups, with momentum or betas."""
     groups = [{"params": [nn.Parameter(torch.ones(2))], "lr": rate} for rate in (0.1, 0.01)]
     optimizer = AdamW(groups) if adam else SGD(groups, momentum=0.9)
-    return Schedule(part, optimizer, [Plan(EPOCH, count) for count in epochs])
+    return Schedule(part, optimizer, [StepPlan(EPOCH, count) for count in epochs])
 
 
 def settings(schedule: Schedule) -> list[tuple[Any, ...]]:
@@ -128,11 +128,11 @@ LEARNERS = [(), ("scheduler={name: cosine}", "optimizer={name: adamw, lr: 0.01}"
 CHOICES = [("hold", "[2]"), ("again", "[2, 2]"), ("stretch", "null")]
 
 
-def trained(run: Run, steps: int | None = None) -> list[Record]:
+def trained(run: Run, steps: int | None = None) -> list[EpochRecord]:
     """Train to the end, or for so many steps, and return the records without their timings."""
     records = []
     for event in run.fit():
-        if isinstance(event, Record):
+        if isinstance(event, EpochRecord):
             records.append(event.to_json() | {"seconds": 0, "images_per_second": 0})
         elif isinstance(event, Step) and event.step == steps:
             break

@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
-from cvkit import CheckpointError, CvkitError, DivergedError, Record, RunError
-from cvkit.engine.loop import Batching
+from cvkit import CheckpointError, CvkitError, DivergedError, EpochRecord, RunError
+from cvkit.engine.loop import EpochBatches
 from cvkit.engine.run import Step
 
 
@@ -16,7 +16,7 @@ def test_fit_yields_every_step_and_a_record_an_epoch(make_run):
     """70 images in batches of 8, the last 6 dropped: 8 steps an epoch."""
     events = list(make_run().fit())
     steps = [event for event in events if isinstance(event, Step)]
-    records = [event for event in events if isinstance(event, Record)]
+    records = [event for event in events if isinstance(event, EpochRecord)]
     assert [step.step for step in steps] == list(range(1, 25))
     assert [record.epoch for record in records] == [1, 2, 3]
     assert [record.step for record in records] == [8, 16, 24]
@@ -25,8 +25,8 @@ def test_fit_yields_every_step_and_a_record_an_epoch(make_run):
 
 def test_record_survives_json(make_run):
     """What a folder writes it can read."""
-    record = next(event for event in make_run().fit() if isinstance(event, Record))
-    assert Record.from_json(record.to_json()) == record
+    record = next(event for event in make_run().fit() if isinstance(event, EpochRecord))
+    assert EpochRecord.from_json(record.to_json()) == record
 
 
 def test_same_recipe_gives_the_same_weights(make_run, weights_of, same):
@@ -73,26 +73,26 @@ def test_state_taken_midway_continues_bit_identically(make_run, weights_of, same
             break
     second = make_run(*knobs)
     second.restore(state)
-    records = [event for event in second.fit() if isinstance(event, Record)]
+    records = [event for event in second.fit() if isinstance(event, EpochRecord)]
     same(whole.model.state_dict(), second.model.state_dict())
     if whole.ema is not None:
         same(whole.ema.state_dict(), second.ema.state_dict())
     untimed = {"seconds": 0, "images_per_second": 0}
-    wanted = [r.to_json() | untimed for r in expected if isinstance(r, Record)][-len(records) :]
+    wanted = [r.to_json() | untimed for r in expected if isinstance(r, EpochRecord)][-len(records) :]
     assert [r.to_json() | untimed for r in records] == wanted
 
 
 def test_accumulation_counts_optimizer_steps():
     """Three batches a step: the last step of an epoch takes what is left."""
-    batching = Batching(samples=70, batch_size=8, accumulate=3)
+    batching = EpochBatches(samples=70, batch_size=8, accumulate=3)
     assert (batching.used, batching.steps) == (64, 3)
     assert [batching.samples_in(step) for step in range(3)] == [24, 24, 16]
-    assert Batching(samples=70, batch_size=8, drop_last=False).steps == 9
+    assert EpochBatches(samples=70, batch_size=8, drop_last=False).steps == 9
 
 
 def test_schedule_ends_at_its_floor(make_run):
     """The last step's rate is max_lr / div / final_div, and the optimizer takes no step beyond the plan."""
-    records = [event for event in make_run().fit() if isinstance(event, Record)]
+    records = [event for event in make_run().fit() if isinstance(event, EpochRecord)]
     assert records[-1].learning_rate == pytest.approx(0.1 / 25 / 1e4)
     assert max(records[1].step_lrs + records[0].step_lrs) == pytest.approx(0.1, rel=0.05)
 
@@ -101,7 +101,7 @@ def test_max_steps_stops_early_and_still_evaluates(make_run):
     """The schedule is still planned for all epochs."""
     run = make_run("train.max_steps=11")
     events = list(run.fit())
-    records = [event for event in events if isinstance(event, Record)]
+    records = [event for event in events if isinstance(event, EpochRecord)]
     assert run.step == 11
     assert [record.epoch for record in records] == [1, 2]
     assert len(records[1].step_losses) == 3
@@ -116,7 +116,7 @@ def test_run_interrupted_on_its_very_last_step_still_records_the_epoch(make_run)
             break
     again = make_run("train.max_steps=3")
     again.restore(run.state())
-    assert [type(event) for event in again.fit()] == [Record]
+    assert [type(event) for event in again.fit()] == [EpochRecord]
     assert again.step == 3
 
 
@@ -141,7 +141,7 @@ def test_state_with_a_non_finite_weight_is_never_given_out(make_run):
 def test_averaged_weights_are_the_ones_evaluated(make_run):
     """With a decay of nearly 1 the average stays near its start and scores otherwise than the weights."""
     run = make_run("train.ema=0.999")
-    records = [event for event in run.fit() if isinstance(event, Record)]
+    records = [event for event in run.fit() if isinstance(event, EpochRecord)]
     assert run.trained_model is run.ema.module
     assert run.final_predictions().loss == records[-1].test_loss
     assert not torch.equal(run.ema.module.linear.weight, run.model.linear.weight)
@@ -149,8 +149,8 @@ def test_averaged_weights_are_the_ones_evaluated(make_run):
 
 def test_flip_tta_is_kept_apart_from_the_headline(make_run):
     """Its score has a field of its own."""
-    plain = [e for e in make_run().fit() if isinstance(e, Record)]
-    flipped = [e for e in make_run("evaluation.flip_tta=true").fit() if isinstance(e, Record)]
+    plain = [e for e in make_run().fit() if isinstance(e, EpochRecord)]
+    flipped = [e for e in make_run("evaluation.flip_tta=true").fit() if isinstance(e, EpochRecord)]
     assert [r.test_accuracy for r in plain] == [r.test_accuracy for r in flipped]
     assert plain[0].test_accuracy_tta is None
     assert 0 <= flipped[0].test_accuracy_tta <= 1

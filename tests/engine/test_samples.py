@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from cvkit import KINDS, Component, Origin, RecipeError, RunError, TensorSplit
-from cvkit.data.loading import StreamedSource
+from cvkit.data.loading import DataLoaderSource
 from cvkit.data.sample_augmentation import SampleAugmentations
 from cvkit.engine.run import Run
 from cvkit.host.catalog import Catalog
@@ -101,7 +101,7 @@ def test_draws_leave_the_global_generators_as_they_were():
     expected = torch.rand(1).item(), random.random(), np.random.rand()
     torch.manual_seed(3), random.seed(3), np.random.seed(3)
     NOISE.batch(IMAGES, seed=1)
-    next(StreamedSource([(IMAGES[0], 1)], torch.device("cpu"), 0, NOISE).batches(torch.arange(1), 1))
+    next(DataLoaderSource([(IMAGES[0], 1)], torch.device("cpu"), 0, NOISE).batches(torch.arange(1), 1))
     assert (torch.rand(1).item(), random.random(), np.random.rand()) == expected
 
 
@@ -109,7 +109,7 @@ def test_draws_leave_the_global_generators_as_they_were():
 def test_batches_are_the_same_whatever_the_number_of_workers(workers):
     """In this process or in others, image i of an epoch draws what it draws."""
     split = [(image, 1) for image in IMAGES]
-    source = StreamedSource(split, torch.device("cpu"), workers, NOISE)
+    source = DataLoaderSource(split, torch.device("cpu"), workers, NOISE)
     batches = list(source.batches(torch.tensor([4, 0, 3, 5]), 2, seed=7))
     expected = [NOISE(IMAGES[index], 7, index) for index in (4, 0, 3, 5)]
     assert torch.equal(torch.cat([batch.images for batch in batches]), torch.stack(expected))
@@ -119,14 +119,14 @@ def test_batches_are_the_same_whatever_the_number_of_workers(workers):
 def test_augmentation_in_place_does_not_reach_the_data_set(workers):
     """A data set in memory hands out views of itself."""
     split = TensorSplit(IMAGES.clone(), torch.zeros(len(IMAGES), dtype=torch.int64))
-    source = StreamedSource(split, torch.device("cpu"), workers, SampleAugmentations([(entry("in"), Tensor.zero_)]))
+    source = DataLoaderSource(split, torch.device("cpu"), workers, SampleAugmentations([(entry("in"), Tensor.zero_)]))
     assert next(source.batches(torch.arange(6), 6)).images.sum() == 0
     assert torch.equal(split.images, IMAGES)
 
 
 def test_epochs_draw_anew():
     """The seed of the draws is the epoch's."""
-    source = StreamedSource([(image, 1) for image in IMAGES], torch.device("cpu"), 0, NOISE)
+    source = DataLoaderSource([(image, 1) for image in IMAGES], torch.device("cpu"), 0, NOISE)
     one, other = (next(source.batches(torch.arange(6), 6, seed=seed)).images for seed in (1, 2))
     assert not torch.equal(one, other)
 
@@ -149,7 +149,7 @@ def test_none_means_none():
 @pytest.mark.parametrize("workers", [0, 1])
 def test_broken_augmentation_is_named_also_from_another_process(broken, message, workers):
     """Its own traceback would be wrapped in the loader's."""
-    source = StreamedSource(
+    source = DataLoaderSource(
         [(IMAGES[0], 1)], torch.device("cpu"), workers, SampleAugmentations([(entry("bad"), broken)])
     )
     with pytest.raises(RunError, match=message):

@@ -11,8 +11,8 @@ from torch.amp.grad_scaler import GradScaler
 
 from cvkit import KINDS, Component, DataInfo, Origin
 from cvkit.data.loading import Batch
-from cvkit.data.preprocessing import Pixels
-from cvkit.engine.step import Autocast, Learner
+from cvkit.data.preprocessing import Preprocessor
+from cvkit.engine.step import Autocast, TrainStep
 from cvkit.guard import Guard, Guards
 from cvkit.host.registry import Entry
 
@@ -31,12 +31,12 @@ def learner(model=None, device=CPU, **changes):
         "forward": model,
         "loss": nn.CrossEntropyLoss(),
         "optimizer": optimizer,
-        "pixels": Pixels(INFO, [], device, channels_last=False),
+        "pixels": Preprocessor(INFO, [], device, channels_last=False),
         "autocast": Autocast(device, "fp32"),
         "scaler": GradScaler(device.type, enabled=False),
         "guards": GUARDS,
     }
-    return Learner(**{**parts, **changes})
+    return TrainStep(**{**parts, **changes})
 
 
 def batch(n=12, device=CPU):

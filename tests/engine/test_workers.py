@@ -16,7 +16,7 @@ import torch
 
 from cvkit import MachineError, RunError
 from cvkit.data import workers
-from cvkit.data.loading import StreamedSource
+from cvkit.data.loading import DataLoaderSource
 
 CPU = torch.device("cpu")
 
@@ -37,7 +37,7 @@ class Doing:
 
 def read(act, workers=2, **options) -> int:
     """Read every image in batches of four, and return how many batches came."""
-    source = StreamedSource(Doing(act, **options), CPU, workers)
+    source = DataLoaderSource(Doing(act, **options), CPU, workers)
     return sum(1 for _ in source.batches(torch.arange(len(source)), 4))
 
 
@@ -100,7 +100,7 @@ def test_slow_worker_is_waited_for(monkeypatch):
 
 def test_death_of_a_worker_is_told_where_batches_are_waited_for_and_nowhere_else():
     """Torch's handler of SIGCHLD would raise at whatever line the program is, as in the middle of a step."""
-    source = StreamedSource(Doing(count=400), CPU, workers=2)
+    source = DataLoaderSource(Doing(count=400), CPU, workers=2)
     batches = source.batches(torch.arange(400), 4)
     next(batches)
     for worker in active_children():
@@ -114,7 +114,7 @@ def test_death_of_a_worker_is_told_where_batches_are_waited_for_and_nowhere_else
 
 def test_reading_that_is_broken_off_does_not_wait_for_its_workers():
     """They are at work on images that nobody needs any more."""
-    source = StreamedSource(Doing(lambda index: time.sleep(60) if index >= 4 else None), CPU, workers=2)
+    source = DataLoaderSource(Doing(lambda index: time.sleep(60) if index >= 4 else None), CPU, workers=2)
     batches = source.batches(torch.arange(40), 4)
     next(batches)
     (*before,) = active_children()

@@ -8,7 +8,7 @@ import torch
 from cvkit import RunFolder
 from cvkit.checkpoint.files import read_newest, write_checkpoint
 from cvkit.engine.run import Record
-from cvkit.runs.load import open_trained
+from cvkit.runs.load import load_trained
 
 ADAMW = "optimizer=adamw"
 OTHER = {"train.device=auto": "train.device=cpu", "train.device=cpu": "train.device=auto"}
@@ -73,7 +73,7 @@ def test_trained_model_is_opened_where_the_gpu_is_not(gpu, make_run, tmp_path, m
     there = run.trained().logits(asked)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.cuda, "set_device", lambda device: (_ for _ in ()).throw(RuntimeError("no driver")))
-    reopened = open_trained(folder, run.recipe, run.info)
+    reopened = load_trained(folder, run.recipe, run.info)
     assert reopened.trained.device == torch.device("cpu")
-    assert "cuda:0" in reopened.stand  # it says that it is another device
+    assert "cuda:0" in reopened.checkpoint_label  # it says that it is another device
     torch.testing.assert_close(reopened.trained.logits(asked), there, atol=1e-3, rtol=0)

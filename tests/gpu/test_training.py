@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from cvkit import DataInfo, Record, TensorSplit
-from cvkit.data.loading import ResidentSource, Room, StreamedSource, open_source
+from cvkit import DataInfo, EpochRecord, TensorSplit
+from cvkit.data.loading import DataLoaderSource, DeviceBudget, DeviceResidentSource, open_source
 from cvkit_onecycle.sweep import run_sweep
 
 ONE_STEP = ("train.max_steps=1", "augmentations=[]")
 
 
-def trained(run) -> Record:
+def trained(run) -> EpochRecord:
     *_, last = run.fit()
     return last
 
@@ -116,9 +116,9 @@ def split(images: int) -> TensorSplit:
 def test_splits_share_half_of_the_free_memory(gpu, monkeypatch, free, sizes, resident):
     """An image and its label are 200 bytes: two splits that would fit each alone must fit together."""
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device=None: (free, 80_000))
-    room = Room(gpu.device)
+    room = DeviceBudget(gpu.device)
     sources = [open_source(split(size), gpu.device, "auto", 0, room) for size in sizes]
-    kinds = {True: ResidentSource, False: StreamedSource}
+    kinds = {True: DeviceResidentSource, False: DataLoaderSource}
     assert [type(source) for source in sources] == [kinds[kept] for kept in resident]
 
 
@@ -126,15 +126,15 @@ def test_run_counts_both_its_splits(gpu, make_run, monkeypatch):
     """70 training and 30 test images of 3 KB: room for the former only."""
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device=None: (2 * 80 * 3080, 1 << 30))
     run = make_run()
-    assert isinstance(run.source, ResidentSource)
-    assert isinstance(run.test_source, StreamedSource)
+    assert isinstance(run.source, DeviceResidentSource)
+    assert isinstance(run.test_source, DataLoaderSource)
 
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_streamed_batches_arrive_whole(gpu, workers):
     """They are copied while the next is loaded, from pinned memory that is used again."""
     images = torch.arange(40, dtype=torch.uint8).view(40, 1, 1, 1).expand(40, 3, 64, 64).contiguous()
-    source = StreamedSource(TensorSplit(images, torch.arange(40)), gpu.device, workers)
+    source = DataLoaderSource(TensorSplit(images, torch.arange(40)), gpu.device, workers)
     order = torch.arange(39, -1, -1)
     batches = list(source.batches(order, 7))
     assert {batch.images.device for batch in batches} == {gpu.device}
@@ -155,8 +155,8 @@ INFO = DataInfo(3, 32, 32, ("a", "b"), (0.5,) * 3, (0.25,) * 3)
 
 def test_every_stock_augmentation_takes_images_on_the_gpu(gpu):
     """Kornia's draw their parameters on the CPU, and must bring them over."""
+    from cvkit_kornia.library_transform import library_transform
     from cvkit_kornia.names import names
-    from cvkit_kornia.stock import stock
 
     options = {
         "RandomRotation": {"degrees": 15.0},
@@ -167,7 +167,7 @@ def test_every_stock_augmentation_takes_images_on_the_gpu(gpu):
     images, tried = torch.rand(4, 3, 32, 32, device=gpu.device), []
     for name in names():
         try:
-            augmentation = stock(name, INFO, **options.get(name, {}))
+            augmentation = library_transform(name, INFO, **options.get(name, {}))
         except ValueError:
             continue  # its options have no defaults
         augmentation.p = 1.0

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cvkit import PluginError
-from cvkit.host.working_project import plugins_at_hand
+from cvkit.host.working_project import plugins_of_working_project
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def project(tmp_path) -> Path:
 
 def test_project_s_own_folder_counts(project):
     """Paths are seen from its pyproject.toml."""
-    found = plugins_at_hand(project)
+    found = plugins_of_working_project(project)
     assert (found.file, found.paths, found.refused) == (
         project / "pyproject.toml",
         (project / "my_model.py",),
@@ -34,18 +34,18 @@ def test_project_s_own_folder_counts(project):
 def test_folder_below_counts_within_a_repository_only(project):
     """What lies above a folder may be anybody's, as in a place for temporary files."""
     below = project / "deep" / "down"
-    assert plugins_at_hand(below) is None
+    assert plugins_of_working_project(below) is None
     (project / ".git").mkdir()
-    assert plugins_at_hand(below).paths == (project / "my_model.py",)
+    assert plugins_of_working_project(below).paths == (project / "my_model.py",)
     (project / "deep" / ".git").mkdir()
-    assert plugins_at_hand(below) is None
+    assert plugins_of_working_project(below) is None
 
 
 def test_nearest_project_is_the_only_one(project):
     """One that asks for nothing hides those above it."""
     (project / ".git").mkdir()
     (project / "deep" / "pyproject.toml").write_text("[project]\n")
-    assert plugins_at_hand(project / "deep" / "down") is None
+    assert plugins_of_working_project(project / "deep" / "down") is None
 
 
 def test_run_folder_brings_no_plugins(project):
@@ -54,12 +54,12 @@ def test_run_folder_brings_no_plugins(project):
     for name, text in {"run.json": "{}", "recipe.yaml": "", "pyproject.toml": "", "evil.py": ""}.items():
         (inner / name).write_text(text)
     (inner / "pyproject.toml").write_text('[tool.cvkit]\nplugin-paths = ["evil.py"]\n')
-    assert plugins_at_hand(inner) is None
+    assert plugins_of_working_project(inner) is None
     (inner / "run.json").unlink()
-    assert plugins_at_hand(inner, run=inner) is None
-    assert plugins_at_hand(inner, run=project) is None
-    assert plugins_at_hand(inner / ".." / "deep", run=inner) is None
-    assert plugins_at_hand(project, run=inner).paths == (project / "my_model.py",)
+    assert plugins_of_working_project(inner, run=inner) is None
+    assert plugins_of_working_project(inner, run=project) is None
+    assert plugins_of_working_project(inner / ".." / "deep", run=inner) is None
+    assert plugins_of_working_project(project, run=inner).paths == (project / "my_model.py",)
 
 
 def test_command_that_starts_in_a_run_folder_reads_no_project_around_it(project):
@@ -67,7 +67,7 @@ def test_command_that_starts_in_a_run_folder_reads_no_project_around_it(project)
     (project / ".git").mkdir()
     (project / "deep" / "run.json").write_text("{}")
     (project / "deep" / "recipe.yaml").touch()
-    assert plugins_at_hand(project / "deep" / "down") is None
+    assert plugins_of_working_project(project / "deep" / "down") is None
 
 
 def test_file_of_another_user_is_refused(project, monkeypatch):
@@ -76,14 +76,14 @@ def test_file_of_another_user_is_refused(project, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: mine + 1)
     if mine == 0:  # whose files are as good as one's own
         os.chown(project / "pyproject.toml", 2, -1)
-    found = plugins_at_hand(project)
+    found = plugins_of_working_project(project)
     assert (found.paths, found.refused) == ((), "it belongs to another user")
 
 
 def test_file_that_does_not_parse_is_refused_with_the_reason(project):
     """Every command would stop otherwise, those that say what is wrong as well."""
     (project / "pyproject.toml").write_text("[tool.cvkit\n")
-    assert "cannot be read: " in plugins_at_hand(project).refused
+    assert "cannot be read: " in plugins_of_working_project(project).refused
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_mistake_in_the_table_is_told_with_the_file(project, table, message):
     """What is wrong, in which file."""
     (project / "pyproject.toml").write_text(f"[tool.cvkit]\n{table}\n")
     with pytest.raises(PluginError) as caught:
-        plugins_at_hand(project)
+        plugins_of_working_project(project)
     assert message in str(caught.value)
     assert str(project / "pyproject.toml") in str(caught.value)
 
@@ -108,4 +108,4 @@ def test_mistake_in_the_table_is_told_with_the_file(project, table, message):
 def test_project_that_asks_for_nothing_is_not_spoken_of(project, text):
     """As most are."""
     (project / "pyproject.toml").write_text(text)
-    assert plugins_at_hand(project) is None
+    assert plugins_of_working_project(project) is None

@@ -11,7 +11,7 @@ import pytest
 
 from cvkit.host.catalog import PluginStatus
 from cvkit.host.discovery import discover
-from cvkit.host.entry_points import installations
+from cvkit.host.entry_points import plugin_entry_points
 from cvkit.host.installed_copy import other_copy
 
 DECLARATION = """
@@ -68,7 +68,7 @@ def acme() -> PluginStatus:
     return status
 
 
-def require_own(place: Path) -> None:
+def require_safe_to_replace(place: Path) -> None:
     """Its sources run, and its origin says so."""
     status = acme()
     assert status.failure == ""
@@ -93,7 +93,7 @@ def test_sources_in_the_project_of_the_distribution_run(site, tmp_path, monkeypa
     place = write_package(tmp_path / "home" / layout, package, "sources", "net", "new_module")
     (tmp_path / "home" / "pyproject.toml").write_text(PROJECT.format(name="Acme.Nets", package=package))
     monkeypatch.syspath_prepend(place.parent)
-    require_own(place)
+    require_safe_to_replace(place)
 
 
 def test_installed_copy_is_not_told_of(site):
@@ -111,7 +111,7 @@ def test_sources_in_the_folder_it_was_installed_from_run(site, tmp_path, monkeyp
     install(site, package, came_from={"url": home.as_uri(), "dir_info": {}})
     place = write_package(home / "some" / "where", package, "sources", "other")
     monkeypatch.syspath_prepend(place.parent)
-    require_own(place)
+    require_safe_to_replace(place)
 
 
 def test_sources_with_the_same_files_run(site, tmp_path, monkeypatch):
@@ -121,7 +121,7 @@ def test_sources_with_the_same_files_run(site, tmp_path, monkeypatch):
     install(site, package)
     place = write_package(tmp_path / "copy", package, "sources", "net", "helper", "third")
     monkeypatch.syspath_prepend(place.parent)
-    require_own(place)
+    require_safe_to_replace(place)
 
 
 def test_project_without_a_name_is_known_by_its_entry_points(site, tmp_path, monkeypatch):
@@ -133,7 +133,7 @@ def test_project_without_a_name_is_known_by_its_entry_points(site, tmp_path, mon
     declared = f'[tool.poetry.plugins.cvkit]\nacme = "{package}"\n'
     (tmp_path / "home" / "pyproject.toml").write_text(declared)
     monkeypatch.syspath_prepend(place.parent)
-    require_own(place)
+    require_safe_to_replace(place)
 
 
 def test_package_of_another_project_is_refused(site, tmp_path, monkeypatch):
@@ -186,5 +186,5 @@ def test_built_in_plugins_run_from_their_sources_beside_an_installed_cvkit(tmp_p
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.syspath_prepend(folder)
     importlib.invalidate_caches()
-    found = [other_copy(one) for one in installations() if one.origin.distribution == "cvkit-core"]
+    found = [other_copy(one) for one in plugin_entry_points() if one.origin.distribution == "cvkit-core"]
     assert [(copy.place, copy.own) for copy in found if copy] == [(folder / package, True) for package in packages]

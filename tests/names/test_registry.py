@@ -152,7 +152,7 @@ def test_options_passed_on_are_those_of_the_library(factories):
         "depth": 1,
     }
     assert signature.options["amount"].required
-    assert not signature.open
+    assert not signature.accepts_extra
     assert signature.doc == "What the library says."
 
 

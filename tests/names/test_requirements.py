@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 import pytest
 
-from cvkit.host.requirements import installed, unmet
+from cvkit.host.requirements import installed, missing_requirements
 
 TORCH = version("torch")
 
@@ -14,7 +14,7 @@ TORCH = version("torch")
 @pytest.mark.parametrize("text", ["torch", "Torch", "torch>=2", "torch >= 2, < 99", "nowhere; python_version < '3'"])
 def test_requirement_that_is_met_says_nothing(text):
     """A name, a version, several, and one that is not for this interpreter."""
-    assert unmet([text]) == []
+    assert missing_requirements([text]) == []
 
 
 @pytest.mark.parametrize(
@@ -28,15 +28,15 @@ def test_requirement_that_is_met_says_nothing(text):
 )
 def test_requirement_that_is_not_met_comes_with_a_command(text, sentence):
     """What is needed, what is there, what to type."""
-    assert unmet(["torch", text]) == [sentence]
+    assert missing_requirements(["torch", text]) == [sentence]
 
 
 def test_missing_package_of_an_extra_names_the_extra():
     """The distribution knows best which version goes with it."""
-    assert unmet(["no-such-linter"], "cvkit-core") == [
+    assert missing_requirements(["no-such-linter"], "cvkit-core") == [
         "no-such-linter is needed, and it is not installed: pip install 'no-such-linter'"
     ]
-    (sentence,) = unmet(["setuptools_scm_no>=1"], "no-such-distribution")
+    (sentence,) = missing_requirements(["setuptools_scm_no>=1"], "no-such-distribution")
     assert sentence.endswith("pip install 'setuptools_scm_no>=1'")
 
 
@@ -48,7 +48,7 @@ def test_extra_is_found_in_the_metadata(tmp_path, monkeypatch):
     lines = ["Name: acme-nets", "Version: 1.0", *(f"Requires-Dist: {need}" for need in needs)]
     (info / "METADATA").write_text("\n".join(["Metadata-Version: 2.1", *lines, ""]))
     monkeypatch.syspath_prepend(tmp_path)
-    assert unmet(["no-where"], "acme-nets") == [
+    assert missing_requirements(["no-where"], "acme-nets") == [
         "no-where is needed, and it is not installed: pip install 'acme-nets[board]'"
     ]
 
@@ -57,7 +57,7 @@ def test_extra_is_found_in_the_metadata(tmp_path, monkeypatch):
 def test_text_that_is_no_requirement_is_refused(text):
     """A slip of the author's is not taken for a package that is missing."""
     with pytest.raises(ValueError, match="is not a requirement, such as"):
-        unmet([text])
+        missing_requirements([text])
 
 
 def test_installed_tells_the_versions_there_are():

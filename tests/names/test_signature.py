@@ -39,8 +39,8 @@ def test_signature_tells_what_is_supplied_and_what_may_be_set(package):
     """Positional parameters are the run's, keyword-only ones the recipe's, with type and default each."""
     name = package(crop=FACTORY)
     signature = read_signature(f"{name}.crop:crop")
-    assert signature.supplied == ("info", "size")
-    assert signature.open
+    assert signature.positional == ("info", "size")
+    assert signature.accepts_extra
     assert signature.doc == "Cut a piece out.\n\nRaises `ValueError` where it does not fit."
     assert signature.file.endswith("crop.py")
     assert signature.line == 8
@@ -81,7 +81,7 @@ def test_signature_read_from_source_is_the_imported_one(entry):
     own = read_signature(entry.component.target)
     factory = entry.load()
     parameters = inspect.signature(factory).parameters.values()
-    assert own.supplied == tuple(p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD)
+    assert own.positional == tuple(p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD)
     assert own.open == any(p.kind is p.VAR_KEYWORD for p in parameters)
     set_by_recipe = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
     assert list(own.options) == [p.name for p in set_by_recipe]
@@ -95,7 +95,7 @@ def test_signature_read_from_source_is_the_imported_one(entry):
 @pytest.mark.parametrize("entry", entries(), ids=lambda entry: entry.id)
 def test_built_in_takes_what_its_kind_supplies(entry):
     """A built-in's positional parameters are those its kind promises, a family's after the member's name."""
-    assert entry.signature().supplied == entry.kind.receives
+    assert entry.signature().supplied == entry.kind.arguments
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_class_takes_what_its_initialiser_takes(package, target, options):
         base="Edge = bool\nclass Base:\n    def __init__(self, info, *, edge: Edge = False): ...",
     )
     signature = read_signature(f"{name}.classes:{target}")
-    assert signature.supplied == ("info",)
+    assert signature.positional == ("info",)
     assert list(signature.options) == options
     assert {option.type for option in signature.options.values()} <= {int, bool}
 
@@ -260,7 +260,7 @@ def test_target_is_imported_where_the_source_does_not_tell(package, target, supp
     name = package(factories=IMPORTED)
     signature = read_signature(f"{name}.factories:{target}")
     assert f"{name}.factories" in sys.modules
-    assert signature.supplied == supplied
+    assert signature.positional == supplied
     assert list(signature.options) == options
     assert all(option.type is int for option in signature.options.values())
 
@@ -268,7 +268,7 @@ def test_target_is_imported_where_the_source_does_not_tell(package, target, supp
 def test_compiled_target_is_imported():
     """A factory without any source in Python still has a signature."""
     signature = read_signature("zlib:compress")
-    assert signature.supplied[0].endswith("data")
+    assert signature.positional[0].endswith("data")
     assert "compress" in signature.doc.casefold()
 
 
@@ -312,7 +312,7 @@ def test_positional_options_are_options_on_request(package):
     """Other libraries' classes take their options by position as well."""
     name = package(net="class Jitter:\n    def __init__(self, amount, same: bool = False, *, p: float = 1.0): ...")
     signature = read_signature(f"{name}.net:Jitter", positional_options=True)
-    assert signature.supplied == ()
+    assert signature.positional == ()
     assert [(option.name, option.default) for option in signature.options.values()] == [
         ("amount", MISSING),
         ("same", False),

@@ -191,7 +191,7 @@ def test_candidates_tell_name_kind_grid_and_whether_a_gradient_arrives():
     assert list(found)[-2:] == ["blocks", "norm"]
     assert not {"blocks.1", "pos_drop", "norm_pre", "head", ""} & set(found)
     chosen = found["blocks.1.norm1"]
-    assert (chosen.kind, str(chosen.grid), chosen.live) == ("LayerNorm", "192 x 4 x 6, tokens after 1", True)
+    assert (chosen.kind, str(chosen.grid), chosen.has_gradient) == ("LayerNorm", "192 x 4 x 6, tokens after 1", True)
     assert found["patch_embed"].grid.prefix == 0
     assert not found["norm"].live
 
@@ -225,7 +225,7 @@ def test_layers_before_a_relu_in_place_that_the_head_calls_too_are_candidates():
             return self.head(self.relu(self.hidden(features.mean((2, 3)))))
 
     found = candidates(Shared(), WIDE[:1])
-    assert [(candidate.name, candidate.live) for candidate in found] == [("first", True), ("second", True)]
+    assert [(candidate.name, candidate.has_gradient) for candidate in found] == [("first", True), ("second", True)]
 
 
 @pytest.mark.parametrize("context", [torch.enable_grad, torch.no_grad, torch.inference_mode])
@@ -234,7 +234,7 @@ def test_candidates_leave_the_model_as_it_was(context):
     model = OwnTransformer(True).train().requires_grad_(False)
     with context():
         found = candidates(model, WIDE[:1] * 1)
-    assert any(candidate.live for candidate in found)
+    assert any(candidate.has_gradient for candidate in found)
     assert model.training
     assert not any(p.requires_grad or p.grad is not None for p in model.parameters())
     assert not any(module._forward_hooks for module in model.modules())

@@ -50,7 +50,7 @@ class Net(nn.Module):
 def names(model: nn.Module) -> dict[str, bool]:
     """Return the candidates of the body itself, and whether each is live."""
     found = candidates(model, torch.randn(1, 3, 32, 48))
-    return {each.name: each.live for each in found if "stages" not in each.name}
+    return {each.name: each.has_gradient for each in found if "stages" not in each.name}
 
 
 def by_autograd(model: Net, which, images: Tensor) -> Tensor:
@@ -110,7 +110,7 @@ def test_any_of_them_can_be_named():
 def test_layers_within_are_still_candidates():
     """The stages' own outputs are used by the next stage, whatever becomes of the list."""
     model = Net(Pyramid(), lambda maps: maps[2].mean((2, 3))).eval()
-    live = {each.name: each.live for each in candidates(model, torch.randn(1, 3, 32, 48))}
+    live = {each.name: each.has_gradient for each in candidates(model, torch.randn(1, 3, 32, 48))}
     assert live["body.stages.1"]
     assert grad_cam(model, layer="body.stages.1")(torch.randn(2, 3, 32, 48), TARGETS).any()
 

@@ -11,8 +11,8 @@ from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
 from cvkit import RunError
-from cvkit_gradcam.cut import gradient_at
 from cvkit_gradcam.grad_cam import grad_cam
+from cvkit_gradcam.gradients import gradient_at
 from cvkit_gradcam.layers import choose_layer
 from cvkit_gradcam.normalize import divided_by_maximum
 from cvkit_gradcam.targets import Targets

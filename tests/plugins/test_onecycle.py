@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.optim.lr_scheduler import OneCycleLR
 
-from cvkit import Plan, RunError
+from cvkit import RunError, StepPlan
 from cvkit_onecycle.schedule import one_cycle
 
 
@@ -53,7 +53,7 @@ def test_schedule_equals_torchs_exactly(total, anneal, fraction, three_phase, ma
     )
     scheduler = one_cycle(
         ours,
-        Plan(total, 1),
+        StepPlan(total, 1),
         max_lr=0.4,
         peak_fraction=fraction,
         anneal=anneal,
@@ -84,7 +84,7 @@ def test_schedule_is_torchs_published_table(options, rates, momenta):
     """The values torch tests its own with (test/optim/test_lrscheduler.py, one cycle, linear)."""
     optimizer = sgd()
     scheduler = one_cycle(
-        optimizer, Plan(10, 1), max_lr=25, anneal="linear", base_momentum=1, max_momentum=22, **options
+        optimizer, StepPlan(10, 1), max_lr=25, anneal="linear", base_momentum=1, max_momentum=22, **options
     )
     used = followed(optimizer, scheduler, 10)
     assert [lr for (lr,), _ in used] == pytest.approx(rates)
@@ -94,7 +94,7 @@ def test_schedule_is_torchs_published_table(options, rates, momenta):
 def test_three_phases_come_back_to_the_start_before_the_end():
     """As far down as up, then on to the last rate, momentum back at its ends."""
     optimizer = sgd()
-    scheduler = one_cycle(optimizer, Plan(5, 4), max_lr=1.0, peak_epoch=1, three_phase=True)
+    scheduler = one_cycle(optimizer, StepPlan(5, 4), max_lr=1.0, peak_epoch=1, three_phase=True)
     used = followed(optimizer, scheduler, 20)
     rates = [lr for (lr,), _ in used]
     assert rates[:9] == pytest.approx(rates[8::-1])
@@ -105,7 +105,7 @@ def test_three_phases_come_back_to_the_start_before_the_end():
 
 def test_schedule_is_a_function_of_the_step_alone():
     """Asked in any order, it answers the same: nothing is carried from one step to the next."""
-    scheduler = one_cycle(sgd(), Plan(20, 1), max_lr=1.0, three_phase=True)
+    scheduler = one_cycle(sgd(), StepPlan(20, 1), max_lr=1.0, three_phase=True)
     steps = [7, 0, 19, 3, 7, 25, 12]
     answers = [scheduler.cycle(step, *scheduler.rates[0]) for step in steps]
     assert answers == [scheduler.cycle(step, *scheduler.rates[0]) for step in reversed(steps)][::-1]
@@ -116,7 +116,8 @@ def test_peak_epoch_puts_the_peak_at_that_epochs_last_step():
     """As torch's pct_start = peak_epoch / epochs does."""
     optimizer = sgd()
     rates = [
-        lr[0] for lr, _ in followed(optimizer, one_cycle(optimizer, Plan(98, 24), max_lr=0.4, peak_epoch=5), 98 * 24)
+        lr[0]
+        for lr, _ in followed(optimizer, one_cycle(optimizer, StepPlan(98, 24), max_lr=0.4, peak_epoch=5), 98 * 24)
     ]
     assert rates.index(max(rates)) == 5 * 98 - 1
     assert rates[0] == pytest.approx(0.4 / 25)
@@ -127,7 +128,7 @@ def test_peak_epoch_puts_the_peak_at_that_epochs_last_step():
 def test_parameter_groups_keep_their_ratios(three_phase):
     """torch's scalar max_lr gives every group the same; its list, with the ratios worked out, equals ours."""
     ours, theirs = sgd(0.1, 0.02), sgd(0.1, 0.02)
-    scheduler = one_cycle(ours, Plan(20, 1), max_lr=1.0, three_phase=three_phase)
+    scheduler = one_cycle(ours, StepPlan(20, 1), max_lr=1.0, three_phase=three_phase)
     expected = OneCycleLR(theirs, max_lr=[1.0, 0.02 / 0.1], total_steps=20, three_phase=three_phase)
     used = followed(ours, scheduler, 20)
     assert used == followed(theirs, expected, 20)
@@ -137,7 +138,7 @@ def test_parameter_groups_keep_their_ratios(three_phase):
 def test_rate_stays_at_its_floor_after_the_last_step():
     """torch's goes on past the end: with a linear anneal it turns negative."""
     optimizer = sgd()
-    scheduler = one_cycle(optimizer, Plan(10, 1), max_lr=1.0, anneal="linear")
+    scheduler = one_cycle(optimizer, StepPlan(10, 1), max_lr=1.0, anneal="linear")
     for _ in range(13):
         optimizer.step()
         scheduler.step()
@@ -159,7 +160,7 @@ def test_rate_stays_at_its_floor_after_the_last_step():
 def test_plan_without_room_for_a_phase_is_refused(options, words):
     """torch divides by zero at a peak on step one, and otherwise leaves the phase out in silence."""
     with pytest.raises(RunError, match=r"one_cycle: 10 steps \(1 epoch of 10\) ") as refused:
-        one_cycle(sgd(), Plan(10, 1), max_lr=0.1, **options)
+        one_cycle(sgd(), StepPlan(10, 1), max_lr=0.1, **options)
     assert words in str(refused.value)
 
 
@@ -169,13 +170,13 @@ def test_plan_without_room_for_a_phase_is_refused(options, words):
 def test_one_or_two_steps_are_refused(total, fraction, three_phase):
     """There is no step left for the peak, which torch then never reaches."""
     with pytest.raises(RunError, match="too few for a first rate, a peak and a last rate; train for at least 3"):
-        one_cycle(sgd(), Plan(total, 1), max_lr=0.1, peak_fraction=fraction, three_phase=three_phase)
+        one_cycle(sgd(), StepPlan(total, 1), max_lr=0.1, peak_fraction=fraction, three_phase=three_phase)
 
 
 def test_three_steps_are_enough():
     """The first rate, the peak and the last."""
     optimizer = sgd()
-    scheduler = one_cycle(optimizer, Plan(3, 1), max_lr=1.0, peak_fraction=2 / 3)
+    scheduler = one_cycle(optimizer, StepPlan(3, 1), max_lr=1.0, peak_fraction=2 / 3)
     assert [lr for (lr,), _ in followed(optimizer, scheduler, 3)] == pytest.approx([1 / 25, 1.0, 1 / 25 / 1e4])
 
 
@@ -184,8 +185,8 @@ def test_momenta_the_wrong_way_round_are_refused():
     with pytest.raises(
         RunError, match=r"base_momentum \(0.95\), at the peak, must not be above max_momentum \(0.85\)"
     ):
-        one_cycle(sgd(), Plan(20, 1), max_lr=0.1, base_momentum=0.95, max_momentum=0.85)
-    one_cycle(sgd(), Plan(20, 1), max_lr=0.1, base_momentum=0.95, max_momentum=0.85, cycle_momentum=False)
+        one_cycle(sgd(), StepPlan(20, 1), max_lr=0.1, base_momentum=0.95, max_momentum=0.85)
+    one_cycle(sgd(), StepPlan(20, 1), max_lr=0.1, base_momentum=0.95, max_momentum=0.85, cycle_momentum=False)
 
 
 @pytest.mark.parametrize(
@@ -206,17 +207,17 @@ def test_momentum_that_is_not_there_is_left_alone_unless_asked_for(optimizer):
 
     before = momenta()
     with pytest.raises(RunError, match=r"has no momentum to cycle .* set cycle_momentum: false"):
-        one_cycle(optimizer, Plan(20, 1), max_lr=0.1, cycle_momentum=True)
-    one_cycle(optimizer, Plan(20, 1), max_lr=0.1, cycle_momentum=False)
+        one_cycle(optimizer, StepPlan(20, 1), max_lr=0.1, cycle_momentum=True)
+    one_cycle(optimizer, StepPlan(20, 1), max_lr=0.1, cycle_momentum=False)
     assert momenta() == before
-    one_cycle(optimizer, Plan(20, 1), max_lr=0.1)
+    one_cycle(optimizer, StepPlan(20, 1), max_lr=0.1)
     assert momenta() == [0.95 if momentum else momentum for momentum in before]
 
 
 def test_momentum_that_is_zero_at_the_peak_comes_back():
     """Which groups cycle is settled at the start."""
     optimizer = sgd()
-    scheduler = one_cycle(optimizer, Plan(20, 1), max_lr=0.1, peak_epoch=0.5, base_momentum=0.0)
+    scheduler = one_cycle(optimizer, StepPlan(20, 1), max_lr=0.1, peak_epoch=0.5, base_momentum=0.0)
     momenta = [momentum for _, momentum in followed(optimizer, scheduler, 20)]
     assert momenta[9] == 0.0
     assert momenta[0] == momenta[-1] == 0.95
@@ -225,13 +226,13 @@ def test_momentum_that_is_zero_at_the_peak_comes_back():
 def test_optimizer_at_a_rate_of_zero_is_refused():
     """There are no ratios of nothing to keep."""
     with pytest.raises(RunError, match="learning rate is 0"):
-        one_cycle(sgd(0.0, 0.0), Plan(20, 1), max_lr=0.1)
+        one_cycle(sgd(0.0, 0.0), StepPlan(20, 1), max_lr=0.1)
 
 
 def test_momentum_is_left_alone_when_not_cycled():
     """0.9 throughout."""
     optimizer = sgd()
-    scheduler = one_cycle(optimizer, Plan(20, 1), max_lr=0.1, cycle_momentum=False)
+    scheduler = one_cycle(optimizer, StepPlan(20, 1), max_lr=0.1, cycle_momentum=False)
     assert {momentum for _, momentum in followed(optimizer, scheduler, 20)} == {0.9}
 
 
@@ -240,13 +241,13 @@ def test_momentum_is_left_alone_when_not_cycled():
 def test_schedule_resumed_at_any_step_goes_on_exactly(at, three_phase):
     """The state is the step; a new total comes from the new recipe, not from the old state."""
     whole = sgd()
-    expected = followed(whole, one_cycle(whole, Plan(20, 1), max_lr=0.1, three_phase=three_phase), 20)
+    expected = followed(whole, one_cycle(whole, StepPlan(20, 1), max_lr=0.1, three_phase=three_phase), 20)
     first = sgd()
-    scheduler = one_cycle(first, Plan(20, 1), max_lr=0.1, three_phase=three_phase)
+    scheduler = one_cycle(first, StepPlan(20, 1), max_lr=0.1, three_phase=three_phase)
     followed(first, scheduler, at)
     scheduler.step()
     second = sgd()
-    resumed = one_cycle(second, Plan(20, 1), max_lr=0.1, three_phase=three_phase)
+    resumed = one_cycle(second, StepPlan(20, 1), max_lr=0.1, three_phase=three_phase)
     resumed.load_state_dict(scheduler.state_dict())
     assert followed(second, resumed, 20 - at) == expected[at:]
 
@@ -256,4 +257,4 @@ def test_schedule_warns_of_nothing():
     optimizer = sgd()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        followed(optimizer, one_cycle(optimizer, Plan(20, 1), max_lr=0.1), 20)
+        followed(optimizer, one_cycle(optimizer, StepPlan(20, 1), max_lr=0.1), 20)

@@ -8,7 +8,7 @@ import torch
 from torch_lr_finder import LRFinder
 
 from cvkit_onecycle.curve import PATIENCE, has_diverged, noise, smooth
-from cvkit_onecycle.knee import knee, refusal
+from cvkit_onecycle.knee import knee, sweep_problem
 from cvkit_onecycle.rules import RULES, from_zero, lightning, lr_finder, minimum, slide, steep, until, valley
 
 RATES = np.geomspace(1e-3, 10, 100)
@@ -37,31 +37,31 @@ def test_loss_that_does_not_fall_is_refused():
     """Noise has a minimum too; it means nothing."""
     for seed in range(10):
         assert knee(RATES, flat(0.05, seed)) is None
-        assert "did not clearly fall" in refusal(RATES, flat(0.05, seed))
+        assert "did not clearly fall" in sweep_problem(RATES, flat(0.05, seed))
 
 
 @pytest.mark.parametrize("level", [0.0, 2.302585, 1e6])
 @pytest.mark.parametrize("points", [20, 100])
 def test_loss_that_stays_as_it_is_to_the_bit_is_refused(level, points):
     """It has no noise to measure a fall by, and smoothing rounds."""
-    assert "did not clearly fall" in refusal(RATES[:points], np.full(points, level))
+    assert "did not clearly fall" in sweep_problem(RATES[:points], np.full(points, level))
     step = np.where(np.arange(points) < points // 2, level, level * (1 - 1e-7))
-    assert "did not clearly fall" in refusal(RATES[:points], step)
+    assert "did not clearly fall" in sweep_problem(RATES[:points], step)
 
 
 def test_sweep_that_diverges_at_once_is_refused():
     """There is nothing to choose from in a handful of points; and without one, no rate is to blame."""
-    assert "start at a lower rate" in refusal(RATES, np.array([2.3, 2.2, 50.0]))
-    assert "not finite at the first step" in refusal(RATES, np.array([]))
+    assert "start at a lower rate" in sweep_problem(RATES, np.array([2.3, 2.2, 50.0]))
+    assert "not finite at the first step" in sweep_problem(RATES, np.array([]))
 
 
 def test_loss_that_still_falls_at_the_last_rate_is_refused():
     """Only where the sweep ran to its end; a loss that has come to rest needs no divergence to be told."""
     falling = np.linspace(2.3, 1.0, 100) + np.random.default_rng(0).normal(0, 0.02, 100)
-    assert "raise end_lr" in refusal(RATES, falling)
-    assert refusal(np.append(RATES, [20.0] * 10), falling) == ""
+    assert "raise end_lr" in sweep_problem(RATES, falling)
+    assert sweep_problem(np.append(RATES, [20.0] * 10), falling) == ""
     rested = np.append(falling, [1.02] * 40)
-    assert refusal(np.geomspace(1e-3, 10, 140), rested) == ""
+    assert sweep_problem(np.geomspace(1e-3, 10, 140), rested) == ""
 
 
 def test_smoothing_does_not_lag():

@@ -8,9 +8,9 @@ import torch
 
 from cvkit import RunError
 from cvkit.engine.loop import train_steps
-from cvkit.figures.style import draw
-from cvkit_onecycle.finding import Finding, findings, verdict
-from cvkit_onecycle.picture import draw as paint
+from cvkit.figures.style import render_figure
+from cvkit_onecycle.finding import Finding, findings, rejection_reason
+from cvkit_onecycle.picture import render_figure as paint
 from cvkit_onecycle.range_test import lr_range_test
 from cvkit_onecycle.rules import RULES
 from cvkit_onecycle.sweep import Sweep, run_sweep
@@ -54,7 +54,7 @@ def test_run_tuned_trains_bit_identically_to_one_given_the_value(colours_run):
     """Weights, buffers and order: the sweep leaves nothing behind."""
     tuned = colours_run()
     ((tuner, proposal),) = tuned.tune()
-    assert tuner.sets == "scheduler.max_lr"
+    assert tuner.target == "scheduler.max_lr"
     assert tuned.recipe.scheduler.options["max_lr"] == proposal.value
     given = colours_run(f"scheduler.max_lr={proposal.value}", "tuners=[]")
     for run in (tuned, given):
@@ -143,19 +143,19 @@ def falling_to(bottom: float) -> Sweep:
 def test_orders_that_do_not_agree_are_refused():
     """Beyond half a decade between the quartiles, with the number."""
     sweeps = [falling_to(bottom) for bottom in (0.003, 0.1, 3.0)]
-    assert "do not agree: the rates found lie " in verdict(sweeps, findings(sweeps)["cvkit"])
+    assert "do not agree: the rates found lie " in rejection_reason(sweeps, findings(sweeps)["cvkit"])
     sweeps = [falling_to(bottom) for bottom in (0.08, 0.1, 0.12)]
-    assert verdict(sweeps, findings(sweeps)["cvkit"]) == ""
+    assert rejection_reason(sweeps, findings(sweeps)["cvkit"]) == ""
 
 
 def test_one_sweep_without_a_fall_is_outvoted_and_two_are_not():
     """The reason is that of the sweeps that refuse; it holds for every rule."""
     flat = Sweep(falling_to(1.0).planned, 2.3 + np.random.default_rng(0).normal(0, 0.05, 80), "ran to its end")
     sweeps = [falling_to(0.1), flat, falling_to(0.1)]
-    assert verdict(sweeps, findings(sweeps)["cvkit"]) == ""
+    assert rejection_reason(sweeps, findings(sweeps)["cvkit"]) == ""
     sweeps = [flat, flat, falling_to(0.1)]
     for finding in findings(sweeps).values():
-        assert verdict(sweeps, finding) == "the loss did not clearly fall at any rate"
+        assert rejection_reason(sweeps, finding) == "the loss did not clearly fall at any rate"
 
 
 def test_pick_chooses_the_rule_that_is_proposed(colours_run):
@@ -206,7 +206,7 @@ def test_figure_shows_every_order_and_every_rule(colours_run):
     """Raw and smoothed losses above, a row a rule below, the proposal through both, in the report's style."""
     proposal = lr_range_test(colours_run(), end_lr=30.0, steps=40, orders=2)
     seen = []
-    figure = draw(
+    figure = render_figure(
         "test", proposal.title, proposal.caption, lambda canvas: (proposal.draw(canvas), seen.append(canvas))
     )
     upper, lower = seen[0].axes
@@ -223,7 +223,9 @@ def test_figure_of_a_refusal_shows_the_losses(colours_run):
     """Without a proposal, and with rules that tell nothing."""
     proposal = lr_range_test(colours_run(), start_lr=1e-9, end_lr=1e-8, steps=20, orders=1)
     seen = []
-    draw("test", proposal.title, proposal.caption, lambda canvas: (proposal.draw(canvas), seen.append(canvas)))
+    render_figure(
+        "test", proposal.title, proposal.caption, lambda canvas: (proposal.draw(canvas), seen.append(canvas))
+    )
     assert proposal.value is None
     assert seen[0].axes[1].get_yticklabels()[0].get_text() == "cvkit  none"
 
@@ -236,7 +238,7 @@ def test_loss_that_is_never_finite_is_a_refusal_with_a_figure(colours_run):
     proposal = lr_range_test(run, steps=20, orders=2)
     assert proposal.reason == "the loss was not finite at the first step, before the weights had moved"
     assert [sweep["losses"] for sweep in proposal.data["sweeps"]] == [[], []]
-    assert draw("test", proposal.title, proposal.caption, proposal.draw).svg.startswith("<?xml")
+    assert render_figure("test", proposal.title, proposal.caption, proposal.draw).svg.startswith("<?xml")
 
 
 def test_figure_shows_sweeps_beside_one_that_went_nowhere_and_rates_beyond_them():
@@ -244,7 +246,9 @@ def test_figure_shows_sweeps_beside_one_that_went_nowhere_and_rates_beyond_them(
     sweeps = [falling_to(0.1), Sweep(falling_to(0.1).planned, np.array([]), "stopped"), falling_to(0.2)]
     seen = []
     found = findings(sweeps) | {"minimum": Finding((2e-4, None, 1e-4))}
-    draw("test", "", "", lambda canvas: (paint(canvas, sweeps, found, "cvkit", 50.0, []), seen.append(canvas)))
+    render_figure(
+        "test", "", "", lambda canvas: (paint(canvas, sweeps, found, "cvkit", 50.0, []), seen.append(canvas))
+    )
     upper, lower = seen[0].axes
     assert lower.get_xlim() == pytest.approx((1e-4, 50))
     assert [len(line.get_xdata()) for line in upper.lines[:5]] == [80] * 5  # two of each sweep, and their median

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from cvkit import RunError
-from cvkit.figures.style import draw
+from cvkit.figures.style import render_figure
 from cvkit_onecycle import verify
-from cvkit_onecycle.range_test import judged_again, lr_range_test
-from cvkit_onecycle.verify import STEPS, WARM_UP, Candidate, triangle, verified
+from cvkit_onecycle.range_test import choose_verified_rate, lr_range_test
+from cvkit_onecycle.verify import STEPS, WARM_UP, RateCandidate, triangle, verified
 
 
 @pytest.fixture
@@ -41,13 +41,13 @@ def test_best_of_three_is_first(colours_run, short):
 def test_candidate_that_diverges_is_last(colours_run, monkeypatch):
     """None compares with no number."""
     losses = {0.00333: None, 0.01: 2.0, 0.03: 1.0}
-    monkeypatch.setattr(verify, "trained", lambda run, rate: Candidate(rate, losses[rate], None))
+    monkeypatch.setattr(verify, "trained", lambda run, rate: RateCandidate(rate, losses[rate], None))
     assert [each.rate for each in verified(colours_run(), 0.01)] == [0.03, 0.01, 0.00333]
 
 
 def test_nothing_is_proposed_where_all_candidates_diverge(colours_run, short):
     """At such rates no network stays finite; the reason names them."""
-    value, reason = judged_again(verified(colours_run(), 1e19), "found")
+    value, reason = choose_verified_rate(verified(colours_run(), 1e19), "found")
     assert value is None
     assert reason == "found; of 3.33e+18, 1e+19, 3e+19, each tried for 100 steps, all diverged"
 
@@ -59,7 +59,7 @@ def test_candidate_worse_than_untrained_weights_has_diverged(colours_run, short)
         untrained = trial.held_out().loss
         assert all(math.isfinite(loss) for loss in trial.steps_at(triangle(30.0)))
         assert untrained < trial.held_out().loss < math.inf
-    assert verify.trained(run, 30.0) == Candidate(30.0, None, None)
+    assert verify.trained(run, 30.0) == RateCandidate(30.0, None, None)
 
 
 def test_images_held_out_are_not_trained_on(colours_run, short, monkeypatch):
@@ -110,7 +110,9 @@ def test_winner_is_proposed_and_told(colours_run, short):
     assert f"{best['rate']:g} has the lowest held-out loss" in proposal.reason
     assert f"{best['rate']:g}: {best['loss']:.3f}" in proposal.caption
     seen = []
-    draw("test", proposal.title, proposal.caption, lambda canvas: (proposal.draw(canvas), seen.append(canvas)))
+    render_figure(
+        "test", proposal.title, proposal.caption, lambda canvas: (proposal.draw(canvas), seen.append(canvas))
+    )
     assert seen[0].axes[1].get_yticklabels()[-1].get_text() == "verified"
 
 

@@ -15,7 +15,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator as ServedAccumulator
 
-from cvkit import Recipe, Record, Run, RunFolder, discover, resolve
+from cvkit import EpochRecord, Recipe, Run, RunFolder, discover, resolve
 from cvkit.recipe import read_text
 from cvkit.runs.session import Session
 
@@ -53,7 +53,7 @@ def work(path: Path, epochs: int = 3) -> RunFolder:
     session = Session(Run(recipe, recipe.dataset.build(path)), folder, path, CATALOG)
     session.start()
     for event in session.train():
-        session.stop = isinstance(event, Record) and event.epoch == epochs < 3
+        session.stop = isinstance(event, EpochRecord) and event.epoch == epochs < 3
     if epochs == 3:
         session.report()
     assert session.warnings == []
@@ -147,7 +147,7 @@ def test_no_thread_outlives_a_hook(tmp_path):
     session = Session(Run(recipe, recipe.dataset.build(tmp_path)), folder, tmp_path, CATALOG)
     session.start()
     for event in session.train():
-        if isinstance(event, Record):
+        if isinstance(event, EpochRecord):
             assert points(folder).Scalars("epoch")[-1].value == event.epoch
             assert set(threading.enumerate()) == before
 

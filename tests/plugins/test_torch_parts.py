@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch.optim.lr_scheduler import CosineAnnealingLR, StepLR
 
-from cvkit import DataInfo, Plan
+from cvkit import DataInfo, StepPlan
 from cvkit_torch.losses import cross_entropy
 from cvkit_torch.optimizers import adamw, sgd
 from cvkit_torch.schedulers import constant, cosine, step
 
-PLAN = Plan(steps_per_epoch=5, epochs=6)
+PLAN = StepPlan(steps_per_epoch=5, epochs=6)
 INFO = DataInfo(3, 32, 32, ("a", "b", "c"), mean=(0.5,) * 3, std=(0.2,) * 3)
 SCHEDULES = {
     "constant": constant,
@@ -155,7 +155,9 @@ def test_schedule_keeps_the_ratio_of_groups(name):
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
-@pytest.mark.parametrize("plan", [Plan(steps_per_epoch=2, epochs=2), Plan(steps_per_epoch=7, epochs=2)], ids=str)
+@pytest.mark.parametrize(
+    "plan", [StepPlan(steps_per_epoch=2, epochs=2), StepPlan(steps_per_epoch=7, epochs=2)], ids=str
+)
 def test_schedule_holds_on_short_runs(name, plan):
     """Runs of a few steps have a finite rate above zero at each of them."""
     assert all(lr > 0 for (lr,) in rates(SCHEDULES[name], plan=plan))

@@ -13,7 +13,14 @@ import pytest
 import cvkit_timm
 from cvkit.host.discovery import discover
 from cvkit.recipe import read_text, resolve
-from cvkit.runs.provenance import absent, describe_again, describe_components, drift, package_of, source_digest
+from cvkit.runs.provenance import (
+    describe_components,
+    describe_current,
+    drift,
+    missing_plugins,
+    package_of,
+    source_digest,
+)
 
 RECIPE = "dataset: shapes\nmodel: timm/resnet18\noptimizer: sgd\naugmentations: [cutout, kornia/ColorJitter]\n"
 NET = {
@@ -50,12 +57,12 @@ def test_every_component_is_described():
     assert components["augmentations.1"]["requires"] == {"kornia": version("kornia")}
     assert components["augmentations.0"]["source"] == components["augmentations.1"]["source"]
     assert all(len(component["source"]) == 64 for component in components.values())
-    assert describe_again([*components.values()], catalog) == [*components.values()]
+    assert describe_current([*components.values()], catalog) == [*components.values()]
 
 
 def test_components_that_are_gone_are_not_described_again():
     """They are told of as gone, not as changed."""
-    assert describe_again([NET, NET | {"place": "nowhere.0"}], discover()) == []
+    assert describe_current([NET, NET | {"place": "nowhere.0"}], discover()) == []
 
 
 def test_digest_is_of_every_file_of_the_package(package):
@@ -202,7 +209,7 @@ def test_plugins_that_are_gone_are_named_with_the_way_back():
         {"id": "timm/resnet18", "distribution": "cvkit-core", "version": "0.1"},
         {"id": "kornia/cutout", "distribution": "cvkit-core", "version": "0.1"},
     ]
-    assert absent(used, catalog) == [
+    assert missing_plugins(used, catalog) == [
         f"plugin 'acme' of acme-nets 1.0 is not installed. {AGAIN} acme-nets==1.0",
         "plugin 'mine' was loaded from a file: add --plugin-path /home/you/mine.py",
         f"plugin 'timm' (cvkit-core {version('cvkit-core')}) disabled by --no-plugin",

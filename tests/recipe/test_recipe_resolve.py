@@ -13,7 +13,7 @@ from cvkit import Component, Origin, hookimpl
 from cvkit.errors import RecipeError
 from cvkit.host.catalog import PluginStatus, catalog_of
 from cvkit.recipe import Recipe, TrainSettings, describe, read, read_text, resolve
-from cvkit.recipe.coercion import accept, plain_value
+from cvkit.recipe.coercion import coerce, plain_value
 from cvkit.recipe.settings import SECTIONS, GeneralSettings
 from cvkit.signatures.signature import MISSING, Option
 
@@ -313,9 +313,9 @@ def test_file_name_becomes_a_folder_name(catalog, stem):
 def test_auto_waits_for_the_tuner_that_sets_it(check):
     """An `auto` that a tuner sets passes the check, is listed, and can be filled."""
     recipe = check(TUNED)
-    assert recipe.autos() == ("scheduler.max_lr",)
+    assert recipe.unresolved() == ("scheduler.max_lr",)
     filled = recipe.with_value("scheduler.max_lr", 0.4)
-    assert filled.autos() == ()
+    assert filled.unresolved() == ()
     assert filled.scheduler.options["max_lr"] == 0.4
     assert recipe.scheduler.options["max_lr"] == "auto"
 
@@ -323,7 +323,7 @@ def test_auto_waits_for_the_tuner_that_sets_it(check):
 def test_written_value_stays_whatever_the_tuner_would_set(check):
     """A fixed value in the tuner's place is the user's word; the tuner still runs."""
     recipe = check(TUNED, "scheduler.max_lr=0.4")
-    assert recipe.autos() == ()
+    assert recipe.unresolved() == ()
     assert recipe.tuners[0].sets == "scheduler.max_lr"
 
 
@@ -428,9 +428,9 @@ def test_every_setting_is_documented():
 
 def test_types_beyond_a_recipe_are_left_to_the_factory():
     """An annotation that cannot be checked accepts what is written, and sets have one order in text."""
-    assert accept([1, 2], Option("x", "", Iterable[int], MISSING)) == [1, 2]
-    assert accept("a", Option("x", "", type("Custom", (), {}), MISSING)) == "a"
-    assert accept(["b", "a"], Option("x", "", set[str], MISSING)) == {"a", "b"}
+    assert coerce([1, 2], Option("x", "", Iterable[int], MISSING)) == [1, 2]
+    assert coerce("a", Option("x", "", type("Custom", (), {}), MISSING)) == "a"
+    assert coerce(["b", "a"], Option("x", "", set[str], MISSING)) == {"a", "b"}
     assert plain_value({"b", "a", "c"}) == ["a", "b", "c"]
 
 

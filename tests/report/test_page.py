@@ -12,7 +12,7 @@ import pytest
 
 from cvkit.figures.artifacts import Card, Figure, Gallery, Table
 from cvkit.figures.page import Fact, Page, Section, render
-from cvkit.report.compose import _details
+from cvkit.report.report_page import _details
 
 VOID = {"meta", "link", "img", "input"}
 

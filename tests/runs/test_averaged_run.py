@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cvkit import Record, Run, RunFolder
+from cvkit import EpochRecord, Run, RunFolder
 from cvkit.cli.display import epoch_line
 from cvkit.engine.building import open_dataset
 from cvkit.host.discovery import discover
@@ -70,7 +70,7 @@ def session(tmp_path, monkeypatch):
 def test_both_accuracies_and_the_warning_are_where_a_user_looks(session):
     """In the epoch's line, on the page as a number and as a curve; the warning beside them and in run.json."""
     averaged = session()
-    (record,) = [event for event in averaged.train() if isinstance(event, Record)]
+    (record,) = [event for event in averaged.train() if isinstance(event, EpochRecord)]
     assert f"without averaging {100 * record.test_accuracy_unaveraged:.2f}" in epoch_line(record)
     page = Path(averaged.report()).read_text(encoding="utf-8")
     assert "Without averaging" in page
@@ -82,7 +82,7 @@ def test_both_accuracies_and_the_warning_are_where_a_user_looks(session):
 def test_run_that_averages_nothing_says_nothing_of_it(session):
     """Neither line nor page."""
     plain = session("train.ema=null")
-    (record,) = [event for event in plain.train() if isinstance(event, Record)]
+    (record,) = [event for event in plain.train() if isinstance(event, EpochRecord)]
     assert "without" not in epoch_line(record)
     assert "averag" not in Path(plain.report()).read_text(encoding="utf-8").casefold().replace("averaged over", "")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cvkit import Record, Run, discover
+from cvkit import EpochRecord, Run, discover
 from cvkit.engine.run import Step
 from cvkit.recipe import read, resolve
 
@@ -34,7 +34,7 @@ def test_few_hundred_steps_on_cifar10_learn(cifar10_root):
     run = run_of(
         "cifar10_quick.yaml", cifar10_root, *overrides, "scheduler.peak_epoch=0.2", "dataset.test_limit=2000"
     )
-    (record,) = [event for event in run.fit() if isinstance(event, Record)]
+    (record,) = [event for event in run.fit() if isinstance(event, EpochRecord)]
     assert run.step == 200
     assert record.test_accuracy > 0.25
     assert record.step_losses[-1] < record.step_losses[0]

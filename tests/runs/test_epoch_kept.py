@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from cvkit import MachineError, Record
+from cvkit import EpochRecord, MachineError
 from cvkit.checkpoint.files import read_newest
 from cvkit.engine import run as engine_run
 from cvkit.engine.run import Run, Step
@@ -36,7 +36,7 @@ def session_in(recipe, catalog, one_thread):
     return made
 
 
-def train(session: Session) -> list[Step | Record]:
+def train(session: Session) -> list[Step | EpochRecord]:
     session.start()
     try:
         return list(session.train())
@@ -69,7 +69,7 @@ def test_evaluation_that_runs_out_of_memory_costs_no_step(tmp_path, session_in, 
         train(session_in(path))
     assert read_newest(path / "checkpoints")[0]["step"] == 8 * failing
     events = train(session_in(path))
-    assert isinstance(events[0], Record)
+    assert isinstance(events[0], EpochRecord)
     assert sum(isinstance(event, Step) for event in events) == 24 - 8 * failing
     assert records(path) == records(tmp_path / "whole")
     ended, expected = (read_newest(folder / "checkpoints")[0] for folder in (path, tmp_path / "whole"))

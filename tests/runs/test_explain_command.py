@@ -53,7 +53,7 @@ def sent(tmp_path_factory) -> Path:
     )
     session.start()
     assert len([*session.train()]) == 1 + 1
-    session.end("finished")
+    session.set_status("finished")
     here = tmp_path_factory.mktemp("here")
     shutil.move(next(parent.glob("own-*")), here / "run")
     shutil.move(parent / "pictures" / "test", here / "new")

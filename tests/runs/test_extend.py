@@ -53,7 +53,7 @@ def trained(path: Path, *overrides: str, steps: int | None = None) -> Session:
     for _ in session.train():
         session.stop = session.run.step == steps
     if session.stop:
-        session.end("interrupted")  # as who stops it does
+        session.set_status("interrupted")  # as who stops it does
     return session
 
 
@@ -61,7 +61,7 @@ def trained(path: Path, *overrides: str, steps: int | None = None) -> Session:
 def tuned(tmp_path_factory) -> Path:
     """A run of two epochs whose learning rate a range test chose."""
     session = trained(tmp_path_factory.mktemp("tuned"))
-    session.end("finished")
+    session.set_status("finished")
     return session.folder.path
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cvkit import MachineError, RunError
-from cvkit.cli.run import carry_out
+from cvkit.cli.run import execute
 from cvkit.engine.run import Run, Step
 from cvkit.files import safe_io as files
 from cvkit.host.discovery import discover
@@ -79,12 +79,12 @@ def test_disk_that_is_full_at_the_line_of_a_record_interrupts_the_run(session, r
 
     monkeypatch.setattr(files.os, "fsync", full)
     with pytest.raises(MachineError, match="the disk is full") as told:
-        carry_out(session.run, session.catalog, session.folder, session.data)
+        execute(session.run, session.catalog, session.folder, session.data)
     assert f"continue with: cvkit resume {session.folder.path}" in told.value.__notes__
     assert session.folder.info()["status"] == "interrupted"
     assert (session.folder.path / "metrics.jsonl").read_bytes() == b""
     monkeypatch.undo()
     capsys.readouterr()
     again = Run(session.recipe, session.recipe.dataset.build(session.data))
-    carry_out(again, session.catalog, session.folder, session.data)
+    execute(again, session.catalog, session.folder, session.data)
     assert [record.epoch for record in session.folder.records()] == [1, 2, 3]

@@ -19,8 +19,8 @@ from cvkit.engine.run import Run
 from cvkit.recipe import dump, read, read_text, resolve
 from cvkit.runs.folder import RunFolder
 from cvkit.runs.repair import agree_on_recipe
-from cvkit.runs.session import Session, go_back
-from cvkit.runs.snapshot import Kept
+from cvkit.runs.session import Session, restore_run
+from cvkit.runs.snapshot import RunSnapshot
 from cvkit.runs.unfinished import newest_unfinished
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -149,7 +149,7 @@ def test_data_of_another_number_of_images_are_refused_though_accepted(original, 
     splits = recipe.dataset.build(run)
     other = TensorSplit(splits.train.images.repeat(2, 1, 1, 1)[:images], splits.train.labels.repeat(2)[:images])
     with pytest.raises(CheckpointError, match="an epoch of this data set has"):
-        go_back(Run(recipe, replace(splits, train=other, digest="other")), state, accept_changes=True)
+        restore_run(Run(recipe, replace(splits, train=other, digest="other")), state, accept_changes=True)
 
 
 def test_digest_that_is_made_in_another_way_cannot_be_compared(stopped):
@@ -188,7 +188,7 @@ def test_data_set_that_was_moved_is_accepted_where_its_content_is_the_same(origi
     """Its path is no part of what is trained; other data of another path are refused."""
     recipe = resolve(read(original / "recipe.yaml"), CATALOG)
     text = dump(recipe)
-    kept = Kept(text.replace("  train_size: 70\n", "  train_size: 70\n  path: there\n"), [], (), {})
+    kept = RunSnapshot(text.replace("  train_size: 70\n", "  train_size: 70\n  path: there\n"), [], (), {})
     with pytest.raises(RunError, match=r"cannot take over dataset\.path"):
         agree_on_recipe(RunFolder(original), kept, recipe, True)
     assert agree_on_recipe(RunFolder(original), kept, recipe, True, same_data=True)

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from cvkit import CheckpointError, Record
+from cvkit import CheckpointError, EpochRecord
 from cvkit.checkpoint.serialization import pack, unpack
-from cvkit.runs.snapshot import Kept, gap, told_apart
+from cvkit.runs.snapshot import RunSnapshot, gap, told_apart
 
 
-def record(epoch: int) -> Record:
+def record(epoch: int) -> EpochRecord:
     losses = (1 / 3, 0.1 + 0.2, epoch / 7)[: 1 + epoch % 3]
-    return Record(epoch, 8 * epoch, 1 / 3, 0.5, 1e-17, 0.25, 0.1, 1e6, 0.1, losses, losses, (), None)
+    return EpochRecord(epoch, 8 * epoch, 1 / 3, 0.5, 1e-17, 0.25, 0.1, 1e6, 0.1, losses, losses, (), None)
 
 
 TUNED = {"tuner": "a/t", "sets": "scheduler.max_lr", "name": "tuning_1_t", "title": "T", "caption": "", "value": 0.1}
@@ -26,9 +26,9 @@ ONE, TWO, THREE = map(record, (1, 2, 3))
 @pytest.mark.parametrize("records", [(), (ONE,), (ONE, TWO, THREE)])
 def test_what_is_kept_reads_back_to_the_bit(records):
     """Through a checkpoint's JSON and tensors; series may have other lengths each epoch."""
-    kept = Kept("name: a\n", [TUNED | {"data": {"x": [1, 2.5]}}], records, {"environment": {"torch": "2"}})
+    kept = RunSnapshot("name: a\n", [TUNED | {"data": {"x": [1, 2.5]}}], records, {"environment": {"torch": "2"}})
     data, tensors = pack({"kept": kept.state()})
-    assert Kept.of(unpack(json.loads(json.dumps(data)), tensors)) == kept
+    assert RunSnapshot.of(unpack(json.loads(json.dumps(data)), tensors)) == kept
 
 
 @pytest.mark.parametrize(
@@ -47,14 +47,14 @@ def test_what_is_kept_reads_back_to_the_bit(records):
 )
 def test_copies_of_another_shape_are_refused(damage):
     """A checkpoint that somebody else wrote may hold anything; its digests fit."""
-    state = {"kept": Kept("name: a\n", [], (ONE,), {}).state() | damage}
+    state = {"kept": RunSnapshot("name: a\n", [], (ONE,), {}).state() | damage}
     with pytest.raises(CheckpointError, match="cannot be used: its copies of the files beside it: "):
-        Kept.of(state)
+        RunSnapshot.of(state)
 
 
 def test_earlier_checkpoint_keeps_nothing():
     """One that was written before copies were kept."""
-    assert Kept.of({"step": 3}) is None
+    assert RunSnapshot.of({"step": 3}) is None
 
 
 @pytest.mark.parametrize(

@@ -68,12 +68,12 @@ def test_observers_are_told_of_tuners_and_interruptions(session, watcher, tmp_pa
         pass
     for _ in session.train():
         session.stop = True
-    session.end("interrupted")  # as who stopped it does
+    session.set_status("interrupted")  # as who stopped it does
     assert watcher.events == [">onecycle/lr_range_test for optimizer.lr, 1 sweep", f">interrupted in {tmp_path.name}"]
 
 
 def test_observers_are_told_of_failure(session, watcher):
     """With the error that the user sees."""
     session.start()
-    session.end("failed", error="the training loss became nan")
+    session.set_status("failed", error="the training loss became nan")
     assert watcher.events == ["failed: the training loss became nan"]

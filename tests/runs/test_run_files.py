@@ -8,7 +8,7 @@ from dataclasses import fields
 import pytest
 
 from cvkit.data.splits import DataInfo
-from cvkit.engine.records import Record
+from cvkit.engine.records import EpochRecord
 from cvkit.runs.folder import RunFolder
 from cvkit.runs.json_files import RunInfo, _DataInfo, _Record, read_info, read_record, read_tuning
 
@@ -35,7 +35,7 @@ def encoded(value: object) -> bytes:
 
 def test_every_field_of_a_record_and_of_the_data_is_declared():
     """A field that is added there and not here would make every new run unreadable."""
-    assert set(_Record.model_fields) == {field.name for field in fields(Record)}
+    assert set(_Record.model_fields) == {field.name for field in fields(EpochRecord)}
     assert set(_DataInfo.model_fields) == {field.name for field in fields(DataInfo)}
 
 
@@ -51,7 +51,7 @@ def test_figure_of_which_a_file_is_lost_is_none(tmp_path):
     folder = RunFolder(tmp_path)
     folder.write("figures/tuning_1_test.svg", b"<svg/>")
     assert folder.figure_files("tuning_1_test") == {}
-    assert folder.kept_figure("tuning_1_test", "A figure", "") is None
+    assert folder.load_figure("tuning_1_test", "A figure", "") is None
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from commands import Answer, call
 
-from cvkit.scaffold.kinds import SAMPLES
+from cvkit.scaffold.kinds import KIND_TEMPLATES
 from cvkit.scaffold.names import read_name
 from cvkit.scaffold.package import write
 from cvkit.scaffold.rendering import render
@@ -20,7 +20,7 @@ def packages(tmp_path_factory) -> dict[str, Path]:
     """A new package of every kind, by noun: ``acme_model`` and so on."""
     home = tmp_path_factory.mktemp("packages")
     written = {}
-    for noun, sample in SAMPLES.items():
+    for noun, sample in KIND_TEMPLATES.items():
         name = read_name(f"acme-{noun}")
         written[noun] = home / name.distribution
         write(render(name, sample), written[noun])
@@ -38,7 +38,7 @@ def whole(tmp_path_factory) -> Path:
     """A new package with a component of every kind, `acme_all`."""
     name = read_name("acme-all")
     folder = tmp_path_factory.mktemp("whole") / name.distribution
-    write(render(name, *SAMPLES.values()), folder)
+    write(render(name, *KIND_TEMPLATES.values()), folder)
     return folder
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cvkit.host.discovery import discover
-from cvkit.scaffold.kinds import SAMPLES
+from cvkit.scaffold.kinds import KIND_TEMPLATES
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def contents(folder: Path) -> dict[str, str]:
 def test_component_of_every_kind_is_added(add, project):
     """Module, recipe, tests, declaration and README; each is found as the project declares it."""
     before = contents(project)
-    others = [noun for noun in SAMPLES if noun != "model"]
+    others = [noun for noun in KIND_TEMPLATES if noun != "model"]
     for noun in others:
         answer = add(project, noun)
         assert (answer.code, answer.err) == (0, "")
@@ -57,9 +57,9 @@ def test_component_of_every_kind_is_added(add, project):
     assert all(after[path].startswith(before[path].rstrip()) for path in changed)
     assert len(after) == len(before) + 4 * len(others)
     catalog = discover(paths=[project])
-    for sample in SAMPLES.values():
+    for sample in KIND_TEMPLATES.values():
         entry = catalog[sample.kind.name].find("acme_add/acme_add")
-        assert entry.breaches() == []
+        assert entry.contract_violations() == []
 
 
 def test_second_component_of_a_kind_has_a_name(add, project):

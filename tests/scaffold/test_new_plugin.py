@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cvkit.scaffold.kinds import SAMPLES
+from cvkit.scaffold.kinds import KIND_TEMPLATES
 
 
 def test_package_is_written_and_its_files_are_listed(new_plugin, tmp_path):
@@ -60,7 +60,7 @@ def test_kind_must_be_given(new_plugin, tmp_path):
     answer = new_plugin("acme-net")
     assert answer.code == 2
     assert "Missing option '--kind'" in answer.err
-    assert all(noun in answer.err for noun in SAMPLES)
+    assert all(noun in answer.err for noun in KIND_TEMPLATES)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -9,18 +9,18 @@ import pytest
 import yaml
 
 from cvkit import KINDS, CvkitError
-from cvkit.scaffold.kinds import SAMPLES
+from cvkit.scaffold.kinds import KIND_TEMPLATES
 from cvkit.scaffold.names import read_name
 from cvkit.scaffold.package import write
 from cvkit.scaffold.rendering import render
 
 NAME = read_name("acme-net")
-any_kind = pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES)
+any_kind = pytest.mark.parametrize("sample", KIND_TEMPLATES.values(), ids=KIND_TEMPLATES)
 
 
 def test_every_kind_has_a_sample():
     """A new kind of component comes with a way to begin one."""
-    assert sorted(sample.kind.name for sample in SAMPLES.values()) == sorted(KINDS)
+    assert sorted(sample.kind.name for sample in KIND_TEMPLATES.values()) == sorted(KINDS)
 
 
 @any_kind

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cvkit.scaffold.kinds import SAMPLES
+from cvkit.scaffold.kinds import KIND_TEMPLATES
 from cvkit.scaffold.names import LONGEST, read_name
 from cvkit.scaffold.package import write
 from cvkit.scaffold.rendering import render
@@ -52,7 +52,7 @@ def test_environment_shares_torch(environment):
 def test_every_component_is_listed(environment):
     """By full id, from its own distribution, with its summary."""
     listed = {row["id"]: row for row in json.loads(environment.run("-m", "cvkit", "list", "--json"))}
-    for noun, sample in SAMPLES.items():
+    for noun, sample in KIND_TEMPLATES.items():
         row = listed[f"acme_{noun}/acme_{noun}"]
         assert row["kind"] == sample.kind.name
         assert row["distribution"] == f"cvkit-acme-{noun}"
@@ -90,7 +90,7 @@ def test_every_kind_passes_its_tests_installed_as_a_copy(new_environment, whole)
     """
     said = new_environment(whole, editable=False).run("-m", "pytest", cwd=whole)
     assert "TestAcmeAll: " in said  # of the first kind
-    for noun in [*SAMPLES][1:]:
+    for noun in [*KIND_TEMPLATES][1:]:
         assert f"TestAcmeAll{noun.capitalize()}: " in said
     assert "skipped" not in said
 
@@ -120,9 +120,9 @@ def test_packages_are_formatted_and_lint_clean(tmp_path, plugin):
     """By ruff's own defaults, whatever the length of the name."""
     need("ruff")
     name = read_name(plugin)
-    for sample in SAMPLES.values():
+    for sample in KIND_TEMPLATES.values():
         write(render(name, sample), tmp_path / sample.noun)
-    write(render(name, *SAMPLES.values()), tmp_path / "whole")
+    write(render(name, *KIND_TEMPLATES.values()), tmp_path / "whole")
     for command in (["format", "--check"], ["check"], ["check", "--select", "E501", "--line-length", "88"]):
         done = subprocess.run(
             [sys.executable, "-m", "ruff", *command, "--no-cache", "."], cwd=tmp_path, capture_output=True, text=True

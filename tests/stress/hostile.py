@@ -266,9 +266,9 @@ def _hurry() -> None:
         return Figure(name, title, caption, '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"/>', PNG)
 
     for module in [module for name, module in sys.modules.items() if name.startswith("cvkit")]:
-        if getattr(module, "draw", None) is style.draw and module is not style:
+        if getattr(module, "draw", None) is style.render_figure and module is not style:
             module.draw = draw
-    style.draw = draw
+    style.render_figure = draw
     os.fsync = lambda descriptor: None
 
 

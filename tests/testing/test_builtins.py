@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cvkit import Plan
+from cvkit import StepPlan
 from cvkit.host.discovery import discover
 from cvkit.host.entry_points import CORE
 from cvkit.testing import (
@@ -107,7 +107,7 @@ TestOneCycle = held(SchedulerSuite, "onecycle/one_cycle", max_lr=0.4, peak_epoch
 class TestOneCycleInOneEpoch(SchedulerSuite):
     component = "onecycle/one_cycle"
     options = {"max_lr": 0.4, "anneal": "linear"}
-    plan = Plan(steps_per_epoch=7, epochs=1)
+    plan = StepPlan(steps_per_epoch=7, epochs=1)
 
 
 TestLrRangeTest = held(TunerSuite, "onecycle/lr_range_test", steps=60)

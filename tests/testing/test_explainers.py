@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn.modules.module import register_module_forward_hook
 
-from cvkit import evaluation_mode
+from cvkit import eval_mode
 from cvkit.testing import ExplainerSuite, Suite
 
 
@@ -19,7 +19,7 @@ class Saliency:
         self.model = model
 
     def __call__(self, images, targets):
-        with evaluation_mode(self.model), torch.enable_grad():
+        with eval_mode(self.model), torch.enable_grad():
             return self.maps(self.gradient(images, targets))
 
     def gradient(self, images, targets):
@@ -92,7 +92,7 @@ class NormalisesOverTheBatch(Saliency):
 
 class NeedsGradientsOn(Saliency):
     def __call__(self, images, targets):
-        with evaluation_mode(self.model):
+        with eval_mode(self.model):
             return self.maps(self.gradient(images, targets))
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler
 
-from cvkit import Plan
+from cvkit import StepPlan
 from cvkit.testing import SchedulerSuite, Suite
 
 
@@ -51,7 +51,7 @@ def test_schedules_of_another_shape_span_their_plan(schedule):
 @pytest.mark.parametrize("steps", [1, 2, 3, 4, 5])
 def test_a_line_spans_the_shortest_plans(steps):
     """A run may have fewer steps than there are halves to compare."""
-    plan = Plan(steps_per_epoch=steps, epochs=1)
+    plan = StepPlan(steps_per_epoch=steps, epochs=1)
     type("Right", (SchedulerSuite,), {"factory": staticmethod(line), "plan": plan})().test_spans_plan()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ...engine.trained_model import Trained
+from ...engine.trained_model import TrainedModel
 from ...seeding import permutation
 from .baselines import as_float
 from .blur import blurred
@@ -13,7 +13,7 @@ from .blur import blurred
 STEPS = 10
 
 
-def deletion(trained: Trained, images: Tensor, targets: Tensor, maps: Tensor) -> Tensor:
+def deletion(trained: TrainedModel, images: Tensor, targets: Tensor, maps: Tensor) -> Tensor:
     """Return the target's mean probability as pixels give way to the data's mean colour, float64 (n,); low is good.
 
     `images`: uint8 (n, C, H, W). `targets`: int64 (n,). `maps`: (n, H, W); the highest pixels go first, in `STEPS`
@@ -25,7 +25,7 @@ def deletion(trained: Trained, images: Tensor, targets: Tensor, maps: Tensor) ->
     return _area(trained, images, mean.expand_as(images), targets, maps)
 
 
-def insertion(trained: Trained, images: Tensor, targets: Tensor, maps: Tensor) -> Tensor:
+def insertion(trained: TrainedModel, images: Tensor, targets: Tensor, maps: Tensor) -> Tensor:
     """Return the target's mean probability as pixels come into the blurred image, float64 (n,); high is good.
 
     All as for `deletion`; the highest pixels come first. The blur's sigma is an eighth of the side, so that shapes of
@@ -35,7 +35,7 @@ def insertion(trained: Trained, images: Tensor, targets: Tensor, maps: Tensor) -
     return _area(trained, start, images, targets, maps)
 
 
-def _area(trained: Trained, start: Tensor, end: Tensor, targets: Tensor, maps: Tensor) -> Tensor:
+def _area(trained: TrainedModel, start: Tensor, end: Tensor, targets: Tensor, maps: Tensor) -> Tensor:
     """Return the area under the target's probability on the way from `start` to `end`, by the trapezoidal rule."""
     places = maps[0].numel()
     shuffled = permutation(places, "ties of pixels", trained.seed)

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 class Measure:
     """One number an image, or a pair of images, for each map.
 
-    `group`: the table it belongs to. `meaning`: in a few words. `higher`: whether higher is better. `informed`:
-    whether a map that knows nothing of the model should do worse, so that baselines are to be beaten; where not, they
-    show which score comes for nothing.
+    `group`: the table it belongs to. `meaning`: in a few words. `higher`: whether higher is better.
+    `baselines_should_lose`: whether a map that knows nothing of the model should do worse, so that baselines are to
+    be beaten; where not, they show which score comes for nothing.
     """
 
     name: str
     group: str
     meaning: str
     higher: bool = True
-    informed: bool = True
+    baselines_should_lose: bool = True
 
 
 PLACE, MODEL, WEIGHTS, MIRROR = "place", "model", "weights", "mirror"
@@ -32,6 +32,8 @@ INSERTION = Measure("insertion", MODEL, "mean probability of the class as the hi
 RANDOMISATION = Measure(
     "new weights", WEIGHTS, "rank correlation with the map once late weights are drawn anew", False, False
 )
-FLIP = Measure("mirror", MIRROR, "rank correlation with the mirrored image's map, mirrored back", informed=False)
+FLIP = Measure(
+    "mirror", MIRROR, "rank correlation with the mirrored image's map, mirrored back", baselines_should_lose=False
+)
 
 MEASURES = (POINTING, ENERGY, OVERLAP, SWAP, DELETION, INSERTION, RANDOMISATION, FLIP)

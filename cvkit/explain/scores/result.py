@@ -31,13 +31,13 @@ _TITLES = {
 class Scored:
     """One measure's estimates by map, baselines last.
 
-    `leads`: by explainer and baseline, by how much the explainer is better, image by image, negative where it is
-    worse; empty where a measure is not there to tell them apart.
+    `margin_over_baseline`: by explainer and baseline, by how much the explainer is better, image by image, negative
+    where it is worse; empty where a measure is not there to tell them apart.
     """
 
     measure: Measure
     estimates: dict[str, Estimate]
-    leads: dict[str, dict[str, Estimate]]
+    margin_over_baseline: dict[str, dict[str, Estimate]]
 
     @classmethod
     def of(cls, measure: Measure, values: Mapping[str, Tensor]) -> Scored:
@@ -47,7 +47,7 @@ class Scored:
         """
         ordered = sorted(values, key=lambda name: name in BASELINES)
         estimates = _estimated({name: values[name].double() for name in ordered})
-        baselines = [name for name in ordered if name in BASELINES and measure.informed]
+        baselines = [name for name in ordered if name in BASELINES and measure.baselines_should_lose]
         sign = 1 if measure.higher else -1
         leads = {
             name: _estimated({base: sign * (values[name].double() - values[base].double()) for base in baselines})
@@ -61,7 +61,7 @@ class Scored:
 
         Of fewer than six images none is surely beaten.
         """
-        return [base for base, lead in self.leads.get(name, {}).items() if not lead.above(0)]
+        return [base for base, lead in self.margin_over_baseline.get(name, {}).items() if not lead.above(0)]
 
     @property
     def verdicts(self) -> dict[str, Verdict]:
@@ -106,7 +106,7 @@ class Scores:
         """Return a line for each explainer that does not surely beat every baseline, with where and by which."""
         found: dict[str, list[str]] = {}
         for scored in self.scored:
-            for name in scored.leads:
+            for name in scored.margin_over_baseline:
                 if beaten := scored.beaten_by(name):
                     found.setdefault(name, []).append(f"{scored.measure.name} ({', '.join(beaten)})")
         return [
@@ -131,7 +131,7 @@ class Scores:
                     "verdicts": scored.verdicts,
                     "leads": {
                         name: {base: asdict(lead) for base, lead in leads.items()}
-                        for name, leads in scored.leads.items()
+                        for name, leads in scored.margin_over_baseline.items()
                     },
                 }
                 for scored in self.scored
@@ -177,7 +177,7 @@ def _caption(members: list[Scored]) -> str:
         better, n = "higher" if scored.measure.higher else "lower", next(iter(scored.estimates.values())).n
         parts.append(f"{scored.measure.name}: {scored.measure.meaning} ({better} is better, n {n:,})")
     caption = "; ".join(parts) + ". In brackets the 95 % interval over images."
-    if any(scored.leads for scored in members):
+    if any(scored.margin_over_baseline for scored in members):
         caption += " * does not surely beat every baseline on the same images."
     if any(scored.verdicts for scored in members):
         caption += f" {bounds()}"

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
-from ...engine.trained_model import Trained
+from ...engine.trained_model import TrainedModel
 from .mask_metrics import energy_in_mask
 
 _TRIES = 8  # partners an image is offered before it goes without
@@ -30,7 +30,7 @@ class Pairs:
         first, second = ((self.masks[i][kept], self.labels[i][kept]) for i in (0, 1))
         return Pairs(self.images[kept], (first[0], second[0]), (first[1], second[1]))
 
-    def recognised(self, trained: Trained) -> Pairs:
+    def recognised(self, trained: TrainedModel) -> Pairs:
         """Return those in which the model sees both: their classes are the two most probable."""
         if not len(self):
             return self

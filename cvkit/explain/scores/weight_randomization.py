@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ...engine.trained_model import Trained
+from ...engine.trained_model import TrainedModel
 from ...seeding import permutation
 from ..explainers import Explainers
 from .maps import Maps, explained
@@ -27,7 +27,7 @@ DRAWS = 3
 
 
 @torch.no_grad()
-def redrawn(trained: Trained, images: Tensor, draw: int = 0, share: float = LATE) -> Trained:
+def redrawn(trained: TrainedModel, images: Tensor, draw: int = 0, share: float = LATE) -> TrainedModel:
     """Return the model with the values of its last weight tensors shuffled, each within itself; `draw` seeds it.
 
     `share`: how many of the tensors, in the order of the modules. Shuffling works for any module and keeps each

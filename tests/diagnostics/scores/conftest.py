@@ -9,9 +9,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from cvkit.data.preprocessing import Pixels
+from cvkit.data.preprocessing import Preprocessor
 from cvkit.data.splits import TensorSplit
-from cvkit.engine.trained_model import Trained
+from cvkit.engine.trained_model import TrainedModel
 from cvkit.explain.explainers import Explainers
 from cvkit.host.discovery import discover
 from cvkit.recipe import read_text, resolve
@@ -67,5 +67,5 @@ def knowing(four_shapes):
     with torch.random.fork_rng():
         model = recipe().model.build(info)
     model.load_state_dict(load_file(STORED))
-    pixels = Pixels(info, [], torch.device("cpu"), channels_last=False)
-    return Trained(model.eval(), info, pixels, torch.device("cpu"), seed=0)
+    pixels = Preprocessor(info, [], torch.device("cpu"), channels_last=False)
+    return TrainedModel(model.eval(), info, pixels, torch.device("cpu"), seed=0)

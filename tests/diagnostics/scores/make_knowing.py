@@ -14,8 +14,8 @@ from safetensors.torch import save_file
 from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import OneCycleLR
 
-from cvkit.data.preprocessing import Pixels
-from cvkit.engine.trained_model import Trained
+from cvkit.data.preprocessing import Preprocessor
+from cvkit.engine.trained_model import TrainedModel
 
 EPOCHS, BATCH = 8, 50
 
@@ -26,7 +26,7 @@ def main() -> None:
     torch.manual_seed(0)
     train, test, info = four_classes()
     model = recipe().model.build(info)
-    pixels = Pixels(info, [], torch.device("cpu"), channels_last=False)
+    pixels = Preprocessor(info, [], torch.device("cpu"), channels_last=False)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4)
     schedule = OneCycleLR(optimizer, 0.4, total_steps=EPOCHS * len(train) // BATCH)
     for _ in range(EPOCHS):
@@ -41,7 +41,7 @@ def main() -> None:
     }
     save_file(stored, STORED)
     model.load_state_dict(stored)
-    right = Trained(model.eval(), info, pixels, torch.device("cpu"), seed=0).logits(test.images).argmax(1)
+    right = TrainedModel(model.eval(), info, pixels, torch.device("cpu"), seed=0).logits(test.images).argmax(1)
     print(f"{STORED.name}: {float((right == test.labels).double().mean()):.1%} of {len(test)} images")
 
 

@@ -6,7 +6,7 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from cvkit import ExplainerFactory, evaluation_mode
+from cvkit import ExplainerFactory, eval_mode
 
 
 class Occlusion:
@@ -22,7 +22,7 @@ class Occlusion:
         """Return a map an image, float32 (B, H, W) in [0, 1]: the mean over the squares that hide a place."""
         height, width = images.shape[2:]
         changes, counts = torch.zeros_like(images[:, 0]), torch.zeros_like(images[0, 0])
-        with evaluation_mode(self.model), torch.no_grad():
+        with eval_mode(self.model), torch.no_grad():
             before = self._logits(images, targets)
             for top in self._starts(height):
                 for left in self._starts(width):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _ENUMS: dict[str, type[Enum]] = {"interpolation": InterpolationMode, "policy": AutoAugmentPolicy}
 
 
-def stock(name: str, info: DataInfo, **options: Any) -> Transform:
+def library_transform(name: str, info: DataInfo, **options: Any) -> Transform:
     """Return ``torchvision.transforms.v2.<name>(**options)``, tried on one image of the data set's size.
 
     Lists become tuples, and the text of ``interpolation`` and ``policy`` the enumeration's member. A ``size`` is the

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 
 
-def as_written() -> AbstractContextManager[object]:
+def eager_mode() -> AbstractContextManager[object]:
     """Run what follows without compiled code, which does not call the hooks that are set after it was compiled.
 
     Where torch's compiler was never loaded nothing is compiled, and loading it would take seconds.

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..diagnostics.calibration import BINS, Calibration
 from ..diagnostics.diagnose import Diagnosis
-from ..engine.records import Predictions, Record
+from ..engine.records import EpochRecord, Predictions
 from ..engine.run import Run
 from ..figures.artifacts import Table
 from ..figures.page import Fact, Page, Section
@@ -18,9 +18,9 @@ _DIGITS = 12
 _COMPONENTS = f"Source: the first {_DIGITS} digits of the SHA-256 of the plugin's Python files; run.json has all."
 
 
-def compose(
+def report_page(
     run: Run,
-    records: Sequence[Record],
+    records: Sequence[EpochRecord],
     predictions: Predictions,
     found: Diagnosis,
     info: dict[str, Any],
@@ -54,7 +54,7 @@ def _version(info: dict[str, Any]) -> str:
     return str(info["environment"].get("cvkit-core", "of an unknown version"))
 
 
-def _facts(run: Run, records: Sequence[Record], predictions: Predictions) -> list[Fact]:
+def _facts(run: Run, records: Sequence[EpochRecord], predictions: Predictions) -> list[Fact]:
     last = records[-1]
     averaged = ", averaged weights" if run.ema is not None else ""
     correct, total = int(predictions.correct.sum()), len(predictions.labels)
@@ -92,7 +92,7 @@ def _calibration(predictions: Predictions) -> Fact:
     return Fact("Calibration error", percent(of.error, 1), note)
 
 
-def _notes(run: Run, records: Sequence[Record]) -> list[str]:
+def _notes(run: Run, records: Sequence[EpochRecord]) -> list[str]:
     best = max(records, key=lambda record: record.test_accuracy)
     notes = []
     if best.test_accuracy > records[-1].test_accuracy:

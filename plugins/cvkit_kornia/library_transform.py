@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cvkit import DataInfo
 
 
-def stock(name: str, info: DataInfo, **options: Any) -> AugmentationBase2D:
+def library_transform(name: str, info: DataInfo, **options: Any) -> AugmentationBase2D:
     """Return ``kornia.augmentation.<name>(**options)``, lists as tuples, tried on two images of the data set's size.
 
     Raises `ValueError` where Kornia refuses the options or the images.

@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 from cvkit import RunError
 
-from .layers import Candidate
+from .layers import LayerCandidate
 from .targets import Targets, at_least_single
 
 
-def gradient_at(model: nn.Module, layer: Candidate, images: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
+def gradient_at(model: nn.Module, layer: LayerCandidate, images: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
     """Return a layer's activation (B, c, h, w) and the gradients of target scores with respect to it (B, T, c, h, w).
 
     One forward pass serves all targets; both results are float32, or float64 where the layer's output is. The model
@@ -54,7 +54,7 @@ def gradient_of(score: Tensor, layer: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def activation_at(model: nn.Module, layer: Candidate, images: Tensor) -> Tensor:
+def activation_at(model: nn.Module, layer: LayerCandidate, images: Tensor) -> Tensor:
     """Return the layer's activation alone, float32 or float64 (B, c, h, w); raises what `gradient_at` does."""
     kept: list[Tensor] = []
 
@@ -66,7 +66,9 @@ def activation_at(model: nn.Module, layer: Candidate, images: Tensor) -> Tensor:
     return at_least_single(layer.grid.view(kept[0]))
 
 
-def run_through(model: nn.Module, layer: Candidate, images: Tensor, replace: Callable[[Tensor], Tensor]) -> Tensor:
+def run_through(
+    model: nn.Module, layer: LayerCandidate, images: Tensor, replace: Callable[[Tensor], Tensor]
+) -> Tensor:
     """Return the model's logits, the grid of a layer having been replaced on the way.
 
     Of a module that is called more than once, the last call counts. Raises `RunError` if that returns no such grid.
