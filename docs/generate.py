@@ -29,9 +29,9 @@ from cvkit.signatures.signature import Option
 
 HOME = Path(__file__).parent
 BUILT_IN = "cvkit-core"
-MET = ("DataInfo", "Splits", "Split", "TensorSplit", "Plan", "Trial", "Proposal", "Record", "Predictions")
+MET = ("DataInfo", "Splits", "Split", "TensorSplit", "StepPlan", "Trial", "Proposal", "EpochRecord", "Predictions")
 """What a factory is given and gives back, beside what torch has."""
-HELPERS = ("derive", "permutation", "preserved_randomness", "seed_everything", "evaluation_mode")
+HELPERS = ("derive", "permutation", "preserved_randomness", "seed_everything", "eval_mode")
 COMMANDS = ("list", "info", "plugins", "schema", "new-plugin", "add")
 CHOOSING = ("--no-plugin", "--plugin-path")
 

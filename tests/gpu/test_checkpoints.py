@@ -7,7 +7,7 @@ import torch
 
 from cvkit import RunFolder
 from cvkit.checkpoint.files import read_newest, write_checkpoint
-from cvkit.engine.run import Record
+from cvkit.engine.run import EpochRecord
 from cvkit.runs.load import load_trained
 
 ADAMW = "optimizer=adamw"
@@ -16,7 +16,7 @@ OTHER = {"train.device=auto": "train.device=cpu", "train.device=cpu": "train.dev
 
 def taken(run, steps: int):
     """Take optimizer steps, from wherever the run is."""
-    events = (event for event in run.fit() if not isinstance(event, Record))
+    events = (event for event in run.fit() if not isinstance(event, EpochRecord))
     for _ in range(steps):
         next(events)
     return run

@@ -10,7 +10,7 @@ from cvkit import RunError
 from cvkit.engine.loop import train_steps
 from cvkit.figures.style import render_figure
 from cvkit_onecycle.finding import Finding, findings, rejection_reason
-from cvkit_onecycle.picture import render_figure as paint
+from cvkit_onecycle.picture import draw as paint
 from cvkit_onecycle.range_test import lr_range_test
 from cvkit_onecycle.rules import RULES
 from cvkit_onecycle.sweep import Sweep, run_sweep
