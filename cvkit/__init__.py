@@ -28,7 +28,9 @@ from .host.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from .data.splits import DataInfo, Split, Splits, TensorSplit
+    from .engine.assembly import build_parts
     from .engine.eval_mode import eval_mode
+    from .engine.evaluator import Evaluator
     from .engine.factories import (
         AugmentationFactory,
         DatasetFactory,
@@ -39,10 +41,12 @@ if TYPE_CHECKING:
         SchedulerFactory,
         TunerFactory,
     )
+    from .engine.parts import RunParts
+    from .engine.proposal import Proposal
     from .engine.records import EpochRecord, Predictions
-    from .engine.run import Run
     from .engine.step_plan import StepPlan
-    from .engine.trial import Proposal, Trial
+    from .engine.trainer import Step, Trainer
+    from .engine.trial import Trial
     from .host.catalog import Catalog
     from .host.discovery import discover
     from .protocols import Augmentation, Explainer, SampleAugmentation
@@ -75,8 +79,12 @@ _LAZY = {
     "TunerFactory": "engine.factories",
     "Predictions": "engine.records",
     "EpochRecord": "engine.records",
-    "Run": "engine.run",
-    "Proposal": "engine.trial",
+    "RunParts": "engine.parts",
+    "build_parts": "engine.assembly",
+    "Trainer": "engine.trainer",
+    "Step": "engine.trainer",
+    "Evaluator": "engine.evaluator",
+    "Proposal": "engine.proposal",
     "Trial": "engine.trial",
     "derive": "seeding",
     "permutation": "seeding",
@@ -101,6 +109,7 @@ __all__ = [
     "DatasetFactory",
     "DivergedError",
     "EpochRecord",
+    "Evaluator",
     "Explainer",
     "ExplainerFactory",
     "Kind",
@@ -115,18 +124,21 @@ __all__ = [
     "Proposal",
     "Recipe",
     "RecipeError",
-    "Run",
     "RunError",
     "RunFolder",
+    "RunParts",
     "SampleAugmentation",
     "SchedulerFactory",
     "Split",
     "Splits",
+    "Step",
     "StepPlan",
     "TensorSplit",
+    "Trainer",
     "Trial",
     "TunerFactory",
     "UnknownComponent",
+    "build_parts",
     "derive",
     "discover",
     "eval_mode",
@@ -140,7 +152,7 @@ __all__ = [
 ]
 
 
-_RENAMED = {"Plan": "StepPlan", "Record": "EpochRecord", "evaluation_mode": "eval_mode"}
+_RENAMED = {"Plan": "StepPlan", "Record": "EpochRecord", "Run": "RunParts", "evaluation_mode": "eval_mode"}
 """Names that plugins may still use by what they were called before 0.2."""
 
 

@@ -25,9 +25,13 @@ from dataclasses import dataclass
 
 
 class CvkitError(Exception):
-    """Base of every error a user can act on."""
+    """Base of every error a user can act on.
+
+    `exit_code`: the command line's. `resumable`: the run itself is sound, and can go on once the cause is gone.
+    """
 
     exit_code = 2
+    resumable = False
 
 
 class PluginError(CvkitError):
@@ -74,6 +78,8 @@ class DivergedError(RunError):
 
 class MachineError(RunError):
     """The machine lacks memory, room, a process or a file; nothing of the run itself is wrong, and it can go on."""
+
+    resumable = True
 
 
 class CheckpointError(RunError):

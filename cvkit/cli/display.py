@@ -9,7 +9,7 @@ from types import TracebackType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from ..engine.records import EpochRecord
-from ..engine.run import Run, Step
+from ..engine.trainer import Step, Trainer
 from ..formatting import duration
 from ..printable import printable, shell_words
 from .terminal import OutputLost, console, echo
@@ -23,12 +23,12 @@ _LONG = 30 * 60.0
 class Display:
     """Shows `Step` and `EpochRecord` events. A context manager: the bar is gone when it ends."""
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
+    def __init__(self, trainer: Trainer) -> None:
+        self._parts = trainer.parts
         self._console = console()
         self._bar: Progress | None = None
         self._task = TaskID(0)
-        self._begun_at = run.step
+        self._begun_at = trainer.step
         self._last_event = 0.0
         self._counted, self._seconds = -_WARM_UP, 0.0
         self._estimated = False
@@ -48,7 +48,7 @@ class Display:
             )
             self._bar.start()
             self._task = self._bar.add_task(
-                "training", total=self._run.planned_steps, completed=self._run.step, loss="-"
+                "training", total=self._parts.planned_steps, completed=self._begun_at, loss="-"
             )
         return self
 
@@ -72,7 +72,7 @@ class Display:
             self._last_event = time.monotonic()  # the evaluation was not a step's
             return
         if self._bar is not None:
-            description = f"epoch {event.epoch}/{self._run.plan.epochs}"
+            description = f"epoch {event.epoch}/{self._parts.plan.epochs}"
             self._bar.update(self._task, completed=event.step, description=description, loss=f"{event.loss:.3f}")
         self._counted += 1
         if self._counted > 0:
@@ -84,16 +84,16 @@ class Display:
 
     def _print_estimate(self, a_step: float) -> None:
         """Say how long the whole run, or the rest of one gone on with, will take at `a_step` seconds a step."""
-        run, steps = self._run, self._run.planned_steps - self._begun_at
-        images_a_step = run.batching.batch_size * run.batching.accumulate
-        passes = (3 if run.recipe.evaluation.flip_tta else 1) + (run.ema is not None)
+        parts, steps = self._parts, self._parts.planned_steps - self._begun_at
+        images_a_step = parts.batching.batch_size * parts.batching.accumulate
+        passes = (3 if parts.recipe.evaluation.flip_tta else 1) + (parts.ema is not None)
         # An evaluated image costs about a third of a trained one: forward without backward.
-        an_evaluation = passes * a_step / images_a_step * len(run.test_source) / 3
-        total = a_step * steps + an_evaluation * -(-steps // run.plan.steps_per_epoch)
+        an_evaluation = passes * a_step / images_a_step * len(parts.test_source) / 3
+        total = a_step * steps + an_evaluation * -(-steps // parts.plan.steps_per_epoch)
         what = "the rest of the run" if self._begun_at else "the whole run"
         self._print(f"{what} will take about {duration(total)} ({images_a_step / a_step:,.0f} images/s)")
-        if total > _LONG and run.recipe.shorter:
-            self._print(f"a shorter recipe: {shell_words('cvkit', 'run', run.recipe.shorter)}")
+        if total > _LONG and parts.recipe.shorter:
+            self._print(f"a shorter recipe: {shell_words('cvkit', 'run', parts.recipe.shorter)}")
 
     def _print(self, line: str) -> None:
         if self._bar is not None:

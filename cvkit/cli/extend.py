@@ -14,12 +14,12 @@ from ..printable import shell_words
 from ..recipe.settings import MOST_EPOCHS
 from .loading import reopen, warn
 from .options import PluginChoice, accept_option, data_option, plugin_options
-from .run import build_run, execute
+from .run import build_run, carry_out
 from .run_data import data_root_of
 from .terminal import echo
 
 if TYPE_CHECKING:
-    from ..engine.run import Run
+    from ..engine.trainer import Trainer
     from ..recipe import Recipe
     from ..runs.snapshot import RunSnapshot
 
@@ -55,6 +55,7 @@ def extend(
     all epochs as if they had been planned (stretch), or ends where it did and its last rate is held (hold), or begins
     once more over the epochs that are added (again).
     """
+    from ..engine.trainer import Trainer
     from ..recipe import dump
     from ..runs.extend import ScheduleExtension, fork
     from ..runs.folder import RunFolder
@@ -76,21 +77,22 @@ def extend(
         warn(f"this run failed: {error}")
     extension = None if schedule is None else ScheduleExtension(recipe, epochs, schedule)
     place = data_root_of(found, recipe, data)
-    run = build_run(recipe if extension is None else extension.extended, place)
+    parts = build_run(recipe if extension is None else extension.extended, place)
     kept, told = kept_of(found, state)
-    same_data = run.splits.are_known(state["data"])
+    same_data = parts.splits.are_known(state["data"])
     told += [*damaged, *agree_on_recipe(found, kept, recipe, accept_changes, same_data=same_data)]
     told += differences(found, kept).values()
-    told += restore_run(run, state, accept_changes=accept_changes)
+    trainer = Trainer(parts)
+    told += restore_run(trainer, state, accept_changes=accept_changes)
     if extension is None:
-        raise click.UsageError(_choices(run, epochs))
-    became = extension.describe(run)
-    note = {"after_step": run.step, "epochs": epochs, "schedule": schedule, "became": became}
+        raise click.UsageError(_choices(trainer, epochs))
+    became = extension.describe(trainer)
+    note = {"after_step": trainer.step, "epochs": epochs, "schedule": schedule, "became": became}
     kept = replace(kept, info=began(found, kept, {})[0])
-    text = dump(run.recipe, notes=_tuned(kept, recipe))
+    text = dump(parts.recipe, notes=_tuned(kept, recipe))
     extended = fork(found, output or found.path.parent, text, state, kept, note, told)
     echo(f"{schedule}: {became}")
-    execute(run, catalog, extended, place, accept_changes)
+    carry_out(parts, catalog, extended, place, accept_changes)
 
 
 def _tuned(kept: RunSnapshot, recipe: Recipe) -> dict[str, str]:
@@ -103,16 +105,16 @@ def _tuned(kept: RunSnapshot, recipe: Recipe) -> dict[str, str]:
     return tuned
 
 
-def _choices(run: Run, epochs: int) -> str:
+def _choices(trainer: Trainer, epochs: int) -> str:
     """Return what each schedule would mean for a restored run."""
-    lines = [f"say with --schedule what becomes of the schedule. After step {run.step:,}:"]
-    return "\n".join([*lines, *(f"  {name}: {_told(run, epochs, name)}" for name in SCHEDULES)])
+    lines = [f"say with --schedule what becomes of the schedule. After step {trainer.step:,}:"]
+    return "\n".join([*lines, *(f"  {name}: {_told(trainer, epochs, name)}" for name in SCHEDULES)])
 
 
-def _told(run: Run, epochs: int, schedule: str) -> str:
+def _told(trainer: Trainer, epochs: int, schedule: str) -> str:
     from ..runs.extend import ScheduleExtension
 
     try:
-        return ScheduleExtension(run.recipe, epochs, schedule).describe(run)
+        return ScheduleExtension(trainer.parts.recipe, epochs, schedule).describe(trainer)
     except CvkitError as error:
         return f"cannot be: {error}"

@@ -20,7 +20,7 @@ from .proposed import NAME, files_of, print_proposal
 from .terminal import echo
 
 if TYPE_CHECKING:
-    from ..engine.trial import Proposal
+    from ..engine.proposal import Proposal
     from ..host.catalog import Catalog
     from ..recipe import Recipe, TunerPart
 
@@ -63,13 +63,13 @@ def lr_find(
     checked, tuner = with_range_test(recipe, overrides, checked, catalog, options)
     place = OutputFolder(output / checked.name, "cvkit lr-find", NAMES)
     place.require_safe_to_replace()
+    from ..engine.assembly import build_parts
     from ..engine.building import (  # torch loads here, after the recipe is known to be good
         build_checked,
         open_dataset,
     )
-    from ..engine.run import Run
 
-    proposal: Proposal = build_checked(tuner, Run(checked, open_dataset(checked, data_folder(data))))
+    proposal: Proposal = build_checked(tuner, build_parts(checked, open_dataset(checked, data_folder(data))))
     print_proposal(proposal.data)
     for path in place.write(files_of(proposal, tuner)):
         echo(path)

@@ -13,7 +13,7 @@ from .options import PluginChoice, data_folder, data_option, plugin_options, set
 from .terminal import echo
 
 if TYPE_CHECKING:
-    from ..engine.run import Run
+    from ..engine.parts import RunParts
     from ..figures.page import Page
 
 NAMES = frozenset(("preview.html", "schedule.svg", "schedule.png", "augmented"))
@@ -39,11 +39,11 @@ def preview(recipe: Path, overrides: tuple[str, ...], output: Path, data: Path |
     checked, _ = load_recipe(recipe, overrides, choice)
     place = OutputFolder(output / f"preview-{checked.name}", "cvkit preview", NAMES)
     place.require_safe_to_replace()
-    from ..engine.building import open_dataset  # torch loads here, after the recipe is known to be good
-    from ..engine.run import Run
+    from ..engine.assembly import build_parts  # torch loads here, after the recipe is known to be good
+    from ..engine.building import open_dataset
     from ..figures.page import render
 
-    page = preview_page(Run(checked, open_dataset(checked, data_folder(data))))
+    page = preview_page(build_parts(checked, open_dataset(checked, data_folder(data))))
     files = {"preview.html": render(page).encode()}
     for section in page.sections:
         for artifact in section.artifacts:
@@ -52,29 +52,30 @@ def preview(recipe: Path, overrides: tuple[str, ...], output: Path, data: Path |
         echo(path)
 
 
-def preview_page(run: Run) -> Page:
+def preview_page(parts: RunParts) -> Page:
     """Return the page of a preview."""
     from ..diagnostics.preview import planned_images, planned_schedule, stand_in_notes
     from ..engine.lr_curve import lr_curve
     from ..figures.page import Fact, Page, Section
 
-    planned, images = lr_curve(run), planned_images(run)
-    steps, epochs = run.planned_steps, run.plan.epochs
+    planned, images = lr_curve(parts), planned_images(parts)
+    steps, epochs = parts.planned_steps, parts.plan.epochs
     notes = (
         [] if images else ["There is no sheet of images: the recipe has no augmentations, or report.augmented: 0."]
     )
-    if steps < run.plan.total_steps:
+    if steps < parts.plan.total_steps:
         notes.append(
-            f"The schedule is made for {run.plan.total_steps:,} steps; train.max_steps ends the run after {steps:,}."
+            f"The schedule is made for {parts.plan.total_steps:,} steps; train.max_steps ends the run after "
+            f"{steps:,}."
         )
     return Page(
-        title=f"Preview of {run.recipe.name}",
+        title=f"Preview of {parts.recipe.name}",
         subtitle="What a run of this recipe would do. Nothing was trained.",
         facts=(
-            Fact("Planned steps", f"{steps:,}", f"{epochs:,} epoch{'s' * (epochs != 1)} of {run.batching.steps:,}"),
-            Fact("Training images", f"{len(run.source):,}", f"batches of {run.recipe.train.batch_size:,}"),
+            Fact("Planned steps", f"{steps:,}", f"{epochs:,} epoch{'s' * (epochs != 1)} of {parts.batching.steps:,}"),
+            Fact("Training images", f"{len(parts.train_source):,}", f"batches of {parts.recipe.train.batch_size:,}"),
         ),
-        warnings=(*run.warnings, *stand_in_notes(run, planned)),
+        warnings=(*parts.warnings, *stand_in_notes(parts, planned)),
         notes=tuple(notes),
         sections=(
             Section("Schedule", (planned_schedule(planned),)),

@@ -10,7 +10,7 @@ from .loading import warn
 from .tables import print_table
 
 if TYPE_CHECKING:
-    from ..engine.trial import Proposal
+    from ..engine.proposal import Proposal
     from ..recipe import TunerPart
 
 NAME = "lr_range_test"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import CvkitError, DivergedError, MachineError, one_line
+from ..errors import CvkitError, DivergedError
 from ..printable import shell_words
 from ..resource_errors import told_as_machine
 from .loading import load_recipe, reopen, warn
@@ -19,9 +19,10 @@ from .signals import Interrupted, exit_code_of, heard
 from .terminal import OutputLost, echo
 
 if TYPE_CHECKING:
-    from ..engine.run import Run
+    from ..engine.parts import RunParts
     from ..host.catalog import Catalog
     from ..recipe import Recipe
+    from ..runs.execute import Tuned
     from ..runs.folder import RunFolder
     from ..runs.session import Session
 
@@ -63,7 +64,7 @@ def run(
     if found is None:
         if resume:
             echo(f"there is no unfinished run of '{checked.name}' in '{output}': starting a new one")
-        execute(build_run(checked, data_folder(data)), catalog, output, data_folder(data))
+        carry_out(build_run(checked, data_folder(data)), catalog, output, data_folder(data))
     elif overrides:
         raise click.UsageError(
             f"--set cannot change a run that has begun, as '{found.path}' has: leave out one of the two"
@@ -82,51 +83,43 @@ def resume_run(folder: RunFolder, data: Path | None, choice: PluginChoice, accep
     """Continue the run in `folder` by its own recipe, with the data where it was unless `data` says otherwise."""
     recipe, catalog = reopen(folder, choice)
     place = data_root_of(folder, recipe, data)
-    execute(build_run(recipe, place), catalog, folder, place, accept_changes)
+    carry_out(build_run(recipe, place), catalog, folder, place, accept_changes)
 
 
-def build_run(recipe: Recipe, data: Path) -> Run:
-    """Return a run of the recipe; made before its folder is, which is not made for parts that do not fit together."""
+def build_run(recipe: Recipe, data: Path) -> RunParts:
+    """Return the parts of a run; raise what does not fit together before a folder is made."""
+    from ..engine.assembly import build_parts
     from ..engine.building import open_dataset
-    from ..engine.run import Run
 
-    return Run(recipe, open_dataset(recipe, data))
+    return build_parts(recipe, open_dataset(recipe, data))
 
 
-def execute(run: Run, catalog: Catalog, place: RunFolder | Path, data: Path, accept_changes: bool = False) -> None:
-    """Continue the run in a folder, or start it in a new folder under a path, and note there how it ends."""
+def carry_out(
+    parts: RunParts, catalog: Catalog, place: RunFolder | Path, data: Path, accept_changes: bool = False
+) -> None:
+    """Continue the run in a folder, or start it in a new folder under a path, printing what happens."""
+    from ..runs.execute import is_resumable, noted_end
     from ..runs.folder import RunFolder
     from ..runs.session import Session
 
-    folder = RunFolder.create(place, run.recipe.name) if isinstance(place, Path) else place
+    folder = RunFolder.create(place, parts.recipe.name) if isinstance(place, Path) else place
     echo(f"run folder: {folder.path}")
-    session = Session(run, folder, data, catalog, accept_changes=accept_changes)
+    session = Session(parts, folder, data, catalog, accept_changes=accept_changes)
     try:
-        with ended_by_signals(session), told_as_machine("the run was at work"):
-            for change in session.start():
-                warn(change)
-            tune_train_report(session)
+        with noted_end(session), ended_by_signals(session), told_as_machine("the run was at work"):
+            print_events(session)
     except KeyboardInterrupt as error:
-        end(session, "interrupted")
-        done = f"stopped after step {run.step:,}, saved; " if session.saved and run.step else ""
+        done = f"stopped after step {session.step:,}, saved; " if session.saved and session.step else ""
         echo(f"{done}{way_on(session)}", err=True)
         raise SystemExit(exit_code_of(error)) from None
-    except (MachineError, OutputLost) as error:
-        end(session, "interrupted", error=str(error))
-        error.add_note(way_on(session))
-        raise
-    except CvkitError as error:
-        end(session, "failed", error=str(error))
+    except Exception as error:
+        defect = not isinstance(error, CvkitError)  # of a plugin's or of cvkit's; it keeps its traceback
         helpless = isinstance(error, DivergedError) or not folder.is_there()  # to resume would not help
-        if session.started and not helpless:
+        if is_resumable(error):
+            error.add_note(way_on(session))
+        elif defect or (session.started and not helpless):
             error.add_note(f"once that is mended, {way_on(session)}")
         raise
-    except Exception as error:  # a defect, of a plugin's or of cvkit's, which keeps its traceback
-        end(session, "failed", error=f"{type(error).__name__}: {one_line(error)}")
-        error.add_note(f"once that is mended, {way_on(session)}")
-        raise
-    finally:
-        folder.unlock()
 
 
 def way_on(session: Session) -> str:
@@ -136,45 +129,48 @@ def way_on(session: Session) -> str:
     return "nothing of it was trained; start it again"  # what ended it came before its recipe was written
 
 
-def end(session: Session, status: str, **details: str) -> None:
-    """Note in the folder how the run stands, where it can be written: what ended the run may be that it cannot."""
-    if session.started:
-        with suppress(CvkitError, OSError):
-            session.set_status(status, **details)
-
-
-def tune_train_report(session: Session) -> None:
-    """Tune, train and report; raise `Interrupted` where a signal ended the training."""
-    from ..recipe import AUTO
+def print_events(session: Session) -> None:
+    """Execute the session and print what happens; raise `OutputLost`, once the step is saved, where that fails."""
+    from ..engine.records import EpochRecord
+    from ..engine.trainer import Step
+    from ..runs.execute import Reported, TrainingStarted, Tuned, Warned, execute
     from .display import Display
 
-    run = session.run
-    told = dict.fromkeys(session.warnings)  # such as a damaged checkpoint passed over
-    for message in told:
-        warn(message)
-    if run.step:
-        echo(f"continuing after step {run.step:,} of {run.planned_steps:,}")
-    for tuner, proposal in session.tune():
-        found = "no value" if proposal.value is None else proposal.value
-        echo(f"{tuner.entry.component.name} for {tuner.target}: {found} ({proposal.reason})")
-        if (value := session.recipe.value(tuner.target)) not in (proposal.value, AUTO):
-            echo(f"the recipe's own {tuner.target} stays: {value}")
-    with Display(run) as display:
-        lost: OutputLost | None = None
-        for event in session.train():
-            try:
-                display.show(event)
-            except OutputLost as error:  # the step is saved first
-                lost, session.stop = lost or error, True
+    lost: OutputLost | None = None
+    with ExitStack() as shown, closing(execute(session)) as events:
+        display: Display | None = None
+        for event in events:
+            match event:
+                case Warned(message):
+                    warn(message)
+                case Tuned():
+                    print_tuned(event)
+                case TrainingStarted(trainer):
+                    if trainer.step:
+                        echo(f"continuing after step {trainer.step:,} of {trainer.parts.planned_steps:,}")
+                    display = shown.enter_context(Display(trainer))
+                case Step() | EpochRecord() if display is not None:
+                    try:
+                        display.show(event)
+                    except OutputLost as error:
+                        lost, session.stop = lost or error, True
+                    if isinstance(event, EpochRecord) and session.trainer.finished:
+                        shown.close()
+                case Reported(path):
+                    echo(f"report: {path}")
     if lost:
         raise lost
-    if session.stop:
-        return
-    report = session.report()
-    for message in dict.fromkeys(session.warnings):
-        if message not in told:
-            warn(message)
-    echo(f"report: {report}")
+
+
+def print_tuned(event: Tuned) -> None:
+    """Print what a tuner proposed, and the recipe's own value where that stays."""
+    from ..recipe import AUTO
+
+    tuner, proposal = event.tuner, event.proposal
+    found = "no value" if proposal.value is None else proposal.value
+    echo(f"{tuner.entry.component.name} for {tuner.target}: {found} ({proposal.reason})")
+    if event.value not in (proposal.value, AUTO):
+        echo(f"the recipe's own {tuner.target} stays: {event.value}")
 
 
 @contextmanager

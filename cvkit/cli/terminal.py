@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 class OutputLost(Exception):
     """Standard output takes no more: a full disk, or a reader that has gone, as in ``| head``."""
 
+    resumable = True  # a run can go on once there is somewhere to write to
+
     def __init__(self, error: OSError) -> None:
         self.reader_gone = isinstance(error, BrokenPipeError)
         super().__init__(f"standard output cannot be written: {error.strerror}")

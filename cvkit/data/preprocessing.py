@@ -29,7 +29,7 @@ class Preprocessor:
         self.device = device
         mean, std = (torch.tensor(values, device=device).view(1, -1, 1, 1) for values in (info.mean, info.std))
         self._scale, self._shift = 1 / std, -mean / std
-        self._augmentations = tuple((Guard(entry, "cannot augment images"), each) for entry, each in augmentations)
+        self.augmentations = tuple((Guard(entry, "cannot augment images"), each) for entry, each in augmentations)
         self._format = torch.channels_last if channels_last else torch.contiguous_format
 
     def to_float(self, images: Tensor) -> Tensor:
@@ -42,7 +42,7 @@ class Preprocessor:
         Raises `ComponentFailure` where an augmentation fails, or makes something else than as many images.
         """
         floats = self.to_float(images)
-        for guard, augmentation in self._augmentations:
+        for guard, augmentation in self.augmentations:
             floats = _augmented(guard, augmentation, floats)
         return floats
 

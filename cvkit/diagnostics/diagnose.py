@@ -9,9 +9,10 @@ import torch
 
 from ..data.loading import materialize
 from ..data.splits import TensorSplit
+from ..engine.parts import RunParts
 from ..engine.per_sample import select_errors
 from ..engine.records import EpochRecord, Predictions
-from ..engine.run import Run
+from ..engine.trainer import Trainer
 from ..explain.explainers import Explainers
 from ..explain.scores import explained, on_objects, tables, weights_check
 from ..figures.artifacts import Artifact, Gallery
@@ -47,35 +48,37 @@ class Diagnosis:
         return [*self.training, *self.classes, *self.confidence, *self.errors, *self.explanations, *self.data]
 
 
-def diagnose(run: Run, records: Sequence[EpochRecord], predictions: Predictions) -> Diagnosis:
+def diagnose(trainer: Trainer, records: Sequence[EpochRecord], predictions: Predictions) -> Diagnosis:
     """Return the diagnosis of a trained run from its `records` and final test `predictions`.
 
     An explainer that fails costs its own pictures and leaves a warning.
     """
-    classes = run.info.classes
+    parts, trained = trainer.parts, trainer.trained()
+    classes = parts.info.classes
     found = Diagnosis()
     found.training = [curves(records), schedule(records)]
     found.classes = [confusion(predictions, classes), per_class_accuracy(predictions, classes)]
     found.classes += [per_class_scores(predictions, classes), confused_pairs(predictions, classes)]
     found.confidence = [reliability(Calibration.of(predictions))]
-    explainers = Explainers(run.trained(), run.recipe.explainers, found.warnings)
-    if run.recipe.report.misclassified:
-        found.errors = [_errors(run, predictions, explainers, found.warnings)]
-    if isinstance(run.splits.test, TensorSplit) and run.splits.test.masks is not None and explainers.working:
-        found.explanations += _on_objects(run.splits.test, run.splits.test.masks, explainers, run.recipe.seed)
+    explainers = Explainers(trained, parts.recipe.explainers, found.warnings)
+    if parts.recipe.report.misclassified:
+        found.errors = [_errors(trainer, predictions, explainers, found.warnings)]
+    if isinstance(parts.splits.test, TensorSplit) and parts.splits.test.masks is not None and explainers.working:
+        found.explanations += _on_objects(parts.splits.test, parts.splits.test.masks, explainers, parts.recipe.seed)
     if explainers.working:
-        found.explanations += _weights_check(run, predictions, explainers, found.warnings)
-    if run.recipe.report.augmented and run.recipe.augmentations:
-        found.data = [augmented_sheet(run)]
+        found.explanations += _weights_check(parts, predictions, explainers, found.warnings)
+    if parts.recipe.report.augmented and parts.recipe.augmentations:
+        found.data = [augmented_sheet(parts)]
     return found
 
 
-def _errors(run: Run, predictions: Predictions, explainers: Explainers, warnings: list[str]) -> Gallery:
-    settings, classes = run.recipe.report, run.info.classes
+def _errors(trainer: Trainer, predictions: Predictions, explainers: Explainers, warnings: list[str]) -> Gallery:
+    parts = trainer.parts
+    settings, classes = parts.recipe.report, parts.info.classes
     indices = select_errors(predictions, settings.misclassified, settings.rank)
     if not len(indices):
         return misclassified(torch.zeros(0, 1, 1, 1, dtype=torch.uint8), indices, predictions, classes, {})
-    images = materialize(run.splits.test, indices.tolist()).images
+    images = materialize(parts.splits.test, indices.tolist()).images
     for_predicted = explainers.explain(images, predictions.predicted[indices])
     for_true = explainers.explain(images, predictions.labels[indices])
     for what, maps in (("predicted", for_predicted), ("true", for_true)):
@@ -84,26 +87,31 @@ def _errors(run: Run, predictions: Predictions, explainers: Explainers, warnings
                 found = f"{empty} of the {len(indices)} errors shown"
                 warnings.append(f"{name} finds nothing that speaks for the {what} class in {found}: the map is black")
     both = {name: (for_predicted[name], for_true[name]) for name in for_predicted if name in for_true}
-    similar = _similar(run, predictions, images)
+    similar = _similar(trainer, predictions, images)
     return misclassified(images, indices, predictions, classes, both, settings.rank, similar, explainers.layers())
 
 
-def _similar(run: Run, predictions: Predictions, images: torch.Tensor) -> tuple[Neighbours, torch.Tensor] | None:
+def _similar(
+    trainer: Trainer, predictions: Predictions, images: torch.Tensor
+) -> tuple[Neighbours, torch.Tensor] | None:
     """The most similar of the test images classified correctly, and their pixels; None without features."""
     correct = predictions.correct.nonzero().flatten()
-    sample = materialize(run.splits.test, range(min(2, len(run.splits.test)))).images
-    features = Features.before_logits(run.trained(), sample)
+    test = trainer.parts.splits.test
+    sample = materialize(test, range(min(2, len(test)))).images
+    features = Features.before_logits(trainer.trained(), sample)
     if features is None or not len(correct):
         return None
-    at_once = min(AT_ONCE, run.evaluation_batch)
-    found = nearest(features, images, run.test_source, correct, at_once=at_once)
-    similar = materialize(run.splits.test, found.indices.flatten().tolist()).images
+    at_once = min(AT_ONCE, trainer.evaluator.batch_size)
+    found = nearest(features, images, trainer.parts.test_source, correct, at_once=at_once)
+    similar = materialize(test, found.indices.flatten().tolist()).images
     return found, similar.unflatten(0, found.indices.shape)
 
 
-def _weights_check(run: Run, predictions: Predictions, explainers: Explainers, warnings: list[str]) -> list[Artifact]:
-    chosen = permutation(len(run.splits.test), "weights check", run.recipe.seed)[:_CHECKED]
-    images = materialize(run.splits.test, chosen.tolist()).images
+def _weights_check(
+    parts: RunParts, predictions: Predictions, explainers: Explainers, warnings: list[str]
+) -> list[Artifact]:
+    chosen = permutation(len(parts.splits.test), "weights check", parts.recipe.seed)[:_CHECKED]
+    images = materialize(parts.splits.test, chosen.tolist()).images
     found, lines = weights_check(explainers, images, predictions.predicted[chosen])
     warnings += lines
     return [*tables(found)]
@@ -114,12 +122,14 @@ def _on_objects(test: TensorSplit, masks: torch.Tensor, explainers: Explainers, 
     return [*tables(on_objects(explained(explainers, test.images[chosen], test.labels[chosen]), masks[chosen]))]
 
 
-def augmented_sheet(run: Run) -> Gallery:
+def augmented_sheet(parts: RunParts) -> Gallery:
     """Return training images beside what the recipe's augmentations make of them."""
-    seed = run.recipe.seed
-    chosen = permutation(len(run.splits.train), "augmented samples", seed)[: run.recipe.report.augmented]
-    sample = materialize(run.splits.train, chosen.tolist())
+    seed = parts.recipe.seed
+    chosen = permutation(len(parts.splits.train), "augmented samples", seed)[: parts.recipe.report.augmented]
+    sample = materialize(parts.splits.train, chosen.tolist())
     with preserved_randomness():
         seed_everything("augmented views", seed)
-        views = [run.augmented(sample.images, derive("augmented views", seed, view)).cpu() for view in range(_VIEWS)]
-    return augmented_samples(sample.images, torch.stack(views), sample.labels, run.info.classes)
+        views = [
+            parts.augmented(sample.images, derive("augmented views", seed, view)).cpu() for view in range(_VIEWS)
+        ]
+    return augmented_samples(sample.images, torch.stack(views), sample.labels, parts.info.classes)

@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ..engine.building import PLACEHOLDER_LR
 from ..engine.lr_curve import LrCurve, Series
-from ..engine.run import Run
+from ..engine.parts import RunParts
 from ..figures.artifacts import Figure, Gallery
 from ..figures.style import BLUE, GREEN, label_ends, render_figure
 from .diagnose import augmented_sheet
@@ -48,9 +48,9 @@ def planned_schedule(curve: LrCurve) -> Figure:
     return render_figure("schedule", title, caption, paint, height=2.35 * len(panels))
 
 
-def stand_in_notes(run: Run, curve: LrCurve) -> list[str]:
+def stand_in_notes(parts: RunParts, curve: LrCurve) -> list[str]:
     """Return a sentence for each place whose value is not known before a tuner has run."""
-    tuners = {tuner.target: tuner.entry.id for tuner in run.recipe.tuners}
+    tuners = {tuner.target: tuner.entry.id for tuner in parts.recipe.tuners}
     return [
         f"{place} is auto: {tuners[place]} sets it when the run starts; this page uses {PLACEHOLDER_LR:g} "
         f"(--set {place}=VALUE uses another)."
@@ -58,9 +58,9 @@ def stand_in_notes(run: Run, curve: LrCurve) -> list[str]:
     ]
 
 
-def planned_images(run: Run) -> Gallery | None:
+def planned_images(parts: RunParts) -> Gallery | None:
     """Return the report's sheet of augmented training images, or None where the recipe leaves it out."""
-    return augmented_sheet(run) if run.recipe.report.augmented and run.recipe.augmentations else None
+    return augmented_sheet(parts) if parts.recipe.report.augmented and parts.recipe.augmentations else None
 
 
 def _distinct(values: Series) -> dict[str, Series]:

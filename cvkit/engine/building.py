@@ -18,7 +18,7 @@ from ..guard import Guard
 from ..host.registry import Entry
 from ..recipe import AUTO, Part, Recipe
 from ..seeding import preserved_randomness, seed_everything
-from .trial import Proposal
+from .proposal import Proposal
 
 Made = TypeVar("Made")
 PLACEHOLDER_LR = 1e-3  # stands in for a learning rate that is still `auto`; a trial sets its own

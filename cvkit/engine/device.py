@@ -9,7 +9,8 @@ from contextlib import contextmanager
 import torch
 
 from ..errors import RunError, first_line
-from .step import Autocast, Precision
+from ..recipe.settings import Precision
+from .forward import Autocast
 
 
 def choose_device(name: str, precision: Precision) -> torch.device:

@@ -16,9 +16,9 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from ..data.splits import DataInfo, Splits
 from ..protocols import Augmentation, Explainer, SampleAugmentation
-from .run import Run
+from .parts import RunParts
+from .proposal import Proposal
 from .step_plan import StepPlan
-from .trial import Proposal
 
 
 class DatasetFactory(Protocol):
@@ -60,7 +60,7 @@ class SchedulerFactory(Protocol):
 class TunerFactory(Protocol):
     """Proposes a value for one place of the recipe, and leaves the run as it was."""
 
-    def __call__(self, run: Run, /, *args: Any, **options: Any) -> Proposal: ...
+    def __call__(self, run: RunParts, /, *args: Any, **options: Any) -> Proposal: ...
 
 
 class ExplainerFactory(Protocol):

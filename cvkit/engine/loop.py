@@ -13,6 +13,7 @@ from ..data.loading import BatchSource
 from ..seeding import derive, permutation, seed_everything
 from .device import tried_kernels
 from .eval_mode import eval_mode
+from .forward import ForwardPass
 from .records import Predictions
 from .step import TrainStep
 
@@ -43,7 +44,7 @@ class EpochBatches:
 
 
 def train_steps(
-    learner: TrainStep,
+    train_step: TrainStep,
     source: BatchSource,
     batching: EpochBatches,
     seed: int,
@@ -56,37 +57,38 @@ def train_steps(
     Order, augmentation and dropout are functions of (purpose, seed, epoch, step), so an epoch entered midway goes
     on as it would have.
     """
-    learner.model.train()
-    learner.loss.train()
+    forward = train_step.forward
+    forward.model.train()
+    forward.loss.train()
     order = permutation(batching.samples, f"{purpose} order", seed, epoch)[: batching.used]
     skipped = first * batching.batch_size * batching.accumulate
     drawn = derive(f"{purpose} samples", seed, epoch)
     batches = source.batches(order[skipped:], batching.batch_size, drawn)
     for step in range(first, batching.steps):
         seed_everything(f"{purpose} step", seed, epoch, step)
-        with tried_kernels(learner.device):
-            taken = learner.step(islice(batches, batching.accumulate), batching.samples_in(step))
+        with tried_kernels(forward.device):
+            taken = train_step.take(islice(batches, batching.accumulate), batching.samples_in(step))
         yield taken
 
 
 @torch.no_grad()
-def evaluate(learner: TrainStep, source: BatchSource, batch_size: int, flip: bool = False) -> Predictions:
+def evaluate(forward: ForwardPass, source: BatchSource, batch_size: int, flip: bool = False) -> Predictions:
     """Return the predictions for every image of `source`, in its order, with model and loss in evaluation mode.
 
     With `flip`, the logits are the mean of those of the image and of its mirror image: test-time augmentation, to be
     labelled as such. The modes of model and loss are left as found.
     """
     logits, labels, losses = [], [], []
-    with eval_mode(learner.model, learner.loss), tried_kernels(learner.pixels.device):
+    with eval_mode(forward.model, forward.loss), tried_kernels(forward.preprocessor.device):
         for batch in source.batches(torch.arange(len(source)), batch_size):
-            inputs = learner.pixels.for_evaluation(batch.images)
-            with learner.autocast():
-                output = learner.logits_of(inputs)
+            inputs = forward.preprocessor.for_evaluation(batch.images)
+            with forward.autocast():
+                output = forward.logits_of(inputs)
                 if flip:
-                    output = (output + learner.logits_of(inputs.flip(-1))) / 2
+                    output = (output + forward.logits_of(inputs.flip(-1))) / 2
             logits.append(output.float())
             labels.append(batch.labels)
-            losses.append(learner.loss_of(logits[-1], batch.labels) * len(batch.labels))
+            losses.append(forward.loss_of(logits[-1], batch.labels) * len(batch.labels))
     return Predictions(
         torch.cat(logits).cpu(), torch.cat(labels).cpu(), float(torch.stack(losses).sum()) / len(source)
     )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..errors import RunError
 from ..recipe.settings import TrainSettings
 from ..seeding import preserved_randomness
-from .run import Run
+from .parts import RunParts
 from .schedule import early_steps, momentum_of
 
 MAX_STEPS = 2_000_000
@@ -31,13 +31,13 @@ class LrCurve:
     stand_ins: tuple[str, ...]
 
 
-def lr_curve(run: Run, settings: TrainSettings | None = None) -> LrCurve:
-    """Return the curve of a run: its schedule stepped once a planned step, beside an optimizer that never steps.
+def lr_curve(parts: RunParts, settings: TrainSettings | None = None) -> LrCurve:
+    """Return the curve of a run of `parts`: its schedule, stepped once for each planned step, without any training.
 
     `settings`, in place of the recipe's, say what other epochs would make of it. The weights and every global
     generator stay as they are. Raises `RunError` for more than `MAX_STEPS` steps.
     """
-    steps = (settings or run.recipe.train).steps(run.batching.steps)
+    steps = (settings or parts.recipe.train).steps(parts.batching.steps)
     if steps > MAX_STEPS:
         raise RunError(
             f"the schedule has {steps:,} steps, and at most {MAX_STEPS:,} are computed one after another; to see "
@@ -45,7 +45,7 @@ def lr_curve(run: Run, settings: TrainSettings | None = None) -> LrCurve:
         )
     rates, momenta = [], []
     with preserved_randomness(), early_steps():
-        schedule = run.new_schedule(settings=settings)
+        schedule = parts.new_schedule(settings=settings)
         for _ in range(steps):
             groups = schedule.optimizer.param_groups
             rates.append([float(group["lr"]) for group in groups])
@@ -53,5 +53,5 @@ def lr_curve(run: Run, settings: TrainSettings | None = None) -> LrCurve:
             schedule.step()
     complete = all(momentum is not None for momentum in momenta[0])
     return LrCurve(
-        np.array(rates), np.array(momenta, dtype=np.float64) if complete else None, run.recipe.unresolved()
+        np.array(rates), np.array(momenta, dtype=np.float64) if complete else None, parts.recipe.unresolved()
     )

@@ -19,43 +19,49 @@ from .schedule import Schedule
 from .step import TrainStep
 
 
-def training_state(learner: TrainStep, ema: Averaged | None, schedule: Schedule) -> dict[str, Any]:
+def training_state(train_step: TrainStep, ema: Averaged | None, schedule: Schedule) -> dict[str, Any]:
     """Return the state of model, loss, averages, optimizer, schedule and loss scaler by name."""
     return {
-        "model": model_state(learner.model),
-        "loss": model_state(learner.loss),
+        "model": model_state(train_step.forward.model),
+        "loss": model_state(train_step.forward.loss),
         "ema": None if ema is None else model_state(ema),
-        "optimizer": optimizer_state(learner.optimizer, named_weights(learner.model, learner.loss)),
+        "optimizer": optimizer_state(
+            train_step.optimizer, named_weights(train_step.forward.model, train_step.forward.loss)
+        ),
         "schedule": schedule.state(),
-        "scaler": learner.scaler.state_dict(),
+        "scaler": train_step.scaler.state_dict(),
     }
 
 
 def restore_training(
-    learner: TrainStep, ema: Averaged | None, schedule: Schedule, state: dict[str, Any], loss_owner: str
+    train_step: TrainStep, ema: Averaged | None, schedule: Schedule, state: dict[str, Any], loss_owner: str
 ) -> None:
     """Continue from what `training_state` returned; `loss_owner` names the loss in an error.
 
     Raises `CheckpointError` where it is of another model, loss or optimizer.
     """
-    load_model_state(learner.model, state["model"])
+    load_model_state(train_step.forward.model, state["model"])
     if ema is not None:
         load_model_state(ema, state["ema"])
     if "loss" in state:
-        load_model_state(learner.loss, state["loss"], "loss")
-    elif any(parameter.requires_grad for parameter in learner.loss.parameters()):  # older checkpoints lack them
+        load_model_state(train_step.forward.loss, state["loss"], "loss")
+    elif any(
+        parameter.requires_grad for parameter in train_step.forward.loss.parameters()
+    ):  # older checkpoints lack them
         raise CheckpointError(
             f"the checkpoint holds no weights of {loss_owner}, as the cvkit that wrote it did not train them; start "
             "the run anew"
         )
-    load_optimizer_state(learner.optimizer, named_weights(learner.model, learner.loss), state["optimizer"])
+    load_optimizer_state(
+        train_step.optimizer, named_weights(train_step.forward.model, train_step.forward.loss), state["optimizer"]
+    )
     schedule.restore(state.get("schedule", {"taken": state["step"]}))  # older checkpoints lack it
-    learner.scaler.load_state_dict(state["scaler"])
+    train_step.scaler.load_state_dict(state["scaler"])
 
 
-def require_finite_weights(learner: TrainStep, step: int) -> None:
+def require_finite_weights(train_step: TrainStep, step: int) -> None:
     """Raise `DivergedError` naming the first weight that is no longer finite at `step`."""
-    for owner, module in (("", learner.model), (" of the loss", learner.loss)):
+    for owner, module in (("", train_step.forward.model), (" of the loss", train_step.forward.loss)):
         for name, parameter in module.named_parameters():
             if not torch.isfinite(parameter).all():
                 raise DivergedError(f"{name}{owner} is no longer finite at step {step}; lower the learning rate")

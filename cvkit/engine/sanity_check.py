@@ -37,22 +37,22 @@ Images = Callable[[int], Batch]
 
 @dataclass(frozen=True)
 class SanityCheck:
-    """Tries `learner` and `schedule`, which are copies to be thrown away; `images` are training images."""
+    """Tries `train_step` and `schedule`, which are copies to be thrown away; `images` are training images."""
 
-    learner: TrainStep
+    train_step: TrainStep
     schedule: Schedule
     images: Images
 
     def evaluate(self, classes: int) -> None:
         """Raise `ComponentFailure` where model and loss do not evaluate two images."""
-        batch = self.images(_FEW)
-        with eval_mode(self.learner.model, self.learner.loss), torch.no_grad():
-            for inputs in (self.learner.pixels.for_training, self.learner.pixels.for_evaluation):
-                logits = self.learner.logits_of(inputs(batch.images))
+        batch, forward = self.images(_FEW), self.train_step.forward
+        with eval_mode(forward.model, forward.loss), torch.no_grad():
+            for inputs in (forward.preprocessor.for_training, forward.preprocessor.for_evaluation):
+                logits = forward.logits_of(inputs(batch.images))
                 if logits.shape[1] != classes:
                     made = f"makes logits {shown(logits)} of {len(batch.images)} images"
-                    raise self.learner.guards.model.failure(f"{made}, not ({len(batch.images)}, {classes})")
-            self.learner.loss_of(logits.float(), batch.labels)
+                    raise forward.guards.model.failure(f"{made}, not ({len(batch.images)}, {classes})")
+            forward.loss_of(logits.float(), batch.labels)
 
     def train(self, batching: EpochBatches) -> None:
         """Raise `ComponentFailure` where an optimizer step fails, on a full batch or on an epoch's smaller last one.
@@ -81,19 +81,20 @@ class SanityCheck:
             self._take_step(all_of_them)
 
     def _take_step(self, count: int) -> None:
-        for module in (self.learner.model, self.learner.loss):
+        for module in (self.train_step.forward.model, self.train_step.forward.loss):
             module.train()
         with early_steps():  # fp16's first steps may overflow, and then the optimizer takes none
-            self.learner.step([self.images(count)], count)
+            self.train_step.take([self.images(count)], count)
             self.schedule.step()
 
     def keep(self) -> None:
         """Raise `ComponentFailure` where a checkpoint cannot hold the state of a part."""
-        learner, schedule = self.learner, self.schedule
-        weights = named_weights(learner.model, learner.loss)
+        train_step, schedule = self.train_step, self.schedule
+        guards, loss = train_step.forward.guards, train_step.forward.loss
+        weights = named_weights(train_step.forward.model, loss)
         for guard, state in (
-            (learner.guards.loss, partial(model_state, learner.loss)),
-            (learner.guards.optimizer, partial(optimizer_state, learner.optimizer, weights)),
+            (guards.loss, partial(model_state, loss)),
+            (guards.optimizer, partial(optimizer_state, train_step.optimizer, weights)),
             (schedule.guard, schedule.state),
         ):
             try:
@@ -120,13 +121,13 @@ class SanityCheck:
 
     def _explained(self, part: Part) -> CvkitError | None:
         """Return what an explainer fails with, if it does, before many images went through the model for it."""
-        learner, batch = self.learner, self.images(1)
-        inputs = learner.pixels.for_evaluation(batch.images)
-        with preserved_randomness(), eval_mode(learner.model):
+        forward, batch = self.train_step.forward, self.images(1)
+        inputs = forward.preprocessor.for_evaluation(batch.images)
+        with preserved_randomness(), eval_mode(forward.model):
             try:
-                explainer = build_checked(part, learner.model)
+                explainer = build_checked(part, forward.model)
                 guard = Guard(part.entry, "cannot explain images")
-                with _until_enough(learner.model):
+                with _until_enough(forward.model):
                     require_maps(guard(explainer, inputs, batch.labels), inputs)
             except CvkitError as error:
                 return error

@@ -16,6 +16,7 @@ from pydantic import (
 from ..signatures.signature import MISSING, Option
 from .coercion import Words
 
+Precision = Literal["fp32", "bf16", "fp16"]
 Rank = Literal["confidence", "loss", "margin"]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 FolderName = Annotated[
@@ -78,9 +79,7 @@ class TrainSettings(Settings):
     )
     batch_size: PositiveInt = Field(128, description="Images in a batch, the unit of one forward and backward pass.")
     drop_last: bool = Field(True, description="Leave out an epoch's last batch where it is smaller than the others.")
-    precision: Literal["fp32", "bf16", "fp16"] = Field(
-        "fp32", description="Number format of the forward pass; the weights stay fp32."
-    )
+    precision: Precision = Field("fp32", description="Number format of the forward pass; the weights stay fp32.")
     channels_last: bool = Field(False, description="Keep images and weights in channels-last memory order.")
     compile: bool = Field(False, description="Compile the model with torch.compile.")
     accumulate: PositiveInt = Field(1, description="Batches whose gradients make one optimizer step.")

@@ -9,7 +9,7 @@ from typing import Any
 from ..diagnostics.calibration import BINS, Calibration
 from ..diagnostics.diagnose import Diagnosis
 from ..engine.records import EpochRecord, Predictions
-from ..engine.run import Run
+from ..engine.trainer import Trainer
 from ..figures.artifacts import Table
 from ..figures.page import Fact, Page, Section
 from ..formatting import duration, percent
@@ -19,7 +19,7 @@ _COMPONENTS = f"Source: the first {_DIGITS} digits of the SHA-256 of the plugin'
 
 
 def report_page(
-    run: Run,
+    trainer: Trainer,
     records: Sequence[EpochRecord],
     predictions: Predictions,
     found: Diagnosis,
@@ -28,14 +28,14 @@ def report_page(
     warnings: Sequence[str],
 ) -> Page:
     """Return the page. The headline is the final epoch's accuracy without test-time augmentation."""
-    recipe = run.recipe
+    recipe = trainer.parts.recipe
     data, model = (part.entry.member or part.entry.component.name for part in (recipe.dataset, recipe.model))
     return Page(
         title=recipe.name,
         subtitle=f"{model} on {data}, {len(records)} epoch{'s' * (len(records) != 1)}, seed {recipe.seed}",
-        facts=tuple(_facts(run, records, predictions)),
+        facts=tuple(_facts(trainer, records, predictions)),
         warnings=tuple(dict.fromkeys(warnings)),
-        notes=(*_notes(run, records), *map(_extension, info.get("extended", []))),
+        notes=(*_notes(trainer, records), *map(_extension, info.get("extended", []))),
         sections=(
             Section("Training", tuple(found.training)),
             Section("Classes", tuple(found.classes)),
@@ -54,9 +54,9 @@ def _version(info: dict[str, Any]) -> str:
     return str(info["environment"].get("cvkit-core", "of an unknown version"))
 
 
-def _facts(run: Run, records: Sequence[EpochRecord], predictions: Predictions) -> list[Fact]:
+def _facts(trainer: Trainer, records: Sequence[EpochRecord], predictions: Predictions) -> list[Fact]:
     last = records[-1]
-    averaged = ", averaged weights" if run.ema is not None else ""
+    averaged = ", averaged weights" if trainer.parts.ema is not None else ""
     correct, total = int(predictions.correct.sum()), len(predictions.labels)
     facts = [
         Fact(
@@ -75,12 +75,12 @@ def _facts(run: Run, records: Sequence[EpochRecord], predictions: Predictions) -
         )
     seconds = sum(record.seconds for record in records)
     speed = sum(record.images_per_second * record.seconds for record in records) / seconds
-    weights = sum(parameter.numel() for parameter in run.model.parameters())
+    weights = sum(parameter.numel() for parameter in trainer.parts.model.parameters())
     return [
         *facts,
         Fact("Test loss", f"{predictions.loss:.3f}"),
         _calibration(predictions),
-        Fact("Training time", duration(seconds), f"{speed:,.0f} images/s on {run.device.type}"),
+        Fact("Training time", duration(seconds), f"{speed:,.0f} images/s on {trainer.parts.device.type}"),
         Fact("Weights", f"{weights:,}"),
     ]
 
@@ -92,7 +92,7 @@ def _calibration(predictions: Predictions) -> Fact:
     return Fact("Calibration error", percent(of.error, 1), note)
 
 
-def _notes(run: Run, records: Sequence[EpochRecord]) -> list[str]:
+def _notes(trainer: Trainer, records: Sequence[EpochRecord]) -> list[str]:
     best = max(records, key=lambda record: record.test_accuracy)
     notes = []
     if best.test_accuracy > records[-1].test_accuracy:
@@ -100,9 +100,10 @@ def _notes(run: Run, records: Sequence[EpochRecord]) -> list[str]:
             f"The best epoch was {best.epoch}, with {percent(best.test_accuracy, 2)}. That epoch is chosen on the "
             "test set, so its number flatters the model; the headline is the final epoch's."
         )
-    if run.step < run.plan.total_steps:
+    if trainer.step < trainer.parts.plan.total_steps:
         notes.append(
-            f"Training stopped after {run.step:,} of {run.plan.total_steps:,} planned steps (train.max_steps), "
+            f"Training stopped after {trainer.step:,} of {trainer.parts.plan.total_steps:,} planned steps "
+            "(train.max_steps), "
             "so the schedule did not reach its end."
         )
     return notes

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..engine.lr_curve import MAX_STEPS, lr_curve
-from ..engine.run import Run
+from ..engine.trainer import Trainer
 from ..errors import RunError
 from ..recipe import Recipe
 from .folder import TIME, RunFolder
@@ -51,15 +51,17 @@ class ScheduleExtension:
         spans = {"stretch": None, "hold": passes, "again": (*passes, self.epochs - sum(passes))}[self.schedule]
         return self.recipe.with_value("train.epochs", self.epochs).with_value("train.schedule_epochs", spans)
 
-    def describe(self, run: Run) -> str:
-        """Return what becomes of the schedule of a run that was restored, and of its largest learning rate.
+    def describe(self, trainer: Trainer) -> str:
+        """Return what becomes of a restored trainer's schedule, and of its largest learning rate.
 
         The run is of the recipe, extended or not. Raises what the scheduler does where the epochs do not suit it.
         """
-        if self.extended.train.steps(run.batching.steps) > MAX_STEPS:
+        if self.extended.train.steps(trainer.parts.batching.steps) > MAX_STEPS:
             return f"{self._words()}; learning rates are not compared over more than {MAX_STEPS:,} steps"
-        before, after = (lr_curve(run, recipe.train).rates.max(axis=1) for recipe in (self.recipe, self.extended))
-        taken = run.schedule.taken
+        before, after = (
+            lr_curve(trainer.parts, recipe.train).rates.max(axis=1) for recipe in (self.recipe, self.extended)
+        )
+        taken = trainer.schedule.taken
         return (
             f"{self._words()}; the learning rate goes on at {after[taken]:.3g} where it stood at "
             f"{before[max(taken - 1, 0)]:.3g}, and ends at {after[-1]:.3g}"

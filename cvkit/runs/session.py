@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,10 +16,13 @@ from typing import Any
 
 import torch
 
+from ..data.splits import DataInfo
 from ..diagnostics.diagnose import diagnose
+from ..engine.parts import RunParts
+from ..engine.proposal import Proposal
 from ..engine.records import EpochRecord
-from ..engine.run import Run, Step
-from ..engine.trial import Proposal
+from ..engine.trainer import Step, Trainer
+from ..engine.tuning import tune
 from ..error_text import cause
 from ..errors import CheckpointError, ComponentFailure, CvkitError, RunError, one_line
 from ..figures.artifacts import Figure
@@ -39,7 +43,7 @@ _LIBRARIES = ("cvkit-core", "torch", "torchvision", "numpy", "kornia", "timm", "
 
 
 class Session:
-    """Carries `run` to its report in `folder`, from wherever the folder's last checkpoint is.
+    """Carries the run of `parts` to its report in `folder`, from wherever the folder's last checkpoint is.
 
     `data` is the folder its data came from; the observers of `catalog` are told what happens. `accept_changes`: go on
     although the recipe, or the data, is not what the run began with. `warnings` collects what a reader of the report
@@ -48,11 +52,12 @@ class Session:
     """
 
     def __init__(
-        self, run: Run, folder: RunFolder, data: Path, catalog: Catalog, *, accept_changes: bool = False
+        self, parts: RunParts, folder: RunFolder, data: Path, catalog: Catalog, *, accept_changes: bool = False
     ) -> None:
-        self.run, self.folder, self.data, self.catalog = run, folder, data, catalog
+        self.parts, self.folder, self.data, self.catalog = parts, folder, data, catalog
+        self._trainer: Trainer | None = None
         self.accept_changes = accept_changes
-        self.warnings = [*run.warnings]
+        self.warnings = [*parts.warnings]
         self.records: list[EpochRecord] = []
         self.stop = self.started = False
         self.saved = True
@@ -63,7 +68,19 @@ class Session:
     @property
     def recipe(self) -> Recipe:
         """The recipe with what tuners have filled in, once they have."""
-        return self.run.recipe
+        return self.parts.recipe
+
+    @property
+    def trainer(self) -> Trainer:
+        """What trains the run; it is there once the run was restored, or `train` was called."""
+        if self._trainer is None:
+            raise RunError("the run has not begun to train")
+        return self._trainer
+
+    @property
+    def step(self) -> int:
+        """How many optimizer steps the run has taken."""
+        return 0 if self._trainer is None else self._trainer.step
 
     def start(self) -> list[str]:
         """Take possession of the folder, and go back to its newest checkpoint if there is one.
@@ -75,7 +92,7 @@ class Session:
         state, damaged = self.folder.newest_state()
         made_with: dict[str, Any] = {
             "components": describe_components(self.recipe),
-            "environment": describe_environment(self.run),
+            "environment": describe_environment(self.parts.device),
         }
         if state is None:
             require_never_trained(self.folder, damaged)
@@ -88,7 +105,7 @@ class Session:
             name=self.recipe.name,
             status="running",
             data=str(self.data.absolute()),
-            data_info=self.run.info.to_json(),
+            data_info=self.parts.info.to_json(),
             warnings=list(dict.fromkeys(self.warnings)),
         )
         if state is None and not self.folder.recipe_path.exists():  # after run.json: without that it is no run's yet
@@ -102,16 +119,16 @@ class Session:
     def _restore(self, state: dict[str, Any], made_with: dict[str, Any]) -> None:
         """Restore the run, once its recipe and data are agreed on, and mend the files beside the checkpoint."""
         kept, told = kept_of(self.folder, state)
-        same_data = self.run.splits.are_known(state["data"])
+        same_data = self.parts.splits.are_known(state["data"])
         told += agree_on_recipe(self.folder, kept, self.recipe, self.accept_changes, same_data=same_data)
-        told += restore_run(self.run, state, accept_changes=self.accept_changes)
+        told += restore_run(self.prepare(), state, accept_changes=self.accept_changes)
         self._info, lost = began(self.folder, kept, made_with)
         self.records, self._tuning = list(kept.records), kept.tuning
         told += put_back(self.folder, kept, self.recipe)
         self.warnings += [*told, *lost, *self._info.get("warnings", [])]
         for of_an_earlier_end in ("error", "finished"):
             self._info.pop(of_an_earlier_end, None)
-        sessions = [*self._info.get("sessions", []), {"after_step": self.run.step, **made_with}]
+        sessions = [*self._info.get("sessions", []), {"after_step": self.step, **made_with}]
         self._info |= {"sessions": sessions, "trained": True}
 
     def _note(self, **values: Any) -> None:
@@ -129,12 +146,13 @@ class Session:
 
     def tune(self) -> Iterator[tuple[TunerPart, Proposal]]:
         """Run the recipe's tuners, unless an earlier session of this run has, and yield what they propose."""
-        if not self.recipe.tuners or self.run.step or self._tuned():
+        if not self.recipe.tuners or self._trainer is not None or self._tuned():
             return
         results: list[dict[str, Any]] = []
         waiting = self.recipe.unresolved()
         notes = {tuner.target: f"by {tuner.entry.id}" for tuner in self.recipe.tuners if tuner.target in waiting}
-        for number, (tuner, proposal) in enumerate(self.run.tune(), start=1):
+        for number, (tuner, proposal, recipe) in enumerate(tune(self.parts), start=1):
+            self.parts = replace(self.parts, recipe=recipe)
             called = re.sub(r"[^A-Za-z0-9._-]", "_", tuner.entry.member or tuner.entry.component.name)
             name = f"tuning_{number}_{called}"[:100]
             results.append({"tuner": tuner.entry.id, "sets": tuner.target, "name": name, "title": proposal.title})
@@ -174,19 +192,26 @@ class Session:
         else:
             self.folder.save_artifacts([figure])
 
+    def prepare(self) -> Trainer:
+        """Return the trainer; raise `RunError` where a value of the recipe is still ``auto``."""
+        if self._trainer is None:
+            self._trainer = Trainer(self.parts)
+        return self._trainer
+
     def train(self) -> Iterator[Step | EpochRecord]:
         """Train to the end, keeping records and checkpoints, and yield each step and record.
 
         With `stop` set it saves after the current step and returns; who set it ends the session.
         """
         every = self.recipe.train.checkpoint_every
+        trainer = self.prepare()
         self.saved = False
-        with closing(self.run.fit()) as events:
+        with closing(trainer.fit()) as events:
             for event in events:
                 if isinstance(event, EpochRecord):
                     self.records.append(event)
                     self.folder.append(event)
-                    if self.run.finished:
+                    if trainer.finished:
                         self._save()
                     self._notify("epoch_finished", record=event)
                 elif event.ends_epoch or (every is not None and event.step % every == 0):
@@ -201,8 +226,8 @@ class Session:
 
     def _save(self) -> None:
         kept = RunSnapshot(self._recipe_text, self._tuning, tuple(self.records), self._info)
-        state = {**self.run.state(), "data": self.run.splits.digest, "kept": kept.state()}
-        self.folder.save(self.run.step, state)
+        state = {**self.trainer.state(), "data": self.parts.splits.digest, "kept": kept.state()}
+        self.folder.save(self.step, state)
         self.saved = True
         if not self._info.get("trained"):
             self._note(trained=True)
@@ -212,14 +237,14 @@ class Session:
         records = self.records
         if not records:
             raise RunError(f"'{self.folder.path}' has no record of an epoch, so there is nothing to report")
-        predictions = self.run.final_predictions()
-        self.folder.write_predictions(predictions, self.run.info.classes)
-        found = diagnose(self.run, records, predictions)
+        predictions = self.trainer.final_predictions()
+        self.folder.write_predictions(predictions, self.parts.info.classes)
+        found = diagnose(self.trainer, records, predictions)
         self.warnings += found.warnings
         self.folder.save_artifacts(found.artifacts())
         found.training += self._tuning_figures()
         self.warnings += self._changes()
-        page = report_page(self.run, records, predictions, found, self._info, self.recipe_text(), self.warnings)
+        page = report_page(self.trainer, records, predictions, found, self._info, self.recipe_text(), self.warnings)
         path = self.folder.write_report(render(page))
         self.set_status("finished", finished=f"{datetime.now().astimezone():{TIME}}")
         self._notify("run_finished", records=records, predictions=predictions)
@@ -255,27 +280,27 @@ class Session:
         )
 
 
-def restore_run(run: Run, state: dict[str, Any], *, accept_changes: bool = False) -> list[str]:
-    """Restore `run` from a checkpoint's state, and return a line where its data are others or could not be checked.
+def restore_run(trainer: Trainer, state: dict[str, Any], *, accept_changes: bool = False) -> list[str]:
+    """Restore `trainer` from a checkpoint's state; return a line where its data are others or could not be checked.
 
     Raises `CheckpointError` where the data are others and that is not accepted, or any part is another.
     """
-    told = []
-    _require_classes(run, state)
-    if why := run.splits.incomparable(state["data"]):
+    told, parts = [], trainer.parts
+    _require_classes(parts.info, state)
+    if why := parts.splits.incomparable(state["data"]):
         told.append(
-            f"the data set {run.recipe.dataset.entry.id} {why}: whether its content is what the run began with could "
-            "not be checked"
+            f"the data set {parts.recipe.dataset.entry.id} {why}: whether its content is what the run began with "
+            "could not be checked"
         )
-    elif accept_changes and state["data"] != run.splits.digest:
+    elif accept_changes and state["data"] != parts.splits.digest:
         told.append("the content of the data set is not what the run began with, which was accepted")
     else:
         try:
-            run.splits.require(state["data"])
+            parts.splits.require(state["data"])
         except CheckpointError as error:
             raise CheckpointError(f"{error}, or where the change is meant, add --accept-changes") from None
     try:
-        run.restore(state)
+        trainer.restore(state)
     except CvkitError:
         raise
     except Exception as error:  # whatever torch or a component says of values that nothing it saved would hold
@@ -288,12 +313,12 @@ def restore_run(run: Run, state: dict[str, Any], *, accept_changes: bool = False
     return told
 
 
-def _require_classes(run: Run, state: dict[str, Any]) -> None:
+def _require_classes(info: DataInfo, state: dict[str, Any]) -> None:
     """Raise `CheckpointError` where the classes are not those that the outputs of the checkpoint's model mean."""
     kept = RunSnapshot.of(state)
     before = None if kept is None else (kept.info.get("data_info") or {}).get("classes")
-    if before is not None and tuple(before) != run.info.classes:
-        odd = [name for name in (*before, *run.info.classes) if (name in before) != (name in run.info.classes)]
+    if before is not None and tuple(before) != info.classes:
+        odd = [name for name in (*before, *info.classes) if (name in before) != (name in info.classes)]
         differ = f"they differ in {', '.join(odd[:3])}" if odd else "their order is another"
         raise CheckpointError(
             f"the classes of the data set are not those the model was trained on ({differ}), so its outputs would "
@@ -310,13 +335,13 @@ def _other_environment(before: dict[str, Any], now: dict[str, Any]) -> list[str]
     ]
 
 
-def describe_environment(run: Run) -> dict[str, Any]:
+def describe_environment(device: torch.device) -> dict[str, Any]:
     """Return what, beside the recipe and the data, the numbers of a run depend on."""
-    device = torch.cuda.get_device_name(run.device) if run.device.type == "cuda" else platform.processor() or "CPU"
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "CPU"
     environment: dict[str, Any] = {
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "device": f"{run.device} ({device})",
+        "device": f"{device} ({name})",
         "threads": torch.get_num_threads(),
     }
     for library in _LIBRARIES:

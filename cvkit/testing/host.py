@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..engine.assembly import build_parts
 from ..engine.building import open_dataset
 from ..engine.records import EpochRecord, Predictions
-from ..engine.run import Run
-from ..errors import CvkitError
 from ..host.catalog import Catalog
 from ..host.component import Origin
 from ..host.discovery import discover
 from ..host.entry_points import CORE
 from ..recipe import Document, Recipe, read, read_text, resolve
+from ..runs.execute import Reported, execute, noted_end
 from ..runs.folder import RunFolder
 from ..runs.session import Session
 
@@ -77,14 +77,18 @@ class Host:
         catalog = self.catalog(document.disabled)
         checked = resolve(document, catalog)
         data = data or self.folder / "data"
-        run = Run(checked, open_dataset(checked, data))
-        session = Session(run, RunFolder.create(self.folder / "runs", checked.name), data, catalog)
-        session.start()
-        try:
-            return _carry_out(session)
-        except CvkitError as error:
-            session.set_status("failed", error=str(error))
-            raise
+        parts = build_parts(checked, open_dataset(checked, data))
+        session = Session(parts, RunFolder.create(self.folder / "runs", checked.name), data, catalog)
+        with noted_end(session):
+            reports = [event.path for event in execute(session) if isinstance(event, Reported)]
+        return Result(
+            recipe=session.recipe,
+            records=session.folder.records(),
+            predictions=session.trainer.final_predictions(),
+            folder=session.folder.path,
+            report=reports[0],
+            warnings=list(dict.fromkeys(session.warnings)),
+        )
 
 
 def _read(recipe: str | Path | Mapping[str, Any], overrides: tuple[str, ...]) -> Document:
@@ -97,20 +101,3 @@ def _read(recipe: str | Path | Mapping[str, Any], overrides: tuple[str, ...]) ->
 
 def _admit(catalog: Catalog, name: str, plugin: object) -> None:
     catalog.admit(Origin(name, "in-process", "0"), plugin)
-
-
-def _carry_out(session: Session) -> Result:
-    """Tune, train and report."""
-    for _ in session.tune():
-        pass
-    for _ in session.train():
-        pass
-    report = session.report()
-    return Result(
-        recipe=session.recipe,
-        records=session.folder.records(),
-        predictions=session.run.final_predictions(),
-        folder=session.folder.path,
-        report=report,
-        warnings=list(dict.fromkeys(session.warnings)),
-    )

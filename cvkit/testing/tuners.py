@@ -16,8 +16,10 @@ from torch import nn
 
 from ..checkpoint.serialization import pack
 from ..checkpoint.state_dicts import model_state
-from ..engine.run import Run, Step
-from ..engine.trial import Proposal
+from ..engine.assembly import build_parts
+from ..engine.parts import RunParts
+from ..engine.proposal import Proposal
+from ..engine.trainer import Step, Trainer
 from ..figures.style import render_figure
 from ..host.catalog import Catalog
 from ..host.component import KINDS, Origin
@@ -60,7 +62,7 @@ class TunerSuite(Suite):
     recipe: str = RECIPE
     sets: str = "scheduler.max_lr"
 
-    def supplied(self) -> tuple[Run]:
+    def supplied(self) -> tuple[RunParts]:
         """Return a run of the recipe in which the tuner's place is ``auto``."""
         recipe = self._recipe()
         owner, _, name = self.sets.rpartition(".")
@@ -186,8 +188,8 @@ def _catalog() -> Catalog:
     return catalog
 
 
-def _run(recipe: Recipe) -> Run:
-    return Run(recipe, recipe.dataset.build(Path("unused")))
+def _run(recipe: Recipe) -> RunParts:
+    return build_parts(recipe, recipe.dataset.build(Path("unused")))
 
 
 @cache
@@ -201,28 +203,28 @@ def _tune(kind: type[TunerSuite]) -> TunerOutcome:
         generators = _generators()
         proposal = suite.build(tuned)
         after = _generators()
-    tuned.recipe = tuned.recipe.with_value(suite.sets, recipe.value(suite.sets))
+    tuned = replace(tuned, recipe=tuned.recipe.with_value(suite.sets, recipe.value(suite.sets)))
     return TunerOutcome(
         proposal, {"generators": after, **_aspects(tuned)}, {"generators": generators, **_aspects(untouched)}
     )
 
 
-def _aspects(run: Run) -> dict[str, Any]:
+def _aspects(run: RunParts) -> dict[str, Any]:
     """Return what a tuner must leave alone, in values that compare by ``==``; trains the run a little in the end."""
     weights = {name: tensor.tolist() for name, tensor in model_state(run.model).items()}
     modes: dict[str, Any] = {f"the mode of '{name}'": module.training for name, module in run.model.named_modules()}
     for name, p in run.model.named_parameters():
         modes[f"the gradient of '{name}'"] = None if p.grad is None else p.grad.tolist()
         modes[f"requires_grad of '{name}'"] = p.requires_grad
-    augmentations = nn.ModuleList(part for _, part in run._batch_augmentations if isinstance(part, nn.Module))
+    augmentations = nn.ModuleList(part for _, part in run.preprocessor.augmentations if isinstance(part, nn.Module))
     parts = {
         f"'{name}' of the {kind}": tensor.tolist()
         for kind, module in {"loss": run.loss, "augmentations": augmentations}.items()
         for name, tensor in model_state(module).items()
     }
-    run.prepare()
-    state = {name: _plain(value) for name, value in run.state().items() if name != "model"}
-    steps = [event for event in islice(run.fit(), _STEPS) if isinstance(event, Step)]
+    trainer = Trainer(run)
+    state = {name: _plain(value) for name, value in trainer.state().items() if name != "model"}
+    steps = [event for event in islice(trainer.fit(), _STEPS) if isinstance(event, Step)]
     training = {
         "the loss": [event.loss for event in steps],
         **{f"'{name}'": tensor.tolist() for name, tensor in model_state(run.model).items()},

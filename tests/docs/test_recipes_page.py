@@ -6,9 +6,9 @@ import inspect
 import re
 from pathlib import Path
 
-import cvkit.runs.folder
 import pytest
 
+import cvkit.runs.folder
 from cvkit import RecipeError
 from cvkit.recipe import describe, read_text, resolve
 from cvkit.recipe.resolver import DEFAULT_PARTS, KEYS

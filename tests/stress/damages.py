@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from cvkit.engine.run import Run
 
 from cvkit.cli import main
-from cvkit.engine.run import Run
 from cvkit.host.discovery import discover
 from cvkit.recipe import read, read_text, resolve
 from cvkit.recipe.nodes import plain

@@ -1,0 +1,89 @@
+"""From a recipe and its data to the parts of a run, checked before anything is trained."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from functools import partial
+
+from ..checkpoint.state_dicts import load_model_state, model_state
+from ..data.checking import checked
+from ..data.loading import DeviceBudget, open_source
+from ..data.preprocessing import Preprocessor
+from ..data.sample_augmentation import SampleAugmentations
+from ..data.splits import Splits
+from ..errors import ComponentFailure, RunError
+from ..guard import Guard
+from ..recipe import Recipe
+from ..resource_errors import Shortage, told_as_machine
+from ..seeding import preserved_randomness, seed_everything
+from .averaging import Averaged, too_long
+from .building import drawn, initialised_loss, initialised_model
+from .device import choose_device
+from .loop import EpochBatches
+from .parts import RunParts
+from .sanity_check import SanityCheck
+
+
+def build_parts(recipe: Recipe, splits: Splits) -> RunParts:
+    """Return the parts of a recipe on its data, initialised from its seed, after a sanity check.
+
+    The check takes an evaluation, training steps and an explanation on copies, so a mistake costs seconds instead of
+    a range test or an epoch. Raises `RunError` where the settings do not fit the device or the data, and
+    `ComponentFailure` where a component fails.
+    """
+    settings = recipe.train
+    device = choose_device(settings.device, settings.precision)
+    splits = checked(splits, recipe.dataset.entry)
+    info = splits.info
+    augmentations = [
+        (part.entry, drawn(recipe, "initialisation of an augmentation", part, info, number))
+        for number, part in enumerate(recipe.augmentations, start=1)
+    ]
+    single = SampleAugmentations(pair for pair in augmentations if pair[0].component.per_sample)
+    placing = (device, settings.resident, settings.workers, DeviceBudget(device))
+    source = open_source(splits.train, *placing, single)
+    test_source = open_source(splits.test, *placing)
+    batching = EpochBatches(len(source), settings.batch_size, settings.accumulate, settings.drop_last)
+    if batching.steps == 0:
+        raise RunError(
+            f"train.batch_size is {settings.batch_size}, but the training set holds {len(source)} images; "
+            "use a smaller batch or train.drop_last: false"
+        )
+    of_batches = [pair for pair in augmentations if not pair[0].component.per_sample]
+    preprocessor = Preprocessor(info, of_batches, device, settings.channels_last)
+    loss = initialised_loss(recipe, info, device)
+    with told_as_machine("building the model", {Shortage.MEMORY: "use a smaller model"}):
+        model = initialised_model(recipe, info, device)
+    parts = RunParts(recipe, splits, device, source, test_source, batching, single, preprocessor, model, loss)
+    warnings = sanity_check(parts)
+    if settings.ema is None:
+        return replace(parts, warnings=tuple(warnings))
+    if warning := too_long(settings.ema, parts.planned_steps):
+        warnings.append(warning)
+    ema: Averaged = Guard(recipe.model.entry, "cannot be averaged")(Averaged, model, settings.ema)
+    return replace(parts, ema=ema, warnings=tuple(warnings))
+
+
+def sanity_check(parts: RunParts) -> list[str]:
+    """Raise `RunError` unless the parts fit together, tried on copies; an ``auto`` rate has a placeholder.
+
+    Returns a warning for each explainer that cannot explain the model, and one where there is no copy to train.
+    """
+    warnings = []
+    with preserved_randomness():
+        seed_everything("rehearsal", parts.recipe.seed)
+        try:
+            train_step, copied = parts.copied_train_step(), True
+        except ComponentFailure as error:
+            warnings.append(f"no training step was tried before the run, as {error}")
+            train_step, copied = parts.train_step(parts.model, parts.loss, parts.preprocessor), False
+        images = partial(parts.first_images, copy.deepcopy(parts.sample_augmentations))
+        check = SanityCheck(train_step, parts.new_schedule(train_step.optimizer), images)
+        check.evaluate(parts.info.num_classes)
+        if copied:
+            check.train(parts.batching)
+            check.keep()
+            load_model_state(train_step.forward.model, model_state(parts.model))
+            warnings += check.explain(parts.recipe.explainers)
+    return warnings

@@ -1,0 +1,175 @@
+"""The trainer: optimizer, schedule and loop over the parts of a run.
+
+`Trainer.fit` is a generator: it yields a `Step` after each optimizer step and an `EpochRecord` after each epoch, and
+prints and saves nothing. Between any two of them `Trainer.state` is complete.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
+
+from ..data.loading import materialize
+from ..errors import DivergedError, RunError
+from ..resource_errors import Shortage, told_as_machine
+from .building import own_copy
+from .compilation import compiled
+from .evaluator import Evaluator
+from .loop import train_steps
+from .parts import RunParts
+from .progress import EpochProgress
+from .records import EpochRecord, Predictions
+from .resumable import require_finite_weights, require_place, restore_training, training_state
+from .trained_model import TrainedModel
+
+_LESS_TRAINING = "start a new run with a smaller train.batch_size; train.accumulate keeps the images of a step"
+
+
+@dataclass(frozen=True)
+class Step:
+    """An optimizer step was taken: the `step`-th of the run (from 1), in `epoch` (from 1).
+
+    `loss` is the epoch's running training loss as last read from the device, at most a few times a second.
+    `ends_epoch`: all of the epoch's steps are taken, and its evaluation comes next.
+    """
+
+    step: int
+    epoch: int
+    samples: int
+    loss: float
+    ends_epoch: bool = False
+
+
+class Trainer:
+    """Trains the model of `parts`, from the first step or from a restored state.
+
+    `epoch` and `step` count what is finished. Raises `RunError` where a value of the recipe is still ``auto``.
+    """
+
+    def __init__(self, parts: RunParts) -> None:
+        if waiting := sorted(parts.recipe.unresolved()):
+            raise RunError(f"{', '.join(waiting)}: still 'auto', and no tuner has filled it")
+        self.parts = parts
+        self.train_step = parts.train_step(parts.model, parts.loss, parts.preprocessor)
+        if parts.recipe.train.compile:
+            image = materialize(parts.splits.train, [0]).images.to(parts.device)
+            batch = image.expand(parts.recipe.train.batch_size, -1, -1, -1)
+            call = compiled(parts.model, parts.preprocessor.for_evaluation(batch))
+            self.train_step = replace(self.train_step, forward=replace(self.train_step.forward, call=call))
+        self.schedule = parts.new_schedule(self.train_step.optimizer)
+        self.evaluator = Evaluator(parts, self.train_step.forward)
+        self.epoch = self.step = 0
+        self._progress: EpochProgress | None = None
+        self._predictions: Predictions | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether every planned epoch, or `train.max_steps`, has been reached."""
+        limit = self.parts.recipe.train.max_steps
+        return self.epoch >= self.parts.plan.epochs or (limit is not None and self.step >= limit)
+
+    def trained(self) -> TrainedModel:
+        """Return the model that is evaluated, in evaluation mode, with what it takes to ask it.
+
+        While there are steps to take it is a copy, which stays as it is now: what is asked of it, and how, changes
+        nothing of what trains. Afterwards it is the model itself.
+        """
+        parts, done = self.parts, self.finished and self._progress is None
+        model = parts.trained_model if done else own_copy(parts.recipe.model.entry, parts.trained_model)
+        return TrainedModel(model.eval(), parts.info, parts.preprocessor, parts.device, parts.recipe.seed)
+
+    def fit(self) -> Generator[Step | EpochRecord, None, None]:
+        """Train from where the run stands to its end; yield after each optimizer step and after each epoch.
+
+        Raises `DivergedError` when the loss is no longer finite: at once on a CPU, within a fraction of a second
+        elsewhere, and always before the last step of an epoch is yielded. Raises `MachineError` where memory
+        runs out.
+        """
+        while not self.finished or self._progress is not None:
+            progress = self._progress = self._progress or EpochProgress(self.parts.batching.steps, self.parts.device)
+            with told_as_machine("training", {Shortage.MEMORY: _LESS_TRAINING}):
+                yield from self._train_epoch(progress)
+            record = self._record(progress)
+            self.epoch, self._progress = self.epoch + 1, None
+            yield record
+
+    def _train_epoch(self, progress: EpochProgress) -> Iterator[Step]:
+        parts = self.parts
+        steps = train_steps(
+            self.train_step, parts.train_source, parts.batching, parts.recipe.seed, self.epoch, progress.taken
+        )
+        steps = islice(steps, max(0, parts.planned_steps - self.step))
+        last_read = time.monotonic()
+        progress.start_clock()
+        scale = self.train_step.scaler.get_scale()  # 1 unless precision is fp16
+        for loss, hits in steps:
+            progress.add(loss, hits, self.parts.batching.samples_in(progress.taken), *self.schedule.setting)
+            self.step += 1
+            before, scale = scale, self.train_step.scaler.get_scale()
+            if scale >= before:  # it is lowered where a gradient overflowed and the optimizer took no step
+                self.schedule.step()
+            if parts.ema is not None:
+                parts.ema.update(parts.model)
+            ends_epoch = progress.taken == self.parts.batching.steps or self.step == parts.planned_steps
+            if ends_epoch or self.parts.device.type == "cpu" or time.monotonic() - last_read > 0.25:
+                self._require_finite(progress)  # it waits for the device, so the clock has counted all of its work
+                last_read = time.monotonic()
+            progress.stop_clock()
+            yield Step(self.step, self.epoch + 1, progress.samples, progress.last_loss, ends_epoch)
+            progress.start_clock()
+        progress.stop_clock()
+
+    def _require_finite(self, progress: EpochProgress) -> None:
+        bad = progress.first_non_finite()
+        if bad is not None:
+            step = self.step - progress.taken + bad + 1
+            raise DivergedError(
+                f"the training loss became {progress.losses[bad].item()} at step {step} (epoch {self.epoch + 1}), at "
+                f"a learning rate of {progress.rates[bad]:.3g}. Lower the learning rate, or set train.clip_norm"
+            )
+
+    def _record(self, progress: EpochProgress) -> EpochRecord:
+        predictions = self._predictions = self.evaluator.predict()
+        if not math.isfinite(predictions.loss):
+            raise DivergedError(
+                f"the test loss is {predictions.loss} after epoch {self.epoch + 1}: the weights are no longer "
+                "finite. Lower the learning rate, or set train.clip_norm"
+            )
+        flipped = self.evaluator.predict(flip=True) if self.parts.recipe.evaluation.flip_tta else None
+        unaveraged = None if self.parts.ema is None else self.evaluator.predict(averaged=False)
+        return progress.record(self.epoch + 1, self.step, predictions, flipped, unaveraged)
+
+    def final_predictions(self) -> Predictions:
+        """Return the predictions of the last epoch's evaluation, made again only after a restore."""
+        return self._predictions or self.evaluator.predict()
+
+    def state(self) -> dict[str, Any]:
+        """Return everything the rest of the run depends on, as a nest of plain values and tensors.
+
+        Raises `DivergedError` where a weight is no longer finite, so that no checkpoint holds one.
+        """
+        require_finite_weights(self.train_step, self.step)
+        progress = None if self._progress is None else self._progress.state()
+        return {
+            "epoch": self.epoch,
+            "step": self.step,
+            "progress": progress,
+            **training_state(self.train_step, self.parts.ema, self.schedule),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from what `state` returned.
+
+        Raises `CheckpointError` where it is of another model or optimizer, or of epochs of another number of steps.
+        """
+        parts = self.parts
+        require_place(state, parts.batching.steps, parts.recipe.train.max_steps)
+        restore_training(self.train_step, parts.ema, self.schedule, state, parts.recipe.loss.entry.owner)
+        self.epoch, self.step = state["epoch"], state["step"]
+        self._progress = self._predictions = None
+        if state["progress"] is not None:
+            self._progress = EpochProgress.from_state(state["progress"], parts.device)
