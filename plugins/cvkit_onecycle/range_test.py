@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field, PositiveFloat
 
-from cvkit import Proposal, Run, RunError
+from cvkit import Proposal, RunParts, RunError
 
 from .finding import Finding, findings, rejection_reason
 from .picture import draw
@@ -22,7 +22,7 @@ from .verify import STEPS, RateCandidate, verified
 
 
 def lr_range_test(
-    run: Run,
+    run: RunParts,
     *,
     start_lr: PositiveFloat = 1e-5,
     end_lr: PositiveFloat = 10.0,
@@ -112,7 +112,7 @@ class RangeTestOutcome:
             "proposal": self.value,
             "reason": self.reason,
             "pick": self.pick,
-            "rules": {name: finding.data() for name, finding in self.rate_by_rule.items()},
+            "rules": {name: finding.data() for name, finding in self.found.items()},
             "sweeps": [sweep.data() for sweep in self.sweeps],
             "candidates": [candidate.data() for candidate in self.candidates],
         }

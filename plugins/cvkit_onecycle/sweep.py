@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cvkit import Run
+from cvkit import RunParts
 
 from .curve import Floats, has_diverged, sigma_of, smoothed_losses
 from .rules import RULES
@@ -29,7 +29,7 @@ class Sweep:
         return self.planned[: len(self.losses)]
 
     @cached_property
-    def smoothed_losses(self) -> Floats:
+    def smoothed(self) -> Floats:
         """The losses smoothed without lag, float64 (m,)."""
         return smoothed_losses(self.losses, sigma_of(len(self.planned)))
 
@@ -48,7 +48,7 @@ class Sweep:
         }
 
 
-def run_sweep(run: Run, rates: Floats, order: int = 0) -> Sweep:
+def run_sweep(run: RunParts, rates: Floats, order: int = 0) -> Sweep:
     """Train a trial of `run` for one step of its own at each of `rates`, until done, diverged or not finite.
 
     `order` names the order of the samples and the draws.

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from cvkit import Run
+from cvkit import RunParts
 
 STEPS = 100
 """Steps that each candidate trains for."""
@@ -43,7 +43,7 @@ class RateCandidate:
         return asdict(self)
 
 
-def verified(run: Run, rate: float) -> list[RateCandidate]:
+def verified(run: RunParts, rate: float) -> list[RateCandidate]:
     """Train `rate` and the rates half a decade to either side of it, and return them ranked, the best first.
 
     Each starts from the run's initial weights and sees the same images in the same order. They are ranked by the mean
@@ -53,7 +53,7 @@ def verified(run: Run, rate: float) -> list[RateCandidate]:
     return sorted(candidates, key=lambda candidate: math.inf if candidate.loss is None else candidate.loss)
 
 
-def trained(run: Run, rate: float) -> RateCandidate:
+def trained(run: RunParts, rate: float) -> RateCandidate:
     """Train a trial of `run` for `STEPS` steps with a peak of `rate`, and judge it on the images held out."""
     held_out = max(1, min(HELD_OUT, len(run.splits.train) // 5))
     with run.trial("lr verification", hold_out=held_out) as trial:

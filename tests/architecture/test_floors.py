@@ -22,7 +22,7 @@ ROOMS: dict[str, set[str]] = {
     "printable": set(),
     "formatting": set(),
     "files": {"filelock", "pydantic"},
-    "signatures": set(),
+    "signatures": {"pydantic"},
     "host": {"pluggy", "packaging"},
     "recipe": {"yaml", "pydantic"},
     "seeding": {"torch", "numpy"},
@@ -37,7 +37,7 @@ ROOMS: dict[str, set[str]] = {
     "report": {"torch"},
     "runs": {"torch", "numpy", "pydantic"},
     "scaffold": {"jinja2"},
-    "testing": {"pytest", "torch", "numpy"},
+    "testing": {"pytest", "torch", "numpy", "pydantic"},
     "cli": {"click", "rich", "platformdirs", "torch"},
     "__main__": set(),
 }
