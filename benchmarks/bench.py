@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from journal import Journal
 
-from cvkit import Recipe, Run, Splits, discover
+from cvkit import Recipe, Splits, Trainer, build_parts, discover
 from cvkit.engine.device import choose_device
 from cvkit.recipe import read, resolve
 
@@ -46,11 +46,9 @@ class Bench:
         """Return a recipe of this project, on the device unless another is named."""
         return resolve(read(RECIPES / name, [f"train.device={self.asked}", *overrides]), discover())
 
-    def run(self, recipe: Recipe, splits: Splits) -> Run:
-        """Return a run whose optimizer and schedule are made."""
-        run = Run(recipe, splits)
-        run.prepare()
-        return run
+    def run(self, recipe: Recipe, splits: Splits) -> Trainer:
+        """Return a trainer of the recipe on the data."""
+        return Trainer(build_parts(recipe, splits))
 
     def start(self, log: str, *command: object) -> subprocess.Popen[str]:
         """Start Python with a command line, its output in a file named `log` in the journal's folder."""

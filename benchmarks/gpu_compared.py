@@ -16,7 +16,7 @@ from bench import Bench
 from rounds import ratios, take_turns
 from torch import Tensor
 
-from cvkit import Run
+from cvkit import Trainer, build_parts
 from cvkit.explain.explainers import Explainers
 from cvkit_gradcam.grad_cam import grad_cam
 
@@ -51,7 +51,7 @@ def agreement(bench: Bench) -> None:
     """Note by how much logits, maps and one step differ from the CPU's, of the same weights and images."""
     with exact():
         runs = [agreeing_run(bench, device) for device in (bench.asked, "cpu")]
-        images, labels = runs[0].splits.test.images, runs[0].splits.test.labels
+        images, labels = runs[0].parts.splits.test.images, runs[0].splits.test.labels
         logits = [run.trained().logits(images) for run in runs]
         scale = f"logits up to {float(logits[1].abs().max()):.2g}"
         note_difference(bench, "logits, fp32 without TF32", *logits, scale)
@@ -60,26 +60,28 @@ def agreement(bench: Bench) -> None:
         bench.journal.figure(
             "loss of one step, largest difference", abs(losses[0] - losses[1]), f"of {losses[1]:.3f}"
         )
-        weights = [torch.cat([weight.detach().flatten().cpu() for weight in run.model.parameters()]) for run in runs]
+        weights = [
+            torch.cat([weight.detach().flatten().cpu() for weight in run.parts.model.parameters()]) for run in runs
+        ]
         note_difference(bench, "weights after one step", *weights, "of a rate of 0.1 / 25")
     runs = [agreeing_run(bench, device) for device in (bench.asked, "cpu")]
     as_set = f"convolutions in TF32: {torch.backends.cudnn.allow_tf32}"
     note_difference(bench, "logits, as torch is set", *(run.trained().logits(images) for run in runs), as_set)
 
 
-def maps_differ(bench: Bench, runs: list[Run], images: Tensor, labels: Tensor) -> None:
+def maps_differ(bench: Bench, runs: list[Trainer], images: Tensor, labels: Tensor) -> None:
     """Note each method's largest difference of maps, which lie in [0, 1]."""
     found = []
     for run in runs:
         warnings: list[str] = []
-        found.append(Explainers(run.trained(), run.recipe.explainers, warnings).explain(images, labels))
+        found.append(Explainers(run.trained(), run.parts.recipe.explainers, warnings).explain(images, labels))
         for warning in warnings:
             bench.journal.figure("warning of an explainer", warning[:200])
     for name in (name for name in found[1] if name in found[0]):
         note_difference(bench, f"maps of {name}", found[0][name], found[1][name], f"{len(images)} maps in [0, 1]")
 
 
-def agreeing_run(bench: Bench, device: str) -> Run:
+def agreeing_run(bench: Bench, device: str) -> Trainer:
     """Return a run of the demo's data on a wide network, without augmentation, of one step."""
     settings = (f"train.device={device}", f"model.width={4 if bench.small else 32}", "tuners=[]", "augmentations=[]")
     settings += ("dataset.train_size=256", "dataset.test_size=16", "scheduler.max_lr=0.1", "train.max_steps=1")
@@ -146,7 +148,7 @@ def costs(bench: Bench) -> None:
         batch, steps, rounds = (32, 20, 2) if bench.small else (512, 40, 7)
         settings = [f"model.width={2 if bench.small else 16}", f"train.batch_size={batch}"]
         recipe = bench.recipe("cifar10_quick.yaml", *settings)
-        run = Run(recipe, throughput.random_data(batch * steps))
+        run = build_parts(recipe, throughput.random_data(batch * steps))
         seconds = take_turns(range_test.contestants(run, steps), rounds, bench.device)
         for name in ("sweep", "range test"):
             told = f"{', '.join(settings)}, {steps} steps, {rounds} rounds"

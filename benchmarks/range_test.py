@@ -24,7 +24,7 @@ import numpy as np
 from rounds import report, take_turns
 from throughput import random_data
 
-from cvkit import Run, discover
+from cvkit import RunParts, build_parts, discover
 from cvkit.engine.loop import train_steps
 from cvkit.recipe import read, resolve
 from cvkit_onecycle.range_test import lr_range_test
@@ -48,11 +48,11 @@ def main() -> None:
 
     overrides = [f"model.width={arguments.width}", f"train.batch_size={arguments.batch_size}", *arguments.overrides]
     recipe = resolve(read(RECIPE, overrides), discover())
-    run = Run(recipe, random_data(arguments.batch_size * arguments.steps))
+    run = build_parts(recipe, random_data(arguments.batch_size * arguments.steps))
     report(take_turns(contestants(run, arguments.steps), arguments.rounds, run.device), "seconds", arguments)
 
 
-def contestants(run: Run, steps: int) -> dict[str, Callable[[], object]]:
+def contestants(run: RunParts, steps: int) -> dict[str, Callable[[], object]]:
     """Return what takes `steps` optimizer steps, by name."""
     rates = np.geomspace(LOW, HIGH, steps)
     return {
@@ -62,13 +62,13 @@ def contestants(run: Run, steps: int) -> dict[str, Callable[[], object]]:
     }
 
 
-def plain_steps(run: Run, steps: int) -> Callable[[], None]:
+def plain_steps(run: RunParts, steps: int) -> Callable[[], None]:
     """Take the first `steps` optimizer steps of an epoch, nothing read from the device."""
     with run.trial("plain steps") as trial:
-        learner = trial._learner  # a trial's, so that the run's own weights stay those the sweeps begin with
+        train_step = trial._step  # a trial's, so that the run's own weights stay those the sweeps begin with
 
     def train() -> None:
-        for _ in islice(train_steps(learner, run.source, run.batching, run.recipe.seed, 0), steps):
+        for _ in islice(train_steps(train_step, run.train_source, run.batching, run.recipe.seed, 0), steps):
             pass
 
     return train

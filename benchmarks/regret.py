@@ -28,7 +28,7 @@ from regret_cases import CASES, Case, rates_of
 from regret_table import Curve, Outcome, Outcomes, Rates, by_case, by_rule
 from section import write_section
 
-from cvkit import DivergedError, EpochRecord
+from cvkit import DivergedError, EpochRecord, Trainer
 from cvkit_onecycle.finding import findings, rejection_reason
 from cvkit_onecycle.sweep import Sweep, run_sweep
 
@@ -109,7 +109,7 @@ def trained(case: Case, seed: int, rate: float, data: Path) -> dict[str, Any]:
     """Train to the end and return the test accuracy and loss of the last epoch."""
     last: EpochRecord | None = None
     try:
-        for event in case.run(seed, rate, data).fit():
+        for event in Trainer(case.run(seed, rate, data)).fit():
             if isinstance(event, EpochRecord):
                 last = event
     except DivergedError:

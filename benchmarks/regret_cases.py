@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from cvkit import Run, Splits, discover
+from cvkit import RunParts, Splits, build_parts, discover
 from cvkit.host.catalog import Catalog
 from cvkit.recipe import Recipe, read_text, resolve
 
@@ -85,10 +85,10 @@ class Case:
         ]
         return resolve(read_text(RECIPE, overrides), catalog())
 
-    def run(self, seed: int, max_lr: float, data: Path) -> Run:
-        """Return the training, ready to begin, on CIFAR-10 in the folder `data`."""
+    def run(self, seed: int, max_lr: float, data: Path) -> RunParts:
+        """Return the parts of the run on CIFAR-10 in the folder `data`."""
         recipe = self.recipe(seed, max_lr)
-        return Run(recipe, splits(recipe, data))
+        return build_parts(recipe, splits(recipe, data))
 
 
 CASES = [Case(network, optimizer) for network in NETWORKS for optimizer in OPTIMIZERS]

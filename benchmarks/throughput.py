@@ -6,7 +6,7 @@
 Three contestants train the same network with the same optimizer and batch size:
 
     bare step   forward, backward, update on one staged batch: the most any loop can reach
-    cvkit       what `cvkit run` does: `Run.fit` with crop, flip and cutout, metrics and schedule
+    cvkit       what `cvkit run` does: `Trainer.fit` with crop, flip and cutout, metrics and schedule
     plain loop  a DataLoader whose torchvision transforms work on one PIL image at a time
 
 They take turns, round by round, and the medians of each round's ratios are reported, so that a machine whose speed
@@ -22,13 +22,13 @@ from itertools import islice
 from pathlib import Path
 
 import torch
+from cvkit.engine.run import Step
 from rounds import Stopwatch, report
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
-from cvkit import DataInfo, Run, Splits, TensorSplit, discover
-from cvkit.engine.run import Step
+from cvkit import DataInfo, Splits, TensorSplit, Trainer, build_parts, discover
 from cvkit.engine.step import TrainStep
 from cvkit.recipe import read, resolve
 
@@ -65,13 +65,11 @@ def main() -> None:
     report(rates, "images/s", arguments)
 
 
-def build(arguments: argparse.Namespace, data: Splits) -> Run:
-    """Return a run of the quick recipe on `data`, its optimizer and schedule made."""
+def build(arguments: argparse.Namespace, data: Splits) -> Trainer:
+    """Return a trainer of the quick recipe on `data`."""
     overrides = [f"model.width={arguments.width}", f"train.batch_size={arguments.batch_size}", *arguments.overrides]
     recipe = resolve(read(RECIPE, overrides), discover())
-    run = Run(recipe, data)
-    run.prepare()
-    return run
+    return Trainer(build_parts(recipe, data))
 
 
 def random_data(size: int) -> Splits:
@@ -82,37 +80,38 @@ def random_data(size: int) -> Splits:
     return Splits(split, TensorSplit(images[:10], split.labels[:10]), info)
 
 
-def bare_step(run: Run, steps: int) -> Callable[[], float]:
+def bare_step(trainer: Trainer, steps: int) -> Callable[[], float]:
     """Forward, backward and update on one staged, normalised batch; returns the seconds `steps` steps take."""
-    learner = run.prepare()
-    batch = next(run.source.batches(torch.arange(run.batching.batch_size), run.batching.batch_size))
-    inputs = run.pixels.for_evaluation(batch.images)
+    parts, train_step = trainer.parts, trainer.train_step
+    size = parts.batching.batch_size
+    batch = next(parts.train_source.batches(torch.arange(size), size))
+    inputs = parts.preprocessor.for_evaluation(batch.images)
 
     def train() -> float:
-        learner.model.train()
-        with Stopwatch(run.device) as watch:
+        parts.model.train()
+        with Stopwatch(parts.device) as watch:
             for _ in range(steps):
-                take_step(learner, inputs, batch.labels)
+                take_step(train_step, inputs, batch.labels)
         return watch.seconds
 
     return train
 
 
-def take_step(learner: TrainStep, inputs: Tensor, labels: Tensor) -> None:
+def take_step(train_step: TrainStep, inputs: Tensor, labels: Tensor) -> None:
     """Take one optimizer step, written by hand."""
-    learner.optimizer.zero_grad(set_to_none=True)
-    with learner.autocast():
-        loss = learner.loss(learner.forward(inputs), labels)
+    train_step.optimizer.zero_grad(set_to_none=True)
+    with train_step.forward.autocast():
+        loss = train_step.forward.loss(train_step.forward.call(inputs), labels)
     loss.backward()
-    learner.optimizer.step()
+    train_step.optimizer.step()
 
 
-def cvkit_loop(run: Run, steps: int) -> Callable[[], float]:
-    """Take steps of `Run.fit`, going on where the last round stopped."""
-    events: Iterator[object] = (event for event in run.fit() if isinstance(event, Step))
+def cvkit_loop(trainer: Trainer, steps: int) -> Callable[[], float]:
+    """Take steps of `Trainer.fit`, going on where the last round stopped."""
+    events: Iterator[object] = (event for event in trainer.fit() if isinstance(event, Step))
 
     def train() -> float:
-        with Stopwatch(run.device) as watch:
+        with Stopwatch(trainer.parts.device) as watch:
             for _ in islice(events, steps):
                 pass
         return watch.seconds
@@ -120,30 +119,30 @@ def cvkit_loop(run: Run, steps: int) -> Callable[[], float]:
     return train
 
 
-def plain_loop(run: Run, steps: int, workers: int) -> Callable[[], float]:
+def plain_loop(trainer: Trainer, steps: int, workers: int) -> Callable[[], float]:
     """Take steps over a DataLoader of PIL images and per-sample torchvision transforms."""
-    learner = run.prepare()
+    parts, train_step = trainer.parts, trainer.train_step
     loader = DataLoader(
-        PerSample(run.splits.train),
-        run.batching.batch_size,
+        PerSample(parts.splits.train),
+        parts.batching.batch_size,
         shuffle=True,
         num_workers=workers,
         drop_last=True,
-        pin_memory=run.device.type == "cuda",
+        pin_memory=parts.device.type == "cuda",
     )
-    memory_format = torch.channels_last if run.recipe.train.channels_last else torch.contiguous_format
+    memory_format = torch.channels_last if parts.recipe.train.channels_last else torch.contiguous_format
     prefetched = 2 * workers
 
     def take(batches: Iterator[tuple[Tensor, Tensor]], count: int) -> None:
         for images, labels in islice(batches, count):
-            inputs = images.to(run.device, memory_format=memory_format, non_blocking=True)
-            take_step(learner, inputs, labels.to(run.device, non_blocking=True))
+            inputs = images.to(parts.device, memory_format=memory_format, non_blocking=True)
+            take_step(train_step, inputs, labels.to(parts.device, non_blocking=True))
 
     def train() -> float:
-        learner.model.train()
+        parts.model.train()
         batches = iter(loader)
         take(batches, prefetched)
-        with Stopwatch(run.device) as watch:
+        with Stopwatch(parts.device) as watch:
             take(batches, steps)
         return watch.seconds
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field, PositiveFloat
 
-from cvkit import Proposal, RunParts, RunError
+from cvkit import Proposal, RunError, RunParts
 
 from .finding import Finding, findings, rejection_reason
 from .picture import draw

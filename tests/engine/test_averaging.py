@@ -6,12 +6,12 @@ import json
 
 import pytest
 import torch
+from cvkit.engine.run import Step
 from torch import nn
 
 from cvkit import EpochRecord
 from cvkit.checkpoint.serialization import pack, unpack
 from cvkit.engine.averaging import Averaged
-from cvkit.engine.run import Step
 
 
 def holding(value: float) -> nn.Module:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from cvkit.engine.run import Run, Step
 from torch import nn
 from torch.amp.grad_scaler import GradScaler
 from torch.optim import SGD, AdamW
@@ -17,7 +18,6 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, CyclicLR, OneCycleLR
 
 from cvkit import CvkitError, EpochRecord, StepPlan
 from cvkit.checkpoint.serialization import pack, unpack
-from cvkit.engine.run import Run, Step
 from cvkit.engine.schedule import Schedule, early_steps
 from cvkit.recipe.recipe import Part
 

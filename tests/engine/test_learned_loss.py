@@ -6,10 +6,10 @@ import json
 
 import pytest
 import torch
+from cvkit.engine.run import Step
 
 from cvkit import CheckpointError, DivergedError
 from cvkit.checkpoint.serialization import pack, unpack
-from cvkit.engine.run import Step
 
 PLUGIN = '''
 import torch

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
+from cvkit.engine.run import Run
 
 from cvkit import KINDS, Component, CvkitError, hookimpl
 from cvkit.engine.building import open_dataset
-from cvkit.engine.run import Run
 from cvkit.host.component import Origin
 from cvkit.host.discovery import discover
 from cvkit.recipe import read_text, resolve

@@ -7,9 +7,9 @@ import random
 import numpy as np
 import pytest
 import torch
+from cvkit.engine.run import Step
 
 from cvkit import ComponentFailure, CvkitError, RunError
-from cvkit.engine.run import Step
 
 PLUGIN = '''
 import threading

@@ -6,10 +6,10 @@ import math
 
 import pytest
 import torch
+from cvkit.engine.run import Step
 
 from cvkit import CheckpointError, CvkitError, DivergedError, EpochRecord, RunError
 from cvkit.engine.loop import EpochBatches
-from cvkit.engine.run import Step
 
 
 def test_fit_yields_every_step_and_a_record_an_epoch(make_run):

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
+from cvkit.engine.run import Run
 from torch import Tensor
 
 from cvkit import KINDS, Component, Origin, RecipeError, RunError, TensorSplit
 from cvkit.data.loading import DataLoaderSource
 from cvkit.data.sample_augmentation import SampleAugmentations
-from cvkit.engine.run import Run
 from cvkit.host.catalog import Catalog
 from cvkit.host.discovery import discover
 from cvkit.host.registry import Entry

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from cvkit.engine.run import Run
 
 from cvkit import Component, Origin, Proposal, RunError, discover, hookimpl
-from cvkit.engine.run import Run
 from cvkit.recipe import read_text, resolve
 
 RECIPE = """

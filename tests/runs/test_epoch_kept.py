@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from cvkit.engine.run import Run, Step
 
 from cvkit import EpochRecord, MachineError
 from cvkit.checkpoint.files import read_newest
 from cvkit.engine import run as engine_run
-from cvkit.engine.run import Run, Step
 from cvkit.host.discovery import discover
 from cvkit.recipe import read, resolve
 from cvkit.runs.folder import RunFolder

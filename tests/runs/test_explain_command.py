@@ -11,11 +11,11 @@ import time
 from pathlib import Path
 
 import pytest
+from cvkit.engine.run import Run
 from forks import Command
 from PIL import Image
 
 from cvkit.engine.building import open_dataset
-from cvkit.engine.run import Run
 from cvkit.host.discovery import discover
 from cvkit.recipe import read_text, resolve
 from cvkit.runs.folder import RunFolder

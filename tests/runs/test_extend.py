@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 from commands import Answer, call
-
 from cvkit.engine.run import Run
+
 from cvkit.host.discovery import discover
 from cvkit.recipe import read, read_text, resolve
 from cvkit.runs.folder import RunFolder

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cvkit.engine.run import Run, Step
 
 from cvkit import MachineError, RunError
 from cvkit.cli.run import execute
-from cvkit.engine.run import Run, Step
 from cvkit.files import safe_io as files
 from cvkit.host.discovery import discover
 from cvkit.recipe import read, resolve

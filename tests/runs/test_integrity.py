@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cvkit.engine.run import Run
 from damages import RECIPE, Outcome, resumed, stopped_run
 
 from cvkit import CheckpointError, RunError, discover
 from cvkit.checkpoint.files import write_checkpoint
 from cvkit.cli import main
 from cvkit.data.splits import TensorSplit
-from cvkit.engine.run import Run
 from cvkit.recipe import dump, read, read_text, resolve
 from cvkit.runs.folder import RunFolder
 from cvkit.runs.repair import agree_on_recipe

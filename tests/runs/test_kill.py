@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from cvkit.engine.run import Run, Step
 from forks import in_a_fork
 
-from cvkit.engine.run import Run, Step
 from cvkit.host.discovery import discover
 from cvkit.recipe import read, resolve
 from cvkit.runs.folder import RunFolder

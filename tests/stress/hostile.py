@@ -69,6 +69,7 @@ def build_run(parent: Path) -> Path:
     for module in LOADED:
         importlib.import_module(module)
     from cvkit.engine.run import Run
+
     from cvkit.host.discovery import discover
     from cvkit.recipe import read_text, resolve
     from cvkit.runs.folder import RunFolder
