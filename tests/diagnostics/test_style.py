@@ -10,8 +10,7 @@ from itertools import pairwise
 import matplotlib
 import pytest
 
-from cvkit.figures.style import label_ends, render_figure
-from cvkit.formatting import legible, percent
+from cvkit.figures.style import label_ends, legible, percent, render_figure
 
 
 def _line(figure):
@@ -43,7 +42,7 @@ def test_draw_survives_letters_the_font_lacks(recwarn):
 def test_diagnostics_never_import_pyplot():
     """Drawing leaves pyplot, and the global state it brings, unloaded."""
     code = (
-        "import sys; from cvkit.diagnostics import draw;"
+        "import sys; from cvkit.figures.style import render_figure;"
         "draw('a', 'A', '', lambda figure: figure.subplots().plot([1, 2]));"
         "sys.exit('matplotlib.pyplot' in sys.modules)"
     )

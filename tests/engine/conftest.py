@@ -9,11 +9,11 @@ from functools import partial
 
 import pytest
 import torch
+from cvkit.engine.run import Run
 from small import RECIPE, run_of
 
 from cvkit import Catalog
 from cvkit.engine.building import open_dataset
-from cvkit.engine.run import Run
 from cvkit.host.discovery import discover
 from cvkit.recipe import read_text, resolve
 

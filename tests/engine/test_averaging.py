@@ -79,6 +79,12 @@ def test_average_longer_than_the_run_is_warned_of(make_run, ema, warned):
     assert all("24" in line for line in warnings)
 
 
+def test_warning_of_an_average_that_is_too_long_says_what_to_do(make_run, wording):
+    """And that the last results are those of early weights."""
+    (told,) = [line for line in make_run("train.ema=0.999").warnings if "train.ema" in line]
+    assert told == wording
+
+
 def test_resumed_run_goes_on_with_the_ramp(make_run, same):
     """Its updates are counted in the checkpoint."""
     whole, first, second = (make_run("train.ema=0.999") for _ in range(3))

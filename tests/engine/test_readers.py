@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from cvkit.engine.run import Step
 
 from cvkit.diagnostics.diagnose import augmented_sheet
 from cvkit.engine.lr_curve import lr_curve
-from cvkit.engine.run import Step
 
 PLUGIN = '''
 import torch

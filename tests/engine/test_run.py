@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 import torch
@@ -120,22 +121,25 @@ def test_run_interrupted_on_its_very_last_step_still_records_the_epoch(make_run)
     assert again.step == 3
 
 
-def test_loss_that_explodes_ends_the_run_with_the_step_and_the_rate(make_run):
+def test_loss_that_explodes_ends_the_run_with_the_step_and_the_rate(make_run, wording):
     """No traceback of ours, no silent NaN."""
     run = make_run("scheduler={name: constant}", "optimizer.lr=1e20")
-    with pytest.raises(DivergedError, match=r"at step \d+ \(epoch 1\), at a learning rate of 1e\+20. Lower"):
+    with pytest.raises(DivergedError, match=r"\bstep \d.*1e\+20") as caught:
         list(run.fit())
+    told = re.sub(r"\b(nan|inf)\b", "<loss>", str(caught.value))
+    assert re.sub(r"step \d+", "step <n>", told) == wording
 
 
-def test_state_with_a_non_finite_weight_is_never_given_out(make_run):
+def test_state_with_a_non_finite_weight_is_never_given_out(make_run, wording):
     """So no checkpoint holds one; a buffer may be infinite by design, as attention masks are."""
     run = make_run()
     run.model.register_buffer("mask", torch.tensor([0.0, -torch.inf]))
     assert "mask" in run.state()["model"]
     with torch.no_grad():
         run.model.linear.weight[0, 0] = torch.inf
-    with pytest.raises(DivergedError, match=r"linear\.weight is no longer finite"):
+    with pytest.raises(DivergedError, match=r"linear\.weight") as caught:
         run.state()
+    assert str(caught.value) == wording
 
 
 def test_averaged_weights_are_the_ones_evaluated(make_run):
@@ -173,27 +177,32 @@ def test_evaluation_counts_every_image_once(make_run):
     )
 
 
-def test_batch_larger_than_the_training_set_is_refused(make_run):
+def test_batch_larger_than_the_training_set_is_refused(make_run, wording):
     """Rather than an epoch without a step."""
-    with pytest.raises(RunError, match="batch_size is 128, but the training set holds 70 images"):
+    with pytest.raises(RunError, match=r"\bbatch_size\b") as caught:
         make_run("train.batch_size=128")
+    assert str(caught.value) == wording
 
 
-@pytest.mark.parametrize(
-    ("override", "message"),
-    [("train.device=cuda:99", "cannot be used"), ("train.precision=fp16", "fp16 needs a CUDA device")],
-)
-def test_device_that_cannot_do_it_is_refused_with_a_way_out(make_run, override, message):
-    """A missing GPU, or fp16 on a CPU."""
-    with pytest.raises(RunError, match=message):
-        make_run("train.device=cpu", override)
+def test_device_that_is_missing_is_refused(make_run):
+    """By its name; what torch says of it differs."""
+    with pytest.raises(RunError, match="cuda:99"):
+        make_run("train.device=cuda:99")
 
 
-def test_model_of_another_width_does_not_take_the_state(make_run):
+def test_precision_that_a_cpu_has_not_is_refused_with_a_way_out(make_run, wording):
+    """Loss scaling is for GPUs."""
+    with pytest.raises(RunError, match="fp16") as caught:
+        make_run("train.device=cpu", "train.precision=fp16")
+    assert str(caught.value) == wording
+
+
+def test_model_of_another_width_does_not_take_the_state(make_run, wording):
     """It says which weight differs."""
     state = make_run().state()
-    with pytest.raises(CheckpointError, match="is not this recipe's"):
+    with pytest.raises(CheckpointError) as caught:
         make_run("model.width=4").restore(state)
+    assert str(caught.value) == wording
 
 
 def test_trial_leaves_nothing_behind(make_run, weights_of, same):
@@ -223,33 +232,32 @@ def test_trials_of_different_repeats_see_different_orders(make_run):
 
 
 @pytest.mark.parametrize(
-    ("override", "message"),
+    ("override", "named"),
     [
-        (
-            "augmentations=[{name: random_crop, size: 24}]",
-            r"custom_resnet' .*(cannot take|makes .* of) images float32 \(2, 3, 24, 24\)",
-        ),
+        ("augmentations=[{name: random_crop, size: 24}]", ("/custom_resnet'", "float32 (2, 3, 24, 24)")),
         (
             "model=torchvision/alexnet",
-            r"torchvision/alexnet' .*cannot take images float32 \(2, 3, 32, 32\): .*too small",
-        ),
-        ("model=timm/inception_v3", r"timm/inception_v3' .*cannot take images float32 \(2, 3, 32, 32\)"),
-        ("model={name: timm/test_resnet, arguments: {features_only: true}}", "makes list of images"),
-        ("scheduler.peak_fraction=0.01", "leave no room"),
-        ("optimizer={name: sgd, momentum: 0, nesterov: true}", "nesterov"),
+            ("torchvision/alexnet'", "float32 (2, 3, 32, 32)", "too small"),
+        ),  # torch's words
+        ("model=timm/inception_v3", ("timm/inception_v3'", "float32 (2, 3, 32, 32)")),
+        ("model={name: timm/test_resnet, arguments: {features_only: true}}", ("timm/test_resnet'", "list")),
+        ("scheduler.peak_fraction=0.01", ("one_cycle",)),
+        ("optimizer={name: sgd, momentum: 0, nesterov: true}", ("nesterov",)),
     ],
 )
-def test_parts_that_do_not_fit_together_are_refused_before_training(make_run, override, message):
+def test_parts_that_do_not_fit_together_are_refused_before_training(make_run, override, named):
     """When the run is built: not after a range test, and not on the first step."""
-    with pytest.raises(CvkitError, match=message):
+    with pytest.raises(CvkitError) as caught:
         make_run(override)
+    assert [part for part in named if part not in str(caught.value)] == []
 
 
-def test_schedule_without_room_is_refused_though_its_rate_is_still_auto(make_run):
+def test_schedule_without_room_is_refused_though_its_rate_is_still_auto(make_run, wording):
     """The range test would cost minutes before the mistake showed."""
     tuner = "tuners=[{name: lr_range_test, set: scheduler.max_lr}]"
-    with pytest.raises(RunError, match="leave no room"):
+    with pytest.raises(RunError, match="one_cycle") as caught:
         make_run("scheduler.max_lr=auto", "scheduler.peak_fraction=0.01", tuner)
+    assert str(caught.value) == wording
 
 
 def test_data_set_of_one_image_can_be_trained_on(make_run):

@@ -45,11 +45,16 @@ def new_run(*overrides: str) -> Run:
     return Run(recipe, recipe.dataset.build(Path("unused")))
 
 
-@pytest.mark.parametrize("swapped", [{"title": {}}, {"reason": None}, {"data": "x"}, {"caption": 1}])
-def test_proposal_of_other_types_is_refused(swapped):
+@pytest.mark.parametrize(
+    "swapped",
+    [{"title": {}}, {"reason": None}, {"data": "x"}, {"caption": 1}],
+    ids=lambda swapped: next(iter(swapped)),
+)
+def test_proposal_of_other_types_is_refused(swapped, wording):
     """By name, before a run keeps what no reader would accept."""
-    with pytest.raises(TypeError, match=f"Proposal.{next(iter(swapped))} is a"):
+    with pytest.raises(TypeError, match=next(iter(swapped))) as caught:
         Proposal(**{"value": 0.1, "reason": "it fell", "title": "A rate"} | swapped)
+    assert str(caught.value) == wording
 
 
 def test_steps_at_are_those_taken_one_by_one():
@@ -89,15 +94,17 @@ def test_images_held_out_are_judged_as_they_are():
     assert first.loss == pytest.approx(float(expected), rel=1e-5)
 
 
-def test_trial_that_holds_nothing_out_says_so():
-    with new_run().trial("test") as trial, pytest.raises(RunError, match=r"run\.trial\(purpose, hold_out=500\)"):
+def test_trial_that_holds_nothing_out_says_so(wording):
+    with new_run().trial("test") as trial, pytest.raises(RunError, match=r"run\.trial\(.*hold_out=") as caught:
         trial.held_out()
+    assert str(caught.value) == wording
 
 
-def test_holding_out_too_many_images_is_refused():
+def test_holding_out_too_many_images_is_refused(wording):
     """Less than a batch is left."""
-    with pytest.raises(RunError, match="5 training images, beside 35 held out, are less than a batch of 8"):
+    with pytest.raises(RunError) as caught:
         new_run().trial("test", hold_out=35).__enter__()
+    assert str(caught.value) == wording
 
 
 def test_augmentation_of_single_images_keeps_its_state():

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from cvkit.engine.run import EpochRecord
 
 from cvkit import RunFolder
 from cvkit.checkpoint.files import read_newest, write_checkpoint
-from cvkit.engine.run import EpochRecord
 from cvkit.runs.load import load_trained
 
 ADAMW = "optimizer=adamw"

@@ -155,7 +155,7 @@ INFO = DataInfo(3, 32, 32, ("a", "b"), (0.5,) * 3, (0.25,) * 3)
 
 def test_every_stock_augmentation_takes_images_on_the_gpu(gpu):
     """Kornia's draw their parameters on the CPU, and must bring them over."""
-    from cvkit_kornia.library_transform import library_transform
+    from cvkit_kornia.library_transform import stock
     from cvkit_kornia.names import names
 
     options = {
@@ -167,7 +167,7 @@ def test_every_stock_augmentation_takes_images_on_the_gpu(gpu):
     images, tried = torch.rand(4, 3, 32, 32, device=gpu.device), []
     for name in names():
         try:
-            augmentation = library_transform(name, INFO, **options.get(name, {}))
+            augmentation = stock(name, INFO, **options.get(name, {}))
         except ValueError:
             continue  # its options have no defaults
         augmentation.p = 1.0

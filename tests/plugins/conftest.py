@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from cvkit.engine.run import Run
 from torch import Tensor, nn
 
 from cvkit import DataInfo, Origin, discover
-from cvkit.engine.run import Run
 from cvkit.recipe import read_text, resolve
 from cvkit.testing.sample_parts import SamplePlugin
 from cvkit_resnet.network import custom_resnet

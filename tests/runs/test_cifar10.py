@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from cvkit.engine.run import Step
 
 from cvkit import EpochRecord, Run, discover
-from cvkit.engine.run import Step
 from cvkit.recipe import read, resolve
 
 RECIPES = Path(__file__).parents[2] / "recipes"

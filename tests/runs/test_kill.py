@@ -148,7 +148,7 @@ def test_tuner_is_not_run_again_after_a_kill(tmp_path, recipe):
         assert torch.equal(outcome(path)[0]["model"][name], tensor), name
 
 
-def test_records_that_are_gone_are_put_back_from_the_checkpoint(tmp_path, recipe):
+def test_records_that_are_gone_are_put_back_from_the_checkpoint(tmp_path, recipe, wording):
     """Somebody has removed the file of metrics of a run that is done training; the report says so."""
     path = tmp_path / "run"
     assert in_a_fork(lambda: carry_out(session_in(path, recipe))) == 0
@@ -157,4 +157,5 @@ def test_records_that_are_gone_are_put_back_from_the_checkpoint(tmp_path, recipe
     session = session_in(path, recipe)
     session.start()
     assert (path / "metrics.jsonl").read_bytes() == whole
-    assert session.warnings[0] == "metrics.jsonl lacks epoch 1-3: the checkpoint's copy takes its place"
+    assert "metrics.jsonl" in session.warnings[0]
+    assert session.warnings[0] == wording

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from cvkit.engine.run import Run
 from forks import in_a_fork
 from PIL import Image
 
-from cvkit.engine.run import Run
 from cvkit.host.catalog import Catalog
 from cvkit.host.discovery import discover
 from cvkit.recipe import read_text, resolve
