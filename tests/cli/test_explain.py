@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import json
 import os
@@ -13,13 +14,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from cvkit.engine.run import Run
 from pages import lines_of
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from cvkit import Component, Origin, hookimpl
 from cvkit.cli import loading
+from cvkit.engine.assembly import build_parts
 from cvkit.engine.building import open_dataset
+from cvkit.engine.trained_model import TrainedModel
+from cvkit.engine.trainer import Trainer
 from cvkit.errors import RunError
 from cvkit.explain.image_source import FromSplit
 from cvkit.host.discovery import discover
@@ -38,22 +41,23 @@ train: {epochs: 2, batch_size: 16, channels_last: true}
 """
 
 
-def train(parent: Path, *overrides: str, stop_after: int | None = None) -> Run:
+def train(parent: Path, *overrides: str, stop_after: int | None = None) -> Trainer:
     """Train the small recipe in a new folder under `parent`, without a report, and return the run."""
     catalog = discover()
     recipe = resolve(read_text(SMALL, overrides), catalog)
-    run = Run(recipe, open_dataset(recipe, parent))
-    session = Session(run, RunFolder.create(parent, recipe.name), parent, catalog)
+    session = Session(
+        build_parts(recipe, open_dataset(recipe, parent)), RunFolder.create(parent, recipe.name), parent, catalog
+    )
     session.start()
     for _ in session.train():
-        session.stop = run.step == stop_after
+        session.stop = session.step == stop_after
     if not session.stop:
         session.set_status("finished")
-    return run
+    return session.trainer
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory) -> tuple[Path, Run]:
+def trained(tmp_path_factory) -> tuple[Path, Trainer]:
     """A run folder of the small recipe, and the run."""
     parent = tmp_path_factory.mktemp("trained")
     run = train(parent)
@@ -96,9 +100,9 @@ def test_reopened_model_answers_as_the_run_does(trained):
     folder, run = trained
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     opened = RunFolder.open(folder)
-    trained_again = load_trained(opened, run.recipe, opened.data_info()).trained
-    images = run.splits.test.images
-    assert opened.data_info() == run.info
+    trained_again = load_trained(opened, run.parts.recipe, opened.data_info()).trained
+    images = run.parts.splits.test.images
+    assert opened.data_info() == run.parts.info
     assert torch.equal(trained_again.logits(images), run.trained().logits(images))
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
 
@@ -107,9 +111,9 @@ def test_reopened_model_is_the_averaged_one(tmp_path):
     """Where the run averages its weights, as its evaluation and report use those."""
     run = train(tmp_path, "train.ema=0.9", "train.epochs=1")
     folder = RunFolder.open(next(tmp_path.glob("small-*")))
-    logits = load_trained(folder, run.recipe, run.info).trained.logits(run.splits.test.images)
-    assert torch.equal(logits, run.trained().logits(run.splits.test.images))
-    assert not torch.equal(logits, open_averaged_away(run).logits(run.splits.test.images))
+    logits = load_trained(folder, run.parts.recipe, run.parts.info).trained.logits(run.parts.splits.test.images)
+    assert torch.equal(logits, run.trained().logits(run.parts.splits.test.images))
+    assert not torch.equal(logits, open_averaged_away(run).logits(run.parts.splits.test.images))
 
 
 def without_run(folder: Path | str, text: str) -> str:
@@ -129,13 +133,10 @@ def without_reason(text: str) -> str:
     return text.replace(str(caught.value), "<what Pillow says>")
 
 
-def open_averaged_away(run: Run):
+def open_averaged_away(run: Trainer):
     """The run as asked without its averaged weights."""
-    averaged, run.ema = run.ema, None
-    try:
-        return run.trained()
-    finally:
-        run.ema = averaged
+    parts = run.parts
+    return TrainedModel(copy.deepcopy(parts.model).eval(), parts.info, parts.preprocessor, parts.device, seed=0)
 
 
 def test_pretrained_weights_are_not_asked_for_again(trained, monkeypatch, wording):
@@ -176,8 +177,8 @@ def test_rows_say_what_the_model_says(cvkit, run_folder, trained, rows):
     """Test images are those of the run, by their index, and probabilities its own."""
     assert cvkit("explain", run_folder, "--count", "5").code == 0
     _, run = trained
-    chances = run.trained().logits(run.splits.test.images).softmax(dim=1)
-    labels, classes = run.splits.test.labels, run.info.classes
+    chances = run.trained().logits(run.parts.splits.test.images).softmax(dim=1)
+    labels, classes = run.parts.splits.test.labels, run.parts.info.classes
     found = rows()
     assert len({row["file"] for row in found}) == 5
     for row in found:

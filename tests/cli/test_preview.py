@@ -11,13 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from cvkit.engine.run import Run
 from pages import lines_of
 
 from cvkit.diagnostics.preview import planned_schedule
+from cvkit.engine.assembly import build_parts
 from cvkit.engine.building import PLACEHOLDER_LR
 from cvkit.engine.lr_curve import LrCurve, lr_curve
+from cvkit.engine.parts import RunParts
 from cvkit.engine.records import EpochRecord
+from cvkit.engine.trainer import Trainer
 from cvkit.errors import RunError
 from cvkit.host.discovery import discover
 from cvkit.recipe import read_text, resolve
@@ -36,13 +38,13 @@ AUTO = ["scheduler.max_lr=auto", "tuners=[{name: lr_range_test, set: scheduler.m
 
 
 @pytest.fixture(scope="module")
-def new_run() -> Callable[..., Run]:
+def new_run() -> Callable[..., RunParts]:
     """Build a run of the small recipe, with overrides."""
     catalog = discover()
 
-    def new(*overrides: str) -> Run:
+    def new(*overrides: str) -> RunParts:
         recipe = resolve(read_text(SMALL, overrides), catalog)
-        return Run(recipe, recipe.dataset.build(Path("unused")))
+        return build_parts(recipe, recipe.dataset.build(Path("unused")))
 
     return new
 
@@ -86,7 +88,7 @@ def test_course_is_what_training_uses(new_run, overrides):
     """Every step's learning rate and momentum, to the last bit, as the records of a training hold them."""
     run = new_run(*overrides)
     planned = lr_curve(run)
-    records = [event for event in run.fit() if isinstance(event, EpochRecord)]
+    records = [event for event in Trainer(run).fit() if isinstance(event, EpochRecord)]
     assert planned.rates[:, 0].tolist() == [rate for record in records for rate in record.step_lrs]
     assert planned.momenta[:, 0].tolist() == [momentum for record in records for momentum in record.step_momenta]
 
@@ -103,7 +105,7 @@ def test_course_leaves_the_run_as_it_was(new_run, steps_taken, recwarn):
     assert steps_taken == []
     assert run.step == 0
     assert not recwarn.list
-    next(run.fit())
+    next(Trainer(run).fit())
     assert len(steps_taken) == 1  # so that the count above could have failed
 
 

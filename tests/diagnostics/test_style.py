@@ -10,7 +10,8 @@ from itertools import pairwise
 import matplotlib
 import pytest
 
-from cvkit.figures.style import label_ends, legible, percent, render_figure
+from cvkit.figures.style import label_ends, render_figure
+from cvkit.formatting import legible, percent
 
 
 def _line(figure):
@@ -43,7 +44,7 @@ def test_diagnostics_never_import_pyplot():
     """Drawing leaves pyplot, and the global state it brings, unloaded."""
     code = (
         "import sys; from cvkit.figures.style import render_figure;"
-        "draw('a', 'A', '', lambda figure: figure.subplots().plot([1, 2]));"
+        "render_figure('a', 'A', '', lambda figure: figure.subplots().plot([1, 2]));"
         "sys.exit('matplotlib.pyplot' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -6,12 +6,12 @@ import json
 
 import pytest
 import torch
-from cvkit.engine.run import Step
 from torch import nn
 
 from cvkit import EpochRecord
 from cvkit.checkpoint.serialization import pack, unpack
 from cvkit.engine.averaging import Averaged
+from cvkit.engine.trainer import Step
 
 
 def holding(value: float) -> nn.Module:
@@ -95,7 +95,7 @@ def test_resumed_run_goes_on_with_the_ramp(make_run, same):
             packed, tensors = pack(first.state())
             break
     second.restore(unpack(json.loads(json.dumps(packed)), tensors))
-    assert int(second.ema.n_averaged) == 13
+    assert int(second.parts.ema.n_averaged) == 13
     for _ in second.fit():
         pass
-    same(whole.ema.state_dict(), second.ema.state_dict())
+    same(whole.parts.ema.state_dict(), second.parts.ema.state_dict())

@@ -8,9 +8,9 @@ import re
 import numpy as np
 import pytest
 import torch
-from cvkit.engine.run import Step
 
 from cvkit import ComponentFailure, CvkitError, RunError
+from cvkit.engine.trainer import Step
 
 PLUGIN = '''
 import threading
@@ -299,7 +299,7 @@ def test_component_that_cannot_train_is_told_in_a_sentence(strange_run, override
 def test_component_that_fails_in_training_is_named(strange_run, overrides, component, steps):
     """At the step at which it does."""
     run = strange_run(PLUGIN, *PLAIN, *overrides)
-    run.loss.calls = 0
+    run.parts.loss.calls = 0
     taken = []
     with pytest.raises(ComponentFailure) as caught:
         taken.extend(event for event in run.fit() if isinstance(event, Step))
@@ -327,10 +327,10 @@ def test_model_that_takes_only_whole_batches_may_train(strange_run):
 def test_model_that_cannot_be_copied_is_said_to_be_untried(strange_run, wording):
     """It trains none the less."""
     run = strange_run(PLUGIN, *PLAIN, "model=uncopyable", "train.epochs=1")
-    (told,) = [line for line in run.warnings if "strange_parts/uncopyable" in line]
+    (told,) = [line for line in run.parts.warnings if "strange_parts/uncopyable" in line]
     assert re.sub(r"TypeError: .*?\)", "<Python's reason>", told) == wording
     assert sum(isinstance(event, Step) for event in run.fit()) == 8
-    assert run.trained().logits(run.splits.test.images).shape == (30, 10)
+    assert run.trained().logits(run.parts.splits.test.images).shape == (30, 10)
 
 
 @pytest.mark.parametrize("value", ["OSError", "image", "alone", "float", "str", "high", "negative", "vector", "none"])
@@ -366,10 +366,10 @@ def test_rehearsal_draws_from_no_generator_and_touches_no_part(strange_run, make
     torch.manual_seed(3), random.seed(3), np.random.seed(3)
     run = strange_run(PLUGIN, "loss=raises_late", "dataset.train_size=33", "train.drop_last=false")
     assert (torch.rand(1).item(), random.random(), np.random.rand()) == expected
-    assert run.loss.calls == 0
-    assert all(parameter.grad is None for parameter in run.model.parameters())
-    assert all(module.training for module in run.model.modules())
-    assert int(next(b for name, b in run.model.named_buffers() if "num_batches" in name)) == 0
+    assert run.parts.loss.calls == 0
+    assert all(parameter.grad is None for parameter in run.parts.model.parameters())
+    assert all(module.training for module in run.parts.model.modules())
+    assert int(next(b for name, b in run.parts.model.named_buffers() if "num_batches" in name)) == 0
 
 
 def test_option_of_an_explainer_that_is_wrong_is_refused(strange_run, wording):

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
-from cvkit.engine.run import Run
 from torch import Tensor
 
 from cvkit import KINDS, Component, Origin, RecipeError, RunError, TensorSplit
 from cvkit.data.loading import DataLoaderSource
 from cvkit.data.sample_augmentation import SampleAugmentations
+from cvkit.engine.assembly import build_parts
+from cvkit.engine.trainer import Trainer
 from cvkit.host.catalog import Catalog
 from cvkit.host.discovery import discover
 from cvkit.host.registry import Entry
@@ -161,11 +162,11 @@ def test_broken_augmentation_is_named_also_from_another_process(broken, named, w
     assert re.sub(r"line \d+", "line <n>", told[0]) == wording
 
 
-def trained(catalog, *overrides) -> tuple[Run, dict[str, torch.Tensor]]:
+def trained(catalog, *overrides) -> tuple[Trainer, dict[str, torch.Tensor]]:
     recipe = resolve(read_text(RECIPE, overrides), catalog)
-    run = Run(recipe, recipe.dataset.build(None))
+    run = Trainer(build_parts(recipe, recipe.dataset.build(None)))
     list(run.fit())
-    return run, run.model.state_dict()
+    return run, run.parts.model.state_dict()
 
 
 def test_run_trains_on_augmented_samples_the_same_on_any_number_of_workers(noisy):
@@ -181,14 +182,14 @@ def test_run_stopped_midway_continues_with_the_same_samples(noisy):
     """The draws of step 5 do not depend on who took steps 1 to 4."""
     _, whole = trained(noisy, "train.workers=0")
     recipe = resolve(read_text(RECIPE, ["train.workers=0"]), noisy)
-    first = Run(recipe, recipe.dataset.build(None))
+    first = Trainer(build_parts(recipe, recipe.dataset.build(None)))
     for step, _ in zip(range(1, 7), first.fit(), strict=False):
         if step == 6:
             state = first.state()
-    second = Run(recipe, recipe.dataset.build(None))
+    second = Trainer(build_parts(recipe, recipe.dataset.build(None)))
     second.restore(state)
     list(second.fit())
-    assert all(torch.equal(whole[name], tensor) for name, tensor in second.model.state_dict().items())
+    assert all(torch.equal(whole[name], tensor) for name, tensor in second.parts.model.state_dict().items())
 
 
 def test_run_with_an_unusable_augmentation_is_refused_before_it_starts(noisy):
@@ -210,9 +211,9 @@ def test_recipe_lists_samples_before_batches(noisy, wording):
 def test_pictures_of_augmented_images_show_the_samples_augmented(noisy):
     """What the report shows is what training sees: other views are other draws, the same view the same."""
     recipe = resolve(read_text(RECIPE, ["augmentations=[add_noise]"]), noisy)
-    run = Run(recipe, recipe.dataset.build(None))
-    images = run.splits.train.images[:3]
-    one, again, other = (run.augmented(images, draw) for draw in (1, 1, 2))
+    run = Trainer(build_parts(recipe, recipe.dataset.build(None)))
+    images = run.parts.splits.train.images[:3]
+    one, again, other = (run.parts.augmented(images, draw) for draw in (1, 1, 2))
     assert torch.equal(one, again)
     assert not torch.equal(one, other)
     assert one.dtype == torch.float32

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from cvkit.engine.run import Run
 
 from cvkit import Component, Origin, Proposal, RunError, discover, hookimpl
+from cvkit.engine.assembly import build_parts
+from cvkit.engine.parts import RunParts
 from cvkit.recipe import read_text, resolve
 
 RECIPE = """
@@ -40,9 +41,9 @@ class Plugin:
         yield Component("counting", f"{__name__}:counting", "Counts", per_sample=True)
 
 
-def new_run(*overrides: str) -> Run:
+def new_run(*overrides: str) -> RunParts:
     recipe = resolve(read_text(RECIPE, overrides), discover())
-    return Run(recipe, recipe.dataset.build(Path("unused")))
+    return build_parts(recipe, recipe.dataset.build(Path("unused")))
 
 
 @pytest.mark.parametrize(
@@ -87,7 +88,7 @@ def test_images_held_out_are_judged_as_they_are():
     with run.trial("test", hold_out=10) as trial:
         list(trial.steps_at([0.1] * 3))
         first, second = trial.held_out(), trial.held_out()
-        assert trial._learner.model.training
+        assert trial._train_step.forward.model.training
     assert len(first.labels) == 10
     assert first.loss == second.loss
     expected = torch.nn.functional.cross_entropy(first.logits, first.labels)
@@ -112,7 +113,7 @@ def test_augmentation_of_single_images_keeps_its_state():
     catalog = discover()
     catalog.admit(Origin("acme", "in-process", "0"), Plugin())
     recipe = resolve(read_text(RECIPE, ["augmentations=[acme/counting]", "train.workers=0"]), catalog)
-    run = Run(recipe, recipe.dataset.build(Path("unused")))
+    run = build_parts(recipe, recipe.dataset.build(Path("unused")))
     (augmentation,) = run.sample_augmentations._augmentations
     before = augmentation[1].calls
     with run.trial("test") as trial:
@@ -139,7 +140,7 @@ def test_images_that_a_run_keeps_in_memory_are_not_read_again():
             reads.append(index)
             return splits.train[index]
 
-    run = Run(recipe, replace(splits, train=OnDisk()))
+    run = build_parts(recipe, replace(splits, train=OnDisk()))
     reads.clear()
     with run.trial("test") as trial:
         list(trial.steps_at([0.01] * 3))

@@ -44,7 +44,7 @@ def test_maps_are_the_cpus(gpu, make_run, method):
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         for run in (on_gpu, on_cpu):
             warnings: list[str] = []
-            explainers = Explainers(run.trained(), run.recipe.explainers, warnings)
+            explainers = Explainers(run.trained(), run.parts.recipe.explainers, warnings)
             (made,) = explainers.explain(images, targets).values()
             assert len(explainers.working) == 1
             maps.append(made)
@@ -60,10 +60,10 @@ def test_predictions_and_neighbours_are_the_cpus(gpu, make_run):
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         for device in ("auto", "cpu"):
             run = make_run(f"train.device={device}")
-            trained, images = run.trained(), run.splits.test.images[ASKED]
+            trained, images = run.trained(), run.parts.splits.test.images[ASKED]
             features = Features.before_logits(trained, images)
-            near = nearest(features, images, run.test_source, torch.arange(6, 30))
-            found.append((run.predict(flip=True).logits, near.similarities, trained.logits(images)))
+            near = nearest(features, images, run.parts.test_source, torch.arange(6, 30))
+            found.append((run.evaluator.predict(flip=True).logits, near.similarities, trained.logits(images)))
             assert near.indices.device.type == "cpu"
     torch.testing.assert_close(*found, atol=1e-4, rtol=0)
 
@@ -72,8 +72,8 @@ def test_scores_are_measured(gpu, make_run):
     """With weights drawn anew, removal, pairs of objects and baselines."""
     run, _ = trained_on(make_run, "auto", "explainers=[grad_cam, eigen_cam]")
     warnings: list[str] = []
-    explainers = Explainers(run.trained(), run.recipe.explainers, warnings)
-    test = run.splits.test
+    explainers = Explainers(run.trained(), run.parts.recipe.explainers, warnings)
+    test = run.parts.splits.test
     scores = score(explainers, test.images[:8], test.labels[:8], test.masks[:8])
     assert {scored.measure for scored in scores.scored} >= {RANDOMISATION, DELETION, INSERTION, FLIP}
     assert set(scores.scored[0].estimates) >= {"grad_cam", "eigen_cam"}
@@ -94,9 +94,9 @@ def test_report_is_made_whole(apple_or_real, make_run):
 def test_contrast_is_made_on_the_device(gpu, make_run):
     """One class against another."""
     run = make_run()
-    explainer = run.recipe.explainers[0].build(run.trained_model)
+    explainer = run.parts.recipe.explainers[0].build(run.parts.trained_model)
     trained = run.trained()
-    images, targets = trained.inputs(run.splits.test.images[ASKED]), (ASKED % 10).to(gpu.device)
+    images, targets = trained.inputs(run.parts.splits.test.images[ASKED]), (ASKED % 10).to(gpu.device)
     told = explainer.explain(images, targets, against=(targets + 1) % 10)
     placed = [value for value in dataclasses.asdict(told).values() if isinstance(value, torch.Tensor)]
     assert {value.device for value in placed} == {gpu.device}

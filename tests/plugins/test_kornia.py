@@ -16,7 +16,7 @@ from cvkit import DataInfo
 from cvkit_kornia.crop import random_crop
 from cvkit_kornia.cutout import cutout
 from cvkit_kornia.flip import horizontal_flip
-from cvkit_kornia.library_transform import stock
+from cvkit_kornia.library_transform import library_transform
 from cvkit_kornia.names import names
 
 INFO = DataInfo(3, 32, 32, ("cat", "dog"), mean=(0.1, 0.2, 0.3), std=(0.2, 0.2, 0.2))
@@ -245,7 +245,7 @@ def test_names_load_neither_torch_nor_kornia():
 )
 def test_stock_builds_kornias_class_from_a_recipes_values(name, options, images):
     """Lists stand for tuples, and the result is Kornia's own class, at work on a batch."""
-    augmentation = stock(name, INFO, **options)
+    augmentation = library_transform(name, INFO, **options)
     assert type(augmentation) is getattr(K, name)
     assert augmentation(images).shape == images.shape
 
@@ -255,7 +255,7 @@ def test_stock_leaves_randomness_as_it_was():
     torch.manual_seed(3)
     expected = torch.rand(1)
     torch.manual_seed(3)
-    stock("RandomRotation", INFO, degrees=15)
+    library_transform("RandomRotation", INFO, degrees=15)
     assert torch.equal(torch.rand(1), expected)
 
 
@@ -272,7 +272,7 @@ def test_stock_leaves_randomness_as_it_was():
 def test_stock_says_what_kornia_refuses(name, options, value, wording):
     """Whatever Kornia raises, on building or on the first batch, becomes one sentence."""
     with pytest.raises(ValueError, match=value) as caught:
-        stock(name, INFO, **options)
+        library_transform(name, INFO, **options)
     assert name in str(caught.value)
     assert "\n" not in str(caught.value)
     assert without_cause(caught.value) == wording

@@ -9,6 +9,7 @@ from masked import without_numbers
 
 from cvkit import RunError
 from cvkit.engine.loop import train_steps
+from cvkit.engine.trainer import Trainer
 from cvkit.figures.style import render_figure
 from cvkit_onecycle.finding import Finding, findings, rejection_reason
 from cvkit_onecycle.knee import sweep_problem
@@ -44,7 +45,7 @@ def test_parameter_group_ratios_survive_the_sweep(colours_run):
     """What is swept is a multiplier."""
     run = colours_run()
     with run.trial("ratios") as trial:
-        groups = trial._learner.optimizer.param_groups
+        groups = trial._step.optimizer.param_groups
         groups.append({**groups[0], "params": []})
         trial._ratios = [1.0, 0.1]
         trial.learning_rate = 0.5
@@ -61,7 +62,7 @@ def test_run_tuned_trains_bit_identically_to_one_given_the_value(colours_run):
     given = colours_run(f"scheduler.max_lr={proposal.value}", "tuners=[]")
     for run in (tuned, given):
         torch.manual_seed(hash(run) % 1000)
-        for _ in run.fit():
+        for _ in Trainer(run).fit():
             pass
     for name, tensor in given.model.state_dict().items():
         assert torch.equal(tensor, tuned.model.state_dict()[name]), name
@@ -82,11 +83,11 @@ def test_point_of_a_sweep_is_the_recipes_own_step(colours_run, options):
     rates = np.geomspace(1e-2, 1.0, 8)
     swept = run_sweep(colours_run(*overrides), rates)
     run = colours_run(*overrides)
-    learner = run._learner_of(run.model, run.loss, run.pixels)
-    steps = train_steps(learner, run.source, run.batching, run.recipe.seed, 0, purpose="lr range test 0")
+    step = run.train_step(run.model, run.loss, run.preprocessor)
+    steps = train_steps(step, run.train_source, run.batching, run.recipe.seed, 0, purpose="lr range test 0")
     plain = []
     for rate in rates[: run.batching.steps]:
-        learner.optimizer.param_groups[0]["lr"] = rate
+        step.optimizer.param_groups[0]["lr"] = rate
         plain.append(float(next(steps)[0]))
     assert swept.losses.tolist()[: len(plain)] == plain
     without = run_sweep(colours_run("loss={name: cross_entropy}", "train.batch_size=16"), rates)
@@ -96,7 +97,7 @@ def test_point_of_a_sweep_is_the_recipes_own_step(colours_run, options):
 def test_sweep_steps_the_optimizer_once_a_rate(colours_run, monkeypatch):
     """Three batches make a step: ten rates take ten steps and thirty batches, with an optimizer of their own."""
     run, taken, seen = colours_run("train.accumulate=3", "train.batch_size=16"), [], []
-    step, batches = torch.optim.SGD.step, run.source.batches
+    step, batches = torch.optim.SGD.step, run.train_source.batches
     monkeypatch.setattr(torch.optim.SGD, "step", lambda self: (taken.append(self.param_groups[0]["lr"]), step(self)))
 
     def counted(*arguments):
@@ -104,7 +105,7 @@ def test_sweep_steps_the_optimizer_once_a_rate(colours_run, monkeypatch):
             seen.append(len(batch.labels))
             yield batch
 
-    monkeypatch.setattr(run.source, "batches", counted)
+    monkeypatch.setattr(run.train_source, "batches", counted)
     run_sweep(run, rates := np.geomspace(1e-3, 1e-2, 10))
     assert taken == rates.tolist()
     assert len(seen) == 16 + 3 * 4  # 16 batches an epoch are 5 steps of 3 batches, and one of a single batch

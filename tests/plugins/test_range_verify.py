@@ -9,6 +9,7 @@ import torch
 from masked import without_numbers
 
 from cvkit import RunError
+from cvkit.engine.trainer import Trainer
 from cvkit.figures.style import render_figure
 from cvkit_onecycle import verify
 from cvkit_onecycle.range_test import choose_verified_rate, lr_range_test
@@ -145,7 +146,7 @@ def test_run_verified_trains_as_one_given_the_value(colours_run, short):
     ((_, proposal),) = tuned.tune()
     given = colours_run(f"scheduler.max_lr={proposal.value}", "tuners=[]")
     for run in (tuned, given):
-        for _ in run.fit():
+        for _ in Trainer(run).fit():
             pass
     for name, tensor in given.model.state_dict().items():
         assert torch.equal(tensor, tuned.model.state_dict()[name]), name

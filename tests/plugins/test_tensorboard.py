@@ -16,7 +16,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator as ServedAccumulator
 
-from cvkit import EpochRecord, Recipe, Run, RunFolder, discover, resolve
+from cvkit import EpochRecord, Recipe, RunFolder, build_parts, discover, resolve
 from cvkit.recipe import read_text
 from cvkit.runs.session import Session
 
@@ -51,7 +51,7 @@ def work(path: Path, epochs: int = 3) -> RunFolder:
     """Start or continue the run in the folder at `path`, end after `epochs`, and write the report after all three."""
     path.mkdir(exist_ok=True)
     folder, recipe = RunFolder(path), checked()
-    session = Session(Run(recipe, recipe.dataset.build(path)), folder, path, CATALOG)
+    session = Session(build_parts(recipe, recipe.dataset.build(path)), folder, path, CATALOG)
     session.start()
     for event in session.train():
         session.stop = isinstance(event, EpochRecord) and event.epoch == epochs < 3
@@ -145,7 +145,7 @@ def test_no_thread_outlives_a_hook(tmp_path):
     """After each epoch its points can be read, and nothing of tensorboard is still at work."""
     before = set(threading.enumerate())
     recipe, folder = checked(), RunFolder(tmp_path)
-    session = Session(Run(recipe, recipe.dataset.build(tmp_path)), folder, tmp_path, CATALOG)
+    session = Session(build_parts(recipe, recipe.dataset.build(tmp_path)), folder, tmp_path, CATALOG)
     session.start()
     for event in session.train():
         if isinstance(event, EpochRecord):

@@ -17,7 +17,7 @@ from torchvision.transforms import v2
 
 from cvkit import DataInfo, RunError, preserved_randomness, seed_everything
 from cvkit.testing import AugmentationSuite, ModelSuite
-from cvkit_torchvision.library_transform import stock
+from cvkit_torchvision.library_transform import library_transform
 from cvkit_torchvision.model import torchvision_model
 from cvkit_torchvision.names import models, transforms
 from cvkit_torchvision.weights import fit
@@ -109,7 +109,7 @@ def test_transform_augments_an_image(name):
     image = some_image() // 2  # with room for a contrast to be stretched
     before = image.clone()
     try:
-        outputs = draws(stock(name, COLOUR, **NEEDED.get(name, {})), image)
+        outputs = draws(library_transform(name, COLOUR, **NEEDED.get(name, {})), image)
     except ValueError as error:
         if name == "GaussianNoise" and "float dtype" in str(error):
             return  # older versions of torchvision give noise to floats only, and a run says so as it starts
@@ -273,12 +273,12 @@ def test_crop_is_as_large_as_the_images(name):
     """`size` is the data set's, also where a resolved recipe says null."""
     info = DataInfo(3, 24, 40, ("a", "b"), mean=(0.5,) * 3, std=(0.2,) * 3)
     for options in ({}, {"size": None}, {"size": [24, 40]}):
-        assert stock(name, info, **options)(some_image(info)).shape == (3, 24, 40)
+        assert library_transform(name, info, **options)(some_image(info)).shape == (3, 24, 40)
 
 
 def test_names_of_enumerations_are_text():
     """Interpolation and policy are given by name, as torchvision's documentation writes them."""
-    policy = stock("AutoAugment", COLOUR, policy="cifar10", interpolation="bilinear")
+    policy = library_transform("AutoAugment", COLOUR, policy="cifar10", interpolation="bilinear")
     assert policy.policy is v2.AutoAugmentPolicy.CIFAR10
     assert policy.interpolation is v2.InterpolationMode.BILINEAR
 
@@ -298,7 +298,7 @@ def test_names_of_enumerations_are_text():
 def test_transform_that_does_not_fit_is_a_sentence(name, options, value, wording):
     """Wrong options, and what would change the images' shape, are told when the run starts."""
     with pytest.raises(ValueError, match=value) as caught:
-        stock(name, COLOUR, **options)
+        library_transform(name, COLOUR, **options)
     assert without_cause(caught.value) == wording
 
 

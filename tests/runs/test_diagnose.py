@@ -11,7 +11,7 @@ import pytest
 import torch
 from pages import without_any_number
 
-from cvkit import Component, Run, discover, hookimpl
+from cvkit import Component, Trainer, build_parts, discover, hookimpl
 from cvkit.diagnostics.diagnose import diagnose
 from cvkit.host.catalog import catalog_of
 from cvkit.recipe import read_text, resolve
@@ -76,7 +76,7 @@ def diagnosed(monkeypatch):
         catalog = discover()
         catalog.registries["explainers"] = catalog_of({"toys": Toys()})["explainers"]
         recipe = resolve(read_text(RECIPE + f"explainers: [{', '.join(names)}]\n"), catalog)
-        run = Run(recipe, recipe.dataset.build(Path("unused")))
+        run = Trainer(build_parts(recipe, recipe.dataset.build(Path("unused"))))
         records = [event for event in run.fit() if hasattr(event, "test_loss")]
         return diagnose(run, records, run.final_predictions())
 

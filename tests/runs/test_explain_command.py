@@ -12,10 +12,10 @@ import time
 from pathlib import Path
 
 import pytest
-from cvkit.engine.run import Run
 from forks import Command
 from PIL import Image
 
+from cvkit.engine.assembly import build_parts
 from cvkit.engine.building import open_dataset
 from cvkit.host.discovery import discover
 from cvkit.recipe import read_text, resolve
@@ -50,7 +50,7 @@ def sent(tmp_path_factory) -> Path:
     catalog = discover()
     recipe = resolve(read_text(RECIPE), catalog)
     session = Session(
-        Run(recipe, open_dataset(recipe, parent)), RunFolder.create(parent, recipe.name), parent, catalog
+        build_parts(recipe, open_dataset(recipe, parent)), RunFolder.create(parent, recipe.name), parent, catalog
     )
     session.start()
     assert len([*session.train()]) == 1 + 1

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import torch
 from commands import Answer, call
-from cvkit.engine.run import Run
 
+from cvkit.engine.assembly import build_parts
 from cvkit.host.discovery import discover
 from cvkit.recipe import read, read_text, resolve
 from cvkit.runs.folder import RunFolder
@@ -53,12 +53,12 @@ def trained(path: Path, *overrides: str, steps: int | None = None) -> Session:
     """Return the session of a run that was trained to its end, or stopped after so many steps and saved."""
     catalog = discover()
     recipe = resolve(read_text(RECIPE, overrides), catalog)
-    session = Session(Run(recipe, recipe.dataset.build(path)), RunFolder.create(path, "small"), path, catalog)
+    session = Session(build_parts(recipe, recipe.dataset.build(path)), RunFolder.create(path, "small"), path, catalog)
     session.start()
     for _ in session.tune():
         pass
     for _ in session.train():
-        session.stop = session.run.step == steps
+        session.stop = session.step == steps
     if session.stop:
         session.set_status("interrupted")  # as who stops it does
     return session

@@ -10,13 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cvkit.engine.run import Run
 from damages import RECIPE, Outcome, resumed, stopped_run
 
 from cvkit import CheckpointError, RunError, discover
 from cvkit.checkpoint.files import write_checkpoint
 from cvkit.cli import main
 from cvkit.data.splits import TensorSplit
+from cvkit.engine.assembly import build_parts
+from cvkit.engine.trainer import Trainer
 from cvkit.recipe import dump, read, read_text, resolve
 from cvkit.runs.folder import RunFolder
 from cvkit.runs.repair import agree_on_recipe
@@ -46,7 +47,7 @@ def session_of(path: Path, *, digest: str | None = None, accept: bool = False) -
     recipe = resolve(read(path / "recipe.yaml"), CATALOG)
     splits = recipe.dataset.build(path)
     splits = splits if digest is None else replace(splits, digest=digest)
-    return Session(Run(recipe, splits), RunFolder(path), path, CATALOG, accept_changes=accept)
+    return Session(build_parts(recipe, splits), RunFolder(path), path, CATALOG, accept_changes=accept)
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -98,7 +99,9 @@ def test_damaged_recipe_is_kept_beside_the_one_put_back(stopped):
     """What somebody wrote there is not lost."""
     text = (stopped / "recipe.yaml").read_text()
     (stopped / "recipe.yaml").write_text("model: [\n")
-    session = Session(Run(resolve(read_kept(stopped), CATALOG), data(stopped)), RunFolder(stopped), stopped, CATALOG)
+    session = Session(
+        build_parts(resolve(read_kept(stopped), CATALOG), data(stopped)), RunFolder(stopped), stopped, CATALOG
+    )
     session.start()
     assert (stopped / "recipe.yaml").read_text() == text
     assert (stopped / "recipe.damaged.yaml").read_text() == "model: [\n"
@@ -161,7 +164,9 @@ def test_data_of_another_number_of_images_are_refused_though_accepted(
     splits = recipe.dataset.build(run)
     other = TensorSplit(splits.train.images.repeat(2, 1, 1, 1)[:images], splits.train.labels.repeat(2)[:images])
     with pytest.raises(CheckpointError) as caught:
-        restore_run(Run(recipe, replace(splits, train=other, digest="other")), state, accept_changes=True)
+        restore_run(
+            Trainer(build_parts(recipe, replace(splits, train=other, digest="other"))), state, accept_changes=True
+        )
     assert str(caught.value) == wording
 
 
@@ -178,7 +183,7 @@ def test_classes_in_another_order_are_refused_though_accepted(stopped, wording):
     recipe = resolve(read(stopped / "recipe.yaml"), CATALOG)
     splits = recipe.dataset.build(stopped)
     turned = replace(splits, info=replace(splits.info, classes=splits.info.classes[::-1]), digest="other")
-    session = Session(Run(recipe, turned), RunFolder(stopped), stopped, CATALOG, accept_changes=True)
+    session = Session(build_parts(recipe, turned), RunFolder(stopped), stopped, CATALOG, accept_changes=True)
     with pytest.raises(CheckpointError) as caught:
         session.start()
     assert str(caught.value) == wording
@@ -316,7 +321,9 @@ def test_run_killed_while_it_starts_can_be_started_again(original, tmp_path, mon
     """In place of each write of the start: `run --resume` goes on there, or passes it over, and nothing blocks."""
     (parent := tmp_path / "runs").mkdir()
     recipe = resolve(read(original / "recipe.yaml"), CATALOG)
-    session = Session(Run(recipe, recipe.dataset.build(parent)), RunFolder.create(parent, "small"), parent, CATALOG)
+    session = Session(
+        build_parts(recipe, recipe.dataset.build(parent)), RunFolder.create(parent, "small"), parent, CATALOG
+    )
     calls = iter(range(100))
     real = RunFolder.write
 

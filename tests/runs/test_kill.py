@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from cvkit.engine.run import Run, Step
 from forks import in_a_fork
 
+from cvkit.engine.assembly import build_parts
+from cvkit.engine.trainer import Step
 from cvkit.host.discovery import discover
 from cvkit.recipe import read, resolve
 from cvkit.runs.folder import RunFolder
@@ -40,7 +41,7 @@ def session_in(path: Path, recipe: Path, overrides: tuple[str, ...] = ()) -> Ses
     found = folder.recipe_path if folder.recipe_path.is_file() else recipe
     overrides = () if found == folder.recipe_path else overrides
     recipe = resolve(read(found, overrides), catalog)
-    return Session(Run(recipe, recipe.dataset.build(path)), folder, path, catalog)
+    return Session(build_parts(recipe, recipe.dataset.build(path)), folder, path, catalog)
 
 
 def carry_out(session: Session, after_step=lambda step: None) -> None:

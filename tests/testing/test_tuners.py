@@ -63,9 +63,8 @@ def proposes_by_chance(run):
 
 
 def trains_the_run_itself(run):
-    learner = run._learner_of(run.model, run.loss, run.pixels)
     images, labels = run.splits.train.images[:8], run.splits.train.labels[:8]
-    learner.loss(learner.forward(run.pixels.for_evaluation(images)), labels).backward()
+    run.loss(run.model(run.preprocessor.for_evaluation(images)), labels).backward()
     with torch.no_grad():
         for parameter in run.model.parameters():
             parameter -= 0.1 * parameter.grad
@@ -74,7 +73,7 @@ def trains_the_run_itself(run):
 
 def looks_in_training_mode(run):
     with torch.no_grad():
-        run.model.train()(run.pixels.for_evaluation(run.splits.train.images[:8]))
+        run.model.train()(run.preprocessor.for_evaluation(run.splits.train.images[:8]))
 
 
 def only_counts_in_a_buffer(run):
@@ -86,12 +85,7 @@ def leaves_evaluation_on(run):
 
 
 def leaves_gradients(run):
-    run.model(run.pixels.for_evaluation(run.splits.train.images[:8])).sum().backward()
-
-
-def sets_the_rate_of_the_optimizer(run):
-    run.recipe = run.recipe.with_value("scheduler.max_lr", 0.01)
-    run.prepare().optimizer.param_groups[0]["momentum"] = 0.5
+    run.model(run.preprocessor.for_evaluation(run.splits.train.images[:8])).sum().backward()
 
 
 def asks_the_loss_itself(run):
@@ -99,16 +93,15 @@ def asks_the_loss_itself(run):
 
 
 def augments_by_itself(run):
-    run.pixels.augment(run.splits.train.images[:8])
-
-
-def counts_a_step(run):
-    run.step += 1
+    run.preprocessor.augment(run.splits.train.images[:8])
 
 
 def sorts_the_images(run):
     order = run.splits.train.labels.argsort()
-    run.source._images, run.source._labels = run.splits.train.images[order], run.splits.train.labels[order]
+    run.train_source._images, run.train_source._labels = (
+        run.splits.train.images[order],
+        run.splits.train.labels[order],
+    )
 
 
 TWINS = [
@@ -128,8 +121,6 @@ TWINS = [
     ("leaves_modes", disturbs(leaves_gradients), "'features.0.weight'"),
     ("leaves_parts", disturbs(asks_the_loss_itself), "'asked'"),
     ("leaves_parts", disturbs(augments_by_itself), "'0.batches'"),
-    ("leaves_state", disturbs(sets_the_rate_of_the_optimizer), "optimizer"),
-    ("leaves_state", disturbs(counts_a_step), "step"),
     ("leaves_generators", disturbs(lambda run: random.random()), "Python"),
     ("leaves_generators", disturbs(lambda run: np.random.rand()), "NumPy"),
     ("leaves_generators", disturbs(lambda run: torch.rand(())), "torch"),

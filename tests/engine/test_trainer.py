@@ -7,10 +7,10 @@ import re
 
 import pytest
 import torch
-from cvkit.engine.run import Step
 
 from cvkit import CheckpointError, CvkitError, DivergedError, EpochRecord, RunError
 from cvkit.engine.loop import EpochBatches
+from cvkit.engine.trainer import Step
 
 
 def test_fit_yields_every_step_and_a_record_an_epoch(make_run):
@@ -47,7 +47,7 @@ def test_what_others_draw_changes_nothing(make_run, weights_of, same):
     run = make_run()
     for _ in run.fit():
         torch.rand(7)
-    same(expected, run.model.state_dict())
+    same(expected, run.parts.model.state_dict())
 
 
 @pytest.mark.parametrize(
@@ -75,9 +75,9 @@ def test_state_taken_midway_continues_bit_identically(make_run, weights_of, same
     second = make_run(*knobs)
     second.restore(state)
     records = [event for event in second.fit() if isinstance(event, EpochRecord)]
-    same(whole.model.state_dict(), second.model.state_dict())
-    if whole.ema is not None:
-        same(whole.ema.state_dict(), second.ema.state_dict())
+    same(whole.parts.model.state_dict(), second.parts.model.state_dict())
+    if whole.parts.ema is not None:
+        same(whole.parts.ema.state_dict(), second.parts.ema.state_dict())
     untimed = {"seconds": 0, "images_per_second": 0}
     wanted = [r.to_json() | untimed for r in expected if isinstance(r, EpochRecord)][-len(records) :]
     assert [r.to_json() | untimed for r in records] == wanted
@@ -106,7 +106,7 @@ def test_max_steps_stops_early_and_still_evaluates(make_run):
     assert run.step == 11
     assert [record.epoch for record in records] == [1, 2]
     assert len(records[1].step_losses) == 3
-    assert run.plan.total_steps == 24
+    assert run.parts.plan.total_steps == 24
 
 
 def test_run_interrupted_on_its_very_last_step_still_records_the_epoch(make_run):
@@ -133,10 +133,10 @@ def test_loss_that_explodes_ends_the_run_with_the_step_and_the_rate(make_run, wo
 def test_state_with_a_non_finite_weight_is_never_given_out(make_run, wording):
     """So no checkpoint holds one; a buffer may be infinite by design, as attention masks are."""
     run = make_run()
-    run.model.register_buffer("mask", torch.tensor([0.0, -torch.inf]))
+    run.parts.model.register_buffer("mask", torch.tensor([0.0, -torch.inf]))
     assert "mask" in run.state()["model"]
     with torch.no_grad():
-        run.model.linear.weight[0, 0] = torch.inf
+        run.parts.model.linear.weight[0, 0] = torch.inf
     with pytest.raises(DivergedError, match=r"linear\.weight") as caught:
         run.state()
     assert str(caught.value) == wording
@@ -146,9 +146,9 @@ def test_averaged_weights_are_the_ones_evaluated(make_run):
     """With a decay of nearly 1 the average stays near its start and scores otherwise than the weights."""
     run = make_run("train.ema=0.999")
     records = [event for event in run.fit() if isinstance(event, EpochRecord)]
-    assert run.trained_model is run.ema.module
+    assert run.parts.trained_model is run.parts.ema.module
     assert run.final_predictions().loss == records[-1].test_loss
-    assert not torch.equal(run.ema.module.linear.weight, run.model.linear.weight)
+    assert not torch.equal(run.parts.ema.module.linear.weight, run.parts.model.linear.weight)
 
 
 def test_flip_tta_is_kept_apart_from_the_headline(make_run):
@@ -163,13 +163,12 @@ def test_flip_tta_is_kept_apart_from_the_headline(make_run):
 def test_evaluation_counts_every_image_once(make_run):
     """30 test images in batches of 7, modes as found."""
     run = make_run("evaluation.batch_size=7")
-    run.prepare()
-    run.model.train()
-    predictions = run.predict()
+    run.parts.model.train()
+    predictions = run.evaluator.predict()
     assert len(predictions.labels) == 30
-    assert torch.equal(predictions.labels, run.splits.test.labels)
+    assert torch.equal(predictions.labels, run.parts.splits.test.labels)
     assert predictions.accuracy == int((predictions.logits.argmax(1) == predictions.labels).sum()) / 30
-    assert all(module.training for module in run.model.modules())
+    assert all(module.training for module in run.parts.model.modules())
     assert math.isclose(
         predictions.loss,
         float(torch.nn.functional.cross_entropy(predictions.logits, predictions.labels)),
@@ -211,7 +210,7 @@ def test_trial_leaves_nothing_behind(make_run, weights_of, same):
     run = make_run()
     torch.manual_seed(5)
     state = torch.get_rng_state()
-    with run.trial("probe") as trial:
+    with run.parts.trial("probe") as trial:
         steps = trial.steps()
         trial.learning_rate = 0.5
         losses = [float(next(steps)) for _ in range(20)]
