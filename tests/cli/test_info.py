@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -111,7 +112,7 @@ def test_info_of_a_disabled_plugins_component_says_so(cvkit):
     """The reason is nearer than any other name."""
     answer = cvkit("info", "timm/resnet18", "--no-plugin", "timm")
     assert answer.code == 2
-    assert "Plugin 'timm' (cvkit-core 0.1.0) disabled by --no-plugin" in answer.err
+    assert f"Plugin 'timm' (cvkit-core {version('cvkit-core')}) disabled by --no-plugin" in answer.err
 
 
 DECLARATION = """

@@ -9,6 +9,7 @@ import re
 import runpy
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from cvkit import KINDS
 from cvkit.cli.tables import print_table
 from cvkit.plugins import discover
 
+CORE = version("cvkit-core")
 ENTRIES = list(discover().entries())
 
 
@@ -208,7 +210,7 @@ def test_list_of_one_plugin(cvkit):
             "plugin 'tensorboard' offers no components: its hooks only watch runs, or yield none. "
             "See: cvkit plugins --why tensorboard",
         ),
-        (["--plugin", "timm", "--no-plugin", "timm"], "plugin 'timm' (cvkit-core 0.1.0) disabled by --no-plugin"),
+        (["--plugin", "timm", "--no-plugin", "timm"], f"plugin 'timm' (cvkit-core {CORE}) disabled by --no-plugin"),
     ],
 )
 def test_list_of_nothing_says_what_was_perhaps_meant(cvkit, arguments, message):

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -236,7 +237,7 @@ def test_why_of_a_broken_import_shows_the_line_in_the_plugin(cvkit, site):
 def test_why_of_a_disabled_plugin_says_by_whom_and_how_to_enable_it(cvkit, monkeypatch):
     """An option is left out, a variable changed."""
     assert cvkit("plugins", "--why", "timm", "--no-plugin", "timm").out.splitlines() == [
-        "plugin 'timm' (cvkit-core 0.1.0) is disabled by --no-plugin, so it was not imported",
+        f"plugin 'timm' (cvkit-core {version('cvkit-core')}) is disabled by --no-plugin, so it was not imported",
         "  to enable it: leave out --no-plugin timm",
     ]
     monkeypatch.setenv("CVKIT_DISABLE_PLUGINS", "timm,kornia")
