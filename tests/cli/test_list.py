@@ -9,6 +9,7 @@ import re
 import runpy
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from cvkit import KINDS
 from cvkit.cli.tables import print_table
 from cvkit.host.discovery import discover
 
+CORE = version("cvkit-core")
 ENTRIES = list(discover().entries())
 
 
