@@ -124,6 +124,5 @@ def _caption(predictions: Predictions, cards: list[Card], methods: list[str], ra
         caption += (
             " No similar images are shown, because the input of the model's last layer could not be determined."
         )
-    return (
-        caption + " Loss: cross-entropy in nats. Margin: the true class's probability lead over the best other class."
-    )
+    caption += " Loss: cross-entropy in nats. Margin: the probability of the true class minus the highest other one."
+    return caption
