@@ -124,5 +124,4 @@ def _caption(predictions: Predictions, cards: list[Card], methods: list[str], ra
         caption += (
             " No similar images are shown, because the input of the model's last layer could not be determined."
         )
-    caption += " Loss: cross-entropy in nats. Margin: the probability of the true class minus the highest other one."
-    return caption
+    return caption + " Loss: cross-entropy in nats. Margin: true-class probability minus the highest other one."
