@@ -181,8 +181,7 @@ class Session:
         try:
             json.dumps(found, allow_nan=False)
         except (TypeError, ValueError) as error:
-            what = f"{tuner.entry.owner} returned data that JSON cannot represent; only its value is saved: "
-            what += one_line(error)
+            what = f"{tuner.entry.owner}: JSON cannot represent its data, so only its value is saved: {one_line(error)}"
             self.warnings.append(what)
             return {"value": str(proposal.value), "data": {}}
         return found
