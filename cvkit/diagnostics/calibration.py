@@ -39,7 +39,7 @@ class Calibration:
 
     @classmethod
     def of(cls, predictions: Predictions, bins: int = BINS) -> Calibration:
-        """Return the calibration of predictions, of which there is at least one."""
+        """Return the calibration of one or more predictions."""
         confidence = PerSample.of(predictions).confidence.double()
         places = ((confidence * bins).ceil().long() - 1).clamp(0, bins - 1)
         counts = torch.bincount(places, minlength=bins)

@@ -89,27 +89,44 @@ class RunParts:
         return self.model if self.ema is None else self.ema.module
 
     def forward(self, model: nn.Module, loss: nn.Module, preprocessor: Preprocessor) -> ForwardPass:
-        """Return the forward pass of `model` and `loss`, in the recipe's precision."""
+        """Return a forward pass in the recipe's precision.
+
+        Args:
+            model: The model.
+            loss: The loss.
+            preprocessor: Turns images into model inputs.
+        """
         autocast = Autocast(self.device, self.recipe.train.precision)
         return ForwardPass(model, model, loss, preprocessor, autocast, Guards.of(self.recipe))
 
     def train_step(self, model: nn.Module, loss: nn.Module, preprocessor: Preprocessor) -> TrainStep:
-        """Return a training step of `model` and `loss`, with a new optimizer of their weights."""
+        """Return a training step with a new optimizer.
+
+        Args:
+            model: The model to train.
+            loss: The loss; its weights are trained too.
+            preprocessor: Turns images into model inputs.
+        """
         optimizer = self._optimizer_of(_trainable(model, loss))
         scaler = GradScaler(self.device.type, enabled=self.recipe.train.precision == "fp16")
         return TrainStep(self.forward(model, loss, preprocessor), optimizer, scaler, self.recipe.train.clip_norm)
 
     def copied_train_step(self) -> TrainStep:
-        """Return a training step on copies of the parts; raise `ComponentFailure` if a part cannot be copied."""
+        """Return a training step on copies of model, loss and augmentations.
+
+        Raises:
+            ComponentFailure: A part cannot be copied.
+        """
         model = own_copy(self.recipe.model.entry, self.model)
         loss = own_copy(self.recipe.loss.entry, self.loss)
         return self.train_step(model, loss, copy.deepcopy(self.preprocessor))
 
     def new_schedule(self, optimizer: Optimizer | None = None, settings: TrainSettings | None = None) -> Schedule:
-        """Return the schedule at its first step, for `optimizer` or for a new one.
+        """Return the schedule at its first step. An ``auto`` rate has a placeholder.
 
-        A new optimizer has copies of the weights. An ``auto`` rate has a placeholder. If `settings` are given, they
-        replace the recipe's, for example to compare other numbers of epochs.
+        Args:
+            optimizer: The optimizer to schedule; None for a new one with copies of the weights.
+            settings: Replaces the recipe's settings, for example to compare other numbers of epochs.
         """
         passes = (settings or self.recipe.train).passes
         plans = [StepPlan(self.batching.steps, epochs) for epochs in passes]
@@ -136,7 +153,12 @@ class RunParts:
         return preprocessor.augment(samples.batch(images, draw).to(self.device))
 
     def first_images(self, samples: SampleAugmentations, count: int) -> Batch:
-        """Return the first `count` training images on the device, as a batch augmented by `samples`."""
+        """Return the first training images as a batch on the device.
+
+        Args:
+            samples: Augmentations of single images to apply.
+            count: The number of images.
+        """
         first = materialize(self.splits.train, range(min(count, len(self.splits.train))))
         return Batch(samples.batch(first.images, 0).to(self.device), first.labels.to(self.device))
 

@@ -26,7 +26,9 @@ from .records import EpochRecord, Predictions
 from .resumable import require_finite_weights, require_place, restore_training, training_state
 from .trained_model import TrainedModel
 
-_LESS_TRAINING = "start a new run with a smaller train.batch_size; train.accumulate keeps the images of a step"
+_LESS_TRAINING = (
+    "start a new run with a smaller train.batch_size; a larger train.accumulate keeps the number of images per step"
+)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ def explanation_page(
     facts = [Fact("Images explained", f"{sheet.explained:,}", source.name)]
     if sheet.labelled and not source.by_outcome:
         share = percent(sheet.right / sheet.labelled, 1)
-        facts.append(Fact("Classified correctly", share, f"{sheet.right:,} of {sheet.labelled:,} of a known class"))
+        note = f"{sheet.right:,} of {sheet.labelled:,} images with a known class"
+        facts.append(Fact("Classified correctly", share, note))
     layers = tuple((name, layer or "not reported") for name, layer in sheet.layers.items())
     return Page(
         title=title,
@@ -29,7 +30,7 @@ def explanation_page(
         sections=(
             Section("Images", (sheet.gallery(),)),
             Section(
-                "Methods, scored",
+                "Explanation scores",
                 tuple(scores.tables()) if scores else (),
                 _scored_on(scores) if scores else "",
                 broad=True,

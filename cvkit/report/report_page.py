@@ -43,12 +43,12 @@ def report_page(
             Section("Classes", tuple(found.classes)),
             Section("Confidence", tuple(found.confidence)),
             Section("Errors", tuple(found.errors)),
-            Section("Explanations, scored", tuple(found.explanations), broad=True),
+            Section("Explanation scores", tuple(found.explanations), broad=True),
             Section("Data", tuple(found.data)),
         ),
         details=tuple(_details(info)),
         recipe=recipe_text,
-        generated=f"Made by cvkit {_version(info)}, started {info['started']}.",
+        generated=f"Created by cvkit {_version(info)}. Start of the run: {info['started']}.",
     )
 
 
@@ -73,7 +73,7 @@ def _facts(trainer: Trainer, records: Sequence[EpochRecord], predictions: Predic
         )
     if last.test_accuracy_unaveraged is not None:
         facts.append(
-            Fact("Without averaging", percent(last.test_accuracy_unaveraged, 2), "the trained weights themselves")
+            Fact("Without averaging", percent(last.test_accuracy_unaveraged, 2), "the trained weights, not averaged")
         )
     seconds = sum(record.seconds for record in records)
     speed = sum(record.images_per_second * record.seconds for record in records) / seconds
@@ -105,8 +105,7 @@ def _notes(trainer: Trainer, records: Sequence[EpochRecord]) -> list[str]:
     if trainer.step < trainer.parts.plan.total_steps:
         notes.append(
             f"Training stopped after {trainer.step:,} of {trainer.parts.plan.total_steps:,} planned steps "
-            "(train.max_steps), "
-            "so the learning-rate schedule did not finish."
+            "(train.max_steps), so the learning-rate schedule did not finish."
         )
     return notes
 

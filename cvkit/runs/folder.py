@@ -52,9 +52,17 @@ class RunFolder(LockedFolder):
 
     @classmethod
     def create(cls, parent: Path, name: str) -> RunFolder:
-        """Create a new folder ``<name>-<date>-<time>`` under `parent`. An existing folder is never reused.
+        """Create a new folder ``<name>-<date>-<time>``. An existing folder is never reused.
 
-        Raises `RunError` if the folder cannot be created.
+        Args:
+            parent: The folder that will contain the run folder.
+            name: The name of the run.
+
+        Returns:
+            The new run folder.
+
+        Raises:
+            RunError: The folder cannot be created.
         """
         stem = f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
         for attempt in range(1, 1000):
@@ -72,10 +80,19 @@ class RunFolder(LockedFolder):
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
-        """Return the run folder at `path`; raise `RunError` if `path` is not one.
+        """Return an existing run folder.
 
         A folder with only a recipe is not a run folder, because a project may contain one. A run folder also contains
         run.json or checkpoints.
+
+        Args:
+            path: The path of the folder.
+
+        Returns:
+            The run folder.
+
+        Raises:
+            RunError: `path` is not a run folder.
         """
         folder = cls(path)
         if folder.has_checkpoints():  # checkpoints contain copies of the other files
@@ -92,7 +109,8 @@ class RunFolder(LockedFolder):
     def lock(self) -> None:
         """Reserve the folder for this process, and remove unfinished files of processes that were killed.
 
-        Raises `RunError` if another process is using the folder.
+        Raises:
+            RunError: Another process is using the folder.
         """
         super().lock()
         from ..checkpoint.files import clear_leftovers
@@ -115,7 +133,8 @@ class RunFolder(LockedFolder):
     def recipe_text(self) -> str:
         """Return the resolved recipe, from the newest checkpoint if recipe.yaml is missing, incomplete or unreadable.
 
-        Raises `RunError`, or the `RecipeError` of the file, if no checkpoint contains a copy.
+        Raises:
+            RunError: The file cannot be used, and no checkpoint contains a copy.
         """
         try:
             text = self._own_recipe()
@@ -130,7 +149,11 @@ class RunFolder(LockedFolder):
         return kept.recipe
 
     def has_whole_recipe(self, kept: RunSnapshot) -> bool:
-        """Return whether recipe.yaml exists, can be read, and contains every key of the copy in `kept`."""
+        """Return whether recipe.yaml exists, can be read, and contains every key of a copy.
+
+        Args:
+            kept: The copy in a checkpoint.
+        """
         with suppress(CvkitError):
             return keys_of(self._own_recipe()) >= keys_of(kept.recipe)
         return False
@@ -142,16 +165,25 @@ class RunFolder(LockedFolder):
         return text
 
     def document(self, overrides: Sequence[str] = ()) -> Document:
-        """Return the recipe of `recipe_text` as a document, with ``path=value`` overrides applied.
+        """Return the recipe of `recipe_text` as a document. It extends no other recipe, because it is complete.
 
-        The document extends no other recipe, because `cvkit run` writes a complete one. Raises `RecipeError` as well.
+        Args:
+            overrides: Changes in the form ``path=value``.
+
+        Returns:
+            The document with the overrides applied.
+
+        Raises:
+            RunError: The file cannot be used, and no checkpoint contains a copy.
+            RecipeError: An override is not valid.
         """
         return read_text(self.recipe_text(), overrides, file=display(self.recipe_path), extends=False)
 
     def info(self) -> dict[str, Any]:
-        """Return the content of run.json, with missing keys taken from the newest checkpoint.
+        """Return the content of run.json, with missing keys taken from the newest checkpoint; empty if neither exists.
 
-        Empty if neither exists. Raises `RunError` if run.json is damaged and there is no checkpoint.
+        Raises:
+            RunError: run.json is damaged, and there is no checkpoint.
         """
         content = self.intact("run.json", read_info)
         if content is not None and "environment" in content:
@@ -166,14 +198,22 @@ class RunFolder(LockedFolder):
         return None if kept is None else DataInfo.from_json(kept)
 
     def write_info(self, info: dict[str, Any]) -> dict[str, Any]:
-        """Write run.json, and return its content as it will be read."""
+        """Write run.json, and return its content as it will be read.
+
+        Args:
+            info: The new content.
+        """
         text = json.dumps(info, indent=2, ensure_ascii=False)
         # A file name may contain bytes that are not Unicode: JSON gets them as escapes.
         self.write("run.json", f"{text}\n".encode("utf-8", "backslashreplace"))
         return dict(json.loads(text))
 
     def write_recipe(self, text: str) -> None:
-        """Write the resolved recipe."""
+        """Write recipe.yaml.
+
+        Args:
+            text: The resolved recipe.
+        """
         self.write("recipe.yaml", text.encode())
 
     def set_recipe_aside(self) -> str:
@@ -187,7 +227,14 @@ class RunFolder(LockedFolder):
         return ""
 
     def write_tuning(self, results: Sequence[dict[str, Any]]) -> None:
-        """Write the results of the tuners; raise `RunError` for values that JSON cannot represent."""
+        """Write tuning.json.
+
+        Args:
+            results: One dictionary per tuner.
+
+        Raises:
+            RunError: A result contains a value that JSON cannot represent.
+        """
         try:
             text = json.dumps(results, indent=1, allow_nan=False)
         except (TypeError, ValueError) as error:
@@ -197,7 +244,11 @@ class RunFolder(LockedFolder):
     def tuning(self) -> list[dict[str, Any]]:
         """Return the results of the tuners, from the newest checkpoint if tuning.json is missing or damaged.
 
-        Empty if no tuner has finished. Raises `RunError` if tuning.json is damaged and there is no checkpoint.
+        Returns:
+            One dictionary per tuner; empty if no tuner has finished.
+
+        Raises:
+            RunError: tuning.json is damaged, and there is no checkpoint.
         """
         content = self.intact("tuning.json", read_tuning)
         if content is None and (kept := self.kept()) is not None:
@@ -207,7 +258,10 @@ class RunFolder(LockedFolder):
     def records(self) -> list[EpochRecord]:
         """Return the epoch records so far, from the newest checkpoint if a line of metrics.jsonl cannot be read.
 
-        Raises `RunError` if there is no checkpoint. A last line that a kill cut short is skipped.
+        A last line that a kill cut short is skipped.
+
+        Raises:
+            RunError: A line cannot be read, and there is no checkpoint.
         """
         found = self.record_lines()
         if (None in found or not found) and (kept := self.kept()) is not None:
@@ -219,15 +273,34 @@ class RunFolder(LockedFolder):
         return self.intact("metrics.jsonl", _lines) or []
 
     def append(self, record: EpochRecord) -> None:
-        """Append the record of an epoch."""
+        """Append the record of an epoch to metrics.jsonl.
+
+        Args:
+            record: The record.
+        """
         self.append_to("metrics.jsonl", _line(record))
 
     def write_records(self, records: Iterable[EpochRecord]) -> None:
-        """Replace all records."""
+        """Write metrics.jsonl, and replace all records in it.
+
+        Args:
+            records: One record per epoch.
+        """
         self.write("metrics.jsonl", b"".join(map(_line, records)))
 
     def save(self, step: int, state: dict[str, Any]) -> Path:
-        """Write a checkpoint of the run's state after optimizer step `step`, and return its path."""
+        """Write a checkpoint.
+
+        Args:
+            step: The number of optimizer steps so far.
+            state: The state of the run.
+
+        Returns:
+            The path of the checkpoint.
+
+        Raises:
+            CheckpointError: The checkpoint cannot be written.
+        """
         from ..checkpoint.files import write_checkpoint
 
         self.require_there()
@@ -253,14 +326,27 @@ class RunFolder(LockedFolder):
         return is_folder(parent) and any(parent.glob("step-*/manifest.json"))
 
     def save_artifacts(self, artifacts: Iterable[Artifact]) -> None:
-        """Write the files of each artifact under figures/."""
+        """Write the files of artifacts under figures/.
+
+        Args:
+            artifacts: Figures, tables and galleries.
+        """
         for artifact in artifacts:
             for name, content in artifact.files().items():
                 # There may be hundreds, and the next report writes them again, so do not wait for the disk.
                 self.write(f"figures/{name}", content, durable=False)
 
     def load_figure(self, name: str, title: str, caption: str) -> Figure | None:
-        """Return a figure that `save_artifacts` wrote, or None; raise `RunError` if the file is not a figure."""
+        """Return a figure that `save_artifacts` wrote, or None if there is none.
+
+        Args:
+            name: The stem of its files.
+            title: Its title.
+            caption: Its caption.
+
+        Raises:
+            RunError: The file is not a figure.
+        """
         files = self.figure_files(name)
         if not files:
             return None
@@ -273,24 +359,42 @@ class RunFolder(LockedFolder):
             raise RunError(f"'{self.path / 'figures' / name}.svg' is not an SVG: it is not UTF-8 text") from None
 
     def figure_files(self, name: str) -> dict[str, bytes]:
-        """Return the files of a figure by name, the SVG first; empty if one is missing."""
+        """Return the files of a figure by name, the SVG first; empty if one is missing.
+
+        Args:
+            name: The stem of its files.
+        """
         names = [f"figures/{name}.{ending}" for ending in ("svg", "png")]
         there = all(os.path.lexists(self.path / name) for name in names)
         return {name: self.read(name) for name in names} if there else {}
 
     def write_predictions(self, predictions: Predictions, classes: Sequence[str]) -> None:
-        """Write predictions.csv: one line per test image, with the measures of `PerSample`."""
+        """Write predictions.csv: one line per test image, with the measures of `PerSample`.
+
+        Args:
+            predictions: The predictions for the test images.
+            classes: Names of the classes.
+        """
         from .predictions_csv import predictions_csv
 
         self.write("predictions.csv", predictions_csv(predictions, classes).encode(errors="replace"))
 
     def write_report(self, html: str) -> Path:
-        """Write the report and return its path."""
+        """Write report.html, and return its path.
+
+        Args:
+            html: The page.
+        """
         self.write("report.html", html.encode())
         return self.report_path
 
     def intact(self, name: str, read: Callable[[bytes], Read]) -> Read | None:
-        """Return the content of a file as `read` parses it; None if the file is missing or cannot be read."""
+        """Return the content of a file, or None if the file is missing or cannot be read.
+
+        Args:
+            name: The name of the file in the folder.
+            read: Parses the content; raises `ValueError` if it is not valid.
+        """
         with suppress(RunError):
             return self._held(name, read)
         return None

@@ -125,34 +125,34 @@ class _Record(Shape):
 
 
 def read_info(content: bytes) -> dict[str, Any]:
-    """Return the content of run.json; raise `ValueError` that names what is not valid."""
+    """Return the content of run.json; raise `ValueError` that names an invalid value."""
     return checked_info(read_json(content))
 
 
 def checked_info(info: Any) -> dict[str, Any]:
-    """Return `info` if it is valid content of run.json; raise `ValueError` that names what is not valid."""
+    """Return `info` if it is valid content of run.json; raise `ValueError` that names an invalid value."""
     require_shape(RunInfo, info)
     return dict(info)
 
 
 def read_tuning(content: bytes) -> list[dict[str, Any]]:
-    """Return the content of tuning.json; raise `ValueError` that names what is not valid."""
+    """Return the content of tuning.json; raise `ValueError` that names an invalid value."""
     return checked_tuning(read_json(content))
 
 
 def checked_tuning(results: Any) -> list[dict[str, Any]]:
-    """Return `results` if they are valid content of tuning.json; raise `ValueError` that names what is not valid."""
+    """Return `results` if they are valid content of tuning.json; raise `ValueError` that names an invalid value."""
     require_shape(_Tuning, {"results": results})
     return list(results)
 
 
 def read_record(line: bytes) -> EpochRecord:
-    """Return the record in a line of metrics.jsonl; raise `ValueError` that names what is not valid."""
+    """Return the record in a line of metrics.jsonl; raise `ValueError` that names an invalid value."""
     return checked_record(read_json(line))
 
 
 def checked_record(data: Any) -> EpochRecord:
-    """Return the record in a parsed line of metrics.jsonl; raise `ValueError` that names what is not valid."""
+    """Return the record in a parsed line of metrics.jsonl; raise `ValueError` that names an invalid value."""
     require_shape(_Record, data)
     try:
         return EpochRecord.from_json(data)

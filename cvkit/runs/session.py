@@ -181,7 +181,9 @@ class Session:
         try:
             json.dumps(found, allow_nan=False)
         except (TypeError, ValueError) as error:
-            what = f"{tuner.entry.owner}: JSON cannot represent its data, so only its value is saved: {one_line(error)}"
+            what = (
+                f"{tuner.entry.owner}: JSON cannot represent its data, so only its value is saved: {one_line(error)}"
+            )
             self.warnings.append(what)
             return {"value": str(proposal.value), "data": {}}
         return found
