@@ -180,7 +180,7 @@ class RunFolder(LockedFolder):
         return read_text(self.recipe_text(), overrides, file=display(self.recipe_path), extends=False)
 
     def info(self) -> dict[str, Any]:
-        """Return the content of run.json, with missing keys taken from the newest checkpoint; empty if neither exists.
+        """Return the content of run.json, with missing keys from the newest checkpoint; empty if neither exists.
 
         Raises:
             RunError: run.json is damaged, and there is no checkpoint.
