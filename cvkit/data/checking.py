@@ -34,7 +34,7 @@ class CheckedSplit:
         try:
             image, label = sample
         except (TypeError, ValueError):
-            raise self._wrong(index, f"an object of type {shown(sample)}", "an image and a label") from None
+            raise self._wrong(index, shown(sample), "an image and a label") from None
         size = (self.info.channels, self.info.height, self.info.width)
         if not isinstance(image, Tensor) or image.dtype != torch.uint8 or image.shape != size:
             raise self._wrong(index, shown(image), f"uint8 {size}")
@@ -92,7 +92,7 @@ def _checked(split: Split, info: DataInfo, entry: Entry, name: str) -> Split:
     lowest, highest = int(labels.min()), int(labels.max())
     if lowest < 0 or highest >= info.num_classes:
         raise guard.failure(
-            f"labels its {name} images from {lowest} to {highest}, but it has {info.num_classes} classes, from 0 to "
+            f"has {name} labels from {lowest} to {highest}, but it has {info.num_classes} classes, from 0 to "
             f"{info.num_classes - 1}"
         )
     return split

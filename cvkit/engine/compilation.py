@@ -23,5 +23,8 @@ def compiled(model: nn.Module, example: Tensor) -> Callable[[Tensor], Tensor]:
         with preserved_randomness(), eval_mode(model), torch.no_grad():
             forward(example)
     except Exception as error:  # the compiler, a missing compiler, or the model's code may raise anything
-        raise RunError(f"train.compile: this model cannot be compiled here ({first_line(error)})") from error
+        raise RunError(
+            f"train.compile: this model cannot be compiled on this machine ({first_line(error)}); "
+            "set train.compile: false"
+        ) from error
     return forward

@@ -27,8 +27,8 @@ def reader_of(recipe: Recipe, channels: int) -> Reader:
     """
     if channels not in _MODES:
         raise DataError(
-            f"this run's images have {channels} channels, but image files have 1 or 3; omit the files to explain "
-            "images of the run's test split"
+            f"this run's images have {channels} channels, but image files are read with 1 or 3; omit the files to "
+            "explain images of the run's test split"
         )
     own = getattr(recipe.dataset.entry.load(), "read", None)
 

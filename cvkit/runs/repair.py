@@ -15,7 +15,7 @@ from .snapshot import FIXED, RunSnapshot, gap, told_apart
 
 UNCHECKED = (
     "the checkpoint was written by an earlier version of cvkit, which saved no copies of recipe.yaml, run.json, "
-    "metrics.jsonl and tuning.json: changes of these files could not be checked"
+    "metrics.jsonl and tuning.json: whether these files were changed could not be checked"
 )
 
 
@@ -73,7 +73,7 @@ def agree_on_recipe(
 def _reworded(folder: RunFolder, kept: RunSnapshot) -> list[str]:
     """Return a line if recipe.yaml was reworded without a change of meaning, for example if a default was removed."""
     if folder.has_whole_recipe(kept) and _values(folder.recipe_text()) != _values(kept.recipe):
-        return ["recipe.yaml was changed, but its meaning was not; the file is not modified"]
+        return ["recipe.yaml was edited but still describes the same run; the file is left unchanged"]
     return []
 
 

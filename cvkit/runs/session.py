@@ -78,7 +78,7 @@ class Session:
     def trainer(self) -> Trainer:
         """The trainer; it exists once the run was restored or `train` was called."""
         if self._trainer is None:
-            raise RunError("the run has not begun to train")
+            raise RunError("training has not started")
         return self._trainer
 
     @property
