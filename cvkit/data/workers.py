@@ -140,7 +140,7 @@ def _why(error: Exception, workers: list[BaseProcess], watch: _Watch) -> Excepti
             f"does not respond; {_ALONE}"
         )
     broken = isinstance(error, (ConnectionError, EOFError))
-    if broken:  # a process that ends first closes its connections
+    if broken:  # a process closes its connections before it ends, so wait for the end
         deadline = time.monotonic() + _TO_END
         while all(worker.is_alive() for worker in workers) and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -159,7 +159,7 @@ def _end_of(worker: BaseProcess, error: Exception) -> RunError:
         return machine_error(Shortage.SHARED_MEMORY, LOADING, error)
     if code in (-signal.SIGKILL, -signal.SIGTERM):
         return MachineError(
-            f"a worker process that loads images (pid {worker.pid}) was killed; the system does that if memory runs "
+            f"a worker process that loads images (pid {worker.pid}) was killed, probably because memory ran "
             f"out. Use fewer train.workers or a smaller train.batch_size ({_ALONE})"
         )
     if 0 <= code - _LACK_CODE < len(_LACKS):

@@ -21,10 +21,7 @@ def rank_correlation(first: Tensor, second: Tensor) -> Tensor:
 
 
 def ranks(values: Tensor) -> Tensor:
-    """Return the mean rank of each value in its row (n, m), float64: the number of lower values plus half its ties.
-
-    A value counts as one of its own ties.
-    """
+    """Return the mean rank of each value in its row (n, m), float64: lower values plus half of the equal values."""
     ordered = values.sort(dim=1).values
     below, not_above = (torch.searchsorted(ordered, values, right=right) for right in (False, True))
     return (below + not_above).double() / 2

@@ -63,8 +63,8 @@ def bounds() -> str:
 def ignores_weights(name: str, alike: Estimate) -> str:
     """Return the warning about an explainer whose maps ignore the weights."""
     return (
-        f"{name} ignores the model's last weights: after a quarter of all weights is randomized, its maps are the "
-        f"same (rank correlation {alike.mean:.2f}, 95 % interval {alike.low:.2f} to {alike.high:.2f}; maps that do "
-        f"not use the model have 1, and Grad-CAM had {GRAD_CAM} on the networks measured). So the maps show little "
-        "of what these layers have learned"
+        f"{name} ignores the model's last weights: after a quarter of all weights is randomized, its maps "
+        f"hardly change (rank correlation {alike.mean:.2f}, 95 % interval {alike.low:.2f} to {alike.high:.2f}; "
+        f"maps that do not use the model have 1, and Grad-CAM had {GRAD_CAM} on the networks measured). So the "
+        "maps show little of what these layers have learned"
     )
