@@ -38,7 +38,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip a check that its suite skips; fail if the suite's skips are not valid."""
+    """Skip a check if its suite lists it in `skips`; fail if the suite's skips are not valid."""
     suite = _suite_of(item)
     if suite is None:
         return

@@ -14,9 +14,9 @@ class Measure:
         group: The table that contains the measure.
         meaning: A short definition.
         higher: Whether higher is better.
-        baselines_should_lose: Whether a map that does not use the model should score worse, so that explainers have
-        to
-            beat the baselines. If false, the baselines only show which score requires no knowledge of the model.
+        baselines_should_lose: Whether a map that does not use the model should score worse, so that explainers
+            have to beat the baselines. If false, the baselines only show which score requires no knowledge of the
+            model.
     """
 
     name: str

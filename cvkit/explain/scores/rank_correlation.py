@@ -10,8 +10,7 @@ def rank_correlation(first: Tensor, second: Tensor) -> Tensor:
     """Return Spearman's rank correlation of each pair of maps (n, H, W), float64 (n,) in [-1, 1].
 
     Tied pixels share their mean rank. The correlation is 1 for two constant maps, and 0 for a constant map and any
-    other map. Source: Spearman 1904; as a similarity of explanations, Adebayo et al. 2018, arXiv:1810.03292, section
-    3.
+    other map. Source: Spearman 1904; for explanations, Adebayo et al. 2018, arXiv:1810.03292, section 3.
     """
     x, y = ranks(first.flatten(1)), ranks(second.flatten(1))
     x, y = x - x.mean(dim=1, keepdim=True), y - y.mean(dim=1, keepdim=True)
