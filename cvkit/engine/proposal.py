@@ -23,8 +23,7 @@ class Proposal:
         draw: A function that draws on an empty matplotlib figure, or None for no figure.
 
     Raises:
-        TypeError: `reason`, `title`, `caption` or `data` has the wrong type, for example because of swapped
-        arguments.
+        TypeError: `reason`, `title`, `caption` or `data` has the wrong type, for example if arguments are swapped.
     """
 
     value: Any
