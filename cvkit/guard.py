@@ -1,4 +1,4 @@
-"""A guard around every call of a component: an error names the component, what it was given, and the place."""
+"""A guard for calls of components: an error names the component, its arguments and the place."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from .resource_errors import shortage_in
 
 @dataclass(frozen=True)
 class Guard:
-    """Calls a component's code, and raises `ComponentFailure` with its id where that raises anything.
+    """Calls a component's code, and turns any error into a `ComponentFailure` with the component's id.
 
-    `fails` says what the component then cannot do, by default the name of what was called; what it was given follows.
-    An error that is cvkit's own passes
-    as it is, and so does one of the machine, such as a lack of memory. A component that calls `sys.exit` fails too.
+    `fails` describes what the component cannot do; by default it names the function that was called. The arguments
+    follow it. cvkit's own errors and resource errors of the machine, such as a lack of memory, are not changed. A
+    call of `sys.exit` in a component counts as an error.
 
-    ``partial(guard, part)`` is the part, guarded. A guarded call costs a fraction of a microsecond more.
+    ``partial(guard, part)`` is a guarded part. A guarded call costs a fraction of a microsecond.
     """
 
     entry: Entry
@@ -45,13 +45,13 @@ class Guard:
             raise self.failure(f"{fails}{_joined(given)}: {reason}") from error
 
     def failure(self, what: str) -> ComponentFailure:
-        """Return the error that says `what` of the component."""
+        """Return an error with the component's name followed by `what`."""
         return ComponentFailure(f"{self.entry.owner} {what}", self.entry.id)
 
 
 @dataclass(frozen=True)
 class Guards:
-    """The guards of a recipe's parts that a training step calls."""
+    """The guards of the components that a training step calls."""
 
     model: Guard
     gradient: Guard
@@ -60,18 +60,18 @@ class Guards:
 
     @classmethod
     def of(cls, recipe: Recipe) -> Guards:
-        """Return those of `recipe`."""
+        """Return the guards for `recipe`."""
         model, loss, optimizer = (part.entry for part in (recipe.model, recipe.loss, recipe.optimizer))
         return cls(
-            model=Guard(model, "cannot take images"),
-            gradient=Guard(model, f"cannot pass back the gradient of {loss.owner}"),
+            model=Guard(model, "fails on images"),
+            gradient=Guard(model, f"cannot backpropagate the gradient of {loss.owner}"),
             loss=Guard(loss, "fails on logits and labels"),
             optimizer=Guard(optimizer),
         )
 
 
 def shown(value: object) -> str:
-    """Return what a value is: type and shape of a tensor, a number or a text itself, the class of anything else."""
+    """Return a description of a value: type and shape of a tensor, a number or text itself, else the class name."""
     if isinstance(value, Tensor):
         return f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
     return repr(value)[:100] if isinstance(value, int | float | str) else type(value).__name__
@@ -88,6 +88,6 @@ def _joined(given: tuple[Any, ...]) -> str:
 
 
 def _is_ours(error: SystemExit) -> bool:
-    """Whether cvkit itself ends the process, as by the handler of a signal that arrived within the call."""
+    """Return whether cvkit itself ends the process, for example in a signal handler during the call."""
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
     return str(frame.f_globals.get("__name__", "")).startswith("cvkit.cli")

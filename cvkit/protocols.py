@@ -1,4 +1,4 @@
-"""What augmentations and explainers are called with, and what maps are; other kinds make classes of torch."""
+"""Protocols of augmentations and explainers. The other kinds use torch's classes."""
 
 from __future__ import annotations
 
@@ -11,30 +11,52 @@ from .errors import RunError
 
 
 class Augmentation(Protocol):
-    """Images, float (B, C, H, W) in [0, 1] -> new images of that shape and range; the input stays as it is."""
+    """Returns augmented images; it does not modify its input.
+
+    Args:
+        images: float (B, C, H, W) in [0, 1].
+
+    Returns:
+        New images of the same shape and range.
+    """
 
     def __call__(self, images: Tensor, /) -> Tensor: ...
 
 
 class SampleAugmentation(Protocol):
-    """One image, uint8 (C, H, W) -> a new one of that shape and type; the input stays as it is."""
+    """Returns one augmented image; it does not modify its input.
+
+    Args:
+        image: uint8 (C, H, W).
+
+    Returns:
+        A new image of the same shape and type.
+    """
 
     def __call__(self, image: Tensor, /) -> Tensor: ...
 
 
 class Explainer(Protocol):
-    """Normalised images (B, C, H, W), int64 targets (B,) -> maps, float32 (B, H, W) in [0, 1], detached."""
+    """Returns maps of the evidence for target classes.
+
+    Args:
+        images: Normalised images (B, C, H, W).
+        targets: Classes to explain, int64 (B,).
+
+    Returns:
+        Maps, float32 (B, H, W) in [0, 1], detached from the graph.
+    """
 
     def __call__(self, images: Tensor, targets: Tensor, /) -> Tensor: ...
 
 
 def require_maps(maps: object, images: Tensor) -> Tensor:
-    """Return `maps`; raise `RunError` unless they are finite, one for each of the images and as large as they are."""
+    """Return `maps`; raise `RunError` unless there is one finite map for each image, of the same height and width."""
     expected = (len(images), *images.shape[-2:])
     if not isinstance(maps, Tensor):
-        raise RunError(f"its maps are a {type(maps).__name__}, not a tensor {expected}")
+        raise RunError(f"returned maps of type {type(maps).__name__}; expected a tensor {expected}")
     if tuple(maps.shape) != expected:
-        raise RunError(f"its maps are {tuple(maps.shape)}, not {expected}")
+        raise RunError(f"returned maps of shape {tuple(maps.shape)}; expected {expected}")
     if not torch.isfinite(maps).all():
-        raise RunError("its maps are not finite")
+        raise RunError("returned maps with values that are not finite")
     return maps

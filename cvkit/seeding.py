@@ -1,8 +1,8 @@
-"""Randomness as a pure function of what it is for.
+"""Randomness as a pure function of its purpose.
 
-A seed is derived from (purpose, seed, counters), never carried from one draw to the next. So a resumed run
-draws what the uninterrupted one would have, order does not depend on worker counts, and code that draws from
-a global generator disturbs only the step it runs in.
+A seed is derived from (purpose, seed, counters) and never carried from one draw to the next. So a resumed run draws
+what the uninterrupted one would have drawn, order does not depend on the number of workers, and code that draws from
+a global generator affects only its own step.
 """
 
 from __future__ import annotations
@@ -20,16 +20,26 @@ from torch.utils.data import get_worker_info
 
 
 def derive(purpose: str, *counters: int) -> int:
-    """Return a 63-bit seed for `purpose` at `counters` (a run's seed first, then epoch, step, index...).
+    """Return a 63-bit seed: the blake2b hash of the purpose and the counters, the same on every platform and version.
 
-    It is blake2b of the purpose and the decimal counters, so it is the same on every platform and version.
+    Args:
+        purpose: Names the use of the random numbers.
+        counters: The seed of the run first, then for example epoch, step and index.
+
+    Returns:
+        A seed in [0, 2**63).
     """
     text = "/".join([purpose, *map(str, counters)])
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
 
 
 def seed_everything(purpose: str, *counters: int) -> None:
-    """Seed the global generators of Python, NumPy and torch (every device) for `purpose` at `counters`."""
+    """Seed the global generators of Python, NumPy and torch (all devices) with `derive`.
+
+    Args:
+        purpose: Names the use of the random numbers.
+        counters: The seed of the run first, then for example epoch, step and index.
+    """
     seed = derive(purpose, *counters)
     torch.manual_seed(seed)
     np.random.seed(seed & 0xFFFFFFFF)
@@ -37,15 +47,24 @@ def seed_everything(purpose: str, *counters: int) -> None:
 
 
 def permutation(n: int, purpose: str, *counters: int) -> Tensor:
-    """Return a permutation of ``range(n)``, int64 (n,), on the CPU."""
+    """Return a random permutation of ``range(n)``.
+
+    Args:
+        n: The number of elements.
+        purpose: Names the use of the random numbers.
+        counters: The seed of the run first, then for example epoch.
+
+    Returns:
+        The permutation, int64 (n,), on the CPU.
+    """
     generator = torch.Generator().manual_seed(derive(purpose, *counters))
     return torch.randperm(n, generator=generator)
 
 
 def seed_cpu(purpose: str, *counters: int) -> None:
-    """Seed the generators of Python, NumPy and torch's CPU for `purpose` at `counters`.
+    """Seed the generators of Python, NumPy and torch's CPU with `derive`.
 
-    No GPU's generator is touched, as a process forked from one that uses a GPU must not.
+    GPU generators are not used, because a process forked from one that uses a GPU must not.
     """
     seed = derive(purpose, *counters)
     torch.default_generator.manual_seed(seed)
@@ -55,7 +74,7 @@ def seed_cpu(purpose: str, *counters: int) -> None:
 
 @contextmanager
 def preserved_on_cpu() -> Iterator[None]:
-    """Leave the generators of Python, NumPy and torch's CPU as they were on entry."""
+    """Restore the state of the generators of Python, NumPy and torch's CPU at the end of the block."""
     python, numpy_, torch_ = random.getstate(), np.random.get_state(), torch.get_rng_state()
     try:
         yield
@@ -67,9 +86,10 @@ def preserved_on_cpu() -> Iterator[None]:
 
 @contextmanager
 def preserved_randomness() -> Iterator[None]:
-    """Leave the global generators of Python, NumPy and torch, on the CPU and every GPU in use, as they were on entry.
+    """Restore the state of the global generators at the end of the block.
 
-    All GPUs, as seeding torch seeds all of them.
+    These are the generators of Python, NumPy and torch, on the CPU and on every GPU in use, because seeding torch
+    seeds all GPUs.
     """
     put_back = _generators_of_gpus()
     with preserved_on_cpu():
@@ -81,8 +101,8 @@ def preserved_randomness() -> Iterator[None]:
 
 
 def _generators_of_gpus() -> list[Callable[[], None]]:
-    """Return what puts the state that generators of GPUs have now back into them."""
-    if get_worker_info() is not None:  # a forked loader cannot ask a GPU
+    """Return functions that restore the current state of the GPUs' generators."""
+    if get_worker_info() is not None:  # a forked worker cannot use a GPU
         return []
     found: list[Callable[[], None]] = []
     if torch.cuda.is_initialized():

@@ -1,1 +1,1 @@
-"""The state of a run as files: state dicts, their serialization, and writing them atomically."""
+"""Checkpoints of a run: state dicts, their serialization, and atomic writes."""

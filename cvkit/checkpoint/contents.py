@@ -1,7 +1,7 @@
-"""What the state of a checkpoint must look like to be gone on from, whoever wrote it.
+"""The schema of a checkpoint's state.
 
-Digests tell that a checkpoint is as it was written; this tells that it was written by a run. Whether it fits the
-recipe's model and optimizer shows where it is restored. Keys beside those named here pass.
+The digests show that a checkpoint was not changed; this schema shows that a run wrote it. Whether it fits the
+recipe's model and optimizer is checked when it is restored. Other keys are accepted.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ class _Progress(Shape):
     def _series_fit(self) -> Self:
         taken = len(self.counts)
         if self.losses.dim() != 1 or self.hits.dim() != 0 or len(self.losses) < taken:
-            raise ValueError("its losses are not one for each step")
+            raise ValueError("its losses must have one value per step")
         if len(self.rates) != taken or len(self.momenta) not in (0, taken):
-            raise ValueError("its series are not of one length")
+            raise ValueError("its series must have the same length")
         return self
 
 
@@ -52,10 +52,10 @@ class _State(Shape):
     epoch: Count
     step: Count
     model: dict[str, Tensor]
-    loss: dict[str, Tensor] = Field({})  # older checkpoints lack it
+    loss: dict[str, Tensor] = Field({})  # older checkpoints do not contain it
     ema: dict[str, Tensor] | None
     optimizer: _Optimizer
-    schedule: _Schedule | None = None  # older checkpoints lack it
+    schedule: _Schedule | None = None  # older checkpoints do not contain it
     scaler: dict[str, Any]
     progress: _Progress | None
     data: str
@@ -63,12 +63,12 @@ class _State(Shape):
     @model_validator(mode="after")
     def _counts_fit(self) -> Self:
         if self.schedule is not None and self.schedule.taken > self.step:
-            raise ValueError("its schedule has taken more steps than there were")
+            raise ValueError("its schedule has taken more steps than the run")
         return self
 
 
 def require_usable(state: dict[str, Any]) -> None:
-    """Raise `CheckpointError` naming the first value that is not what a run saves."""
+    """Raise `CheckpointError` that names the first value that a run would not save."""
     try:
         _State.model_validate(state)
     except ValidationError as error:

@@ -1,8 +1,9 @@
-"""Checkpoints: complete state, written so that a kill at any moment leaves either the old or the new, read safely.
+"""Write and read checkpoints atomically: after a kill at any moment, either the old or the new one is complete.
 
-A checkpoint is a folder ``step-00000027/`` of ``tensors.safetensors``, ``state.json`` and, written last, a
-``manifest.json`` of sizes and SHA-256 digests. It is made beside its place and renamed into it. Only a folder of
-exactly such a name is one, and only one that holds nothing else is ever removed: the rest is a user's.
+A checkpoint is a folder ``step-00000027/`` with ``tensors.safetensors``, ``state.json`` and, written last,
+``manifest.json`` with sizes and SHA-256 digests. It is written to a temporary folder and then renamed. Only folders
+with exactly such a name are checkpoints, and only those without other files are ever removed: other files belong to
+the user.
 """
 
 from __future__ import annotations
@@ -41,19 +42,19 @@ _TENSORS, _STATE, _MANIFEST = "tensors.safetensors", "state.json", "manifest.jso
 _NAME = re.compile(r"step-\d{8,}", re.ASCII)
 _UNFINISHED = re.compile(rf"{re.escape(TEMPORARY)}({_NAME.pattern})(-[0-9a-f]+)?", re.ASCII)
 _LARGEST = {_TENSORS: 1 << 40, _STATE: 1 << 28, _MANIFEST: 1 << 16}
-"""Bytes. More is no checkpoint: a terabyte of tensors, 256 MiB of settings and of the series of one epoch."""
+"""Maximum sizes in bytes: a terabyte of tensors, 256 MiB of settings and of the series of one epoch."""
 
 Check = Callable[[dict[str, Any]], None]
-"""Raises `CheckpointError` for a state that cannot be used."""
+"""Raises `CheckpointError` for a state that is not valid."""
 
-_LOOKS = 100  # at the list of checkpoints, each time because one went while it was read
+_LOOKS = 100  # how often to list the checkpoints again, each time because one was removed while it was read
 
 
 def write_checkpoint(parent: Path, step: int, state: dict[str, Any], keep: int = 2) -> Path:
-    """Write `state` as the checkpoint of optimizer step `step` under `parent`, and prune to the newest `keep`.
+    """Write `state` as the checkpoint of optimizer step `step` under `parent`, and keep only the newest `keep`.
 
-    Those of later steps are left alone: a run that went back passed them over, and will write them again. Raises
-    `CheckpointError` if it cannot be written; what was there before is then untouched.
+    Checkpoints of later steps are not removed: a resumed run has skipped them and will replace them. Raises
+    `CheckpointError` if the checkpoint cannot be written; the existing checkpoints are then unchanged.
     """
     data, tensors = pack(state)
     target = parent / f"step-{step:08}"
@@ -63,7 +64,7 @@ def write_checkpoint(parent: Path, step: int, state: dict[str, Any], keep: int =
         temporary.mkdir()
         write_file(temporary / _STATE, json.dumps(data, allow_nan=False).encode())
         save_file(tensors, temporary / _TENSORS)
-        # safetensors lets the owner alone read it, whatever the umask says
+        # safetensors makes the file readable only for its owner, regardless of the umask
         (temporary / _TENSORS).chmod((temporary / _STATE).stat().st_mode & 0o777)
         sync_file(temporary / _TENSORS)
         manifest = {name: _fingerprint(temporary / name) for name in (_TENSORS, _STATE)}
@@ -74,8 +75,8 @@ def write_checkpoint(parent: Path, step: int, state: dict[str, Any], keep: int =
     except (OSError, SafetensorError) as error:
         remove(temporary)
         raise CheckpointError(
-            f"the checkpoint of step {step} could not be written to {parent}: {error}. Earlier checkpoints are "
-            "untouched; make room and continue with: cvkit resume"
+            f"could not write the checkpoint of step {step} to {parent}: {error}. Earlier checkpoints are "
+            "unchanged; free some space and continue with: cvkit resume"
         ) from error
     own = [folder for folder in _checkpoints(parent) if _step_of(folder) <= step and not _foreign(folder)]
     for stale in own[keep:]:
@@ -84,7 +85,7 @@ def write_checkpoint(parent: Path, step: int, state: dict[str, Any], keep: int =
 
 
 def _take_away(folder: Path) -> None:
-    """Remove a checkpoint, at once for whoever reads beside; one that holds more than cvkit wrote is set aside."""
+    """Remove a checkpoint in one step for concurrent readers; rename it instead if it contains other files."""
     if not os.path.lexists(folder):
         return
     if _foreign(folder):
@@ -102,16 +103,16 @@ def _foreign(folder: Path) -> bool:
 
 
 def _unused(path: Path) -> Path:
-    """Return `path`, or where something is there already, the first of ``path-2``, ``path-3``... that is free."""
+    """Return `path`, or the first of ``path-2``, ``path-3``... that does not exist."""
     numbered = (path.with_name(f"{path.name}-{number}") for number in count(2))
     return next(candidate for candidate in chain([path], numbered) if not os.path.lexists(candidate))
 
 
 def clear_leftovers(parent: Path) -> None:
-    """Remove what a kill left half-written under `parent`; only for the one process that writes there.
+    """Remove incomplete checkpoints that a kill left under `parent`. Only the process that writes there may call it.
 
-    A kill may also have come where the checkpoint of the same step had just been taken away for a new one, which is
-    then whole: that is put in its place.
+    A kill may also happen when the previous checkpoint of the same step is removed and the new one is complete but
+    not yet renamed. Such a checkpoint is renamed now.
     """
     if not is_folder(parent):
         return
@@ -124,11 +125,11 @@ def clear_leftovers(parent: Path) -> None:
 
 
 def read_newest(parent: Path, check: Check | None = None) -> tuple[dict[str, Any] | None, list[str]]:
-    """Return the newest intact state under `parent`, or None, and a line for each damaged one passed over.
+    """Return the newest intact state under `parent`, or None, and a line for each damaged checkpoint it skipped.
 
-    One that `check` raises for is passed over like a damaged one.
-    A training may be at work there: where a checkpoint goes while it is read, the newest are looked for again. Raises
-    `CheckpointError` where they go faster than they can be read.
+    A checkpoint for which `check` raises is skipped like a damaged one. Another process may be training: if a
+    checkpoint is removed while it is read, the list is read again. Raises `CheckpointError` if checkpoints are
+    removed faster than they can be read.
     """
     for _ in range(_LOOKS):
         damaged: list[str] = []
@@ -138,20 +139,20 @@ def read_newest(parent: Path, check: Check | None = None) -> tuple[dict[str, Any
             except _Gone:
                 break
             except CheckpointError as error:
-                damaged.append(f"{error}; it is passed over")
+                damaged.append(f"{error}; it is skipped")
         else:
             return None, damaged
     raise CheckpointError(f"the checkpoints in {parent} are replaced faster than they can be read; try again later")
 
 
 class _Gone(CheckpointError):
-    """A checkpoint was removed or replaced while it was read, which is no damage."""
+    """A checkpoint was removed or replaced while it was read. This is not damage."""
 
 
 def read_checkpoint(folder: Path, check: Check | None = None) -> dict[str, Any]:
-    """Return the state a checkpoint folder holds; raise `CheckpointError` if a byte of it is not as written.
+    """Return the state in a checkpoint folder; raise `CheckpointError` if any byte has changed.
 
-    The same where `check` raises one.
+    Errors of `check` are raised too.
     """
     before = _manifest(folder)
     try:
@@ -160,15 +161,15 @@ def read_checkpoint(folder: Path, check: Check | None = None) -> dict[str, Any]:
             check(state)
     except CheckpointError as error:
         if before != _manifest(folder) or not folder.exists():
-            raise _Gone(f"checkpoint {folder.name} is there no longer") from None
+            raise _Gone(f"checkpoint {folder.name} was removed or replaced") from None
         raise CheckpointError(f"checkpoint {folder.name} {error}") from error
     if before != _manifest(folder):
-        raise _Gone(f"checkpoint {folder.name} is there no longer")
+        raise _Gone(f"checkpoint {folder.name} was removed or replaced")
     return state
 
 
 def _manifest(folder: Path) -> bytes | None:
-    """Return what tells one checkpoint from the next at the same place; None where it cannot be read."""
+    """Return the content of the manifest, which identifies a checkpoint; None if it cannot be read."""
     try:
         return _read(folder / _MANIFEST)
     except OSError:
@@ -180,7 +181,7 @@ def _verified(folder: Path, manifest: bytes | None) -> dict[str, Any]:
         expected = read_json(_read(folder / _MANIFEST) if manifest is None else manifest)
         for name in (_TENSORS, _STATE):
             if not _is_as_written(folder / name, expected[name]):
-                raise CheckpointError(f"is damaged: '{name}' is not as it was written")
+                raise CheckpointError(f"is damaged: '{name}' was changed after it was written")
         return dict(unpack(read_json(_read(folder / _STATE)), load_file(folder / _TENSORS)))
     except OSError as error:
         where = f"'{Path(error.filename).name}': " if error.filename else ""
@@ -190,14 +191,14 @@ def _verified(folder: Path, manifest: bytes | None) -> dict[str, Any]:
 
 
 def _checkpoints(parent: Path) -> list[Path]:
-    """Checkpoint folders, newest first; a link is none, as what it leads to is not the run's."""
+    """Return the checkpoint folders, newest first. Links are ignored: their targets do not belong to the run."""
     try:
         entries = list(parent.iterdir()) if is_folder(parent) else []
     except FileNotFoundError:
         entries = []
     if not entries and os.path.lexists(parent) and not is_folder(parent):
-        what = "a link, which is not followed" if parent.is_symlink() else "not a folder"
-        raise CheckpointError(f"'{parent}' is {what}; put the folder with the checkpoints in its place")
+        what = "a link, and cvkit does not follow links" if parent.is_symlink() else "not a folder"
+        raise CheckpointError(f"'{parent}' is {what}; replace it with the folder that contains the checkpoints")
     found = [entry for entry in entries if _NAME.fullmatch(entry.name) and is_folder(entry)]
     return sorted(found, key=_step_of, reverse=True)
 
@@ -216,7 +217,7 @@ def _fingerprint(file: Path) -> dict[str, Any]:
 
 
 def _is_as_written(file: Path, expected: dict[str, Any]) -> bool:
-    """Whether a file has the size and the digest that the manifest says; it is read only where the size is right."""
+    """Return whether a file has the size and the digest in the manifest; it is read only if the size is correct."""
     with _opened(file) as stream:
         if _size(stream) != expected["bytes"]:
             return False

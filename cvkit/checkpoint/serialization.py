@@ -1,4 +1,4 @@
-"""State as data: any nest of dicts, lists, numbers and tensors -> strict JSON and named tensors, and back.
+"""Convert nested dicts, lists, numbers and tensors to strict JSON and named tensors, and back.
 
 Nothing is pickled, so reading a checkpoint runs no code.
 """
@@ -16,9 +16,9 @@ from ..errors import CheckpointError
 
 
 def pack(tree: Any, path: str = "") -> tuple[Any, dict[str, Tensor]]:
-    """Return `tree` as JSON-ready values in which each tensor is a reference, and the tensors by name.
+    """Return `tree` as JSON values with references to tensors, and the tensors by name.
 
-    Raises `CheckpointError`, naming the place, for a value that is neither data nor a tensor.
+    Raises `CheckpointError` that names the place of a value that is neither data nor a tensor.
     """
     tensors: dict[str, Tensor] = {}
     data = _pack(tree, path, tensors)
@@ -26,12 +26,12 @@ def pack(tree: Any, path: str = "") -> tuple[Any, dict[str, Tensor]]:
 
 
 def _stored(tensor: Tensor) -> Tensor:
-    """Return a copy that is contiguous and on the CPU, as safetensors stores one."""
+    """Return a contiguous copy on the CPU, as safetensors requires."""
     return tensor.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
 
 
 def require_packable(tree: Any, path: str = "") -> None:
-    """Raise the `CheckpointError` that `pack` would, without a copy of any tensor."""
+    """Raise the `CheckpointError` that `pack` would raise, without copying tensors."""
     _pack(tree, path, {})
 
 
@@ -53,13 +53,13 @@ def _pack(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
                 return {key: _pack(item, f"{path}/{key}", tensors) for key, item in value.items()}
             return {"$items": [[_pack(k, path, tensors), _pack(v, f"{path}/{k}", tensors)] for k, v in value.items()]}
     raise CheckpointError(
-        f"the state at '{path.strip('/')}' is a {type(value).__name__}, which a checkpoint cannot hold. "
-        "Keep state as numbers, strings, lists, dicts and tensors"
+        f"the state at '{path.strip('/')}' has the type {type(value).__name__}, which a checkpoint cannot store. "
+        "Use numbers, strings, lists, dicts and tensors"
     )
 
 
 def unpack(data: Any, tensors: Mapping[str, Tensor]) -> Any:
-    """Return the tree that `pack` packed."""
+    """Return the tree from the result of `pack`."""
     match data:
         case list():
             return [unpack(item, tensors) for item in data]

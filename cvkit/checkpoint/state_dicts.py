@@ -1,4 +1,4 @@
-"""The state of a model and its optimizer by parameter name, so that a checkpoint outlives a change of order."""
+"""The state of a model and its optimizer by parameter name, so that a checkpoint does not depend on their order."""
 
 from __future__ import annotations
 
@@ -10,43 +10,43 @@ from torch import Tensor, nn
 
 from ..errors import CheckpointError
 
-_OF_LOSS = "loss.."  # torch joins names by single dots, so no parameter of a model is called so
+_OF_LOSS = "loss.."  # torch joins names with single dots, so no parameter of a model has such a name
 _OF_THE_DEVICE = ("fused", "foreach", "capturable")
-"""Settings of an optimizer's groups that choose kernels: another device has others, so they are not restored."""
+"""Settings of an optimizer's groups that select kernels. They depend on the device, so they are not restored."""
 
 
 def model_state(model: nn.Module) -> dict[str, Tensor]:
-    """Return every parameter and buffer of `model` by name, buffers marked non-persistent included."""
+    """Return every parameter and buffer of `model` by name, including non-persistent buffers."""
     return {**model.state_dict(), **dict(model.named_buffers())}
 
 
 @torch.no_grad()
 def load_model_state(model: nn.Module, state: dict[str, Tensor], what: str = "model") -> None:
-    """Copy `state` into `model`, keeping its memory format; raise `CheckpointError` unless names and shapes match.
+    """Copy `state` into `model` and keep its memory format; raise `CheckpointError` unless names and shapes match.
 
-    `what` the module is, for the message.
+    `what` names the module in the error message.
     """
     own = model_state(model)
     if own.keys() != state.keys():
         odd = ", ".join(sorted(own.keys() ^ state.keys())[:3])
-        raise CheckpointError(f"the checkpoint's {what} is not this recipe's: they differ in {odd}")
+        raise CheckpointError(f"the checkpoint's {what} does not match this recipe: they differ in {odd}")
     for name, tensor in own.items():
         if tensor.shape != state[name].shape:
             raise CheckpointError(
-                f"the checkpoint's {what} is not this recipe's: '{name}' is {tuple(state[name].shape)} there and "
-                f"{tuple(tensor.shape)} here"
+                f"the checkpoint's {what} does not match this recipe: '{name}' has the shape "
+                f"{tuple(state[name].shape)} in the checkpoint, but {tuple(tensor.shape)} in the recipe's {what}"
             )
         tensor.copy_(state[name])
 
 
 def named_weights(model: nn.Module, loss: nn.Module | None = None) -> dict[str, nn.Parameter]:
-    """Return every parameter of a model, and of a loss that has some, by a name that no other has."""
+    """Return the parameters of a model, and of a loss if it has any, by unique names."""
     of_loss = {} if loss is None else {_OF_LOSS + name: weight for name, weight in loss.named_parameters()}
     return {**dict(model.named_parameters()), **of_loss}
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer, weights: Mapping[str, nn.Parameter]) -> dict[str, Any]:
-    """Return the optimizer's state with parameters named as in `weights` instead of numbered."""
+    """Return the optimizer's state with the parameter names of `weights` instead of numbers."""
     names = _names_in_order(optimizer, weights)
     state = optimizer.state_dict()
     return {
@@ -58,10 +58,10 @@ def optimizer_state(optimizer: torch.optim.Optimizer, weights: Mapping[str, nn.P
 def load_optimizer_state(
     optimizer: torch.optim.Optimizer, weights: Mapping[str, nn.Parameter], state: dict[str, Any]
 ) -> None:
-    """Load what `optimizer_state` returned; raise `CheckpointError` unless it is of the same parameters."""
+    """Restore the result of `optimizer_state`; raise `CheckpointError` unless the parameters are the same."""
     names = _names_in_order(optimizer, weights)
     if sorted(names) != sorted(name for group in state["groups"] for name in group["params"]):
-        raise CheckpointError("the checkpoint's optimizer holds other parameters than this recipe's model")
+        raise CheckpointError("the checkpoint's optimizer has other parameters than this recipe's model")
     index = {name: number for number, name in enumerate(names)}
     how = [{key: group[key] for key in _OF_THE_DEVICE if key in group} for group in optimizer.param_groups]
     optimizer.load_state_dict(
@@ -79,18 +79,19 @@ def load_optimizer_state(
 
 
 def _names_in_order(optimizer: torch.optim.Optimizer, weights: Mapping[str, nn.Parameter]) -> list[str]:
-    """Parameter names in the order in which the optimizer numbers them."""
+    """Return the parameter names in the order in which the optimizer numbers them."""
     names = {id(parameter): name for name, parameter in weights.items()}
     held = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     if any(id(parameter) not in names for parameter in held):
-        raise CheckpointError("the optimizer holds weights that it was not given, which a checkpoint cannot name")
+        raise CheckpointError("the optimizer has parameters that it was not given; a checkpoint cannot name them")
     return [names[id(parameter)] for parameter in held]
 
 
 def _like(parameter: Tensor, value: Any) -> Any:
-    """Return a copy; a per-element state tensor gets its parameter's memory format, which a checkpoint does not keep.
+    """Return a copy of a state value, in the parameter's memory format if it has the parameter's shape.
 
-    torch's optimizers keep what they load, and count their steps in it.
+    Checkpoints do not store the memory format. The copy is necessary because torch's optimizers keep the loaded
+    tensors and modify them.
     """
     if isinstance(value, Tensor) and value.shape == parameter.shape:
         return torch.empty_like(parameter, dtype=value.dtype).copy_(value)

@@ -1,1 +1,1 @@
-"""Images on their way to the model: splits, loading, augmentation of single images, preprocessing."""
+"""The data of a run: splits, loading, augmentation of single images, and preprocessing."""

@@ -1,4 +1,4 @@
-"""A data set's splits, held to what they promise: each image and label as it is read, or all where all are there."""
+"""Check a data set's splits: streamed images and labels as they are read, splits in memory at once."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .splits import DataInfo, Split, Splits, TensorSplit
 
 @dataclass(frozen=True)
 class CheckedSplit:
-    """A split of which each sample is checked as it is read.
+    """A split that checks each sample as it is read.
 
-    Raises `ComponentFailure`, with the data set's id and the image's number, where one cannot be read, where the
-    image is not uint8 (C, H, W) of the size in `info`, or the label not a number from 0 to K - 1.
+    Raises `ComponentFailure` with the data set's id and the image's number if the image cannot be read or is not
+    uint8 (C, H, W) of the size in `info`, or if the label is not an integer from 0 to K - 1.
     """
 
     split: Split
@@ -34,7 +34,7 @@ class CheckedSplit:
         try:
             image, label = sample
         except (TypeError, ValueError):
-            raise self._wrong(index, f"a {shown(sample)}", "an image and a label") from None
+            raise self._wrong(index, shown(sample), "an image and a label") from None
         size = (self.info.channels, self.info.height, self.info.width)
         if not isinstance(image, Tensor) or image.dtype != torch.uint8 or image.shape != size:
             raise self._wrong(index, shown(image), f"uint8 {size}")
@@ -43,24 +43,22 @@ class CheckedSplit:
         except TypeError:
             number = -1
         if not 0 <= number < self.info.num_classes:
-            raise self._wrong(
-                index, f"the label {shown(label)}", f"a whole number from 0 to {self.info.num_classes - 1}"
-            )
+            raise self._wrong(index, f"the label {shown(label)}", f"an integer from 0 to {self.info.num_classes - 1}")
         return image, number
 
     def _wrong(self, index: int, made: str, needed: str) -> Exception:
-        return self.guard.failure(f"gives {made} as {self.name} image {index}, where {needed} is needed")
+        return self.guard.failure(f"returned {made} as {self.name} image {index}; expected {needed}")
 
 
 def checked(splits: Splits, entry: Entry) -> Splits:
-    """Return the splits that the data set `entry` made, held to what they promise.
+    """Return the splits of the data set `entry`, checked.
 
-    Raises `ComponentFailure` where one is empty, where one in memory is not what the data set's info says, or where
-    the digest is no text.
+    Raises `ComponentFailure` if a split is empty, if a split in memory does not match the data set's info, or if the
+    digest is not a string.
     """
     if not isinstance(splits.digest, str):
         raise Guard(entry, "cannot be used").failure(
-            f"has {shown(splits.digest)} as its digest, where text is needed"
+            f"has the digest {shown(splits.digest)}, but a digest must be a string"
         )
     return replace(
         splits,
@@ -72,9 +70,11 @@ def checked(splits: Splits, entry: Entry) -> Splits:
 def _checked(split: Split, info: DataInfo, entry: Entry, name: str) -> Split:
     if isinstance(split, CheckedSplit):
         return split
-    guard = Guard(entry, f"cannot give {name} image")
+    guard = Guard(entry, f"cannot read {name} image")
     if not isinstance(split, Split):
-        raise guard.failure(f"makes {shown(split)} of its {name} images, which has no length or no images")
+        raise guard.failure(
+            f"returned {shown(split)} as its {name} images; expected an object with len() and indexing"
+        )
     if not len(split):
         raise guard.failure(f"has no {name} images")
     if not isinstance(split, TensorSplit):
@@ -88,11 +88,11 @@ def _checked(split: Split, info: DataInfo, entry: Entry, name: str) -> Split:
     ):
         if not isinstance(value, Tensor) or value.dtype != dtype or value.shape != shape:
             needed = f"{str(dtype).removeprefix('torch.')} {shape}"
-            raise guard.failure(f"holds its {name} {what} as {shown(value)}, where {needed} is needed")
+            raise guard.failure(f"returned its {name} {what} as {shown(value)}; expected {needed}")
     lowest, highest = int(labels.min()), int(labels.max())
     if lowest < 0 or highest >= info.num_classes:
         raise guard.failure(
-            f"labels its {name} images from {lowest} to {highest}, and has {info.num_classes} classes, from 0 to "
+            f"has {name} labels from {lowest} to {highest}, but it has {info.num_classes} classes, from 0 to "
             f"{info.num_classes - 1}"
         )
     return split

@@ -1,4 +1,4 @@
-"""Training images set apart: some to train on, the others to judge by."""
+"""Split training images into images to train on and images to hold out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .splits import Split
 
 @dataclass(frozen=True)
 class Subset:
-    """The images of `source` at `indices`, int64 (N,), as a source of their own."""
+    """The images of `source` at `indices`, int64 (N,), as a source."""
 
     source: BatchSource
     indices: Tensor
@@ -24,17 +24,17 @@ class Subset:
         return len(self.indices)
 
     def batches(self, order: Tensor, batch_size: int, seed: int = 0) -> Iterator[Batch]:
-        """Yield the images that `order` names; each draws what it draws in the whole source."""
+        """Yield the images in `order`. Random augmentations are the same as in the complete source."""
         return self.source.batches(self.indices[order], batch_size, seed)
 
 
 def split_holdout(
     source: BatchSource, split: Split, device: torch.device, count: int, seed: int
 ) -> tuple[BatchSource, BatchSource | None]:
-    """Return what of `source`, which is `split` on `device`, remains to train on, and `count` images held out of it.
+    """Return the part of `source` to train on, and `count` images held out, or None if `count` is 0.
 
-    Which ones follows from `seed` alone. Those held out are read into memory, and are not augmented. Where `count`
-    is 0, there are none, and the source stays as it is.
+    `source` contains the images of `split` on `device`. The selection depends only on `seed`. The held-out images are
+    read into memory and not augmented.
     """
     if not count:
         return source, None

@@ -1,4 +1,4 @@
-"""Batches of a split on the device: by index where it lives there whole, else through torch's `DataLoader`."""
+"""Load batches of a split onto the device: by index if it is resident there, else with torch's `DataLoader`."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ from .workers import LOADING, loaded, loader_options
 
 @dataclass(frozen=True)
 class Batch:
-    """Images uint8 (B, C, H, W) and labels int64 (B,), on the run's device."""
+    """Images uint8 (B, C, H, W) and labels int64 (B,) on the run's device."""
 
     images: Tensor
     labels: Tensor
 
 
 class BatchSource(Protocol):
-    """A split whose batches come out on the device."""
+    """A split that yields batches on the device."""
 
     def __len__(self) -> int: ...
 
     def batches(self, order: Tensor, batch_size: int, seed: int = 0) -> Iterator[Batch]:
-        """Yield the images `order` names, int64 (M,), `batch_size` at a time; the last batch may be short.
+        """Yield the images in `order`, int64 (M,), in batches of `batch_size`; the last batch may be smaller.
 
-        What augmentations of single images draw follows from `seed` and the image's index.
+        Random augmentations of single images depend on `seed` and on the image's index.
         """
         ...
 
 
 class DeviceResidentSource:
-    """A split that lives on the device whole: a batch is an index, and nothing crosses the bus after the start."""
+    """A split that is stored on the device. A batch is an index operation, without transfers from the host."""
 
     def __init__(self, split: TensorSplit, device: torch.device) -> None:
         self._images = split.images.to(device)
@@ -52,15 +52,15 @@ class DeviceResidentSource:
         return len(self._labels)
 
     def batches(self, order: Tensor, batch_size: int, seed: int = 0) -> Iterator[Batch]:
-        """Yield batches by index; the order crosses to the device once."""
+        """Yield batches by index. Only the order is transferred to the device, once."""
         for chosen in order.to(self._labels.device, non_blocking=True).split(batch_size):
             yield Batch(self._images[chosen], self._labels[chosen])
 
 
 class DataLoaderSource:
-    """A split read through torch's `DataLoader`: `workers` processes, pinned memory where the device is a GPU.
+    """A split that torch's `DataLoader` reads with `workers` processes, and with pinned memory for a GPU.
 
-    The processes also augment single images, where the recipe asks for that.
+    The processes also apply augmentations of single images.
     """
 
     def __init__(
@@ -73,21 +73,21 @@ class DataLoaderSource:
         return len(self._split)
 
     def with_own_state(self) -> DataLoaderSource:
-        """Return a source of the same images whose augmentations share no state with this one's."""
+        """Return a source of the same images whose augmentations do not share state with this one's."""
         return DataLoaderSource(self._split, self._device, self._workers, copy.deepcopy(self._augmentations))
 
     def batches(self, order: Tensor, batch_size: int, seed: int = 0) -> Iterator[Batch]:
-        """Yield batches in order, the same whatever the number of workers."""
+        """Yield batches in order. They do not depend on the number of workers."""
         loader: DataLoader[Any] = DataLoader(
             _Samples(self._split, self._augmentations, seed),
             collate_fn=_collate,
             batch_sampler=[chunk.tolist() for chunk in order.split(batch_size)],
             pin_memory=self._device.type == "cuda",
-            # Its base seed would otherwise come from, and move, the global generator.
+            # Otherwise torch would draw a base seed from the global generator and advance it.
             generator=torch.Generator().manual_seed(0),
             **loader_options(self._workers),
         )
-        with closing(loaded(loader)) as batches:  # so that workers end here, not when the interpreter gets to it
+        with closing(loaded(loader)) as batches:  # end the workers here instead of at garbage collection
             for batch in batches:
                 if isinstance(batch, CvkitError):
                     raise batch
@@ -99,7 +99,7 @@ class DataLoaderSource:
 
 
 class _Samples(Dataset[tuple[Tensor, int]]):
-    """A split's samples, augmented; errors come as values: raised in a worker, they would arrive in its traceback."""
+    """A split's augmented samples. Errors are returned, because raising in a worker would add its traceback."""
 
     def __init__(self, split: Split, augmentations: SampleAugmentations | None, seed: int) -> None:
         self._split, self._augmentations, self._seed = split, augmentations, seed
@@ -108,7 +108,7 @@ class _Samples(Dataset[tuple[Tensor, int]]):
         return len(self._split)
 
     def __getitems__(self, indices: list[int]) -> list[tuple[Tensor, int]] | CvkitError:
-        """Return a batch's samples: torch's loader asks for them together, and the generators are put back once."""
+        """Return the samples of a batch. torch's loader requests them together, so generators are restored once."""
         try:
             samples = [self._split[index] for index in indices]
             if self._augmentations:
@@ -118,7 +118,7 @@ class _Samples(Dataset[tuple[Tensor, int]]):
                         for index, (image, label) in zip(indices, samples, strict=True)
                     ]
         except Exception as error:
-            if (lack := shortage_in(error)) is not None:  # told here, as what an error was raised from is not sent
+            if (lack := shortage_in(error)) is not None:  # handled here, because an error's cause is not sent
                 return machine_error(lack, LOADING, error)
             if isinstance(error, CvkitError):
                 return error
@@ -131,16 +131,17 @@ def _collate(samples: list[tuple[Tensor, int]] | CvkitError) -> Any:
 
 
 class DeviceBudget:
-    """The memory of `device` that resident splits may take together: half of what is free now.
+    """The memory of `device` that resident splits may use in total: half of what is free now.
 
-    The other half is for the model, its optimizer and a step. Devices that share the system's memory have no bound.
+    The other half is for the model, its optimizer and a training step. On devices that share the system's memory,
+    there is no limit.
     """
 
     def __init__(self, device: torch.device) -> None:
         self._left = torch.cuda.mem_get_info(device)[0] // 2 if device.type == "cuda" else None
 
     def takes(self, split: TensorSplit) -> bool:
-        """Whether `split` fits into what is left, which is then less by it."""
+        """Return whether `split` fits into the remaining memory; if it does, reserve that memory."""
         if self._left is None:
             return True
         needed = split.images.nbytes + split.labels.nbytes
@@ -157,10 +158,11 @@ def open_source(
     room: DeviceBudget | None = None,
     augmentations: SampleAugmentations | None = None,
 ) -> BatchSource:
-    """Return `split` as a source on `device`, resident where asked for, or where ``"auto"`` finds that it fits.
+    """Return `split` as a source on `device`: resident if requested, or if ``"auto"`` finds that it fits.
 
-    ``"auto"`` keeps a split resident that is in memory already and for which `room` is left; ``True`` also reads a
-    streamed split into memory first. Where single images are augmented, batches are streamed, from memory if need be.
+    ``"auto"`` makes a split resident if it is already in memory and `room` has enough left. ``True`` first reads a
+    streamed split into memory. If single images are augmented, the split is always streamed, if necessary from
+    memory.
     """
     room = room or DeviceBudget(device)
     if resident is True and not isinstance(split, TensorSplit):
@@ -173,7 +175,7 @@ def open_source(
 
 
 def materialize(split: Split, indices: Sequence[int] | None = None) -> TensorSplit:
-    """Return the images at `indices` (all, by default) as a split in memory, with masks where they are known."""
+    """Return the images at `indices` (default: all) as a split in memory, with their masks if they are known."""
     if isinstance(split, TensorSplit):
         if indices is None:
             return split

@@ -1,6 +1,6 @@
-"""The order of a pixel's life: uint8 -> float in [0, 1] -> augmentations -> normalised -> model.
+"""Preprocessing: uint8 pixels -> float in [0, 1] -> augmentations -> normalisation -> model.
 
-Evaluation and prediction skip only the augmentations.
+Evaluation and prediction skip the augmentations.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .splits import DataInfo
 
 
 class Preprocessor:
-    """The order of a pixel's life: uint8 -> float in [0, 1] -> augmentations -> normalised by mean and std."""
+    """Turns pixels into model inputs: uint8 -> float in [0, 1] -> augmentations -> normalisation by mean and std."""
 
     def __init__(
         self,
@@ -37,9 +37,9 @@ class Preprocessor:
         return images.to(torch.float32, memory_format=self._format).div_(255)
 
     def augment(self, images: Tensor) -> Tensor:
-        """Return uint8 images (B, C, H, W) as float32 in [0, 1], augmented by draws of the global generators.
+        """Return uint8 images (B, C, H, W) as float32 in [0, 1], augmented with the global random generators.
 
-        Raises `ComponentFailure` where an augmentation fails, or makes something else than as many images.
+        Raises `ComponentFailure` if an augmentation fails, or returns anything but the same number of images.
         """
         floats = self.to_float(images)
         for guard, augmentation in self.augmentations:
@@ -47,20 +47,22 @@ class Preprocessor:
         return floats
 
     def normalize(self, images: Tensor) -> Tensor:
-        """Return float images in [0, 1] as the model wants them: (x - mean) / std, in one pass."""
+        """Return float images in [0, 1] normalised by (x - mean) / std, in one operation."""
         return torch.addcmul(self._shift, images, self._scale).contiguous(memory_format=self._format)
 
     def for_training(self, images: Tensor) -> Tensor:
-        """Return uint8 images as augmented, normalised model input."""
+        """Return uint8 images as augmented and normalised model inputs."""
         return self.normalize(self.augment(images))
 
     def for_evaluation(self, images: Tensor) -> Tensor:
-        """Return uint8 images as normalised model input."""
+        """Return uint8 images as normalised model inputs."""
         return self.normalize(self.to_float(images))
 
 
 def _augmented(guard: Guard, augmentation: Augmentation, images: Tensor) -> Tensor:
     made = guard(augmentation, images)
     if not isinstance(made, Tensor) or made.ndim != 4 or len(made) != len(images) or not made.is_floating_point():
-        raise guard.failure(f"makes {shown(made)} of images {shown(images)}, not as many images of that type")
+        raise guard.failure(
+            f"returned {shown(made)} for images {shown(images)}; expected as many float images (B, C, H, W)"
+        )
     return made

@@ -1,4 +1,4 @@
-"""Augmentations of single images, before there are batches: each draw a function of a seed and the image's index."""
+"""Augmentations of single images. Each random draw is a function of a seed and the image's index."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ..seeding import preserved_on_cpu, seed_cpu
 
 
 class SampleAugmentations:
-    """The augmentations of single images in a recipe, in order, each with its component; false where there are none.
+    """The recipe's augmentations of single images, in order; false if there are none.
 
-    Called in the processes that load images. What they draw from the CPU's global generators does not depend on which
-    process draws it, nor on what was drawn before; the caller puts the generators back (`preserved_on_cpu`).
+    The processes that load images call them. Their draws from the CPU's global generators depend neither on the
+    process nor on earlier draws. The caller restores the generators with `preserved_on_cpu`.
     """
 
     def __init__(self, augmentations: Iterable[tuple[Entry, SampleAugmentation]]) -> None:
@@ -27,18 +27,18 @@ class SampleAugmentations:
         return bool(self._augmentations)
 
     def __call__(self, image: Tensor, seed: int, index: int) -> Tensor:
-        """Return `image`, uint8 (C, H, W), augmented by the draws of (seed, index), of the same type and shape.
+        """Return `image`, uint8 (C, H, W), augmented with the draws of (seed, index).
 
-        Raises `ComponentFailure` where one fails or changes type or shape.
+        Raises `ComponentFailure` if an augmentation fails or changes the type or shape.
         """
         seed_cpu("sample", seed, index)
-        image = image.clone()  # what works in place must not reach a data set that is held in memory
+        image = image.clone()  # an augmentation that works in place must not modify a data set in memory
         for guard, augmentation in self._augmentations:
             image = _augmented(guard, augmentation, image)
         return image
 
     def batch(self, images: Tensor, seed: int) -> Tensor:
-        """Return uint8 images (B, C, H, W), each augmented by its own draws."""
+        """Return uint8 images (B, C, H, W), each augmented with its own draws."""
         if not self:
             return images
         with preserved_on_cpu():
@@ -48,5 +48,5 @@ class SampleAugmentations:
 def _augmented(guard: Guard, augmentation: SampleAugmentation, image: Tensor) -> Tensor:
     output = guard(augmentation, image)
     if not isinstance(output, Tensor) or output.dtype != torch.uint8 or output.shape != image.shape:
-        raise guard.failure(f"makes {shown(output)} of an image {shown(image)}; it must keep type and shape")
+        raise guard.failure(f"returned {shown(output)} for an image {shown(image)}; it must not change type or shape")
     return output

@@ -1,4 +1,4 @@
-"""A data set as a run is given it: `Splits`, training and test images, with a `DataInfo`."""
+"""The data set of a run: `Splits` with training and test images and a `DataInfo`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DataInfo:
-    """What is known of a data set before the first image is read.
+    """The properties of a data set's images and classes.
 
-    `classes`: their names, in label order. `mean`, `std`: per channel, of the training images in [0, 1].
+    Attributes:
+        channels: Channels of an image.
+        height: Height of an image in pixels.
+        width: Width of an image in pixels.
+        classes: Names of the classes in label order.
+        mean: Mean of each channel over the training images in [0, 1].
+        std: Standard deviation of each channel over the training images in [0, 1].
     """
 
     channels: int
@@ -27,16 +33,20 @@ class DataInfo:
 
     @property
     def num_classes(self) -> int:
-        """How many classes there are."""
+        """The number of classes."""
         return len(self.classes)
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as JSON-ready values."""
+        """Return the properties as JSON values."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> DataInfo:
-        """Return what `to_json` wrote; what it holds besides, as a later cvkit's may, is passed over."""
+        """Return the properties from the values of `to_json`.
+
+        Args:
+            data: The values of `to_json`. Unknown keys, which a later cvkit may write, are ignored.
+        """
         known = {field.name: data[field.name] for field in fields(cls)}
         tuples: dict[str, Any] = {key: tuple(data[key]) for key in ("classes", "mean", "std")}
         return cls(**{**known, **tuples})
@@ -44,7 +54,10 @@ class DataInfo:
 
 @runtime_checkable
 class Split(Protocol):
-    """A map-style data set: ``split[i]`` is (image uint8 (C, H, W), label), every image of one size."""
+    """A map-style data set: ``split[i]`` is (image, label).
+
+    The image is uint8 (C, H, W), and all images have the same size. The label is an integer.
+    """
 
     def __len__(self) -> int: ...
 
@@ -53,9 +66,12 @@ class Split(Protocol):
 
 @dataclass(frozen=True)
 class TensorSplit:
-    """A split held in memory whole: it can live on the device and be shuffled by an index.
+    """A split in memory. It can be stored on the device and shuffled by an index.
 
-    `images`: uint8 (N, C, H, W). `labels`: int64 (N,). `masks`: bool (N, H, W), where the object is, if known.
+    Attributes:
+        images: uint8 (N, C, H, W).
+        labels: int64 (N,).
+        masks: bool (N, H, W), true on the object; None if unknown.
     """
 
     images: Tensor
@@ -71,10 +87,16 @@ class TensorSplit:
 
 @dataclass(frozen=True)
 class Splits:
-    """The two halves of a data set and what is known of it; `digest` identifies the content, if cheaply known.
+    """The training and test images of a data set.
 
-    What stands before a colon in the digest names how it is made; where that changes, two digests say nothing of
-    whether the content is the same.
+    The part of the digest before a colon names the method that computes it. Digests of different methods cannot be
+    compared.
+
+    Attributes:
+        train: Training images.
+        test: Test images.
+        info: Channels, size and classes.
+        digest: Identifies the content; empty if it is expensive to compute.
     """
 
     train: Split
@@ -83,23 +105,38 @@ class Splits:
     digest: str = ""
 
     def incomparable(self, digest: str) -> str:
-        """Return why a checkpoint's digest cannot be compared with this data set's; empty where it can be."""
+        """Return why a checkpoint's digest cannot be compared with this data set's; empty if it can.
+
+        Args:
+            digest: The digest in a checkpoint.
+        """
         if not self.digest:
             return "has no digest"
         if _made_by(digest) != _made_by(self.digest):
-            return "has a digest that is made in another way than the checkpoint's"
+            return "has a digest that was computed by a different method than the checkpoint's"
         return ""
 
     def are_known(self, digest: str) -> bool:
-        """Whether the content is known to be what a checkpoint says its model was trained on."""
+        """Return whether this data set is known to contain the training data of a checkpoint.
+
+        Args:
+            digest: The digest in the checkpoint.
+        """
         return bool(digest) and digest == self.digest
 
     def require(self, digest: str) -> None:
-        """Raise `CheckpointError` where the content is known not to be what a checkpoint's model was trained on."""
+        """Raise an error if this data set is known to differ from the training data of a checkpoint.
+
+        Args:
+            digest: The digest in the checkpoint.
+
+        Raises:
+            CheckpointError: The digests differ.
+        """
         if digest != self.digest and not self.incomparable(digest):
             raise CheckpointError(
-                "the content of the data set is not what this run was trained on; give the folder that holds it with "
-                "--data"
+                "the content of the data set is not what this run was trained on; pass the folder with the original "
+                "data: --data FOLDER"
             )
 
 

@@ -1,4 +1,4 @@
-"""What torch's `DataLoader` yields and, where its worker processes can yield no more, why: in one sentence."""
+"""Yield the batches of torch's `DataLoader`; if its worker processes fail, report the reason in one sentence."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from ..errors import MachineError, RunError
 from ..resource_errors import Shortage, machine_error, shortage_in, told_as_machine
 
 LOOK_EVERY = 1.0
-"""Seconds after which a loader that waits for a batch looks whether its workers live."""
+"""Seconds between two checks whether the workers are alive, while the loader waits for a batch."""
 PATIENCE = 300.0
-"""Seconds a batch may take; a worker that is stopped, or waits for a dead network disk, would never yield one."""
+"""Maximum seconds for a batch. A worker that is stopped, or waits for a dead network disk, would never return one."""
 
 LOADING = "loading images"
-_TO_END = 2.0  # seconds a process may take to end once its connections are closed
-_ALONE = "with train.workers: 0 images are loaded without worker processes"
-_DESCRIPTORS = 8  # that a worker takes of the parent, with its queues and the batches on their way, measured
+_TO_END = 2.0  # seconds for a process to end after its connections are closed
+_ALONE = "with train.workers: 0, images are loaded without worker processes"
+_DESCRIPTORS = 8  # file descriptors per worker in the parent, for its queues and batches; measured
 _END = object()
 _LACKS = list(Shortage)
-_LACK_CODE = 100  # a worker that ends itself for the n-th lack exits with this number plus n
+_LACK_CODE = 100  # a worker that ends because of the n-th shortage exits with this number plus n
 
 
 def loaded(loader: DataLoader[Any]) -> Generator[Any, None, None]:
-    """Yield what `loader` does, made with `loader_options`; no worker is left when this ends, however it ends.
+    """Yield the batches of a loader made with `loader_options`; afterwards, no worker process is left.
 
-    Raises `MachineError` where a worker was killed, does not answer for `PATIENCE` seconds, or lacks what the
-    machine should have, and `RunError` where a worker crashed.
+    Raises `MachineError` if a worker was killed, does not answer for `PATIENCE` seconds, or lacks a resource of the
+    machine, and `RunError` if a worker crashed.
     """
     before = set(active_children())
     workers: list[BaseProcess] = []
@@ -51,11 +51,11 @@ def loaded(loader: DataLoader[Any]) -> Generator[Any, None, None]:
             while (batch := _next(batches, workers, watch)) is not _END:
                 yield batch
     finally:
-        _kill(workers)  # none is left where the loader came to its end
+        _kill(workers)  # if the loader finished, none is left
 
 
 def loader_options(workers: int) -> dict[str, Any]:
-    """Return what a `DataLoader` with so many workers needs for `loaded`."""
+    """Return the options of a `DataLoader` with this number of workers, for `loaded`."""
     return {
         "num_workers": workers,
         "timeout": LOOK_EVERY if workers else 0,
@@ -64,10 +64,10 @@ def loader_options(workers: int) -> dict[str, Any]:
 
 
 class _Watch:
-    """A thread that kills workers where a batch takes longer than `PATIENCE`, which ends the wait for it.
+    """A thread that kills the workers if a batch takes longer than `PATIENCE`, which ends the wait for it.
 
-    A loader's own timeout is not enough: a worker may be stopped after it has announced a batch, and the parent then
-    waits for its connection.
+    The loader's own timeout is not enough: a worker may be stopped after it has announced a batch, and then the
+    parent waits for its connection.
     """
 
     def __init__(self, workers: list[BaseProcess]) -> None:
@@ -89,7 +89,7 @@ class _Watch:
 
     @contextmanager
     def on_a_batch(self) -> Iterator[None]:
-        """Watch from now to the end of the block."""
+        """Limit the time until the end of the block."""
         self._since = time.monotonic()
         try:
             yield
@@ -106,7 +106,7 @@ class _Watch:
 
 
 def _require_descriptors(workers: int) -> None:
-    """Raise `OSError` unless so many workers can be started: a loader that fails halfway prints tracebacks later."""
+    """Raise `OSError` unless all workers can start, because a loader that fails halfway prints tracebacks later."""
     with ExitStack() as opened:
         for _ in range(_DESCRIPTORS * (workers + 1) if workers else 0):
             opened.enter_context(open(os.devnull))
@@ -115,7 +115,7 @@ def _require_descriptors(workers: int) -> None:
 def _kill(workers: list[BaseProcess]) -> None:
     for worker in workers:
         if worker.is_alive():
-            worker.kill()  # SIGTERM does not reach one that is stopped
+            worker.kill()  # SIGTERM does not end a stopped process
 
 
 def _next(batches: Iterator[Any], workers: list[BaseProcess], watch: _Watch) -> Any:
@@ -125,7 +125,7 @@ def _next(batches: Iterator[Any], workers: list[BaseProcess], watch: _Watch) -> 
                 return next(batches, _END)
             except Exception as error:
                 if isinstance(error, RuntimeError) and "DataLoader timed out" in str(error):
-                    continue  # the loader has looked whether its workers live
+                    continue  # the loader has checked that its workers are alive
                 why = _why(error, workers, watch)
                 if why is error:
                     raise
@@ -133,14 +133,14 @@ def _next(batches: Iterator[Any], workers: list[BaseProcess], watch: _Watch) -> 
 
 
 def _why(error: Exception, workers: list[BaseProcess], watch: _Watch) -> Exception:
-    """Return what to raise for an error of the loader: `error` itself where it is about something else."""
+    """Return the error to raise for an error of the loader, or `error` itself if the workers are not the cause."""
     if watch.stalled:
         return MachineError(
-            f"no worker process has loaded a batch for {PATIENCE:g} seconds: it is stopped, or the disk does not "
-            f"answer; {_ALONE}"
+            f"no worker process has loaded a batch for {PATIENCE:g} seconds: a process is stopped, or the disk "
+            f"does not respond; {_ALONE}"
         )
     broken = isinstance(error, (ConnectionError, EOFError))
-    if broken:  # a process that ends closes its connections first
+    if broken:  # a process closes its connections before it ends, so wait for the end
         deadline = time.monotonic() + _TO_END
         while all(worker.is_alive() for worker in workers) and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -148,39 +148,40 @@ def _why(error: Exception, workers: list[BaseProcess], watch: _Watch) -> Excepti
         return _end_of(gone[0], error)
     lack = (
         Shortage.FILES if broken else shortage_in(error)
-    )  # a worker without a descriptor to send by closes the line
+    )  # a worker that has no descriptor left closes the connection
     return error if lack is None else machine_error(_of_loading(lack, error), LOADING, error)
 
 
 def _end_of(worker: BaseProcess, error: Exception) -> RunError:
-    """Return why a worker that has ended did so."""
+    """Return the error that reports why a worker ended."""
     code = worker.exitcode or 0
-    if code == -signal.SIGBUS:  # how a write into shared memory fails that could not grow
+    if code == -signal.SIGBUS:  # a write failed because the shared memory could not grow
         return machine_error(Shortage.SHARED_MEMORY, LOADING, error)
     if code in (-signal.SIGKILL, -signal.SIGTERM):
         return MachineError(
-            f"a worker process that loads images (pid {worker.pid}) was killed, as the system does where memory runs "
-            f"out; use fewer train.workers or a smaller train.batch_size ({_ALONE})"
+            f"a worker process that loads images (pid {worker.pid}) was killed, probably because memory ran "
+            f"out. Use fewer train.workers or a smaller train.batch_size ({_ALONE})"
         )
     if 0 <= code - _LACK_CODE < len(_LACKS):
         return machine_error(_LACKS[code - _LACK_CODE], LOADING, MemoryError())
     how = f"crashed with {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
     return RunError(
-        f"a worker process that loads images (pid {worker.pid}) {how}; set train.workers to 0 to see where it happens"
+        f"a worker process that loads images (pid {worker.pid}) {how}; set train.workers to 0 to see the cause"
     )
 
 
 def _of_loading(lack: Shortage, error: Exception) -> Shortage:
-    """Return what is full where loading says so of a disk without naming a file of one: shared memory."""
+    """Return the shortage to report: a full disk without a file name means that the shared memory is full."""
     return Shortage.SHARED_MEMORY if lack is Shortage.DISK and getattr(error, "filename", None) is None else lack
 
 
 @contextmanager
 def _children_watched_here() -> Iterator[None]:
-    """Take back the handler of SIGCHLD that torch's loader installs.
+    """Remove the SIGCHLD handler that torch's loader installs.
 
-    It raises wherever the program is when a worker dies, such as within a step of the optimizer or the writing of a
-    checkpoint, and is called for workers that are ended on purpose too. Here, who waits for a worker looks.
+    Whenever a worker dies, that handler raises an error at an arbitrary place, for example in an optimizer step or
+    while a checkpoint is written. It also runs when workers are ended on purpose. Here, the code that waits for a
+    worker checks it instead.
     """
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGCHLD"):
         yield
@@ -198,14 +199,14 @@ def _is_torchs(handler: Any) -> bool:
 
 
 def _begin_worker(worker: int) -> None:
-    """Leave signals to the parent, which finishes its step and ends the workers itself; end rather than lose a batch.
+    """Ignore signals in a worker, because the parent finishes its step and then ends the workers.
 
-    Ctrl-C and the closing of a terminal reach every process of it, and a service manager ends all of a service.
+    Ctrl-C and the closing of a terminal reach all processes of it, and a service manager ends all of a service.
     """
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    # A batch is sent by a thread, which prints the error and drops the batch: the parent would wait for it for ever.
+        # A thread sends batches. On an error it would print it and drop the batch, and the parent would wait forever.
     multiprocessing.queues.Queue._on_queue_feeder_error = staticmethod(_end_worker)  # type: ignore[attr-defined]
 
 

@@ -1,4 +1,4 @@
-"""Diagnoses: pure functions from what was measured to figures, tables and galleries."""
+"""Diagnostics: pure functions that turn measurements into figures, tables and galleries."""
 
 from .augmentation_sheet import augmented_samples
 from .calibration import Calibration, reliability

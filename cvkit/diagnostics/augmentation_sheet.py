@@ -1,4 +1,4 @@
-"""A gallery of training images as augmented."""
+"""A gallery of augmented training images."""
 
 from __future__ import annotations
 
@@ -13,10 +13,16 @@ from ..formatting import legible
 def augmented_samples(
     originals: Tensor, views: Tensor, labels: Tensor | None = None, classes: tuple[str, ...] = ()
 ) -> Gallery:
-    """Show training images beside what augmentation makes of them.
+    """Return a gallery of training images beside their augmented versions.
 
-    `originals`: uint8 (n, C, H, W). `views`: float (v, n, C, H', W') in [0, 1], v augmented versions of each.
-    `labels`: int64 (n,), named under the images by `classes` where given.
+    Args:
+        originals: Images, uint8 (n, C, H, W).
+        views: v augmented versions of each image, float (v, n, C, H', W') in [0, 1].
+        labels: Labels, int64 (n,), written below the images; None to omit them.
+        classes: Names of the classes.
+
+    Returns:
+        A gallery with one card per image.
     """
     drawn = (views.clamp(0, 1) * 255).round().to(torch.uint8)
     cards = []
@@ -25,5 +31,5 @@ def augmented_samples(
         pictures += [(f"view {number}", thumbnail(view[row])) for number, view in enumerate(drawn, start=1)]
         lines = () if labels is None else (legible(classes[int(labels[row])]),)
         cards.append(Card(tuple(pictures), lines))
-    caption = "Training images as they are, and as the model sees them: each view is drawn anew at every step."
+    caption = "Original training images and the augmented images that the model sees. Each step draws a new view."
     return Gallery("augmented", "Augmented training images", caption, tuple(cards), pixelated(originals))

@@ -1,4 +1,4 @@
-"""Whether the model's probabilities can be believed: the reliability diagram and the calibration error."""
+"""Calibration: how well predicted probabilities match the accuracy."""
 
 from __future__ import annotations
 
@@ -18,15 +18,18 @@ from ..figures.style import BLUE, INK, MUTED, ORANGE, render_figure
 from ..formatting import percent
 
 BINS = 15
-"""Bins of equal width (Guo et al. 2017, arXiv:1706.04599)."""
+"""The number of bins of equal width. Source: Guo et al. 2017, arXiv:1706.04599."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Test images by confidence: bin i of M holds those with a confidence in (i/M, (i+1)/M].
+    """Test images grouped by confidence. Bin i of M contains confidences in (i/M, (i+1)/M].
 
-    `counts`: int64 (M,). `confidence` and `accuracy`: each bin's mean, float64 (M,), 0 where a bin is empty.
-    `uncertainty`: the standard error of `excess`, from the spread over images.
+    Attributes:
+        counts: Images in each bin, int64 (M,).
+        confidence: Mean confidence in each bin, float64 (M,); 0 in an empty bin.
+        accuracy: Accuracy in each bin, float64 (M,); 0 in an empty bin.
+        uncertainty: Standard error of `excess` over images.
     """
 
     counts: NDArray[np.int64]
@@ -36,7 +39,7 @@ class Calibration:
 
     @classmethod
     def of(cls, predictions: Predictions, bins: int = BINS) -> Calibration:
-        """Return the calibration of at least one prediction."""
+        """Return the calibration of one or more predictions."""
         confidence = PerSample.of(predictions).confidence.double()
         places = ((confidence * bins).ceil().long() - 1).clamp(0, bins - 1)
         counts = torch.bincount(places, minlength=bins)
@@ -51,25 +54,25 @@ class Calibration:
 
     @property
     def error(self) -> float:
-        """The expected calibration error: the mean over images of the gap between their bin's two means, in [0, 1].
+        """The expected calibration error in [0, 1]: the mean difference between accuracy and confidence over images.
 
-        ``sum(counts / n * abs(accuracy - confidence))``, equation 3 of Guo et al.
+        ``sum(counts / n * abs(accuracy - confidence))``, equation 3 of Guo et al. 2017.
         """
         return float(np.abs(self.accuracy - self.confidence) @ self.counts / self.counts.sum())
 
     @property
     def excess(self) -> float:
-        """How far the mean confidence lies above the accuracy, in [-1, 1]; below 0 the model is too modest."""
+        """The mean confidence minus the accuracy, in [-1, 1]. It is positive if the model is overconfident."""
         return float((self.confidence - self.accuracy) @ self.counts / self.counts.sum())
 
     @property
     def excess_interval(self) -> tuple[float, float]:
-        """The 95 % interval of `excess` over images, by the normal approximation: 1.96 standard errors either way."""
+        """The 95 % interval of `excess` over images: 1.96 standard errors on each side (normal approximation)."""
         return self.excess - 1.96 * self.uncertainty, self.excess + 1.96 * self.uncertainty
 
 
 def reliability(calibration: Calibration) -> Figure:
-    """Draw accuracy against confidence by bin, and below it how many images each bin holds."""
+    """Return a reliability diagram: accuracy by confidence bin, and the number of images in each bin."""
     bins = len(calibration.counts)
     centres, width = (np.arange(bins) + 0.5) / bins, 1 / bins
     filled = calibration.counts > 0
@@ -94,10 +97,10 @@ def reliability(calibration: Calibration) -> Figure:
             axis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
 
     caption = (
-        f"The expected calibration error (ECE) is {percent(calibration.error, 1)}: so far, in the mean over the test "
-        f"images, does the accuracy lie from the confidence, in {bins} bins of equal width. Bars are each bin's "
-        "accuracy. Where they end below the line the model is too sure of itself, above it too modest; a dot is the "
-        "bin's mean confidence."
+        f"The expected calibration error (ECE) is {percent(calibration.error, 1)}. It is the mean difference between "
+        f"accuracy and confidence over the test images, in {bins} confidence bins of equal width. Each bar shows the "
+        "accuracy in a bin, and each dot the mean confidence. Where a bar ends below the diagonal, the model is "
+        "overconfident; above it, underconfident."
     )
     return render_figure(
         "calibration", f"Calibration, ECE {percent(calibration.error, 1)}", caption, paint, height=4.7

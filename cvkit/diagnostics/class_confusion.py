@@ -1,4 +1,4 @@
-"""What is taken for what: the confusion matrix, and the pairs of classes confused most often."""
+"""The confusion matrix, and the pairs of classes that are confused most often."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from ..formatting import legible, percent
 Counts = NDArray[np.int64]
 Shares = NDArray[np.float64]
 
-_ANNOTATED = 20  # classes; beyond, numbers in the cells are too small to read
-_NAMED = 40  # classes; beyond, names along the axes are too small to read
-_CELLS = 200  # a side; beyond, cells are thinner than a pixel, and neighbouring classes share one
+_ANNOTATED = 20  # classes; with more, numbers in the cells are too small to read
+_NAMED = 40  # classes; with more, names along the axes are too small to read
+_CELLS = 200  # cells per side; with more, a cell is thinner than a pixel, so neighbouring classes share one
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722])  # ITU-R BT.709
 
 
 def confusion_matrix(predictions: Predictions, num_classes: int) -> Tensor:
-    """Count images by true class (row) and predicted class (column), int64 (K, K)."""
+    """Count images by true class (row) and predicted class (column); return int64 (K, K)."""
     flat = predictions.labels * num_classes + predictions.predicted
     return torch.bincount(flat, minlength=num_classes**2).reshape(num_classes, num_classes)
 
 
 def confusion(predictions: Predictions, classes: tuple[str, ...]) -> Figure:
-    """Draw the confusion matrix, each row as shares of the true class: correct blue, errors orange.
+    """Return a figure of the confusion matrix: rows show shares of the true class.
 
-    Up to 20 classes have numbers in their cells, up to 40 names on the axes; beyond 200, neighbouring classes
-    share a cell.
+    Correct predictions are blue, errors orange. With up to 20 classes the cells contain numbers, and with up to 40
+    the axes show names. With more than 200, neighbouring classes share a cell.
     """
     block = -(-len(classes) // _CELLS)
     counts = _pooled(confusion_matrix(predictions, len(classes)).numpy(), block)
@@ -58,18 +58,20 @@ def confusion(predictions: Predictions, classes: tuple[str, ...]) -> Figure:
             _write_cells(axes, shares, counts, colours)
 
     caption = (
-        f"{len(predictions.labels):,} test images. Each row is a true class and adds up to 100 %. Blue: classified "
-        f"correctly. Orange: errors, the darkest {percent(worst, 1)} of its row."
+        f"{len(predictions.labels):,} test images. Each row is a true class and adds up to 100 %. Blue cells are "
+        f"correct classifications. Orange cells are errors; the darkest is {percent(worst, 1)} of its row."
         if worst
         else f"All {len(predictions.labels):,} test images were classified correctly."
     )
     if block > 1:
-        caption += f" Each cell is {block} x {block} neighbouring classes; blue ones include errors among these."
+        caption += (
+            f" Each cell combines {block} x {block} neighbouring classes; blue cells include errors among them."
+        )
     return render_figure("confusion", "Confusion matrix", caption, paint, height=4.7)
 
 
 def confused_pairs(predictions: Predictions, classes: tuple[str, ...], n: int = 10) -> Table:
-    """List the at most `n` pairs of classes confused most often, by count, then in label order."""
+    """Return a table of up to `n` pairs of classes that are confused most often, by count, then by label."""
     counts = confusion_matrix(predictions, len(classes))
     totals = counts.sum(dim=1)
     errors = counts.clone().fill_diagonal_(0).flatten()
@@ -86,20 +88,22 @@ def confused_pairs(predictions: Predictions, classes: tuple[str, ...], n: int = 
         for true, predicted in [divmod(pair, len(classes))]
     )
     caption = (
-        "Most frequent errors, and their share of the true class." if rows else "No test image was misclassified."
+        "The most frequent errors, with their share of the true class."
+        if rows
+        else "No test image was misclassified."
     )
     header = ("true class", "taken for", "images", "share")
     return Table("confused_pairs", "Most confused classes", caption, header, rows)
 
 
 def _pooled(counts: Counts, block: int) -> Counts:
-    """Add up blocks of `block` x `block` cells; the last row and column of blocks may be cut short."""
+    """Sum blocks of `block` x `block` cells. The last row and column of blocks may be smaller."""
     starts = np.arange(0, len(counts), block)
     return np.asarray(np.add.reduceat(np.add.reduceat(counts, starts, axis=0), starts, axis=1))
 
 
 def _coloured(shares: Shares, worst: float) -> Shares:
-    """Colour shares (K, K) as (K, K, 3): the diagonal by share, errors by its square root, so rare ones show."""
+    """Return colours (K, K, 3) for shares (K, K). Errors use the square root of the share, so that rare ones show."""
     correct = colormaps["Blues"](0.12 + 0.75 * shares)[..., :3]
     errors = colormaps["Oranges"](0.7 * np.sqrt(shares / (worst or 1)).clip(max=1))[..., :3]
     errors[shares == 0] = 1
@@ -115,7 +119,7 @@ def _name_axes(axes: Axes, classes: tuple[str, ...]) -> None:
 
 
 def _write_cells(axes: Axes, shares: Shares, counts: Counts, colours: Shares) -> None:
-    """Write percentages, and up to 6 classes counts too; nothing where there is nothing."""
+    """Write the percentage into each cell that is not empty, with the count for up to 6 classes."""
     size = 9 if len(counts) <= 10 else 5.5
     for row, column in zip(*np.nonzero(counts), strict=True):
         share = percent(float(shares[row, column]))

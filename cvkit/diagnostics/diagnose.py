@@ -1,4 +1,4 @@
-"""What a finished run says about itself: every artifact of its report, in order."""
+"""Diagnose a finished run: create every artifact of its report, in reading order."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from .neighbours import AT_ONCE, Neighbours, nearest
 from .per_class import per_class_accuracy, per_class_scores
 from .training_curves import curves, schedule
 
-_VIEWS = 3  # augmented versions of each sample shown
-_CHECKED = 32  # test images whose maps are held against those of a model with other weights
-_SCORED = 2_000  # test images whose maps are held against their masks, which bounds the memory
+_VIEWS = 3  # augmented versions shown of each sample
+_CHECKED = 32  # test images whose maps are compared with those of a model with randomized weights
+_SCORED = 2_000  # test images whose maps are compared with their masks; this limits the memory
 
 
 @dataclass
 class Diagnosis:
-    """The artifacts of a run by theme, and a line for each thing that could not be diagnosed."""
+    """The artifacts of a run by theme, and a warning for each part that could not be diagnosed."""
 
     training: list[Artifact] = field(default_factory=list)
     classes: list[Artifact] = field(default_factory=list)
@@ -44,14 +44,14 @@ class Diagnosis:
     warnings: list[str] = field(default_factory=list)
 
     def artifacts(self) -> list[Artifact]:
-        """Return every artifact, in the report's order."""
+        """Return all artifacts in the order of the report."""
         return [*self.training, *self.classes, *self.confidence, *self.errors, *self.explanations, *self.data]
 
 
 def diagnose(trainer: Trainer, records: Sequence[EpochRecord], predictions: Predictions) -> Diagnosis:
-    """Return the diagnosis of a trained run from its `records` and final test `predictions`.
+    """Return the diagnosis of a trained run, given its epoch `records` and its final test `predictions`.
 
-    An explainer that fails costs its own pictures and leaves a warning.
+    If an explainer fails, only its own maps are missing, and a warning reports it.
     """
     parts, trained = trainer.parts, trainer.trained()
     classes = parts.info.classes
@@ -85,7 +85,7 @@ def _errors(trainer: Trainer, predictions: Predictions, explainers: Explainers, 
         for name, of_errors in maps.items():
             if empty := int((of_errors.amax(dim=(1, 2)) == 0).sum()):
                 found = f"{empty} of the {len(indices)} errors shown"
-                warnings.append(f"{name} finds nothing that speaks for the {what} class in {found}: the map is black")
+                warnings.append(f"{name} found no evidence for the {what} class in {found}: these maps are black")
     both = {name: (for_predicted[name], for_true[name]) for name in for_predicted if name in for_true}
     similar = _similar(trainer, predictions, images)
     return misclassified(images, indices, predictions, classes, both, settings.rank, similar, explainers.layers())
@@ -94,7 +94,7 @@ def _errors(trainer: Trainer, predictions: Predictions, explainers: Explainers, 
 def _similar(
     trainer: Trainer, predictions: Predictions, images: torch.Tensor
 ) -> tuple[Neighbours, torch.Tensor] | None:
-    """The most similar of the test images classified correctly, and their pixels; None without features."""
+    """Return the most similar correctly classified test images and their pixels; None if there are no features."""
     correct = predictions.correct.nonzero().flatten()
     test = trainer.parts.splits.test
     sample = materialize(test, range(min(2, len(test)))).images
@@ -123,7 +123,7 @@ def _on_objects(test: TensorSplit, masks: torch.Tensor, explainers: Explainers, 
 
 
 def augmented_sheet(parts: RunParts) -> Gallery:
-    """Return training images beside what the recipe's augmentations make of them."""
+    """Return a gallery of training images beside versions augmented as in the recipe."""
     seed = parts.recipe.seed
     chosen = permutation(len(parts.splits.train), "augmented samples", seed)[: parts.recipe.report.augmented]
     sample = materialize(parts.splits.train, chosen.tolist())

@@ -1,4 +1,4 @@
-"""The dossier of errors: the worst ones, each with what the model looked at and the images it finds similar."""
+"""A gallery of misclassified images, with explanations and the most similar correctly classified images."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from .neighbours import Neighbours
 
 _RANKED = {
     "confidence": "The {shown:,} most confident of {errors:,} errors",
-    "loss": "The {shown:,} with the highest loss of {errors:,} errors",
-    "margin": "The {shown:,} with the widest margin of {errors:,} errors",
+    "loss": "The {shown:,} errors with the highest loss, of {errors:,} errors",
+    "margin": "The {shown:,} errors with the largest margin, of {errors:,} errors",
 }
-_SMALL = 64  # pixels, the longer side of a similar image's picture
+_SMALL = 64  # length in pixels of the longer side of a similar image's picture
 
 
 def misclassified(
@@ -33,16 +33,24 @@ def misclassified(
     similar: tuple[Neighbours, Tensor] | None = None,
     layers: Mapping[str, str] = MappingProxyType({}),
 ) -> Gallery:
-    """Show errors, each beside explanations of the predicted and of the true class and above similar images.
+    """Return a gallery of errors, with explanations of the predicted and the true class and with similar images.
 
-    `images`: uint8 (n, C, H, W), the samples at `indices` of the predicted split, in that order of `rank`. `maps`:
-    for each explainer's name, its maps for the predicted and for the true classes, float (n, H, W) in [0, 1].
-    `similar`: correctly classified neighbours of each image, and their images, uint8 (n, k, C, H, W). `layers`: the
-    layers that explainers look at, of those that tell.
+    Args:
+        images: The misclassified images, uint8 (n, C, H, W).
+        indices: Their positions in the split, int64 (n,), in the order of `rank`.
+        predictions: The predictions on the split.
+        classes: Names of the classes.
+        maps: By name of the explainer, maps for the predicted and the true classes, float (n, H, W) in [0, 1].
+        rank: The measure that orders the errors.
+        similar: Correctly classified neighbours of each image, and their images, uint8 (n, k, C, H, W).
+        layers: By name of the explainer, the layer that it explains, if it reports one.
+
+    Returns:
+        A gallery with one card per error.
     """
     measured = PerSample.of(predictions)
     orders = {name: values.tolist() for name, values in measured.ranking_scores().items()}
-    orders = {rank: orders.pop(rank), **orders}  # the order that the cards are in is named first
+    orders = {rank: orders.pop(rank), **orders}  # the current order of the cards comes first
     cards = []
     for row, index in enumerate(indices.tolist()):
         true, guess = (legible(classes[of[index]]) for of in (predictions.labels, predictions.predicted))
@@ -66,7 +74,7 @@ def misclassified(
         _caption(predictions, cards, [_at(name, layers) for name in maps], rank),
         tuple(cards),
         pixelated(images),
-        "most similar images classified correctly",
+        "most similar correctly classified images",
     )
 
 
@@ -99,19 +107,21 @@ def _at(name: str, layers: Mapping[str, str]) -> str:
 def _caption(predictions: Predictions, cards: list[Card], methods: list[str], rank: Rank) -> str:
     errors = int((~predictions.correct).sum())
     if not errors:
-        return f"None: all {len(predictions.labels):,} test images were classified correctly."
+        return f"There are no errors: all {len(predictions.labels):,} test images were classified correctly."
     shown = _RANKED[rank].format(shown=len(cards), errors=errors)
     caption = f"{shown} on {len(predictions.labels):,} test images."
     if methods:
         caption += (
-            " Beside each image, what speaks for the predicted class and what for the true one, "
-            f"by {', '.join(methods)}: bright where it matters most."
+            " Beside each image, maps show the evidence for the predicted and for the true class, "
+            f"by {', '.join(methods)}. Bright regions matter most."
         )
     if any(card.related for card in cards):
         caption += (
-            " Below, of the test images classified correctly, those whose features are most similar, with their "
-            "class and the cosine of the two. Features are the input of the last layer with weights."
+            " Below are the correctly classified test images with the most similar features, with their class and "
+            "the cosine similarity. Features are the input of the last layer with weights."
         )
     elif predictions.correct.any():
-        caption += " No similar images are shown: no last layer was found whose input could be compared."
-    return caption + " Loss: cross-entropy in nats. Margin: how far the true class is ahead in probability."
+        caption += (
+            " No similar images are shown, because the input of the model's last layer could not be determined."
+        )
+    return caption + " Loss: cross-entropy in nats. Margin: true-class probability minus the highest other one."

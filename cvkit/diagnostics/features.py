@@ -1,4 +1,4 @@
-"""Features: what a model makes of an image before it decides between classes."""
+"""Features: the input of a model's last layer, before the classification."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ..engine.trained_model import TrainedModel
 
 
 class Features:
-    """The input of `layer`, a module of `trained`, for whatever images it is called with.
+    """The input of `layer`, a module of `trained`, for a batch of images.
 
-    Where it is a grid or a row of tokens, it is the mean over places.
+    An input with spatial positions or tokens is averaged over them.
     """
 
     def __init__(self, trained: TrainedModel, layer: nn.Module) -> None:
@@ -22,10 +22,10 @@ class Features:
 
     @classmethod
     def before_logits(cls, trained: TrainedModel, images: Tensor) -> Features | None:
-        """Return the input of the last layer with weights before the logits, found by watching `images` go through.
+        """Find the last layer with weights before the logits, by a forward pass of `images`; return its input.
 
-        `images`: at least 2, uint8 (B, C, H, W). The layer is the one entered last of those whose `weight` is a
-        matrix or a kernel. None where what it makes is not one value a class for each image.
+        `images` are at least 2, uint8 (B, C, H, W). Of the modules whose `weight` is a matrix or a kernel, the last
+        one in the forward pass is used. None if its output does not have one value per class for each image.
         """
         entered: list[tuple[nn.Module, Any]] = []
         made: dict[nn.Module, Any] = {}
@@ -44,7 +44,7 @@ class Features:
             return None
         output, classes = made[layer], trained.info.num_classes
         if not _is_of_each_image(output, len(images)) or classes not in (output.shape[-1], output.shape[1]):
-            return None  # neither (B, K) nor (B, K, H, W) nor (B, N, K)
+            return None  # the output is neither (B, K) nor (B, K, H, W) nor (B, N, K)
         return cls(trained, layer)
 
     @torch.no_grad()
@@ -58,7 +58,9 @@ class Features:
         finally:
             hook.remove()
         values = taken[-1].float()
-        channel = 1 if _weight_dimensions(self._layer) > 2 else values.ndim - 1  # of a kernel's input, of a matrix's
+        channel = (
+            1 if _weight_dimensions(self._layer) > 2 else values.ndim - 1
+        )  # of a kernel's input or a matrix's input
         places = [dimension for dimension in range(1, values.ndim) if dimension != channel]
         return values.mean(dim=places) if places else values
 

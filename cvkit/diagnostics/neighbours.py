@@ -1,4 +1,4 @@
-"""The images that a model finds most similar to others."""
+"""Find the images that are most similar to others in a model's features."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from ..data.loading import BatchSource
 from .features import Features
 
 AT_ONCE = 250
-"""Images in a forward pass, at most."""
+"""The maximum number of images in a forward pass."""
 
 
 @dataclass(frozen=True)
 class Neighbours:
-    """For each of n images the k most similar ones of a split, the most similar first.
+    """The k most similar images of a split for each of n images, most similar first.
 
-    `indices`: int64 (n, k), into the split. `similarities`: float32 (n, k), cosines of the features, in [-1, 1].
+    Attributes:
+        indices: Positions in the split, int64 (n, k).
+        similarities: Cosine similarities of the features, float32 (n, k) in [-1, 1].
     """
 
     indices: Tensor
@@ -29,11 +31,11 @@ class Neighbours:
 def nearest(
     features: Features, images: Tensor, source: BatchSource, among: Tensor, k: int = 3, at_once: int = AT_ONCE
 ) -> Neighbours:
-    """Return the `k` images of `source` most similar to each of `images`, or as many as there are.
+    """Return the `k` images of `source` that are most similar to each of `images`, or fewer if there are fewer.
 
-    `images`: uint8 (n, C, H, W). `among`: int64 (m,), which images of `source` may be named. They pass through the
-    model once, `at_once` together, and only the best are kept, so memory does not grow with m. The earlier in `among`
-    of two that are equally similar comes first.
+    `images` is uint8 (n, C, H, W). `among`, int64 (m,), contains the candidates in `source`. They pass through the
+    model once, in batches of `at_once`, and only the best are kept, so memory does not grow with m. Among equally
+    similar images, the one earlier in `among` comes first.
     """
     wanted = torch.cat([normalize(features(part)) for part in images.split(at_once)])
     best = wanted.new_zeros(len(images), 0)

@@ -1,4 +1,4 @@
-"""How well each class is recognised: accuracy, precision, recall and F1."""
+"""Metrics by class: accuracy, precision, recall and F1."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from ..figures.style import BLUE, FAINT, INK, MUTED, render_figure
 from ..formatting import legible, percent
 
 _UNDEFINED = "\N{EN DASH}"
-_ALL = 40  # classes; of more, half as many lowest and highest are shown
+_ALL = 40  # classes; if there are more, only the highest and lowest are shown, half each
 
 
 def per_class_accuracy(predictions: Predictions, classes: tuple[str, ...]) -> Figure:
-    """Draw each class's accuracy as a bar, highest first, with its counts and the mean over classes.
+    """Return a bar chart of each class's accuracy, highest first, with counts and the mean over classes.
 
-    Of more than 40 classes the 20 highest and the 20 lowest are shown. Classes without a test image are left out.
+    With more than 40 classes, only the 20 highest and the 20 lowest are shown. Classes without a test image are
+    omitted.
     """
     totals = torch.bincount(predictions.labels, minlength=len(classes))
     hits = torch.bincount(predictions.labels[predictions.correct], minlength=len(classes))
@@ -55,38 +56,39 @@ def per_class_accuracy(predictions: Predictions, classes: tuple[str, ...]) -> Fi
         axes.grid(visible=False)
         axes.tick_params(length=0)
 
-    caption = "Of each class's test images, the share classified correctly, beside the counts."
+    caption = "The share of each class's test images that were classified correctly, with counts."
     if None in ranked:
         caption += (
-            f" The {_ALL // 2} highest and the {_ALL // 2} lowest of {len(present):,} classes; the mean is over all."
+            f" The figure shows the {_ALL // 2} highest and the {_ALL // 2} lowest of {len(present):,} classes. The "
+            "mean is over all classes."
         )
     if absent := len(classes) - len(present):
-        caption += f" Left out: {absent:,} {'class' if absent == 1 else 'classes'} without a test image."
+        caption += f" Omitted: {absent:,} {'class' if absent == 1 else 'classes'} without a test image."
     return render_figure(
         "per_class_accuracy", "Accuracy by class", caption, paint, height=0.7 + 0.22 * max(len(ranked), 5)
     )
 
 
 def per_class_scores(predictions: Predictions, classes: tuple[str, ...]) -> Table:
-    """List each class's precision, recall, F1 and counts of test images, the lowest F1 first, then in label order.
+    """Return a table of precision, recall, F1 and image counts by class, lowest F1 first, then by label.
 
-    F1 is the harmonic mean of the two, 2 TP / (2 TP + FP + FN). A precision without a prediction and a recall without
-    an image are not defined; neither is an F1 without both. Means over classes leave out what is not defined.
+    F1 is the harmonic mean of precision and recall, 2 TP / (2 TP + FP + FN). Precision is undefined without a
+    prediction, recall without an image, and F1 without both. Means over classes ignore undefined values.
     """
     size = len(classes)
     images = torch.bincount(predictions.labels, minlength=size)
     named = torch.bincount(predictions.predicted, minlength=size)
     hits = torch.bincount(predictions.labels[predictions.correct], minlength=size)
-    scores = torch.stack([hits / named, hits / images, 2 * hits / (named + images)], dim=1)  # 0 / 0 is not a number
+    scores = torch.stack([hits / named, hits / images, 2 * hits / (named + images)], dim=1)  # 0 / 0 gives NaN
     rows = tuple(
         (legible(classes[label]), *map(_percent, scores[label]), f"{images[label]:,}", f"{named[label]:,}")
         for label in scores[:, 2].nan_to_num(2.0).argsort(stable=True).tolist()
     )
     precision, recall, f1 = (_percent(column) for column in scores.nanmean(dim=0))
     caption = (
-        "Precision: of the images given that class, the share that belong to it. Recall: of the images that belong "
-        "to it, the share found. F1: their harmonic mean. Over classes, the mean precision is "
-        f"{precision}, recall {recall} and F1 {f1}. Lowest F1 first."
+        "Precision: the share of images predicted as this class that belong to it. Recall: the share of this class's "
+        "images that were predicted as it. F1: the harmonic mean of both. The means over classes are: precision "
+        f"{precision}, recall {recall}, F1 {f1}. The lowest F1 comes first."
     )
     header = ("class", "precision", "recall", "F1", "images", "predicted")
     return Table("per_class_scores", "Precision and recall by class", caption, header, rows)

@@ -1,4 +1,4 @@
-"""What a run would do, drawn without training: its schedule at every planned step, and its augmented images."""
+"""Preview a run without training: the planned schedule and augmented images."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .training_curves import marker
 
 
 def planned_schedule(curve: LrCurve) -> Figure:
-    """Draw the learning rate at every planned step, and the momentum (or beta) where the optimizer has one.
+    """Return a figure of the learning rate at every planned step, and of the momentum (or beta) if there is one.
 
-    Parameter groups that share a curve share a line.
+    Parameter groups with the same values share a line.
     """
-    standing_in = f" ({PLACEHOLDER_LR:g} stands in for auto)" if curve.stand_ins else ""
+    standing_in = f" (auto is shown as {PLACEHOLDER_LR:g})" if curve.stand_ins else ""
     panels = [(f"learning rate{standing_in}", curve.rates, BLUE)]
     panels += [] if curve.momenta is None else [("momentum", curve.momenta, GREEN)]
 
@@ -41,7 +41,7 @@ def planned_schedule(curve: LrCurve) -> Figure:
     rates = curve.rates.max(axis=1)
     peak = int(rates.argmax())
     caption = (
-        f"At each of {len(rates):,} planned optimizer steps. The learning rate is highest, {rates[peak]:.3g}, "
+        f"The learning rate at each of {len(rates):,} planned optimizer steps. It is highest, {rates[peak]:.3g}, "
         f"at step {peak + 1:,}."
     )
     title = "Planned learning rate" + " and momentum" * (len(panels) == 2)
@@ -49,7 +49,7 @@ def planned_schedule(curve: LrCurve) -> Figure:
 
 
 def stand_in_notes(parts: RunParts, curve: LrCurve) -> list[str]:
-    """Return a sentence for each place whose value is not known before a tuner has run."""
+    """Return a sentence for each value that is unknown before a tuner has run."""
     tuners = {tuner.target: tuner.entry.id for tuner in parts.recipe.tuners}
     return [
         f"{place} is auto: {tuners[place]} sets it when the run starts; this page uses {PLACEHOLDER_LR:g} "
@@ -59,12 +59,12 @@ def stand_in_notes(parts: RunParts, curve: LrCurve) -> list[str]:
 
 
 def planned_images(parts: RunParts) -> Gallery | None:
-    """Return the report's sheet of augmented training images, or None where the recipe leaves it out."""
+    """Return the gallery of augmented training images, or None if the recipe turns it off."""
     return augmented_sheet(parts) if parts.recipe.report.augmented and parts.recipe.augmentations else None
 
 
 def _distinct(values: Series) -> dict[str, Series]:
-    """The curves of (steps, groups) that differ, each named by the groups that follow it."""
+    """Return the distinct curves of (steps, groups), each named after its parameter groups."""
     curves, owners = np.unique(values, axis=1, return_inverse=True)
     named = {}
     for curve in dict.fromkeys(owners.flatten().tolist()):

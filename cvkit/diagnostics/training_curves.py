@@ -1,4 +1,4 @@
-"""Curves over a run: loss and accuracy by epoch, learning rate and momentum by optimizer step."""
+"""Figures of a run: loss and accuracy by epoch, learning rate and momentum by optimizer step."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from ..figures.style import BLUE, GREEN, MUTED, ORANGE, label_ends, render_figur
 from ..formatting import percent
 
 Series = NDArray[np.float64]
-Line = tuple[str, Series, str]  # what it shows, its values, its colour
+Line = tuple[str, Series, str]  # label, values, colour
 
 
 def curves(records: Sequence[EpochRecord]) -> Figure:
-    """Draw loss and accuracy, training and test, after each of at least one epoch, and the loss of every step."""
+    """Return a figure of training and test loss and accuracy by epoch, and of the loss at every step."""
     flips = any(record.test_accuracy_tta is not None for record in records)
 
     def paint(canvas: Canvas) -> None:
@@ -32,18 +32,18 @@ def curves(records: Sequence[EpochRecord]) -> Figure:
         _paint_accuracy(lower, records)
 
     caption = (
-        "After each epoch. Training figures are running ones, taken on augmented images while the weights move, so "
-        "training accuracy may lie below the test's. The pale line is the loss of every step."
+        "Values after each epoch. Training values are averaged over the epoch on augmented images while the weights "
+        "change, so training accuracy may be lower than test accuracy. The pale line is the loss of each step."
     )
     if flips:
-        caption += " TTA: the test accuracy averaged over horizontal flips."
+        caption += " TTA: test accuracy with predictions averaged over horizontal flips."
     if any(record.test_accuracy_unaveraged is not None for record in records):
-        caption += " Not averaged: the test accuracy of the trained weights; those of the test line are averages."
+        caption += " Not averaged: test accuracy of the trained weights; the test line uses averaged weights."
     return render_figure("curves", "Loss and accuracy", caption, paint, height=4.7)
 
 
 def schedule(records: Sequence[EpochRecord]) -> Figure:
-    """Draw the learning rate at every optimizer step, and the momentum (or beta) where the optimizer has one."""
+    """Return a figure of the learning rate at every optimizer step, and of the momentum (or beta) if there is one."""
     rates = _joined(record.step_lrs for record in records)
     momenta = _joined(record.step_momenta for record in records)
     panels = [("learning rate", rates, BLUE)] + ([("momentum", momenta, GREEN)] if len(momenta) else [])
@@ -59,7 +59,7 @@ def schedule(records: Sequence[EpochRecord]) -> Figure:
         column[-1].xaxis.set_major_formatter("{x:,.0f}")
 
     peak = int(rates.argmax())
-    caption = f"At every optimizer step. The learning rate is highest, {rates[peak]:.3g}, at step {peak + 1:,}."
+    caption = f"The learning rate at every optimizer step. It is highest, {rates[peak]:.3g}, at step {peak + 1:,}."
     title = "Learning rate and momentum" if len(momenta) else "Learning rate"
     return render_figure("schedule", title, caption, paint, height=2.35 * len(panels))
 
@@ -72,7 +72,7 @@ def _paint_loss(axes: Axes, records: Sequence[EpochRecord]) -> None:
     train = _joined([record.train_loss] for record in records)
     test = _joined([record.test_loss] for record in records)
     axes.plot(*_thinned(times, steps), color=BLUE, alpha=0.3, linewidth=0.7)
-    # The first steps may be far above everything that follows; they may leave through the top.
+    # The first losses may be much higher than the others, so the axis may cut them off.
     everything = np.concatenate([train, test, np.percentile(steps, [1, 99]) if len(steps) else steps])
     axes.set_ylim(*_around(everything, floor=0.0))
     axes.set_title("loss")
@@ -110,12 +110,12 @@ def _joined(parts: Iterable[Sequence[float] | Series]) -> Series:
 
 
 def marker(values: Series) -> str:
-    """Return matplotlib's marker for a line: points are seen where they are few."""
+    """Return matplotlib's marker for a line: points are visible only if there are few."""
     return "o" if len(values) == 1 else "." if len(values) <= 30 else ""
 
 
 def _around(values: Series, *, floor: float, ceiling: float = np.inf) -> tuple[float, float]:
-    """Limits that leave a little air around the finite values, inside [floor, ceiling]."""
+    """Return limits inside [floor, ceiling], with a small margin around the finite values."""
     finite = values[np.isfinite(values)]
     if not len(finite):
         return floor, min(ceiling, floor + 1)
@@ -124,7 +124,7 @@ def _around(values: Series, *, floor: float, ceiling: float = np.inf) -> tuple[f
 
 
 def _thinned(x: Series, y: Series, columns: int = 600) -> tuple[Series, Series]:
-    """Keep the lowest and the highest point of each of at most `columns` stretches, in order."""
+    """Keep the lowest and the highest point in each of at most `columns` intervals, in order."""
     if len(x) <= 2 * columns:
         return x, y
     kept = []

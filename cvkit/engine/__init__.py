@@ -1,1 +1,1 @@
-"""The engine: data on the device, the training step, the loop, checkpoints, and the run that joins them."""
+"""The training engine: building the parts of a run, the training step, the loop, evaluation and tuning."""

@@ -1,4 +1,4 @@
-"""From a recipe and its data to the parts of a run, checked before anything is trained."""
+"""Build the parts of a run from a recipe and its data, and check them before training."""
 
 from __future__ import annotations
 
@@ -26,11 +26,21 @@ from .sanity_check import SanityCheck
 
 
 def build_parts(recipe: Recipe, splits: Splits) -> RunParts:
-    """Return the parts of a recipe on its data, initialised from its seed, after a sanity check.
+    """Return the parts of a run, initialised from the recipe's seed, after a sanity check.
 
-    The check takes an evaluation, training steps and an explanation on copies, so a mistake costs seconds instead of
-    a range test or an epoch. Raises `RunError` where the settings do not fit the device or the data, and
-    `ComponentFailure` where a component fails.
+    The sanity check runs an evaluation, training steps and an explanation on copies of the parts. So a mistake costs
+    seconds instead of a range test or an epoch.
+
+    Args:
+        recipe: The resolved recipe.
+        splits: The training and test images of the recipe's data set.
+
+    Returns:
+        The parts of the run. `RunParts.warnings` contains the warnings of the sanity check.
+
+    Raises:
+        RunError: The settings do not suit the device or the data.
+        ComponentFailure: A component fails.
     """
     settings = recipe.train
     device = choose_device(settings.device, settings.precision)
@@ -47,8 +57,8 @@ def build_parts(recipe: Recipe, splits: Splits) -> RunParts:
     batching = EpochBatches(len(source), settings.batch_size, settings.accumulate, settings.drop_last)
     if batching.steps == 0:
         raise RunError(
-            f"train.batch_size is {settings.batch_size}, but the training set holds {len(source)} images; "
-            "use a smaller batch or train.drop_last: false"
+            f"train.batch_size is {settings.batch_size}, but the training set contains only {len(source)} images; "
+            "use a smaller train.batch_size, or set train.drop_last: false"
         )
     of_batches = [pair for pair in augmentations if not pair[0].component.per_sample]
     preprocessor = Preprocessor(info, of_batches, device, settings.channels_last)
@@ -66,9 +76,9 @@ def build_parts(recipe: Recipe, splits: Splits) -> RunParts:
 
 
 def sanity_check(parts: RunParts) -> list[str]:
-    """Raise `RunError` unless the parts fit together, tried on copies; an ``auto`` rate has a placeholder.
+    """Raise `RunError` unless the parts work together. Only copies are used; an ``auto`` rate has a placeholder.
 
-    Returns a warning for each explainer that cannot explain the model, and one where there is no copy to train.
+    Returns a warning for each explainer that cannot explain the model, and a warning if the parts cannot be copied.
     """
     warnings = []
     with preserved_randomness():
@@ -76,7 +86,7 @@ def sanity_check(parts: RunParts) -> list[str]:
         try:
             train_step, copied = parts.copied_train_step(), True
         except ComponentFailure as error:
-            warnings.append(f"no training step was tried before the run, as {error}")
+            warnings.append(f"the run starts without a trial training step, because {error}")
             train_step, copied = parts.train_step(parts.model, parts.loss, parts.preprocessor), False
         images = partial(parts.first_images, copy.deepcopy(parts.sample_augmentations))
         check = SanityCheck(train_step, parts.new_schedule(train_step.optimizer), images)

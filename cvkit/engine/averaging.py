@@ -1,4 +1,4 @@
-"""Averaged weights: an exponential moving average whose decay grows with the updates it has seen."""
+"""Averaged weights: an exponential moving average whose decay increases with the number of updates."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from itertools import chain
 import torch
 from torch import Tensor, nn
 
-NEEDED = 5  # times 1 / (1 - decay) steps: the weights of the start then have e^-5, under 1 %, of the average
+NEEDED = 5  # times 1 / (1 - decay) steps: then the initial weights contribute e^-5, less than 1 %, to the average
 
 
 class Averaged(nn.Module):
-    """The average of a model's weights over its training, as `module`; `n_averaged` counts the updates.
+    """The moving average of a model's weights, in `module`; `n_averaged` counts the updates.
 
-    Update t, from 0, keeps min(decay, (1 + t) / (10 + t)) of the average so far, as TensorFlow's
-    ``ExponentialMovingAverage`` does with ``num_updates``; the first one takes the weights as they are. So a short
-    run is averaged over its last tenth or so instead of over its beginning. Statistics, such as those of batch
-    normalisation, are averaged too; buffers of integers, and those not finite at first, as masks are, are copied.
+    Update t, counted from 0, keeps the fraction min(decay, (1 + t) / (10 + t)) of the previous average, like
+    TensorFlow's ``ExponentialMovingAverage`` with ``num_updates``. The first update copies the weights. So the
+    average of a short run covers about its last tenth instead of its beginning. Floating-point buffers, such as the
+    statistics of batch normalisation, are averaged too. Integer buffers are copied, and so are buffers that are not
+    finite at first, such as masks.
     """
 
     n_averaged: Tensor
@@ -25,13 +26,13 @@ class Averaged(nn.Module):
     def __init__(self, model: nn.Module, decay: float) -> None:
         super().__init__()
         self.module = copy.deepcopy(model)
-        self.register_buffer("n_averaged", torch.tensor(0, dtype=torch.long))  # on the CPU: reading it waits for none
+        self.register_buffer("n_averaged", torch.tensor(0, dtype=torch.long))  # on the CPU, so reading it never waits
         self._decay = decay
         self._averages = [_can_be_averaged(tensor) for tensor in _tensors(model)]
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
-        """Take the weights of `model` into the average."""
+        """Update the average with the weights of `model`."""
         t = int(self.n_averaged)
         pairs = list(zip(_tensors(self.module), _tensors(model), self._averages, strict=True))
         averaged = [(own, new) for own, new, averages in pairs if averages and t]
@@ -45,19 +46,21 @@ class Averaged(nn.Module):
 
 
 def ramped(decay: float, t: int) -> float:
-    """Return the decay of update `t`, from 0."""
+    """Return the decay of update `t`, counted from 0."""
     return min(decay, (1 + t) / (10 + t))
 
 
 def too_long(decay: float, steps: int) -> str | None:
-    """Return a warning where an average with `decay` is longer than a run of `steps` optimizer steps allows."""
+    """Return a warning if a run of `steps` optimizer steps is too short for an average with `decay`."""
     needed = NEEDED / (1 - decay)
     if steps >= needed:
         return None
-    advice = f"; {max(1 - NEEDED / steps, 0.01):.2g} suits so many" if steps > NEEDED else ""
+    advice = (
+        f". Set train.ema to {max(1 - NEEDED / steps, 0.01):.2g} for this number of steps" if steps > NEEDED else ""
+    )
     return (
-        f"train.ema is {decay:g}, which suits a run of about {needed:,.0f} optimizer steps or more, and {steps:,} "
-        f"are planned. The average then covers the last tenth of them or so{advice}"
+        f"train.ema is {decay:g}, which requires about {needed:,.0f} optimizer steps or more, but only {steps:,} are "
+        f"planned. The average covers about the last tenth of them{advice}"
     )
 
 

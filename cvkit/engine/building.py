@@ -1,4 +1,4 @@
-"""A recipe's parts, built, and held to what their kinds return."""
+"""Build the components of a recipe, and check that each returns what its kind requires."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ..seeding import preserved_randomness, seed_everything
 from .proposal import Proposal
 
 Made = TypeVar("Made")
-PLACEHOLDER_LR = 1e-3  # stands in for a learning rate that is still `auto`; a trial sets its own
+PLACEHOLDER_LR = 1e-3  # used for a learning rate that is still `auto`; a trial sets its own rate
 
 _CLASSES: dict[str, type] = {
     "datasets": Splits,
@@ -33,12 +33,12 @@ _CLASSES: dict[str, type] = {
 _METHODS = {
     "augmentations": ("__call__",),
     "explainers": ("__call__",),
-    "schedulers": ("step", "state_dict", "load_state_dict"),  # what a run calls; torch's classes share more
+    "schedulers": ("step", "state_dict", "load_state_dict"),  # the methods that a run calls
 }
 
 
 def build_checked(part: Part, *supplied: Any) -> Any:
-    """Build a part from what the run supplies; raise `RunError` where it is not what its kind returns."""
+    """Build a part from the arguments that the run supplies; raise `RunError` if the result has the wrong type."""
     made = part.build(*supplied)
     kind = part.entry.kind
     if expected := _CLASSES.get(kind.name):
@@ -46,32 +46,34 @@ def build_checked(part: Part, *supplied: Any) -> Any:
     else:
         sound = all(callable(getattr(made, method, None)) for method in _METHODS[kind.name])
     if not sound:
-        what = f"made a {type(made).__name__}, where {kind.returns} is needed; tell its authors"
+        what = (
+            f"returned an object of type {type(made).__name__}; expected {kind.returns}. Report this to its authors"
+        )
         raise Guard(part.entry).failure(what)
     return made
 
 
 def with_placeholder_lr(part: Part) -> Part:
-    """Return a part whose options may still be ``auto`` with a learning rate there that a trial replaces."""
+    """Return the part with every option that is still ``auto`` set to a placeholder learning rate."""
     return replace(part, options={k: PLACEHOLDER_LR if value == AUTO else value for k, value in part.options.items()})
 
 
 def drawn(recipe: Recipe, purpose: str, part: Part, info: DataInfo, number: int = 0) -> Any:
-    """Build a part whose first draws follow from the recipe's seed, `purpose` and `number`, and from nothing else."""
+    """Build a part whose initial random draws depend only on the recipe's seed, `purpose` and `number`."""
     with preserved_randomness():
         seed_everything(purpose, recipe.seed, *([number] if number else []))
         return build_checked(part, info)
 
 
 def initialised_loss(recipe: Recipe, info: DataInfo, device: torch.device) -> nn.Module:
-    """Return the recipe's loss on `device`; weights of its own are drawn from the recipe's seed alone."""
+    """Return the recipe's loss on `device`. If it has weights, they are drawn from the recipe's seed."""
     loss: nn.Module = drawn(recipe, "initialisation of the loss", recipe.loss, info)
     require_initialised(recipe.loss.entry, loss)
     return loss.to(device)
 
 
 def initialised_model(recipe: Recipe, info: DataInfo, device: torch.device) -> nn.Module:
-    """Return the recipe's model on `device`, its initial weights drawn from the recipe's seed and nothing else's."""
+    """Return the recipe's model on `device`, with initial weights drawn from the recipe's seed."""
     model: nn.Module = drawn(recipe, "initialisation", recipe.model, info)
     require_initialised(recipe.model.entry, model)
     memory_format = torch.channels_last if recipe.train.channels_last else torch.preserve_format
@@ -79,18 +81,18 @@ def initialised_model(recipe: Recipe, info: DataInfo, device: torch.device) -> n
 
 
 def open_dataset(recipe: Recipe, root: Path) -> Splits:
-    """Return the recipe's data set from the data folder `root`; raise `DataError` where it cannot be had."""
+    """Return the recipe's data set from the data folder `root`; raise `DataError` if it cannot be opened."""
     return checked(build_checked(recipe.dataset, root), recipe.dataset.entry)
 
 
 def require_initialised(entry: Entry, module: nn.Module) -> None:
-    """Raise `ComponentFailure` where a module has weights without a size yet, as lazy layers do until called."""
+    """Raise `ComponentFailure` if a module has lazy layers, whose weights have no size until the first call."""
     lazy = [name for name, parameter in module.named_parameters() if is_lazy(parameter)]
     if lazy:
-        raise Guard(entry).failure(f"has lazy layers ({lazy[0]}); give their sizes, which follow from `info`")
+        raise Guard(entry).failure(f"has lazy layers ({lazy[0]}); set their sizes, which follow from `info`")
 
 
 def own_copy(entry: Entry, part: Made) -> Made:
-    """Return a copy of a part that shares nothing with it; raise `ComponentFailure` where it cannot be copied."""
+    """Return a deep copy of a part; raise `ComponentFailure` if it cannot be copied."""
     made: Made = Guard(entry, "cannot be copied")(copy.deepcopy, part)
     return made

@@ -1,4 +1,4 @@
-"""A model compiled, or the reason why this machine cannot."""
+"""Compile a model with `torch.compile`, or report why this machine cannot."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ from .eval_mode import eval_mode
 
 
 def compiled(model: nn.Module, example: Tensor) -> Callable[[Tensor], Tensor]:
-    """Return the compiled model, tried once on `example`; raise `RunError` where this machine cannot compile it.
+    """Return the compiled model after a trial on `example`; raise `RunError` if this machine cannot compile it.
 
-    `example` should be a batch of the size trained on: tried on one image first, torch would compile training for
-    batches of any size, and once more than it need.
+    `example` should have the batch size of training. If the first call had one image, torch would compile the model
+    for any batch size, and then once more than necessary.
     """
     forward: Callable[[Tensor], Tensor] = torch.compile(model)
     try:
         with preserved_randomness(), eval_mode(model), torch.no_grad():
             forward(example)
-    except Exception as error:  # whatever the compiler, its absence or the model's code raises
-        raise RunError(f"train.compile: this model cannot be compiled here ({first_line(error)})") from error
+    except Exception as error:  # the compiler, a missing compiler, or the model's code may raise anything
+        raise RunError(
+            f"train.compile: this model cannot be compiled on this machine ({first_line(error)}); "
+            "set train.compile: false"
+        ) from error
     return forward

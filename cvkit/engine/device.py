@@ -1,4 +1,4 @@
-"""Which device a run uses, and what it can compute there."""
+"""Choose the device of a run, and check what it can compute."""
 
 from __future__ import annotations
 
@@ -14,33 +14,35 @@ from .forward import Autocast
 
 
 def choose_device(name: str, precision: Precision) -> torch.device:
-    """Return the device `name` stands for, with the index it has; ``"auto"`` is the first GPU, else the CPU.
+    """Return the device called `name`, with its index; ``"auto"`` is the first GPU, or the CPU if there is none.
 
-    A CUDA GPU becomes the process's current one. A small computation is tried on the device, as a driver may list a
-    GPU that torch has no kernels for. Raises `RunError` where the device is absent, fails, or cannot compute in
+    A CUDA GPU becomes the current device of the process. A small computation checks the device, because a driver may
+    list a GPU that torch has no kernels for. Raises `RunError` if the device is missing, fails, or cannot compute in
     `precision`.
     """
-    advice = "Leave train.device at 'auto', or use 'cpu'"
+    advice = "Set train.device to 'auto' or 'cpu'"
     if name == "auto":
-        advice = "Put its driver in order, or train without it: train.device: cpu"
+        advice = "Repair its driver, or train on the CPU: set train.device: cpu"
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
-        device = torch.empty(0, device=name).device  # "cuda" alone is no device that set_device takes; a tensor's is
+        device = torch.empty(0, device=name).device  # set_device requires an index, which "cuda" does not have
         if device.type == "cuda":
-            torch.cuda.set_device(device)  # one process, one device: whatever asks for the GPU means this one
+            torch.cuda.set_device(device)  # one process uses one device
         torch.ones(2, device=device).sum().item()
-    except Exception as error:  # whatever a device's driver, or torch without one, raises
+    except Exception as error:  # a driver, or a torch without one, may raise anything
         raise RunError(f"device '{name}' cannot be used: {first_line(error)}. {advice}") from error
     if precision == "fp16" and device.type != "cuda":
-        raise RunError(f"train.precision: fp16 needs a CUDA device, and this run is on '{device}'; use bf16 or fp32")
+        raise RunError(
+            f"train.precision: fp16 requires a CUDA device, but this run uses '{device}'; use bf16 or fp32"
+        )
     if precision == "bf16" and not _computes_in_bf16(device):
         instead = "fp16" if device.type == "cuda" else "fp32"
-        raise RunError(f"train.precision: the device '{device}' does not compute in bf16; use {instead}")
+        raise RunError(f"train.precision: the device '{device}' does not support bf16; use {instead}")
     return device
 
 
 def _computes_in_bf16(device: torch.device) -> bool:
-    """Whether autocast to bf16 does anything on `device`: where it cannot, torch warns and computes in fp32."""
+    """Return whether autocast computes in bf16 on `device`. If it cannot, torch warns and computes in fp32."""
     if device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
         return False
     with warnings.catch_warnings(action="ignore"):
@@ -54,9 +56,9 @@ def _computes_in_bf16(device: torch.device) -> bool:
 
 @contextmanager
 def tried_kernels(device: torch.device) -> Iterator[None]:
-    """Have cuDNN try its kernels for each new shape and keep the fastest, where `device` is a CUDA GPU.
+    """Make cuDNN benchmark its kernels for each new shape and use the fastest, if `device` is a CUDA GPU.
 
-    That pays where shapes repeat, as a step's do. The process's own setting is put back.
+    This is faster if shapes repeat, as in training steps. The previous setting of the process is restored.
     """
     before = torch.backends.cudnn.benchmark
     if device.type == "cuda":

@@ -1,4 +1,4 @@
-"""Training and evaluation mode, module by module."""
+"""Switch modules between training mode and evaluation mode."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from torch import nn
 
 @contextmanager
 def eval_mode(*models: nn.Module) -> Iterator[None]:
-    """Put every module of the models in evaluation mode, and back to the mode each had."""
+    """Set every module of the models to evaluation mode, and restore each module's mode afterwards.
+
+    Args:
+        models: Modules; their submodules are included.
+    """
     modes = [(module, module.training) for model in models for module in model.modules()]
     for model in models:
         model.eval()

@@ -1,4 +1,4 @@
-"""Evaluation: what a model says of a split."""
+"""Evaluate a model on a split."""
 
 from __future__ import annotations
 
@@ -12,21 +12,26 @@ from .loop import evaluate
 from .parts import RunParts
 from .records import Predictions
 
-_LESS = "continue with a smaller one: --set evaluation.batch_size=N"
+_LESS = "continue with a smaller batch: --set evaluation.batch_size=N"
 
 
 @dataclass(frozen=True)
 class Evaluator:
-    """Evaluates the model of `parts` as it is now; `forward`, if given, is its forward pass, compiled or not."""
+    """Evaluates the model of `parts` with its current weights.
+
+    Attributes:
+        parts: The parts of a run.
+        forward: The forward pass, compiled or not; None to create one from the parts.
+    """
 
     parts: RunParts
     forward: ForwardPass | None = None
 
     @property
     def batch_size(self) -> int:
-        """How many test images are evaluated at once: streamed ones never more than train together.
+        """The number of test images in a batch; if they are streamed, at most the batch size of training.
 
-        Workers hand streamed batches over in shared memory, and a machine is known to hold those of the training.
+        Workers pass streamed batches through shared memory, which is known to be large enough for training batches.
         """
         settings = self.parts.recipe
         size = settings.evaluation.batch_size
@@ -34,10 +39,18 @@ class Evaluator:
         return min(size, settings.train.batch_size) if streamed else size
 
     def predict(self, split: Split | None = None, *, flip: bool = False, averaged: bool = True) -> Predictions:
-        """Return what the model says of each image of `split`, the test split where none is given.
+        """Return the predictions for every image of a split.
 
-        `flip` averages the logits of each image and its mirror image. `averaged`: use the averaged weights where the
-        recipe asks for them. Raises `MachineError` where memory runs out.
+        Args:
+            split: The images; None for the test split.
+            flip: Whether to average the logits of each image and its mirror image.
+            averaged: Whether to use the averaged weights, if the recipe averages them.
+
+        Returns:
+            The predictions in the order of the split.
+
+        Raises:
+            MachineError: The memory is not large enough.
         """
         parts, settings = self.parts, self.parts.recipe.train
         forward = self.forward or parts.forward(parts.model, parts.loss, parts.preprocessor)

@@ -1,7 +1,7 @@
-"""What each kind's factory takes and makes, for type checkers.
+"""The signatures of component factories, one protocol for each kind, for type checkers.
 
-An author writes ``_: ModelFactory = my_model`` below a factory, and a type checker says what is wrong with it before
-a run does. Options are left open: they are the author's own.
+If an author writes ``_: ModelFactory = my_model`` below a factory, a type checker reports a wrong signature before a
+run does. The protocols allow any options, because each author defines them.
 """
 
 from __future__ import annotations
@@ -22,48 +22,89 @@ from .step_plan import StepPlan
 
 
 class DatasetFactory(Protocol):
-    """Makes `Splits` from the data folder `root`."""
+    """Returns the `Splits` of a data set.
+
+    Args:
+        root: The data folder.
+        options: The options of the component.
+    """
 
     def __call__(self, root: Path, /, *args: Any, **options: Any) -> Splits: ...
 
 
 class AugmentationFactory(Protocol):
-    """Makes an `Augmentation`, or a `SampleAugmentation` where the component is declared ``per_sample``."""
+    """Returns an `Augmentation`, or a `SampleAugmentation` if the component is declared ``per_sample``.
+
+    Args:
+        info: Channels, size and classes of the data.
+        options: The options of the component.
+    """
 
     def __call__(self, info: DataInfo, /, *args: Any, **options: Any) -> Augmentation | SampleAugmentation: ...
 
 
 class ModelFactory(Protocol):
-    """Makes a module: images (B, C, H, W) -> logits (B, K), for the channels, size and classes in `info`."""
+    """Returns a module from images (B, C, H, W) to logits (B, K).
+
+    Args:
+        info: Channels, size and classes of the data.
+        options: The options of the component.
+    """
 
     def __call__(self, info: DataInfo, /, *args: Any, **options: Any) -> nn.Module: ...
 
 
 class LossFactory(Protocol):
-    """Makes a module: logits (B, K), labels (B,) -> the batch's mean loss, a scalar."""
+    """Returns a module from logits (B, K) and labels (B,) to the mean loss of the batch, a scalar.
+
+    Args:
+        info: Channels, size and classes of the data.
+        options: The options of the component.
+    """
 
     def __call__(self, info: DataInfo, /, *args: Any, **options: Any) -> nn.Module: ...
 
 
 class OptimizerFactory(Protocol):
-    """Makes an optimizer of the parameters."""
+    """Returns an optimizer.
+
+    Args:
+        params: The parameters to optimize.
+        options: The options of the component.
+    """
 
     def __call__(self, params: Iterable[nn.Parameter], /, *args: Any, **options: Any) -> Optimizer: ...
 
 
 class SchedulerFactory(Protocol):
-    """Makes a schedule that is stepped once an optimizer step, ``plan.total_steps - 1`` times."""
+    """Returns a scheduler.
+
+    Args:
+        optimizer: The optimizer whose learning rates it sets.
+        plan: The planned steps. The run calls ``step()`` after each optimizer step, ``plan.total_steps - 1`` times.
+        options: The options of the component.
+    """
 
     def __call__(self, optimizer: Optimizer, plan: StepPlan, /, *args: Any, **options: Any) -> LRScheduler: ...
 
 
 class TunerFactory(Protocol):
-    """Proposes a value for one place of the recipe, and leaves the run as it was."""
+    """Returns a proposal for one value of the recipe, and does not modify the run.
+
+    Args:
+        run: The parts of the run.
+        options: The options of the component.
+    """
 
     def __call__(self, run: RunParts, /, *args: Any, **options: Any) -> Proposal: ...
 
 
 class ExplainerFactory(Protocol):
-    """Makes an `Explainer` of the model."""
+    """Returns an `Explainer`.
+
+    Args:
+        model: The model to explain.
+        options: The options of the component.
+    """
 
     def __call__(self, model: nn.Module, /, *args: Any, **options: Any) -> Explainer: ...

@@ -1,4 +1,4 @@
-"""The forward pass: images to logits and their loss. Training and evaluation share it."""
+"""The forward pass, from images to logits and loss. Training and evaluation share it."""
 
 from __future__ import annotations
 
@@ -16,22 +16,28 @@ from ..recipe.settings import Precision
 
 
 class Autocast:
-    """Makes contexts for the forward pass on `device`: fp32 as it is, bf16 and fp16 by torch's autocast."""
+    """Creates contexts for the forward pass on `device`: none for fp32, and torch's autocast for bf16 and fp16."""
 
     def __init__(self, device: torch.device, precision: Precision) -> None:
         self._device = device.type
         self._dtype = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
 
     def __call__(self) -> AbstractContextManager[Any]:
-        """Return a context to run one forward pass in."""
+        """Return a context for one forward pass."""
         return nullcontext() if self._dtype is None else torch.autocast(self._device, self._dtype)
 
 
 @dataclass(frozen=True)
 class ForwardPass:
-    """A model and a loss at work; an error names the part that failed.
+    """A model and a loss. Errors name the component that failed.
 
-    `call`: the model, compiled or not. `loss` may have weights of its own. `preprocessor` makes images model inputs.
+    Attributes:
+        model: The model.
+        call: The model as it is called, compiled or not.
+        loss: The loss, which may have weights.
+        preprocessor: Turns images into model inputs.
+        autocast: Creates the precision context.
+        guards: The guards of the components.
     """
 
     model: nn.Module
@@ -42,22 +48,22 @@ class ForwardPass:
     guards: Guards
 
     def logits_of(self, inputs: Tensor) -> Tensor:
-        """Return the logits (B, K) of model inputs; raise `ComponentFailure` where the model makes something else."""
+        """Return the logits (B, K) of model inputs; raise `ComponentFailure` if the model returns anything else."""
         logits = self.guards.model(self.call, inputs)
         if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(inputs):
-            made = f"makes {shown(logits)} of images {shown(inputs)}"
-            raise self.guards.model.failure(f"{made}, not logits ({len(inputs)}, K)")
+            made = f"returned {shown(logits)} for images {shown(inputs)}"
+            raise self.guards.model.failure(f"{made}; expected logits ({len(inputs)}, K)")
         return logits
 
     def loss_of(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Return the mean loss of a batch; raise `ComponentFailure` where the loss is not one number."""
+        """Return the mean loss of a batch; raise `ComponentFailure` if the loss is not a scalar."""
         loss = self.guards.loss(self.loss, logits, labels)
         if not isinstance(loss, Tensor) or loss.ndim:
-            made = f"returns {shown(loss)}"
-            raise self.guards.loss.failure(f"{made}, where the batch's mean loss, a scalar, is needed")
+            made = f"returned {shown(loss)}"
+            raise self.guards.loss.failure(f"{made}; expected the mean loss of the batch, a scalar")
         return loss
 
     @property
     def device(self) -> torch.device:
-        """Where the model lives."""
+        """The device of the model."""
         return next(self.model.parameters()).device

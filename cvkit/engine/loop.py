@@ -1,4 +1,4 @@
-"""The loop: an epoch's training steps, and an evaluation. Nothing here prints or saves."""
+"""The training steps of an epoch, and an evaluation. This module neither prints nor saves anything."""
 
 from __future__ import annotations
 
@@ -20,7 +20,14 @@ from .step import TrainStep
 
 @dataclass(frozen=True)
 class EpochBatches:
-    """How an epoch's samples fall into steps: `accumulate` batches of `batch_size` make one optimizer step."""
+    """The division of an epoch's samples into steps.
+
+    Attributes:
+        samples: Samples in the training set.
+        batch_size: Samples in a batch.
+        accumulate: Batches in an optimizer step.
+        drop_last: Whether to skip a last batch that is smaller than the others.
+    """
 
     samples: int
     batch_size: int
@@ -29,16 +36,16 @@ class EpochBatches:
 
     @property
     def used(self) -> int:
-        """How many samples an epoch uses."""
+        """The number of samples that an epoch uses."""
         return self.samples - self.samples % self.batch_size if self.drop_last else self.samples
 
     @property
     def steps(self) -> int:
-        """Optimizer steps an epoch takes."""
+        """The number of optimizer steps in an epoch."""
         return -(-self.used // (self.batch_size * self.accumulate))
 
     def samples_in(self, step: int) -> int:
-        """How many samples optimizer step `step` (from 0) of an epoch holds; the last may hold fewer."""
+        """Return the number of samples in optimizer step `step` (from 0) of an epoch; the last may have fewer."""
         size = self.batch_size * self.accumulate
         return min(size, self.used - step * size)
 
@@ -52,10 +59,10 @@ def train_steps(
     first: int = 0,
     purpose: str = "train",
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Take the optimizer steps of an epoch from step `first` on, yielding (mean loss, hits) after each.
+    """Take the optimizer steps of an epoch from step `first` on; yield (mean loss, correct predictions) after each.
 
-    Order, augmentation and dropout are functions of (purpose, seed, epoch, step), so an epoch entered midway goes
-    on as it would have.
+    Order, augmentation and dropout are functions of (purpose, seed, epoch, step). So an epoch that is resumed midway
+    continues exactly as it would have without the interruption.
     """
     forward = train_step.forward
     forward.model.train()
@@ -73,10 +80,10 @@ def train_steps(
 
 @torch.no_grad()
 def evaluate(forward: ForwardPass, source: BatchSource, batch_size: int, flip: bool = False) -> Predictions:
-    """Return the predictions for every image of `source`, in its order, with model and loss in evaluation mode.
+    """Return the predictions for every image of `source`, in its order, in evaluation mode.
 
-    With `flip`, the logits are the mean of those of the image and of its mirror image: test-time augmentation, to be
-    labelled as such. The modes of model and loss are left as found.
+    With `flip`, the logits are the mean over each image and its mirror image. Reports must label the result as
+    test-time augmentation. The modes of model and loss are restored afterwards.
     """
     logits, labels, losses = [], [], []
     with eval_mode(forward.model, forward.loss), tried_kernels(forward.preprocessor.device):

@@ -1,4 +1,4 @@
-"""The learning rate and momentum of a run at every planned step, computed without training."""
+"""Compute the learning rate and momentum at every planned step of a run, without training."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from .parts import RunParts
 from .schedule import early_steps, momentum_of
 
 MAX_STEPS = 2_000_000
-"""Steps of a schedule that are computed for a figure or a comparison: that takes half a minute, one after another."""
+"""The maximum number of steps to compute for a figure or a comparison. They take about half a minute."""
 Series = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class LrCurve:
-    """The learning rate and momentum that a run would use at each planned step, of each parameter group.
+    """The learning rate and momentum at each planned step, for each parameter group.
 
-    `rates`: float64 (steps, groups). `momenta`: float64 (steps, groups), or None where the optimizer has neither
-    momentum nor beta. `stand_ins`: the recipe's places that are still ``auto``, each drawn as `STAND_IN_RATE`.
+    Attributes:
+        rates: Learning rates, float64 (steps, groups).
+        momenta: Momentum or first beta, float64 (steps, groups); None if the optimizer has neither.
+        stand_ins: Paths in the recipe that are still ``auto``; the curve uses `PLACEHOLDER_LR` for them.
     """
 
     rates: Series
@@ -32,16 +34,16 @@ class LrCurve:
 
 
 def lr_curve(parts: RunParts, settings: TrainSettings | None = None) -> LrCurve:
-    """Return the curve of a run of `parts`: its schedule, stepped once for each planned step, without any training.
+    """Return the learning rates of a run of `parts`, by stepping its schedule through every planned step.
 
-    `settings`, in place of the recipe's, say what other epochs would make of it. The weights and every global
-    generator stay as they are. Raises `RunError` for more than `MAX_STEPS` steps.
+    If `settings` are given, they replace the recipe's, for example to compare other numbers of epochs. The weights
+    and the global random generators are not modified. Raises `RunError` for more than `MAX_STEPS` steps.
     """
     steps = (settings or parts.recipe.train).steps(parts.batching.steps)
     if steps > MAX_STEPS:
         raise RunError(
-            f"the schedule has {steps:,} steps, and at most {MAX_STEPS:,} are computed one after another; to see "
-            "how it begins: --set train.max_steps=10000"
+            f"the schedule has {steps:,} steps, but at most {MAX_STEPS:,} can be computed; to see how it starts, add "
+            "--set train.max_steps=10000"
         )
     rates, momenta = [], []
     with preserved_randomness(), early_steps():

@@ -1,4 +1,4 @@
-"""The parts of a run: what a recipe names, built, and the data it names, opened."""
+"""The parts of a run: the components and data of a recipe, built and opened."""
 
 from __future__ import annotations
 
@@ -35,11 +35,24 @@ from .trial import Trial
 
 @dataclass(frozen=True)
 class RunParts:
-    """The parts of `recipe`, built; `cvkit.engine.assembly.build_parts` makes them and checks that they fit together.
+    """The parts of a run, which `build_parts` creates and checks.
 
-    A trainer changes the weights of `model` and `loss`, and keeps their average in `ema` where the recipe asks for
-    one; a tuner trains a copy, which `trial` lends. `batching` says how an epoch's samples fall into steps.
-    `warnings`: what a reader of the run's numbers must know.
+    A trainer changes the weights of `model` and `loss`, and their average in `ema`. A tuner trains a copy, which
+    `trial` creates.
+
+    Attributes:
+        recipe: The resolved recipe.
+        splits: Training and test images.
+        device: The device of the run.
+        train_source: Batches of training images.
+        test_source: Batches of test images.
+        batching: The division of an epoch's samples into steps.
+        sample_augmentations: Augmentations of single images.
+        preprocessor: Augmentations of batches, and normalisation.
+        model: The model.
+        loss: The loss.
+        ema: The averaged weights; None if the recipe does not average them.
+        warnings: Lines that readers need to interpret the numbers of the run.
     """
 
     recipe: Recipe
@@ -57,46 +70,63 @@ class RunParts:
 
     @property
     def info(self) -> DataInfo:
-        """What is known of the data."""
+        """Channels, size and classes of the data."""
         return self.splits.info
 
     @property
     def plan(self) -> StepPlan:
-        """The steps of an epoch, and the planned epochs."""
+        """The optimizer steps in an epoch, and the planned epochs."""
         return StepPlan(self.batching.steps, self.recipe.train.epochs)
 
     @property
     def planned_steps(self) -> int:
-        """How many optimizer steps a run takes in all."""
+        """The total number of optimizer steps in the run."""
         return self.recipe.train.steps(self.batching.steps)
 
     @property
     def trained_model(self) -> nn.Module:
-        """The model that is evaluated: the averaged one where `train.ema` is set."""
+        """The model that is evaluated: the averaged one if `train.ema` is set."""
         return self.model if self.ema is None else self.ema.module
 
     def forward(self, model: nn.Module, loss: nn.Module, preprocessor: Preprocessor) -> ForwardPass:
-        """Return the forward pass of `model` and `loss`, in the recipe's precision."""
+        """Return a forward pass in the recipe's precision.
+
+        Args:
+            model: The model.
+            loss: The loss.
+            preprocessor: Turns images into model inputs.
+        """
         autocast = Autocast(self.device, self.recipe.train.precision)
         return ForwardPass(model, model, loss, preprocessor, autocast, Guards.of(self.recipe))
 
     def train_step(self, model: nn.Module, loss: nn.Module, preprocessor: Preprocessor) -> TrainStep:
-        """Return the training step of `model` and `loss`, with a new optimizer of their weights."""
+        """Return a training step with a new optimizer.
+
+        Args:
+            model: The model to train.
+            loss: The loss; its weights are trained too.
+            preprocessor: Turns images into model inputs.
+        """
         optimizer = self._optimizer_of(_trainable(model, loss))
         scaler = GradScaler(self.device.type, enabled=self.recipe.train.precision == "fp16")
         return TrainStep(self.forward(model, loss, preprocessor), optimizer, scaler, self.recipe.train.clip_norm)
 
     def copied_train_step(self) -> TrainStep:
-        """Return a training step of copies of model, loss and augmentations; raise `ComponentFailure` without one."""
+        """Return a training step on copies of model, loss and augmentations.
+
+        Raises:
+            ComponentFailure: A part cannot be copied.
+        """
         model = own_copy(self.recipe.model.entry, self.model)
         loss = own_copy(self.recipe.loss.entry, self.loss)
         return self.train_step(model, loss, copy.deepcopy(self.preprocessor))
 
     def new_schedule(self, optimizer: Optimizer | None = None, settings: TrainSettings | None = None) -> Schedule:
-        """Return the schedule at its first step, beside `optimizer` or a new one; an ``auto`` rate has a placeholder.
+        """Return the schedule at its first step. An ``auto`` rate has a placeholder.
 
-        A new one is of copies of the weights. `settings`, in place of the recipe's, say what other epochs would make
-        of the schedule.
+        Args:
+            optimizer: The optimizer to schedule; None for a new one with copies of the weights.
+            settings: Replaces the recipe's settings, for example to compare other numbers of epochs.
         """
         passes = (settings or self.recipe.train).passes
         plans = [StepPlan(self.batching.steps, epochs) for epochs in passes]
@@ -110,15 +140,25 @@ class RunParts:
         return optimizer
 
     def augmented(self, images: Tensor, draw: int) -> Tensor:
-        """Return uint8 images (B, C, H, W) as training sees them, float in [0, 1]; `draw` seeds single images'.
+        """Return images as training sees them, without changing the state of the run's augmentations.
 
-        Copies of the augmentations do it, so that those at work keep whatever they keep.
+        Args:
+            images: Images, uint8 (B, C, H, W).
+            draw: The seed of the augmentations of single images.
+
+        Returns:
+            Augmented images, float (B, C, H', W') in [0, 1], on the run's device.
         """
         samples, preprocessor = copy.deepcopy((self.sample_augmentations, self.preprocessor))
         return preprocessor.augment(samples.batch(images, draw).to(self.device))
 
     def first_images(self, samples: SampleAugmentations, count: int) -> Batch:
-        """Return the first `count` training images as a batch on the device, augmented by `samples` one by one."""
+        """Return the first training images as a batch on the device.
+
+        Args:
+            samples: Augmentations of single images to apply.
+            count: The number of images.
+        """
         first = materialize(self.splits.train, range(min(count, len(self.splits.train))))
         return Batch(samples.batch(first.images, 0).to(self.device), first.labels.to(self.device))
 
@@ -132,14 +172,25 @@ class RunParts:
         values: Mapping[str, Any] = MappingProxyType({}),
         scheduled: bool = False,
     ) -> Iterator[Trial]:
-        """Lend a copy of the parts to train and throw away; these and every global generator stay as they are.
+        """Create a copy of the parts for a trial training, as a context manager.
 
-        `purpose` and `repeat` name the trial's own order of samples and its own draws. `hold_out`: how many training
-        images the trial does not train on, the same ones whenever the run's seed is; `Trial.held_out` evaluates them.
-        `values`: options of the optimizer and the scheduler in place of the recipe's, as in
-        ``{"optimizer.weight_decay": 0.01}``. `scheduled`: whether the recipe's scheduler moves the learning rate
-        after each step. Raises `RunError` where fewer images than a batch remain, `RecipeError` for a value that the
-        recipe does not accept.
+        The run and the global random generators are not modified.
+
+        Args:
+            purpose: Names the trial. Its order of samples and its random draws depend on it.
+            repeat: Distinguishes trials with the same purpose.
+            hold_out: Training images that the trial does not train on. They depend only on the run's seed.
+                `Trial.held_out` evaluates them.
+            values: Options of the optimizer and the scheduler that replace the recipe's, as in
+                ``{"optimizer.weight_decay": 0.01}``.
+            scheduled: Whether the recipe's scheduler sets the learning rate after each step.
+
+        Yields:
+            The trial.
+
+        Raises:
+            RunError: The remaining images do not fill a batch.
+            RecipeError: The recipe does not accept one of `values`.
         """
         parts = self
         for path, value in values.items():
@@ -154,5 +205,5 @@ class RunParts:
 
 
 def _trainable(*modules: nn.Module) -> list[nn.Parameter]:
-    """Return the weights that an optimizer moves, in order."""
+    """Return the trainable weights in the order of the modules."""
     return [weight for module in modules for weight in module.parameters() if weight.requires_grad]

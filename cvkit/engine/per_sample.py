@@ -1,4 +1,4 @@
-"""What a model's prediction of each single image is worth."""
+"""Measures of a model's prediction for each single image."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from .records import Predictions
 
 @dataclass(frozen=True)
 class PerSample:
-    """Measures of each image of a split, float32 (N,), in the split's order.
+    """Measures of each image of a split, float32 (N,), in the order of the split.
 
-    `confidence`: the probability of the predicted class. `of_true`: that of the true one. `loss`: the cross-entropy
-    in nats, ``-ln of_true``. `margin`: `of_true` less the highest probability of another class, in [-1, 1] and below
-    0 for an error.
+    Attributes:
+        confidence: The probability of the predicted class.
+        of_true: The probability of the true class.
+        loss: The cross-entropy in nats, ``-ln of_true``.
+        margin: `of_true` minus the highest probability of another class, in [-1, 1]; negative for an error.
     """
 
     confidence: Tensor
@@ -34,11 +36,11 @@ class PerSample:
         return cls(chances.gather(1, predictions.predicted[:, None])[:, 0], of_true, loss, of_true - rival)
 
     def ranking_scores(self) -> dict[Rank, Tensor]:
-        """Return, for each `Rank`, what is higher the worse an error is, float32 (N,)."""
+        """Return, for each `Rank`, a score that is higher for worse errors, float32 (N,)."""
         return {"confidence": self.confidence, "loss": self.loss, "margin": -self.margin}
 
 
 def select_errors(predictions: Predictions, n: int, rank: Rank = "confidence") -> Tensor:
-    """Return the indices of the at most `n` worst errors by `rank`, int64, the worst first, then in order."""
+    """Return the indices of up to `n` errors, worst first by `rank`, then in the order of the split, int64."""
     errors = (~predictions.correct).nonzero().flatten()
     return errors[PerSample.of(predictions).ranking_scores()[rank][errors].argsort(descending=True, stable=True)[:n]]

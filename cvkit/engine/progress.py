@@ -1,4 +1,4 @@
-"""How far an epoch has come: per-step series, kept on the device until someone asks."""
+"""The progress of an epoch: values for each step, which stay on the device until they are read."""
 
 from __future__ import annotations
 
@@ -12,11 +12,15 @@ from .records import EpochRecord, Predictions
 
 
 class EpochProgress:
-    """The steps of one epoch so far; complete enough to be saved and gone on with.
+    """The steps of one epoch so far. A checkpoint can save and restore it.
 
-    `losses`: float32 (steps,) on the device, one mean loss a step, filled up to `taken`. `rates`, `momenta`: as
-    used by each step; `momenta` is empty where the optimizer has none. `counts` says how many of the `samples`
-    images seen so far each step held.
+    Attributes:
+        losses: Mean loss of each step, float32 (steps,) on the device, filled up to `taken`.
+        counts: Images in each step so far.
+        samples: Images in all steps so far.
+        rates: Learning rate of each step.
+        momenta: Momentum of each step; empty if the optimizer has none.
+        last_loss: The mean of the latest losses when they were last read.
     """
 
     def __init__(self, steps: int, device: torch.device) -> None:
@@ -32,21 +36,21 @@ class EpochProgress:
 
     @property
     def taken(self) -> int:
-        """Optimizer steps taken in this epoch."""
+        """The number of optimizer steps taken in this epoch."""
         return len(self.counts)
 
     def start_clock(self) -> None:
-        """Count training time from now on."""
+        """Start to measure training time."""
         self._started = time.perf_counter()
 
     def stop_clock(self) -> None:
-        """Stop counting training time: what happens now is not training."""
+        """Stop measuring training time."""
         if self._started is not None:
             self._seconds += time.perf_counter() - self._started
             self._started = None
 
     def add(self, loss: Tensor, hits: Tensor, samples: int, rate: float, momentum: float | None) -> None:
-        """Note a step's mean loss and hits, scalars that stay on the device."""
+        """Add a step's mean loss and correct predictions, scalars that stay on the device."""
         self.losses[self.taken] = loss
         self._hits += hits
         self.counts.append(samples)
@@ -56,7 +60,7 @@ class EpochProgress:
             self.momenta.append(momentum)
 
     def first_non_finite(self) -> int | None:
-        """Return the first step whose loss is not finite, or None; reads the device, and updates `last_loss`."""
+        """Return the first step whose loss is not finite, or None. It reads the device and updates `last_loss`."""
         losses = self.losses[: self.taken].cpu()
         self.last_loss = float(losses[-20:].mean())
         bad = (~torch.isfinite(losses)).nonzero()
@@ -70,8 +74,8 @@ class EpochProgress:
         flipped: Predictions | None,
         unaveraged: Predictions | None,
     ) -> EpochRecord:
-        """Return the epoch's record; `flipped`: predictions with TTA; `unaveraged`: of the trained weights."""
-        losses = self.losses[: self.taken].cpu().double()  # there, as Apple's GPUs have no float64
+        """Return the record of the epoch. `flipped` are predictions with TTA, `unaveraged` of the trained weights."""
+        losses = self.losses[: self.taken].cpu().double()  # on the CPU, because Apple's GPUs have no float64
         weights = torch.tensor(self.counts, dtype=torch.float64)
         return EpochRecord(
             epoch=epoch,
@@ -103,7 +107,7 @@ class EpochProgress:
 
     @classmethod
     def from_state(cls, state: dict[str, Any], device: torch.device) -> EpochProgress:
-        """Return the progress that `state` described."""
+        """Return the progress that `state` returned."""
         progress = cls(len(state["losses"]), device)
         progress.losses.copy_(state["losses"])
         progress._hits.copy_(state["hits"])
@@ -113,7 +117,7 @@ class EpochProgress:
 
 
 def epochs_trained(state: dict[str, Any]) -> int:
-    """Return how many epochs a run's state has all steps of; the last of them may not be evaluated yet."""
+    """Return how many epochs of a run's state have all their steps; the last one may not be evaluated yet."""
     under_way = state["progress"]
     whole = under_way is not None and len(under_way["counts"]) == len(under_way["losses"])
     return int(state["epoch"]) + whole

@@ -12,10 +12,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Proposal:
-    """What a tuner found: a `value` for its place in the recipe, or None with the `reason` why it proposes none.
+    """The result of a tuner.
 
-    `title` and `caption` introduce the figure, which `draw` fills. `data` is JSON-ready and kept beside the run.
-    Raises `TypeError` where one of them is of another type, which tells of swapped arguments.
+    Attributes:
+        value: The value for the tuner's target in the recipe, or None to propose nothing.
+        reason: Why this value, or why none.
+        title: The title of the figure.
+        caption: The caption of the figure.
+        data: Measurements as JSON values, which are saved in the run folder.
+        draw: A function that draws on an empty matplotlib figure, or None for no figure.
+
+    Raises:
+        TypeError: `reason`, `title`, `caption` or `data` has the wrong type, for example if arguments are swapped.
     """
 
     value: Any
@@ -28,4 +36,4 @@ class Proposal:
     def __post_init__(self) -> None:
         for name, kind in (("reason", str), ("title", str), ("caption", str), ("data", dict)):
             if not isinstance(value := getattr(self, name), kind):
-                raise TypeError(f"Proposal.{name} is a {type(value).__name__}, not a {kind.__name__}: {value!r}")
+                raise TypeError(f"Proposal.{name} must be {kind.__name__}, not {type(value).__name__}: {value!r}")

@@ -1,4 +1,4 @@
-"""What is measured: a `EpochRecord` for each epoch, and the `Predictions` of an evaluation."""
+"""Measurements: an `EpochRecord` for each epoch, and the `Predictions` of an evaluation."""
 
 from __future__ import annotations
 
@@ -12,13 +12,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """What one epoch measured. Losses are means over samples, accuracies fractions in [0, 1].
+    """The measurements of one epoch. Losses are means over samples; accuracies are fractions in [0, 1].
 
-    Training figures are running ones: taken on augmented images while the weights move. `step_losses`,
-    `step_lrs` and `step_momenta` hold one value per optimizer step (`step_momenta` is empty where the optimizer
-    has no momentum or beta). `learning_rate` is the last step's. `seconds` is training time without evaluation;
-    `images_per_second` is over that time. `test_accuracy_tta`, where asked for, averages over horizontal flips.
-    `test_accuracy_unaveraged`: of the trained weights, where those evaluated are averages of them.
+    Attributes:
+        epoch: The number of the epoch, from 1.
+        step: The number of optimizer steps of the run so far.
+        train_loss: Mean over the epoch, on augmented images while the weights change.
+        train_accuracy: Measured like `train_loss`.
+        test_loss: The loss on the test images after the epoch.
+        test_accuracy: The accuracy on the test images after the epoch.
+        learning_rate: The learning rate of the last step.
+        images_per_second: Training speed, without evaluation.
+        seconds: Training time, without evaluation.
+        step_losses: The loss of each optimizer step.
+        step_lrs: The learning rate of each optimizer step.
+        step_momenta: The momentum or first beta of each optimizer step; empty if the optimizer has neither.
+        test_accuracy_tta: Test accuracy averaged over horizontal flips, or None.
+        test_accuracy_unaveraged: Test accuracy of the trained weights if averaged weights are evaluated, or None.
     """
 
     epoch: int
@@ -37,21 +47,28 @@ class EpochRecord:
     test_accuracy_unaveraged: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the record as JSON-ready values."""
+        """Return the record as JSON values."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> EpochRecord:
-        """Return the record that `to_json` wrote."""
+        """Return the record from the values of `to_json`.
+
+        Args:
+            data: The values of `to_json`.
+        """
         series = {key: tuple(data[key]) for key in ("step_losses", "step_lrs", "step_momenta")}
         return cls(**{**data, **series})
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a model says of every image of a split, in the split's order, on the CPU.
+    """A model's predictions for every image of a split, in the order of the split, on the CPU.
 
-    `logits`: float32 (N, K). `labels`: int64 (N,). `loss`: the mean loss over the split.
+    Attributes:
+        logits: float32 (N, K).
+        labels: int64 (N,).
+        loss: The mean loss over the split.
     """
 
     logits: Tensor
@@ -60,7 +77,7 @@ class Predictions:
 
     @cached_property
     def probabilities(self) -> Tensor:
-        """Softmax of the logits, float32 (N, K)."""
+        """The softmax of the logits, float32 (N, K)."""
         return self.logits.softmax(dim=1)
 
     @cached_property
@@ -75,5 +92,5 @@ class Predictions:
 
     @property
     def accuracy(self) -> float:
-        """The fraction classified correctly, from the exact count."""
+        """The fraction of images classified correctly."""
         return int(self.correct.sum()) / len(self.labels)

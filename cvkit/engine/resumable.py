@@ -1,4 +1,4 @@
-"""The state of everything that an optimizer step changes, put together for a checkpoint and restored from one."""
+"""The state of everything that an optimizer step changes, for saving it in a checkpoint and restoring it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .step import TrainStep
 
 
 def training_state(train_step: TrainStep, ema: Averaged | None, schedule: Schedule) -> dict[str, Any]:
-    """Return the state of model, loss, averages, optimizer, schedule and loss scaler by name."""
+    """Return the state of model, loss, averaged weights, optimizer, schedule and loss scaler, by name."""
     return {
         "model": model_state(train_step.forward.model),
         "loss": model_state(train_step.forward.loss),
@@ -36,9 +36,9 @@ def training_state(train_step: TrainStep, ema: Averaged | None, schedule: Schedu
 def restore_training(
     train_step: TrainStep, ema: Averaged | None, schedule: Schedule, state: dict[str, Any], loss_owner: str
 ) -> None:
-    """Continue from what `training_state` returned; `loss_owner` names the loss in an error.
+    """Restore the state that `training_state` returned; error messages use `loss_owner` as the name of the loss.
 
-    Raises `CheckpointError` where it is of another model, loss or optimizer.
+    Raises `CheckpointError` if the state belongs to another model, loss or optimizer.
     """
     load_model_state(train_step.forward.model, state["model"])
     if ema is not None:
@@ -47,20 +47,20 @@ def restore_training(
         load_model_state(train_step.forward.loss, state["loss"], "loss")
     elif any(
         parameter.requires_grad for parameter in train_step.forward.loss.parameters()
-    ):  # older checkpoints lack them
+    ):  # older checkpoints do not contain them
         raise CheckpointError(
-            f"the checkpoint holds no weights of {loss_owner}, as the cvkit that wrote it did not train them; start "
-            "the run anew"
+            f"the checkpoint contains no weights of {loss_owner}, because an earlier cvkit, which did not train "
+            "them, wrote it; start a new run"
         )
     load_optimizer_state(
         train_step.optimizer, named_weights(train_step.forward.model, train_step.forward.loss), state["optimizer"]
     )
-    schedule.restore(state.get("schedule", {"taken": state["step"]}))  # older checkpoints lack it
+    schedule.restore(state.get("schedule", {"taken": state["step"]}))  # older checkpoints do not contain it
     train_step.scaler.load_state_dict(state["scaler"])
 
 
 def require_finite_weights(train_step: TrainStep, step: int) -> None:
-    """Raise `DivergedError` naming the first weight that is no longer finite at `step`."""
+    """Raise `DivergedError` that names the first weight that is not finite at `step`."""
     for owner, module in (("", train_step.forward.model), (" of the loss", train_step.forward.loss)):
         for name, parameter in module.named_parameters():
             if not torch.isfinite(parameter).all():
@@ -68,15 +68,15 @@ def require_finite_weights(train_step: TrainStep, step: int) -> None:
 
 
 def require_place(state: dict[str, Any], steps: int, limit: int | None) -> None:
-    """Raise `CheckpointError` unless `state` was reached by epochs of `steps` optimizer steps each.
+    """Raise `CheckpointError` unless epochs of `steps` optimizer steps lead to `state`.
 
-    `limit`: the step at which the run ends, which may lie within an epoch; None without one.
+    `limit` is the step at which the run ends, possibly within an epoch; None if there is none.
     """
     taken = 0 if state["progress"] is None else len(state["progress"]["counts"])
     reached = state["epoch"] * steps + taken
     if taken > steps or (state["step"] != reached and state["step"] != limit):
         raise CheckpointError(
-            f"the checkpoint of step {state['step']:,} is from {state['epoch']:,} epochs and {taken:,} steps, and an "
-            f"epoch of this data set has {steps:,} steps: the run was trained on another number of images. Give the "
-            "data it was trained on, or start a new run"
+            f"the checkpoint of step {state['step']:,} has {state['epoch']:,} epochs and {taken:,} steps, but an "
+            f"epoch of this data set has {steps:,} steps: the run was trained on a different number of images. Use "
+            "the original data set, or start a new run"
         )

@@ -1,6 +1,6 @@
-"""A run rehearsed before it begins: an evaluation, training steps, explanations, each on copies of its parts.
+"""A sanity check before a run starts: an evaluation, training steps and explanations on copies of the parts.
 
-What does not fit together is told by name, with nothing made, instead of after a range test or an epoch.
+It reports parts that do not work together before anything is written, instead of after a range test or an epoch.
 """
 
 from __future__ import annotations
@@ -27,37 +27,37 @@ from .loop import EpochBatches
 from .schedule import Schedule, early_steps
 from .step import TrainStep
 
-_FEW = 2  # images of a full batch that stand for it
-_CHEAP = 64 * 32 * 32  # pixels of a last batch that is tried as large as it is
-_ENOUGH = 16  # images that go through the model for an explanation; an explainer that comes so far works
+_FEW = 2  # images that represent a full batch
+_CHEAP = 64 * 32 * 32  # pixels up to which the last batch is checked in its full size
+_ENOUGH = 16  # images in forward passes of one explanation; an explainer that gets so far counts as working
 
 Images = Callable[[int], Batch]
-"""The first so many training images as a batch on the device, those augmented one by one augmented."""
+"""Returns the given number of training images as a batch on the device, with single-image augmentations applied."""
 
 
 @dataclass(frozen=True)
 class SanityCheck:
-    """Tries `train_step` and `schedule`, which are copies to be thrown away; `images` are training images."""
+    """Checks `train_step` and `schedule`, which are copies, on training images from `images`."""
 
     train_step: TrainStep
     schedule: Schedule
     images: Images
 
     def evaluate(self, classes: int) -> None:
-        """Raise `ComponentFailure` where model and loss do not evaluate two images."""
+        """Raise `ComponentFailure` if model and loss cannot evaluate two images."""
         batch, forward = self.images(_FEW), self.train_step.forward
         with eval_mode(forward.model, forward.loss), torch.no_grad():
             for inputs in (forward.preprocessor.for_training, forward.preprocessor.for_evaluation):
                 logits = forward.logits_of(inputs(batch.images))
                 if logits.shape[1] != classes:
-                    made = f"makes logits {shown(logits)} of {len(batch.images)} images"
-                    raise forward.guards.model.failure(f"{made}, not ({len(batch.images)}, {classes})")
+                    made = f"returned logits {shown(logits)} for {len(batch.images)} images"
+                    raise forward.guards.model.failure(f"{made}; expected ({len(batch.images)}, {classes})")
             forward.loss_of(logits.float(), batch.labels)
 
     def train(self, batching: EpochBatches) -> None:
-        """Raise `ComponentFailure` where an optimizer step fails, on a full batch or on an epoch's smaller last one.
+        """Raise `ComponentFailure` if an optimizer step fails on a full batch, or on a smaller last batch.
 
-        A few images stand for the full batch. Where they fail, as many as it has decide.
+        A few images represent the full batch. If they fail, the check is repeated with the full number of images.
         """
         full, last = min(batching.batch_size, batching.used), batching.used % batching.batch_size
         self._step(min(full, _FEW), full)
@@ -65,12 +65,12 @@ class SanityCheck:
             return
         pixels = self.images(1).images[0, 0].numel()
         try:
-            # Where it would take long, a few stand for it: as odd or even as it is, and one for one.
+            # If the full size would take long, use a few: odd or even like the batch, and 1 for 1.
             self._step(last if last * pixels <= _CHEAP else min(last, _FEW + last % 2), last)
         except ComponentFailure as error:
             noun = "image" if last == 1 else "images"
-            advice = f"An epoch's last batch holds {last} {noun}: leave it out by train.drop_last: true"
-            raise ComponentFailure(f"{error}. {advice}, or use another train.batch_size", error.component) from error
+            advice = f"The last batch of an epoch has {last} {noun}: skip it with train.drop_last: true"
+            raise ComponentFailure(f"{error}. {advice}, or change train.batch_size", error.component) from error
 
     def _step(self, few: int, all_of_them: int) -> None:
         try:
@@ -83,12 +83,12 @@ class SanityCheck:
     def _take_step(self, count: int) -> None:
         for module in (self.train_step.forward.model, self.train_step.forward.loss):
             module.train()
-        with early_steps():  # fp16's first steps may overflow, and then the optimizer takes none
+        with early_steps():  # fp16's first steps may overflow, and then the optimizer skips them
             self.train_step.take([self.images(count)], count)
             self.schedule.step()
 
     def keep(self) -> None:
-        """Raise `ComponentFailure` where a checkpoint cannot hold the state of a part."""
+        """Raise `ComponentFailure` if a checkpoint cannot store the state of a part."""
         train_step, schedule = self.train_step, self.schedule
         guards, loss = train_step.forward.guards, train_step.forward.loss
         weights = named_weights(train_step.forward.model, loss)
@@ -100,12 +100,12 @@ class SanityCheck:
             try:
                 require_packable(guard(state))
             except CheckpointError as error:
-                raise guard.failure(f"cannot be kept: {error}") from error
+                raise guard.failure(f"has a state that cannot be saved: {error}") from error
 
     def explain(self, parts: Iterable[Part]) -> list[str]:
-        """Let each explainer explain an image; return a line for each that cannot explain this model.
+        """Run each explainer on an image; return a line for each one that cannot explain this model.
 
-        Raises the error of one that does so with other options, or that cannot do without them.
+        Raise the error of an explainer that fails because of its options, or that requires options.
         """
         lines = []
         for part in parts:
@@ -116,11 +116,11 @@ class SanityCheck:
             plain = replace(part, options={})
             if not _is_as_it_comes(part) and (_needs_options(part) or self._explained(plain) is None):
                 raise RunError(told) from error
-            lines.append(f"{told}. The report will be without its maps")
+            lines.append(f"{told}. The report will not contain its maps")
         return lines
 
     def _explained(self, part: Part) -> CvkitError | None:
-        """Return what an explainer fails with, if it does, before many images went through the model for it."""
+        """Return the error of an explainer, if it fails before many images have passed through the model."""
         forward, batch = self.train_step.forward, self.images(1)
         inputs = forward.preprocessor.for_evaluation(batch.images)
         with preserved_randomness(), eval_mode(forward.model):
@@ -137,12 +137,12 @@ class SanityCheck:
 
 
 class _Enough(BaseException):
-    """Many images have gone through the model; no `Exception`, which an explainer might take for its own."""
+    """Many images have passed through the model. Not an `Exception`, because an explainer might catch that."""
 
 
 @contextmanager
 def _until_enough(model: nn.Module) -> Iterator[None]:
-    """Raise `_Enough` where more images go through a model than an explanation needs to be seen working."""
+    """Raise `_Enough` once more images pass through a model than the check needs."""
     seen = 0
 
     def count(model: nn.Module, given: tuple[Tensor, ...]) -> None:
@@ -159,7 +159,7 @@ def _until_enough(model: nn.Module) -> Iterator[None]:
 
 
 def _is_as_it_comes(part: Part) -> bool:
-    """Whether a part has only the options that it has by default."""
+    """Return whether all options of a part have their default values."""
     return all(value == part.option(name).default for name, value in part.options.items())
 
 

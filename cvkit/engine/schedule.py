@@ -1,4 +1,4 @@
-"""A run's schedule: the recipe's scheduler at work over one pass after another, as a function of the steps taken."""
+"""The learning-rate schedule of a run: the recipe's scheduler over one or several passes."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from ..recipe import Part
 from .building import build_checked, with_placeholder_lr
 from .step_plan import StepPlan
 
-_MOVED = ("lr", "momentum", "betas")  # of a parameter group; torch's schedulers set no others that an optimizer reads
+_MOVED = ("lr", "momentum", "betas")  # settings of a parameter group that torch's schedulers change
 
 
 class Schedule:
-    """Sets the learning rates of `optimizer`, and what else the scheduler moves, after each step that it takes.
+    """Sets the learning rates of `optimizer`, and anything else that the scheduler changes, after each step.
 
-    The scheduler `part` is made anew for each of `passes`, and each begins with the rates and momenta that the
-    optimizer came with, so every pass is the same function of its steps. After the last pass its last rate is held.
-    `taken` counts the steps so far; `guard` names the scheduler where it fails. Raises what the scheduler's factory
-    does, for any of the passes, when built.
+    For each of `passes`, a new scheduler of `part` starts from the optimizer's initial rates and momenta, so every
+    pass is the same function of its steps. After the last pass, its last rate is held. `taken` counts the steps so
+    far, and `guard` names the scheduler in errors. The constructor passes on errors of the scheduler's factory for
+    any pass.
     """
 
     def __init__(self, part: Part, optimizer: Optimizer, passes: Sequence[StepPlan]) -> None:
@@ -35,7 +35,9 @@ class Schedule:
         self.guard = Guard(part.entry)
         self._starts = [0, *accumulate(plan.total_steps for plan in passes)][:-1]
         self._given = [{key: group[key] for key in _MOVED if key in group} for group in _settings(optimizer)]
-        for number in reversed(range(len(passes))):  # all are tried before a step is taken; the first is left at work
+        for number in reversed(
+            range(len(passes))
+        ):  # build all passes before the first step; the first one stays active
             self._begin(number)
 
     @property
@@ -45,19 +47,19 @@ class Schedule:
         return float(group["lr"]), momentum_of(group)
 
     def step(self) -> None:
-        """Go on to the next step's rates; raise `ComponentFailure` where the scheduler fails."""
+        """Advance to the next step; raise `ComponentFailure` if the scheduler fails."""
         self._go_to(self.taken + 1)
 
     def state(self) -> dict[str, Any]:
-        """Return where the schedule stands, as plain values and tensors."""
+        """Return the position in the schedule as plain values and tensors."""
         return {"taken": self.taken, "span": self._span(), "scheduler": self.guard(self._scheduler.state_dict)}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go to where `state` was taken, once the optimizer has its own state back.
+        """Continue at the position in `state`, after the optimizer's own state was restored.
 
-        A pass that is the same as then goes on from the scheduler's state, and leaves the optimizer's rates as they
-        are. One that is not, as after epochs were added, is walked from its beginning, as schedulers hold totals in
-        their state.
+        If the current pass is unchanged, the scheduler's state is restored and the optimizer keeps its rates. If it
+        changed, for example because epochs were added, it is stepped from its beginning, because schedulers store
+        totals in their state.
         """
         loaded = _settings(self.optimizer)
         self.taken = state["taken"]
@@ -73,19 +75,19 @@ class Schedule:
             group.update(settings)
 
     def _place(self) -> tuple[int, int]:
-        """Return the number of the pass at work, and how often its scheduler has been stepped."""
+        """Return the number of the current pass, and how often its scheduler has been stepped."""
         number = bisect_right(self._starts, self.taken) - 1
         return number, min(self.taken - self._starts[number], self._passes[number].total_steps - 1)
 
     def _span(self) -> list[int]:
-        """Return the step that the pass at work begins at, and how many it is made for."""
+        """Return the first step of the current pass, and its number of steps."""
         return [self._starts[self._number], self._passes[self._number].total_steps]
 
     def _begin(self, number: int) -> None:
-        """Make the scheduler of a pass, from the settings that the optimizer came with."""
+        """Create the scheduler of a pass from the optimizer's initial settings."""
         for group, given in zip(self.optimizer.param_groups, self._given, strict=True):
             group.update(copy.deepcopy(given))
-            group.pop("initial_lr", None)  # where torch's schedulers keep the rate they first found
+            group.pop("initial_lr", None)  # torch's schedulers store the initial rate here
         self._scheduler = build_checked(self._part, self.optimizer, self._passes[number])
         self._number, self._offset = number, 0
 
@@ -101,21 +103,21 @@ class Schedule:
 
 @contextmanager
 def early_steps() -> Iterator[None]:
-    """Keep torch from warning of a schedule that is stepped before its optimizer is."""
+    """Suppress torch's warning about a schedule that is stepped before its optimizer."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"Detected call of `lr_scheduler.step\(\)` before")
         yield
 
 
 def momentum_of(group: dict[str, Any]) -> float | None:
-    """The momentum, or the first beta, of a parameter group."""
+    """Return the momentum, or the first beta, of a parameter group; None if it has neither."""
     if "momentum" in group:
         return float(group["momentum"])
     return float(group["betas"][0]) if "betas" in group else None
 
 
 def _settings(optimizer: Optimizer) -> list[dict[str, Any]]:
-    """Return a copy of what each parameter group holds beside its parameters."""
+    """Return a copy of each parameter group's settings, without its parameters."""
     return [
         {key: copy.deepcopy(value) for key, value in group.items() if key != "params"}
         for group in optimizer.param_groups

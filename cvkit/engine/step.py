@@ -1,4 +1,4 @@
-"""One optimizer step: forward, loss, backward, update, over one or several micro-batches."""
+"""One optimizer step over one or several batches: forward, loss, backward, update."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from .forward import ForwardPass
 
 @dataclass(frozen=True)
 class TrainStep:
-    """Takes optimizer steps with a `forward` pass; the loss's own weights are trained with the model's.
+    """Takes optimizer steps with a `forward` pass.
 
-    `scaler` scales fp16 losses, and is a pass-through when disabled. `clip_norm` limits the gradient's norm.
+    Weights of the loss are trained together with the model's. `scaler` scales fp16 losses and does nothing if it is
+    disabled. `clip_norm` limits the norm of the gradient.
     """
 
     forward: ForwardPass
@@ -26,10 +27,10 @@ class TrainStep:
     clip_norm: float | None = None
 
     def take(self, batches: Iterable[Batch], samples: int) -> tuple[Tensor, Tensor]:
-        """Take one optimizer step over `batches`, which hold `samples` images together.
+        """Take one optimizer step over `batches`, which contain `samples` images in total.
 
-        Returns the mean loss over the samples (float32) and the number classified correctly (int64), both scalars
-        left on the device: reading them here would make the host wait. Raises `ComponentFailure` where a part fails.
+        Returns the mean loss over the samples (float32) and the number of correct predictions (int64). Both are
+        scalars on the device: reading them here would make the host wait. Raises `ComponentFailure` if a part fails.
         """
         forward, guards, device = self.forward, self.forward.guards, self.forward.device
         guards.optimizer(self.optimizer.zero_grad)

@@ -1,4 +1,4 @@
-"""The plan of a run: how many optimizer steps it takes, which is what a schedule is drawn over."""
+"""The number of optimizer steps that a run plans, which a scheduler needs."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class StepPlan:
-    """How many optimizer steps an epoch has, and how many epochs are planned."""
+    """The number of planned steps.
+
+    Attributes:
+        steps_per_epoch: Optimizer steps in an epoch.
+        epochs: Planned epochs.
+    """
 
     steps_per_epoch: int
     epochs: int
 
     @property
     def total_steps(self) -> int:
-        """Optimizer steps over all epochs."""
+        """The number of optimizer steps in all epochs."""
         return self.steps_per_epoch * self.epochs

@@ -1,4 +1,4 @@
-"""A trained model as it is asked: images in, logits out, with the pixels it was trained on."""
+"""A trained model with its preprocessing: images in, logits out."""
 
 from __future__ import annotations
 
@@ -14,9 +14,14 @@ from .eval_mode import eval_mode
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A model after training, in evaluation mode, on `device`; `info` is of the data it was trained on.
+    """A model after training, in evaluation mode.
 
-    `pixels`: what becomes of an image before the model sees it. `seed`: the run's, for whatever draws at random.
+    Attributes:
+        model: The model.
+        info: Channels, size and classes of its training data.
+        pixels: The preprocessing.
+        device: The device of the model.
+        seed: The seed of the run, for code that draws random numbers.
     """
 
     model: nn.Module
@@ -26,11 +31,11 @@ class TrainedModel:
     seed: int
 
     def inputs(self, images: Tensor) -> Tensor:
-        """Return uint8 images (B, C, H, W), from anywhere, as the model takes them."""
+        """Return uint8 images (B, C, H, W), on any device, as model inputs."""
         return self.pixels.for_evaluation(images.to(self.device))
 
     @torch.no_grad()
     def logits(self, images: Tensor, batch_size: int = 250) -> Tensor:
-        """Return the logits of uint8 images (B, C, H, W), float32 (B, K) on the CPU, `batch_size` at once."""
+        """Return the logits of uint8 images (B, C, H, W), float32 (B, K) on the CPU, in batches of `batch_size`."""
         with eval_mode(self.model):
             return torch.cat([self.model(self.inputs(part)).float().cpu() for part in images.split(batch_size)])

@@ -1,7 +1,7 @@
-"""The trainer: optimizer, schedule and loop over the parts of a run.
+"""The trainer: runs the optimizer, the schedule and the loop on the parts of a run.
 
-`Trainer.fit` is a generator: it yields a `Step` after each optimizer step and an `EpochRecord` after each epoch, and
-prints and saves nothing. Between any two of them `Trainer.state` is complete.
+`Trainer.fit` is a generator: it yields a `Step` after each optimizer step and an `EpochRecord` after each epoch. It
+prints and saves nothing. Between two of these events, `Trainer.state` returns the complete state.
 """
 
 from __future__ import annotations
@@ -26,15 +26,21 @@ from .records import EpochRecord, Predictions
 from .resumable import require_finite_weights, require_place, restore_training, training_state
 from .trained_model import TrainedModel
 
-_LESS_TRAINING = "start a new run with a smaller train.batch_size; train.accumulate keeps the images of a step"
+_LESS_TRAINING = (
+    "start a new run with a smaller train.batch_size; a larger train.accumulate keeps the number of images per step"
+)
 
 
 @dataclass(frozen=True)
 class Step:
-    """An optimizer step was taken: the `step`-th of the run (from 1), in `epoch` (from 1).
+    """An optimizer step was taken.
 
-    `loss` is the epoch's running training loss as last read from the device, at most a few times a second.
-    `ends_epoch`: all of the epoch's steps are taken, and its evaluation comes next.
+    Attributes:
+        step: The number of the step in the run, from 1.
+        epoch: The number of the epoch, from 1.
+        samples: Images seen so far in the epoch.
+        loss: The running training loss, read from the device at most a few times a second.
+        ends_epoch: Whether this is the last step of the epoch; its evaluation comes next.
     """
 
     step: int
@@ -45,14 +51,20 @@ class Step:
 
 
 class Trainer:
-    """Trains the model of `parts`, from the first step or from a restored state.
+    """Trains the model of a run, from the first step or from a restored state.
 
-    `epoch` and `step` count what is finished. Raises `RunError` where a value of the recipe is still ``auto``.
+    `epoch` and `step` count the finished epochs and optimizer steps.
+
+    Args:
+        parts: The parts of the run.
+
+    Raises:
+        RunError: A value of the recipe is still ``auto``, or the model cannot be compiled.
     """
 
     def __init__(self, parts: RunParts) -> None:
         if waiting := sorted(parts.recipe.unresolved()):
-            raise RunError(f"{', '.join(waiting)}: still 'auto', and no tuner has filled it")
+            raise RunError(f"{', '.join(waiting)}: the value is still 'auto'; run a tuner, or set it with --set")
         self.parts = parts
         self.train_step = parts.train_step(parts.model, parts.loss, parts.preprocessor)
         if parts.recipe.train.compile:
@@ -68,26 +80,30 @@ class Trainer:
 
     @property
     def finished(self) -> bool:
-        """Whether every planned epoch, or `train.max_steps`, has been reached."""
+        """Whether every planned epoch is finished, or `train.max_steps` is reached."""
         limit = self.parts.recipe.train.max_steps
         return self.epoch >= self.parts.plan.epochs or (limit is not None and self.step >= limit)
 
     def trained(self) -> TrainedModel:
-        """Return the model that is evaluated, in evaluation mode, with what it takes to ask it.
+        """Return the model that is evaluated, in evaluation mode, with its preprocessing.
 
-        While there are steps to take it is a copy, which stays as it is now: what is asked of it, and how, changes
-        nothing of what trains. Afterwards it is the model itself.
+        During training it is a copy of the current model, so that using it does not affect training. After training
+        it is the model itself.
         """
         parts, done = self.parts, self.finished and self._progress is None
         model = parts.trained_model if done else own_copy(parts.recipe.model.entry, parts.trained_model)
         return TrainedModel(model.eval(), parts.info, parts.preprocessor, parts.device, parts.recipe.seed)
 
     def fit(self) -> Generator[Step | EpochRecord, None, None]:
-        """Train from where the run stands to its end; yield after each optimizer step and after each epoch.
+        """Train to the end of the run; yield after each optimizer step and after each epoch.
 
-        Raises `DivergedError` when the loss is no longer finite: at once on a CPU, within a fraction of a second
-        elsewhere, and always before the last step of an epoch is yielded. Raises `MachineError` where memory
-        runs out.
+        Yields:
+            A `Step` after each optimizer step, and an `EpochRecord` after each epoch.
+
+        Raises:
+            DivergedError: The loss is not finite. It is raised immediately on a CPU, within a fraction of a second on
+                other devices, and always before the last step of an epoch is yielded.
+            MachineError: The memory is not large enough.
         """
         while not self.finished or self._progress is not None:
             progress = self._progress = self._progress or EpochProgress(self.parts.batching.steps, self.parts.device)
@@ -110,13 +126,13 @@ class Trainer:
             progress.add(loss, hits, self.parts.batching.samples_in(progress.taken), *self.schedule.setting)
             self.step += 1
             before, scale = scale, self.train_step.scaler.get_scale()
-            if scale >= before:  # it is lowered where a gradient overflowed and the optimizer took no step
+            if scale >= before:  # the scale decreases if a gradient overflowed and the optimizer skipped the step
                 self.schedule.step()
             if parts.ema is not None:
                 parts.ema.update(parts.model)
             ends_epoch = progress.taken == self.parts.batching.steps or self.step == parts.planned_steps
             if ends_epoch or self.parts.device.type == "cpu" or time.monotonic() - last_read > 0.25:
-                self._require_finite(progress)  # it waits for the device, so the clock has counted all of its work
+                self._require_finite(progress)  # this waits for the device, so the clock includes all of its work
                 last_read = time.monotonic()
             progress.stop_clock()
             yield Step(self.step, self.epoch + 1, progress.samples, progress.last_loss, ends_epoch)
@@ -128,8 +144,8 @@ class Trainer:
         if bad is not None:
             step = self.step - progress.taken + bad + 1
             raise DivergedError(
-                f"the training loss became {progress.losses[bad].item()} at step {step} (epoch {self.epoch + 1}), at "
-                f"a learning rate of {progress.rates[bad]:.3g}. Lower the learning rate, or set train.clip_norm"
+                f"the training loss became {progress.losses[bad].item()} at step {step} (epoch {self.epoch + 1}), "
+                f"with a learning rate of {progress.rates[bad]:.3g}. Lower the learning rate, or set train.clip_norm"
             )
 
     def _record(self, progress: EpochProgress) -> EpochRecord:
@@ -144,13 +160,17 @@ class Trainer:
         return progress.record(self.epoch + 1, self.step, predictions, flipped, unaveraged)
 
     def final_predictions(self) -> Predictions:
-        """Return the predictions of the last epoch's evaluation, made again only after a restore."""
+        """Return the predictions of the last epoch's evaluation; after a restore, evaluate again."""
         return self._predictions or self.evaluator.predict()
 
     def state(self) -> dict[str, Any]:
-        """Return everything the rest of the run depends on, as a nest of plain values and tensors.
+        """Return the complete state of training, as nested plain values and tensors.
 
-        Raises `DivergedError` where a weight is no longer finite, so that no checkpoint holds one.
+        Returns:
+            A dictionary for `restore`.
+
+        Raises:
+            DivergedError: A weight is not finite. So no checkpoint contains such weights.
         """
         require_finite_weights(self.train_step, self.step)
         progress = None if self._progress is None else self._progress.state()
@@ -162,9 +182,14 @@ class Trainer:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Continue from what `state` returned.
+        """Continue from a state.
 
-        Raises `CheckpointError` where it is of another model or optimizer, or of epochs of another number of steps.
+        Args:
+            state: The result of `state`.
+
+        Raises:
+            CheckpointError: The state belongs to another model or optimizer, or its epochs have another number of
+                steps.
         """
         parts = self.parts
         require_place(state, parts.batching.steps, parts.recipe.train.max_steps)

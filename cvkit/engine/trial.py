@@ -1,4 +1,4 @@
-"""A trial: a tuner's throw-away copy of a run, trained by the run's own step."""
+"""A trial: a temporary copy of a run for a tuner, trained by the run's own training step."""
 
 from __future__ import annotations
 
@@ -16,16 +16,15 @@ from .records import Predictions
 from .schedule import Schedule
 from .step import TrainStep
 
-READ_EVERY = 8  # steps between two looks at a GPU's losses
+READ_EVERY = 8  # steps after which the losses are read from a GPU
 
 
 class Trial:
-    """A copy of a run's model and optimizer that trains on the run's data, by its own order and draws.
+    """A copy of a run's model and optimizer that trains on the run's data, with its own order and random draws.
 
-    Make one with `RunParts.trial`, which also restores the global generators. Setting `learning_rate` keeps the
-    ratios of the parameter groups: the largest group gets the value itself. `held`: the images held out, if any.
-    `schedule`: what moves the learning rate after each step, if anything does; then `learning_rate` need not be set.
-    Raises `RunError` where those in `source` do not make a batch.
+    Create it with `RunParts.trial`, which also restores the global random generators. Setting `learning_rate` sets
+    the largest rate of the parameter groups and keeps their ratios. If the trial has a schedule, that sets the
+    learning rate after each step. The constructor raises `RunError` if the training images do not fill a batch.
     """
 
     def __init__(
@@ -46,13 +45,13 @@ class Trial:
         self._block = 1 if train_step.forward.device.type == "cpu" else READ_EVERY
         if self._batching.steps == 0:
             raise RunError(
-                f"{len(source)} training images, beside {len(held or ())} held out, are less than a batch of "
-                f"{batching.batch_size}; use a smaller train.batch_size, or hold out fewer"
+                f"{len(source)} training images remain after {len(held or ())} are held out, less than a batch of "
+                f"{batching.batch_size}; use a smaller train.batch_size, or hold out fewer images"
             )
 
     @property
     def learning_rate(self) -> float:
-        """The largest parameter group's learning rate."""
+        """The largest learning rate of the parameter groups."""
         return max(float(group["lr"]) for group in self._step.optimizer.param_groups)
 
     @learning_rate.setter
@@ -61,7 +60,11 @@ class Trial:
             group["lr"] = value * ratio
 
     def steps(self) -> Iterator[Tensor]:
-        """Take optimizer steps without end, yielding each one's mean loss, a scalar on the device."""
+        """Take optimizer steps without end.
+
+        Yields:
+            The mean loss of each step, a scalar on the device.
+        """
         for epoch in count():
             for loss, _ in train_steps(
                 self._step, self._source, self._batching, self._seed, epoch, purpose=self._purpose
@@ -71,10 +74,16 @@ class Trial:
                     self._schedule.step()
 
     def steps_at(self, rates: Iterable[float]) -> Iterator[float]:
-        """Take one optimizer step at each learning rate, yielding its mean loss, in order.
+        """Take one optimizer step at each learning rate.
 
-        On a GPU losses are read a few at a time, so that the host does not wait for each step: who stops early may
-        have paid for some steps more.
+        On a GPU, losses are read for several steps at once, so that the host does not wait for each step. If the
+        caller stops early, some more steps may already have been taken.
+
+        Args:
+            rates: Learning rates, one for each step.
+
+        Yields:
+            The mean loss of each step, in order.
         """
         steps, waiting = self.steps(), iter(rates)
         while chosen := list(islice(waiting, self._block)):
@@ -85,10 +94,11 @@ class Trial:
             yield from torch.stack(losses).tolist()
 
     def held_out(self) -> Predictions:
-        """Return what the copy says of the images held out, without augmentation, by the recipe's loss.
+        """Return the copy's predictions for the held-out images, without augmentation, with the recipe's loss.
 
-        Raises `RunError` where none are.
+        Raises:
+            RunError: The trial has no held-out images.
         """
         if self._held is None:
-            raise RunError("this trial holds no images out; ask for some: run.trial(purpose, hold_out=500)")
+            raise RunError("this trial has no held-out images; request some: run.trial(purpose, hold_out=500)")
         return evaluate(self._step.forward, self._held, self._batching.batch_size)

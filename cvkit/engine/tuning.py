@@ -1,4 +1,4 @@
-"""Tuning: the values that a recipe leaves to its tuners."""
+"""Run the tuners of a recipe, which set the values that it leaves open."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from .proposal import Proposal
 
 
 def tune(parts: RunParts) -> Iterator[tuple[TunerPart, Proposal, Recipe]]:
-    """Run the recipe's tuners in order; yield each, its proposal, and the recipe with every value filled in so far.
+    """Run the recipe's tuners in order; yield each tuner, its proposal, and the recipe with all values set so far.
 
-    Raises `RunError` where a tuner proposes nothing for a place that waits for a value.
+    Raises `RunError` if a tuner proposes nothing for a value that is still ``auto``.
     """
     for tuner in parts.recipe.tuners:
         proposal: Proposal = build_checked(tuner, parts)
@@ -25,5 +25,5 @@ def tune(parts: RunParts) -> Iterator[tuple[TunerPart, Proposal, Recipe]]:
         if tuner.target in parts.recipe.unresolved():
             raise RunError(
                 f"{tuner.entry.id} proposes no value for {tuner.target}: {proposal.reason}. "
-                f"Give one yourself: --set {tuner.target}=VALUE"
+                f"Set a value: --set {tuner.target}=VALUE"
             )

@@ -1,1 +1,1 @@
-"""What a trained model looks at: explainers at work, their scores, and `cvkit explain`."""
+"""Explain what a trained model looks at: explainers, their scores, and the files of `cvkit explain`."""

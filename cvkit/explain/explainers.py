@@ -1,4 +1,4 @@
-"""A recipe's explainers at work on one trained model, none of which may cost the others their pictures."""
+"""Run a recipe's explainers on a trained model. If one fails, the others still produce their maps."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from ..recipe import Part
 from ..seeding import preserved_randomness, seed_everything
 
 MapFunction = Callable[[Tensor, Tensor], Tensor]
-_AT_ONCE = 250  # images explained at once
-_PIXELS = 1_000_000  # of these images together: gradients through a whole network need some kilobytes for each
-_ROUNDING = 1e-6  # beyond [0, 1]: maps that are resized after they were normalised reach 1 + 1.2e-7
+_AT_ONCE = 250  # maximum number of images explained in one batch
+_PIXELS = 1_000_000  # maximum pixels in a batch: gradients through the model need some kilobytes per pixel
+_ROUNDING = 1e-6  # tolerance beyond [0, 1]: maps that are resized after normalisation reach 1 + 1.2e-7
 
 
 class Explainers:
-    """The explainers of `parts` by name; one that fails is left out from then on, with a line in `warnings`.
+    """The explainers of `parts` by name. One that fails is skipped from then on, with a line in `warnings`.
 
-    Each call draws from its own seed, so that the same model and images give the same maps.
+    Each call derives its own seed, so that the same model and images always result in the same maps.
     """
 
     def __init__(self, trained: TrainedModel, parts: Iterable[Part], warnings: list[str]) -> None:
@@ -39,14 +39,14 @@ class Explainers:
                 self.working[name] = part.build(trained.model)
 
     def of(self, trained: TrainedModel) -> Explainers:
-        """Return the same explainers of another model, such as one whose weights were drawn anew.
+        """Return the same explainers for another model, for example one with randomized weights.
 
-        What it warns of is not passed on: that would be taken for a fault of this model's maps.
+        Their warnings are discarded, because readers would attribute them to the maps of this model.
         """
         return Explainers(trained, self._parts, [])
 
     def explain(self, images: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        """Return each working explainer's maps of uint8 images, float32 (N, H, W) on the CPU, made in chunks."""
+        """Return each working explainer's maps of uint8 images, float32 (N, H, W) on the CPU, computed in batches."""
         maps = {}
         size = max(1, min(_AT_ONCE, _PIXELS // images.shape[-2:].numel()))
         for name, explainer in list(self.working.items()):
@@ -57,14 +57,14 @@ class Explainers:
         return maps
 
     def layers(self) -> dict[str, str]:
-        """Return the dotted name of the layer that each working explainer looks at, of those that tell."""
+        """Return the dotted name of the layer that each working explainer explains, for those that report one."""
         told = {name: layer_of(explainer, self.trained.model) for name, explainer in self.working.items()}
         return {name: layer for name, layer in told.items() if layer}
 
     def _chunk(self, name: str, explainer: MapFunction, images: Tensor, targets: Tensor) -> Tensor:
         maps = require_maps(explainer(self.trained.inputs(images), targets.to(self.trained.device)), images)
         if maps.min() < -_ROUNDING or maps.max() > 1 + _ROUNDING:
-            self._warn(f"{name} makes maps beyond [0, 1], which are shown cut off there")
+            self._warn(f"{name} returned map values outside [0, 1]; they are clipped for display")
         return maps.detach().float().cpu()
 
     def _warn(self, line: str) -> None:
@@ -73,19 +73,19 @@ class Explainers:
 
     @contextmanager
     def _guarded(self, name: str) -> Iterator[None]:
-        """Turn whatever an explainer raises into a warning: it must not cost the report of a whole training."""
+        """Turn any error of an explainer into a warning, so that the report of the training is not lost."""
         try:
             yield
         except Exception as error:
             self.working.pop(name, None)
             reason = one_line(error) if isinstance(error, CvkitError) else cause(error)
-            self._warnings.append(f"{name} could not explain this model and is left out: {reason}")
+            self._warnings.append(f"{name} could not explain this model and is skipped: {reason}")
 
 
 def layer_of(explainer: Any, model: nn.Module) -> str:
-    """Return the dotted name of the layer that an explainer says it explains in its `layer`; empty where it does not.
+    """Return the dotted name of the layer in an explainer's attribute `layer`; empty if it has none.
 
-    An explainer around another one, kept as its `explainer`, is asked for that one's.
+    If an explainer wraps another one in its attribute `explainer`, the inner one is used.
     """
     layer = getattr(explainer, "layer", None)
     if layer is None and (inner := getattr(explainer, "explainer", None)) is not None:

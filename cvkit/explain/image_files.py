@@ -1,4 +1,4 @@
-"""Image files, found in folders."""
+"""Find image files in folders."""
 
 from __future__ import annotations
 
@@ -19,36 +19,36 @@ FORMATS = {
     ".tif": "TIFF",
     ".tiff": "TIFF",
 }
-"""The endings of the files looked for in folders, and Pillow's names of what they hold."""
+"""File extensions that are searched for, and Pillow's names of their formats."""
 
 
 @dataclass(frozen=True)
 class ImageFile:
-    """A file that may hold an image, and the label of the class whose name its folder bears, if any."""
+    """A file that may contain an image, and the label of the class that its folder is named after, if any."""
 
     path: Path
     label: int | None
 
 
 def find_images(given: Iterable[Path], classes: Sequence[str], leave_out: Path) -> list[ImageFile]:
-    """Return the files given and the images in the folders given, each once, those of a folder sorted by path.
+    """Return the given files and the images in the given folders, each once, sorted by path within a folder.
 
-    Folders are searched with all below them, but for hidden files and the folder `leave_out`. A file belongs to the
-    class that the nearest folder above it is named after, looked for up to the folder given. A folder that may not be
-    looked into is returned itself, to be named when it is read. Raises `DataError` for a path where there is nothing,
-    or where there is no image at all.
+    Folders are searched recursively, except for hidden files and the folder `leave_out`. The class of a file is the
+    name of its nearest parent folder that is a class name, up to the given folder. A folder without read permission
+    is returned itself, so that reading it reports the error. Raises `DataError` if a path does not exist or if there
+    are no images.
     """
     given = tuple(given)
     found: dict[Path, ImageFile] = {}
     for path in given:
         if not _is_there(path):
-            raise DataError(f"there is no file or folder '{path}' to explain")
+            raise DataError(f"cannot explain '{path}': there is no such file or folder")
         top = (path if path.is_dir() else path.parent).resolve()
         for file in _below(path, leave_out.resolve()) if path.is_dir() else [path]:
             found.setdefault(_resolved(file), ImageFile(file, _label(file.parent.resolve(), top, classes)))
     if not found:
         where = ", ".join(f"'{path}'" for path in given)
-        raise DataError(f"there are no images in {where}: looked for files ending in {', '.join(FORMATS)}")
+        raise DataError(f"{where} contains no images: cvkit looks for files ending in {', '.join(FORMATS)}")
     return [*found.values()]
 
 
@@ -66,14 +66,14 @@ def _below(folder: Path, leave_out: Path) -> Iterator[Path]:
 def _is_there(path: Path) -> bool:
     try:
         return path.exists()
-    except OSError:  # a name that is too long, for example
+    except OSError:  # for example, the name is too long
         return False
 
 
 def _resolved(file: Path) -> Path:
     try:
         return file.resolve()
-    except (OSError, RuntimeError):  # a link to itself, which is named when it is read
+    except (OSError, RuntimeError):  # a link to itself; reading it reports the error
         return file.absolute()
 
 

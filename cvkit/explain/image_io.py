@@ -1,4 +1,4 @@
-"""Image files read however they were saved, or as the run's data set reads them."""
+"""Read image files with Pillow, or as the run's data set reads them."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from ..errors import CvkitError, DataError, one_line
 from ..recipe import Recipe
 from .image_files import FORMATS
 
-_READABLE = sorted(set(FORMATS.values()))  # a JPEG called .png is still an image
+_READABLE = sorted(set(FORMATS.values()))  # a JPEG named .png is still read
 _MODES = {1: "L", 3: "RGB"}
 Reader = Callable[[Path], Image.Image]
 
 
 def reader_of(recipe: Recipe, channels: int) -> Reader:
-    """Return what reads an image file for a run: its data set's own ``read(path)`` where the factory has one.
+    """Return a function that reads an image file: the ``read(path)`` of the data set's factory, or `read_image`.
 
-    That returns uint8 (C, H, W) of whatever size the file has. Otherwise it is `read_image`. Whatever either raises
-    becomes a `DataError` naming the file, and so does what is not a regular file. Raises `DataError` at once for
-    channels that image files do not have.
+    ``read(path)`` returns uint8 (C, H, W) in the file's own size. Any error becomes a `DataError` that names the
+    file, and so does a path that is not a regular file. Raises `DataError` immediately if image files cannot have
+    this number of channels.
     """
     if channels not in _MODES:
         raise DataError(
-            f"this run's images have {channels} channels, and image files are read as 1 or 3; leave out the files to "
-            "explain images of the run's own test split"
+            f"this run's images have {channels} channels, but image files are read with 1 or 3; omit the files to "
+            "explain images of the run's test split"
         )
     own = getattr(recipe.dataset.entry.load(), "read", None)
 
     def read(path: Path) -> Image.Image:
         if path.is_dir():
-            raise DataError(f"{path}: is a folder that cannot be looked into")
-        if not path.is_file():  # a pipe may never end, nor a device
+            raise DataError(f"{path}: the folder cannot be read; check its permissions")
+        if not path.is_file():  # reading a pipe or a device may never end
             raise DataError(f"{path}: is not a regular file")
         try:
             if own is None:
@@ -43,18 +43,18 @@ def reader_of(recipe: Recipe, channels: int) -> Reader:
             return Image.fromarray(own(path).permute(1, 2, 0).squeeze(2).numpy()).convert(_MODES[channels])
         except CvkitError:
             raise
-        except Exception as error:  # Pillow's decoders raise what they please on damaged files, and so may strangers
+        except Exception as error:  # Pillow and data sets may raise anything for a damaged file
             raise DataError(f"{path}: cannot be read as an image: {one_line(error)}") from error
 
     return read
 
 
 def read_image(path: Path, mode: str) -> Image.Image:
-    """Return the image at `path` upright, in `mode`, which is RGB or L.
+    """Return the image at `path` in `mode`, RGB or L, rotated as its EXIF data requires.
 
-    What is transparent is laid on white; of 16 bits the upper 8 are kept; of several frames the first. Raises
-    `ValueError` where the range of its values is not known, and whatever Pillow raises where the file is no image, is
-    damaged, or is larger than Pillow's bound for decompression bombs (about 89 million pixels).
+    Transparent pixels become white. 16-bit values are reduced to their upper 8 bits. Only the first frame is read.
+    Raises `ValueError` if the range of the values is unknown. Pillow's errors pass through: the file is not an image,
+    is damaged, or has more pixels than Pillow's limit against decompression bombs (about 89 million).
     """
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -73,13 +73,13 @@ def converted(image: Image.Image, channels: int) -> Image.Image:
 
 
 def _opaque(image: Image.Image) -> Image.Image:
-    """Return an image of 8 bits a channel, without transparency."""
+    """Return an image with 8 bits per channel and without transparency."""
     if image.mode == "F":
-        raise ValueError("its pixels are floating-point numbers, whose range is not known")
+        raise ValueError("its pixels are floating-point numbers of unknown range")
     if image.mode.startswith("I"):
         values = np.asarray(image)
         if values.min(initial=0) < 0 or values.max(initial=0) > 65_535:
-            raise ValueError("its pixels are 32-bit numbers, whose range is not known")
+            raise ValueError("its pixels are 32-bit numbers of unknown range")
         return Image.fromarray((values >> 8).astype(np.uint8))
     if {"A", "a"} & {*image.getbands()} or "transparency" in image.info:
         white = Image.new("RGBA", image.size, "white")

@@ -1,4 +1,4 @@
-"""Where pictures come from: image files, or a run's own test split."""
+"""Sources of the pictures to explain: image files, or a run's test split."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ _PREDICTED_AT_ONCE = 250
 
 
 class ImageSource(Protocol):
-    """Pictures, a few at a time."""
+    """An iterable of batches of pictures."""
 
     @property
     def name(self) -> str:
-        """Where they come from, in words."""
+        """A description of the source for the page."""
         ...
 
     @property
     def unread(self) -> list[str]:
-        """A line for each that could not be had, once it was asked for."""
+        """A line for each picture that could not be read so far."""
         ...
 
     @property
     def by_outcome(self) -> bool:
-        """Whether they were chosen by how the model fares on them, so that its accuracy there tells nothing."""
+        """Whether the pictures were selected by the model's predictions, so that accuracy on them is meaningless."""
         ...
 
     def __len__(self) -> int: ...
@@ -49,7 +49,7 @@ class ImageSource(Protocol):
 
 @dataclass(frozen=True)
 class FromFiles:
-    """The pictures in image files, as `read` reads them, brought to the size of `info`."""
+    """The pictures in image files, read by `read` and resized to the size in `info`."""
 
     name: str
     files: Sequence[ImageFile]
@@ -74,7 +74,7 @@ class FromFiles:
             except DataError as error:
                 self.unread.append(str(error))
             except Exception as error:  # one picture must not cost the others
-                self.unread.append(f"{file.path}: cannot be made to fit the model: {one_line(error)}")
+                self.unread.append(f"{file.path}: cannot be resized for the model: {one_line(error)}")
             else:
                 yield picture
 
@@ -91,13 +91,13 @@ class FromSplit:
 
     @classmethod
     def sample(cls, split: Split, count: int, seed: int) -> FromSplit:
-        """Return `count` images, or all where there are fewer, drawn by `seed`, in the split's order."""
+        """Return a random sample of `count` images, or all if there are fewer, in the split's order."""
         chosen = sorted(permutation(len(split), "explained images", seed)[:count].tolist())
         return cls(f"a sample of {len(split):,} test images", split, chosen)
 
     @classmethod
     def errors(cls, split: Split, count: int, trained: TrainedModel) -> FromSplit:
-        """Return the at most `count` errors the model is surest of, the surest first."""
+        """Return up to `count` errors with the highest confidence, the most confident first."""
         logits, labels = [], []
         for start in range(0, len(split), _PREDICTED_AT_ONCE):
             part = materialize(split, range(start, min(start + _PREDICTED_AT_ONCE, len(split))))

@@ -1,4 +1,4 @@
-"""Explanations of many pictures as they are kept: overlays, rows, scores and a page."""
+"""Explain many pictures and write the results: overlays, a CSV file, scores and a page."""
 
 from __future__ import annotations
 
@@ -20,16 +20,23 @@ from .result_writer import ResultWriter
 from .scores import Scores, score
 from .targets import ExplainTargets
 
-_SCORED = 500  # images, at most
-_NAMED = 20  # files that could not be read
+_SCORED = 500  # maximum number of images
+_NAMED = 20  # maximum number of unreadable files that are listed
 
 
 @dataclass
 class ExplainJob:
-    """Pictures of a `source`, explained as `question` asks, by explainers whose faults are told in `warnings`.
+    """Explains the pictures of a `source`.
 
-    `title` and `model_label`: what the page is called, and of which model it is. `scored`: the split on whose images
-    the methods are scored as well, or None; `scores` is what that found.
+    Attributes:
+        title: The title of the page.
+        model_label: The model that is explained, as a phrase.
+        explainers: The explainers.
+        question: The classes to explain.
+        source: The pictures.
+        scored: The split whose images are used to score the explainers, or None.
+        warnings: Lines about failures; explaining adds more.
+        scores: The scores after `write`, or None.
     """
 
     title: str
@@ -42,12 +49,12 @@ class ExplainJob:
     scores: Scores | None = None
 
     def write(self, place: OutputFolder, advance: Callable[[int], None]) -> list[Path]:
-        """Make it all in the folder `place`, whole or not at all, and return what there is to open.
+        """Write everything to the folder `place` in one atomic step, and return the paths of the results.
 
-        `advance` is told how many pictures more are done. Raises `RunError` where no method works, where there is no
-        picture, or where the folder cannot be written.
+        `advance` is called with the number of pictures that were just explained. Raises `RunError` if no explainer
+        works, if there is no picture, or if the folder cannot be written.
         """
-        plain = self.explainers.of(self.explainers.trained)  # whatever is asked here, scores are of the methods
+        plain = self.explainers.of(self.explainers.trained)  # scores do not depend on the contrast of this question
         self.question.apply_contrast(self.explainers)
         with place.replace_atomically() as making:
             sheet = ResultWriter(self.explainers, self.question, making / OVERLAYS)
@@ -57,7 +64,7 @@ class ExplainJob:
                 self._require_a_method()
                 advance(len(pictures))
             if not sheet.explained:
-                raise RunError("\n".join(["there is no image to explain", *in_short(self.source.unread)]))
+                raise RunError("\n".join(["there are no images to explain", *in_short(self.source.unread)]))
             self.warnings += [*in_short(self.source.unread), *sheet.notes()]
             if self.scored is not None:
                 self.scores = self._scores(plain, self.scored)
@@ -72,7 +79,7 @@ class ExplainJob:
 
     def _require_a_method(self) -> None:
         if not self.explainers.working:
-            raise RunError("\n".join(["no method is left that explains this model", *self.warnings]))
+            raise RunError("\n".join(["no explainer works on this model", *self.warnings]))
 
     def _scores(self, explainers: Explainers, split: Split) -> Scores:
         chosen = FromSplit.sample(split, _SCORED, explainers.trained.seed).indices
@@ -81,6 +88,6 @@ class ExplainJob:
 
 
 def in_short(unread: Sequence[str]) -> list[str]:
-    """Return a line for each of the first files that could not be read, and one for all others."""
+    """Return a line for each of the first unreadable files, and one line with the number of all others."""
     rest = len(unread) - _NAMED
     return [*unread[:_NAMED], *([f"{rest:,} more files could not be read"] if rest > 0 else [])]

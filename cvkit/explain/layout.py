@@ -1,4 +1,4 @@
-"""The folder explanations are written to, and what is in it."""
+"""The output folder of `cvkit explain` and the names of its files."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ PAGE, ROWS, SCORES, OVERLAYS = "explain.html", "explanations.csv", "scores.json"
 
 
 def explanations_folder(folder: Path) -> OutputFolder:
-    """Return `folder` as one of explanations."""
+    """Return `folder` as an output folder of `cvkit explain`."""
     return OutputFolder(folder, "cvkit explain", frozenset((PAGE, ROWS, SCORES, OVERLAYS)))

@@ -1,4 +1,4 @@
-"""A picture to explain: as it is shown, and as the model takes it."""
+"""A picture to explain: the version that is shown, and the version that the model receives."""
 
 from __future__ import annotations
 
@@ -14,15 +14,18 @@ from ..data.splits import DataInfo
 from ..figures.thumbnails import overlay
 
 LONGEST = 1024
-"""Pixels. The longer side of what is shown of a larger image."""
+"""The maximum length in pixels of the longer side of a shown picture. Larger images are reduced."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """An image uint8 (C, H', W') of its own shape, `shown`, and as the model takes it, `fitted`, uint8 (C, H, W).
+    """An image to explain.
 
-    `fitted` is `shown` resized so that it just covers H x W, and cropped about the middle. `label`: the true class,
-    where it is known.
+    Attributes:
+        name: The file or the position in the split.
+        shown: The image in its own shape, uint8 (C, H', W').
+        fitted: `shown` resized to cover H x W and cropped to the centre, uint8 (C, H, W): the model's input.
+        label: The true class, if it is known.
     """
 
     name: str
@@ -31,7 +34,7 @@ class Picture:
     label: int | None = None
 
     def overlay(self, heat: Tensor) -> Tensor:
-        """Blend what is shown with `heat`, float (H, W) in [0, 1], as uint8 (3, H', W'); what was cropped is dark."""
+        """Blend `shown` with `heat`, float (H, W) in [0, 1]; return uint8 (3, H', W'). Cropped parts are dark."""
         height, width = self.shown.shape[-2:]
         rows, columns = seen(height, width, *heat.shape)
         size = (rows.stop - rows.start, columns.stop - columns.start)
@@ -44,7 +47,7 @@ class Picture:
 
 
 def fit(name: str, image: Image.Image, info: DataInfo, label: int | None = None) -> Picture:
-    """Return an image of any size, of mode RGB or L as the channels of `info` want it, as a `Picture`."""
+    """Return an image of any size as a `Picture`. Its mode is RGB or L, as the channels of `info` require."""
     fitted = ImageOps.fit(image, (info.width, info.height), Image.Resampling.BICUBIC)
     if (longest := max(image.size)) > LONGEST:
         width, height = (max(1, round(side / longest * LONGEST)) for side in image.size)
@@ -59,7 +62,7 @@ def tensor_of(image: Image.Image) -> Tensor:
 
 
 def seen(height: int, width: int, model_height: int, model_width: int) -> tuple[slice, slice]:
-    """Return the rows and columns of an image that its model sees: the largest part of its shape, in the middle."""
+    """Return the rows and columns that the model sees: the largest central part with the model's aspect ratio."""
     scale = min(height / model_height, width / model_width)
     part = max(1, round(scale * model_height)), max(1, round(scale * model_width))
     top, left = (height - part[0]) // 2, (width - part[1]) // 2

@@ -1,4 +1,4 @@
-"""The page of an exhibit: what was explained, by what, and how good the explanations are."""
+"""Build the page of `cvkit explain`: the images, the explainers and their scores."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from .scores import Scores
 def explanation_page(
     title: str, stand: str, source: ImageSource, sheet: ResultWriter, scores: Scores | None, warnings: Sequence[str]
 ) -> Page:
-    """Return the page; `model_label` says which model was asked, and `source` had the images."""
+    """Return the page. `stand` describes the model, and `source` the images."""
     facts = [Fact("Images explained", f"{sheet.explained:,}", source.name)]
     if sheet.labelled and not source.by_outcome:
         share = percent(sheet.right / sheet.labelled, 1)
-        facts.append(Fact("Classified correctly", share, f"{sheet.right:,} of {sheet.labelled:,} of a known class"))
-    layers = tuple((name, layer or "not told") for name, layer in sheet.layers.items())
+        note = f"{sheet.right:,} of {sheet.labelled:,} images with a known class"
+        facts.append(Fact("Classified correctly", share, note))
+    layers = tuple((name, layer or "not reported") for name, layer in sheet.layers.items())
     return Page(
         title=title,
         subtitle=stand,
@@ -29,7 +30,7 @@ def explanation_page(
         sections=(
             Section("Images", (sheet.gallery(),)),
             Section(
-                "Methods, scored",
+                "Explanation scores",
                 tuple(scores.tables()) if scores else (),
                 _scored_on(scores) if scores else "",
                 broad=True,
@@ -41,6 +42,7 @@ def explanation_page(
 
 def _scored_on(scores: Scores) -> str:
     return (
-        f"On {scores.n:,} images of the run's own test split, of which the model classifies "
-        f"{percent(scores.accuracy, 1)} correctly, beside maps that know nothing of the model."
+        f"Scores on {scores.n:,} images of the run's test split, of which the model classifies "
+        f"{percent(scores.accuracy, 1)} correctly. Baseline maps, which do not use the model, are shown for "
+        "comparison."
     )

@@ -1,4 +1,4 @@
-"""What is found in each picture: a row and an overlay for each method and class, and cards for the page."""
+"""Explain pictures and collect the results: CSV rows, overlay files, and cards for the page."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from .picture import Picture
 from .targets import ExplainTargets
 
 SHOWN = 200
-"""Pictures. More are explained and listed, but not shown on the page."""
+"""The maximum number of pictures on the page. All pictures are explained and listed in the CSV file."""
 
-_LONGEST = 2  # times the shorter side, of a picture on the page
+_LONGEST = 2  # maximum ratio of the sides of a picture on the page
 
 HEADER = (
     "file",
@@ -40,7 +40,7 @@ HEADER = (
 
 
 class ResultWriter:
-    """Explains pictures with `explainers` and keeps what is found, the overlays as files in `folder`."""
+    """Explains pictures with `explainers`, collects the results, and writes the overlays as files to `folder`."""
 
     def __init__(self, explainers: Explainers, question: ExplainTargets, folder: Path) -> None:
         self.explainers, self.question, self.folder = explainers, question, folder
@@ -55,7 +55,7 @@ class ResultWriter:
         folder.mkdir()
 
     def add(self, pictures: Sequence[Picture]) -> None:
-        """Explain more pictures, all at once."""
+        """Explain a batch of pictures."""
         trained = self.explainers.trained
         fitted = torch.stack([picture.fitted for picture in pictures])
         chances = trained.logits(fitted).softmax(dim=1)
@@ -77,7 +77,7 @@ class ResultWriter:
         self.right += picture.label == guess
         true = "" if picture.label is None else self.classes[picture.label]
         known = (picture.name, true, self.classes[guess], f"{float(chances[guess]):.6f}")
-        if not (maps and targets):  # no method could answer, or nothing was asked of it
+        if not (maps and targets):  # no explainer returned a map, or no class is to be explained
             self.rows.append((*known, *[""] * (len(HEADER) - len(known))))
         pictures = [("image", thumbnail(framed(picture.shown)))]
         for method, heats in maps.items():
@@ -112,37 +112,39 @@ class ResultWriter:
         return f"{self.folder.name}/{name}"
 
     def csv(self) -> bytes:
-        """Return every row as CSV."""
+        """Return all rows as CSV."""
         return csv_text(HEADER, self.rows).encode(errors="replace")
 
     def gallery(self) -> Gallery:
-        """Return the first `SHOWN` pictures, each beside its explanations."""
+        """Return the first `SHOWN` pictures with their explanations."""
         caption = (
-            "Each image beside what speaks for a class in it: bright where it matters most, relative to the "
-            "brightest place of that map. What is cropped before the model sees the image is dark."
+            "Maps show the evidence for a class beside each image. Brightness is relative to the maximum of each "
+            "map. Dark parts of an image are cropped before the model sees it."
         )
         if self.explained > len(self.cards):
-            caption += f" The first {len(self.cards):,} of {self.explained:,}; explanations.csv has all."
+            caption += (
+                f" The first {len(self.cards):,} of {self.explained:,} images; explanations.csv lists all of them."
+            )
         cards = [card if self.labelled else replace(card, labels=without_true(card.labels)) for card in self.cards]
         return Gallery("images", "Images explained", caption, tuple(cards), self._sharp)
 
     def notes(self) -> list[str]:
-        """Return a line for each method some of whose maps are empty."""
+        """Return a line for each explainer with empty maps."""
         return [
-            f"{method} finds nothing that speaks for the class in {count:,} of {self.maps[method]:,} maps, which "
-            "are left dark"
+            f"{method} found no evidence for the class in {count:,} of {self.maps[method]:,} maps; these maps are "
+            "dark"
             for method, count in self.empty.items()
             if count
         ]
 
 
 def without_true(labels: Mapping[str, str]) -> dict[str, str]:
-    """Return a card's labels without the true class, where it is known of none."""
+    """Return a card's labels without the true class, for sources in which no true class is known."""
     return {name: label for name, label in labels.items() if name != "true class"}
 
 
 def framed(image: Tensor) -> Tensor:
-    """Return the middle of an image (C, H, W) that is much longer than it is broad, as a page shows it."""
+    """Return the central part of an image (C, H, W) that is very long or very wide, for the page."""
     for dimension, other in ((1, 2), (2, 1)):
         longest = _LONGEST * image.shape[other]
         if (length := image.shape[dimension]) > longest:
@@ -151,5 +153,5 @@ def framed(image: Tensor) -> Tensor:
 
 
 def slug(text: str) -> str:
-    """Return text as part of a file's name: letters, digits, dots and underscores, of at most 60 bytes together."""
+    """Return text as a part of a file name: letters, digits, dots and underscores, at most 60 bytes."""
     return re.sub(r"[^\w.]+", "-", text).encode()[:60].decode(errors="ignore").strip("-.")

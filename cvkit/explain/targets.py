@@ -1,4 +1,4 @@
-"""Which classes a picture is explained for, and against which."""
+"""The classes that a picture is explained for, and the class that they are contrasted with."""
 
 from __future__ import annotations
 
@@ -16,29 +16,31 @@ from .explainers import Explainers, MapFunction
 
 @dataclass(frozen=True)
 class ExplainTargets:
-    """`targets`: classes to explain every picture for; where there are none, the predicted and the true class.
+    """The classes to explain.
 
-    `against`: a class that each of them is set against, or None. A picture is not asked about that class itself.
+    Attributes:
+        targets: The classes to explain in every picture; if empty, the predicted and the true class.
+        against: The class that each target is contrasted with, or None. It is not explained itself.
     """
 
     targets: Sequence[int] = ()
     against: int | None = None
 
     def of(self, predicted: int, label: int | None) -> list[int]:
-        """Return the classes that a picture is explained for."""
+        """Return the classes to explain for a picture."""
         classes = self.targets or ([predicted] if label is None else [predicted, label])
         return [target for target in dict.fromkeys(classes) if target != self.against]
 
     def apply_contrast(self, explainers: Explainers) -> None:
-        """Have explainers answer it; raise `RunError` naming those that cannot set one class against another."""
+        """Make the explainers contrast with `against`; raise `RunError` that names those that cannot."""
         if self.against is None:
             return
         can = {name: can_contrast(explainer) for name, explainer in explainers.working.items()}
         if unable := [name for name, able in can.items() if not able]:
-            able = ", ".join(name for name in can if can[name]) or "none of the methods asked for"
+            able = ", ".join(name for name in can if can[name]) or "none of the selected methods"
             raise RunError(
-                f"{', '.join(unable)} cannot set one class against another (--against); {able} can. Name others with "
-                "--method"
+                f"{', '.join(unable)} cannot contrast one class with another (--against); {able} can. Select other "
+                "methods with --method"
             )
         explainers.working.update(
             {name: Contrast(explainer, self.against) for name, explainer in explainers.working.items()}
@@ -46,13 +48,13 @@ class ExplainTargets:
 
 
 def can_contrast(explainer: MapFunction) -> bool:
-    """Whether an explainer has a method ``explain(images, targets, against=...)``."""
+    """Return whether an explainer has a method ``explain(images, targets, against=...)``."""
     method = getattr(explainer, "explain", None)
     return callable(method) and "against" in inspect.signature(method).parameters
 
 
 class Contrast:
-    """An explainer's maps of why it is the target, and not the class `against`."""
+    """An explainer's maps of the evidence for the target class rather than for the class `against`."""
 
     def __init__(self, explainer: Any, against: int) -> None:
         self.explainer, self.against = explainer, against

@@ -1,1 +1,1 @@
-"""What a page shows: figures, tables, galleries, and the HTML page that holds them."""
+"""Figures, tables and galleries, and the HTML page that contains them."""

@@ -1,4 +1,4 @@
-"""What a diagnosis leaves: a `Figure`, a `Table` or a `Gallery`, each able to say which files keep it."""
+"""The results of a diagnosis: `Figure`, `Table` and `Gallery`. Each can return its contents as files."""
 
 from __future__ import annotations
 
@@ -10,12 +10,20 @@ from dataclasses import dataclass, field
 from .csv_export import csv_text
 
 LabelledPng = tuple[str, bytes]
-"""A label, and a PNG."""
+"""A label and the bytes of a PNG."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawing: a file-safe `name`, a `title`, one sentence of `caption`, the SVG text and the same as PNG."""
+    """A drawing.
+
+    Attributes:
+        name: The stem of its file names.
+        title: The heading.
+        caption: One or more sentences.
+        svg: The drawing as SVG text.
+        png: The same drawing as PNG.
+    """
 
     name: str
     title: str
@@ -24,13 +32,13 @@ class Figure:
     png: bytes
 
     def files(self) -> dict[str, bytes]:
-        """Return the files that keep it, by relative name."""
+        """Return the files to save, by relative name."""
         return {f"{self.name}.svg": self.svg.encode(), f"{self.name}.png": self.png}
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text under a header; the first column names the row."""
+    """Rows of text under a header. The first column names the row."""
 
     name: str
     title: str
@@ -39,16 +47,21 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
     def files(self) -> dict[str, bytes]:
-        """Return the files that keep it, by relative name."""
+        """Return the files to save, by relative name."""
         return {f"{self.name}.csv": csv_text(self.header, self.rows).encode(errors="replace")}
 
 
 @dataclass(frozen=True)
 class Card:
-    """A few small pictures of one sample side by side, lines of text below, and smaller `related` pictures.
+    """Pictures of one sample side by side, with lines of text and smaller `related` pictures below.
 
-    `labels` are what a gallery can be filtered by, and `values` what it can be sorted by, the highest first: by name,
-    the same names in the same order on every card of a gallery.
+    Attributes:
+        pictures: Labelled pictures of the sample.
+        lines: Lines of text.
+        related: Labelled pictures of other samples.
+        labels: Values by name that a gallery can be filtered by.
+        values: Numbers by name that a gallery can be sorted by, highest first. All cards of a gallery have the same
+            names of labels and values, in the same order.
     """
 
     pictures: tuple[LabelledPng, ...]
@@ -60,10 +73,16 @@ class Card:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Cards in reading order; `pixelated` where few pixels were enlarged, to be shown with sharp edges.
+    """Cards in reading order.
 
-    `related` is the heading of each card's related pictures. They are on the page only: as files, each would be there
-    once for every card.
+    Attributes:
+        name: The stem of its file names.
+        title: The heading.
+        caption: One or more sentences.
+        cards: The cards.
+        pixelated: Whether the pictures are enlarged and should be shown with sharp pixels.
+        related: The heading of each card's related pictures. These are on the page only and not saved as files,
+            because each would be repeated for many cards.
     """
 
     name: str
@@ -74,12 +93,12 @@ class Gallery:
     related: str = ""
 
     def choices(self) -> dict[str, dict[str, int]]:
-        """Return, for each name that cards are labelled by, how many cards have each label, in the labels' order."""
+        """Return, for each label name, how many cards have each label, sorted by label."""
         names = self.cards[0].labels if self.cards else ()
         return {name: dict(sorted(Counter(card.labels[name] for card in self.cards).items())) for name in names}
 
     def files(self) -> dict[str, bytes]:
-        """Return the files that keep it, by relative name."""
+        """Return the files to save, by relative name."""
         digits = max(2, len(str(len(self.cards))))
         return {
             f"{self.name}/{number:0{digits}}-{_slug(label)}.png": png

@@ -1,4 +1,4 @@
-"""Tables as CSV that is safe to open in a spreadsheet."""
+"""Write tables as CSV that is safe to open in a spreadsheet."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # OWASP, "CSV Injection"
 
 
 def csv_text(header: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
-    """Return rows under a header as CSV.
+    """Return a header and rows as CSV.
 
-    A spreadsheet runs a cell that begins with ``=``, ``+``, ``-``, ``@``, a tab or a carriage return as a formula,
-    and class names are often the folder names of a data set from somewhere else. Such a cell, unless it is a number,
-    gets an apostrophe in front, which a program that reads the file has to take off again.
+    A spreadsheet evaluates a cell that begins with ``=``, ``+``, ``-``, ``@``, a tab or a carriage return as a
+    formula, and class names often come from the folder names of someone else's data set. Such a cell gets a leading
+    apostrophe unless it is a number. Programs that read the file have to remove it.
     """
     text = io.StringIO(newline="")
     csv.writer(text).writerows([[_harmless(cell) for cell in row] for row in (header, *rows)])

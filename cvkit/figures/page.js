@@ -1,4 +1,4 @@
-// Sorts and filters galleries, and sorts tables by a heading. Without it every card and row is there, as made.
+// Sort and filter galleries, and sort tables by column. Without this script, all cards and rows are shown unsorted.
 
 const plain = (text) => text.toLowerCase().replace(/\s+/g, " ");
 

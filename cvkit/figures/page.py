@@ -1,4 +1,4 @@
-"""A `Page` of facts, artifacts and details, and `render`, which makes it one HTML file."""
+"""A `Page` of facts, artifacts and details, and `render`, which writes it as one HTML file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .artifacts import Artifact, Table
 
 @dataclass(frozen=True)
 class Fact:
-    """A number worth a headline: ``Fact("Test accuracy", "84.5 %", "final epoch, no TTA")``."""
+    """A number with a label and a note: ``Fact("Test accuracy", "84.5 %", "final epoch, no TTA")``."""
 
     label: str
     value: str
@@ -23,9 +23,10 @@ class Fact:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, a paragraph of text, and artifacts in reading order; left out where it has neither.
+    """A heading, a paragraph of text, and artifacts in reading order.
 
-    `broad`: each artifact takes the page's whole breadth, as tables of long cells need it.
+    A section without text and artifacts is omitted. If `broad` is true, each artifact has the full width of the page,
+    for example a table with long cells.
     """
 
     title: str
@@ -36,11 +37,18 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """What a report says, from top to bottom.
+    """The content of a report, from top to bottom.
 
-    `facts`: the first is the headline. `warnings`: what a reader must know to read the numbers rightly. `notes`:
-    what is good to know. `details`: tables of what ran (components, versions, environment). `recipe`: the YAML
-    text. `generated`: the last line.
+    Attributes:
+        title: The heading of the page.
+        subtitle: A line below the title.
+        facts: Numbers; the first is the headline.
+        warnings: Lines that readers need to interpret the numbers correctly.
+        notes: Further remarks.
+        sections: The body of the page.
+        details: Tables of the configuration: components, versions, environment.
+        recipe: The YAML text of the recipe.
+        generated: The last line.
     """
 
     title: str
@@ -55,11 +63,11 @@ class Page:
 
 
 def render(page: Page) -> str:
-    """Return the page as HTML that needs no other file and asks nothing of the network.
+    """Return the page as HTML that needs no other file and no network access.
 
-    Its one script, page.js, sorts and filters what is on it; the page's policy names the script's digest and lets
-    nothing else run. Every text is escaped. The same page gives the same text, which can be encoded as UTF-8 whatever
-    its class names hold.
+    Its only script, page.js, sorts and filters the content. The page's content security policy contains the script's
+    digest and blocks all other scripts. All text is escaped. The result is deterministic, and it can be encoded as
+    UTF-8 whatever the class names contain.
     """
     environment = Environment(
         loader=PackageLoader("cvkit.figures", "."),

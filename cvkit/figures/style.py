@@ -1,7 +1,7 @@
-"""The look of every figure, and `render_figure`, which turns a drawing into a `Figure`.
+"""The style of all figures, and `render_figure`, which turns a drawing into a `Figure`.
 
-Colours are Okabe and Ito's, told apart by colour-blind readers; figures are narrow with large type, so that
-they can be read on a phone. Only matplotlib's objects are used, never pyplot.
+The colours are Okabe and Ito's, which colour-blind readers can distinguish. Figures are narrow and their text is
+large, so that they can be read on a phone. The code uses matplotlib's objects only, never pyplot.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ MUTED: Final = "#6B6B6B"
 FAINT: Final = "#E3E6E8"
 
 WIDTH: Final = 4.8
-"""Inches. The width of every figure, so that type has one size on a page."""
+"""The width of every figure in inches. All figures share it, so that text has the same size on a page."""
 
 DPI: Final = 160
-"""Pixels an inch of the PNG, for programs that show no SVG."""
+"""The resolution of the PNG in pixels per inch, for programs that cannot show SVG."""
 
 _STYLE: dict[str, Any] = {
     "axes.axisbelow": True,
@@ -66,14 +66,14 @@ _STYLE: dict[str, Any] = {
 def render_figure(
     name: str, title: str, caption: str, paint: Callable[[Canvas], None], *, height: float = 3.1
 ) -> Figure:
-    """Return the `Figure` that `paint` draws on an empty matplotlib figure, `WIDTH` by `height` inches.
+    """Return the `Figure` that `paint` draws on an empty matplotlib figure of `WIDTH` by `height` inches.
 
-    The same drawing gives the same bytes: fonts are outlines, identifiers are salted with a constant, no date is
-    written, and the reader's own matplotlib settings are set aside.
+    The same drawing results in the same bytes: fonts are outlines, identifiers use a constant salt, the files contain
+    no date, and the user's matplotlib settings are ignored.
     """
     text, pixels = io.StringIO(), io.BytesIO()
     with style.context(_STYLE, after_reset=True), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")  # class names come in every script
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")  # class names may use any script
         canvas = Canvas(figsize=(WIDTH, height))
         paint(canvas)
         canvas.savefig(text, format="svg", dpi=300, metadata={"Date": None, "Creator": None})
@@ -82,9 +82,9 @@ def render_figure(
 
 
 def label_ends(axes: Axes, ends: list[tuple[float, str, str]]) -> None:
-    """Write (y, text, colour) beside the right edge of `axes`, pushed apart where they would overlap.
+    """Write labels (y, text, colour) beside the right edge of `axes`, spaced so that they do not overlap.
 
-    The limits of `axes` must be final; the layout makes room. A `y` that is not a number is left out.
+    The limits of `axes` must be final. The layout reserves the space. A label whose `y` is NaN is omitted.
     """
     low, high = axes.get_ylim()
     height = axes.get_position().height * axes.get_figure(root=True).get_figheight() * 72  # type: ignore[union-attr]  # drawn axes have a figure

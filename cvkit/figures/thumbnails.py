@@ -1,4 +1,4 @@
-"""Small pictures of samples, as PNG bytes."""
+"""Make small pictures of samples as PNG bytes."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 SIDE = 128
-"""Pixels. The longer side of a picture, as nearly as a whole factor takes a smaller image there."""
+"""The length of a picture's longer side in pixels. Smaller images are enlarged by an integer factor up to it."""
 
 
 def is_enlarged(height: int, width: int, side: int = SIDE) -> bool:
-    """Whether `thumbnail` repeats the pixels of an image of that size."""
+    """Return whether `thumbnail` enlarges images of this size."""
     return 2 * max(height, width) <= side
 
 
 def pixelated(images: Tensor) -> bool:
-    """Whether `thumbnail` repeats the pixels of `images`, uint8 (n, C, H, W)."""
+    """Return whether `thumbnail` enlarges `images`, uint8 (n, C, H, W)."""
     return bool(len(images)) and is_enlarged(*images.shape[-2:])
 
 
 def thumbnail(image: Tensor, side: int = SIDE) -> bytes:
-    """Return a PNG of `image`, uint8 (C, H, W): small ones enlarged by a whole factor, large ones reduced to `side`.
+    """Return a PNG of `image`, uint8 (C, H, W), enlarged by an integer factor or reduced to `side` pixels.
 
-    Three channels are red, green and blue; any other number is shown as its mean, grey.
+    Three channels are shown as red, green and blue. For any other number of channels, their mean is shown in grey.
     """
     height, width = image.shape[1:]
     if len(image) != 3:
@@ -45,10 +45,11 @@ def thumbnail(image: Tensor, side: int = SIDE) -> bytes:
 
 
 def overlay(image: Tensor, heat: Tensor) -> Tensor:
-    """Blend `image`, uint8 (C, H, W), in grey, half and half with `heat`, float (H, W) in [0, 1]; uint8 (3, H, W).
+    """Blend `image` with `heat` in equal parts; return uint8 (3, H, W).
 
-    The heat's colours are matplotlib's inferno: perceptually uniform, from black at 0 to light yellow at 1. They are
-    the only colours, so that none of the image's own is taken for heat.
+    `image` is uint8 (C, H, W) and is shown in grey. `heat` is float (H, W) in [0, 1] and is shown in matplotlib's
+    inferno colours, which are perceptually uniform, from black at 0 to light yellow at 1. Only the heat is coloured,
+    so that colours of the image are not mistaken for heat.
     """
     colours = torch.from_numpy(colormaps["inferno"](heat.numpy().astype(np.float64))[..., :3]).permute(2, 0, 1)
     return (0.5 * image.float().mean(dim=0, keepdim=True) + 127.5 * colours).round().to(torch.uint8)

@@ -1,4 +1,4 @@
-"""A finished run -> the `Page` of its report: what is said, in which order, and how each number is labelled."""
+"""Build the `Page` of a run's report: its facts, notes, sections and tables, in reading order."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from ..figures.page import Fact, Page, Section
 from ..formatting import duration, percent
 
 _DIGITS = 12
-_COMPONENTS = f"Source: the first {_DIGITS} digits of the SHA-256 of the plugin's Python files; run.json has all."
+_COMPONENTS = (
+    f"Source: the first {_DIGITS} digits of the SHA-256 of the plugin's Python files; run.json has all digits."
+)
 
 
 def report_page(
@@ -27,7 +29,7 @@ def report_page(
     recipe_text: str,
     warnings: Sequence[str],
 ) -> Page:
-    """Return the page. The headline is the final epoch's accuracy without test-time augmentation."""
+    """Return the report page. Its headline is the final epoch's accuracy without test-time augmentation."""
     recipe = trainer.parts.recipe
     data, model = (part.entry.member or part.entry.component.name for part in (recipe.dataset, recipe.model))
     return Page(
@@ -41,17 +43,17 @@ def report_page(
             Section("Classes", tuple(found.classes)),
             Section("Confidence", tuple(found.confidence)),
             Section("Errors", tuple(found.errors)),
-            Section("Explanations, scored", tuple(found.explanations), broad=True),
+            Section("Explanation scores", tuple(found.explanations), broad=True),
             Section("Data", tuple(found.data)),
         ),
         details=tuple(_details(info)),
         recipe=recipe_text,
-        generated=f"Made by cvkit {_version(info)}, started {info['started']}.",
+        generated=f"Created by cvkit {_version(info)}. Start of the run: {info['started']}.",
     )
 
 
 def _version(info: dict[str, Any]) -> str:
-    return str(info["environment"].get("cvkit-core", "of an unknown version"))
+    return str(info["environment"].get("cvkit-core", "(unknown version)"))
 
 
 def _facts(trainer: Trainer, records: Sequence[EpochRecord], predictions: Predictions) -> list[Fact]:
@@ -71,7 +73,7 @@ def _facts(trainer: Trainer, records: Sequence[EpochRecord], predictions: Predic
         )
     if last.test_accuracy_unaveraged is not None:
         facts.append(
-            Fact("Without averaging", percent(last.test_accuracy_unaveraged, 2), "the trained weights themselves")
+            Fact("Without averaging", percent(last.test_accuracy_unaveraged, 2), "the trained weights, not averaged")
         )
     seconds = sum(record.seconds for record in records)
     speed = sum(record.images_per_second * record.seconds for record in records) / seconds
@@ -88,7 +90,7 @@ def _facts(trainer: Trainer, records: Sequence[EpochRecord], predictions: Predic
 def _calibration(predictions: Predictions) -> Fact:
     of = Calibration.of(predictions)
     excess, low, high = (f"{100 * share:+.1f}" for share in (of.excess, *of.excess_interval))
-    note = f"ECE, {BINS} bins; mean confidence less accuracy: {excess} % (95 % interval {low} to {high} %)"
+    note = f"ECE, {BINS} bins; mean confidence minus accuracy: {excess} % (95 % interval {low} to {high} %)"
     return Fact("Calibration error", percent(of.error, 1), note)
 
 
@@ -97,14 +99,13 @@ def _notes(trainer: Trainer, records: Sequence[EpochRecord]) -> list[str]:
     notes = []
     if best.test_accuracy > records[-1].test_accuracy:
         notes.append(
-            f"The best epoch was {best.epoch}, with {percent(best.test_accuracy, 2)}. That epoch is chosen on the "
-            "test set, so its number flatters the model; the headline is the final epoch's."
+            f"The best epoch was {best.epoch}, with {percent(best.test_accuracy, 2)}. It was selected on the test "
+            "set, so its accuracy is too optimistic; the headline reports the final epoch."
         )
     if trainer.step < trainer.parts.plan.total_steps:
         notes.append(
             f"Training stopped after {trainer.step:,} of {trainer.parts.plan.total_steps:,} planned steps "
-            "(train.max_steps), "
-            "so the schedule did not reach its end."
+            "(train.max_steps), so the learning-rate schedule did not finish."
         )
     return notes
 

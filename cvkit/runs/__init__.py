@@ -1,1 +1,1 @@
-"""A run in its folder: start, resume, extend, repair and load it."""
+"""The run folder, and how a run is started, resumed, extended, repaired and loaded."""

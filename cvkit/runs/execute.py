@@ -1,4 +1,4 @@
-"""A run from its start to its report: the one place that has the sequence tune, train, report."""
+"""Execute a run: tune, train and report, in this order. No other module has this sequence."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from .session import Session
 
 @dataclass(frozen=True)
 class Warned:
-    """Something that a reader of the run's numbers must know."""
+    """A warning that readers of the run's numbers must see."""
 
     message: str
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """A tuner ended; `value` is what the recipe has in its place now."""
+    """A tuner has finished; the recipe now contains `value`."""
 
     tuner: TunerPart
     proposal: Proposal
@@ -34,7 +34,7 @@ class Tuned:
 
 @dataclass(frozen=True)
 class TrainingStarted:
-    """Training begins, or goes on after ``trainer.step`` steps."""
+    """Training starts, or continues after ``trainer.step`` steps."""
 
     trainer: Trainer
 
@@ -50,13 +50,13 @@ Event = Warned | Tuned | TrainingStarted | Step | EpochRecord | Reported
 
 
 def execute(session: Session) -> Generator[Event, None, None]:
-    """Start the session, tune, train and report; yield what happens.
+    """Start the session, tune, train and report; yield an event for each thing that happens.
 
-    With `Session.stop` set it ends after the step at hand, which is saved. Run it within `noted_end`.
+    If `Session.stop` is set, the generator saves the current step and returns. Call it inside `noted_end`.
     """
     for line in session.start():
         yield Warned(line)
-    known = dict.fromkeys(session.warnings)  # such as a damaged checkpoint passed over
+    known = dict.fromkeys(session.warnings)  # for example, a damaged checkpoint that was skipped
     for message in known:
         yield Warned(message)
     for tuner, proposal in session.tune():
@@ -75,9 +75,9 @@ def execute(session: Session) -> Generator[Event, None, None]:
 
 @contextmanager
 def noted_end(session: Session) -> Iterator[None]:
-    """Write into the run folder how the run ended early, if it does, and unlock the folder at the end.
+    """If the run ends early, write how it ended into the run folder. Unlock the folder in every case.
 
-    A run that was interrupted, or whose machine ran out of something, is "interrupted"; all others have "failed".
+    The status is "interrupted" if the user stopped the run or the machine ran out of a resource, otherwise "failed".
     """
     try:
         yield
@@ -94,12 +94,12 @@ def noted_end(session: Session) -> Iterator[None]:
 
 
 def is_resumable(error: BaseException) -> bool:
-    """Whether the run itself is sound, so that it can go on once the cause of `error` is gone."""
+    """Return whether the run itself is valid, so that it can continue once the cause of `error` is removed."""
     return bool(getattr(error, "resumable", False))
 
 
 def _note(session: Session, status: str, **details: str) -> None:
-    """Write the status, if the folder can be written: what ended the run may be that it cannot."""
+    """Write the status if possible. The run may have ended because the folder cannot be written."""
     if session.started:
         with suppress(CvkitError, OSError):
             session.set_status(status, **details)

@@ -1,4 +1,4 @@
-"""Epochs added to a run, and what becomes of its schedule: said in words and numbers, and written into its recipe."""
+"""Add epochs to a run: the extended recipe, the effect on the learning-rate schedule, and the new run folder."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from .snapshot import RunSnapshot
 
 @dataclass(frozen=True)
 class ScheduleExtension:
-    """Trains the run of `recipe` to `epochs` in all; `schedule` is ``stretch``, ``hold`` or ``again``.
+    """Extends the run of `recipe` to a total of `epochs`.
 
-    Raises `RunError` where there is nothing to add, where `train.max_steps` would end the run before, and where a
-    schedule that has ended and is held is to begin `again`, which no recipe can say.
+    `schedule` is ``stretch``, ``hold`` or ``again``. Raises `RunError` if `epochs` adds nothing, if `train.max_steps`
+    would end the run earlier, or if `schedule` is ``again`` while the last learning rate is already being held. No
+    recipe can express the last case.
     """
 
     recipe: Recipe
@@ -30,18 +31,16 @@ class ScheduleExtension:
     def __post_init__(self) -> None:
         before = self.recipe.train
         if self.epochs <= before.epochs:
-            raise RunError(
-                f"the run has {before.epochs} epochs; --epochs says how many it shall have in all: give more"
-            )
+            raise RunError(f"the run has {before.epochs} epochs; --epochs is the new total and must be larger")
         if before.max_steps is not None:
             raise RunError(
-                f"train.max_steps ends this run after {before.max_steps:,} steps, however many epochs it has; "
-                "start a new one with --set train.max_steps=null"
+                f"train.max_steps ends this run after {before.max_steps:,} steps, so more epochs have no effect; "
+                "start a new run with --set train.max_steps=null"
             )
         if self.schedule == "again" and sum(before.passes) < before.epochs:
             raise RunError(
-                f"the schedule of this run ended with epoch {sum(before.passes)} and its last rate is held since; it "
-                "can be held on, or stretched"
+                f"the schedule of this run ended with epoch {sum(before.passes)}, and its last learning rate has "
+                "been held since then; it can only be held longer (--schedule hold) or stretched (--schedule stretch)"
             )
 
     @property
@@ -52,19 +51,20 @@ class ScheduleExtension:
         return self.recipe.with_value("train.epochs", self.epochs).with_value("train.schedule_epochs", spans)
 
     def describe(self, trainer: Trainer) -> str:
-        """Return what becomes of a restored trainer's schedule, and of its largest learning rate.
+        """Return a sentence about the effect on the schedule and on the largest learning rate.
 
-        The run is of the recipe, extended or not. Raises what the scheduler does where the epochs do not suit it.
+        `trainer` is restored from the checkpoint and may have either recipe. Errors of the scheduler pass through: it
+        may not accept the number of epochs.
         """
         if self.extended.train.steps(trainer.parts.batching.steps) > MAX_STEPS:
-            return f"{self._words()}; learning rates are not compared over more than {MAX_STEPS:,} steps"
+            return f"{self._words()}; learning rates are not compared for runs of more than {MAX_STEPS:,} steps"
         before, after = (
             lr_curve(trainer.parts, recipe.train).rates.max(axis=1) for recipe in (self.recipe, self.extended)
         )
         taken = trainer.schedule.taken
         return (
-            f"{self._words()}; the learning rate goes on at {after[taken]:.3g} where it stood at "
-            f"{before[max(taken - 1, 0)]:.3g}, and ends at {after[-1]:.3g}"
+            f"{self._words()}; the learning rate continues at {after[taken]:.3g} (it was "
+            f"{before[max(taken - 1, 0)]:.3g}) and ends at {after[-1]:.3g}"
         )
 
     def _words(self) -> str:
@@ -72,11 +72,11 @@ class ScheduleExtension:
         end, spans = sum(passes), " + ".join(map(str, passes))
         match self.schedule:
             case "stretch":
-                return f"the schedule is made for {self.epochs} epochs instead of {spans}"
+                return f"the schedule now spans {self.epochs} epochs instead of {spans}"
             case "hold":
-                return f"the schedule is made for {spans} epochs as before, and its last rate is held from then on"
+                return f"the schedule still spans {spans} epochs, and its last learning rate is held afterwards"
             case _:
-                return f"the schedule starts again after epoch {end}, and is made for {self.epochs - end} epochs"
+                return f"the schedule starts again after epoch {end} and spans {self.epochs - end} epochs"
 
 
 def fork(
@@ -88,11 +88,11 @@ def fork(
     note: dict[str, Any],
     warnings: list[str],
 ) -> RunFolder:
-    """Make a run folder under `parent` that is where the checkpoint `state` is, to go on by the text `recipe`.
+    """Create a run folder under `parent` with the checkpoint `state` and the YAML text `recipe`.
 
-    It gets the records that the checkpoint of the run in `origin` keeps, what tuners measured, and what run.json says
-    the run began with, but not what it says of the report; `note` joins its ``extended``, and `warnings` are its own.
-    run.json comes last.
+    The new folder gets the epoch records of the checkpoint `kept`, the results of the tuners, and the parts of
+    run.json that describe how the run in `origin` began, but not its report. `note` is added to the list ``extended``
+    of run.json, and `warnings` replaces its warnings. run.json is written last.
     """
     info = {key: value for key, value in kept.info.items() if key not in ("finished", "error")}
     info |= {"started": f"{datetime.now().astimezone():{TIME}}", "status": "interrupted", "warnings": warnings}

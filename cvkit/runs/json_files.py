@@ -1,7 +1,7 @@
-"""The shapes of a run folder's JSON files, and the one place that reads them; torch is not needed.
+"""The schema of a run folder's JSON files, and the only code that reads them. It does not need torch.
 
-A field that a later cvkit writes passes, and one that an earlier one did not write may be missing. Whoever adds a
-field to run.json declares it here, as the files may come from a stranger.
+Unknown fields are accepted, because a later cvkit may write them, and a field that an earlier cvkit did not write may
+be missing. A new field of run.json must be declared here, because the files may come from a stranger.
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ from ..files.strict_json import Count, Number, Shape, read_json, require_shape
 from ..recipe.settings import FolderName
 
 LARGEST = {"run.json": 1 << 24, "tuning.json": 1 << 26, "metrics.jsonl": 1 << 30}
-"""Bytes. More is not read: 16 MiB of what a run began with, 64 MiB of range tests, 1 GiB of records."""
+"""Maximum sizes in bytes: 16 MiB for run.json, 64 MiB for range tests, 1 GiB for epoch records."""
 
 _Scalar = str | int | float | bool | None
 _Pixels = Annotated[int, Field(ge=1, le=65_536)]
 _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 _Fraction = Annotated[float, Field(ge=0, le=1)]
-_Measured = Annotated[float, Field(ge=-1e300, le=1e300)]  # the difference of two is still a number, as an axis needs
+_Measured = Annotated[
+    float, Field(ge=-1e300, le=1e300)
+]  # bounded, so that a difference of two, as on an axis, is finite
 
 
 class _DataInfo(Shape):
@@ -34,8 +36,8 @@ class _DataInfo(Shape):
 
     @model_validator(mode="after")
     def _one_a_channel(self) -> Self:
-        if not {len(self.mean), len(self.std)} <= {1, self.channels}:  # one serves for all channels
-            raise ValueError("mean and std are not one number for each channel")
+        if not {len(self.mean), len(self.std)} <= {1, self.channels}:  # one number applies to all channels
+            raise ValueError("mean and std must each have one number per channel")
         return self
 
 
@@ -65,7 +67,7 @@ class _Extension(Shape):
 
 
 class RunInfo(Shape):
-    """What run.json holds."""
+    """The schema of run.json."""
 
     name: FolderName = "run"
     status: str = ""
@@ -116,44 +118,44 @@ class _Record(Shape):
     def _one_a_step(self) -> Self:
         taken = len(self.step_losses)
         if len(self.step_lrs) != taken or len(self.step_momenta) not in (0, taken):
-            raise ValueError("step_losses, step_lrs and step_momenta are not of one length")
+            raise ValueError("step_losses, step_lrs and step_momenta must have the same length")
         if self.step < taken:
-            raise ValueError(f"step {self.step:,} is less than the steps of the epoch alone, {taken:,}")
+            raise ValueError(f"step {self.step:,} is less than the number of steps in this epoch, {taken:,}")
         return self
 
 
 def read_info(content: bytes) -> dict[str, Any]:
-    """Return what run.json holds; raise `ValueError` saying what is not as a run writes it."""
+    """Return the content of run.json; raise `ValueError` that names an invalid value."""
     return checked_info(read_json(content))
 
 
 def checked_info(info: Any) -> dict[str, Any]:
-    """Return `info` if it is what run.json may hold; raise `ValueError` saying what is not."""
+    """Return `info` if it is valid content of run.json; raise `ValueError` that names an invalid value."""
     require_shape(RunInfo, info)
     return dict(info)
 
 
 def read_tuning(content: bytes) -> list[dict[str, Any]]:
-    """Return what tuning.json holds; raise `ValueError` saying what is not as a run writes it."""
+    """Return the content of tuning.json; raise `ValueError` that names an invalid value."""
     return checked_tuning(read_json(content))
 
 
 def checked_tuning(results: Any) -> list[dict[str, Any]]:
-    """Return `results` if they are what tuning.json may hold; raise `ValueError` saying what is not."""
+    """Return `results` if they are valid content of tuning.json; raise `ValueError` that names an invalid value."""
     require_shape(_Tuning, {"results": results})
     return list(results)
 
 
 def read_record(line: bytes) -> EpochRecord:
-    """Return the record in a line of metrics.jsonl; raise `ValueError` saying what is not as a run writes it."""
+    """Return the record in a line of metrics.jsonl; raise `ValueError` that names an invalid value."""
     return checked_record(read_json(line))
 
 
 def checked_record(data: Any) -> EpochRecord:
-    """Return the record of `data`, as a line of metrics.jsonl holds it; raise `ValueError` saying what is not one."""
+    """Return the record in a parsed line of metrics.jsonl; raise `ValueError` that names an invalid value."""
     require_shape(_Record, data)
     try:
         return EpochRecord.from_json(data)
     except TypeError:
         unknown = ", ".join(sorted(data.keys() - _Record.model_fields.keys()))
-        raise ValueError(f"it holds what this cvkit does not know: {unknown}") from None
+        raise ValueError(f"it contains fields that this version of cvkit does not know: {unknown}") from None

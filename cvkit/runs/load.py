@@ -1,4 +1,4 @@
-"""A run's trained model, opened again from its folder alone."""
+"""Load a run's trained model from its folder, without the data set."""
 
 from __future__ import annotations
 
@@ -18,16 +18,19 @@ from ..recipe import Recipe, changes
 from .folder import RunFolder
 from .snapshot import RunSnapshot
 
-_AVERAGED = "module."  # what torch's AveragedModel puts before the names of the weights it averages
+_AVERAGED = "module."  # the prefix that torch's AveragedModel adds to the names of the averaged weights
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """The model of a run as its newest checkpoint holds it.
+    """The model of a run from its newest checkpoint.
 
-    `checkpoint_label`: after which step that is, in words, and on which device where that is not the recipe's.
-    `digest`: of the data set it was trained on. `damaged`: a line for each checkpoint passed over, and for each
-    change of the recipe since that matters to the model.
+    Attributes:
+        trained: The model with its preprocessing and device.
+        checkpoint_label: The step of the checkpoint as a phrase, and the device if it is not the recipe's.
+        digest: The digest of the data set that the model was trained on.
+        damaged: A line for each checkpoint that was skipped, and for each later change of the recipe that affects the
+            model.
     """
 
     trained: TrainedModel
@@ -37,15 +40,15 @@ class LoadedModel:
 
 
 def load_trained(folder: RunFolder, recipe: Recipe, info: DataInfo) -> LoadedModel:
-    """Return the model that the run in `folder` evaluates: the averaged one where the run has one.
+    """Return the model that the run in `folder` evaluates: the averaged model if the run averages weights.
 
-    Neither the data set nor pretrained weights are needed, and nothing is written. The model is put on the recipe's
-    device, or where that cannot be used here, on the best there is. Raises `CheckpointError` where there is no
-    checkpoint, or it is of another model.
+    Neither the data set nor pretrained weights are needed, and nothing is written. The model is placed on the
+    recipe's device, or on the best available device if that one cannot be used. Raises `CheckpointError` if there is
+    no checkpoint, or if it contains another model.
     """
     state, damaged = folder.newest_state()
     if state is None:
-        raise CheckpointError("; ".join([f"'{folder.path}' holds no checkpoint that can be read yet", *damaged]))
+        raise CheckpointError("; ".join([f"'{folder.path}' contains no checkpoint that can be read yet", *damaged]))
     device, remark = _device(recipe.train.device)
     model = initialised_model(without_first_weights(recipe), info, device)
     weights = state["model"]
@@ -60,12 +63,12 @@ def load_trained(folder: RunFolder, recipe: Recipe, info: DataInfo) -> LoadedMod
         stand += "; the run has not finished"
     kept = RunSnapshot.of(state)
     changed = () if kept is None else changes(kept.recipe, recipe)
-    told = [f"recipe.yaml was changed since the checkpoint: {change}" for change in changed if not change.free]
+    told = [f"recipe.yaml was changed after the checkpoint: {change}" for change in changed if not change.free]
     return LoadedModel(trained, stand + remark, state["data"], (*damaged, *told))
 
 
 def without_first_weights(recipe: Recipe) -> Recipe:
-    """Return the recipe with a model's ``pretrained: true`` made false: a checkpoint replaces those weights."""
+    """Return the recipe with the model's ``pretrained: true`` set to false: a checkpoint replaces these weights."""
     options = recipe.model.options
     if options.get("pretrained") is not True:
         return recipe
@@ -73,7 +76,7 @@ def without_first_weights(recipe: Recipe) -> Recipe:
 
 
 def _device(asked: str) -> tuple[torch.device, str]:
-    """Return the device to compute on, and a remark where it is another than the recipe's."""
+    """Return the device to compute on, and a remark if it is not the recipe's device."""
     for name in (asked, "auto"):
         try:
             device = choose_device(name, "fp32")
@@ -82,4 +85,4 @@ def _device(asked: str) -> tuple[torch.device, str]:
         break
     else:
         name, device = "cpu", torch.device("cpu")
-    return device, "" if name == asked else f"; on {device}, as the device '{asked}' cannot be used here"
+    return device, "" if name == asked else f"; on {device}, because the device '{asked}' cannot be used here"

@@ -1,4 +1,4 @@
-"""The predictions of a run as CSV: one line for each image."""
+"""Format the predictions of a run as CSV, one line per image."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..figures.csv_export import csv_text
 
 
 def predictions_csv(predictions: Predictions, classes: Sequence[str]) -> str:
-    """Return predictions as CSV: a line for every image, in the split's order, as `PerSample` measures it."""
+    """Return predictions as CSV: one line per image in the order of the split, with the measures of `PerSample`."""
     measured = PerSample.of(predictions)
     columns: dict[str, Sequence[object]] = {
         "index": range(len(predictions.labels)),

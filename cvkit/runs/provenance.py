@@ -1,4 +1,4 @@
-"""Provenance: which code a run's components came from, what of it has changed since, and how to get it back."""
+"""Provenance: the code that a run's components came from, what has changed since, and how to restore it."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ from ..host.requirements import installed
 from ..printable import shell_words
 from ..recipe import Recipe, kind_of
 
-_SHOWN = 12  # digits of a digest in a sentence
+_SHOWN = 12  # hexadecimal digits of a digest in a sentence
 Records = Sequence[Mapping[str, Any]]
-"""What `describe_components` returns, as run.json holds it."""
+"""The result of `describe_components`, as in run.json."""
 
 
 def describe_components(recipe: Recipe) -> list[dict[str, Any]]:
-    """Return where each component of the recipe comes from, JSON-ready.
+    """Return the origin of each component of the recipe as JSON values.
 
-    `place` in the recipe, full `id`, `distribution`, `version`; `file` for a plugin that is not installed, `url` for
-    one that was not installed from an index; `sources` where the plugin's own sources ran in place of what is
-    installed; `source`, the SHA-256 of the Python files of the package that holds it; `requires`, the versions of
-    what else it needs.
+    Each dictionary has `place` in the recipe, the full `id`, `distribution` and `version`. `file` is set for a plugin
+    that is not installed, `url` for one that was not installed from a package index, and `sources` if the plugin's
+    source folder was imported instead of the installed copy. `source` is the SHA-256 of the Python files of the
+    component's package. `requires` contains the versions of its other requirements.
     """
     return _described((place, part.entry) for place, part in recipe.parts())
 
 
 def describe_current(before: Records, catalog: Catalog) -> list[dict[str, Any]]:
-    """Return the same of the code there is now, for those components of a run that are still to be found."""
+    """Return the same description of the code that is present now, for the components that still exist."""
     found = []
     for component in before:
         try:
             found.append((component["place"], catalog[kind_of(component["place"])].find(component["id"])))
-        except (CvkitError, KeyError):  # what has gone is told by `missing_plugins`, or by the check of the recipe
+        except (CvkitError, KeyError):  # `missing_plugins` or the check of the recipe reports missing components
             continue
     return _described(found)
 
 
 def _described(entries: Iterable[tuple[str, Entry]]) -> list[dict[str, Any]]:
-    digests: dict[Path, str] = {}  # by package, as most components share one
+    digests: dict[Path, str] = {}  # by package, because most components share one
     return [{"place": place} | _describe(entry, digests) for place, entry in entries]
 
 
@@ -67,14 +67,14 @@ def _describe(entry: Entry, digests: dict[Path, str]) -> dict[str, Any]:
 
 
 def package_of(target: str) -> Path | None:
-    """Return the folder of the top-level package that holds a target, or its file; None where there is no source.
+    """Return the folder of the top-level package of a target, or the file of a module; None if there is no source.
 
-    In a namespace package it is the first regular package, or module, below.
+    In a namespace package, return the first regular package or module below it.
     """
     top, *rest = target.partition(":")[0].split(".")
     try:
         spec = find_spec(top)
-    except ValueError:  # a module made in memory, as in a notebook
+    except ValueError:  # the module exists only in memory, for example in a notebook
         return None
     if spec is None:
         return None
@@ -92,10 +92,10 @@ def package_of(target: str) -> Path | None:
 
 
 def source_digest(package: Path) -> str:
-    """Return the SHA-256, in hexadecimal, of the Python files of a package's folder, or of a module's file.
+    """Return the SHA-256, in hexadecimal, of the Python files of a package folder, or of a module's file.
 
-    It covers each file's path within the package and its bytes, in the order of the paths. Hidden files, which
-    editors leave behind, and what cannot be read are passed over.
+    The digest covers each file's path within the package and its bytes, in the order of the paths. It skips hidden
+    files, which editors leave behind, and files that cannot be read.
     """
     digest = hashlib.sha256()
     files = {file.relative_to(package).as_posix(): file for file in package.rglob("*.py")} or {package.name: package}
@@ -111,7 +111,7 @@ def source_digest(package: Path) -> str:
 
 
 def _url(name: str) -> str:
-    """Return where a distribution was installed from as pip takes it: ``git+https://...@commit``, or a folder."""
+    """Return the installation source of a distribution in pip's form: ``git+https://...@commit``, or a folder."""
     try:
         found = distribution(name)
     except (PackageNotFoundError, ValueError):
@@ -125,9 +125,9 @@ def _url(name: str) -> str:
 
 
 def drift(before: Records, now: Records) -> list[str]:
-    """Return a sentence for each piece of code that is not what it was, and how to get it back.
+    """Return a sentence for each piece of code that has changed, with how to restore it.
 
-    A package that several components share is told of once.
+    A package that several components share is reported once.
     """
     known = {component["id"]: component for component in before}
     sentences = [
@@ -143,16 +143,16 @@ def _drift(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     then, since = _shown(before), _shown(now)
     sentences = []
     if then != since:
-        sentences.append(f"{then} is what the run began with, and {since} is here now. {reinstall_hint(before)}")
+        sentences.append(f"the run began with {then}, but {since} is present now. {reinstall_hint(before)}")
     elif before.get("source") and before["source"] != now["source"]:
         plugin, digest = before["id"].partition("/")[0], now["source"][:_SHOWN]
         sentences.append(
             f"the source of plugin '{plugin}' ({then}) has changed: its SHA-256 was {before['source'][:_SHOWN]}... "
-            f"and is {f'{digest}...' if digest else 'not known'} now{_whose(before, now)}. {_back(before, now)}"
+            f"and is {f'{digest}...' if digest else 'unknown'} now{_whose(before, now)}. {_back(before, now)}"
         )
     needed = now.get("requires", {})
     sentences += [
-        f"{library} was {version} when the run began, and is {needed.get(library, 'not installed')} now. "
+        f"{library} was {version} when the run began and is {needed.get(library, 'not installed')} now. "
         + reinstall(library, version)
         for library, version in before.get("requires", {}).items()
         if needed.get(library) != version
@@ -161,16 +161,16 @@ def _drift(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 
 def _whose(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Return which copy of the plugin's code runs now, where that is another than before."""
+    """Return which copy of the plugin's code runs now, if it is not the same as before."""
     sources = now.get("sources", "")
     if sources == before.get("sources", ""):
         return ""
-    return f", as its sources in '{sources}' run now" if sources else ", as the installed copy runs now"
+    return f", because its sources in '{sources}' run now" if sources else ", because the installed copy runs now"
 
 
 def _back(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     if now.get("sources") and not before.get("sources"):
-        return "To get it back: start cvkit in another folder, where Python finds the installed copy"
+        return "To restore it: start cvkit in another folder, where Python finds the installed copy"
     return reinstall_hint(before)
 
 
@@ -179,28 +179,28 @@ def _shown(component: Mapping[str, Any]) -> str:
 
 
 def reinstall_hint(component: Mapping[str, Any]) -> str:
-    """Return how to get back the code that a component came from, as far as that can be told."""
+    """Return how to restore the code of a component, as far as it is known."""
     name, version, url = component["distribution"], component["version"], str(component.get("url", ""))
     if file := component.get("file"):
-        return f"To get it back: put the code of that time in {file}"
+        return f"To restore it: put the earlier code into {file}"
     if sources := component.get("sources"):
-        return f"To get it back: put the code of that time in {sources}, and start cvkit where Python finds it first"
+        return f"To restore it: put the earlier code into {sources}, and start cvkit where Python finds it first"
     if "+" in url.partition(":")[0]:
-        return f"To get it back: pip install --force-reinstall {shell_words(f'{name} @ {url}')}"
+        return f"To restore it: pip install --force-reinstall {shell_words(f'{name} @ {url}')}"
     if url:
-        return f"To get it back: put the code of that time in {url}, from which {name} was installed"
+        return f"To restore it: put the earlier code into {url}, the folder or address that {name} was installed from"
     if name in ("in-process", "unknown"):
-        return "Where it came from is not known"
+        return "Its origin is not known"
     return reinstall(name, version)
 
 
 def reinstall(name: str, version: str) -> str:
-    """Return how to install the version that was."""
-    return f"To get it back: pip install --force-reinstall {shell_words(f'{name}=={version}')}"
+    """Return how to install the earlier version."""
+    return f"To restore it: pip install --force-reinstall {shell_words(f'{name}=={version}')}"
 
 
 def missing_plugins(components: Records, catalog: Catalog) -> list[str]:
-    """Return a sentence for each plugin that the components of a run came from and that does not work here."""
+    """Return a sentence for each plugin of a run's components that is missing or does not work here."""
     statuses = {status.origin.plugin: status for status in catalog.statuses}
     sentences = []
     for component in components:
@@ -209,9 +209,7 @@ def missing_plugins(components: Records, catalog: Catalog) -> list[str]:
             option = f"--plugin-path {shell_words(component['file'])}"
             sentences.append(f"plugin '{plugin}' was loaded from a file: add {option}")
         elif plugin not in statuses:
-            sentences.append(
-                f"plugin '{plugin}' of {_shown(component)} is not installed. {reinstall_hint(component)}"
-            )
+            sentences.append(f"plugin '{plugin}' ({_shown(component)}) is not installed. {reinstall_hint(component)}")
         elif not statuses[plugin].works:
             sentences.append(statuses[plugin].line)
     return list(dict.fromkeys(sentences))

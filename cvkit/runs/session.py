@@ -1,4 +1,4 @@
-"""A session: a run at work in its folder, joining the engine, which keeps nothing, to what remains."""
+"""A session: trains a run and writes its results to the run folder. The engine itself writes nothing."""
 
 from __future__ import annotations
 
@@ -43,12 +43,16 @@ _LIBRARIES = ("cvkit-core", "torch", "torchvision", "numpy", "kornia", "timm", "
 
 
 class Session:
-    """Carries the run of `parts` to its report in `folder`, from wherever the folder's last checkpoint is.
+    """Trains the run of `parts` to its report in `folder`, from the folder's last checkpoint if there is one.
 
-    `data` is the folder its data came from; the observers of `catalog` are told what happens. `accept_changes`: go on
-    although the recipe, or the data, is not what the run began with. `warnings` collects what a reader of the report
-    must know. Set `stop` to end after the current step, saved. `saved`: whether the newest checkpoint holds all
-    training so far, so that stopping at once loses none. `started`: whether the folder says that the run is at work.
+    Attributes:
+        data: The folder of the data set.
+        catalog: Its observers are notified of each event.
+        accept_changes: Whether to continue although the recipe or the data changed.
+        warnings: Lines for the readers of the report.
+        stop: Set it to end after the current step, which is then saved.
+        saved: Whether the newest checkpoint contains all training so far, so that stopping at once loses nothing.
+        started: Whether run.json has the status "running" of this session.
     """
 
     def __init__(
@@ -67,26 +71,26 @@ class Session:
 
     @property
     def recipe(self) -> Recipe:
-        """The recipe with what tuners have filled in, once they have."""
+        """The recipe, with the values of the tuners after they have run."""
         return self.parts.recipe
 
     @property
     def trainer(self) -> Trainer:
-        """What trains the run; it is there once the run was restored, or `train` was called."""
+        """The trainer; it exists once the run was restored or `train` was called."""
         if self._trainer is None:
-            raise RunError("the run has not begun to train")
+            raise RunError("training has not started")
         return self._trainer
 
     @property
     def step(self) -> int:
-        """How many optimizer steps the run has taken."""
+        """The number of optimizer steps that the run has taken."""
         return 0 if self._trainer is None else self._trainer.step
 
     def start(self) -> list[str]:
-        """Take possession of the folder, and go back to its newest checkpoint if there is one.
+        """Lock the folder, and restore the run from the newest checkpoint if there is one.
 
-        Returns a line for each library or device that is not what it was when the run began. Raises `RunError` where
-        a run that was trained has lost its checkpoints, or its recipe or data were changed and that is not accepted.
+        Returns a line for each library or device that has changed since the run began. Raises `RunError` if a trained
+        run has lost its checkpoints, or if its recipe or data changed and that is not accepted.
         """
         self.folder.lock()
         state, damaged = self.folder.newest_state()
@@ -108,8 +112,8 @@ class Session:
             data_info=self.parts.info.to_json(),
             warnings=list(dict.fromkeys(self.warnings)),
         )
-        if state is None and not self.folder.recipe_path.exists():  # after run.json: without that it is no run's yet
-            self.folder.write_recipe(dump(self.recipe))  # one killed after it was tuned has its tuner's notes there
+        if state is None and not self.folder.recipe_path.exists():  # after run.json, which makes it a run folder
+            self.folder.write_recipe(dump(self.recipe))  # if killed after tuning, the file has the tuner's notes
         self._recipe_text = self.folder.recipe_text()
         self.folder.write_records(self.records)
         self.started = True
@@ -117,7 +121,7 @@ class Session:
         return changed
 
     def _restore(self, state: dict[str, Any], made_with: dict[str, Any]) -> None:
-        """Restore the run, once its recipe and data are agreed on, and mend the files beside the checkpoint."""
+        """Restore the run after checking its recipe and data, and repair the files beside the checkpoint."""
         kept, told = kept_of(self.folder, state)
         same_data = self.parts.splits.are_known(state["data"])
         told += agree_on_recipe(self.folder, kept, self.recipe, self.accept_changes, same_data=same_data)
@@ -132,11 +136,11 @@ class Session:
         self._info |= {"sessions": sessions, "trained": True}
 
     def _note(self, **values: Any) -> None:
-        """Add `values` to run.json, which only this process writes while it holds the lock."""
+        """Add `values` to run.json. Only this process writes it while it holds the lock."""
         self._info = self.folder.write_info(self._info | values)
 
     def _changes(self) -> list[str]:
-        """Return what of code, libraries and device differed, in each session of the run, from what it began with."""
+        """Return the changes of code, libraries and device in each session since the run began."""
         lines = []
         for session in self._info.get("sessions", []):
             changed = _other_environment(self._info["environment"], session["environment"])
@@ -145,7 +149,7 @@ class Session:
         return lines
 
     def tune(self) -> Iterator[tuple[TunerPart, Proposal]]:
-        """Run the recipe's tuners, unless an earlier session of this run has, and yield what they propose."""
+        """Run the recipe's tuners, unless an earlier session has run them, and yield what they propose."""
         if not self.recipe.tuners or self._trainer is not None or self._tuned():
             return
         results: list[dict[str, Any]] = []
@@ -167,23 +171,25 @@ class Session:
         self._tuning = self.folder.tuning()
 
     def _tuned(self) -> bool:
-        """Whether an earlier session, killed before it trained, has run the tuners to their end."""
+        """Return whether an earlier session, killed before training, ran all tuners."""
         self._tuning = self.folder.intact("tuning.json", read_tuning) or []
         return bool(self._tuning)
 
     def _found(self, tuner: TunerPart, proposal: Proposal) -> dict[str, Any]:
-        """Return a tuner's value and data; what JSON cannot hold is left out with a warning."""
+        """Return a tuner's value and data. Data that JSON cannot represent is left out with a warning."""
         found = {"value": proposal.value, "data": proposal.data}
         try:
             json.dumps(found, allow_nan=False)
         except (TypeError, ValueError) as error:
-            what = f"{tuner.entry.owner} measured what JSON cannot hold, so only its value is kept: {one_line(error)}"
+            what = (
+                f"{tuner.entry.owner}: JSON cannot represent its data, so only its value is saved: {one_line(error)}"
+            )
             self.warnings.append(what)
             return {"value": str(proposal.value), "data": {}}
         return found
 
     def _keep_figure(self, tuner: TunerPart, name: str, proposal: Proposal) -> None:
-        """Keep a tuner's figure; one that cannot be drawn is warned of, as what the tuner found does not need it."""
+        """Save a tuner's figure. Warn if it cannot be drawn: the result of the tuner does not depend on it."""
         try:
             guard = Guard(tuner.entry, "cannot draw its figure")
             figure: Figure = guard(render_figure, name, proposal.title, proposal.caption, proposal.draw)
@@ -193,15 +199,15 @@ class Session:
             self.folder.save_artifacts([figure])
 
     def prepare(self) -> Trainer:
-        """Return the trainer; raise `RunError` where a value of the recipe is still ``auto``."""
+        """Return the trainer; raise `RunError` if a value of the recipe is still ``auto``."""
         if self._trainer is None:
             self._trainer = Trainer(self.parts)
         return self._trainer
 
     def train(self) -> Iterator[Step | EpochRecord]:
-        """Train to the end, keeping records and checkpoints, and yield each step and record.
+        """Train to the end, write records and checkpoints, and yield each step and record.
 
-        With `stop` set it saves after the current step and returns; who set it ends the session.
+        If `stop` is set, save after the current step and return. Whoever set it ends the session.
         """
         every = self.recipe.train.checkpoint_every
         trainer = self.prepare()
@@ -215,7 +221,7 @@ class Session:
                         self._save()
                     self._notify("epoch_finished", record=event)
                 elif event.ends_epoch or (every is not None and event.step % every == 0):
-                    self._save()  # an evaluation that fails, or is stopped, must not cost the epoch
+                    self._save()  # save before the evaluation, so that its failure does not lose the epoch
                 yield event
                 if self.stop:
                     if not self.saved:
@@ -236,7 +242,7 @@ class Session:
         """Evaluate the trained model, diagnose it, write the report, and return its path."""
         records = self.records
         if not records:
-            raise RunError(f"'{self.folder.path}' has no record of an epoch, so there is nothing to report")
+            raise RunError(f"'{self.folder.path}' contains no epoch record, so there is nothing to report")
         predictions = self.trainer.final_predictions()
         self.folder.write_predictions(predictions, self.parts.info.classes)
         found = diagnose(self.trainer, records, predictions)
@@ -251,23 +257,23 @@ class Session:
         return path
 
     def _tuning_figures(self) -> list[Figure]:
-        """Return what the tuners drew; a figure that cannot be read is left out, which the report says."""
+        """Return the figures of the tuners. A figure that cannot be read is left out with a warning in the report."""
         figures = []
         for result in self._tuning:
             try:
                 figure = self.folder.load_figure(result["name"], result["title"], result["caption"])
             except RunError as error:
-                self.warnings.append(f"the figure of {result['tuner']} is left out: {error}")
+                self.warnings.append(f"the figure of {result['tuner']} is missing from the report: {error}")
             else:
                 figures += [figure] if figure else []
         return figures
 
     def recipe_text(self) -> str:
-        """Return the resolved recipe as this session found or wrote it."""
+        """Return the resolved recipe that this session found or wrote."""
         return self._recipe_text
 
     def set_status(self, status: str, **details: Any) -> None:
-        """Note in the folder how the run stands, with what a later session must repeat to the reader."""
+        """Write the status of the run and all warnings to run.json, so that a later session can repeat them."""
         if status == "failed":
             self._notify("run_failed", error=details["error"])
         elif status == "interrupted":
@@ -281,54 +287,54 @@ class Session:
 
 
 def restore_run(trainer: Trainer, state: dict[str, Any], *, accept_changes: bool = False) -> list[str]:
-    """Restore `trainer` from a checkpoint's state; return a line where its data are others or could not be checked.
+    """Restore `trainer` from a checkpoint's state; return a line if the data changed or could not be checked.
 
-    Raises `CheckpointError` where the data are others and that is not accepted, or any part is another.
+    Raises `CheckpointError` if the data changed and that is not accepted, or if any part of the run differs.
     """
     told, parts = [], trainer.parts
     _require_classes(parts.info, state)
     if why := parts.splits.incomparable(state["data"]):
         told.append(
-            f"the data set {parts.recipe.dataset.entry.id} {why}: whether its content is what the run began with "
+            f"the data set {parts.recipe.dataset.entry.id} {why}: whether it is the data that the run began with "
             "could not be checked"
         )
     elif accept_changes and state["data"] != parts.splits.digest:
-        told.append("the content of the data set is not what the run began with, which was accepted")
+        told.append("the content of the data set changed since the run began, and the change was accepted")
     else:
         try:
             parts.splits.require(state["data"])
         except CheckpointError as error:
-            raise CheckpointError(f"{error}, or where the change is meant, add --accept-changes") from None
+            raise CheckpointError(f"{error}. To accept the change, add --accept-changes") from None
     try:
         trainer.restore(state)
     except CvkitError:
         raise
-    except Exception as error:  # whatever torch or a component says of values that nothing it saved would hold
+    except Exception as error:  # torch or a component may reject values that it would never save
         if shortage_in(error):
             raise
         raise CheckpointError(
             f"the checkpoint of step {state['step']:,} does not fit this recipe: {cause(error)}. Remove its folder "
-            "to go on from the one before, or start a new run"
+            "to continue from the previous checkpoint, or start a new run"
         ) from error
     return told
 
 
 def _require_classes(info: DataInfo, state: dict[str, Any]) -> None:
-    """Raise `CheckpointError` where the classes are not those that the outputs of the checkpoint's model mean."""
+    """Raise `CheckpointError` if the data set's classes differ from those of the checkpoint's model."""
     kept = RunSnapshot.of(state)
     before = None if kept is None else (kept.info.get("data_info") or {}).get("classes")
     if before is not None and tuple(before) != info.classes:
         odd = [name for name in (*before, *info.classes) if (name in before) != (name in info.classes)]
-        differ = f"they differ in {', '.join(odd[:3])}" if odd else "their order is another"
+        differ = f"they differ in {', '.join(odd[:3])}" if odd else "they are in a different order"
         raise CheckpointError(
-            f"the classes of the data set are not those the model was trained on ({differ}), so its outputs would "
-            "mean other classes. Put the classes back, or start a new run"
+            f"the classes of the data set are not those that the model was trained on ({differ}), so its outputs "
+            "would mean other classes. Restore the classes, or start a new run"
         )
 
 
 def _other_environment(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     return [
-        f"{key} was {before[key]} when the run began, and is {value} now"
+        f"{key} was {before[key]} when the run began and is {value} now"
         + (f". {reinstall(key, before[key])}" if key in _LIBRARIES else "")
         for key, value in now.items()
         if before.get(key, value) != value
@@ -336,7 +342,7 @@ def _other_environment(before: dict[str, Any], now: dict[str, Any]) -> list[str]
 
 
 def describe_environment(device: torch.device) -> dict[str, Any]:
-    """Return what, beside the recipe and the data, the numbers of a run depend on."""
+    """Return the environment that the numbers of a run depend on, apart from the recipe and the data."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "CPU"
     environment: dict[str, Any] = {
         "python": platform.python_version(),

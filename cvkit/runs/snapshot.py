@@ -1,6 +1,7 @@
-"""What a checkpoint keeps of the files beside it, so that a change of them is told and what is lost can be put back.
+"""The copies of the run's files in a checkpoint: they reveal changes and replace what is lost.
 
-A checkpoint is verified byte by byte; the files beside it are not. So each holds a copy of what the run wrote there.
+A checkpoint is verified byte by byte, but the files beside it are not. So each checkpoint contains a copy of what
+the run wrote to recipe.yaml, run.json, metrics.jsonl and tuning.json.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from ..recipe import keys_of
 from .json_files import checked_info, checked_record, checked_tuning
 
 FIXED = ("started", "components", "environment", "extended")
-"""The keys of run.json that say what the run began with: no later session changes them."""
+"""The keys of run.json that describe how the run began. Later sessions do not change them."""
 
 
 @dataclass(frozen=True)
 class RunSnapshot:
-    """The text of recipe.yaml, what tuning.json, metrics.jsonl and run.json hold, as of a checkpoint."""
+    """The contents of recipe.yaml, tuning.json, metrics.jsonl and run.json at the time of a checkpoint."""
 
     recipe: str
     tuning: list[dict[str, Any]]
@@ -32,7 +33,7 @@ class RunSnapshot:
     info: dict[str, Any]
 
     def state(self) -> dict[str, Any]:
-        """Return it as plain values and tensors; the steps' series are tensors, as they can be long."""
+        """Return the snapshot as plain values and tensors. Series over steps can be long, so they are tensors."""
         return {
             "recipe": self.recipe,
             "tuning": self.tuning,
@@ -42,9 +43,9 @@ class RunSnapshot:
 
     @classmethod
     def of(cls, state: Mapping[str, Any]) -> RunSnapshot | None:
-        """Return what a checkpoint's state keeps; None where an earlier cvkit wrote it, which kept nothing.
+        """Return the snapshot in a checkpoint's state; None if an earlier cvkit, which saved no copies, wrote it.
 
-        Raises `CheckpointError` where it is not what a run keeps.
+        Raises `CheckpointError` if the copies are not valid.
         """
         kept = state.get("kept")
         if kept is None:
@@ -54,19 +55,19 @@ class RunSnapshot:
             records = tuple(map(checked_record, _unpacked(kept["records"])))
             return cls(str(kept["recipe"]), checked_tuning(kept["tuning"]), records, checked_info(kept["info"]))
         except (RecipeError, ValueError, TypeError, LookupError, AttributeError, RuntimeError) as error:
-            raise CheckpointError(f"cannot be used: its copies of the files beside it: {one_line(error)}") from error
+            raise CheckpointError(f"cannot be used: its copies of the run's files: {one_line(error)}") from error
 
 
 def require_usable(state: dict[str, Any]) -> None:
-    """Raise `CheckpointError` naming the first value of a checkpoint's state that is not what a run saves."""
+    """Raise `CheckpointError` for the first value of a checkpoint's state that a run would not save."""
     saved.require_usable(state)
     RunSnapshot.of(state)
 
 
 def told_apart(found: Sequence[EpochRecord | None], kept: Sequence[EpochRecord]) -> str:
-    """Return in words how the records of metrics.jsonl differ from the kept ones; empty where nothing is to be told.
+    """Return a phrase that describes how the records of metrics.jsonl differ from the kept ones; empty if they agree.
 
-    `found` has None for a line that does not read. Later epochs than the kept ones are no difference, as they are
+    `found` contains None for a line that cannot be read. Epochs after the last kept one are ignored, because they are
     trained again.
     """
     epochs = [record.epoch for record in kept]
@@ -76,27 +77,27 @@ def told_apart(found: Sequence[EpochRecord | None], kept: Sequence[EpochRecord])
     lines = {epoch: [r for r in upto if r is not None and r.epoch == epoch] for epoch in epochs}
     by_epoch = dict(zip(epochs, kept, strict=True))
     told = {
-        "lacks": [epoch for epoch in epochs if not lines[epoch]],
-        "holds another record of": [epoch for epoch in epochs if any(r != by_epoch[epoch] for r in lines[epoch])],
+        "does not contain": [epoch for epoch in epochs if not lines[epoch]],
+        "contains another record of": [epoch for epoch in epochs if any(r != by_epoch[epoch] for r in lines[epoch])],
         "repeats": [epoch for epoch in epochs if len(lines[epoch]) > 1],
     }
     parts = [f"{what} epoch {_ranges(which)}" for what, which in told.items() if which]
     if None in upto:
-        parts.append("has a line that does not read")
-    return " and ".join(parts) or "has its epochs in another order"
+        parts.append("contains a line that cannot be read")
+    return " and ".join(parts) or "contains the epochs in a different order"
 
 
 def gap(records: Sequence[EpochRecord], epoch: int) -> str:
-    """Return in words which of the epochs up to `epoch` the records lack; empty where all are there, in order."""
+    """Return a phrase that describes which epochs up to `epoch` are missing from the records; empty if none is."""
     missing = sorted({*range(1, epoch + 1)} - {record.epoch for record in records})
     if missing:
-        return f"lacks epoch {_ranges(missing)}"
+        return f"does not contain epoch {_ranges(missing)}"
     ordered = all(a.epoch < b.epoch and a.step <= b.step for a, b in pairwise(records))
-    return "" if ordered else "repeats epochs, or has them in another order"
+    return "" if ordered else "repeats epochs or contains them in a different order"
 
 
 def _ranges(epochs: Sequence[int]) -> str:
-    """Return numbers in ascending order as text, ``1-3, 7``."""
+    """Format ascending numbers as ranges, such as ``1-3, 7``."""
     groups: list[list[int]] = []
     for epoch in epochs:
         if groups and epoch == groups[-1][-1] + 1:

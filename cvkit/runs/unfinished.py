@@ -1,4 +1,4 @@
-"""The newest run in a folder that has not finished, which ``cvkit run --resume`` continues."""
+"""Find the newest unfinished run in a folder, for ``cvkit run --resume``."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from .folder import TIME, RunFolder
 
 
 def newest_unfinished(parent: Path, name: str) -> tuple[RunFolder | None, list[str]]:
-    """Return the newest folder under `parent` of a run `name` that neither finished nor failed, or None.
+    """Return the newest folder under `parent` of a run called `name` that neither finished nor failed, or None.
 
-    Also returns a line for each folder that may be such a run, but cannot be read and is passed over.
+    Also return a line for each folder that may contain such a run but cannot be read and is skipped.
     """
     unfinished: list[tuple[datetime, RunFolder]] = []
     passed_over = []
@@ -23,22 +23,22 @@ def newest_unfinished(parent: Path, name: str) -> tuple[RunFolder | None, list[s
         try:
             info = folder.info()
         except RunError:
-            passed_over.append(f"'{path}' is passed over: it holds no run.json that can be read")
+            passed_over.append(f"'{path}' is skipped: its run.json cannot be read")
             continue
         if not info:
-            passed_over.append(f"'{path}' is passed over: it holds no run.json")
+            passed_over.append(f"'{path}' is skipped: it contains no run.json")
             continue
         if info.get("name") != name or info.get("status") in ("finished", "failed"):
             continue
         if folder.recipe_path.is_file() or folder.has_checkpoints():
             unfinished.append((_time(info.get("started", "")), folder))
         else:
-            passed_over.append(f"'{path}' is passed over: it holds no recipe.yaml, so it has not begun to train")
+            passed_over.append(f"'{path}' is skipped: it contains no recipe.yaml, so training has not started")
     return max(unfinished, key=lambda entry: entry[0], default=(None, None))[1], passed_over
 
 
 def _time(started: str) -> datetime:
-    """Return the time that run.json writes; the earliest there is where it says none, as after it was lost."""
+    """Parse a time of run.json; return the earliest possible one if it contains none, for example after a loss."""
     try:
         return datetime.strptime(started, TIME)
     except ValueError:

@@ -1,7 +1,7 @@
-"""The bench for plugin authors: a suite of checks for each kind of component, and a host to run recipes in.
+"""Test tools for plugin authors: a suite of checks for each kind of component, and a host that runs recipes.
 
-Subclass a suite, name your component, and pytest does the rest. Everything loads on first use (PEP 562), as
-pytest imports this package in every session of an environment that has cvkit.
+Subclass a suite and name your component; pytest runs the checks. Everything is loaded on first use (PEP 562), because
+pytest imports this package in every session of an environment that contains cvkit.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the annotation of an option promises: whose it is, that it can be read, and which values it names."""
+"""The annotations of options: whether a plugin owns an option, whether it is readable, and which values it names."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ..signatures.lookup import find
 from ..signatures.signature import Option, read_signature, split_target
 
 _LARGEST_TRIED = 64
-"""The largest upper bound of an integer that is tried. Larger ones are limits of what a machine can serve, such as a
-million images, and a test that asked for one would take its memory and minutes."""
+"""The largest upper bound of an integer that is tried. Larger bounds are limits of the machine, such as a million
+images, and a test with such a value would use all memory or take minutes."""
 
 
 def own_options(entry: Entry) -> dict[str, Option]:
-    """Return the options written in the plugin's own package: without those of another library, passed on to it."""
+    """Return the options that the plugin's own package declares, without those passed on to another library."""
     component = entry.component
     if component.options_of is not None and entry.member is not None:
         package = component.target.partition(":")[0].partition(".")[0]
@@ -28,14 +28,14 @@ def own_options(entry: Entry) -> dict[str, Option]:
 
 
 def is_readable(option: Option) -> bool:
-    """Whether the option's type was told from its annotation, which may say that anything goes."""
+    """Return whether the annotation determines the type of the option; `Any` and `object` are types too."""
     return option.type is not Any or option.annotation.rpartition(".")[2] in ("Any", "object")
 
 
 def promised_values(kind: Any) -> Iterator[Any]:
-    """Yield the values that a type names: those of a `Literal`, true and false, null, and bounds that it includes.
+    """Yield the values that a type names: members of a `Literal`, true and false, null, and inclusive bounds.
 
-    An integer's upper bound is left out where it is above `_LARGEST_TRIED`.
+    An integer's upper bound is omitted if it is larger than `_LARGEST_TRIED`.
     """
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Literal:

@@ -1,4 +1,4 @@
-"""What every augmentation must do, on a batch or, where it is declared ``per_sample``, on one image at a time."""
+"""The checks of augmentations: for batches, or for single images if an augmentation is declared ``per_sample``."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ from .sample_parts import sample_images, sample_info, seeded
 from .suite import Suite, promise
 
 _SEEDS = range(8)
-"""Draws that are looked at before an augmentation is said never to do something."""
+"""The random seeds that are tried before a check concludes that an augmentation never does something."""
 
 
 class AugmentationSuite(Suite):
-    """The checks that every augmentation must pass; `info` is the data set it is built for, 3x32x32 of 10 classes.
+    """The checks that every augmentation must pass.
 
-    `per_sample`: whether it works on one image uint8 (C, H, W) instead of a batch of floats; where a `component`
-    is named, its declaration says so.
+    Attributes:
+        info: Channels, size and classes of the data, by default 3x32x32 and 10 classes.
+        per_sample: Whether `factory` returns an augmentation of one image, uint8 (C, H, W), instead of a batch of
+            floats. For a `component`, its declaration determines this.
     """
 
     kind = KINDS["augmentations"]
@@ -31,7 +33,7 @@ class AugmentationSuite(Suite):
     per_sample: bool = False
 
     def supplied(self) -> tuple[DataInfo]:
-        """Return the data set's info."""
+        """Return the information about the data set."""
         return (self.info,)
 
     @property
@@ -39,26 +41,26 @@ class AugmentationSuite(Suite):
         return self.per_sample or self.entry.component.per_sample
 
     def _images(self) -> Tensor:
-        """Return what it works on: uint8 images for one at a time, else floats in [0, 1]."""
+        """Return the input of the augmentation: uint8 images for single images, else floats in [0, 1]."""
         images = sample_images(self.info, 8)
         return images if self._one_by_one else images / 255
 
     def _augment(self, augmentation: Callable[[Tensor], Tensor], images: Tensor, seed: int = 0) -> Tensor:
-        """Augment a batch from seeded generators, image by image where that is how it works."""
+        """Augment images with seeded generators, as a batch or one by one."""
         with seeded(seed):
             if not self._one_by_one:
                 return augmentation(images)
             return torch.stack([augmentation(image) for image in images])
 
     def test_shape(self) -> None:
-        """The images keep their shape."""
+        """The shape of the images does not change."""
         with promise("every augmentation keeps the shape of the images") as broken:
             images = self._images()
             if (shape := self._augment(self.build(), images).shape) != images.shape:
                 broken(f"{tuple(images.shape)} became {tuple(shape)}")
 
     def test_dtype(self) -> None:
-        """Floats stay float32, and single images stay uint8."""
+        """Batches stay float32, and single images stay uint8."""
         with promise("every augmentation keeps the dtype of the images") as broken:
             images = self._images()
             if (dtype := self._augment(self.build(), images).dtype) != images.dtype:
@@ -72,51 +74,51 @@ class AugmentationSuite(Suite):
             for seed in _SEEDS:
                 out = self._augment(augmentation, images, seed)
                 low, high = float(out.min()), float(out.max())
-                # NaN fails both comparisons; interpolation may overshoot by the last bits of a float.
+                # NaN fails both comparisons. Interpolation may exceed the range by rounding errors.
                 if not (low >= -1e-5 and high <= top + 1e-5):
                     broken(f"pixels from {low:g} to {high:g}", f"Clamp them to [0, {top}]")
 
     def test_input_kept(self) -> None:
-        """The images it is given stay as they were."""
-        with promise("every augmentation leaves the images that it is given as they were") as broken:
+        """The input images are not modified."""
+        with promise("an augmentation does not modify its input images") as broken:
             augmentation, images = self.build(), self._images()
             before = images.clone()
             for seed in _SEEDS:
                 self._augment(augmentation, images, seed)
                 if not torch.equal(images, before):
-                    broken("it writes into them", "Work on a clone")
+                    broken("it writes to them", "Work on a clone")
 
     def test_seeded(self) -> None:
-        """The same global seed gives the same images, whatever was drawn before."""
-        with promise("what an augmentation does follows from the global seed alone") as broken:
+        """The same global seed results in the same images, regardless of earlier draws."""
+        with promise("the result of an augmentation depends only on the images and the global seed") as broken:
             augmentation, images = self.build(), self._images()
             first = self._augment(augmentation, images, seed=1)
             self._augment(augmentation, images, seed=2)
             if not torch.equal(self._augment(augmentation, images, seed=1), first):
-                broken("the same seed gave other images", "Draw from the global generators, and keep no state")
+                broken("the same seed resulted in other images", "Use the global generators, and keep no state")
 
     def test_samples_differ(self) -> None:
-        """Images in a batch are treated each in its own way."""
-        with promise("every augmentation treats the images of a batch differently") as broken:
+        """Each image of a batch is augmented differently."""
+        with promise("every augmentation augments the images of a batch differently") as broken:
             augmentation, images = self.build(), self._images()[:1].repeat(8, 1, 1, 1)
             batches = (self._augment(augmentation, images, seed) for seed in _SEEDS)
             if all(torch.equal(batch, batch[:1].expand_as(batch)) for batch in batches):
                 broken(
-                    f"8 copies of an image came out alike, in {len(_SEEDS)} batches", "Draw one number for each image"
+                    f"8 copies of an image were augmented equally in {len(_SEEDS)} batches", "Draw a number per image"
                 )
 
     def test_changes(self) -> None:
-        """It does something."""
-        with promise("every augmentation changes images, at least now and then") as broken:
+        """The augmentation changes images."""
+        with promise("every augmentation changes images at least sometimes") as broken:
             augmentation, images = self.build(), self._images()
             if all(torch.equal(self._augment(augmentation, images, seed), images) for seed in _SEEDS):
-                broken(f"{len(_SEEDS)} batches came out as they went in")
+                broken(f"{len(_SEEDS)} batches were not changed")
 
     def test_identity_at_zero(self) -> None:
-        """With ``p: 0``, where there is such an option, images come out as they went in."""
+        """With ``p: 0``, if there is such an option, images are not changed."""
         if "p" not in self.entry.signature().options:
             return
-        with promise("an augmentation with an option `p` changes nothing at p: 0") as broken:
+        with promise("an augmentation with an option `p` changes nothing with p: 0") as broken:
             augmentation, images = self._with(p=0.0), self._images()
             for seed in _SEEDS:
                 out = self._augment(augmentation, images, seed)
@@ -130,8 +132,8 @@ class AugmentationSuite(Suite):
         return built
 
     def test_memory_format(self) -> None:
-        """Images in channels-last memory order give the same result."""
-        with promise("every augmentation takes images in channels-last memory order") as broken:
+        """Images in channels-last memory format give the same result."""
+        with promise("every augmentation accepts images in channels-last memory format") as broken:
             augmentation, images = self.build(), self._images()
             expected = self._augment(augmentation, images)
             got = self._augment(augmentation, images.contiguous(memory_format=torch.channels_last))
@@ -139,18 +141,18 @@ class AugmentationSuite(Suite):
                 broken(f"pixels then differ by up to {float((got.float() - expected.float()).abs().max()):.3g}")
 
     def test_batch_of_one(self) -> None:
-        """A batch may hold a single image, as the last one of an epoch can."""
-        with promise("every augmentation takes a batch of one image") as broken:
+        """A batch may contain a single image, for example as the last batch of an epoch."""
+        with promise("every augmentation accepts a batch of one image") as broken:
             shape = self._augment(self.build(), self._images()[:1]).shape
             if shape != self._images()[:1].shape:
-                broken(f"it came out as {tuple(shape)}")
+                broken(f"the result has the shape {tuple(shape)}")
 
     def test_copies(self) -> None:
-        """A copy does the same: tuners make one, and workers are sent one."""
+        """A copy returns the same images. Tuners copy augmentations, and copies are sent to workers."""
         way = "pickled copy" if self._one_by_one else "deep copy"
-        with promise(f"a {way} of an augmentation does what it does") as broken:
+        with promise(f"a {way} of an augmentation returns the same images") as broken:
             augmentation, images = self.build(), self._images()
             expected = self._augment(augmentation, images)
             copied = pickle.loads(pickle.dumps(augmentation)) if self._one_by_one else copy.deepcopy(augmentation)  # noqa: S301  # what was pickled right here
             if not torch.equal(self._augment(copied, images), expected):
-                broken("the same seed gave other images")
+                broken("the same seed resulted in other images")

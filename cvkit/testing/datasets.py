@@ -1,4 +1,4 @@
-"""What every data set must do: what sources, the loader's workers, metrics and resuming rely on."""
+"""The checks of data sets, as required by data loading, worker processes, metrics and resuming."""
 
 from __future__ import annotations
 
@@ -18,13 +18,16 @@ from .sample_parts import seeded
 from .suite import Fail, Suite, promise
 
 _LOOKED_AT = 200
-"""Images of a half that are looked at, spread over all of it."""
+"""The maximum number of images of a split that are checked; they are spread over the split."""
 
 
 class DatasetSuite(Suite):
-    """The checks that every data set must pass; `root` is the data folder, by default an empty one.
+    """The checks that every data set must pass.
 
-    Where data must be fetched first, set `root` to a folder that holds it, or skip the class where there is none.
+    If the data must be fetched first, set `root` to a folder that contains them, or skip the class if there is none.
+
+    Attributes:
+        root: The data folder; None for an empty folder.
     """
 
     kind = KINDS["datasets"]
@@ -35,8 +38,8 @@ class DatasetSuite(Suite):
         return (self.root or Path(_empty_folder().name),)
 
     def _splits(self, seed: int = 0) -> Splits:
-        """Open the data set, whatever the global generators say."""
-        with promise("every data set is opened as Splits, neither half of them empty") as broken:
+        """Open the data set; the seed of the global generators must not matter."""
+        with promise("every data set returns Splits with training images and test images") as broken:
             with seeded(seed):
                 splits = self.build()
             if not isinstance(splits, Splits):
@@ -47,12 +50,12 @@ class DatasetSuite(Suite):
         return splits
 
     def test_splits(self) -> None:
-        """It opens as two halves, both with images."""
+        """The data set has training images and test images."""
         self._splits()
 
     def test_offline(self) -> None:
-        """Opening it, and reading images, asks no network for anything: `cvkit data fetch` does that."""
-        with promise("a data set that is in the data folder is opened and read without a network") as broken:
+        """Opening the data set and reading images uses no network; only `cvkit data fetch` may use it."""
+        with promise("a data set in the data folder is opened and read without a network") as broken:
             with without_network() as tried:
                 try:
                     splits = self._splits()
@@ -62,34 +65,35 @@ class DatasetSuite(Suite):
                         raise error
             if tried:
                 broken(
-                    f"it asked for {tried[0]}",
-                    "Fetch in the factory's `fetch`, and set `root` to a folder that has it",
+                    f"it tried to connect to {tried[0]}",
+                    "Download in the factory's `fetch`, and set `root` to a folder that contains the data",
                 )
 
     def test_classes(self) -> None:
-        """There are two classes or more, each with a name of its own."""
-        with promise("a data set has two classes or more, each with a name of its own") as broken:
+        """There are at least two classes with unique names."""
+        with promise("a data set has at least two classes with unique names") as broken:
             classes = self._splits().info.classes
             if len(classes) < 2 or len(set(classes)) < len(classes) or not all(isinstance(c, str) for c in classes):
                 broken(f"info.classes is {classes!r}")
 
     def test_labels(self) -> None:
-        """Labels are whole numbers that index the classes."""
+        """Labels are integers that index the classes."""
         with promise("labels are integers from 0 to one less than the number of classes") as broken:
             splits = self._splits()
             for half, split in _halves(splits):
                 for index in _spread(split):
                     label = split[index][1]
                     if not isinstance(label, int) or not 0 <= label < splits.info.num_classes:
-                        broken(f"{half} image {index} has label {label!r} of {splits.info.num_classes} classes")
+                        broken(
+                            f"{half} image {index} has label {label!r}, but there are {splits.info.num_classes} "
+                            "classes"
+                        )
                 if isinstance(split, TensorSplit) and split.labels.dtype != torch.int64:
-                    broken(
-                        f"the labels of the {half} half are {split.labels.dtype}", "Make them int64: labels.long()"
-                    )
+                    broken(f"the {half} labels are {split.labels.dtype}", "Convert them to int64: labels.long()")
 
     def test_images(self) -> None:
-        """Every image is uint8 (C, H, W), of the one size that `info` gives."""
-        with promise("every image is uint8 (C, H, W), of the size that info gives") as broken:
+        """Every image is uint8 (C, H, W) of the size in `info`."""
+        with promise("every image is uint8 (C, H, W) of the size in info") as broken:
             splits = self._splits()
             info = splits.info
             for half, split in _halves(splits):
@@ -99,69 +103,71 @@ class DatasetSuite(Suite):
                     )
 
     def test_masks(self) -> None:
-        """Masks, where there are any, are bool (N, H, W), one for each image."""
-        with promise("masks are bool (N, H, W), one for each image") as broken:
+        """Masks, if there are any, are bool (N, H, W), one per image."""
+        with promise("masks are bool (N, H, W), one per image") as broken:
             for half, split in _halves(self._splits()):
                 if not isinstance(split, TensorSplit) or (masks := split.masks) is None:
                     continue
                 if masks.dtype != torch.bool or masks.shape != split.images[:, 0].shape:
-                    broken(f"{half} masks {masks.dtype} {tuple(masks.shape)} of images {tuple(split.images.shape)}")
+                    broken(f"{half} masks {masks.dtype} {tuple(masks.shape)} for images {tuple(split.images.shape)}")
 
     def test_stable(self) -> None:
-        """An index names the same image and label each time it is asked, and each time the set is opened."""
-        with promise("an index names the same image each time, and each time the data set is opened") as broken:
+        """An index always returns the same image and label, also after the data set is opened again."""
+        with promise("an index always returns the same image, also after the data set is opened again") as broken:
             first, again = self._splits(seed=1), self._splits(seed=2)
             for (half, split), (_, other) in zip(_halves(first), _halves(again), strict=True):
                 if len(split) != len(other):
-                    broken(f"the {half} half has {len(split)} images, and {len(other)} when opened again")
+                    broken(f"there are {len(split)} {half} images, but {len(other)} after opening again")
                 for index in _spread(split):
                     if not _same(split[index], split[index]):
-                        broken(f"{half} image {index} is another when asked again", "Leave chance to augmentations")
+                        broken(
+                            f"{half} image {index} changes when it is read again", "Leave randomness to augmentations"
+                        )
                     if not _same(split[index], other[index]):
-                        broken(f"{half} image {index} is another when opened again", "Sort files; seed with derive")
+                        broken(f"{half} image {index} changes when opened again", "Sort the files; seed with derive")
 
     def test_digest(self) -> None:
-        """The digest is the same each time the set is opened: a run is continued only on the same one."""
-        with promise("the digest of a data set is the same text each time it is opened") as broken:
+        """The digest is the same each time the data set is opened, because resuming requires the same data."""
+        with promise("the digest of a data set is the same string each time it is opened") as broken:
             one, other = (self._splits(seed).digest for seed in (1, 2))
             if not isinstance(one, str) or one != other:
-                broken(f"{one!r}, then {other!r}", "Derive it from the content and the options")
+                broken(f"{one!r}, then {other!r}", "Compute it from the content and the options")
 
     def test_statistics(self) -> None:
-        """`info.mean` and `info.std` have a value for each channel, and are roughly those of the training images."""
+        """`info.mean` and `info.std` have a value per channel that is close to the training images'."""
         with promise(
-            "mean and std of info are, per channel, roughly those of the training images in [0, 1]"
+            "info.mean and info.std are close to the values of the training images in [0, 1], per channel"
         ) as broken:
             splits = self._splits()
             info = splits.info
             if not len(info.mean) == len(info.std) == info.channels:
-                broken(f"{len(info.mean)} means and {len(info.std)} deviations for {info.channels} channels")
+                broken(f"{len(info.mean)} means and {len(info.std)} standard deviations for {info.channels} channels")
             images = materialize(splits.train, _spread(splits.train)).images / 255
             means, deviations = images.mean(dim=(0, 2, 3)).tolist(), images.std(dim=(0, 2, 3)).tolist()
             for channel, (mean, std) in enumerate(zip(info.mean, info.std, strict=True)):
-                # Loose, as many sets are normalised by ImageNet's figures, and only some images are looked at.
+                # The tolerance is large: many data sets use ImageNet's values, and only some images are checked.
                 if (
                     abs(mean - means[channel]) > 0.3
                     or not deviations[channel] / 4 < std < max(deviations[channel], 0.01) * 4
                 ):
                     broken(
                         f"channel {channel} has mean {means[channel]:.3f} and std {deviations[channel]:.3f}, "
-                        f"info says {mean:.3f} and {std:.3f}",
-                        "They are of pixels in [0, 1]",
+                        f"but info contains {mean:.3f} and {std:.3f}",
+                        "Compute them from pixels in [0, 1]",
                     )
 
     def test_workers(self) -> None:
-        """A split can be sent to the loader's workers: pickled, it gives the same images."""
-        with promise("a split can be pickled, as it is sent to the loader's worker processes") as broken:
+        """A split can be sent to worker processes: after pickling, it returns the same images."""
+        with promise("a split can be pickled, because it is sent to worker processes") as broken:
             for half, split in _halves(self._splits()):
                 sent = pickle.loads(pickle.dumps(split))  # noqa: S301  # what was pickled right here
                 if not _same(sent[0], split[0]):
-                    broken(f"the {half} half then gives another image 0")
+                    broken(f"a pickled copy of the {half} split returns another image 0")
 
 
 @cache
 def _empty_folder() -> tempfile.TemporaryDirectory[str]:
-    """Return a folder that is removed when the session ends."""
+    """Return a folder that is removed at the end of the session."""
     return tempfile.TemporaryDirectory(prefix="cvkit-testing-")
 
 
@@ -170,15 +176,15 @@ def _halves(splits: Splits) -> tuple[tuple[str, Split], tuple[str, Split]]:
 
 
 def _spread(split: Split) -> list[int]:
-    """Return indices from the first image to the last, at most `_LOOKED_AT`."""
+    """Return up to `_LOOKED_AT` indices, spread from the first image to the last."""
     return torch.linspace(0, len(split) - 1, min(len(split), _LOOKED_AT)).long().tolist()
 
 
 def _require_image(broken: Fail, image: object, shape: tuple[int, int, int], where: str) -> None:
     if not isinstance(image, Tensor):
-        broken(f"{where} is a {type(image).__name__}", "Return a tensor: torch.from_numpy(np.array(image))")
+        broken(f"{where} has the type {type(image).__name__}", "Return a tensor: torch.from_numpy(np.array(image))")
     if image.dtype != torch.uint8 or tuple(image.shape) != shape:
-        broken(f"{where} is {image.dtype} {tuple(image.shape)}, and info says uint8 {shape}")
+        broken(f"{where} is {image.dtype} {tuple(image.shape)}, but info requires uint8 {shape}")
 
 
 def _same(one: tuple[Tensor, int], other: tuple[Tensor, int]) -> bool:

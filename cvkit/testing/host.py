@@ -1,4 +1,4 @@
-"""A host for tests: a catalog that sees no other plugin of the environment, and runs kept in a folder."""
+"""A host for tests: a catalog without the other plugins of the environment, and runs in a folder."""
 
 from __future__ import annotations
 
@@ -23,9 +23,15 @@ from ..runs.session import Session
 
 @dataclass(frozen=True)
 class Result:
-    """What a run left: its recipe with what tuners filled in, a record an epoch, and the final test predictions.
+    """The results of a run.
 
-    `folder` is the run folder, `report` the report in it, `warnings` what the report tells its reader.
+    Attributes:
+        recipe: The resolved recipe, with the values that tuners set.
+        records: One record per epoch.
+        predictions: The final predictions for the test images.
+        folder: The run folder.
+        report: The report in the run folder.
+        warnings: The warnings in the report.
     """
 
     recipe: Recipe
@@ -37,9 +43,12 @@ class Result:
 
 
 class Host:
-    """cvkit with its own plugins and those that are added, working under `folder`; nothing else is discovered.
+    """cvkit with its own plugins and with added plugins, and without all others.
 
-    ``CVKIT_DISABLE_PLUGINS`` is not heeded: what a host sees is the same in every environment.
+    It ignores ``CVKIT_DISABLE_PLUGINS``, so a host is the same in every environment.
+
+    Args:
+        folder: The folder for runs and data.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -47,16 +56,28 @@ class Host:
         self._added: dict[str, object] = {}
 
     def add(self, name: str, plugin: object) -> None:
-        """Add a plugin, a module or any object with hooks, under the name it would have installed.
+        """Add a plugin.
 
-        Raises `PluginError` where its declaration breaks the contract, or the name is taken.
+        Args:
+            name: The name that the plugin would have if it were installed.
+            plugin: A module, or any object with hooks.
+
+        Raises:
+            PluginError: The declaration breaks the contract, or the name is already used.
         """
         catalog = self.catalog()
         _admit(catalog, name, plugin)
         self._added[name] = plugin
 
     def catalog(self, disabled: tuple[str, ...] = ()) -> Catalog:
-        """Return the catalog of cvkit's own plugins and the added ones, without those that are `disabled`."""
+        """Return the catalog of cvkit's own plugins and the added plugins.
+
+        Args:
+            disabled: Names of plugins to leave out.
+
+        Returns:
+            A new catalog.
+        """
         catalog = discover(disabled, distributions=[CORE], environment=False)
         for name, plugin in self._added.items():
             if name not in disabled:
@@ -64,14 +85,29 @@ class Host:
         return catalog
 
     def list(self, kind: str | None = None) -> list[str]:
-        """Return the full ids of every component, or those of a kind such as ``"models"``, sorted."""
+        """Return the full ids of components, sorted.
+
+        Args:
+            kind: A kind such as ``"models"``, or None for all kinds.
+
+        Returns:
+            The ids.
+        """
         return sorted(entry.id for entry in self.catalog().entries() if kind in (None, entry.kind.name))
 
     def run(self, recipe: str | Path | Mapping[str, Any], *overrides: str, data: Path | None = None) -> Result:
-        """Carry out a recipe and return what it left; a recipe is a file's path, its text, or a mapping.
+        """Run a recipe and return the results.
 
-        `overrides` are as for ``--set``: ``"train.epochs=1"``. `data` is the data folder, by default an empty one
-        under the host's. Raises whatever cvkit raises.
+        Args:
+            recipe: The path of a recipe, its text, or a mapping.
+            overrides: Values as for ``--set``, such as ``"train.epochs=1"``.
+            data: The data folder; by default, an empty folder in the host's folder.
+
+        Returns:
+            The results of the run.
+
+        Raises:
+            CvkitError: The recipe is not valid, or the run fails.
         """
         document = _read(recipe, overrides)
         catalog = self.catalog(document.disabled)

@@ -1,4 +1,4 @@
-"""Whether a plugin's declaration is light: importing it, and asking what it offers, loads no heavy library."""
+"""Check that declaring a plugin is cheap: importing it and calling its component hooks loads no heavy library."""
 
 from __future__ import annotations
 
@@ -19,29 +19,35 @@ from .suite import promise
 
 
 def assert_light_declaration(distribution: str) -> None:
-    """Raise `ContractBroken` unless every plugin that an installed distribution declares is declared lightly.
+    """Check that declaring the plugins of a distribution loads no heavy library.
 
-    In a process of its own each entry point of the group ``cvkit`` is imported and its component hooks are called.
-    The message names the first of numpy, torch and torchvision to be loaded, and the plugin's line that led there.
+    A separate process imports each entry point in the group ``cvkit`` and calls its component hooks. The error names
+    the first of numpy, torch and torchvision that is loaded, and the line of the plugin that caused it.
+
+    Args:
+        distribution: The name of an installed distribution.
+
+    Raises:
+        ContractBroken: A plugin loads a heavy library, or declares nothing, or the distribution has no plugin.
     """
     __tracebackhide__ = True
-    contract = f"declaring a plugin loads none of {', '.join(HEAVY_MODULES)}, as `cvkit list` asks every plugin"
+    contract = f"declaring a plugin loads none of {', '.join(HEAVY_MODULES)}, because `cvkit list` loads every plugin"
     with promise(contract) as broken:
         declared = _declared(distribution)
         if not declared:
             broken(
                 f"'{distribution}' is not installed, or has no entry point in the group '{GROUP}'",
-                f"Write [project.entry-points.{GROUP}] in its pyproject.toml, and install it: pip install -e .",
+                f"Add [project.entry-points.{GROUP}] to its pyproject.toml, and install it: pip install -e .",
             )
         for entry_point in declared:
             found = _declare_elsewhere(entry_point)
             if "heavy" in found:
                 broken(
                     f"plugin '{entry_point.name}' loads {found['heavy']} at {found['where']}",
-                    "Name the factory as text, 'module:attribute', and import what it needs in that module",
+                    "Declare the factory as text, 'module:attribute', and import the library in that module",
                 )
             if not found.get("hooks"):
-                broken(f"plugin '{entry_point.name}' declares nothing: {found.get('error', 'it has no hook')}")
+                broken(f"plugin '{entry_point.name}' declares nothing: {found.get('error', 'it has no hooks')}")
 
 
 def _declared(distribution: str) -> list[metadata.EntryPoint]:
@@ -52,10 +58,10 @@ def _declared(distribution: str) -> list[metadata.EntryPoint]:
 
 
 def _declare_elsewhere(entry_point: metadata.EntryPoint) -> dict[str, Any]:
-    """Return what `main` says of an entry point in a process of its own."""
+    """Run `main` for an entry point in a separate process, and return its result."""
     program = f"from {__name__} import main; main()"
     arguments = [sys.executable, "-c", program, entry_point.name, entry_point.value]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}  # it finds what is found here
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}  # with the same modules as this process
     process = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False)
     said = process.stdout.splitlines()[-1:]
     if process.returncode or not said:
@@ -65,7 +71,7 @@ def _declare_elsewhere(entry_point: metadata.EntryPoint) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Declare the plugin that the command line names, and print what was seen, a line of JSON."""
+    """Declare the plugin that the command line names, and print the result as a line of JSON."""
     name, value = sys.argv[1:]
     entry_point = metadata.EntryPoint(name, value, GROUP)
     homes = _homes(entry_point.module.partition(".")[0])
@@ -73,7 +79,7 @@ def main() -> None:
     def watch(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "import" and (heavy := arguments[0].partition(".")[0]) in HEAVY_MODULES:
             _say({"heavy": heavy, "where": _blame(homes)})
-            os._exit(0)  # at once: the plugin may catch exceptions, and importing torch takes seconds
+            os._exit(0)  # immediately: the plugin may catch exceptions, and importing torch takes seconds
 
     sys.addaudithook(watch)
     plugin = entry_point.load()
@@ -85,18 +91,18 @@ def main() -> None:
 
 
 def _say(found: dict[str, Any]) -> None:
-    print(f"\n{json.dumps(found)}", flush=True)  # noqa: T201  # read by the process that started this one
+    print(f"\n{json.dumps(found)}", flush=True)  # noqa: T201  # the parent process reads this line
 
 
 def _homes(package: str) -> list[str]:
-    """Return where a top-level package or module lives."""
+    """Return the folders of a top-level package, or the file of a module."""
     spec = importlib.util.find_spec(package)
     return [*(spec.submodule_search_locations or [spec.origin or ""])] if spec else []
 
 
 def _blame(homes: list[str]) -> str:
-    """Return the plugin's innermost line that is being executed, as ``file:line (text)``."""
+    """Return the plugin's innermost line in the current call stack, as ``file:line (text)``."""
     for frame in reversed(traceback.extract_stack()):
         if any(Path(frame.filename).is_relative_to(home) for home in homes):
             return f"{frame.filename}:{frame.lineno} ({frame.line})"
-    return "a line that is not its own"
+    return "a line outside the plugin"

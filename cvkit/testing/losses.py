@@ -1,4 +1,4 @@
-"""What every loss must do: what the training step and the evaluation rely on."""
+"""The checks of losses, as required by training and evaluation."""
 
 from __future__ import annotations
 
@@ -19,13 +19,17 @@ from .suite import Suite, promise
 
 
 class LossSuite(Suite):
-    """The checks that every loss must pass; `info` is the data set it is built for, of 10 classes."""
+    """The checks that every loss must pass.
+
+    Attributes:
+        info: Channels, size and classes of the data, by default 3x32x32 and 10 classes.
+    """
 
     kind = KINDS["losses"]
     info: DataInfo = sample_info()
 
     def supplied(self) -> tuple[DataInfo]:
-        """Return the data set's info."""
+        """Return the information about the data set."""
         return (self.info,)
 
     def _loss(self) -> nn.Module:
@@ -46,30 +50,30 @@ class LossSuite(Suite):
             return float(loss(logits, labels))
 
     def test_module(self) -> None:
-        """It is a module, so that it can be moved to a device."""
+        """The loss is a module, so that it can be moved to a device."""
         self._loss()
 
     def test_scalar(self) -> None:
-        """Logits (B, K) and labels (B,) give a floating-point scalar."""
-        with promise("every loss turns logits (B, K) and labels (B,) into a scalar") as broken:
+        """Logits (B, K) and labels (B,) result in a floating-point scalar."""
+        with promise("every loss returns a scalar for logits (B, K) and labels (B,)") as broken:
             value = self._loss()(*self._batch())
             if not (isinstance(value, Tensor) and value.shape == () and value.is_floating_point()):
                 got = f"{value.dtype} {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
-                broken(got, "Take the mean over the batch")
+                broken(got, "Return the mean over the batch")
 
     def test_differentiable(self) -> None:
-        """It has a finite gradient with respect to the logits, not all of it zero."""
-        with promise("every loss has a finite gradient with respect to the logits") as broken:
+        """The gradient with respect to the logits is finite, and not zero everywhere."""
+        with promise("every loss has a finite, nonzero gradient with respect to the logits") as broken:
             logits, labels = self._batch()
             logits.requires_grad_()
             (gradient,) = torch.autograd.grad(self._loss()(logits, labels), logits)
             if not torch.isfinite(gradient).all():
-                broken("a gradient that is not finite")
+                broken("the gradient is not finite")
             if not gradient.any():
-                broken("a gradient that is zero everywhere")
+                broken("the gradient is zero everywhere")
 
     def test_finite(self) -> None:
-        """Confident logits, right or wrong, and equal ones give a finite loss."""
+        """The loss is finite for confident logits, right or wrong, and for equal logits."""
         with promise("every loss is finite for finite logits") as broken:
             _, labels = self._batch()
             right = one_hot(labels, self.info.num_classes).float()
@@ -79,19 +83,19 @@ class LossSuite(Suite):
                 ("equal", 0 * right),
             ):
                 if not math.isfinite(value := self._value(self._loss(), logits, labels)):
-                    broken(f"{value} for {name} logits", "Use log_softmax or logsumexp")
+                    broken(f"the loss is {value} for {name} logits", "Use log_softmax or logsumexp")
 
     def test_repeatable(self) -> None:
-        """The same batch gives the same loss again: it keeps nothing, and draws nothing."""
-        with promise("every loss gives the same value for the same batch") as broken:
+        """The same batch results in the same loss again: the loss keeps no state and draws no random numbers."""
+        with promise("every loss returns the same value for the same batch") as broken:
             loss, batch = self._loss(), self._batch()
             first, second = self._value(loss, *batch), self._value(loss, *batch)
             if first != second:
                 broken(f"{first:.7g}, then {second:.7g}")
 
     def test_weights(self) -> None:
-        """Whatever it learns is a parameter, and every parameter that requires a gradient gets one."""
-        contract = "what a loss learns is its parameters, and each that requires a gradient gets a finite one"
+        """All trained tensors are parameters, and every parameter that requires a gradient gets one."""
+        contract = "trained tensors of a loss are parameters, and each that requires a gradient gets a finite one"
         with promise(contract) as broken:
             loss, (logits, labels) = self._loss(), self._batch()
             logits.requires_grad_()
@@ -99,19 +103,20 @@ class LossSuite(Suite):
             known = {id(logits), *map(id, loss.parameters())}
             if strangers := [leaf for leaf in _leaves(value) if id(leaf) not in known]:
                 broken(
-                    f"a tensor {tuple(strangers[0].shape)} requires a gradient and is no parameter: none trains it",
-                    "Keep it as nn.Parameter, or with register_buffer if it is not to be trained",
+                    f"a tensor {tuple(strangers[0].shape)} requires a gradient but is not a parameter: it is not "
+                    "trained",
+                    "Store it as nn.Parameter, or with register_buffer if it should not be trained",
                 )
             value.backward()
             for name, parameter in loss.named_parameters():
                 if parameter.requires_grad and (parameter.grad is None or not parameter.grad.isfinite().all()):
-                    got = "none" if parameter.grad is None else "one that is not finite"
+                    got = "no gradient" if parameter.grad is None else "a gradient that is not finite"
                     broken(f"{name} gets {got}", "Use it in forward, or set requires_grad to False")
 
     def test_state(self) -> None:
-        """Its parameters and buffers, written to a checkpoint and read into a fresh loss, are the whole loss."""
+        """A new loss with the parameters and buffers from a checkpoint is equal to the original."""
         with promise(
-            "the parameters and buffers of a loss are all that it remembers, as a checkpoint keeps them"
+            "the parameters and buffers of a loss are its complete state, because a checkpoint stores only them"
         ) as broken:
             loss, (logits, labels) = self._loss(), self._batch()
             weights = [parameter for parameter in loss.parameters() if parameter.requires_grad]
@@ -126,29 +131,29 @@ class LossSuite(Suite):
             first, second = (self._value(each.eval(), logits, labels) for each in (loss, fresh))
             if first != second:
                 broken(
-                    f"{first:.7g}, and {second:.7g} by a fresh loss that was given them",
-                    "Keep what it learns as nn.Parameter, and what it counts with register_buffer",
+                    f"{first:.7g}, but {second:.7g} after restoring the state in a new loss",
+                    "Store trained tensors as nn.Parameter, and counters with register_buffer",
                 )
 
     def test_order(self) -> None:
-        """The order of the samples in a batch makes no difference."""
+        """The order of the samples in a batch does not matter."""
         with promise("a loss does not depend on the order of the samples in a batch") as broken:
             loss, (logits, labels) = self._loss(), self._batch()
             first, turned = self._value(loss, logits, labels), self._value(loss, logits.flip(0), labels.flip(0))
             if not _same(first, turned):
-                broken(f"{first:.7g}, and {turned:.7g} for the same batch turned round")
+                broken(f"{first:.7g}, but {turned:.7g} for the same batch in reverse order")
 
     def test_batch_mean(self) -> None:
-        """The whole batch's loss is the mean of its parts', weighted by their sizes: gradients are accumulated so."""
+        """A batch's loss is the mean of its parts' losses, weighted by size, because gradients are accumulated so."""
         with promise("the loss of a batch is the mean of the losses of its parts, weighted by their sizes") as broken:
             loss, (logits, labels) = self._loss(), self._batch(12)
             whole = self._value(loss, logits, labels)
             parts = sum(self._value(loss, logits[part], labels[part]) * share for part, share in _PARTS)
             if not _same(whole, parts):
-                broken(f"{whole:.7g} for the whole, and {parts:.7g} from its parts", "Return the mean over samples")
+                broken(f"{whole:.7g} for the batch, but {parts:.7g} from its parts", "Return the mean over samples")
 
     def test_prefers_right(self) -> None:
-        """Logits that say the label cost less than logits that say another class."""
+        """Logits that favour the label result in a lower loss than logits that favour another class."""
         with promise("a loss is lower for right logits than for wrong ones") as broken:
             loss, (_, labels) = self._loss(), self._batch()
             right, wrong = (
@@ -156,14 +161,14 @@ class LossSuite(Suite):
                 for said in (labels, (labels + 1) % self.info.num_classes)
             )
             if not right < wrong:
-                broken(f"{right:.4g} for right logits, {wrong:.4g} for wrong ones")
+                broken(f"{right:.4g} for right logits, but {wrong:.4g} for wrong ones")
 
 
 _PARTS = ((slice(0, 4), 4 / 12), (slice(4, 12), 8 / 12))
 
 
 def _leaves(value: Tensor) -> list[Tensor]:
-    """Return the tensors that a value is made of and that its gradient is passed back to."""
+    """Return the leaf tensors that the gradient of a value is passed back to."""
     leaves, waiting, seen = [], [value.grad_fn], set()
     while waiting:
         node = waiting.pop()

@@ -1,4 +1,4 @@
-"""What every model must do: what the training step, the evaluation, checkpoints and explainers rely on."""
+"""The checks of models, as required by training, evaluation, checkpoints and explainers."""
 
 from __future__ import annotations
 
@@ -18,33 +18,37 @@ from .sample_parts import sample_info, sample_inputs, sample_labels, seeded
 from .suite import Suite, promise
 
 _STEPS, _RATE = 16, 0.01
-"""Steps in which each parameter must get a gradient once.
+"""The number of steps in which each parameter must get a nonzero gradient at least once.
 
-One more is needed for each layer of zeros on the way to the loss, and some for blocks that are skipped by chance:
-at a rate of one half, a block is left out of all 16 once in 65,536 tries.
+Each zero-initialised layer before the loss requires one more step, and blocks that are randomly skipped require some
+more: at a rate of one half, a block is skipped in all 16 steps once in 65,536 cases.
 """
-_RESUMED = 3  # training steps before a checkpoint, and as many after it
+_RESUMED = 3  # the number of training steps before a checkpoint, and after it
 
 
 class ModelSuite(Suite):
-    """The checks that every model must pass; `info` is the data set it is built for, 3x32x32 of 10 classes."""
+    """The checks that every model must pass.
+
+    Attributes:
+        info: Channels, size and classes of the data, by default 3x32x32 and 10 classes.
+    """
 
     kind = KINDS["models"]
     info: DataInfo = sample_info()
 
     def supplied(self) -> tuple[DataInfo]:
-        """Return the data set's info."""
+        """Return the information about the data set."""
         return (self.info,)
 
     def _model(self, seed: int = 0) -> nn.Module:
-        """Build the model as a run does, from seeded generators."""
+        """Build the model with seeded generators, as a run does."""
         with seeded(seed):
             model: nn.Module = self.build()
         with promise("every model is an nn.Module with parameters") as broken:
             if not isinstance(model, nn.Module):
                 broken(f"the factory returned {type(model).__name__}")
             if not any(parameter.requires_grad for parameter in model.parameters()):
-                broken("it has no parameter that requires a gradient")
+                broken("no parameter requires a gradient")
         return model
 
     def _logits(self, model: nn.Module, images: Tensor) -> Tensor:
@@ -54,15 +58,15 @@ class ModelSuite(Suite):
         return logits
 
     def test_logits_shape(self) -> None:
-        """Two images give logits (2, K)."""
+        """Two images result in logits (2, K)."""
         self._require_logits(self.info)
 
     def test_takes_info(self) -> None:
-        """Another data set's channels and classes, 1 and 3, are followed as well."""
+        """The model also works for a data set with 1 channel and 3 classes."""
         self._require_logits(sample_info(1, self.info.height, self.info.width, classes=3))
 
     def _require_logits(self, info: DataInfo) -> None:
-        contract = "every model turns images (B, C, H, W) into logits (B, K), for the C and K of the data set's info"
+        contract = "every model maps images (B, C, H, W) to logits (B, K), with the C and K of the data set's info"
         with promise(contract) as broken:
             with seeded():
                 model = self.build(info)
@@ -71,11 +75,11 @@ class ModelSuite(Suite):
             expected = (2, info.num_classes)
             if not isinstance(logits, Tensor) or tuple(logits.shape) != expected:
                 got = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
-                broken(f"{got} of images {tuple(images.shape)}, where logits {expected} are needed")
+                broken(f"{got} for images {tuple(images.shape)}; expected logits {expected}")
 
     def test_finite(self) -> None:
-        """Freshly made, in training and in evaluation, it gives finite logits."""
-        with promise("every model gives finite logits of normalised images") as broken:
+        """A new model returns finite logits in training mode and in evaluation mode."""
+        with promise("every model returns finite logits for normalised images") as broken:
             for training in (True, False):
                 with seeded(1):
                     logits = self._model().train(training)(sample_inputs(self.info))
@@ -84,12 +88,12 @@ class ModelSuite(Suite):
                     broken(f"{bad} of {logits.numel()} logits are not finite in {mode} mode")
 
     def test_gradients(self) -> None:
-        """The loss has a gradient with respect to every parameter that asks for one, at some step not zero.
+        """The loss has a nonzero gradient with respect to every parameter that requires one.
 
-        Layers that are zero at first hide those before them, and blocks may be skipped by chance, so a few steps are
-        taken, each on a batch and with draws of its own. A parameter passes that gets a gradient in any of them.
+        Zero-initialised layers hide the layers before them, and blocks may be skipped randomly. So the check takes
+        several steps, each with its own batch and random draws. A parameter passes if it gets a gradient in any step.
         """
-        with promise("every parameter of a model that requires a gradient gets one, not of zeros alone") as broken:
+        with promise("every parameter of a model that requires a gradient gets a nonzero one") as broken:
             model = self._model()
             trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
             none, zeros = dict(trained), dict(trained)
@@ -108,28 +112,28 @@ class ModelSuite(Suite):
                 self._update(model)
             if none:
                 broken(
-                    f"{len(none)} of {len(trained)} get none in {_STEPS} steps: {', '.join([*none][:3])}",
+                    f"{len(none)} of {len(trained)} get no gradient in {_STEPS} steps: {', '.join([*none][:3])}",
                     "Use them in forward, remove them, or set requires_grad to False",
                 )
             broken(
                 f"{len(zeros)} of {len(trained)} get only zeros in {_STEPS} steps: {', '.join([*zeros][:3])}",
-                "Use them in forward, or remove them; or set `info` to larger images, if that is what it is for",
+                "Use them in forward, or remove them. If the model requires larger images, set `info` to such a size",
             )
 
     def _update(self, model: nn.Module) -> None:
-        """Take an optimizer step by the gradients there are, and clear them."""
+        """Take an optimizer step with the current gradients, and clear them."""
         SGD(model.parameters(), lr=_RATE).step()
         model.zero_grad()
 
     def _train_on(self, model: nn.Module, first: int) -> nn.Module:
-        """Take `_RESUMED` whole training steps from number `first` on."""
+        """Take `_RESUMED` training steps, starting with number `first`."""
         for step in range(first, first + _RESUMED):
             self._train_once(model, step)
             self._update(model)
         return model
 
     def _train_once(self, model: nn.Module, number: int = 0) -> nn.Module:
-        """Pass the batch of that number forward and its loss back, as a training step does before it updates."""
+        """Compute the gradients for the batch with this number, as in a training step before the update."""
         count = 4 * (number + 1)
         images, labels = sample_inputs(self.info, count)[-4:], sample_labels(self.info, count)[-4:]
         with seeded(1 + number):
@@ -137,12 +141,12 @@ class ModelSuite(Suite):
         return model
 
     def test_state(self) -> None:
-        """Its parameters and buffers, written to a checkpoint and read into a fresh model, are the whole model.
+        """A new model with the parameters and buffers from a checkpoint is equal to the original.
 
-        The fresh model gives the same logits, and trains on as the first one does, to the bit.
+        The new model returns the same logits, and further training results in exactly the same weights.
         """
         with promise(
-            "the parameters and buffers of a model are all that it remembers, as a checkpoint keeps them"
+            "the parameters and buffers of a model are its complete state, because a checkpoint stores only them"
         ) as broken:
             model = self._train_on(self._model(), 0)
             packed, tensors = pack(model_state(model))
@@ -151,75 +155,77 @@ class ModelSuite(Suite):
             images = sample_inputs(self.info)
             if not torch.equal(self._logits(model, images), self._logits(fresh, images)):
                 broken(
-                    "a fresh model that was given them returns other logits",
-                    "Keep tensors as nn.Parameter or with register_buffer",
+                    "a new model with the restored state returns other logits",
+                    "Store tensors as nn.Parameter or with register_buffer",
                 )
             one, other = (model_state(self._train_on(net, _RESUMED)) for net in (model, fresh))
             if different := _different(one, other):
                 broken(
-                    f"a fresh model that was given them trains on in another way: {different[0]} differs after "
+                    f"a new model with the restored state trains differently: {different[0]} differs after "
                     f"{_RESUMED} steps",
-                    "Draw from torch's global generator, which a run seeds before each step, and count in buffers",
+                    "Use torch's global generator, which a run seeds before each step, and store counters in buffers",
                 )
 
     def test_eval_deterministic(self) -> None:
-        """In evaluation the same images give the same logits, to the bit."""
-        with promise("every model in evaluation mode gives the same logits for the same images") as broken:
+        """In evaluation mode, the same images result in exactly the same logits."""
+        with promise("every model in evaluation mode returns the same logits for the same images") as broken:
             model, images = self._model().eval(), sample_inputs(self.info)
             with torch.no_grad():
                 first, second = model(images), model(images)
             if not torch.equal(first, second):
-                broken(f"they differ by up to {_difference(first, second):.3g} between two calls")
+                broken(f"the logits of two calls differ by up to {_difference(first, second):.3g}")
 
     def test_batch_of_one(self) -> None:
-        """In evaluation an image gives the same logits alone as among others."""
-        with promise("every model in evaluation mode gives an image the same logits alone and in a batch") as broken:
+        """In evaluation mode, the logits of an image are the same alone and in a batch."""
+        with promise(
+            "a model in evaluation mode returns the same logits for an image alone and in a batch"
+        ) as broken:
             model, images = self._train_once(self._model()), sample_inputs(self.info)
             together, alone = self._logits(model, images), self._logits(model, images[:1])
             if not _close(alone, together[:1]):
-                broken(f"logits {tuple(alone.shape)} that differ by up to {_difference(alone, together[:1]):.3g}")
+                broken(f"logits {tuple(alone.shape)} differ by up to {_difference(alone, together[:1]):.3g}")
 
     def test_channels_last(self) -> None:
-        """In channels-last memory order it gives the same logits."""
-        with promise("every model takes weights and images in channels-last memory order") as broken:
+        """In channels-last memory format, the logits are the same."""
+        with promise("every model accepts weights and images in channels-last memory format") as broken:
             model, images = self._model(), sample_inputs(self.info)
             expected = self._logits(model, images)
             model = model.to(memory_format=torch.channels_last)
             got = self._logits(model, images.contiguous(memory_format=torch.channels_last))
             if not _close(got, expected):
-                broken(f"its logits then differ by up to {_difference(got, expected):.3g}")
+                broken(f"the logits then differ by up to {_difference(got, expected):.3g}")
 
     def test_exports(self) -> None:
-        """``torch.export`` takes it, and the exported program gives the same logits."""
-        with promise("every model can be exported by torch.export, in evaluation mode") as broken:
+        """``torch.export`` accepts the model, and the exported program returns the same logits."""
+        with promise("torch.export can export every model in evaluation mode") as broken:
             model, images = self._model().eval(), sample_inputs(self.info, 2)
             with torch.no_grad():
                 exported = torch.export.export(model, (images,), strict=False).module()(images)
                 expected = model(images)
             if not _close(exported, expected):
-                broken(f"the exported program's logits differ by up to {_difference(exported, expected):.3g}")
+                broken(f"the logits of the exported program differ by up to {_difference(exported, expected):.3g}")
 
     def test_initialisation(self) -> None:
-        """The initial weights follow from the global seed: the same for the same, others for another."""
+        """The initial weights depend on the global seed: equal seeds result in equal weights, others do not."""
         with promise("the initial weights of a model are a function of the global seed") as broken:
             one, same, other = (model_state(self._model(seed)) for seed in (1, 1, 2))
             if different := _different(one, same):
-                broken(f"two models of one seed differ in {different[0]}", "Draw from torch's global generator")
+                broken(f"two models with the same seed differ in {different[0]}", "Use torch's global generator")
             if not _different(one, other):
-                broken("the seed makes no difference: models of two seeds are the same")
+                broken("two models with different seeds are equal")
 
     def test_eval_leaves_buffers(self) -> None:
         """Evaluation changes no parameter and no buffer."""
-        with promise("a model in evaluation mode leaves its parameters and buffers as they are") as broken:
+        with promise("a model in evaluation mode does not change its parameters and buffers") as broken:
             model = self._model()
             before = {name: tensor.clone() for name, tensor in model_state(model).items()}
             self._logits(model, sample_inputs(self.info))
             if changed := _different(before, model_state(model)):
-                broken(f"{changed[0]} is changed by a forward pass", "Update it only where self.training")
+                broken(f"a forward pass changes {changed[0]}", "Update it only if self.training is true")
 
     def test_leaves_input(self) -> None:
-        """The images it is given stay as they were, in training and in evaluation."""
-        with promise("a model leaves the images that it is given as they were") as broken:
+        """The input images are not modified, in training mode and in evaluation mode."""
+        with promise("a model does not modify its input images") as broken:
             for training in (True, False):
                 images = sample_inputs(self.info)
                 before = images.clone()
@@ -228,12 +234,12 @@ class ModelSuite(Suite):
                 if not torch.equal(images, before):
                     mode = "training" if training else "evaluation"
                     broken(
-                        f"it writes into them in {mode} mode",
-                        "Copy before working in place, as nn.ReLU(inplace=True) does not",
+                        f"it writes to them in {mode} mode",
+                        "Copy them before in-place operations such as nn.ReLU(inplace=True)",
                     )
 
     def test_bf16(self) -> None:
-        """Under autocast to bfloat16 it trains: finite logits, finite gradients."""
+        """Under autocast to bfloat16, the gradients are finite."""
         with promise("every model trains under autocast to bfloat16") as broken:
             model = self._model()
             with torch.autocast("cpu", torch.bfloat16):
@@ -243,22 +249,22 @@ class ModelSuite(Suite):
                 broken(f"{bad} of {len(gradients)} gradients are not finite")
 
     def test_copies(self) -> None:
-        """A deep copy is a model of its own, also after training: tuners train one, and averaged weights are one."""
-        with promise("a deep copy of a model works, and shares no weight with it") as broken:
+        """A deep copy is independent, also after training. Tuners train a copy, and averaged weights are a copy."""
+        with promise("a deep copy of a model works, and shares no weights with it") as broken:
             model, images = self._train_once(self._model()), sample_inputs(self.info)
             twin = copy.deepcopy(model)
             expected = self._logits(model, images)
             if not torch.equal(self._logits(twin, images), expected):
-                broken("the copy gives other logits")
+                broken("the copy returns other logits")
             with torch.no_grad():
                 for tensor in model_state(twin).values():
                     tensor.zero_()
             if not torch.equal(self._logits(model, images), expected):
-                broken("the model changes when its copy does")
+                broken("changing the copy changes the model")
 
 
 def _close(one: Tensor, other: Tensor) -> bool:
-    """Whether two logits agree but for the order of sums, which batch size and memory format change."""
+    """Return whether two logits agree up to the order of sums, which depends on batch size and memory format."""
     return one.shape == other.shape and torch.allclose(one.float(), other.float(), rtol=1e-3, atol=1e-4)
 
 

@@ -1,4 +1,4 @@
-"""A block in which no connection can be made."""
+"""A context manager that blocks the network."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _LOOK_UPS = ("getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr"
 
 @contextmanager
 def without_network() -> Iterator[list[str]]:
-    """Refuse what `socket` connects, sends and looks up with `OSError`; yield the list of what was tried.
+    """Make every connection, transmission and look-up by `socket` raise `OSError`; yield the list of attempts.
 
-    Names and addresses are looked up neither way. Connections within the machine, between processes by a file's name,
-    are refused too. Blocks may be nested, and what others had put in place of a call is there again afterwards.
+    Look-ups of names and addresses are blocked, and so are local connections between processes through a socket file.
+    Blocks may be nested, and earlier replacements of these functions are restored afterwards.
     """
     tried: list[str] = []
 
@@ -37,7 +37,7 @@ def without_network() -> Iterator[list[str]]:
 
 @contextmanager
 def _replaced(owner: object, names: tuple[str, ...], value: Any) -> Iterator[None]:
-    """Set attributes of a module or class, and put back those it had itself; a class may inherit the others."""
+    """Set attributes of a module or class, and restore its own attributes afterwards; others may be inherited."""
     own = {name: vars(owner)[name] for name in names if name in vars(owner)}
     for name in names:
         setattr(owner, name, value)

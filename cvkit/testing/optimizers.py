@@ -1,4 +1,4 @@
-"""What every optimizer must do: what the training step, schedules, tuners and checkpoints rely on."""
+"""The checks of optimizers, as required by training, schedulers, tuners and checkpoints."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ class OptimizerSuite(Suite):
         return optimizer
 
     def test_optimizer(self) -> None:
-        """It is an optimizer of torch, whose groups and state a run can read."""
+        """The optimizer is a torch optimizer, so that a run can read its groups and state."""
         self._optimizer(*_net().parameters())
 
     def test_holds_parameters(self) -> None:
-        """Every parameter it is given is in one of its groups, once."""
-        with promise("every parameter that an optimizer is given is in one of its groups") as broken:
+        """Every parameter is in exactly one parameter group."""
+        with promise("every parameter passed to an optimizer is in exactly one of its groups") as broken:
             given = list(_net().parameters())
             groups = self._optimizer(*given).param_groups
             held = [id(parameter) for group in groups for parameter in group["params"]]
             if sorted(held) != sorted(map(id, given)):
-                broken(f"{len(given)} parameters were given, and {len(set(held) & set(map(id, given)))} are held")
+                broken(f"of {len(given)} parameters, {len(set(held) & set(map(id, given)))} are in its groups")
 
     def test_learning_rates(self) -> None:
-        """Each group has its learning rate, and at a rate of zero nothing moves: schedules and tuners set it."""
+        """Each group has a learning rate, and with a rate of zero no weight changes. Schedulers and tuners set it."""
         with promise("the `lr` of each parameter group of an optimizer is its learning rate") as broken:
             net = _net()
             optimizer = self._optimizer(*net.parameters())
@@ -57,11 +57,13 @@ class OptimizerSuite(Suite):
             before = _weights(net)
             _train(net, optimizer, steps=2)
             if not torch.equal(_weights(net), before):
-                broken("weights move at a learning rate of 0", "Read group['lr'] in every step")
+                broken("weights change with a learning rate of 0", "Read group['lr'] in every step")
 
     def test_lowers_quadratic(self) -> None:
-        """Fifty steps bring a point nearer to the minimum of a quadratic."""
-        with promise("every optimizer lowers a quadratic: half the squared distance to a point") as broken:
+        """After fifty steps, a point is nearer to the minimum of a quadratic function."""
+        with promise(
+            "every optimizer minimizes a quadratic function: half the squared distance to a point"
+        ) as broken:
             point = nn.Parameter(torch.linspace(1, 2, 8))
             optimizer = self._optimizer(point)
             start = float(point.detach().square().sum()) / 2
@@ -70,11 +72,13 @@ class OptimizerSuite(Suite):
                 (point.square().sum() / 2).backward()
                 optimizer.step()
             if not (end := float(point.detach().square().sum()) / 2) < start:
-                broken(f"it went from {start:.4g} to {end:.4g} in 50 steps", "A smaller lr in `options` may help")
+                broken(
+                    f"the value changed from {start:.4g} to {end:.4g} in 50 steps", "Try a smaller lr in `options`"
+                )
 
     def test_resume(self) -> None:
-        """Written to a checkpoint and read into a fresh one, it goes on as it would have, to the bit."""
-        with promise("an optimizer goes on from its state in a checkpoint as it would have, to the bit") as broken:
+        """After saving to a checkpoint and restoring, the next steps are exactly the same."""
+        with promise("an optimizer restored from a checkpoint takes exactly the same steps") as broken:
             net, fresh = _net(), _net()
             optimizer = self._optimizer(*net.parameters())
             _train(net, optimizer, steps=3)
@@ -87,13 +91,13 @@ class OptimizerSuite(Suite):
             if not torch.equal(_weights(net), _weights(fresh)):
                 difference = float((_weights(net) - _weights(fresh)).abs().max())
                 broken(
-                    f"three steps later weights differ by up to {difference:.3g}",
-                    "Keep what steps remember in self.state and in the groups",
+                    f"after three steps, the weights differ by up to {difference:.3g}",
+                    "Store everything that affects later steps in self.state and in the groups",
                 )
 
     def test_leaves_frozen(self) -> None:
-        """A parameter without a gradient stays as it is, weight decay or not."""
-        with promise("an optimizer leaves parameters that have no gradient as they are") as broken:
+        """A parameter without a gradient is not changed, with or without weight decay."""
+        with promise("an optimizer does not change parameters without a gradient") as broken:
             net = _net()
             frozen = next(net.parameters())
             optimizer = self._optimizer(*net.parameters())
@@ -101,7 +105,7 @@ class OptimizerSuite(Suite):
             before = frozen.clone()
             _train(net, optimizer, steps=2)
             if not torch.equal(frozen, before):
-                broken("it moves them", "Pass over parameters whose grad is None")
+                broken("it changes them", "Skip parameters whose grad is None")
 
 
 def _net() -> nn.Module:
@@ -113,7 +117,7 @@ _INFO = sample_info(height=8, width=8)
 
 
 def _train(net: nn.Module, optimizer: Optimizer, steps: int, first: int = 0) -> None:
-    """Take optimizer steps, each on a batch with dropout of its own."""
+    """Take optimizer steps, each with its own dropout."""
     images, labels = sample_inputs(_INFO), sample_labels(_INFO)
     net.train()
     for step in range(first, first + steps):

@@ -1,7 +1,7 @@
-"""The pytest plugin: skips of suites with their reasons, their section in the report, the `cvkit_host` fixture.
+"""The pytest plugin: skips checks with their reasons, summarizes each suite, and provides the `cvkit_host` fixture.
 
-pytest loads this in every session of an environment that has cvkit, so it brings nothing beyond pytest but the
-declarations of the `cvkit` package: no torch, no numpy, no plugin.
+pytest loads this module in every session of an environment that contains cvkit. So it imports nothing but pytest and
+light parts of cvkit: no torch, no numpy and no plugins.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _OUTCOMES = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
 
 @pytest.fixture
 def cvkit_host(tmp_path: Path) -> Host:
-    """Return a host of cvkit's own plugins alone, for recipes to be run in a folder of the test's own."""
-    from .host import Host  # torch loads here, for the tests that ask for it
+    """Return a host with only cvkit's own plugins, which runs recipes in the test's temporary folder."""
+    from .host import Host  # this loads torch, but only for tests that use the fixture
 
     return Host(tmp_path)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Note of which suite a test is a check, a line of the report for each set of a class's parameters."""
+    """Record the suite of each check. In the summary, every parameter set of a class has its own line."""
     suite = _suite_of(item)
     if suite is not None and item.parent is not None:
         parameters = item.name.removeprefix(_function(item))
@@ -38,7 +38,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip the check that its suite leaves out; fail where what the suite leaves out is not in order."""
+    """Skip a check if its suite lists it in `skips`; fail if the suite's skips are not valid."""
     suite = _suite_of(item)
     if suite is None:
         return
@@ -51,14 +51,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> None:
-    """Give a suite the attributes that its class defines as fixtures, once they are set up."""
+    """Set the attributes of a suite that its class defines as fixtures, after pytest has set these up."""
     contract = sys.modules.get("cvkit.testing.suite")
     if contract and isinstance(suite := getattr(item, "instance", None), contract.Suite):
         suite.take_fixtures(getattr(item, "funcargs", {}))
 
 
 def _suite_of(item: pytest.Item) -> type[Suite] | None:
-    """Return the suite that a test is a check of; whoever has one has loaded its module."""
+    """Return the suite that a test belongs to, or None. The module of the suites is loaded if there is one."""
     contract = sys.modules.get("cvkit.testing.suite")
     kind = getattr(item, "cls", None)
     if not (contract and kind and issubclass(kind, contract.Suite)):
@@ -68,18 +68,18 @@ def _suite_of(item: pytest.Item) -> type[Suite] | None:
 
 
 def _function(item: pytest.Item) -> str:
-    """Return the name of a test's function, without the parameters."""
+    """Return the name of a test's function without the parameters."""
     return getattr(item, "originalname", None) or item.name
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Say how many checks each suite passed, and which it leaves out for what reason."""
+    """Print how many checks of each suite passed, and which were skipped for what reason."""
     counts: dict[str, Counter[str]] = {}
     checks: dict[str, int] = {}
     skips: dict[str, list[str]] = {}
     for outcome in _OUTCOMES:
         for report in terminalreporter.stats.get(outcome, []):
-            properties = dict(getattr(report, "user_properties", ()))  # a file that does not import has none
+            properties = dict(getattr(report, "user_properties", ()))  # reports of failed imports have no properties
             if suite := properties.get(_SUITE):
                 checks[suite] = properties[_CHECKS]
                 counts.setdefault(suite, Counter())[outcome.replace("error", "failed")] += 1

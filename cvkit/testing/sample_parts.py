@@ -1,4 +1,4 @@
-"""Small things the suites work with: a data set's info, images, labels, a model, a plan, and a fixed seed."""
+"""Small parts for the suites: information about a data set, images, labels, a model, a plan, and a fixed seed."""
 
 from __future__ import annotations
 
@@ -16,43 +16,53 @@ from ..seeding import derive, preserved_randomness, seed_everything
 
 
 def sample_info(channels: int = 3, height: int = 32, width: int = 32, classes: int = 10) -> DataInfo:
-    """Return what is known of a data set of that shape, its classes named ``class_0`` and so on."""
+    """Return the properties of a data set with the classes ``class_0``, ``class_1`` and so on.
+
+    Args:
+        channels: Channels of an image.
+        height: Height in pixels.
+        width: Width in pixels.
+        classes: The number of classes.
+
+    Returns:
+        Properties with a mean of 0.5 and a standard deviation of 0.25 in every channel.
+    """
     names = tuple(f"class_{number}" for number in range(classes))
     return DataInfo(channels, height, width, names, mean=(0.5,) * channels, std=(0.25,) * channels)
 
 
 @contextmanager
 def seeded(number: int = 0) -> Iterator[None]:
-    """Seed every global generator by `number`, and put them back afterwards."""
+    """Seed every global generator with `number`, and restore them at the end of the block."""
     with preserved_randomness():
         seed_everything("cvkit.testing", number)
         yield
 
 
 def sample_images(info: DataInfo, count: int = 4) -> Tensor:
-    """Return images of noise, uint8 (count, C, H, W), the same each time."""
+    """Return images of noise, uint8 (count, C, H, W), always the same."""
     shape = (count, info.channels, info.height, info.width)
     return torch.randint(0, 256, shape, dtype=torch.uint8, generator=_generator("images"))
 
 
 def sample_inputs(info: DataInfo, count: int = 4) -> Tensor:
-    """Return normalised images as a model gets them, float32 (count, C, H, W)."""
+    """Return normalised images as model inputs, float32 (count, C, H, W)."""
     mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in (info.mean, info.std))
     return (sample_images(info, count) / 255 - mean) / std
 
 
 def sample_labels(info: DataInfo, count: int = 4) -> Tensor:
-    """Return labels, int64 (count,), every class in turn."""
+    """Return labels, int64 (count,), that cycle through the classes."""
     return torch.arange(count) % info.num_classes
 
 
 def sample_model(info: DataInfo) -> nn.Module:
-    """Build a small network with batch norm, dropout and a buffer that no state dict holds."""
+    """Build a small network with batch norm, dropout and a buffer that is not in the state dict."""
     return SampleNet(info.channels, info.num_classes)
 
 
 class SampleNet(nn.Module):
-    """Images (B, C, H, W) -> logits (B, K): two convolutions with batch norm, a mean over places, dropout."""
+    """Maps images (B, C, H, W) to logits (B, K): two convolutions with batch norm, average pooling, dropout."""
 
     def __init__(self, channels: int, classes: int, width: int = 8) -> None:
         super().__init__()
@@ -71,7 +81,7 @@ class SampleNet(nn.Module):
         self.register_buffer("seen", torch.zeros((), dtype=torch.int64), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the logits, counting the images seen in training."""
+        """Return the logits; in training mode, count the images."""
         if self.training:
             self.seen += len(images)
         logits: Tensor = self.head(self.pool(self.features(images)))
@@ -79,7 +89,7 @@ class SampleNet(nn.Module):
 
 
 class CountingLoss(nn.CrossEntropyLoss):
-    """Cross-entropy that counts, in a buffer, how often it was asked."""
+    """Cross-entropy with a buffer that counts the calls."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -98,7 +108,7 @@ def sample_loss(info: DataInfo) -> nn.Module:
 
 
 class Dimming(nn.Module):
-    """Images (B, C, H, W) -> images a little darker, by how many batches came before: a state."""
+    """Makes images (B, C, H, W) slightly darker, depending on the number of previous batches, which is its state."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -106,7 +116,7 @@ class Dimming(nn.Module):
         self.register_buffer("batches", torch.zeros((), dtype=torch.int64), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return new images, as dark as the count says."""
+        """Return darker images."""
         self.batches += 1
         return images * (1 - 0.01 * (self.batches % 10))
 
@@ -117,7 +127,7 @@ def sample_augmentation(info: DataInfo) -> nn.Module:
 
 
 def sample_data(root: Path) -> Splits:
-    """Return 256 training and 32 test images, 3x16x16, each class a colour under noise; `root` is not touched."""
+    """Return 256 training and 32 test images, 3x16x16, one noisy colour per class; `root` is not used."""
     info = sample_info(height=16, width=16)
     colours = torch.rand(info.num_classes, 3, 1, 1, generator=_generator("colours"))
 
@@ -130,12 +140,12 @@ def sample_data(root: Path) -> Splits:
 
 
 class SamplePlugin:
-    """Declares sample parts, the loss and the augmentation with a state, for recipes that suites run."""
+    """Declares the sample parts, including a loss and an augmentation with a state, for the recipes of suites."""
 
     @hookimpl
     def cvkit_datasets(self) -> Iterator[Component]:
-        """Declare the colours."""
-        yield Component("colours", "cvkit.testing.sample_parts:sample_data", "Ten colours under noise")
+        """Declare the data set of colours."""
+        yield Component("colours", "cvkit.testing.sample_parts:sample_data", "Ten noisy colours")
 
     @hookimpl
     def cvkit_models(self) -> Iterator[Component]:
@@ -144,12 +154,12 @@ class SamplePlugin:
 
     @hookimpl
     def cvkit_losses(self) -> Iterator[Component]:
-        """Declare the loss that counts."""
+        """Declare the loss that counts its calls."""
         yield Component("counting", "cvkit.testing.sample_parts:sample_loss", "Cross-entropy with a state")
 
     @hookimpl
     def cvkit_augmentations(self) -> Iterator[Component]:
-        """Declare the augmentation that counts."""
+        """Declare the augmentation that counts its batches."""
         yield Component("dimming", "cvkit.testing.sample_parts:sample_augmentation", "Dimming with a state")
 
 

@@ -1,4 +1,4 @@
-"""What a suite is: checks of one component, each of which says what was promised and what was seen."""
+"""The base of all suites: checks of one component that report the contract and what was seen."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .annotated_values import is_readable, own_options, promised_values
 from .network import without_network
 
 Fail = Callable[..., NoReturn]
-"""Breaks the contract of a `promise`: called with what was seen and, where it is known, what to do next."""
+"""Reports a broken contract. The arguments are what was seen and, optionally, what to do next."""
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _CHECK = "test_"
@@ -31,7 +31,13 @@ _LONGEST_CAUSE = 300
 
 
 class ContractBroken(AssertionError):
-    """A component does not do what every component of its kind must; says the contract and what was seen."""
+    """A component breaks the contract of its kind. The message contains the contract and what was seen.
+
+    Args:
+        contract: What every component of the kind must do.
+        seen: What the component did instead.
+        advice: What to do next.
+    """
 
     def __init__(self, contract: str, seen: str, advice: str = "") -> None:
         super().__init__("\n".join(filter(None, [f"contract: {contract}", f"seen: {seen}", advice])))
@@ -39,7 +45,7 @@ class ContractBroken(AssertionError):
 
 @contextmanager
 def promise(contract: str) -> Iterator[Fail]:
-    """Hold a block to `contract`: raise `ContractBroken` where it calls what this yields, or raises on its own."""
+    """Raise `ContractBroken` if the block calls the function that this yields, or if the block raises an error."""
     __tracebackhide__ = True
 
     def broken(seen: str, advice: str = "") -> NoReturn:
@@ -55,24 +61,28 @@ def promise(contract: str) -> Iterator[Fail]:
 
 
 def _brief(error: BaseException) -> str:
-    """Return what a component raised, type and message in one line; pytest shows the whole of it as the cause."""
+    """Return the type and message of a component's error in one line. pytest shows the full error as the cause."""
     if isinstance(error, ComponentError):
-        error = error.__cause__ or error  # the factory's own, which `Entry.build` puts in a recipe's words
+        error = error.__cause__ or error  # the factory's own error, without the recipe's context
     text = f"{type(error).__name__}: {' '.join(str(error).split())}"
     return text if len(text) <= _LONGEST_CAUSE else f"{text[:_LONGEST_CAUSE]}..."
 
 
 class Suite:
-    """The checks that every component must pass; those of its kind are in the suite of that kind.
+    """The checks that every component must pass. The suite of each kind adds its own checks.
 
-    `component`: its id or short name among the installed plugins; or `factory`, as a ``staticmethod``, for a function
-    that need not be declared. `options`: what a recipe would set. `skips`: reasons by the name of the check that
-    is left out, such as ``{"exports": "its loop depends on the data"}``. `catalog`: where `component` is looked up
-    instead of among the installed plugins. Each of these but `factory` and `skips`, and what the suite of a kind adds
-    to them, may also be a pytest fixture of the class, where the value depends on other fixtures:
+    Except for `factory` and `skips`, an attribute may also be a pytest fixture of the class, if its value depends on
+    other fixtures. This also applies to the attributes that the suite of a kind adds:
 
         @pytest.fixture
         def root(self, tmp_path): ...
+
+    Attributes:
+        component: The id or short name of a component of the installed plugins.
+        factory: Instead of `component`: a function, as a ``staticmethod``, that need not be declared by a plugin.
+        options: Options as in a recipe.
+        skips: Reasons for skipped checks by name, such as ``{"exports": "its loop depends on the data"}``.
+        catalog: A catalog to search for `component` instead of the installed plugins.
     """
 
     kind: ClassVar[Kind]
@@ -84,81 +94,108 @@ class Suite:
     pytestmark: ClassVar[list[Any]] = []
 
     def __init_subclass__(cls) -> None:
-        """Have pytest set up the fixtures that stand for attributes, with their parameters, before each check."""
+        """Make pytest set up the fixtures that replace attributes, with their parameters, before each check."""
         super().__init_subclass__()
         if fixtures := [name for name in _attributes(cls) if _is_fixture(vars(cls).get(name))]:
-            import pytest  # whoever defines a fixture has it; suites work without
+            import pytest  # a class with fixtures requires pytest; other suites do not
 
             cls.pytestmark = [*vars(cls).get("pytestmark", ()), pytest.mark.usefixtures(*fixtures)]
 
     def take_fixtures(self, values: Mapping[str, Any]) -> None:
-        """Take the values of those attributes that the class defines as fixtures."""
+        """Set the attributes that the class defines as fixtures.
+
+        Args:
+            values: Values of fixtures by name.
+        """
         for name in _attributes(type(self)):
             if _is_fixture(getattr_static(type(self), name, None)):
                 setattr(self, name, values[name])
 
     @classmethod
     def checks(cls) -> set[str]:
-        """Return the names of cvkit's checks, without ``test_``; tests that a subclass adds are its own."""
+        """Return the names of cvkit's checks without ``test_``. Tests that a subclass adds are not included."""
         given = (name for kind in cls.__mro__ if _is_ours(kind) for name in vars(kind))
         return {name.removeprefix(_CHECK) for name in given if name.startswith(_CHECK)}
 
     @classmethod
     def require_whole(cls) -> None:
-        """Raise `ContractBroken` where a check of cvkit's is put out of action by a subclass's own, or by None."""
-        with promise("a check is left out by `skips`, with its reason, and never replaced") as broken:
+        """Raise an error if a subclass replaces one of cvkit's checks.
+
+        Raises:
+            ContractBroken: An attribute of a subclass, such as a method or None, replaces a check.
+        """
+        with promise("checks are skipped with a reason in `skips`, and never replaced") as broken:
             for check in sorted(cls.checks()):
                 name = f"{_CHECK}{check}"
                 definer = next(kind for kind in cls.__mro__ if name in vars(kind))
                 if not _is_ours(definer):
                     broken(
-                        f"{definer.__name__}.{name} stands in for cvkit's",
-                        f'Write skips = {{"{check}": "why it cannot hold here"}}, or give the test another name',
+                        f"{definer.__name__}.{name} replaces cvkit's check",
+                        f'Write skips = {{"{check}": "why it does not apply"}}, or rename the test',
                     )
 
     @classmethod
     def reason_to_skip(cls, check: str) -> str:
-        """Return why `check` is left out, or an empty string; raise `ContractBroken` where `skips` is amiss."""
-        with promise("every skip names a check of the suite and gives its reason") as broken:
+        """Return the reason for skipping a check; empty if it is not skipped.
+
+        Args:
+            check: The name of the check without ``test_``.
+
+        Raises:
+            ContractBroken: `skips` names an unknown check, or contains no reason.
+        """
+        with promise("every entry of skips names a check of the suite and gives a reason") as broken:
             for name, reason in cls.skips.items():
                 if name not in cls.checks():
                     known = ", ".join(sorted(cls.checks()))
                     broken(f"skips names '{name}'", did_you_mean(name, cls.checks()) or f"The checks are: {known}")
                 if not str(reason).strip():
-                    broken(f"no reason to skip '{name}'", f'Write skips = {{"{name}": "why it cannot hold here"}}')
+                    broken(
+                        f"skips gives no reason for '{name}'", f'Write skips = {{"{name}": "why it does not apply"}}'
+                    )
         return cls.skips.get(check, "")
 
     @cached_property
     def entry(self) -> Entry:
         """The component under test."""
         with promise("the component under test can be found") as broken:
-            # Looked up statically, as a plain function would come bound to the suite.
+            # Look it up statically, because a plain function would be bound to the suite.
             factory = getattr_static(type(self), "factory")
             if factory is not None:
                 return _entry_of(factory.__func__ if isinstance(factory, staticmethod) else factory, self.kind)
             if not self.component:
                 broken("neither `component` nor `factory` is set", 'Write component = "plugin/name" in the class')
             catalog = self.catalog or installed_catalog()
-            for status in catalog.statuses:  # the reason, rather than that there is no such component
+            for status in catalog.statuses:  # report why the plugin does not work, not that the component is missing
                 if status.origin.plugin == self.component.partition("/")[0] and not status.works:
                     broken(status.line)
             return catalog[self.kind.name].find(self.component)
 
     def supplied(self) -> tuple[Any, ...]:
-        """Return what a run would supply to the factory."""
+        """Return the arguments that a run would supply to the factory."""
         raise NotImplementedError
 
     def build(self, *supplied: Any) -> Any:
-        """Build the component with `options`, as a recipe would, from `supplied` or what a run would supply."""
+        """Build the component with `options`, as a recipe would.
+
+        Args:
+            supplied: Arguments of the factory; by default, those of `supplied`.
+
+        Returns:
+            What the factory returns.
+
+        Raises:
+            ContractBroken: The factory raises an error, or a recipe could not set `options`.
+        """
         __tracebackhide__ = True
         receives = ", ".join(self.kind.arguments)
-        with promise(f"every {self.kind.singular} is built from ({receives}) and its options"):
+        with promise(f"every {self.kind.singular} can be built from ({receives}) and its options"):
             return self.entry.build(*(supplied or self.supplied()), **self._accepted_options())
 
     def _accepted_options(self) -> dict[str, Any]:
-        """Return `options` as a recipe would pass them on."""
+        """Return `options` as a recipe would pass them."""
         signature = self.entry.signature()
-        with promise("the options under test are ones that a recipe could set") as broken:
+        with promise("a recipe can set the options under test") as broken:
             for name in self.options:
                 if name not in signature.options and not signature.accepts_extra:
                     broken(f"there is no option '{name}'", did_you_mean(name, signature.options))
@@ -168,32 +205,31 @@ class Suite:
             }
 
     def test_declaration(self) -> None:
-        """The factory takes what a run supplies, and its options have names that a recipe can write."""
-        with promise(f"every {self.kind.singular} keeps the contract that its declaration can be held to") as broken:
+        """The factory accepts the arguments that a run supplies, and recipes can write the names of its options."""
+        with promise(f"the declaration of every {self.kind.singular} follows the contract of its kind") as broken:
             if breaches := [*self.entry.missing_requirements(), *self.entry.contract_violations()]:
                 broken("; ".join(breaches))
 
     def test_summary(self) -> None:
         """The declaration has a summary of one line."""
-        with promise(f"every {self.kind.singular} is declared with a summary of one line") as broken:
+        with promise(f"every {self.kind.singular} has a summary of one line") as broken:
             summary = self.entry.component.summary
             if not summary.strip() or "\n" in summary:
-                broken(f"the summary is {summary!r}", 'Give it one: Component(..., summary="What it is")')
+                broken(f"the summary is {summary!r}", 'Add a summary: Component(..., summary="What it is")')
 
     def test_docstring(self) -> None:
-        """The factory has a docstring, which `cvkit info` shows."""
-        with promise(
-            f"the factory of every {self.kind.singular} has a docstring, which `cvkit info` shows"
-        ) as broken:
+        """The factory has a docstring for `cvkit info`."""
+        with promise(f"the factory of every {self.kind.singular} has a docstring for `cvkit info`") as broken:
             if not read_signature(self.entry.component.target).doc.strip():
-                broken(f"that of '{self.entry.id}' has none")
+                broken(f"the factory of '{self.entry.id}' has no docstring")
 
     def test_readable_options(self) -> None:
-        """Every option has an annotation whose type can be told without running the plugin.
+        """Every option has an annotation whose type can be determined without importing the plugin.
 
-        Options that another library's function declares, by way of ``options_of``, are not the author's to annotate.
+        Options that a function of another library declares (``options_of``) are excluded, because the author cannot
+        annotate them.
         """
-        contract = f"every option of every {self.kind.singular} has an annotation that can be read without importing"
+        contract = f"every option of every {self.kind.singular} has an annotation that is readable without an import"
         with promise(contract) as broken:
             for option in own_options(self.entry).values():
                 if not is_readable(option):
@@ -201,16 +237,17 @@ class Suite:
                         f"option '{option.name}' is annotated {option.annotation!r}"
                         if option.annotation
                         else f"option '{option.name}' has no annotation",
-                        "Use types such as int, PositiveFloat of pydantic, Literal, tuple; `object` takes anything",
+                        "Use types such as int, pydantic's PositiveFloat, Literal or tuple; `object` accepts any "
+                        "value",
                     )
 
     def test_promised_values(self) -> None:
-        """Every value that an option's annotation names is taken, the other options being as given.
+        """Every value that an option's annotation names is accepted, with the other options unchanged.
 
-        That holds for options of another library too: `cvkit info` and the schema promise them to whoever writes one.
-        A value that does not fit together with another option may be refused by a `ValueError` that names the other.
+        This includes options of another library, because `cvkit info` and the schema show their values to users. A
+        value that conflicts with another option may be rejected by a `ValueError` that names the other option.
         """
-        contract = f"every {self.kind.singular} takes every value that the annotations of its options name"
+        contract = f"every {self.kind.singular} accepts every value that the annotations of its options name"
         given = self._accepted_options()
         for option in self.entry.signature().options.values():
             for value in promised_values(option.type):
@@ -220,26 +257,27 @@ class Suite:
                     except Exception as error:
                         if not self._refuses_combination(error, option.name):
                             broken(
-                                f"{option.name}: {show(value)}, of {option.annotation}, raised {_brief(error)}",
-                                "Take the value, or narrow the annotation; where it only does not fit together with "
-                                "another option, raise a ValueError that names the other",
+                                f"{option.name}: {show(value)}, allowed by {option.annotation}, raised "
+                                f"{_brief(error)}",
+                                "Accept the value, or narrow the annotation; if it only conflicts with another "
+                                "option, raise a ValueError that names that option",
                             )
 
     def _refuses_combination(self, error: Exception, option: str) -> bool:
-        """Whether a factory's error is a `ValueError` whose message names an option other than `option`."""
+        """Return whether a factory's error is a `ValueError` whose message names an option other than `option`."""
         cause = error.__cause__ if isinstance(error, ComponentError) else error
         others = set(self.entry.signature().options) - {option}
         return isinstance(cause, ValueError) and bool(others & set(re.findall(r"\w+", str(cause))))
 
 
 def _attributes(suite: type[Suite]) -> set[str]:
-    """Return the names of what a suite can be told, as cvkit's classes annotate it."""
+    """Return the names of the attributes that a suite can set, as annotated in cvkit's classes."""
     own = {name for kind in suite.__mro__ if _is_ours(kind) for name in vars(kind).get("__annotations__", {})}
-    return own - {"kind", "factory", "skips", "pytestmark"}  # these are asked of the class, before there is a test
+    return own - {"kind", "factory", "skips", "pytestmark"}  # these are read from the class before a test exists
 
 
 def _is_fixture(value: object) -> bool:
-    """Whether a class's attribute was made by ``pytest.fixture``: an object of its own kind from pytest 8.4 on."""
+    """Return whether an attribute is a ``pytest.fixture``. Since pytest 8.4, that is an object of its own type."""
     return type(value).__name__ == "FixtureFunctionDefinition" or hasattr(value, "_pytestfixturefunction")
 
 
@@ -249,16 +287,16 @@ def _is_ours(kind: type) -> bool:
 
 @cache
 def installed_catalog() -> Catalog:
-    """Return the catalog of the installed plugins, discovered once a session."""
+    """Return the catalog of the installed plugins, which is created once per session."""
     return discover()
 
 
 @cache
 def _entry_of(factory: Callable[..., Any], kind: Kind) -> Entry:
-    """Return the entry of a factory that nothing declares: a component of a module that is only in memory."""
+    """Return the entry of a factory that no plugin declares, as a component of a module in memory."""
     name = f"cvkit_testing_{id(factory)}"
     module = ModuleType(name)
-    module.factory = factory  # type: ignore[attr-defined]  # a module holds what is put there
+    module.factory = factory  # type: ignore[attr-defined]  # modules accept any attribute
     sys.modules[name] = module
     label = getattr(factory, "__name__", type(factory).__name__)
     component = Component(label, f"{name}:factory", summary="given to its suite directly")

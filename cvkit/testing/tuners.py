@@ -1,4 +1,4 @@
-"""What every tuner must do: propose what a recipe accepts, and leave the run as if it had not been there."""
+"""The checks of tuners: a tuner proposes a value that the recipe accepts, and does not modify the run."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _STEPS = 3
 
 @dataclass
 class TunerOutcome:
-    """What a tuner proposed; and the run it was given beside one that it never saw, aspect by aspect."""
+    """A tuner's proposal, and the state of its run compared with a run without the tuner, by aspect."""
 
     proposal: Any
     tuned: dict[str, Any]
@@ -53,8 +53,10 @@ class TunerOutcome:
 class TunerSuite(Suite):
     """The checks that every tuner must pass.
 
-    `recipe`: the text of a recipe with parts that cvkit brings along, or of ``sample/net`` on ``sample/colours``,
-    small ones of the suite. `sets`: the path in it that the tuner proposes a value for, which the recipe writes.
+    Attributes:
+        recipe: The text of a recipe with components of cvkit's own plugins, or with the suite's small components such
+            as ``sample/net`` and ``sample/colours``.
+        sets: The path in `recipe` that the tuner proposes a value for. The recipe must contain a value for it.
     """
 
     kind = KINDS["tuners"]
@@ -62,7 +64,7 @@ class TunerSuite(Suite):
     sets: str = "scheduler.max_lr"
 
     def supplied(self) -> tuple[RunParts]:
-        """Return a run of the recipe in which the tuner's place is ``auto``."""
+        """Return a run of the recipe with ``auto`` as the value of `sets`."""
         recipe = self._recipe()
         owner, _, name = self.sets.rpartition(".")
         part = dict(recipe.parts())[owner]
@@ -71,10 +73,10 @@ class TunerSuite(Suite):
         return (_run(replace(recipe, tuners=tuners, **waiting)),)
 
     def _recipe(self) -> Recipe:
-        return resolve(read_text(self.recipe, ["train.device=cpu"]), _catalog())  # where steps are exact everywhere
+        return resolve(read_text(self.recipe, ["train.device=cpu"]), _catalog())  # the CPU is exact on every machine
 
     def _outcome(self) -> TunerOutcome:
-        kind: Any = type(self)  # classes hash, which the stub of `cache` does not see
+        kind: Any = type(self)  # classes are hashable, but the type stub of `cache` does not allow them
         return _tune(kind)
 
     def _require_same(self, aspect: str, contract: str, advice: str) -> None:
@@ -82,10 +84,10 @@ class TunerSuite(Suite):
             outcome = self._outcome()
             tuned, untouched = outcome.tuned[aspect], outcome.untouched[aspect]
             if changed := [name for name, value in untouched.items() if tuned.get(name) != value]:
-                broken(f"{changed[0]} is not what it is without the tuner", advice)
+                broken(f"{changed[0]} differs from a run without the tuner", advice)
 
     def test_proposal(self) -> None:
-        """It returns a proposal with a reason and a title."""
+        """The tuner returns a proposal with a reason and a title."""
         with promise("every tuner returns a Proposal with a reason and a title") as broken:
             proposal = self._outcome().proposal
             if not isinstance(proposal, Proposal):
@@ -95,35 +97,35 @@ class TunerSuite(Suite):
                     broken(f"its {name} is empty")
 
     def test_value(self) -> None:
-        """It proposes a value that the recipe accepts in its place."""
-        with promise(f"a tuner proposes a value that the recipe accepts for its place, here {self.sets}") as broken:
+        """The recipe accepts the proposed value."""
+        with promise(f"a tuner proposes a value that the recipe accepts for {self.sets}") as broken:
             proposal = self._outcome().proposal
             if proposal.value is None:
-                broken(f"it proposes none: {proposal.reason}", "Set `options`, or a `recipe` from which it can tell")
+                broken(f"it proposes no value: {proposal.reason}", "Set `options`, or a `recipe` that it can tune")
             self._recipe().with_value(self.sets, proposal.value)
 
     def test_data(self) -> None:
-        """Its data can be kept as JSON."""
-        with promise("the data of a proposal is JSON: numbers that are finite, text, lists and mappings"):
+        """The data of the proposal can be saved as JSON."""
+        with promise("the data of a proposal is JSON: finite numbers, text, lists and mappings"):
             json.dumps(self._outcome().proposal.data, allow_nan=False)
 
     def test_figure(self) -> None:
-        """Its figure, if it has one, can be drawn."""
+        """The figure, if there is one, can be drawn."""
         with promise("the figure of a proposal can be drawn") as broken:
             proposal = self._outcome().proposal
 
             def paint(figure: Any) -> None:
                 proposal.draw(figure)
                 if not figure.axes:
-                    broken("an empty figure", "Draw on figure.subplots()")
+                    broken("the figure is empty", "Draw on figure.subplots()")
 
             if proposal.draw is not None:
                 render_figure("tuned", proposal.title, proposal.caption, paint)
 
     def test_repeatable(self) -> None:
-        """A second run of the same recipe gets the same proposal."""
+        """A second run of the same recipe results in the same proposal."""
         with promise(
-            "a tuner proposes the same again for the same run, whatever the global generators say"
+            "a tuner proposes the same value for the same run, regardless of the global generators"
         ) as broken:
             first = self._outcome().proposal
             with seeded(2):
@@ -132,48 +134,48 @@ class TunerSuite(Suite):
                 broken(f"{first.value}, then {again.value}", "Draw within run.trial, or seed with derive")
 
     def test_leaves_weights(self) -> None:
-        """Every parameter and buffer, those that no state dict holds included, is as it was."""
+        """No parameter or buffer is changed, including buffers that are not in a state dict."""
         self._require_same(
             "weights",
-            "a tuner leaves every parameter and buffer of the run's model as it was",
+            "a tuner does not change any parameter or buffer of the run's model",
             "Train run.trial(...)",
         )
 
     def test_leaves_modes(self) -> None:
-        """Modes, gradients and requires_grad of the model are as they were."""
+        """Modes, gradients and requires_grad of the model are not changed."""
         self._require_same(
             "modes",
-            "a tuner leaves modes, gradients and requires_grad of the run's model as they were",
+            "a tuner does not change modes, gradients and requires_grad of the run's model",
             "Use run.trial",
         )
 
     def test_leaves_parts(self) -> None:
-        """What the loss and the augmentations hold is as it was."""
+        """The state of the loss and of the augmentations is not changed."""
         self._require_same(
             "parts",
-            "a tuner leaves every parameter and buffer of the run's loss and augmentations as it was",
+            "a tuner does not change any parameter or buffer of the run's loss and augmentations",
             "Use the copies of run.trial",
         )
 
     def test_leaves_generators(self) -> None:
-        """The global generators of Python, NumPy and torch are as they were."""
+        """The global generators of Python, NumPy and torch are not changed."""
         self._require_same(
             "generators",
-            "a tuner leaves the global generators of Python, NumPy and torch as they were",
+            "a tuner does not change the state of the global generators of Python, NumPy and torch",
             "Draw within run.trial, or within cvkit.preserved_randomness",
         )
 
     def test_trains_on(self) -> None:
-        """The run then trains as if it had not been tuned, to the bit: the same data in the same order."""
+        """Afterwards the run trains exactly as without the tuner: with the same data in the same order."""
         self._require_same(
             "training",
-            "a run that was tuned trains as one that was not, to the bit",
-            "Leave the data and its order alone",
+            "a run trains exactly as without the tuner",
+            "Do not change the data or its order",
         )
 
 
 def _catalog() -> Catalog:
-    """Return the parts that cvkit brings along, and the suites' own small ones, in any environment."""
+    """Return the catalog of cvkit's own plugins and the suite's small components, in any environment."""
     catalog = discover(distributions=[CORE], environment=False)
     catalog.admit(Origin("sample", "in-process", "0"), SamplePlugin())
     return catalog
@@ -185,7 +187,7 @@ def _run(recipe: Recipe) -> RunParts:
 
 @cache
 def _tune(kind: type[TunerSuite]) -> TunerOutcome:
-    """Let the tuner work on a run, and compare that with a run it never saw; once a class, as it takes longest."""
+    """Run the tuner, and compare its run with a run without it. The result is cached by class, because it is slow."""
     suite = kind()
     recipe = suite._recipe()
     untouched = _run(recipe)
@@ -201,7 +203,7 @@ def _tune(kind: type[TunerSuite]) -> TunerOutcome:
 
 
 def _aspects(run: RunParts) -> dict[str, Any]:
-    """Return what a tuner must leave alone, in values that compare by ``==``; trains the run a little in the end."""
+    """Return everything that a tuner must not change, in values that can be compared; then train a few steps."""
     weights = {name: tensor.tolist() for name, tensor in model_state(run.model).items()}
     modes: dict[str, Any] = {f"the mode of '{name}'": module.training for name, module in run.model.named_modules()}
     for name, p in run.model.named_parameters():

@@ -1,4 +1,4 @@
-"""Explanations scored: pure measures, baselines that know nothing of the model, and intervals."""
+"""Scores of explanations: measures, baselines that do not use the model, and confidence intervals."""
 
 from .baselines import BASELINES
 from .maps import explained

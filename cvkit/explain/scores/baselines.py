@@ -1,4 +1,4 @@
-"""Maps that know nothing of the model: what an explanation must beat to be worth its time."""
+"""Baseline maps that do not use the model. A useful explanation must score better than these."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from torch.nn.functional import conv2d, pad
 from ...seeding import derive
 from .blur import blurred
 
-_ROUNDING = 1e-4  # what float32 makes of no contrast at all; a real one is from 1 / 765 on
+_ROUNDING = 1e-4  # rounding errors of float32 without any contrast; a real contrast is at least 1 / 765
 
 Baseline = Callable[[Tensor, Tensor], Tensor]
-"""Images, uint8 (N, C, H, W), int64 targets (N,) -> maps, float32 (N, H, W) in [0, 1]; no model is asked."""
+"""Maps uint8 images (N, C, H, W) and int64 targets (N,) to maps, float32 (N, H, W) in [0, 1], without a model."""
 
 
 def random_map(images: Tensor, targets: Tensor) -> Tensor:
-    """Return uniform noise, the same whenever the targets are the same."""
+    """Return uniform noise that depends only on the targets."""
     generator = torch.Generator().manual_seed(derive("random maps", *targets.tolist()))
     return torch.rand((len(images), *images.shape[-2:]), generator=generator)
 
 
 def centred_gaussian(images: Tensor, targets: Tensor) -> Tensor:
-    """Return a Gaussian bell, its sigma a quarter of each side: photographers put their object in the middle.
+    """Return a centred Gaussian, with a standard deviation of a quarter of each side, for objects in the middle.
 
-    Of the pixels in the middle of an even side the second is the peak, so that the maximum is no tie.
+    If a side is even, the peak is the second of the two middle pixels, so that the maximum is unique.
     """
     bells = [torch.exp(-0.5 * ((torch.arange(side) - side // 2) / (side / 4)) ** 2) for side in images.shape[-2:]]
     return torch.outer(*bells).expand(len(images), -1, -1).clone()
 
 
 def edges(images: Tensor, targets: Tensor) -> Tensor:
-    """Return the magnitude of Sobel's gradient (Sobel & Feldman 1968) of the grey image, the mean of the channels.
+    """Return the magnitude of the Sobel gradient (Sobel & Feldman 1968) of the image, averaged over channels.
 
-    Adebayo et al. 2018 show that some explanations are hardly more than an edge detector.
+    Adebayo et al. 2018 show that some explanations are similar to an edge detector.
     """
     grey = pad(as_float(images).mean(dim=1, keepdim=True), (1, 1, 1, 1), mode="replicate")
     across = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]])
@@ -45,7 +45,7 @@ def edges(images: Tensor, targets: Tensor) -> Tensor:
 
 
 def blurred_contrast(images: Tensor, targets: Tensor) -> Tensor:
-    """Return how far each pixel's colour is from the image's mean colour, blurred: sigma a sixteenth of the side."""
+    """Return the distance of each pixel to the image's mean colour, blurred by a sixteenth of the shorter side."""
     floats = as_float(images)
     contrast = (floats - floats.mean(dim=(2, 3), keepdim=True)).square().sum(dim=1, keepdim=True).sqrt()
     return _to_unit_range(blurred(contrast, min(images.shape[-2:]) / 16)[:, 0])
@@ -59,11 +59,11 @@ BASELINES: Mapping[str, Baseline] = MappingProxyType(
         "blurred contrast": blurred_contrast,
     }
 )
-"""By names of two words, which no component's name can be."""
+"""Baselines by name. The names have two words, so that they differ from names of components."""
 
 
 def baseline_maps(images: Tensor, targets: Tensor) -> dict[str, Tensor]:
-    """Return every baseline's maps by its name."""
+    """Return the maps of every baseline by name."""
     return {name: baseline(images, targets) for name, baseline in BASELINES.items()}
 
 

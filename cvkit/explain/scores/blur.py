@@ -1,4 +1,4 @@
-"""Gaussian blur of whole batches."""
+"""Gaussian blur of batches."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from torch.nn.functional import conv2d, pad
 
 
 def blurred(images: Tensor, sigma: float) -> Tensor:
-    """Return float images (N, C, H, W) blurred by a Gaussian of `sigma` pixels, edges repeated beyond the border.
+    """Return float images (N, C, H, W), blurred by a Gaussian with a standard deviation of `sigma` pixels.
 
-    The kernel is cut off at 3 sigma, and at the image's own size.
+    Edge pixels are repeated beyond the border. The kernel is truncated at 3 sigma and at the size of the image.
     """
-    for _ in range(2):  # along the rows, and, turned over, along the columns
+    for _ in range(2):  # along the rows, and after the transpose along the columns
         radius = min(int(3 * sigma + 0.5), images.shape[3] - 1)
         bell = torch.exp(-0.5 * (torch.arange(-radius, radius + 1, dtype=images.dtype) / sigma) ** 2)
         channels = pad(images.flatten(0, 1)[:, None], (radius, radius, 0, 0), mode="replicate")

@@ -1,4 +1,4 @@
-"""Intervals of means by resampling what was measured."""
+"""Bootstrap confidence intervals of means."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from torch import Tensor
 from ...seeding import derive
 
 RESAMPLES = 2_000
-_AT_ONCE = 4_000_000  # rows drawn at a time, which bounds the memory
+_AT_ONCE = 4_000_000  # maximum number of rows drawn at a time; this limits the memory
 
 FEWEST = 6
-"""Units from which an interval can be clear of a bound.
+"""The minimum number of units for a conclusion from an interval.
 
-Of five or fewer that all lie on one side of it, chance alone puts them there in more than 5 % of cases
-(2 / 2**5 = 6 %, the two-sided sign test), however narrow the bootstrap makes their interval.
+If five or fewer units all lie on one side of a bound, chance alone explains that in more than 5 % of cases
+(2 / 2**5 = 6 %, the two-sided sign test), even if the bootstrap interval is narrow.
 """
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over `n` units, with the ends of its 95 % interval."""
+    """A mean over `n` units and its 95 % interval from `low` to `high`."""
 
     mean: float
     low: float
@@ -30,23 +30,24 @@ class Estimate:
     n: int
 
     def above(self, bound: float) -> bool:
-        """Return whether the whole interval lies above `bound`, and rests on at least `FEWEST` units."""
+        """Return whether the interval is entirely above `bound`, with at least `FEWEST` units."""
         return self.n >= FEWEST and self.low > bound
 
     def below(self, bound: float) -> bool:
-        """Return whether the whole interval lies below `bound`, and rests on at least `FEWEST` units."""
+        """Return whether the interval is entirely below `bound`, with at least `FEWEST` units."""
         return self.n >= FEWEST and self.high < bound
 
 
 def bootstrap(values: Tensor) -> list[Estimate]:
     """Return the mean of each column of `values`, with its 95 % percentile interval.
 
-    `values`: (n, m), m quantities measured of n units; or (n, d, m), each measured d times, under d random draws of
-    something else. n, d at least 1. The percentile bootstrap of Efron 1979: `RESAMPLES` seeded draws of n rows with
-    replacement. Rows are drawn whole, so a column of differences gives the interval of a paired comparison. Of (n, d,
-    m) the d draws are resampled as well, apart from the rows: the pigeonhole bootstrap of Owen 2007, arXiv 0712.1111,
-    whose intervals are a little wide; of 3 draws, they reach from about the lowest to about the highest. An interval
-    knows of the spread that was measured alone: a column of equal values has one of no width, however few they are.
+    `values` is (n, m) for m quantities of n units, or (n, d, m) if each was measured under d random draws, with n and
+    d at least 1. The method is the percentile bootstrap of Efron 1979, with `RESAMPLES` seeded draws of n rows with
+    replacement. All columns use the same rows, so a column of differences gives the interval of a paired comparison.
+    For (n, d, m), the d draws are resampled independently of the rows: this is the pigeonhole bootstrap of Owen 2007,
+    arXiv:0712.1111, whose intervals are slightly wide. With 3 draws, they reach from about the lowest to about the
+    highest draw. An interval reflects only the measured spread: for a column of equal values it has width zero,
+    however few there are.
     """
     n = len(values)
     of_draws = values.double() if values.ndim == 3 else values.double()[:, None]
@@ -59,7 +60,7 @@ def bootstrap(values: Tensor) -> list[Estimate]:
 
 
 def _resampled(values: Tensor, times: int, generator: torch.Generator) -> Tensor:
-    """Return the means of as many rows and draws of `values` (n, d, m), drawn with replacement, (times, m)."""
+    """Return means of resampled rows and draws of `values` (n, d, m), float64 (times, m)."""
     n, draws, _ = values.shape
     of_rows = (_counts(n, times, generator) @ values.flatten(1) / n).view(times, *values.shape[1:])
     if draws == 1:
@@ -68,7 +69,7 @@ def _resampled(values: Tensor, times: int, generator: torch.Generator) -> Tensor
 
 
 def _counts(n: int, times: int, generator: torch.Generator) -> Tensor:
-    """Return how often each of n is drawn in n draws with replacement, float64 (times, n)."""
+    """Return how often each of n units is drawn in n draws with replacement, float64 (times, n)."""
     drawn = torch.randint(n, (times, n), generator=generator)
     return torch.zeros(times, n, dtype=torch.float64).scatter_add_(
         1, drawn, torch.ones(times, n, dtype=torch.float64)

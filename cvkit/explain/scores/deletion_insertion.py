@@ -1,4 +1,4 @@
-"""Deletion and insertion: what the model makes of an image as its most important pixels go, or come."""
+"""Deletion and insertion: the model's output when the most important pixels are removed or added."""
 
 from __future__ import annotations
 
@@ -14,29 +14,30 @@ STEPS = 10
 
 
 def deletion(trained: TrainedModel, images: Tensor, targets: Tensor, maps: Tensor) -> Tensor:
-    """Return the target's mean probability as pixels give way to the data's mean colour, float64 (n,); low is good.
+    """Return the target's mean probability while pixels are replaced by the mean colour, float64 (n,); low is good.
 
-    `images`: uint8 (n, C, H, W). `targets`: int64 (n,). `maps`: (n, H, W); the highest pixels go first, in `STEPS`
-    equal steps, ties in a random order that is the same for all maps. The area under the curve of Petsiuk et al.
-    2018, "RISE", arXiv 1806.07421, section 4.3. A picture with holes is like none that was trained on, so this scores
-    the model's oddities too, and blurry maps gain by it (Rong et al. 2022, "ROAD", arXiv 2202.00449).
+    `images` are uint8 (n, C, H, W), `targets` int64 (n,), and `maps` (n, H, W). The highest pixels are replaced
+    first, in `STEPS` equal steps; ties have a random order that is the same for all maps. This is the area under the
+    curve of Petsiuk et al. 2018, "RISE", arXiv:1806.07421, section 4.3. The images with replaced pixels differ from
+    the training data, so the score also depends on how the model handles them, and blurry maps score better (Rong et
+    al. 2022, "ROAD", arXiv:2202.00449).
     """
     mean = torch.tensor(trained.info.mean).mul(255).round().to(torch.uint8)[:, None, None]
     return _area(trained, images, mean.expand_as(images), targets, maps)
 
 
 def insertion(trained: TrainedModel, images: Tensor, targets: Tensor, maps: Tensor) -> Tensor:
-    """Return the target's mean probability as pixels come into the blurred image, float64 (n,); high is good.
+    """Return the target's mean probability while pixels are added to a blurred image, float64 (n,); high is good.
 
-    All as for `deletion`; the highest pixels come first. The blur's sigma is an eighth of the side, so that shapes of
-    a third of the side go.
+    The arguments are those of `deletion`; the highest pixels are added first. The standard deviation of the blur is
+    an eighth of the side, which removes shapes of up to a third of the side.
     """
     start = blurred(as_float(images), min(images.shape[-2:]) / 8).mul(255).round().to(torch.uint8)
     return _area(trained, start, images, targets, maps)
 
 
 def _area(trained: TrainedModel, start: Tensor, end: Tensor, targets: Tensor, maps: Tensor) -> Tensor:
-    """Return the area under the target's probability on the way from `start` to `end`, by the trapezoidal rule."""
+    """Return the area under the target's probability between `start` and `end`, by the trapezoidal rule."""
     places = maps[0].numel()
     shuffled = permutation(places, "ties of pixels", trained.seed)
     order = shuffled[maps.flatten(1)[:, shuffled].argsort(dim=1, descending=True, stable=True)]

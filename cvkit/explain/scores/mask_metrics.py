@@ -1,4 +1,4 @@
-"""How far a map and an object's exact mask cover each other."""
+"""Metrics of the overlap between a map and the exact mask of an object."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from torch import Tensor
 
 
 def energy_in_mask(maps: Tensor, masks: Tensor) -> Tensor:
-    """Return the share of each map's positive energy that lies inside its mask, float64 (m,) in [0, 1].
+    """Return the share of each map's positive values that lies inside its mask, float64 (m,) in [0, 1].
 
-    `maps`: float (n, H, W). `masks`: bool (n, H, W); the m that are not empty count. A map without positive energy
-    scores 0. The energy-based pointing game of Wang et al. 2020, "Score-CAM", arXiv 1910.01279, section 4.3, with
-    the mask in place of the bounding box.
+    `maps` are float (n, H, W) and `masks` bool (n, H, W); only the m images with a nonempty mask count. A map without
+    positive values scores 0. Source: the energy-based pointing game of Wang et al. 2020, "Score-CAM",
+    arXiv:1910.01279, section 4.3, with the mask instead of the bounding box.
     """
     maps, masks = counting(maps, masks)
     positive = maps.double().clamp(min=0)
@@ -21,11 +21,11 @@ def energy_in_mask(maps: Tensor, masks: Tensor) -> Tensor:
 
 
 def top_k_iou(maps: Tensor, masks: Tensor) -> Tensor:
-    """Return the intersection over union of each mask and the k highest pixels, k the mask's area, float64 (m,).
+    """Return the intersection over union of each mask and the k highest pixels, with k the mask's area, float64 (m,).
 
-    Shapes as for `energy_in_mask`. Where pixels tie for the last places, each counts with the share of them that
-    fits, so a constant map scores about what random pixels do. With c of the k inside it is c / (2 k - c); c / k is
-    the relevance rank accuracy of Arras et al. 2022, "CLEVR-XAI", arXiv 2003.07258.
+    The shapes are those of `energy_in_mask`. If pixels tie for the last ranks, each counts as the share of them that
+    still fits, so a constant map scores about as well as random pixels. With c of the k pixels inside, the result is
+    c / (2 k - c); c / k is the relevance rank accuracy of Arras et al. 2022, "CLEVR-XAI", arXiv:2003.07258.
     """
     maps, masks = counting(maps, masks)
     area = masks.sum(dim=1, keepdim=True)
@@ -37,6 +37,6 @@ def top_k_iou(maps: Tensor, masks: Tensor) -> Tensor:
 
 
 def counting(maps: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the maps and masks, (m, H * W), of the images whose mask is not empty."""
+    """Return the maps and masks, (m, H * W), of the images with a nonempty mask."""
     kept = masks.flatten(1).any(dim=1)
     return maps[kept].flatten(1), masks[kept].flatten(1)

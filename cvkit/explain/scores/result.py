@@ -1,4 +1,4 @@
-"""The scores of one model's explanations: estimates, verdicts, tables and JSON."""
+"""The scores of a model's explanations: estimates, verdicts, tables and JSON."""
 
 from __future__ import annotations
 
@@ -17,22 +17,25 @@ from .measures import RANDOMISATION, Measure
 from .verdict import Verdict, bounds, ignores_weights
 
 ACCURATE = 0.95
-"""The accuracy below which a model's explanations are not judged: where it is wrong, so may a true map be."""
+"""The minimum accuracy for a reliable judgement: if the model is wrong, a faithful map may miss the object too."""
 
 _TITLES = {
     "place": ("explanations_place", "Whether maps lie on the object"),
-    "model": ("explanations_model", "Whether maps show what the model goes by"),
+    "model": ("explanations_model", "Whether maps show what the model uses"),
     "weights": ("explanations_weights", "Whether maps follow the weights"),
-    "mirror": ("explanations_mirror", "Whether maps follow the image"),
+    "mirror": ("explanations_mirror", "Whether maps follow a mirrored image"),
 }
 
 
 @dataclass(frozen=True)
 class Scored:
-    """One measure's estimates by map, baselines last.
+    """The estimates of one measure by map, with the baselines last.
 
-    `margin_over_baseline`: by explainer and baseline, by how much the explainer is better, image by image, negative
-    where it is worse; empty where a measure is not there to tell them apart.
+    Attributes:
+        measure: The measure.
+        estimates: The estimate of each explainer and baseline.
+        margin_over_baseline: By explainer and baseline, the advantage of the explainer over the baseline on the same
+            images, negative if it is worse. Empty if `Measure.baselines_should_lose` is false.
     """
 
     measure: Measure
@@ -41,9 +44,9 @@ class Scored:
 
     @classmethod
     def of(cls, measure: Measure, values: Mapping[str, Tensor]) -> Scored:
-        """Return the estimates of `values`: by map, what was measured of each image, (n,), n at least 1.
+        """Return the estimates of `values`: for each map, one value per image (n,), with n at least 1.
 
-        Or (n, d), where each image was measured under d random draws.
+        The values are (n, d) if each image was measured under d random draws.
         """
         ordered = sorted(values, key=lambda name: name in BASELINES)
         estimates = _estimated({name: values[name].double() for name in ordered})
@@ -57,15 +60,15 @@ class Scored:
         return cls(measure, estimates, leads)
 
     def beaten_by(self, name: str) -> list[str]:
-        """Return the baselines an explainer does not surely beat: the 95 % interval of its lead is not above 0.
+        """Return the baselines that an explainer does not beat: those whose interval of the margin reaches 0.
 
-        Of fewer than six images none is surely beaten.
+        With fewer than six images, no baseline counts as beaten.
         """
         return [base for base, lead in self.margin_over_baseline.get(name, {}).items() if not lead.above(0)]
 
     @property
     def verdicts(self) -> dict[str, Verdict]:
-        """Whether each explainer's maps follow the weights; empty for every other measure."""
+        """The verdict on each explainer: whether its maps depend on the weights. Empty for every other measure."""
         if self.measure != RANDOMISATION:
             return {}
         return {name: Verdict.of(found) for name, found in self.estimates.items() if name not in BASELINES}
@@ -83,7 +86,7 @@ def _estimated(values: Mapping[str, Tensor]) -> dict[str, Estimate]:
 
 @dataclass(frozen=True)
 class Scores:
-    """The scores of explanations of `n` images, of which the model classifies the share `accuracy` correctly."""
+    """The scores of explanations of `n` images, with `accuracy` the share that the model classifies correctly."""
 
     n: int
     accuracy: float
@@ -91,35 +94,35 @@ class Scores:
 
     @property
     def warnings(self) -> list[str]:
-        """A line for a model too often wrong, for each map that ignores its weights or does not beat a baseline."""
+        """Lines for a low accuracy, for explainers that ignore the weights, and for baselines that are not beaten."""
         lines = []
         if self.accuracy < ACCURATE:
             lines.append(
-                f"the model is right on {percent(self.accuracy, 1)} of the {self.n:,} images scored: below "
-                f"{percent(ACCURATE)}, a low score may be the model's fault as well as the explanation's"
+                f"the model classifies {percent(self.accuracy, 1)} of the {self.n:,} scored images correctly: below "
+                f"{percent(ACCURATE)}, a low score may be caused by the model instead of the explanation"
             )
         for scored in self.scored:
             lines += scored.warnings
         return lines + self._beaten()
 
     def _beaten(self) -> list[str]:
-        """Return a line for each explainer that does not surely beat every baseline, with where and by which."""
+        """Return a line for each explainer that does not beat every baseline, with the measures and the baselines."""
         found: dict[str, list[str]] = {}
         for scored in self.scored:
             for name in scored.margin_over_baseline:
                 if beaten := scored.beaten_by(name):
                     found.setdefault(name, []).append(f"{scored.measure.name} ({', '.join(beaten)})")
         return [
-            f"{name} does not beat every baseline, with 95 % confidence, on {'; '.join(where)}"
+            f"{name} does not beat every baseline with 95 % confidence on {'; '.join(where)}"
             for name, where in found.items()
         ]
 
     def tables(self) -> list[Table]:
-        """Return a narrow table for each group of measures, explainers first, then baselines."""
+        """Return a narrow table for each group of measures, with explainers first and baselines last."""
         return tables(self.scored)
 
     def to_json(self) -> dict[str, Any]:
-        """Return all estimates and leads as plain values."""
+        """Return all estimates and margins as JSON values."""
         return {
             "images": self.n,
             "accuracy": self.accuracy,
@@ -140,7 +143,7 @@ class Scores:
 
 
 def tables(scored: Iterable[Scored]) -> list[Table]:
-    """Return a narrow table for each group of measures, explainers first, then baselines."""
+    """Return a narrow table for each group of measures, with explainers first and baselines last."""
     groups: dict[str, list[Scored]] = {}
     for one in scored:
         groups.setdefault(one.measure.group, []).append(one)
@@ -155,7 +158,7 @@ def _table(group: str, members: list[Scored]) -> Table:
         (
             f"{name} (baseline)" if name in BASELINES else name,
             *(_cell(scored, name) for scored in members),
-            *([verdicts.get(name, "never asks the model")] if verdicts else []),
+            *([verdicts.get(name, "does not use the model")] if verdicts else []),
         )
         for name in names
     )
@@ -176,9 +179,9 @@ def _caption(members: list[Scored]) -> str:
     for scored in members:
         better, n = "higher" if scored.measure.higher else "lower", next(iter(scored.estimates.values())).n
         parts.append(f"{scored.measure.name}: {scored.measure.meaning} ({better} is better, n {n:,})")
-    caption = "; ".join(parts) + ". In brackets the 95 % interval over images."
+    caption = "; ".join(parts) + ". The brackets show the 95 % interval over images."
     if any(scored.margin_over_baseline for scored in members):
-        caption += " * does not surely beat every baseline on the same images."
+        caption += " * does not beat every baseline on the same images with 95 % confidence."
     if any(scored.verdicts for scored in members):
         caption += f" {bounds()}"
     return caption[0].upper() + caption[1:]

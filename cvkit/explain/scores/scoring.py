@@ -1,4 +1,4 @@
-"""Explanations scored: every measure that applies, on the same images, beside maps that know nothing of the model."""
+"""Score explanations: compute every applicable measure on the same images, with baselines for comparison."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from .weight_randomization import under_new_weights
 def score(
     explainers: Explainers, images: Tensor, labels: Tensor, masks: Tensor | None = None, *, at_most: int = 500
 ) -> Scores:
-    """Return the scores of `explainers` and of every baseline, on `at_most` images chosen by the run's seed.
+    """Return the scores of `explainers` and of every baseline on up to `at_most` images selected by the run's seed.
 
-    `images`: uint8 (N, C, H, W). `labels`: int64 (N,), the classes explained. `masks`: bool (N, H, W), where the
-    objects are; without them only what needs none is measured. An explainer that fails goes on missing from there.
-    Raises `RunError` for fewer than two images.
+    `images` are uint8 (N, C, H, W), and `labels`, int64 (N,), are the classes to explain. `masks`, bool (N, H, W),
+    show the objects; without them, measures that need masks are omitted. An explainer that fails is omitted from then
+    on. Raises `RunError` if there are fewer than two images.
     """
     if len(images) < 2:
-        raise RunError(f"explanations are scored on two images or more, and there are {len(images)}")
+        raise RunError(f"scoring explanations requires at least two images, but there are {len(images)}")
     chosen = permutation(len(images), "images scored", explainers.trained.seed)[:at_most]
     images, labels = images[chosen], labels[chosen]
     accuracy = float((explainers.trained.logits(images).argmax(dim=1) == labels).double().mean())
@@ -45,7 +45,7 @@ def score(
 
 
 def on_objects(maps: Maps, masks: Tensor) -> list[Scored]:
-    """Return the measures of where `maps` lie, for the masks, bool (N, H, W), that are not empty; none if all are."""
+    """Return the measures that compare `maps` with nonempty masks, bool (N, H, W); none if all masks are empty."""
     if not masks.any():
         return []
     measures = ((POINTING, pointing_game), (ENERGY, energy_in_mask), (OVERLAP, top_k_iou))
@@ -77,19 +77,19 @@ def _under_change(explainers: Explainers, maps: Maps, images: Tensor, labels: Te
 
 
 def weights_check(explainers: Explainers, images: Tensor, targets: Tensor) -> tuple[list[Scored], list[str]]:
-    """Return whether maps follow the model's late weights, and a line for what is wrong with them; never raises.
+    """Return the scores that show whether maps depend on the late weights, and warnings. It never raises.
 
-    `images`: uint8 (n, C, H, W), some 32 suffice. `targets`: int64 (n,). It takes four explanations an image. The
-    list is empty, and a line says why, where nothing could be measured.
+    `images` are uint8 (n, C, H, W), of which about 32 are enough, and `targets` int64 (n,). Each image is explained
+    four times. If nothing could be measured, the list is empty and a warning reports why.
     """
     try:
         maps = explained(explainers, images, targets)
         found = Scored.of(RANDOMISATION, under_new_weights(explainers, images, targets, maps))
     except Exception as error:
-        return [], [f"whether the maps follow the model's weights could not be checked: {one_line(error)}"]
+        return [], [f"could not check whether the maps depend on the model's weights: {one_line(error)}"]
     lost = [name for name in maps if name not in found.estimates]
     return [found], [*found.warnings, *map(_not_checked, lost)]
 
 
 def _not_checked(name: str) -> str:
-    return f"whether the maps of {name} follow the model's weights could not be checked: it fails on other weights"
+    return f"could not check whether the maps of {name} depend on the model's weights: it fails with other weights"

@@ -1,4 +1,4 @@
-"""Two objects in one image: asked for one class and then for the other, a map must change sides."""
+"""The two-object test: maps for two classes in one image must lie on different objects."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from torch.nn.functional import max_pool2d
 from ...engine.trained_model import TrainedModel
 from .mask_metrics import energy_in_mask
 
-_TRIES = 8  # partners an image is offered before it goes without
+_TRIES = 8  # maximum number of partners that are tried for an image
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Images uint8 (n, C, H, W) of two objects each; `masks` and `labels` hold the two's, (n, H, W) and (n,) each."""
+    """Images uint8 (n, C, H, W) of two objects each, with the masks (n, H, W) and labels (n,) of both objects."""
 
     images: Tensor
     masks: tuple[Tensor, Tensor]
@@ -26,12 +26,12 @@ class Pairs:
         return len(self.images)
 
     def at(self, kept: Tensor) -> Pairs:
-        """Return the pairs that a bool (n,) or an index selects."""
+        """Return the pairs that a bool tensor (n,) or an index selects."""
         first, second = ((self.masks[i][kept], self.labels[i][kept]) for i in (0, 1))
         return Pairs(self.images[kept], (first[0], second[0]), (first[1], second[1]))
 
     def recognised(self, trained: TrainedModel) -> Pairs:
-        """Return those in which the model sees both: their classes are the two most probable."""
+        """Return the pairs in which the model recognises both objects: their classes are the two most probable."""
         if not len(self):
             return self
         best = trained.logits(self.images).topk(2, dim=1).indices
@@ -40,11 +40,11 @@ class Pairs:
 
 
 def paired(images: Tensor, labels: Tensor, masks: Tensor) -> Pairs:
-    """Return images with a second object laid beside theirs, cut from another image by its mask.
+    """Return images with a second object added, which is cut out of another image by its mask.
 
-    `images`: uint8 (n, C, H, W). `labels`: int64 (n,). `masks`: bool (n, H, W). The second is of another class; it is
-    whole, a sixteenth of the side or more away, and as far as fits. Partners are the next images in order; one
-    for which no room is found in eight of them is left out.
+    `images` are uint8 (n, C, H, W), `labels` int64 (n,), and `masks` bool (n, H, W). The second object has another
+    class and is completely visible, at least a sixteenth of the side away, and as far away as possible. Candidates
+    are the next eight images in order; an image without room for any of them is omitted.
     """
     n = len(images)
     partner, shift = torch.full((n,), -1), torch.zeros(n, 2, dtype=torch.int64)
@@ -62,12 +62,12 @@ def paired(images: Tensor, labels: Tensor, masks: Tensor) -> Pairs:
 
 
 def swapped(for_first: Tensor, for_second: Tensor, pairs: Pairs) -> Tensor:
-    """Return whether each pair's maps lie each more on its own object than on the other, float64 (n,), 0 or 1.
+    """Return 1 if both maps of a pair lie more on their own object than on the other one, else 0, float64 (n,).
 
-    `for_first`, `for_second`: maps (n, H, W) of `pairs` for either class. Compared is the maps' energy a pixel of the
-    two masks, and both must be right: a map that is the same for both classes never scores, noise in one of four.
-    In the spirit of the grid pointing game of Böhle et al. 2021, "Convolutional Dynamic Alignment Networks", arXiv
-    2104.00032.
+    `for_first` and `for_second` are maps (n, H, W) of `pairs` for each class. The test compares the maps' energy per
+    pixel of the two masks. A map that is the same for both classes always scores 0, and noise scores 1 in one of four
+    cases. The test is similar to the grid pointing game of Böhle et al. 2021, "Convolutional Dynamic Alignment
+    Networks", arXiv:2104.00032.
     """
     first, second = pairs.masks
     return (_leans(for_first, first, second) & _leans(for_second, second, first)).double()
@@ -81,7 +81,7 @@ def _leans(maps: Tensor, own: Tensor, other: Tensor) -> Tensor:
 def _farthest_shift(fixed: Tensor, moving: Tensor) -> tuple[Tensor, Tensor]:
     """Return whether there is room for `moving` beside `fixed`, bool (n,), and how far to shift it, int64 (n, 2).
 
-    Overlaps of all shifts at once are a cross-correlation, by the Fourier transform.
+    The overlaps of all shifts are a cross-correlation, computed by the Fourier transform.
     """
     height, width = fixed.shape[1:]
     gap = max(1, min(height, width) // 16)
@@ -101,9 +101,9 @@ def _farthest_shift(fixed: Tensor, moving: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _shifts(occupied: Tensor) -> tuple[Tensor, Tensor]:
-    """Return what each index of a circular correlation means along one side.
+    """Return the shift, int64 (n, side), that each index of a circular correlation along one side represents.
 
-    That is a shift, int64 (n, side), and whether it keeps what is `occupied`, bool (n, side), inside.
+    Also return whether the shift keeps all `occupied` places, bool (n, side), inside the image.
     """
     side = occupied.shape[1]
     index = torch.arange(side).expand(len(occupied), -1)
@@ -121,7 +121,7 @@ def _centre(masks: Tensor) -> Tensor:
 
 
 def _shifted(images: Tensor, shift: Tensor) -> Tensor:
-    """Return images (n, C, H, W), each moved down and right by its `shift`; what leaves comes in opposite."""
+    """Return images (n, C, H, W), each moved down and right by its `shift`, with wraparound."""
     height, width = images.shape[2:]
     rows = (torch.arange(height) - shift[:, :1]) % height
     columns = (torch.arange(width) - shift[:, 1:]) % width

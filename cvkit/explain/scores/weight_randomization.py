@@ -1,4 +1,4 @@
-"""Model randomisation: a map that stays as it was when the weights are drawn anew does not explain the model."""
+"""Model randomization: a map that does not change when the weights are randomized does not explain the model."""
 
 from __future__ import annotations
 
@@ -16,25 +16,27 @@ from .maps import Maps, explained
 from .rank_correlation import rank_correlation
 
 LATE = 0.25
-"""The share of the weight tensors, the last ones, that is drawn anew.
+"""The share of the weight tensors, counted from the last one, that is randomized.
 
-Not all: then a network's maps hardly agree with its former ones by any method (Guided Backprop's too fell to 0.26 on
-CIFAR-10). A late quarter holds what tells the classes apart, and is where Adebayo et al. show which methods stay.
+It is not all of them, because then maps hardly agree with the former ones for any method (Guided Backprop also fell
+to 0.26 on CIFAR-10). The last quarter distinguishes the classes, and Adebayo et al. show there which methods do not
+change.
 """
 
 DRAWS = 3
-"""How often weights are drawn anew: one draw's mean lay up to 0.5 from another's on the same network."""
+"""The number of draws: on the same network, the mean of one draw differed from another's by up to 0.5."""
 
 
 @torch.no_grad()
 def redrawn(trained: TrainedModel, images: Tensor, draw: int = 0, share: float = LATE) -> TrainedModel:
-    """Return the model with the values of its last weight tensors shuffled, each within itself; `draw` seeds it.
+    """Return a copy of the model with the values of its last weight tensors shuffled, each within itself.
 
-    `share`: how many of the tensors, in the order of the modules. Shuffling works for any module and keeps each
-    layer's scale, so that signals neither die nor explode. The statistics of batch normalisation belong to the
-    weights they were gathered with, and with others many maps go black: they are gathered anew from `images`, uint8
-    (n, C, H, W), n at least 2, of which 250 serve. `trained` stays as it is. Adebayo et al. 2018, "Sanity Checks for
-    Saliency Maps", arXiv 1810.03292, draw a cascade of layers from the top; this is one stop of it.
+    `draw` seeds the shuffle, and `share` is the share of tensors in the order of the modules. Shuffling works for any
+    module and keeps the scale of each layer, so that signals neither vanish nor explode. The statistics of batch
+    normalisation belong to the weights that they were computed with, and with other weights many maps become black.
+    So they are recomputed from `images`, uint8 (n, C, H, W), with n at least 2, of which up to 250 are used.
+    `trained` is not modified. Adebayo et al. 2018, "Sanity Checks for Saliency Maps", arXiv:1810.03292, randomize a
+    cascade of layers from the top; this is one stage of it.
     """
     model = copy.deepcopy(trained.model)
     parameters = list(model.parameters())
@@ -51,7 +53,7 @@ def _gather_statistics(model: nn.Module, inputs: Tensor) -> None:
     norms = [module for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
     for norm in norms:
         norm.reset_running_stats()
-        norm.momentum = None  # the plain mean over batches
+        norm.momentum = None  # use the plain mean over batches
         norm.train()
     if norms:
         model(inputs)
@@ -59,10 +61,10 @@ def _gather_statistics(model: nn.Module, inputs: Tensor) -> None:
 
 
 def under_new_weights(explainers: Explainers, images: Tensor, targets: Tensor, maps: Maps) -> dict[str, Tensor]:
-    """Return how alike each explainer's and each baseline's maps stay, float64 (n, `DRAWS`) by name.
+    """Return the similarity of each explainer's and baseline's maps before and after, float64 (n, `DRAWS`) by name.
 
-    `images`: uint8 (n, C, H, W). `targets`: int64 (n,). `maps`: those of the model as it is, from `explained`. It
-    takes `DRAWS` explanations of every image. Who fails on a model with other weights is left out.
+    `images` are uint8 (n, C, H, W), `targets` int64 (n,), and `maps` the maps of the original model from `explained`.
+    Each image is explained `DRAWS` times. An explainer that fails on the modified model is omitted.
     """
     alike: dict[str, list[Tensor]] = {}
     for draw in range(DRAWS):
@@ -74,8 +76,8 @@ def under_new_weights(explainers: Explainers, images: Tensor, targets: Tensor, m
 
 
 def likeness(before: Tensor, after: Tensor) -> Tensor:
-    """Return the rank correlation of maps (n, H, W) before and after the weights were drawn anew, float64 (n,).
+    """Return the rank correlation of maps (n, H, W) before and after the weights are randomized, float64 (n,).
 
-    A map that was black before counts 0: there is nothing in it that could stay.
+    A map that was black before counts as 0, because it contains nothing that could stay the same.
     """
     return rank_correlation(before, after) * before.flatten(1).any(dim=1)
