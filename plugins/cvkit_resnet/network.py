@@ -35,7 +35,8 @@ def custom_resnet(info: DataInfo, *, width: PositiveInt = 64, logit_scale: Posit
 class CustomResNet(nn.Module):
     """Map images (B, C, H, W) to logits (B, K).
 
-    The network has four convolutional stages, two of them with a residual block, and a linear layer. `positions` is the number of grid cells after the last max pooling: 1 for images of 32x32 pixels.
+    The network has four convolutional stages, two of them with a residual block, and a linear layer. `positions` is
+    the number of grid cells after the last max pooling: 1 for images of 32x32 pixels.
     """
 
     def __init__(self, channels: int, classes: int, width: int, logit_scale: float, positions: int = 1) -> None:

@@ -21,7 +21,7 @@ def cvkit_models() -> Iterator[Component]:
 
 @hookimpl
 def cvkit_augmentations() -> Iterator[Component]:
-    """Declare the family of torchvision's random v2 transforms, which the data loading processes call on each image."""
+    """Declare the family of torchvision's random v2 transforms, which the data loaders call on single images."""
     yield Component(
         "*",
         "cvkit_torchvision.library_transform:library_transform",

@@ -29,7 +29,7 @@ def models() -> list[str]:
 
 
 def transforms() -> list[str]:
-    """Return the sorted names of the ``torchvision.transforms.v2`` classes that augment one image and keep its shape."""
+    """Return the sorted classes of ``torchvision.transforms.v2`` that augment one image and keep its shape."""
     tree = ast.parse((_package() / "transforms" / "v2" / "__init__.py").read_bytes())
     return sorted(
         alias.name
