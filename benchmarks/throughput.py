@@ -22,13 +22,12 @@ from itertools import islice
 from pathlib import Path
 
 import torch
-from cvkit.engine.run import Step
 from rounds import Stopwatch, report
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
-from cvkit import DataInfo, Splits, TensorSplit, Trainer, build_parts, discover
+from cvkit import DataInfo, Splits, Step, TensorSplit, Trainer, build_parts, discover
 from cvkit.engine.step import TrainStep
 from cvkit.recipe import read, resolve
 
