@@ -18,7 +18,7 @@ def cvkit_augmentations() -> Iterator[Component]:
         "horizontal_flip", "cvkit_kornia.flip:horizontal_flip", "Mirror each image with probability p", requires=needs
     )
     yield Component(
-        "cutout", "cvkit_kornia.cutout:cutout", "Fill a random square of each image with the mean", requires=needs
+        "cutout", "cvkit_kornia.cutout:cutout", "Fill a random square with the mean of the data set", requires=needs
     )
     yield Component(
         "*",
