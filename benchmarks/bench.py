@@ -1,4 +1,4 @@
-"""What a part of `gpu.py` is given: where it writes, on which device it works, and until when."""
+"""The environment of a part of `gpu.py`: its journal, its device and its deadline."""
 
 from __future__ import annotations
 
@@ -22,36 +22,39 @@ RECIPES = ROOT / "recipes"
 
 @dataclass(frozen=True)
 class Bench:
-    """`deadline`: on the clock `time.monotonic`; a part minds it, and is ended soon after it."""
+    """The journal, the requested device and the deadline of a part.
+
+    `deadline` is a time of the clock `time.monotonic`. A part must check it; soon afterwards, its process is killed.
+    """
 
     journal: Journal
     asked: str
     deadline: float
 
     def left(self) -> float:
-        """Return the seconds left."""
+        """Return the seconds until the deadline."""
         return self.deadline - time.monotonic()
 
     @cached_property
     def device(self) -> torch.device:
-        """The device to work on; asking for it begins to use the GPU."""
+        """The device to use; the first access initialises the GPU."""
         return choose_device(self.asked, "fp32")
 
     @property
     def small(self) -> bool:
-        """Whether everything is small, to show that it works."""
+        """Whether to use small sizes that only show that the benchmark works."""
         return self.device.type == "cpu"
 
     def recipe(self, name: str, *overrides: str) -> Recipe:
-        """Return a recipe of this project, on the device unless another is named."""
+        """Return a recipe of this project on the requested device, unless `overrides` set another."""
         return resolve(read(RECIPES / name, [f"train.device={self.asked}", *overrides]), discover())
 
     def run(self, recipe: Recipe, splits: Splits) -> Trainer:
-        """Return a trainer of the recipe on the data."""
+        """Return a trainer for the recipe and the data."""
         return Trainer(build_parts(recipe, splits))
 
     def start(self, log: str, *command: object) -> subprocess.Popen[str]:
-        """Start Python with a command line, its output in a file named `log` in the journal's folder."""
+        """Start Python with a command line, and write its output to the file `log` in the folder of the journal."""
         with (self.journal.folder / log).open("w", encoding="utf-8") as file:
             return subprocess.Popen(
                 [sys.executable, "-P", *map(str, command)], cwd=ROOT, stdout=file, stderr=subprocess.STDOUT, text=True
@@ -60,7 +63,7 @@ class Bench:
     def call(self, log: str, *command: object, expect: tuple[int, ...] = (0,)) -> float:
         """Run Python with a command line and return the seconds it took.
 
-        Raises `RuntimeError`, with the last lines it wrote, where it does not exit as expected.
+        Raises `RuntimeError`, with the last lines of its output, if the exit status is not in `expect`.
         """
         started = time.monotonic()
         status = self.start(log, *command).wait()

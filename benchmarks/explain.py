@@ -1,12 +1,13 @@
-"""What Grad-CAM costs: a plain forward pass, cvkit and pytorch-grad-cam, side by side in one process.
+"""Compare the time of a forward pass, of Grad-CAM in cvkit and of Grad-CAM in pytorch-grad-cam in one process.
 
-    python benchmarks/explain.py                          both cases at full size, as the issue states them
+    python benchmarks/explain.py                          both cases at full size
     python benchmarks/explain.py --rounds 3 --width 8 --side 64 --cifar-batch 8 --batch 2      small
 
-Two cases: a batch of 64 images of 3x32x32 on the custom ResNet, and of 8 at 224x224 on timm's resnet50, weights and
-images random: only time is measured here, and that the maps are equal. All three look at the last convolutional
-stage. They take turns, round by round, in an order that moves on each round, and the medians of each round's ratios
-are reported with their smallest and largest, so that a machine whose speed drifts favours nobody.
+The two cases are a batch of 64 images of 3x32x32 on the custom ResNet, and a batch of 8 images of 3x224x224 on timm's
+resnet50. Weights and images are random, because the benchmark measures only time and the difference between the maps.
+Both Grad-CAMs explain the last convolutional stage. In each round, the three contestants run one after another in a
+rotating order. The benchmark reports the median, the smallest and the largest ratio over the rounds, so changes in
+the speed of the machine do not favour any contestant.
 """
 
 from __future__ import annotations
@@ -33,10 +34,10 @@ def main() -> None:
     """Measure both cases and print a table of each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--width", type=int, default=64, help="of the custom ResNet")
-    parser.add_argument("--cifar-batch", type=int, default=64, help="images of 32x32")
-    parser.add_argument("--batch", type=int, default=8, help="images for resnet50")
-    parser.add_argument("--side", type=int, default=224, help="of resnet50's images")
+    parser.add_argument("--width", type=int, default=64, help="width of the custom ResNet")
+    parser.add_argument("--cifar-batch", type=int, default=64, help="batch size for the custom ResNet")
+    parser.add_argument("--batch", type=int, default=8, help="batch size for resnet50")
+    parser.add_argument("--side", type=int, default=224, help="height and width of the images for resnet50")
     parser.add_argument("--device", default="cpu")
     arguments = parser.parse_args()
 
@@ -51,7 +52,7 @@ def main() -> None:
 
 
 def cases(width: int, cifar_batch: int, batch: int, side: int) -> dict[str, tuple[nn.Module, str, Tensor]]:
-    """Return the networks to explain by title, each with the layer to look at and its images."""
+    """Return the networks by title, each with the layer to explain and its images."""
     info = DataInfo(3, 32, 32, tuple(map(str, range(CLASSES))), (0.5,) * 3, (0.25,) * 3)
     return {
         f"custom ResNet, width {width}": (
@@ -68,8 +69,8 @@ def cases(width: int, cifar_batch: int, batch: int, side: int) -> dict[str, tupl
 
 
 def contestants(model: nn.Module, layer: str, images: Tensor) -> Contestants:
-    """Return what is timed, by name, having said by how much the two kinds of maps differ."""
-    from pytorch_grad_cam import GradCAM  # which only this comparison needs
+    """Return the functions to time, by name, and print the largest difference between the maps."""
+    from pytorch_grad_cam import GradCAM  # only this comparison requires it
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
     targets = torch.arange(len(images), device=images.device) % CLASSES
@@ -78,13 +79,13 @@ def contestants(model: nn.Module, layer: str, images: Tensor) -> Contestants:
     wanted = [ClassifierOutputTarget(target) for target in targets.tolist()]
 
     def explain_by_reference() -> object:
-        """Return pytorch-grad-cam's maps, its hooks held for as long as it needs them."""
+        """Return the maps of pytorch-grad-cam, with its hooks only during the call."""
         with GradCAM(model, [model.get_submodule(layer)]) as cam:
             return cam(images, wanted)
 
     difference = abs(ours(images, targets).cpu().numpy() - reference(images, wanted)).max()
     print(f"largest difference between the maps: {difference:.1e}")
-    reference.activations_and_grads.release()  # its hooks would cost the other two their time
+    reference.activations_and_grads.release()  # its hooks would slow down the other two contestants
     return {
         "forward": torch.no_grad()(partial(model, images)),
         "cvkit": partial(ours, images, targets),
@@ -93,7 +94,7 @@ def contestants(model: nn.Module, layer: str, images: Tensor) -> Contestants:
 
 
 def report(seconds: dict[str, list[float]], images: int) -> None:
-    """Print medians, images/s, and each contestant's time as a multiple of the forward pass's and of cvkit's."""
+    """Print the medians, images/s, and the time of each contestant relative to the forward pass and to cvkit."""
     print(
         f"{'':<18}{'ms':>9}{'images/s':>10}{'x forward':>12}{'min':>7}{'max':>7}{'x cvkit':>10}{'min':>7}{'max':>7}"
     )

@@ -1,13 +1,13 @@
-"""Everything that only a GPU can tell, the most important first, within a time that is given.
+"""Run all measurements that require a GPU within a given time, the most important first.
 
     python benchmarks/gpu.py --minutes 8 --out figures
-    python benchmarks/gpu.py --minutes 1 --out figures --device cpu       tries the script where there is no GPU
+    python benchmarks/gpu.py --minutes 1 --out figures --device cpu       tests the script without a GPU
 
-Each figure is printed, and written to ``figures.md`` and ``figures.jsonl`` in the folder, the moment it is known.
-Each part is a process of its own that is ended when its share of the time is over. The time that one leaves goes to
-those after it, and the last, further seeds of the full recipe, takes what is left. What fails is noted, with its
-traceback in ``failures.txt``, and the next part goes on. On a CPU everything is small, and only shows that the script
-works.
+Each figure is printed and written to ``figures.md`` and ``figures.jsonl`` in the output folder as soon as it is
+known. Each part runs in its own process, which is killed at the end of its share of the time. Time that a part does
+not use goes to the later parts; the last part, further seeds of the full recipe, uses the rest. If a part fails, its
+traceback is written to ``failures.txt`` and the next part starts. On a CPU, all sizes are small and only show that
+the script works.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ import torch
 from bench import Bench
 from journal import Journal
 
-GRACE = 2.0  # seconds between a part's deadline, which it minds itself, and its end
+GRACE = 2.0  # seconds between the deadline of a part, which the part checks itself, and the end of its process
 
 PARTS: dict[str, tuple[float, Callable[[Bench], None]]] = {
     "machine": (1, gpu_compared.machine),
@@ -43,16 +43,16 @@ PARTS: dict[str, tuple[float, Callable[[Bench], None]]] = {
     "kill and resume": (7, gpu_commands.kill_and_resume),
     "further seeds": (4, gpu_training.cifar10),
 }
-"""In order, with the share of the time that is left which each may take beside those after it."""
+"""The parts in their order, each with its weight; a part may use its share of the remaining time by weight."""
 
 
 def main() -> None:
-    """Measure every part in turn."""
+    """Run every part in turn."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, required=True)
-    parser.add_argument("--out", type=Path, required=True, help="folder for the figures, made where it is missing")
-    parser.add_argument("--device", default="auto", help="as train.device in a recipe")
-    parser.add_argument("--only", action="append", choices=PARTS, default=[], help="repeatable")
+    parser.add_argument("--minutes", type=float, required=True, help="total time")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the figures; created if it is missing")
+    parser.add_argument("--device", default="auto", help="device, as in train.device of a recipe")
+    parser.add_argument("--only", action="append", choices=PARTS, default=[], help="part to run; can be repeated")
     arguments = parser.parse_args()
 
     end = time.monotonic() + 60 * arguments.minutes
@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def heading(minutes: float, device: str) -> str:
-    """Return what was run, when and on what."""
+    """Return the command, the time, the commit and the versions of machine and software."""
     commit = run_quietly("git", "rev-parse", "--short", "HEAD") or "no git"
     gpus = run_quietly("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader") or "no nvidia-smi"
     return (
@@ -85,34 +85,34 @@ def heading(minutes: float, device: str) -> str:
 
 
 def run_quietly(*command: str) -> str:
-    """Return what a command prints, or an empty text where it cannot be run."""
+    """Return the output of a command, or an empty string if it fails."""
     with suppress(OSError, subprocess.SubprocessError):
         return subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout.strip()
     return ""
 
 
 def in_a_process(part: Callable[[Bench], None], bench: Bench) -> None:
-    """Do a part in a fork of this process, which has torch loaded and no GPU touched, and end it at its deadline."""
+    """Run a part in a fork of this process, which has loaded torch but not used the GPU; kill it at its deadline."""
     started = time.monotonic()
     process = multiprocessing.get_context("fork").Process(target=alone, args=(part, bench))
     process.start()
     try:
         process.join(max(0.0, bench.left()) + GRACE)
     finally:
-        with suppress(ProcessLookupError):  # its workers and commands too, which belong to its group
+        with suppress(ProcessLookupError):  # also kills the workers and commands in its process group
             os.killpg(process.pid or 0, signal.SIGKILL)
         process.join()
     took = time.monotonic() - started
     if process.exitcode:
         late = bench.left() <= 0
-        reason = "its time was over" if late else f"exit status {process.exitcode}"
+        reason = "its time had run out" if late else f"exit status {process.exitcode}"
         bench.journal.figure("whole part", "stopped" if late else "FAILED", f"after {took:.0f} s: {reason}")
     else:
         print(f"[{bench.journal.part}] {took:.0f} s", flush=True)
 
 
 def alone(part: Callable[[Bench], None], bench: Bench) -> None:
-    """Do a part as the leader of a group of processes."""
+    """Run a part as the leader of its own process group."""
     os.setsid()
     with bench.journal.attempt("whole part"):
         part(bench)

@@ -1,4 +1,4 @@
-"""Parts of `gpu.py` that call commands as a user does: the tests, the demo, a run killed and continued."""
+"""Parts of `gpu.py` that run commands as a user would: the tests, the demo, and a killed and resumed run."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from journal import Skipped
 from cvkit import EpochRecord, RunFolder
 
 SMALL = ("dataset.train_size=640", "dataset.test_size=60", "model.width=2", "report.misclassified=4")
-"""Settings with which the demo's recipe takes seconds on a CPU."""
+"""Settings with which the recipe of the demo takes a few seconds on a CPU."""
 
 
 def gpu_tests(bench: Bench) -> None:
-    """Run the tests that are marked ``gpu``."""
+    """Run the tests with the marker ``gpu``."""
     if bench.asked == "cpu":
-        raise Skipped("a GPU was not asked for; pytest runs the same tests on a pretended one")
+        raise Skipped("the benchmark runs on the CPU; plain pytest runs the same tests with a simulated GPU")
     if importlib.util.find_spec("pytest") is None:
         raise Skipped("pytest is not installed")
     found = bench.journal.folder / "gpu-tests.xml"
@@ -31,14 +31,14 @@ def gpu_tests(bench: Bench) -> None:
     count = {key: int(suite.attrib[key]) for key in ("tests", "failures", "errors", "skipped")}
     passed = count["tests"] - count["failures"] - count["errors"] - count["skipped"]
     told = f"{passed} passed, {count['failures']} failed, {count['errors']} errors, {count['skipped']} skipped"
-    bench.journal.figure("tests", told, f"{took:.0f} s; all of it in gpu-tests.txt", **count)
+    bench.journal.figure("tests", told, f"{took:.0f} s; the output is in gpu-tests.txt", **count)
     for case in suite.iter("testcase"):
         for problem in (*case.iter("failure"), *case.iter("error")):
             bench.journal.figure(case.attrib["name"], "FAILED", (problem.attrib.get("message") or "")[:160])
 
 
 def shapes(bench: Bench) -> None:
-    """Run the demo as the README says, to its report."""
+    """Run the demo of the README, including its report."""
     smaller = (*SMALL, "train.epochs=3") if bench.asked == "cpu" else ()
     folder, took = run_to_the_end(bench, "shapes", *smaller)
     *_, last = folder.records()
@@ -47,19 +47,19 @@ def shapes(bench: Bench) -> None:
     bench.journal.figure("test accuracy", last.test_accuracy, f"{took:.0f} s with imports, range test and report")
     seconds = [record.seconds for record in folder.records()]
     bench.journal.figure(
-        "seconds an epoch", min(seconds), f"of {len(seconds)}, the fastest; {max(seconds):.2f} the slowest"
+        "seconds per epoch", min(seconds), f"fastest of {len(seconds)} epochs; the slowest took {max(seconds):.2f}"
     )
-    bench.journal.figure("images/s", last.images_per_second, "last epoch, evaluation left out")
+    bench.journal.figure("images/s", last.images_per_second, "last epoch, without evaluation")
     rate = json.loads((folder.path / "tuning.json").read_text(encoding="utf-8"))[0]["value"]
-    bench.journal.figure("rate proposed", rate)
+    bench.journal.figure("proposed learning rate", rate)
     for warning in folder.info()["warnings"]:
         bench.journal.figure("warning in the report", warning[:200])
 
 
 def kill_and_resume(bench: Bench) -> None:
-    """Kill a run by SIGKILL after a checkpoint, continue it, and hold its records against a run left alone.
+    """Kill a run by SIGKILL after a checkpoint, resume it, and compare its records with an uninterrupted run.
 
-    Kernels of a GPU may add in another order each time, so a second run left alone shows what that makes of it.
+    GPU kernels may add numbers in a different order each time. A second uninterrupted run shows the effect of that.
     """
     settings = SMALL if bench.asked == "cpu" else ("dataset.train_size=12800", "dataset.test_size=500")
     settings += ("train.epochs=3", "train.checkpoint_every=3")
@@ -73,11 +73,13 @@ def kill_and_resume(bench: Bench) -> None:
     bench.journal.figure("same predictions.csv", same)
     if bench.left() > 20:
         again, _ = run_to_the_end(bench, "again", *settings)
-        compare(bench, "left alone, twice", "what the device's kernels make of it", whole.records(), again.records())
+        compare(
+            bench, "uninterrupted, twice", "effect of the kernels of the device", whole.records(), again.records()
+        )
 
 
 def compare(bench: Bench, what: str, details: str, expected: list[EpochRecord], found: list[EpochRecord]) -> None:
-    """Note by how much two runs' records differ."""
+    """Record the difference between the records of two runs."""
     one, other = ([loss for record in records for loss in record.step_losses] for records in (expected, found))
     differences = [abs(a - b) for a, b in zip(one, other, strict=True)]
     accuracy = found[-1].test_accuracy - expected[-1].test_accuracy
@@ -87,19 +89,19 @@ def compare(bench: Bench, what: str, details: str, expected: list[EpochRecord], 
     bench.journal.figure(
         what,
         value,
-        f"{details}; of {len(one)} steps' losses the mean difference is {fmean(differences):.2g}, the largest "
-        f"{max(differences):.2g} (mean below 0.05 asked); test accuracy {accuracy:+.4f} (below 0.03 asked)",
+        f"{details}; losses of {len(one)} steps: mean difference {fmean(differences):.2g} (must be below 0.05), "
+        f"largest {max(differences):.2g}; test accuracy {accuracy:+.4f} (must be within 0.03)",
     )
 
 
 def run_to_the_end(bench: Bench, name: str, *settings: str) -> tuple[RunFolder, float]:
-    """Run the demo's recipe in a folder of that name, and return the run's folder and the seconds it took."""
+    """Run the recipe of the demo in the folder `name`, and return the run folder and the seconds it took."""
     took = bench.call(f"{name}.txt", *command_line(bench, name, *settings))
     return the_run(bench, name), took
 
 
 def kill_after_a_checkpoint(bench: Bench, name: str, *settings: str) -> RunFolder:
-    """Start a run and kill it as soon as it has a record and a checkpoint after it."""
+    """Start a run and kill it as soon as its first record, and so its first checkpoint, is written."""
     process = bench.start(f"{name}.txt", *command_line(bench, name, *settings))
     while process.poll() is None:
         folders = list((bench.journal.folder / name).glob("*/metrics.jsonl"))
@@ -108,17 +110,17 @@ def kill_after_a_checkpoint(bench: Bench, name: str, *settings: str) -> RunFolde
             process.wait()
             return the_run(bench, name)
         time.sleep(0.005)
-    raise RuntimeError(f"the run ended, with exit status {process.returncode}, before it could be killed")
+    raise RuntimeError(f"the run ended with exit status {process.returncode} before it could be killed")
 
 
 def command_line(bench: Bench, name: str, *settings: str) -> list[object]:
-    """Return the command line of a run of the demo's recipe, on the device asked for."""
+    """Return the command line that runs the recipe of the demo on the requested device."""
     chosen = () if bench.asked == "auto" else (f"train.device={bench.asked}",)
     sets = [word for setting in (*chosen, *settings) for word in ("--set", setting)]
     return ["-m", "cvkit", "run", RECIPES / "shapes.yaml", *sets, "--output", bench.journal.folder / name]
 
 
 def the_run(bench: Bench, name: str) -> RunFolder:
-    """Return the newest run in the folder of that name."""
+    """Return the newest run in the folder `name`."""
     paths: list[Path] = sorted((bench.journal.folder / name).glob("*/recipe.yaml"))
     return RunFolder(paths[-1].parent)

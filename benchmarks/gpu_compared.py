@@ -1,4 +1,4 @@
-"""Parts of `gpu.py` that compare: GPU with CPU, the loop with the bare step, explanations with a forward pass."""
+"""Parts of `gpu.py` that compare GPU and CPU, the training loop and a bare step, and Grad-CAM and a forward pass."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ METHODS = (
     "guided_backprop",
 )
 RANGE_TEST_BOUND = 1.15
-"""Times as many plain steps: a range test may cost little more than the steps it takes."""
+"""Largest time of a range test, relative to the same number of plain steps."""
 GRAD_CAM_BOUND = 2.0
-"""Times a forward pass: a pass forward and back through a whole network costs about three."""
+"""Largest time of Grad-CAM, relative to a forward pass; a full forward and backward pass takes about 3."""
 
 
 def machine(bench: Bench) -> None:
-    """Note what this machine is."""
+    """Record the device and the versions of this machine."""
     note = bench.journal.figure
-    note("device", str(bench.device), f"asked for: {bench.asked}")
+    note("device", str(bench.device), f"requested: {bench.asked}")
     note("torch", torch.__version__, f"{torch.get_num_threads()} threads, cuDNN {torch.backends.cudnn.version()}")
     if bench.device.type == "cuda":
         of = torch.cuda.get_device_properties(bench.device)
         note("GPU", of.name, f"{of.total_memory / 2**30:.0f} GiB, compute capability {of.major}.{of.minor}")
-        note("computes in bf16", torch.cuda.is_bf16_supported(including_emulation=False))
+        note("supports bf16", torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def agreement(bench: Bench) -> None:
-    """Note by how much logits, maps and one step differ from the CPU's, of the same weights and images."""
+    """Record by how much logits, maps and one training step differ between device and CPU, with the same weights."""
     with exact():
         runs = [agreeing_run(bench, device) for device in (bench.asked, "cpu")]
         images, labels = runs[0].parts.splits.test.images, runs[0].parts.splits.test.labels
@@ -63,14 +63,14 @@ def agreement(bench: Bench) -> None:
         weights = [
             torch.cat([weight.detach().flatten().cpu() for weight in run.parts.model.parameters()]) for run in runs
         ]
-        note_difference(bench, "weights after one step", *weights, "of a rate of 0.1 / 25")
+        note_difference(bench, "weights after one step", *weights, "at a learning rate of 0.1 / 25")
     runs = [agreeing_run(bench, device) for device in (bench.asked, "cpu")]
     as_set = f"convolutions in TF32: {torch.backends.cudnn.allow_tf32}"
-    note_difference(bench, "logits, as torch is set", *(run.trained().logits(images) for run in runs), as_set)
+    note_difference(bench, "logits, default settings", *(run.trained().logits(images) for run in runs), as_set)
 
 
 def maps_differ(bench: Bench, runs: list[Trainer], images: Tensor, labels: Tensor) -> None:
-    """Note each method's largest difference of maps, which lie in [0, 1]."""
+    """Record the largest difference between the maps of each method; the maps are in [0, 1]."""
     found = []
     for run in runs:
         warnings: list[str] = []
@@ -82,7 +82,7 @@ def maps_differ(bench: Bench, runs: list[Trainer], images: Tensor, labels: Tenso
 
 
 def agreeing_run(bench: Bench, device: str) -> Trainer:
-    """Return a run of the demo's data on a wide network, without augmentation, of one step."""
+    """Return a trainer for one step on the data of the demo, with a wide network and without augmentation."""
     settings = (f"train.device={device}", f"model.width={4 if bench.small else 32}", "tuners=[]", "augmentations=[]")
     settings += ("dataset.train_size=256", "dataset.test_size=16", "scheduler.max_lr=0.1", "train.max_steps=1")
     recipe = bench.recipe("shapes.yaml", *settings, f"explainers=[{', '.join(METHODS)}]")
@@ -90,13 +90,13 @@ def agreeing_run(bench: Bench, device: str) -> Trainer:
 
 
 def note_difference(bench: Bench, what: str, one: Tensor, other: Tensor, details: str) -> None:
-    """Note the largest absolute difference."""
+    """Record the largest absolute difference."""
     bench.journal.figure(f"{what}, largest difference", float((one.double() - other.double()).abs().max()), details)
 
 
 @contextmanager
 def exact() -> Iterator[None]:
-    """Compute fp32 without TF32 meanwhile."""
+    """Disable TF32 inside the context."""
     settings = (torch.backends.cudnn, torch.backends.cuda.matmul)
     before = [setting.allow_tf32 for setting in settings]
     for setting in settings:
@@ -109,7 +109,7 @@ def exact() -> Iterator[None]:
 
 
 def loop(bench: Bench) -> None:
-    """Note how near the loop's steps come to bare ones, in each precision, eager, and compiled in one."""
+    """Record the time of the training loop relative to bare steps, in each precision, and compiled in one of them."""
     half = ("bf16", "fp16") if bench.device.type == "cuda" else ("bf16",)
     cases = [(precision, False) for precision in (*half[:1], "fp32", *half[1:])] + [(half[0], True)]
     for precision, compile in cases:
@@ -123,7 +123,7 @@ def loop(bench: Bench) -> None:
 
 
 def compare_loop(bench: Bench, what: str, settings: list[str]) -> None:
-    """Note the ratio of the loop's time to the bare step's, and the rates of both."""
+    """Record the time of the loop relative to the bare step, and the images/s of both."""
     size = {"width": 2, "batch_size": 32} if bench.small else {"width": 64, "batch_size": 512}
     steps, rounds = (2, 3) if bench.small else (20, 9)
     overrides = [f"train.device={bench.asked}", "train.epochs=100", *settings]
@@ -143,7 +143,7 @@ def compare_loop(bench: Bench, what: str, settings: list[str]) -> None:
 
 
 def costs(bench: Bench) -> None:
-    """Note what a range test costs beside plain steps, and Grad-CAM beside a forward pass, with their bounds."""
+    """Record the time of a range test relative to plain steps, and of Grad-CAM relative to a forward pass."""
     with bench.journal.attempt("range test / plain steps"):
         batch, steps, rounds = (32, 20, 2) if bench.small else (512, 40, 7)
         settings = [f"model.width={2 if bench.small else 16}", f"train.batch_size={batch}"]
@@ -172,7 +172,7 @@ def costs(bench: Bench) -> None:
 def note_ratio(
     bench: Bench, what: str, seconds: list[float], base: list[float], details: str, bound: float | None = None
 ) -> None:
-    """Note the median ratio of two contestants' seconds, round by round, with the least and greatest, and a bound."""
+    """Record the median, smallest and largest ratio of two contestants' seconds over the rounds, and a bound."""
     median, least, greatest = ratios(seconds, base)
-    held = "" if bound is None else f"; bound {bound:g}: {'held' if median <= bound else 'NOT HELD'}"
+    held = "" if bound is None else f"; bound {bound:g}: {'met' if median <= bound else 'NOT MET'}"
     bench.journal.figure(what, median, f"{least:.2f} to {greatest:.2f}{held}; {details}")

@@ -1,4 +1,4 @@
-"""The part of `gpu.py` that trains the full recipe, whole and as often as the time allows."""
+"""The part of `gpu.py` that trains the full recipe to its end, as often as time permits."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ KIND = "cifar10 trained"
 
 
 def cifar10(bench: Bench) -> None:
-    """Train ``cifar10_resnet.yaml`` by turns in half precision and in fp32, a seed each, as many as fit.
+    """Train ``cifar10_resnet.yaml`` with as many seeds as time permits, alternately in half precision and in fp32.
 
-    What an earlier part has trained is not trained again, and counts.
+    Trainings of an earlier part are reused.
     """
     if bench.small:
-        raise Skipped("24 epochs take hours on a CPU")
+        raise Skipped("24 epochs take several hours on a CPU")
     half = "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
     done = {(entry["seed"], entry["precision"]) for entry in trained(bench)}
     for seed, precision in product(count(), (half, "fp32")):
@@ -37,13 +37,13 @@ def cifar10(bench: Bench) -> None:
 
 
 def train(bench: Bench, seed: int, precision: str) -> None:
-    """Train once, whole, and note each epoch and the end."""
+    """Train once to the end, and record each epoch and the result."""
     settings = (f"seed={seed}", f"train.precision={precision}", "tuners=[]", "explainers=[]")
     recipe = bench.recipe("cifar10_resnet.yaml", *settings)
     try:
         splits = recipe.dataset.build(data_folder(None))
     except DataError as error:
-        raise Skipped(f"no CIFAR-10 here: {error}") from error
+        raise Skipped(f"CIFAR-10 is not available: {error}") from error
     started = time.monotonic()
     records = []
     for event in bench.run(recipe, splits).fit():
@@ -59,7 +59,7 @@ def train(bench: Bench, seed: int, precision: str) -> None:
     bench.journal.figure(
         f"test accuracy, {precision}, seed {seed}",
         records[-1].test_accuracy,
-        f"{len(records)} epochs, {seconds:.2f} s an epoch (median), {records[-1].images_per_second:,.0f} images/s, "
+        f"{len(records)} epochs, {seconds:.2f} s per epoch (median), {records[-1].images_per_second:,.0f} images/s, "
         f"{took:.0f} s with evaluation",
         kind=KIND,
         seed=seed,
@@ -70,18 +70,18 @@ def train(bench: Bench, seed: int, precision: str) -> None:
 
 
 def sum_up(bench: Bench, precision: str) -> None:
-    """Note the mean and the spread over the seeds so far."""
+    """Record the mean and the standard deviation over the seeds so far."""
     entries = [entry for entry in trained(bench) if entry["precision"] == precision]
     values = [entry["value"] for entry in entries]
-    spread = f"standard deviation {statistics.stdev(values):.4f}" if len(values) > 1 else "one seed has no spread"
+    spread = f"standard deviation {statistics.stdev(values):.4f}" if len(values) > 1 else "no spread with one seed"
     bench.journal.figure(
         f"mean test accuracy, {precision}",
         statistics.fmean(values),
         f"{len(values)} seeds, {min(values):.4f} to {max(values):.4f}, {spread}; "
-        f"{statistics.fmean(entry['seconds'] for entry in entries):.2f} s an epoch",
+        f"{statistics.fmean(entry['seconds'] for entry in entries):.2f} s per epoch",
     )
 
 
 def trained(bench: Bench) -> list[dict[str, object]]:
-    """Return what was noted of each training so far."""
+    """Return the journal entries of the trainings so far."""
     return [entry for entry in bench.journal.entries() if entry.get("kind") == KIND]

@@ -1,4 +1,4 @@
-"""What a benchmark finds, printed and written the moment it is known: whatever ends it costs nothing of that."""
+"""Record the results of a benchmark as soon as they are known, so that nothing is lost if the benchmark is killed."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from typing import Any
 
 
 class Skipped(Exception):
-    """Raised by what cannot be measured here, with the reason."""
+    """Raised with the reason if something cannot be measured on this machine."""
 
 
 class Journal:
-    """Appends to `folder`: ``figures.jsonl``, a line each, ``figures.md``, a table, and ``failures.txt``.
+    """A journal in `folder`: ``figures.jsonl``, the table ``figures.md``, and ``failures.txt``.
 
-    Several processes may write one after another. `part`: what the figures belong to.
+    Several processes may append to it one after another. `part` is the name of the part that the figures belong to.
     """
 
     def __init__(self, folder: Path, part: str) -> None:
         self.folder, self.part = folder, part
 
     def begin(self, heading: str) -> None:
-        """Begin the table under a heading."""
+        """Start the table with a heading."""
         with (self.folder / "figures.md").open("a", encoding="utf-8") as page:
             page.write(f"{heading}\n\n| part | what | value | details |\n| --- | --- | --- | --- |\n")
 
     def figure(self, what: str, value: Any, details: str = "", *, shown: bool = True, **data: Any) -> None:
-        """Note one figure; `data` is kept beside it. What is not `shown` is printed, and left out of the table."""
+        """Record one figure, with `data` in the JSON line; print it, and add it to the table if `shown` is true."""
         text = f"{value:.5g}" if isinstance(value, float) else str(value)
         entry = {"part": self.part, "what": what, "value": value, "details": details, "time": time.time(), **data}
         with (self.folder / "figures.jsonl").open("a", encoding="utf-8") as lines:
@@ -42,12 +42,12 @@ class Journal:
         print(f"[{self.part}] {what}: {text}" + (f" ({details})" if details else ""), flush=True)
 
     def entries(self) -> list[dict[str, Any]]:
-        """Return every figure so far, of all parts."""
+        """Return the figures of all parts so far."""
         file = self.folder / "figures.jsonl"
         return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
 
     def failed(self, what: str, error: BaseException) -> None:
-        """Note that something failed; its traceback goes to ``failures.txt``, and is printed."""
+        """Record a failure; print its traceback and write it to ``failures.txt``."""
         trace = "".join(traceback.format_exception(error))
         with (self.folder / "failures.txt").open("a", encoding="utf-8") as file:
             file.write(f"== {self.part}: {what}\n{trace}\n")
@@ -57,7 +57,7 @@ class Journal:
 
     @contextmanager
     def attempt(self, what: str) -> Iterator[None]:
-        """Note whatever is raised meanwhile as a failure of `what`, or why it was skipped, and go on."""
+        """Record an error inside the context as a failure of `what`, or as skipped, and continue."""
         try:
             yield
         except Skipped as reason:

@@ -1,10 +1,10 @@
-"""How long `cvkit list` takes beside many plugins, as a process of its own, and what it loads.
+"""Measure how long `cvkit list` takes with many installed plugins, and which heavy libraries it imports.
 
     python benchmarks/listing.py
 
-Thirty distributions are written into a temporary folder, each a package with twenty components over every kind. One
-of them cannot be imported. Their implementations import torch, as real ones do. The command runs with that folder on
-PYTHONPATH, beside whatever else is installed.
+The benchmark writes thirty distributions to a temporary folder. Each is a package with twenty components of all
+kinds. One of them cannot be imported. Their implementations import torch, as those of real plugins do. The command
+runs in a new process with that folder in PYTHONPATH, in addition to the installed plugins.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ main()
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--plugins", type=int, default=30)
-    parser.add_argument("--components", type=int, default=20, help="of each plugin")
-    parser.add_argument("--runs", type=int, default=11)
+    parser.add_argument("--plugins", type=int, default=30, help="number of plugins")
+    parser.add_argument("--components", type=int, default=20, help="number of components of each plugin")
+    parser.add_argument("--runs", type=int, default=11, help="number of runs of each command")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         site = Path(folder)
@@ -42,8 +42,8 @@ def main() -> None:
         alone, many = {**os.environ}, {**os.environ, "PYTHONPATH": folder}
         rows = [
             ("python, nothing imported", measure(["-c", "pass"], alone, arguments.runs)),
-            ("cvkit list, what is installed", measure(["-m", "cvkit", "list"], alone, arguments.runs)),
-            (f"cvkit list, {arguments.plugins} plugins more", measure(["-m", "cvkit", "list"], many, arguments.runs)),
+            ("cvkit list, installed plugins", measure(["-m", "cvkit", "list"], alone, arguments.runs)),
+            (f"cvkit list, {arguments.plugins} more plugins", measure(["-m", "cvkit", "list"], many, arguments.runs)),
         ]
         done = run(["-c", LOADED, "list"], many)
     print(f"{'':<34}{'median':>8}{'least':>8}   seconds, {arguments.runs} runs")
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def write_plugins(site: Path, plugins: int = 30, components: int = 20, broken: int = 1) -> None:
-    """Write distributions ``acme-0``, ``acme-1``, ... into `site`, installed there; the last `broken` do not work."""
+    """Write the distributions ``acme-0``, ``acme-1``, ... to `site`; the last `broken` of them cannot be imported."""
     for number in range(plugins):
         name = f"acme_{number}"
         package, info = site / name, site / f"{name}-1.{number}.dist-info"
@@ -72,7 +72,7 @@ def write_plugins(site: Path, plugins: int = 30, components: int = 20, broken: i
 
 
 def declaration(package: str, names: list[tuple[str, int]], broken: bool) -> str:
-    """Return the source that declares the components, a hook for each kind."""
+    """Return the source code that declares the components, with one hook for each kind."""
     lines = ["import nowhere_at_all" if broken else "", "from cvkit import Component, hookimpl"]
     for place, kind in enumerate(KINDS):
         yields = [
@@ -86,7 +86,7 @@ def declaration(package: str, names: list[tuple[str, int]], broken: bool) -> str
 
 
 def measure(arguments: list[str], environment: dict[str, str], runs: int) -> list[float]:
-    """Return the wall time of each run, after one that is not counted."""
+    """Return the wall time of each run in seconds, without a first warm-up run."""
     seconds = []
     for _ in range(runs + 1):
         start = time.perf_counter()
@@ -96,7 +96,7 @@ def measure(arguments: list[str], environment: dict[str, str], runs: int) -> lis
 
 
 def run(arguments: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run Python with `arguments`, its output kept."""
+    """Run Python with `arguments` and capture its output."""
     return subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True, check=True)
 
 

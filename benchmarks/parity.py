@@ -1,16 +1,20 @@
-"""By how much maps differ from those of pytorch-grad-cam, torchcam and captum: method by architecture, a table each.
+"""Compare maps with those of pytorch-grad-cam, torchcam and captum, in one table per library.
 
     python benchmarks/parity.py             print the tables
-    python benchmarks/parity.py --write     write them into docs/results.md
+    python benchmarks/parity.py --write     write them to docs/results.md
 
-Weights are random, running statistics those of noise; two images of noise are explained, for two classes. Each cell
-is the largest absolute difference over whatever can be compared: the maps at the images' size under the library's
-preset, and before them torchcam's rectified maps that are not normalised, and the signed ones of captum and
-pytorch-grad-cam. The latter adds in another order, so it differs by the rounding of float32, which is a share of the
-signed map's range: its differences are such shares, of the signed map, and of the map that is shown. There the
-stretch to [0, 1] enlarges a difference by the range over the highest positive value. Where a library is known to be
-wrong, the cell names the test that shows it; any other difference beyond the library's tolerance ends the command
-with an error.
+The rows of a table are architectures, and its columns are methods. Weights are random, the running statistics are
+those of noise, and two images of noise are explained for two classes.
+
+Each cell is the largest absolute difference between all maps that can be compared. These are the final maps with the
+preset of the library, the rectified maps of torchcam before normalisation, and the signed maps of captum and
+pytorch-grad-cam. pytorch-grad-cam adds numbers in another order, so its maps differ by rounding of float32, which is
+proportional to the range of the signed map. Therefore its differences are given as fractions of this range. For its
+final maps, the fraction takes into account that the stretch to [0, 1] enlarges a difference by the ratio of the range
+to the highest positive value.
+
+If a library is known to be wrong, the cell refers to the test that shows it. Any other difference above the tolerance
+of the library ends the command with an error.
 """
 
 from __future__ import annotations
@@ -82,38 +86,38 @@ FAULTS = {
 
 
 class Architecture(NamedTuple):
-    """A model to make, the layer to explain, and the height and width of its images."""
+    """A function that builds a model, the layer to explain, and the height and width of its images."""
 
     make: Callable[[], nn.Module]
     layer: str
     size: tuple[int, int]
     small: bool = False
-    """Whether Score-CAM, which takes a forward pass for each channel, is compared too."""
+    """Whether to compare Score-CAM too, which needs a forward pass for each channel."""
     before_in_place: bool = False
-    """Whether a ReLU works in place on the layer's output."""
+    """Whether a ReLU changes the output of the layer in place."""
 
 
 class Scaled(nn.Module):
-    """A network whose logits are multiplied, so that its gradients are."""
+    """A network whose logits, and therefore gradients, are multiplied by a factor."""
 
     def __init__(self, network: nn.Module, factor: float) -> None:
         super().__init__()
         self.network, self.factor = network, factor
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the logits, multiplied."""
+        """Return the multiplied logits."""
         logits: Tensor = self.network(images) * self.factor
         return logits
 
 
 def resnet_of_cvkit(height: int, width: int) -> nn.Module:
-    """Return the custom ResNet for images of that size."""
+    """Return the custom ResNet for images of the given size."""
     info = DataInfo(3, height, width, tuple(map(str, range(CLASSES))), (0.5,) * 3, (0.25,) * 3)
     return custom_resnet(info, width=16)
 
 
 def of_torchvision(name: str) -> Callable[[], nn.Module]:
-    """Return what makes torchvision's model of that name."""
+    """Return a function that builds the torchvision model `name`."""
     return partial(torchvision.models.get_model, name, weights=None, num_classes=CLASSES)
 
 
@@ -134,10 +138,10 @@ ARCHITECTURES = {
 
 
 def main() -> None:
-    """Compare everything and print the tables or write them."""
+    """Compare all maps, and print the tables or write them to docs/results.md."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true", help="write the tables into docs/results.md")
-    parser.add_argument("--only", help="architectures whose name holds this")
+    parser.add_argument("--write", action="store_true", help="write the tables to docs/results.md")
+    parser.add_argument("--only", help="compare only architectures whose name contains this text")
     parser.add_argument("--score-cam", action="store_true", help="compare Score-CAM on the large networks too")
     arguments = parser.parse_args()
     chosen = {
@@ -153,21 +157,21 @@ def main() -> None:
 
 
 def heading() -> str:
-    """Return how the tables were made."""
+    """Return the command, the versions and the conditions of the comparison."""
     versions = ", ".join(
         f"{name} {importlib.metadata.version(name)}"
         for name in ("grad-cam", "torchcam", "captum", "torch", "torchvision", "timm")
     )
     return (
         f"`python benchmarks/parity.py --write`, {datetime.date.today()}, CPU, threads: {torch.get_num_threads()}; "
-        f"{versions}. Largest absolute differences between maps, those of pytorch-grad-cam as shares of "
-        "the signed map's range; random weights, two images of noise. "
-        "In bold is what differs because the library is wrong; the letter names the test that shows why."
+        f"{versions}. Largest absolute differences between maps; those of pytorch-grad-cam are fractions of "
+        "the range of the signed map. Weights are random; two images of noise are explained. "
+        "Differences in bold are errors of the library; the letter refers to the test that shows the error."
     )
 
 
 def table(library: str, architectures: dict[str, Architecture]) -> str:
-    """Return a library's table, architectures by methods, and the tests of its faults."""
+    """Return the table of a library, architectures by methods, and the tests that show its errors."""
     offered = THEIRS[library]
     lacking = [method for method in METHODS if method not in offered and method != ENLARGED]
     faults: list[str] = []
@@ -196,7 +200,7 @@ def table(library: str, architectures: dict[str, Architecture]) -> str:
 
 
 def differences(library: str, architecture: Architecture) -> Iterator[tuple[str, float | None]]:
-    """Yield each method that a library offers and the largest difference of its maps, None where it is not run."""
+    """Yield each method of a library and the largest difference of its maps, or None if it is not run."""
     torch.manual_seed(0)
     model = warmed(architecture)
     images = torch.randn(len(TARGETS), 3, *architecture.size)
@@ -206,13 +210,13 @@ def differences(library: str, architecture: Architecture) -> Iterator[tuple[str,
 
 
 def fault(library: str, method: str, architecture: Architecture) -> str:
-    """Return the test that shows why these maps differ; end the command if there is none."""
+    """Return the test that shows why these maps differ; end the command with an error if there is none."""
     if known := FAULTS.get((library, method)):
         return known
     if architecture.before_in_place:
         return f"test_{library.replace('-', '_')}_{IN_PLACE}"
     raise SystemExit(
-        f"{method} of {library} differs at {architecture.layer} of {architecture.make}; no test says why"
+        f"{method} of {library} differs at {architecture.layer} of {architecture.make}, and no test explains why"
     )
 
 
@@ -221,7 +225,7 @@ def warmed(architecture: Architecture) -> nn.Module:
     model = architecture.make().train()
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
-            module.momentum = None  # a plain mean: mobilenet's 0.01 would need hundreds of batches
+            module.momentum = None  # uses the plain mean; mobilenet's momentum of 0.01 would need hundreds of batches
     with torch.no_grad():
         for _ in range(3):
             model(torch.randn(8, 3, *architecture.size))
@@ -229,29 +233,29 @@ def warmed(architecture: Architecture) -> nn.Module:
 
 
 def difference(library: str, method: str, model: nn.Module, layer: str, images: Tensor) -> float:
-    """Return the largest difference of whatever maps of a library can be compared with ours."""
+    """Return the largest difference between the maps of a library and those of cvkit."""
     model = Scaled(model, FACTOR if method == ENLARGED else 1.0).eval()
     layer = f"network.{layer}"
     ours = METHODS[method](model, layer=layer, compat=library).explain(images, TARGETS)
     if not ours.maps.any():
-        raise SystemExit(f"the maps of {method} at {layer} are zero, and would equal anything's")
+        raise SystemExit(f"the maps of {method} at {layer} are zero, so a comparison has no meaning")
     compare = {
         "pytorch-grad-cam": pairs_of_pytorch_grad_cam,
         "torchcam": pairs_of_torchcam,
         "captum": pairs_of_captum,
     }
-    with contextlib.redirect_stderr(io.StringIO()):  # Score-CAM's bars
+    with contextlib.redirect_stderr(io.StringIO()):  # hides the progress bars of Score-CAM
         pairs = list(compare[library](THEIRS[library][method], model, layer, images, ours))
     return max(float(((one - other).abs() / unit).max()) for one, other, unit in pairs)
 
 
 ONE = torch.ones(())
 Pairs = Iterator[tuple[Tensor, Tensor, Tensor]]
-"""Two maps, and what their difference is measured in."""
+"""Two maps, and the unit of their difference."""
 
 
 def pairs_of_pytorch_grad_cam(name: str, model: nn.Module, layer: str, images: Tensor, ours: Explanation) -> Pairs:
-    """Yield the signed maps, in units of their range, and the maps at the images' size, in those of the stretch."""
+    """Yield the signed maps, in units of their range, and the final maps, in units of the stretch to [0, 1]."""
     signed: list[Tensor] = []
     with getattr(pytorch_grad_cam, name)(model, [model.get_submodule(layer)]) as cam:
         made = cam.get_cam_image
@@ -263,22 +267,22 @@ def pairs_of_pytorch_grad_cam(name: str, model: nn.Module, layer: str, images: T
         cam.get_cam_image = kept
         theirs = torch.from_numpy(cam(images, [ClassifierOutputTarget(int(target)) for target in TARGETS]))
     high, low = ours.raw.amax((1, 2), keepdim=True), ours.raw.amin((1, 2), keepdim=True)
-    if name not in ("EigenCAM", "ScoreCAM"):  # theirs has a sign by chance, and weights of another scale
+    if name not in ("EigenCAM", "ScoreCAM"):  # the sign of the first is random, the scale of the second differs
         yield ours.raw, signed[0], high - low
     yield ours.maps, theirs, torch.where(high > 0, (high - low) / high, 1.0).clamp(min=1.0)
 
 
 def pairs_of_torchcam(name: str, model: nn.Module, layer: str, images: Tensor, ours: Explanation) -> Pairs:
-    """Yield the rectified maps, and the normalised ones at the images' size."""
+    """Yield the rectified maps, and the normalised maps at the image size."""
     with getattr(torchcam.methods, name)(model, layer) as cam:
         low = [cam(TARGETS.tolist(), model(images), normalized=normalized)[0] for normalized in (False, True)]
     yield ours.rectified, low[0], ONE
     size = tuple(images.shape[-2:])
-    yield ours.maps, torchcam.methods.GradCAM.fuse_cams(low[1:] * 2, size), ONE  # one alone is not resized
+    yield ours.maps, torchcam.methods.GradCAM.fuse_cams(low[1:] * 2, size), ONE  # a single map is not resized
 
 
 def pairs_of_captum(name: str, model: nn.Module, layer: str, images: Tensor, ours: Explanation) -> Pairs:
-    """Yield the signed maps, at the layer's resolution and at the images' size."""
+    """Yield the signed maps, at the resolution of the layer and at the image size."""
     low = LayerGradCam(model, model.get_submodule(layer)).attribute(images, target=TARGETS).detach()
     yield ours.raw, low[:, 0], ONE
     yield ours.maps, LayerAttribution.interpolate(low, tuple(images.shape[-2:]), "bilinear")[:, 0], ONE

@@ -1,16 +1,16 @@
-"""What the range test costs beside as many plain training steps, taking turns in one process.
+"""Compare the time of the learning-rate range test with the same number of plain training steps in one process.
 
-    python benchmarks/range_test.py                       the quick recipe's network at width 8, batch 128
+    python benchmarks/range_test.py                       the network of the quick recipe at width 8, batch 128
     python benchmarks/range_test.py --width 16 --batch-size 512 --steps 20
 
-Three contestants take the same number of optimizer steps on the same data, round by round:
+In each round, three contestants take the same number of optimizer steps on the same data:
 
-    plain steps   `train_steps` of the engine on a learner that is made already: what a run's training does
-    sweep         `run_sweep`: a trial is made, takes a step at each rate, reads and judges every loss
-    range test    `lr_range_test` with one order: the sweep and what all rules make of it
+    plain steps   `train_steps` of the engine with an existing train step, as in the training of a run
+    sweep         `run_sweep`: create a trial, take a step at each rate, and check every loss
+    range test    `lr_range_test` with one order: the sweep and the rates of all rules
 
-The rates are so low that no sweep ends early. The medians of each round's ratios to the plain steps are printed, so
-that a machine whose speed drifts or that others share does not favour anyone. Images are random bytes.
+The rates are so low that no sweep ends early. The benchmark prints the median over the rounds of the ratio to the
+plain steps, so changes in the speed of the machine do not favour any contestant. Images are random bytes.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ LOW, HIGH = 1e-7, 1e-6
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run the benchmark and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--width", type=int, default=8)
-    parser.add_argument("--batch-size", type=int, default=128)
-    parser.add_argument("--steps", type=int, default=40, help="optimizer steps a round, at least 20")
-    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--width", type=int, default=8, help="width of the network")
+    parser.add_argument("--batch-size", type=int, default=128, help="images per step")
+    parser.add_argument("--steps", type=int, default=40, help="optimizer steps per round, at least 20")
+    parser.add_argument("--rounds", type=int, default=9, help="number of rounds")
     parser.add_argument(
         "--set", dest="overrides", action="append", default=[], help="recipe override, as in cvkit run"
     )
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def contestants(run: RunParts, steps: int) -> dict[str, Callable[[], object]]:
-    """Return what takes `steps` optimizer steps, by name."""
+    """Return the three functions that take `steps` optimizer steps, by name."""
     rates = np.geomspace(LOW, HIGH, steps)
     return {
         "plain steps": plain_steps(run, steps),
@@ -63,9 +63,9 @@ def contestants(run: RunParts, steps: int) -> dict[str, Callable[[], object]]:
 
 
 def plain_steps(run: RunParts, steps: int) -> Callable[[], None]:
-    """Take the first `steps` optimizer steps of an epoch, nothing read from the device."""
+    """Return a function that takes the first `steps` optimizer steps of an epoch without reading from the device."""
     with run.trial("plain steps") as trial:
-        train_step = trial._step  # a trial's, so that the run's own weights stay those the sweeps begin with
+        train_step = trial._step  # uses the weights of a trial, so that those of the run stay the same for the sweeps
 
     def train() -> None:
         for _ in islice(train_steps(train_step, run.train_source, run.batching, run.recipe.seed, 0), steps):

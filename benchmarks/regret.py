@@ -1,13 +1,13 @@
-"""What a learning-rate rule costs: its accuracy short of the best on a real grid of learning rates.
+"""Measure the regret of learning-rate rules: the accuracy that they lose against the best rate of a grid.
 
-    python benchmarks/regret.py grid      train every case at every rate of its grid; an hour on one core
-    python benchmarks/regret.py sweep     run the range test of every case, several data orders; minutes
-    python benchmarks/regret.py table     print the tables; with --write, put them into docs/results.md
+    python benchmarks/regret.py grid      train every case at every rate of its grid; one hour on one core
+    python benchmarks/regret.py sweep     run the range test of every case with several data orders; some minutes
+    python benchmarks/regret.py table     print the tables; with --write, write them to docs/results.md
 
-Results go into a JSON file, one training at a time, so that an interrupted run goes on where it was. A case is a
-network and an optimizer (regret_cases.py), trained for three epochs of 5,000 images of CIFAR-10 with the one-cycle
-schedule and tested on 2,000 others. A training that diverges counts as chance. Each rule's proposal is the median of
-what it reads from the sweeps of the data orders.
+Every result is saved to a JSON file, so an interrupted command continues where it stopped. A case is a network and an
+optimizer (regret_cases.py). It is trained for three epochs on 5,000 images of CIFAR-10 with the one-cycle schedule
+and tested on 2,000 other images. A training that diverges counts as chance. A rule proposes the median of the rates
+that it reads from the sweeps of all data orders.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from cvkit_onecycle.finding import findings, rejection_reason
 from cvkit_onecycle.sweep import Sweep, run_sweep
 
 CHANCE = {"accuracy": 0.1, "loss": math.log(10)}
-STEPS, LOW, HIGH = 120, 1e-5, 10.0  # of a sweep: wide enough for every rule and both optimizers
+STEPS, LOW, HIGH = 120, 1e-5, 10.0  # of a sweep; the range is wide enough for all rules and both optimizers
 
 
 class Cache:
-    """Results by kind and key in a JSON file, written whole after each."""
+    """Results by kind and key in a JSON file, which is replaced after each result."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -47,7 +47,7 @@ class Cache:
         return self.results.setdefault(kind, {})
 
     def keep(self, kind: str, key: str, result: Any) -> None:
-        """Add a result and write the file, by a rename."""
+        """Add a result and replace the file atomically."""
         self[kind][key] = result
         new = self.path.with_suffix(".new")
         new.write_text(json.dumps(self.results, indent=0))
@@ -55,14 +55,14 @@ class Cache:
 
 
 def main() -> None:
-    """Do what is asked for."""
+    """Run the chosen phase."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("phase", choices=["grid", "sweep", "table"])
-    parser.add_argument("--cache", type=Path, default=Path("regret.json"), help="where results are kept")
-    parser.add_argument("--data", type=Path, default=Path.home() / ".cache" / "cvkit", help="folder of CIFAR-10")
-    parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--orders", type=int, default=3, help="data orders of a sweep")
-    parser.add_argument("--write", action="store_true", help="write the tables into docs/results.md")
+    parser.add_argument("--cache", type=Path, default=Path("regret.json"), help="file for the results")
+    parser.add_argument("--data", type=Path, default=Path.home() / ".cache" / "cvkit", help="folder with CIFAR-10")
+    parser.add_argument("--seeds", type=int, default=2, help="number of seeds")
+    parser.add_argument("--orders", type=int, default=3, help="number of data orders of a range test")
+    parser.add_argument("--write", action="store_true", help="write the tables to docs/results.md")
     arguments = parser.parse_args()
     cache = Cache(arguments.cache)
     if arguments.phase == "grid":
@@ -74,11 +74,11 @@ def main() -> None:
 
 
 Work = Iterator[tuple[str, Callable[[], dict[str, Any]]]]
-"""Keys of results, and what makes each."""
+"""Keys of results, each with the function that computes the result."""
 
 
 def fill(cache: Cache, kind: str, work: Work) -> None:
-    """Do what the cache does not hold yet."""
+    """Compute the results that are not in the cache yet."""
     for key, make in work:
         if key in cache[kind]:
             continue
@@ -89,7 +89,7 @@ def fill(cache: Cache, kind: str, work: Work) -> None:
 
 
 def grid_work(seeds: int, data: Path) -> Work:
-    """Yield every training: the coarse grid of all cases, one seed after the other, then the rates between."""
+    """Yield every training: the coarse grid of all cases for one seed after the other, then the fine grid."""
     for stage in ("coarse", "fine"):
         for seed in range(seeds):
             for case in CASES:
@@ -98,7 +98,7 @@ def grid_work(seeds: int, data: Path) -> Work:
 
 
 def sweep_work(seeds: int, orders: int, data: Path) -> Work:
-    """Yield every sweep, in the same order."""
+    """Yield every sweep, one seed after the other."""
     for seed in range(seeds):
         for case in CASES:
             for order in range(orders):
@@ -106,7 +106,7 @@ def sweep_work(seeds: int, orders: int, data: Path) -> Work:
 
 
 def trained(case: Case, seed: int, rate: float, data: Path) -> dict[str, Any]:
-    """Train to the end and return the test accuracy and loss of the last epoch."""
+    """Train to the end, and return the test accuracy and loss of the last epoch."""
     last: EpochRecord | None = None
     try:
         for event in Trainer(case.run(seed, rate, data)).fit():
@@ -119,21 +119,25 @@ def trained(case: Case, seed: int, rate: float, data: Path) -> dict[str, Any]:
 
 
 def swept(case: Case, seed: int, order: int, data: Path) -> dict[str, Any]:
-    """Sweep the rate and return the raw losses."""
+    """Run a sweep and return the raw losses."""
     sweep = run_sweep(case.run(seed, LOW, data), np.geomspace(LOW, HIGH, STEPS), order)
     return {"losses": sweep.losses.tolist(), "stopped": sweep.stopped}
 
 
 def report(cache: Cache, seeds: int, orders: int, write: bool) -> None:
-    """Print the tables of the cases whose coarse grid and sweeps are complete, or write them into docs/results.md."""
+    """Print the tables of the cases with complete coarse grid and sweeps, or write them to docs/results.md."""
     outcomes = outcomes_of(cache, seeds, orders)
     if not outcomes:
-        raise SystemExit(f"{cache.path} holds no case with its coarse grid and sweeps complete for {seeds} seed(s)")
-    trained = "one seed" if seeds == 1 else f"the mean of {seeds} seeds"
+        raise SystemExit(
+            f"{cache.path} contains no case with a complete coarse grid and complete sweeps for {seeds} seed(s); run "
+            "the phases grid and sweep first"
+        )
+    trained = "of one seed" if seeds == 1 else f"as the mean of {seeds} seeds"
     markdown = (
-        f"{len(outcomes['cvkit'])} cases, accuracies {trained}, {orders} orders of the data a range test. Regrets "
-        f"are in percentage points.\n\n{by_rule(outcomes)}\n\nThe rate that each proposes and, in brackets, its "
-        f"regret; * marks a rate outside the grid, which counts as the grid's end.\n\n{by_case(outcomes)}"
+        f"{len(outcomes['cvkit'])} cases, accuracies {trained}, {orders} orders of the data per range test. Regrets "
+        f"are in percentage points.\n\n{by_rule(outcomes)}\n\nThe tables show the rate that each rule proposes and, "
+        "in parentheses, its regret. * marks a rate outside the grid, which counts as the nearest rate of the grid."
+        f"\n\n{by_case(outcomes)}"
     )
     if write:
         write_section("regret", markdown)
@@ -142,7 +146,7 @@ def report(cache: Cache, seeds: int, orders: int, write: bool) -> None:
 
 
 def outcomes_of(cache: Cache, seeds: int, orders: int) -> Outcomes:
-    """Return what every rule and every baseline proposes in each case that is complete."""
+    """Return the proposals of every rule and baseline for each complete case."""
     curves = {case: curve for case in CASES if (curve := curve_of(cache, case, seeds))}
     swept = {case: told for case in curves if (told := told_in(cache, case, seeds, orders))}
     outcomes: dict[str, dict[str, Outcome]] = {}
@@ -153,7 +157,7 @@ def outcomes_of(cache: Cache, seeds: int, orders: int) -> Outcomes:
 
 
 def curve_of(cache: Cache, case: Case, seeds: int) -> Curve | None:
-    """Return the mean accuracies at the rates that every seed was trained at; None unless the coarse grid is."""
+    """Return the mean accuracies at the rates trained with every seed; None if the coarse grid is incomplete."""
     accuracies = {}
     for rate in rates_of((*case.setup.coarse, *case.setup.fine)):
         keys = [f"{case} | {seed} | {rate:g}" for seed in range(seeds)]
@@ -166,9 +170,9 @@ def curve_of(cache: Cache, case: Case, seeds: int) -> Curve | None:
 
 
 def told_in(cache: Cache, case: Case, seeds: int, orders: int) -> dict[str, Rates]:
-    """Return the rate each rule tells, one a seed: the median over orders; empty while a sweep is missing.
+    """Return the rate of each rule for each seed, the median over the orders; empty if a sweep is missing.
 
-    Where cvkit's range test refuses to propose anything its rule tells none. The other rules never refuse.
+    If cvkit's range test does not propose a rate, its rule has none. The other rules always propose a rate.
     """
     rates = np.geomspace(LOW, HIGH, STEPS)
     told: dict[str, list[float | None]] = {}
@@ -185,9 +189,9 @@ def told_in(cache: Cache, case: Case, seeds: int, orders: int) -> dict[str, Rate
 
 
 def baselines(case: Case, curves: dict[Case, Curve], seeds: int) -> dict[str, Rates]:
-    """Return the rates that need no range test: the usual one, the grid's middle, the other networks' best.
+    """Return the rates that need no range test: the usual one, the middle of the grid, and the others' best.
 
-    The last is the median of the best rates of the other networks with the same optimizer.
+    The others' best is the median of the best rates of the other networks with the same optimizer.
     """
     grid = rates_of(case.setup.coarse)
     others = [curve.best for other, curve in curves.items() if other != case and other.optimizer == case.optimizer]

@@ -1,4 +1,4 @@
-"""The cases of benchmarks/regret.py: which network is trained with which optimizer, and on which learning rates."""
+"""The cases of benchmarks/regret.py: networks, optimizers and grids of learning rates."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ NETWORKS = {
 
 @dataclass(frozen=True)
 class Setup:
-    """An optimizer as a recipe writes it, its grid of peak rates, and the `usual` peak that people start from.
+    """An optimizer in the notation of recipes (`text`), its grid of peak rates, and the `usual` peak rate.
 
-    `coarse` are exponents of ten half a decade apart where rates pay at all, `fine` what lies between the best.
+    `coarse` are exponents of ten, half a decade apart in the useful range; `fine` are exponents between the best.
     """
 
     text: str
@@ -56,13 +56,13 @@ OPTIMIZERS = {
 
 
 def rates_of(exponents: tuple[float, ...]) -> list[float]:
-    """Return the powers of ten, to three digits."""
+    """Return the powers of ten, rounded to three digits."""
     return [float(f"{10**exponent:.3g}") for exponent in exponents]
 
 
 @dataclass(frozen=True)
 class Case:
-    """A network and an optimizer."""
+    """A combination of a network and an optimizer."""
 
     network: str
     optimizer: str
@@ -72,11 +72,11 @@ class Case:
 
     @property
     def setup(self) -> Setup:
-        """Its optimizer's."""
+        """The setup of its optimizer."""
         return OPTIMIZERS[self.optimizer]
 
     def recipe(self, seed: int, max_lr: float) -> Recipe:
-        """Return the recipe of one training."""
+        """Return the recipe for one training."""
         overrides = [
             f"seed={seed}",
             f"model={NETWORKS[self.network]}",
@@ -86,7 +86,7 @@ class Case:
         return resolve(read_text(RECIPE, overrides), catalog())
 
     def run(self, seed: int, max_lr: float, data: Path) -> RunParts:
-        """Return the parts of the run on CIFAR-10 in the folder `data`."""
+        """Return the parts of a run with CIFAR-10 from the folder `data`."""
         recipe = self.recipe(seed, max_lr)
         return build_parts(recipe, splits(recipe, data))
 
@@ -96,7 +96,7 @@ CASES = [Case(network, optimizer) for network in NETWORKS for optimizer in OPTIM
 
 @cache
 def catalog() -> Catalog:
-    """Return what is installed, and the plain network."""
+    """Return the catalog of installed plugins and the plain network."""
     return discover(paths=[Path(__file__).with_name("regret_nets.py")])
 
 
@@ -104,7 +104,7 @@ _opened: dict[Path, Splits] = {}
 
 
 def splits(recipe: Recipe, data: Path) -> Splits:
-    """Return the recipe's data set, opened once."""
+    """Return the data set of the recipe, which is opened only once."""
     if data not in _opened:
         _opened[data] = recipe.dataset.build(data)
     return _opened[data]

@@ -1,4 +1,4 @@
-"""A plugin that is a file: the plain network without any normalisation that benchmarks/regret.py trains."""
+"""A local plugin with a plain network without normalisation for benchmarks/regret.py."""
 
 from __future__ import annotations
 
@@ -12,14 +12,19 @@ from cvkit import Component, DataInfo, hookimpl
 
 @hookimpl
 def cvkit_models() -> Iterator[Component]:
-    """Offer the network as `plain_conv`."""
-    yield Component("plain_conv", "regret_nets:plain_conv", summary="Five convolutions, no normalisation")
+    """Declare plain_conv."""
+    yield Component("plain_conv", "regret_nets:plain_conv", summary="Five convolutions without normalisation")
 
 
 def plain_conv(info: DataInfo, *, width: int = 16) -> nn.Module:
-    """Return five 3x3 convolutions with ReLU, three max pools between them, and a linear layer.
+    """Return five 3x3 convolutions with ReLU, three max poolings between them, and a linear layer.
 
-    Weights are He et al. 2015's normal ones, without which a network with no normalisation hardly starts.
+    The weights are initialised from the normal distribution of He et al. 2015. Without it, a network without
+    normalisation hardly trains.
+
+    Args:
+        info: Channels and classes of the data set.
+        width: Channels of the first convolution.
     """
     widths = [info.channels, width, 2 * width, 4 * width, 4 * width, 4 * width]
     layers: list[nn.Module] = []

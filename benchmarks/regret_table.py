@@ -1,4 +1,4 @@
-"""Regret: what a proposed learning rate costs on a grid of trained ones, and the tables of it."""
+"""Compute the regret of proposed learning rates on a grid of trained rates, and format the tables."""
 
 from __future__ import annotations
 
@@ -13,53 +13,53 @@ Rates = Sequence[float | None]
 
 @dataclass(frozen=True)
 class Curve:
-    """Mean test accuracy of trained rates: `rates` ascending, `accuracies` in [0, 1], one a rate."""
+    """The mean test accuracy of each trained rate: `rates` are ascending, `accuracies` are in [0, 1]."""
 
     rates: Sequence[float]
     accuracies: Sequence[float]
 
     @property
     def best(self) -> float:
-        """The rate of the highest accuracy."""
+        """The rate with the highest accuracy."""
         return self.rates[int(np.argmax(self.accuracies))]
 
     def accuracy(self, rate: float) -> float:
-        """Return the accuracy at `rate`, linear in log rate between neighbours; outside the grid, its end's."""
+        """Return the accuracy at `rate`, interpolated linearly in log rate; outside the grid, that of its end."""
         return float(np.interp(np.log10(rate), np.log10(self.rates), self.accuracies))
 
     def regret(self, rate: float) -> float:
-        """Return how far the accuracy at `rate` is below the highest, in percentage points."""
+        """Return the difference between the highest accuracy and that at `rate` in percentage points."""
         return 100 * (max(self.accuracies) - self.accuracy(rate))
 
     def outside(self, rate: float) -> bool:
-        """Whether `rate` lies beyond the grid."""
+        """Return whether `rate` is outside the grid."""
         return not self.rates[0] <= rate <= self.rates[-1]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a rule proposed in a case, one rate a seed, None for a refusal; `curve` is the case's."""
+    """The rates that a rule proposed in a case, one per seed (None for a refusal), and the `curve` of the case."""
 
     curve: Curve
     rates: Rates
 
     @property
     def told(self) -> list[float]:
-        """The rates of the seeds that were not refused."""
+        """The proposed rates, without refusals."""
         return [rate for rate in self.rates if rate is not None]
 
     @property
     def regret(self) -> float | None:
-        """The mean regret of the rates told, in percentage points; None where all were refused."""
+        """The mean regret of the proposed rates in percentage points; None if all were refused."""
         return statistics.mean(map(self.curve.regret, self.told)) if self.told else None
 
     @property
     def decades(self) -> float | None:
-        """How many decades the mean log rate lies above the best rate; negative below."""
+        """The distance of the mean log rate from the best rate in decades, negative if it is below the best rate."""
         return float(np.log10(self.told).mean() - np.log10(self.curve.best)) if self.told else None
 
     def cell(self) -> str:
-        """Return ``rate (regret)`` as a table shows it, the rate marked where one is outside the grid."""
+        """Return the table cell ``rate (regret)``, with a mark at the rate if any rate is outside the grid."""
         if self.regret is None:
             return "refused"
         rate = 10 ** np.log10(self.told).mean()
@@ -68,11 +68,11 @@ class Outcome:
 
 
 Outcomes = Mapping[str, Mapping[str, Outcome]]
-"""By name of the rule, then by case."""
+"""Outcomes by the name of the rule, then by the case."""
 
 
 def by_rule(outcomes: Outcomes) -> str:
-    """Return the table of rules, least mean regret first."""
+    """Return the table of rules, with the lowest mean regret first."""
     ranks = mean_ranks(outcomes)
     lines = [
         "| | mean regret | median | worst | mean rank | refused | decades from the best rate, median "
@@ -101,7 +101,7 @@ def by_rule(outcomes: Outcomes) -> str:
 
 
 def mean_ranks(outcomes: Outcomes) -> dict[str, float]:
-    """Return each rule's mean place among all, by regret in each case; ties share, and refusals come last."""
+    """Return the mean rank of each rule by its regret in each case; ties share a rank, and refusals come last."""
     places: dict[str, list[float]] = {name: [] for name in outcomes}
     for case in next(iter(outcomes.values())):
         regrets = {name: outcomes[name][case].regret for name in outcomes}
@@ -114,15 +114,15 @@ def mean_ranks(outcomes: Outcomes) -> dict[str, float]:
 
 
 def by_case(outcomes: Outcomes) -> str:
-    """Return a table for each optimizer: a column a network, with the best rate and its accuracy, then a row a rule.
+    """Return a table for each optimizer, with a column for each network and a row for each rule.
 
-    Cases are named ``network, optimizer``.
+    The first row contains the best rate and its accuracy. Cases have the name ``network, optimizer``.
     """
     return "\n\n".join(_of_optimizer(outcomes, optimizer) for optimizer in optimizers(outcomes))
 
 
 def optimizers(outcomes: Outcomes) -> list[str]:
-    """Return the optimizers of the cases, in order."""
+    """Return the optimizers of the cases in order of appearance."""
     return list(dict.fromkeys(case.rpartition(", ")[2] for case in next(iter(outcomes.values()))))
 
 

@@ -1,4 +1,4 @@
-"""What benchmarks share: a stopwatch that waits for the device, turns of contestants, and a table of their ratios."""
+"""Helpers of the benchmarks: a stopwatch that waits for the device, rounds of contestants, and a table of ratios."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import torch
 
 
 class Stopwatch:
-    """Measures the `seconds` between entry and exit, waiting for a GPU at both."""
+    """A context manager that measures the `seconds` between entry and exit, and waits for a GPU at both."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
 
     def now(self) -> float:
-        """Return the time once the device has done what it was given."""
+        """Return the time after the device has finished its work."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         return time.perf_counter()
@@ -33,7 +33,7 @@ class Stopwatch:
 def take_turns(
     contestants: Mapping[str, Callable[[], object]], rounds: int, device: torch.device
 ) -> dict[str, list[float]]:
-    """Return each contestant's seconds, round by round, in an order that moves on, after a first round to warm up."""
+    """Return the seconds of each contestant in each round; the order rotates, and a warm-up round is dropped."""
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     names = list(contestants)
     for turn in range(rounds + 1):
@@ -46,15 +46,15 @@ def take_turns(
 
 
 def ratios(values: list[float], base: list[float]) -> tuple[float, float, float]:
-    """Return the median of the rounds' ratios to a base, and their least and greatest."""
+    """Return the median, the smallest and the largest ratio of `values` to `base` over the rounds."""
     found = [value / other for value, other in zip(values, base, strict=True)]
     return statistics.median(found), min(found), max(found)
 
 
 def report(values: dict[str, list[float]], unit: str, arguments: argparse.Namespace) -> None:
-    """Print each contestant's median, and its ratio to the first one's, round by round.
+    """Print the median of each contestant, and the ratios to the first contestant over the rounds.
 
-    `values`: by contestant, one figure a round, of `unit`.
+    `values` contains, for each contestant, one value in `unit` per round.
     """
     base, *_ = values
     print(

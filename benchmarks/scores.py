@@ -1,9 +1,9 @@
-"""Scores every explanation method and baseline on `shapes`, of a trained network and of the same with other weights.
+"""Score every explanation method and baseline on `shapes`, for a trained network and for shuffled weights.
 
     python benchmarks/scores.py                  # trains recipes/shapes.yaml first
-    python benchmarks/scores.py runs/shapes-...  # or takes a run that has finished
+    python benchmarks/scores.py runs/shapes-...  # uses a finished run
 
-Writes its tables into docs/results.md.
+The tables are written to docs/results.md.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ METHODS = (
 
 
 def main() -> None:
-    """Train or open the run, score its model and one with all weights shuffled, and write both down."""
+    """Train or open the run, score its model and a copy with shuffled weights, and write both tables."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("run", nargs="?", type=Path, help="a finished run's folder")
-    parser.add_argument("--images", type=int, default=500)
-    parser.add_argument("--methods", default=METHODS)
+    parser.add_argument("run", nargs="?", type=Path, help="folder of a finished run")
+    parser.add_argument("--images", type=int, default=500, help="number of test images to score")
+    parser.add_argument("--methods", default=METHODS, help="explainers, as in a recipe")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         recipe, test, trained = opened(arguments.run or Host(Path(folder)).run(RECIPE).folder, arguments.methods)
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def opened(folder: Path, methods: str) -> tuple[Recipe, Split, TrainedModel]:
-    """Return a run's recipe with these explainers, its test images, and the model that it evaluates."""
+    """Return the recipe of a run with these explainers, its test images, and its trained model."""
     recipe = resolve(read(folder / "recipe.yaml", [f"explainers={methods}"]), discover())
     splits = open_dataset(recipe, folder)
     return recipe, splits.test, load_trained(RunFolder.open(folder), recipe, splits.info).trained
@@ -78,12 +78,12 @@ def opened(folder: Path, methods: str) -> tuple[Recipe, Split, TrainedModel]:
 def described(title: str, found: Scores, seconds: float) -> str:
     """Return the tables and verdicts of one model as Markdown."""
     head = f"### Scores, {title}\n\n{found.n} test images, accuracy on them {found.accuracy:.1%}; {seconds:.0f} s."
-    verdicts = "\n".join(f"- {line}" for line in found.warnings if "baseline" not in line)  # the stars say those
+    verdicts = "\n".join(f"- {line}" for line in found.warnings if "baseline" not in line)  # stars in the tables
     return "\n\n".join([head, *map(as_markdown, found.tables()), f"Verdicts:\n\n{verdicts}"])
 
 
 def as_markdown(table: Table) -> str:
-    """Return a table with its caption."""
+    """Return a table with its caption as Markdown."""
     lines = [table.header, ["---"] * len(table.header), *table.rows]
     rows = "\n".join(f"| {' | '.join(cell.replace(' *', ' &ast;') for cell in line)} |" for line in lines)
     return f"{table.title}. {table.caption.replace(' * ', ' &ast; ')}\n\n{rows}"

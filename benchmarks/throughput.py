@@ -1,17 +1,18 @@
-"""Images per second of cvkit's loop, against the bare step and against a plain loop, side by side in one run.
+"""Compare the images per second of cvkit's training loop, of a bare step and of a plain loop in one process.
 
-    python benchmarks/throughput.py                 the quick recipe's network (width 16, batch 512)
-    python benchmarks/throughput.py --width 64      the full recipe's (slow on a CPU: a few minutes)
+    python benchmarks/throughput.py                 the network of the quick recipe (width 16, batch 512)
+    python benchmarks/throughput.py --width 64      the network of the full recipe (a few minutes on a CPU)
 
 Three contestants train the same network with the same optimizer and batch size:
 
-    bare step   forward, backward, update on one staged batch: the most any loop can reach
-    cvkit       what `cvkit run` does: `Trainer.fit` with crop, flip and cutout, metrics and schedule
-    plain loop  a DataLoader whose torchvision transforms work on one PIL image at a time
+    bare step   forward, backward and update on one batch in memory: an upper limit for every loop
+    cvkit       the loop of `cvkit run`: `Trainer.fit` with crop, flip and cutout, metrics and schedule
+    plain loop  a DataLoader with torchvision transforms that work on one PIL image at a time
 
-They take turns, round by round, and the medians of each round's ratios are reported, so that a machine whose speed
-drifts or that others share does not favour anyone. The plain loop's workers live only during its own turn, and its
-first steps, fed from what they prefetched, are not counted. Images are random bytes: only time is measured here.
+In each round, the contestants run one after another. The benchmark reports the median ratio over the rounds, so
+changes in the speed of the machine do not favour any contestant. The workers of the plain loop run only during its
+own turn, and its first steps, which use prefetched batches, are not counted. Images are random bytes, because the
+benchmark measures only time.
 """
 
 from __future__ import annotations
@@ -22,13 +23,12 @@ from itertools import islice
 from pathlib import Path
 
 import torch
-from cvkit.engine.run import Step
 from rounds import Stopwatch, report
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
-from cvkit import DataInfo, Splits, TensorSplit, Trainer, build_parts, discover
+from cvkit import DataInfo, Splits, Step, TensorSplit, Trainer, build_parts, discover
 from cvkit.engine.step import TrainStep
 from cvkit.recipe import read, resolve
 
@@ -37,13 +37,13 @@ MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run the benchmark and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--width", type=int, default=16)
-    parser.add_argument("--batch-size", type=int, default=512)
-    parser.add_argument("--steps", type=int, default=4, help="optimizer steps a round")
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--workers", type=int, default=2, help="of the plain loop's DataLoader")
+    parser.add_argument("--width", type=int, default=16, help="width of the network")
+    parser.add_argument("--batch-size", type=int, default=512, help="images per step")
+    parser.add_argument("--steps", type=int, default=4, help="optimizer steps per round")
+    parser.add_argument("--rounds", type=int, default=9, help="number of rounds")
+    parser.add_argument("--workers", type=int, default=2, help="worker processes of the plain loop's DataLoader")
     parser.add_argument(
         "--set", dest="overrides", action="append", default=[], help="recipe override, as in cvkit run"
     )
@@ -66,14 +66,14 @@ def main() -> None:
 
 
 def build(arguments: argparse.Namespace, data: Splits) -> Trainer:
-    """Return a trainer of the quick recipe on `data`."""
+    """Return a trainer for the quick recipe and `data`."""
     overrides = [f"model.width={arguments.width}", f"train.batch_size={arguments.batch_size}", *arguments.overrides]
     recipe = resolve(read(RECIPE, overrides), discover())
     return Trainer(build_parts(recipe, data))
 
 
 def random_data(size: int) -> Splits:
-    """Return splits of `size` random training images."""
+    """Return splits with `size` random training images."""
     images = torch.randint(0, 256, (size, 3, 32, 32), dtype=torch.uint8)
     split = TensorSplit(images, torch.arange(size) % 10)
     info = DataInfo(3, 32, 32, tuple("0123456789"), MEAN, STD)
@@ -81,7 +81,7 @@ def random_data(size: int) -> Splits:
 
 
 def bare_step(trainer: Trainer, steps: int) -> Callable[[], float]:
-    """Forward, backward and update on one staged, normalised batch; returns the seconds `steps` steps take."""
+    """Return a function that takes `steps` bare steps on one normalised batch and returns the seconds they took."""
     parts, train_step = trainer.parts, trainer.train_step
     size = parts.batching.batch_size
     batch = next(parts.train_source.batches(torch.arange(size), size))
@@ -98,7 +98,7 @@ def bare_step(trainer: Trainer, steps: int) -> Callable[[], float]:
 
 
 def take_step(train_step: TrainStep, inputs: Tensor, labels: Tensor) -> None:
-    """Take one optimizer step, written by hand."""
+    """Take one optimizer step without cvkit's loop."""
     train_step.optimizer.zero_grad(set_to_none=True)
     with train_step.forward.autocast():
         loss = train_step.forward.loss(train_step.forward.call(inputs), labels)
@@ -107,7 +107,7 @@ def take_step(train_step: TrainStep, inputs: Tensor, labels: Tensor) -> None:
 
 
 def cvkit_loop(trainer: Trainer, steps: int) -> Callable[[], float]:
-    """Take steps of `Trainer.fit`, going on where the last round stopped."""
+    """Return a function that takes the next `steps` steps of `Trainer.fit` and returns the seconds they took."""
     events: Iterator[object] = (event for event in trainer.fit() if isinstance(event, Step))
 
     def train() -> float:
@@ -120,7 +120,7 @@ def cvkit_loop(trainer: Trainer, steps: int) -> Callable[[], float]:
 
 
 def plain_loop(trainer: Trainer, steps: int, workers: int) -> Callable[[], float]:
-    """Take steps over a DataLoader of PIL images and per-sample torchvision transforms."""
+    """Return a function that takes `steps` steps with a DataLoader of PIL images and returns the seconds."""
     parts, train_step = trainer.parts, trainer.train_step
     loader = DataLoader(
         PerSample(parts.splits.train),
@@ -150,7 +150,7 @@ def plain_loop(trainer: Trainer, steps: int, workers: int) -> Callable[[], float
 
 
 class PerSample(Dataset[tuple[Tensor, int]]):
-    """Images as PIL, transformed one at a time: crop, flip, cutout, normalise."""
+    """PIL images, each of which is cropped, flipped, erased and normalised on its own."""
 
     def __init__(self, split: TensorSplit) -> None:
         self.images = [v2.functional.to_pil_image(image) for image in split.images]

@@ -1,9 +1,9 @@
-"""How often each verdict of a report changes with the seed: small runs of `shapes`, all alike but for theirs.
+"""Measure how often each verdict of a report changes with the seed, in small runs of `shapes`.
 
-    python benchmarks/verdicts.py --keep FOLDER           # 10 seeds; goes on where it was stopped
-    python benchmarks/verdicts.py --keep FOLDER --write   # and writes its tables into docs/results.md
+    python benchmarks/verdicts.py --keep FOLDER           # 10 seeds; continues where it stopped
+    python benchmarks/verdicts.py --keep FOLDER --write   # also writes the tables to docs/results.md
 
-A verdict that about half of the runs have lies in the middle of what it shall find.
+If about half of the runs have a verdict, its threshold is in the middle of the values that it should separate.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d,.]*\d|(?<![\w.])[-+]?\d")
 
 
 def main() -> None:
-    """Train, report and score a run a seed, and print how many have each verdict."""
+    """Train, report and score one run for each seed, and print how many runs have each verdict."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--images", type=int, default=100, help="images scored")
-    parser.add_argument("--keep", type=Path, required=True, help="folder of what was found, a file a seed")
-    parser.add_argument("--write", action="store_true", help="write the tables into docs/results.md")
+    parser.add_argument("--seeds", type=int, default=10, help="number of seeds")
+    parser.add_argument("--images", type=int, default=100, help="number of test images to score")
+    parser.add_argument("--keep", type=Path, required=True, help="folder for the results, one file per seed")
+    parser.add_argument("--write", action="store_true", help="write the tables to docs/results.md")
     arguments = parser.parse_args()
     found = [kept(arguments.keep, seed, arguments.images) for seed in range(arguments.seeds)]
     section = "\n\n".join([*tables(found)])
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def kept(folder: Path, seed: int, images: int) -> dict[str, Any]:
-    """Return what the run of `seed` says, from its file in `folder` where that is there."""
+    """Return the results for `seed` from its file in `folder`, and compute them first if the file is missing."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{seed}.json"
     if not file.is_file():
@@ -60,7 +60,7 @@ def kept(folder: Path, seed: int, images: int) -> dict[str, Any]:
 
 
 def of_seed(folder: Path, seed: int, images: int) -> dict[str, Any]:
-    """Run the recipe with this seed, and return what its report and its scores say."""
+    """Run the recipe with this seed, and return the lines of its report, its tuning and its scores."""
     done = Host(folder / str(seed)).run(RECIPE, *SMALLER, f"seed={seed}", f"explainers={METHODS}")
     page = done.report.read_text()
     said = re.findall(r'<p class="warning">(.*?)</p>', page) + re.findall(r"<li>(.*?)</li>", page.split("<main>")[0])
@@ -77,21 +77,21 @@ def of_seed(folder: Path, seed: int, images: int) -> dict[str, Any]:
 
 
 def tables(found: Sequence[dict[str, Any]]) -> Iterable[str]:
-    """Yield what the runs are, and the tables, as Markdown."""
+    """Yield a description of the runs and the tables as Markdown."""
     accuracies = [one["accuracy"] for one in found]
     yield (
-        f"{len(found)} runs of `recipes/shapes.yaml` that differ in their seed, smaller: {', '.join(SMALLER)}. "
+        f"{len(found)} runs of `recipes/shapes.yaml` with different seeds and smaller sizes: {', '.join(SMALLER)}. "
         f"Test accuracy {min(accuracies):.1%} to {max(accuracies):.1%}; {found[0]['scores']['images']} images scored."
     )
     yield rows(("new weights", "rank correlation", "follows", "between", "ignores"), of_weights(found))
-    yield rows(("runs of a star, by baseline", *measures(found)), of_leads(found))
+    yield rows(("runs with a star, by baseline", *measures(found)), of_leads(found))
     yield rows(("range test", "lowest", "highest"), of_range_test(found))
     lines = Counter(line for one in found for line in {NUMBER.sub("N", line) for line in one["said"]})
     yield rows(("line of the report", f"of {len(found)} runs"), lines.most_common())
 
 
 def of_weights(found: Sequence[dict[str, Any]]) -> Iterable[tuple[object, ...]]:
-    """Yield each method's figures and how many runs have each verdict on it."""
+    """Yield, for each method, its range of rank correlations and the number of runs with each verdict."""
     weights = [one["scores"]["measures"]["new weights"] for one in found]
     for name in weights[0]["verdicts"]:
         means = [one["maps"][name]["mean"] for one in weights]
@@ -100,12 +100,12 @@ def of_weights(found: Sequence[dict[str, Any]]) -> Iterable[tuple[object, ...]]:
 
 
 def measures(found: Sequence[dict[str, Any]]) -> list[str]:
-    """Return the measures that have baselines to beat."""
+    """Return the measures that compare methods with baselines."""
     return [name for name, measure in found[0]["scores"]["measures"].items() if measure["leads"]]
 
 
 def of_leads(found: Sequence[dict[str, Any]]) -> Iterable[tuple[object, ...]]:
-    """Yield, for each method and measure, in how many runs it is not surely better than each baseline, if in any."""
+    """Yield, for each method and measure, the number of runs in which it is not clearly better than each baseline."""
     for name in found[0]["scores"]["measures"][measures(found)[0]]["leads"]:
         cells = []
         for measure in measures(found):
@@ -116,17 +116,17 @@ def of_leads(found: Sequence[dict[str, Any]]) -> Iterable[tuple[object, ...]]:
 
 
 def of_range_test(found: Sequence[dict[str, Any]]) -> Iterable[tuple[object, ...]]:
-    """Yield the ranges of what the range tests found, and how many refused."""
+    """Yield the ranges of the results of the range tests, and the number of refusals."""
     data = [one["tuning"][0]["data"] for one in found]
     rates = [one["proposal"] for one in data if one["proposal"] is not None]
     spreads = [iqr for one in data if (iqr := one["rules"]["cvkit"]["iqr"]) is not None]
     yield "proposed rate", f"{min(rates):.3g}", f"{max(rates):.3g}"
-    yield "distance of the quartiles in decades", f"{min(spreads):.2f}", f"{max(spreads):.2f}"
+    yield "distance between the quartiles in decades", f"{min(spreads):.2f}", f"{max(spreads):.2f}"
     yield "refusals", len(data) - len(rates), ""
 
 
 def rows(header: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
-    """Return a table in Markdown."""
+    """Return a table as Markdown."""
     cells = [header, ["---"] * len(header), *lines]
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in cells)
 

@@ -1,4 +1,4 @@
-"""The data sets cvkit brings along: CIFAR-10 and CIFAR-100, a folder of images, and embedded shapes."""
+"""Declare the data sets that come with cvkit: CIFAR-10, CIFAR-100, a folder of images, and drawn shapes."""
 
 from __future__ import annotations
 
@@ -12,5 +12,7 @@ def cvkit_datasets() -> Iterable[Component]:
     """Declare the four data sets."""
     yield Component("cifar10", "cvkit_datasets.cifar:cifar10", "60,000 photographs of 10 classes, 32x32")
     yield Component("cifar100", "cvkit_datasets.cifar:cifar100", "60,000 photographs of 100 classes, 32x32")
-    yield Component("image_folder", "cvkit_datasets.image_folder:image_folder", "Your own images, a folder per class")
-    yield Component("shapes", "cvkit_datasets.shapes:shapes", "Embedded: 10 drawn shapes with exact object masks")
+    yield Component(
+        "image_folder", "cvkit_datasets.image_folder:image_folder", "Your own images, one folder per class"
+    )
+    yield Component("shapes", "cvkit_datasets.shapes:shapes", "Drawn images of 10 shapes, with exact object masks")

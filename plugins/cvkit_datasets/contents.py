@@ -1,9 +1,9 @@
-"""Which bytes the files of a folder hold, told by one digest; what was hashed once is not read again.
+"""Compute one digest for the content of all files in a folder, and cache the digests of the files.
 
-The digests of large folders are kept in the platform's cache folder, each with the file's size, its time of change
-and its number on the disk (inode): where all three are as they were, the file is taken for the same. That misses a
-file that was changed in place and given its old time back. Without a cache, or with one that is damaged or cannot be
-written, everything is hashed again.
+The digests of large folders are stored in the cache folder of the platform, together with the size, modification
+time and inode number of each file. If all three are the same, the file counts as unchanged. This misses a file that
+was changed in place and whose old modification time was restored. If the cache is missing, damaged or not writable,
+every file is hashed again.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from platformdirs import user_cache_path
 from cvkit import DataError
 
 WORTH_KEEPING = 64 << 20
-"""Bytes from which on a folder's digests are kept: fewer are hashed in a tenth of a second."""
-_SETTLED = 2_000_000_000  # ns, the coarsest clock of a file system: what is younger may change again at the same time
-_THREADS = min(16, 2 * (os.cpu_count() or 1))  # hashing leaves Python to the others, and so does reading
+"""Size in bytes from which the digests of a folder are cached; less is hashed in a tenth of a second."""
+_SETTLED = 2_000_000_000  # ns, the coarsest clock of a file system; a newer file may change again without a new time
+_THREADS = min(16, 2 * (os.cpu_count() or 1))  # hashing and reading release the global interpreter lock
 
 
 @dataclass(frozen=True)
 class _Found:
-    """A file as the system lists it: `stamp` is its size, time of change in ns, and inode."""
+    """A file with its `stamp`: size, modification time in ns, and inode number."""
 
     name: str
     path: Path
@@ -40,11 +40,10 @@ class _Found:
 
 
 def digest_of(base: Path, files: Iterable[Path], *, about: str) -> str:
-    """Return the SHA-256, in hexadecimal, of `about` and of the name, below `base`, and the bytes of every file.
+    """Return a SHA-256 digest of `about`, the names of all files relative to `base`, and their bytes.
 
-    In front of it stands ``contents-1:``, which says how it was made.
-
-    Raises `DataError` naming a file that cannot be read.
+    The digest is hexadecimal with the prefix ``contents-1:``, which identifies the method. Raises `DataError` with
+    the name of a file that could not be read.
     """
     settled = time.time_ns() - _SETTLED
     found = [_look(base, file) for file in files]
@@ -68,7 +67,7 @@ def _look(base: Path, file: Path) -> _Found:
     try:
         stat = file.stat()
     except OSError as error:
-        raise DataError(f"{file} cannot be read: {error.strerror}") from error
+        raise DataError(f"could not read {file}: {error.strerror}") from error
     return _Found(file.relative_to(base).as_posix(), file, (stat.st_size, stat.st_mtime_ns, stat.st_ino))
 
 
@@ -77,18 +76,18 @@ def _sha256(file: _Found) -> str:
         with file.path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        raise DataError(f"{file.path} cannot be read: {error.strerror}") from error
+        raise DataError(f"could not read {file.path}: {error.strerror}") from error
 
 
 _Known = dict[str, tuple[tuple[int, int, int], str]]
 
 
 def _place(base: Path) -> Path | None:
-    """Return the cache's file for the folder `base`; None where this user has no cache folder."""
+    """Return the cache file for the folder `base`, or None if this user has no cache folder."""
     try:
         name = hashlib.sha256(os.fsencode(base.resolve())).hexdigest()[:32]
         return user_cache_path("cvkit") / "digests" / f"{name}.json"
-    except (OSError, RuntimeError, KeyError):  # no home, as in a container with a user of its own
+    except (OSError, RuntimeError, KeyError):  # the user has no home folder, as in some containers
         return None
 
 
@@ -104,7 +103,7 @@ def _read(place: Path | None) -> _Known:
 
 
 def _write(place: Path, known: _Known) -> None:
-    """Put the cache in place whole; what cannot be written is hashed again the next time."""
+    """Replace the cache file atomically; if it could not be written, the files are hashed again the next time."""
     content = {name: [*stamp, digest] for name, (stamp, digest) in known.items()}
     temporary = place.with_name(f".tmp-{secrets.token_hex(8)}")
     try:

@@ -1,4 +1,4 @@
-"""Random numbers by counter: what an index draws depends on that index alone, not on who else is drawn with it."""
+"""Counter-based random numbers: the numbers for an index do not depend on the other indices of the batch."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ Floats = NDArray[np.floating[Any]]
 """Float32 in fact; numpy's types know no more of what its functions return."""
 
 _STREAM = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: consecutive counters of one stream
-_INDEX = np.uint64(0xD1342543DE82EF95)  # an odd multiplier of its own, so that streams of neighbours do not overlap
+_INDEX = np.uint64(0xD1342543DE82EF95)  # another odd multiplier, so that the streams of neighbours do not overlap
 
 
 class Draws:
-    """One stream of uniform numbers for each of `indices` (int (B,)), told apart further by `key`, a seed.
+    """Streams of uniform random numbers, one for each of `indices` (int (B,)), which depend on the seed `key` too.
 
-    Each call takes the next numbers of every stream at once. They are the output of SplitMix64 (Steele, Lea &
-    Flood 2014) at the counters drawn so far, its state begun at the mixed index.
+    Each call returns the next numbers of all streams. They are the output of SplitMix64 (Steele, Lea & Flood 2014) at
+    consecutive counters, with an initial state that is computed from the index and the key.
     """
 
     def __init__(self, key: int, indices: NDArray[np.int64]) -> None:
@@ -26,7 +26,7 @@ class Draws:
         self._drawn = 0
 
     def __call__(self, count: int, low: float = 0.0, high: float = 1.0) -> Floats:
-        """Return float32 (B, `count`), uniform in [`low`, `high`), on a grid of 2^24 values."""
+        """Return float32 (B, `count`), uniform in [`low`, `high`), from 2^24 equally spaced values."""
         counters = np.arange(self._drawn + 1, self._drawn + count + 1, dtype=np.uint64)
         self._drawn += count
         bits = _mix(self._state + counters * _STREAM) >> np.uint64(40)
@@ -35,7 +35,7 @@ class Draws:
 
 
 def _mix(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return SplitMix64's finaliser of `state`: every input bit reaches every output bit."""
+    """Apply the finaliser of SplitMix64 to `state`, so that every input bit affects every output bit."""
     state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return state ^ (state >> np.uint64(31))

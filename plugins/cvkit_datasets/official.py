@@ -1,4 +1,4 @@
-"""CIFAR's official release: where torchvision knows it to be, and how to read its pickles without trusting them."""
+"""Download the official CIFAR release from the address in torchvision, and read its pickle files safely."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from .archives import read_members
 from .canonical import Bytes, ImageSet
 from .progress import stage
 
-_TIMEOUT = 6  # seconds without an answer, or without a byte, after which a host counts as out of reach
+_TIMEOUT = 6  # seconds without an answer, or without data, after which a host counts as unreachable
 _CHUNK = 2**18
 
 
 @dataclass(frozen=True)
 class Release:
-    """An official release: the archive's `url` and MD5, and its files as (name in `folder`, MD5).
+    """An official release: the `url` and MD5 digest of its archive, and its files as (name in `folder`, MD5 digest).
 
-    The `meta` file lists the class names under the key `names`.
+    The `meta` file contains the class names under the key `names`.
     """
 
     url: str
@@ -40,21 +40,21 @@ class Release:
 
     @property
     def archive(self) -> str:
-        """The archive's file name."""
+        """The file name of the archive."""
         return self.url.rsplit("/", 1)[-1]
 
     @property
     def files(self) -> dict[str, str]:
-        """The MD5 of every file, by its name in the archive."""
+        """The MD5 digest of every file, by its name in the archive."""
         return {f"{self.folder}/{name}": md5 for name, md5 in (*self.train, *self.test, self.meta)}
 
 
 def release(name: str) -> Release:
     """Return the release that ``torchvision.datasets.<name>``, CIFAR10 or CIFAR100, downloads."""
     try:
-        import torchvision.datasets  # heavy, and wanted only to fetch
-    except (ImportError, RuntimeError, OSError) as error:  # operators that do not fit the installed torch
-        raise DataError(f"torchvision does not load beside the installed torch: {error}") from error
+        import torchvision.datasets  # slow to import, and only needed for downloads
+    except (ImportError, RuntimeError, OSError) as error:  # its operators do not match the installed torch
+        raise DataError(f"could not import torchvision with the installed torch: {error}") from error
     known = getattr(torchvision.datasets, name)
     return Release(
         url=known.url,
@@ -68,7 +68,7 @@ def release(name: str) -> Release:
 
 
 def from_folder(root: Path, known: Release) -> ImageSet:
-    """Return the release unpacked in `root`; raise `DataError` where a file is missing, altered or malformed."""
+    """Return the release unpacked in `root`; raise `DataError` if a file is missing, changed or malformed."""
     try:
         return _assemble({name: (root / name).read_bytes() for name in known.files}, known)
     except OSError as error:
@@ -76,12 +76,12 @@ def from_folder(root: Path, known: Release) -> ImageSet:
 
 
 def from_archive(path: Path, known: Release) -> ImageSet:
-    """Return the release in the archive at `path`; raise `DataError` where it is damaged, altered or malformed."""
+    """Return the release in the archive at `path`; raise `DataError` if it is damaged, changed or malformed."""
     return _assemble(read_members(path, known.files), known)
 
 
 def download(known: Release, folder: Path) -> Path:
-    """Download the archive into `folder` and return its path; raise `DataError` where it does not come whole."""
+    """Download the archive to `folder` and return its path; raise `DataError` if the download is incomplete."""
     path = folder / known.archive
     checksum = hashlib.md5(usedforsecurity=False)
     request = Request(known.url, headers={"User-Agent": "cvkit"})  # noqa: S310  # the URL is torchvision's constant
@@ -96,16 +96,16 @@ def download(known: Release, folder: Path) -> Path:
                 file.write(chunk)
                 advance(len(chunk))
     except (OSError, http.client.HTTPException) as error:
-        raise DataError(f"{known.archive} could not be downloaded: {error}") from error
+        raise DataError(f"could not download {known.archive}: {error}") from error
     if checksum.hexdigest() != known.md5:
-        raise DataError(f"{known.archive}: the download is cut short or altered (MD5 {checksum.hexdigest()})")
+        raise DataError(f"{known.archive}: the download is incomplete or changed (MD5 {checksum.hexdigest()})")
     return path
 
 
 def _assemble(files: dict[str, bytes], known: Release) -> ImageSet:
     for name, md5 in known.files.items():
         if hashlib.md5(files[name], usedforsecurity=False).hexdigest() != md5:
-            raise DataError(f"{name} is not the published file")
+            raise DataError(f"{name} differs from the published file")
     try:
         train = [_batch(files[f"{known.folder}/{name}"]) for name, _ in known.train]
         test = [_batch(files[f"{known.folder}/{name}"]) for name, _ in known.test]
@@ -126,7 +126,7 @@ def _batch(content: bytes) -> tuple[Bytes, Bytes]:
 
 
 class _ArrayUnpickler(pickle.Unpickler):
-    """Reads Python's plain values and NumPy arrays, and can call nothing else."""
+    """An unpickler that reads only plain Python values and NumPy arrays, and cannot call anything else."""
 
     _ALLOWED = {  # noqa: RUF012  # a constant
         ("numpy.core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
@@ -136,7 +136,7 @@ class _ArrayUnpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in self._ALLOWED:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+            raise pickle.UnpicklingError(f"it contains a reference to {module}.{name}, which is not allowed")
         return self._ALLOWED[module, name]
 
 

@@ -1,8 +1,9 @@
-"""Outlines of the ten shapes as signed distances: below 0 inside, about the distance to the edge near it.
+"""The outlines of the ten shapes as signed distances, which are negative inside and accurate near the edge.
 
-Every function takes coordinates x (right), y (up), float32 (B, H, W), in the shape's own unit, its origin near the
-shape's middle, and returns distances in that unit. Only +, -, *, /, square root, absolute value, minimum and maximum
-are used: IEEE 754 fixes their results, so a picture is the same bits on every machine and in any batch.
+Every function maps coordinates x (right) and y (up), float32 (B, H, W), to distances in the same unit; the origin is
+near the centre of the shape. The functions use only +, -, *, /, square root, absolute value, minimum and maximum.
+IEEE 754 defines the results of these operations exactly, so an image has the same bits on every machine and in any
+batch.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def length(x: Floats, y: Floats) -> Floats:
 
 
 def box(x: Floats, y: Floats, half_width: float, half_height: float) -> Floats:
-    """Return the distance to an upright rectangle about the origin (exact inside and beside its edges)."""
+    """Return the distance to an upright rectangle around the origin (exact inside and next to its edges)."""
     return np.maximum(np.abs(x) - half_width, np.abs(y) - half_height)
 
 
@@ -37,13 +38,13 @@ def ring(x: Floats, y: Floats) -> Floats:
 
 
 def crescent(x: Floats, y: Floats) -> Floats:
-    """Return the distance to a disc of radius 1 with a disc of radius 0.75 bitten off its right."""
+    """Return the distance to a disc of radius 1 without a disc of radius 0.75 on its right side."""
     distance: Floats = np.maximum(length(x - 0.2, y) - 1, 0.75 - length(x - 0.75, y))
     return distance
 
 
 def triangle(x: Floats, y: Floats) -> Floats:
-    """Return the distance to an equilateral triangle, its centre 0.5 from each side."""
+    """Return the distance to an equilateral triangle whose centre is 0.5 from each side."""
     return np.maximum(-y, 0.8660254 * np.abs(x) + 0.5 * y) - 0.5
 
 
@@ -53,7 +54,7 @@ def square(x: Floats, y: Floats) -> Floats:
 
 
 def bar(x: Floats, y: Floats) -> Floats:
-    """Return the distance to a bar three times as long as wide."""
+    """Return the distance to a bar that is three times as long as wide."""
     return box(x, y, 1, 1 / 3)
 
 
@@ -63,8 +64,11 @@ def cross(x: Floats, y: Floats) -> Floats:
 
 
 def star(x: Floats, y: Floats) -> Floats:
-    """Return the distance to a five-pointed star of radii 0.45 and 1 (Inigo Quilez, "2D distance functions")."""
-    cos, sin = 0.809016994, 0.587785252  # of 36 degrees: folding twice leaves half of one point
+    """Return the distance to a five-pointed star with radii 0.45 and 1.
+
+    Source: Inigo Quilez, "2D distance functions".
+    """
+    cos, sin = 0.809016994, 0.587785252  # of 36 degrees; two reflections map the star to half of one point
     x = np.abs(x)
     for side in (1, -1):
         beyond = 2 * np.maximum(side * cos * x - sin * y, 0)
@@ -78,7 +82,7 @@ def star(x: Floats, y: Floats) -> Floats:
 
 
 def heart(x: Floats, y: Floats) -> Floats:
-    """Return the distance to a square on its corner, its top cut off between two discs on the upper sides."""
+    """Return the distance to a heart: a square on its corner without its top, and two discs on its upper sides."""
     y = y + 0.15
     u, v = (y + x) * 0.70710678, (y - x) * 0.70710678
     body = np.maximum(box(u, v, 0.5, 0.5), y - 0.5)
@@ -96,7 +100,7 @@ def arrow(x: Floats, y: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class Outline:
-    """A shape: its signed `distance`, the `area` it has, and the `reach` of its farthest point, in its own unit."""
+    """A shape: its signed `distance` function, its `area`, and its `reach`, the distance of its farthest point."""
 
     distance: Callable[[Floats, Floats], Floats]
     area: float
@@ -104,7 +108,7 @@ class Outline:
 
     @property
     def name(self) -> str:
-        """The class's name."""
+        """The name of the class."""
         return self.distance.__name__
 
 

@@ -1,6 +1,6 @@
-"""Painting one shape to an image: 32x32 RGB pixels and the object's exact mask, many images at a time.
+"""Draw images of one shape each, 32x32 RGB pixels with the exact mask of the object, many images at a time.
 
-All of an image follows from (key, index), by arithmetic whose results IEEE 754 fixes (see `outlines`).
+An image depends only on (key, index). It is computed with operations that IEEE 754 defines exactly (see `outlines`).
 """
 
 from __future__ import annotations
@@ -12,17 +12,18 @@ from .draws import Draws, Floats
 from .outlines import OUTLINES, length
 
 SIDE = 32
-CLUTTER = 5  # bits of line and dots behind the object, none of them as wide as one
-_SIZE = (8.5, 12.5)  # pixels: the square root of the object's area
-_COLOURS = 6  # to choose the object's from: the one that stands out most from the background
+CLUTTER = 5  # strokes and dots behind the object, all much thinner than the object
+_SIZE = (8.5, 12.5)  # pixels; range of the square root of the object area
+_COLOURS = 6  # candidate colours of the object; the one with the highest contrast to the background is used
 _EIGHTH_TURN = 0.41421356  # tan(pi / 8)
 
 
 def paint(key: int, indices: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.bool_]]:
-    """Return images uint8 (B, 3, 32, 32), labels int64 (B,) and masks bool (B, 32, 32) of `indices` under `key`.
+    """Return images uint8 (B, 3, 32, 32), labels int64 (B,) and masks bool (B, 32, 32) for `indices` and `key`.
 
-    The label is the index modulo ten. A pixel belongs to the mask where its centre lies inside the object; object
-    and clutter have edges one pixel soft. The object lies inside the image whole, its place drawn towards the rim.
+    The label is the index modulo ten. A pixel belongs to the mask if its centre is inside the object. Object and
+    clutter have edges that are one pixel soft. The object is completely inside the image, more often near the border
+    than in the centre.
     """
     draw = Draws(key, indices)
     labels = indices % len(OUTLINES)
@@ -37,7 +38,7 @@ def paint(key: int, indices: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDAr
 
 
 def _object_distance(draw: Draws, labels: NDArray[np.int64]) -> Floats:
-    """Return the signed distance of each pixel's centre to the object, in pixels (B, H, W)."""
+    """Return the signed distance of the centre of each pixel to the object in pixels, (B, H, W)."""
     area = np.array([outline.area for outline in OUTLINES], dtype=np.float32)[labels, None]
     reach = np.array([outline.reach for outline in OUTLINES], dtype=np.float32)[labels, None]
     unit = draw(1, *_SIZE) / np.sqrt(area)
@@ -54,14 +55,14 @@ def _object_distance(draw: Draws, labels: NDArray[np.int64]) -> Floats:
 
 
 def _clutter_distance(draw: Draws) -> Floats:
-    """Return the distance (B, H, W) to a thin stroke of 0 to 7 pixels somewhere in the image."""
+    """Return the distance (B, H, W) to a thin stroke of 0 to 7 pixels at a random position in the image."""
     x, y = _turned(*_pixels(draw(2, -SIDE / 2, SIDE / 2)), _direction(draw))
     half, radius = draw(1, 0, 3.5)[:, :, None], draw(1, 0.5, 1.1)[:, :, None]
     return length(np.maximum(np.abs(x) - half, 0), y) - radius
 
 
 def _background(draw: Draws) -> tuple[Floats, Floats]:
-    """Return a texture (B, 3, H, W) between two near colours, and those colours (B, 2, 3)."""
+    """Return a texture (B, 3, H, W) between two similar colours, and these colours (B, 2, 3)."""
     first = draw(3, 0.1, 0.9)
     second = np.clip(first + draw(3, -0.3, 0.3), 0, 1)
     x, _ = _turned(*_pixels(draw(2, -8, 8)), _direction(draw))
@@ -75,7 +76,7 @@ def _background(draw: Draws) -> tuple[Floats, Floats]:
 
 
 def _standing_out(draw: Draws, backdrop: Floats) -> Floats:
-    """Return the colour (B, 3), of several drawn, that is farthest from the nearest of `backdrop` (B, 2, 3)."""
+    """Return, of several random colours, the one farthest from the nearest colour of `backdrop` (B, 2, 3), (B, 3)."""
     colours = draw(_COLOURS * 3).reshape(-1, _COLOURS, 3)
     difference = colours[:, :, None] - backdrop[:, None]
     red, green, blue = np.moveaxis(difference * difference, -1, 0)
@@ -85,22 +86,22 @@ def _standing_out(draw: Draws, backdrop: Floats) -> Floats:
 
 
 def _cover(image: Floats, distance: Floats, colour: Floats) -> None:
-    """Lay `colour` (B, 3) over `image` (B, 3, H, W) in place where `distance` (B, H, W) is below 0."""
+    """Paint `colour` (B, 3) on `image` (B, 3, H, W) in place where `distance` (B, H, W) is below 0."""
     share = np.clip(0.5 - distance, 0, 1)[:, None]
     image += (colour[:, :, None, None] - image) * share
 
 
 def _pixels(centre: Floats) -> tuple[Floats, Floats]:
-    """Return the x and y of every pixel, (B, 1, W) and (B, H, 1), from `centre` (B, 2) off the image's middle."""
+    """Return x and y of every pixel, (B, 1, W) and (B, H, 1), from `centre`, an offset (B, 2) from the middle."""
     axis = np.arange(SIDE, dtype=np.float32) - (SIDE - 1) / 2
     return axis[None, None, :] - centre[:, :1, None], axis[None, :, None] - centre[:, 1:, None]
 
 
 def _direction(draw: Draws) -> tuple[Floats, Floats]:
-    """Return the cosine and sine, (B, 1, 1), of an angle from the whole circle, near uniform.
+    """Return the cosine and sine, (B, 1, 1), of a random angle with an almost uniform distribution.
 
-    A quarter turn from the rational parametrisation of the circle, then up to three whole ones, because a library's
-    cosine may differ in the last bit between machines.
+    The angle within a quarter turn comes from the rational parametrisation of the circle; a random number of quarter
+    turns is added. The cosine of a library is not used because it may differ in the last bit between machines.
     """
     t = draw(1, -_EIGHTH_TURN, _EIGHTH_TURN)[:, :, None]
     cos, sin = (1 - t * t) / (1 + t * t), 2 * t / (1 + t * t)
@@ -115,12 +116,12 @@ def _turned(x: Floats, y: Floats, direction: tuple[Floats, Floats]) -> tuple[Flo
 
 
 def _fraction(x: Floats) -> Floats:
-    """Return the part of `x` after the point, in [0, 1)."""
+    """Return the fractional part of `x`, in [0, 1)."""
     return x - np.floor(x)
 
 
 def _smooth(lattice: Floats) -> Floats:
-    """Return `lattice` (B, G, G) spread over the image (B, H, W), smoothly between its points."""
+    """Interpolate `lattice` (B, G, G) smoothly to the image size, (B, H, W)."""
     position = np.arange(SIDE, dtype=np.float32) * ((lattice.shape[1] - 1) / SIDE)
     low = position.astype(np.int64)
     part = _fraction(position)

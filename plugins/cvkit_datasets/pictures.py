@@ -1,4 +1,4 @@
-"""Decoding image files that may be damaged or hostile."""
+"""Decode image files that may be damaged or malicious."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from cvkit import DataError
 
 
 def decode(source: Path | IO[bytes], name: str, formats: Sequence[str]) -> Image.Image:
-    """Return the image in `source`, its pixels loaded; `formats` are the only ones it may be in.
+    """Return the decoded image in `source`, which must be in one of `formats`.
 
-    Raises `DataError` that calls it `name` where it is of another format, damaged, or larger than Pillow's bound
-    for decompression bombs (about 89 million pixels).
+    Raises `DataError` with its `name` if the image has another format, is damaged, or is larger than Pillow's limit
+    against decompression bombs (about 89 million pixels).
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             image = Image.open(source, formats=list(formats))
             image.load()
-    except Exception as error:  # Pillow's decoders raise what they please on damaged files
-        raise DataError(f"{name}: cannot be read as an image ({' or '.join(formats)}): {error}") from error
+    except Exception as error:  # Pillow's decoders raise many kinds of errors for damaged files
+        raise DataError(f"could not read {name} as an image ({' or '.join(formats)}): {error}") from error
     return image

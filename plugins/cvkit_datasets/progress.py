@@ -1,4 +1,4 @@
-"""Telling the user how a download goes: a bar on a terminal, else one line a stage; always on stderr."""
+"""Show the progress of a download on stderr: a progress bar on a terminal, and otherwise one line for each stage."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ from rich.progress import (
 
 @contextmanager
 def stage(label: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """Announce a stage and give a function to call with each number of bytes done, of `total` if known."""
+    """Announce a stage, and yield a function to call with the number of bytes done since the last call.
+
+    `total` is the number of all bytes, if known.
+    """
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal:
         console.print(f"{label} ...", markup=False, soft_wrap=True)

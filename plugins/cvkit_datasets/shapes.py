@@ -1,4 +1,4 @@
-"""`shapes`: drawn images of ten shapes, with exact object masks; needs no network and no disk."""
+"""A data set of drawn images of ten shapes with exact object masks, which needs no network and no files."""
 
 from __future__ import annotations
 
@@ -15,16 +15,26 @@ from .channels import mean_and_std
 from .outlines import OUTLINES
 from .painting import SIDE, paint
 
-VERSION = 1  # part of the digest; raise it whenever a pixel changes
-Size = Annotated[int, Field(ge=1, le=1_000_000)]  # a million images are 4 GB with their masks, kept in memory
-_CHUNK = 256  # images painted at a time: their fields stay in the processor's cache
+VERSION = 1  # part of the digest; increase it when any pixel changes
+Size = Annotated[int, Field(ge=1, le=1_000_000)]  # a million images with their masks take 4 GB of memory
+_CHUNK = 256  # images drawn at a time, so that the intermediate arrays fit into the processor cache
 
 
 def shapes(root: Path, *, train_size: Size = 12_000, test_size: Size = 2_000, seed: NonNegativeInt = 0) -> Splits:
-    """Draw `train_size` and `test_size` images, 32x32 RGB, of 10 shapes in equal shares; `root` is not touched.
+    """Draw a data set of 10 shapes in equal numbers, 32x32 RGB images with exact object masks.
 
-    Position, size, rotation, colours, background texture and the clutter around the object are random. Image i of
-    a half depends on (`seed`, half, i) alone: the sizes only say how many are drawn, and the halves share none.
+    Position, size, rotation, colours, background texture and the clutter around the object are random. An image
+    depends only on `seed`, on whether it is a training or a test image, and on its index, so other sizes do not
+    change it. No image is in both halves.
+
+    Args:
+        root: The data folder; not used.
+        train_size: Number of training images, 1 to 1,000,000.
+        test_size: Number of test images, 1 to 1,000,000.
+        seed: Seed of the random draws, at least 0.
+
+    Returns:
+        Training and test images, uint8 (3, 32, 32), with labels and masks.
     """
     train, test = (draw_split(half, size, seed) for half, size in (("train", train_size), ("test", test_size)))
     mean, std = mean_and_std(train.images.numpy())
@@ -41,7 +51,7 @@ def shapes(root: Path, *, train_size: Size = 12_000, test_size: Size = 2_000, se
 
 
 def draw_split(half: str, size: int, seed: int) -> TensorSplit:
-    """Draw the first `size` images of `half`, which may be any name: each has images of its own."""
+    """Draw the first `size` images of `half`; every name of a half gives different images."""
     key = derive(f"cvkit_datasets/shapes/{half}", seed)
     chunks = [paint(key, np.arange(start, min(start + _CHUNK, size))) for start in range(0, size, _CHUNK)]
     images, labels, masks = (torch.from_numpy(np.concatenate(parts)) for parts in zip(*chunks, strict=True))

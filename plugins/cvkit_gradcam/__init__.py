@@ -1,4 +1,4 @@
-"""Class activation maps: where in an image a classifier found a class; and a negative control for them."""
+"""Declare explainers that show which parts of an image support a class, and a negative control for them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cvkit import Component, hookimpl
 
 @hookimpl
 def cvkit_explainers() -> Iterator[Component]:
-    """Offer each method to recipes under its own name."""
+    """Declare one explainer for each method."""
     yield Component("grad_cam", "cvkit_gradcam.grad_cam:grad_cam", summary="Grad-CAM (Selvaraju et al. 2017)")
     yield Component("hires_cam", "cvkit_gradcam.hires_cam:hires_cam", summary="HiResCAM (Draelos & Carin 2020)")
     yield Component("layer_cam", "cvkit_gradcam.layer_cam:layer_cam", summary="LayerCAM (Jiang et al. 2021)")
@@ -19,20 +19,20 @@ def cvkit_explainers() -> Iterator[Component]:
     yield Component(
         "eigen_cam",
         "cvkit_gradcam.eigen_cam:eigen_cam",
-        summary="Eigen-CAM (Muhammad & Yeasin 2020); the same map for every class",
+        summary="Eigen-CAM (Muhammad & Yeasin 2020): the same map for every class",
     )
     yield Component(
         "score_cam",
         "cvkit_gradcam.score_cam:score_cam",
-        summary="Score-CAM (Wang et al. 2020); a forward pass per channel",
+        summary="Score-CAM (Wang et al. 2020): one forward pass per channel",
     )
     yield Component(
         "smoothed",
         "cvkit_gradcam.smoothed:smoothed",
-        summary="any of these methods, averaged over mirrored views and contrasts",
+        summary="Any of these methods, averaged over mirrored images and contrasts",
     )
     yield Component(
         "guided_backprop",
         "cvkit_gradcam.guided_backprop:guided_backprop",
-        summary="Guided Backpropagation (Springenberg et al. 2014); a negative control, it hardly heeds the weights",
+        summary="Guided Backpropagation (Springenberg et al. 2014): a negative control that hardly uses the weights",
     )

@@ -1,4 +1,4 @@
-"""The engine of the family: a layer's raw maps, rectified, resized and normalised."""
+"""The common part of all class activation maps: compute, rectify, resize and normalise the maps of a layer."""
 
 from __future__ import annotations
 
@@ -18,20 +18,27 @@ from .normalize import Normalization
 from .targets import Targets, recordable, require_targets
 
 RawMaps = Callable[[nn.Module, LayerCandidate, Tensor, Targets], Tensor]
-"""A method: (model, layer, images (B, C, H, W), T targets an image) -> signed maps (B, T, h, w).
+"""A method: (model, layer, images (B, C, H, W), T targets per image) -> signed maps (B, T, h, w).
 
-They are float32, or float64 where the layer's output is.
+The maps are float32, or float64 if the layer output is float64.
 """
 
 
 class Cam:
-    """Maps of where `model` sees a class, by one method.
+    """Explain where in an image `model` recognises a class, by one method.
 
-    `method`: its name. `raw_maps`: what tells it from the others. `layer`: a submodule's dotted name, with a key
-    where that returns several grids, as in ``body[3]``; by default `choose_layer`'s. `normalize`: ``max``,
-    ``minmax`` or ``none``. `chunk`: how many images go through the model at once; None for all. `compat`: a library
-    whose maps to match instead. Raises `RunError` if there is no such layer, or if `compat` fits neither method nor
-    `normalize`.
+    Args:
+        method: Name of the method.
+        raw_maps: Function that computes the signed maps of the method.
+        model: Classifier from images (B, C, H, W) to logits (B, K).
+        layer: Dotted name of the submodule to explain, with a key if it returns several feature maps, as in
+            ``body[3]``; by default the layer that `choose_layer` returns.
+        normalize: ``max``, ``minmax`` or ``none``.
+        chunk: Images that go through the model at once; None for all.
+        compat: Library whose scaling and resizing to use instead of `normalize`.
+
+    Raises:
+        ValueError: The model has no such layer, or `compat` does not fit the method or `normalize`.
     """
 
     def __init__(
@@ -55,24 +62,33 @@ class Cam:
         self._finish = postprocess_for(method, normalize, compat)
 
     def __call__(self, images: Tensor, targets: Tensor) -> Tensor:
-        """Return the `maps` of `explain`: float32 at the images' size.
+        """Return the `maps` of `explain`, float32 (B, H, W) or (B, T, H, W).
 
-        They lie in [0, 1], unless `normalize` is ``none`` or `compat` is ``captum``.
+        The values are in [0, 1], unless `normalize` is ``none`` or `compat` is ``captum``.
         """
         return self.explain(images, targets).maps
 
     def candidates(self, image: Tensor) -> list[LayerCandidate]:
-        """Return the layers of the model that can be explained, as one image (1, C, H, W) finds them."""
+        """Return the layers of the model that can be explained, found with one image (1, C, H, W)."""
         return candidates(self.model, image)
 
     def explain(self, images: Tensor, targets: Tensor, against: Tensor | None = None) -> Explanation:
-        """Explain each image for its class, or for several in one forward pass.
+        """Explain each image for its class, or for several classes in one forward pass.
 
-        `images`: normalised float (B, C, H, W). `targets`: int64 (B,), or (B, T) for maps (B, T, H, W).
-        `against`: int64 of the targets' shape; what is explained is then why the target and not this class, the
-        difference of their logits. None for the target's logit alone.
-        The model is explained in evaluation mode, and its modes, weights, gradients and hooks are left as found.
-        Raises `RunError` where targets do not fit the images or the model's classes, or the layer has no grid.
+        The model is explained in evaluation mode. Its modes, weights, gradients and hooks do not change.
+
+        Args:
+            images: Normalised float images (B, C, H, W).
+            targets: Classes, int64 (B,), or (B, T) for maps (B, T, H, W).
+            against: Classes of the same shape to contrast with the targets. The maps then explain the difference of
+                the two logits. None explains the logit of the target.
+
+        Returns:
+            The maps before and after normalisation, and what they explain.
+
+        Raises:
+            cvkit.RunError: The targets do not fit the images or the classes of the model, or the output of the layer
+                is not a feature map.
         """
         require_targets(images, targets, against)
         try:
@@ -83,7 +99,7 @@ class Cam:
                 rectified = raw.relu()
                 maps = self._finish(raw, images.shape[-2:]).float()
         finally:
-            # Weights cast here carry no graph, and older torch gives them to a training step (pytorch issue 65766).
+            # Weights cast here have no graph, and older torch versions reuse them in training (pytorch issue 65766).
             torch.clear_autocast_cache()
         if targets.ndim == 1:
             raw, rectified, maps = raw[:, 0], rectified[:, 0], maps[:, 0]
@@ -91,7 +107,7 @@ class Cam:
         return Explanation(raw, rectified, maps, empty, self.method, layer.name, targets, against)
 
     def _layer_for(self, image: Tensor) -> LayerCandidate:
-        """Return the layer to explain: found once for each size of images, on which its grid depends."""
+        """Return the layer to explain, found once for each image size because the feature map depends on it."""
         size = tuple(image.shape[-2:])
         if size not in self._of_size:
             self._of_size[size] = choose_layer(self.model, image, self.layer)
@@ -99,14 +115,14 @@ class Cam:
         return self._of_size[size]
 
     def _raw(self, layer: LayerCandidate, images: Tensor, targets: Targets) -> Tensor:
-        """Return the method's signed maps (B, T, h, w), `chunk` images at once."""
+        """Return the signed maps (B, T, h, w) of the method, computed for `chunk` images at a time."""
         size = self.chunk or len(images)
         chunks = [slice(start, start + size) for start in range(0, len(images), size)]
         return torch.cat([self._raw_maps(self.model, layer, images[at], targets[at]) for at in chunks])
 
 
 def from_gradients(combine: Callable[[Tensor, Tensor], Tensor]) -> RawMaps:
-    """Return the method that combines activations (B, 1, c, h, w) and gradients (B, T, c, h, w) to (B, T, h, w)."""
+    """Return a method that combines activations (B, 1, c, h, w) and gradients (B, T, c, h, w) to (B, T, h, w)."""
 
     def raw_maps(model: nn.Module, layer: LayerCandidate, images: Tensor, targets: Targets) -> Tensor:
         activation, gradient = gradient_at(model, layer, images, targets)

@@ -1,12 +1,10 @@
-"""Maps scaled and resized as another library's, by the library's name."""
+"""Scale and resize maps in the same way as another library."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 from torch import Tensor
-
-from cvkit import RunError
 
 from .normalize import NORMALIZATIONS, Finish, Normalization, by_range, resized, stretched
 
@@ -16,7 +14,7 @@ CompatOfOne = Literal["pytorch-grad-cam"]
 
 
 def as_torchcam(raw: Tensor, size: tuple[int, ...]) -> Tensor:
-    """Rectify, stretch with 1e-8 at the layer's resolution, and resize as torchcam's `fuse_cams` does."""
+    """Rectify, stretch with 1e-8 at the resolution of the layer, then resize, as torchcam's `fuse_cams` does."""
     return resized(stretched(raw.relu(), 1e-8), size)
 
 
@@ -29,15 +27,15 @@ LACKING: dict[Compat, tuple[str, ...]] = {
 
 
 def postprocess_for(method: str, normalize: Normalization, compat: Compat | None) -> Finish:
-    """Return what makes the maps that are shown of a method's signed ones.
+    """Return the function that converts the signed maps of a method to the final maps.
 
-    `compat` takes the place of `normalize`. Raises `RunError` if both are chosen, or if the library lacks the method.
+    `compat` replaces `normalize`. Raises `ValueError` if both are set, or if the library does not have the method.
     """
     if compat is None:
         return NORMALIZATIONS[normalize]
     if normalize != "max":
-        raise RunError(f"'compat: {compat}' normalises as {compat} does; leave out 'normalize: {normalize}'")
+        raise ValueError(f"'compat: {compat}' normalises as {compat} does; leave out 'normalize: {normalize}'")
     if method in LACKING[compat]:
         libraries = ", ".join(name for name, lacking in LACKING.items() if method not in lacking)
-        raise RunError(f"{compat} has no {method}, so there is nothing to match; 'compat' may be {libraries}")
+        raise ValueError(f"compat: {compat} has no {method}; 'compat' may be {libraries}")
     return PRESETS[compat]

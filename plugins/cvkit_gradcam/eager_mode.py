@@ -1,4 +1,4 @@
-"""A model's code run as it is written, compiled or not."""
+"""Run a compiled model without its compiled code."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import torch
 
 
 def eager_mode() -> AbstractContextManager[object]:
-    """Run what follows without compiled code, which does not call the hooks that are set after it was compiled.
+    """Return a context without compiled code, because compiled code does not call hooks that were added later.
 
-    Where torch's compiler was never loaded nothing is compiled, and loading it would take seconds.
+    If torch's compiler is not loaded, no model is compiled. It is not loaded here, because that takes seconds.
     """
     return torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext()

@@ -1,4 +1,4 @@
-"""Eigen-CAM: what a layer's activations have most in common, whatever the class."""
+"""Eigen-CAM: the first principal component of the activations of a layer, whatever the class."""
 
 from __future__ import annotations
 
@@ -22,16 +22,32 @@ def eigen_cam(
     compat: CompatOfOne | None = None,
     chunk: PositiveInt | None = None,
 ) -> Cam:
-    """Build the Eigen-CAM explainer of `model`, which ignores the class: every target gets the same map.
+    """Return the Eigen-CAM explainer of `model`, which ignores the class and gives every target the same map.
 
-    It shows what the layer responds to, and cannot tell why an image was taken for one class and not another.
-    `layer`, `normalize`, `compat` and `chunk` are those of every method here, explained at `grad_cam`.
+    The maps show where the layer responds. They cannot explain why the model prefers one class to another.
+    Source: Muhammad & Yeasin 2020, "Eigen-CAM: Class Activation Map using Principal Components", arXiv 2008.00299.
+
+    Args:
+        model: Classifier from images (B, C, H, W) to logits (B, K).
+        layer: Dotted name of the submodule to explain, with a key if it returns several feature maps, as in
+            ``body[3]``; null chooses the last layer whose output is a feature map with a gradient.
+        normalize: ``max`` divides each map by its maximum; ``minmax`` stretches each map to [0, 1] before and after
+            resizing, as pytorch-grad-cam does; ``none`` keeps the scale of the activations.
+        compat: Library whose scaling and resizing to use instead of `normalize`; ``pytorch-grad-cam`` is the same as
+            ``minmax``.
+        chunk: Images that go through the model at once, at least 1; null for all.
+
+    Returns:
+        A callable from images (B, C, H, W) and targets (B,) to maps (B, H, W).
+
+    Raises:
+        ValueError: The model has no such layer, or both `normalize` and `compat` are set.
     """
     return Cam("eigen_cam", principal_maps, model, layer, normalize, chunk, compat)
 
 
 def principal_maps(model: nn.Module, layer: LayerCandidate, images: Tensor, targets: Targets) -> Tensor:
-    """Return the principal map of each image, the same for all its targets (B, T), as (B, T, h, w)."""
+    """Return the principal map of each image, repeated for all its targets, (B, T, h, w)."""
     maps = principal_map(activation_at(model, layer, images))
     return maps[:, None].expand(-1, targets.classes.shape[1], -1, -1)
 
@@ -39,10 +55,10 @@ def principal_maps(model: nn.Module, layer: LayerCandidate, images: Tensor, targ
 def principal_map(activation: Tensor) -> Tensor:
     """Return the projection of activations (B, c, h, w) on their first right singular vector, (B, h, w).
 
-    With A as a matrix of hw places by c channels and ``A = U S V^T``, that is ``A v_1 = s_1 u_1``.
-    Muhammad & Yeasin 2020, "Eigen-CAM: Class Activation Map using Principal Components", arXiv 2008.00299;
-    A is not centred. A singular vector's sign is arbitrary: it is chosen so that the map correlates positively, over
-    the places, with the energy ``sum_k A_k^2``.
+    With A as a matrix of hw positions by c channels and ``A = U S V^T``, the projection is ``A v_1 = s_1 u_1``. A is
+    not centred. The sign of a singular vector is arbitrary; it is chosen such that the map correlates positively with
+    the energy ``sum_k A_k^2`` over the positions.
+    Source: Muhammad & Yeasin 2020, "Eigen-CAM: Class Activation Map using Principal Components", arXiv 2008.00299.
     """
     places = activation.flatten(2).transpose(1, 2)
     left, values, _ = torch.linalg.svd(places, full_matrices=False)

@@ -1,4 +1,4 @@
-"""What an explainer finds, at every stage, and what it was asked."""
+"""The result of an explainer: maps at every stage, and what they explain."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Explanation:
-    """Maps of a batch of images, for one class each, (B, ...), or for T classes each, (B, T, ...).
+    """Maps of a batch of images, for one class per image, (B, ...), or for T classes per image, (B, T, ...).
 
-    `raw`: the signed map at the layer's resolution, (..., h, w); float32, or float64 where the layer's output is.
-    `rectified`: the same with what speaks against the class cut off at zero. `maps`: `rectified` at the images' size
-    and normalised, float32 (..., H, W). `empty`: bool (...), whether there is no positive evidence at all, so that
-    the map is zero. `method`: the component's name. `layer`: the name of the layer explained, as a `Candidate` has
-    it. `targets`: the classes, int64 (B,) or (B, T). `against`: the classes that the targets were contrasted with, of
-    their shape, or None.
+    Attributes:
+        raw: Signed maps at the resolution of the layer, (..., h, w); float32, or float64 if the layer output is.
+        rectified: The raw maps with negative values set to zero.
+        maps: The rectified maps at the image size and normalised, float32 (..., H, W).
+        empty: Whether a map has no positive evidence and is zero everywhere, bool (...).
+        method: Name of the component.
+        layer: Name of the explained layer, as in `LayerCandidate.name`.
+        targets: The explained classes, int64 (B,) or (B, T).
+        against: The classes that the targets were contrasted with, of the same shape, or None.
     """
 
     raw: Tensor

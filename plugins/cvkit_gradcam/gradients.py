@@ -1,8 +1,8 @@
-"""The cut: gradients of class scores with respect to a layer, at hardly more than the cost of a forward pass.
+"""Gradients of class scores with respect to a layer, for little more than the cost of a forward pass.
 
-The network is cut at the layer. What comes before runs without a graph; what comes after records one, and the
-gradient is taken at the cut alone. So frozen models work, no weight's gradient is computed, and no ``.grad`` is
-touched. The gradient is that of the layer's own output, in whatever order its axes are, and is then seen as a grid.
+The network is cut at the layer. The part before the layer runs without a graph; the part after it records one, and
+the gradient is taken only at the cut. So frozen models work, no gradient of a weight is computed, and ``.grad`` does
+not change. The gradient is that of the layer output with its own order of axes, and is then viewed as a feature map.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from .targets import Targets, at_least_single
 
 
 def gradient_at(model: nn.Module, layer: LayerCandidate, images: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
-    """Return a layer's activation (B, c, h, w) and the gradients of target scores with respect to it (B, T, c, h, w).
+    """Return the activation (B, c, h, w) of a layer and the gradients of the target scores at it (B, T, c, h, w).
 
-    One forward pass serves all targets; both results are float32, or float64 where the layer's output is. The model
-    comes in evaluation mode, and its weights, gradients and hooks are left as found. Raises `RunError` if the layer
-    does not return its grid, if no gradient reaches it, or if a target is not one of the model's classes.
+    One forward pass is enough for all targets. Both results are float32, or float64 if the layer output is float64.
+    The model must be in evaluation mode; its weights, gradients and hooks do not change. Raises `RunError` if the
+    layer does not return its feature map, if no gradient reaches it, or if a target is not a class of the model.
     """
     cut: list[Tensor] = []
 
     def cut_here(tensor: Tensor) -> Tensor:
         torch.set_grad_enabled(True)
         cut[:] = [tensor.detach().requires_grad_()]
-        return cut[0].clone()  # what follows may work in place, and must not reach the activation
+        return cut[0].clone()  # the next layer may work in place, which must not change the activation
 
     with torch.no_grad():
         logits = run_through(model, layer, images, cut_here)
@@ -41,21 +41,21 @@ def gradient_at(model: nn.Module, layer: LayerCandidate, images: Tensor, targets
 
 
 def gradient_of(score: Tensor, layer: Tensor) -> Tensor:
-    """Return the gradient of a score at a layer's output; raise `RunError` where the score does not depend on it."""
+    """Return the gradient of a score at the output of a layer; raise `RunError` if there is none."""
     found = None
     if score.requires_grad:
         (found,) = torch.autograd.grad(score, layer, retain_graph=True, allow_unused=True)
     if found is None:
         raise RunError(
-            "no gradient of the logits reaches the chosen layer: they do not depend on its output, or the model "
-            "calls it without recording gradients; choose another"
+            "no gradient of the logits reaches the chosen layer: the logits do not depend on its output, or the "
+            "model calls it without recording gradients; choose another layer"
         )
     return found
 
 
 @torch.no_grad()
 def activation_at(model: nn.Module, layer: LayerCandidate, images: Tensor) -> Tensor:
-    """Return the layer's activation alone, float32 or float64 (B, c, h, w); raises what `gradient_at` does."""
+    """Return only the activation of a layer, float32 or float64 (B, c, h, w); raise the errors of `gradient_at`."""
     kept: list[Tensor] = []
 
     def keep(tensor: Tensor) -> Tensor:
@@ -69,9 +69,10 @@ def activation_at(model: nn.Module, layer: LayerCandidate, images: Tensor) -> Te
 def run_through(
     model: nn.Module, layer: LayerCandidate, images: Tensor, replace: Callable[[Tensor], Tensor]
 ) -> Tensor:
-    """Return the model's logits, the grid of a layer having been replaced on the way.
+    """Return the logits of the model after replacing the feature map of a layer.
 
-    Of a module that is called more than once, the last call counts. Raises `RunError` if that returns no such grid.
+    If a module is called more than once, the last call counts. Raises `RunError` if that call does not return the
+    feature map.
     """
     met: list[bool] = []
 
@@ -86,7 +87,7 @@ def run_through(
         handle.remove()
     if not met or not met[-1]:
         raise RunError(
-            f"layer '{layer.name}' returns {layer.grid} for one image, and no such grid for {len(images)}; "
-            "choose another"
+            f"layer '{layer.name}' returns {layer.grid} for one image, but a different shape for {len(images)} "
+            "images; choose another layer"
         )
     return logits

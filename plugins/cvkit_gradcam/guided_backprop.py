@@ -1,4 +1,4 @@
-"""Guided Backpropagation: the gradient of a class's logit at the pixels, rectified at every ReLU on the way."""
+"""Guided Backpropagation: the gradient of a class logit at the pixels, rectified at every ReLU on the way back."""
 
 from __future__ import annotations
 
@@ -22,21 +22,30 @@ RELUS = (functional.relu, torch.relu, Tensor.relu, *IN_PLACE)
 
 
 def guided_backprop(model: nn.Module, *, chunk: PositiveInt | None = None) -> GuidedBackprop:
-    """Build the Guided Backpropagation explainer of `model`, a network of ReLUs.
+    """Return the Guided Backpropagation explainer of `model`, a network with ReLUs.
 
-    Its maps look sharp and hardly change when the weights of the late layers are drawn anew (Adebayo et al. 2018,
-    "Sanity Checks for Saliency Maps", arXiv 1810.03292): it is here as the negative control of that check, not as an
-    explanation. `chunk`: how many images go through the model at once; null for all that are given.
+    Its maps look sharp, but hardly change when the weights of late layers are replaced by random ones (Adebayo et
+    al. 2018, "Sanity Checks for Saliency Maps", arXiv 1810.03292). Use it as the negative control of that check, not
+    as an explanation.
+    Source: Springenberg et al. 2014, "Striving for Simplicity: The All Convolutional Net", arXiv 1412.6806.
+
+    Args:
+        model: Classifier from images (B, C, H, W) to logits (B, K).
+        chunk: Images that go through the model at once, at least 1; null for all.
+
+    Returns:
+        A callable from images (B, C, H, W) and targets (B,) to maps (B, H, W) in [0, 1].
     """
     return GuidedBackprop(model, chunk)
 
 
 class GuidedBackprop:
-    """The pixels to which a class's logit owes most, by gradients that every ReLU rectifies on the way back.
+    """Explain a class logit by gradients at the pixels that every ReLU rectifies on the way back.
 
-    Springenberg et al. 2014, "Striving for Simplicity: The All Convolutional Net", arXiv 1412.6806, section 3.4.
-    ReLUs are met as they are called, modules and functions alike; others, such as ReLU6, have their plain gradient.
-    `chunk`: how many images go through the model at once; None for all.
+    Modules and functions that call a ReLU are covered; other activations, such as ReLU6, keep their usual gradient.
+    `chunk` is the number of images that go through the model at once; None for all.
+    Source: Springenberg et al. 2014, "Striving for Simplicity: The All Convolutional Net", arXiv 1412.6806,
+    section 3.4.
     """
 
     def __init__(self, model: nn.Module, chunk: int | None = None) -> None:
@@ -46,17 +55,18 @@ class GuidedBackprop:
     def __call__(self, images: Tensor, targets: Tensor) -> Tensor:
         """Return the largest absolute gradient over the channels, divided by its maximum, float32 (B, [T,] H, W).
 
-        Absolute, because a pixel matters whichever way it would have to change (Simonyan et al. 2013, arXiv
-        1312.6034, section 3.1); Adebayo et al. compare such maps too. Each lies in [0, 1]; raises as `gradient` does.
+        The values are in [0, 1]. The gradient is absolute because a pixel matters in whichever direction it would
+        have to change (Simonyan et al. 2013, arXiv 1312.6034, section 3.1); Adebayo et al. compare such maps too.
+        Raises the errors of `gradient`.
         """
         return divided_by_maximum(self.gradient(images, targets).abs().amax(dim=-3))
 
     def gradient(self, images: Tensor, targets: Tensor) -> Tensor:
         """Return the guided gradient of the target logit with respect to each image, float32 (B, [T,] C, H, W).
 
-        `images`: normalised float (B, C, H, W). `targets`: int64 (B,), or (B, T). The model is explained in
-        evaluation mode, and its modes, weights, gradients and hooks are left as found. Raises `RunError` where
-        targets do not fit the images or the model's classes, or the model calls no ReLU.
+        `images` are normalised float (B, C, H, W); `targets` are int64 (B,) or (B, T). The model is explained in
+        evaluation mode; its modes, weights, gradients and hooks do not change. Raises `RunError` if the targets do
+        not fit the images or the classes of the model, or if the model calls no ReLU.
         """
         require_targets(images, targets)
         chunks = torch.arange(len(images), device=images.device).split(self.chunk or len(images))
@@ -70,21 +80,21 @@ class GuidedBackprop:
 
 
 def guided_gradient(model: nn.Module, images: Tensor, targets: Targets) -> Tensor:
-    """Return the guided gradients (B, T, C, H, W) of images that fit the model at once."""
+    """Return the guided gradients (B, T, C, H, W) of images that go through the model at once."""
     pixels = images.detach().clone().requires_grad_()
     with GuidedReLUs() as relus:
         logits = model(pixels.clone())  # a leaf must not be changed in place
     if not relus.met:
         raise RunError(
-            "Guided Backpropagation is defined for networks of ReLUs, and this one calls none; "
-            "for others, such as GELU networks, choose another explainer"
+            "Guided Backpropagation is defined for networks of ReLUs, and this one calls none; choose another "
+            "explainer for networks with other activations, such as GELU"
         )
     scores = targets.scores(logits).sum(dim=0)
     return torch.stack([torch.autograd.grad(score, pixels, retain_graph=True)[0].float() for score in scores], dim=1)
 
 
 class GuidedReLUs(TorchFunctionMode):
-    """Within it every ReLU is a `GuidedReLU`; `met` counts the calls."""
+    """A context in which `GuidedReLU` replaces every ReLU; `met` counts the calls."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -93,7 +103,7 @@ class GuidedReLUs(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        """Call the function, or the guided one in a ReLU's place, in place where that is."""
+        """Call the function, or `GuidedReLU` if the function is a ReLU; an in-place ReLU stays in place."""
         kwargs = kwargs or {}
         if func not in RELUS:
             return func(*args, **kwargs)
@@ -105,7 +115,7 @@ class GuidedReLUs(TorchFunctionMode):
 
 
 class GuidedReLU(torch.autograd.Function):
-    """A ReLU whose gradient is rectified once more: passed on where both it and the output are positive."""
+    """A ReLU that passes on a gradient only where both the gradient and the output are positive."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Which layer to explain: found by watching one forward and backward pass, or named."""
+"""Choose the layer to explain: by its name, or by observing one forward and backward pass."""
 
 from __future__ import annotations
 
@@ -19,11 +19,15 @@ SHOWN = 8
 
 @dataclass(frozen=True)
 class LayerCandidate:
-    """A layer that can be explained: a module, or one of several things that it returns.
+    """A layer that can be explained: a module, or one of several feature maps that it returns.
 
-    `name`: its dotted name in the model, and which of several grids it returns, as in ``body[3]``. `kind`: its
-    class's name. `grid`: how its output is a grid of the image. `has_gradient`: whether a gradient reaches the grid's
-    places, without which a map by gradients is zero. `module`: the layer itself.
+    Attributes:
+        name: Dotted name in the model, with a key if the module returns several feature maps, as in ``body[3]``.
+        kind: Name of the class of the module.
+        grid: Layout of the feature map.
+        has_gradient: Whether a gradient reaches the positions of the feature map; without one, a map from gradients
+            is zero.
+        module: The module itself.
     """
 
     name: str
@@ -34,9 +38,9 @@ class LayerCandidate:
 
 
 def find_layer(model: nn.Module, name: str) -> tuple[nn.Module, str]:
-    """Return the submodule of a layer's name, and the key into its output, empty where there is none.
+    """Return the submodule that a layer name refers to, and the key of a tensor in its output, or "" for no key.
 
-    Raises `RunError` listing the layers there are.
+    Raises `ValueError`, with the names at the top level of the model, if there is no such submodule.
     """
     modules: dict[str, nn.Module] = dict(model.named_modules())
     if name in modules:
@@ -44,24 +48,26 @@ def find_layer(model: nn.Module, name: str) -> tuple[nn.Module, str]:
     if (indexed := re.fullmatch(r"(.+?)((?:\[[^\[\]]*\])+)", name)) and indexed[1] in modules:
         return modules[indexed[1]], indexed[2]
     top = ", ".join(child for child, _ in model.named_children())
-    raise RunError(f"the model has no layer '{name}'. At its top level it has: {top}")
+    raise ValueError(f"the model has no layer '{name}'. Its top-level layers are: {top}")
 
 
 def name_of(model: nn.Module, layer: nn.Module) -> str:
-    """Return a submodule's dotted name, empty for the model itself."""
+    """Return the dotted name of a submodule, or "" for the model itself."""
     names: dict[nn.Module, str] = {module: name for name, module in model.named_modules()}
     return names[layer]
 
 
 def choose_layer(model: nn.Module, image: Tensor, name: str | None = None) -> LayerCandidate:
-    """Return the layer of that name, or by default the last candidate whose places have a gradient.
+    """Return the layer with the given name, or by default the last candidate whose positions have a gradient.
 
-    In a vision transformer whose head reads the class token alone, that is the last block's first norm: after it,
-    only the class token goes on. The projections to queries, keys and values come later, and are passed over, as each
-    is a part of what the norm hands on: linear projections are taken last of all. Of several grids that a module
-    returns, it is the deepest with a gradient: that with the fewest places, the later of two. Without any gradient
-    the last is taken.
-    `image`: one input (1, C, H, W). Raises `RunError` where there is no such layer, or none with a grid.
+    For a vision transformer whose head uses only the class token, this is the first norm of the last block: after it,
+    only the class token reaches the head. The later projections to queries, keys and values each use only a part of
+    the output of the norm, so linear layers are chosen only if nothing else is left. If a module returns several
+    feature maps, the one with a gradient and the fewest positions is chosen, and of two such the later one. If no
+    candidate has a gradient, the last one is chosen.
+
+    `image` is one input (1, C, H, W). Raises `ValueError` if there is no layer `name`, and `RunError` if its output
+    is not a feature map, or if no layer returns a feature map.
     """
     found = watched(model, image)
     if name is not None:
@@ -69,19 +75,21 @@ def choose_layer(model: nn.Module, image: Tensor, name: str | None = None) -> La
     if chosen := _deepest(_candidates(model, found)):
         return chosen
     raise RunError(
-        "this model has no layer whose output is a grid of the image and has a gradient, so there is no place "
-        "for a class activation map; explain a convolutional network or a vision transformer, and not one that "
-        "computes under its own no_grad"
+        "this model has no layer whose output is a feature map with a gradient, so class activation maps cannot be "
+        "computed; explain a convolutional network or a vision transformer that does not disable gradients by its "
+        "own no_grad"
     )
 
 
 def candidates(model: nn.Module, image: Tensor) -> list[LayerCandidate]:
     """Return the layers that can be explained, in the order in which they finish.
 
-    Those are the modules whose output is a grid of the image, without pooling, permutes, and what hands its input on.
-    Where several modules return the same tensor, it is the outermost. Where a module returns several grids, each is a
-    candidate. `image`: one input (1, C, H, W).
-    It takes one forward and one backward pass; the model's modes, gradients and hooks are left as found.
+    These are the modules whose output is a feature map of the image. Modules that pool, permute axes or return their
+    input are left out. If several modules return the same tensor, only the outermost is a candidate. If a module
+    returns several feature maps, each is a candidate.
+
+    `image` is one input (1, C, H, W). The search takes one forward and one backward pass; the modes, gradients and
+    hooks of the model do not change.
     """
     return _candidates(model, watched(model, image))
 
@@ -97,7 +105,7 @@ def _candidates(model: nn.Module, found: Watched) -> list[LayerCandidate]:
 
 
 def _judged(model: nn.Module, found: Watched, chosen: Sequence[Returned]) -> list[LayerCandidate]:
-    """Return chosen grids as candidates."""
+    """Return the candidates for the chosen feature maps."""
     grids = [(each, each.grid) for each in chosen if each.grid]
     outputs = [found.logits] if found.into_head is None else [found.logits, found.into_head]
     live = reached(outputs, [(each.tensor, grid) for each, grid in grids])
@@ -113,24 +121,22 @@ def _full_name(model: nn.Module, found: Watched, returned: Returned) -> str:
 
 
 def _named(model: nn.Module, found: Watched, name: str) -> LayerCandidate:
-    """Return the layer of that name, candidate or not; raise `RunError` naming others where it has no grid."""
+    """Return the layer `name`, also if it is not a candidate; raise `RunError` if its output is not a feature map."""
     module, key = find_layer(model, name)
     returned = found.of(module)
     grids = [each for each in returned if each.grid and (each.key == key or not key)]
     if chosen := _deepest(_judged(model, found, grids)):
         return chosen
     last = [f"{each.name} ({each.kind}, {each.grid})" for each in _candidates(model, found)[-SHOWN:]]
-    others = f"The last that have one: {'; '.join(last)}" if last else "This model has no layer with one"
+    others = f"The last layers with one: {'; '.join(last)}" if last else "This model has no layer with one"
     if not returned:
-        raise RunError(f"the model's forward pass does not reach layer '{name}', so it has no grid. {others}")
+        raise RunError(f"the forward pass of the model does not reach layer '{name}', so it has no map. {others}")
     shapes = " and ".join(str(("B", *each.tensor.shape[1:])).replace("'", "") for each in returned)
-    raise RunError(
-        f"a map needs a layer whose output is a grid of the image, and that of '{name}' is {shapes}. {others}"
-    )
+    raise RunError(f"the output of layer '{name}' is {shapes}, which is not a feature map of the image. {others}")
 
 
 def _deepest(found: Sequence[LayerCandidate]) -> LayerCandidate | None:
-    """Return the last of some candidates, of those of one module that with the fewest places; the live ones first."""
+    """Return the best candidate for `choose_layer`, or None if there are no candidates."""
     last: dict[nn.Module, int] = {each.module: index for index, each in enumerate(found)}
 
     def depth(each: LayerCandidate) -> tuple[bool, bool, int, int, int]:
@@ -147,10 +153,10 @@ def _deepest(found: Sequence[LayerCandidate]) -> LayerCandidate | None:
 
 
 def reached(outputs: Sequence[Tensor], grids: Sequence[tuple[Tensor, Grid]]) -> list[bool]:
-    """Return for each tensor whether the largest value of an output has a gradient at its grid's places.
+    """Return for each tensor whether the largest value of an output has a gradient at the positions of its grid.
 
-    The next output is asked only where the one before it has no gradient anywhere, as the logits have none where the
-    head's weights are all zero, which is how some begin: then it is what goes into the head.
+    The next output is used only if the previous one has no gradient anywhere. For example, the logits have none if
+    all weights of the head are initialised to zero; then the input of the head is used.
     """
     live = [False] * len(grids)
     for output in outputs:

@@ -1,4 +1,4 @@
-"""How signed maps become the maps that are shown: rectified, resized, and brought to [0, 1], by name."""
+"""Convert signed maps to the final maps: rectify, resize and normalise them to [0, 1]."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torch.nn.functional import interpolate
 
 Normalization = Literal["max", "minmax", "none"]
 Finish = Callable[[Tensor, tuple[int, ...]], Tensor]
-"""What makes maps (B, T, H, W) of signed ones: (raw (B, T, h, w), (H, W)) -> in its precision."""
+"""A function (raw (B, T, h, w), (H, W)) -> maps (B, T, H, W) with the data type of `raw`."""
 
 
 def resized(maps: Tensor, size: tuple[int, ...]) -> Tensor:
-    """Return maps (B, T, h, w) at `size`, bilinearly, corners not aligned, (B, T, H, W)."""
+    """Resize maps (B, T, h, w) to `size` by bilinear interpolation without aligned corners, (B, T, H, W)."""
     return interpolate(maps, size, mode="bilinear", align_corners=False)
 
 
@@ -38,12 +38,15 @@ NORMALIZATIONS: dict[Normalization, Finish] = {"max": by_maximum, "minmax": by_r
 
 
 def divided_by_maximum(maps: Tensor) -> Tensor:
-    """Divide each map (..., H, W) of values from 0 on by its maximum; zeros stay zeros, and not-a-numbers show."""
+    """Divide each non-negative map (..., H, W) by its maximum; a map of zeros stays zero, and NaN is kept."""
     peak = maps.amax(dim=(-2, -1), keepdim=True)
     return maps / torch.where(peak > 0, peak, 1.0)
 
 
 def stretched(maps: Tensor, epsilon: float = 1e-7) -> Tensor:
-    """Stretch each map (..., H, W) to [0, 1]; `epsilon`, pytorch-grad-cam's by default, keeps a flat one at zero."""
+    """Stretch each map (..., H, W) to [0, 1].
+
+    `epsilon` keeps a constant map at zero; the default is that of pytorch-grad-cam.
+    """
     maps = maps - maps.amin(dim=(-2, -1), keepdim=True)
     return maps / (maps.amax(dim=(-2, -1), keepdim=True) + epsilon)

@@ -1,4 +1,4 @@
-"""A tensor read as a grid of the image: by its shape, and by what is known of its axes and of the grids before it."""
+"""Decide whether a tensor is a grid of image positions, from its shape, its axes and the grids before it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,18 @@ from .grid import Grid
 
 Size = tuple[int, int]
 MOST_PREFIX_TOKENS = 9  # a class token and eight registers; Darcet et al. 2023, arXiv 2309.16588, use four
-_RATIOS = (2, 4)  # by which tokens are fewer than the places before them, on a side, where a net thins them out
+_RATIOS = (2, 4)  # factors by which a network may downsample the tokens of the previous grid along a side
 
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of a tensor besides its shape.
+    """Information about a tensor besides its shape.
 
-    `prefixes`: how many tokens may come first, likeliest first. `sides`: of the grids that the model made before it,
-    the latest last. `axis`: where its channels are, and `certain`: whether that is sure; None where nothing tells.
+    Attributes:
+        prefixes: Possible numbers of prefix tokens, the most likely first.
+        sides: Height and width of the grids that the model returned before, the latest last.
+        axis: Axis of the channels, or None if it is unknown.
+        certain: Whether `axis` is certain.
     """
 
     prefixes: Sequence[int]
@@ -32,17 +35,17 @@ class Known:
 
 
 def grid_of(tensor: Tensor, size: Size, known: Known) -> Grid | None:
-    """Return a tensor (B, ...) as a grid of images of that size, at position 0 of its output, or None.
+    """Return the layout of a tensor (B, ...) as a grid for images of that `size`, or None if it is not a grid.
 
-    A grid has more than one place, and its sides are the image's divided by one stride, within one place. Where both
-    orders of the axes fit, what is known decides, or else the nearer wins.
+    A grid has more than one position, and its sides are those of the image divided by a common stride, to within one
+    position. If both orders of the axes fit, `known` decides, and otherwise the order that fits better.
     """
     if tensor.ndim == 3:
         if known.certain and known.axis == "first":  # (B, c, length), of a one-dimensional convolution
             return None
         found = tokens_after_grids(tensor.shape[1:], known) if known.sides else tokens(tensor.shape[1], size, known)
         return Grid("tokens", tensor.shape[2], *found) if found else None
-    if tensor.ndim != 4 or sum(length == 1 for length in tensor.shape[1:]) > 1:  # pooled, or a gate for each channel
+    if tensor.ndim != 4 or sum(length == 1 for length in tensor.shape[1:]) > 1:  # pooled, or one gate per channel
         return None
     first, last = mismatch(tensor.shape[2:], size), mismatch(tensor.shape[1:3], size)
     if known.certain:
@@ -59,10 +62,10 @@ def grid_of(tensor: Tensor, size: Size, known: Known) -> Grid | None:
 
 
 def prefix_lengths(model: nn.Module) -> Sequence[int]:
-    """Return how many tokens may stand before those of the places, likeliest first.
+    """Return the possible numbers of prefix tokens, the most likely first.
 
-    timm's transformers tell, as `num_prefix_tokens`; 0 is for their sequences before the class token is added. Others
-    are asked for the shortest prefix that leaves a grid.
+    timm's transformers have the attribute `num_prefix_tokens`; 0 is for their sequences without the class token. For
+    other models, the shortest prefix that leaves a grid is the most likely.
     """
     told = [vars(module).get("num_prefix_tokens") for module in model.modules()]
     known = [count for count in told if isinstance(count, int)]
@@ -70,7 +73,7 @@ def prefix_lengths(model: nn.Module) -> Sequence[int]:
 
 
 def mismatch(sides: Sequence[int], size: Size) -> float:
-    """Return by how many places two sides miss the image's proportions; infinite where they are no grid of it."""
+    """Return by how many positions two sides differ from the image proportions; infinite if they cannot fit."""
     (h, w), (height, width) = sides, size
     if h * w < 2 or h > height or w > width:
         return math.inf
@@ -78,10 +81,11 @@ def mismatch(sides: Sequence[int], size: Size) -> float:
 
 
 def tokens_after_grids(shape: Sequence[int], known: Known) -> tuple[int, int, int] | None:
-    """Return (h, w, prefix) of tokens (length, c) in a model that has made grids before, or None.
+    """Return (h, w, prefix) of tokens (length, c) in a model that has returned grids before, or None.
 
-    They are the places of such a grid, the latest first, or of one thinned out. A number of tokens that is none of
-    these is no grid, even where it is a square: queries, heads, or channels of an output whose places come last.
+    The tokens must match one of these grids, the latest first, or a downsampled one. Other numbers of tokens are not
+    a grid, even if they are a square number: they may be queries, heads, or the channels of an output whose positions
+    come last.
     """
     length, channels = shape
     (h, w), likely = known.sides[-1], known.prefixes[:2]
@@ -99,8 +103,8 @@ def tokens_after_grids(shape: Sequence[int], known: Known) -> tuple[int, int, in
 def tokens(length: int, size: Size, known: Known) -> tuple[int, int, int] | None:
     """Return (h, w, prefix) of a sequence of tokens, or None.
 
-    One whole stride in both directions is preferred. Sides that are rounded are looked for after the two likeliest
-    prefixes alone: with more, almost any length would do.
+    The same integer stride in both directions is preferred. Rounded sides are accepted only for the two most likely
+    prefixes, because with more prefixes almost any length would fit.
     """
     found = [*_sides_after(length, size, known.prefixes)]
     whole = [(*sides, prefix) for sides, prefix in found if is_whole(sides, size)]
@@ -115,7 +119,7 @@ def _sides_after(length: int, size: Size, prefixes: Sequence[int]) -> Iterator[t
 
 
 def sides_of(places: int, size: Size) -> Size | None:
-    """Return the sides of so many places in the image's proportions, or None."""
+    """Return the height and width of a grid of `places` positions in the proportions of the image, or None."""
     nearest = math.isqrt(max(places, 0) * size[0] // size[1])
     pairs = [(h, places // h) for h in (nearest, nearest + 1) if h and places % h == 0]
     fitting = [pair for pair in pairs if mismatch(pair, size) < 1]
@@ -123,13 +127,13 @@ def sides_of(places: int, size: Size) -> Size | None:
 
 
 def is_whole(sides: Size, size: Size) -> bool:
-    """Whether one whole stride divides the image into these sides."""
+    """Return whether the same integer stride in both directions divides the image into these sides."""
     (h, w), (height, width) = sides, size
     return height % h == 0 and width % w == 0 and height // h == width // w
 
 
 def is_attention(tensor: Tensor) -> bool:
-    """Whether (B, heads, n, n) are weights of attention, which have the shape of a grid: their rows sum to one."""
+    """Return whether a tensor (B, heads, n, n) contains attention weights, whose rows sum to one, and not a grid."""
     rows = tensor[0, 0].float()
     if rows.shape[0] != rows.shape[1] or bool((rows < 0).any()):
         return False

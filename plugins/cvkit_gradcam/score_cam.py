@@ -1,4 +1,4 @@
-"""Score-CAM: channels weighted by the score of the image that shows through each; no gradient is needed."""
+"""Score-CAM: each channel masks the image, and the score of the masked image weights it; gradients are not needed."""
 
 from __future__ import annotations
 
@@ -25,10 +25,26 @@ def score_cam(
     compat: CompatOfTwo | None = None,
     chunk: PositiveInt = 64,
 ) -> Cam:
-    """Build the Score-CAM explainer of `model`, which takes a forward pass for each image and channel of the layer.
+    """Return the Score-CAM explainer of `model`, which needs a forward pass for each image and channel of the layer.
 
-    `layer`, `normalize` and `compat` are those of every method here, explained at `grad_cam`.
-    `chunk`: how many images, masked ones too, go through the model at once; it bounds the memory needed.
+    Source: Wang et al. 2020, "Score-CAM: Score-Weighted Visual Explanations for Convolutional Neural Networks", arXiv
+    1910.01279.
+
+    Args:
+        model: Classifier from images (B, C, H, W) to logits (B, K).
+        layer: Dotted name of the submodule to explain, with a key if it returns several feature maps, as in
+            ``body[3]``; null chooses the last layer whose output is a feature map with a gradient.
+        normalize: ``max`` divides each map by its maximum; ``minmax`` stretches each map to [0, 1] before and after
+            resizing, as pytorch-grad-cam does; ``none`` keeps the scale of the activations.
+        compat: Library whose scaling and resizing to use instead of `normalize`: ``pytorch-grad-cam`` is the same as
+            ``minmax``; ``torchcam`` stretches to [0, 1] only before resizing.
+        chunk: Images, including masked ones, that go through the model at once, at least 1; it limits the memory.
+
+    Returns:
+        A callable from images (B, C, H, W) and targets (B,) to maps (B, H, W).
+
+    Raises:
+        ValueError: The model has no such layer, or both `normalize` and `compat` are set.
     """
     return Cam("score_cam", partial(weighted_by_score, chunk=chunk), model, layer, normalize, chunk, compat)
 
@@ -36,13 +52,13 @@ def score_cam(
 def weighted_by_score(
     model: nn.Module, layer: LayerCandidate, images: Tensor, targets: Targets, *, chunk: int
 ) -> Tensor:
-    """Return ``sum_k softmax_k(f(X * H_k)) A_k``, the signed maps (B, T, h, w).
+    """Return the signed maps ``sum_k softmax_k(f(X * H_k)) A_k``, (B, T, h, w).
 
-    A: the layer's activations (B, c, h, w). H_k: channel k, resized to the image and stretched to [0, 1], zero where
-    it is flat. f: a target's score. The softmax runs over the channels.
-    Wang et al. 2020, "Score-CAM: Score-Weighted Visual Explanations for Convolutional Neural Networks", arXiv
-    1910.01279, algorithm 1; the authors' code weights by the class's probability instead. The baseline's score that
-    is subtracted there from every f drops out of the softmax.
+    A are the activations (B, c, h, w) of the layer. H_k is channel k, resized to the image and stretched to [0, 1],
+    or zero if it is constant. f is the score of a target. The softmax is over the channels.
+    Source: Wang et al. 2020, "Score-CAM: Score-Weighted Visual Explanations for Convolutional Neural Networks", arXiv
+    1910.01279, algorithm 1; the code of the authors weights by the class probability instead. The algorithm subtracts
+    the score of a baseline from every f, which does not change the softmax.
     """
     activation = activation_at(model, layer, images)
     channels = activation.flatten(0, 1)[:, None]
@@ -56,6 +72,6 @@ def weighted_by_score(
 
 
 def unit_range(masks: Tensor) -> Tensor:
-    """Stretch each mask (..., H, W) to [0, 1]; a flat one becomes zero."""
+    """Stretch each mask (..., H, W) to [0, 1]; a constant mask becomes zero."""
     low, high = masks.amin(dim=(-2, -1), keepdim=True), masks.amax(dim=(-2, -1), keepdim=True)
     return torch.where(high > low, (masks - low) / (high - low), 0.0)

@@ -1,4 +1,4 @@
-"""Any explainer's maps, averaged over views of the image."""
+"""Average the maps of any explainer over mirrored and rescaled versions of the image."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from typing import Any, Literal
 import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
-
-from cvkit import RunError
 
 from .compat import Compat
 from .eigen_cam import eigen_cam
@@ -40,25 +38,48 @@ def smoothed(
     compat: Compat | None = None,
     chunk: PositiveInt | None = None,
 ) -> Smoothed:
-    """Build a method's explainer of `model`, smoothed over six views: mirrored or not, contrast of 0.9, 1 and 1.1.
+    """Return an explainer of `model` that averages the maps of another method over six views of each image.
 
-    It takes six times the method's time. `method`: which to smooth. `layer`, `normalize`, `compat` and `chunk` are
-    the method's own, explained at `grad_cam`; a map of each view is normalised before they are averaged. With
-    ``compat: pytorch-grad-cam`` maps are those of its ``aug_smooth=True``.
+    The views are the image and its mirror image, each with the contrast factors 0.9, 1 and 1.1. The map of each view
+    is normalised before the average. The explainer takes six times as long as the method.
+
+    Args:
+        model: Classifier from images (B, C, H, W) to logits (B, K).
+        method: Method whose maps are averaged.
+        layer: Dotted name of the submodule to explain, with a key if it returns several feature maps, as in
+            ``body[3]``; null chooses the last layer whose output is a feature map with a gradient.
+        normalize: ``max`` divides each map by its maximum; ``minmax`` stretches each map to [0, 1] before and after
+            resizing, as pytorch-grad-cam does; ``none`` keeps the scale of the method.
+        compat: Library whose scaling and resizing to use instead of `normalize`, if it has the method. The maps for
+            ``pytorch-grad-cam`` are those of its ``aug_smooth=True``.
+        chunk: Images that go through the model at once, at least 1; null uses the default of the method.
+
+    Returns:
+        A callable from images (B, C, H, W) and targets (B,) to maps (B, H, W).
+
+    Raises:
+        ValueError: The model has no such layer, both `normalize` and `compat` are set, or the library in `compat`
+            does not have the method.
     """
     own: dict[str, Any] = {"layer": layer, "normalize": normalize, "compat": compat}
     if chunk is not None:
-        own["chunk"] = chunk  # Score-CAM has a default of its own
+        own["chunk"] = chunk  # the default of Score-CAM is not None
     return Smoothed(METHODS[method](model, **own))
 
 
 class Smoothed:
-    """The mean of an explainer's maps over views of the images, each map turned back to the image.
+    """Average the maps of an explainer over views of the images; maps of mirrored images are mirrored back.
 
-    `explainer`: any callable (images, targets) -> maps (B, ..., H, W), a third party's too. `flip`: whether the
-    mirrored images are views as well. `factors`: what the normalised images are multiplied by, each a view, which
-    changes their contrast around the data set's mean colour. As pytorch-grad-cam's `aug_smooth` by default.
-    The mean is not normalised again. Raises `RunError` without a factor.
+    The defaults are those of pytorch-grad-cam's `aug_smooth`. The mean is not normalised again.
+
+    Args:
+        explainer: Any callable from images (B, C, H, W) and targets to maps (B, ..., H, W).
+        flip: Use the mirrored images as views too.
+        factors: Factors of the normalised images, one view each. They change the contrast around the mean colour of
+            the data set.
+
+    Raises:
+        ValueError: `factors` is empty.
     """
 
     def __init__(
@@ -69,13 +90,13 @@ class Smoothed:
         factors: Sequence[float] = (0.9, 1.0, 1.1),
     ) -> None:
         if not factors:
-            raise RunError("smoothing needs at least one factor; 1.0 is the image itself")
+            raise ValueError("factors must contain at least one factor; 1.0 is the unchanged image")
         self.explainer = explainer
         self.flip = flip
         self.factors = tuple(factors)
 
     def __call__(self, images: Tensor, targets: Tensor) -> Tensor:
-        """Return maps as the explainer does; one view is explained at a time, so memory does not grow with them."""
+        """Return averaged maps, with the shape that the explainer returns; the views are explained one at a time."""
         total = torch.zeros(())
         for mirrored in (False, True)[: 1 + self.flip]:
             for factor in self.factors:

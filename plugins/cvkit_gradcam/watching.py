@@ -1,4 +1,4 @@
-"""One pass of a model watched: every tensor that its modules return, and which of them are grids of the image."""
+"""Observe one forward pass of a model: record the tensors that its modules return, and find the feature maps."""
 
 from __future__ import annotations
 
@@ -23,10 +23,16 @@ from .targets import recordable
 
 @dataclass(frozen=True)
 class Returned:
-    """A tensor that a module returned: as it is used from there on, so that its gradient is that of the output.
+    """A tensor that a module returned. Later layers use this very tensor, so its gradient is that of the output.
 
-    `key`: where it is in an output of several things, such as ``[3]`` or ``[deep]``; empty for a tensor alone.
-    `pooled`: whether it is a pool's. `passed_on`: whether the module was given it.
+    Attributes:
+        module: The module that returned it.
+        tensor: The tensor.
+        key: Key in an output with several tensors, such as ``[3]`` or ``[deep]``; empty for a single tensor.
+        position: Index of the tensor in the output, counted from 0.
+        pooled: Whether it is the output of a pooling layer.
+        passed_on: Whether it is an input of the module.
+        grid: Layout of the feature map, or None if the tensor is not one.
     """
 
     module: nn.Module
@@ -40,9 +46,9 @@ class Returned:
 
 @dataclass
 class Watched:
-    """What a model's modules returned, in the order in which they finished, each in its last call.
+    """The tensors that the modules of a model returned in their last call, in the order in which they finished.
 
-    `logits`: the model's own output. `into_head`: the input of the last layer with weights, or None.
+    `logits` is the output of the model. `into_head` is the input of the last layer with weights, or None.
     """
 
     returned: list[Returned] = field(default_factory=list)
@@ -50,15 +56,15 @@ class Watched:
     into_head: Tensor | None = None
 
     def of(self, module: nn.Module) -> list[Returned]:
-        """Return what one module returned."""
+        """Return the tensors that one module returned."""
         return [each for each in self.returned if each.module is module]
 
 
 def watched(model: nn.Module, image: Tensor) -> Watched:
-    """Return what the modules below a model return for one image (1, C, H, W), with a graph from the image on.
+    """Return what the submodules of a model return for one image (1, C, H, W), with a graph that begins at the image.
 
-    Weights are frozen meanwhile, so that what has a graph depends on the image, unlike a table of biases. The model's
-    modes, gradients and hooks are left as found.
+    The weights are frozen during the pass, so a tensor has a graph only if it depends on the image; a table of biases
+    does not. The modes, gradients and hooks of the model do not change.
     """
     watch = _Watch(model)
     modules = [module for module in model.modules() if module is not model]
@@ -66,7 +72,7 @@ def watched(model: nn.Module, image: Tensor) -> Watched:
     try:
         with eval_mode(model), frozen(model), eager_mode(), torch.inference_mode(False), torch.enable_grad():
             leaf = recordable(image).detach().requires_grad_()
-            watch.found.logits = model(leaf.clone())  # a leaf must not be changed in place
+            watch.found.logits = model(leaf.clone())  # torch forbids in-place changes of a leaf
     finally:
         for handle in handles:
             handle.remove()
@@ -76,7 +82,7 @@ def watched(model: nn.Module, image: Tensor) -> Watched:
 
 @contextmanager
 def frozen(model: nn.Module) -> Iterator[None]:
-    """Freeze a model's parameters, and leave those that were trained to be trained on."""
+    """Freeze the parameters of a model; afterwards, the parameters that were trainable are trainable again."""
     weights = [weight for weight in model.parameters() if not is_lazy(weight)]
     trained = [weight for weight in weights if weight.requires_grad and weight.is_leaf]
     try:
@@ -89,20 +95,23 @@ def frozen(model: nn.Module) -> Iterator[None]:
 
 
 class _Watch:
-    """What hooks note. `axes`: of a tensor, by its id, what the layer that made it or first took it tells of it."""
+    """The records of the hooks.
+
+    `axes` maps the id of a tensor to its channel axis, as inferred from the layer that returned it or first used it.
+    """
 
     def __init__(self, model: nn.Module) -> None:
         self.found = Watched()
         self.axes: dict[int, tuple[Axis, bool]] = {}
         self._pools: list[Tensor] = []
         self._own: list[Tensor] = []
-        self._held: list[Any] = []  # ids are told apart for as long as what they are of is there
+        self._held: list[Any] = []  # an id is unique only as long as its tensor exists
 
     def after(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> Any:
-        """Note what a module returns; where that is not a tensor alone, have each tensor in it made one of its own.
+        """Record the output of a module; if it has several tensors, replace each by a clone.
 
-        A feature map that is returned beside others may be used within the module too; a gradient that arrives there
-        is not one of the output.
+        A module may also use a returned feature map internally. With the clone, the gradient of that internal use is
+        not counted as a gradient of the output.
         """
         given = [leaf for leaf in tree_flatten(inputs)[0] if isinstance(leaf, Tensor)]
         if module._parameters and inputs and isinstance(inputs[0], Tensor):
@@ -118,7 +127,7 @@ class _Watch:
                     tensor = made[position] = tensor.clone()
                     self._own.append(tensor)
                 if pooled:
-                    self._pools.append(tensor)  # a block that ends in a pool returns the pool's output
+                    self._pools.append(tensor)  # a block that ends with a pooling layer returns the same tensor
                 self.found.returned.append(Returned(module, tensor, key, position, pooled, passed_on))
         self._note_axes(module, given[:1], [leaf for leaf in made if isinstance(leaf, Tensor)])
         return output if isinstance(output, Tensor) else tree_unflatten(made, spec)
@@ -133,21 +142,21 @@ class _Watch:
 
 
 def keys_of(output: Any, count: int) -> list[str]:
-    """Return where each of the `count` leaves of a nested output is: ``[3]``, ``[deep]``, ``[deep][0]``."""
+    """Return the key of each of the `count` leaves of a nested output: ``[3]``, ``[deep]``, ``[deep][0]``."""
     try:
         paths = [path for path, _ in tree_flatten_with_path(output)[0]]
-    except ValueError:  # a class that torch can take apart, but not name the parts of
+    except ValueError:  # torch can flatten this class, but does not know the names of its parts
         return [f"[{position}]" for position in range(count)]
     return ["".join(f"[{_word(step)}]" for step in path) for path in paths]
 
 
 def _word(step: Any) -> object:
-    """Return an index into a sequence, a key of a dict, or a field's name."""
+    """Return the index in a sequence, the key in a dict, or the name of a field."""
     return next(getattr(step, name) for name in ("idx", "key", "name") if hasattr(step, name))
 
 
 def _read(watch: _Watch, size: Size, model: nn.Module) -> list[Returned]:
-    """Return what modules returned, each with its grid if it is one; those before it tell of those after it."""
+    """Return the recorded tensors with their grids; earlier grids help to recognise later ones."""
     prefixes, sides, read = prefix_lengths(model), list[Size](), list[Returned]()
     recorded = watch.found.logits.requires_grad
     for each in watch.found.returned:
@@ -163,12 +172,12 @@ def _read(watch: _Watch, size: Size, model: nn.Module) -> list[Returned]:
 
 
 def is_pooling(module: nn.Module) -> bool:
-    """Whether a module pools and has no weights, by its class's name: torch has ten such, and no common base."""
+    """Return whether a module has no weights and is a pooling layer by its class name; torch has no common base."""
     return "pool" in type(module).__name__.lower() and not list(module.parameters())
 
 
 def is_passed_on(module: nn.Module, tensor: Tensor, given: list[Tensor]) -> bool:
-    """Whether an output is what the module was given, as an identity's is, or the same memory in another shape."""
+    """Return whether an output is an input of the module (an identity), or the same memory in another shape."""
     if any(tensor is other for other in given):
         return not getattr(module, "inplace", False)
     if tensor.ndim not in (3, 4):

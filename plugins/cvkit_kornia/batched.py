@@ -1,4 +1,4 @@
-"""What the batched augmentations share: following the input's device, drawing places, and keeping the layout."""
+"""Helpers of the batched augmentations: device, random positions and memory format."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ else:
 
 
 class FollowsDevice(Augmentation):
-    """Mixed in before a Kornia base class: buffers and random numbers live where the images live, without ``.to``."""
+    """A mixin for Kornia classes that moves buffers and random numbers to the device of the images."""
 
     def forward(self, input: Tensor, params: dict[str, Tensor] | None = None, **kwargs: Any) -> Tensor:
-        """Augment `input`, float (B, C, H, W); given `params`, replay them instead of drawing."""
+        """Augment `input`, float (B, C, H, W), with random parameters, or with `params` if they are given."""
         if self.device != input.device:
             self.to(input.device)
         return super().forward(input, params, **kwargs)
 
 
 def draw_corners(count: int, rows: int, columns: int, device: torch.device) -> dict[str, Tensor]:
-    """Draw `count` upper left corners, uniform over ``rows x columns`` places, as int64 ``top`` and ``left`` (B,)."""
+    """Draw `count` upper left corners, uniform over ``rows x columns`` positions: int64 ``top`` and ``left`` (B,)."""
     return {
         "top": torch.randint(rows, (count,), device=device),
         "left": torch.randint(columns, (count,), device=device),
@@ -32,11 +32,11 @@ def draw_corners(count: int, rows: int, columns: int, device: torch.device) -> d
 
 
 def window(start: Tensor, length: int) -> Tensor:
-    """Return the indices of `length` pixels from each `start`: int64 (B,) -> (B, length)."""
+    """Return the indices of the `length` pixels that begin at each `start`: int64 (B,) to (B, length)."""
     return start[:, None] + torch.arange(length, device=start.device)
 
 
 def memory_format(images: Tensor) -> torch.memory_format:
-    """Return `channels_last` where `images` are stored so and not contiguously, else `contiguous_format`."""
+    """Return `channels_last` if `images` are stored in that format only, and `contiguous_format` otherwise."""
     last = images.is_contiguous(memory_format=torch.channels_last) and not images.is_contiguous()
     return torch.channels_last if last else torch.contiguous_format

@@ -1,4 +1,4 @@
-"""Random crop of a padded batch, each image at its own place."""
+"""Pad a batch of images, then crop each image at its own random position."""
 
 from __future__ import annotations
 
@@ -23,10 +23,19 @@ def random_crop(
     padding: NonNegativeInt = 4,
     padding_mode: Literal["reflect", "replicate", "circular", "constant"] = "reflect",
 ) -> RandomCrop:
-    """Pad every image by `padding` pixels on each side and cut out `size` x `size`, uniformly placed.
+    """Pad every image, then crop it at a random position, uniform over all positions inside the padded image.
 
-    Without `size` the crop is as large as the data set's images. ``constant`` pads with 0. Raises `ValueError`
-    where the crop is larger than the padded image, or the image too small to be padded so.
+    Args:
+        info: Channels, image size and classes of the data set.
+        size: Height and width of the crop in pixels, at least 1; null keeps the image size of the data set.
+        padding: Pixels added on each side before the crop, at least 0.
+        padding_mode: How padded pixels are filled, as in ``torch.nn.functional.pad``; ``constant`` fills with 0.
+
+    Returns:
+        An augmentation from float images (B, C, H, W) to (B, C, `size`, `size`).
+
+    Raises:
+        ValueError: The crop is larger than the padded image, or the image is too small for the padding mode.
     """
     height, width = (size, size) if size else (info.height, info.width)
     least = {"reflect": padding + 1, "circular": padding}.get(padding_mode, 1)
@@ -37,16 +46,16 @@ def random_crop(
         )
     if height > info.height + 2 * padding or width > info.width + 2 * padding:
         raise ValueError(
-            f"a crop of {height}x{width} is larger than the images, {info.height}x{info.width}, "
+            f"size: a crop of {height}x{width} is larger than the images, which are {info.height}x{info.width} "
             f"with padding {padding} on each side"
         )
     return RandomCrop((height, width), padding, padding_mode)
 
 
 class RandomCrop(FollowsDevice, GeometricAugmentationBase2D):
-    """Crop `size` (height, width) out of each image padded by `padding`; one gather for the whole batch.
+    """Pad each image by `padding` and crop it to `size` (height, width), with one gather for the whole batch.
 
-    Parameters: ``top`` and ``left``, int64 (B,), the crop's corner in the padded image.
+    The random parameters are ``top`` and ``left``, int64 (B,): the corner of the crop in the padded image.
     """
 
     def __init__(self, size: tuple[int, int], padding: int, padding_mode: str) -> None:
@@ -54,7 +63,7 @@ class RandomCrop(FollowsDevice, GeometricAugmentationBase2D):
         self.flags = {"size": size, "padding": padding, "padding_mode": padding_mode}
 
     def generate_parameters(self, batch_shape: tuple[int, ...]) -> dict[str, Tensor]:
-        """Draw a corner for each image, uniform over every place where the crop lies inside the padded image."""
+        """Draw a corner for each image, uniform over all positions at which the crop is inside the padded image."""
         (height, width), padding = self.flags["size"], self.flags["padding"]
         rows, columns = (batch_shape[-2] + 2 * padding - height + 1, batch_shape[-1] + 2 * padding - width + 1)
         return draw_corners(batch_shape[0], rows, columns, self.device)
@@ -71,7 +80,7 @@ class RandomCrop(FollowsDevice, GeometricAugmentationBase2D):
     ) -> Tensor:
         """Cut the crops, (B, C, H, W) -> (B, C, *size), in the input's memory format."""
         height, width = flags["size"]
-        # Padding and gathering contiguously, then restoring channels_last, is faster than either in channels_last.
+        # It is faster to pad and gather contiguous memory and to restore channels_last afterwards.
         padded: Tensor = pad(input.contiguous(), [flags["padding"]] * 4, mode=flags["padding_mode"])
         rows, columns = window(params["top"].to(input.device), height), window(params["left"].to(input.device), width)
         pixels = (rows[:, :, None] * padded.shape[-1] + columns[:, None, :]).flatten(1)

@@ -1,4 +1,4 @@
-"""Random mirroring, decided for each image on its own."""
+"""Mirror images at random, each image independently."""
 
 from __future__ import annotations
 
@@ -15,15 +15,23 @@ if TYPE_CHECKING:
 
 
 def horizontal_flip(info: DataInfo, *, p: Annotated[float, Field(ge=0, le=1)] = 0.5) -> HorizontalFlip:
-    """Mirror each image left to right with probability `p`."""
+    """Mirror each image from left to right with probability `p`.
+
+    Args:
+        info: Channels, image size and classes of the data set; not used.
+        p: Probability with which an image is mirrored, in [0, 1].
+
+    Returns:
+        An augmentation of float images (B, C, H, W).
+    """
     return HorizontalFlip(p=p)
 
 
 class HorizontalFlip(FollowsDevice, RandomHorizontalFlip):
-    """Kornia's own flip, which selects by `torch.where`; it draws on the input's device and keeps the layout."""
+    """Kornia's flip, with random numbers on the device of the input and with the memory format unchanged."""
 
     def apply_transform(
         self, input: Tensor, params: dict[str, Tensor], flags: dict[str, Any], transform: Tensor | None = None
     ) -> Tensor:
-        """Mirror every image; the base class keeps the mirrored ones that ``batch_prob`` selects."""
+        """Mirror every image; the base class keeps only the mirrored images that ``batch_prob`` selects."""
         return input.flip(-1)

@@ -1,4 +1,4 @@
-"""The names of Kornia's 2-D augmentations, read from its source: importing Kornia would load torch."""
+"""List the 2-D augmentations of Kornia by reading its source, because importing Kornia loads torch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def names() -> list[str]:
-    """Return the geometric and intensity classes Kornia exports, sorted; mixes change labels and are left out."""
+    """Return the sorted names of Kornia's geometric and intensity classes; mixes are left out, they change labels."""
     package = importlib.util.find_spec("kornia")
     if package is None or package.origin is None:
         return []

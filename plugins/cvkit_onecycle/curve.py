@@ -1,4 +1,4 @@
-"""A loss curve over a sweep of learning rates: its noise, its smoothing, whether it has diverged."""
+"""Smooth the loss curve of a learning-rate sweep, estimate its noise, and detect divergence."""
 
 from __future__ import annotations
 
@@ -10,25 +10,28 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 WIDTH = 0.04
-"""Standard deviation of the smoothing, as a fraction of the planned steps: 4 points of 100."""
+"""Standard deviation of the smoothing as a fraction of the planned steps: 4 points of 100."""
 
 PATIENCE = 5
-"""Losses in a row that must lie above the limit before a sweep counts as diverged."""
+"""Number of consecutive losses above the limit after which a sweep counts as diverged."""
 
 
 def sigma_of(planned: int) -> float:
-    """Return the smoothing's standard deviation in points; below 2 it would hardly smooth."""
+    """Return the standard deviation of the smoothing in points, at least 2; a smaller one would hardly smooth."""
     return max(2.0, WIDTH * planned)
 
 
 def smoothed_losses(losses: Floats, sigma: float) -> Floats:
-    """Return losses smoothed by a Gaussian centred on each point, on a log scale: nothing lags, peaks weigh less."""
+    """Return losses smoothed on a log scale by a Gaussian centred on each point.
+
+    The centred Gaussian avoids a lag, and the log scale reduces the effect of peaks.
+    """
     curve: Floats = np.exp(smooth(np.log(losses.clip(min=1e-12)), sigma))
     return curve
 
 
 def smooth(values: Floats, sigma: float) -> Floats:
-    """Return `values` smoothed by a Gaussian of `sigma` points, its weights renormalised at the ends."""
+    """Return `values` smoothed by a Gaussian of `sigma` points, with weights renormalised at both ends."""
     positions = np.arange(len(values))
     weights = np.exp(-0.5 * ((positions[:, None] - positions[None]) / sigma) ** 2)
     curve: Floats = weights @ values / weights.sum(axis=1)
@@ -36,15 +39,15 @@ def smooth(values: Floats, sigma: float) -> Floats:
 
 
 def uncertainty(losses: Floats, sigma: float) -> float:
-    """Return the standard error of a smoothed loss: the noise over the root of the points a Gaussian averages."""
+    """Return the standard error of a smoothed loss: the noise over the root of the number of averaged points."""
     return noise(losses) / math.sqrt(2 * math.sqrt(math.pi) * sigma)
 
 
 def noise(losses: Floats) -> float:
-    """Return the standard deviation of a series' noise, from the median absolute difference of neighbours.
+    """Estimate the standard deviation of the noise from the median absolute difference of neighbouring losses.
 
-    1.4826 turns a median absolute deviation into a standard deviation, for normal noise; a difference holds the
-    noise of two points.
+    For normal noise, the factor 1.4826 converts a median absolute deviation to a standard deviation. The root of 2
+    accounts for the noise of both points in a difference.
     """
     if len(losses) < 2:
         return 0.0
@@ -52,10 +55,10 @@ def noise(losses: Floats) -> float:
 
 
 def has_diverged(losses: Floats) -> bool:
-    """Return whether the last few losses all lie far above the best few, by the noise of the series before them.
+    """Return whether each of the last `PATIENCE` losses is far above the best loss before them.
 
-    Far is 8 standard deviations of the noise, told from a median absolute deviation, and at least a tenth of the
-    best loss. The best is the lowest median of a few in a row, so that no lucky batch sets the limit.
+    Far means at least 8 standard deviations of the noise and at least a tenth of the best loss. The best loss is the
+    lowest median of `PATIENCE` consecutive losses, so that a single lucky batch does not set the limit.
     """
     if len(losses) <= 2 * PATIENCE:
         return False

@@ -1,4 +1,4 @@
-"""What a rule finds in several sweeps: the median of its rates, and how far they lie apart."""
+"""Combine the learning rates that a rule reads from several sweeps: their median and their spread."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ from .rules import RULES
 from .sweep import Sweep
 
 SPREAD = 0.5
-"""Decades between the quartiles beyond which orders of the data do not agree on a rate."""
+"""Largest distance between the quartiles, in decades, at which the orders of the data count as agreeing."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """The rates a rule tells, one a sweep, None where it tells none."""
+    """The rate that a rule found in each sweep, or None for a sweep without a rate."""
 
     rates: tuple[float | None, ...]
 
     @property
     def told(self) -> list[float]:
-        """The rates of the sweeps that tell one."""
+        """The rates of the sweeps in which the rule found one."""
         return [rate for rate in self.rates if rate is not None]
 
     @property
     def rate(self) -> float | None:
-        """The median of the rates on a log scale, to three digits; None unless most sweeps tell one."""
+        """The median of the rates on a log scale, to three digits; None unless most sweeps have a rate."""
         if 2 * len(self.told) <= len(self.rates):
             return None
         return float(f"{10 ** np.median(np.log10(self.told)):.3g}")
 
     @property
     def quartiles(self) -> tuple[float, float]:
-        """The rates between which the middle half lies, interpolated on a log scale."""
+        """The first and third quartile of the rates, interpolated on a log scale."""
         low, high = 10 ** np.percentile(np.log10(self.told), [25, 75])
         return float(low), float(high)
 
     @property
     def iqr(self) -> float | None:
-        """The distance between the quartiles in decades; None unless several sweeps tell a rate."""
+        """The distance between the quartiles in decades; None unless several sweeps have a rate."""
         return float(np.log10(self.quartiles[1] / self.quartiles[0])) if len(self.told) > 1 else None
 
     def data(self) -> dict[str, Any]:
@@ -52,20 +52,21 @@ class Finding:
 
 
 def findings(sweeps: Sequence[Sweep]) -> dict[str, Finding]:
-    """Return what each of the `RULES` finds in `sweeps`."""
+    """Return the finding of each rule in `RULES` for `sweeps`."""
     return {name: Finding(tuple(sweep.rate_by_rule[name] for sweep in sweeps)) for name in RULES}
 
 
 def rejection_reason(sweeps: Sequence[Sweep], finding: Finding) -> str:
-    """Return why no rate is to be taken from `sweeps`, whatever the rule says, or "" where `finding` may be.
+    """Return why no rate can be proposed from `sweeps`, or "" if the rate of `finding` can be proposed.
 
-    None is where most sweeps give a reason for a refusal, and where orders of the data do not agree.
+    No rate is proposed if at least half of the sweeps have a problem, if the rule found no rate in most of them, or
+    if the orders of the data do not agree.
     """
     reasons = Counter(reason for sweep in sweeps if (reason := sweep_problem(sweep.planned, sweep.losses)))
     if 2 * reasons.total() >= len(sweeps):
         return reasons.most_common(1)[0][0]
     if finding.rate is None:
-        return "the rule tells no rate from most of the sweeps: they are too short for it"
+        return "the rule found no rate in most of the sweeps because they are too short for it"
     if (iqr := finding.iqr or 0.0) > SPREAD:
-        return f"orders of the data do not agree: the rates found lie {iqr:.2f} decades apart (IQR, at most {SPREAD})"
+        return f"the orders of the data do not agree: the rates are {iqr:.2f} decades apart (IQR, at most {SPREAD})"
     return ""

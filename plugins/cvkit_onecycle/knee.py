@@ -1,4 +1,4 @@
-"""Our rule: the lowest rate by which the loss has done most of its fall; and when no rate can be told."""
+"""cvkit's rule: the lowest learning rate at which the loss has completed most of its decrease."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from .curve import PATIENCE, Floats, sigma_of, smoothed_losses, uncertainty
 
 SHARE = 0.9
-"""Share of the loss's whole fall that is done at the rate proposed."""
+"""Fraction of the total decrease of the loss that is completed at the proposed rate."""
 
 REST = 0.2
-"""Share of a sweep over which the loss must have rested at its lowest, where it does not rise before the end."""
+"""Fraction of a sweep for which the loss must stay near its minimum if it does not rise before the end."""
 
 LEAST = 1e-6
-"""The least fall that counts, as a share of the loss: a float32 tells no smaller one from its rounding."""
+"""Smallest decrease that counts, as a fraction of the loss; a smaller one may be rounding of float32."""
 
 
 @dataclass(frozen=True)
 class Fall:
-    """Where a smoothed curve falls: from index `top` to index `bottom`, over `curve`, float64 (m,)."""
+    """The decrease of a smoothed loss `curve`, float64 (m,), from index `top` to index `bottom`."""
 
     curve: Floats
     top: int
@@ -26,36 +26,39 @@ class Fall:
 
     @property
     def depth(self) -> float:
-        """By how much the loss falls."""
+        """The size of the decrease."""
         return float(self.curve[self.top] - self.curve[self.bottom])
 
     def knee(self) -> int:
-        """Return the first index at which `SHARE` of the fall is done.
+        """Return the first index at which `SHARE` of the decrease is completed.
 
-        The minimum itself is no guide: networks with batch norm go on at nearly the same loss over a decade of
-        rates beyond.
+        The minimum itself is not a good choice: networks with batch norm keep almost the same loss over another
+        decade of rates.
         """
         done = self.curve[self.top : self.bottom + 1] <= self.curve[self.top] - SHARE * self.depth
         return self.top + int(done.argmax())
 
 
 def fall_of(rates: Floats, losses: Floats) -> Fall:
-    """Return the fall of the losses to their lowest: from the highest point before it, both smoothed."""
+    """Return the decrease of the smoothed losses, from their highest point before the minimum to the minimum."""
     curve = smoothed_losses(losses, sigma_of(len(rates)))
     bottom = int(curve.argmin())
     return Fall(curve, int(curve[: bottom + 1].argmax()), bottom)
 
 
 def sweep_problem(rates: Floats, losses: Floats) -> str:
-    """Return why a sweep tells no rate, by any rule, or "" where it does.
+    """Return why no rule can find a rate in a sweep, or "" if the sweep has no problem.
 
-    It tells none where it was never finite, diverged at once or did not clearly fall, and where it still fell at the
-    last of the planned `rates`. It may end without a divergence: where the loss came to rest, the knee stands.
+    A sweep has a problem if its loss was not finite at the first step, diverged within a few steps, did not clearly
+    fall, or still falls at the last of the planned `rates`. A sweep may end without divergence if its loss has
+    stopped falling.
     """
     if not len(losses):
-        return "the loss was not finite at the first step, before the weights had moved"
+        return "the loss was not finite at the first step, before any update of the weights"
     if len(losses) <= 2 * PATIENCE:
-        return f"the loss diverged within {len(losses)} steps, so the sweep should start at a lower rate"
+        return (
+            f"the loss diverged within {len(losses)} steps, so the sweep must start at a lower rate: lower start_lr"
+        )
     fall = fall_of(rates, losses)
     # Pure noise spans about 3 standard errors from its lowest to its highest smoothed point; 6 is a clear fall.
     if fall.depth <= max(6 * uncertainty(losses, sigma_of(len(rates))), LEAST * fall.curve[fall.top]):
@@ -66,5 +69,5 @@ def sweep_problem(rates: Floats, losses: Floats) -> str:
 
 
 def knee(rates: Floats, losses: Floats) -> float | None:
-    """Return the lowest rate at which the smoothed loss has done `SHARE` of its fall; None on a `sweep_problem`."""
+    """Return the lowest rate at which `SHARE` of the decrease is completed; None if the sweep has a problem."""
     return None if sweep_problem(rates, losses) else float(rates[fall_of(rates, losses).knee()])

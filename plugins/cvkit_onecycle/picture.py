@@ -1,4 +1,4 @@
-"""The picture of a range test: the losses over the rate above, and what each rule tells of them below."""
+"""Draw the figure of a range test: the losses over the learning rate, and the rate of each rule below."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ def draw(
     value: float | None,
     candidates: Sequence[RateCandidate],
 ) -> None:
-    """Draw every raw loss, each order's smoothed curve and their median, and a row a rule; `value` is proposed."""
+    """Draw the raw losses, the smoothed curve of each order, their median, and one row for each rule.
+
+    `value` is the proposed rate, or None.
+    """
     rows = len(found) + bool(candidates)
     figure.set_figheight(2.6 + 0.22 * rows)
     upper, lower = figure.subplots(2, sharex=True, height_ratios=(2.0, 0.22 * rows))
@@ -35,7 +38,7 @@ def draw(
     draw_rules(lower, found, pick)
     if candidates:
         draw_candidates(lower, candidates, row=len(found))
-    told = [rate for finding in found.values() for rate in finding.told]  # some rules divide what they find
+    told = [rate for finding in found.values() for rate in finding.told]  # some rules give rates below the sweep
     shown = [*sweeps[0].planned[[0, -1]], *told, *(candidate.rate for candidate in candidates)]
     shown += [] if value is None else [value]
     lower.set(xscale="log", xlabel="learning rate", xlim=(min(shown), max(shown)))
@@ -54,9 +57,9 @@ def draw(
 
 
 def draw_losses(axes: Axes, sweeps: Sequence[Sweep]) -> None:
-    """Draw raw losses as points, smoothed ones as thin lines, and the median of these, as far as all sweeps went.
+    """Draw raw losses as points, smoothed losses as thin lines, and their median up to the shortest sweep.
 
-    A sweep whose first loss was not finite went nowhere, and has nothing to show.
+    Sweeps without a finite loss are skipped.
     """
     axes.set(ylabel="loss")
     sweeps = [sweep for sweep in sweeps if len(sweep.losses)]
@@ -72,14 +75,14 @@ def draw_losses(axes: Axes, sweeps: Sequence[Sweep]) -> None:
     axes.plot([], [], ".", color="0.75", label="each step")
     low, bottom = middle.min(), int(middle.argmin())
     high = middle[: bottom + 1].max()
-    # Losses past divergence would flatten everything worth seeing.
+    # Losses after divergence would flatten the rest of the figure.
     room = max(high - low, 1e-3)
     axes.set(ylim=(low - 0.2 * room, high + 0.5 * room))
     axes.legend(loc="best", frameon=False, fontsize=8)
 
 
 def draw_rules(axes: Axes, found: dict[str, Finding], pick: str) -> None:
-    """Draw a row a rule: its rate in each order, the quartiles and the median; and write the median at its name."""
+    """Draw one row for each rule: its rate in each order, the quartiles and the median; label it with the median."""
     names = []
     for row, (name, finding) in enumerate(found.items()):
         colour = TAKEN if name == pick else GREY
@@ -95,7 +98,7 @@ def draw_rules(axes: Axes, found: dict[str, Finding], pick: str) -> None:
 
 
 def draw_candidates(axes: Axes, candidates: Sequence[RateCandidate], row: int) -> None:
-    """Draw the candidates of a verification in a row of their own, the best one filled."""
+    """Draw the candidates of a verification in an extra row, with the best one filled."""
     for place, candidate in enumerate(candidates):
         axes.plot(candidate.rate, row, "D", color=TAKEN, markersize=4.5, fillstyle="none" if place else "full")
     axes.set_yticks([*axes.get_yticks(), row], [*(text.get_text() for text in axes.get_yticklabels()), "verified"])

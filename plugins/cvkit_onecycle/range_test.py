@@ -1,7 +1,7 @@
-"""The learning-rate range test: train copies at rates that grow step by step, and see how far the loss follows.
+"""The learning-rate range test: train copies of the model while the learning rate grows, and read the loss curve.
 
-Smith 2015, "Cyclical Learning Rates for Training Neural Networks", section 3.3. The raw losses are kept and
-smoothed afterwards without lag: a running average would shift the curve towards higher rates.
+Source: Smith 2015, "Cyclical Learning Rates for Training Neural Networks", section 3.3. The raw losses are smoothed
+afterwards without lag, because a running average would shift the curve towards higher rates.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field, PositiveFloat
 
-from cvkit import Proposal, RunError, RunParts
+from cvkit import Proposal, RunParts
 
 from .finding import Finding, findings, rejection_reason
 from .picture import draw
@@ -32,18 +32,32 @@ def lr_range_test(
     factor: PositiveFloat = 1.0,
     verify: bool = False,
 ) -> Proposal:
-    """Sweep the learning rate exponentially over trials of `run`, and propose the highest that still pays.
+    """Increase the learning rate exponentially in short trials, and propose the highest rate that is still useful.
 
-    `start_lr`, `end_lr`: the ends of a sweep. `steps`: optimizer steps between them. `orders`: sweeps, each over
-    another order of the data; the median of their rates counts. `pick`: the rule whose rate is proposed. `factor`:
-    what that rate is multiplied by. `verify`: whether it and its neighbours train briefly, and the best is proposed.
-    The rule ``cvkit`` takes the lowest rate by which the smoothed loss has done 90 % of its fall: beyond it, a higher
-    rate gains little. A sweep ends early when the loss is not finite or stays far above its best. Nothing is proposed
-    where sweeps tell no rate, or their rates lie more than half a decade apart. Nothing stays behind in the run.
-    Raises `RunError` unless `end_lr` is above `start_lr`.
+    A sweep ends early if the loss is not finite or stays far above its best value. Nothing is proposed if the sweeps
+    show no rate or if their rates are more than half a decade apart. The run itself does not change.
+
+    Args:
+        run: The parts of the run; every trial trains a copy of the model.
+        start_lr: Learning rate at the start of a sweep; above 0.
+        end_lr: Learning rate at the end of a sweep; above `start_lr`.
+        steps: Optimizer steps of a sweep, 20 to 100,000.
+        orders: Number of sweeps, 1 to 100. Each uses another order of the data, and the median of their rates counts.
+        pick: Rule that reads the rate from a sweep. ``cvkit`` picks the lowest rate at which the smoothed loss has
+            completed 90 % of its decrease, because higher rates improve it little. ``valley``, ``slide``, ``steep``
+            and ``minimum`` are rules of fastai; ``lr_finder`` is that of torch-lr-finder and ``lightning`` that of
+            Lightning.
+        factor: Factor by which the rate is multiplied; above 0.
+        verify: Train briefly with the rate and with the rates half a decade below and above it, and propose the best.
+
+    Returns:
+        A proposal with the rate, or with None and the reason, and the figure of the sweeps.
+
+    Raises:
+        ValueError: `end_lr` is not above `start_lr`.
     """
     if not start_lr < end_lr:
-        raise RunError(f"lr_range_test: end_lr ({end_lr:g}) must be above start_lr ({start_lr:g})")
+        raise ValueError(f"end_lr ({end_lr:g}) must be above start_lr ({start_lr:g})")
     rates = np.geomspace(start_lr, end_lr, steps)
     sweeps = [run_sweep(run, rates, order) for order in range(orders)]
     found = findings(sweeps)
@@ -63,21 +77,23 @@ def lr_range_test(
 
 
 def choose_rate(sweeps: Sequence[Sweep], pick: str, finding: Finding, factor: float) -> tuple[float | None, str]:
-    """Return the rate to propose, None for none, and the reason."""
+    """Return the rate to propose, or None, and the reason."""
     if refused := rejection_reason(sweeps, finding):
         return None, refused
-    rate = finding.rate or 0.0  # a verdict that is empty says there is one
-    rule = "the smoothed loss has done 90% of its fall" if pick == "cvkit" else f"the rule {pick} points"
-    reason = f"{rule} at {rate:g}"
+    rate = finding.rate or 0.0  # without a reason for rejection, there is a rate
+    rule = (
+        "the smoothed loss has completed 90% of its decrease at" if pick == "cvkit" else f"the rule {pick} points to"
+    )
+    reason = f"{rule} {rate:g}"
     if len(sweeps) > 1:
         reason += f" (median of {len(sweeps)} orders of the data, IQR {finding.iqr:.2f} decades)"
     return float(f"{rate * factor:.3g}"), reason + (f", times {factor:g}" if factor != 1 else "")
 
 
 def choose_verified_rate(candidates: Sequence[RateCandidate], reason: str) -> tuple[float | None, str]:
-    """Return the best of the candidates, None where all diverged, and the reason."""
+    """Return the rate of the best candidate, or None if all diverged, and the reason."""
     best, tried = candidates[0], ", ".join(f"{rate:g}" for rate in sorted(each.rate for each in candidates))
-    reason += f"; of {tried}, each tried for {STEPS} steps, "
+    reason += f"; of {tried}, each trained for {STEPS} steps, "
     if best.loss is None:
         return None, reason + "all diverged"
     return best.rate, reason + f"{best.rate:g} has the lowest held-out loss"
@@ -85,7 +101,7 @@ def choose_verified_rate(candidates: Sequence[RateCandidate], reason: str) -> tu
 
 @dataclass(frozen=True)
 class RangeTestOutcome:
-    """All that a range test measured and told."""
+    """All measurements of a range test and its result."""
 
     sweeps: Sequence[Sweep]
     found: dict[str, Finding]
@@ -95,15 +111,16 @@ class RangeTestOutcome:
     candidates: Sequence[RateCandidate]
 
     def caption(self) -> str:
-        """Say what the figure shows."""
+        """Return the caption of the figure."""
         ends = "; ".join(dict.fromkeys(sweep.stopped for sweep in self.sweeps))
         shown = (
-            f"Above, loss on training batches while the rate grows with every step: {self.reason}. How the sweeps "
-            f"ended: {ends}. Below, the rate that each rule tells: median, quartiles and each order of the data."
+            f"Top: loss on training batches while the learning rate grows with every step. Result: {self.reason}. "
+            f"End of the sweeps: {ends}. Bottom: the rate of each rule, with the median, the quartiles and the rate "
+            "of each order of the data."
         )
         if self.candidates:
             losses = ", ".join(f"{each.rate:g}: {each.told}" for each in self.candidates)
-            shown += f" Loss on training images held out, after {STEPS} steps from the same weights: {losses}."
+            shown += f" Loss on held-out training images after {STEPS} steps from the same weights: {losses}."
         return shown
 
     def data(self) -> dict[str, Any]:

@@ -1,9 +1,9 @@
-"""Rules that tell a learning rate from a sweep: ours, and those other libraries publish, each on its own smoothing.
+"""Rules that read a learning rate from a sweep: cvkit's rule and the rules of other libraries.
 
-A rule takes (`rates`, `losses`): the planned rates, ascending, float64 (n,), and the raw mean loss at each rate that
-was reached, float64 (m,), m <= n. It returns a rate, or None where it has too little to go by. What a library does
-to a curve before its rule, its running average and its own early stop, is done here, on the same raw losses. Where
-the sweep had ended before a library would have, its rule sees what there is.
+A rule is a function of (`rates`, `losses`): the planned rates, ascending, float64 (n,), and the raw mean loss at each
+rate that was reached, float64 (m,), m <= n. It returns a rate, or None if there are too few losses. The running
+average and the early stop of each library are reproduced here from the same raw losses. If the sweep ended earlier
+than the library would have stopped, its rule uses the losses that exist.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ Rule = Callable[[Floats, Floats], float | None]
 
 
 def valley(rates: Floats, losses: Floats) -> float | None:
-    """Return the default of fastai: the middle of the second third of the longest decreasing subsequence.
+    """Return the rate of fastai's default rule: the middle of the second third of the longest decreasing subsequence.
 
-    fastai 2, ``callback.schedule.valley``: a subsequence of length L that ends at index e is taken to begin at e - L.
+    Source: fastai 2, ``callback.schedule.valley``, where a subsequence of length L that ends at index e counts as
+    beginning at e - L.
     """
     rates, losses = fastai_curve(rates, losses)
     if not len(losses):
@@ -36,10 +37,11 @@ def valley(rates: Floats, losses: Floats) -> float | None:
 
 
 def slide(rates: Floats, losses: Floats) -> float | None:
-    """Return `slide` of fastai: of points 15 apart, from the right, the left of the last whose gradients differ.
+    """Return the rate of fastai's rule `slide`.
 
-    fastai 2, ``callback.schedule.slide``; gradients are by index, and differ by more than 0.005. Where the first
-    pair does not differ, its left point is returned.
+    The rule compares the gradients of two points 15 apart, moving from right to left as long as they differ by more
+    than 0.005. It returns the left point of the last pair that differs, or of the first pair if that does not.
+    Gradients are taken by index. Source: fastai 2, ``callback.schedule.slide``.
     """
     rates, losses = fastai_curve(rates, losses)
     if len(losses) < 16:
@@ -54,7 +56,10 @@ def slide(rates: Floats, losses: Floats) -> float | None:
 
 
 def steep(rates: Floats, losses: Floats) -> float | None:
-    """Return `steep` of fastai: where the loss falls fastest per log rate (fastai 2, ``callback.schedule.steep``)."""
+    """Return the rate of fastai's rule `steep`, at which the loss falls fastest per log rate.
+
+    Source: fastai 2, ``callback.schedule.steep``.
+    """
     rates, losses = fastai_curve(rates, losses)
     if len(losses) < 2:
         return None
@@ -62,16 +67,19 @@ def steep(rates: Floats, losses: Floats) -> float | None:
 
 
 def minimum(rates: Floats, losses: Floats) -> float | None:
-    """Return `minimum` of fastai: a tenth of the lowest loss's rate (fastai 2, ``callback.schedule.minimum``)."""
+    """Return the rate of fastai's rule `minimum`, a tenth of the rate with the lowest loss.
+
+    Source: fastai 2, ``callback.schedule.minimum``.
+    """
     rates, losses = fastai_curve(rates, losses)
     return float(rates[losses.argmin()] / 10) if len(losses) else None
 
 
 def lr_finder(rates: Floats, losses: Floats) -> float | None:
-    """Return what torch-lr-finder suggests: where the loss falls fastest by index, less the first 10 and last 5.
+    """Return the rate of torch-lr-finder, at which the loss falls fastest by index, without the first 10 and last 5.
 
-    torch-lr-finder 0.2, ``LRFinder.plot``, on the running average of ``range_test(smooth_f=0.05)``. It demands 17
-    points.
+    Source: torch-lr-finder 0.2, ``LRFinder.plot``, on the running average of ``range_test(smooth_f=0.05)``. It
+    requires 17 points.
     """
     curve = until(running_average(losses, 0.95), 5.0)
     if len(curve) < 17:
@@ -80,11 +88,11 @@ def lr_finder(rates: Floats, losses: Floats) -> float | None:
 
 
 def lightning(rates: Floats, losses: Floats) -> float | None:
-    """Return what Lightning suggests: where the loss falls fastest per rate, less the first 10 points and the last.
+    """Return the rate of Lightning, at which the loss falls fastest per rate, without the first 10 and the last.
 
-    Lightning 2.5.3, ``tuner.lr_finder._LRFinder.suggestion``: rates count linearly, so the lowest ones weigh most;
-    releases before it count by index, later ones on a log scale. Its running average starts at 0 and is corrected as
-    if it held a step more than it does.
+    Source: Lightning 2.5.3, ``tuner.lr_finder._LRFinder.suggestion``. The gradient is taken over linear rates, so low
+    rates dominate; earlier releases use the index, later ones a log scale. The running average starts at 0, and its
+    bias correction counts one step too many.
     """
     powers = 0.98 ** np.arange(2, len(losses) + 2)
     curve = until(from_zero(losses, 0.98) / (1 - powers), 4.0, first=1)[10:-1]
@@ -105,9 +113,9 @@ RULES: dict[str, Rule] = {
 
 
 def fastai_curve(rates: Floats, losses: Floats) -> tuple[Floats, Floats]:
-    """Return the points that fastai's rules see: without the first tenth of the planned steps and the last 5.
+    """Return the points that fastai's rules use, without the first tenth of the planned steps and the last 5.
 
-    The losses are a running average of 0.98, bias-corrected (``AvgSmoothLoss``), which lags by 49 steps.
+    The losses are a bias-corrected running average with weight 0.98 (``AvgSmoothLoss``), which lags by 49 steps.
     """
     powers = 0.98 ** np.arange(1, len(losses) + 1)
     curve = until(from_zero(losses, 0.98) / (1 - powers), 4.0)
@@ -117,12 +125,12 @@ def fastai_curve(rates: Floats, losses: Floats) -> tuple[Floats, Floats]:
 
 
 def from_zero(losses: Floats, beta: float) -> Floats:
-    """Return the running average of `losses` with weight `beta` on what was, starting at 0."""
+    """Return the running average of `losses` with weight `beta` on the previous average, starting at 0."""
     return np.fromiter(_averages(losses, beta, 0.0), np.float64, len(losses))
 
 
 def running_average(losses: Floats, beta: float) -> Floats:
-    """Return the running average of `losses` with weight `beta` on what was, starting at the first."""
+    """Return the running average of `losses` with weight `beta` on the previous average, from the first loss on."""
     return np.fromiter(_averages(losses, beta, losses[0] if len(losses) else 0.0), np.float64, len(losses))
 
 
@@ -133,7 +141,7 @@ def _averages(losses: Floats, beta: float, average: float) -> Iterator[float]:
 
 
 def until(curve: Floats, times: float, first: int = 0) -> Floats:
-    """Return `curve` up to and with the first point, from `first` on, above `times` the lowest before it."""
+    """Return `curve` up to the first point, at index `first` or later, that is above `times` the lowest so far."""
     best = np.minimum.accumulate(curve)
     above = np.flatnonzero(curve[first:] > times * best[first:])
     return curve[: first + int(above[0]) + 1] if len(above) else curve

@@ -1,4 +1,4 @@
-"""A sweep: a trial of the run takes one step at each of growing learning rates."""
+"""Run a learning-rate sweep: a trial takes one optimizer step at each of a series of increasing rates."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from .rules import RULES
 
 @dataclass(frozen=True)
 class Sweep:
-    """The raw mean losses, float64 (m,), at the first m of the `planned` rates, float64 (n,); `stopped` says why."""
+    """The raw mean losses, float64 (m,), at the first m of the `planned` rates, float64 (n,).
+
+    `stopped` describes how the sweep ended.
+    """
 
     planned: Floats
     losses: Floats
@@ -35,7 +38,7 @@ class Sweep:
 
     @cached_property
     def rate_by_rule(self) -> dict[str, float | None]:
-        """The rate that each of the `RULES` tells from this sweep."""
+        """The rate that each rule in `RULES` finds in this sweep."""
         return {name: rule(self.planned, self.losses) for name, rule in RULES.items()}
 
     def data(self) -> dict[str, Any]:
@@ -49,12 +52,12 @@ class Sweep:
 
 
 def run_sweep(run: RunParts, rates: Floats, order: int = 0) -> Sweep:
-    """Train a trial of `run` for one step of its own at each of `rates`, until done, diverged or not finite.
+    """Train a trial of `run` for one step at each of `rates`; stop if the loss diverges or is not finite.
 
-    `order` names the order of the samples and the draws.
+    `order` is the number of the order of the samples and of the random draws.
     """
     losses: list[float] = []
-    stopped = f"ran to its end at {rates[-1]:.3g}"
+    stopped = f"the sweep reached its last rate {rates[-1]:.3g}"
     with run.trial("lr range test", order) as trial:
         for rate, loss in zip(rates, trial.steps_at(rates), strict=True):
             if not math.isfinite(loss):

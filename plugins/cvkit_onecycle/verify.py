@@ -1,4 +1,4 @@
-"""Candidates for a learning rate, trained briefly from the same weights and judged on images they never saw."""
+"""Compare candidate learning rates by training each briefly from the same weights and testing on held-out images."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from typing import Any
 from cvkit import RunParts
 
 STEPS = 100
-"""Steps that each candidate trains for."""
+"""Training steps of each candidate."""
 
 WARM_UP = 20
-"""Of these, the steps that the rate takes to rise to the candidate; it falls to near zero over the others."""
+"""Steps in which the rate rises to the candidate; in the remaining steps it falls to almost zero."""
 
 HELD_OUT = 1000
-"""Training images that a verification judges by and does not train on, but at most a fifth of all."""
+"""Training images that a verification holds out to compare candidates, at most a fifth of all."""
 
 APART = 3.0
-"""The ratio of a candidate to the next: half a decade."""
+"""Ratio between neighbouring candidates: half a decade."""
 
 
 @dataclass(frozen=True)
 class RateCandidate:
-    """A learning `rate`, and what it led to: mean loss and accuracy on the images held out.
+    """A learning `rate` with the mean loss and accuracy on the held-out images after training.
 
-    Both are None where it diverged: where a loss was not finite, or the last no lower than that of untrained weights.
+    Both are None if the training diverged: a loss was not finite, or the last loss was not below that of the
+    untrained weights.
     """
 
     rate: float
@@ -35,7 +36,7 @@ class RateCandidate:
 
     @property
     def told(self) -> str:
-        """The loss in words."""
+        """The loss as text."""
         return "diverged" if self.loss is None else f"{self.loss:.3f}"
 
     def data(self) -> dict[str, Any]:
@@ -44,17 +45,17 @@ class RateCandidate:
 
 
 def verified(run: RunParts, rate: float) -> list[RateCandidate]:
-    """Train `rate` and the rates half a decade to either side of it, and return them ranked, the best first.
+    """Train with `rate` and with the rates half a decade below and above it, and return them, the best first.
 
-    Each starts from the run's initial weights and sees the same images in the same order. They are ranked by the mean
-    loss on images held out of the training set, a function of the run's seed; one that diverged ranks last.
+    Each training starts from the initial weights of the run and uses the same images in the same order. The order is
+    by mean loss on held-out training images, which depend on the seed of the run; diverged trainings come last.
     """
     candidates = [trained(run, float(f"{rate * ratio:.3g}")) for ratio in (1 / APART, 1.0, APART)]
     return sorted(candidates, key=lambda candidate: math.inf if candidate.loss is None else candidate.loss)
 
 
 def trained(run: RunParts, rate: float) -> RateCandidate:
-    """Train a trial of `run` for `STEPS` steps with a peak of `rate`, and judge it on the images held out."""
+    """Train a trial of `run` for `STEPS` steps with the peak `rate`, and test it on the held-out images."""
     held_out = max(1, min(HELD_OUT, len(run.splits.train) // 5))
     with run.trial("lr verification", hold_out=held_out) as trial:
         untrained = trial.held_out().loss
@@ -66,9 +67,9 @@ def trained(run: RunParts, rate: float) -> RateCandidate:
 
 
 def triangle(peak: float) -> Iterable[float]:
-    """Yield the learning rate of each step: up to `peak` in a straight line, and down to near zero.
+    """Yield the learning rate of each step: linearly up to `peak`, then linearly down to almost zero.
 
-    A rate that is a schedule's peak is reached and left like that; held to the end it would be judged by its noise.
+    A schedule reaches and leaves its peak in the same way. With a constant rate, noise would dominate the result.
     """
     for step in range(STEPS):
         yield peak * min((step + 1) / WARM_UP, (STEPS - step) / (STEPS - WARM_UP))

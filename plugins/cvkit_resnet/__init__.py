@@ -1,4 +1,4 @@
-"""The custom ResNet: a nine-layer residual network for small images."""
+"""Declare the custom ResNet, a nine-layer residual network for small images."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from cvkit import Component, hookimpl
 
 @hookimpl
 def cvkit_models() -> Iterator[Component]:
-    """Offer the network to recipes as `custom_resnet`."""
+    """Declare custom_resnet."""
     yield Component(
         "custom_resnet",
         "cvkit_resnet.network:custom_resnet",
-        summary="Nine-layer ResNet for 32x32 images, 6.6 M weights",
+        summary="Nine-layer ResNet for small images, 6.6 M weights for 32x32 images",
     )

@@ -1,33 +1,42 @@
-"""A nine-layer residual network in the shape of David Page's ResNet-9 (github.com/davidcpage/cifar10-fast)."""
+"""A nine-layer residual network after David Page's ResNet-9 (github.com/davidcpage/cifar10-fast)."""
 
 from __future__ import annotations
 
 from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from cvkit import DataInfo, RunError
+from cvkit import DataInfo
 
 
 def custom_resnet(info: DataInfo, *, width: PositiveInt = 64, logit_scale: PositiveFloat = 0.125) -> CustomResNet:
-    """Build the network for a data set's channels, image size and classes.
+    """Return the nine-layer ResNet for the channels, image size and classes of a data set.
 
-    `width`: channels after the first convolution; every stage scales with it (6.57 M weights at 64).
-    `logit_scale`: the factor on the logits; 0.125 as in Page's network, where it tempers the softmax early on.
-    Raises `RunError` unless the images' sides are multiples of 32, which the pooling divides by.
+    Args:
+        info: Channels, image size and classes of the data set.
+        width: Channels after the first convolution, at least 1. Every stage scales with it; 64 gives 6.57 M weights.
+        logit_scale: Factor by which the logits are multiplied, above 0. Page's network uses 0.125, which makes the
+            softmax less confident early in training.
+
+    Returns:
+        A module from normalised images (B, C, H, W) to logits (B, K).
+
+    Raises:
+        ValueError: The height or the width of the images is not a multiple of 32, by which pooling divides them.
     """
     if info.height % 32 or info.width % 32:
-        raise RunError(
-            f"custom_resnet takes images whose sides are multiples of 32, and the data set's are "
-            f"{info.height}x{info.width}; resize them (image_folder has `size`) or choose another model"
+        raise ValueError(
+            f"the height and width of the images must be multiples of 32, but the images of the data set are "
+            f"{info.height}x{info.width}; resize them (image_folder has the option `size`) or choose another model"
         )
     positions = (info.height // 32) * (info.width // 32)
     return CustomResNet(info.channels, info.num_classes, width, logit_scale, positions)
 
 
 class CustomResNet(nn.Module):
-    """Images (B, C, H, W) -> logits (B, K): four convolutional stages, two of them residual, and a linear layer.
+    """Map images (B, C, H, W) to logits (B, K).
 
-    `positions`: how many places the last max pool leaves of an image, 1 for 32x32.
+    The network has four convolutional stages, two of them with a residual block, and a linear layer. `positions` is
+    the number of grid cells after the last max pooling: 1 for images of 32x32 pixels.
     """
 
     def __init__(self, channels: int, classes: int, width: int, logit_scale: float, positions: int = 1) -> None:
@@ -48,7 +57,7 @@ class CustomResNet(nn.Module):
 
 
 class Residual(nn.Module):
-    """x + f(x), where f is two convolutions that keep the shape."""
+    """Compute x + f(x), where f is two convolutions that keep the shape."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -61,7 +70,7 @@ class Residual(nn.Module):
 
 
 def conv_bn(channels_in: int, channels_out: int, *, pool: bool = False) -> nn.Sequential:
-    """Return a 3x3 convolution, halved by a max pool where asked for, then batch norm and ReLU."""
+    """Return a 3x3 convolution, a 2x2 max pooling if `pool` is true, batch norm and ReLU."""
     return nn.Sequential(
         nn.Conv2d(channels_in, channels_out, kernel_size=3, padding=1, bias=False),
         nn.MaxPool2d(2) if pool else nn.Identity(),

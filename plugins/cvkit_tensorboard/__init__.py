@@ -1,4 +1,4 @@
-"""An observer that writes what a run measures and draws for TensorBoard; it waits until tensorboard is installed."""
+"""Observe runs and write their measurements and figures for TensorBoard; requires the package tensorboard."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ cvkit_requires = ("tensorboard",)
 
 @hookimpl
 def cvkit_run_started(folder: Path) -> None:
-    """Begin an event file with the recipe and every epoch so far, in place of what earlier ones hold."""
+    """Start an event file with the recipe and all epochs so far; it replaces the content of earlier files."""
     from .log import begin
 
     begin(folder)
@@ -23,7 +23,7 @@ def cvkit_run_started(folder: Path) -> None:
 
 @hookimpl
 def cvkit_epoch_finished(record: EpochRecord, folder: Path) -> None:
-    """Add an epoch's scalars, and those of its steps."""
+    """Add the scalars of an epoch and of its steps."""
     from .log import add_epoch
 
     add_epoch(folder, record)
@@ -31,7 +31,13 @@ def cvkit_epoch_finished(record: EpochRecord, folder: Path) -> None:
 
 @hookimpl
 def cvkit_run_finished(records: list[EpochRecord], folder: Path, *, figures: bool = True) -> None:
-    """Add the figures and galleries of the report, unless `figures` is false: they are most of the file's size."""
+    """Add the figures and image galleries of the report.
+
+    Args:
+        records: The record of every epoch; the figures are added at the last step.
+        folder: The run folder.
+        figures: Add figures and galleries; they take most of the size of an event file.
+    """
     if not figures:
         return
     from .log import add_figures

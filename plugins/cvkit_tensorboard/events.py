@@ -1,4 +1,4 @@
-"""TensorBoard's events, made from what cvkit keeps. Each is at a step: the number of optimizer steps taken."""
+"""Convert cvkit's records and figures to TensorBoard events; the step of an event counts optimizer steps."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def session() -> Iterator[Event]:
-    """Yield what begins a file, and makes TensorBoard forget every event after step 0 of the files before it."""
+    """Yield the first events of a file, which make TensorBoard discard the events of earlier files after step 0."""
     yield Event(wall_time=time.time(), file_version="brain.Event:2")
     yield Event(wall_time=time.time(), step=1, session_log=SessionLog(status=SessionLog.START))
 
 
 def text(tag: str, markdown: str) -> Event:
-    """Return a text, shown as Markdown, at step 0."""
+    """Return an event at step 0 with a text that TensorBoard shows as Markdown."""
     content = TensorProto(dtype=DT_STRING, tensor_shape=TensorShapeProto(), string_val=[markdown.encode()])
     return _event(0, Summary.Value(tag=tag, metadata=create_summary_metadata(None, None), tensor=content))
 
 
 def epoch(record: EpochRecord) -> Iterator[Event]:
-    """Yield the scalars of each step of an epoch, and then those of the whole."""
+    """Yield the scalars of each step of an epoch, then the scalars of the epoch."""
     first = record.step - len(record.step_losses) + 1
     series = {
         "step/loss": record.step_losses,
@@ -60,9 +60,9 @@ def epoch(record: EpochRecord) -> Iterator[Event]:
 
 
 def picture(tag: str, png: bytes, step: int) -> Event:
-    """Return a PNG as it is; its width and height are read from the header. Raises `ValueError` for what is none."""
+    """Return an event with an unchanged PNG image; raise `ValueError` if `png` is not a PNG."""
     if not png.startswith(_PNG) or len(png) < 24:
-        raise ValueError("it is no PNG")
+        raise ValueError("it is not a PNG")
     width, height = struct.unpack(">II", png[16:24])
     return _event(
         step, Summary.Value(tag=tag, image=Summary.Image(width=width, height=height, encoded_image_string=png))

@@ -1,6 +1,6 @@
-"""The event files of a run, under its ``tensorboard/``: one for each session, closed after every write.
+"""Write the event files of a run to ``tensorboard/``: one file for each session, closed after every write.
 
-The run folder may come from a stranger: what is there is read and written without following links out of it.
+The run folder may come from an untrusted source, so its files are read and written without following links out of it.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _FILE = re.compile(r"events\.out\.tfevents\.(\d{6,12})\.cvkit", re.ASCII)
 
 
 def begin(folder: Path) -> None:
-    """Begin a new event file, the first one with the recipe, and all with every epoch that the run folder holds.
+    """Start a new event file with every epoch in the run folder; the first file also contains the recipe.
 
-    A run that is continued may have been killed before its last points were written, or after points were that are
-    now trained again. So TensorBoard is told to forget what earlier files say of any step, and told anew. Raises
-    `RunError` where the file cannot be written.
+    A resumed run may have been killed before it wrote its last points, or it may now repeat steps that it wrote. So
+    the new file makes TensorBoard discard the content of earlier files and contains all epochs again. Raises
+    `RunError` if the file could not be written.
     """
     run = RunFolder(folder)
     number = _newest(folder) + 1  # TensorBoard reads files in the order of their names
@@ -42,14 +42,14 @@ def begin(folder: Path) -> None:
 
 
 def add_epoch(folder: Path, record: EpochRecord) -> None:
-    """Add an epoch's scalars, and those of its steps; raise `RunError` where they cannot be written."""
+    """Add the scalars of an epoch and of its steps; raise `RunError` if they could not be written."""
     _append(folder, _newest(folder), events.epoch(record))
 
 
 def add_figures(folder: Path, step: int) -> None:
-    """Add every PNG under ``figures/``, by its path without the ending.
+    """Add every PNG file in ``figures/``, named by its path without the file extension.
 
-    Raises `RunError` in the end where some are left out: a link, or a file that is no PNG.
+    Links and files that are not PNG images are skipped; if there are any, raise `RunError` at the end.
     """
     run, number, left_out = RunFolder(folder), _newest(folder), []
     for path in sorted((run.path / "figures").rglob("*.png")):
@@ -61,11 +61,11 @@ def add_figures(folder: Path, step: int) -> None:
         else:
             _append(folder, number, [new])
     if left_out:
-        raise RunError(f"{len(left_out)} pictures are left out, the first being {left_out[0]}")
+        raise RunError(f"skipped {len(left_out)} figures; the first is {left_out[0]}")
 
 
 def _newest(folder: Path) -> int:
-    """Return the number of the newest event file, 0 where there is none; other files and links count as well."""
+    """Return the number of the newest event file, or 0 if there is none; links with such a name count too."""
     names = (path.name for path in (folder / _FOLDER).glob("events.out.tfevents.*.cvkit"))
     return max((int(match[1]) for name in names if (match := _FILE.fullmatch(name))), default=0)
 

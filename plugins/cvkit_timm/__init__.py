@@ -1,4 +1,4 @@
-"""Every timm model, as ``timm/NAME``."""
+"""Declare every model of timm as ``timm/NAME``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def cvkit_models() -> Iterator[Component]:
     yield Component(
         "*",
         "cvkit_timm.model:timm_model",
-        "Any model of timm, fitted to the data set's classes, channels and image size",
+        "Any timm model, adapted to the classes, channels and image size of the data set",
         members="cvkit_timm.names:names",
         requires=("timm",),
     )

@@ -1,4 +1,4 @@
-"""A timm model fitted to a data set."""
+"""Build a timm model for a data set."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from .weights import load_arguments, unavailable
 if TYPE_CHECKING:
     from cvkit import DataInfo
 
-# Set by the data set, by an option of their own, or ways to a file that a recipe must not open.
+# The data set or another option sets these arguments, or they would open a file, which a recipe must not do.
 _NOT_ARGUMENTS = {
-    "model_name": "the name is the recipe's",
-    "num_classes": "it comes from the data set",
-    "in_chans": "it comes from the data set",
-    "pretrained": "write it beside 'arguments'",
-    "drop_rate": "write it beside 'arguments'",
-    "drop_path_rate": "write it beside 'arguments'",
-    "checkpoint_path": "recipes load no files",
-    "pretrained_cfg": "recipes load no files",
-    "pretrained_cfg_overlay": "recipes load no files",
-    "cache_dir": "set HF_HUB_CACHE instead",
+    "model_name": "the recipe sets it as the name of the model",
+    "num_classes": "the data set sets it",
+    "in_chans": "the data set sets it",
+    "pretrained": "it is an option of its own; write it next to 'arguments'",
+    "drop_rate": "it is an option of its own; write it next to 'arguments'",
+    "drop_path_rate": "it is an option of its own; write it next to 'arguments'",
+    "checkpoint_path": "recipes cannot load files",
+    "pretrained_cfg": "recipes cannot load files",
+    "pretrained_cfg_overlay": "recipes cannot load files",
+    "cache_dir": "set the environment variable HF_HUB_CACHE instead",
 }
 
 
@@ -40,17 +40,28 @@ def timm_model(
     drop_path_rate: Annotated[float, Field(ge=0, le=1)] | None = None,
     arguments: dict[str, object] | None = None,
 ) -> nn.Module:
-    """Return the timm model `name` with one logit a class, for images of the data set's channels and size.
+    """Return the timm model `name` with one logit per class, for the channels and image size of the data set.
 
-    `pretrained` starts from timm's weights, the first and last layer adapted. `drop_rate` is the dropout before
-    the classifier, `drop_path_rate` the stochastic depth; the model's own defaults without them. `arguments` are
-    any others of ``timm.create_model``. An architecture of fixed input size is built for the data set's.
-    Raises `ValueError` where the model does not fit the images or arguments, and `cvkit.RunError` where the
-    pretrained weights cannot be had.
+    Architectures with a fixed input size are built for the image size of the data set.
+
+    Args:
+        name: Name of the model in timm.
+        info: Channels, image size and classes of the data set.
+        pretrained: Start from timm's pretrained weights; the first layer is adapted and the last layer is new.
+        drop_rate: Dropout probability before the classifier, in [0, 1]; null keeps the default of the model.
+        drop_path_rate: Stochastic depth probability, in [0, 1]; null keeps the default of the model.
+        arguments: Further keyword arguments of ``timm.create_model``.
+
+    Returns:
+        A module from normalised images (B, C, H, W) to logits (B, K).
+
+    Raises:
+        ValueError: The images or the arguments do not fit the model, or timm has no pretrained weights for it.
+        cvkit.RunError: The pretrained weights could not be downloaded.
     """
     options: dict[str, Any] = dict(arguments or {})
     for key in sorted(options.keys() & _NOT_ARGUMENTS.keys()):
-        raise ValueError(f"arguments: '{key}' cannot be given to timm/{name} here: {_NOT_ARGUMENTS[key]}")
+        raise ValueError(f"arguments: '{key}' cannot be set for timm/{name}: {_NOT_ARGUMENTS[key]}")
     config = get_pretrained_cfg(name)
     if config is not None and config.fixed_input_size:
         options.setdefault("img_size", (info.height, info.width))
@@ -58,9 +69,9 @@ def timm_model(
     options |= {"drop_rate": drop_rate, "drop_path_rate": drop_path_rate, **weights}
     try:
         model = timm.create_model(name, num_classes=info.num_classes, in_chans=info.channels, **options)
-    except Exception as error:  # timm raises whatever its checks, torch, Python or the hub's client raise
+    except Exception as error:  # timm passes on the errors of its checks, of torch, and of the Hugging Face client
         if pretrained and not isinstance(error, TypeError | ValueError | AssertionError):
             raise unavailable(name, one_line(error)) from error
         size = f"{info.channels}x{info.height}x{info.width}"
-        raise ValueError(f"timm/{name} cannot be built for images of {size}: {one_line(error)}") from error
+        raise ValueError(f"could not build timm/{name} for images of {size}: {one_line(error)}") from error
     return model

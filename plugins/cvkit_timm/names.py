@@ -1,4 +1,4 @@
-"""The names of timm's models, read from its source: importing timm takes seconds and loads torch."""
+"""List the models of timm by reading its source, because importing timm takes seconds and loads torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _REGISTERED = re.compile(r"^@register_model\b.*\n(?:@.*\n)*def (\w+)\(", re.MULT
 
 
 def names() -> list[str]:
-    """Return the names timm registers, sorted; deprecated aliases are left out, as in ``timm.list_models()``."""
+    """Return the sorted names of timm's models, without deprecated aliases, like ``timm.list_models()``."""
     package = importlib.util.find_spec("timm")
     if package is None or package.origin is None:
         return []

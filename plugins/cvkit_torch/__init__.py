@@ -1,4 +1,4 @@
-"""What torch itself offers: its optimizers, its loss, and plain schedules."""
+"""Declare the components from PyTorch: two optimizers, one loss and three learning-rate schedules."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ def cvkit_losses() -> Iterator[Component]:
 @hookimpl
 def cvkit_schedulers() -> Iterator[Component]:
     """Declare constant, step and cosine."""
-    yield Component("constant", "cvkit_torch.schedulers:constant", "The optimizer's learning rate throughout")
+    yield Component("constant", "cvkit_torch.schedulers:constant", "Constant learning rate")
     yield Component("step", "cvkit_torch.schedulers:step", "Multiply the learning rate by gamma every few epochs")
-    yield Component("cosine", "cvkit_torch.schedulers:cosine", "Linear warm-up, then half a cosine down")
+    yield Component("cosine", "cvkit_torch.schedulers:cosine", "Linear warm-up, then cosine decay")

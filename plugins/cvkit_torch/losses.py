@@ -1,4 +1,4 @@
-"""Losses of torch."""
+"""Loss functions from PyTorch."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ def cross_entropy(
 ) -> nn.CrossEntropyLoss:
     """Return the mean cross-entropy of logits (B, K) and labels (B,).
 
-    `label_smoothing` moves that fraction of the target from the label to all classes evenly.
+    Args:
+        info: Channels, image size and classes of the data set; not used.
+        label_smoothing: Fraction of the target probability that is spread evenly over all classes, in [0, 1).
+
+    Returns:
+        A module from logits (B, K) and int64 labels (B,) to the mean loss, a scalar.
     """
     return nn.CrossEntropyLoss(label_smoothing=label_smoothing)

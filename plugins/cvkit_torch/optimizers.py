@@ -1,4 +1,4 @@
-"""Optimizers of torch, fused into one kernel on a GPU."""
+"""Optimizers from PyTorch, in their fused version on a GPU."""
 
 from __future__ import annotations
 
@@ -22,12 +22,23 @@ def sgd(
     nesterov: bool = False,
     weight_decay: NonNegativeFloat = 0.0,
 ) -> Optimizer:
-    """Return stochastic gradient descent over `params`, tensors or groups of them.
+    """Return stochastic gradient descent with momentum.
 
-    `weight_decay` is added to the gradient (L2). Raises `ValueError` for Nesterov without momentum.
+    Args:
+        params: Tensors or parameter groups to optimize.
+        lr: Learning rate; above 0.
+        momentum: Momentum factor, in [0, 1).
+        nesterov: Use Nesterov momentum; requires `momentum` above 0.
+        weight_decay: L2 penalty, at least 0; `weight_decay` times the weight is added to the gradient.
+
+    Returns:
+        A `torch.optim.SGD`.
+
+    Raises:
+        ValueError: `nesterov` is true and `momentum` is 0.
     """
     if nesterov and momentum == 0:
-        raise ValueError("nesterov: true needs a momentum above 0, such as 0.9")
+        raise ValueError("nesterov: true requires a momentum above 0, such as momentum: 0.9")
     groups: list[Any] = list(params)
     return _restoring_layout(
         SGD(groups, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay, fused=_on_gpu(groups))
@@ -42,7 +53,20 @@ def adamw(
     eps: PositiveFloat = 1e-8,
     weight_decay: NonNegativeFloat = 0.01,
 ) -> Optimizer:
-    """Return Adam with decoupled weight decay (Loshchilov & Hutter 2019) over `params`, tensors or groups of them."""
+    """Return Adam with decoupled weight decay.
+
+    Source: Loshchilov & Hutter 2019, "Decoupled Weight Decay Regularization".
+
+    Args:
+        params: Tensors or parameter groups to optimize.
+        lr: Learning rate; above 0.
+        betas: Decay rates of the running averages of the gradient and of its square, each in [0, 1).
+        eps: Term added to the denominator for numerical stability; above 0.
+        weight_decay: Decoupled weight decay, at least 0; each step shrinks the weights by `lr` times this value.
+
+    Returns:
+        A `torch.optim.AdamW`.
+    """
     groups: list[Any] = list(params)
     return _restoring_layout(
         AdamW(
@@ -57,19 +81,19 @@ def adamw(
 
 
 def _on_gpu(params: list[Any]) -> bool | None:
-    """Whether every parameter is on a GPU: True, or None to let torch choose.
+    """Return True if every parameter is on a GPU, and None to let torch choose otherwise.
 
-    On a CPU fusing saves a few milliseconds a step, under one per cent of a training step, and torch's fused
-    kernels there read gradients and state in the parameter's memory layout without checking that they have it.
+    On a CPU, the fused version saves less than one per cent of a training step. It also reads gradients and state
+    in the memory layout of the parameter without checking that they have that layout.
     """
     tensors = [tensor for entry in params for tensor in (entry["params"] if isinstance(entry, dict) else [entry])]
     return True if all(tensor.is_cuda for tensor in tensors) else None
 
 
 def _restoring_layout(optimizer: Optimizer) -> Optimizer:
-    """Make `optimizer` give loaded state its parameters' memory layout, which a file does not hold.
+    """Make `optimizer` restore the memory layout of its state after loading; a file does not store the layout.
 
-    Fused kernels need it: they pair state and parameter by their place in memory.
+    Fused kernels require it: they pair the elements of state and parameter by their position in memory.
     """
     optimizer.register_load_state_dict_post_hook(_restore_layout)
     return optimizer

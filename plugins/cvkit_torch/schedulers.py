@@ -1,4 +1,4 @@
-"""Plain schedules: each a factor of the optimizer's learning rates, a pure function of the optimizer step."""
+"""Simple learning-rate schedules; each is a factor that depends only on the optimizer step."""
 
 from __future__ import annotations
 
@@ -14,12 +14,24 @@ if TYPE_CHECKING:
 
 
 def constant(optimizer: Optimizer, plan: StepPlan) -> LambdaLR:
-    """Keep the optimizer's learning rates."""
+    """Keep the learning rates of the optimizer constant.
+
+    Args:
+        optimizer: The optimizer to schedule.
+        plan: Number of epochs and of steps per epoch; not used.
+    """
     return LambdaLR(optimizer, lambda step: 1.0)
 
 
 def step(optimizer: Optimizer, plan: StepPlan, *, every: PositiveInt, gamma: PositiveFloat = 0.1) -> LambdaLR:
-    """Multiply the learning rates by `gamma` at the end of every `every` epochs."""
+    """Multiply the learning rates by `gamma` after every `every` epochs.
+
+    Args:
+        optimizer: The optimizer to schedule.
+        plan: Number of epochs and of steps per epoch.
+        every: Epochs between two changes; at least 1.
+        gamma: Factor of each change; above 0.
+    """
     return LambdaLR(optimizer, lambda step: gamma ** (step // (every * plan.steps_per_epoch)))
 
 
@@ -30,16 +42,24 @@ def cosine(
     warmup_epochs: NonNegativeFloat = 0.0,
     final_lr_ratio: Annotated[float, Field(ge=0, le=1)] = 0.0,
 ) -> LambdaLR:
-    """Rise linearly for `warmup_epochs`, then fall along half a cosine to `final_lr_ratio` of the learning rates.
+    """Increase the learning rates linearly, then decrease them along half a cosine until the last step.
 
-    The fall ends after the last step (Loshchilov & Hutter 2017, without restarts). Raises `ValueError` where the
-    warm-up leaves no step to fall in.
+    Source: Loshchilov & Hutter 2017, "SGDR: Stochastic Gradient Descent with Warm Restarts", without restarts.
+
+    Args:
+        optimizer: The optimizer to schedule.
+        plan: Number of epochs and of steps per epoch.
+        warmup_epochs: Length of the linear warm-up in epochs, at least 0; fractions are allowed.
+        final_lr_ratio: Learning rate after the last step as a fraction of the peak, in [0, 1].
+
+    Raises:
+        ValueError: The warm-up takes all steps of the run.
     """
     warmup = round(warmup_epochs * plan.steps_per_epoch)
     if warmup >= plan.total_steps:
         raise ValueError(
-            f"warmup_epochs {warmup_epochs:g} is {warmup} steps, which leaves none of the run's "
-            f"{plan.total_steps} steps to fall in"
+            f"warmup_epochs {warmup_epochs:g} is {warmup} steps, which leaves none of the run's {plan.total_steps} "
+            f"steps for the decay; lower warmup_epochs or train longer"
         )
 
     def factor(step: int) -> float:

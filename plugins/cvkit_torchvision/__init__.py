@@ -1,4 +1,4 @@
-"""torchvision's classification models and its transforms of single images, each as ``torchvision/NAME``."""
+"""Declare torchvision's classification models and its random transforms of images, each as ``torchvision/NAME``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def cvkit_models() -> Iterator[Component]:
     yield Component(
         "*",
         "cvkit_torchvision.model:torchvision_model",
-        "Any classification model of torchvision, fitted to the data set's classes, channels and image size",
+        "Any torchvision classification model, adapted to the classes, channels and image size of the data set",
         members="cvkit_torchvision.names:models",
         requires=("torchvision",),
     )
@@ -21,11 +21,11 @@ def cvkit_models() -> Iterator[Component]:
 
 @hookimpl
 def cvkit_augmentations() -> Iterator[Component]:
-    """Declare the family of torchvision's random v2 transforms, each called on one image by the loading processes."""
+    """Declare the family of torchvision's random v2 transforms, which the data loaders call on single images."""
     yield Component(
         "*",
         "cvkit_torchvision.library_transform:library_transform",
-        "Any random v2 transform of torchvision that keeps an image's shape, on single images",
+        "Any random v2 transform from torchvision that keeps the image shape, on single images",
         members="cvkit_torchvision.names:transforms",
         options_of="cvkit_torchvision.transforms:{name}",
         per_sample=True,

@@ -1,4 +1,4 @@
-"""The first and the last layer of a classifier: the ones that a data set's channels and classes decide."""
+"""Find and adapt the first and the last layer of a classifier, which depend on the data set."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from torch import Tensor, nn
 
 
 def first_layer(model: nn.Module) -> tuple[str, nn.Conv2d]:
-    """Return the model's first convolution, the one that takes the images, and its dotted name."""
+    """Return the dotted name of the model's first convolution, and the convolution."""
     return next((name, module) for name, module in model.named_modules() if isinstance(module, nn.Conv2d))
 
 
 def last_layer(model: nn.Module) -> str:
-    """Return the dotted name of the model's last linear layer or convolution, the one that makes the logits."""
+    """Return the dotted name of the model's last linear layer or convolution, which computes the logits."""
     names: list[str] = [name for name, part in model.named_modules() if isinstance(part, nn.Linear | nn.Conv2d)]
     return names[-1]
 
 
 def fit_channels(model: nn.Module, channels: int) -> None:
-    """Replace the first convolution by one for images of `channels`, its weights drawn with the spread of the old."""
+    """Replace the first convolution with one for `channels` channels; new weights have the old standard deviation."""
     name, old = first_layer(model)
     if old.in_channels == channels:
         return
@@ -40,10 +40,10 @@ def fit_channels(model: nn.Module, channels: int) -> None:
 
 
 def adapted(weight: Tensor, channels: int) -> Tensor:
-    """Return a first convolution's weight (O, 3, h, w) for images of other channels, (O, channels, h, w).
+    """Convert the weight (O, 3, h, w) of a first convolution to (O, channels, h, w).
 
-    Each channel gets the sum of the three, divided by `channels`: a grey image, repeated in every channel, then gives
-    what it gave before.
+    Each channel gets the sum of the three, divided by `channels`. So a grey image that is repeated in every channel
+    gives the same output as before.
     """
     if weight.shape[1] == channels:
         return weight

@@ -1,4 +1,4 @@
-"""torchvision's v2 transforms, made from the values a recipe can hold."""
+"""Build torchvision's v2 transforms from the options of a recipe."""
 
 from __future__ import annotations
 
@@ -22,16 +22,25 @@ _ENUMS: dict[str, type[Enum]] = {"interpolation": InterpolationMode, "policy": A
 
 
 def library_transform(name: str, info: DataInfo, **options: Any) -> Transform:
-    """Return ``torchvision.transforms.v2.<name>(**options)``, tried on one image of the data set's size.
+    """Return ``torchvision.transforms.v2.<name>(**options)``, after a trial on one image of the data set's size.
 
-    Lists become tuples, and the text of ``interpolation`` and ``policy`` the enumeration's member. A ``size`` is the
-    data set's unless it is given. Raises `ValueError` where torchvision refuses the options or the image, or where
-    the image would not keep its shape and type.
+    Args:
+        name: Name of the class in ``torchvision.transforms.v2``.
+        info: Channels, image size and classes of the data set.
+        options: Keyword arguments of the class. Lists become tuples, and the texts of ``interpolation`` and
+            ``policy`` become members of torchvision's enumerations. Without ``size``, the image size of the data set
+            is used.
+
+    Returns:
+        A transform from a uint8 image (C, H, W) to one of the same shape and type.
+
+    Raises:
+        ValueError: torchvision rejects the options or the image, or the image changes its shape or type.
     """
     make = getattr(transforms, name)
     values = {key: _value(key, value) for key, value in options.items()}
     if values.get("inplace"):
-        raise ValueError("inplace: true would write into the data set's own images")
+        raise ValueError("inplace: true would overwrite the images of the data set; leave out inplace")
     if "size" in inspect.signature(make).parameters and values.get("size") is None:
         values["size"] = (info.height, info.width)
     image = torch.full((info.channels, info.height, info.width), 128, dtype=torch.uint8)
@@ -39,7 +48,7 @@ def library_transform(name: str, info: DataInfo, **options: Any) -> Transform:
         transform: Transform = make(**values)
         with preserved_randomness():
             output: Any = transform(image)
-    except Exception as error:  # torchvision raises whatever its checks, torch or Python happen to raise
+    except Exception as error:  # torchvision passes on the errors of its checks and of torch
         given = ", ".join(f"{key}={value!r}" for key, value in options.items()) or "no options"
         reason = one_line(error)
         raise ValueError(
@@ -48,19 +57,19 @@ def library_transform(name: str, info: DataInfo, **options: Any) -> Transform:
     if output.shape != image.shape or output.dtype != image.dtype:
         raise ValueError(
             f"torchvision's {name} turns images {tuple(image.shape)} into {tuple(output.shape)} {output.dtype}; "
-            "an augmentation keeps shape and type"
+            "an augmentation must keep shape and type"
         )
     return transform
 
 
 def _value(key: str, value: Any) -> Any:
-    """Return a recipe's `value` as torchvision wants it."""
+    """Convert a `value` from a recipe to the type that torchvision expects."""
     kind = _ENUMS.get(key)
     if kind is None or not isinstance(value, str):
         return _tuples(value)
     known = [member.value for member in kind]
     if value not in known:
-        raise ValueError(f"{key}: '{value}' is none of {', '.join(known)}")
+        raise ValueError(f"{key}: '{value}' is not one of {', '.join(known)}")
     return kind(value)
 
 

@@ -1,4 +1,4 @@
-"""A torchvision model fitted to a data set."""
+"""Build a torchvision model for a data set."""
 
 from __future__ import annotations
 
@@ -16,48 +16,58 @@ if TYPE_CHECKING:
     from cvkit import DataInfo
 
 _NOT_ARGUMENTS = {
-    "num_classes": "it comes from the data set",
-    "image_size": "it comes from the data set",
-    "input_size": "it comes from the data set",
-    "aux_logits": "a run trains one output",
-    "pretrained": "write it beside 'arguments'",
-    "weights": "write pretrained: true beside 'arguments'",
+    "num_classes": "the data set sets it",
+    "image_size": "the data set sets it",
+    "input_size": "the data set sets it",
+    "aux_logits": "a run trains a single output",
+    "pretrained": "it is an option of its own; write it next to 'arguments'",
+    "weights": "write pretrained: true next to 'arguments' instead",
 }
 
 
 def torchvision_model(
     name: str, info: DataInfo, *, pretrained: bool = False, arguments: dict[str, object] | None = None
 ) -> nn.Module:
-    """Return the torchvision model `name` with one logit a class, for images of the data set's channels and size.
+    """Return the torchvision model `name` with one logit per class, for the channels and image size of the data set.
 
-    `pretrained` starts from torchvision's default weights: the last layer is new, the first adapted to the channels.
-    `arguments` are passed on to the model's builder. Where an architecture has a fixed image size it is the data
-    set's. Raises `ValueError` where the model does not fit the images or arguments, and `cvkit.RunError` where the
-    pretrained weights cannot be had.
+    Architectures with a fixed image size are built for the image size of the data set.
+
+    Args:
+        name: Name of the model in torchvision.
+        info: Channels, image size and classes of the data set.
+        pretrained: Start from torchvision's default weights; the first layer is adapted and the last layer is new.
+        arguments: Further keyword arguments of torchvision's builder of the model.
+
+    Returns:
+        A module from normalised images (B, C, H, W) to logits (B, K).
+
+    Raises:
+        ValueError: The images or the arguments do not fit the model, or its weights do not fit the arguments.
+        cvkit.RunError: The pretrained weights could not be downloaded.
     """
     options = dict(arguments or {})
     for key in sorted(options.keys() & _NOT_ARGUMENTS.keys()):
-        raise ValueError(f"arguments: '{key}' cannot be given to torchvision/{name} here: {_NOT_ARGUMENTS[key]}")
+        raise ValueError(f"arguments: '{key}' cannot be set for torchvision/{name}: {_NOT_ARGUMENTS[key]}")
     try:
         model: nn.Module = get_model(name, num_classes=info.num_classes, **_demanded(name, info) | options)
         fit_channels(model, info.channels)
-    except Exception as error:  # torchvision raises whatever its checks, torch or Python happen to raise
+    except Exception as error:  # torchvision passes on the errors of its checks and of torch
         size = f"{info.channels}x{info.height}x{info.width}"
-        raise ValueError(f"torchvision/{name} cannot be built for images of {size}: {one_line(error)}") from error
+        raise ValueError(f"could not build torchvision/{name} for images of {size}: {one_line(error)}") from error
     if pretrained:
         load_pretrained(name, model, info)
     return model
 
 
 def _demanded(name: str, info: DataInfo) -> dict[str, Any]:
-    """Return the arguments that the architecture needs for these images, or to be trained by one output."""
+    """Return the arguments that the architecture requires for these images, or for training a single output."""
     match get_model_builder(name).__module__.rpartition(".")[2]:
         case "vision_transformer":
             if info.height != info.width:
-                raise ValueError("it takes square images only")
+                raise ValueError("it requires square images")
             return {"image_size": info.height}
         case "maxvit":
             return {"input_size": (info.height, info.width)}
         case "googlenet" | "inception":
-            return {"aux_logits": False, "init_weights": True}  # the latter is the default, said without its warning
+            return {"aux_logits": False, "init_weights": True}  # without init_weights, torchvision prints a warning
     return {}

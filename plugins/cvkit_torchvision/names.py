@@ -1,4 +1,4 @@
-"""The names of torchvision's models and transforms, read from its source: importing it would load torch."""
+"""List the models and transforms of torchvision by reading its source, because importing it loads torch."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ import re
 from pathlib import Path
 
 _REGISTERED = re.compile(r"^@register_model\(\)\n(?:@.*\n)*def (\w+)\(", re.MULTILINE)
-_HOMES = {"_augment", "_auto_augment", "_color", "_geometry", "_misc"}  # the others convert, compose or know videos
+_HOMES = {"_augment", "_auto_augment", "_color", "_geometry", "_misc"}  # the others convert, compose or need videos
 _NOT_AUGMENTATIONS = {
-    *("CutMix", "MixUp"),  # they mix images of a batch, and labels
-    *("RandomIoUCrop", "SanitizeBoundingBoxes", "SanitizeKeyPoints"),  # they need boxes or key points
+    *("CutMix", "MixUp"),  # they mix the images of a batch and their labels
+    *("RandomIoUCrop", "SanitizeBoundingBoxes", "SanitizeKeyPoints"),  # they require boxes or key points
     *("FiveCrop", "RandomResize", "RandomShortestSize", "RandomZoomOut", "ScaleJitter", "TenCrop"),  # another size
-    *("CenterCrop", "Grayscale", "Identity", "Pad", "Resize", "RGB"),  # nothing about them is random
-    *("ConvertImageDtype", "Normalize", "ToDtype"),  # cvkit does that after augmenting
-    *("Lambda", "LinearTransformation"),  # a recipe can hold neither code nor matrices
+    *("CenterCrop", "Grayscale", "Identity", "Pad", "Resize", "RGB"),  # they are not random
+    *("ConvertImageDtype", "Normalize", "ToDtype"),  # cvkit does that after the augmentations
+    *("Lambda", "LinearTransformation"),  # a recipe cannot contain code or matrices
 }
 
 
 def models() -> list[str]:
-    """Return the names of torchvision's classification models, sorted."""
+    """Return the sorted names of torchvision's classification models."""
     return sorted(
         name
-        for file in _package().glob("models/*.py")  # detection, segmentation and the rest have folders of their own
+        for file in _package().glob("models/*.py")  # models for detection, segmentation and others are in subfolders
         for name in _REGISTERED.findall(file.read_text(encoding="utf-8"))
     )
 
 
 def transforms() -> list[str]:
-    """Return the classes of ``torchvision.transforms.v2`` that augment one image and keep its shape, sorted."""
+    """Return the sorted classes of ``torchvision.transforms.v2`` that augment one image and keep its shape."""
     tree = ast.parse((_package() / "transforms" / "v2" / "__init__.py").read_bytes())
     return sorted(
         alias.name

@@ -1,4 +1,4 @@
-"""torchvision's pretrained weights: where they come from, how they fit another data set, and what to say without."""
+"""Load torchvision's pretrained weights and adapt them to a data set."""
 
 from __future__ import annotations
 
@@ -19,29 +19,31 @@ from .layers import adapted, first_layer, last_layer
 if TYPE_CHECKING:
     from cvkit import DataInfo
 
-_ANSWER_WITHIN = 5.0  # seconds; torch.hub alone would wait for as long as the system does
+_ANSWER_WITHIN = 5.0  # seconds; torch.hub itself waits until the timeout of the operating system
 
 
 def load_pretrained(name: str, model: nn.Module, info: DataInfo) -> None:
-    """Give `model` the default weights of torchvision's `name`, fitted to the data set.
+    """Load the default weights of torchvision's `name` into `model`, adapted to the data set.
 
-    Raises `RunError`, within seconds, where the weights cannot be had, and `ValueError` where they are of another
-    shape than the model's.
+    Raises `RunError` within seconds if the weights could not be downloaded, and `ValueError` if their shapes differ
+    from those of the model.
     """
     fitted = fit(_pretrained(name).state_dict(), model, info)
     try:
         model.load_state_dict(fitted)
     except RuntimeError as error:
         raise ValueError(
-            f"torchvision/{name}: the pretrained weights do not fit what 'arguments' make of it: {one_line(error)}"
+            f"the pretrained weights of torchvision/{name} do not fit the model that 'arguments' describe: "
+            f"{one_line(error)}"
         ) from error
 
 
 def fit(theirs: dict[str, Tensor], model: nn.Module, info: DataInfo) -> dict[str, Tensor]:
-    """Return the pretrained weights `theirs` as `model` can load them.
+    """Return a state dict for `model` from the pretrained weights `theirs`.
 
-    The first convolution is adapted to the data set's channels, a ViT's position embedding is resized to its images,
-    the last layer stays the model's own, and what the model lacks, such as auxiliary outputs, is left out.
+    The first convolution is adapted to the channels of the data set. The position embedding of a vision transformer
+    is resized to the images. The last layer keeps the weights of `model`. Weights that `model` does not have, such as
+    those of auxiliary outputs, are left out.
     """
     if isinstance(model, VisionTransformer):
         theirs = interpolate_embeddings(info.height, model.patch_size, theirs)
@@ -51,14 +53,14 @@ def fit(theirs: dict[str, Tensor], model: nn.Module, info: DataInfo) -> dict[str
 
 
 def _pretrained(name: str) -> nn.Module:
-    """Return torchvision's own model with its default weights, from torch.hub's cache or else from the network."""
+    """Return torchvision's model with its default weights, from the cache of torch.hub or from the network."""
     weights = get_model_weights(name).DEFAULT
     try:
         if not _cached(weights).exists():
-            request = Request(weights.url, method="HEAD")  # noqa: S310  # an address written in torchvision
-            urlopen(request, timeout=_ANSWER_WITHIN).close()  # noqa: S310  # the same
+            request = Request(weights.url, method="HEAD")  # noqa: S310  # a constant of torchvision
+            urlopen(request, timeout=_ANSWER_WITHIN).close()  # noqa: S310  # as above
         model: nn.Module = get_model(name, weights=weights)
-    except Exception as error:  # no network, a lost connection, a full disk, a damaged file: all raise differently
+    except Exception as error:  # a missing network, a full disk and a damaged file all raise different errors
         raise _unavailable(name, weights, error) from error
     return model
 
@@ -68,10 +70,10 @@ def _cached(weights: WeightsEnum) -> Path:
 
 
 def _unavailable(name: str, weights: WeightsEnum, error: Exception) -> RunError:
-    """Return the error that says which weights were looked for, why they were not had, and what to do next."""
+    """Return an error that names the missing weights, the reason, and what to do next."""
     reason = one_line(error)
     return RunError(
-        f"the pretrained weights of torchvision/{name} cannot be had: looked for '{_cached(weights)}' and "
-        f"'{weights.url}' ({reason}). Set pretrained: false to start from scratch, or fetch them where there is a "
-        f"network and copy the cache (TORCH_HOME) to this machine."
+        f"could not load the pretrained weights of torchvision/{name} from '{_cached(weights)}' or from "
+        f"'{weights.url}' ({reason}). Set pretrained: false to start from scratch, or download the weights on a "
+        f"machine with a network and copy its cache (TORCH_HOME) to this machine."
     )
