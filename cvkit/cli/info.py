@@ -13,6 +13,7 @@ from ..host.catalog import Catalog
 from ..host.registry import Entry
 from ..printable import on_one_line
 from ..recipe import describe as in_words
+from ..signatures.docstring import parse_docstring
 from ..signatures.signature import Option, Signature
 from .list import kind_called
 from .loading import load_catalog
@@ -80,14 +81,19 @@ def _lines(entry: Entry, catalog: Catalog) -> Iterator[str]:
     yield _contract(entry, signature)
     if signature is None:
         return
+    documentation = parse_docstring(signature.doc)
     yield from ("", "options")
-    options = [f"  {_option(option)}" for option in signature.options.values()]
+    options = []
+    for option in signature.options.values():
+        options.append(f"  {_option(option)}")
+        if documentation.has_sections and (text := documentation.about(option.name)):
+            options.append(f"    {text}")
     if component.options_of and entry.id.endswith("/*"):
         options.append("  those of each member")
     elif signature.accepts_extra:
         options.append("  ... and any other: misspelt ones are not noticed")
     yield from options or ["  none"]
-    yield from ("", *(signature.doc or "(no documentation)").splitlines())
+    yield from ("", *(documentation.without_parameters() or "(no documentation)").splitlines())
 
 
 def _remarks(entry: Entry, catalog: Catalog) -> Iterator[str]:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 from ..errors import CvkitError
 from ..host.registry import Entry, Registry
+from ..signatures.docstring import parse_docstring
 from .checker import TUNABLE
 from .merge import PART_LISTS, PARTS
-from .option_schema import Schema, opening, option_schema, option_text
+from .option_schema import Schema, option_schema
 
 _MOST_IDS = 3
 _SET: Schema = {
@@ -87,15 +88,15 @@ def _members(family: Entry, untold: list[str]) -> list[Entry]:
 def _offer(place: str, entry: Entry, names: tuple[str, ...]) -> Offer:
     signature, component = entry.signature(), entry.component
     settable = entry.kind.name in (PARTS[key] for key in TUNABLE)
+    documentation = parse_docstring(signature.doc)
     options = {
-        name: option_schema(option, option_text(signature.doc, name), settable)
-        for name, option in signature.options.items()
+        name: option_schema(option, documentation.about(name), settable) for name, option in signature.options.items()
     }
     required = [name for name, option in signature.options.items() if option.required]
     if entry.kind.name == PART_LISTS["tuners"]:
         options["set"] = _SET
         required.append("set")
-    doc = opening(signature.doc)
+    doc = documentation.summary
     summary = doc if component.is_family and place == entry.id else component.summary
     marks = [f"Deprecated: {component.deprecated}"] if component.deprecated else []
     marks += [

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from typing import Any
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 
+from ..signatures.docstring import parse_docstring
 from ..signatures.signature import Expression, Option
 from .coercion import describe, has_plain_default, plain_value
 from .recipe import AUTO
 
 Schema = dict[str, Any]
-
-_BLANK_LINE = re.compile(r"\n[ \t]*\n")
-_SENTENCE_END = re.compile(r"(?<=\.) (?=[A-Z`])")
 
 
 def option_schema(option: Option, text: str = "", settable: bool = False) -> Schema:
@@ -92,27 +88,6 @@ def _draft_7(node: Any) -> Any:
     return node
 
 
-def opening(doc: str) -> str:
-    """Return the first paragraph of a docstring in one line."""
-    return next(_paragraphs(doc), "")
-
-
 def option_text(doc: str, name: str) -> str:
-    """Return what a docstring says of the option `name`, in one line; an empty text where it says nothing.
-
-    Known are cvkit's own form, "`name`: what it does", those of Google and Sphinx, and sentences that hold `name`.
-    """
-    names = rf"(?:`\w+`, )*`{name}`(?:, `\w+`)*"
-    own = re.compile(rf"(?:^|(?<=[.;] )){names}: (.+?)(?= Raises `| `\w+`(?:, `\w+`)*: |$)")
-    for paragraph in _paragraphs(doc):
-        if found := own.search(paragraph):
-            return found[1]
-    listed = rf"^([ \t]*)(?::param {name}|{name}(?: \(.*\))?):[ \t]*(.*(?:\n\1[ \t]+\S.*)*)"
-    if found := re.search(listed, doc, re.MULTILINE):
-        return " ".join(found[2].split())
-    sentences = (sentence for paragraph in _paragraphs(doc) for sentence in _SENTENCE_END.split(paragraph))
-    return next((sentence for sentence in sentences if f"`{name}`" in sentence), "")
-
-
-def _paragraphs(doc: str) -> Iterator[str]:
-    return (" ".join(paragraph.split()) for paragraph in _BLANK_LINE.split(doc.strip()))
+    """Return what a docstring says about the option `name`, on one line; empty if it says nothing."""
+    return parse_docstring(doc).about(name)
