@@ -71,7 +71,7 @@ def cli(debug: bool) -> None:
 
 
 def main() -> None:
-    """Run the command line. A user's mistake prints a short message and exits with 2, or with 1 once a run started."""
+    """Run the command line; a user's mistake prints a short message and exits with 2, or 1 once a run started."""
     # Waiting OpenMP threads spin and occupy cores that other processes need. Spinning for a shorter time than GNU
     # OpenMP's default costs nothing measurable on free cores and is up to twice as fast on shared ones
     # (docs/results.md). torch reads this variable when it is imported.

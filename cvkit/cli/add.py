@@ -20,8 +20,8 @@ from .terminal import echo
 def add(kind: str, name: str | None, plugin: str) -> None:
     """Add a component of one KIND to a plugin project.
 
-    The project is the current folder. Writes a module, a recipe, tests and a section of the README, and adds the component to the plugin's declaration.
-    Never overwrites a file.
+    The project is the current folder. Writes a module, a recipe, tests and a section of the README, and adds the
+    component to the plugin's declaration. Never overwrites a file.
     """
     from ..scaffold import addition  # imports jinja2 (30 ms), so only after the arguments are valid
     from ..scaffold.parts import further_part

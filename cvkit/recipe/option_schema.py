@@ -1,4 +1,4 @@
-"""An option as a JSON Schema (draft 7): the values a recipe may give it, and what an editor says of it."""
+"""Writes an option as a JSON Schema (draft 7): the accepted values and the description that editors show."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Schema = dict[str, Any]
 
 
 def option_schema(option: Option, text: str = "", settable: bool = False) -> Schema:
-    """Return the schema of the values that `accept` takes for `option`; `text` says what the option does.
+    """Return the schema of the values that `coerce` accepts for `option`; `text` describes the option.
 
-    `settable`: a tuner may set the option, so that ``auto`` is a value too. A type that JSON knows nothing of
-    accepts every value, as it does in a check.
+    If `settable`, a tuner may set the option, so ``auto`` is accepted too. A type that JSON cannot express accepts
+    every value, as in a check.
     """
     schema = _type_schema(option)
     if schema and settable:
@@ -58,7 +58,7 @@ def _accepts(adapter: TypeAdapter[Any], default: Any) -> bool:
 
 
 def _inlined(schema: Schema) -> Schema:
-    """Put what is defined aside where it is referred to; a type that holds itself accepts every value there."""
+    """Replace references by their definitions; where a type contains itself, every value is accepted."""
     definitions = schema.pop("$defs", {})
 
     def inline(node: Any, within: tuple[str, ...] = ()) -> Any:
@@ -77,7 +77,7 @@ def _inlined(schema: Schema) -> Schema:
 
 
 def _draft_7(node: Any) -> Any:
-    """Write a list of fixed length as draft 7 does."""
+    """Write lists of fixed length in the form of draft 7."""
     match node:
         case {"prefixItems": items, **others}:
             return _draft_7({**others, "items": items})
