@@ -19,8 +19,8 @@ class Checker:
     """Collects problems, so that one pass reports all of them.
 
     `targets` maps the paths that tuners set to their place in the recipe; only these values may be ``auto``.
-    `written` holds the paths of the options that the recipe contains. The arguments `noun` and `owner` name the checked
-    item in messages, such as an ``option`` ``for model 'resnet/resnet'``.
+    `written` holds the paths of the options that the recipe contains. The arguments `noun` and `owner` name the
+    checked item in messages, such as an ``option`` ``for model 'resnet/resnet'``.
     """
 
     def __init__(self, targets: Mapping[str, Mark]) -> None:

@@ -40,7 +40,7 @@ def coerce(value: Any, option: Option) -> Any:
         return json.loads(text)
     try:
         adapter = TypeAdapter(option.type)
-        # Twice, because pydantic picks the best member of a union, and [1, 0.5] may match another one than [1.0, 0.5].
+        # Twice: pydantic picks the best member of a union, and [1, 0.5] may match another one than [1.0, 0.5].
         typed = adapter.validate_json(text, strict=True)
         return adapter.validate_json(_json(plain_value(typed)), strict=True)
     except (PydanticUserError, TypeError):  # pydantic or JSON does not support the type; the factory checks it

@@ -32,7 +32,7 @@ class Document:
 
     @property
     def disabled(self) -> tuple[str, ...]:
-        """The plugins in ``plugins.disable``, for `discover`. Malformed entries are skipped here and reported later."""
+        """The plugins in ``plugins.disable``, for `discover`. Skips malformed entries, which the check reports."""
         plugins = self.root.items.get("plugins")
         names = plugins.items.get("disable") if isinstance(plugins, MapNode) else None
         entries = names.items if isinstance(names, ListNode) else ()

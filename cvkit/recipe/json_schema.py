@@ -1,8 +1,8 @@
 """Writes a JSON Schema of recipes, with which editors complete and check the installed components.
 
 The schema uses draft 7, which yaml-language-server supports best. The options of each component are a separate
-definition, which applies ``if`` the `name` of a part is one of the component's names. A recipe that extends another may
-omit required keys.
+definition, which applies ``if`` the `name` of a part is one of the component's names. A recipe that extends another
+may omit required keys.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ def override(root: MapNode, overrides: Sequence[str]) -> MapNode:
     """Return the tree with every ``path=value`` applied in order; values are YAML, as in ``model={name: resnet}``.
 
     The keys of a path are separated by dots. List entries are given by index or, for parts, by the component's name.
-    Keys that the recipe lacks are added; the check reports unknown ones. Raises `RecipeError` with every override that
-    cannot be applied.
+    Keys that the recipe lacks are added; the check reports unknown ones. Raises `RecipeError` with every override
+    that cannot be applied.
     """
     problems: list[Problem] = []
     for text in overrides:
