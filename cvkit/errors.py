@@ -14,8 +14,8 @@
         |-- MachineError         the machine lacks a resource; the run can continue when it is available
         `-- CheckpointError      a checkpoint is missing, damaged or belongs to another run
 
-Each message says where the problem is, what is wrong and what to do next. `exit_code` is 2 if no run was started and 1
-if a run failed.
+Each message says where the problem is, what is wrong and what to do next. `exit_code` is 2 if no run was started and
+1 if a run failed.
 """
 
 from __future__ import annotations

@@ -170,14 +170,14 @@ class _Resolution:
                 self.check.report(mark, f"a requirement of the recipe is not met: {sentence}")
 
     def _check_augmentation_order(self, augmentations: tuple[Part, ...]) -> None:
-        """Report an augmentation of single images that is listed after one of batches, because it is applied first."""
+        """Report an augmentation of single images that is listed after one of batches but applied before it."""
         batched = ""
         for index, part in enumerate(augmentations):
             if not part.entry.component.per_sample:
                 batched = batched or part.entry.id
             elif batched:
                 mark = self._place(f"augmentations.{index}")
-                message = f"'{part.entry.id}' works on single images, so it is applied before '{batched}', which works on batches"
+                message = f"'{part.entry.id}' works on single images, before '{batched}' works on batches"
                 self.check.report(mark, message, f"list it before '{batched}'")
 
     def _place(self, path: str) -> Mark:

@@ -78,7 +78,7 @@ class TrainSettings(Settings):
     epochs: Epochs = Field(10, description="Number of passes over the training images.")
     schedule_epochs: PassEpochs | None = Field(
         None,
-        description="Epochs of each pass of the schedule; afterwards the last learning rate is kept. null: one pass over all epochs.",
+        description="Epochs of each pass of the schedule; the last learning rate is then kept. null: one pass.",
     )
     batch_size: PositiveInt = Field(128, description="Images per forward and backward pass.")
     drop_last: bool = Field(True, description="Skip the last batch of an epoch if it is smaller than the others.")
@@ -89,7 +89,7 @@ class TrainSettings(Settings):
     clip_norm: PositiveFloat | None = Field(None, description="Largest norm of the gradient; null disables clipping.")
     ema: Fraction | None = Field(
         None,
-        description="Largest decay per step of the averaged weights, which are then evaluated; null disables averaging.",
+        description="Largest decay per step of averaged weights, which are evaluated; null: no averaging.",
     )
     device: str = Field("auto", description="Torch device, such as cpu or cuda:0; auto chooses one.")
     checkpoint_every: PositiveInt | None = Field(

@@ -48,7 +48,8 @@ def decode(data: bytes, file: str) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        message = f"the file is not UTF-8 text: byte 0x{data[error.start]:02x} on line {line} (byte {error.start} of the file)"
+        byte = f"byte 0x{data[error.start]:02x} on line {line} (byte {error.start} of the file)"
+        message = f"the file is not UTF-8 text: {byte}"
         raise RecipeError([Problem(message, "save the recipe as UTF-8 text", file)]) from None
 
 
@@ -160,7 +161,7 @@ class _Reader:
         return self._mark(start.line, start.column) if start is not None else Mark(self.file)
 
     def _mark(self, line: int, column: int) -> Mark:
-        """Return the position for PyYAML's line and column, which count from 0, with the source line if it is short."""
+        """Return the position for PyYAML's line and column, which count from 0, with the source if it is short."""
         source = self.lines[line] if line < len(self.lines) and column < _WIDEST_SOURCE else ""
         shown = "".join(c if c.isprintable() else " " for c in source[:_WIDEST_SOURCE])
         return Mark(self.file, line + 1, column + 1, shown)
