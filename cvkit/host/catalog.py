@@ -66,7 +66,7 @@ class PluginStatus:
             return f"failed: {self.failure}; {self.remedy}" if self.remedy else f"failed: {self.failure}"
         if self.disabled:
             return f"disabled by {self.disabled}"
-        return f"waiting: {'; '.join(self.missing)}" if self.missing else ""
+        return f"lacks a requirement: {'; '.join(self.missing)}" if self.missing else ""
 
     @property
     def line(self) -> str:

@@ -1,7 +1,7 @@
 """Discovers plugins from installed entry points and from paths on the command line.
 
-pluggy's ``load_setuptools_entrypoints`` is not used, because it stops at the first plugin that fails, silently skips a
-second distribution with the same plugin name, and leaves a plugin half registered if ``register`` fails. Here each
+pluggy's ``load_setuptools_entrypoints`` is not used, because it stops at the first plugin that fails, silently skips
+a second distribution with the same plugin name, and leaves a plugin half registered if ``register`` fails. Here each
 plugin is loaded separately, and either all of it is registered or nothing.
 """
 
@@ -36,7 +36,7 @@ class _WrongVersion(PluginError):
 
 
 class _Unreadable(PluginError):
-    """This user has no permission to read the files of the plugin."""
+    """The user has no permission to read the files of the plugin."""
 
 
 class _Hidden(PluginError):

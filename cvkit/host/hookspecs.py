@@ -1,6 +1,6 @@
 """The hooks that a plugin may implement: one for each kind of component, and six that observe a run.
 
-A component hook returns an iterable of `Component` declarations, so a plugin declares its components without importing
+A component hook returns an iterable of `Component` declarations, so a plugin declares components without importing
 them. An observer hook returns nothing and cannot change the run; it receives the arguments that it names. Its
 keyword-only parameters, each with a default, are options that a recipe sets in ``plugins.observers``.
 """
@@ -26,7 +26,7 @@ def cvkit_datasets() -> Iterable[Component]:  # type: ignore[empty-body]  # a sp
 
 @hookspec
 def cvkit_augmentations() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Declare augmentations: ``factory(info, *, ...)`` returns a callable on float batches (B, C, H, W) in [0, 1]."""
+    """Declare augmentations: ``factory(info, *, ...)`` returns a callable on batches (B, C, H, W) in [0, 1]."""
 
 
 @hookspec
