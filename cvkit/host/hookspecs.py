@@ -46,7 +46,7 @@ def cvkit_optimizers() -> Iterable[Component]:  # type: ignore[empty-body]
 
 @hookspec
 def cvkit_schedulers() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Declare schedulers: ``factory(optimizer, plan, *, ...)`` returns an ``LRScheduler``, stepped after each step."""
+    """Declare schedulers: ``factory(optimizer, plan, *, ...)`` returns an ``LRScheduler`` stepped once per step."""
 
 
 @hookspec

@@ -16,8 +16,8 @@ from .project import Project
 class InstalledCopy:
     """The package folder or module file that Python imports instead of the installed code.
 
-    `own` is true for the plugin's own sources, for example if a project is installed and then tested in its folder. It
-    is false for an unrelated file with the same name.
+    `own` is true for the plugin's own sources, for example if a project is installed and then tested in its folder.
+    It is false for an unrelated file with the same name.
     """
 
     place: Path

@@ -62,9 +62,9 @@ class LocalPlugin:
     def load(self, *, before_installed: bool = False) -> object:
         """Import the plugin and return it.
 
-        Adds its folder to the end of the import path, so that declared targets and processes that load images find the
-        module by name. With `before_installed`, adds it to the beginning if an installed copy of the plugin would be
-        found first. Raises `PluginError` if another module has the same name, or if the import fails.
+        Adds its folder to the end of the import path, so that declared targets and processes that load images find
+        the module by name. With `before_installed`, adds it to the beginning if an installed copy of the plugin would
+        be found first. Raises `PluginError` if another module has the same name, or if the import fails.
         """
         parent = str(self.path.parent)
         before = list(sys.path)

@@ -41,7 +41,7 @@ class Project:
 
     @classmethod
     def around(cls, source: Path) -> Project | None:
-        """Return the project of a package folder or module file: in the same folder, or one above, as for ``src/``."""
+        """Return the project of a package folder or module file: in its folder, or one above, as for ``src/``."""
         return cls.at(source.parent) or cls.at(source.parent.parent)
 
     @property
@@ -64,7 +64,7 @@ class Project:
         return self._table("tool", "cvkit")
 
     def is_of(self, distribution: str, plugin: EntryPoint) -> bool:
-        """Whether this is the project of `distribution`, by its name or, without a name, by the plugin it declares."""
+        """Whether this is the project of `distribution`, by its name or, without one, by the plugin it declares."""
         if self.name:
             return canonical(self.name) == canonical(distribution)
         return (plugin.name, plugin.value) in ((one.name, one.value) for one in self.plugins)

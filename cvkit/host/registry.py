@@ -68,8 +68,8 @@ class Entry:
     def build(self, *supplied: Any, **options: Any) -> Any:
         """Call the factory with the arguments of the run and the options of the recipe.
 
-        Raises `ComponentError` if the factory rejects the values with a `ValueError` or fails in any other way. Errors
-        caused by a lack of memory or other resources are not converted.
+        Raises `ComponentError` if the factory rejects the values with a `ValueError` or fails in any other way.
+        Errors caused by a lack of memory or other resources are not converted.
         """
         family = (self.member,) if self.component.is_family else ()
         try:
@@ -137,7 +137,7 @@ def _broken(entry: Entry, what: str, error: BaseException) -> PluginError:
     source = f"plugin '{origin.plugin}' from {origin}"
     cause = f"{type(error).__name__}: {error}"
     if "torchvision::" in cause:  # torchvision's operators only register with the torch that they were compiled for
-        cause += ". The installed versions of torch and torchvision do not match; install both from one index, for example with"
+        cause += ". The installed torch and torchvision do not match; install both from one index, for example with"
         cause += " `pip install --upgrade --force-reinstall torch torchvision`"
     return PluginError(f"{entry.kind.singular} '{entry.id}' {what} ({source}): {cause}")
 

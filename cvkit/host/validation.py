@@ -43,8 +43,8 @@ def hooks() -> dict[str, tuple[str, ...]]:
 def validate_plugin(name: str, plugin: object) -> None:
     """Raise `PluginError` unless recipes can use the plugin's name and cvkit can call each of its hooks.
 
-    cvkit calls the hooks of each plugin separately, so pluggy's wrappers are not allowed. An unknown hook is an error,
-    because it may be misspelt, unless it is marked ``optionalhook``.
+    cvkit calls the hooks of each plugin separately, so pluggy's wrappers are not allowed. An unknown hook is an
+    error, because it may be misspelt, unless it is marked ``optionalhook``.
     """
     if not _PLUGIN_NAME.fullmatch(name):
         raise PluginError(f"plugin name '{name}' may only contain letters, digits, '.', '_' and '-'")

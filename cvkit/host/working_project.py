@@ -1,8 +1,8 @@
 """Finds the plugins that the pyproject.toml of the working folder lists.
 
-Like a conftest.py for pytest, this file loads code depending on where a command is started. Therefore only the working
-folder and its parents in the same git repository are searched. Files of other users are ignored, and so are files in a
-run folder, which may come from an untrusted source. Callers print which file is used.
+Like a conftest.py for pytest, this file loads code depending on where a command is started. Therefore only the
+working folder and its parents in the same git repository are searched. Files of other users are ignored, and so are
+files in a run folder, which may come from an untrusted source. Callers print which file is used.
 """
 
 from __future__ import annotations
