@@ -44,8 +44,8 @@ def find_home(folder: Path, plugin: str = "") -> Home:
     """
     if not (folder / FILE).is_file():
         raise CvkitError(
-            f"'{folder.resolve()}' is not a plugin project: it has no {FILE}. Change to a plugin project, or create one: "
-            "cvkit new-plugin NAME --kind KIND"
+            f"'{folder.resolve()}' is not a plugin project: it has no {FILE}. Change to a plugin project, or create "
+            "one: cvkit new-plugin NAME --kind KIND"
         )
     project = Project.read(folder)
     point = _chosen(project, plugin)
@@ -53,8 +53,8 @@ def find_home(folder: Path, plugin: str = "") -> Home:
     package = project.source(top)
     if package is None or not package.is_dir():
         raise CvkitError(
-            f"plugin '{point.name}' is the module '{top}', but components can only be added to a package: create a folder "
-            f"'{top}' with an __init__.py in '{folder.resolve()}'"
+            f"plugin '{point.name}' is the module '{top}', but components can only be added to a package: create a "
+            f"folder '{top}' with an __init__.py in '{folder.resolve()}'"
         )
     if not project.name:
         raise CvkitError(f"'{folder / FILE}' has no project name: add `name` to [project]")

@@ -42,8 +42,8 @@ def read_name(text: str) -> PluginName:
     plugin = re.sub(r"[-_.]+", "_", text.lower()).removeprefix("cvkit_")
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", plugin):
         raise CvkitError(
-            f"'{text}' is not a valid plugin name: use letters a-z, digits and single hyphens, beginning with a letter, "
-            "as in acme-net"
+            f"'{text}' is not a valid plugin name: use letters a-z, digits and single hyphens, beginning with a "
+            "letter, as in acme-net"
         )
     if keyword.iskeyword(plugin):
         raise CvkitError(f"'{text}' is not a valid plugin name: '{plugin}' is a Python keyword")
