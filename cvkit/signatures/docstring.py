@@ -71,7 +71,10 @@ def parse_docstring(text: str) -> Docstring:
                     name.strip(): _one_line(item.description) for item in items for name in item.name.split(",")
                 }
             case griffe.DocstringSectionReturns(value=items):
-                returns = returns or " ".join(_one_line(item.description) for item in items)
+                found = items[0]  # griffe takes the words before a colon for the type
+                returns = _one_line(
+                    f"{found.annotation}: {found.description}" if found.annotation else found.description
+                )
             case griffe.DocstringSectionRaises(value=items):
                 raises += [(str(item.annotation), _one_line(item.description)) for item in items]
     in_prose = {
