@@ -45,7 +45,7 @@ class Docstring:
 
     def without_parameters(self) -> str:
         """Return the text as written, without its list of parameters in Google form."""
-        return _PARAMETERS.sub("", self.text).strip()
+        return _PARAMETERS.sub("", self.text).strip() if self.has_sections else self.text
 
 
 def parse_docstring(text: str) -> Docstring:
