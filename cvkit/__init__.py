@@ -1,6 +1,7 @@
-"""cvkit: train, diagnose and explain image classifiers from one recipe, every part from a plugin.
+"""Train, diagnose and explain image classifiers from one recipe, with components from plugins.
 
-The names a plugin's declaration needs are here at once; names that need torch load on first use (PEP 562).
+The names that a plugin's declaration needs are imported immediately. Names that need torch are imported on first use
+(PEP 562).
 """
 
 from __future__ import annotations
@@ -166,7 +167,7 @@ __all__ = [
 
 
 _RENAMED = {"Plan": "StepPlan", "Record": "EpochRecord", "Run": "RunParts", "evaluation_mode": "eval_mode"}
-"""Names that plugins may still use by what they were called before 0.2."""
+"""Names from before version 0.2, which plugins may still use, and their new names."""
 
 
 def __getattr__(name: str) -> Any:
@@ -174,7 +175,7 @@ def __getattr__(name: str) -> Any:
         import warnings
 
         new = _RENAMED[name]
-        warnings.warn(f"cvkit.{name} is called cvkit.{new} now", DeprecationWarning, stacklevel=2)
+        warnings.warn(f"cvkit.{name} was renamed to cvkit.{new}", DeprecationWarning, stacklevel=2)
         return __getattr__(new)
     if name not in _LAZY:
         raise AttributeError(f"module 'cvkit' has no attribute '{name}'")

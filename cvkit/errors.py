@@ -1,20 +1,21 @@
-"""What can go wrong, as one family.
+"""The exceptions of cvkit.
 
-    CvkitError                   everything a user can mend; shown without a traceback
-    |-- RecipeError              a recipe does not read or does not check; holds every Problem found
-    |-- PluginError              a plugin breaks the contract it declared itself under
-    |   `-- NameTaken            another plugin has the name already
-    |-- ComponentError
-    |   |-- UnknownComponent     no installed plugin provides that name
-    |   `-- AmbiguousComponent   several do, and the short name does not say which
-    |-- DataError                a data set is missing, damaged or cannot be had
-    `-- RunError                 a run cannot start or go on
-        |-- ComponentFailure     a component raised something, or gave what its kind does not
-        |-- DivergedError        the loss is no longer a finite number
-        |-- MachineError         the machine lacks something, and the run can go on once it is there
-        `-- CheckpointError      a checkpoint is missing, damaged or belongs to something else
+    CvkitError                   a problem that the user can fix; shown without a traceback
+    |-- RecipeError              a recipe is not valid; contains every Problem found
+    |-- PluginError              a plugin violates its contract
+    |   `-- NameTaken            another plugin already has this name
+    |-- ComponentError           a component is not found, ambiguous, or could not be built
+    |   |-- UnknownComponent     no installed plugin provides this name
+    |   `-- AmbiguousComponent   several plugins provide this short name
+    |-- DataError                a data set is missing, damaged or not available
+    `-- RunError                 a run cannot start or continue
+        |-- ComponentFailure     a component raised an error or returned a value that its kind does not allow
+        |-- DivergedError        the loss is not finite
+        |-- MachineError         the machine lacks a resource; the run can continue when it is available
+        `-- CheckpointError      a checkpoint is missing, damaged or belongs to another run
 
-An error says where, what, and what next. `exit_code` is 2 where nothing was started, 1 where a run failed.
+Each message says where the problem is, what is wrong and what to do next. `exit_code` is 2 if no run was started and
+1 if a run failed.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ from dataclasses import dataclass
 
 
 class CvkitError(Exception):
-    """Base of every error a user can act on.
+    """Base class of the errors that a user can fix.
 
-    `exit_code`: the command line's. `resumable`: the run itself is sound, and can go on once the cause is gone.
+    Attributes:
+        exit_code: Exit code of the command line.
+        resumable: Whether the run can continue after the cause is fixed.
     """
 
     exit_code = 2
@@ -35,37 +38,41 @@ class CvkitError(Exception):
 
 
 class PluginError(CvkitError):
-    """A plugin breaks the contract it declared itself under."""
+    """A plugin violates its contract."""
 
 
 class NameTaken(PluginError):
-    """Another plugin has the name already."""
+    """Another plugin already has this name."""
 
 
 class ComponentError(CvkitError):
-    """A name does not lead to exactly one component."""
+    """A component is not found, ambiguous, or could not be built."""
 
 
 class UnknownComponent(ComponentError):
-    """No installed plugin provides a component of that name."""
+    """No installed plugin provides a component with this name."""
 
 
 class AmbiguousComponent(ComponentError):
-    """Several plugins provide the short name; the full id says which is meant."""
+    """Several plugins provide this short name; the full id is required."""
 
 
 class DataError(CvkitError):
-    """A data set is missing, damaged or cannot be had."""
+    """A data set is missing, damaged or not available."""
 
 
 class RunError(CvkitError):
-    """A run cannot start or cannot go on."""
+    """A run cannot start or continue."""
 
     exit_code = 1
 
 
 class ComponentFailure(RunError):
-    """A component at work in a run raised an error, or gave what its kind does not; `component` is its id."""
+    """A component raised an error during a run, or returned a value that its kind does not allow.
+
+    Attributes:
+        component: The full id of the component.
+    """
 
     def __init__(self, message: str, component: str = "") -> None:
         super().__init__(message)
@@ -73,11 +80,11 @@ class ComponentFailure(RunError):
 
 
 class DivergedError(RunError):
-    """The training loss is no longer a finite number."""
+    """The training loss is not finite."""
 
 
 class MachineError(RunError):
-    """The machine lacks memory, room, a process or a file; nothing of the run itself is wrong, and it can go on."""
+    """The machine lacks memory, disk space, processes or open files; the run can continue when they are available."""
 
     resumable = True
 
@@ -88,9 +95,15 @@ class CheckpointError(RunError):
 
 @dataclass(frozen=True)
 class Problem:
-    """One mistake in a recipe: the place, what is wrong, and what would be right.
+    """One mistake in a recipe.
 
-    `line` and `column` count from 1; 0 where the mistake has no place in a file, as in a `--set` override.
+    Attributes:
+        message: What is wrong.
+        hint: How to fix it, or empty.
+        file: The recipe or the option, such as ``--set model.width=x``, that contains the mistake.
+        line: Line in the file, from 1; 0 if the mistake has no position, as in a ``--set`` override.
+        column: Column in the line, from 1; 0 if the mistake has no position.
+        source: The text of the line.
     """
 
     message: str
@@ -112,13 +125,14 @@ class Problem:
 
 
 MOST_SHOWN = 20
-"""Problems that a recipe's error shows; more do not help anyone who reads them."""
+"""The largest number of problems in the message of a `RecipeError`."""
 
 
 class RecipeError(CvkitError):
-    """A recipe does not read or does not check; `problems` holds every mistake found, in the order of the file.
+    """A recipe is not valid. The message shows the first `MOST_SHOWN` problems and the number of the others.
 
-    Its text shows the first `MOST_SHOWN` and says how many more there are.
+    Attributes:
+        problems: Every mistake found, in the order of the file.
     """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
@@ -129,17 +143,17 @@ class RecipeError(CvkitError):
 
 
 def one_line(error: BaseException) -> str:
-    """Return the error's message in one line, or its class's name where it has none."""
+    """Return the message of an error on one line, or the name of its class if it has no message."""
     return " ".join(str(error).split()) or type(error).__name__
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of the error's message, or its class's name where it has none: torch's go on for long."""
+    """Return the first line of an error's message, which torch often follows with many more, or its class name."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return ``"Did you mean 'x'?"`` for the known name nearest to `name`, or an empty string."""
+    """Return ``"Did you mean 'x'?"`` with the known name nearest to `name`, or an empty string."""
     folded = {candidate.casefold(): candidate for candidate in known}
     near = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
     return f"Did you mean '{folded[near[0]]}'?" if near else ""

@@ -1,4 +1,4 @@
-"""What a machine can run out of, told from the many errors that say so, and what a user can do about each."""
+"""Recognises errors caused by a lack of memory, disk space or other resources, and suggests remedies."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from enum import Enum
 
 from .errors import CvkitError, MachineError, one_line
 
-_DETAIL = 160  # characters of the library's own message that are quoted
+_DETAIL = 160  # largest length of a library message that is quoted
 
 
 class Shortage(Enum):
-    """What the machine ran out of; the value says so in words."""
+    """The resource that the machine lacks; the value is its description."""
 
     MEMORY = "memory ran out"
-    SHARED_MEMORY = "the shared memory (/dev/shm) is too small for the images that worker processes hand over"
+    SHARED_MEMORY = "the shared memory (/dev/shm) is too small for the images that worker processes pass on"
     FILES = "too many files are open"
     DISK = "the disk is full"
-    WORKER = "a process that loads images was lost"
-    PROCESSES = "no further process or thread can be started"
+    WORKER = "a process that loads images was killed"
+    PROCESSES = "no more processes or threads can be started"
 
     @property
     def remedy(self) -> str:
-        """What a user can do, whatever the program was at."""
+        """What a user can do, in any part of the program."""
         return _REMEDIES[self]
 
 
 _REMEDIES = {
     Shortage.MEMORY: "close other programs, or use a smaller train.batch_size or evaluation.batch_size",
     Shortage.SHARED_MEMORY: (
-        "set train.workers to 0, use a smaller train.batch_size, or give more (docker run --shm-size=1g)"
+        "set train.workers to 0, use a smaller train.batch_size, or increase it (docker run --shm-size=1g)"
     ),
-    Shortage.FILES: "allow more (ulimit -n 4096), or use fewer train.workers",
-    Shortage.DISK: "make room",
+    Shortage.FILES: "raise the limit (ulimit -n 4096), or use fewer train.workers",
+    Shortage.DISK: "free some space",
     Shortage.WORKER: "use fewer train.workers, or set it to 0",
     Shortage.PROCESSES: "use fewer train.workers, or allow more processes (ulimit -u)",
 }
@@ -46,11 +46,11 @@ _BY_NUMBER = {
     errno.ENOMEM: Shortage.MEMORY,
     errno.EAGAIN: Shortage.PROCESSES,
 }
-# Torch raises RuntimeError for most of these, and errors of worker processes arrive as text alone. The order counts:
-# shared memory that cannot be opened for want of descriptors is a want of descriptors.
+# Torch raises RuntimeError for most of these, and errors of worker processes arrive only as text. The order matters:
+# if shared memory cannot be opened because there are no file descriptors, the cause is FILES.
 _BY_TEXT = (
     ("Too many open files", Shortage.FILES),
-    ("items of ancdata", Shortage.FILES),  # multiprocessing, where a descriptor could not be received
+    ("items of ancdata", Shortage.FILES),  # multiprocessing could not receive a file descriptor
     ("shared memory", Shortage.SHARED_MEMORY),
     ("unable to mmap", Shortage.SHARED_MEMORY),
     ("file </torch_", Shortage.SHARED_MEMORY),
@@ -66,7 +66,7 @@ _BY_TEXT = (
 
 
 def shortage_in(error: BaseException) -> Shortage | None:
-    """Return what `error`, or what it was raised from, says the machine lacks; None where it says nothing of it."""
+    """Return the shortage that caused `error` or an error in its chain of causes, or None."""
     told: BaseException | None = error
     while told is not None:
         if isinstance(told, MemoryError):
@@ -82,15 +82,15 @@ def shortage_in(error: BaseException) -> Shortage | None:
 
 
 def _of_a_slow_reader(error: OSError) -> bool:
-    """Whether it comes from a pipe or terminal that does not wait, where EAGAIN is not about processes."""
+    """Whether a non-blocking pipe or terminal raised the error, so that EAGAIN does not mean a lack of processes."""
     return getattr(error, "characters_written", None) is not None
 
 
 @contextmanager
 def told_as_machine(doing: str, remedies: dict[Shortage, str] | None = None) -> Iterator[None]:
-    """Raise `MachineError` in place of an error that says what the machine lacks, with what a user can do about it.
+    """Replace errors caused by a shortage in the block with `MachineError`, which suggests a remedy.
 
-    `doing` says in words what the program was at. `remedies` replace the general ones.
+    `doing` describes what the program was doing. `remedies` replace the general remedies.
     """
     try:
         yield
@@ -104,11 +104,13 @@ def told_as_machine(doing: str, remedies: dict[Shortage, str] | None = None) -> 
 
 
 def machine_error(lack: Shortage, doing: str, error: BaseException, remedy: str | None = None) -> MachineError:
-    """Return the error that tells `lack`, while `doing`, in one sentence and what to do in another."""
+    """Return an error that reports the shortage `lack`, what the program was doing, and the remedy."""
     while isinstance(error, CvkitError) and error.__cause__ is not None:
         error = error.__cause__
     detail = one_line(error)
-    if lack is Shortage.SHARED_MEMORY or len(detail) > _DETAIL:  # torch's pages of advice, a worker's traceback
+    if (
+        lack is Shortage.SHARED_MEMORY or len(detail) > _DETAIL
+    ):  # long advice from torch, or the traceback of a worker
         detail = ""
     cause = f" ({detail})" if detail else ""
     return MachineError(f"{lack.value} while {doing}{cause}; {remedy or lack.remedy}")

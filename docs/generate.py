@@ -25,6 +25,7 @@ from cvkit.host.entry_points import GROUP
 from cvkit.host.registry import Entry
 from cvkit.host.validation import hooks
 from cvkit.recipe import describe
+from cvkit.signatures.docstring import parse_docstring
 from cvkit.signatures.signature import Option
 
 HOME = Path(__file__).parent
@@ -58,17 +59,23 @@ def describe_entry(entry: Entry) -> list[str]:
     lines = [f"### `{entry.id}`", "", f"{entry.component.summary}."]
     if entry.component.is_family:
         lines += ["", f"{len(entry.members()):,} members, by name."]
+    documentation = parse_docstring(signature.doc.replace("``", "`"))
+    texts = documentation.parameters if documentation.has_sections else {}
     if signature.options:
-        lines += ["", *table(["option", "type", "default"], map(option_row, signature.options.values()))]
-    # The first line of a docstring says what the factory does; the rest documents the options.
-    _, _, rest = signature.doc.partition("\n\n")
-    return lines + (["", rest.replace("``", "`")] if rest else [])
+        rows = [option_row(option, texts.get(option.name, "")) for option in signature.options.values()]
+        lines += ["", *table(["option", "type", "default", "meaning"], rows)]
+    # The first paragraph says what the factory does, as the summary above does.
+    lines += ["", documentation.description] if documentation.description else []
+    lines += ["", f"Returns: {documentation.returns}"] if documentation.returns else []
+    for error, text in documentation.raises:
+        lines += ["", f"Raises `{error}`: {text}"]
+    return lines
 
 
-def option_row(option: Option) -> list[str]:
-    """Return the row of an option, its default as a recipe would write it."""
+def option_row(option: Option, text: str) -> list[str]:
+    """Return the row of an option: its type, its default as a recipe writes it, and what it does."""
     default = "required" if option.required else f"`{json.dumps(option.default)}`"
-    return [f"`{option.name}`", describe(option.type), default]
+    return [f"`{option.name}`", describe(option.type), default, text]
 
 
 def reference() -> str:
@@ -129,12 +136,11 @@ def describe_suite(suite: type[testing.Suite], parent: type) -> Iterator[str]:
 
 def describe_component() -> Iterator[str]:
     """Yield the fields of `Component`, each with its default and its meaning from the docstring."""
-    text = doc(Component)
-    meanings = dict(re.findall(r"^`(\w+)`: (.*?)(?=^`|\Z)", text, re.M | re.S))
-    yield from (text.partition("\n")[0], "")
+    documentation = parse_docstring((Component.__doc__ or "").replace("``", "`"))
+    yield from (documentation.summary, "")
     for field in fields(Component):
         default = "required" if field.default is MISSING else f"default `{field.default!r}`"
-        yield f"- `{field.name}` ({default}): {' '.join(meanings[field.name].split())}"
+        yield f"- `{field.name}` ({default}): {documentation.parameters[field.name]}"
 
 
 def describe_class(kind: type) -> Iterator[str]:
@@ -206,8 +212,16 @@ def table(header: list[str], rows: Iterator[list[str]] | list[list[str]]) -> lis
 
 
 def doc(thing: Any) -> str:
-    """Return the docstring, with code as Markdown writes it."""
-    return (inspect.getdoc(thing) or "").replace("``", "`")
+    """Return the docstring as Markdown: its paragraphs, then its parameters as a list."""
+    found = parse_docstring((inspect.getdoc(thing) or "").replace("``", "`"))
+    if not (found.has_sections or found.returns or found.raises):
+        return found.text
+    parts = [found.text.partition("\n\n")[0], found.description]
+    if found.has_sections:
+        parts.append("\n".join(f"- `{name}`: {text}" for name, text in found.parameters.items()))
+    parts += [f"Returns: {found.returns}"] if found.returns else []
+    parts += [f"Raises `{error}`: {text}" for error, text in found.raises]
+    return "\n\n".join(filter(None, parts))
 
 
 def first(thing: Any) -> str:

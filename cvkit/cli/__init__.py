@@ -1,4 +1,4 @@
-"""The command line: a group whose commands load when they are called, so that `cvkit list` stays quick."""
+"""The command line. Each command's module is imported only when the command runs, so `cvkit list` stays fast."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ COMMANDS = {
 
 
 class LazyGroup(click.Group):
-    """A group that imports a command's module when the command is asked for."""
+    """A group that imports a command's module when the command is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the commands' names in the order of a working day."""
-        return [*COMMANDS]  # here `list` may be the module of that command
+        """Return the names of the commands in the order that users need them."""
+        return [*COMMANDS]  # not list(): `list` may be the module of that command here
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return the command, or None where there is none of that name."""
+        """Return the command, or None if no command has that name."""
         if cmd_name not in COMMANDS:
             return None
         module, attribute = COMMANDS[cmd_name].split(":")
@@ -57,7 +57,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command named first in `args`; suggest the nearest name where there is none."""
+        """Find the command that `args` begins with; suggest the nearest name if there is none."""
         if args and args[0] not in COMMANDS and (hint := did_you_mean(args[0], COMMANDS)):
             ctx.fail(f"No such command '{args[0]}'. {hint}")
         return super().resolve_command(ctx, args)
@@ -65,15 +65,16 @@ class LazyGroup(click.Group):
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="cvkit-core", prog_name="cvkit")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.option("--debug", is_flag=True, help="Show the traceback if an error occurs.")
 def cli(debug: bool) -> None:
-    """Train, diagnose and explain image classifiers from one recipe, every part from a plugin."""
+    """Train, diagnose and explain image classifiers from one recipe. Plugins provide every component."""
 
 
 def main() -> None:
-    """Run the command line: a user's mistake is told in a few lines and exits 2 (1 once a run has begun)."""
-    # Threads that spin while they wait take cores from whatever else runs. A shorter spin than GNU OpenMP's own costs
-    # nothing measurable on free cores and is up to twice as fast on shared ones (docs/results.md). torch reads it.
+    """Run the command line; a user's mistake prints a short message and exits with 2, or 1 once a run started."""
+    # Waiting OpenMP threads spin and occupy cores that other processes need. Spinning for a shorter time than GNU
+    # OpenMP's default costs nothing measurable on free cores and is up to twice as fast on shared ones
+    # (docs/results.md). torch reads this variable when it is imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     debug = "--debug" in sys.argv[1:2]
     keep_standard_streams()
@@ -90,7 +91,7 @@ def main() -> None:
         if debug:
             echo(traceback.format_exc(), err=True, nl=False)
         else:
-            # A recipe's mistakes begin with their place in the file, where editors look for it.
+            # Recipe errors begin with file:line:column, which editors recognise only at the start of a line.
             echo(error, err=True, label="" if isinstance(error, RecipeError) else "error:", colour="red")
             tell_notes(error)
         code = error.exit_code
@@ -105,7 +106,7 @@ def main() -> None:
     except Exception as error:
         lacking = told_of_the_machine(error)
         if lacking is None or debug:
-            raise  # a defect, which keeps its traceback
+            raise  # a bug: keep its traceback
         echo(lacking, err=True, label="error:", colour="red")
         tell_notes(error)
         code = 1
@@ -114,16 +115,16 @@ def main() -> None:
 
 
 def told_of_the_machine(error: Exception) -> str | None:
-    """Return in a line what the machine lacks or does not permit, where that is what `error` is about, else None."""
+    """Return one line about what the machine lacks or forbids if that caused `error`, else None."""
     lack = shortage_in(error)
     if lack is not None:
-        return str(machine_error(lack, "cvkit was at work", error))
+        return str(machine_error(lack, "cvkit was running", error))
     if isinstance(error, PermissionError) and error.filename is not None:
-        return f"'{error.filename}' cannot be used: {error.strerror}; see who may read and write it"
+        return f"could not access '{error.filename}': {error.strerror}; check its permissions"
     return None
 
 
 def tell_notes(error: BaseException) -> None:
-    """Say on stderr what was noted on an error on its way here, such as how to go on."""
+    """Print the notes attached to an error, such as how to continue, on stderr."""
     for note in getattr(error, "__notes__", ()):
         echo(note, err=True)

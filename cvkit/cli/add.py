@@ -1,4 +1,4 @@
-"""``cvkit add``: one more component in a plugin's project."""
+"""``cvkit add``: add a component to a plugin's project."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from .terminal import echo
 
 @click.command()
 @click.argument("kind", type=KindChoice(list(KIND_TEMPLATES)), metavar="KIND")
-@click.option("--name", help="The component's name. Default: the plugin's.")
-@click.option("--plugin", default="", help="The plugin to add it to, where the project has several.")
+@click.option("--name", help="Name of the component. Default: the plugin's name.")
+@click.option("--plugin", default="", help="Plugin to add it to. Required if the project has several.")
 def add(kind: str, name: str | None, plugin: str) -> None:
-    """Add a component of one KIND to the plugin's project in the working folder.
+    """Add a component of one KIND to a plugin project.
 
-    It brings a module, a recipe, tests and a section of the README, and is declared beside what is there. Nothing
-    that is there is replaced.
+    The project is the current folder. Writes a module, a recipe, tests and a section of the README, and adds the
+    component to the plugin's declaration. Never overwrites a file.
     """
-    from ..scaffold import addition  # jinja2, 30 ms that a misspelt kind need not pay
+    from ..scaffold import addition  # imports jinja2 (30 ms), so only after the arguments are valid
     from ..scaffold.parts import further_part
 
     sample, home = KIND_TEMPLATES[kind], addition.find_home(Path(), plugin)
@@ -33,7 +33,7 @@ def add(kind: str, name: str | None, plugin: str) -> None:
     written, changed = addition.add(home, part)
     echo("\n".join([*map(str, written), *(f"{path} (changed)" for path in changed)]))
     echo(
-        "\nnext, where the project is installed with -e:\n"
+        "\nnext, if the project is installed with -e:\n"
         f"  cvkit list {sample.kind.name}\n"
         f"  {shell_words('cvkit', 'run', part.recipe)}\n"
         "  pytest"

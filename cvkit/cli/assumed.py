@@ -1,4 +1,4 @@
-"""The components that a command takes where nobody names one: by full id, as others may offer the short name too."""
+"""The components that commands use by default, by full id because other plugins may use the same short name."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from ..host.catalog import Catalog
 
 METHOD = "gradcam/grad_cam"
-"""What `explain` explains with, where neither the command line nor the recipe names a method."""
+"""The explainer that `explain` uses if neither the command line nor the recipe names one."""
 
 TUNER = "onecycle/lr_range_test"
-"""What `lr-find` gives a recipe that has no range test."""
+"""The tuner that `lr-find` adds to a recipe without a range test."""
 
 
 def require_assumed(catalog: Catalog, kind: str, name: str, remedy: str) -> None:
-    """Raise `ComponentError` unless the component of that full id can be used, saying why not and the remedy."""
+    """Raise `ComponentError`, with the reason and `remedy`, unless the component with that full id can be used."""
     registry = catalog[kind]
     try:
         entry = registry.find(name)
@@ -30,6 +30,5 @@ def require_assumed(catalog: Catalog, kind: str, name: str, remedy: str) -> None
         faults = entry.missing_requirements() or entry.contract_violations()
     if faults:
         raise ComponentError(
-            f"where none is named, the {registry.kind.singular} is '{name}', and it cannot be used: "
-            f"{'; '.join(faults)}. {remedy}"
+            f"the default {registry.kind.singular} '{name}' cannot be used: {'; '.join(faults)}. {remedy}"
         )

@@ -1,4 +1,4 @@
-"""``cvkit check``: every mistake in a recipe, without opening data or loading torch."""
+"""``cvkit check``: report every mistake in a recipe, without opening data or loading torch."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from .terminal import echo
 @click.argument("recipe", type=click.Path(path_type=Path))
 @set_option
 @plugin_options
-@click.option("--show", is_flag=True, help="Print the recipe as resolved, with every default.")
+@click.option("--show", is_flag=True, help="Print the resolved recipe with every default.")
 def check(recipe: Path, overrides: tuple[str, ...], show: bool, choice: PluginChoice) -> None:
-    """Check RECIPE and say everything that is wrong with it."""
+    """Check RECIPE and report every mistake in it."""
     resolved, _ = load_recipe(recipe, overrides, choice)
     if show:
         from ..recipe import dump

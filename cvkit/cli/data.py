@@ -1,4 +1,4 @@
-"""``cvkit data fetch``: download a data set without running anything."""
+"""``cvkit data fetch``: download a data set without training."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ from .terminal import echo
 
 @click.group()
 def data() -> None:
-    """Look after data sets."""
+    """Manage data sets."""
 
 
 @data.command()
 @click.argument("name")
 @data_option
 @plugin_options
-@click.option("--force", is_flag=True, help="Fetch it again, even if it is there.")
+@click.option("--force", is_flag=True, help="Download it again even if it is already there.")
 def fetch(name: str, data: Path | None, force: bool, choice: PluginChoice) -> None:
     """Download the data set NAME into the data folder and verify it."""
     entry = load_catalog(choice)["datasets"].find(name)
     fetcher = getattr(entry.load(), "fetch", None)
     if fetcher is None:
-        raise DataError(f"data set '{entry.id}' has nothing to fetch: it is made or read where it is used")
+        raise DataError(
+            f"data set '{entry.id}' has nothing to download: it is generated, or read from files that you provide"
+        )
     echo(f"{entry.id} is at {fetcher(data_folder(data), force=force)}")

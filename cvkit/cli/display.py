@@ -1,4 +1,4 @@
-"""What a run shows while it trains: a line an epoch, a bar on a terminal, and an estimate of the whole."""
+"""The output of a run while it trains: one line per epoch, a progress bar and an estimate of the total time."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ..printable import printable, shell_words
 from .terminal import OutputLost, console, echo
 
 HEADER = "epoch   train loss     acc   test loss     acc          lr    images/s   seconds"
-_WARM_UP = 2  # steps that an estimate leaves out, being slower than the rest
-_ESTIMATE_AFTER = 3.0  # seconds of steps an estimate rests on
+_WARM_UP = 2  # the first steps are slower, so the estimate skips them
+_ESTIMATE_AFTER = 3.0  # seconds of training before the estimate is printed
 _LONG = 30 * 60.0
 
 
 class Display:
-    """Shows `Step` and `EpochRecord` events. A context manager: the bar is gone when it ends."""
+    """Shows `Step` and `EpochRecord` events. Use it as a context manager, which removes the bar at the end."""
 
     def __init__(self, trainer: Trainer) -> None:
         self._parts = trainer.parts
@@ -56,11 +56,11 @@ class Display:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self._bar is not None:
-            with suppress(OSError):  # of a terminal that is gone
+            with suppress(OSError):  # the terminal may be gone
                 self._bar.stop()
 
     def show(self, event: Step | EpochRecord) -> None:
-        """Show one event of the run; raise `OutputLost` where it cannot be written."""
+        """Show one event of the run; raise `OutputLost` if it cannot be written."""
         try:
             self._show(event)
         except OSError as error:
@@ -69,7 +69,7 @@ class Display:
     def _show(self, event: Step | EpochRecord) -> None:
         if isinstance(event, EpochRecord):
             self._print(epoch_line(event))
-            self._last_event = time.monotonic()  # the evaluation was not a step's
+            self._last_event = time.monotonic()  # do not count the evaluation as part of the next step
             return
         if self._bar is not None:
             description = f"epoch {event.epoch}/{self._parts.plan.epochs}"
@@ -83,11 +83,11 @@ class Display:
             self._print_estimate(self._seconds / self._counted)
 
     def _print_estimate(self, a_step: float) -> None:
-        """Say how long the whole run, or the rest of one gone on with, will take at `a_step` seconds a step."""
+        """Print how long the run, or the rest of a resumed run, will take at `a_step` seconds per step."""
         parts, steps = self._parts, self._parts.planned_steps - self._begun_at
         images_a_step = parts.batching.batch_size * parts.batching.accumulate
         passes = (3 if parts.recipe.evaluation.flip_tta else 1) + (parts.ema is not None)
-        # An evaluated image costs about a third of a trained one: forward without backward.
+        # Evaluating an image costs about a third of training on it: a forward pass without a backward pass.
         an_evaluation = passes * a_step / images_a_step * len(parts.test_source) / 3
         total = a_step * steps + an_evaluation * -(-steps // parts.plan.steps_per_epoch)
         what = "the rest of the run" if self._begun_at else "the whole run"
@@ -103,7 +103,7 @@ class Display:
 
 
 def epoch_line(record: EpochRecord) -> str:
-    """Return the line of an epoch, under `HEADER`; accuracies in percent."""
+    """Return the line of an epoch, aligned with `HEADER`; accuracies are in percent."""
     more = ""
     for name, accuracy in (
         ("with flip TTA", record.test_accuracy_tta),

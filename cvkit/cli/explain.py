@@ -1,4 +1,4 @@
-"""``cvkit explain``: what a trained model goes by, in any image."""
+"""``cvkit explain``: show which parts of an image a trained model uses."""
 
 from __future__ import annotations
 
@@ -33,29 +33,35 @@ if TYPE_CHECKING:
     "methods",
     metavar="NAMES",
     multiple=True,
-    help=f"Explainers, as in --method grad_cam,layer_cam. Default: the recipe's, or {METHOD}.",
+    help=f"Explainers to use, as in --method grad_cam,layer_cam. Default: those of the recipe, or {METHOD}.",
 )
-@click.option("--layer", metavar="NAME", help="Layer that the methods explain.")
-@click.option("--layers", is_flag=True, help="List the layers that can be explained, and do no more.")
+@click.option("--layer", metavar="NAME", help="Layer to explain.")
+@click.option("--layers", is_flag=True, help="List the layers that can be explained, and exit.")
 @click.option(
     "--target",
     "targets",
     metavar="CLASS",
     multiple=True,
-    help="Class to explain, by name or index. Default: the predicted one, and the true one where known. Repeatable.",
+    help="Class to explain, by name or index. Default: the predicted class, and the true class if known. Repeatable.",
 )
-@click.option("--against", metavar="CLASS", help="Explain what speaks for each class and not for this one.")
-@click.option("--errors", is_flag=True, help="Of the test split, take the most confident errors, not a sample.")
+@click.option("--against", metavar="CLASS", help="Explain the evidence for each class relative to this class.")
 @click.option(
-    "--count", type=click.IntRange(1), default=24, show_default=True, help="Images taken of the test split, at most."
+    "--errors", is_flag=True, help="Explain the most confident errors on the test split instead of a sample."
 )
-@click.option("--score", is_flag=True, help="Also score the methods, on images of the test split.")
+@click.option(
+    "--count",
+    type=click.IntRange(1),
+    default=24,
+    show_default=True,
+    help="Largest number of images to take from the test split.",
+)
+@click.option("--score", is_flag=True, help="Also score the methods on images of the test split.")
 @click.option(
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("explanations"),
     show_default=True,
-    help="Folder in which the explanations' own folder is made, or made anew.",
+    help="Folder for the results, which go into a subfolder named after the run; earlier results are replaced.",
 )
 @data_option
 @plugin_options
@@ -74,13 +80,15 @@ def explain(
     data: Path | None,
     choice: PluginChoice,
 ) -> None:
-    """Show what the trained model of RUN goes by in images.
+    """Show which parts of images the trained model of RUN uses.
 
-    IMAGES are files and folders of files; without them, some test images of the run are explained. A folder named
-    like a class says what the images in it show.
+    IMAGES are files and folders. Without IMAGES, the command explains some test images of the run. If a folder has
+    the name of a class, that class is the label of its images.
     """
     if images and errors:
-        raise click.UsageError("--errors is of the test split, and IMAGES are given: leave out one of the two")
+        raise click.UsageError(
+            "--errors selects images of the test split, so it cannot be combined with IMAGES; remove one of the two"
+        )
     from ..explain.image_files import find_images
     from ..explain.layout import explanations_folder
     from ..runs.folder import RunFolder
@@ -90,15 +98,15 @@ def explain(
     recipe = with_methods(recipe, found, catalog, methods, layer)
     kept = explanations_folder(output / found.path.name)
     if found.path.resolve() in kept.path.resolve().parents:
-        raise RunError(f"'{output}' lies in the run folder, which explain only reads; choose another --output")
+        raise RunError(f"'{output}' is inside the run folder, which explain never writes to; choose another --output")
     kept.require_safe_to_replace()
-    # A folder of before it was kept there has to ask the data themselves.
+    # Older run folders do not store this, so the data set has to be opened.
     info = found.data_info() or open_data(found, recipe, data).info
     asked = [class_called(name, info.classes) for name in targets]
     rival = None if against is None else class_called(against, info.classes)
     files = find_images(images, info.classes, kept.path) if images else []
 
-    from ..explain.explainers import Explainers  # torch loads here, after what can be told without it
+    from ..explain.explainers import Explainers  # imports torch, so only after the checks that do not need it
     from ..explain.image_io import reader_of
     from ..explain.image_source import FromFiles, FromSplit, ImageSource
     from ..explain.job import ExplainJob
@@ -141,24 +149,24 @@ def explain(
 
 
 def open_data(folder: RunFolder, recipe: Recipe, data: Path | None, digest: str | None = None) -> Splits:
-    """Return the data set of a run; raise `CvkitError` where it cannot be had, or is not the one of that digest."""
+    """Return the data set of a run; raise `CvkitError` if it cannot be opened or its digest is not `digest`."""
     from ..engine.building import open_dataset
 
     try:
         splits = open_dataset(recipe, data_root_of(folder, recipe, data))
     except DataError as error:
-        remedy = "Name the folder that holds the data set with --data, or give images to explain"
+        remedy = "Give the folder that contains the data set with --data, or give images to explain"
         raise DataError(f"{error}. {remedy}") from error
     if digest is not None:
         splits.require(digest)
         if why := splits.incomparable(digest):
-            warn(f"the data set {why}: whether its content is what the run was trained on could not be checked")
+            warn(f"could not check that the data set is the one the run was trained on: it {why}")
     return splits
 
 
 @contextmanager
 def bar(total: int) -> Iterator[Callable[[int], None]]:
-    """Show on a terminal how many of `total` pictures are done; it is told how many more. Nothing in a pipe."""
+    """Yield a function that advances a progress bar of `total` images; without a terminal it shows nothing."""
     from rich.progress import Progress
 
     with Progress(console=console(err=True), transient=True, disable=not on_terminal(err=True)) as progress:
@@ -167,7 +175,7 @@ def bar(total: int) -> Iterator[Callable[[int], None]]:
 
 
 def print_results(scores: Scores) -> None:
-    """Print a line for each measure and map, and what the verdicts of new weights mean."""
+    """Print one line for each measure and map, and what the verdicts about new weights mean."""
     from ..explain.scores import bounds  # torch loads here
 
     rows = []
@@ -175,7 +183,7 @@ def print_results(scores: Scores) -> None:
         for name, estimate in scored.estimates.items():
             interval = f"{estimate.low:.3f} to {estimate.high:.3f}"
             rivals = ", ".join(scored.beaten_by(name))
-            remark = f" [not surely better than {rivals}]" if rivals else ""
+            remark = f" [not significantly better than {rivals}]" if rivals else ""
             if name in scored.verdicts:
                 remark = f" [{scored.verdicts[name]}]"
             rows.append((scored.measure.name, name, f"{estimate.mean:.3f}", interval + remark))

@@ -1,4 +1,4 @@
-"""What a command line asks of explainers: methods, layers and classes, each checked against what there is."""
+"""The methods, layers and classes that the options of ``cvkit explain`` name, checked against the run."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _MOST_NAMES = 12
 def with_methods(
     recipe: Recipe, folder: RunFolder, catalog: Catalog, methods: Sequence[str], layer: str | None
 ) -> Recipe:
-    """Return the recipe of a run with the explainers that `methods` name in place of its own, all of `layer`.
+    """Return the recipe of a run with the explainers in `methods` instead of its own, each set to `layer`.
 
-    Each of `methods` is one or several, as in a recipe's list, options and all: ``a, {name: b, chunk: 8}``. Where
-    neither names any, it is Grad-CAM. Raises `RecipeError` for what no recipe could say, and `ComponentError` where
-    Grad-CAM cannot be used.
+    Each item of `methods` holds one or more explainers with their options, written as in a recipe's list:
+    ``a, {name: b, chunk: 8}``. If neither `methods` nor the recipe names one, Grad-CAM is used. Raises `RecipeError`
+    for methods that a recipe could not contain, and `ComponentError` if Grad-CAM cannot be used.
     """
     overrides: dict[str, str] = {}
     if not methods and not recipe.explainers:
-        require_assumed(catalog, "explainers", METHOD, "Name another with --method; see: cvkit list explainers")
+        require_assumed(catalog, "explainers", METHOD, "Choose another with --method; see: cvkit list explainers")
     if methods or not recipe.explainers:
         overrides = {f"explainers=[{', '.join(methods) or METHOD}]": "--method"}
         recipe = resolve_asked(folder.document, overrides, catalog)
@@ -43,26 +43,27 @@ def with_methods(
 
 
 def class_called(name: str, classes: Sequence[str]) -> int:
-    """Return the index of the class that `name` names, or is the index of; raise `DataError` where there is none."""
+    """Return the index of the class that `name` gives by name or index; raise `DataError` if there is none."""
     if name in classes:
         return classes.index(name)
     if name.isdecimal() and int(name) < len(classes):
         return int(name)
     listed = ", ".join(classes[:_MOST_NAMES]) + (", ..." if len(classes) > _MOST_NAMES else "")
-    hint = did_you_mean(name, classes) or f"There are {len(classes):,}, from 0: {listed}"
+    hint = did_you_mean(name, classes) or f"It has {len(classes):,} classes, numbered from 0: {listed}"
     raise DataError(f"this run has no class '{name}'. {hint}")
 
 
 def without_layers(parts: Iterable[Part]) -> list[Part]:
-    """Return explainers with the option ``layer`` at its default, whatever it is set to."""
+    """Return the explainers with their option ``layer`` reset to its default."""
     return [replace(part, options={k: v for k, v in part.options.items() if k != "layer"}) for part in parts]
 
 
 def print_layers(explainers: Explainers, unset: Explainers) -> None:
-    """List the layers of the model that can be explained, as the first explainer that can tell finds them.
+    """List the layers of the model that can be explained, according to the first explainer that can list them.
 
-    Such a one has a method ``candidates(image)``. `unset`: the same explainers without a layer, to ask where none
-    works as it is set. What fails is warned of. Raises `RunError` where none lists layers.
+    An explainer can list layers if it has a method ``candidates(image)``. `unset` holds the same explainers with the
+    default layer; they are used if no explainer works with the layer it is set to. Failures print a warning. Raises
+    `RunError` if no explainer lists layers.
     """
     import torch
 
@@ -79,15 +80,15 @@ def print_layers(explainers: Explainers, unset: Explainers) -> None:
             except Exception as error:
                 warn(f"{name} cannot list the layers of this model: {one_line(error)}")
                 continue
-            try:  # only then it is known which
+            try:  # the explainer chooses its layer during its first call
                 explainer(inputs, torch.zeros(1, dtype=torch.int64, device=trained.device))
             except Exception as error:
-                warn(f"{name} cannot explain the layer that it is set to: {one_line(error)}")
+                warn(f"{name} cannot explain its configured layer: {one_line(error)}")
             chosen = asked.layers().get(name) if asked is explainers else None
             rows = [(at.name, at.kind, f"{at.grid}{_remark(at.name == chosen, at.has_gradient)}") for at in found]
             print_table((f"layer, for {name}", "kind", "grid"), rows)
             return
-    raise RunError(f"none of the methods lists layers ({', '.join(explainers.working) or 'none works'})")
+    raise RunError(f"none of the methods can list layers ({', '.join(explainers.working) or 'none of them works'})")
 
 
 def _remark(chosen: bool, has_gradient: bool) -> str:

@@ -1,4 +1,4 @@
-"""``cvkit extend``: train a run for more epochs, in a folder of its own."""
+"""``cvkit extend``: train a run for more epochs, in a new folder."""
 
 from __future__ import annotations
 
@@ -28,14 +28,18 @@ SCHEDULES = ("stretch", "hold", "again")
 
 @click.command()
 @click.argument("folder", metavar="RUN", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--epochs", metavar="N", type=click.IntRange(1, MOST_EPOCHS), required=True, help="Epochs in all.")
 @click.option(
-    "--schedule", type=click.Choice(SCHEDULES), help="What becomes of the schedule; leave it out to compare."
+    "--epochs", metavar="N", type=click.IntRange(1, MOST_EPOCHS), required=True, help="Total number of epochs."
+)
+@click.option(
+    "--schedule",
+    type=click.Choice(SCHEDULES),
+    help="How to continue the learning-rate schedule. Leave it out to compare the choices.",
 )
 @click.option(
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder in which the new run's folder is made; the one that holds RUN if left out.",
+    help="Folder for the new run folder. Default: the folder that contains RUN.",
 )
 @data_option
 @accept_option
@@ -51,9 +55,9 @@ def extend(
 ) -> None:
     """Train the run in the folder RUN for more epochs.
 
-    It goes on from its newest checkpoint, in a new folder; RUN stays as it is. The schedule is made for
-    all epochs as if they had been planned (stretch), or ends where it did and its last rate is held (hold), or begins
-    once more over the epochs that are added (again).
+    Training continues from the newest checkpoint in a new folder; RUN is not changed. --schedule says how the
+    learning rate continues: stretch plans the schedule for all epochs, as if the run had been planned that long; hold
+    keeps the last learning rate of the old schedule; again repeats the schedule over the added epochs.
     """
     from ..engine.trainer import Trainer
     from ..recipe import dump
@@ -64,15 +68,17 @@ def extend(
 
     found = RunFolder.open(folder)
     if output is not None and found.path.resolve() in (output.resolve(), *output.resolve().parents):
-        raise click.UsageError(f"--output '{output}' is in the folder of RUN, which stays as it is: choose another")
+        raise click.UsageError(
+            f"--output '{output}' is inside RUN, which extend never changes; choose another folder"
+        )
     recipe, catalog = reopen(found, choice)
-    ScheduleExtension(recipe, epochs, schedule or "stretch")  # what cannot be is said before data are opened
+    ScheduleExtension(recipe, epochs, schedule or "stretch")  # raises if it is impossible, before data are opened
     state, damaged = found.newest_state()
     if state is None:
         again = (
             f"start a new run: {shell_words('cvkit', 'run', found.recipe_path, '--set', f'train.epochs={epochs}')}"
         )
-        raise RunError("; ".join([f"'{folder}' holds no checkpoint that can be read", *damaged, again]))
+        raise RunError("; ".join([f"'{folder}' contains no readable checkpoint", *damaged, again]))
     if error := found.info().get("error"):
         warn(f"this run failed: {error}")
     extension = None if schedule is None else ScheduleExtension(recipe, epochs, schedule)
@@ -96,18 +102,18 @@ def extend(
 
 
 def _tuned(kept: RunSnapshot, recipe: Recipe) -> dict[str, str]:
-    """Return which tuner set a value, by the value's path, where the recipe still has what the tuner found."""
+    """Return notes by path for the recipe's values that a tuner found and that were not changed since."""
     tuned = {}
     for result in kept.tuning:
-        with suppress(KeyError):  # the recipe has no such path: what tuning.json says may be anything
+        with suppress(KeyError):  # tuning.json may name a path that the recipe lacks
             if recipe.value(result["sets"]) == result["value"]:
                 tuned[result["sets"]] = f"by {result['tuner']}"
     return tuned
 
 
 def _choices(trainer: Trainer, epochs: int) -> str:
-    """Return what each schedule would mean for a restored run."""
-    lines = [f"say with --schedule what becomes of the schedule. After step {trainer.step:,}:"]
+    """Return what each choice of --schedule would do to a restored run."""
+    lines = [f"choose how to continue the schedule with --schedule. After step {trainer.step:,}:"]
     return "\n".join([*lines, *(f"  {name}: {_told(trainer, epochs, name)}" for name in SCHEDULES)])
 
 
@@ -117,4 +123,4 @@ def _told(trainer: Trainer, epochs: int, schedule: str) -> str:
     try:
         return ScheduleExtension(trainer.parts.recipe, epochs, schedule).describe(trainer)
     except CvkitError as error:
-        return f"cannot be: {error}"
+        return f"not possible: {error}"

@@ -1,4 +1,4 @@
-"""``cvkit info``: what a component is, what it takes, where it comes from and whether it keeps its contract."""
+"""``cvkit info``: show a component's options, documentation, origin and contract violations."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ..host.catalog import Catalog
 from ..host.registry import Entry
 from ..printable import on_one_line
 from ..recipe import describe as in_words
+from ..signatures.docstring import parse_docstring
 from ..signatures.signature import Option, Signature
 from .list import kind_called
 from .loading import load_catalog
@@ -25,11 +26,11 @@ from .terminal import echo
 @plugin_options
 @click.pass_context
 def info(context: click.Context, name: str, choice: PluginChoice) -> None:
-    """Show what a component is and which options it has.
+    """Show the options and the documentation of a component.
 
-    Shows its documentation and origin, too, and how it keeps the contract of its kind. ID may be a full id, a short
-    name, a family's id such as 'timm/*', or the name of a plugin that has a family. Exits with 1 where a component
-    breaks its contract.
+    Also shows its origin and whether it meets the contract of its kind. ID may be a full id, a short name, the id of
+    a family such as 'timm/*', or the name of a plugin that has a family. Exits with 1 if a component violates its
+    contract.
     """
     catalog = load_catalog(choice)
     entries = find_everywhere(catalog, name)
@@ -39,7 +40,7 @@ def info(context: click.Context, name: str, choice: PluginChoice) -> None:
 
 
 def find_everywhere(catalog: Catalog, name: str) -> list[Entry]:
-    """Return every entry that `name` may mean, of whatever kind; raise `UnknownComponent` where there is none."""
+    """Return every entry, of any kind, that `name` may refer to; raise `UnknownComponent` if there is none."""
     plugin, _, member = name.partition("/")
     families = [entry for entry in catalog.entries() if entry.component.is_family and entry.origin.plugin == plugin]
     found = [entry for entry in catalog.entries() if name in (entry.id, entry.component.name) and name != "*"]
@@ -48,12 +49,12 @@ def find_everywhere(catalog: Catalog, name: str) -> list[Entry]:
     elif not found:
         found = families
     if not found:
-        raise UnknownComponent(f"no component is called '{name}'. {_hint(catalog, name, families)}")
+        raise UnknownComponent(f"there is no component '{name}'. {_hint(catalog, name, families)}")
     return found
 
 
 def _hint(catalog: Catalog, name: str, families: list[Entry]) -> str:
-    """Say why there is none of that name, or what was perhaps meant."""
+    """Return why there is no component with that name, or a suggestion."""
     plugin = name.partition("/")[0]
     for status in catalog.statuses:
         if status.origin.plugin == plugin and not status.works:
@@ -80,25 +81,30 @@ def _lines(entry: Entry, catalog: Catalog) -> Iterator[str]:
     yield _contract(entry, signature)
     if signature is None:
         return
+    documentation = parse_docstring(signature.doc)
     yield from ("", "options")
-    options = [f"  {_option(option)}" for option in signature.options.values()]
+    options = []
+    for option in signature.options.values():
+        options.append(f"  {_option(option)}")
+        if documentation.has_sections and (text := documentation.about(option.name)):
+            options.append(f"    {text}")
     if component.options_of and entry.id.endswith("/*"):
-        options.append("  those of each member")
+        options.append("  each member has its own options")
     elif signature.accepts_extra:
-        options.append("  ... and any other: misspelt ones are not noticed")
+        options.append("  ... and any other option; misspelt options are not detected")
     yield from options or ["  none"]
-    yield from ("", *(signature.doc or "(no documentation)").splitlines())
+    yield from ("", *(documentation.without_parameters() or "(no documentation)").splitlines())
 
 
 def _remarks(entry: Entry, catalog: Catalog) -> Iterator[str]:
     registry, name = catalog[entry.kind.name], entry.component.name
     if registry.ambiguous(entry):
         others = [other.id for other in registry.entries() if other.component.name == name and other.id != entry.id]
-        yield f"ambiguous: write the full id in recipes, as there is {' and '.join(others)} too"
+        yield f"ambiguous: write the full id in recipes, because there is also {' and '.join(others)}"
     if entry.component.deprecated:
         yield f"deprecated: {entry.component.deprecated}"
     if entry.component.per_sample:
-        yield "works on single images: recipes list it before the augmentations of batches"
+        yield "works on single images: list it before augmentations of batches in recipes"
     for sentence in entry.missing_requirements():
         yield f"cannot be used here: {sentence}"
     if entry.component.is_family and entry.member is None:
@@ -109,7 +115,7 @@ def _family(entry: Entry) -> str:
     try:
         members = entry.members()
     except PluginError as error:
-        return f"its members cannot be told: {error}"
+        return f"its members could not be listed: {error}"
     if not members:
         return "a family without members"
     example = min(members, key=lambda member: (len(member), member))
@@ -117,15 +123,15 @@ def _family(entry: Entry) -> str:
 
 
 def _contract(entry: Entry, signature: Signature | None) -> str:
-    """Say what was checked without importing the component, and what of that was found wanting."""
+    """Return the result of the contract checks that do not import the component."""
     if breaches := entry.contract_violations():
-        return f"breaks the contract of {entry.kind.name}: {'; '.join(breaches)}"
+        return f"violates the contract of {entry.kind.name}: {'; '.join(breaches)}"
     options: dict[str, Any] = {name: option.type for name, option in signature.options.items()} if signature else {}
     typed = sum(kind is not Any for kind in options.values())
     count = str(typed) if typed == len(options) else f"{typed} of {len(options)}"
     noun = "option" if count == "1" else "options"
     takes = ", ".join(signature.positional if signature else ())
-    return f"keeps the contract of {entry.kind.name}: takes ({takes}), {count} {noun} typed, target found"
+    return f"meets the contract of {entry.kind.name}: accepts ({takes}), {count} {noun} typed, target found"
 
 
 def _option(option: Option) -> str:

@@ -1,4 +1,4 @@
-"""``cvkit list``: every component, its kind, plugin and version."""
+"""``cvkit list``: list the components with their kind, plugin and version."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from .terminal import echo
 @click.command("list")
 @click.argument("kind", required=False, metavar="[KIND]")
 @click.argument("text", required=False, metavar="[TEXT]")
-@click.option("--plugin", default="", metavar="NAME", help="Only what this plugin offers.")
+@click.option("--plugin", default="", metavar="NAME", help="Only list components of this plugin.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @plugin_options
 def list_components(kind: str | None, text: str | None, plugin: str, as_json: bool, choice: PluginChoice) -> None:
-    """List the components that recipes can name.
+    """List the components that recipes can use.
 
-    Those of one KIND, or of all. TEXT narrows the list to ids and summaries that contain it, or to ids that match it,
-    if it is a pattern such as 'timm/resnet*'. A family's members are looked through too. A first word that is no kind
-    is taken for TEXT.
+    Lists all kinds, or one KIND. TEXT restricts the list to ids and summaries that contain it. If TEXT is a pattern
+    such as 'timm/resnet*', only ids that match it are listed. The members of families are searched too. If the first
+    argument is not a kind, it is TEXT.
     """
     kinds, text = _asked(kind, text)
     catalog = load_catalog(choice)
@@ -62,25 +62,25 @@ def list_components(kind: str | None, text: str | None, plugin: str, as_json: bo
 
 
 def _asked(first: str | None, second: str | None) -> tuple[list[str], str]:
-    """Return the kinds asked for, and the text to look for."""
+    """Return the kinds to list, and the text to search for."""
     if first is None:
         return [*KINDS], ""
     if kind := kind_called(first):
         return [kind.name], second or ""
     if second is None:
         return [*KINDS], first
-    raise CvkitError(f"there is no kind '{first}'. {did_you_mean(first, KINDS)} The kinds: {', '.join(KINDS)}")
+    raise CvkitError(f"unknown kind '{first}'. {did_you_mean(first, KINDS)} The kinds are: {', '.join(KINDS)}")
 
 
 def kind_called(word: str) -> Kind | None:
-    """Return the kind of that name, singular or plural, or None."""
+    """Return the kind with that singular or plural name, or None."""
     return next(
         (kind for kind in KINDS.values() if word in (kind.name, kind.singular, kind.singular.replace(" ", ""))), None
     )
 
 
 def _matching(entry: Entry, text: str) -> Iterator[Entry]:
-    """Yield the entry if it matches `text`, and those of its members that do."""
+    """Yield the entry if it matches `text`, and its members that match."""
     if not text:
         yield entry
         return
@@ -90,7 +90,7 @@ def _matching(entry: Entry, text: str) -> Iterator[Entry]:
         found = [member for member in members if fnmatchcase(member.id.casefold(), text)]
         itself = not found and (fnmatchcase(entry.id.casefold(), text) or fnmatchcase(name, text))
     else:
-        # What begins a member's id is the family's, and found there, unless the text goes beyond it.
+        # The plugin's name begins every member's id, so it matches the family, unless the text goes beyond it.
         start = 0 if "/" in text else len(entry.origin.plugin) + 1
         found = [member for member in members if text in member.id[start:].casefold()]
         itself = text in entry.id.casefold() or text in entry.component.summary.casefold()
@@ -100,7 +100,7 @@ def _matching(entry: Entry, text: str) -> Iterator[Entry]:
 
 
 def _members(entry: Entry) -> list[str] | None:
-    """Return the names of a family's members, or None where they cannot be listed."""
+    """Return the names of a family's members, or None if they cannot be listed."""
     try:
         return entry.members()
     except PluginError:
@@ -108,22 +108,22 @@ def _members(entry: Entry) -> list[str] | None:
 
 
 def _nothing(catalog: Catalog, kinds: list[str], text: str, plugin: str) -> str:
-    """Say what was looked for in vain, and what was perhaps meant."""
+    """Return a message about a search without results, with a suggestion."""
     plugins = {status.origin.plugin: status for status in sorted(catalog.statuses, key=lambda status: status.works)}
     if plugin in plugins and not plugins[plugin].works:
         return plugins[plugin].line
     if plugin and plugin not in plugins:
-        return f"no plugin is called '{plugin}'. {did_you_mean(plugin, plugins) or 'See: cvkit plugins'}"
+        return f"there is no plugin '{plugin}'. {did_you_mean(plugin, plugins) or 'See: cvkit plugins'}"
     of_plugin = f" of plugin '{plugin}'" if plugin else ""
     where = f"the {kinds[0]}{of_plugin}" if len(kinds) == 1 else f"the components{of_plugin}"
     entries = [entry for entry in catalog.entries() if plugin in ("", entry.origin.plugin)]
     if plugin and not entries:
         return f"plugin '{plugin}' offers {no_components(plugins[plugin])}. See: cvkit plugins --why {plugin}"
     if not text:
-        return f"{where} are none. See: cvkit list --plugin {plugin}"
+        return f"plugin '{plugin}' has no {kinds[0]}. See: cvkit list --plugin {plugin}"
     others = sorted({entry.kind.name for entry in entries if any(_matching(entry, text))})
     if others:
-        return f"nothing among {where} matches '{text}'; it is found among the {' and the '.join(others)}"
+        return f"nothing among {where} matches '{text}', but some {' and '.join(others)} do"
     names = {*KINDS, *plugins, *(name for registry in catalog.registries.values() for name in registry.names())}
     names |= {f"{entry.origin.plugin}/{member}" for entry in entries for member in _members(entry) or ()}
     return f"nothing among {where} matches '{text}'. {did_you_mean(text, names) or 'See: cvkit list'}"
@@ -149,7 +149,7 @@ def _row(entry: Entry, catalog: Catalog) -> dict[str, Any]:
 
 
 def _summary(member: Entry) -> str:
-    """Return the first sentence of a family member's documentation, where each is a class or function of its own."""
+    """Return the first sentence of a family member's docstring, if each member is its own class or function."""
     target = member.component.options_of or ""
     if "{name}" not in target:
         return ""
@@ -169,7 +169,7 @@ def _source(row: dict[str, Any]) -> str:
 
 
 def _remarked(row: dict[str, Any]) -> str:
-    """Return the summary, with what a user should know before writing the name in a recipe."""
+    """Return the summary, with remarks that matter before a user writes the name in a recipe."""
     remarks = [
         "ambiguous: write the full id" if row["ambiguous"] else "",
         "members cannot be listed" if row["family"] and row["members"] is None else "",

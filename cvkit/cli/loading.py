@@ -1,4 +1,4 @@
-"""The catalog of plugins, and a recipe checked against it."""
+"""Loads the catalog of plugins, and recipes checked against it."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ def load_recipe(
     choice: PluginChoice,
     first: Callable[[Catalog], None] | None = None,
 ) -> tuple[Recipe, Catalog]:
-    """Read and check the recipe at `path`, and say which of its components are deprecated.
+    """Read and check the recipe at `path`, and warn about deprecated components.
 
-    `first` is called with the catalog before the check, to raise what is to be said before the recipe's mistakes.
-    What the command line leaves out, the recipe records. Raises one `RecipeError` with every mistake in it.
+    `first` is called with the catalog before the check; it may raise an error that matters more than mistakes in
+    the recipe. The recipe records the plugins that the command line disables. Raises one `RecipeError` with every
+    mistake.
     """
-    from ..recipe import read, resolve  # pydantic, 80 ms that only commands with a recipe need to pay
+    from ..recipe import read, resolve  # imports pydantic (80 ms), which other commands do not need
 
     document = read(path, overrides)
     catalog = _discovered(choice, document.disabled)
@@ -47,9 +48,10 @@ def load_recipe(
 def resolve_asked(
     document: Callable[[Sequence[str]], Document], overrides: Mapping[str, str], catalog: Catalog
 ) -> Recipe:
-    """Read and check a recipe with `overrides`, each with the option of the command that asks for it.
+    """Read and check a recipe with `overrides`, which map each override to the command-line option it comes from.
 
-    `document` reads it with overrides. Raises `RecipeError`, in which a mistake in an override is one of that option.
+    `document` reads the recipe with overrides. Raises `RecipeError`, which reports a mistake in an override as a
+    mistake in its option.
     """
     from ..recipe import resolve
 
@@ -62,10 +64,10 @@ def resolve_asked(
 
 
 def reopen(folder: RunFolder, choice: PluginChoice) -> tuple[Recipe, Catalog]:
-    """Read and check the recipe of the run in `folder`, and say what of its code has changed since it began.
+    """Read and check the recipe of the run in `folder`, and warn if its code has changed since the run started.
 
-    A recipe that is lost or damaged is read from the checkpoint's copy. Raises `RunError` where there is none, and
-    naming each plugin the run used that does not work here, and how to get it back.
+    If the recipe is missing or damaged, the copy in the checkpoint is used. Raises `RunError` if there is none, or if
+    plugins that the run used do not work here; the message says how to install them.
     """
     from ..recipe import resolve
     from ..runs.provenance import missing_plugins
@@ -74,13 +76,15 @@ def reopen(folder: RunFolder, choice: PluginChoice) -> tuple[Recipe, Catalog]:
     catalog = _discovered(choice, document.disabled)
     with _failures_told(catalog, choice):
         if gone := missing_plugins(folder.info().get("components", []), catalog):
-            raise RunError(f"'{folder.path}' cannot be opened without what it was made with: " + "; ".join(gone))
-        tell_drift(folder, catalog)  # first, as it may be why the recipe or the weights no longer fit
+            raise RunError(
+                f"could not open '{folder.path}', because plugins that it used are missing: " + "; ".join(gone)
+            )
+        tell_drift(folder, catalog)  # first, because it may explain a recipe error or weights that no longer fit
         return resolve(document, catalog), catalog
 
 
 def tell_drift(folder: RunFolder, catalog: Catalog) -> None:
-    """Say on stderr what of a run's code is not what it began with."""
+    """Warn about each component whose code is not the version that the run started with."""
     from ..runs.provenance import describe_current, drift
 
     components = folder.info().get("components", [])
@@ -89,9 +93,9 @@ def tell_drift(folder: RunFolder, catalog: Catalog) -> None:
 
 
 def load_catalog(choice: PluginChoice, disabled: Collection[str] = ()) -> Catalog:
-    """Discover the plugins, and say on stderr, a line each, which of them do not work.
+    """Discover the plugins, and warn about each one that does not work.
 
-    `disabled` are those that a recipe leaves out.
+    `disabled` names the plugins that a recipe disables.
     """
     catalog = _discovered(choice, disabled)
     with _failures_told(catalog, choice):
@@ -105,9 +109,9 @@ def _discovered(choice: PluginChoice, disabled: Collection[str]) -> Catalog:
 
 @contextmanager
 def _failures_told(catalog: Catalog, choice: PluginChoice) -> Iterator[None]:
-    """Say on stderr, once what is done inside is known, which plugins do not work and which names are misspelt.
+    """Warn, when the block ends, about plugins that do not work and about misspelt plugin names.
 
-    What an error that is raised inside says of a plugin already is not said twice.
+    If the block raises an error that already reports a plugin, there is no second message about that plugin.
     """
     told = ""
     try:
@@ -124,5 +128,5 @@ def _failures_told(catalog: Catalog, choice: PluginChoice) -> Iterator[None]:
 
 
 def warn(message: str) -> None:
-    """Say on stderr what does not stop the command."""
+    """Print a warning on stderr."""
     echo(message, err=True, label="warning:", colour="yellow")

@@ -1,4 +1,4 @@
-"""``cvkit lr-find``: the learning-rate range test of a recipe alone."""
+"""``cvkit lr-find``: run only the learning-rate range test of a recipe."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ _REMEDY = "Give the recipe a tuner of another plugin; see: cvkit list tuners"
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("lr-find"),
     show_default=True,
-    help="Folder in which the test's own folder is made, or made anew.",
+    help="Folder for the results, which go into a subfolder named after the recipe; earlier results are replaced.",
 )
-@click.option("--pick", metavar="RULE", help="The rule whose rate is proposed, as in --pick valley.")
-@click.option("--verify", is_flag=True, help="Train the rate and its neighbours briefly, and propose the best.")
+@click.option("--pick", metavar="RULE", help="Rule that chooses the rate, as in --pick valley.")
+@click.option("--verify", is_flag=True, help="Train briefly with the rate and its neighbours, and propose the best.")
 @data_option
 @plugin_options
 def lr_find(
@@ -51,10 +51,10 @@ def lr_find(
     data: Path | None,
     choice: PluginChoice,
 ) -> None:
-    """Find a learning rate for RECIPE, without a run.
+    """Find a learning rate for RECIPE without training it.
 
-    Sweeps the rate and shows what each rule says of the losses. The recipe's own range test counts, where it has one.
-    Exits with 1 where no rate can be told.
+    Sweeps the learning rate and shows the rate that each rule chooses from the losses. Uses the recipe's own range
+    test if it has one. Exits with 1 if no rule finds a rate.
     """
     waits = range_test_override(recipe, overrides)
     overrides = (*overrides, *waits)
@@ -64,7 +64,7 @@ def lr_find(
     place = OutputFolder(output / checked.name, "cvkit lr-find", NAMES)
     place.require_safe_to_replace()
     from ..engine.assembly import build_parts
-    from ..engine.building import (  # torch loads here, after the recipe is known to be good
+    from ..engine.building import (  # imports torch, so only after the recipe is checked
         build_checked,
         open_dataset,
     )
@@ -74,19 +74,19 @@ def lr_find(
     for path in place.write(files_of(proposal, tuner)):
         echo(path)
     if proposal.value is None:
-        raise RunError(f"no learning rate can be told for {tuner.target}: {proposal.reason}")
+        raise RunError(f"found no learning rate for {tuner.target}: {proposal.reason}")
     echo(f"{tuner.target}: {proposal.value} ({proposal.reason})")
 
 
 def require_range_test(catalog: Catalog) -> None:
-    """Raise `ComponentError` where the range test that a recipe without one is given cannot be used."""
+    """Raise `ComponentError` if the range test that is added to recipes without one cannot be used."""
     require_assumed(catalog, "tuners", TUNER, _REMEDY)
 
 
 def range_test_override(path: Path, overrides: Sequence[str]) -> list[str]:
-    """Return the override that gives a recipe without tuners a range test for its first value that is ``auto``.
+    """Return an override that adds a range test for the first value that is ``auto``, if the recipe has no tuners.
 
-    Such a recipe would not pass its check, and asks for nothing else.
+    Without a tuner, the value ``auto`` would be an error.
     """
     from ..recipe import AUTO, read
     from ..recipe.nodes import plain
@@ -108,10 +108,10 @@ def range_test_override(path: Path, overrides: Sequence[str]) -> list[str]:
 def with_range_test(
     path: Path, overrides: Sequence[str], recipe: Recipe, catalog: Catalog, options: Sequence[str]
 ) -> tuple[Recipe, TunerPart]:
-    """Return the recipe with the range test as its only tuner, and that tuner, with `options` in place of its own.
+    """Return the recipe with the range test as its only tuner, and that tuner with `options` applied.
 
-    They are written as overrides, ``name=value``. Any plugin's tuner of the name `NAME` is a range test. Where the
-    recipe has none, it is given cvkit's, which sets the schedule's peak, or else the optimizer's rate.
+    `options` are overrides, ``name=value``. A tuner named `NAME` counts as a range test, whichever plugin provides
+    it. If the recipe has none, cvkit's is added; it sets the schedule's peak, or else the optimizer's learning rate.
     """
     from ..recipe import read
 
@@ -122,7 +122,7 @@ def with_range_test(
         added = f"tuners=[{{name: {TUNER}, set: {sets}}}]"
         asked |= {f"{sets}=auto": TUNER, added: TUNER}
         recipe = resolve_asked(partial(read, path), asked, catalog)
-        warn(f"the recipe has no {NAME}: one with its defaults looks for {sets}")
+        warn(f"the recipe has no {NAME}; running one with default options for {sets}")
     (index, *_) = [i for i, tuner in enumerate(recipe.tuners) if is_range_test(tuner)]
     asked |= {f"tuners.{index}.{text}": f"--{text.partition('=')[0]}" for text in options}
     tuner = resolve_asked(partial(read, path), asked, catalog).tuners[index]
@@ -130,5 +130,5 @@ def with_range_test(
 
 
 def is_range_test(tuner: TunerPart) -> bool:
-    """Whether a tuner is called a learning-rate range test, whichever plugin offers it."""
+    """Whether a tuner is named as a learning-rate range test, whichever plugin provides it."""
     return (tuner.entry.member or tuner.entry.component.name) == NAME

@@ -1,4 +1,4 @@
-"""``cvkit new-plugin``: a package with a plugin in it, to start from."""
+"""``cvkit new-plugin``: create a package with a plugin to start from."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from .terminal import echo
 
 
 class KindChoice(click.Choice[str]):
-    """A kind by its noun; the nearest is suggested for one that is misspelt."""
+    """A kind by its singular name. Suggests the nearest kind for a misspelt one."""
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the noun, or fail."""
+        """Return the kind, or fail."""
         if value not in KIND_TEMPLATES and (hint := did_you_mean(value, KIND_TEMPLATES)):
-            self.fail(f"there is no kind '{value}'. {hint}", param, ctx)
+            self.fail(f"unknown kind '{value}'. {hint}", param, ctx)
         return super().convert(value, param, ctx)
 
 
@@ -31,24 +31,24 @@ class KindChoice(click.Choice[str]):
     required=True,
     multiple=True,
     type=KindChoice(list(KIND_TEMPLATES)),
-    help="What the plugin offers. Repeatable, for a component of each kind.",
+    help="Kind of component to create. Repeatable: one component of each kind.",
 )
 @click.option(
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path(),
-    help="Folder in which the package's own folder is made. Default: the current one.",
+    help="Folder in which the package folder is created. Default: the current folder.",
 )
 def new_plugin(name: str, kinds: tuple[str, ...], output: Path) -> None:
-    """Write a package cvkit-NAME with a component of one KIND or several.
+    """Create a package cvkit-NAME with a plugin.
 
-    It installs, runs and passes its tests as it is.
+    The plugin has one component of each given kind. The package installs, runs and passes its tests without changes.
     """
     names, samples = read_name(name), [KIND_TEMPLATES[kind] for kind in dict.fromkeys(kinds)]
     for sample in samples:
         require_free(names, sample.kind)
     from ..scaffold.package import write
-    from ..scaffold.rendering import render  # jinja2, 30 ms that a refused name need not pay
+    from ..scaffold.rendering import render  # imports jinja2 (30 ms), so only after the name is accepted
 
     folder = output / names.distribution
     files = render(names, *samples)

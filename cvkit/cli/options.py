@@ -1,4 +1,4 @@
-"""Options that several commands share, and where data is kept."""
+"""Options that several commands share, and the location of the data folder."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class PluginChoice:
-    """What a command line says of plugins: the names to leave out, and the files to load beside the installed.
+    """The plugins that the command line disables, and the paths of plugins to load besides the installed ones.
 
-    Among the files are those that the project at hand names in its pyproject.toml.
+    `paths` includes those that the current project's pyproject.toml lists.
     """
 
     disabled: tuple[str, ...] = ()
@@ -29,15 +29,15 @@ class PluginChoice:
 
 
 def plugin_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--no-plugin`` and ``--plugin-path``; the command gets both as one `PluginChoice`, ``choice``."""
+    """Add ``--no-plugin`` and ``--plugin-path``; the command receives both as one `PluginChoice`, ``choice``."""
 
-    @click.option("--no-plugin", "disabled", metavar="NAME", multiple=True, help="Leave a plugin out. Repeatable.")
+    @click.option("--no-plugin", "disabled", metavar="NAME", multiple=True, help="Disable a plugin. Repeatable.")
     @click.option(
         "--plugin-path",
         "paths",
         multiple=True,
         type=click.Path(path_type=Path),
-        help="Load a plugin from a .py file, a package's folder or a project's, without installing it. Repeatable.",
+        help="Load a plugin from a .py file, a package folder or a project folder without installing it. Repeatable.",
     )
     @wraps(command)
     def with_choice(*args: Any, disabled: tuple[str, ...], paths: tuple[Path, ...], **kwargs: Any) -> Any:
@@ -48,44 +48,43 @@ def plugin_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _paths_at_hand(run: Path | None) -> tuple[Path, ...]:
-    """Return the plugins that the project around the working folder asks for, and say on stderr which file that is.
+    """Return the plugin paths that the current project lists, and print on stderr which file lists them.
 
-    Args:
-        run: the run folder that the command is about, from within which nothing is read.
+    `run` is the run folder that the command works on; a project inside it is ignored.
     """
     found = plugins_of_working_project(Path.cwd(), run)
     if found is None:
         return ()
     if found.refused:
-        unused = f"the plugin-paths of '{found.file}' are not used: {found.refused}"
+        unused = f"ignoring the plugin-paths in '{found.file}': {found.refused}"
         echo(unused, err=True, label="warning:", colour="yellow")
     else:
         names = ", ".join(f"'{os.path.relpath(path, found.file.parent)}'" for path in found.paths)
-        echo(f"plugins by {KEY} of '{found.file}': {names}", err=True)
+        echo(f"loading plugins from {KEY} in '{found.file}': {names}", err=True)
     return found.paths
 
 
 def data_option(command: Command) -> Command:
-    """Add ``--data``, the folder data sets are looked for in and fetched to."""
+    """Add ``--data``, the folder that contains data sets and that downloads go to."""
     return click.option(
         "--data",
         "data",
         type=click.Path(file_okay=False, path_type=Path),
-        help="Data folder. Default: $CVKIT_DATA, else the platform's cache folder.",
+        help="Folder that contains the data sets. Default: $CVKIT_DATA, or else the platform's cache folder.",
     )(command)
 
 
 def accept_option(command: Command) -> Command:
-    """Add ``--accept-changes``, which says that a change of a run's recipe or data is meant."""
+    """Add ``--accept-changes``, which confirms that a run's recipe or data were changed on purpose."""
     return click.option(
         "--accept-changes",
         is_flag=True,
-        help="Go on although recipe.yaml or the data were changed since the last checkpoint; the report says so.",
+        help="Continue even if recipe.yaml or the data changed since the last checkpoint. The report mentions it.",
     )(command)
 
 
 def set_option(command: Command) -> Command:
-    """Add ``--set path=value``, once for each value of the recipe to override."""
+    """Add ``--set path=value``, which overrides a value of the recipe."""
     return click.option(
         "--set",
         "overrides",
@@ -96,23 +95,23 @@ def set_option(command: Command) -> Command:
 
 
 def data_folder(given: Path | None) -> Path:
-    """Return the data folder: the one given, else ``$CVKIT_DATA``, else the platform's cache folder.
+    """Return the data folder: `given`, or else ``$CVKIT_DATA``, or else the platform's cache folder.
 
-    Where this user has no home folder, and so no cache folder, it is ``cvkit-data`` in the current folder. Raises
-    `UsageError` where ``~`` in the given one cannot be expanded.
+    If the user has no home folder, and so no cache folder, returns ``cvkit-data`` in the current folder. Raises
+    `UsageError` if ``~`` in the given path cannot be expanded.
     """
     if given is None and (named := os.environ.get("CVKIT_DATA")):
         given = Path(named)
     if given is None:
-        from platformdirs import user_cache_path  # 20 ms that most commands need not pay
+        from platformdirs import user_cache_path  # 20 ms, which most commands do not need
 
         try:
             return user_cache_path("cvkit")
-        except (RuntimeError, KeyError):  # as in a container that runs as a user without a name
+        except (RuntimeError, KeyError):  # for example, a container whose user has no name
             return Path("cvkit-data")
     try:
         return given.expanduser()
     except RuntimeError:
         raise click.UsageError(
-            f"the data folder '{given}' begins with a home folder that is not known here; give its absolute path"
+            f"could not find the home folder in the data folder '{given}'; give an absolute path"
         ) from None

@@ -1,4 +1,4 @@
-"""``cvkit plugins --why NAME``: why a plugin is there, or is not, in a few plain lines."""
+"""``cvkit plugins --why NAME``: explain in a few lines why a plugin is available or not."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _MOST_IDS = 8
 
 
 def diagnose_plugin(catalog: Catalog, name: str) -> list[str]:
-    """Return the lines that tell why `name` is or is not a working plugin.
+    """Return lines that explain why `name` is or is not a working plugin.
 
-    That may be a plugin, a distribution, a module, a component, or the path of a project or a module. Raises
-    `UnknownComponent` where nothing is called so, naming the nearest that is.
+    `name` may be a plugin, a distribution, a module, a component, or the path of a project or a module. Raises
+    `UnknownComponent`, with a suggestion, if nothing has that name.
     """
     everywhere = list(distributions())
     name = CORE if name == GROUP else name
@@ -40,7 +40,7 @@ def diagnose_plugin(catalog: Catalog, name: str) -> list[str]:
 
 
 def _of_installed(catalog: Catalog, name: str, everywhere: list[Distribution]) -> list[str]:
-    """Return what there is to say of an installed plugin or distribution; nothing where none is called `name`."""
+    """Return lines about the installed plugin or distribution `name`, or no lines if there is none."""
     points = [(dist, point) for dist in everywhere for point in _entry_points(dist)]
     own = {(point.name, _name(dist)): point for dist, point in points if point.group == GROUP}
     lines: list[str] = []
@@ -69,17 +69,17 @@ def _of_status(catalog: Catalog, status: PluginStatus, point: EntryPoint | None)
             yield f"  what to do: {status.remedy}"
         yield from (f"  | {line}" for line in own_lines(status.trace))
     elif status.disabled:
-        yield f"{named} is disabled by {status.disabled}, so it was not imported"
-        taken_out = f"take '{origin.plugin}' out of the environment variable {DISABLE}"
-        left_out = f"leave out {status.disabled} {origin.plugin}"
+        yield f"{named} was not imported, because {status.disabled} disables it"
+        taken_out = f"remove '{origin.plugin}' from the environment variable {DISABLE}"
+        left_out = f"remove {status.disabled} {origin.plugin}"
         yield f"  to enable it: {taken_out if status.disabled == DISABLE else left_out}"
     elif status.missing:
-        yield f"{named} waits for what is not installed"
+        yield f"{named} requires packages that are not installed"
         yield from (f"  {sentence}" for sentence in status.missing)
     else:
         yield from _of_working(catalog, status, point)
     for rival in rivals:
-        yield f"  {rival} offers a plugin of that name too: uninstall one of the two"
+        yield f"  {rival} provides a plugin with the same name: uninstall one of the two"
 
 
 def _of_working(catalog: Catalog, status: PluginStatus, point: EntryPoint | None) -> Iterator[str]:
@@ -89,52 +89,52 @@ def _of_working(catalog: Catalog, status: PluginStatus, point: EntryPoint | None
     ids = [f"{entry.kind.singular} {entry.id}" for entry in catalog.entries() if entry.origin == origin]
     if status.later:
         meant = filter(None, (did_you_mean(name, hooks()) for name in status.later))
-        yield " ".join([f"  {later(status)}. It may be of a later version.", *meant])
+        yield " ".join([f"  {later(status)}. The plugin may need a later version of cvkit.", *meant])
     if status.idle and not status.later:
-        named = ", which the entry point names" if point else ""
-        yield f"  it has no hook: write @hookimpl functions such as cvkit_models in {source}{named}"
+        named = ", the module of the entry point" if point else ""
+        yield f"  it has no hooks: add @hookimpl functions such as cvkit_models in {source}{named}"
     else:
         rest = f" and {len(ids) - _MOST_IDS} more; see: cvkit list --plugin {origin.plugin}"
         offered = ", ".join(ids[:_MOST_IDS]) + (rest if len(ids) > _MOST_IDS else "")
-        yield f"  it offers {offered or no_components(status)}"
+        yield f"  it provides {offered or no_components(status)}"
     if point and (path := _installed(_top(point))):
         yield f"  its module is '{_top(point)}', at '{path}'"
     if origin.sources:
-        yield f"  these are its own sources, which Python finds before the copy that {origin} installed"
+        yield f"  this is its source folder, which Python finds before the copy that {origin} installed"
     if status.slow or status.heavy:
         took = f"takes {status.seconds:.2g} s" if status.slow else ""
         loads = f"loads {', '.join(status.heavy)}" if status.heavy else ""
         faults = " and ".join(filter(None, [took, loads]))
-        yield f"  its declaration {faults}, which every command waits for: keep imports out of {source}"
+        yield f"  its declaration {faults}, which slows down every command: remove heavy imports from {source}"
 
 
 def _of_distribution(dist: Distribution) -> Iterator[str]:
-    """Yield why an installed distribution has no plugin."""
+    """Yield lines that explain why an installed distribution has no plugin."""
     named = f"distribution '{_name(dist)}' {name_and_version(dist)[1]}"
     groups = {point.group: point for point in _entry_points(dist)}
     yield f"{named} is installed, but has no entry point in the group '{GROUP}', so cvkit finds no plugin in it"
     for group, point in groups.items():
         if _resembles(group):
-            yield f"  its group '{group}' is misspelt: in pyproject.toml, write"
+            yield f"  its group '{group}' looks misspelt: in pyproject.toml, write"
             yield f"    [project.entry-points.{GROUP}]"
             yield f'    {point.name} = "{point.value}"'
-            yield "  and install it again"
+            yield "  and reinstall it"
             return
-    yield f"  its groups: {', '.join(sorted(groups))}" if groups else "  it has no entry points at all"
+    yield f"  its groups: {', '.join(sorted(groups))}" if groups else "  it has no entry points"
 
 
 def _of_component(catalog: Catalog, name: str) -> list[str]:
-    """Return whose component `name` is; nothing where it is none."""
+    """Return lines that say which plugin provides the component `name`, or no lines if there is none."""
     with suppress(CvkitError):
         return [
-            f"'{name}' is {_a(entry.kind.singular)} of plugin '{entry.origin.plugin}'; see: cvkit info {entry.id}"
+            f"'{name}' is {_a(entry.kind.singular)} from plugin '{entry.origin.plugin}'; see: cvkit info {entry.id}"
             for entry in find_everywhere(catalog, name)
         ]
     return []
 
 
 def _of_project(catalog: Catalog, name: str, everywhere: list[Distribution]) -> list[str]:
-    """Return what there is to say of a folder with a pyproject.toml; nothing where it is none."""
+    """Return lines about the project folder `name`, or no lines if it is not a folder with a pyproject.toml."""
     folder = Path(name)
     if not (folder / "pyproject.toml").is_file():
         return []
@@ -143,20 +143,20 @@ def _of_project(catalog: Catalog, name: str, everywhere: list[Distribution]) -> 
     owner = next((dist for dist in everywhere if str(direct_url(dist).get("url")).rstrip("/") in places), None)
     if owner is None:
         return [
-            f"'{name}' is a folder with a project that is not installed",
+            f"'{name}' contains a project that is not installed",
             f"  {install}",
             f"  or load it without installing: --plugin-path {shell_words(name)}",
         ]
     lines = _of_installed(catalog, _name(owner), everywhere)
     if editable_folder(owner) is None:
-        lines.append(f"  what is installed is a copy; to have it follow the folder: {install}")
+        lines.append(f"  the installed code is a copy of this folder; to use the folder itself: {install}")
     return lines
 
 
 def _of_module(catalog: Catalog, name: str, everywhere: list[Distribution]) -> list[str]:
-    """Return why a module, by its name or its path, is no plugin; nothing where there is none."""
+    """Return lines that explain why a module, given by name or path, is not a plugin; no lines if there is none."""
     if name in sys.stdlib_module_names:
-        return [f"'{name}' is a module of Python itself, no plugin"]
+        return [f"'{name}' is a module of the Python standard library, not a plugin"]
     path = _beside(name) or _installed(name)
     if path is None:
         return []
@@ -165,14 +165,14 @@ def _of_module(catalog: Catalog, name: str, everywhere: list[Distribution]) -> l
         return _of_installed(catalog, _name(owner), everywhere)
     module = name if name.isidentifier() else path.resolve().stem
     return [
-        f"module '{module}' is at '{path}', but no installed distribution brings it, so cvkit finds no plugin in it",
+        f"module '{module}' is at '{path}', but is not part of an installed distribution, so cvkit does not find it",
         "  pip install -e .  in the folder of its pyproject.toml, which needs an entry point in the group 'cvkit'",
         f"  or load it without installing: --plugin-path {shell_words(path)}",
     ]
 
 
 def _beside(name: str) -> Path | None:
-    """Return the place of a module named by its path, or of one in the working folder, which is not imported from."""
+    """Return the place of a module given by path, or by its name if it is in the working folder."""
     places = {Path(name, "__init__.py"): Path(name), Path(f"{name}.py"): Path(f"{name}.py")}
     if name.endswith(".py"):
         places[Path(name)] = Path(name)
@@ -180,7 +180,7 @@ def _beside(name: str) -> Path | None:
 
 
 def _installed(module: str) -> Path | None:
-    """Return the place of a module that can be imported."""
+    """Return the place of an importable module, or None."""
     spec = None
     with suppress(ImportError, ValueError):
         spec = find_spec(module) if module.isidentifier() else None
@@ -190,7 +190,7 @@ def _installed(module: str) -> Path | None:
 
 
 def _is_editable(dist: Distribution, path: Path) -> bool:
-    """Whether a distribution was installed from a folder around `path`, as by ``pip install -e`` (PEP 610)."""
+    """Whether a distribution is an editable installation of a folder that contains `path` (PEP 610)."""
     home = editable_folder(dist)
     return home is not None and path.resolve().is_relative_to(home.resolve())
 
@@ -199,14 +199,14 @@ def _of_nothing(catalog: Catalog, name: str, everywhere: list[Distribution]) -> 
     plugins = {status.origin.plugin for status in catalog.statuses}
     known = [*plugins, *(status.origin.distribution for status in catalog.statuses), *map(_name, everywhere)]
     known += [name for registry in catalog.registries.values() for name in registry.names()]
-    hint = did_you_mean(name, known) or f"The plugins: {', '.join(sorted(plugins))}."
+    hint = did_you_mean(name, known) or f"The plugins are: {', '.join(sorted(plugins))}."
     raise UnknownComponent(
-        f"nothing called '{name}' is installed in {sys.prefix}: no plugin, distribution, module or component. {hint}"
+        f"no plugin, distribution, module or component named '{name}' is installed in {sys.prefix}. {hint}"
     )
 
 
 def _in_shell(path: Path) -> str:
-    """Return a folder as a shell and pip read it: quoted, and never taken for a distribution's name."""
+    """Return a folder quoted for a shell, in a form that pip does not mistake for a distribution's name."""
     text = str(path)
     return shell_words(text if path.is_absolute() or text.startswith(".") else f"./{text}")
 
@@ -220,12 +220,12 @@ def _name(dist: Distribution) -> str:
 
 
 def _top(point: EntryPoint) -> str:
-    """Return the package that an entry point names, as far as its value tells."""
+    """Return the top-level package in an entry point's value."""
     return point.value.partition(":")[0].partition(".")[0].strip()
 
 
 def _entry_points(dist: Distribution) -> list[EntryPoint]:
-    """Return a distribution's entry points, none where they do not parse."""
+    """Return a distribution's entry points, or none if they do not parse."""
     try:
         return list(dist.entry_points)
     except (ValueError, TypeError, OSError):
@@ -233,5 +233,5 @@ def _entry_points(dist: Distribution) -> list[EntryPoint]:
 
 
 def _resembles(group: str) -> bool:
-    """Whether a group of entry points was perhaps meant to be cvkit's, as ``cvkit.host.discovery`` is."""
+    """Whether a group of entry points looks like a misspelling of cvkit's, as ``cvkit.plugins`` does."""
     return group != GROUP and (group.lower().startswith(GROUP) or bool(did_you_mean(group, [GROUP])))

@@ -1,4 +1,4 @@
-"""How a plugin is doing, in words."""
+"""Describes the state of a plugin in words."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ..host.catalog import PluginStatus
 
 
 def plugin_state(status: PluginStatus) -> str:
-    """Return whether a plugin works, with what a user should know of it, in one line."""
+    """Return one line that says whether a plugin works, with remarks for the user."""
     if not status.works:
         return status.reason
     faults = ["is slow"] if status.slow else []
@@ -14,16 +14,17 @@ def plugin_state(status: PluginStatus) -> str:
     remarks = ["has no hooks"] if status.idle and not status.later else []
     remarks += [later(status)] if status.later else []
     remarks += [f"its declaration {' and '.join(faults)}"] if faults else []
-    copy = f" from its sources in '{status.origin.sources}'" if status.origin.sources else ""
+    copy = f" from its source folder '{status.origin.sources}'" if status.origin.sources else ""
     return f"works{copy}, but {', and '.join(remarks)}" if remarks else f"works{copy}"
 
 
 def later(status: PluginStatus) -> str:
-    """Return which of a plugin's optional hooks are not called."""
+    """Return a sentence about the plugin's optional hooks that this cvkit does not call."""
     names = ", ".join(status.later)
     return f"this cvkit has no {names}, so {'it is' if len(status.later) == 1 else 'these are'} not called"
 
 
 def no_components(status: PluginStatus) -> str:
-    """Return what a plugin that works and has no components offers, with the reason."""
-    return f"no components: {'it has no hooks' if status.idle else 'its hooks only watch runs, or yield none'}"
+    """Return why a working plugin provides no components."""
+    reason = "it has no hooks" if status.idle else "its hooks only observe runs, or yield no components"
+    return f"no components: {reason}"

@@ -1,4 +1,4 @@
-"""``cvkit plugins``: every installed plugin, and what went wrong with those that do not work."""
+"""``cvkit plugins``: list the installed plugins and the problems of those that do not work."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from .terminal import echo
 
 @click.command()
 @click.option(
-    "--why", metavar="NAME", help="Explain why a plugin, distribution, module or folder is, or is not, here."
+    "--why", metavar="NAME", help="Explain why a plugin, distribution, module or folder is available or not."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @plugin_options
 def plugins(why: str | None, as_json: bool, choice: PluginChoice) -> None:
-    """List the installed plugins, and what is wrong with any."""
+    """List the installed plugins and their problems."""
     if why is not None and not why.strip():
-        raise CvkitError("--why needs a name, such as that of a plugin. See: cvkit plugins")
+        raise CvkitError("--why requires a name, such as the name of a plugin. See: cvkit plugins")
     catalog = discover(dict.fromkeys(choice.disabled, "--no-plugin"), choice.paths)
     for sentence in unknown_disabled(catalog, [*choice.disabled, *disabled_by_environment()]):
         warn(sentence)

@@ -1,4 +1,4 @@
-"""``cvkit preview``: what a recipe would do, on one page, without training."""
+"""``cvkit preview``: show on one page what a recipe would do, without training."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ NAMES = frozenset(("preview.html", "schedule.svg", "schedule.png", "augmented"))
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("previews"),
     show_default=True,
-    help="Folder in which the preview's own folder is made, or made anew.",
+    help="Folder for the preview, which goes into a subfolder named after the recipe; an earlier one is replaced.",
 )
 @data_option
 @plugin_options
 def preview(recipe: Path, overrides: tuple[str, ...], output: Path, data: Path | None, choice: PluginChoice) -> None:
     """Draw the schedule and augmented images of RECIPE.
 
-    Nothing is trained, and no tuner runs.
+    Trains nothing and runs no tuner.
     """
     checked, _ = load_recipe(recipe, overrides, choice)
     place = OutputFolder(output / f"preview-{checked.name}", "cvkit preview", NAMES)
     place.require_safe_to_replace()
-    from ..engine.assembly import build_parts  # torch loads here, after the recipe is known to be good
+    from ..engine.assembly import build_parts  # imports torch, so only after the recipe is checked
     from ..engine.building import open_dataset
     from ..figures.page import render
 
@@ -53,7 +53,7 @@ def preview(recipe: Path, overrides: tuple[str, ...], output: Path, data: Path |
 
 
 def preview_page(parts: RunParts) -> Page:
-    """Return the page of a preview."""
+    """Return the page that shows the schedule, the augmented images and the size of a run."""
     from ..diagnostics.preview import planned_images, planned_schedule, stand_in_notes
     from ..engine.lr_curve import lr_curve
     from ..figures.page import Fact, Page, Section
@@ -61,16 +61,18 @@ def preview_page(parts: RunParts) -> Page:
     planned, images = lr_curve(parts), planned_images(parts)
     steps, epochs = parts.planned_steps, parts.plan.epochs
     notes = (
-        [] if images else ["There is no sheet of images: the recipe has no augmentations, or report.augmented: 0."]
+        []
+        if images
+        else ["No images are shown, because the recipe has no augmentations or sets report.augmented: 0."]
     )
     if steps < parts.plan.total_steps:
         notes.append(
-            f"The schedule is made for {parts.plan.total_steps:,} steps; train.max_steps ends the run after "
+            f"The schedule is planned for {parts.plan.total_steps:,} steps, but train.max_steps ends the run after "
             f"{steps:,}."
         )
     return Page(
         title=f"Preview of {parts.recipe.name}",
-        subtitle="What a run of this recipe would do. Nothing was trained.",
+        subtitle="What a run of this recipe would do. No model was trained.",
         facts=(
             Fact("Planned steps", f"{steps:,}", f"{epochs:,} epoch{'s' * (epochs != 1)} of {parts.batching.steps:,}"),
             Fact("Training images", f"{len(parts.train_source):,}", f"batches of {parts.recipe.train.batch_size:,}"),

@@ -1,4 +1,4 @@
-"""What a range test found, whoever wrote it: shown as far as it can be, and kept."""
+"""Prints and saves the result of a range test, including those of other plugins as far as possible."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from ..recipe import TunerPart
 
 NAME = "lr_range_test"
-"""Of the files, without their endings."""
+"""Name of the range test and of its files, without their extensions."""
 
 
 def print_proposal(data: dict[str, Any]) -> None:
-    """Print what each rule tells: its rate, and the decades between the quartiles of several orders of the data.
+    """Print the rate that each rule chose, and its interquartile range, in decades, over several orders of the data.
 
-    Data of another form, as of another's range test, is printed as far as it is plain values.
+    For data in another form, such as those of another plugin's range test, prints the plain values.
     """
     rules = data.get("rules")
     if isinstance(rules, dict) and all(isinstance(rule, dict) for rule in rules.values()):
@@ -45,9 +45,9 @@ def _number(rule: dict[str, Any], name: str, form: str) -> str:
 
 
 def files_of(proposal: Proposal, tuner: TunerPart) -> dict[str, bytes]:
-    """Return what to keep of a proposal: its figure, where it has one, and its data as JSON.
+    """Return the files to save for a proposal: its figure, if it has one, and its data as JSON.
 
-    What a tuner cannot draw, or JSON cannot hold, is left out with a warning.
+    Skips, with a warning, a figure that the tuner fails to draw and data that JSON cannot represent.
     """
     from ..figures.style import render_figure
     from ..guard import Guard
@@ -55,7 +55,7 @@ def files_of(proposal: Proposal, tuner: TunerPart) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     if (paint := proposal.draw) is not None:
         try:
-            guard = Guard(tuner.entry, "could not draw what it found")
+            guard = Guard(tuner.entry, "could not draw its figure")
             files |= guard(lambda: render_figure(NAME, proposal.title, proposal.caption, paint)).files()
         except ComponentFailure as error:
             warn(str(error))
@@ -63,6 +63,6 @@ def files_of(proposal: Proposal, tuner: TunerPart) -> dict[str, bytes]:
     try:
         text = json.dumps(found | proposal.data, indent=1, allow_nan=False)
     except (TypeError, ValueError) as error:
-        warn(f"what {tuner.entry.id} measured cannot be kept as JSON, and only its value and reason are: {error}")
+        warn(f"could not save the measurements of {tuner.entry.id} as JSON, only its value and reason: {error}")
         text = json.dumps(found, indent=1, default=str)
     return files | {f"{NAME}.json": f"{text}\n".encode()}

@@ -19,15 +19,18 @@ from .terminal import echo
 @accept_option
 @plugin_options
 def resume(folder: Path, data: Path | None, accept_changes: bool, choice: PluginChoice) -> None:
-    """Continue the run in the folder RUN after its last checkpoint; make its report where that is all that lacks."""
+    """Continue the run in the folder RUN from its last checkpoint.
+
+    If training is finished and only the report is missing, writes the report.
+    """
     from ..runs.folder import RunFolder
 
     found = RunFolder.open(folder)
     finished = found.info().get("status") == "finished"
     if finished and not found.report_path.exists():
-        echo("this run has finished, but its report is gone: it is made again")
+        echo("this run is finished, but its report is missing; writing it again")
     elif finished:
-        echo(f"this run has finished; report: {found.report_path}")
+        echo(f"this run is finished; report: {found.report_path}")
         echo(f"to train it for more epochs: {shell_words('cvkit', 'extend', folder)} --epochs N")
         tell_drift(found, load_catalog(choice))
         return

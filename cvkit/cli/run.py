@@ -1,4 +1,4 @@
-"""``cvkit run``: from a recipe to a report."""
+"""``cvkit run``: train the model of a recipe and write a report."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("runs"),
     show_default=True,
-    help="Folder in which the run's own folder is made.",
+    help="Folder in which the run folder is created.",
 )
 @data_option
 @accept_option
@@ -50,44 +50,44 @@ def run(
     accept_changes: bool,
     choice: PluginChoice,
 ) -> None:
-    """Train, test and explain what RECIPE says, and report.
+    """Train, test and explain the model of RECIPE.
 
-    RECIPE is checked first, and its tuners run. The folder of the run is new, and holds the report.
+    Checks RECIPE first and runs its tuners before training. Writes a report and all other results to a new folder.
     """
     checked, catalog = load_recipe(recipe, overrides, choice)
     from ..recipe import AUTO, changes
-    from ..runs.unfinished import newest_unfinished  # torch loads here, after the recipe is known to be good
+    from ..runs.unfinished import newest_unfinished  # imports torch, so only after the recipe is checked
 
     found, passed_over = newest_unfinished(output, checked.name) if resume else (None, [])
     for line in passed_over:
         warn(line)
     if found is None:
         if resume:
-            echo(f"there is no unfinished run of '{checked.name}' in '{output}': starting a new one")
+            echo(f"found no unfinished run of '{checked.name}' in '{output}'; starting a new one")
         carry_out(build_run(checked, data_folder(data)), catalog, output, data_folder(data))
     elif overrides:
         raise click.UsageError(
-            f"--set cannot change a run that has begun, as '{found.path}' has: leave out one of the two"
+            f"--set cannot change a run that has started, such as '{found.path}'; remove --set or --resume"
         )
     else:
         for change in changes(found.recipe_text(), checked):
-            if change.now != AUTO:  # which a tuner has filled in since
+            if change.now != AUTO:  # a tuner has replaced `auto` since
                 warn(
-                    f"'{recipe}' is not followed in {change.path}: the run that is continued has {change.before}, "
-                    f"and the file has {change.now}"
+                    f"ignoring {change.path} in '{recipe}': the resumed run uses {change.before}, "
+                    f"but the file has {change.now}"
                 )
         resume_run(found, data, choice, accept_changes)
 
 
 def resume_run(folder: RunFolder, data: Path | None, choice: PluginChoice, accept_changes: bool) -> None:
-    """Continue the run in `folder` by its own recipe, with the data where it was unless `data` says otherwise."""
+    """Continue the run in `folder` with its own recipe, and with the data in `data` or else where they were."""
     recipe, catalog = reopen(folder, choice)
     place = data_root_of(folder, recipe, data)
     carry_out(build_run(recipe, place), catalog, folder, place, accept_changes)
 
 
 def build_run(recipe: Recipe, data: Path) -> RunParts:
-    """Return the parts of a run; raise what does not fit together before a folder is made."""
+    """Return the parts of a run; raise an error if they do not fit together, before a folder is created."""
     from ..engine.assembly import build_parts
     from ..engine.building import open_dataset
 
@@ -97,7 +97,7 @@ def build_run(recipe: Recipe, data: Path) -> RunParts:
 def carry_out(
     parts: RunParts, catalog: Catalog, place: RunFolder | Path, data: Path, accept_changes: bool = False
 ) -> None:
-    """Continue the run in a folder, or start it in a new folder under a path, printing what happens."""
+    """Continue the run in a run folder, or start it in a new folder inside the path `place`; print the events."""
     from ..runs.execute import is_resumable, noted_end
     from ..runs.folder import RunFolder
     from ..runs.session import Session
@@ -106,31 +106,31 @@ def carry_out(
     echo(f"run folder: {folder.path}")
     session = Session(parts, folder, data, catalog, accept_changes=accept_changes)
     try:
-        with noted_end(session), ended_by_signals(session), told_as_machine("the run was at work"):
+        with noted_end(session), ended_by_signals(session), told_as_machine("the run was in progress"):
             print_events(session)
     except KeyboardInterrupt as error:
-        done = f"stopped after step {session.step:,}, saved; " if session.saved and session.step else ""
+        done = f"stopped and saved after step {session.step:,}; " if session.saved and session.step else ""
         echo(f"{done}{way_on(session)}", err=True)
         raise SystemExit(exit_code_of(error)) from None
     except Exception as error:
-        defect = not isinstance(error, CvkitError)  # of a plugin's or of cvkit's; it keeps its traceback
-        helpless = isinstance(error, DivergedError) or not folder.is_there()  # to resume would not help
+        defect = not isinstance(error, CvkitError)  # a bug in a plugin or in cvkit: keep its traceback
+        helpless = isinstance(error, DivergedError) or not folder.is_there()  # resuming would not help
         if is_resumable(error):
             error.add_note(way_on(session))
         elif defect or (session.started and not helpless):
-            error.add_note(f"once that is mended, {way_on(session)}")
+            error.add_note(f"after fixing this, {way_on(session)}")
         raise
 
 
 def way_on(session: Session) -> str:
-    """Return how to go on with a run that has ended early."""
+    """Return how to continue a run that ended early."""
     if session.folder.recipe_path.exists() or session.folder.has_checkpoints():
         return f"continue with: {shell_words('cvkit', 'resume', session.folder.path)}"
-    return "nothing of it was trained; start it again"  # what ended it came before its recipe was written
+    return "start the run again; it had not trained yet"  # it ended before its recipe was written
 
 
 def print_events(session: Session) -> None:
-    """Execute the session and print what happens; raise `OutputLost`, once the step is saved, where that fails."""
+    """Execute the session and print its events; if printing fails, raise `OutputLost` after saving the step."""
     from ..engine.records import EpochRecord
     from ..engine.trainer import Step
     from ..runs.execute import Reported, TrainingStarted, Tuned, Warned, execute
@@ -163,31 +163,31 @@ def print_events(session: Session) -> None:
 
 
 def print_tuned(event: Tuned) -> None:
-    """Print what a tuner proposed, and the recipe's own value where that stays."""
+    """Print the value that a tuner proposed, and the recipe's own value if that is used instead."""
     from ..recipe import AUTO
 
     tuner, proposal = event.tuner, event.proposal
     found = "no value" if proposal.value is None else proposal.value
     echo(f"{tuner.entry.component.name} for {tuner.target}: {found} ({proposal.reason})")
     if event.value not in (proposal.value, AUTO):
-        echo(f"the recipe's own {tuner.target} stays: {event.value}")
+        echo(f"keeping the {tuner.target} of the recipe: {event.value}")
 
 
 @contextmanager
 def ended_by_signals(session: Session) -> Iterator[None]:
-    """Let a signal end the session: after the step at hand where that would be lost, else at once.
+    """End the session on a signal: after the current step if it is not saved yet, otherwise immediately.
 
-    A second signal ends it at once. Raises `Interrupted` in both cases.
+    A second signal always ends it immediately. Raises `Interrupted` in both cases.
     """
     received: list[int] = []
 
     def stop(number: int) -> None:
         received.append(number)
-        session.stop = True  # in any case: Python ignores what is raised where it cannot pass it on, as in a __del__
+        session.stop = True  # always: Python drops exceptions raised in some places, such as __del__
         if len(received) > 1 or session.saved:
             raise Interrupted(number)
-        with suppress(RuntimeError):  # where it comes while a line is being written
-            echo("finishing the step and saving; once more to stop at once", err=True)
+        with suppress(RuntimeError):  # raised if the signal interrupts a write to the same stream
+            echo("finishing the step and saving it; send the signal again to stop immediately", err=True)
 
     with heard(stop):
         yield

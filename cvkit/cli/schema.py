@@ -1,4 +1,4 @@
-"""``cvkit schema``: what editors need to complete and check recipes."""
+"""``cvkit schema``: write the JSON Schema that lets editors complete and check recipes."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ from .terminal import echo
 
 
 @click.command()
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write. Default: stdout.")
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write. Default: standard output."
+)
 @plugin_options
 def schema(output: Path | None, choice: PluginChoice) -> None:
     """Write a JSON Schema of recipes, for editors.
 
-    It has the options of every component that is installed. Editors with yaml-language-server complete and check a
-    recipe that begins with
-
-      # yaml-language-server: $schema=cvkit.schema.json
-
-    and lies beside the file written by
+    The schema contains the options of every installed component. Write it to the folder of your recipes:
 
       cvkit schema --output cvkit.schema.json
 
-    Write it again when plugins are installed or removed.
+    Editors with yaml-language-server then complete and check recipes in that folder that begin with
+
+      # yaml-language-server: $schema=cvkit.schema.json
+
+    Run the command again after you install or remove plugins.
     """
     import json
 
@@ -35,7 +36,7 @@ def schema(output: Path | None, choice: PluginChoice) -> None:
 
     written, untold = recipe_schema(load_catalog(choice))
     for sentence in untold:
-        warn(f"the schema cannot tell everything: {sentence}")
+        warn(f"the schema is incomplete: {sentence}")
     text = json.dumps(written, indent=1) + "\n"
     if output is None:
         echo(text, nl=False)
@@ -43,5 +44,5 @@ def schema(output: Path | None, choice: PluginChoice) -> None:
         try:
             output.write_text(text, encoding="utf-8")
         except OSError as error:
-            raise CvkitError(f"'{output}' cannot be written: {error.strerror}") from error
+            raise CvkitError(f"could not write '{output}': {error.strerror}") from error
         echo(f"wrote {output}")

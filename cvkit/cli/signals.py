@@ -1,4 +1,4 @@
-"""Signals that ask a command to end: heard over the whole of it, unless they were ignored when it began."""
+"""Handles the signals that end a command, unless they were ignored when it started."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from types import FrameType
 
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
-"""Ctrl-C, a request to end, and the closing of a terminal, which not every system has."""
+"""Ctrl-C, a request to terminate, and a closed terminal. Not every system has all of them."""
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal ends the command; `number` says which."""
+    """Raised when a signal ends the command; `number` is the number of the signal."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -22,17 +22,17 @@ class Interrupted(KeyboardInterrupt):
 
     @property
     def exit_code(self) -> int:
-        """What shells make of a process that a signal ended."""
+        """The exit code that shells report for a process that a signal ended."""
         return 128 + self.number
 
 
 def interrupt(number: int) -> None:
-    """Raise `Interrupted`: what a signal does where nothing must be brought to an end first."""
+    """Raise `Interrupted`: the reaction to a signal if there is no work to finish first."""
     raise Interrupted(number)
 
 
 def exit_code_of(error: BaseException) -> int:
-    """Return the exit code of an interrupted command; `error` may have been raised from the interruption."""
+    """Return the exit code of an interrupted command; `error` may have the interruption as its cause."""
     for told in (error, error.__cause__):
         if isinstance(told, Interrupted):
             return told.exit_code
@@ -41,10 +41,10 @@ def exit_code_of(error: BaseException) -> int:
 
 @contextmanager
 def heard(act: Callable[[int], None]) -> Iterator[None]:
-    """Call `act` with the number of each signal that asks this process to end, within the block.
+    """Call `act` with the number of each signal that should end this process, while the block runs.
 
-    A signal that is ignored stays so: ``nohup`` ignores SIGHUP, and a shell SIGINT for what runs in its background.
-    A child that was forked from here ends by the signal, as it would without this.
+    Signals that are ignored stay ignored: ``nohup`` ignores SIGHUP, and shells ignore SIGINT for background jobs. A
+    child process forked in the block is ended by the signal, as it would be without this handler.
     """
     owner = os.getpid()
 
@@ -56,7 +56,7 @@ def heard(act: Callable[[int], None]) -> Iterator[None]:
             os.kill(os.getpid(), number)
 
     numbers: list[int] = []
-    if threading.current_thread() is threading.main_thread():  # Python lets no other thread say what a signal does
+    if threading.current_thread() is threading.main_thread():  # only the main thread may set signal handlers
         numbers = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
     before = {
         number: signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""Tables: drawn by rich on a terminal, plain aligned lines in a pipe."""
+"""Prints tables: with rich on a terminal, as aligned lines of text otherwise."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _REMARK = r"\[[^][]+\]$"
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], grouped: bool = False) -> None:
-    """Print rows under a header; on a terminal the last column folds, in a pipe each row is one line.
+    """Print rows below a header; the last column wraps on a terminal, elsewhere each row is one line.
 
-    `grouped`: on a terminal, the first column's cells stand as headings above the rows that share them. A remark in
-    brackets at the end of a row is coloured there.
+    On a terminal, `grouped` prints each value of the first column once, as a heading above its rows, and a remark in
+    brackets at the end of a row is coloured.
     """
     rows = [[*map(on_one_line, row)] for row in rows]
     if on_terminal():

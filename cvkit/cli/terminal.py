@@ -1,6 +1,7 @@
-"""Where the command line meets a terminal, a pipe or a file: what is written, in which colours, and how wide.
+"""Writes the output of commands to a terminal, a pipe or a file.
 
-Every command writes through `echo`, so no text from a recipe, a class name or a file name can steer a terminal.
+Every command writes with `echo`, which escapes control characters, so text from recipes, class names and file names
+cannot send commands to a terminal.
 """
 
 from __future__ import annotations
@@ -18,30 +19,31 @@ if TYPE_CHECKING:
 
 
 class OutputLost(Exception):
-    """Standard output takes no more: a full disk, or a reader that has gone, as in ``| head``."""
+    """Standard output cannot be written: the disk is full, or the reader has closed the pipe, as in ``| head``."""
 
-    resumable = True  # a run can go on once there is somewhere to write to
+    resumable = True  # the run can continue when there is an output again
 
     def __init__(self, error: OSError) -> None:
         self.reader_gone = isinstance(error, BrokenPipeError)
-        super().__init__(f"standard output cannot be written: {error.strerror}")
+        super().__init__(f"could not write standard output: {error.strerror}")
 
 
 def keep_standard_streams() -> None:
-    """Open what is closed of standard input, output and error (``>&-``) to nowhere.
+    """Open standard input, output and error as the null device if they are closed (``>&-``).
 
-    Otherwise the next file that is opened, such as a checkpoint, would be what libraries print into.
+    Otherwise the next file that is opened, such as a checkpoint, would get their number, and libraries would print
+    into it.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # which takes the lowest number that is free
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number
 
 
 def flush_standard_output() -> None:
-    """Write what is left for standard output; drop what cannot be, as Python's own last flush would fail too."""
-    if sys.stdout is None:  # it was closed from the beginning
+    """Flush standard output; if that fails, discard the rest, because Python's flush at exit would fail too."""
+    if sys.stdout is None:  # it was closed when the process started
         return
     try:
         sys.stdout.flush()
@@ -52,24 +54,26 @@ def flush_standard_output() -> None:
 
 
 def tolerate_narrow_encodings() -> None:
-    """Let standard output and error write an escape for a character that their encoding lacks, as cp1252 does."""
+    """Let standard output and error escape characters that their encoding lacks, for example cp1252."""
     for stream in (sys.stdout, sys.stderr):
         if reconfigure := getattr(stream, "reconfigure", None):
             reconfigure(errors="backslashreplace")
 
 
 def echo(text: object = "", *, err: bool = False, nl: bool = True, label: str = "", colour: str = "") -> None:
-    """Write `text`, made printable, to standard output or with `err` to standard error.
+    """Write `text` with control characters escaped.
+
+    Errors while writing to standard error are ignored, because there is nowhere to report them.
 
     Args:
-        text: what to write; its line breaks stay.
-        err: write to standard error.
-        nl: end with a line break.
-        label: a word in front of the text, such as ``error:``, shown in `colour` where the terminal has colours.
-        colour: the label's, as click names it.
+        text: Text to write. Its line breaks are kept.
+        err: Write to standard error instead of standard output.
+        nl: Add a line break at the end.
+        label: A word before the text, such as ``error:``.
+        colour: click's name of the label's colour, used if the terminal has colours.
 
-    Raises `OutputLost` where standard output cannot be written. An error of standard error is passed over, as there
-    is no place left to tell it.
+    Raises:
+        OutputLost: Standard output cannot be written.
     """
     front = f"{click.style(label, fg=colour, bold=True) if in_colour(err) else label} " if label else ""
     try:
@@ -86,15 +90,15 @@ def on_terminal(err: bool = False) -> bool:
 
 
 def in_colour(err: bool = False) -> bool:
-    """Whether to write colours: only to a terminal, and not where ``NO_COLOR`` is set (https://no-color.org)."""
+    """Whether to write colours: only to a terminal, and not if ``NO_COLOR`` is set (https://no-color.org)."""
     return on_terminal(err) and not os.environ.get("NO_COLOR")
 
 
 def console(err: bool = False) -> Console:
     """Return a rich console for standard output or error.
 
-    It is a terminal where the stream is one, whatever ``FORCE_COLOR`` says, as bars must not fill a file. A
-    ``COLUMNS`` that is no positive number is passed over: rich would take a width of 0 and write nothing.
+    ``FORCE_COLOR`` is ignored if the stream is not a terminal, so that progress bars never go to a file. ``COLUMNS``
+    is ignored unless it is a positive number, because rich would use a width of 0 and write nothing.
     """
     from rich.console import Console
 

@@ -1,4 +1,4 @@
-"""A traceback cut down to what a plugin's author wrote."""
+"""Shortens a traceback to the frames of a plugin's own code."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _FOREIGN = (str(Path(__file__).parents[1]), str(Path(importlib.__file__).parent)
 
 
 def own_lines(trace: str) -> list[str]:
-    """Return the first and the last of the frames outside cvkit and Python's importing, and the error's first line.
+    """Return the first and last frames outside cvkit and Python's import system, and the first line of the error.
 
-    `trace` is what `traceback.format_exc` returns. Of a chain of errors the last with such frames counts; where there
-    is none, nothing is returned, as the message says it all.
+    `trace` is the text from `traceback.format_exc`. In a chain of errors, the last one with such frames is used. If
+    no error has any, returns no lines, because the message alone is enough.
     """
     for error in reversed(_CHAIN.split(trace)):
         frames = [found for found in _FRAME.finditer(error) if not found["file"].startswith(_FOREIGN)]

@@ -1,1 +1,1 @@
-"""Files and folders read and written safely: no link is followed out of a folder, nothing is left half-written."""
+"""Reads and writes files safely: links out of a folder are not followed, and no file is left half-written."""

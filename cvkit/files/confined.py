@@ -1,4 +1,4 @@
-"""`ConfinedFolder`: the files of one folder, by names that lead neither up nor through links out of it."""
+"""`ConfinedFolder`: access to the files of one folder, without following paths or links out of it."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from ..errors import RunError
 from .safe_io import append_file, make_folder, read_file, write_file
 
 LARGEST = 1 << 26
-"""Bytes that are read of a file for which no other limit is given, such as a figure."""
+"""Default limit on the size of a file that is read, in bytes."""
 
 
 class ConfinedFolder:
-    """The files below the folder at `path`, which is there already and may come from a stranger."""
+    """The files in an existing folder that may come from an untrusted source."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
 
     def read(self, name: str, limit: int = LARGEST) -> bytes:
-        """Return what a file of the folder holds; raise `RunError` where it cannot be read.
+        """Return the content of a file in the folder; raise `RunError` if it cannot be read.
 
-        `name` may lead through folders, as in ``figures/curves.png``. Links are not followed. `limit`: bytes, of
-        which no more are read.
+        `name` may contain folders, as in ``figures/curves.png``. Links are not followed. A file with more than
+        `limit` bytes is an error.
         """
         path = self.path / name
         try:
             return read_file(path, limit, below=self.path)
         except OSError as error:
-            raise RunError(f"'{path}' cannot be read: {error.strerror}") from error
+            raise RunError(f"could not read '{path}': {error.strerror}") from error
 
     def write(self, name: str, content: bytes, *, durable: bool = True) -> None:
-        """Put a file of the folder in place whole: a reader sees the old one or the new one.
+        """Write a file in the folder atomically: a reader sees the old file or the new one.
 
-        Folders on the way to `name` are made, but the run's own is not. `durable`: wait until the disk has the file.
-        Raises `RunError` where it cannot be written, or a link is on the way.
+        Creates the folders in `name`, but not this folder. With `durable`, waits until the file is on the disk.
+        Raises `RunError` if the file cannot be written or its path contains a link.
         """
         self._written(name, lambda path: write_file(path, content, below=self.path, durable=durable))
 
     def append_to(self, name: str, content: bytes) -> None:
-        """Add to the end of a file of the folder, made where there is none; raise `RunError` as `write` does."""
+        """Append to a file in the folder, or create it; raise `RunError` in the same cases as `write`."""
         self._written(name, lambda path: append_file(path, content, below=self.path))
 
     def _written(self, name: str, write: Callable[[Path], None]) -> None:
@@ -49,4 +49,4 @@ class ConfinedFolder:
                 make_folder(path.parent, below=self.path)
             write(path)
         except OSError as error:
-            raise RunError(f"'{path}' cannot be written: {error.strerror}") from error
+            raise RunError(f"could not write '{path}': {error.strerror}") from error

@@ -1,4 +1,4 @@
-"""`LockedFolder`: a folder in which one process works at a time, and that must stay where it is meanwhile."""
+"""`LockedFolder`: a folder that one process at a time writes to, and that must not move while it is locked."""
 
 from __future__ import annotations
 
@@ -17,51 +17,51 @@ from .safe_io import require_own_file
 
 
 class LockedFolder(ConfinedFolder):
-    """The files of a run's folder; while it is locked, nothing is written once the folder is no longer the same."""
+    """The files of a run folder. While it is locked, writing fails if the folder was moved or replaced."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self._lock = FileLock(self.path / ".lock", blocking=False)
-        self._identity: tuple[int, int] | None = None  # of the folder, while it is locked
+        self._identity: tuple[int, int] | None = None  # device and inode of the folder while it is locked
 
     def lock(self) -> None:
-        """Keep other processes out until this one ends; raise `RunError` if one is at work here."""
+        """Lock the folder until this process ends; raise `RunError` if another process has locked it."""
         try:
             require_own_file(self.path / ".lock", below=self.path)
             self._lock.acquire()
             self._identity = _identity(self.path)
         except Timeout:
-            raise RunError(f"another process is at work in '{self.path}'") from None
+            raise RunError(f"another process is using '{self.path}'") from None
         except NotImplementedError as error:
             raise RunError(
-                f"the file system of '{self.path}' has no locks, which keep two processes from writing to one run; "
-                "choose another --output"
+                f"the file system of '{self.path}' does not support locks, which prevent two processes from writing "
+                "to one run; choose another --output"
             ) from error
         except OSError as error:
             if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
-                raise RunError(f"'{self.path / '.lock'}' cannot be locked: {error.strerror}; remove it") from error
+                raise RunError(f"could not lock '{self.path / '.lock'}': {error.strerror}; remove it") from error
             raise RunError(
-                f"'{self.path}' cannot be written: {error.strerror}; see who may write there, or train on elsewhere: "
+                f"could not write to '{self.path}': {error.strerror}; check its permissions, or continue elsewhere: "
                 f"{shell_words('cvkit', 'extend', self.path)} --epochs N --output FOLDER"
             ) from error
 
     def unlock(self) -> None:
-        """Let other processes in again."""
+        """Release the lock."""
         self._identity = None
         self._lock.release()
 
     def is_there(self) -> bool:
-        """Whether this is still the folder that was locked: nobody has removed, renamed or replaced it since."""
+        """Whether the folder that was locked is still there and was not removed, renamed or replaced."""
         with suppress(OSError):
             return self._identity in (None, _identity(self.path))
         return False
 
     def require_there(self) -> None:
-        """Raise `RunError` unless `is_there`, as what is written would be lost, or land in another folder."""
+        """Raise `RunError` unless `is_there`, because files would be lost or written to another folder."""
         if not self.is_there():
             raise RunError(
-                f"the run folder '{self.path}' is gone: it was removed, renamed or replaced while its run was at "
-                "work, so the run ends here. If the folder has another name now, continue with: cvkit resume NEW_NAME"
+                f"the run folder '{self.path}' was removed, renamed or replaced during the run, so the run "
+                "stops here. If the folder has a new name, continue with: cvkit resume NEW_NAME"
             )
 
     def _written(self, name: str, write: Callable[[Path], None]) -> None:

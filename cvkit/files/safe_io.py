@@ -1,10 +1,9 @@
-"""Files of a folder that may come from a stranger: read and written without following a link out of it.
+"""Reads and writes the files of untrusted folders without following links out of them.
 
-A link, a pipe, a device or a file that is too large is refused with an `OSError` whose ``strerror`` says which of
-them it is, so callers need one clause for these and for a full disk. What is written is there whole or not at all.
+A link, a pipe, a device or a file that is too large raises an `OSError` whose ``strerror`` names the problem, so
+callers handle these and a full disk in one clause. A file is written completely or not at all.
 
-`below` is the folder whose content is not trusted. It may be reached through links; the folders between it and the
-file may not be links.
+The argument `below` is the untrusted folder. Its own path may contain links; the path from it to the file may not.
 """
 
 from __future__ import annotations
@@ -19,10 +18,10 @@ from io import BufferedReader
 from pathlib import Path
 
 TEMPORARY = ".tmp-"
-"""What the names of unfinished files and folders begin with."""
+"""Prefix of the names of unfinished files and folders."""
 
-# A pipe does not block the opening (NONBLOCK), and a link in the file's place fails it (NOFOLLOW). Windows has
-# neither of the two, and there the check before the opening has to do.
+# Opening a pipe does not block (NONBLOCK), and opening a link fails (NOFOLLOW). Windows has neither flag and relies
+# on the check before the file is opened.
 _SAFELY = (
     getattr(os, "O_NOFOLLOW", 0)
     | getattr(os, "O_NONBLOCK", 0)
@@ -32,20 +31,20 @@ _SAFELY = (
 
 
 def read_file(path: Path, limit: int, *, below: Path | None = None) -> bytes:
-    """Return what the regular file at `path` holds; raise `OSError` where it is more than `limit` bytes.
+    """Return the content of the regular file at `path`.
 
-    Raises `FileNotFoundError` where there is none, and `OSError` where it is a link or not a regular file, or a
-    folder on the way there from `below` is a link.
+    Raises `FileNotFoundError` if there is none, and `OSError` if it has more than `limit` bytes, is a link or not a
+    regular file, or if a folder between `below` and the file is a link.
     """
     with open_file(path, limit, below=below) as file:
         content = file.read(limit + 1)
-    if len(content) > limit:  # it has grown since it was opened
+    if len(content) > limit:  # it grew after it was opened
         raise _too_large(path, limit)
     return content
 
 
 def open_file(path: Path, limit: int, *, below: Path | None = None) -> BufferedReader:
-    """Open a regular file of at most `limit` bytes for reading; raises as `read_file` does."""
+    """Open a regular file of at most `limit` bytes for reading; raises the same errors as `read_file`."""
     _require_folders(path, below)
     _require_regular(os.lstat(path), path)
     descriptor = os.open(path, os.O_RDONLY | _SAFELY)
@@ -61,11 +60,11 @@ def open_file(path: Path, limit: int, *, below: Path | None = None) -> BufferedR
 
 
 def write_file(path: Path, content: bytes, *, below: Path | None = None, durable: bool = True) -> None:
-    """Put a file in place whole: a reader sees the old one or the new one, and a kill leaves one of them.
+    """Write a file atomically: a reader sees the old file or the new one, even if the process is killed.
 
-    It is written under a random name beside its place and renamed; a link that lies there is replaced, not followed.
-    Its permissions are those of any new file. `durable`: wait until the disk has it. Raises `OSError` where it cannot
-    be written, or a folder on the way there from `below` is a link; nothing is left behind then.
+    The file is written under a random name in the same folder and then renamed, so a link at `path` is replaced, not
+    followed. It has the permissions of a new file. With `durable`, waits until it is on the disk. Raises `OSError`,
+    leaving nothing behind, if it cannot be written or if a folder between `below` and the file is a link.
     """
     _require_folders(path, below)
     temporary = temporary_beside(path)
@@ -86,10 +85,10 @@ def write_file(path: Path, content: bytes, *, below: Path | None = None, durable
 
 
 def append_file(path: Path, content: bytes, *, below: Path | None = None) -> None:
-    """Add `content` to the end of a regular file, made where there is none, and wait until the disk has it.
+    """Append `content` to a regular file, or create it, and wait until it is on the disk.
 
-    After an error the file is as long as before. Raises `OSError` where it cannot be written, where it is a link or
-    not a regular file, and where it has another name elsewhere (a hard link), under which it would change as well.
+    After an error, the file has its earlier length. Raises `OSError` if the file cannot be written, is a link or not
+    a regular file, or has a second name (a hard link), because that other file would change too.
     """
     _require_folders(path, below)
     with suppress(FileNotFoundError):
@@ -114,9 +113,9 @@ def append_file(path: Path, content: bytes, *, below: Path | None = None) -> Non
 
 
 def require_own_file(path: Path, *, below: Path | None = None) -> None:
-    """Raise `OSError` unless there is nothing at `path`, or a regular file that has no other name.
+    """Raise `OSError` if there is anything at `path` other than a regular file without hard links.
 
-    For files that a library opens by their name, such as a lock's.
+    Used for files that a library opens by name, such as lock files.
     """
     _require_folders(path, below)
     with suppress(FileNotFoundError):
@@ -126,9 +125,9 @@ def require_own_file(path: Path, *, below: Path | None = None) -> None:
 
 
 def make_folder(path: Path, *, below: Path) -> Path:
-    """Return the folder `path`, made with those above it up to `below`, which must be there.
+    """Create the folder `path` and its parents up to `below`, which must exist, and return `path`.
 
-    Raises `OSError` where one of them is a link or no folder, or cannot be made.
+    Raises `OSError` if one of them is a link or not a folder, or cannot be created.
     """
     for part in (*reversed(_between(path, below)), path):
         with suppress(FileExistsError):
@@ -138,7 +137,7 @@ def make_folder(path: Path, *, below: Path) -> Path:
 
 
 def is_folder(path: Path) -> bool:
-    """Whether there is a folder at `path`, and no link to one."""
+    """Whether `path` is a folder and not a link to one."""
     try:
         return stat.S_ISDIR(os.lstat(path).st_mode)
     except OSError:
@@ -146,7 +145,7 @@ def is_folder(path: Path) -> bool:
 
 
 def remove(path: Path) -> None:
-    """Remove a file, a folder with all in it, or a link but not what it leads to; what cannot be removed stays."""
+    """Remove a file, a folder with its content, or a link without its target; ignore errors."""
     if is_folder(path):
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -155,25 +154,25 @@ def remove(path: Path) -> None:
 
 
 def temporary_beside(path: Path) -> Path:
-    """Return a free name for what is about to take the place of `path`; nobody can guess it."""
+    """Return an unpredictable temporary name in the folder of `path`."""
     return path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
 
 
 def clear_temporaries(folder: Path) -> None:
-    """Remove what killed processes left unfinished in `folder`; only for the one process that writes there."""
+    """Remove unfinished files of killed processes; only call this from the one process that writes to `folder`."""
     if is_folder(folder):
         for leftover in folder.glob(f"{TEMPORARY}*"):
             remove(leftover)
 
 
 def sync_folder(path: Path) -> None:
-    """Wait until the disk has the names of a folder's files; systems that cannot open a folder do not offer it."""
+    """Wait until the entries of a folder are on the disk; does nothing on systems that cannot open folders."""
     if os.name != "nt":
         sync_file(path)
 
 
 def sync_file(path: Path) -> None:
-    """Wait until the disk has what a file holds; for one that a library wrote, by its name."""
+    """Wait until the content of a file, for example one that a library wrote, is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -182,11 +181,11 @@ def sync_file(path: Path) -> None:
 
 
 def _between(path: Path, below: Path | None) -> list[Path]:
-    """Return the folders on the way from `below` to `path`, both left out, the nearest to `path` first."""
+    """Return the folders between `below` and `path`, without these two, starting with the one nearest to `path`."""
     if below is None:
         return []
     if below not in path.parents or ".." in path.relative_to(below).parts:
-        raise OSError(errno.EINVAL, f"it is not below '{below}'", str(path))
+        raise OSError(errno.EINVAL, f"it is not inside '{below}'", str(path))
     return [parent for parent in path.parents if below in parent.parents]
 
 
@@ -213,7 +212,7 @@ def _require_regular(found: os.stat_result, path: Path) -> None:
 
 def _require_one_name(found: os.stat_result, path: Path) -> None:
     if found.st_nlink > 1:
-        raise OSError(errno.EMLINK, "it has another name elsewhere (a hard link); put a copy in its place", str(path))
+        raise OSError(errno.EMLINK, "the file has a second name (a hard link); replace it with a copy", str(path))
 
 
 def _too_large(path: Path, limit: int) -> OSError:

@@ -1,4 +1,4 @@
-"""`Scratch`: a folder beside a place, in which what will take that place is made."""
+"""`Scratch`: a temporary folder in which a replacement for another folder is prepared."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 _PREFIX = ".tmp-cvkit-"
-_STALE = 24 * 3600.0  # seconds without a change, after which a folder that nobody holds was left by a killed command
-_ATTEMPTS = 10  # to put a folder in a place that other commands put theirs in, at the same time
+_STALE = 24 * 3600.0  # seconds; an unlocked folder without changes for this long was left by a killed command
+_ATTEMPTS = 10  # to rename a folder while other commands write to the same place
 
 
 class Scratch:
-    """A folder of a random name in `parent`, locked for as long as its command works, so that others leave it alone.
+    """A folder with a random name in `parent`, locked while its command runs, so that other commands ignore it.
 
-    `new` is for what is made. Results that give way to it are kept here until it is in their place, so that neither
-    an error nor a kill loses them.
+    `new` is the folder for the new results. Earlier results are moved into the scratch folder until the new ones are
+    in place, so that neither an error nor a kill loses them.
     """
 
     def __init__(self, parent: Path, name: str | None = None) -> None:
@@ -31,20 +31,22 @@ class Scratch:
         self._lock = FileLock(self.path / "lock", blocking=False)
 
     def make(self) -> None:
-        """Make the folder and those above it; raise `OSError` where that fails, or where its name is taken."""
+        """Create the folder and its parents; raise `OSError` if that fails or if the name exists."""
         self.parent.mkdir(parents=True, exist_ok=True)
         self.path.mkdir()
-        with suppress(OSError, NotImplementedError):  # some network drives have no locks: there its age protects it
+        with suppress(
+            OSError, NotImplementedError
+        ):  # some network drives have no locks; the folder's age protects it there
             self._lock.acquire()
         self.new.mkdir()
 
     def exchange(self, name: str) -> None:
-        """Put `new` in its place, `name` in the parent folder, and what was there aside; raises `OSError`."""
+        """Move `new` to `name` in the parent folder, and the earlier folder aside; raises `OSError`."""
         for attempt in range(_ATTEMPTS):
             self._put_aside(name)
             try:
                 self.new.rename(self.parent / name)
-            except OSError as error:  # between the two renames, another command may have put its results there
+            except OSError as error:  # another command may have written there between the two renames
                 if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) or attempt == _ATTEMPTS - 1:
                     raise
             else:
@@ -58,9 +60,9 @@ class Scratch:
                 (self.parent / name).rename(self._earlier / name)
 
     def close(self) -> Path | None:
-        """Put back what was moved aside, if its place is free, and remove the folder.
+        """Move earlier results back if their place is free, and remove the folder.
 
-        Returns where the earlier results lie, if they cannot be put back; the folder stays then.
+        If they cannot be moved back, keeps the folder and returns the path of the earlier results.
         """
         try:
             self._put_back()
@@ -77,14 +79,14 @@ class Scratch:
                 kept.rename(self.parent / kept.name)
 
     def clear(self) -> None:
-        """Put back what a killed command had moved aside, and remove what it left, once that is old; never raises.
+        """Move back results that a killed command moved aside, and remove its folder when it is old; never raises.
 
-        A folder that a living command holds is left alone, and so is whatever may not be of a command.
+        Folders that a running command has locked are skipped, and so is anything that no command created.
         """
         with suppress(OSError, Timeout, NotImplementedError):
             old = time.time() - newest_change(self.path) > _STALE
             if old and not any(self.path.iterdir()):
-                self.path.rmdir()  # killed before it was locked
+                self.path.rmdir()  # its command was killed before it locked the folder
             if (old or self._earlier.is_dir()) and self._is_own():
                 with self._lock:
                     self._put_back()
@@ -97,15 +99,15 @@ class Scratch:
 
 
 def clear_leftovers(parent: Path) -> None:
-    """Do for everything that killed commands left in `parent` what `Scratch.clear` does."""
+    """Call `Scratch.clear` for every scratch folder that killed commands left in `parent`."""
     for path in parent.glob(f"{_PREFIX}*"):
         Scratch(parent, path.name).clear()
 
 
 def newest_change(folder: Path) -> float:
-    """Return when something in a folder was last changed, in seconds since 1970.
+    """Return the time of the last change in a folder, in seconds since 1970.
 
-    The lock does not count, as looking at it changes it. Raises `OSError` where that cannot be seen.
+    The lock file is ignored, because testing the lock changes it. Raises `OSError` if the folder cannot be read.
     """
     inside = (path for path in folder.rglob("*") if path != folder / "lock")
     return max(path.lstat().st_mtime for path in (folder, *inside))

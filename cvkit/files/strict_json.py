@@ -1,4 +1,4 @@
-"""JSON that may come from a stranger: read strictly, and held to a shape whose fields are named in errors."""
+"""Reads untrusted JSON strictly and checks it against a shape, with errors that name the field."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 _LONGEST = 60  # characters of a value shown in an error
 
 Count = Annotated[int, Field(ge=0, le=1 << 53)]
-"""Steps, epochs or images: no more than every reader of JSON keeps exact."""
+"""A number of steps, epochs or images, up to the largest integer that all JSON readers represent exactly."""
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Shape(BaseModel):
-    """What a mapping must hold: each value of its exact type. Keys that are not declared pass."""
+    """The required fields of a mapping with their exact types. Other fields are allowed."""
 
     model_config = ConfigDict(strict=True, extra="allow", arbitrary_types_allowed=True)
 
 
 def read_json(content: bytes) -> Any:
-    """Return what UTF-8 JSON holds; raise `ValueError` where it is none, says a key twice, or NaN or an infinity.
+    """Return the value of UTF-8 JSON.
 
-    The same where numbers are longer or values nested deeper than Python reads.
+    Raises `ValueError` if it is not valid, has a duplicate key, NaN or an infinity, or if its numbers are too long or
+    its values nested too deeply for Python.
     """
     try:
         return json.loads(content.decode("utf-8"), object_pairs_hook=_mapping, parse_constant=_no_number)
@@ -33,8 +34,8 @@ def read_json(content: bytes) -> Any:
 
 
 def require_shape(shape: type[Shape], value: Any) -> None:
-    """Raise `ValueError` naming the first field of `value`, as JSON was read, that is not as `shape` declares."""
-    # Text that is no Unicode, such as a file name of other bytes, is none of the shape's business.
+    """Raise `ValueError` with the first field of the JSON value `value` that does not match `shape`."""
+    # Invalid Unicode, such as file names with other bytes, is not checked here.
     text = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
     try:
         shape.model_validate_json(text)
@@ -43,7 +44,7 @@ def require_shape(shape: type[Shape], value: Any) -> None:
 
 
 def misfit(error: ValidationError) -> str:
-    """Return the first thing that does not fit, and how many more there are: ``'sessions.0.after_step': ...``."""
+    """Return the first mismatch and the number of others, as in ``'sessions.0.after_step': ...``."""
     problems = error.errors(include_url=False)
     first, more = problems[0], f" ({len(problems) - 1} more)" * (len(problems) > 1)
     place = ".".join(map(str, first["loc"]))
@@ -63,9 +64,9 @@ def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(mapping) < len(pairs):
         seen: set[str] = set()
         twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise ValueError(f"it says '{twice}' twice")
+        raise ValueError(f"it has the key '{twice}' twice")
     return mapping
 
 
 def _no_number(text: str) -> Any:
-    raise ValueError(f"{text} is no number")
+    raise ValueError(f"{text} is not a JSON number")

@@ -1,4 +1,4 @@
-"""The catalog: every component there is, by kind, and how each plugin's declaration went."""
+"""The catalog of components, by kind, with the status of each plugin."""
 
 from __future__ import annotations
 
@@ -18,17 +18,24 @@ from .validation import HookManager, declared_components, hooks, validate_plugin
 NO_OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
 SLOW = 0.1
-"""Seconds of computing. A declaration that takes longer is slow: `cvkit list` as a whole takes a fifth of one."""
+"""CPU seconds after which a declaration counts as slow; all of `cvkit list` takes about 0.2 seconds."""
 
 
 @dataclass(frozen=True)
 class PluginStatus:
-    """How a plugin's declaration went: its origin, seconds of computing, and the one-line cause if it failed.
+    """The result of loading a plugin.
 
-    `remedy`: what to do about the failure. `heavy`: the modules among numpy, torch and torchvision that the
-    declaration loaded, and should not have. `disabled`: who asked for it to be left out. `missing`: a sentence for
-    each package that it waits for. `idle`: it has no hook at all. `later`: its optional hooks that this cvkit lacks
-    and so does not call. `trace`: the failure's traceback.
+    Attributes:
+        origin: Where the plugin comes from.
+        seconds: CPU seconds of its declaration.
+        failure: Why the plugin failed, on one line, or empty.
+        remedy: What to do about the failure.
+        heavy: The modules among numpy, torch and torchvision that the declaration imported, but should not.
+        disabled: The option or variable that disables the plugin, or empty.
+        missing: A sentence for each required package that is not installed.
+        idle: Whether the plugin has no hooks.
+        later: Optional hooks of the plugin that this version of cvkit does not have and does not call.
+        trace: The traceback of the failure.
     """
 
     origin: Origin
@@ -49,28 +56,33 @@ class PluginStatus:
 
     @property
     def slow(self) -> bool:
-        """Whether its declaration took long enough to be felt."""
+        """Whether its declaration slows down commands noticeably."""
         return self.seconds > SLOW
 
     @property
     def reason(self) -> str:
-        """Why it does not work, and what to do about that; empty where it works."""
+        """Why the plugin does not work and what to do about it; empty if it works."""
         if self.failure:
             return f"failed: {self.failure}; {self.remedy}" if self.remedy else f"failed: {self.failure}"
         if self.disabled:
             return f"disabled by {self.disabled}"
-        return f"waiting: {'; '.join(self.missing)}" if self.missing else ""
+        return f"lacks a requirement: {'; '.join(self.missing)}" if self.missing else ""
 
     @property
     def line(self) -> str:
-        """The whole of it in one line: which plugin, from where, why it does not work, what to do."""
+        """One line with the plugin, its origin, why it does not work and what to do about it."""
         verdict = self.reason.replace("failed:", "does not work:", 1) or "works"
         return f"plugin '{self.origin.plugin}' ({self.origin}) {verdict}"
 
 
 @dataclass
 class Catalog:
-    """Everything discovery found, as a value: a registry for each kind, and every plugin's status."""
+    """The components and plugins that `discover` found.
+
+    Attributes:
+        registries: The components of each kind, by the name of the kind; also available as ``catalog[kind]``.
+        statuses: The result of loading each plugin.
+    """
 
     registries: dict[str, Registry] = field(
         default_factory=lambda: {name: Registry(kind) for name, kind in KINDS.items()}
@@ -88,30 +100,33 @@ class Catalog:
         return [status for status in self.statuses if status.failure]
 
     def entries(self) -> Iterator[Entry]:
-        """Yield every entry of every kind, in the kinds' order."""
+        """Yield every component, kind by kind."""
         for registry in self.registries.values():
             yield from registry.entries()
 
     def observer_options(self, plugin: str) -> dict[str, Option]:
-        """Return what a recipe may set of a plugin's observers: the keyword-only parameters of its observer hooks."""
+        """Return the options of a plugin's observers: the keyword-only parameters of its observer hooks."""
         observers = self._observers(hooks().keys() - {kind.hook for kind in KINDS.values()})
         own = [one.function for one in observers if one.plugin_name == plugin]
         return {name: option for function in own for name, option in signature_of(function).options.items()}
 
     def _observers(self, names: Iterable[str]) -> list[HookImpl]:
-        """Return the implementations of hooks, in the order of the plugins' names."""
+        """Return the implementations of the hooks, sorted by plugin name."""
         found = [one for name in sorted(names) for one in getattr(self._manager.hook, name).get_hookimpls()]
         return sorted(found, key=lambda one: str(one.plugin_name))
 
     def notify(
         self, event: str, options: Mapping[str, Mapping[str, Any]] = NO_OPTIONS, **arguments: Any
     ) -> list[str]:
-        """Call the observers of ``cvkit_<event>``, each alone; return a line for each that raised.
+        """Call the observers of ``cvkit_<event>``. An error in one observer does not stop the others.
 
         Args:
-            event: the name of the hook without ``cvkit_``.
-            options: by plugin, what the recipe sets of its observers; each gets those that it takes.
-            arguments: what the hook passes; each observer gets those that it names.
+            event: The name of the hook without ``cvkit_``.
+            options: Options of observers in the recipe, by plugin. Each observer receives the options it declares.
+            arguments: The arguments of the hook. Each observer receives the arguments it names.
+
+        Returns:
+            One line for each observer that raised an error.
         """
         failures = []
         for implementation in self._observers([f"cvkit_{event}"]):
@@ -124,15 +139,23 @@ class Catalog:
                 name = str(implementation.plugin_name)
                 failures.append(
                     f"plugin '{name}' ({self._origins[name]}) failed in cvkit_{event}: "
-                    f"{type(error).__name__}: {error}; leave it out with --no-plugin {name}"
+                    f"{type(error).__name__}: {error}; disable it with --no-plugin {name}"
                 )
         return failures
 
     def admit(self, origin: Origin, plugin: object) -> None:
-        """Register a plugin object and everything it declares, or raise `PluginError` and register nothing."""
+        """Register a plugin object and its components.
+
+        Args:
+            origin: Where the plugin comes from.
+            plugin: The object with the hooks, usually a module.
+
+        Raises:
+            PluginError: The plugin is not valid; nothing was registered.
+        """
         name = origin.plugin
         if name in self._origins:
-            raise NameTaken(f"another distribution, {self._origins[name]}, provides a plugin named '{name}' too")
+            raise NameTaken(f"another distribution, {self._origins[name]}, also provides a plugin named '{name}'")
         validate_plugin(name, plugin)
         try:
             self._manager.register(plugin, name)
@@ -150,7 +173,7 @@ class Catalog:
 
 
 def catalog_of(plugins: Mapping[str, object]) -> Catalog:
-    """Return a catalog of plugin objects given by name: for tests and for embedding; any failure raises."""
+    """Return a catalog of plugin objects given by name, for tests and embedding; raise the first failure."""
     catalog = Catalog()
     for name, plugin in plugins.items():
         origin = Origin(name, "in-process", "0")

@@ -1,7 +1,7 @@
-"""What a plugin declares: components of the kinds cvkit knows, and where each came from.
+"""The kinds of components, the declaration of a component, and its origin.
 
-One convention carries every kind: the positional parameters of a component's factory are what the run
-supplies, the keyword-only parameters are what a recipe may set. The typed signature is the schema.
+All kinds share one convention: the run supplies the positional parameters of a component's factory, and a recipe may
+set its keyword-only parameters. The typed signature is the schema of the recipe.
 """
 
 from __future__ import annotations
@@ -11,7 +11,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of component: its plural and singular name, what its factory receives, and what it returns."""
+    """A kind of component.
+
+    Attributes:
+        name: The plural, as in ``cvkit list models``.
+        singular: The singular, as in messages.
+        arguments: Names of the positional arguments that a factory receives.
+        returns: What a factory returns, in words.
+    """
 
     name: str
     singular: str
@@ -20,7 +27,7 @@ class Kind:
 
     @property
     def hook(self) -> str:
-        """The hook a plugin implements to declare components of this kind."""
+        """The name of the hook that declares components of this kind."""
         return f"cvkit_{self.name}"
 
 
@@ -46,21 +53,23 @@ KINDS: dict[str, Kind] = {
 
 @dataclass(frozen=True)
 class Component:
-    """A part a plugin offers, declared without importing it.
+    """The declaration of a component, which does not import its code.
 
-    `name`: what recipes call it; lower case, digits and underscores; ``"*"`` declares a family, whose members
-    are then named ``plugin/member`` in recipes.
-    `target`: ``"module:attribute"`` of the factory, imported on first use.
-    `summary`: one line for `cvkit list`.
-    `members`: families only; ``"module:attribute"`` of a function that returns the member names. It must be
-    light (no torch, no numpy), and the family's factory receives the member's name as its first argument.
-    `options_of`: ``"module:attribute"`` whose parameters, beside the target's own, are the options a recipe may
-    set, where the target passes its ``**options`` on; ``{name}`` stands for a family member's name.
-    `per_sample`: augmentations only; what is built is called on one image, uint8 (C, H, W) -> uint8 of that shape,
-    by the processes that load images, before they are put in batches.
-    `requires`: requirements beside the plugin's own dependencies, as in ``("timm>=1.0",)``; a recipe that names
-    the component is told what is missing, and a run records the versions.
-    `deprecated`: what to use instead, one sentence; `cvkit list` marks it and recipes that name it are warned.
+    Attributes:
+        name: The name in recipes: lower-case letters, digits and underscores. ``"*"`` declares a family, whose
+            members recipes name as ``plugin/member``.
+        target: The factory, as ``"module:attribute"``. It is imported on first use.
+        summary: One line for `cvkit list`.
+        members: For families: a function that returns the names of the members, as ``"module:attribute"``. It must
+            not import torch or numpy. The factory receives the member's name as its first argument.
+        options_of: For a target that passes ``**options`` on: the function or class that receives them, as
+            ``"module:attribute"``. Its parameters are options too. ``{name}`` is replaced by the member's name.
+        per_sample: For augmentations: the built object is called with one image, uint8 (C, H, W), and returns one of
+            the same shape and type. The processes that load images call it before they form batches.
+        requires: Requirements besides the dependencies of the plugin, as in ``("timm>=1.0",)``. The check of a recipe
+            reports missing ones, and a run records the installed versions.
+        deprecated: One sentence that says what to use instead. `cvkit list` shows it, and recipes with the component
+            print a warning.
     """
 
     name: str
@@ -74,16 +83,20 @@ class Component:
 
     @property
     def is_family(self) -> bool:
-        """Whether this declares a whole family of members rather than one component."""
+        """Whether this declares a family of components rather than one component."""
         return self.name == "*"
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a component came from: the plugin's name, and the distribution and version that installed it.
+    """Where a component comes from.
 
-    `file`: the path of a plugin that is not installed but was named on the command line; empty for all others.
-    `sources`: the plugin's own sources, where Python imports these in place of what is installed; else empty.
+    Attributes:
+        plugin: The name of the plugin.
+        distribution: The distribution that installed the plugin.
+        version: The version of the distribution.
+        file: The path of a plugin that is loaded with ``--plugin-path``; empty for installed plugins.
+        sources: The source folder of the plugin, if Python imports it instead of the installed copy; else empty.
     """
 
     plugin: str

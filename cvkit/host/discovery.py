@@ -1,8 +1,8 @@
-"""Guarded discovery: installed entry points, and files named on the command line -> a `Catalog`.
+"""Discovers plugins from installed entry points and from paths on the command line.
 
-pluggy's own ``load_setuptools_entrypoints`` stops at the first plugin that fails, silently skips a second
-distribution with the same plugin name, and leaves a plugin half-registered when ``register`` fails; so the
-loop is written here, and each plugin succeeds or fails alone and whole.
+pluggy's ``load_setuptools_entrypoints`` is not used, because it stops at the first plugin that fails, silently skips
+a second distribution with the same plugin name, and leaves a plugin half registered if ``register`` fails. Here each
+plugin is loaded separately, and either all of it is registered or nothing.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from .requirements import distribution_of, missing_requirements
 from .validation import attribute, has_hooks, later_hooks
 
 DISABLE = "CVKIT_DISABLE_PLUGINS"
-"""The environment variable that names plugins to leave out, separated by commas."""
+"""The environment variable with the names of plugins to disable, separated by commas."""
 HEAVY_MODULES = ("numpy", "torch", "torchvision")
 
 
 class _WrongVersion(PluginError):
-    """The plugin was made for another cvkit."""
+    """The plugin requires another version of cvkit."""
 
 
 class _Unreadable(PluginError):
-    """The plugin's files may not be read by this user."""
+    """The user has no permission to read the files of the plugin."""
 
 
 class _Hidden(PluginError):
-    """Python would import another file in place of the plugin's own."""
+    """Python would import another file instead of the plugin."""
 
 
 def discover(
@@ -49,12 +49,24 @@ def discover(
     distributions: Collection[str] | None = None,
     environment: bool = True,
 ) -> Catalog:
-    """Return the catalog of every plugin installed under the entry-point group ``cvkit``, and of those in `paths`.
+    """Return the catalog of the installed plugins, and of those in `paths`.
 
-    A plugin in `disabled`, or in the environment variable ``CVKIT_DISABLE_PLUGINS`` unless `environment` is false,
-    is not imported; a mapping says who asked for that. With `distributions`, only theirs are looked at. An installed
-    plugin that fails, in whatever way, is recorded and left out; a path that fails raises `PluginError`, as it was
-    asked for. A path to an installed plugin's own package, or its project, stands in for it.
+    Installed plugins are found by the entry-point group ``cvkit``. If an installed plugin fails, the catalog records
+    the failure and the others are loaded.
+
+    Args:
+        disabled: Names of plugins that are not imported. A mapping also gives what disables each of them, for
+            messages.
+        paths: Files, package folders or project folders of more plugins. A path to the code of an installed plugin
+            replaces that plugin.
+        distributions: Only load installed plugins of these distributions. Default: all.
+        environment: Also disable the plugins in the environment variable ``CVKIT_DISABLE_PLUGINS``.
+
+    Returns:
+        The catalog of components, with the status of each plugin.
+
+    Raises:
+        PluginError: A plugin in `paths` does not work.
     """
     reasons = dict.fromkeys(disabled_by_environment() if environment else (), DISABLE)
     reasons.update(disabled if isinstance(disabled, Mapping) else dict.fromkeys(disabled, "the caller"))
@@ -81,14 +93,14 @@ def discover(
 
 
 def disabled_by_environment() -> list[str]:
-    """Return the plugins that the environment variable ``CVKIT_DISABLE_PLUGINS`` leaves out."""
+    """Return the plugins that the environment variable ``CVKIT_DISABLE_PLUGINS`` disables."""
     return [name for text in os.environ.get(DISABLE, "").split(",") if (name := text.strip())]
 
 
 def unknown_disabled(catalog: Catalog, names: Iterable[str]) -> list[str]:
     """Return a sentence for each disabled name that looks like a misspelt plugin.
 
-    A name like no other is of a plugin that is not installed here, and so as disabled as asked.
+    A name that resembles no installed plugin is not reported: that plugin is not installed.
     """
     known = {status.origin.plugin for status in catalog.statuses}
     return [
@@ -105,24 +117,24 @@ def _load_into(
     reasons: Mapping[str, str],
     installation: PluginEntryPoint | None = None,
 ) -> PluginStatus:
-    """Load a plugin into the catalog, unless it is disabled or waits for a package, and say how that went."""
+    """Load a plugin into the catalog, unless it is disabled or lacks a required package; return its status."""
     if origin.plugin in reasons:
         return PluginStatus(origin, 0.0, disabled=reasons[origin.plugin])
     before = set(sys.modules)
-    start = time.process_time()  # not the clock's, which a busy machine makes every plugin look slow by
+    start = time.process_time()  # CPU time: on a busy machine, wall-clock time would make every plugin look slow
     failure = remedy = trace = ""
     missing: list[str] = []
     plugin = None
     try:
-        with redirect_stdout(sys.stderr):  # what a declaration prints must not get into a table, or into JSON
+        with redirect_stdout(sys.stderr):  # keep output of the plugin out of tables and JSON
             plugin = load()
             missing = _missing(plugin, origin)
             if not missing:
                 catalog.admit(origin, plugin)
     except KeyboardInterrupt:
-        print(f"while loading plugin '{origin.plugin}' ({origin})", file=sys.stderr)  # noqa: T201  # it may be why
+        print(f"while loading plugin '{origin.plugin}' ({origin})", file=sys.stderr)  # noqa: T201  # may explain the interrupt
         raise
-    except BaseException as error:  # a plugin may also call sys.exit; it must not take cvkit down with it
+    except BaseException as error:  # includes SystemExit: a plugin must not end cvkit
         text = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
         failure, remedy = " ".join(text.split()), _remedy(error, origin, installation)
         trace = traceback.format_exc()
@@ -140,26 +152,26 @@ def _load_into(
 
 
 def _load(installation: PluginEntryPoint, copy: InstalledCopy | None) -> object:
-    """Import an installed plugin, or the copy of it that comes first, after what can be told without importing."""
+    """Import an installed plugin, after the checks that need no import."""
     module = installation.package
     for line in installation.requirements():
         if canonical(distribution_of(line)) == CORE and (complaint := _core_is_not(line)):
             raise _WrongVersion(complaint)
     if copy is not None and not copy.own:
-        raise _Hidden(f"its module '{module}' is hidden by '{copy.place}', which is not the plugin's own")
+        raise _Hidden(f"its module '{module}' is hidden by '{copy.place}', which does not belong to the plugin")
     if closed := installation.closed_folder():
-        raise _Unreadable(f"'{closed}' cannot be read by this user")
+        raise _Unreadable(f"this user has no permission to read '{closed}'")
     return installation.entry_point.load()
 
 
 @cache
 def _core_is_not(requirement: str) -> str:
-    """Return why this cvkit does not meet a requirement, or an empty string; most plugins ask for the same one."""
+    """Return why this cvkit does not meet a requirement, or an empty string. Most plugins have the same one."""
     return next((sentence.partition(": pip")[0] for sentence in missing_requirements([requirement])), "")
 
 
 def _missing(plugin: object, origin: Origin) -> list[str]:
-    """Return what a plugin waits for: the requirements in its ``cvkit_requires`` that are not installed."""
+    """Return a sentence for each requirement in the plugin's ``cvkit_requires`` that is not installed."""
     requirements = attribute(plugin, "cvkit_requires", ())
     if isinstance(requirements, str) or not all(isinstance(text, str) for text in requirements):
         raise PluginError("cvkit_requires must be a tuple of requirements, such as ('timm>=1.0',)")
@@ -168,18 +180,18 @@ def _missing(plugin: object, origin: Origin) -> list[str]:
 
 def _remedy(error: BaseException, origin: Origin, installation: PluginEntryPoint | None) -> str:
     """Return what to do about a plugin that failed, in one sentence."""
-    leave_out = f"leave it out with --no-plugin {origin.plugin}"
+    leave_out = f"disable it with --no-plugin {origin.plugin}"
     match error:
         case _WrongVersion():
             return f"pip install --upgrade {origin.distribution} {CORE}, or {leave_out}"
         case _Hidden():
             return "rename that file, or start cvkit in another folder"
         case _Unreadable() | PermissionError():
-            return f"ask whoever installed it to let others read it, as chmod -R a+rX does, or {leave_out}"
+            return f"ask its owner for read permission, as chmod -R a+rX gives, or {leave_out}"
         case NameTaken():
             return "uninstall one of the two"
         case ModuleNotFoundError(name=str(name)) if installation and name == installation.package:
-            return f"it is only half installed: pip install --force-reinstall {origin.distribution}"
+            return f"its installation is incomplete: pip install --force-reinstall {origin.distribution}"
         case ModuleNotFoundError(name=str(name)):
-            return f"install what brings the module '{name.partition('.')[0]}', or {leave_out}"
-    return f"upgrade it, tell its authors, or {leave_out}"
+            return f"install the package that provides the module '{name.partition('.')[0]}', or {leave_out}"
+    return f"upgrade it, report the problem to its authors, or {leave_out}"

@@ -1,4 +1,4 @@
-"""Which plugins are installed: entry points, each with its distribution, read so that none spoils the others."""
+"""Finds the entry points of installed plugins; a broken distribution does not affect the others."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class PluginEntryPoint:
 
     @property
     def module(self) -> str:
-        """The module that declares the plugin; raise `PluginError` where the entry point names none."""
+        """The module that declares the plugin; raises `PluginError` if the entry point is malformed."""
         return module_of(self.entry_point)
 
     @property
@@ -40,36 +40,37 @@ class PluginEntryPoint:
         return self.module.partition(".")[0]
 
     def requirements(self) -> list[str]:
-        """Return what the distribution requires, as its metadata says; nothing where they cannot be read."""
+        """Return the requirements in the distribution's metadata, or none if they cannot be read."""
         try:
             return list(self.distribution.requires or ())
         except (AttributeError, LookupError, TypeError, ValueError, OSError):
             return []
 
     def closed_folder(self) -> Path | None:
-        """Return the package's folder where this user may not read it, which Python takes for an empty package."""
+        """Return the package folder if this user has no permission to read it; Python would see an empty package."""
         folder = Path(str(self.distribution.locate_file(self.package)))
         try:
             os.listdir(folder)
             (folder / "__init__.py").stat()
         except PermissionError:
             return folder
-        except OSError:  # a module's file, or installed elsewhere
+        except OSError:  # the module is a file, or installed elsewhere
             pass
         return None
 
 
 def module_of(entry_point: EntryPoint) -> str:
-    """Return the module that an entry point names; raise `PluginError` where it names none."""
+    """Return the module that an entry point names; raise `PluginError` if it is malformed."""
     if not _TARGET.fullmatch(entry_point.value):
-        raise PluginError(f"its entry point '{entry_point.value}' is not of the form module or module:object")
+        raise PluginError(f"its entry point '{entry_point.value}' does not have the form module or module:object")
     return entry_point.module
 
 
 def plugin_entry_points() -> Iterator[PluginEntryPoint]:
-    """Yield every plugin that is installed, by name, then distribution; a distribution found twice counts once.
+    """Yield every installed plugin, sorted by name and distribution; a distribution that is found twice counts once.
 
-    ``importlib.metadata.entry_points`` fails as a whole on one distribution whose entry points do not parse.
+    ``importlib.metadata.entry_points`` is not used, because it fails if the entry points of any distribution do not
+    parse.
     """
     found = [
         PluginEntryPoint(entry_point, distribution, Origin(entry_point.name, *name_and_version(distribution)))
@@ -87,29 +88,29 @@ def plugin_entry_points() -> Iterator[PluginEntryPoint]:
 def _with_plugins() -> Iterator[tuple[Distribution, list[EntryPoint]]]:
     for distribution in distributions():
         try:
-            # Most have none of the group, and parsing theirs would take longer than everything else here.
+            # Most distributions have no such group, and parsing their files would dominate the run time.
             if f"[{GROUP}]" in (distribution.read_text("entry_points.txt") or ""):
                 yield distribution, [point for point in distribution.entry_points if point.group == GROUP]
-        except (ValueError, TypeError, OSError):  # not text, or not entry points: nothing in it can be told
+        except (ValueError, TypeError, OSError):  # unreadable or malformed
             continue
 
 
 def name_and_version(distribution: Distribution) -> tuple[str, str]:
-    """Return a distribution's name and version, each ``"unknown"`` where its metadata is gone or unreadable."""
+    """Return a distribution's name and version, or ``"unknown"`` if its metadata is missing or unreadable."""
     try:
-        metadata = distribution.metadata  # once for both, as each reading parses the file
+        metadata = distribution.metadata  # read once, because each access parses the file
         return metadata["Name"] or UNKNOWN, metadata["Version"] or UNKNOWN
-    except (AttributeError, LookupError, TypeError, ValueError, OSError):  # half uninstalled, perhaps
+    except (AttributeError, LookupError, TypeError, ValueError, OSError):  # for example, half uninstalled
         return UNKNOWN, UNKNOWN
 
 
 def canonical(name: str) -> str:
-    """Return a distribution's name as all of its spellings have it in common (PEP 503)."""
+    """Return the normalised name of a distribution (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def direct_url(distribution: Distribution) -> dict[str, Any]:
-    """Return where a distribution was installed from, if not from an index (PEP 610); empty otherwise."""
+    """Return the direct URL record of a distribution (PEP 610); empty if it was installed from an index."""
     try:
         found = json.loads(distribution.read_text("direct_url.json") or "{}")
     except (ValueError, OSError):
@@ -118,7 +119,7 @@ def direct_url(distribution: Distribution) -> dict[str, Any]:
 
 
 def source_folder(distribution: Distribution) -> Path | None:
-    """Return the folder that a distribution was installed from, or None where it came from elsewhere."""
+    """Return the folder that a distribution was installed from, or None if it was not a folder."""
     origin = direct_url(distribution)
     url = str(origin.get("url", ""))
     if not (url.startswith("file:") and isinstance(origin.get("dir_info"), dict)):
@@ -128,6 +129,6 @@ def source_folder(distribution: Distribution) -> Path | None:
 
 
 def editable_folder(distribution: Distribution) -> Path | None:
-    """Return the folder that an editable installation was made from, or None for any other."""
+    """Return the folder of an editable installation, or None if the installation is not editable."""
     folder = source_folder(distribution)
     return folder if folder is not None and direct_url(distribution)["dir_info"].get("editable") else None

@@ -1,8 +1,8 @@
-"""The hooks a plugin may implement: one for each kind of component, six to watch a run.
+"""The hooks that a plugin may implement: one for each kind of component, and six that observe a run.
 
-A component hook returns an iterable of `Component` records, so a plugin declares itself without importing
-what it offers. An observer hook returns nothing and steers nothing; it takes only the arguments it names. What it
-takes as keyword-only parameters, each with a default, are options that a recipe sets under ``plugins.observers``.
+A component hook returns an iterable of `Component` declarations, so a plugin declares components without importing
+them. An observer hook returns nothing and cannot change the run; it receives the arguments that it names. Its
+keyword-only parameters, each with a default, are options that a recipe sets in ``plugins.observers``.
 """
 
 from __future__ import annotations
@@ -21,69 +21,101 @@ hookimpl = pluggy.HookimplMarker("cvkit")
 
 @hookspec
 def cvkit_datasets() -> Iterable[Component]:  # type: ignore[empty-body]  # a specification has no body
-    """Data sets: ``factory(root, *, ...) -> Splits``; `root` is the data folder."""
+    """Declare data sets: ``factory(root, *, ...) -> Splits``, where `root` is the data folder."""
 
 
 @hookspec
 def cvkit_augmentations() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Augmentations: ``factory(info, *, ...)`` -> a callable on float batches (B, C, H, W) in [0, 1]."""
+    """Declare augmentations: ``factory(info, *, ...)`` returns a callable on batches (B, C, H, W) in [0, 1]."""
 
 
 @hookspec
 def cvkit_models() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Models: ``factory(info, *, ...)`` -> an ``nn.Module`` from images (B, C, H, W) to logits (B, K)."""
+    """Declare models: ``factory(info, *, ...)`` returns a module from images (B, C, H, W) to logits (B, K)."""
 
 
 @hookspec
 def cvkit_losses() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Losses: ``factory(info, *, ...)`` -> an ``nn.Module`` from logits and labels to a scalar, the batch's mean."""
+    """Declare losses: ``factory(info, *, ...)`` returns a module from logits and labels to the mean loss."""
 
 
 @hookspec
 def cvkit_optimizers() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Optimizers: ``factory(params, *, ...)`` -> a ``torch.optim.Optimizer``."""
+    """Declare optimizers: ``factory(params, *, ...)`` returns a ``torch.optim.Optimizer``."""
 
 
 @hookspec
 def cvkit_schedulers() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Schedulers: ``factory(optimizer, plan, *, ...)`` -> an ``LRScheduler`` stepped once an optimizer step."""
+    """Declare schedulers: ``factory(optimizer, plan, *, ...)`` returns an ``LRScheduler`` stepped once per step."""
 
 
 @hookspec
 def cvkit_tuners() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Tuners: ``factory(run, *, ...)`` -> a `Proposal` for one recipe value, leaving the run as it was."""
+    """Declare tuners: ``factory(run, *, ...)`` returns a `Proposal` for one option and does not change the run."""
 
 
 @hookspec
 def cvkit_explainers() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Explainers: ``factory(model, *, ...)`` -> a callable from images and target classes to maps (B, H, W)."""
+    """Declare explainers: ``factory(model, *, ...)`` returns a callable from images and classes to maps (B, H, W)."""
 
 
 @hookspec
 def cvkit_run_started(recipe: Any, folder: Path) -> None:
-    """A run begins: its checked recipe, and the run folder."""
+    """Observe the start of a run.
+
+    Args:
+        recipe: The checked recipe.
+        folder: The run folder.
+    """
 
 
 @hookspec
 def cvkit_tuner_finished(tuner: str, sets: str, proposal: Any, folder: Path) -> None:
-    """A tuner ended: its id, the place in the recipe it is for, and what it proposes, with what it measured."""
+    """Observe the end of a tuner.
+
+    Args:
+        tuner: The full id of the tuner.
+        sets: The path of the option that it sets.
+        proposal: The proposed value and the measurements.
+        folder: The run folder.
+    """
 
 
 @hookspec
 def cvkit_epoch_finished(record: Any, folder: Path) -> None:
-    """An epoch ended: what was measured, per-step series included."""
+    """Observe the end of an epoch.
+
+    Args:
+        record: The `EpochRecord`, including the values of each step.
+        folder: The run folder.
+    """
 
 
 @hookspec
 def cvkit_run_interrupted(folder: Path) -> None:
-    """A run was stopped, by a signal or by the machine, and can be continued; its state is saved."""
+    """Observe that a signal or a lack of resources stopped a run. Its state is saved, and it can be resumed.
+
+    Args:
+        folder: The run folder.
+    """
 
 
 @hookspec
 def cvkit_run_failed(error: str, folder: Path) -> None:
-    """A run failed: the error's message, as the user sees it."""
+    """Observe that a run failed.
+
+    Args:
+        error: The error message that the user sees.
+        folder: The run folder.
+    """
 
 
 @hookspec
 def cvkit_run_finished(records: list[Any], predictions: Any, folder: Path) -> None:
-    """A run ended: every epoch's record, the final test predictions, and the run folder with its report."""
+    """Observe the end of a run.
+
+    Args:
+        records: The `EpochRecord` of every epoch.
+        predictions: The final `Predictions` for the test images.
+        folder: The run folder, which contains the report.
+    """

@@ -1,4 +1,4 @@
-"""Which copy of an installed plugin's code Python imports: what was installed, its own sources, or neither."""
+"""Finds out which copy of an installed plugin Python imports: the installed one, its sources or another file."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .project import Project
 
 @dataclass(frozen=True)
 class InstalledCopy:
-    """The code that is imported in place of the installed: a package's folder, or a module's file.
+    """The package folder or module file that Python imports instead of the installed code.
 
-    `own`: whether these are sources of the plugin itself, as where a project is installed and then tested in its own
-    folder, and not another file of that name.
+    `own` is true for the plugin's own sources, for example if a project is installed and then tested in its folder.
+    It is false for an unrelated file with the same name.
     """
 
     place: Path
@@ -25,10 +25,10 @@ class InstalledCopy:
 
 
 def other_copy(installation: PluginEntryPoint) -> InstalledCopy | None:
-    """Return what is imported in place of the installed plugin, or None where that is what was installed.
+    """Return the code that Python imports instead of the installed plugin, or None if it imports the installed one.
 
-    The installed code lies beside its metadata; for an editable installation, in the folder that it was made from.
-    None too where nothing can be told: the import says what is wrong.
+    The installed code is next to its metadata, or in the source folder of an editable installation. Also returns None
+    if this cannot be determined; importing the plugin then reports the problem.
     """
     try:
         found = _found(installation)
@@ -38,7 +38,7 @@ def other_copy(installation: PluginEntryPoint) -> InstalledCopy | None:
 
 
 def _found(installation: PluginEntryPoint) -> Path | None:
-    """Return the package's folder or the module's file that is imported, or None where it is the installed one."""
+    """Return the package folder or module file that Python imports, or None if it is the installed one."""
     spec = find_spec(installation.package)
     if spec is None or spec.origin is None:
         return None
@@ -54,10 +54,10 @@ def _found(installation: PluginEntryPoint) -> Path | None:
 
 
 def is_own(installation: PluginEntryPoint, place: Path) -> bool:
-    """Whether the package's folder or the module's file at `place` are sources of an installed plugin.
+    """Whether the package folder or module file at `place` contains the sources of an installed plugin.
 
-    They are where it was installed from; or in the project of that distribution; or they hold the same files. What
-    another distribution has installed is not, whatever is in it.
+    It does if the plugin was installed from there, if it is in a project with the name of the distribution, or if it
+    has the same files. Files that another distribution installed never count.
     """
     distribution, package = installation.distribution, installation.package
     if _of_another(distribution, place):
@@ -71,7 +71,7 @@ def is_own(installation: PluginEntryPoint, place: Path) -> bool:
 
 
 def _of_another(distribution: Distribution, place: Path) -> bool:
-    """Whether a distribution of another name has installed `place`, as its list of files beside it says."""
+    """Whether the file list of another distribution contains `place`."""
     name = canonical(name_and_version(distribution)[0])
     file = f"{place.name}/__init__.py," if place.is_dir() else f"{place.name},"
     return any(
@@ -82,7 +82,7 @@ def _of_another(distribution: Distribution, place: Path) -> bool:
 
 
 def _installed(distribution: Distribution, package: str) -> Path | None:
-    """Return the file of the package, or module, that was installed beside the distribution's metadata."""
+    """Return the file of the package or module that was installed next to the distribution's metadata."""
     for own in (f"{package}/__init__.py", f"{package}.py"):
         path = Path(str(distribution.locate_file(own)))
         if path.exists():
@@ -91,7 +91,7 @@ def _installed(distribution: Distribution, package: str) -> Path | None:
 
 
 def _same_files(installed: Path | None, place: Path) -> bool:
-    """Whether `place` has every Python file of the installed package; of a single file, the same text."""
+    """Whether `place` has every Python file of the installed package; a single file must have the same text."""
     if installed is None:
         return False
     if not place.is_dir() or installed.name != "__init__.py":

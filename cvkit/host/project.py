@@ -1,4 +1,4 @@
-"""A project: a folder with a pyproject.toml, the plugins that it declares, and where their sources are."""
+"""Reads a project: a folder with a pyproject.toml, the plugins that it declares and their sources."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ FILE = "pyproject.toml"
 
 @dataclass(frozen=True)
 class Project:
-    """The folder of a project, and what its pyproject.toml says."""
+    """The folder of a project and the content of its pyproject.toml."""
 
     folder: Path
     settings: Mapping[str, Any]
 
     @classmethod
     def at(cls, folder: Path) -> Project | None:
-        """Return the project whose pyproject.toml is in `folder`, or None where there is none that can be read."""
+        """Return the project in `folder`, or None if it has no readable pyproject.toml."""
         try:
             return cls.read(folder)
         except PluginError:
@@ -32,26 +32,26 @@ class Project:
 
     @classmethod
     def read(cls, folder: Path) -> Project:
-        """Return the project whose pyproject.toml is in `folder`; raise `PluginError` where that cannot be read."""
+        """Return the project in `folder`; raise `PluginError` if its pyproject.toml cannot be read."""
         file = folder / FILE
         try:
             return cls(folder, tomllib.loads(file.read_text(encoding="utf-8")))
         except (OSError, ValueError) as error:
-            raise PluginError(f"'{file}' cannot be read: {getattr(error, 'strerror', None) or error}") from error
+            raise PluginError(f"could not read '{file}': {getattr(error, 'strerror', None) or error}") from error
 
     @classmethod
     def around(cls, source: Path) -> Project | None:
-        """Return the project of a package's folder or a module's file: beside it, or above a folder as ``src/``."""
+        """Return the project of a package folder or module file: in its folder, or one above, as for ``src/``."""
         return cls.at(source.parent) or cls.at(source.parent.parent)
 
     @property
     def name(self) -> str:
-        """The distribution's name; empty where it is not written here, as where setup.py says it."""
+        """The name of the distribution; empty if it is not in this file, for example because it is in setup.py."""
         return str(self._table("project").get("name") or self._table("tool", "poetry").get("name") or "")
 
     @property
     def plugins(self) -> list[EntryPoint]:
-        """The entry points of cvkit's group, by name."""
+        """The entry points in cvkit's group, sorted by name."""
         declared = {
             **self._table("tool", "poetry", "plugins", GROUP),
             **self._table("project", "entry-points", GROUP),
@@ -60,19 +60,19 @@ class Project:
 
     @property
     def own_settings(self) -> Mapping[str, Any]:
-        """The table ``[tool.cvkit]``; empty where there is none."""
+        """The table ``[tool.cvkit]``; empty if there is none."""
         return self._table("tool", "cvkit")
 
     def is_of(self, distribution: str, plugin: EntryPoint) -> bool:
-        """Whether this is the project of `distribution`: by its name, or where it has none, by what it declares."""
+        """Whether this is the project of `distribution`, by its name or, without one, by the plugin it declares."""
         if self.name:
             return canonical(self.name) == canonical(distribution)
         return (plugin.name, plugin.value) in ((one.name, one.value) for one in self.plugins)
 
     def source(self, module: str) -> Path | None:
-        """Return the folder of the top-level package of `module`, or its file, in this project's sources.
+        """Return the folder or file of the top-level package of `module` in the sources of this project.
 
-        It is looked for in ``src/``, in the folder itself, and in the folders below that.
+        Searches ``src/``, the project folder and its subfolders.
         """
         top = module.partition(".")[0]
         folders = [self.folder / "src", self.folder, *sorted(self.folder.glob("[!.]*/"))]
@@ -80,7 +80,7 @@ class Project:
         return next((place for place in places if _is_there(place) or _is_there(place / "__init__.py")), None)
 
     def _table(self, *keys: str) -> Mapping[str, Any]:
-        """Return the table at a place of the file; empty where there is none, or something else."""
+        """Return the table with these keys; empty if there is none or it is not a table."""
         found: Any = self.settings
         for key in keys:
             found = found.get(key) if isinstance(found, Mapping) else None
@@ -88,7 +88,7 @@ class Project:
 
 
 def _is_there(path: Path) -> bool:
-    """Whether there is a file; where this user may not look, reading it will say so."""
+    """Whether there is a file; also true if permission is denied, because reading it reports that."""
     try:
         return path.is_file()
     except PermissionError:

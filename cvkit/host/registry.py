@@ -1,4 +1,4 @@
-"""A registry of one kind of component: names in, entries out; nothing is imported before it is used."""
+"""A registry of the components of one kind. Components are imported only when they are used."""
 
 from __future__ import annotations
 
@@ -17,7 +17,14 @@ from .requirements import missing_requirements
 
 @dataclass(frozen=True)
 class Entry:
-    """A registered component: its kind, declaration and origin, and for a family the `member` meant."""
+    """A registered component.
+
+    Attributes:
+        kind: The kind of the component.
+        component: Its declaration.
+        origin: Where it comes from.
+        member: For a family, the name of the selected member, or None for the family itself.
+    """
 
     kind: Kind
     component: Component
@@ -26,12 +33,12 @@ class Entry:
 
     @property
     def id(self) -> str:
-        """The full id, ``plugin/name``, by which runs and checkpoints record it."""
+        """The full id, ``plugin/name``, which runs and checkpoints record."""
         return f"{self.origin.plugin}/{self.member or self.component.name}"
 
     @property
     def owner(self) -> str:
-        """The component as messages name it: kind, id, and what it comes from."""
+        """The name of the component in messages: kind, id and origin."""
         return f"{self.kind.singular} '{self.id}' of {self.origin}"
 
     @property
@@ -40,7 +47,7 @@ class Entry:
         return self.component.target.partition(":")[0].partition(".")[0]
 
     def signature(self) -> Signature:
-        """Return what the factory takes, read from its source; options it passes on are included."""
+        """Return the parameters of the factory, read from its source, including options that it passes on."""
         own = read_signature(self.component.target)
         if self.component.is_family:
             own = replace(own, positional=own.positional[1:])
@@ -55,14 +62,14 @@ class Entry:
         )
 
     def load(self) -> Callable[..., Any]:
-        """Import and return the factory; raise `PluginError` naming plugin and distribution where that fails."""
+        """Import and return the factory; raise `PluginError`, with the plugin and distribution, if that fails."""
         return _load(self.component.target, self)  # type: ignore[no-any-return]  # a target is whatever it names
 
     def build(self, *supplied: Any, **options: Any) -> Any:
-        """Call the factory with what the run supplies and what the recipe sets.
+        """Call the factory with the arguments of the run and the options of the recipe.
 
-        Raises `ComponentError` where the factory refuses the values with a `ValueError`, or fails in any other way.
-        A lack of memory is the machine's, and passes.
+        Raises `ComponentError` if the factory rejects the values with a `ValueError` or fails in any other way.
+        Errors caused by a lack of memory or other resources are not converted.
         """
         family = (self.member,) if self.component.is_family else ()
         try:
@@ -75,17 +82,17 @@ class Entry:
             if shortage_in(error):
                 raise
             reason = f"{cause(error, self.package)}; cvkit --debug shows the traceback"
-            raise ComponentError(f"{self.owner} cannot be made: {reason}") from error
+            raise ComponentError(f"could not build {self.owner}: {reason}") from error
 
     def missing_requirements(self) -> list[str]:
-        """Return a sentence for each requirement of the component that is not installed here, with its remedy."""
+        """Return a sentence for each requirement that is not installed, with the command that installs it."""
         try:
             return missing_requirements(self.component.requires, self.origin.distribution)
         except ValueError as error:
-            return [f"its declaration is wrong: {error}"]
+            return [f"its declaration is not valid: {error}"]
 
     def contract_violations(self) -> list[str]:
-        """Return how the factory breaks its kind's contract, as far as its source tells; empty if it keeps it."""
+        """Return the contract violations of the factory that can be found in its source."""
         try:
             signature = self.signature()
         except PluginError as error:
@@ -93,12 +100,16 @@ class Entry:
         breaches = []
         if not signature.variadic and len(signature.positional) != len(self.kind.arguments):
             breaches.append(
-                f"its positional parameters are ({', '.join(signature.positional)}), where a run supplies "
-                f"({', '.join(self.kind.arguments)}); options come after a *"
+                f"its positional parameters are ({', '.join(signature.positional)}), but a run supplies "
+                f"({', '.join(self.kind.arguments)}); write options after a *"
             )
         own = read_signature(self.component.target).options
         words = ("name", "set") if self.kind.name == "tuners" else ("name",)
-        breaches += [f"'{word}' is a word of recipes; call the option otherwise" for word in words if word in own]
+        breaches += [
+            f"its option '{word}' has the name of a key of recipes; rename the option"
+            for word in words
+            if word in own
+        ]
         return breaches
 
     def members(self) -> list[str]:
@@ -110,7 +121,7 @@ class Entry:
         try:
             return sorted(listing())
         except Exception as error:
-            raise _broken(self, f"cannot list its members by '{target}'", error) from error
+            raise _broken(self, f"could not list its members with '{target}'", error) from error
 
 
 def _load(target: str, entry: Entry) -> Any:
@@ -118,15 +129,15 @@ def _load(target: str, entry: Entry) -> Any:
     try:
         return getattr(importlib.import_module(module), attribute)
     except (Exception, SystemExit) as error:
-        raise _broken(entry, f"cannot be loaded from '{target}'", error) from error
+        raise _broken(entry, f"could not be loaded from '{target}'", error) from error
 
 
 def _broken(entry: Entry, what: str, error: BaseException) -> PluginError:
     origin = entry.origin
-    source = f"plugin '{origin.plugin}' of {origin}"
+    source = f"plugin '{origin.plugin}' from {origin}"
     cause = f"{type(error).__name__}: {error}"
-    if "torchvision::" in cause:  # its operators register only beside the torch they were compiled for
-        cause += ". The installed torch and torchvision do not belong together; install both from one place, as in"
+    if "torchvision::" in cause:  # torchvision's operators only register with the torch that they were compiled for
+        cause += ". The installed torch and torchvision do not match; install both from one index, for example with"
         cause += " `pip install --upgrade --force-reinstall torch torchvision`"
     return PluginError(f"{entry.kind.singular} '{entry.id}' {what} ({source}): {cause}")
 
@@ -139,7 +150,7 @@ class Registry:
         self._entries: dict[str, Entry] = {}
 
     def add(self, component: Component, origin: Origin) -> None:
-        """Register a component; raise `PluginError` where the plugin already declared that name."""
+        """Register a component; raise `PluginError` if the plugin already declared that name."""
         entry = Entry(self.kind, component, origin)
         if entry.id in self._entries:
             raise PluginError(f"{self.kind.singular} '{entry.id}' is declared twice")
@@ -150,7 +161,7 @@ class Registry:
         return [self._entries[key] for key in sorted(self._entries)]
 
     def names(self) -> list[str]:
-        """Return every name a recipe may use: full ids, and short names where they are unique."""
+        """Return every name that a recipe may use: full ids and unique short names."""
         short: dict[str, int] = {}
         for entry in self._entries.values():
             if not entry.component.is_family:
@@ -159,13 +170,13 @@ class Registry:
         return sorted([*ids, *(name for name, count in short.items() if count == 1)])
 
     def ambiguous(self, entry: Entry) -> bool:
-        """Whether several plugins offer the entry's short name, so that recipes must write its full id."""
+        """Whether several plugins provide this short name, so that recipes must use the full id."""
         return sum(other.component.name == entry.component.name != "*" for other in self._entries.values()) > 1
 
     def find(self, name: str) -> Entry:
-        """Return the entry meant by a full id or a unique short name.
+        """Return the entry with a full id or a unique short name.
 
-        Raises `UnknownComponent` with the nearest name, or `AmbiguousComponent` with every id it could mean.
+        Raises `UnknownComponent` with the nearest name, or `AmbiguousComponent` with all matching ids.
         """
         if name in self._entries and not self._entries[name].component.is_family:
             return self._entries[name]

@@ -1,4 +1,4 @@
-"""Requirement strings, as in ``"timm>=1.0"``, against what is installed."""
+"""Checks requirements, such as ``"timm>=1.0"``, against the installed distributions."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ _EXTRA = re.compile(r"""extra\s*==\s*["']([^"']+)["']""")
 
 
 def missing_requirements(requirements: Iterable[str], distribution: str = "") -> list[str]:
-    """Return a sentence for each requirement that is not met: what is there instead, and the command that helps.
+    """Return a sentence for each unmet requirement, with the installed version and the command to install it.
 
-    `distribution`: whose extras are looked through for one that brings the missing package. Raises `ValueError`
-    for text that is not a requirement (PEP 508); one whose environment marker does not apply is met.
+    If an extra of `distribution` includes the missing package, the command installs that extra. A requirement whose
+    environment marker does not apply is met. Raises `ValueError` for text that is not a requirement (PEP 508).
     """
     return [sentence for text in requirements if (sentence := _unmet(text, distribution))]
 
 
 def distribution_of(requirement: str) -> str:
-    """Return the name that a requirement begins with, or the whole text where it begins with none."""
+    """Return the name at the beginning of a requirement, or the whole text if there is none."""
     found = _NAME.match(requirement.strip())
     return found.group() if found else requirement
 
 
 def installed(requirements: Iterable[str]) -> dict[str, str]:
-    """Return the installed version of each requirement's distribution, by its name, where there is one."""
+    """Return the installed versions of the required distributions, by name, without missing ones."""
     names = [distribution_of(text) for text in requirements]
     return {name: found for name in names if (found := _version(name))}
 
@@ -44,7 +44,7 @@ def _unmet(text: str, distribution: str) -> str:
     if wanted and wanted.marker and not wanted.marker.evaluate({"extra": ""}):
         return ""
     if name == "python":
-        raise ValueError(f"'{text}': Python itself is not a distribution that a recipe or a plugin can require")
+        raise ValueError(f"'{text}': a recipe or plugin cannot require Python, which is not a distribution")
     found = _version(name)
     if found and (wanted is None or wanted.specifier.contains(found, prereleases=True)):
         return ""
@@ -55,12 +55,12 @@ def _unmet(text: str, distribution: str) -> str:
 
 
 def _parse(text: str) -> Requirement:
-    from packaging.requirements import InvalidRequirement, Requirement  # 25 ms that a bare name need not pay
+    from packaging.requirements import InvalidRequirement, Requirement  # 25 ms, which a bare name does not need
 
     try:
         return Requirement(text)
     except InvalidRequirement:
-        raise ValueError(f"'{text}' is not a requirement, such as 'timm>=1.0'") from None
+        raise ValueError(f"'{text}' is not a requirement; write, for example, 'timm>=1.0'") from None
 
 
 def _version(name: str) -> str:
@@ -71,7 +71,7 @@ def _version(name: str) -> str:
 
 
 def _extra_with(name: str, distribution: str) -> str:
-    """The extra of `distribution` that brings the package `name` and the fewest others, or an empty string."""
+    """Return the smallest extra of `distribution` that includes the package `name`, or an empty string."""
     try:
         lines = requires(distribution) or ()
     except (PackageNotFoundError, ValueError):

@@ -1,4 +1,4 @@
-"""What a plugin must be to be let in: hooks that cvkit will call as they are written, components that are whole."""
+"""Validates the hooks of a plugin and the components that it declares."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _PLUGIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 class HookManager(pluggy.PluginManager):
-    """pluggy's manager with cvkit's hooks, which looks at no attribute that a module would have to load first."""
+    """pluggy's manager with cvkit's hooks. It does not access module attributes that are loaded on first use."""
 
     def __init__(self) -> None:
         super().__init__("cvkit")
         self.add_hookspecs(hookspecs)
 
     def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:
-        """Return the marks of a hook implementation, or None; names that load on first use (PEP 562) are no hooks."""
+        """Return the options of a hook implementation, or None; names loaded on first use (PEP 562) are not hooks."""
         if isinstance(plugin, ModuleType) and name not in vars(plugin):
             return None
         return super().parse_hookimpl_opts(plugin, name)
@@ -35,21 +35,23 @@ class HookManager(pluggy.PluginManager):
 
 @cache
 def hooks() -> dict[str, tuple[str, ...]]:
-    """Return every hook by name, with the arguments an implementation may take."""
+    """Return the arguments of every hook, by the name of the hook."""
     specifications = {name: value for name, value in vars(hookspecs).items() if name.startswith("cvkit_")}
     return {name: tuple(inspect.signature(value).parameters) for name, value in specifications.items()}
 
 
 def validate_plugin(name: str, plugin: object) -> None:
-    """Raise `PluginError` unless the plugin's name can stand in recipes and each hook can be called as it is.
+    """Raise `PluginError` unless recipes can use the plugin's name and cvkit can call each of its hooks.
 
-    pluggy calls a hook with the arguments it names and has wrappers besides; cvkit calls each plugin's hooks alone.
-    A hook that this cvkit does not have is refused, as a misspelt one is, unless it is marked ``optionalhook``.
+    cvkit calls the hooks of each plugin separately, so pluggy's wrappers are not allowed. An unknown hook is an
+    error, because it may be misspelt, unless it is marked ``optionalhook``.
     """
     if not _PLUGIN_NAME.fullmatch(name):
-        raise PluginError(f"plugin name '{name}' must be letters, digits, '.', '_' and '-'")
+        raise PluginError(f"plugin name '{name}' may only contain letters, digits, '.', '_' and '-'")
     if inspect.isclass(plugin):
-        raise PluginError(f"it is the class '{plugin.__name__}'; the entry point must name an instance of it")
+        raise PluginError(
+            f"the plugin is the class '{plugin.__name__}', but the entry point must name an instance of it"
+        )
     for hook, arguments in hooks().items():
         implementation = attribute(plugin, hook)
         if implementation is not None:
@@ -60,19 +62,19 @@ def validate_plugin(name: str, plugin: object) -> None:
 
 
 def later_hooks(plugin: object) -> tuple[str, ...]:
-    """Return the hooks of a plugin that this cvkit does not have and that are optional, as of a later version."""
+    """Return the optional hooks of a plugin that this version of cvkit does not have."""
     return tuple(key for key, marks in _unknown_hooks(plugin).items() if marks.get("optionalhook"))
 
 
 def _unknown_hooks(plugin: object) -> dict[str, Mapping[str, Any]]:
-    """Return the marks of everything that is marked as a hook and is none of this cvkit's, by name."""
+    """Return the options of every hook that this version of cvkit does not have, by name."""
     own = vars(plugin) if isinstance(plugin, ModuleType) else dir(plugin)
     marked = {key: getattr(attribute(plugin, key), "cvkit_impl", None) for key in own if key not in hooks()}
     return {key: marks for key, marks in sorted(marked.items()) if isinstance(marks, Mapping)}
 
 
 def attribute(plugin: object, name: str, default: Any = None) -> Any:
-    """Return a plugin's attribute, of a module only what is there without loading anything (PEP 562)."""
+    """Return a plugin's attribute; for a module, without the attributes that are loaded on first use (PEP 562)."""
     if isinstance(plugin, ModuleType):
         return vars(plugin).get(name, default)
     return getattr(plugin, name, default)
@@ -81,27 +83,27 @@ def attribute(plugin: object, name: str, default: Any = None) -> Any:
 def _require_callable(hook: str, arguments: tuple[str, ...], implementation: Any) -> None:
     marks = getattr(implementation, "cvkit_impl", None)
     if marks is None:
-        raise PluginError(f"'{hook}' is not marked as a hook: write @hookimpl above it")
+        raise PluginError(f"'{hook}' is not marked as a hook: add the decorator @hookimpl")
     if not inspect.isroutine(implementation) or inspect.iscoroutinefunction(implementation):
         raise PluginError(f"{hook} must be a plain function or method")
     if marks.get("wrapper") or marks.get("hookwrapper"):
-        raise PluginError(f"{hook} is a wrapper, and cvkit calls each plugin's hooks alone: write a plain @hookimpl")
+        raise PluginError(f"{hook} is a wrapper, which cvkit does not support: use @hookimpl without arguments")
     for parameter in inspect.signature(implementation).parameters.values():
         name, defaulted = parameter.name, parameter.default is not parameter.empty
         if name in arguments and (defaulted or parameter.kind is not parameter.POSITIONAL_OR_KEYWORD):
-            raise PluginError(f"{hook} must take '{name}' as a plain argument without a default, or it is not passed")
+            raise PluginError(f"{hook} must accept '{name}' as a plain argument without a default")
         if name not in arguments and not defaulted:
             passed = ", ".join(arguments) or "nothing"
-            raise PluginError(f"{hook} takes '{name}', which that hook does not pass; it passes: {passed}")
+            raise PluginError(f"{hook} has an unknown argument '{name}'; the hook passes: {passed}")
 
 
 def has_hooks(plugin: object) -> bool:
-    """Whether the plugin implements any hook at all."""
+    """Whether the plugin implements any hook."""
     return any(attribute(plugin, hook) is not None for hook in hooks())
 
 
 def declared_components(manager: HookManager, plugin: object) -> Iterator[tuple[str, Component]]:
-    """Yield what a registered plugin declares, by kind's name; raise `PluginError` where that is not sound."""
+    """Yield the kind and the declaration of each component of a plugin; raise `PluginError` for invalid ones."""
     for kind in KINDS.values():
         for implementation in getattr(manager.hook, kind.hook).get_hookimpls():
             if implementation.plugin is plugin:
@@ -120,18 +122,20 @@ def _validate_component(component: object, hook: str) -> None:
     _require_text(component, hook)
     name = component.name
     if not component.is_family and not (name.isidentifier() and name == name.lower()):
-        raise PluginError(f"{hook}: component name '{name}' must be lower-case letters, digits and underscores")
+        raise PluginError(
+            f"{hook}: component name '{name}' may only contain lower-case letters, digits and underscores"
+        )
     if component.is_family and component.members is None:
-        raise PluginError(f"{hook}: the family '*' must say where its `members` are listed")
+        raise PluginError(f"{hook}: the family '*' must set `members`")
     if component.per_sample and hook != "cvkit_augmentations":
-        raise PluginError(f"{hook}: '{name}' cannot be per_sample, as only augmentations can")
+        raise PluginError(f"{hook}: '{name}' sets per_sample, which is only for augmentations")
     split_target(component.target)
     if component.members is not None:
         split_target(component.members)
 
 
 def _require_text(component: Component, hook: str) -> None:
-    """Raise `PluginError` unless what is to be text is, what is printed is one line, and `requires` are texts."""
+    """Raise `PluginError` unless texts are one line of printable text and `requires` is a tuple of texts."""
     for field in ("name", "target", "summary", "deprecated"):
         value = getattr(component, field)
         if not isinstance(value, str):

@@ -1,8 +1,8 @@
-"""The project at hand: the plugins that the pyproject.toml around the working folder asks for.
+"""Finds the plugins that the pyproject.toml of the working folder lists.
 
-Like a conftest.py of pytest's, it loads code because of where a command is started. So only the working folder and
-the folders of its git repository around it count, never a file of another user's, and never one from within a run
-folder, which may come from a stranger. Whoever uses it says which file it was.
+Like a conftest.py for pytest, this file loads code depending on where a command is started. Therefore only the
+working folder and its parents in the same git repository are searched. Files of other users are ignored, and so are
+files in a run folder, which may come from an untrusted source. Callers print which file is used.
 """
 
 from __future__ import annotations
@@ -19,9 +19,12 @@ KEY = "plugin-paths"
 
 @dataclass(frozen=True)
 class WorkingProject:
-    """The plugins that a project asks for: its pyproject.toml, and the `paths` that this names, made whole.
+    """The plugins that a project lists.
 
-    `refused`: why the file is not followed, in which case there are no paths; empty otherwise.
+    Attributes:
+        file: The pyproject.toml.
+        paths: The absolute paths of the plugins.
+        refused: Why the file is ignored, in which case `paths` is empty; otherwise empty.
     """
 
     file: Path
@@ -30,10 +33,10 @@ class WorkingProject:
 
 
 def plugins_of_working_project(start: Path, run: Path | None = None) -> WorkingProject | None:
-    """Return what the project around the folder `start` asks for, or None where there is none or it asks for nothing.
+    """Return the plugins that the project of the folder `start` lists, or None if there are none.
 
-    Nothing is read from within `run`, the run folder that a command is about. Raises `PluginError` where the table
-    ``[tool.cvkit]`` is not as it should be.
+    Ignores projects inside `run`, the run folder that a command works on. Raises `PluginError` if the table
+    ``[tool.cvkit]`` is not valid.
     """
     start = start.resolve()
     folder = _project_folder(start)
@@ -43,7 +46,7 @@ def plugins_of_working_project(start: Path, run: Path | None = None) -> WorkingP
     try:
         if b"cvkit" not in file.read_bytes():
             return None
-    except OSError:  # what asks for nothing may be closed to this user, too
+    except OSError:  # an unreadable file is treated like one without plugins
         return None
     if not _is_own(file):
         return WorkingProject(file, (), "it belongs to another user")
@@ -56,20 +59,20 @@ def plugins_of_working_project(start: Path, run: Path | None = None) -> WorkingP
 
 
 def _project_folder(start: Path) -> Path | None:
-    """Return the folder of the nearest pyproject.toml: here, or above as far as the repository goes."""
+    """Return the nearest folder with a pyproject.toml, among `start` and its parents in the same repository."""
     folders = (start, *start.parents)
     top = next((folder for folder in folders if os.path.lexists(folder / ".git")), start)
     return next((folder for folder in folders if folder.is_relative_to(top) and os.path.isfile(folder / FILE)), None)
 
 
 def _has_run(start: Path, project: Path) -> bool:
-    """Whether one of the folders from `start` up to the project's is a run's."""
+    """Whether a folder from `start` up to the project folder is a run folder."""
     folders = [folder for folder in (start, *start.parents) if folder.is_relative_to(project)]
     return any(all(os.path.lexists(folder / name) for name in ("run.json", "recipe.yaml")) for folder in folders)
 
 
 def _is_own(file: Path) -> bool:
-    """Whether the file is this user's or root's; where the system does not say whose it is, it is."""
+    """Whether the file belongs to this user or root; true on systems without owners."""
     return not hasattr(os, "geteuid") or file.stat().st_uid in (os.geteuid(), 0)
 
 
@@ -77,13 +80,13 @@ def _paths(project: Project) -> tuple[Path, ...]:
     settings, file = project.own_settings, project.folder / FILE
     for key in settings:
         if key != KEY:
-            hint = did_you_mean(key, [KEY]) or f"It has one: {KEY}."
-            raise PluginError(f"'{file}': [tool.cvkit] has no setting '{key}'. {hint}")
+            hint = did_you_mean(key, [KEY]) or f"The only setting is {KEY}."
+            raise PluginError(f"'{file}': unknown setting '{key}' in [tool.cvkit]. {hint}")
     named = settings.get(KEY, [])
     if not isinstance(named, list) or not all(isinstance(path, str) for path in named):
-        raise PluginError(f"'{file}': {KEY} of [tool.cvkit] must be a list of paths, such as [\"my_model.py\"]")
+        raise PluginError(f"'{file}': {KEY} in [tool.cvkit] must be a list of paths, such as [\"my_model.py\"]")
     paths = tuple(project.folder / path for path in named)
     for path, name in zip(paths, named, strict=True):
         if not path.exists():
-            raise PluginError(f"'{file}': {KEY} of [tool.cvkit] names '{name}', and there is no '{path}'")
+            raise PluginError(f"'{file}': {KEY} in [tool.cvkit] lists '{name}', but '{path}' does not exist")
     return paths

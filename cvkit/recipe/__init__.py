@@ -1,4 +1,4 @@
-"""Recipes: YAML text -> `Document` (what is written) -> `Recipe` (what is asked, checked) -> text again."""
+"""Recipes: YAML text is read into a `Document`, checked into a `Recipe`, and written as text again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a run's recipe is not what it was: said value by value, and which of it a run may take over."""
+"""Finds the values that were changed in a run's recipe, and which of them a run may adopt."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _FREE = (
 _ABSENT = "absent"
 
 RUN_KEYS = frozenset(("name", "seed", *PARTS, *PART_LISTS, *SECTIONS))
-"""The keys at the top of every recipe that a run writes."""
+"""The top-level keys of every recipe that a run writes."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """A value of a recipe that was changed; `before` and `now` are as a recipe writes them, or say it is absent."""
+    """A changed value of a recipe. `before` and `now` are written as in a recipe, or ``absent``."""
 
     path: str
     before: str
@@ -33,7 +33,7 @@ class Change:
 
     @property
     def free(self) -> bool:
-        """Whether a run that has begun may take it over: it is not about what is trained, but how that is done."""
+        """Whether a run that has started may adopt the change, because it does not affect the trained model."""
         return any(self.path == path or self.path.startswith(f"{path}.") for path in _FREE)
 
     def __str__(self) -> str:
@@ -41,9 +41,9 @@ class Change:
 
 
 def changes(before: str, recipe: Recipe) -> tuple[Change, ...]:
-    """Return what differs between a recipe and the text that `dump` wrote of it earlier.
+    """Return the differences between a recipe and the text that `dump` wrote for it earlier.
 
-    A setting or an option that the text lacks is none where it has its default: a later version brought it.
+    A setting or an option that is missing in the text and has its default is not a change: a later version added it.
     """
     old, new = (dict(_values(plain(read_text(text, extends=False).root))) for text in (before, dump(recipe)))
     paths = [path for path in dict.fromkeys([*old, *new]) if old.get(path, _ABSENT) != new.get(path, _ABSENT)]
@@ -55,12 +55,12 @@ def changes(before: str, recipe: Recipe) -> tuple[Change, ...]:
 
 
 def keys_of(text: str) -> set[str]:
-    """Return the keys at the top of a recipe's text; raise `RecipeError` where it does not read or has `extends`."""
+    """Return the top-level keys of a recipe's text; raise `RecipeError` if it is not valid or has `extends`."""
     return set(read_text(text, extends=False).root.items)
 
 
 def _values(tree: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield every value with its path: of a part's options, of the settings, and of what stands at the top."""
+    """Yield the path and text of every value: options of parts, settings and top-level keys."""
     for key, value in tree.items():
         if isinstance(value, dict):
             yield from ((f"{key}.{name}", in_one_line(item)) for name, item in value.items())

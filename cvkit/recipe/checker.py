@@ -1,4 +1,4 @@
-"""What every level of a recipe is checked for: known keys, values of the right type, nothing missing."""
+"""Checks each level of a recipe for unknown keys, values of the wrong type, and missing keys."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from .coercion import coerce, has_plain_default
 from .nodes import MapNode, Mark, plain
 from .recipe import AUTO
 
-TUNABLE = ("optimizer", "scheduler")  # made after tuning; everything else a tuner needs to train on
+TUNABLE = ("optimizer", "scheduler")  # these are built after tuning; tuners need all other parts
 _MOST_NAMES = 30
 
 
 class Checker:
-    """Collects every problem; each check returns what it could make and goes on.
+    """Collects problems, so that one pass reports all of them.
 
-    `targets`: the paths whose values tuners set, and where the recipe says so; only these may be ``auto``.
-    `written`: the paths of the options that the recipe writes out.
-    In messages, `noun` and `owner` say what is checked: an ``option`` ``for model 'resnet/resnet'``.
+    `targets` maps the paths that tuners set to their place in the recipe; only these values may be ``auto``.
+    `written` holds the paths of the options that the recipe contains. The arguments `noun` and `owner` name the
+    checked item in messages, such as an ``option`` ``for model 'resnet/resnet'``.
     """
 
     def __init__(self, targets: Mapping[str, Mark]) -> None:
@@ -29,11 +29,11 @@ class Checker:
         self.problems: list[Problem] = []
 
     def report(self, mark: Mark, message: str, hint: str = "") -> None:
-        """Add a problem standing at `mark`."""
+        """Add a problem at the position `mark`."""
         self.problems.append(mark.problem(message, hint))
 
     def keys(self, node: MapNode, known: Iterable[str], noun: str, owner: str) -> None:
-        """Report every key that is not `known`, with the nearest that is."""
+        """Report every key that is not in `known`, with the nearest known key."""
         names = list(known)
         for key in node.items:
             if key not in names:
@@ -43,10 +43,10 @@ class Checker:
     def values(
         self, node: MapNode, options: Mapping[str, Option], noun: str, owner: str, path: str = ""
     ) -> dict[str, Any]:
-        """Return a value for each of `options`: the one that `node` writes, or the default.
+        """Return the values of `options` that `node` contains, and the defaults of the others.
 
-        `path`: of a part, whose options tuners may set.
-        Left out are values that are wrong or missing, which are reported, and defaults that no recipe can write.
+        Wrong and missing values are reported and left out. Defaults that a recipe cannot express are left out too.
+        `path` is the place of a part whose options tuners may set, or empty.
         """
         values = {}
         for name, option in options.items():
@@ -61,10 +61,10 @@ class Checker:
                     values[name] = coerce(given, option)
                 except ValueError as error:
                     settable = path in TUNABLE and given == AUTO
-                    hint = f"`auto` needs a tuner with `set: {place}`" if settable else ""
+                    hint = f"`auto` requires a tuner with `set: {place}`" if settable else ""
                     self.report(node.items[name].mark, f"{noun} '{name}' {owner}: {error}", hint)
             elif option.required:
-                hint = f"write `{name}: auto` for the tuner's value" if place in self.targets else ""
+                hint = f"write `{name}: auto` to use the tuner's value" if place in self.targets else ""
                 self.report(node.mark, f"{noun} '{name}' {owner} is missing", hint)
             elif has_plain_default(option):
                 values[name] = option.default
@@ -72,7 +72,7 @@ class Checker:
 
 
 def accepts(names: Iterable[str]) -> str:
-    """Return the sentence that lists what would have been accepted."""
+    """Return a sentence that lists the accepted names."""
     listed = list(names)
     shown = ", ".join(listed[:_MOST_NAMES]) + (", ..." if len(listed) > _MOST_NAMES else "")
-    return f"it accepts: {shown}." if listed else "it takes no options."
+    return f"it accepts: {shown}." if listed else "it accepts no options."

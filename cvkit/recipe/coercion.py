@@ -1,4 +1,4 @@
-"""Values against the types their options declare, and both in words a user understands."""
+"""Checks values against the types of options, and describes both in plain words."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _NOUNS = {int: "integer", float: "number", str: "text", bool: "true or false", t
 
 @dataclass(frozen=True)
 class Words:
-    """What to call a type, as metadata in ``Annotated[..., Words("a folder name")]``."""
+    """The description of a type, as metadata in ``Annotated[..., Words("a folder name")]``."""
 
     text: str
 
 
 def coerce(value: Any, option: Option) -> Any:
-    """Return `value`, as read from a recipe, as the option's type wants it: lists as tuples, 1 as 1.0.
+    """Return `value` from a recipe, converted to the option's type: a list to a tuple, 1 to 1.0.
 
-    The option's own default is always accepted. Raises `ValueError` saying what was expected instead.
+    Always accepts the option's default. Raises `ValueError` with a description of the expected type.
     """
     try:
         text = _json(value)
@@ -40,17 +40,17 @@ def coerce(value: Any, option: Option) -> Any:
         return json.loads(text)
     try:
         adapter = TypeAdapter(option.type)
-        # Twice, as pydantic picks the member of a union that fits best, and [1, 0.5] may fit another than [1.0, 0.5].
+        # Twice: pydantic picks the best member of a union, and [1, 0.5] may match another one than [1.0, 0.5].
         typed = adapter.validate_json(text, strict=True)
         return adapter.validate_json(_json(plain_value(typed)), strict=True)
-    except (PydanticUserError, TypeError):  # a type that pydantic, or JSON, knows nothing of; the factory will check
+    except (PydanticUserError, TypeError):  # pydantic or JSON does not support the type; the factory checks it
         return json.loads(text)
     except ValidationError:
         raise ValueError(f"expected {describe(option.type)}, got {show(value)}") from None
 
 
 def has_plain_default(option: Option) -> bool:
-    """Whether a recipe can write the option's default: text, numbers, true, false, null, or lists of them."""
+    """Whether a recipe can express the option's default: text, numbers, true, false, null, or lists of them."""
     try:
         return option.literal and bool(_json(option.default))
     except (TypeError, ValueError):
@@ -58,7 +58,7 @@ def has_plain_default(option: Option) -> bool:
 
 
 def plain_value(value: Any) -> Any:
-    """Return an option's value as lists, mappings and scalars, as a recipe writes it."""
+    """Return an option's value as the lists, mappings and scalars of a recipe."""
     match value:
         case dict():
             return {str(key): plain_value(item) for key, item in value.items()}
@@ -72,7 +72,7 @@ def plain_value(value: Any) -> Any:
 
 
 def show(value: Any) -> str:
-    """Return a value as a recipe would write it, cut short: ``'big'``, ``true``, ``[1, 2]``."""
+    """Return a value as written in a recipe, truncated if long: ``'big'``, ``true``, ``[1, 2]``."""
     match value:
         case None | bool():
             text = {None: "null", True: "true", False: "false"}[value]

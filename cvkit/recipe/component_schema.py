@@ -1,4 +1,4 @@
-"""A component's options as a JSON Schema, under the names that recipes may call it by."""
+"""Writes the options of each component as a JSON Schema, with the names that recipes may use for it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 from ..errors import CvkitError
 from ..host.registry import Entry, Registry
+from ..signatures.docstring import parse_docstring
 from .checker import TUNABLE
 from .merge import PART_LISTS, PARTS
-from .option_schema import Schema, opening, option_schema, option_text
+from .option_schema import Schema, option_schema
 
 _MOST_IDS = 3
 _SET: Schema = {
@@ -22,9 +23,9 @@ _SET: Schema = {
 
 @dataclass(frozen=True)
 class Offer:
-    """A component or a family, the names recipes may use, and the schema of its options.
+    """A component or a family, the names that recipes may use for it, and the schema of its options.
 
-    `required` are the options a part cannot do without. A family has no `names` where they cannot be listed.
+    `required` lists the required options. `names` is empty for a family whose members could not be listed.
     """
 
     id: str
@@ -35,12 +36,12 @@ class Offer:
 
     @property
     def is_family(self) -> bool:
-        """Whether its names are those of a family's members, which have their options in common."""
+        """Whether this is a family, whose `names` are members that share their options."""
         return self.id.endswith("/*")
 
 
 def offers_of(registry: Registry) -> tuple[list[Offer], list[str]]:
-    """Return what recipes can name of one kind, and a sentence for each component or list of members not readable."""
+    """Return the components of one kind that recipes can use, and a sentence for each one that could not be read."""
     offers: list[Offer] = []
     untold: list[str] = []
     unread: dict[str, list[str]] = {}
@@ -57,13 +58,13 @@ def offers_of(registry: Registry) -> tuple[list[Offer], list[str]]:
 
 
 def _several(ids: list[str]) -> str:
-    """Return ids in a line, the first few of many."""
+    """Return the first few ids on one line, and how many more there are."""
     shown = ", ".join(ids[:_MOST_IDS])
     return f"{shown} and {len(ids) - _MOST_IDS} more" if len(ids) > _MOST_IDS else shown
 
 
 def _named(registry: Registry, untold: list[str]) -> Iterator[tuple[str, Entry, tuple[str, ...]]]:
-    """Yield what has options of its own: under which id, the entry that tells them, and the names they go with."""
+    """Yield each id that has its own options, an entry to read them from, and the names that they apply to."""
     usable = registry.names()
     for entry in registry.entries():
         if not entry.component.is_family:
@@ -87,15 +88,15 @@ def _members(family: Entry, untold: list[str]) -> list[Entry]:
 def _offer(place: str, entry: Entry, names: tuple[str, ...]) -> Offer:
     signature, component = entry.signature(), entry.component
     settable = entry.kind.name in (PARTS[key] for key in TUNABLE)
+    documentation = parse_docstring(signature.doc)
     options = {
-        name: option_schema(option, option_text(signature.doc, name), settable)
-        for name, option in signature.options.items()
+        name: option_schema(option, documentation.about(name), settable) for name, option in signature.options.items()
     }
     required = [name for name, option in signature.options.items() if option.required]
     if entry.kind.name == PART_LISTS["tuners"]:
         options["set"] = _SET
         required.append("set")
-    doc = opening(signature.doc)
+    doc = documentation.summary
     summary = doc if component.is_family and place == entry.id else component.summary
     marks = [f"Deprecated: {component.deprecated}"] if component.deprecated else []
     marks += [

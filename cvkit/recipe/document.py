@@ -1,4 +1,4 @@
-"""A recipe as written: its file, what it extends and the overrides, as one tree of positioned values."""
+"""Reads a recipe, the recipes it extends and the overrides into one tree of values with positions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,13 @@ MAX_EXTENDS = 16
 
 @dataclass(frozen=True)
 class Document:
-    """What a recipe says, not yet checked against the components there are. `name` is its file's stem."""
+    """The content of a recipe, not yet checked against the installed components.
+
+    Attributes:
+        root: The values with their positions.
+        file: The path of the recipe, for messages.
+        name: The file name without its extension.
+    """
 
     root: MapNode
     file: str
@@ -26,7 +32,7 @@ class Document:
 
     @property
     def disabled(self) -> tuple[str, ...]:
-        """The plugins that ``plugins.disable`` names, for `discover`; whether it is well-formed is checked later."""
+        """The plugins in ``plugins.disable``, for `discover`. Skips malformed entries, which the check reports."""
         plugins = self.root.items.get("plugins")
         names = plugins.items.get("disable") if isinstance(plugins, MapNode) else None
         entries = names.items if isinstance(names, ListNode) else ()
@@ -36,18 +42,26 @@ class Document:
 
 
 def read(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Document:
-    """Read the recipe at `path`, lay it over what it extends, and apply the ``path=value`` overrides.
+    """Read a recipe, merge it with the recipes it extends, and apply overrides.
 
-    Raises `RecipeError` for a file that cannot be had, is not a recipe's text, or extends itself.
+    Args:
+        path: The recipe's YAML file.
+        overrides: Overrides of the form ``path=value``, as in ``model.width=32``.
+
+    Returns:
+        The content of the recipe, to be checked with `resolve`.
+
+    Raises:
+        RecipeError: The file could not be read, is not a recipe, or extends itself.
     """
     path = Path(path)
     return _document(_load(path, Mark("")), path, overrides)
 
 
 def read_text(text: str, overrides: Sequence[str] = (), *, file: str = "<text>", extends: bool = True) -> Document:
-    """Read a recipe from `text`, as `read` does; `file` names it in problems and is where `extends` starts from.
+    """Read a recipe from `text`; `file` names it in problems, and paths in `extends` are relative to it.
 
-    Without `extends` it may not extend another, so that no other file is read.
+    With `extends=False`, a recipe that extends another is an error, so no other file is read.
     """
     return _document(text, Path(file), overrides, extends)
 
@@ -58,27 +72,27 @@ def _document(text: str, path: Path, overrides: Sequence[str], extends: bool = T
 
 
 def display(path: Path) -> str:
-    """Return the path as text that can be printed, whatever bytes its name holds."""
+    """Return the path as printable text, even if its bytes are not valid UTF-8."""
     return str(path).encode("utf-8", "replace").decode()
 
 
 def _compose(text: str, path: Path, below: tuple[Path, ...], extends: bool = True) -> MapNode:
-    """Return the tree of `text` laid over the recipe it extends; `below` are the files that led here."""
+    """Return the tree of `text` merged with the recipe it extends; `below` lists the files that extend this one."""
     file = display(path)
     root = read_tree(text, file)
     if root is None:
-        raise RecipeError([Problem("the recipe is empty", "it needs at least `dataset` and `model`", file)])
+        raise RecipeError([Problem("the recipe is empty", "a recipe requires at least `dataset` and `model`", file)])
     if not isinstance(root, MapNode):
-        hint = "it starts with lines such as `model: resnet`"
-        raise RecipeError([root.mark.problem("a recipe is a mapping of keys to values", hint)])
+        hint = "write lines such as `model: resnet`"
+        raise RecipeError([root.mark.problem("a recipe must be a mapping of keys to values", hint)])
     if "extends" not in root.items:
         return root
     target = root.items["extends"]
     if not extends:
-        hint = "the recipe of a run is whole as `cvkit run` wrote it; to begin from another, start a new run"
-        raise RecipeError([target.mark.problem("the recipe of a run extends no other", hint)])
+        hint = "`cvkit run` wrote this recipe in full; to use another base recipe, start a new run"
+        raise RecipeError([target.mark.problem("the recipe of a run cannot extend another", hint)])
     if not (isinstance(target, ScalarNode) and isinstance(target.value, str) and target.value):
-        raise RecipeError([target.mark.problem("`extends` takes the path of one other recipe")])
+        raise RecipeError([target.mark.problem("`extends` must be the path of one other recipe")])
     chain = (*below, path)
     parent = path.parent / target.value
     if any(_same_file(parent, visited) for visited in chain):
@@ -92,7 +106,7 @@ def _compose(text: str, path: Path, below: tuple[Path, ...], extends: bool = Tru
 
 
 def _load(path: Path, mark: Mark) -> str:
-    """Return the text of the file; `mark` is where it was asked for, if a recipe asked."""
+    """Return the text of the file; `mark` is the place of the `extends` that names it, if any."""
     try:
         with path.open("rb") as file:
             return decode(file.read(MAX_BYTES + 1), display(path))
@@ -103,18 +117,18 @@ def _load(path: Path, mark: Mark) -> str:
         raise RecipeError([mark.problem(message, _nearest(path / "recipe.yaml"))]) from None
     except (OSError, ValueError) as error:
         cause = error.strerror if isinstance(error, OSError) else error
-        raise RecipeError([mark.problem(f"'{display(path)}' cannot be read: {cause}")]) from None
+        raise RecipeError([mark.problem(f"could not read '{display(path)}': {cause}")]) from None
 
 
 def _nearest(missing: Path) -> str:
-    """Say which recipe of the same folder was meant, or which there are."""
+    """Return a hint with the nearest recipe in the same folder, or with all of them."""
     folder = missing.parent
     try:
         names = sorted(display(Path(file.name)) for file in folder.iterdir() if file.suffix in (".yaml", ".yml"))
     except OSError:
         return f"there is no folder '{display(folder)}'"
     near = did_you_mean(missing.name, names) or did_you_mean(f"{missing.name}.yaml", names)
-    return near or (f"recipes there: {', '.join(names[:12])}" if names else "")
+    return near or (f"recipes in that folder: {', '.join(names[:12])}" if names else "")
 
 
 def _same_file(one: Path, other: Path) -> bool:

@@ -1,4 +1,4 @@
-"""`Recipe` -> YAML text with every default written out, which reads back as an equal recipe."""
+"""Writes a `Recipe` as YAML text with every default; reading the text gives an equal recipe."""
 
 from __future__ import annotations
 
@@ -17,12 +17,15 @@ _PARTS = ("dataset", "augmentations", "model", "loss", "optimizer", "scheduler",
 
 
 def dump(recipe: Recipe, notes: Mapping[str, str] | None = None) -> str:
-    """Return the recipe as text: full ids, every default, in the order a recipe is usually written.
+    """Return the recipe as text with full ids and every default, in the usual order of a recipe.
 
-    `notes`: comments by path, as in ``{"scheduler.max_lr": "by onecycle/lr_range_test"}``. The text reads the
-    same as YAML 1.1 and 1.2.
+    `notes` are comments by path, as in ``{"scheduler.max_lr": "by onecycle/lr_range_test"}``. The text has the same
+    meaning in YAML 1.1 and 1.2.
     """
-    lines = ["# A recipe as cvkit understood it: every component by its full id, every default written out.", ""]
+    lines = [
+        "# The complete recipe: cvkit wrote every component with its full id and every option with its value.",
+        "",
+    ]
     for path, text in _lines(recipe):
         note = (notes or {}).get(path)
         lines.append(f"{text}  # {' '.join(note.split())}" if note else text)
@@ -30,7 +33,7 @@ def dump(recipe: Recipe, notes: Mapping[str, str] | None = None) -> str:
 
 
 def _lines(recipe: Recipe) -> Iterator[tuple[str, str]]:
-    """Yield each line with the path of the value it writes, or an empty path."""
+    """Yield the path of a value, or an empty path, and its line of text."""
     for key in GeneralSettings.model_fields:
         yield key, f"{key}: {in_one_line(getattr(recipe, key))}"
     for key in _PARTS:
@@ -59,7 +62,7 @@ def _part(path: str, part: Part, first: str, indent: str) -> Iterator[tuple[str,
 
 
 def in_one_line(value: Any) -> str:
-    """Return a value in one line, as a recipe writes it."""
+    """Return a value on one line, as a recipe writes it."""
     match plain_value(value):
         case None:
             return "null"
@@ -76,7 +79,7 @@ def in_one_line(value: Any) -> str:
 
 
 def _number(number: int | float) -> str:
-    # YAML 1.1 reads a number with an exponent only where it also has a point: 1e-05 is text to it, 1.0e-05 is not.
+    # YAML 1.1 requires a decimal point in numbers with an exponent: 1e-05 is text, 1.0e-05 is a number.
     text = repr(number)
     return text.replace("e", ".0e") if "e" in text and "." not in text else text
 
@@ -88,7 +91,7 @@ def _text(text: str) -> str:
 
 
 def _reads_as_text(text: str) -> bool:
-    # A leading digit is quoted whatever follows, as YAML 1.1 knows more numbers: 12:30, 0b1, 1_000, 2026-01-01.
+    # Quote all text that begins with a digit, because YAML 1.1 has more numbers: 12:30, 0b1, 1_000, 2026-01-01.
     try:
         return isinstance(read_scalar(text), str) and not text[0].isdigit()
     except ValueError:

@@ -1,7 +1,8 @@
-"""A catalog as a JSON Schema of recipes, so that editors complete and check what is installed.
+"""Writes a JSON Schema of recipes, with which editors complete and check the installed components.
 
-Draft 7, which yaml-language-server knows best. Each component's options are a definition of their own, which applies
-``if`` a part's `name` is one of the component's. A recipe that extends another may leave out what that one says.
+The schema uses draft 7, which yaml-language-server supports best. The options of each component are a separate
+definition, which applies ``if`` the `name` of a part is one of the component's names. A recipe that extends another
+may omit required keys.
 """
 
 from __future__ import annotations
@@ -18,18 +19,18 @@ from .settings import SECTIONS, GeneralSettings, PluginSettings, Settings
 
 _DRAFT = "http://json-schema.org/draft-07/schema#"
 _DESCRIPTION = (
-    "What to train and how, with the plugins that were installed when this schema was written. It takes a little "
-    "more than `cvkit check` does: 2.0 for an integer, auto without a tuner that sets it, and, in a recipe that "
-    "extends another, options without a name."
+    "A cvkit recipe, with the components that were installed when this schema was written. The schema accepts a "
+    "little more than `cvkit check`: 2.0 for an integer, auto for an option that no tuner sets, and options without "
+    "a name in a recipe that extends another."
 )
-_EXTENDS = "The path of another recipe, seen from this file, that this one is laid over."
+_EXTENDS = "The path of another recipe, relative to this file. This recipe overrides its values."
 
 
 def recipe_schema(catalog: Catalog) -> tuple[Schema, list[str]]:
-    """Return the schema of recipes that may name what is in `catalog`, and a sentence for each thing it cannot tell.
+    """Return the schema of recipes for the components in `catalog`, and a sentence for each gap in it.
 
-    That is a component whose options cannot be read, which is left out, and a family whose members cannot be listed,
-    of which every name is accepted.
+    A component whose options cannot be read is left out. If the members of a family cannot be listed, the schema
+    accepts every name.
     """
     definitions: Schema = {}
     untold: list[str] = []
@@ -63,7 +64,7 @@ def recipe_schema(catalog: Catalog) -> tuple[Schema, list[str]]:
 
 
 def _plugins(catalog: Catalog) -> Schema:
-    """Return the schema of the settings of plugins, with the options of each that observes runs and has some."""
+    """Return the schema of the section `plugins`, with the options of the plugins that observe runs."""
     properties = {
         status.origin.plugin: {
             "type": "object",
@@ -106,7 +107,7 @@ def _see(kind: Kind) -> str:
 
 
 def _definitions(kind: Kind, offers: list[Offer]) -> Schema:
-    """Return what is defined for a kind: its components, their names, and a part that is ``whole`` or ``partial``."""
+    """Return the definitions of a kind: its components, their names, and a ``whole`` and a ``partial`` part."""
     components: Schema = {}
     for offer in offers:
         components[f"{kind.name}:{offer.id}"] = offer.definition
@@ -122,15 +123,15 @@ def _definitions(kind: Kind, offers: list[Offer]) -> Schema:
 
 
 def _part(name: Schema | None, mapping: Schema) -> Schema:
-    """Return the schema of a part: a mapping, or else a name, unless none can stand alone.
+    """Return the schema of a part: a mapping, or a name if some component needs no options.
 
-    An ``anyOf`` would say the same; but what it says of a mistake in either is that neither fits.
+    An ``anyOf`` would accept the same values, but its error messages only say that neither alternative matches.
     """
     return mapping if name is None else {"if": {"type": "object"}, "then": mapping, "else": name}
 
 
 def _mapping(kind: Kind, offers: list[Offer], whole: bool) -> Schema:
-    """Return the schema of `name` with options; `whole` insists on the name and on the options that are required."""
+    """Return the schema of `name` with options; `whole` requires the name and the required options."""
     cases = []
     for offer in offers:
         options = _reference(f"{kind.name}:{offer.id}")
@@ -138,7 +139,7 @@ def _mapping(kind: Kind, offers: list[Offer], whole: bool) -> Schema:
             options = {"allOf": [options, {"required": [*offer.required]}]}
         named = {"type": "object", "properties": {"name": _names(kind, [offer])}, "required": ["name"]}
         cases.append({"if": named, "then": options})
-    name = {"description": f"Which {kind.singular}.", **_reference(f"{kind.name}.names")}
+    name = {"description": f"The name of the {kind.singular}.", **_reference(f"{kind.name}.names")}
     mapping: Schema = {"type": "object", "title": kind.singular, "properties": {"name": name}}
     mapping |= {"allOf": cases} if cases else {}
     return mapping | ({"required": ["name"]} if whole else {})
@@ -155,7 +156,7 @@ def _names(kind: Kind, offers: list[Offer]) -> Schema:
 
 def _family_names(offer: Offer) -> Schema:
     if not offer.names:
-        # Of what a plugin's name may hold only the dot means more; editors refuse the other escapes of `re.escape`.
+        # Only the dot of a plugin's name needs an escape; editors reject the other escapes that `re.escape` adds.
         pattern = "^" + offer.id.removesuffix("*").replace(".", r"\.")
         return {"type": "string", "pattern": pattern, "description": offer.summary}
     return {"enum": [*offer.names], "description": offer.summary}

@@ -1,4 +1,4 @@
-"""One recipe laid over another: mappings merge, everything else replaces; nodes keep their places."""
+"""Merges one recipe over another: mappings merge, all other values replace; nodes keep their positions."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ PARTS = {
     "optimizer": "optimizers",
     "scheduler": "schedulers",
 }
-"""The keys that hold one component each, and the components' kind."""
+"""The keys that contain one component, and the kind of the component."""
 
 PART_LISTS = {"augmentations": "augmentations", "tuners": "tuners", "explainers": "explainers"}
-"""The keys that hold a list of components, and the components' kind."""
+"""The keys that contain a list of components, and the kind of the components."""
 
 Path = tuple[str, ...]
 
@@ -25,15 +25,15 @@ def kind_of(place: str) -> str:
 
 
 def is_part(path: Path) -> bool:
-    """Whether a component stands at this path, as at ``model`` or ``augmentations.0``."""
+    """Whether this is the path of a component, such as ``model`` or ``augmentations.0``."""
     return (len(path) == 1 and path[0] in PARTS) or (len(path) == 2 and path[0] in PART_LISTS)
 
 
 def merge(below: Node | None, above: Node, path: Path = ()) -> Node:
-    """Return `above` laid over `below`, both standing at `path`.
+    """Return `above` merged over `below`, both at `path`.
 
-    Mappings merge key by key; lists and scalars replace. A part of another name replaces the part below whole,
-    as the options of one component mean nothing to another.
+    Mappings merge key by key; lists and scalars replace. A part with another name replaces the whole part below,
+    because its options belong to another component.
     """
     if is_part(path):
         below = as_part(below)
@@ -48,14 +48,14 @@ def merge(below: Node | None, above: Node, path: Path = ()) -> Node:
 
 
 def as_part(node: Node | None) -> Node | None:
-    """Return a part written as a bare name as the mapping it stands for; any other node as it is."""
+    """Return a part that is only a name as a mapping with `name`; return any other node unchanged."""
     if isinstance(node, ScalarNode) and isinstance(node.value, str):
         return MapNode(node.mark, {"name": node}, {"name": node.mark})
     return node
 
 
 def part_name(node: Node | None) -> str | None:
-    """Return the component's name that a part gives, None where it gives none."""
+    """Return the name of the component in a part, or None if it has none."""
     part = as_part(node)
     name = part.items.get("name") if isinstance(part, MapNode) else None
     return name.value if isinstance(name, ScalarNode) and isinstance(name.value, str) else None

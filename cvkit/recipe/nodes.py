@@ -1,4 +1,4 @@
-"""A recipe's text as a tree in which every key and value remembers where it stands."""
+"""The tree of a recipe, in which every key and value has its position in the file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..errors import Problem
 
 @dataclass(frozen=True)
 class Mark:
-    """A place in a file. Lines and columns count from 1; 0 where there is none, as in a ``--set`` override."""
+    """A position in a file. Lines and columns count from 1; both are 0 for values from ``--set``."""
 
     file: str
     line: int = 0
@@ -19,7 +19,7 @@ class Mark:
     source: str = ""
 
     def problem(self, message: str, hint: str = "") -> Problem:
-        """Return a problem standing at this place."""
+        """Return a problem at this position."""
         return Problem(message, hint, self.file, self.line, self.column, self.source)
 
 
@@ -41,14 +41,14 @@ class ListNode:
 
 @dataclass(frozen=True)
 class MapNode:
-    """A mapping; `keys` holds the place of every key in `items`."""
+    """A mapping; `keys` contains the position of every key in `items`."""
 
     mark: Mark
     items: dict[str, Node] = field(default_factory=dict)
     keys: dict[str, Mark] = field(default_factory=dict)
 
     def without(self, *names: str) -> MapNode:
-        """Return a copy that lacks the named keys."""
+        """Return a copy without the named keys."""
         return MapNode(self.mark, {key: node for key, node in self.items.items() if key not in names}, self.keys)
 
 

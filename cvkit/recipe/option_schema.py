@@ -1,28 +1,24 @@
-"""An option as a JSON Schema (draft 7): the values a recipe may give it, and what an editor says of it."""
+"""Writes an option as a JSON Schema (draft 7): the accepted values and the description that editors show."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from typing import Any
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 
+from ..signatures.docstring import parse_docstring
 from ..signatures.signature import Expression, Option
 from .coercion import describe, has_plain_default, plain_value
 from .recipe import AUTO
 
 Schema = dict[str, Any]
 
-_BLANK_LINE = re.compile(r"\n[ \t]*\n")
-_SENTENCE_END = re.compile(r"(?<=\.) (?=[A-Z`])")
-
 
 def option_schema(option: Option, text: str = "", settable: bool = False) -> Schema:
-    """Return the schema of the values that `accept` takes for `option`; `text` says what the option does.
+    """Return the schema of the values that `coerce` accepts for `option`; `text` describes the option.
 
-    `settable`: a tuner may set the option, so that ``auto`` is a value too. A type that JSON knows nothing of
-    accepts every value, as it does in a check.
+    If `settable`, a tuner may set the option, so ``auto`` is accepted too. A type that JSON cannot express accepts
+    every value, as in a check.
     """
     schema = _type_schema(option)
     if schema and settable:
@@ -62,7 +58,7 @@ def _accepts(adapter: TypeAdapter[Any], default: Any) -> bool:
 
 
 def _inlined(schema: Schema) -> Schema:
-    """Put what is defined aside where it is referred to; a type that holds itself accepts every value there."""
+    """Replace references by their definitions; where a type contains itself, every value is accepted."""
     definitions = schema.pop("$defs", {})
 
     def inline(node: Any, within: tuple[str, ...] = ()) -> Any:
@@ -81,7 +77,7 @@ def _inlined(schema: Schema) -> Schema:
 
 
 def _draft_7(node: Any) -> Any:
-    """Write a list of fixed length as draft 7 does."""
+    """Write lists of fixed length in the form of draft 7."""
     match node:
         case {"prefixItems": items, **others}:
             return _draft_7({**others, "items": items})
@@ -92,27 +88,6 @@ def _draft_7(node: Any) -> Any:
     return node
 
 
-def opening(doc: str) -> str:
-    """Return the first paragraph of a docstring in one line."""
-    return next(_paragraphs(doc), "")
-
-
 def option_text(doc: str, name: str) -> str:
-    """Return what a docstring says of the option `name`, in one line; an empty text where it says nothing.
-
-    Known are cvkit's own form, "`name`: what it does", those of Google and Sphinx, and sentences that hold `name`.
-    """
-    names = rf"(?:`\w+`, )*`{name}`(?:, `\w+`)*"
-    own = re.compile(rf"(?:^|(?<=[.;] )){names}: (.+?)(?= Raises `| `\w+`(?:, `\w+`)*: |$)")
-    for paragraph in _paragraphs(doc):
-        if found := own.search(paragraph):
-            return found[1]
-    listed = rf"^([ \t]*)(?::param {name}|{name}(?: \(.*\))?):[ \t]*(.*(?:\n\1[ \t]+\S.*)*)"
-    if found := re.search(listed, doc, re.MULTILINE):
-        return " ".join(found[2].split())
-    sentences = (sentence for paragraph in _paragraphs(doc) for sentence in _SENTENCE_END.split(paragraph))
-    return next((sentence for sentence in sentences if f"`{name}`" in sentence), "")
-
-
-def _paragraphs(doc: str) -> Iterator[str]:
-    return (" ".join(paragraph.split()) for paragraph in _BLANK_LINE.split(doc.strip()))
+    """Return what a docstring says about the option `name`, on one line; empty if it says nothing."""
+    return parse_docstring(doc).about(name)

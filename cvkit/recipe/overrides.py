@@ -1,4 +1,4 @@
-"""``--set path=value``: a value from the command line, laid over a recipe."""
+"""Applies ``--set path=value`` from the command line to a recipe."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from .yaml_reader import MAX_DEPTH, read_tree
 
 
 def override(root: MapNode, overrides: Sequence[str]) -> MapNode:
-    """Return the tree with every ``path=value`` applied in turn; values are YAML, as in ``model={name: resnet}``.
+    """Return the tree with every ``path=value`` applied in order; values are YAML, as in ``model={name: resnet}``.
 
-    A path is dotted; an entry of a list is named by its index or, for a part, by its component's name. Keys that
-    the recipe lacks are added: whether they mean anything is for the check to say. Raises `RecipeError` with
-    every override that cannot be applied.
+    The keys of a path are separated by dots. List entries are given by index or, for parts, by the component's name.
+    Keys that the recipe lacks are added; the check reports unknown ones. Raises `RecipeError` with every override
+    that cannot be applied.
     """
     problems: list[Problem] = []
     for text in overrides:
@@ -33,11 +33,13 @@ def _apply(root: MapNode, text: str, mark: Mark) -> MapNode:
     dotted, equals, value = text.partition("=")
     segments = tuple(dotted.strip().split("."))
     if not equals:
-        raise _failure(mark, "expected path=value", "for example --set model.width=32")
+        raise _failure(mark, "expected path=value", "write, for example, --set model.width=32")
     if not all(segments) or len(segments) > MAX_DEPTH:
-        raise _failure(mark, f"'{dotted}' is not a path", "for example model.width, or augmentations.0.padding")
+        raise _failure(
+            mark, f"'{dotted}' is not a path", "write, for example, model.width or augmentations.0.padding"
+        )
     if segments[0] == "extends":
-        raise _failure(mark, "a recipe's `extends` cannot be overridden", "give the command the other recipe instead")
+        raise _failure(mark, "`extends` cannot be overridden", "pass the other recipe to the command instead")
     above = _nest(root, segments, _value(value, mark), ())
     merged = merge(root, above)
     assert isinstance(merged, MapNode)  # noqa: S101  # a mapping laid over a mapping is one
@@ -50,12 +52,12 @@ def _value(text: str, mark: Mark) -> Node:
     except RecipeError as error:
         raise RecipeError([replace(problem, line=0, column=0, source="") for problem in error.problems]) from None
     if node is None:
-        raise _failure(mark, "there is no value after '='", "write null for none, or '' for empty text")
+        raise _failure(mark, "the value after '=' is missing", "write null for no value, or '' for empty text")
     return _placed(node, mark)
 
 
 def _placed(node: Node, mark: Mark) -> Node:
-    """Return the node with every place replaced by the override it came from."""
+    """Return the node with every position replaced by the override."""
     match node:
         case MapNode(items=items):
             placed = {key: _placed(value, mark) for key, value in items.items()}
@@ -66,7 +68,7 @@ def _placed(node: Node, mark: Mark) -> Node:
 
 
 def _nest(below: Node | None, segments: Path, value: Node, path: Path) -> Node:
-    """Return what to lay over `below`, standing at `path`, so that `value` ends at `segments` under it."""
+    """Return the node to merge over `below` at `path`, so that `value` is placed at `segments` below it."""
     if not segments:
         return value
     head, rest = segments[0], segments[1:]
@@ -83,7 +85,7 @@ def _nest(below: Node | None, segments: Path, value: Node, path: Path) -> Node:
 
 
 def _index(entries: ListNode, segment: str, path: Path, mark: Mark) -> int:
-    """Return the index of the entry that `segment` names, by number or by its component's name."""
+    """Return the index of the entry that `segment` gives by number or component name."""
     names = [part_name(entry) or "" for entry in entries.items]
     if segment.isascii() and segment.isdigit() and len(segment) < 6:
         matches = [int(segment)] if int(segment) < len(names) else []
@@ -94,8 +96,8 @@ def _index(entries: ListNode, segment: str, path: Path, mark: Mark) -> int:
     held = ", ".join(f"{index} {name}".strip() for index, name in enumerate(names)) or "nothing"
     where = ".".join(path)
     if matches:
-        raise _failure(mark, f"'{where}' has several entries named '{segment}'", f"say which by its index: {held}")
-    raise _failure(mark, f"'{where}' has no entry '{segment}'", f"it holds: {held}")
+        raise _failure(mark, f"'{where}' has several entries named '{segment}'", f"use an index: {held}")
+    raise _failure(mark, f"'{where}' has no entry '{segment}'", f"its entries are: {held}")
 
 
 def _failure(mark: Mark, message: str, hint: str) -> RecipeError:

@@ -1,4 +1,4 @@
-"""`Recipe`: what was asked, checked whole; its parts know their component and every option."""
+"""`Recipe`: a checked recipe, whose parts contain their component and every option."""
 
 from __future__ import annotations
 
@@ -17,42 +17,66 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class Part:
-    """A component and every option it is built with, defaults included.
+    """A component of a recipe, with its options including their defaults.
 
-    A default that a recipe could not write, such as a computed one, is left to the factory.
+    Attributes:
+        entry: The component.
+        options: Its options by name. Defaults that a recipe cannot express, such as computed ones, are missing; the
+            factory supplies them.
     """
 
     entry: Entry
     options: dict[str, Any]
 
     def build(self, *supplied: Any) -> Any:
-        """Build the component from what the run supplies; raises whatever the factory raises."""
+        """Build the component with the positional arguments `supplied` by the run, and its options."""
         return self.entry.build(*supplied, **self.options)
 
     def names(self) -> set[str]:
-        """Return the names of the options it takes, also of those left to the factory."""
+        """Return the names of all options, including those whose default the factory supplies."""
         return {*self.entry.signature().options, *self.options}
 
     def option(self, name: str) -> Option:
-        """Return the declaration of one of its options."""
+        """Return the declaration of an option."""
         return self.entry.signature().options.get(name) or undeclared(name)
 
 
 def undeclared(name: str) -> Option:
-    """Return the option that `name` is to a factory that takes options it does not declare."""
+    """Return an option of any type, for a factory that accepts options it does not declare."""
     return Option(name, "", Any, MISSING)
 
 
 @dataclass(frozen=True)
 class TunerPart(Part):
-    """A tuner; `sets` is the path of the option it proposes a value for."""
+    """A tuner. `target` is the path of the option that it proposes a value for."""
 
     target: str
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything a run needs to be told. An option is ``"auto"`` only where a tuner sets it, until it has."""
+    """A checked recipe: everything that a run is configured with.
+
+    An option is ``"auto"`` only if a tuner sets it and has not run yet. Each part is a component with its options.
+
+    Attributes:
+        name: Name of the run.
+        seed: Seed of all random numbers of the run.
+        requires: Requirements on installed distributions, such as ``cvkit-acme>=1.2``.
+        shorter: Path of a quicker recipe, or None.
+        dataset: The data set.
+        augmentations: The augmentations, in the order in which they are applied.
+        model: The model.
+        loss: The loss.
+        optimizer: The optimizer.
+        scheduler: The learning-rate scheduler.
+        tuners: The tuners, in the order in which they run.
+        explainers: The explainers of the report.
+        train: Settings of training.
+        evaluation: Settings of evaluation.
+        report: Settings of the report.
+        plugins: Settings of plugins.
+    """
 
     name: str
     seed: int
@@ -72,12 +96,12 @@ class Recipe:
     plugins: PluginSettings
 
     def without_plugins(self, names: Iterable[str]) -> Recipe:
-        """Return a copy that also leaves out the plugins `names`."""
+        """Return a copy that also disables the plugins `names`."""
         disable = tuple(dict.fromkeys([*self.plugins.disable, *names]))
         return replace(self, plugins=self.plugins.model_copy(update={"disable": disable}))
 
     def parts(self) -> Iterator[tuple[str, Part]]:
-        """Yield every part with its path: ``("model", ...)``, ``("augmentations.0", ...)``."""
+        """Yield the path of every part, such as ``model`` or ``augmentations.0``, and the part."""
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, Part):
@@ -87,20 +111,34 @@ class Recipe:
                     yield f"{field.name}.{index}", part
 
     def unresolved(self) -> tuple[str, ...]:
-        """Return the paths that still wait for their tuner's value."""
+        """Return the paths of the options that are still ``"auto"``, because their tuner has not run."""
         values = {f"{path}.{key}": value for path, part in self.parts() for key, value in part.options.items()}
         return tuple(tuner.target for tuner in self.tuners if values.get(tuner.target) == AUTO)
 
     def value(self, path: str) -> Any:
-        """Return a part's option, as in ``value("scheduler.max_lr")``; raise `KeyError` where there is none."""
+        """Return the value of an option.
+
+        Args:
+            path: The path of the option, as in ``scheduler.max_lr``.
+
+        Raises:
+            KeyError: The recipe has no such part or option.
+        """
         owner, _, name = path.rpartition(".")
         return dict(self.parts())[owner].options[name]
 
     def with_value(self, path: str, value: Any) -> Recipe:
         """Return a copy with one option or setting changed, as in ``with_value("scheduler.max_lr", 0.4)``.
 
-        The value is checked as if the recipe had said it. Raises `RecipeError` where it is not accepted, or where
-        there is no such path.
+        Args:
+            path: The path of an option or a setting.
+            value: The new value, checked as if it were written in the recipe.
+
+        Returns:
+            The changed copy.
+
+        Raises:
+            RecipeError: The path does not exist, or the value is not accepted.
         """
         owner, _, name = path.rpartition(".")
         parts = dict(self.parts())

@@ -1,7 +1,7 @@
-"""Document + catalog -> `Recipe`, or every mistake at once.
+"""Checks a `Document` against the catalog of plugins, and returns a `Recipe` or reports every mistake at once.
 
-Nothing is imported and no data is opened: components are found by name, and their options checked against the
-factories' signatures as their source tells them.
+The check imports no component and opens no data. It finds components by name and reads the signatures of their
+factories from the source.
 """
 
 from __future__ import annotations
@@ -32,16 +32,24 @@ DEFAULT_PARTS = {"loss": "torch/cross_entropy", "scheduler": "torch/constant"}
 
 
 def resolve(document: Document, catalog: Catalog) -> Recipe:
-    """Return the recipe with every component found and every default filled in.
+    """Check a recipe against the installed components.
 
-    Raises one `RecipeError` that holds all the problems there are, in the order of the files' lines.
+    Args:
+        document: The content of the recipe, from `read`.
+        catalog: The plugins, from `discover`.
+
+    Returns:
+        The recipe with every component and every default.
+
+    Raises:
+        RecipeError: The recipe has mistakes; the error contains all of them, sorted by file and line.
     """
     return _Resolution(document, catalog).recipe()
 
 
 @dataclass(frozen=True)
 class _Found:
-    """A component that a recipe names; `signature` is None where `faults` keep it from being used."""
+    """A component that a recipe names. `signature` is None if it cannot be used because of `faults`."""
 
     entry: Entry
     faults: list[str]
@@ -49,7 +57,7 @@ class _Found:
 
 
 class _Resolution:
-    """One pass over a document: a part that cannot be made is reported and left out, and the pass goes on."""
+    """One pass over a document, which reports each faulty part, skips it and continues."""
 
     def __init__(self, document: Document, catalog: Catalog) -> None:
         self.document, self.catalog = document, catalog
@@ -59,7 +67,7 @@ class _Resolution:
         self.check = Checker(dict(self.targets))
         self.made: dict[str, Part | None] = {}
         self.lookups: dict[tuple[str, str], _Found | CvkitError] = {}
-        self.suspects: dict[Origin, PluginStatus] = {}  # plugins that do not work, where a name is unknown
+        self.suspects: dict[Origin, PluginStatus] = {}  # broken plugins that may provide an unknown name
 
     def recipe(self) -> Recipe:
         self.check.keys(self.root, KEYS, "key", "in the recipe")
@@ -81,7 +89,7 @@ class _Resolution:
         default = ScalarNode(self.nowhere, folder_name(self.document.name))
         node = MapNode(self.nowhere, {"name": default, **self.root.items})
         values = self.check.values(node, GeneralSettings.options(), "key", "in the recipe")
-        if values.get("shorter"):  # seen from the file that says it, which may be one this recipe extends
+        if values.get("shorter"):  # relative to the file that contains it, possibly an extended one
             values["shorter"] = str(Path(self.root.items["shorter"].mark.file).absolute().parent / values["shorter"])
         return values
 
@@ -89,20 +97,22 @@ class _Resolution:
         node = self.root.items.get(key, MapNode(self.nowhere))
         options = kind.options()
         if not isinstance(node, MapNode):
-            self.check.report(node.mark, f"'{key}' holds settings, got {show(plain(node))}", accepts(options))
+            self.check.report(
+                node.mark, f"'{key}' must be a mapping of settings, got {show(plain(node))}", accepts(options)
+            )
             return kind()
         self.check.keys(node, options, "setting", f"in '{key}'")
         return kind(**self.check.values(node, options, "setting", f"in '{key}'"))
 
     def _check_schedule_length(self, settings: TrainSettings) -> None:
-        """Report passes of the schedule that are longer than the run."""
+        """Report a schedule whose passes take longer than the run."""
         if (spanned := sum(settings.passes)) > settings.epochs:
             mark = self._place("train.schedule_epochs")
-            message = f"'schedule_epochs' spans {spanned} epochs, and the run has {settings.epochs}"
-            self.check.report(mark, message, f"give it fewer, or set train.epochs to {spanned}")
+            message = f"'schedule_epochs' spans {spanned} epochs, but the run has only {settings.epochs}"
+            self.check.report(mark, message, f"reduce it, or set train.epochs to {spanned}")
 
     def _check_disabled_plugins(self, settings: PluginSettings) -> None:
-        """Report a misspelt plugin; one that is simply not installed is as disabled as asked."""
+        """Report misspelt plugin names; a name that resembles no plugin is one that is not installed."""
         installed = {status.origin.plugin for status in self.catalog.statuses}
         for name in settings.disable:
             if name not in installed and (meant := did_you_mean(name, installed)):
@@ -110,7 +120,7 @@ class _Resolution:
                 self.check.report(mark, f"no plugin '{name}' is installed, so it cannot be disabled", meant)
 
     def _with_observer_options(self, settings: PluginSettings) -> PluginSettings:
-        """Check what the recipe sets of plugins' observers, and return the settings with every default of theirs."""
+        """Check the options of the plugins' observers, and return the settings with their defaults."""
         resolved = {}
         statuses = {status.origin.plugin: status for status in self.catalog.statuses}
         for name in settings.observers:
@@ -120,7 +130,7 @@ class _Resolution:
             if status is None:
                 self.check.report(mark, f"no plugin '{name}' is installed", did_you_mean(name, statuses))
             elif not status.works:
-                self.check.report(mark, f"plugin '{name}' cannot take options: {status.reason}")
+                self.check.report(mark, f"plugin '{name}' cannot be configured: {status.reason}")
             elif isinstance(node, MapNode):
                 options, owner = self.catalog.observer_options(name), f"for plugin '{name}'"
                 self.check.keys(node, options, "option", owner)
@@ -128,46 +138,50 @@ class _Resolution:
         return settings.model_copy(update={"observers": resolved})
 
     def _written_observers(self) -> MapNode:
-        """Return where the recipe writes options of observers; empty where it does not."""
+        """Return the recipe's mapping ``plugins.observers``; empty if there is none."""
         match self.root.items.get("plugins"):
             case MapNode(items={"observers": MapNode() as node}):
                 return node
         return MapNode(self.nowhere)
 
     def _check_requirements(self, requirements: tuple[str, ...]) -> None:
-        """Report each distribution the recipe requires that is not installed in a version it accepts."""
+        """Report each required distribution that is not installed in an accepted version."""
         node = self.root.items.get("requires")
         plugins = {status.origin.plugin: status.origin.distribution for status in self.catalog.statuses}
-        plugins |= {"cvkit": CORE}  # the index has another project of that name
+        plugins |= {"cvkit": CORE}  # the package index has another project named cvkit
         for index, text in enumerate(requirements):
             mark = node.items[index].mark if isinstance(node, ListNode) else self.nowhere
             name = distribution_of(text)
             if name in plugins and not installed([name]):
                 self.check.report(
-                    mark, f"'{name}' is no distribution", f"it comes from '{plugins[name]}': write that"
+                    mark,
+                    f"'{name}' is not a distribution",
+                    f"it is provided by '{plugins[name]}': write that name instead",
                 )
                 continue
             try:
                 sentences = missing_requirements([text])
             except ValueError as error:
-                self.check.report(mark, str(error), "write a distribution's name and the versions: cvkit-acme>=1.2")
+                self.check.report(
+                    mark, str(error), "write the name of a distribution and its versions: cvkit-acme>=1.2"
+                )
                 continue
             for sentence in sentences:
-                self.check.report(mark, f"the recipe requires what is not here: {sentence}")
+                self.check.report(mark, f"a requirement of the recipe is not met: {sentence}")
 
     def _check_augmentation_order(self, augmentations: tuple[Part, ...]) -> None:
-        """Report an augmentation of single images that stands after one of batches, as they are called before it."""
+        """Report an augmentation of single images that is listed after one of batches but applied before it."""
         batched = ""
         for index, part in enumerate(augmentations):
             if not part.entry.component.per_sample:
                 batched = batched or part.entry.id
             elif batched:
                 mark = self._place(f"augmentations.{index}")
-                message = f"'{part.entry.id}' works on single images, before there are batches for '{batched}'"
+                message = f"'{part.entry.id}' works on single images, before '{batched}' works on batches"
                 self.check.report(mark, message, f"list it before '{batched}'")
 
     def _place(self, path: str) -> Mark:
-        """Return where a part of a list, or a setting, is written."""
+        """Return the position of a list's part or of a setting."""
         key, _, name = path.partition(".")
         match self.root.items.get(key):
             case ListNode(items=parts):
@@ -183,8 +197,8 @@ class _Resolution:
     def _list(self, key: str, kind: Kind) -> tuple[Part, ...]:
         node = self.root.items.get(key, ListNode(self.nowhere))
         if not isinstance(node, ListNode):
-            hint = f"write each {kind.singular} in a line of its own after '- ', or [] for none"
-            self.check.report(node.mark, f"'{key}' holds a list, got {show(plain(node))}", hint)
+            hint = f"write each {kind.singular} on its own line after '- ', or [] for none"
+            self.check.report(node.mark, f"'{key}' must be a list, got {show(plain(node))}", hint)
             return ()
         make = self._tuner if key == "tuners" else self._part
         parts = [make(f"{key}.{index}", item, kind) for index, item in enumerate(node.items)]
@@ -211,7 +225,7 @@ class _Resolution:
         entry, signature = found.entry, found.signature
         if signature is None:
             for fault in found.faults:
-                self.check.report(mark, f"{kind.singular} '{entry.id}' of {entry.origin} cannot be used: {fault}")
+                self.check.report(mark, f"{kind.singular} '{entry.id}' from {entry.origin} cannot be used: {fault}")
             return None
         owner = f"for {kind.singular} '{entry.id}'"
         given = MapNode(mark, part.without("name").items, part.keys)
@@ -223,7 +237,7 @@ class _Resolution:
         return made
 
     def _found(self, kind: Kind, name: str) -> _Found | CvkitError:
-        """Look a component up, or return why that fails; each name once, however many parts of the recipe bear it."""
+        """Return the component with that name, or the error of the look-up; each name is looked up only once."""
         key = (kind.name, name)
         if key not in self.lookups:
             try:
@@ -241,50 +255,60 @@ class _Resolution:
         if isinstance(target, ScalarNode) and isinstance(target.value, str):
             return TunerPart(part.entry, part.options, target.value) if part else None
         if name := part_name(node):
-            message = f"tuner '{name}' does not say which option it sets"
-            self.check.report((target or node).mark, message, "write `set: scheduler.max_lr`, for example")
+            message = f"tuner '{name}' has no key `set` with the option that it sets"
+            self.check.report((target or node).mark, message, "write, for example, `set: scheduler.max_lr`")
         return None
 
     def _report_broken_plugin(self, name: str) -> str:
-        """Say that the plugin which a full id names does not work; which one a short name is of, nobody can tell."""
+        """Remember the broken plugins that may provide `name`; return a hint if a full id names one of them."""
         plugin, slash, _ = name.partition("/")
         statuses = [one for one in self.catalog.statuses if not one.works]
         suspects = [one for one in statuses if not slash or one.origin.plugin == plugin]
         self.suspects.update((one.origin, one) for one in suspects)
-        return f"it would be of plugin '{plugin}', which does not work: see the end" if slash and suspects else ""
+        return (
+            f"it may belong to plugin '{plugin}', which does not work: see the last message"
+            if slash and suspects
+            else ""
+        )
 
     def _causes(self) -> Iterator[Problem]:
-        """Yield one problem with each plugin that does not work and may have a name that is unknown."""
+        """Yield one problem that lists the broken plugins that may provide the unknown names."""
         lines = [f"plugin '{one.origin.plugin}' {one.reason}" for one in self.suspects.values()]
         if lines:
-            yield Problem("what is unknown may be of a plugin that does not work:", "\n  ".join(lines))
+            yield Problem("the unknown names may belong to plugins that do not work:", "\n  ".join(lines))
 
     def _check_tuner_targets(self) -> None:
-        """Report what tuners set without an option there to set; a value that is written out stays as written."""
+        """Report tuners whose target is not an option that they can set."""
         settable = {path: part for path in TUNABLE if (part := self.made[path])}
         options = [f"{path}.{name}" for path, part in settable.items() for name in part.names()]
         seen: set[str] = set()
         for target, mark in self.targets:
             owner, _, name = target.rpartition(".")
             if target in seen:
-                self.check.report(mark, f"another tuner sets '{target}' already", "leave one of them out")
+                self.check.report(mark, f"another tuner sets '{target}' already", "remove one of the two")
             elif owner in settable and name in settable[owner].names():
                 unwritten = target not in self.check.written and settable[owner].options.get(name) != AUTO
-                if unwritten and not settable[owner].option(name).required:  # one that is required is missed anyway
-                    hint = f"write `{name}: auto` for '{owner}', or a value there to keep it whatever the tuner finds"
-                    self.check.report(mark, f"'{target}' is not written, so the tuner cannot set it", hint)
+                if (
+                    unwritten and not settable[owner].option(name).required
+                ):  # a missing required option is reported anyway
+                    hint = f"write `{name}: auto` in '{owner}', or a value to use instead of the tuner's"
+                    self.check.report(
+                        mark, f"the recipe does not contain '{target}', so the tuner cannot set it", hint
+                    )
             elif owner not in TUNABLE:
-                hint = f"{did_you_mean(target, options)}  The other parts are made before tuners run.".strip()
-                self.check.report(mark, f"a tuner sets options of {' and '.join(TUNABLE)}, not '{target}'", hint)
+                hint = f"{did_you_mean(target, options)}  The other parts are built before tuners run.".strip()
+                self.check.report(
+                    mark, f"a tuner can set options of {' and '.join(TUNABLE)}, but not '{target}'", hint
+                )
             elif owner in settable:
                 self.check.report(
-                    mark, f"a tuner sets '{target}', which is no option there", did_you_mean(target, options)
+                    mark, f"a tuner sets '{target}', but there is no such option", did_you_mean(target, options)
                 )
             seen.add(target)
 
 
 def _targets(root: MapNode) -> Iterator[tuple[str, Mark]]:
-    """Yield the path that each tuner sets, and where the recipe says so."""
+    """Yield the path that each tuner sets, and its position in the recipe."""
     tuners = root.items.get("tuners")
     for tuner in tuners.items if isinstance(tuners, ListNode) else ():
         target = tuner.items.get("set") if isinstance(tuner, MapNode) else None
@@ -293,5 +317,5 @@ def _targets(root: MapNode) -> Iterator[tuple[str, Mark]]:
 
 
 def folder_name(text: str) -> str:
-    """Return `text` with what a folder's name should not hold replaced."""
+    """Return `text` with the characters replaced that should not be part of a folder name."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")[:100] or "recipe"

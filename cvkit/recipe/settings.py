@@ -1,4 +1,4 @@
-"""The recipe's own settings: how to train, evaluate and report. Components bring their own options."""
+"""The settings of a recipe for training, evaluation and the report. Components have their own options."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FolderName = Annotated[
 
 
 MOST_EPOCHS = 1_000_000
-"""Epochs of a run. The bound only keeps a slip of the keyboard from planning a schedule that is never computed."""
+"""Largest number of epochs. The bound catches typing errors that would plan an endless schedule."""
 Epochs = Annotated[int, Field(ge=1, le=MOST_EPOCHS)]
 Workers = Annotated[int, Field(ge=0, le=256)]
 PassEpochs = Annotated[tuple[Epochs, ...], Field(min_length=1), Words("a list, each a positive integer")]
@@ -37,13 +37,13 @@ ObserverOptions = Annotated[dict[str, dict[str, Any]], Words("a mapping of plugi
 
 
 class Settings(BaseModel):
-    """A group of settings: every key known, every value of its exact type, never changed in place."""
+    """A group of settings. Unknown keys and values of the wrong type are errors; instances are immutable."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     @classmethod
     def options(cls) -> dict[str, Option]:
-        """Return the settings in the form of a component's options, so that both are checked alike."""
+        """Return the settings in the form of component options, so that both are checked in the same way."""
         return {
             name: Option(
                 name=name,
@@ -60,79 +60,86 @@ class Settings(BaseModel):
 
 
 class GeneralSettings(Settings):
-    """What stands at the top of a recipe."""
+    """The top-level settings of a recipe."""
 
-    name: FolderName = Field("recipe", description="What the run is called; the recipe's file name by default.")
-    seed: NonNegativeInt = Field(0, description="Everything random in the run follows from this number.")
+    name: FolderName = Field("recipe", description="Name of the run. Default: the file name of the recipe.")
+    seed: NonNegativeInt = Field(0, description="Seed of all random numbers in the run.")
     requires: tuple[str, ...] = Field(
-        (), description="Distributions the recipe needs, each with the versions it accepts, such as cvkit-acme>=1.2."
+        (), description="Distributions that the recipe requires, with accepted versions, such as cvkit-acme>=1.2."
     )
-    shorter: str | None = Field(None, description="A quicker recipe, named to the user where this one takes long.")
+    shorter: str | None = Field(
+        None, description="Path of a quicker recipe, which is suggested if this one takes long."
+    )
 
 
 class TrainSettings(Settings):
-    """How the model is trained."""
+    """Settings of training."""
 
-    epochs: Epochs = Field(10, description="Passes over the training images.")
+    epochs: Epochs = Field(10, description="Number of passes over the training images.")
     schedule_epochs: PassEpochs | None = Field(
-        None, description="Epochs of each pass of the schedule; then its last rate is held. null is one over all."
+        None,
+        description="Epochs of each pass of the schedule; the last learning rate is then kept. null: one pass.",
     )
-    batch_size: PositiveInt = Field(128, description="Images in a batch, the unit of one forward and backward pass.")
-    drop_last: bool = Field(True, description="Leave out an epoch's last batch where it is smaller than the others.")
-    precision: Precision = Field("fp32", description="Number format of the forward pass; the weights stay fp32.")
-    channels_last: bool = Field(False, description="Keep images and weights in channels-last memory order.")
+    batch_size: PositiveInt = Field(128, description="Images per forward and backward pass.")
+    drop_last: bool = Field(True, description="Skip the last batch of an epoch if it is smaller than the others.")
+    precision: Precision = Field("fp32", description="Number format of the forward pass; weights are always fp32.")
+    channels_last: bool = Field(False, description="Store images and weights in channels-last memory order.")
     compile: bool = Field(False, description="Compile the model with torch.compile.")
-    accumulate: PositiveInt = Field(1, description="Batches whose gradients make one optimizer step.")
-    clip_norm: PositiveFloat | None = Field(None, description="Largest norm of the gradient; null does not clip.")
+    accumulate: PositiveInt = Field(1, description="Batches whose gradients are accumulated for one optimizer step.")
+    clip_norm: PositiveFloat | None = Field(None, description="Largest norm of the gradient; null disables clipping.")
     ema: Fraction | None = Field(
-        None, description="Largest decay per step of the averaged weights that are evaluated; null does not average."
+        None,
+        description="Largest decay per step of averaged weights, which are evaluated; null: no averaging.",
     )
-    device: str = Field("auto", description="Where to run, as torch names it, such as cpu or cuda:0; auto chooses.")
+    device: str = Field("auto", description="Torch device, such as cpu or cuda:0; auto chooses one.")
     checkpoint_every: PositiveInt | None = Field(
-        None, description="Optimizer steps between checkpoints within an epoch; every epoch's end has one anyway."
+        None,
+        description="Optimizer steps between checkpoints within an epoch. Every epoch also ends with a checkpoint.",
     )
     max_steps: PositiveInt | None = Field(
-        None, description="Stop after so many optimizer steps; the schedule is still planned for all epochs."
+        None, description="Stop after this number of optimizer steps. The schedule is still planned for all epochs."
     )
-    workers: Workers = Field(2, description="Processes that load images, for data streamed from files.")
+    workers: Workers = Field(2, description="Processes that load images, for data that are streamed from files.")
     resident: bool | Literal["auto"] = Field(
-        "auto", description="Keep the data set on the device whole; auto does so where it fits."
+        "auto", description="Keep the whole data set in device memory; auto does so if it fits."
     )
 
     @property
     def passes(self) -> tuple[int, ...]:
-        """Epochs of each pass of the schedule, one after another."""
+        """The number of epochs of each pass of the schedule, in order."""
         return self.schedule_epochs or (self.epochs,)
 
     def steps(self, steps_per_epoch: int) -> int:
-        """Return how many optimizer steps the training takes in all."""
+        """Return the total number of optimizer steps of training."""
         total = self.epochs * steps_per_epoch
         return min(total, self.max_steps or total)
 
 
 class EvaluationSettings(Settings):
-    """How the model is tested."""
+    """Settings of evaluation."""
 
     batch_size: PositiveInt = Field(
         500,
-        description="Images in a batch of the evaluation; of streamed images, at most train.batch_size.",
+        description="Images per batch of the evaluation; for streamed images, at most train.batch_size.",
     )
-    flip_tta: bool = Field(False, description="Also score the mean over each image and its mirror image.")
+    flip_tta: bool = Field(
+        False, description="Also evaluate with predictions averaged over each image and its mirror image."
+    )
 
 
 class ReportSettings(Settings):
-    """What the report shows."""
+    """Settings of the report."""
 
-    misclassified: NonNegativeInt = Field(48, description="Misread images to show and explain.")
-    rank: Rank = Field("confidence", description="What makes one misread image worse than another.")
-    augmented: NonNegativeInt = Field(16, description="Augmented training images to show.")
+    misclassified: NonNegativeInt = Field(48, description="Number of misclassified images to show and explain.")
+    rank: Rank = Field("confidence", description="Measure that ranks misclassified images.")
+    augmented: NonNegativeInt = Field(16, description="Number of augmented training images to show.")
 
 
 class PluginSettings(Settings):
-    """Which installed plugins take part."""
+    """Settings of the installed plugins."""
 
-    disable: tuple[str, ...] = Field((), description="Plugins to leave out, by name.")
-    observers: ObserverOptions = Field({}, description="Options of the plugins that observe the run, by plugin.")
+    disable: tuple[str, ...] = Field((), description="Names of plugins to disable.")
+    observers: ObserverOptions = Field({}, description="Options of plugins that observe the run, by plugin name.")
 
 
 SECTIONS: dict[str, type[Settings]] = {
@@ -141,4 +148,4 @@ SECTIONS: dict[str, type[Settings]] = {
     "report": ReportSettings,
     "plugins": PluginSettings,
 }
-"""The recipe's groups of settings, by key."""
+"""The groups of settings of a recipe, by key."""

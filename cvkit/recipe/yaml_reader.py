@@ -1,8 +1,8 @@
-"""YAML text -> a tree of nodes with positions.
+"""Reads YAML text into a tree of nodes with positions.
 
-A recipe may come from a stranger, so this reads less than YAML: the core scalars of YAML 1.2, no tags, anchors,
-merge keys or duplicate keys, one document, and limits on size, depth and count checked while reading. Whatever
-the text, it ends in a tree or in a `RecipeError`.
+A recipe may come from an untrusted source, so only a part of YAML is accepted: one document with the core scalars of
+YAML 1.2, without tags, anchors, merge keys or duplicate keys. Limits on size, depth and count are enforced while
+reading. Every text gives a tree or a `RecipeError`.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ MAX_BYTES = 1 << 20
 MAX_DEPTH = 32
 MAX_NODES = 10_000
 
-_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # the breaks PyYAML counts lines by
+_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # the line breaks that PyYAML counts
 _WIDEST_SOURCE = 160
 _HINTS = {
     "'\\t'": "indent with spaces, not tabs",
-    "mapping values are not allowed here": "text that contains ': ' needs quotes",
+    "mapping values are not allowed here": "put quotes around text that contains ': '",
     "could not find expected ':'": "write `key: value`, with a space after the colon",
-    "cannot start any token": "text that starts with this character needs quotes",
+    "cannot start any token": "put quotes around text that starts with this character",
 }
 
 
 def read_tree(text: str, file: str) -> Node | None:
-    """Return the tree that `text` writes down, None where it holds nothing; `file` is the name problems carry.
+    """Return the tree of `text`, or None if the text is empty; problems use `file` as the file name.
 
     Raises `RecipeError` with every problem found.
     """
@@ -41,17 +41,20 @@ def read_tree(text: str, file: str) -> Node | None:
 def decode(data: bytes, file: str) -> str:
     """Return `data` as text; raise `RecipeError` unless it is UTF-8 of at most `MAX_BYTES`."""
     if len(data) > MAX_BYTES:
-        raise RecipeError([Problem(f"larger than {MAX_BYTES >> 20} MiB, which no recipe is", file=file)])
+        raise RecipeError(
+            [Problem(f"the file is larger than {MAX_BYTES >> 20} MiB, the largest size of a recipe", file=file)]
+        )
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        message = f"not UTF-8 text: byte 0x{data[error.start]:02x} in line {line} (byte {error.start} of the file)"
+        byte = f"byte 0x{data[error.start]:02x} on line {line} (byte {error.start} of the file)"
+        message = f"the file is not UTF-8 text: {byte}"
         raise RecipeError([Problem(message, "save the recipe as UTF-8 text", file)]) from None
 
 
 class _Reader:
-    """Builds nodes from PyYAML's event stream; collects problems that leave the rest of the text readable."""
+    """Builds nodes from the events of PyYAML, and collects the problems after which reading can continue."""
 
     def __init__(self, text: str, file: str) -> None:
         self.text, self.file = text, file
@@ -69,7 +72,7 @@ class _Reader:
             mark = self._mark(len(before) - 1, len(before[-1]))
             message = f"the character U+{ord(self.text[error.position]):04X} is not allowed in YAML text"
             raise RecipeError([mark.problem(message, "save the recipe as UTF-8 text")]) from None
-        except (ValueError, OverflowError) as error:  # PyYAML lets int() and chr() fail on escapes and directives
+        except (ValueError, OverflowError) as error:  # PyYAML does not catch these from int() and chr()
             raise RecipeError([Problem(f"not valid YAML: {error}", file=self.file)]) from None
         if self.problems:
             raise RecipeError(self.problems)
@@ -83,21 +86,21 @@ class _Reader:
         next(events)  # the document's end
         following = next(events)
         if not isinstance(following, yaml.StreamEndEvent):
-            raise self._stop(following, "a second document starts here; a recipe is one document")
+            raise self._stop(following, "a second document starts here, but a recipe must be one document")
         return root
 
     def _node(self, event: yaml.Event, events: Iterator[yaml.Event], depth: int) -> Node:
         self.count += 1
         if self.count > MAX_NODES:
-            raise self._stop(event, f"more than {MAX_NODES:,} values, which no recipe has")
+            raise self._stop(event, f"the recipe has more than {MAX_NODES:,} values, the most that are allowed")
         if depth > MAX_DEPTH:
-            raise self._stop(event, f"nested deeper than {MAX_DEPTH} levels")
+            raise self._stop(event, f"values are nested deeper than {MAX_DEPTH} levels")
         mark = self._mark_of(event)
         if getattr(event, "anchor", None) is not None:
-            sharing = "recipes share by `extends: other.yaml`"
-            self.problems.append(mark.problem("anchors and aliases (& and *) are not used in recipes", sharing))
+            sharing = "use `extends: other.yaml` to share values between recipes"
+            self.problems.append(mark.problem("anchors and aliases (& and *) are not allowed in recipes", sharing))
         if getattr(event, "tag", None) is not None:
-            self.problems.append(mark.problem("tags (!...) are not used in recipes", "text with a '!' needs quotes"))
+            self.problems.append(mark.problem("tags (!...) are not allowed in recipes", "quote text with a '!'"))
         match event:
             case yaml.MappingStartEvent():
                 return self._mapping(mark, events, depth)
@@ -120,24 +123,26 @@ class _Reader:
             if not isinstance(name, str):
                 self.problems.append(key.mark.problem("a key must be text", "put quotes around it"))
             elif name == "<<":
-                sharing = "recipes share by `extends: other.yaml`"
-                self.problems.append(key.mark.problem("merge keys (<<) are not used in recipes", sharing))
+                sharing = "use `extends: other.yaml` to share values between recipes"
+                self.problems.append(key.mark.problem("merge keys (<<) are not allowed in recipes", sharing))
             elif name in items:
                 first = keys[name].line
-                self.problems.append(key.mark.problem(f"'{name}' is written twice; the first is in line {first}"))
+                self.problems.append(key.mark.problem(f"'{name}' is written twice; the first is on line {first}"))
             else:
                 items[name], keys[name] = value, key.mark
         return MapNode(mark, items, keys)
 
     def _scalar(self, mark: Mark, text: str, is_plain: bool) -> str | int | float | bool | None:
         if any("\ud800" <= character <= "\udfff" for character in text):
-            self.problems.append(mark.problem("half of a surrogate pair (\\ud800 to \\udfff) is not a character"))
+            self.problems.append(
+                mark.problem("half of a surrogate pair (\\ud800 to \\udfff) is not a valid character")
+            )
         if not is_plain:
             return text
         try:
             return read_scalar(text)
         except ValueError as error:
-            self.problems.append(mark.problem(str(error), "put quotes around it if it is meant as text"))
+            self.problems.append(mark.problem(str(error), "put quotes around it if it should be text"))
             return None
 
     def _stop(self, event: yaml.Event, message: str) -> RecipeError:
@@ -146,7 +151,7 @@ class _Reader:
     def _syntax_problem(self, error: yaml.MarkedYAMLError) -> Problem:
         place = error.problem_mark or error.context_mark
         mark = self._mark(place.line, place.column) if place is not None else Mark(self.file)
-        cause = error.problem or error.context or "it cannot be read"
+        cause = error.problem or error.context or "unreadable"
         context = f" ({error.context})" if error.context and error.context != cause else ""
         hint = next((hint for words, hint in _HINTS.items() if words in cause), "")
         return mark.problem(f"not valid YAML: {cause}{context}", hint)
@@ -156,7 +161,7 @@ class _Reader:
         return self._mark(start.line, start.column) if start is not None else Mark(self.file)
 
     def _mark(self, line: int, column: int) -> Mark:
-        """The place for PyYAML's line and column, which count from 0; its source is shown where it fits a screen."""
+        """Return the position for PyYAML's line and column, which count from 0, with the source if it is short."""
         source = self.lines[line] if line < len(self.lines) and column < _WIDEST_SOURCE else ""
         shown = "".join(c if c.isprintable() else " " for c in source[:_WIDEST_SOURCE])
         return Mark(self.file, line + 1, column + 1, shown)

@@ -1,1 +1,1 @@
-"""A new plugin from templates: a package that installs, runs from its recipe and passes its tests as it is."""
+"""Creates plugins from templates: a package that installs, runs its recipe and passes its tests unchanged."""

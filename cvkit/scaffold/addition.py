@@ -1,4 +1,4 @@
-"""A component added to a plugin that is there: new files, a hook in its declaration, a section in its README."""
+"""Adds a component to an existing plugin: new files, a hook in its declaration and a section in its README."""
 
 from __future__ import annotations
 
@@ -22,7 +22,14 @@ README = "README.md"
 
 @dataclass(frozen=True)
 class Home:
-    """A plugin in its project: the project's folder, the plugin's names, its package, and the declaration's file."""
+    """A plugin in its project.
+
+    Attributes:
+        folder: The project folder.
+        name: The names of the plugin.
+        package: The folder of its package.
+        declaration: The file that declares its components.
+    """
 
     folder: Path
     name: PluginName
@@ -31,14 +38,14 @@ class Home:
 
 
 def find_home(folder: Path, plugin: str = "") -> Home:
-    """Return the plugin of the project in `folder`, the one named `plugin` where there are several.
+    """Return the plugin of the project in `folder`, or the one named `plugin` if there are several.
 
-    Raises `CvkitError` where the folder is not a plugin's project, or is one to which no component can be added.
+    Raises `CvkitError` if the folder is not a plugin project, or if no component can be added to its plugin.
     """
     if not (folder / FILE).is_file():
         raise CvkitError(
-            f"'{folder.resolve()}' is not a plugin's project: it has no {FILE}. Go to the folder of one, or make it: "
-            "cvkit new-plugin NAME --kind KIND"
+            f"'{folder.resolve()}' is not a plugin project: it has no {FILE}. Change to a plugin project, or create "
+            "one: cvkit new-plugin NAME --kind KIND"
         )
     project = Project.read(folder)
     point = _chosen(project, plugin)
@@ -46,17 +53,17 @@ def find_home(folder: Path, plugin: str = "") -> Home:
     package = project.source(top)
     if package is None or not package.is_dir():
         raise CvkitError(
-            f"plugin '{point.name}' is the module '{top}', and a component needs a package, a folder '{top}' with an "
-            f"__init__.py, in '{folder.resolve()}'"
+            f"plugin '{point.name}' is the module '{top}', but components can only be added to a package: create a "
+            f"folder '{top}' with an __init__.py in '{folder.resolve()}'"
         )
     if not project.name:
-        raise CvkitError(f"'{folder / FILE}' does not say the project's name: write `name` in [project]")
+        raise CvkitError(f"'{folder / FILE}' has no project name: add `name` to [project]")
     inner = package.joinpath(*module_of(point).split(".")[1:])
     declaration = inner / "__init__.py" if inner.is_dir() else inner.with_suffix(".py")
     if point.attr:
         raise CvkitError(
-            f"plugin '{point.name}' is the object '{point.attr}' of '{declaration}', and hooks can be added to "
-            "modules only: add the component there by hand, as the pages on each kind show"
+            f"plugin '{point.name}' is the object '{point.attr}' in '{declaration}', but hooks can only be added to "
+            "modules: add the component by hand, as the tutorial of its kind shows"
         )
     return Home(folder, PluginName(point.name, project.name, top), package, declaration)
 
@@ -65,7 +72,7 @@ def _chosen(project: Project, plugin: str) -> EntryPoint:
     points = {point.name: point for point in project.plugins}
     file = project.folder / FILE
     if not points:
-        raise CvkitError(f"'{file}' is not of a plugin's project: it has no [project.entry-points.{GROUP}]")
+        raise CvkitError(f"'{file}' does not declare a plugin: it has no [project.entry-points.{GROUP}]")
     if plugin and plugin not in points:
         hint = did_you_mean(plugin, points) or f"It declares: {', '.join(points)}."
         raise CvkitError(f"'{file}' declares no plugin '{plugin}'. {hint}")
@@ -75,16 +82,15 @@ def _chosen(project: Project, plugin: str) -> EntryPoint:
 
 
 def add(home: Home, part: ScaffoldPart) -> tuple[list[Path], list[Path]]:
-    """Add a part to a plugin, and return the files that were written and those that were changed.
+    """Add a component to a plugin, and return the files that were created and those that were changed.
 
-    Nothing that is there is replaced: raises `CvkitError` where a file of the part exists already, where the
-    declaration cannot be edited safely, with what to write in it, or where a file cannot be written. Then nothing is
-    changed.
+    Raises `CvkitError`, and changes nothing, if a new file exists already, if a file cannot be written, or if the
+    declaration cannot be edited safely; then the message contains the code to add.
     """
     package = home.package.relative_to(home.folder).as_posix()
     new = {home.folder / place: text for place, text in render_part(home.name, part, package).items()}
     if taken := [str(path) for path in new if path.exists() or path.is_symlink()]:
-        raise CvkitError(f"'{taken[0]}' exists already: choose another name for the component with --name")
+        raise CvkitError(f"'{taken[0]}' already exists: choose another name for the component with --name")
     changed = {home.declaration: _declared(home, part)}
     readme = home.folder / README
     if readme.is_file():
@@ -95,7 +101,7 @@ def add(home: Home, part: ScaffoldPart) -> tuple[list[Path], list[Path]]:
 
 
 def _declared(home: Home, part: ScaffoldPart) -> str:
-    """Return the declaration with the part in it; as it is where it names the part already."""
+    """Return the text of the declaration with the component added, or unchanged if it declares it already."""
     text, name, kind = _text(home.declaration), part.component, part.sample.kind
     try:
         if declares(text, f"{home.name.package}.{part.module}:{part.sample.factory}"):
@@ -103,8 +109,8 @@ def _declared(home: Home, part: ScaffoldPart) -> str:
         return with_component(text, kind.hook, component(home.name, part), hook(home.name, part))
     except CannotEdit as error:
         raise CvkitError(
-            f"'{home.declaration}' cannot be edited safely, as {error}. Add this to it, and call the command again "
-            f"for the files of '{name}':\n\n{hook(home.name, part)}"
+            f"could not edit '{home.declaration}' safely: {error}. Add the following code to it, and run the command "
+            f"again to create the files of '{name}':\n\n{hook(home.name, part)}"
         ) from None
 
 
@@ -112,11 +118,11 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise PluginError(f"'{path}' cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        raise PluginError(f"could not read '{path}': {getattr(error, 'strerror', None) or error}") from error
 
 
 def _write(new: Mapping[Path, str], changed: Mapping[Path, str]) -> None:
-    """Write new files, then the changed ones; where one cannot be written, put back what was there."""
+    """Write the new files, then the changed ones; if one cannot be written, restore the earlier state."""
     before = {path: _text(path) for path in changed}
     made: list[Path] = []
     try:
@@ -133,4 +139,4 @@ def _write(new: Mapping[Path, str], changed: Mapping[Path, str]) -> None:
         for path, text in before.items():
             with suppress(OSError):
                 write_file(path, text.encode())
-        raise CvkitError(f"'{error.filename or path}' cannot be written: {error.strerror or error}") from error
+        raise CvkitError(f"could not write '{error.filename or path}': {error.strerror or error}") from error

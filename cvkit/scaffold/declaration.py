@@ -1,4 +1,4 @@
-"""A plugin's declaration, edited: a component added to it, and everything that is there left as it is."""
+"""Adds a component to the source of a plugin's declaration without changing anything else."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ _HOME = {"Component": "cvkit", "hookimpl": "cvkit", "Iterator": "collections.abc
 
 
 class CannotEdit(Exception):
-    """The declaration is not of a form in which a component can be added safely; the message says why."""
+    """A component cannot be added safely to the declaration; the message says why."""
 
 
 def declares(text: str, target: str) -> bool:
-    """Whether a declaration names `target` already; raise `CannotEdit` where it does not parse."""
+    """Whether a declaration contains `target`; raise `CannotEdit` if it does not parse."""
     return any(isinstance(node, ast.Constant) and node.value == target for node in ast.walk(_parse(text)))
 
 
@@ -21,13 +21,16 @@ def with_component(text: str, hook: str, component: str, whole: str) -> str:
     """Return a declaration with a component added, and nothing else changed.
 
     Args:
-        text: the declaration's source.
-        hook: the name of the hook that declares components of the kind.
-        component: the statement that yields the component, indented by four blanks.
-        whole: the whole hook, for a declaration that does not have it yet.
+        text: The source of the declaration.
+        hook: The name of the hook that declares components of this kind.
+        component: The statement that yields the component, indented by four spaces.
+        whole: The whole hook, for a declaration without it.
 
-    Raises `CannotEdit` where the hook does not yield its components one by one, or a name that is needed means
-    something else there.
+    Returns:
+        The new source.
+
+    Raises:
+        CannotEdit: The hook does not yield its components, or a name that the hook uses has another meaning there.
     """
     tree = _parse(text)
     _require_names(tree)
@@ -48,7 +51,7 @@ def _parse(text: str) -> ast.Module:
 
 
 def _statements(body: Iterable[ast.AST]) -> Iterator[ast.stmt]:
-    """Yield every statement that is carried out at the top level, those under conditions too."""
+    """Yield every statement that runs at the top level, including those in conditions."""
     for node in body:
         if isinstance(node, ast.stmt):
             yield node
@@ -57,7 +60,7 @@ def _statements(body: Iterable[ast.AST]) -> Iterator[ast.stmt]:
 
 
 def _bound(node: ast.stmt) -> list[str]:
-    """Return the names that a statement itself gives a meaning to, as far as its syntax tells."""
+    """Return the names that a statement defines, as far as its syntax shows."""
     match node:
         case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
             return [name]
@@ -70,15 +73,15 @@ def _bound(node: ast.stmt) -> list[str]:
 
 
 def _require_names(tree: ast.Module) -> None:
-    """Raise `CannotEdit` where a name that a hook is written with means something else."""
+    """Raise `CannotEdit` if a name that a hook uses is defined differently."""
     for node in _statements(tree.body):
         for name in set(_bound(node)) & _HOME.keys():
             if not (isinstance(node, ast.ImportFrom) and node.module in (_HOME[name], "typing") and not node.level):
-                raise CannotEdit(f"'{name}' means something else there, line {node.lineno}")
+                raise CannotEdit(f"it defines '{name}' differently on line {node.lineno}")
 
 
 def _with_imports(text: str, tree: ast.Module) -> str:
-    """Return the text with what the new hook is written with imported, after the imports that are there."""
+    """Return the text with the imports of the new hook added after the existing imports."""
     have = {name for node in tree.body if isinstance(node, ast.ImportFrom) for name in _bound(node)}
     lines = []
     for module in dict.fromkeys(_HOME[name] for name in ("Iterator", "Component")):
@@ -96,14 +99,14 @@ def _with_imports(text: str, tree: ast.Module) -> str:
 
 
 def _with_yield(text: str, node: ast.stmt, hook: str, component: str) -> str:
-    """Return the text with the statement that yields the component at the end of the hook."""
+    """Return the text with the statement that yields the component added to the end of the hook."""
     if not isinstance(node, ast.FunctionDef) or node.col_offset:
-        raise CannotEdit(f"its '{hook}' is not a plain function, line {node.lineno}")
+        raise CannotEdit(f"'{hook}' on line {node.lineno} is not a plain function")
     last = node.body[-1]
     if not any(isinstance(found, ast.Yield | ast.YieldFrom) for found in ast.walk(node)):
-        raise CannotEdit(f"its '{hook}' does not yield its components, line {node.lineno}")
+        raise CannotEdit(f"'{hook}' on line {node.lineno} does not yield its components")
     if isinstance(last, ast.Return | ast.Raise) or node.body[0].lineno == node.lineno:
-        raise CannotEdit(f"its '{hook}' does not end with a line that goes on, line {last.lineno}")
+        raise CannotEdit(f"'{hook}' ends with a return or raise, or is written on one line (line {last.lineno})")
     lines = text.splitlines(keepends=True)
     place = last.end_lineno or last.lineno
     before = lines[place - 1] if lines[place - 1].endswith("\n") else f"{lines[place - 1]}\n"

@@ -1,4 +1,4 @@
-"""What the templates of each kind implement."""
+"""The templates of each kind of component."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..host.component import KINDS, Kind
 
 @dataclass(frozen=True)
 class KindTemplate:
-    """A kind's sample: what is made of it, the name of its factory, and what it does, in a line."""
+    """The sample component of a kind: its kind, the name of its factory and a one-line summary."""
 
     kind: Kind
     factory: str
@@ -17,12 +17,12 @@ class KindTemplate:
 
     @property
     def noun(self) -> str:
-        """The kind in one word, ``dataset``: a choice of the command, a folder of templates, a module's name."""
+        """The kind in one word, such as ``dataset``, for the command line, the template folder and the module."""
         return self.kind.singular.replace(" ", "")
 
     @property
     def article(self) -> str:
-        """``a`` or ``an``."""
+        """The article of the noun, ``a`` or ``an``."""
         return "an" if self.noun[0] in "aeiou" else "a"
 
 
@@ -39,4 +39,4 @@ KIND_TEMPLATES: dict[str, KindTemplate] = {
         KindTemplate(KINDS["tuners"], "try_rates", "Try several learning rates"),
     )
 }
-"""By noun, in the order in which the command lists them."""
+"""The templates by noun, in the order in which the command lists them."""

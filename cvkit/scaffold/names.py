@@ -1,4 +1,4 @@
-"""The names of a new plugin: one word a person chose, and what everything is called after it."""
+"""Derives the names of a new plugin, its distribution and its package from one chosen name."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from ..host.discovery import discover
 from ..host.entry_points import GROUP
 
 LONGEST = 28
-"""Characters in a plugin's name, so that lines of the templates that hold it twice fit into 88 columns."""
+"""Largest length of a plugin's name, so that template lines that contain it twice fit into 88 columns."""
 _YAML_WORDS = ("null", "true", "false", "yes", "no", "on", "off", "y", "n")
 
 
 @dataclass(frozen=True)
 class PluginName:
-    """A plugin's names.
+    """The names of a plugin.
 
-    Args:
-        plugin: ``acme_net``, which is the name of its first component too.
-        distribution: what pip installs, ``cvkit-acme-net``.
-        package: what Python imports, ``cvkit_acme_net``.
+    Attributes:
+        plugin: The plugin and its first component, such as ``acme_net``.
+        distribution: The distribution that pip installs, such as ``cvkit-acme-net``.
+        package: The package that Python imports, such as ``cvkit_acme_net``.
     """
 
     plugin: str
@@ -34,28 +34,30 @@ class PluginName:
 
 
 def read_name(text: str) -> PluginName:
-    """Return the names that ``acme-net``, ``cvkit-acme-net`` or ``cvkit_acme_net`` stands for.
+    """Return the names for ``acme-net``, ``cvkit-acme-net`` or ``cvkit_acme_net``.
 
-    Case does not matter, and ``.``, ``-`` and ``_`` are one, as in the names of distributions (PEP 503). Raises
-    `CvkitError` where the name cannot be a plugin's.
+    Case is ignored, and ``.``, ``-`` and ``_`` are equivalent, as in the names of distributions (PEP 503). Raises
+    `CvkitError` if the name is not valid for a plugin.
     """
     plugin = re.sub(r"[-_.]+", "_", text.lower()).removeprefix("cvkit_")
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", plugin):
         raise CvkitError(
-            f"'{text}' cannot name a plugin: it takes letters a-z, digits and single hyphens, a letter first, as in "
-            "acme-net"
+            f"'{text}' is not a valid plugin name: use letters a-z, digits and single hyphens, beginning with a "
+            "letter, as in acme-net"
         )
     if keyword.iskeyword(plugin):
-        raise CvkitError(f"'{text}' cannot name a plugin: '{plugin}' is a keyword of Python")
+        raise CvkitError(f"'{text}' is not a valid plugin name: '{plugin}' is a Python keyword")
     if plugin in _YAML_WORDS:
-        raise CvkitError(f"'{text}' cannot name a plugin: in a recipe, YAML takes '{plugin}' for a value")
+        raise CvkitError(f"'{text}' is not a valid plugin name: '{plugin}' has a special meaning in YAML recipes")
     if len(plugin) > LONGEST:
-        raise CvkitError(f"'{text}' cannot name a plugin: it has {len(plugin)} characters, {LONGEST} are the most")
+        raise CvkitError(
+            f"'{text}' is not a valid plugin name: it has {len(plugin)} characters, but at most {LONGEST} are allowed"
+        )
     return PluginName(plugin, f"cvkit-{plugin.replace('_', '-')}", f"cvkit_{plugin}")
 
 
 def require_free(name: PluginName, kind: Kind) -> None:
-    """Raise `CvkitError` where an installed plugin, distribution, package or component of `kind` has the name."""
+    """Raise `CvkitError` if an installed plugin, distribution, package or component of `kind` has the name."""
     for entry_point in entry_points(group=GROUP):
         if entry_point.name == name.plugin:
             owner = f" by {entry_point.dist.name}" if entry_point.dist else ""
@@ -72,10 +74,10 @@ def require_free(name: PluginName, kind: Kind) -> None:
 
 
 def require_component_free(component: str, kind: Kind, plugin: str = "") -> None:
-    """Raise `CvkitError` where another plugin than `plugin` offers a component of that kind and name."""
+    """Raise `CvkitError` if a plugin other than `plugin` provides a component with that kind and name."""
     for entry in discover()[kind.name].entries():
         if entry.component.name == component and entry.origin.plugin != plugin:
             raise CvkitError(
-                f"{kind.singular} '{entry.id}' is there already, and recipes could not tell '{component}' from it; "
+                f"{kind.singular} '{entry.id}' already exists, so '{component}' would be ambiguous in recipes; "
                 "choose another name"
             )

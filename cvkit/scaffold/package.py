@@ -1,4 +1,4 @@
-"""The folder of a new package, written as a whole or not at all."""
+"""Writes the folder of a new package completely or not at all."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from ..errors import CvkitError
 
 
 def write(files: dict[str, str], folder: Path) -> None:
-    """Write `files` into a new `folder`, which appears whole or not at all.
+    """Write `files` to a new `folder`, which is created completely or not at all.
 
-    Raises `CvkitError` where the folder exists already or cannot be written.
+    Raises `CvkitError` if the folder already exists or cannot be written.
     """
     if folder.exists():
-        raise CvkitError(f"'{folder}' exists already; choose another name, or another folder with --output")
+        raise CvkitError(f"'{folder}' already exists; choose another name, or another folder with --output")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
@@ -24,4 +24,4 @@ def write(files: dict[str, str], folder: Path) -> None:
                 (whole / path).write_text(text, encoding="utf-8", newline="\n")
             whole.rename(folder)
     except OSError as error:
-        raise CvkitError(f"'{folder}' cannot be written: {error.strerror or error}") from error
+        raise CvkitError(f"could not write '{folder}': {error.strerror or error}") from error

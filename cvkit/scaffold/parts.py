@@ -1,4 +1,4 @@
-"""The parts of a plugin: components of one kind or several, and what their files are called."""
+"""The components of a new plugin and the names of their files."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from .names import PluginName
 class ScaffoldPart:
     """A component of a plugin.
 
-    Args:
-        sample: its kind's.
-        component: its name in recipes.
-        module: its module's name, in the package.
-        recipe: the file of its recipe.
-        tests: the name of the module of its tests.
-        camel: what its test class is called after ``Test``.
+    Attributes:
+        sample: The template of its kind.
+        component: Its name in recipes.
+        module: The name of its module in the package.
+        recipe: The file name of its recipe.
+        tests: The name of its test module.
+        camel: The name of its test class without the prefix ``Test``.
     """
 
     sample: KindTemplate
@@ -31,18 +31,18 @@ class ScaffoldPart:
 
     @property
     def suite(self) -> str:
-        """The suite of checks for its kind."""
+        """The name of the test suite for its kind."""
         return f"{self.sample.noun.capitalize()}Suite"
 
 
 def first_part(name: PluginName, sample: KindTemplate) -> ScaffoldPart:
-    """Return the part that a new package begins with, and that is called as the plugin is."""
+    """Return the first component of a new package, which has the name of the plugin."""
     plugin = name.plugin
     return ScaffoldPart(sample, plugin, sample.noun, "recipe.yaml", f"test_{plugin}", _camel(plugin))
 
 
 def further_part(name: PluginName, sample: KindTemplate, component: str = "") -> ScaffoldPart:
-    """Return a part that is added, with files of its own; its component is called `component`, or as the plugin."""
+    """Return a component added to a plugin, named `component` or else like the plugin."""
     noun, plugin = sample.noun, name.plugin
     stem = component or noun
     tests = f"test_{stem}" if stem != plugin else f"test_{stem}_{noun}"  # the first part's tests have the other name
@@ -51,7 +51,7 @@ def further_part(name: PluginName, sample: KindTemplate, component: str = "") ->
 
 
 def parts_of(name: PluginName, samples: Sequence[KindTemplate]) -> list[ScaffoldPart]:
-    """Return the parts of a new package, one for each sample."""
+    """Return the components of a new package, one for each sample."""
     first, *others = samples
     return [first_part(name, first), *(further_part(name, sample) for sample in others)]
 

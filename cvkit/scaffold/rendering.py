@@ -1,4 +1,4 @@
-"""What the templates make: the files of a new package, and those of a part that is added to one."""
+"""Renders the files of a new package, and those of a component that is added to one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SUFFIX = ".jinja"
 
 
 def render(name: PluginName, *samples: KindTemplate) -> dict[str, str]:
-    """Return the text of every file of a new package, by its path in it, in the order of the paths."""
+    """Return the text of every file of a new package, sorted by its path in the package."""
     parts = parts_of(name, samples)
     files = {}
     for template in _environment().list_templates():
@@ -34,7 +34,7 @@ def render(name: PluginName, *samples: KindTemplate) -> dict[str, str]:
 
 
 def render_part(name: PluginName, part: ScaffoldPart, package: str) -> dict[str, str]:
-    """Return the files of one part by their paths in the project, whose package is in the folder `package`."""
+    """Return the files of one component by their paths in the project; `package` is the package folder."""
     places = {
         "module.py": f"{package}/{part.module}.py",
         "recipe.yaml": part.recipe,
@@ -45,22 +45,22 @@ def render_part(name: PluginName, part: ScaffoldPart, package: str) -> dict[str,
 
 
 def section(name: PluginName, part: ScaffoldPart) -> str:
-    """Return what a README says of a part beside the first."""
+    """Return the README section for a component other than the first."""
     return _render(f"{part.sample.noun}/README.md.jinja", name, part, page="base/section.md.jinja")
 
 
 def hook(name: PluginName, part: ScaffoldPart) -> str:
-    """Return the hook that declares a part."""
+    """Return the source of the hook that declares a component."""
     return _render("base/hook.py.jinja", name, part)
 
 
 def component(name: PluginName, part: ScaffoldPart) -> str:
-    """Return the statement of a hook that declares a part, indented by four blanks."""
+    """Return the statement of a hook that yields a component, indented by four spaces."""
     return _render("base/component.py.jinja", name, part)
 
 
 def _words(parts: Sequence[ScaffoldPart]) -> dict[str, str]:
-    """Return how a package is described: by what its component does, or by the kinds of several."""
+    """Return the description of a package: the summary of its component, or the kinds of several."""
     nouns = [f"{part.sample.article} {part.sample.kind.singular}" for part in parts]
     if len(parts) == 1:
         summary = parts[0].sample.summary
@@ -81,7 +81,7 @@ def _render(template: str, name: PluginName, part: ScaffoldPart, **more: Any) ->
 def _environment() -> Environment:
     return Environment(
         loader=PackageLoader("cvkit.scaffold"),
-        autoescape=False,  # noqa: S701  # what is written is Python, TOML, YAML and Markdown, not HTML
+        autoescape=False,  # noqa: S701  # the output is Python, TOML, YAML and Markdown, not HTML
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -1,4 +1,4 @@
-"""Where a module's attribute is defined, found in the source without importing it."""
+"""Finds the definition of a module's attribute in the source, without importing the module."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ModuleSource:
     tree: ast.Module
 
     def statements(self) -> Iterator[ast.stmt]:
-        """Yield the top-level statements, the last first, as a later one hides an earlier."""
+        """Yield the top-level statements in reverse order, because later definitions replace earlier ones."""
         for node in reversed(self.tree.body):
             if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
                 yield from reversed(node.body)
@@ -33,16 +33,16 @@ class ModuleSource:
 
 @dataclass(frozen=True, eq=False)
 class Definition:
-    """What an attribute is defined as, a function, a class or the expression assigned to it, and in which module."""
+    """The definition of an attribute (a function, a class or an assigned expression) and its module."""
 
     source: ModuleSource
     node: ast.FunctionDef | ast.ClassDef | ast.expr
 
 
 def find(module: str, attribute: str, within: str = "", hops: int = _FOLLOW_IMPORTS) -> Definition | None:
-    """Return the definition of ``module.attribute``, or None where the source does not tell.
+    """Return the definition of ``module.attribute``, or None if the source does not contain it.
 
-    Names imported from elsewhere are followed, as far as they stay in the top-level package `within`, if given.
+    Imported names are followed, but only within the top-level package `within` if it is given.
     """
     source = _parse(module) if hops and within in ("", module.partition(".")[0]) else None
     if source is None:
@@ -68,7 +68,7 @@ def find(module: str, attribute: str, within: str = "", hops: int = _FOLLOW_IMPO
 
 @lru_cache(maxsize=256)
 def _parse(module: str) -> ModuleSource | None:
-    """Parse a module's file, found from its top-level package: finding a submodule by `find_spec` would import it."""
+    """Parse a module, located from its top-level package, because `find_spec` of a submodule imports its parents."""
     top, *rest = module.split(".")
     try:
         spec = importlib.util.find_spec(top)

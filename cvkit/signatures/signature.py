@@ -1,8 +1,8 @@
-"""A factory's signature, read from its source without importing it.
+"""Reads the signature of a factory from its source, without importing it.
 
-Checking a recipe must not load torch, so the parameters of ``"module:attribute"`` are read from the syntax
-tree of the module's file. Names imported from elsewhere are followed. Where the source does not tell (a
-compiled module, a dynamic attribute), the target is imported and inspected instead.
+Checking a recipe must not import torch, so the parameters of ``"module:attribute"`` are read from the syntax tree of
+the module. Imported names are followed. If the source does not contain the signature (a compiled module, a dynamic
+attribute), the target is imported and inspected.
 """
 
 from __future__ import annotations
@@ -23,18 +23,20 @@ MISSING: Any = type("Missing", (), {"__repr__": lambda self: "<required>"})()
 
 
 class Expression(str):
-    """The source text of a default that is not a literal, such as ``Resample.BILINEAR``."""
+    """The source of a default that is not a literal, such as ``Resample.BILINEAR``."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True)
 class Option:
-    """A keyword-only parameter: what a recipe may set.
+    """A keyword-only parameter of a factory, which a recipe may set.
 
-    `annotation` is its source text; `type` the type it stands for, `typing.Any` where it cannot be told
-    without running code; `default` is the literal default, an `Expression` where it is not a literal, or `MISSING`
-    for a required option.
+    Attributes:
+        name: The name of the parameter.
+        annotation: The source of its annotation.
+        type: The annotated type, or `typing.Any` if it cannot be determined without running code.
+        default: The default, `MISSING` for a required option, or an `Expression` if the default is not a literal.
     """
 
     name: str
@@ -44,21 +46,27 @@ class Option:
 
     @property
     def required(self) -> bool:
-        """Whether a recipe must give it."""
+        """Whether a recipe must set the option."""
         return self.default is MISSING
 
     @property
     def literal(self) -> bool:
-        """Whether `default` is the default itself, to be written into a resolved recipe."""
+        """Whether `default` is the value of the default, which a resolved recipe contains."""
         return not (self.required or isinstance(self.default, Expression))
 
 
 @dataclass(frozen=True)
 class Signature:
-    """What a factory takes: `positional` arguments from the run, keyword-only `options` from the recipe.
+    """The parameters of a factory.
 
-    `accepts_extra` says that it also takes options it does not name, `variadic` that it takes any number of
-    positional arguments. `file` and `line` say where it is written.
+    Attributes:
+        positional: Names of the positional parameters, which the run supplies.
+        options: The keyword-only parameters, which a recipe sets, by name.
+        accepts_extra: Whether the factory has a ``**kwargs`` parameter.
+        doc: The docstring.
+        file: The file that defines the factory, or empty if unknown.
+        line: The line of the definition, or 0.
+        variadic: Whether the factory has an ``*args`` parameter.
     """
 
     positional: tuple[str, ...]
@@ -71,19 +79,19 @@ class Signature:
 
 
 def split_target(target: str) -> tuple[str, str]:
-    """Return (module, attribute) of ``"module:attribute"``; raise `PluginError` for anything else."""
+    """Return (module, attribute) of ``"module:attribute"``; raise `PluginError` for any other text."""
     module, _, attribute = target.partition(":")
     if not (attribute.isidentifier() and all(part.isidentifier() for part in module.split("."))):
-        raise PluginError(f"target '{target}' is not of the form 'package.module:attribute'")
+        raise PluginError(f"target '{target}' does not have the form 'package.module:attribute'")
     return module, attribute
 
 
 @lru_cache(maxsize=512)
 def read_signature(target: str, positional_options: bool = False) -> Signature:
-    """Return the signature of ``"module:attribute"``, without importing it where its source can be read.
+    """Return the signature of ``"module:attribute"``, without importing it if its source can be read.
 
-    With `positional_options`, ordinary parameters count as options too: the form of other libraries' classes.
-    Raises `PluginError` where there is no such function or class.
+    With `positional_options`, positional parameters are options too, as for the classes of other libraries. Raises
+    `PluginError` if there is no such function or class.
     """
     module, attribute = split_target(target)
     found = find(module, attribute)
@@ -120,9 +128,9 @@ def _static_signature(
 
 
 def _initialiser(source: ModuleSource, node: ast.ClassDef) -> tuple[ModuleSource, ast.FunctionDef] | None:
-    """The class's ``__init__``, its own or the first base's that has one, and the module it is written in.
+    """Return the ``__init__`` of a class or of its first base with one, and the module that contains it.
 
-    None where the source does not show one: a data class, a base that is compiled or an attribute.
+    Returns None if the source has none: a dataclass, or a base that is compiled or an attribute.
     """
     for item in reversed(node.body):
         if isinstance(item, ast.FunctionDef) and item.name == "__init__":
@@ -155,7 +163,7 @@ def _literal(node: ast.expr) -> Any:
 
 
 def _names(module: str) -> Lookup:
-    """Types that the module's own package names, as in ``Padding = Literal["reflect", "constant"]``."""
+    """Return a lookup of type aliases in the module's own package: ``Padding = Literal["reflect", "constant"]``."""
 
     def lookup(name: str) -> tuple[ast.expr, Lookup] | None:
         found = find(module, name, within=module.partition(".")[0])
@@ -167,14 +175,14 @@ def _names(module: str) -> Lookup:
 def _imported_signature(target: str, module: str, attribute: str, positional_options: bool) -> Signature:
     try:
         return signature_of(getattr(importlib.import_module(module), attribute), positional_options)
-    except (Exception, SystemExit) as error:  # whatever a stranger's module does when it is imported
+    except (Exception, SystemExit) as error:  # a third-party module may raise anything when imported
         raise PluginError(f"target '{target}' cannot be read: {type(error).__name__}: {error}") from error
 
 
 def signature_of(function: Callable[..., Any], positional_options: bool = False) -> Signature:
-    """Return the signature of a function that is loaded, as `read_signature` does of one that need not be.
+    """Return the signature of a function object.
 
-    Raises `ValueError` or `TypeError` where Python cannot tell it, as of some compiled functions.
+    Raises `ValueError` or `TypeError` if Python does not know it, as for some compiled functions.
     """
     parameters = inspect.signature(function).parameters.values()
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]

@@ -1,4 +1,4 @@
-"""A type annotation, from its syntax tree to the type it stands for, without running the code around it."""
+"""Evaluates type annotations from their syntax tree, without running the module that contains them."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ _MODULES = {"typing", "t", "collections", "abc", "pydantic", "pathlib", "builtin
 
 
 Lookup = Callable[[str], "tuple[ast.expr, Lookup] | None"]
-"""Returns what a module assigns to a name, and the lookup of that module's names; None for any other name."""
+"""Returns the expression that a module assigns to a name and the lookup of that module, or None."""
 
 
 class _Unknown(Exception):
-    """The annotation names something that cannot be told without importing it."""
+    """The annotation contains a name that cannot be evaluated without importing it."""
 
 
 def evaluate(node: ast.expr, lookup: Lookup) -> Any:
-    """Return the type `node` stands for, or `typing.Any` where that cannot be told.
+    """Return the type that `node` expresses, or `typing.Any` if it cannot be evaluated.
 
-    `lookup` knows the names of the module around it. A member of a union that cannot be told is left out, so
-    ``Tensor | float`` becomes ``float``: a recipe has no way to write a tensor.
+    `lookup` finds the names of the surrounding module. Members of a union that cannot be evaluated are left out, so
+    ``Tensor | float`` becomes ``float``: a recipe cannot contain a tensor.
     """
     try:
         return _type(node, lookup)
@@ -35,7 +35,7 @@ def evaluate(node: ast.expr, lookup: Lookup) -> Any:
 
 @functools.lru_cache(maxsize=1)
 def _known() -> dict[str, Any]:
-    import pydantic  # 50 ms that only recipes being checked need to pay
+    import pydantic  # 50 ms, which only checking a recipe needs
 
     names: dict[str, Any] = {t.__name__: t for t in (int, float, bool, str, list, tuple, dict, set)}
     names |= {name: getattr(collections.abc, name) for name in ("Sequence", "Mapping", "Iterable")}
@@ -90,11 +90,11 @@ def _union(members: list[ast.expr], lookup: Lookup) -> Any:
             continue
     if all(member is None for member in known):
         raise _Unknown
-    return Union[tuple(known)]  # noqa: UP007  # made from a list
+    return Union[tuple(known)]  # noqa: UP007  # built from a list
 
 
 def _bounds(metadata: list[ast.expr]) -> Iterator[Any]:
-    """Every ``Field(ge=0, le=1)`` of pydantic with literal bounds; other metadata is for other readers."""
+    """Yield every pydantic ``Field(ge=0, le=1)`` with literal bounds; other metadata is ignored."""
     import pydantic
 
     for node in metadata:

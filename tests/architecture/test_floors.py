@@ -22,7 +22,7 @@ ROOMS: dict[str, set[str]] = {
     "printable": set(),
     "formatting": set(),
     "files": {"filelock", "pydantic"},
-    "signatures": {"pydantic"},
+    "signatures": {"pydantic", "griffe"},
     "host": {"pluggy", "packaging"},
     "recipe": {"yaml", "pydantic"},
     "seeding": {"torch", "numpy"},
