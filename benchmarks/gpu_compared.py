@@ -51,7 +51,7 @@ def agreement(bench: Bench) -> None:
     """Note by how much logits, maps and one step differ from the CPU's, of the same weights and images."""
     with exact():
         runs = [agreeing_run(bench, device) for device in (bench.asked, "cpu")]
-        images, labels = runs[0].parts.splits.test.images, runs[0].splits.test.labels
+        images, labels = runs[0].parts.splits.test.images, runs[0].parts.splits.test.labels
         logits = [run.trained().logits(images) for run in runs]
         scale = f"logits up to {float(logits[1].abs().max()):.2g}"
         note_difference(bench, "logits, fp32 without TF32", *logits, scale)

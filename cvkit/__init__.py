@@ -27,6 +27,9 @@ from .host.component import KINDS, Component, Kind, Origin
 from .host.hookspecs import hookimpl
 
 if TYPE_CHECKING:
+    from .api.model import Model, load
+    from .api.results import TrainedRun
+    from .api.training import train, trainer
     from .data.splits import DataInfo, Split, Splits, TensorSplit
     from .engine.assembly import build_parts
     from .engine.eval_mode import eval_mode
@@ -55,6 +58,11 @@ if TYPE_CHECKING:
     from .seeding import derive, permutation, preserved_randomness, seed_everything
 
 _LAZY = {
+    "train": "api.training",
+    "trainer": "api.training",
+    "load": "api.model",
+    "Model": "api.model",
+    "TrainedRun": "api.results",
     "Catalog": "host.catalog",
     "discover": "host.discovery",
     "Recipe": "recipe",
@@ -115,6 +123,7 @@ __all__ = [
     "Kind",
     "LossFactory",
     "MachineError",
+    "Model",
     "ModelFactory",
     "NameTaken",
     "OptimizerFactory",
@@ -134,6 +143,7 @@ __all__ = [
     "Step",
     "StepPlan",
     "TensorSplit",
+    "TrainedRun",
     "Trainer",
     "Trial",
     "TunerFactory",
@@ -143,12 +153,15 @@ __all__ = [
     "discover",
     "eval_mode",
     "hookimpl",
+    "load",
     "one_line",
     "permutation",
     "preserved_randomness",
     "read",
     "resolve",
     "seed_everything",
+    "train",
+    "trainer",
 ]
 
 

@@ -62,6 +62,16 @@ def read_image(path: Path, mode: str) -> Image.Image:
             return _opaque(ImageOps.exif_transpose(image)).convert(mode)
 
 
+def converted(image: Image.Image, channels: int) -> Image.Image:
+    """Return an image as `read_image` returns that of a file, in the mode of 1 or 3 channels.
+
+    Raises `DataError` for another number of channels, `ValueError` where the range of the values is not known.
+    """
+    if channels not in _MODES:
+        raise DataError(f"the model's images have {channels} channels, and images are converted to 1 or 3 only")
+    return _opaque(ImageOps.exif_transpose(image)).convert(_MODES[channels])
+
+
 def _opaque(image: Image.Image) -> Image.Image:
     """Return an image of 8 bits a channel, without transparency."""
     if image.mode == "F":

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..checkpoint.serialization import pack
 from ..checkpoint.state_dicts import model_state
 from ..engine.assembly import build_parts
 from ..engine.parts import RunParts
@@ -156,14 +155,6 @@ class TunerSuite(Suite):
             "Use the copies of run.trial",
         )
 
-    def test_leaves_state(self) -> None:
-        """Optimizer, schedule, epoch and step are as they would have been."""
-        self._require_same(
-            "state",
-            "a tuner leaves the run's optimizer, schedule, epoch and step as they were",
-            "Step run.trial(...)",
-        )
-
     def test_leaves_generators(self) -> None:
         """The global generators of Python, NumPy and torch are as they were."""
         self._require_same(
@@ -223,18 +214,12 @@ def _aspects(run: RunParts) -> dict[str, Any]:
         for name, tensor in model_state(module).items()
     }
     trainer = Trainer(run)
-    state = {name: _plain(value) for name, value in trainer.state().items() if name != "model"}
     steps = [event for event in islice(trainer.fit(), _STEPS) if isinstance(event, Step)]
     training = {
         "the loss": [event.loss for event in steps],
         **{f"'{name}'": tensor.tolist() for name, tensor in model_state(run.model).items()},
     }
-    return {"weights": weights, "modes": modes, "parts": parts, "state": state, "training": training}
-
-
-def _plain(tree: Any) -> tuple[Any, dict[str, list[Any]]]:
-    packed, tensors = pack(tree)
-    return packed, {name: tensor.tolist() for name, tensor in tensors.items()}
+    return {"weights": weights, "modes": modes, "parts": parts, "training": training}
 
 
 def _generators() -> dict[str, Any]:

@@ -35,7 +35,7 @@ class ImageSet:
 
     def digests(self) -> Digests:
         """Return the SHA-256 of each part's bytes, by the part's name."""
-        return {part: _sha256(np.ascontiguousarray(getattr(self, part))) for part in PARTS}
+        return {part: _sha256(np.ascontiguousarray(getattr(self, part)).data) for part in PARTS}
 
     def check(self, expected: Digests) -> Digests:
         """Return the digests; raise `DataError` where one is not as `expected`, or where parts do not fit."""
@@ -96,5 +96,5 @@ def read(path: Path, expected: Digests) -> Opened:
     return Opened(images, about["source"], about["sha256"], mean, std)
 
 
-def _sha256(content: bytes | Bytes) -> str:
+def _sha256(content: bytes | memoryview) -> str:
     return hashlib.sha256(content).hexdigest()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
+"""Float32 in fact; numpy's types know no more of what its functions return."""
 
 _STREAM = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: consecutive counters of one stream
 _INDEX = np.uint64(0xD1342543DE82EF95)  # an odd multiplier of its own, so that streams of neighbours do not overlap

@@ -141,4 +141,5 @@ class _ArrayUnpickler(pickle.Unpickler):
 
 
 def _unpickle(content: bytes) -> dict[str, Any]:
-    return _ArrayUnpickler(io.BytesIO(content), encoding="latin1").load()  # Python 2 wrote these files
+    batch: dict[str, Any] = _ArrayUnpickler(io.BytesIO(content), encoding="latin1").load()  # from Python 2
+    return batch

@@ -32,12 +32,14 @@ def circle(x: Floats, y: Floats) -> Floats:
 
 def ring(x: Floats, y: Floats) -> Floats:
     """Return the distance to a ring of radii 0.5 and 1."""
-    return np.abs(length(x, y) - 0.75) - 0.25
+    distance: Floats = np.abs(length(x, y) - 0.75) - 0.25
+    return distance
 
 
 def crescent(x: Floats, y: Floats) -> Floats:
     """Return the distance to a disc of radius 1 with a disc of radius 0.75 bitten off its right."""
-    return np.maximum(length(x - 0.2, y) - 1, 0.75 - length(x - 0.75, y))
+    distance: Floats = np.maximum(length(x - 0.2, y) - 1, 0.75 - length(x - 0.75, y))
+    return distance
 
 
 def triangle(x: Floats, y: Floats) -> Floats:
@@ -81,13 +83,15 @@ def heart(x: Floats, y: Floats) -> Floats:
     u, v = (y + x) * 0.70710678, (y - x) * 0.70710678
     body = np.maximum(box(u, v, 0.5, 0.5), y - 0.5)
     discs = np.minimum(length(u - 0.5, v + 0.06), length(u + 0.06, v - 0.5)) - 0.44
-    return np.minimum(body, discs)
+    distance: Floats = np.minimum(body, discs)
+    return distance
 
 
 def arrow(x: Floats, y: Floats) -> Floats:
     """Return the distance to an arrow pointing right: a triangular head on a shaft."""
     head = np.maximum(-x, 0.70710678 * (np.abs(y) + x - 0.85))
-    return np.minimum(head, box(x + 0.25, y, 0.7, 0.25))
+    distance: Floats = np.minimum(head, box(x + 0.25, y, 0.7, 0.25))
+    return distance
 
 
 @dataclass(frozen=True)

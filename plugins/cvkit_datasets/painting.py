@@ -80,7 +80,8 @@ def _standing_out(draw: Draws, backdrop: Floats) -> Floats:
     difference = colours[:, :, None] - backdrop[:, None]
     red, green, blue = np.moveaxis(difference * difference, -1, 0)
     best = (red + green + blue).min(axis=2).argmax(axis=1)
-    return colours[np.arange(len(colours)), best]
+    colour: Floats = colours[np.arange(len(colours)), best]
+    return colour
 
 
 def _cover(image: Floats, distance: Floats, colour: Floats) -> None:

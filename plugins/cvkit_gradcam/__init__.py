@@ -1,10 +1,14 @@
 """Class activation maps: where in an image a classifier found a class; and a negative control for them."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+
 from cvkit import Component, hookimpl
 
 
 @hookimpl
-def cvkit_explainers():
+def cvkit_explainers() -> Iterator[Component]:
     """Offer each method to recipes under its own name."""
     yield Component("grad_cam", "cvkit_gradcam.grad_cam:grad_cam", summary="Grad-CAM (Selvaraju et al. 2017)")
     yield Component("hires_cam", "cvkit_gradcam.hires_cam:hires_cam", summary="HiResCAM (Draelos & Carin 2020)")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+if TYPE_CHECKING:
+    from kornia.augmentation import AugmentationBase2D as Augmentation
+else:
+    Augmentation = object  # FollowsDevice is mixed in before the base class that it is written for
 
-class FollowsDevice:
+
+class FollowsDevice(Augmentation):
     """Mixed in before a Kornia base class: buffers and random numbers live where the images live, without ``.to``."""
 
     def forward(self, input: Tensor, params: dict[str, Tensor] | None = None, **kwargs: Any) -> Tensor:

@@ -72,8 +72,9 @@ class RandomCrop(FollowsDevice, GeometricAugmentationBase2D):
         """Cut the crops, (B, C, H, W) -> (B, C, *size), in the input's memory format."""
         height, width = flags["size"]
         # Padding and gathering contiguously, then restoring channels_last, is faster than either in channels_last.
-        padded = pad(input.contiguous(), [flags["padding"]] * 4, mode=flags["padding_mode"])
+        padded: Tensor = pad(input.contiguous(), [flags["padding"]] * 4, mode=flags["padding_mode"])
         rows, columns = window(params["top"].to(input.device), height), window(params["left"].to(input.device), width)
         pixels = (rows[:, :, None] * padded.shape[-1] + columns[:, None, :]).flatten(1)
-        crops = padded.flatten(2).gather(2, pixels[:, None].expand(-1, input.shape[1], -1))
-        return crops.unflatten(2, (height, width)).contiguous(memory_format=memory_format(input))
+        pixels = pixels[:, None].expand(-1, input.shape[1], -1)
+        crops: Tensor = padded.flatten(2).gather(2, pixels).unflatten(2, (height, width))
+        return crops.contiguous(memory_format=memory_format(input))

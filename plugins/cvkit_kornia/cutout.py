@@ -31,6 +31,8 @@ class Cutout(FollowsDevice, IntensityAugmentationBase2D):
     Parameters: ``top`` and ``left``, int64 (B,), the square's corner.
     """
 
+    fill: Tensor
+
     def __init__(self, size: int, fill: tuple[float, ...], p: float) -> None:
         super().__init__(p=p)
         self.flags = {"size": size}

@@ -10,6 +10,8 @@ import torch
 from cvkit import one_line, preserved_randomness
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kornia.augmentation import AugmentationBase2D
 
     from cvkit import DataInfo
@@ -21,7 +23,8 @@ def library_transform(name: str, info: DataInfo, **options: Any) -> Augmentation
     Raises `ValueError` where Kornia refuses the options or the images.
     """
     try:
-        augmentation = getattr(kornia.augmentation, name)(**{key: _tuples(value) for key, value in options.items()})
+        make: Callable[..., AugmentationBase2D] = getattr(kornia.augmentation, name)
+        augmentation = make(**{key: _tuples(value) for key, value in options.items()})
         with preserved_randomness():
             output = augmentation(torch.full((2, info.channels, info.height, info.width), 0.5))
     except Exception as error:  # Kornia raises whatever its checks, torch or Python happen to raise

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveFloat
+from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -153,7 +154,7 @@ class OneCycle(LRScheduler):
         self.momenta = (*momenta, *[momenta[0]] * (1 + back))
         super().__init__(optimizer)
 
-    def get_lr(self) -> list[float]:
+    def get_lr(self) -> list[float | Tensor]:
         """Return each group's learning rate at the current step, and set the momentum that goes with it."""
         momentum = self.cycle(self.last_epoch, *self.momenta)
         for group, key in zip(self.optimizer.param_groups, self.keys, strict=True):

@@ -1,10 +1,14 @@
 """The custom ResNet: a nine-layer residual network for small images."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+
 from cvkit import Component, hookimpl
 
 
 @hookimpl
-def cvkit_models():
+def cvkit_models() -> Iterator[Component]:
     """Offer the network to recipes as `custom_resnet`."""
     yield Component(
         "custom_resnet",

@@ -43,7 +43,8 @@ class CustomResNet(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits of normalised images."""
         x = self.layer3(self.layer2(self.layer1(self.prep(images))))
-        return self.linear(self.pool(x).flatten(1)) * self.logit_scale
+        logits: Tensor = self.linear(self.pool(x).flatten(1))
+        return logits * self.logit_scale
 
 
 class Residual(nn.Module):
@@ -55,7 +56,8 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return x + f(x)."""
-        return x + self.convs(x)
+        residual: Tensor = self.convs(x)
+        return x + residual
 
 
 def conv_bn(channels_in: int, channels_out: int, *, pool: bool = False) -> nn.Sequential:

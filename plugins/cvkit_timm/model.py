@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import timm
 from pydantic import Field
@@ -48,7 +48,7 @@ def timm_model(
     Raises `ValueError` where the model does not fit the images or arguments, and `cvkit.RunError` where the
     pretrained weights cannot be had.
     """
-    options = dict(arguments or {})
+    options: dict[str, Any] = dict(arguments or {})
     for key in sorted(options.keys() & _NOT_ARGUMENTS.keys()):
         raise ValueError(f"arguments: '{key}' cannot be given to timm/{name} here: {_NOT_ARGUMENTS[key]}")
     config = get_pretrained_cfg(name)

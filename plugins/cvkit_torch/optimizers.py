@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import torch
 from pydantic import Field, NonNegativeFloat, PositiveFloat
@@ -28,9 +28,9 @@ def sgd(
     """
     if nesterov and momentum == 0:
         raise ValueError("nesterov: true needs a momentum above 0, such as 0.9")
-    params = list(params)
+    groups: list[Any] = list(params)
     return _restoring_layout(
-        SGD(params, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay, fused=_on_gpu(params))
+        SGD(groups, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay, fused=_on_gpu(groups))
     )
 
 
@@ -43,9 +43,16 @@ def adamw(
     weight_decay: NonNegativeFloat = 0.01,
 ) -> Optimizer:
     """Return Adam with decoupled weight decay (Loshchilov & Hutter 2019) over `params`, tensors or groups of them."""
-    params = list(params)
+    groups: list[Any] = list(params)
     return _restoring_layout(
-        AdamW(params, lr=lr, betas=tuple(betas), eps=eps, weight_decay=weight_decay, fused=_on_gpu(params))
+        AdamW(
+            groups,
+            lr=lr,
+            betas=cast("tuple[float, float]", tuple(betas)),
+            eps=eps,
+            weight_decay=weight_decay,
+            fused=_on_gpu(groups),
+        )
     )
 
 

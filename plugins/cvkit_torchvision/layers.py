@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from torch import Tensor, nn
 
 
@@ -12,7 +14,8 @@ def first_layer(model: nn.Module) -> tuple[str, nn.Conv2d]:
 
 def last_layer(model: nn.Module) -> str:
     """Return the dotted name of the model's last linear layer or convolution, the one that makes the logits."""
-    return [name for name, module in model.named_modules() if isinstance(module, nn.Linear | nn.Conv2d)][-1]
+    names: list[str] = [name for name, part in model.named_modules() if isinstance(part, nn.Linear | nn.Conv2d)]
+    return names[-1]
 
 
 def fit_channels(model: nn.Module, channels: int) -> None:
@@ -23,10 +26,10 @@ def fit_channels(model: nn.Module, channels: int) -> None:
     new = nn.Conv2d(
         channels,
         old.out_channels,
-        old.kernel_size,
-        old.stride,
-        old.padding,
-        old.dilation,
+        cast("tuple[int, int]", old.kernel_size),
+        cast("tuple[int, int]", old.stride),
+        cast("str | tuple[int, int]", old.padding),
+        cast("tuple[int, int]", old.dilation),
         bias=old.bias is not None,
         padding_mode=old.padding_mode,
     )

@@ -57,9 +57,10 @@ def _pretrained(name: str) -> nn.Module:
         if not _cached(weights).exists():
             request = Request(weights.url, method="HEAD")  # noqa: S310  # an address written in torchvision
             urlopen(request, timeout=_ANSWER_WITHIN).close()  # noqa: S310  # the same
-        return get_model(name, weights=weights)
+        model: nn.Module = get_model(name, weights=weights)
     except Exception as error:  # no network, a lost connection, a full disk, a damaged file: all raise differently
         raise _unavailable(name, weights, error) from error
+    return model
 
 
 def _cached(weights: WeightsEnum) -> Path:

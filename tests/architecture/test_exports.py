@@ -64,7 +64,7 @@ def test_dir_shows_the_exports():
 
 def test_unknown_name_is_an_attribute_error():
     """A name that is not exported fails as in any module."""
-    with pytest.raises(AttributeError, match="module 'cvkit' has no attribute 'Trainer'"):
+    with pytest.raises(AttributeError, match="'Trainer'"):
         _ = cvkit.Trainer
 
 

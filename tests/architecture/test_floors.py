@@ -36,6 +36,7 @@ ROOMS: dict[str, set[str]] = {
     "diagnostics": {"torch", "numpy", "matplotlib"},
     "report": {"torch"},
     "runs": {"torch", "numpy", "pydantic"},
+    "api": {"torch", "numpy", "PIL", "rich", "platformdirs", "pandas", "IPython"},
     "scaffold": {"jinja2"},
     "testing": {"pytest", "torch", "numpy", "pydantic"},
     "cli": {"click", "rich", "platformdirs", "torch"},

@@ -128,6 +128,11 @@ def status(folder: Path) -> str:
     return json.loads((folder / "run.json").read_text())["status"]
 
 
+def without(folder: Path, text: str) -> str:
+    """Write the folder of a run, whose name holds the time, as ``<folder>``."""
+    return text.replace(str(folder), "<folder>")
+
+
 def kill(number: int) -> str:
     return f"import os; os.kill(os.getpid(), {int(number)})"
 
@@ -147,7 +152,7 @@ def test_signal_interrupts_a_run_wherever_it_is(work, place, number):
     """The exit code is the signal's, and nothing keeps the folder from being gone on with."""
     answer, folder = work(place, kill(number))
     assert answer.code == 128 + number, answer.err
-    assert f"continue with: cvkit resume {folder}" in answer.err
+    assert f"cvkit resume {folder}" in answer.err
     assert status(folder) == "interrupted"
 
 
@@ -160,12 +165,12 @@ def test_interrupted_run_goes_on_to_its_report(work):
     assert [json.loads(line)["epoch"] for line in (folder / "metrics.jsonl").read_text().splitlines()] == [1, 2]
 
 
-def test_second_signal_does_not_wait_for_the_step(work):
+def test_second_signal_does_not_wait_for_the_step(work, wording):
     """The first one asks for the step to be finished; both come in its midst."""
     answer, folder = work("training", f"{kill(signal.SIGINT)}; {kill(signal.SIGINT)}; raise RuntimeError('went on')")
     assert answer.code == 130
-    assert "finishing the step" in answer.err
-    assert "saved" not in answer.err
+    assert "went on" not in answer.err
+    assert without(folder, answer.err) == wording
     assert status(folder) == "interrupted"
 
 
@@ -191,42 +196,46 @@ def test_signal_that_was_ignored_at_the_start_stays_ignored(work):
 
 
 @pytest.mark.parametrize(
-    ("place", "happens", "told"),
+    ("place", "happens"),
     [
-        ("tuning", "raise MemoryError", "memory ran out while"),
-        ("training", "raise OSError(28, 'No space left on device')", "the disk is full while"),
-        ("evaluating", "raise OSError(24, 'Too many open files')", "too many files are open while"),
+        ("tuning", "raise MemoryError"),
+        ("training", "raise OSError(28, 'No space left on device')"),
+        ("evaluating", "raise OSError(24, 'Too many open files')"),
     ],
+    ids=["memory", "disk", "files"],
 )
-def test_what_the_machine_lacks_interrupts_a_run(work, place, happens, told):
+def test_what_the_machine_lacks_interrupts_a_run(work, wording, place, happens):
     """In one sentence; a loop of `cvkit run --resume` goes on with it, where it would begin a failed one again."""
     answer, folder = work(place, happens)
     assert answer.code == 1
     error, way = answer.err.splitlines()[-2:]
-    assert told in error
-    assert way == f"continue with: cvkit resume {folder}"
+    assert error == wording(name=f"{place}")
+    assert f"cvkit resume {folder}" in way
+    assert without(folder, way) == wording(name="way")
     assert "Traceback" not in answer.err
     assert status(folder) == "interrupted"
 
 
-def test_mistake_of_a_component_fails_a_run_and_says_how_to_go_on(work):
+def test_mistake_of_a_component_fails_a_run_and_says_how_to_go_on(work, wording):
     """Once it is mended: started again as it is, it would fail again."""
     answer, folder = work("training", "if times > 1: raise ValueError('no such thing')")
     assert answer.code == 1
-    assert answer.err.splitlines()[-1] == f"once that is mended, continue with: cvkit resume {folder}"
+    way = answer.err.splitlines()[-1]
+    assert f"cvkit resume {folder}" in way
+    assert without(folder, way) == wording
     assert status(folder) == "failed"
     answer, _ = work(resume=folder)
     assert answer.code == 0, answer.err
 
 
-def test_run_that_cannot_note_how_it_ended_tells_the_first_error(work):
+def test_run_that_cannot_note_how_it_ended_tells_the_first_error(work, wording):
     """What cannot be written is the reason: a disk that is full."""
     happens = (
         "import os; os.rename(folder / 'run.json', folder / 'was'); (folder / 'run.json').mkdir(); raise MemoryError"
     )
-    answer, _ = work("training", happens)
+    answer, folder = work("training", happens)
     assert answer.code == 1
-    assert "memory ran out while training" in answer.err
+    assert without(folder, answer.err) == wording
     assert "Traceback" not in answer.err
 
 
@@ -237,7 +246,7 @@ def test_report_that_is_gone_is_made_again(work):
     (folder / "report.html").unlink()
     answer, _ = work(resume=folder)
     assert answer.code == 0, answer.err
-    assert answer.out.splitlines()[-1] == f"report: {folder / 'report.html'}"
+    assert str(folder / "report.html") in answer.out.splitlines()[-1]
     assert (folder / "report.html").stat().st_size > 1000
     assert (folder / "metrics.jsonl").read_bytes() == before
     assert status(folder) == "finished"
@@ -250,13 +259,15 @@ def in_a_shell(text: str, **options) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
-def test_output_that_cannot_be_written_interrupts_a_run_and_loses_no_step(write, plugin):
+def test_output_that_cannot_be_written_interrupts_a_run_and_loses_no_step(write, plugin, wording):
     """A file on a full disk: one line, and how to go on."""
     write(RECIPE)
     done = in_a_shell(f"$CVKIT run recipe.yaml --plugin-path {plugin} > /dev/full")
     assert done.returncode == 1
-    assert done.stderr.splitlines()[0] == "error: standard output cannot be written: No space left on device"
-    assert len(done.stderr.splitlines()) <= 2
+    told, *more = done.stderr.splitlines()
+    assert "No space left on device" in told
+    assert told == wording
+    assert len(more) <= 1
 
 
 def test_output_closed_from_the_beginning_is_no_obstacle(write, plugin):

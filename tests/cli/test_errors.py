@@ -42,22 +42,23 @@ def test_no_command_shows_help(cvkit):
     assert "Commands:" in answer.err
 
 
-@pytest.mark.parametrize(
-    ("typed", "meant"), [("lst", "list"), ("ifno", "info"), ("RUN", "run"), ("plugin", "plugins")]
-)
-def test_unknown_command_suggests_the_nearest(cvkit, typed, meant):
+def test_unknown_command_suggests_the_nearest(cvkit, wording):
     """A slip is answered with the command that was meant."""
-    answer = cvkit(typed)
-    assert answer.code == 2
-    assert f"No such command '{typed}'. Did you mean '{meant}'?" in answer.err
+    for typed, meant in (("lst", "list"), ("ifno", "info"), ("RUN", "run"), ("plugin", "plugins")):
+        answer = cvkit(typed)
+        told = answer.err.splitlines()[-1]  # click's own lines, of how to call it, stand before
+        assert answer.code == 2
+        assert f"'{typed}'" in told
+        assert f"'{meant}'" in told
+        assert told == wording(name=typed)
 
 
 def test_unknown_command_far_from_any_is_just_unknown(cvkit):
     """No guess where none is near."""
     answer = cvkit("xyzzy")
     assert answer.code == 2
-    assert "No such command 'xyzzy'" in answer.err
-    assert "Did you mean" not in answer.err
+    assert "'xyzzy'" in answer.err
+    assert not any(f"'{command}'" in answer.err for command in COMMANDS)
 
 
 def test_unknown_option_suggests_the_nearest(cvkit):
@@ -91,7 +92,10 @@ def test_users_mistake_has_no_traceback_and_exits_2(tmp_path, environment):
     call = [sys.executable, "-m", "cvkit", "check", "bad.yaml"]
     done = subprocess.run(call, capture_output=True, text=True, cwd=tmp_path, env=environment)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("bad.yaml:2:8: unknown model 'custom_resnt'. Did you mean 'custom_resnet'?\n")
+    place = done.stderr.splitlines()[0]
+    assert place.startswith("bad.yaml:2:8: ")
+    assert "'custom_resnt'" in place
+    assert "'custom_resnet'" in place
     assert "Traceback" not in done.stderr
 
 
@@ -101,31 +105,34 @@ def test_debug_shows_the_traceback(tmp_path, environment):
     done = subprocess.run(call, capture_output=True, text=True, cwd=tmp_path, env=environment)
     assert done.returncode != 0
     assert done.stderr.startswith("Traceback (most recent call last):")
-    assert "there is no recipe 'nowhere.yaml'" in done.stderr
+    assert "'nowhere.yaml'" in done.stderr.splitlines()[-1]
 
 
-def test_data_fetch_of_what_is_made_on_the_spot_says_so(cvkit):
+def test_data_fetch_of_what_is_made_on_the_spot_says_so(cvkit, wording):
     """A data set without a home to fetch from is not an error of the network."""
     answer = cvkit("data", "fetch", "shapes")
     assert answer.code == 2
-    assert (
-        answer.err == "error: data set 'datasets/shapes' has nothing to fetch: it is made or read where it is used\n"
-    )
+    assert "'datasets/shapes'" in answer.err
+    assert answer.err == wording
 
 
-def test_data_fetch_of_an_unknown_name_suggests_the_nearest(cvkit):
+def test_data_fetch_of_an_unknown_name_suggests_the_nearest(cvkit, wording):
     """Data sets are named as everywhere."""
     answer = cvkit("data", "fetch", "cifar11")
     assert answer.code == 2
-    assert answer.err.startswith("error: unknown data set 'cifar11'. Did you mean 'cifar10")
+    assert "'cifar11'" in answer.err
+    assert "'cifar10" in answer.err
+    assert answer.err == wording
 
 
-@pytest.mark.parametrize("words", [["resume"], ["extend", "--epochs", "9"], ["explain"]], ids=lambda words: words[0])
-def test_folder_of_a_plugins_sources_is_no_run(cvkit, write, tmp_path, words):
+def test_folder_of_a_plugins_sources_is_no_run(cvkit, write, tmp_path, wording):
     """It has a recipe.yaml, as `new-plugin` writes one; nothing is trained there, and nothing is written."""
     write("dataset: {name: shapes, train_size: 8, test_size: 8}\nmodel: custom_resnet\noptimizer: sgd\n")
-    answer = cvkit(words[0], ".", *words[1:])
-    assert answer.code == 1
-    assert "'.' is not a run folder: it holds a recipe.yaml, and no run.json" in answer.err
-    assert "cvkit run" in answer.err
-    assert [path.name for path in tmp_path.iterdir()] == ["recipe.yaml"]
+    for command, *options in (["resume"], ["extend", "--epochs", "9"], ["explain"]):
+        answer = cvkit(command, ".", *options)
+        assert answer.code == 1
+        assert "'.'" in answer.err
+        assert "run.json" in answer.err
+        assert "cvkit run" in answer.err
+        assert answer.err == wording(name="told")
+        assert [path.name for path in tmp_path.iterdir()] == ["recipe.yaml"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import json
 import os
@@ -13,12 +14,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageOps
+from pages import lines_of
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from cvkit import Component, Origin, hookimpl
 from cvkit.cli import loading
+from cvkit.engine.assembly import build_parts
 from cvkit.engine.building import open_dataset
-from cvkit.engine.run import Run
+from cvkit.engine.trained_model import TrainedModel
+from cvkit.engine.trainer import Trainer
+from cvkit.errors import RunError
 from cvkit.explain.image_source import FromSplit
 from cvkit.host.discovery import discover
 from cvkit.recipe import read_text, resolve
@@ -36,22 +41,23 @@ train: {epochs: 2, batch_size: 16, channels_last: true}
 """
 
 
-def train(parent: Path, *overrides: str, stop_after: int | None = None) -> Run:
+def train(parent: Path, *overrides: str, stop_after: int | None = None) -> Trainer:
     """Train the small recipe in a new folder under `parent`, without a report, and return the run."""
     catalog = discover()
     recipe = resolve(read_text(SMALL, overrides), catalog)
-    run = Run(recipe, open_dataset(recipe, parent))
-    session = Session(run, RunFolder.create(parent, recipe.name), parent, catalog)
+    session = Session(
+        build_parts(recipe, open_dataset(recipe, parent)), RunFolder.create(parent, recipe.name), parent, catalog
+    )
     session.start()
     for _ in session.train():
-        session.stop = run.step == stop_after
+        session.stop = session.step == stop_after
     if not session.stop:
         session.set_status("finished")
-    return run
+    return session.trainer
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory) -> tuple[Path, Run]:
+def trained(tmp_path_factory) -> tuple[Path, Trainer]:
     """A run folder of the small recipe, and the run."""
     parent = tmp_path_factory.mktemp("trained")
     run = train(parent)
@@ -94,9 +100,9 @@ def test_reopened_model_answers_as_the_run_does(trained):
     folder, run = trained
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     opened = RunFolder.open(folder)
-    trained_again = load_trained(opened, run.recipe, opened.data_info()).trained
-    images = run.splits.test.images
-    assert opened.data_info() == run.info
+    trained_again = load_trained(opened, run.parts.recipe, opened.data_info()).trained
+    images = run.parts.splits.test.images
+    assert opened.data_info() == run.parts.info
     assert torch.equal(trained_again.logits(images), run.trained().logits(images))
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
 
@@ -105,21 +111,35 @@ def test_reopened_model_is_the_averaged_one(tmp_path):
     """Where the run averages its weights, as its evaluation and report use those."""
     run = train(tmp_path, "train.ema=0.9", "train.epochs=1")
     folder = RunFolder.open(next(tmp_path.glob("small-*")))
-    logits = load_trained(folder, run.recipe, run.info).trained.logits(run.splits.test.images)
-    assert torch.equal(logits, run.trained().logits(run.splits.test.images))
-    assert not torch.equal(logits, open_averaged_away(run).logits(run.splits.test.images))
+    logits = load_trained(folder, run.parts.recipe, run.parts.info).trained.logits(run.parts.splits.test.images)
+    assert torch.equal(logits, run.trained().logits(run.parts.splits.test.images))
+    assert not torch.equal(logits, open_averaged_away(run).logits(run.parts.splits.test.images))
 
 
-def open_averaged_away(run: Run):
+def without_run(folder: Path | str, text: str) -> str:
+    """Write the name of a run's folder, which holds the time, as ``<run>``."""
+    return text.replace(str(folder), "<run>")
+
+
+def without_numbers(text: str) -> str:
+    """Write numbers that a trained network makes, and any other, as ``<number>``."""
+    return re.sub(r"\d[\d,.]*\b", "<number>", text)
+
+
+def without_reason(text: str) -> str:
+    """Write Pillow's own words about the file that is no image as ``<what Pillow says>``."""
+    with pytest.raises(UnidentifiedImageError) as caught:
+        Image.open("images/text.png")
+    return text.replace(str(caught.value), "<what Pillow says>")
+
+
+def open_averaged_away(run: Trainer):
     """The run as asked without its averaged weights."""
-    averaged, run.ema = run.ema, None
-    try:
-        return run.trained()
-    finally:
-        run.ema = averaged
+    parts = run.parts
+    return TrainedModel(copy.deepcopy(parts.model).eval(), parts.info, parts.preprocessor, parts.device, seed=0)
 
 
-def test_pretrained_weights_are_not_asked_for_again(trained, monkeypatch):
+def test_pretrained_weights_are_not_asked_for_again(trained, monkeypatch, wording):
     """A checkpoint holds all weights; without a network there would be no opening the run."""
     from cvkit_timm import model as family
 
@@ -127,19 +147,20 @@ def test_pretrained_weights_are_not_asked_for_again(trained, monkeypatch):
         read_text(SMALL, ["model={name: timm/resnet10t, pretrained: true}", "explainers=[]"]), discover()
     )
     monkeypatch.setattr(family, "load_arguments", lambda name: pytest.fail("asked for weights"))
-    with pytest.raises(Exception, match="the checkpoint's model is not this recipe's"):
+    with pytest.raises(RunError) as caught:
         load_trained(RunFolder.open(trained[0]), recipe, trained[1].info)
+    assert str(caught.value) == wording
 
 
-def test_images_are_explained_beside_each_other(cvkit, run_folder, images, rows):
+def test_images_are_explained_beside_each_other(cvkit, run_folder, images, rows, wording):
     """A row and an overlay for each method and class, both classes where they differ, and the paths on stdout."""
     answer = cvkit("explain", run_folder, images, "--method", "grad_cam,layer_cam")
     assert answer.code == 0
-    assert answer.out.splitlines() == [
-        "run, after step 8, 2 of 2 epochs",
-        *(f"explanations/run/{name}" for name in ("explain.html", "explanations.csv", "overlays")),
-    ]
-    assert "warning: images/text.png: cannot be read as an image" in answer.err
+    stand, *paths = answer.out.splitlines()
+    assert stand == wording(name="stand")
+    assert paths == [f"explanations/run/{name}" for name in ("explain.html", "explanations.csv", "overlays")]
+    assert "images/text.png" in answer.err
+    assert without_reason(answer.err) == wording(name="left out")
     found = rows()
     of = {name: [row for row in found if row["file"] == f"images/{name}"] for name in ("a.png", "star/b.jpg")}
     assert sum(map(len, of.values())) == len(found)
@@ -156,8 +177,8 @@ def test_rows_say_what_the_model_says(cvkit, run_folder, trained, rows):
     """Test images are those of the run, by their index, and probabilities its own."""
     assert cvkit("explain", run_folder, "--count", "5").code == 0
     _, run = trained
-    chances = run.trained().logits(run.splits.test.images).softmax(dim=1)
-    labels, classes = run.splits.test.labels, run.info.classes
+    chances = run.trained().logits(run.parts.splits.test.images).softmax(dim=1)
+    labels, classes = run.parts.splits.test.labels, run.parts.info.classes
     found = rows()
     assert len({row["file"] for row in found}) == 5
     for row in found:
@@ -172,7 +193,8 @@ def test_rows_say_what_the_model_says(cvkit, run_folder, trained, rows):
 def test_errors_are_the_most_confident_ones(cvkit, run_folder, trained, rows):
     """The surest first, each wrong."""
     assert cvkit("explain", run_folder, "--errors", "--count", "4").code == 0
-    assert "Classified correctly" not in Path("explanations/run/explain.html").read_text()  # none is, by choice
+    html = Path("explanations/run/explain.html").read_text()
+    assert html.count("<dt>") == 1  # not how many are classified correctly: none is, by choice
     found = list({row["file"]: row for row in rows()}.values())
     assert all(row["true"] != row["predicted"] for row in found)
     sure = [float(row["probability"]) for row in found]
@@ -212,30 +234,39 @@ def test_class_against_itself_is_not_asked(cvkit, run_folder, images, rows):
     assert [row["method"] for row in rows()] == [""]
 
 
-def test_method_that_cannot_contrast_is_named(cvkit, run_folder, images):
+def test_method_that_cannot_contrast_is_named(cvkit, run_folder, images, wording):
     """With those that can."""
     answer = cvkit("explain", run_folder, images, "--method", "grad_cam,smoothed", "--against", "ring")
     assert answer.code == 1
-    assert "smoothed cannot set one class against another (--against); grad_cam can." in answer.err
+    assert "smoothed" in answer.err
+    assert "grad_cam" in answer.err
+    assert answer.err == wording
     assert not Path("explanations").exists()
 
 
-def test_page_needs_nothing_else_and_says_what_was_asked(cvkit, run_folder, images):
+def test_page_needs_nothing_else_and_says_what_was_asked(cvkit, run_folder, images, wording):
     """Every picture is inside, no address is."""
-    cvkit("explain", run_folder, images, "--method", "grad_cam,eigen_cam")
+    answer = cvkit("explain", run_folder, images, "--method", "grad_cam,eigen_cam")
     html = Path("explanations/run/explain.html").read_text()
     assert not re.search(r"https?://", html)
     assert all(source.startswith("data:") for source in re.findall(r'(?:src|href)="([^"]*)"', html))
-    for words in ("Explanations of small", "after step 8", "from images", "images/star/b.jpg", "layer3", "text.png"):
-        assert words in html
+    head, *sections = html.partition("<main>")
+    for told in ("images", "images/text.png", answer.out.splitlines()[0]):
+        assert told in head
+    for told in ("images/star/b.jpg", "layer3"):
+        assert told in "".join(sections)
+    assert html.count("<dt>") == 2
+    assert without_numbers(without_reason("\n".join(lines_of(head)))) == wording
 
 
-def test_page_shows_a_bounded_number_and_says_so(cvkit, run_folder, rows, monkeypatch):
+def test_page_shows_a_bounded_number_and_says_so(cvkit, run_folder, rows, monkeypatch, wording):
     """The rows have all of them."""
     monkeypatch.setattr("cvkit.explain.result_writer.SHOWN", 3)
     cvkit("explain", run_folder, "--count", "5")
     html = Path("explanations/run/explain.html").read_text()
-    assert "The first 3 of 5; explanations.csv has all." in html
+    assert html.count('<div class="pictures">') == 3
+    (caption,) = [line for line in lines_of(html) if "explanations.csv" in line]
+    assert caption == wording
     assert len({row["file"] for row in rows()}) == 5
 
 
@@ -260,17 +291,18 @@ def test_layer_and_options_are_taken(cvkit, run_folder, images, rows):
     assert {row["method"]: row["layer"] for row in rows()} == {"grad_cam": "layer1", "layer_cam": "layer3"}
 
 
-def test_layers_are_listed(cvkit, run_folder):
+def test_layers_are_listed(cvkit, run_folder, wording):
     """With the one that is explained, and nothing is written."""
     answer = cvkit("explain", run_folder, "--layers")
     assert answer.code == 0
-    lines = {line.split()[0]: line for line in answer.out.splitlines()}
-    assert lines["layer3"].endswith("[explained]")
-    assert "layer2" in lines
+    _, header, *lines = answer.out.splitlines()
+    found = {line.split()[0]: line for line in lines}
+    assert "layer2" in found
+    assert [header, found["layer3"]] == wording
     assert not Path("explanations").exists()
 
 
-def test_scores_are_kept_shown_and_warned_of(cvkit, run_folder):
+def test_scores_are_kept_shown_and_warned_of(cvkit, run_folder, wording):
     """A line a measure and map in a pipe, JSON, and tables on the page."""
     answer = cvkit("explain", run_folder, "--count", "2", "--score")
     assert answer.code == 0
@@ -280,19 +312,22 @@ def test_scores_are_kept_shown_and_warned_of(cvkit, run_folder):
     assert "grad_cam" in scores["measures"]["pointing game"]["maps"]
     assert re.search(r"^pointing game +grad_cam +0\.\d+ ", answer.out, re.M)
     html = Path("explanations/run/explain.html").read_text()
-    assert "Methods, scored" in html
-    assert "warning: the model is right on" in answer.err
-    assert "the model is right on" in html
+    assert all(measure in lines_of(html) for measure in scores["measures"])
+    accuracy, *others = answer.err.splitlines()  # the others depend on what the network has learnt
+    assert all(warning.partition(": ")[2] in lines_of(html) for warning in (accuracy, *others))
+    assert without_numbers(accuracy) == wording
 
 
-def test_unfinished_run_says_where_it_stands(cvkit, tmp_path, monkeypatch):
+def test_unfinished_run_says_where_it_stands(cvkit, tmp_path, monkeypatch, wording):
     """What its newest checkpoint holds is explained."""
     monkeypatch.chdir(tmp_path)
     train(tmp_path, stop_after=3)
     folder = next(tmp_path.glob("small-*")).name
     answer = cvkit("explain", folder, "--count", "1")
     assert answer.code == 0
-    assert answer.out.startswith(f"{folder}, after step 3, 0 of 2 epochs; the run has not finished\n")
+    stand = answer.out.splitlines()[0]
+    assert folder in stand
+    assert without_run(folder, stand) == wording
 
 
 def test_folder_of_an_earlier_version_opens_the_data(cvkit, run_folder, images):
@@ -304,7 +339,7 @@ def test_folder_of_an_earlier_version_opens_the_data(cvkit, run_folder, images):
     assert cvkit("explain", run_folder, images / "a.png").code == 0
 
 
-def test_empty_maps_are_said(cvkit, run_folder, rows, monkeypatch):
+def test_empty_maps_are_said(cvkit, run_folder, rows, monkeypatch, wording):
     """In the rows, on the page and on stderr."""
     (run_folder / "zero.py").write_text(
         "import torch\nfrom cvkit import Component, hookimpl\n"
@@ -313,27 +348,30 @@ def test_empty_maps_are_said(cvkit, run_folder, rows, monkeypatch):
     )
     answer = cvkit("explain", run_folder, "--count", "2", "--method", "zero", "--plugin-path", run_folder / "zero.py")
     assert answer.code == 0
-    assert "zero finds nothing that speaks for the class" in answer.err
+    (warning,) = answer.err.splitlines()
+    assert "zero" in warning
+    assert warning.partition(": ")[2] in lines_of(Path("explanations/run/explain.html").read_text())
+    assert without_numbers(warning) == wording
     assert {row["empty"] for row in rows()} == {"1"}
     assert {row["layer"] for row in rows()} == {""}
 
 
 MISTAKES = [
-    (["--method", "grad_cm"], 2, "--method: unknown explainer 'grad_cm'. Did you mean 'grad_cam'?"),
-    (["--method", "{name: grad_cam, layr: x}"], 2, "Did you mean 'layer'?"),
-    (["--target", "strr"], 2, "this run has no class 'strr'. Did you mean 'star'?"),
-    (["--against", "10"], 2, "this run has no class '10'. There are 10, from 0: circle, "),
-    (["--layer", "nowhere"], 1, "no layer 'nowhere'"),
-    (["nothing.png"], 2, "there is no file or folder 'nothing.png' to explain"),
-    (["empty"], 2, "there are no images in 'empty'"),
-    (["images/text.png"], 1, "there is no image to explain\nimages/text.png: cannot be read"),
-    (["images", "--errors"], 2, "--errors is of the test split"),
-    (["--output", "taken"], 1, "holds what `cvkit explain` did not write (notes.txt)"),
+    (["--method", "grad_cm"], 2, "'grad_cam'"),
+    (["--method", "{name: grad_cam, layr: x}"], 2, "'layer'"),
+    (["--target", "strr"], 2, "'star'"),
+    (["--against", "10"], 2, "circle"),
+    (["--layer", "nowhere"], 1, "'nowhere'"),
+    (["nothing.png"], 2, "'nothing.png'"),
+    (["empty"], 2, "'empty'"),
+    (["images/text.png"], 1, "images/text.png"),
+    (["images", "--errors"], 2, "--errors"),
+    (["--output", "taken"], 1, "notes.txt"),
 ]
 
 
-@pytest.mark.parametrize(("words", "code", "told"), MISTAKES, ids=[" ".join(words) for words, *_ in MISTAKES])
-def test_mistake_is_told_and_nothing_written(cvkit, run_folder, images, words, code, told):
+@pytest.mark.parametrize(("words", "code", "named"), MISTAKES, ids=[" ".join(words) for words, *_ in MISTAKES])
+def test_mistake_is_told_and_nothing_written(cvkit, run_folder, images, wording, words, code, named):
     """In a few lines, with the remedy."""
     Path("empty").mkdir()
     Path("taken/run").mkdir(parents=True)
@@ -341,36 +379,41 @@ def test_mistake_is_told_and_nothing_written(cvkit, run_folder, images, words, c
     before = sorted(map(str, Path().rglob("*")))
     answer = cvkit("explain", run_folder, *words)
     assert answer.code == code
-    assert told in answer.err
+    assert named in answer.err
+    told = answer.err.rpartition("\n\n")[2]  # click's own lines, of how to call it, stand before
+    assert without_reason(told) == wording
     assert "Traceback" not in answer.err
     assert sorted(map(str, Path().rglob("*"))) == before
 
 
-def test_folder_that_is_no_run_or_has_no_checkpoint_is_told(cvkit, run_folder):
+def test_folder_that_is_no_run_or_has_no_checkpoint_is_told(cvkit, run_folder, wording):
     """Before or after its first steps."""
-    assert "'images' is not a run folder" in cvkit("explain", "images").err
+    answer = cvkit("explain", "images")
+    assert answer.code == 1
+    assert "'images'" in answer.err
+    assert answer.err == wording(name="no run")
     shutil.rmtree(run_folder / "checkpoints")
     answer = cvkit("explain", run_folder, "--count", "1")
     assert (answer.code, Path("explanations").exists()) == (1, False)
-    assert "holds no checkpoint that can be read yet" in answer.err
+    assert answer.err == wording(name="no checkpoint")
 
 
-def test_checkpoint_of_another_model_is_told(cvkit, run_folder):
+def test_checkpoint_of_another_model_is_told(cvkit, run_folder, wording):
     """As where the recipe in the folder was edited."""
     recipe = run_folder / "recipe.yaml"
     recipe.write_text(recipe.read_text().replace("width: 2", "width: 3"))
     answer = cvkit("explain", run_folder, "--count", "1")
     assert answer.code == 1
-    assert "the checkpoint's model is not this recipe's" in answer.err
+    assert answer.err == wording
 
 
-def test_other_data_than_the_runs_is_refused(cvkit, run_folder):
+def test_other_data_than_the_runs_is_refused(cvkit, run_folder, wording):
     """Its test images would be called by another's numbers."""
     recipe = run_folder / "recipe.yaml"
     recipe.write_text(recipe.read_text().replace("test_size: 40", "test_size: 41"))
     answer = cvkit("explain", run_folder)
     assert answer.code == 1
-    assert "the content of the data set is not what this run was trained on" in answer.err
+    assert answer.err == wording
 
 
 class Elsewhere:
@@ -406,13 +449,14 @@ def test_method_that_nobody_named_is_cvkits_own(cvkit, run_folder, images, rows,
     assert {row["method"] for row in rows()} == {"grad_cam"}
 
 
-def test_method_that_nobody_named_and_that_is_not_there_is_said(cvkit, run_folder, images):
+def test_method_that_nobody_named_and_that_is_not_there_is_said(cvkit, run_folder, images, wording):
     """With the reason, and how to name another."""
     without_explainers(run_folder)
     answer = cvkit("explain", run_folder, images / "a.png", "--no-plugin", "gradcam")
     assert answer.code == 2
-    assert "the explainer is 'gradcam/grad_cam', and it cannot be used: plugin 'gradcam' disabled" in answer.err
-    assert "Name another with --method" in answer.err
+    for told in ("'gradcam/grad_cam'", "'gradcam'", "--no-plugin", "--method"):
+        assert told in answer.err
+    assert answer.err == wording
 
 
 def test_no_file_ends_it_for_the_others(cvkit, run_folder, images, rows):
@@ -429,11 +473,11 @@ def test_no_file_ends_it_for_the_others(cvkit, run_folder, images, rows):
     assert answer.code == 0, answer.err
     assert len(rows()) == 7
     for name in ("pipe.png", "loop.png", "text.png"):
-        assert f"warning: images/{name}: " in answer.err
+        assert f"images/{name}: " in answer.err
     assert "Traceback" not in answer.err
 
 
-def test_picture_that_cannot_be_made_fit_is_named(cvkit, run_folder, images, rows, monkeypatch):
+def test_picture_that_cannot_be_made_fit_is_named(cvkit, run_folder, images, rows, monkeypatch, wording):
     """As where there is not the memory to resize it; the next one is explained."""
 
     def without_memory(image, *arguments):
@@ -446,7 +490,9 @@ def test_picture_that_cannot_be_made_fit_is_named(cvkit, run_folder, images, row
     answer = cvkit("explain", run_folder, images)
     assert answer.code == 0, answer.err
     assert {row["file"] for row in rows()} == {"images/good.png"}
-    assert "images/a.png: cannot be made to fit the model: MemoryError" in answer.err
+    (told,) = [line for line in answer.err.splitlines() if "images/a.png" in line]
+    assert "MemoryError" in told
+    assert told == wording
 
 
 @pytest.mark.parametrize(
@@ -461,10 +507,12 @@ def test_layers_are_listed_though_the_one_asked_for_is_none(cvkit, run_folder, w
 
 
 @pytest.mark.parametrize("output", [".", "figures", "../run"])
-def test_run_folder_is_never_written_into(cvkit, run_folder, images, output):
+def test_run_folder_is_never_written_into(cvkit, run_folder, images, wording, output):
     """Nor is a folder made in it; a training may be at work there."""
     before = {path: path.stat().st_mtime_ns for path in (run_folder, *run_folder.rglob("*"))}
     answer = cvkit("explain", run_folder, images / "a.png", "--output", run_folder / output)
     assert answer.code == 1
-    assert "lies in the run folder, which explain only reads; choose another --output" in answer.err
+    assert f"'{run_folder / output}'" in answer.err
+    assert "--output" in answer.err
+    assert answer.err.replace(f"'{run_folder / output}'", "<output>") == wording
     assert {path: path.stat().st_mtime_ns for path in (run_folder, *run_folder.rglob("*"))} == before

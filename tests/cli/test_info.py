@@ -9,59 +9,68 @@ import pytest
 from cvkit.host.discovery import discover
 
 
-@pytest.mark.parametrize("name", ["cutout", "kornia/cutout"])
-def test_info_tells_options_documentation_and_origin(cvkit, name):
+def without_place(out: str) -> str:
+    """Leave out the second line, which says in which file of which distribution the component is."""
+    first, _, *others = out.splitlines()
+    return "\n".join([first, *others])
+
+
+def test_info_tells_options_documentation_and_origin(cvkit, wording):
     """By short name or full id: kind, summary, file, options with type and default, and the docstring."""
-    answer = cvkit("info", name)
+    answer = cvkit("info", "kornia/cutout")
     assert (answer.code, answer.err) == (0, "")
     lines = answer.out.splitlines()
-    assert lines[0] == "kornia/cutout: augmentation, Fill a square in each image with the data set's mean"
-    assert lines[1].startswith("from cvkit-core ")
+    assert lines[0].startswith("kornia/cutout: ")
+    assert "cvkit-core " in lines[1]
     assert "cvkit_kornia/cutout.py:" in lines[1]
-    assert lines[2:7] == [
-        "keeps the contract of augmentations: takes (info), 2 options typed, target found",
-        "",
-        "options",
-        "  size: a positive integer = 8",
-        "  p: a number from 0 to 1 = 1.0",
-    ]
-    assert "Raises `ValueError` where it does not fit." in answer.out
+    options = {line.split(":")[0]: line for line in lines if line.startswith("  ") and " = " in line}
+    assert {name: line.split(" = ")[1] for name, line in options.items()} == {"  size": "8", "  p": "1.0"}
+    assert without_place(answer.out) == wording
+    assert cvkit("info", "cutout") == answer
 
 
-def test_info_marks_what_a_recipe_must_give(cvkit):
+def test_info_marks_what_a_recipe_must_give(cvkit, wording):
     """An option without a default says that it is required."""
-    assert "  max_lr: a positive number  (required)" in cvkit("info", "one_cycle").out.splitlines()
+    (line,) = [line for line in cvkit("info", "one_cycle").out.splitlines() if line.startswith("  max_lr: ")]
+    assert " = " not in line
+    assert line == wording
 
 
-def test_info_of_a_part_without_options_says_so(cvkit):
+def test_info_of_a_part_without_options_says_so(cvkit, wording):
     """Nothing to set is an answer."""
-    assert "options\n  none\n" in cvkit("info", "constant").out
+    assert without_place(cvkit("info", "constant").out) == wording
 
 
 def test_info_of_a_family_member_shows_the_members_own_options(cvkit):
     """A class of another library is described by its own signature and docstring."""
     out = cvkit("info", "kornia/ColorJitter").out
-    assert out.startswith("kornia/ColorJitter: augmentation, ")
-    for option in ("brightness", "contrast", "saturation", "hue", "p: a number = 1.0"):
-        assert f"\n  {option}" in out
+    assert out.startswith("kornia/ColorJitter: ")
+    for option in ("brightness", "contrast", "saturation", "hue", "p"):
+        assert f"\n  {option}: " in out
+    (chance,) = [line for line in out.splitlines() if line.startswith("  p: ")]
+    assert chance.endswith(" = 1.0")
     assert "Apply a random transformation to the brightness" in out
 
 
-def test_info_of_a_family_tells_what_it_is(cvkit):
+def test_info_of_a_family_tells_what_it_is(cvkit, wording):
     """The name that `cvkit list` shows is known here too."""
     out = cvkit("info", "kornia/*").out
-    assert out.startswith("kornia/*: augmentation, Any geometric or intensity augmentation of Kornia")
+    assert out.startswith("kornia/*: ")
     (family,) = [entry for entry in discover().entries() if entry.id == "kornia/*"]
-    assert f"\na family of {len(family.members())}, such as kornia/PadTo; see: cvkit list 'kornia/*'\n" in out
-    assert "\n  those of each member\n" in out
+    count = str(len(family.members()))
+    assert count in out
+    assert "kornia/PadTo" in out
+    assert "cvkit list 'kornia/*'" in out
+    assert without_place(out).replace(count, "<count>") == wording
 
 
-def test_info_of_a_plugin_shows_its_family(cvkit):
+def test_info_of_a_plugin_shows_its_family(cvkit, wording):
     """Whoever knows only the plugin's name is shown what it opens; a plugin without a family is listed elsewhere."""
     assert cvkit("info", "timm").out == cvkit("info", "timm/*").out
     answer = cvkit("info", "resnet")
     assert answer.code == 2
-    assert answer.err.endswith("'resnet' is a plugin; see: cvkit list --plugin resnet\n")
+    assert "cvkit list --plugin resnet" in answer.err
+    assert answer.err == wording
 
 
 @pytest.mark.parametrize("entry", list(discover().entries()), ids=lambda entry: entry.id)
@@ -69,49 +78,55 @@ def test_info_describes_every_installed_component(cvkit, entry):
     """Each has its documentation, and shows every option it has."""
     out = cvkit("info", entry.id).out
     assert f"{entry.id}: {entry.kind.singular}, {entry.component.summary}" in out.splitlines()
-    assert "(no documentation)" not in out
+    assert entry.signature().doc.strip()
     assert all(f"\n  {option}" in out for option in entry.signature().options)
 
 
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("custom_resnt", "Did you mean 'custom_resnet'?"),
-        ("kornia/cutuot", "Did you mean 'kornia/cutout'?"),
-        ("kornia/ColorJiter", "Did you mean 'kornia/ColorJitter'?"),
-        ("timm/resnet81", "Did you mean 'timm/resnet18'?"),
-        ("xyzzy", "See: cvkit list"),
-        ("models", "'models' is a kind of component; see: cvkit list models"),
-        ("data set", "'data set' is a kind of component; see: cvkit list datasets"),
+        ("custom_resnt", "'custom_resnet'"),
+        ("kornia/cutuot", "'kornia/cutout'"),
+        ("kornia/ColorJiter", "'kornia/ColorJitter'"),
+        ("timm/resnet81", "'timm/resnet18'"),
+        ("xyzzy", "cvkit list"),
+        ("models", "cvkit list models"),
+        ("data set", "cvkit list datasets"),
     ],
 )
-def test_info_of_an_unknown_name_suggests_the_nearest(cvkit, name, hint):
+def test_info_of_an_unknown_name_suggests_the_nearest(cvkit, wording, name, hint):
     """Families' members are suggested like any other name."""
     answer = cvkit("info", name)
-    assert answer.code == 2
-    assert answer.err == f"error: no component is called '{name}'. {hint}\n"
-    assert answer.out == ""
+    assert (answer.code, answer.out) == (2, "")
+    assert f"'{name}'" in answer.err
+    assert hint in answer.err
+    assert answer.err == wording
 
 
 def test_info_without_a_name_shows_how_to_call_it(cvkit):
     """A missing argument is named, with where help is."""
     answer = cvkit("info")
     assert answer.code == 2
-    assert "Missing argument 'ID'" in answer.err
+    assert "'ID'" in answer.err
+    assert "cvkit info" in answer.err
     assert "Traceback" not in answer.err
 
 
-def test_info_warns_of_a_broken_plugin(cvkit, broken_plugin):
+@pytest.mark.usefixtures("broken_plugin")
+def test_info_warns_of_a_broken_plugin(cvkit, wording):
     """The name looked for may be one that the broken plugin has."""
     answer = cvkit("info", "acme_net")
-    assert answer.err.splitlines()[0].startswith(f"warning: {broken_plugin}")
+    assert "'acme'" in answer.err.splitlines()[0]
+    assert answer.err == wording
 
 
-def test_info_of_a_disabled_plugins_component_says_so(cvkit):
+def test_info_of_a_disabled_plugins_component_says_so(cvkit, wording):
     """The reason is nearer than any other name."""
     answer = cvkit("info", "timm/resnet18", "--no-plugin", "timm")
     assert answer.code == 2
-    assert "Plugin 'timm' (cvkit-core 0.1.0) disabled by --no-plugin" in answer.err
+    assert "'timm'" in answer.err
+    assert "--no-plugin" in answer.err
+    assert answer.err == wording
 
 
 DECLARATION = """
@@ -162,39 +177,44 @@ def told(answer, code: int) -> str:
     return answer.out
 
 
-def test_info_counts_the_options_that_have_a_type(shed, shed_file):
+def test_info_counts_the_options_that_have_a_type(shed, shed_file, wording):
     """An option without one is checked by nobody before the factory is called; a file is its own origin."""
-    lines = shed("shed/old").splitlines()
-    assert lines[1] == f"from {shed_file}, {shed_file}:18"
-    assert "keeps the contract of models: takes (info), 2 of 3 options typed, target found" in lines
-    assert "  width: an integer  (required)" in lines
+    out = shed("shed/old")
+    lines = out.splitlines()
+    assert lines[1].endswith(f"{shed_file}:18")
+    assert lines[1].count(str(shed_file)) == 2
+    (width,) = [line for line in lines if line.startswith("  width: ")]
+    assert " = " not in width
+    assert out == wording
 
 
-def test_info_tells_the_marks(shed):
+def test_info_tells_the_marks(shed, wording):
     """Deprecated, ambiguous, and in need of a package, each with what to do."""
-    assert "\ndeprecated: use shed/new\n" in shed("shed/old")
-    ambiguous = "\nambiguous: write the full id in recipes, as there is resnet/custom_resnet too\n"
-    assert ambiguous in shed("shed/custom_resnet")
-    assert "\ncannot be used here: no-such-thing>=2 is needed, and it is not installed: pip install" in shed("needy")
+    marks = {name: shed(name).splitlines()[2] for name in ("shed/old", "shed/custom_resnet", "needy")}
+    assert "use shed/new" in marks["shed/old"]
+    assert "resnet/custom_resnet" in marks["shed/custom_resnet"]
+    assert "pip install 'no-such-thing>=2'" in marks["needy"]
+    assert marks == wording
 
 
-def test_info_tells_augmentations_of_single_images(shed):
+def test_info_tells_augmentations_of_single_images(shed, wording):
     """Where in a recipe they stand is not what their name tells."""
-    assert "\nworks on single images: recipes list it before the augmentations of batches\n" in shed("single")
+    assert without_place(shed("single")) == wording
 
 
-def test_info_tells_breaches_of_the_contract(shed):
+def test_info_tells_breaches_of_the_contract(shed, wording):
     """A missing target, parameters a run does not supply, and an option that recipes have for themselves: exit 1."""
-    assert "\nbreaks the contract of models: target 'shed:gone' cannot be read" in shed("gone", 1)
-    out = shed("odd", 1)
-    assert "breaks the contract of models: its positional parameters are (width, height)" in out
-    assert "'name'" in out
+    gone, odd = shed("gone", 1), shed("odd", 1)
+    assert "'shed:gone'" in gone
+    assert "(width, height)" in odd
+    assert "'name'" in odd
+    assert gone == wording(name="gone")
+    assert odd == wording(name="odd")
 
 
-def test_info_says_where_misspelt_options_are_not_noticed(shed):
+def test_info_says_where_misspelt_options_are_not_noticed(shed, wording):
     """A factory that takes any option switches that check off."""
-    out = shed("loose")
-    assert "\n  width: an integer = 3\n  ... and any other: misspelt ones are not noticed\n" in out
+    assert without_place(shed("loose")) == wording
 
 
 def test_info_escapes_what_steers_a_terminal(shed):
@@ -202,9 +222,9 @@ def test_info_escapes_what_steers_a_terminal(shed):
     assert shed("loose").endswith("\nRing \\x07 the bell.\n")
 
 
-def test_info_of_a_family_that_cannot_be_listed_says_why(shed):
+def test_info_of_a_family_that_cannot_be_listed_says_why(shed, wording):
     """The rest of it is shown all the same."""
     out = shed("shed/*", 1)  # its factory takes no member's name
-    assert "\nits members cannot be told: " in out
     assert "the list is lost" in out
     assert "Build it." in out
+    assert out == wording

@@ -9,6 +9,7 @@ import re
 import runpy
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -17,15 +18,16 @@ from cvkit import KINDS
 from cvkit.cli.tables import print_table
 from cvkit.host.discovery import discover
 
+CORE = version("cvkit-core")
 ENTRIES = list(discover().entries())
 
 
-def test_list_shows_every_component_in_a_line(cvkit):
+def test_list_shows_every_component_in_a_line(cvkit, wording):
     """Kind, full id, a family's number of members, distribution with version and summary, a line each."""
     answer = cvkit("list")
     assert (answer.code, answer.err) == (0, "")
     header, *lines = answer.out.splitlines()
-    assert header.split() == ["kind", "name", "from", "what", "it", "is"]
+    assert cells(header) == wording
     assert len(lines) == len(ENTRIES)
     for line, entry in zip(lines, ENTRIES, strict=True):
         count = f" ({len(entry.members()):,})" if entry.component.is_family else ""
@@ -47,8 +49,7 @@ def test_list_in_a_pipe_is_plain_and_never_wraps(cvkit, monkeypatch):
 @pytest.mark.parametrize("kind", KINDS)
 def test_list_of_one_kind_shows_only_that(cvkit, kind):
     """The kinds are named as in the hooks."""
-    header, *lines = cvkit("list", kind).out.splitlines()
-    assert header.startswith("kind")
+    _, *lines = cvkit("list", kind).out.splitlines()
     assert len(lines) == len([entry for entry in ENTRIES if entry.kind.name == kind]) > 0
     assert all(line.startswith(KINDS[kind].singular + "  ") for line in lines)
 
@@ -59,12 +60,14 @@ def test_list_takes_a_kind_in_the_singular(cvkit):
     assert cvkit("list", "dataset").out == cvkit("list", "data set").out == cvkit("list", "datasets").out
 
 
-def test_list_of_an_unknown_kind_names_the_kinds(cvkit):
+def test_list_of_an_unknown_kind_names_the_kinds(cvkit, wording):
     """A slip in the first of two words is answered with what there is."""
     answer = cvkit("list", "modles", "resnet")
-    assert answer.code == 2
-    assert answer.err.startswith("error: there is no kind 'modles'. Did you mean 'models'? The kinds: datasets, ")
-    assert answer.out == ""
+    assert (answer.code, answer.out) == (2, "")
+    assert "'modles'" in answer.err
+    assert "'models'" in answer.err
+    assert all(kind in answer.err for kind in KINDS)
+    assert answer.err == wording
 
 
 def test_list_as_json_is_complete(cvkit):
@@ -77,7 +80,7 @@ def test_list_as_json_is_complete(cvkit):
         "id": "kornia/*",
         "family": True,
         "members": kornia["members"],
-        "summary": "Any geometric or intensity augmentation of Kornia, by its class name",
+        "summary": next(entry.component.summary for entry in ENTRIES if entry.id == "kornia/*"),
         "plugin": "kornia",
         "distribution": "cvkit-core",
         "version": kornia["version"],
@@ -97,13 +100,15 @@ def test_list_as_json_of_one_kind_is_valid(cvkit):
     assert rows == json.loads(cvkit("list", "--json", "losses").out)
 
 
-def test_list_tells_of_a_broken_plugin_beside_the_others(cvkit, broken_plugin):
+@pytest.mark.usefixtures("broken_plugin")
+def test_list_tells_of_a_broken_plugin_beside_the_others(cvkit, wording):
     """The list is whole, JSON stays JSON, and stderr has one line for what does not work."""
     answer = cvkit("list", "--json")
     assert answer.code == 0
     assert len(json.loads(answer.out)) == len(ENTRIES)
-    assert answer.err.startswith(f"warning: {broken_plugin}")
     assert answer.err.count("\n") == 1
+    assert "'acme'" in answer.err
+    assert answer.err == wording
 
 
 def test_list_survives_a_closed_pipe():
@@ -146,14 +151,15 @@ def _read(terminal: int) -> bytes:
         return b""
 
 
+def cells(line: str) -> list[str]:
+    """The cells of a line of a table."""
+    return re.split(" {2,}", line)
+
+
 def names(answer) -> list[str]:
-    """The ids in a list."""
-    return [line.split()[-2 if line.split()[-1].startswith("(") else -1] for line in _without_rest(answer.out)]
-
-
-def _without_rest(out: str) -> list[str]:
-    header, *lines = out.splitlines()
-    return [line[: header.index("from")].rstrip() for line in lines]
+    """The ids in a list, without a family's number of members."""
+    _, *lines = answer.out.splitlines()
+    return [cells(line)[1].split()[0] for line in lines]
 
 
 def test_list_answers_a_pattern_with_members(cvkit):
@@ -180,7 +186,8 @@ def test_list_gives_members_the_first_line_of_their_own_documentation(cvkit):
 
 def test_list_finds_text_in_ids_summaries_and_members(cvkit):
     """Whatever the case; a family is named where its own id or summary has the text."""
-    assert names(cvkit("list", "GRAD-CAM")) == ["gradcam/grad_cam", "gradcam/grad_cam_pp"]
+    (summary,) = [entry.component.summary for entry in ENTRIES if entry.id == "gradcam/grad_cam"]
+    assert names(cvkit("list", summary.upper())) == ["gradcam/grad_cam"]
     assert names(cvkit("list", "one_cyc")) == ["onecycle/one_cycle"]
     assert names(cvkit("list", "timm")) == ["timm/*"]
     assert "timm/resnet50" in names(cvkit("list", "resnet50"))
@@ -193,41 +200,40 @@ def test_list_of_one_plugin(cvkit):
     assert names(cvkit("list", "tuners", "--plugin", "onecycle")) == ["onecycle/lr_range_test"]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["cutuot"], "nothing among the components matches 'cutuot'. Did you mean 'cutout'?"),
-        (["modles"], "nothing among the components matches 'modles'. Did you mean 'models'?"),
-        (["timm/resnet81"], "nothing among the components matches 'timm/resnet81'. Did you mean 'timm/resnet18'?"),
-        (["qqqq*"], "nothing among the components matches 'qqqq*'. See: cvkit list"),
-        (["models", "cutout"], "nothing among the models matches 'cutout'; it is found among the augmentations"),
-        (["--plugin", "tim"], "no plugin is called 'tim'. Did you mean 'timm'?"),
-        (["losses", "--plugin", "timm"], "the losses of plugin 'timm' are none. See: cvkit list --plugin timm"),
-        (
-            ["--plugin", "tensorboard"],
-            "plugin 'tensorboard' offers no components: its hooks only watch runs, or yield none. "
-            "See: cvkit plugins --why tensorboard",
-        ),
-        (["--plugin", "timm", "--no-plugin", "timm"], "plugin 'timm' (cvkit-core 0.1.0) disabled by --no-plugin"),
-    ],
-)
-def test_list_of_nothing_says_what_was_perhaps_meant(cvkit, arguments, message):
+NOTHING = [
+    (["cutuot"], "'cutout'"),
+    (["modles"], "'models'"),
+    (["timm/resnet81"], "'timm/resnet18'"),
+    (["qqqq*"], "cvkit list"),
+    (["models", "cutout"], "augmentations"),
+    (["--plugin", "tim"], "'timm'"),
+    (["losses", "--plugin", "timm"], "cvkit list --plugin timm"),
+    (["--plugin", "tensorboard"], "cvkit plugins --why tensorboard"),
+    (["--plugin", "timm", "--no-plugin", "timm"], "--no-plugin"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "named"), NOTHING, ids=[" ".join(arguments) for arguments, _ in NOTHING])
+def test_list_of_nothing_says_what_was_perhaps_meant(cvkit, wording, arguments, named):
     """A clear line, exit code 2, nothing on stdout."""
     answer = cvkit("list", *arguments)
-    assert (answer.code, answer.out, answer.err) == (2, "", f"error: {message}\n")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.count("\n") == 1
+    assert named in answer.err
+    assert answer.err == wording
 
 
-def test_list_of_a_plugin_without_hooks_says_so(cvkit, tmp_path, monkeypatch):
+def test_list_of_a_plugin_without_hooks_says_so(cvkit, tmp_path, monkeypatch, wording):
     """It is no plugin yet."""
     monkeypatch.setattr(sys, "path", [*sys.path])
     (tmp_path / "watcher.py").write_text("")
     answer = cvkit("list", "--plugin", "watcher", "--plugin-path", tmp_path / "watcher.py")
-    assert answer.err == (
-        "error: plugin 'watcher' offers no components: it has no hooks. See: cvkit plugins --why watcher\n"
-    )
+    assert answer.code == 2
+    assert "cvkit plugins --why watcher" in answer.err
+    assert answer.err == wording
 
 
-def test_list_names_a_plugin_that_makes_every_command_slow(cvkit, tmp_path, monkeypatch):
+def test_list_names_a_plugin_that_makes_every_command_slow(cvkit, tmp_path, monkeypatch, wording):
     """In a line on stderr, as it names those that do not work."""
     monkeypatch.setattr(sys, "path", [*sys.path])
     file = tmp_path / "slow_nets.py"
@@ -237,8 +243,9 @@ def test_list_names_a_plugin_that_makes_every_command_slow(cvkit, tmp_path, monk
     )
     answer = cvkit("list", "losses", "--plugin-path", file)
     assert answer.code == 0
-    said = "works, but its declaration is slow; see: cvkit plugins --why slow_nets"
-    assert answer.err == f"warning: plugin 'slow_nets' ({file}) {said}\n"
+    assert answer.err.count("\n") == 1
+    assert "cvkit plugins --why slow_nets" in answer.err
+    assert answer.err == wording
 
 
 def test_list_finds_a_plugin_by_a_name_in_capitals(cvkit, tmp_path, monkeypatch):
@@ -287,14 +294,14 @@ def barn(tmp_path, monkeypatch) -> Path:
     return path
 
 
-def test_list_marks_what_a_user_should_know_before_using_it(cvkit, barn):
+def test_list_marks_what_a_user_should_know_before_using_it(cvkit, barn, wording):
     """Deprecated, ambiguous, in need of a package, and a family that cannot list its members."""
     out = cvkit("list", "models", "--plugin-path", barn, "--plugin", "barn").out
-    lines = {line.split()[1]: line for line in out.splitlines()}
-    assert lines["barn/net"].endswith("barn.py  A net  [deprecated: use barn/better]")
-    assert lines["barn/custom_resnet"].endswith("A ResNet too  [ambiguous: write the full id]")
-    assert lines["barn/better"].endswith("Needs things  [needs no-such-thing>=2]")
-    assert lines["barn/*"].endswith("Animals  [members cannot be listed]")
+    _, *lines = out.splitlines()
+    marks = {name: last for _, name, _, *last in map(cells, lines)}
+    assert "use barn/better" in marks["barn/net"][-1]
+    assert "no-such-thing>=2" in marks["barn/better"][-1]
+    assert marks == wording
 
 
 def test_list_as_json_has_the_marks(cvkit, barn):
@@ -315,5 +322,7 @@ def test_list_of_thirty_plugins_names_the_broken_one_and_loads_nothing_heavy(tmp
     done = listing["run"](["-c", listing["LOADED"], "list"], {**os.environ, "PYTHONPATH": str(tmp_path)})
     assert len([line for line in done.stdout.splitlines() if " acme" in line]) == 580
     warning, loaded = done.stderr.splitlines()
-    assert warning.startswith("warning: plugin 'acme29' (acme-29 1.29) does not work: ModuleNotFoundError")
+    assert "'acme29'" in warning
+    assert "acme-29 1.29" in warning
+    assert "ModuleNotFoundError" in warning
     assert loaded == "loaded:"

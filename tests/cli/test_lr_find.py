@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -43,29 +44,37 @@ def recipe(write):
     return write(SMALL)
 
 
-def test_table_files_and_proposal_are_printed(cvkit, recipe, tmp_path):
+def without_numbers(text: str) -> str:
+    """Write what a sweep measures as ``<number>``: it differs between machines."""
+    return re.sub(r"\d[\d.]*(e-?\d+)?", "<number>", text)
+
+
+def test_table_files_and_proposal_are_printed(cvkit, recipe, tmp_path, wording):
     """A line a rule, the paths, the pick and its reason, whatever rate the recipe says; no run folder is made."""
     answer = cvkit("lr-find", recipe)
     assert (answer.code, answer.err) == (0, "")
     header, *lines = answer.out.splitlines()
-    assert header.split() == ["rule", "(*", "picked)", "rate", "IQR", "in", "decades"]
+    assert re.split(" {2,}", header) == wording(name="header")
     assert [line.split()[0] for line in lines[:7]] == RULES
     assert lines[0].split()[1] == "*"
     folder = Path("lr-find/small")
     written = [folder / f"lr_range_test.{kind}" for kind in ("svg", "png", "json")]
     assert lines[7:10] == [str(path) for path in written]
     data = json.loads(written[2].read_text())
-    assert lines[10].startswith(f"scheduler.max_lr: {data['value']} (the smoothed loss has done 90% of its fall")
+    assert lines[10] == f"scheduler.max_lr: {data['value']} ({data['reason']})"
+    assert without_numbers(data["reason"]) == wording(name="reason")
     assert data["rules"]["cvkit"]["rate"] == data["value"]
     assert written[1].read_bytes().startswith(b"\x89PNG")
     assert sorted(os.listdir(tmp_path)) == ["lr-find", "recipe.yaml"]
 
 
-def test_pick_is_marked_and_proposed(cvkit, recipe):
+def test_pick_is_marked_and_proposed(cvkit, recipe, wording):
     """Whatever the recipe picks."""
     answer = cvkit("lr-find", recipe, "--pick", "lr_finder", "--set", "tuners.0.orders=1")
     assert answer.code == 0
-    assert "the rule lr_finder points at" in answer.out.splitlines()[-1]
+    proposed = answer.out.splitlines()[-1]
+    assert "lr_finder" in proposed
+    assert without_numbers(proposed) == wording
     assert [line.split()[0] for line in answer.out.splitlines() if " * " in line] == ["lr_finder"]
 
 
@@ -84,13 +93,14 @@ def test_verification_is_passed_on(cvkit, recipe, monkeypatch):
         ({"tuners": "", "scheduler": "cosine"}, "optimizer.lr"),
     ],
 )
-def test_recipe_without_a_range_test_is_given_one(cvkit, write, changes, sets):
+def test_recipe_without_a_range_test_is_given_one(cvkit, write, wording, changes, sets):
     """For the schedule's peak, or else the optimizer's rate; it says so."""
     lines = [line for line in SMALL.splitlines() if line.partition(":")[0] not in changes]
     lines += [f"{key}: {value}" for key, value in changes.items() if value]
     answer = cvkit("lr-find", write("\n".join(lines)))
-    assert f"the recipe has no lr_range_test: one with its defaults looks for {sets}" in answer.err
     assert answer.code == 0, answer.err
+    assert sets in answer.err
+    assert answer.err == wording
     assert answer.out.splitlines()[-1].startswith(f"{sets}: ")
 
 
@@ -101,43 +111,46 @@ def test_value_that_waits_is_looked_for_without_a_tuner_in_the_recipe(cvkit, rec
     assert answer.out.splitlines()[-1].startswith("scheduler.max_lr: ")
 
 
-def test_refusal_exits_with_1_the_reason_and_the_picture(cvkit, recipe):
+def test_refusal_exits_with_1_the_reason_and_the_picture(cvkit, recipe, wording):
     """What was measured is there to look at."""
     answer = cvkit("lr-find", recipe, "--set", "tuners.0.start_lr=1e-9", "--set", "tuners.0.end_lr=1e-8")
     assert answer.code == 1
-    assert (
-        "no learning rate can be told for scheduler.max_lr: the loss did not clearly fall at any rate" in answer.err
-    )
+    assert "scheduler.max_lr" in answer.err
     assert "Traceback" not in answer.err
+    assert without_numbers(answer.err) == wording
     data = json.loads(Path("lr-find/small/lr_range_test.json").read_text())
+    assert data["reason"] in answer.err
     assert data["value"] is None
     assert len(data["sweeps"]) == 2
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "named"),
     [
-        (("--pick", "valey"), "--pick: option 'pick' for tuner 'onecycle/lr_range_test': expected 'cvkit', "),
-        (("--set", "tuners.0.stepz=30"), "unknown option 'stepz'"),
+        (("--pick", "valey"), "--pick"),
+        (("--set", "tuners.0.stepz=30"), "'stepz'"),
         (("--no-plugin", "onecycle"), "one_cycle"),
     ],
+    ids=["pick", "option", "plugin"],
 )
-def test_mistake_leaves_no_folder(cvkit, recipe, tmp_path, arguments, words):
+def test_mistake_leaves_no_folder(cvkit, recipe, tmp_path, wording, arguments, named):
     """And no traceback."""
     answer = cvkit("lr-find", recipe, *arguments)
     assert answer.code == 2
-    assert words in answer.err
+    assert named in answer.err
+    assert answer.err == wording
     assert "Traceback" not in answer.err
     assert os.listdir(tmp_path) == ["recipe.yaml"]
 
 
-def test_folder_that_cannot_be_written_is_named(cvkit, recipe, tmp_path):
+def test_folder_that_cannot_be_written_is_named(cvkit, recipe, tmp_path, wording):
     """A file is where the folder would be."""
     (tmp_path / "lr-find").mkdir()
     (tmp_path / "lr-find" / "small").write_text("")
     answer = cvkit("lr-find", recipe, "--set", "tuners.0.orders=1")
     assert answer.code == 1
-    assert "'lr-find/small' is not a folder, and is left as it is; choose another --output" in answer.err
+    assert "'lr-find/small'" in answer.err
+    assert answer.err == wording
     assert answer.out == ""  # told before the sweep
 
 
@@ -188,27 +201,51 @@ def scribble(figure):
 
 
 @pytest.mark.parametrize(
-    ("values", "out", "err"),
+    ("values", "out"),
     [
-        ({}, ["scheduler.max_lr: 0.25 (it looked right)"], ""),
-        ({"data": {"rules": {"mine": {"rate": 0.5}}}}, ["mine", "0.5"], ""),
-        ({"data": {"rules": ["mine"], "slope": 1.5}}, ["slope", "1.5"], ""),
-        ({"data": {"curve": float("nan")}}, ["0.25"], "cannot be kept as JSON"),
-        ({"draw": scribble}, ["0.25"], "could not draw what it found: KeyError"),
-        ({"draw": lambda figure: figure.subplots().plot([1, 2])}, ["lr_range_test.png"], ""),
+        ({}, ["scheduler.max_lr: 0.25 (it looked right)"]),
+        ({"data": {"rules": {"mine": {"rate": 0.5}}}}, ["mine", "0.5"]),
+        ({"data": {"rules": ["mine"], "slope": 1.5}}, ["slope", "1.5"]),
+        ({"draw": lambda figure: figure.subplots().plot([1, 2])}, ["lr_range_test.png"]),
     ],
-    ids=["nothing", "rules", "other data", "no JSON", "bad figure", "figure"],
+    ids=["nothing", "rules", "other data", "figure"],
 )
-def test_range_test_of_another_plugin_is_shown_as_far_as_it_goes(
-    cvkit, write, two_range_tests, propose, values, out, err
-):
+def test_range_test_of_another_plugin_is_shown(cvkit, write, two_range_tests, propose, values, out):
     """It need not know what cvkit's own keeps beside its proposal."""
     propose(**values)
     answer = cvkit("lr-find", write(THEIRS))
+    assert (answer.code, answer.err) == (0, "")
+    assert all(part in answer.out for part in out)
+    kept = json.loads(Path("lr-find/small/lr_range_test.json").read_text())
+    assert kept["value"] == 0.25
+
+
+def test_data_that_json_cannot_hold_are_left_out_and_said(cvkit, write, two_range_tests, propose, wording):
+    """Of another plugin's range test, whose value and reason are kept all the same."""
+    data = {"curve": float("nan")}
+    propose(data=data)
+    with pytest.raises(ValueError, match="JSON") as caught:
+        json.dumps(data, indent=1, allow_nan=False)
+    answer = cvkit("lr-find", write(THEIRS))
     assert answer.code == 0, answer.err
-    assert all(words in answer.out for words in out)
-    assert err in answer.err
+    assert "0.25" in answer.out
+    assert "elsewhere/lr_range_test" in answer.err
+    assert answer.err.replace(str(caught.value), "<what Python says>") == wording
+    kept = json.loads(Path("lr-find/small/lr_range_test.json").read_text())
+    assert kept == {"value": 0.25, "reason": "it looked right"}
+
+
+def test_figure_that_cannot_be_drawn_is_left_out_and_said(cvkit, write, two_range_tests, propose, wording):
+    """Of another plugin's range test, without a traceback."""
+    propose(draw=scribble)
+    answer = cvkit("lr-find", write(THEIRS))
+    assert answer.code == 0, answer.err
+    assert "0.25" in answer.out
+    assert "elsewhere/lr_range_test" in answer.err
+    assert "KeyError: 'axes'" in answer.err
     assert "Traceback" not in answer.err
+    assert re.sub(r"line \d+", "line <number>", answer.err) == wording
+    assert [path.name for path in Path("lr-find/small").iterdir()] == ["lr_range_test.json"]
     kept = json.loads(Path("lr-find/small/lr_range_test.json").read_text())
     assert kept["value"] == 0.25
 
@@ -226,12 +263,13 @@ def test_range_test_that_nobody_named_is_cvkits_own(write, two_range_tests):
 
 
 @pytest.mark.parametrize("rate", ["0.1", "auto"])
-def test_range_test_that_nobody_named_and_that_is_not_there_is_said(cvkit, write, rate):
+def test_range_test_that_nobody_named_and_that_is_not_there_is_said(cvkit, write, wording, rate):
     """With the reason, and not as a mistake in the recipe."""
     lines = [line for line in SMALL.splitlines() if not line.startswith(("tuners", "scheduler", "optimizer"))]
     path = write("\n".join([*lines, f"optimizer: {{name: sgd, lr: {rate}}}"]))
     answer = cvkit("lr-find", path, "--no-plugin", "onecycle")
     assert answer.code == 2
-    assert "the tuner is 'onecycle/lr_range_test', and it cannot be used: plugin 'onecycle' disabled" in answer.err
-    assert "cvkit list tuners" in answer.err
+    for told in ("'onecycle/lr_range_test'", "'onecycle'", "--no-plugin", "cvkit list tuners"):
+        assert told in answer.err
+    assert answer.err == wording
     assert "--set" not in answer.err

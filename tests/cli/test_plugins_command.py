@@ -16,32 +16,52 @@ import pytest
 from cvkit.host.discovery import discover
 
 
-def test_plugins_lists_every_plugin_with_its_components(cvkit):
+def cells_of(plugin: str, out: str) -> list[str]:
+    """The cells of a plugin's line in the table, the time that its declaration took being ``<time>``."""
+    (line,) = [line for line in out.splitlines() if line.startswith(f"{plugin} ")]
+    name, origin, components, time, *state = re.split(" {2,}", line)
+    assert re.fullmatch(r"\d+\.\d ms", time)
+    return [name, origin, components, "<time>", *state]
+
+
+def without_time(text: str) -> str:
+    """Write how long a declaration took as ``<time>``."""
+    return re.sub(r"\b\d+\.\d+ m?s\b", "<time>", text)
+
+
+def test_plugins_lists_every_plugin_with_its_components(cvkit, wording):
     """Name, distribution, number of components, milliseconds and state, a line each."""
     answer = cvkit("plugins")
     assert (answer.code, answer.err) == (0, "")
     header, *lines = answer.out.splitlines()
-    assert header.split() == ["plugin", "from", "components", "declared", "in", "state"]
+    assert re.split(" {2,}", header) == wording(name="header")
     catalog = discover()
+    states = set()
     for line, status in zip(lines, catalog.statuses, strict=True):
-        plugin, distribution, _, components, milliseconds, unit, state = line.split()
-        assert (plugin, distribution) == (status.origin.plugin, status.origin.distribution)
+        plugin, origin, components, time, *state = re.split(" {2,}", line)
+        assert (plugin, origin) == (status.origin.plugin, str(status.origin))
         assert int(components) == len([entry for entry in catalog.entries() if entry.origin == status.origin])
+        milliseconds, unit = time.split()
         assert float(milliseconds) < 1000
-        assert (unit, state) == ("ms", "works")
+        assert unit == "ms"
+        states.add(*state)
+    assert states == wording(name="state")
 
 
-def test_plugins_tells_why_one_does_not_work(cvkit, broken_plugin):
+@pytest.mark.usefixtures("broken_plugin")
+def test_plugins_tells_why_one_does_not_work(cvkit, wording):
     """The cause stands in the plugin's line; the others are as they were."""
     answer = cvkit("plugins")
-    assert answer.code == 0
-    (line,) = [line for line in answer.out.splitlines() if line.startswith("acme ")]
-    assert "failed: ModuleNotFoundError: No module named 'nowhere_at_all'; it is only half installed: pip " in line
-    assert answer.err == ""
-    assert len([line for line in answer.out.splitlines() if line.endswith("works")]) == len(discover().statuses) - 1
+    assert (answer.code, answer.err) == (0, "")
+    broken = cells_of("acme", answer.out)
+    assert "ModuleNotFoundError: No module named 'nowhere_at_all'" in broken[-1]
+    assert "pip install --force-reinstall acme-nets" in broken[-1]
+    assert broken == wording
+    others = [status.origin.plugin for status in discover().statuses if status.origin.plugin != "acme"]
+    assert len({cells_of(plugin, answer.out)[-1] for plugin in others}) == 1
 
 
-def test_plugins_names_a_heavy_and_slow_declaration(cvkit, site):
+def test_plugins_names_a_heavy_and_slow_declaration(cvkit, site, wording):
     """A plugin that makes every command slow is named, with what it loads."""
     site(
         "acme",
@@ -55,35 +75,39 @@ def test_plugins_names_a_heavy_and_slow_declaration(cvkit, site):
         check=True,
         env={**os.environ, "PYTHONPATH": str(site.folder)},
     )
-    (line,) = [line for line in done.stdout.splitlines() if line.startswith("acme ")]
-    assert line.endswith("works, but has no hooks, and its declaration is slow and loads numpy")
+    state = cells_of("acme", done.stdout)[-1]
+    assert "numpy" in state
+    assert state == wording
 
 
-def test_plugins_shows_disabled_and_waiting_plugins(cvkit, site, monkeypatch):
+def test_plugins_shows_disabled_and_waiting_plugins(cvkit, site, monkeypatch, wording):
     """Who asked for one to be left out, and what the other waits for; neither is a failure."""
     site("acme", "[cvkit]\nacme = patient_acme\n", patient_acme="cvkit_requires = ('no-such-thing>=2',)\n")
     monkeypatch.setenv("CVKIT_DISABLE_PLUGINS", "onecycle")
     answer = cvkit("plugins", "--no-plugin", "timm")
     assert (answer.code, answer.err) == (0, "")
-    lines = {line.split()[0]: line for line in answer.out.splitlines()}
-    assert lines["timm"].endswith("disabled by --no-plugin")
-    assert lines["onecycle"].endswith("disabled by CVKIT_DISABLE_PLUGINS")
-    assert "waiting: no-such-thing>=2 is needed" in lines["acme"]
+    states = {plugin: cells_of(plugin, answer.out)[-1] for plugin in ("timm", "onecycle", "acme")}
+    assert states["timm"].endswith(" --no-plugin")
+    assert states["onecycle"].endswith(" CVKIT_DISABLE_PLUGINS")
+    assert "no-such-thing>=2" in states["acme"]
+    assert states == wording
 
 
-def test_plugins_says_which_hooks_are_not_called(cvkit, site):
+def test_plugins_says_which_hooks_are_not_called(cvkit, site, wording):
     """An optional hook of a later version, or one that is misspelt and so never called."""
     hook = "from cvkit import hookimpl\n@hookimpl(optionalhook=True)\ndef cvkit_modells():\n    return []\n"
     site("acme", "[cvkit]\nacme = later_acme\n", later_acme=hook)
-    (line,) = [line for line in cvkit("plugins").out.splitlines() if line.startswith("acme ")]
-    assert line.endswith("works, but this cvkit has no cvkit_modells, so it is not called")
-    why = cvkit("plugins", "--why", "acme").out
-    assert "no cvkit_modells, so it is not called. It may be of a later version. Did you mean 'cvkit_models'?" in why
+    state = cells_of("acme", cvkit("plugins").out)[-1]
+    assert "cvkit_modells" in state
+    assert state == wording(name="state")
+    (why,) = [line for line in cvkit("plugins", "--why", "acme").out.splitlines() if "cvkit_modells" in line]
+    assert "'cvkit_models'" in why
+    assert why == wording(name="why")
     (row,) = [row for row in json.loads(cvkit("plugins", "--json").out) if row["plugin"] == "acme"]
     assert row["later"] == ["cvkit_modells"]
 
 
-def test_plugins_says_that_a_plugin_runs_from_its_sources(cvkit, site, tmp_path, monkeypatch):
+def test_plugins_says_that_a_plugin_runs_from_its_sources(cvkit, site, tmp_path, monkeypatch, wording):
     """Where Python finds the plugin's own sources before the installed copy."""
     site("acme-nets", "[cvkit]\nacme = copied_acme\n", copied_acme="")
     (tmp_path / "home").mkdir()
@@ -91,25 +115,31 @@ def test_plugins_says_that_a_plugin_runs_from_its_sources(cvkit, site, tmp_path,
     (tmp_path / "home" / "pyproject.toml").write_text('[project]\nname = "acme-nets"\n')
     monkeypatch.syspath_prepend(tmp_path / "home")
     place = tmp_path / "home" / "copied_acme.py"
-    (line,) = [line for line in cvkit("plugins").out.splitlines() if line.startswith("acme ")]
-    assert f"works from its sources in '{place}'" in line
-    assert "its own sources, which Python finds before the copy" in cvkit("plugins", "--why", "acme").out
+    state = cells_of("acme", cvkit("plugins").out)[-1]
+    assert f"'{place}'" in state
+    assert state == wording(name="state")
+    assert without_time(cvkit("plugins", "--why", "acme").out) == wording(name="why")
     (row,) = [row for row in json.loads(cvkit("plugins", "--json").out) if row["plugin"] == "acme"]
     assert row["sources"] == str(place)
 
 
-def test_plugins_suggests_the_plugin_that_was_to_be_disabled(cvkit):
+def test_plugins_suggests_the_plugin_that_was_to_be_disabled(cvkit, wording):
     """A misspelt ``--no-plugin`` disables nothing, and says so."""
-    assert "Did you mean 'timm'?" in cvkit("plugins", "--no-plugin", "tim").err
+    answer = cvkit("plugins", "--no-plugin", "tim")
+    assert answer.code == 0
+    assert "'tim'" in answer.err
+    assert "'timm'" in answer.err
+    assert answer.err == wording
 
 
 def test_plugins_suggests_the_plugin_that_the_environment_was_to_disable(cvkit, monkeypatch):
     """The variable is held to the same."""
     monkeypatch.setenv("CVKIT_DISABLE_PLUGINS", "tim")
-    assert "Did you mean 'timm'?" in cvkit("plugins").err
+    assert "'timm'" in cvkit("plugins").err
 
 
-def test_plugins_as_json_is_complete(cvkit, broken_plugin):
+@pytest.mark.usefixtures("broken_plugin")
+def test_plugins_as_json_is_complete(cvkit):
     """Every plugin with every field, for programs."""
     rows = {row["plugin"]: row for row in json.loads(cvkit("plugins", "--json").out)}
     acme, torch = rows["acme"], rows["torch"]
@@ -127,14 +157,14 @@ def test_plugins_as_json_is_complete(cvkit, broken_plugin):
     assert 0 < torch["seconds"] < 1
 
 
-def test_plugins_shows_a_plugin_file(cvkit, tmp_path, monkeypatch):
+def test_plugins_shows_a_plugin_file(cvkit, tmp_path, monkeypatch, wording):
     """A file named on the command line stands beside the installed ones."""
     monkeypatch.setattr(sys, "path", [*sys.path])
     (tmp_path / "lonely_net.py").write_text("")
     out = cvkit("plugins", "--plugin-path", tmp_path / "lonely_net.py").out
-    (line,) = [line for line in out.splitlines() if line.startswith("lonely_net ")]
-    assert line.split()[1:3] == [f"{tmp_path}/lonely_net.py", "0"]
-    assert line.endswith("works, but has no hooks")
+    line = cells_of("lonely_net", out)
+    assert line[1:3] == [f"{tmp_path}/lonely_net.py", "0"]
+    assert line == wording
 
 
 class Site:
@@ -176,24 +206,29 @@ def net(info): ...
 """
 
 
-@pytest.mark.parametrize("name", ["acme", "acme-nets", "Acme_Nets", "acme_net"])
-def test_why_of_a_working_plugin_says_what_and_from_where(cvkit, site, name):
+def test_why_of_a_working_plugin_says_what_and_from_where(cvkit, site, wording):
     """By the plugin's name, the distribution's, however it is spelt, or the module's."""
     site("acme-nets", "[cvkit]\nacme = acme_net\n", acme_net=WORKING)
-    first, *others = cvkit("plugins", "--why", name).out.splitlines()
-    assert first.startswith("plugin 'acme' (acme-nets 1.0) works; its declaration took ")
-    assert others == ["  it offers model acme/net", f"  its module is 'acme_net', at '{site.folder}/acme_net.py'"]
+    for name in ("acme", "acme-nets", "Acme_Nets", "acme_net"):
+        out = cvkit("plugins", "--why", name).out
+        first, second, third = out.splitlines()
+        assert "'acme'" in first
+        assert "acme-nets 1.0" in first
+        assert "acme/net" in second
+        assert f"'{site.folder}/acme_net.py'" in third
+        assert without_time(out) == wording(name="told")
 
 
-def test_why_of_a_broken_plugin_shows_cause_remedy_and_traceback(cvkit, site):
+def test_why_of_a_broken_plugin_shows_cause_remedy_and_traceback(cvkit, site, wording):
     """The line of the plugin's own file is there, and no line of cvkit's."""
     source = "from cvkit import hookimpl\n@hookimpl\ndef cvkit_models():\n    raise OSError('no disk')\n"
     site("acme-nets", "[cvkit]\nacme = acme_net\n", acme_net=source)
     answer = cvkit("plugins", "--why", "acme")
     assert answer.code == 0
-    first, second, *trace = answer.out.splitlines()
-    assert first == "plugin 'acme' (acme-nets 1.0) failed: cvkit_models raised OSError: no disk"
-    assert second.startswith("  what to do: ")
+    first, remedy, *trace = answer.out.splitlines()
+    assert "'acme'" in first
+    assert "OSError: no disk" in first
+    assert [first, remedy] == wording
     assert trace == [
         f'  |   File "{site.folder}/acme_net.py", line 4, in cvkit_models',
         "  |     raise OSError('no disk')",
@@ -216,13 +251,14 @@ def test_why_of_a_failure_deep_in_a_library_keeps_the_plugins_own_line(cvkit, si
     ]
 
 
-def test_why_of_a_plugin_that_cvkit_refuses_shows_no_traceback(cvkit, site):
+def test_why_of_a_plugin_that_cvkit_refuses_shows_no_traceback(cvkit, site, wording):
     """It would be cvkit's own; the message says it all."""
     source = "from cvkit import hookimpl\n@hookimpl\ndef cvkit_model(): ...\n"
     site("acme-nets", "[cvkit]\nacme = acme_net\n", acme_net=source)
-    first, second = cvkit("plugins", "--why", "acme").out.splitlines()
-    assert first.endswith("failed: there is no hook 'cvkit_model'. Did you mean 'cvkit_models'?")
-    assert second.startswith("  what to do: ")
+    first, remedy = cvkit("plugins", "--why", "acme").out.splitlines()
+    assert "'cvkit_model'" in first
+    assert "'cvkit_models'" in first
+    assert [first, remedy] == wording
 
 
 def test_why_of_a_broken_import_shows_the_line_in_the_plugin(cvkit, site):
@@ -233,18 +269,18 @@ def test_why_of_a_broken_import_shows_the_line_in_the_plugin(cvkit, site):
     assert "frozen" not in out
 
 
-def test_why_of_a_disabled_plugin_says_by_whom_and_how_to_enable_it(cvkit, monkeypatch):
+def test_why_of_a_disabled_plugin_says_by_whom_and_how_to_enable_it(cvkit, monkeypatch, wording):
     """An option is left out, a variable changed."""
-    assert cvkit("plugins", "--why", "timm", "--no-plugin", "timm").out.splitlines() == [
-        "plugin 'timm' (cvkit-core 0.1.0) is disabled by --no-plugin, so it was not imported",
-        "  to enable it: leave out --no-plugin timm",
-    ]
+    out = cvkit("plugins", "--why", "timm", "--no-plugin", "timm").out
+    assert "--no-plugin timm" in out.splitlines()[1]
+    assert out == wording(name="option")
     monkeypatch.setenv("CVKIT_DISABLE_PLUGINS", "timm,kornia")
     out = cvkit("plugins", "--why", "timm").out
-    assert "  to enable it: take 'timm' out of the environment variable CVKIT_DISABLE_PLUGINS\n" in out
+    assert "CVKIT_DISABLE_PLUGINS" in out.splitlines()[1]
+    assert out == wording(name="variable")
 
 
-def test_why_of_a_slow_and_heavy_plugin_says_what_to_change(cvkit, site):
+def test_why_of_a_slow_and_heavy_plugin_says_what_to_change(cvkit, site, wording):
     """Which module should import less."""
     site(
         "acme-nets",
@@ -253,82 +289,91 @@ def test_why_of_a_slow_and_heavy_plugin_says_what_to_change(cvkit, site):
         + WORKING,
     )
     last = cvkit("plugins", "--why", "acme").out.splitlines()[-1]
-    slow = r"  its declaration takes 0\.3\d* s, which every command waits for: keep imports out of 'slow_acme'"
-    assert re.fullmatch(slow, last)
+    assert re.search(r" 0\.3\d* s\b", last)
+    assert "'slow_acme'" in last
+    assert without_time(last) == wording
 
 
-def test_why_of_a_plugin_without_hooks_says_what_to_write(cvkit, site):
+def test_why_of_a_plugin_without_hooks_says_what_to_write(cvkit, site, wording):
     """And where: the entry point may name another module than was meant."""
     site("acme-nets", "[cvkit]\nacme = acme_net\n", acme_net="")
     second = cvkit("plugins", "--why", "acme").out.splitlines()[1]
-    hook = "it has no hook: write @hookimpl functions such as cvkit_models in 'acme_net', which the entry point names"
-    assert second == f"  {hook}"
+    assert "cvkit_models" in second
+    assert "'acme_net'" in second
+    assert second == wording
 
 
-def test_why_of_a_plugin_that_only_observes_says_so(cvkit):
+def test_why_of_a_plugin_that_only_observes_says_so(cvkit, wording):
     """It has no components, and is well."""
     out = cvkit("plugins", "--why", "tensorboard").out
-    assert "\n  it offers no components: its hooks only watch runs, or yield none\n" in out
+    assert out.splitlines()[1] == wording
 
 
-def test_why_of_a_component_names_its_plugin(cvkit):
+def test_why_of_a_component_names_its_plugin(cvkit, wording):
     """By short name, full id, or as a member of a family."""
-    assert cvkit("plugins", "--why", "sgd").out == (
-        "'sgd' is an optimizer of plugin 'torch'; see: cvkit info torch/sgd\n"
-    )
-    assert cvkit("plugins", "--why", "timm/resnet18").out == (
-        "'timm/resnet18' is a model of plugin 'timm'; see: cvkit info timm/resnet18\n"
-    )
+    short = cvkit("plugins", "--why", "sgd").out
+    assert "'torch'" in short
+    assert "cvkit info torch/sgd" in short
+    member = cvkit("plugins", "--why", "timm/resnet18").out
+    assert "'timm'" in member
+    assert "cvkit info timm/resnet18" in member
+    assert [short, member] == wording
 
 
-@pytest.mark.parametrize("name", ["", " "])
-def test_why_of_no_name_is_a_mistake(cvkit, name):
+@pytest.mark.parametrize("name", ["", " "], ids=["empty", "blank"])
+def test_why_of_no_name_is_a_mistake(cvkit, wording, name):
     """It is not the same as leaving the option out."""
     answer = cvkit("plugins", "--why", name)
     assert (answer.code, answer.out) == (2, "")
-    assert answer.err == "error: --why needs a name, such as that of a plugin. See: cvkit plugins\n"
+    assert "--why" in answer.err
+    assert answer.err == wording
 
 
-def test_why_of_a_waiting_plugin_says_what_for(cvkit, site):
+def test_why_of_a_waiting_plugin_says_what_for(cvkit, site, wording):
     """With the command that ends the waiting."""
     site("acme-nets", "[cvkit]\nacme = acme_net\n", acme_net="cvkit_requires = ('no-such-thing>=2',)\n")
     first, second = cvkit("plugins", "--why", "acme").out.splitlines()
-    assert first == "plugin 'acme' (acme-nets 1.0) waits for what is not installed"
-    assert second.endswith("pip install 'no-such-thing>=2'")
+    assert "'acme'" in first
+    assert "pip install 'no-such-thing>=2'" in second
+    assert [first, second] == wording
 
 
-def test_why_of_a_name_offered_twice_names_both_distributions(cvkit, site):
+def test_why_of_a_name_offered_twice_names_both_distributions(cvkit, site, wording):
     """One of them has to go."""
     site("acme-nets", "[cvkit]\nacme = acme_net\n", acme_net=WORKING)
     site("zeta", "[cvkit]\nacme = zeta_net\n", zeta_net=WORKING)
     out = cvkit("plugins", "--why", "acme").out
-    assert "plugin 'acme' (acme-nets 1.0) works" in out
-    assert "  zeta 1.0 offers a plugin of that name too: uninstall one of the two\n" in out
-    assert "plugin 'acme' (zeta 1.0) failed: " in out
-    assert "  acme-nets 1.0 offers a plugin of that name too" in out
+    assert "acme-nets 1.0" in out
+    assert "zeta 1.0" in out
+    assert without_time(out) == wording
 
 
-@pytest.mark.parametrize("name", ["acme", "acme-nets", "acme_net"])
 @pytest.mark.parametrize("group", ["cvkit.plugins", "cvkit_plugins", "cvkits", "Cvkit"])
-def test_why_of_a_misspelt_group_says_what_to_write(cvkit, site, name, group):
-    """The commonest reason for a plugin not to be found."""
+def test_why_of_a_misspelt_group_says_what_to_write(cvkit, site, wording, group):
+    """The commonest reason for a plugin not to be found; by the plugin's name, the distribution's or the module's."""
     site("acme-nets", f"[{group}]\nacme = acme_net\n", acme_net=WORKING)
-    out = cvkit("plugins", "--why", name).out
-    assert out.startswith("distribution 'acme-nets' 1.0 is installed, but has no entry point in the group 'cvkit'")
-    assert f"its group '{group}' is misspelt" in out
-    assert '    [project.entry-points.cvkit]\n    acme = "acme_net"\n' in out
+    for name in ("acme", "acme-nets", "acme_net"):
+        out = cvkit("plugins", "--why", name).out
+        first, second = out.splitlines()[:2]
+        assert "'acme-nets' 1.0" in first
+        assert "'cvkit'" in first
+        assert f"'{group}'" in second
+        assert '    [project.entry-points.cvkit]\n    acme = "acme_net"\n' in out
+        assert out == wording(name="told")
 
 
-@pytest.mark.parametrize("name", ["acme-nets", "acme_net"])
-def test_why_of_a_distribution_without_the_entry_point_names_the_groups_it_has(cvkit, site, name):
+def test_why_of_a_distribution_without_the_entry_point_names_the_groups_it_has(cvkit, site, wording):
     """Found by its name or by its module's."""
     site("acme-nets", "[console_scripts]\nacme = acme_net:main\n[more]\na = acme_net\n", acme_net="")
-    lines = cvkit("plugins", "--why", name).out.splitlines()
-    assert lines[0].startswith("distribution 'acme-nets' 1.0 is installed, but has no entry point in the group")
-    assert lines[1] == "  its groups: console_scripts, more"
+    for name in ("acme-nets", "acme_net"):
+        out = cvkit("plugins", "--why", name).out
+        first, second = out.splitlines()
+        assert "'acme-nets' 1.0" in first
+        assert "console_scripts, more" in second
+        assert out == wording(name="told")
 
 
-def test_why_of_an_editable_distribution_without_entry_points_names_it(cvkit, site, tmp_path, monkeypatch):
+def test_why_of_an_editable_distribution_without_entry_points_names_it(cvkit, site, tmp_path, monkeypatch, wording):
     """``pip install -e`` lists no modules; the folder it was installed from tells whose the module is."""
     project = tmp_path / "project"
     project.mkdir()
@@ -336,14 +381,14 @@ def test_why_of_an_editable_distribution_without_entry_points_names_it(cvkit, si
     monkeypatch.syspath_prepend(project)
     info = site("acme-nets")
     (info / "direct_url.json").write_text(json.dumps({"url": project.as_uri(), "dir_info": {"editable": True}}))
-    lines = cvkit("plugins", "--why", "acme_soft").out.splitlines()
-    assert lines[0].startswith("distribution 'acme-nets' 1.0 is installed, but has no entry point")
-    assert lines[1] == "  it has no entry points at all"
+    out = cvkit("plugins", "--why", "acme_soft").out
+    assert "'acme-nets' 1.0" in out.splitlines()[0]
+    assert out == wording
 
 
 @pytest.mark.parametrize(("editable", "lines"), [(True, 3), (False, 4)])
 def test_why_of_the_folder_of_an_installed_project_is_that_of_its_plugin(
-    cvkit, site, tmp_path, monkeypatch, editable, lines
+    cvkit, site, tmp_path, monkeypatch, wording, editable, lines
 ):
     """By any path that leads there; a copy, which does not follow the folder, is called one."""
     project = tmp_path / "my project"
@@ -355,9 +400,10 @@ def test_why_of_the_folder_of_an_installed_project_is_that_of_its_plugin(
     monkeypatch.chdir(project)
     for name, shown in ((".", "."), ("../my project", "'../my project'"), (project, f"'{project}'")):
         told = cvkit("plugins", "--why", name).out.splitlines()
-        assert told[0].startswith("plugin 'acme' (acme-nets 1.0) works")
+        assert "acme-nets 1.0" in told[0]
         assert len(told) == lines
-        assert editable or told[-1].endswith(f"to have it follow the folder: pip install -e {shown}")
+        assert editable or told[-1].endswith(f"pip install -e {shown}")
+    assert without_time("\n".join(told)) == wording
 
 
 def test_why_of_a_module_beside_an_installed_plugin_is_that_of_the_plugin(cvkit, site, tmp_path, monkeypatch):
@@ -368,7 +414,8 @@ def test_why_of_a_module_beside_an_installed_plugin_is_that_of_the_plugin(cvkit,
     info = site("acme-nets", "[cvkit]\nacme = acme_net\n", acme_net=WORKING)
     (info / "direct_url.json").write_text(json.dumps({"url": project.as_uri(), "dir_info": {"editable": True}}))
     monkeypatch.chdir(project)
-    assert cvkit("plugins", "--why", "acme_parts").out.startswith("plugin 'acme' (acme-nets 1.0) works")
+    whole = cvkit("plugins", "--why", "acme").out
+    assert without_time(cvkit("plugins", "--why", "acme_parts").out) == without_time(whole)
 
 
 def test_why_of_a_file_outside_an_installed_project_is_not_the_projects(cvkit, site, tmp_path, monkeypatch):
@@ -382,61 +429,74 @@ def test_why_of_a_file_outside_an_installed_project_is_not_the_projects(cvkit, s
     assert cvkit("plugins", "--why", "../plug.py").out.endswith("--plugin-path ../plug.py\n")
 
 
-def test_why_of_a_file_says_how_to_load_it(cvkit, tmp_path, monkeypatch):
+def test_why_of_a_file_says_how_to_load_it(cvkit, tmp_path, monkeypatch, wording):
     """Quoted where a shell needs that; one that is loaded is told of as the plugin that it is."""
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "my nets" / "barn_net.py"
     file.parent.mkdir()
     file.write_text(WORKING)
-    first, _, third = cvkit("plugins", "--why", "my nets/barn_net.py").out.splitlines()
-    assert first.startswith("module 'barn_net' is at 'my nets/barn_net.py', but no installed distribution brings it")
-    assert third == "  or load it without installing: --plugin-path 'my nets/barn_net.py'"
+    out = cvkit("plugins", "--why", "my nets/barn_net.py").out
+    first, _, third = out.splitlines()
+    assert "'barn_net'" in first
+    assert third.endswith("--plugin-path 'my nets/barn_net.py'")
+    assert out == wording
     loaded = cvkit("plugins", "--why", "my nets/barn_net.py", "--plugin-path", file).out
-    assert loaded.startswith(f"plugin 'barn_net' ({file}) works")
+    assert str(file) in loaded.splitlines()[0]
+    assert without_time(loaded) == without_time(cvkit("plugins", "--why", "barn_net", "--plugin-path", file).out)
 
 
 @pytest.mark.parametrize("path", ["acme_net.py", "acme_net/__init__.py"])
-def test_why_of_a_module_beside_you_says_how_to_use_it(cvkit, tmp_path, monkeypatch, path):
+def test_why_of_a_module_beside_you_says_how_to_use_it(cvkit, tmp_path, monkeypatch, wording, path):
     """It can be installed, or named on the command line."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / path).parent.mkdir(exist_ok=True)
     (tmp_path / path).write_text("")
     place = path.removesuffix("/__init__.py")
-    first, second, third = cvkit("plugins", "--why", "acme_net").out.splitlines()
-    assert first.startswith(f"module 'acme_net' is at '{place}', but no installed distribution brings it")
-    assert second.startswith("  pip install -e .")
-    assert third == f"  or load it without installing: --plugin-path {place}"
+    out = cvkit("plugins", "--why", "acme_net").out
+    first, second, third = out.splitlines()
+    assert f"'{place}'" in first
+    assert "pip install -e ." in second
+    assert third.endswith(f"--plugin-path {place}")
+    assert out == wording
 
 
-def test_why_of_a_project_folder_says_how_to_install_it(cvkit, tmp_path, monkeypatch):
+def test_why_of_a_project_folder_says_how_to_install_it(cvkit, tmp_path, monkeypatch, wording):
     """Its distribution may have any name: the folder's is what is seen."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "acme-nets").mkdir()
     (tmp_path / "acme-nets" / "pyproject.toml").write_text("")
     out = cvkit("plugins", "--why", "acme-nets").out
-    lines = ["'acme-nets' is a folder with a project that is not installed", "  pip install -e ./acme-nets"]
-    assert out.splitlines() == [*lines, "  or load it without installing: --plugin-path acme-nets"]
+    first, second, third = out.splitlines()
+    assert "'acme-nets'" in first
+    assert second == "  pip install -e ./acme-nets"
+    assert third.endswith("--plugin-path acme-nets")
+    assert out == wording
     (tmp_path / "acme-nets").rename(tmp_path / "acme nets")
     assert cvkit("plugins", "--why", "acme nets").out.splitlines()[1] == "  pip install -e './acme nets'"
     whole = tmp_path / "acme nets"
     assert cvkit("plugins", "--why", whole).out.splitlines()[1] == f"  pip install -e '{whole}'"
 
 
-def test_why_of_nothing_names_the_environment_and_the_nearest_name(cvkit):
+def test_why_of_nothing_names_the_environment_and_the_nearest_name(cvkit, wording):
     """The plugin may be installed in another environment."""
     answer = cvkit("plugins", "--why", "kornai")
     assert (answer.code, answer.out) == (2, "")
-    assert f"nothing called 'kornai' is installed in {sys.prefix}" in answer.err
-    assert "Did you mean 'kornia'?" in answer.err
+    assert "'kornai'" in answer.err
+    assert "'kornia'" in answer.err
+    assert sys.prefix in answer.err
+    assert answer.err.replace(sys.prefix, "<environment>") == wording
 
 
 def test_why_of_cvkit_itself_is_its_own_plugins(cvkit):
     """The name of the command stands for the distribution that brings it."""
-    out = cvkit("plugins", "--why", "cvkit").out
-    assert all(f"plugin '{status.origin.plugin}' ({status.origin}) " in out for status in discover().statuses)
+    lines = cvkit("plugins", "--why", "cvkit").out.splitlines()
+    for status in discover().statuses:
+        assert [line for line in lines if f"'{status.origin.plugin}'" in line and str(status.origin) in line]
 
 
-def test_why_of_a_module_of_python_says_so(cvkit):
+def test_why_of_a_module_of_python_says_so(cvkit, wording):
     """Nobody installs it."""
-    assert cvkit("plugins", "--why", "json").out == "'json' is a module of Python itself, no plugin\n"
+    out = cvkit("plugins", "--why", "json").out
+    assert "'json'" in out
+    assert out == wording

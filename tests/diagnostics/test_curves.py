@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -30,11 +31,11 @@ def _records(epochs, steps=4, momenta=True, **changes):
 
 
 @pytest.mark.parametrize("epochs", [1, 24, 300])
-def test_curves_are_drawn_for_any_number_of_epochs(epochs):
+def test_curves_are_drawn_for_any_number_of_epochs(epochs, wording):
     """One epoch and hundreds are both drawn, and say that training figures are running ones."""
     figure = curves(_records(epochs))
     assert ET.fromstring(figure.svg) is not None
-    assert "augmented images" in figure.caption
+    assert figure.caption == wording
     assert len(figure.svg) < 200_000
 
 
@@ -51,19 +52,19 @@ def test_curves_label_test_time_augmentation_where_there_is_any():
     assert "TTA" not in curves(_records(2)).caption
 
 
-def test_schedule_leaves_out_momentum_where_there_is_none():
+def test_schedule_leaves_out_momentum_where_there_is_none(wording):
     """An optimizer without momentum has one panel, about half as high."""
     with_momentum, without = schedule(_records(3)), schedule(_records(3, momenta=False))
-    assert with_momentum.title == "Learning rate and momentum"
-    assert without.title == "Learning rate"
+    assert [with_momentum.title, without.title] == wording
     heights = [float(ET.fromstring(figure.svg).attrib["height"].rstrip("pt")) for figure in (with_momentum, without)]
     assert heights[0] == pytest.approx(2 * heights[1])
 
 
-def test_schedule_names_the_highest_rate_and_its_step():
+def test_schedule_names_the_highest_rate_and_its_step(wording):
     """The caption gives the peak of the whole run, counted from step 1."""
     records = _records(1) + _records(1, step_lrs=(0.2, 0.75, 0.3))
-    assert "0.75, at step 6" in schedule(records).caption
+    assert {"0.75", "6"} <= {*re.findall(r"\d+(?:\.\d+)?", schedule(records).caption)}
+    assert schedule(records).caption == wording
 
 
 def test_thinned_series_keep_their_extremes():

@@ -18,12 +18,12 @@ def _pixels(png):
     return imread(io.BytesIO(png), format="png")
 
 
-def test_augmented_samples_put_the_original_first():
+def test_augmented_samples_put_the_original_first(wording):
     """Each card is one image and its views, in order, values beyond [0, 1] cut off."""
     originals = torch.zeros(2, 3, 32, 32, dtype=torch.uint8)
     views = torch.stack([torch.full((2, 3, 32, 32), 1.5), torch.full((2, 3, 32, 32), 0.5)])
     gallery = augmented_samples(originals, views, torch.tensor([1, 2]), CLASSES)
-    assert [label for label, _ in gallery.cards[0].pictures] == ["original", "view 1", "view 2"]
+    assert [label for label, _ in gallery.cards[0].pictures] == wording
     assert [round(float(_pixels(png).flatten()[0]), 1) for _, png in gallery.cards[0].pictures] == [0.0, 1.0, 0.5]
     assert [card.lines for card in gallery.cards] == [("dog",), ("<b>x</b>",)]
 

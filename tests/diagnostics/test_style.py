@@ -43,8 +43,8 @@ def test_draw_survives_letters_the_font_lacks(recwarn):
 def test_diagnostics_never_import_pyplot():
     """Drawing leaves pyplot, and the global state it brings, unloaded."""
     code = (
-        "import sys; from cvkit.diagnostics import draw;"
-        "draw('a', 'A', '', lambda figure: figure.subplots().plot([1, 2]));"
+        "import sys; from cvkit.figures.style import render_figure;"
+        "render_figure('a', 'A', '', lambda figure: figure.subplots().plot([1, 2]));"
         "sys.exit('matplotlib.pyplot' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -35,7 +35,9 @@ def test_first_plugin_is_short(first):
     lines = sum(own_lines(block) for block in first.blocks() if block.name)
     assert commands <= COMMANDS
     assert lines <= LINES
-    assert f"{NUMBERS[commands]} commands and {NUMBERS[lines]} lines of code" in " ".join(first.text.split())
+    said = " ".join(first.text.split())
+    assert f"{NUMBERS[commands]} commands" in said
+    assert f"{NUMBERS[lines]} lines" in said
 
 
 def own_lines(block) -> int:
@@ -79,25 +81,25 @@ def all_conv(info, *, width: PositiveInt = 16):
 POINTS = "[cvkit]\nacme = acme_net\n"
 RECIPE = "dataset: shapes\nmodel: {name: all_conv, width: 8}\noptimizer: sgd\n"
 MISTAKES = {
-    "the module does not import": {"from cvkit": "import nosuchthing\nfrom cvkit"},
-    "a hook's name is misspelt": {"def cvkit_models": "def cvkit_model"},
-    "`@hookimpl` is missing": {"@hookimpl\n": ""},
-    "the component's name is not plain": {'"all_conv"': '"AllConv"'},
-    "the declaration imports torch": {"from cvkit": "import torch\nfrom cvkit"},
-    "it is not in `cvkit list` at all": {"[cvkit]": "[cvkit.plugins]"},
-    "the target is not there": {"acme_net:all_conv": "acme_net:al_conv"},
-    "the `*` is missing": {"info, *, width": "info, width"},
-    "a recipe misspells the name": {"name: all_conv": "name: al_conv"},
-    "a recipe misspells an option": {"width: 8": "wdth: 8"},
-    "a value is of the wrong type": {"width: 8": "width: -1"},
-    "another plugin offers the same name": {'"all_conv"': '"custom_resnet"', "name: all_conv": "name: custom_resnet"},
+    "no import": {"from cvkit": "import nosuchthing\nfrom cvkit"},
+    "hook": {"def cvkit_models": "def cvkit_model"},
+    "no mark": {"@hookimpl\n": ""},
+    "name": {'"all_conv"': '"AllConv"'},
+    "heavy": {"from cvkit": "import torch\nfrom cvkit"},
+    "not listed": {"[cvkit]": "[cvkit.plugins]"},
+    "target": {"acme_net:all_conv": "acme_net:al_conv"},
+    "no star": {"info, *, width": "info, width"},
+    "name in a recipe": {"name: all_conv": "name: al_conv"},
+    "option in a recipe": {"width: 8": "wdth: 8"},
+    "value in a recipe": {"width: 8": "width: -1"},
+    "two plugins": {'"all_conv"': '"custom_resnet"', "name: all_conv": "name: custom_resnet"},
 }
-"""What happened, by what was written instead of what should have been."""
+"""What is written instead of what should be, in the order of the page's table."""
 
 
 def test_every_mistake_is_tried(first):
-    """The table and the mistakes below are the same ones."""
-    assert [row[0] for row in mistakes(first)] == [*MISTAKES]
+    """The table has as many rows as there are mistakes here; each is held to what its row says."""
+    assert len(mistakes(first)) == len(MISTAKES)
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
@@ -110,7 +112,7 @@ def test_mistake_is_told_as_the_page_says(first, mistake, tmp_path):
             text = text.replace(right, wrong)
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
-    ((command, *said),) = [row[1:] for row in mistakes(first) if row[0] == mistake]
+    command, *said = mistakes(first)[[*MISTAKES].index(mistake)]
     arguments = [*command.split()[1:], *(["recipe.yaml"] if command == "cvkit check" else [])]
     told = said_by(arguments, tmp_path)
     assert all(text in told for text in said), told
@@ -118,9 +120,9 @@ def test_mistake_is_told_as_the_page_says(first, mistake, tmp_path):
 
 
 def mistakes(page) -> list[list[str]]:
-    """Return the rows of the table: what happened, the command that says so, and what it says, piece by piece."""
-    rows = re.findall(r"^\| (.+?) \| `(cvkit .+?)`(.*) \|$", page.section("When something is wrong"), re.M)
-    return [[happened, command, *re.findall(r"`([^`]+)`", rest)] for happened, command, rest in rows]
+    """Return the rows of the table: the command that says what happened, and what it says, piece by piece."""
+    rows = re.findall(r"^\| .+? \| `(cvkit .+?)`(.*) \|$", page.section("When something is wrong"), re.M)
+    return [[command, *re.findall(r"`([^`]+)`", rest)] for command, rest in rows]
 
 
 def said_by(arguments: list[str], folder: Path) -> str:

@@ -14,7 +14,7 @@ from cvkit.recipe import read, resolve
 
 ROOT = Path(__file__).parents[2]
 READMES = sorted((ROOT / "plugins").glob("*/README.md"))
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md")), *READMES]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")), *READMES]
 
 any_page = pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 

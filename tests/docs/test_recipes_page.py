@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ def recipes(page):
 
 
 @pytest.mark.parametrize(("title", "kind"), SETTINGS.items(), ids=[kind.__name__ for kind in SETTINGS.values()])
-def test_settings_table_equals_the_schema(recipes, title: str, kind: type[Settings]):
+def test_settings_table_equals_the_schema(recipes, title: str, kind: type[Settings], wording):
     """Every setting is listed with its type in words, its default and its meaning."""
     (table,) = recipes.tables(title)
     options = kind.options()
@@ -38,7 +39,7 @@ def test_settings_table_equals_the_schema(recipes, title: str, kind: type[Settin
         assert meaning == kind.model_fields[name].description
         expected = options[name].default
         if kind is GeneralSettings and name == "name":
-            assert default == "the file's name"
+            assert default == wording
         else:
             assert {"[]": (), "{}": {}}.get(default, default and read_scalar(default)) == expected
 
@@ -54,15 +55,15 @@ def test_keys_table_lists_every_key(recipes):
 def test_run_folder_table_lists_every_file(recipes):
     """What a run folder holds is what its own module says."""
     rows = recipes.tables("The run folder")[0][1:]
-    assert [row[0] for row in rows] == re.findall(r"^([\w./]+)  ", inspect.getdoc(cvkit.runs.folder) or "", re.M)
+    assert [row[0] for row in rows] == re.findall(r"^([\w./]+)  ", inspect.getdoc(cvkit.folder) or "", re.M)
 
 
 def test_example_of_mistakes_is_what_check_says(recipes, catalog):
     """The bad recipe gives the error shown below it, to the letter."""
-    shown = recipes.text.split("`cvkit check bad.yaml`")[1].split("```text\n")[1].split("\n```")[0]
+    bad, shown = next((one, other) for one, other in pairwise(recipes.blocks()) if one.name == "bad.yaml")
     with pytest.raises(RecipeError) as error:
-        resolve(read_text(recipes.files()["bad.yaml"], file="bad.yaml"), catalog)
-    assert str(error.value) == shown
+        resolve(read_text(bad.text, file=bad.name), catalog)
+    assert f"{error.value}\n" == shown.text
 
 
 @pytest.mark.parametrize("path", SHOWING, ids=lambda path: path.parent.name)

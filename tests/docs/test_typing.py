@@ -73,7 +73,7 @@ def of_a_model(model: nn.Module, *, lr: float = 0.1) -> Optimizer:
     return torch.optim.SGD(model.parameters(), lr=lr)
 
 
-def a_number(run: cvkit.Run) -> float:
+def a_number(run: cvkit.RunParts) -> float:
     return 0.1
 
 

@@ -12,8 +12,9 @@ import torch
 from small import RECIPE, run_of
 
 from cvkit import Catalog
+from cvkit.engine.assembly import build_parts
 from cvkit.engine.building import open_dataset
-from cvkit.engine.run import Run
+from cvkit.engine.trainer import Trainer
 from cvkit.host.discovery import discover
 from cvkit.recipe import read_text, resolve
 
@@ -29,16 +30,16 @@ def catalog() -> Catalog:
 
 
 @pytest.fixture
-def make_run(catalog) -> Callable[..., Run]:
+def make_run(catalog) -> Callable[..., Trainer]:
     """Build a run of the small recipe, with overrides."""
     return partial(run_of, catalog)
 
 
-def final_weights(run: Run) -> dict[str, torch.Tensor]:
+def final_weights(run: Trainer) -> dict[str, torch.Tensor]:
     """Train to the end and return copies of the weights."""
     for _ in run.fit():
         pass
-    return {name: tensor.clone() for name, tensor in run.model.state_dict().items()}
+    return {name: tensor.clone() for name, tensor in run.parts.model.state_dict().items()}
 
 
 def assert_same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
@@ -48,16 +49,16 @@ def assert_same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) ->
 
 
 @pytest.fixture
-def strange_run(tmp_path, monkeypatch) -> Iterator[Callable[..., Run]]:
+def strange_run(tmp_path, monkeypatch) -> Iterator[Callable[..., Trainer]]:
     """Build a run of the small recipe, with overrides, in which the plugin written in `code` takes part."""
     monkeypatch.setattr(sys, "path", [*sys.path])
 
-    def make(code: str, *overrides: str) -> Run:
+    def make(code: str, *overrides: str) -> Trainer:
         (tmp_path / "strange_parts.py").write_text(code)
         sys.modules.pop("strange_parts", None)
         importlib.invalidate_caches()
         recipe = resolve(read_text(RECIPE, overrides), discover(paths=[tmp_path / "strange_parts.py"]))
-        return Run(recipe, open_dataset(recipe, tmp_path))
+        return Trainer(build_parts(recipe, open_dataset(recipe, tmp_path)))
 
     yield make
     sys.modules.pop("strange_parts", None)

@@ -6,12 +6,12 @@ import json
 
 import pytest
 import torch
-from cvkit.engine.run import Step
 from torch import nn
 
 from cvkit import EpochRecord
 from cvkit.checkpoint.serialization import pack, unpack
 from cvkit.engine.averaging import Averaged
+from cvkit.engine.trainer import Step
 
 
 def holding(value: float) -> nn.Module:
@@ -79,6 +79,12 @@ def test_average_longer_than_the_run_is_warned_of(make_run, ema, warned):
     assert all("24" in line for line in warnings)
 
 
+def test_warning_of_an_average_that_is_too_long_says_what_to_do(make_run, wording):
+    """And that the last results are those of early weights."""
+    (told,) = [line for line in make_run("train.ema=0.999").warnings if "train.ema" in line]
+    assert told == wording
+
+
 def test_resumed_run_goes_on_with_the_ramp(make_run, same):
     """Its updates are counted in the checkpoint."""
     whole, first, second = (make_run("train.ema=0.999") for _ in range(3))
@@ -89,7 +95,7 @@ def test_resumed_run_goes_on_with_the_ramp(make_run, same):
             packed, tensors = pack(first.state())
             break
     second.restore(unpack(json.loads(json.dumps(packed)), tensors))
-    assert int(second.ema.n_averaged) == 13
+    assert int(second.parts.ema.n_averaged) == 13
     for _ in second.fit():
         pass
-    same(whole.ema.state_dict(), second.ema.state_dict())
+    same(whole.parts.ema.state_dict(), second.parts.ema.state_dict())

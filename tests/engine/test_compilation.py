@@ -41,5 +41,5 @@ class Silent(nn.Module):
 
 def test_failure_without_a_message_is_told_by_its_name(graphs):
     """Many are: `NotImplementedError()` says nothing."""
-    with pytest.raises(RunError, match=r"cannot be compiled here \(.*NotImplementedError"):
+    with pytest.raises(RunError, match="NotImplementedError"):
         compiled(Silent(), torch.zeros(2, 3))

@@ -29,27 +29,24 @@ def test_guarded_call_returns_what_the_component_does():
     assert partial(GUARD, max)(3, 5) == 5
 
 
-def test_failure_names_component_origin_input_cause_and_place():
+def test_failure_names_component_origin_input_cause_and_place(wording):
     """In one line, with the type of the cause kept beside it."""
     with pytest.raises(ComponentFailure) as caught:
         GUARD(fails, torch.zeros(8, 10), torch.zeros(8, dtype=torch.int64), object())
     told = str(caught.value)
-    assert told.startswith(
-        "loss 'acme/arc' of acme-losses 1.2 fails on float32 (8, 10) and int64 (8,): LookupError: no class ("
-    )
-    assert f"test_guard.py, line {fails.__code__.co_firstlineno + 1})" in told
+    line = str(fails.__code__.co_firstlineno + 1)
+    named = ("'acme/arc'", "acme-losses 1.2", "float32 (8, 10)", "int64 (8,)", "LookupError: no class", line)
+    assert [part for part in named if part not in told] == []
+    assert told.replace(line, "<line>") == wording
     assert caught.value.component == "acme/arc"
     assert isinstance(caught.value.__cause__, LookupError)
 
 
 def test_failure_crosses_processes_whole():
     """Processes that load images hand theirs over."""
-    error = pickle.loads(pickle.dumps(GUARD.failure("fails")))  # its own bytes
-    assert (type(error), str(error), error.component) == (
-        ComponentFailure,
-        "loss 'acme/arc' of acme-losses 1.2 fails",
-        "acme/arc",
-    )
+    error = GUARD.failure("fails")
+    other = pickle.loads(pickle.dumps(error))  # its own bytes
+    assert (type(other), str(other), other.component) == (ComponentFailure, str(error), "acme/arc")
 
 
 @pytest.mark.parametrize("error", [RunError("said well"), KeyboardInterrupt(), MemoryError()])

@@ -6,10 +6,10 @@ import json
 
 import pytest
 import torch
-from cvkit.engine.run import Step
 
 from cvkit import CheckpointError, DivergedError
 from cvkit.checkpoint.serialization import pack, unpack
+from cvkit.engine.trainer import Step
 
 PLUGIN = '''
 import torch
@@ -80,11 +80,11 @@ def taken(run, steps):
 def test_weights_of_a_loss_are_trained(strange_run):
     """Each step moves them, by a gradient of that step alone."""
     run = strange_run(PLUGIN, *ARC, "optimizer={name: sgd, lr: 0.01}")
-    before = run.loss.bias.detach().clone()
+    before = run.parts.loss.bias.detach().clone()
     taken(run, 3)
-    moved = run.loss.bias.detach().clone()
+    moved = run.parts.loss.bias.detach().clone()
     assert not torch.equal(moved, before)
-    gradient = run.loss.bias.grad
+    gradient = run.parts.loss.bias.grad
     torch.testing.assert_close(gradient.sum(), torch.zeros(()), atol=1e-6, rtol=0)  # of one softmax less its labels
     assert gradient.abs().sum() <= 2
 
@@ -107,15 +107,15 @@ def test_resumed_run_has_the_weights_and_buffers_of_its_loss(strange_run, optimi
     packed, tensors = pack(taken(first, 7).state())
     second.restore(unpack(json.loads(json.dumps(packed)), tensors))
     taken(second, 12)
-    assert torch.equal(whole.loss.bias, second.loss.bias)
-    assert torch.equal(whole.model.loss.bias, second.model.loss.bias)
-    assert float(second.loss.seen) == 12 * 8
+    assert torch.equal(whole.parts.loss.bias, second.parts.loss.bias)
+    assert torch.equal(whole.parts.model.loss.bias, second.parts.model.loss.bias)
+    assert float(second.parts.loss.seen) == 12 * 8
 
 
 def test_gradient_is_clipped_together_with_that_of_the_loss(strange_run):
     """The norm is one over all that the optimizer moves."""
     run = strange_run(PLUGIN, *ARC, "optimizer={name: sgd, lr: 1.0}", "train.clip_norm=0.01")
-    trained = [*run.model.parameters(), run.loss.bias]
+    trained = [*run.parts.model.parameters(), run.parts.loss.bias]
     before = torch.cat([p.detach().flatten() for p in trained])
     taken(run, 1)
     after = torch.cat([p.detach().flatten() for p in trained])
@@ -125,30 +125,30 @@ def test_gradient_is_clipped_together_with_that_of_the_loss(strange_run):
 def test_trial_trains_a_copy_of_the_loss(strange_run):
     """The run's own stays."""
     run = strange_run(PLUGIN, *ARC)
-    before = run.loss.bias.detach().clone()
-    with run.trial("probe") as trial:
+    before = run.parts.loss.bias.detach().clone()
+    with run.parts.trial("probe") as trial:
         next(steps := trial.steps())
         next(steps)
-        assert not torch.equal(trial._learner.loss.bias, before)
-    assert torch.equal(run.loss.bias, before)
+        assert not torch.equal(trial._train_step.forward.loss.bias, before)
+    assert torch.equal(run.parts.loss.bias, before)
 
 
-def test_loss_that_is_no_longer_finite_is_never_given_out(strange_run):
+def test_loss_that_is_no_longer_finite_is_never_given_out(strange_run, wording):
     """Its weights count like the model's."""
     run = strange_run(PLUGIN, *ARC)
-    run.prepare()
     with torch.no_grad():
-        run.loss.bias[0] = torch.inf
-    with pytest.raises(DivergedError, match="bias of the loss"):
+        run.parts.loss.bias[0] = torch.inf
+    with pytest.raises(DivergedError, match=r"\bbias\b") as caught:
         run.state()
+    assert str(caught.value) == wording
 
 
 def test_loss_is_in_training_mode_only_while_training(strange_run):
     """Eight steps of an epoch, and the evaluation's one batch."""
     run = strange_run(PLUGIN, "loss=modes", "train.epochs=1")
-    run.loss.modes.clear()
+    run.parts.loss.modes.clear()
     list(run.fit())
-    assert run.loss.modes == [True] * 8 + [False]
+    assert run.parts.loss.modes == [True] * 8 + [False]
 
 
 def test_checkpoint_without_a_loss_still_resumes(make_run, same):
@@ -157,12 +157,13 @@ def test_checkpoint_without_a_loss_still_resumes(make_run, same):
     state = taken(whole, 5).state()
     del state["loss"]
     again.restore(state)
-    same(whole.model.state_dict(), again.model.state_dict())
+    same(whole.parts.model.state_dict(), again.parts.model.state_dict())
 
 
-def test_checkpoint_that_lacks_the_weights_of_a_loss_is_refused(strange_run):
+def test_checkpoint_that_lacks_the_weights_of_a_loss_is_refused(strange_run, wording):
     """It would go on with others than it was trained with."""
     state = taken(strange_run(PLUGIN, *ARC), 5).state()
     del state["loss"]
-    with pytest.raises(CheckpointError, match="loss"):
+    with pytest.raises(CheckpointError, match="strange_parts/arc") as caught:
         strange_run(PLUGIN, *ARC).restore(state)
+    assert str(caught.value) == wording

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
-from cvkit.engine.run import Run
 
 from cvkit import KINDS, Component, CvkitError, hookimpl
+from cvkit.engine.assembly import build_parts
 from cvkit.engine.building import open_dataset
+from cvkit.engine.trainer import Trainer
 from cvkit.host.component import Origin
 from cvkit.host.discovery import discover
 from cvkit.recipe import read_text, resolve
@@ -52,31 +54,25 @@ def start(tmp_path, monkeypatch) -> Callable[[str, str], None]:
         overrides = ["optimizer.lr=auto"] if place == "tuners" else []
         value = written if place in ("tuners", "augmentations") else factory
         recipe = resolve(read_text(SMALL, [*overrides, f"{place}={value}"]), catalog)
-        run = Run(recipe, open_dataset(recipe, tmp_path))
+        run = Trainer(build_parts(recipe, open_dataset(recipe, tmp_path)))
         list(run.tune())
 
     yield start
     sys.modules.pop("strange_factories", None)
 
 
-@pytest.mark.parametrize(
-    ("place", "noun"),
-    [
-        ("dataset", "data set"),
-        ("augmentations", "augmentation"),
-        ("model", "model"),
-        ("loss", "loss"),
-        ("optimizer", "optimizer"),
-        ("scheduler", "scheduler"),
-        ("tuners", "tuner"),
-    ],
-)
-@pytest.mark.parametrize(("factory", "made"), [("nothing", "NoneType"), ("number", "int")])
-def test_part_of_another_kind_is_refused_by_name(start, place, noun, factory, made):
+@pytest.mark.parametrize("place", ["dataset", "augmentations", "model", "loss", "optimizer", "scheduler", "tuners"])
+def test_part_of_another_kind_is_refused_by_name(start, place, wording):
     """Who made it, what it is, and what it would have to be."""
-    with pytest.raises(CvkitError) as caught:
-        start(place, factory)
-    assert f"{noun} 'strange/{factory}' of strange-parts 1.0 made a {made}, where " in str(caught.value)
+    told = []
+    for factory, made in (("nothing", "NoneType"), ("number", "int")):
+        with pytest.raises(CvkitError) as caught:
+            start(place, factory)
+        text = str(caught.value)
+        assert all(part in text for part in (f"'strange/{factory}'", "strange-parts 1.0", made))
+        told.append(re.sub(rf"\b{made}\b", "<type>", text.replace(factory, "<factory>")))
+    assert told[0] == told[1]
+    assert told[0] == wording
 
 
 @pytest.mark.parametrize("place", ["dataset", "model", "scheduler", "tuners"])
@@ -84,25 +80,21 @@ def test_factory_that_fails_is_told_with_its_place(start, place):
     """Its file and line are where the author looks first."""
     with pytest.raises(CvkitError) as caught:
         start(place, "slip")
-    assert "'strange/slip' of strange-parts 1.0 cannot be made: AttributeError: 'tuple' object has no" in str(
-        caught.value
+    told = str(caught.value)
+    assert all(
+        part in told for part in ("'strange/slip'", "strange-parts 1.0", "AttributeError: 'tuple' object has no")
     )
-    assert "strange_factories.py, line 6)" in str(caught.value)
+    assert re.search(r"strange_factories\.py\b.*\b6\b", told)
 
 
 @pytest.mark.parametrize(
-    ("place", "factory", "words"),
-    [
-        (
-            "loss",
-            "vector",
-            r"strange/vector' of .* returns float32 \(2,\), where the batch's mean",
-        ),
-        ("augmentations", "pair", r"strange/pair' of .* makes tuple of images .*, not as many"),
-        ("model", "lazy", r"strange/lazy' of .* has lazy layers \(1.weight\); give their sizes"),
-    ],
+    ("place", "factory", "named"),
+    [("loss", "vector", "float32 (2,)"), ("augmentations", "pair", "tuple"), ("model", "lazy", "1.weight")],
 )
-def test_part_that_works_otherwise_than_its_kind_is_refused(start, place, factory, words):
+def test_part_that_works_otherwise_than_its_kind_is_refused(start, place, factory, named, wording):
     """Two images are enough to tell."""
-    with pytest.raises(CvkitError, match=words):
+    with pytest.raises(CvkitError) as caught:
         start(place, factory)
+    assert f"'strange/{factory}'" in str(caught.value)
+    assert named in str(caught.value)
+    assert str(caught.value) == wording

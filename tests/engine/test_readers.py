@@ -7,7 +7,7 @@ import torch
 
 from cvkit.diagnostics.diagnose import augmented_sheet
 from cvkit.engine.lr_curve import lr_curve
-from cvkit.engine.run import Step
+from cvkit.engine.trainer import Step
 
 PLUGIN = '''
 import torch
@@ -72,24 +72,24 @@ def watching(params, *, lr: float = 0.1):
 
 
 def trial(run):
-    with run.trial("probe", hold_out=8) as trial:
+    with run.parts.trial("probe", hold_out=8) as trial:
         next(trial.steps())
         trial.held_out()
 
 
 READERS = {
     "state": lambda run: run.state(),
-    "predict": lambda run: run.predict(),
-    "flipped": lambda run: run.predict(flip=True),
+    "predict": lambda run: run.evaluator.predict(),
+    "flipped": lambda run: run.evaluator.predict(flip=True),
     "final_predictions": lambda run: run.final_predictions(),
-    "augmented": lambda run: run.augmented(run.splits.train.images[:3], 0),
+    "augmented": lambda run: run.parts.augmented(run.parts.splits.train.images[:3], 0),
     "augmented_sheet": augmented_sheet,
-    "trained": lambda run: run.trained().logits(run.splits.test.images),
+    "trained": lambda run: run.trained().logits(run.parts.splits.test.images),
     "trained_with_gradient": lambda run: run.trained().model(torch.rand(2, 3, 32, 32)).sum().backward(),
-    "new_schedule": lambda run: run.new_schedule(),
+    "new_schedule": lambda run: run.parts.new_schedule(),
     "lr_curve": lr_curve,
     "trial": trial,
-    "prepare": lambda run: run.prepare(),
+    "prepare": lambda run: run.train_step,
 }
 
 
@@ -110,10 +110,12 @@ def test_reader_between_two_steps_changes_nothing(strange_run, undisturbed, read
         run = strange_run(PLUGIN, *overrides)
         for event in run.fit():
             if isinstance(event, Step):
-                modes = [module.training for module in [*run.model.modules(), *run.loss.modules()]]
+                modes = [module.training for module in [*run.parts.model.modules(), *run.parts.loss.modules()]]
                 look(run)
-                assert [module.training for module in [*run.model.modules(), *run.loss.modules()]] == modes
-        kept = {**run.model.state_dict(), **({} if run.ema is None else run.ema.state_dict())}
+                assert [
+                    module.training for module in [*run.parts.model.modules(), *run.parts.loss.modules()]
+                ] == modes
+        kept = {**run.parts.model.state_dict(), **({} if run.parts.ema is None else run.parts.ema.state_dict())}
         return {name: tensor.clone() for name, tensor in kept.items()}
 
     if ema not in undisturbed:
@@ -128,7 +130,7 @@ def test_model_that_is_looked_at_does_not_train_on(make_run):
     events = run.fit()
     next(events)
     trained = run.trained()
-    before = trained.logits(run.splits.test.images)
+    before = trained.logits(run.parts.splits.test.images)
     next(events)
-    assert torch.equal(trained.logits(run.splits.test.images), before)
+    assert torch.equal(trained.logits(run.parts.splits.test.images), before)
     assert not any(module.training for module in trained.model.modules())

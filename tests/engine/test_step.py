@@ -12,7 +12,8 @@ from torch.amp.grad_scaler import GradScaler
 from cvkit import KINDS, Component, DataInfo, Origin
 from cvkit.data.loading import Batch
 from cvkit.data.preprocessing import Preprocessor
-from cvkit.engine.step import Autocast, TrainStep
+from cvkit.engine.forward import Autocast, ForwardPass
+from cvkit.engine.step import TrainStep
 from cvkit.guard import Guard, Guards
 from cvkit.host.registry import Entry
 
@@ -22,21 +23,14 @@ GUARDS = Guards(*[Guard(PART)] * 4)
 INFO = DataInfo(1, 4, 4, ("a", "b", "c"), (0.5,), (0.25,))
 
 
-def learner(model=None, device=CPU, **changes):
+def train_step(model=None, device=CPU, autocast=None, scaler=None, **changes):
     torch.manual_seed(0)
     model = model or nn.Sequential(nn.Flatten(), nn.Linear(16, 3)).to(device)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    parts = {
-        "model": model,
-        "forward": model,
-        "loss": nn.CrossEntropyLoss(),
-        "optimizer": optimizer,
-        "pixels": Preprocessor(INFO, [], device, channels_last=False),
-        "autocast": Autocast(device, "fp32"),
-        "scaler": GradScaler(device.type, enabled=False),
-        "guards": GUARDS,
-    }
-    return TrainStep(**{**parts, **changes})
+    preprocessor = Preprocessor(INFO, [], device, channels_last=False)
+    autocast = autocast or Autocast(device, "fp32")
+    forward = ForwardPass(model, model, nn.CrossEntropyLoss(), preprocessor, autocast, GUARDS)
+    scaler = scaler or GradScaler(device.type, enabled=False)
+    return TrainStep(forward, torch.optim.SGD(model.parameters(), lr=0.1), scaler, **changes)
 
 
 def batch(n=12, device=CPU):
@@ -50,19 +44,19 @@ def split(whole, sizes):
     return [Batch(*pair) for pair in zip(images, labels, strict=True)]
 
 
-def weights(learner):
-    return torch.cat([p.detach().flatten() for p in learner.model.parameters()])
+def weights(step):
+    return torch.cat([p.detach().flatten() for p in step.forward.model.parameters()])
 
 
 def test_step_equals_a_hand_written_one():
     """Forward, loss, backward, update."""
-    ours = learner()
-    theirs = copy.deepcopy(ours.model)
+    ours = train_step()
+    theirs = copy.deepcopy(ours.forward.model)
     data = batch()
     inputs = (data.images / 255 - 0.5) / 0.25
     expected = nn.functional.cross_entropy(theirs(inputs), data.labels)
     expected.backward()
-    loss, hits = ours.step([data], 12)
+    loss, hits = ours.take([data], 12)
     with torch.no_grad():
         for parameter in theirs.parameters():
             parameter -= 0.1 * parameter.grad
@@ -74,9 +68,9 @@ def test_step_equals_a_hand_written_one():
 @pytest.mark.parametrize("sizes", [[4, 4, 4], [5, 5, 2], [11, 1]])
 def test_accumulated_micro_batches_equal_one_batch(sizes):
     """Uneven micro-batches included: each counts by its samples."""
-    whole, parts = learner(), learner()
-    loss, hits = whole.step([batch()], 12)
-    accumulated_loss, accumulated_hits = parts.step(split(batch(), sizes), 12)
+    whole, parts = train_step(), train_step()
+    loss, hits = whole.take([batch()], 12)
+    accumulated_loss, accumulated_hits = parts.take(split(batch(), sizes), 12)
     torch.testing.assert_close(weights(whole), weights(parts))
     torch.testing.assert_close(loss, accumulated_loss)
     assert int(hits) == int(accumulated_hits)
@@ -84,25 +78,28 @@ def test_accumulated_micro_batches_equal_one_batch(sizes):
 
 def test_gradient_is_clipped_to_the_norm():
     """The update's length is lr times the norm."""
-    ours = learner(clip_norm=1e-3)
+    ours = train_step(clip_norm=1e-3)
     before = weights(ours)
-    ours.step([batch()], 12)
+    ours.take([batch()], 12)
     torch.testing.assert_close((weights(ours) - before).norm(), torch.tensor(1e-4), rtol=1e-3, atol=0)
 
 
 def test_scaled_loss_takes_the_same_step():
     """fp16's loss scale is undone before clipping and before the update."""
-    plain, scaled = learner(clip_norm=0.05), learner(clip_norm=0.05, scaler=GradScaler("cpu", init_scale=1024.0))
-    plain.step([batch()], 12)
-    scaled.step([batch()], 12)
+    plain, scaled = (
+        train_step(clip_norm=0.05),
+        train_step(clip_norm=0.05, scaler=GradScaler("cpu", init_scale=1024.0)),
+    )
+    plain.take([batch()], 12)
+    scaled.take([batch()], 12)
     torch.testing.assert_close(weights(plain), weights(scaled))
 
 
 def test_overflowing_scaled_step_changes_no_weight():
     """The scaler skips the update and halves its scale."""
-    ours = learner(scaler=GradScaler("cpu", init_scale=3e38))
+    ours = train_step(scaler=GradScaler("cpu", init_scale=3e38))
     before = weights(ours)
-    ours.step([Batch(batch().images * 0 + 255, batch().labels * 0)], 12)
+    ours.take([Batch(batch().images * 0 + 255, batch().labels * 0)], 12)
     assert torch.equal(weights(ours), before)
     assert ours.scaler.get_scale() < 3e38
 
@@ -112,8 +109,8 @@ def test_bf16_computes_in_bf16_and_keeps_fp32_weights():
     seen = []
     model = nn.Sequential(nn.Flatten(), nn.Linear(16, 3))
     model.register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
-    ours = learner(model, autocast=Autocast(CPU, "bf16"))
-    loss, _ = ours.step([batch()], 12)
+    ours = train_step(model, autocast=Autocast(CPU, "bf16"))
+    loss, _ = ours.take([batch()], 12)
     assert seen == [torch.bfloat16]
     assert all(p.dtype == torch.float32 for p in model.parameters())
     assert loss.dtype == torch.float32
@@ -122,6 +119,6 @@ def test_bf16_computes_in_bf16_and_keeps_fp32_weights():
 def test_step_never_reads_the_device():
     """On the meta device any read raises, so a step that completes there has not made the host wait."""
     meta = torch.device("meta")
-    ours = learner(device=meta)
-    loss, hits = ours.step(split(batch(device=meta), [6, 6]), 12)
+    ours = train_step(device=meta)
+    loss, hits = ours.take(split(batch(device=meta), [6, 6]), 12)
     assert loss.device == hits.device == meta

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -51,6 +52,10 @@ def signalled(number: int):
     return act
 
 
+def without_pid(error: Exception) -> str:
+    return re.sub(r"pid \d+", "pid <n>", str(error))
+
+
 @pytest.fixture(autouse=True)
 def no_worker_is_left():
     """However the loading ended."""
@@ -59,37 +64,42 @@ def no_worker_is_left():
     assert active_children() == []
 
 
-def test_killed_worker_is_a_sentence_with_the_setting():
+def test_killed_worker_is_a_sentence_with_the_setting(wording):
     """As the system kills one where memory runs out."""
-    with pytest.raises(MachineError, match=r"worker process .* was killed.*train\.workers"):
+    with pytest.raises(MachineError, match=r"train\.workers") as caught:
         read(signalled(signal.SIGKILL))
+    assert without_pid(caught.value) == wording
 
 
-def test_worker_that_cannot_write_to_shared_memory_names_it():
+def test_worker_that_cannot_write_to_shared_memory_names_it(wording):
     """The system ends it with SIGBUS."""
-    with pytest.raises(MachineError, match=r"/dev/shm.*train\.workers to 0.*--shm-size"):
+    with pytest.raises(MachineError, match=r"/dev/shm.*train\.workers.*--shm-size") as caught:
         read(signalled(signal.SIGBUS))
+    assert without_pid(caught.value) == wording
 
 
-def test_crashed_worker_is_no_fault_of_the_machine():
+def test_crashed_worker_is_no_fault_of_the_machine(wording):
     """It would crash each time, so a run that is started again and again must not go on with it."""
-    with pytest.raises(RunError, match="crashed with SIGSEGV") as caught:
+    with pytest.raises(RunError, match="SIGSEGV") as caught:
         read(signalled(signal.SIGSEGV))
     assert not isinstance(caught.value, MachineError)
+    assert without_pid(caught.value) == wording
 
 
-def test_worker_that_ends_itself_is_told_with_its_exit_code():
+def test_worker_that_ends_itself_is_told_with_its_exit_code(wording):
     """A data set that calls `exit`."""
-    with pytest.raises(RunError, match="ended with exit code 3"):
+    with pytest.raises(RunError, match=r"\b3\b") as caught:
         read(lambda index: os._exit(3) if index == 17 else None)
+    assert without_pid(caught.value) == wording
 
 
-def test_stopped_worker_is_not_waited_for_for_ever(monkeypatch):
+def test_stopped_worker_is_not_waited_for_for_ever(monkeypatch, wording):
     """Nobody would notice otherwise."""
     monkeypatch.setattr(workers, "LOOK_EVERY", 0.1)
     monkeypatch.setattr(workers, "PATIENCE", 0.5)
-    with pytest.raises(MachineError, match=r"no worker process has loaded a batch for 0\.5 seconds"):
+    with pytest.raises(MachineError, match=r"\b0\.5\b") as caught:
         read(signalled(signal.SIGSTOP))
+    assert str(caught.value) == wording
 
 
 def test_slow_worker_is_waited_for(monkeypatch):
@@ -108,7 +118,7 @@ def test_death_of_a_worker_is_told_where_batches_are_waited_for_and_nowhere_else
     deadline = time.monotonic() + 0.3
     while time.monotonic() < deadline:
         pass
-    with pytest.raises(MachineError, match="was killed"):
+    with pytest.raises(MachineError, match=r"\bpid \d"):
         list(batches)
 
 
@@ -162,5 +172,5 @@ def test_small_shared_memory_is_told_in_a_sentence(tmp_path):
     paths = {"PYTHONPATH": os.path.dirname(__file__)}
     call = [*own, f"{mount} {sys.executable} {script}"]
     done = subprocess.run(call, capture_output=True, text=True, env={**os.environ, **paths}, timeout=120)
-    assert done.stdout.startswith("the shared memory (/dev/shm) is too small"), done.stdout + done.stderr
+    assert "/dev/shm" in done.stdout, done.stdout + done.stderr
     assert "Traceback" not in done.stderr

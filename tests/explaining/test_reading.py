@@ -86,11 +86,12 @@ def test_print_colours_are_made_red_green_and_blue(tmp_path, red):
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.int32])
-def test_values_without_a_known_range_are_refused(tmp_path, kind):
+def test_values_without_a_known_range_are_refused(tmp_path, kind, wording):
     """A guess would show another picture than the model sees."""
     Image.fromarray(np.full((4, 4), 70_000, kind)).save(tmp_path / "a.tif")
-    with pytest.raises(DataError, match=r"a\.tif: cannot be read as an image: its pixels are .* range is not known"):
+    with pytest.raises(DataError, match=r"/a\.tif") as caught:
         reader_of(recipe_of("shapes"), 3)(tmp_path / "a.tif")
+    assert str(caught.value) == wording
 
 
 @pytest.mark.parametrize("damage", [lambda content: content[: len(content) // 2], lambda _: b"not an image"])
@@ -99,7 +100,7 @@ def test_damaged_file_is_named(tmp_path, damage):
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "a.jpg")
     (tmp_path / "a.jpg").write_bytes(damage((tmp_path / "a.jpg").read_bytes()))
-    with pytest.raises(DataError, match=r"a\.jpg: cannot be read as an image: \w"):
+    with pytest.raises(DataError, match=r"/a\.jpg"):
         reader_of(recipe_of("shapes"), 3)(tmp_path / "a.jpg")
 
 
@@ -124,17 +125,20 @@ def test_image_of_a_folder_is_what_training_was_given(tmp_path, red):
     assert torch.equal(picture.fitted, splits.test[0][0])
 
 
-def test_images_of_other_channels_have_no_files():
+def test_images_of_other_channels_have_no_files(wording):
     """Said before any file is opened."""
-    with pytest.raises(DataError, match="this run's images have 5 channels"):
+    with pytest.raises(DataError, match=r"\b5\b") as caught:
         reader_of(recipe_of("shapes"), 5)
+    assert str(caught.value) == wording
 
 
-def test_pipe_called_like_an_image_is_not_waited_for(tmp_path):
+def test_pipe_called_like_an_image_is_not_waited_for(tmp_path, wording):
     """Nobody writes into it, so that reading it would never end."""
     os.mkfifo(tmp_path / "a.png")
     read = reader_of(recipe_of("shapes"), 3)
-    with pytest.raises(DataError, match=r"a\.png: is not a regular file"):
+    with pytest.raises(DataError, match=r"/a\.png") as caught:
         read(tmp_path / "a.png")
-    with pytest.raises(DataError, match="is a folder that cannot be looked into"):
+    assert str(caught.value) == wording(name="pipe")
+    with pytest.raises(DataError) as caught:
         read(tmp_path)
+    assert str(caught.value) == wording(name="folder")

@@ -10,7 +10,7 @@ import pytest
 import small
 import torch
 
-from cvkit import Catalog, Run, discover
+from cvkit import Catalog, Trainer, discover
 
 from .pretended import Cuda, PretendedGPU, as_apples
 
@@ -100,6 +100,6 @@ def catalog() -> Catalog:
 
 
 @pytest.fixture
-def make_run(catalog) -> Callable[..., Run]:
+def make_run(catalog) -> Callable[..., Trainer]:
     """Build a run of the small recipe, with overrides, on the device that ``auto`` finds."""
     return partial(small.run_of, catalog, text=SMALL)

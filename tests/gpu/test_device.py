@@ -10,6 +10,8 @@ import torch
 from cvkit import RunError
 from cvkit.engine.device import choose_device, tried_kernels
 
+from .conftest import lent
+
 
 @pytest.mark.parametrize("name", ["auto", "cuda", "cuda:0"])
 def test_gpu_has_an_index_and_becomes_the_current_one(gpu, name):
@@ -25,7 +27,7 @@ def test_gpu_has_an_index_and_becomes_the_current_one(gpu, name):
 @pytest.mark.parametrize("name", ["cuda:99", "meta", "nonsense", "cpu:x", ""])
 def test_device_that_cannot_be_used_is_refused(gpu, name):
     """An index there is not, a device that holds no numbers, and what is none."""
-    with pytest.raises(RunError, match=f"device '{name}' cannot be used: .+ or use 'cpu'"):
+    with pytest.raises(RunError, match=f"'{name}'"):
         choose_device(name, "fp32")
 
 
@@ -37,9 +39,27 @@ def test_whatever_a_driver_raises_is_told_in_one_line(gpu, monkeypatch, error):
         raise error
 
     monkeypatch.setattr(torch.cuda, "set_device", refuse)
-    reason = (str(error) or "AttributeError").splitlines()[0]
-    with pytest.raises(RunError, match=rf"device 'cuda' cannot be used: {reason}\. .*train\.device: cpu$"):
+    with pytest.raises(RunError) as caught:
         choose_device("auto", "fp32")
+    told = str(caught.value)
+    assert "'cuda'" in told
+    assert (str(error) or "AttributeError").splitlines()[0] in told
+    assert "\n" not in told
+    assert "Search for" not in told
+    assert "train.device: cpu" in told
+
+
+def test_device_that_a_driver_refuses_is_told_in_a_sentence(monkeypatch, wording):
+    """With what torch says, and the way out."""
+
+    def refuse(device):
+        raise RuntimeError("busy")
+
+    with lent("pretended"), monkeypatch.context() as patch:
+        patch.setattr(torch.cuda, "set_device", refuse)
+        with pytest.raises(RunError) as caught:
+            choose_device("auto", "fp32")
+    assert str(caught.value) == wording
 
 
 def test_gpu_without_kernels_is_refused(gpu, monkeypatch):
@@ -56,7 +76,7 @@ def test_gpu_without_kernels_is_refused(gpu, monkeypatch):
 def test_gpu_without_bf16_is_refused_for_it(gpu, monkeypatch):
     """Emulated bf16 would be slower than fp32."""
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation)
-    with pytest.raises(RunError, match="does not compute in bf16; use fp16"):
+    with pytest.raises(RunError, match=r"bf16.*fp16"):
         choose_device("auto", "bf16")
 
 
@@ -68,12 +88,13 @@ def test_gpu_is_taken_for_every_precision_it_has(gpu, precision):
     assert choose_device("auto", precision) == gpu.device
 
 
-def test_bf16_that_autocast_only_warns_of_is_refused(monkeypatch):
+def test_bf16_that_autocast_only_warns_of_is_refused(monkeypatch, wording):
     """On some systems torch says that it leaves autocast off and goes on in fp32."""
     real = torch.autocast
     monkeypatch.setattr(torch, "autocast", lambda device, dtype: real(device, dtype, enabled=False))
-    with pytest.raises(RunError, match="does not compute in bf16; use fp32"):
+    with pytest.raises(RunError, match=r"bf16.*fp32") as caught:
         choose_device("cpu", "bf16")
+    assert str(caught.value) == wording
 
 
 def test_apples_gpu_is_found_with_its_index(apple):

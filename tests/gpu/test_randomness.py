@@ -51,6 +51,6 @@ def test_trial_leaves_what_the_run_draws(any_gpu, make_run):
     seed_everything("before", 3)
     expected = drawn(device)
     seed_everything("before", 3)
-    with run.trial("elsewhere") as trial:
+    with run.parts.trial("elsewhere") as trial:
         next(trial.steps())
     assert drawn(device) == expected

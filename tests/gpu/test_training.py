@@ -22,7 +22,7 @@ def trained(run) -> EpochRecord:
 
 
 def weights(run) -> torch.Tensor:
-    return torch.cat([parameter.detach().flatten().cpu() for parameter in run.model.parameters()])
+    return torch.cat([parameter.detach().flatten().cpu() for parameter in run.parts.model.parameters()])
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_run_trains_to_its_end(gpu, make_run, overrides):
     """On the device that `auto` finds."""
     run = make_run(*overrides)
     last = trained(run)
-    assert {parameter.device for parameter in run.model.parameters()} == {gpu.device}
+    assert {parameter.device for parameter in run.parts.model.parameters()} == {gpu.device}
     assert last.epoch == 2
     assert torch.isfinite(weights(run)).all()
     assert run.final_predictions().logits.device.type == "cpu"
@@ -64,7 +64,7 @@ def test_range_test_and_its_verification_train_copies(gpu, make_run):
     before = weights(run)
     sweep = run_sweep(run, np.geomspace(1e-4, 1e-2, 12))
     assert len(sweep.losses) == 12
-    with run.trial("verification", hold_out=14) as trial:
+    with run.parts.trial("verification", hold_out=14) as trial:
         assert all(map(math.isfinite, trial.steps_at([0.01] * 3)))
         assert trial.held_out().loss > 0
     assert torch.equal(weights(run), before)
@@ -100,7 +100,7 @@ def test_step_is_taken_with_kernels_tried(gpu, make_run):
     """Shapes repeat from step to step."""
     seen = []
     run = make_run(*ONE_STEP)
-    run.model.register_forward_hook(lambda *_: seen.append(torch.backends.cudnn.benchmark))
+    run.parts.model.register_forward_hook(lambda *_: seen.append(torch.backends.cudnn.benchmark))
     trained(run)
     assert seen == [True, True]  # the step, and the evaluation's one batch
 
@@ -126,8 +126,8 @@ def test_run_counts_both_its_splits(gpu, make_run, monkeypatch):
     """70 training and 30 test images of 3 KB: room for the former only."""
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device=None: (2 * 80 * 3080, 1 << 30))
     run = make_run()
-    assert isinstance(run.source, DeviceResidentSource)
-    assert isinstance(run.test_source, DataLoaderSource)
+    assert isinstance(run.parts.train_source, DeviceResidentSource)
+    assert isinstance(run.parts.test_source, DataLoaderSource)
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -146,7 +146,7 @@ def test_record_is_made_without_float64(apple, make_run):
     """Apple's GPUs have none."""
     run = make_run()
     last = trained(run)
-    assert run.device == apple.device
+    assert run.parts.device == apple.device
     assert last.train_loss == pytest.approx(sum(last.step_losses) / len(last.step_losses), rel=1e-6)
 
 
@@ -155,7 +155,7 @@ INFO = DataInfo(3, 32, 32, ("a", "b"), (0.5,) * 3, (0.25,) * 3)
 
 def test_every_stock_augmentation_takes_images_on_the_gpu(gpu):
     """Kornia's draw their parameters on the CPU, and must bring them over."""
-    from cvkit_kornia.library_transform import library_transform
+    from cvkit_kornia.library_transform import stock
     from cvkit_kornia.names import names
 
     options = {
@@ -167,7 +167,7 @@ def test_every_stock_augmentation_takes_images_on_the_gpu(gpu):
     images, tried = torch.rand(4, 3, 32, 32, device=gpu.device), []
     for name in names():
         try:
-            augmentation = library_transform(name, INFO, **options.get(name, {}))
+            augmentation = stock(name, INFO, **options.get(name, {}))
         except ValueError:
             continue  # its options have no defaults
         augmentation.p = 1.0

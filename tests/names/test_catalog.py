@@ -16,10 +16,17 @@ def declaring(*components: object, hook: str = "cvkit_models") -> object:
 
 
 @pytest.mark.parametrize("name", ["a/b", "two words", "", "é"])
-def test_plugin_name_must_be_one_that_recipes_can_write(name):
+def test_plugin_name_must_be_one_that_recipes_can_write(name, wording):
     """It stands before the slash of every id."""
-    with pytest.raises(PluginError, match="must be letters, digits"):
+    with pytest.raises(PluginError, match=f"'{name}'"):
         catalog_of({name: declaring()})
+
+
+def test_plugin_name_that_recipes_cannot_write_is_told_with_what_a_name_is(wording):
+    """Its letters."""
+    with pytest.raises(PluginError) as caught:
+        catalog_of({"two words": declaring()})
+    assert str(caught.value) == wording
 
 
 def test_half_registered_plugin_leaves_no_hook_behind():
@@ -32,7 +39,7 @@ def test_half_registered_plugin_leaves_no_hook_behind():
     )
     catalog = catalog_of({})
     origin = catalog_of({"acme": declaring()}).statuses[0].origin
-    with pytest.raises(PluginError, match="there is no hook 'cvkit_zzz'"):
+    with pytest.raises(PluginError, match="'cvkit_zzz'"):
         catalog.admit(origin, refused)
     assert catalog.notify("run_started", recipe="recipe", folder="folder") == []
     assert seen == []
@@ -49,10 +56,11 @@ def test_plugin_without_anything_to_declare_is_fine():
     assert list(catalog.entries()) == []
 
 
-def test_catalog_of_raises_what_discovery_would_record():
+def test_catalog_of_raises_what_discovery_would_record(wording):
     """In a test or an embedding, a plugin's failure is the caller's to see."""
-    with pytest.raises(PluginError, match="which is not a Component"):
+    with pytest.raises(PluginError) as caught:
         catalog_of({"acme": declaring("net")})
+    assert str(caught.value) == wording
 
 
 def test_catalogs_share_nothing():
@@ -83,7 +91,7 @@ def observer(called: list[tuple[str, object]], name: str, error: BaseException |
     return SimpleNamespace(cvkit_run_started=hookimpl(cvkit_run_started))
 
 
-def test_observers_are_called_each_alone():
+def test_observers_are_called_each_alone(wording):
     """One that raises is reported by plugin and cause; those before and after it are still called."""
     called: list[tuple[str, object]] = []
     catalog = catalog_of(
@@ -93,10 +101,9 @@ def test_observers_are_called_each_alone():
             "a": observer(called, "a", SystemExit(3)),
         }
     )
-    assert catalog.notify("run_started", recipe="recipe", folder="folder") == [
-        "plugin 'a' (in-process 0) failed in cvkit_run_started: SystemExit: 3; leave it out with --no-plugin a",
-        "plugin 'b' (in-process 0) failed in cvkit_run_started: ValueError: bad day; leave it out with --no-plugin b",
-    ]
+    told = catalog.notify("run_started", recipe="recipe", folder="folder")
+    assert ["'a'" in told[0], "'b'" in told[1]] == [True, True]
+    assert told == wording
     assert called == [("a", "recipe"), ("b", "recipe"), ("c", "recipe")]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import ModuleType
 
 import pytest
@@ -42,12 +43,20 @@ def raised(call, *given) -> BaseException:
     pytest.fail("nothing was raised")
 
 
-def test_cause_names_the_line_of_the_components_own_package(module):
+def test_cause_names_the_line_of_the_components_own_package(module, wording):
     """Neither torch's, where the error is raised, nor that of whoever was called back."""
-    assert cause(raised(module.adds, 4)).endswith(f"{module.adds.__code__.co_filename}, line 5)")
+    torchs = raised(module.adds, 4)
+    assert cause(torchs).replace(str(torchs), "<torch's words>") == wording(name="raised within torch")
     error = raised(module.calls, fails)
-    assert cause(error, "acme_parts").endswith("acme_parts.py, line 8)")
-    assert cause(error).endswith(f"test_faults.py, line {fails.__code__.co_firstlineno + 1})")
+    assert cause(error, "acme_parts") == wording(name="raised by what was called back")
+    assert _places(cause(torchs)) == [(module.adds.__code__.co_filename, 5)]
+    assert _places(cause(error, "acme_parts")) == [(module.adds.__code__.co_filename, 8)]
+    assert _places(cause(error)) == [(__file__, fails.__code__.co_firstlineno + 1)]
+
+
+def _places(told: str) -> list[tuple[str, int]]:
+    """The files of Python that a text names, and the first number after each."""
+    return [(file, int(line)) for file, line in re.findall(r"(/[^ ,:()']+\.py)\D+(\d+)", told)]
 
 
 def test_cause_is_one_line_of_bounded_length():
@@ -58,7 +67,11 @@ def test_cause_is_one_line_of_bounded_length():
     assert cause(RuntimeError()) == "RuntimeError"
 
 
-def test_number_that_is_too_large_is_said_to_be():
+def test_number_that_is_too_large_is_said_to_be(wording):
     """Torch says that a value cannot be converted, and not what to do."""
-    assert "too large" in cause(raised(lambda: 1e308**2))
-    assert "too large" in cause(raised(lambda: torch.zeros(3).add_(torch.ones(3), alpha=1e308)))
+    said = set()
+    for call in (lambda: 1e308**2, lambda: torch.zeros(3).add_(torch.ones(3), alpha=1e308)):
+        error = raised(call)
+        told = cause(error).removeprefix(f"{type(error).__name__}: {error}")
+        said.add(re.sub(r"\d+", "<line>", told.replace(__file__, "<file>")))
+    assert said == wording

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,13 @@ def canary(tmp_path):
     assert [item.name for item in path.parent.iterdir()] == ["canary"]
 
 
+def refused(act: Callable[[], object], number: int) -> str:
+    """Return what is said where the system's error `number` is raised."""
+    with pytest.raises(OSError, match=f"Errno {number}") as caught:
+        act()
+    return caught.value.strerror
+
+
 @pytest.fixture
 def folder(tmp_path):
     path = tmp_path / "folder"
@@ -38,43 +47,40 @@ def folder(tmp_path):
     return path
 
 
-def test_file_is_read_whole_up_to_its_limit(folder):
+def test_file_is_read_whole_up_to_its_limit(folder, wording):
     """One byte more is refused, with the limit."""
     (folder / "a").write_bytes(b"12345")
     assert read_file(folder / "a", 5, below=folder) == b"12345"
-    with pytest.raises(OSError, match="more than 4 bytes"):
-        read_file(folder / "a", 4, below=folder)
+    assert refused(lambda: read_file(folder / "a", 4, below=folder), errno.EFBIG) == wording
     with pytest.raises(FileNotFoundError):
         read_file(folder / "b", 5, below=folder)
 
 
-def test_link_is_neither_read_nor_written_through(folder, canary):
+def test_link_is_neither_read_nor_written_through(folder, canary, wording):
     """A link in a file's place is refused for reading and adding, and replaced by a file that is written."""
     (folder / "a").symlink_to(canary)
-    for act in (
+    acts = (
         lambda: read_file(folder / "a", 100),
         lambda: append_file(folder / "a", b"more"),
         lambda: require_own_file(folder / "a"),
-    ):
-        with pytest.raises(OSError, match="link, which is not followed"):
-            act()
+    )
+    assert {refused(act, errno.ELOOP) for act in acts} == wording
     write_file(folder / "a", b"new", below=folder)
     assert not (folder / "a").is_symlink()
     assert (folder / "a").read_bytes() == b"new"
 
 
-def test_link_on_the_way_is_refused(folder, canary):
+def test_link_on_the_way_is_refused(folder, canary, wording):
     """Whether for reading, writing or making folders below it; the folder itself may be reached through one."""
     (folder / "sub").symlink_to(canary.parent)
-    for act in (
+    acts = (
         lambda: read_file(folder / "sub" / "canary", 100, below=folder),
         lambda: write_file(folder / "sub" / "new", b"", below=folder),
         lambda: append_file(folder / "sub" / "canary", b"more", below=folder),
         lambda: make_folder(folder / "sub", below=folder),
         lambda: make_folder(folder / "sub" / "deeper", below=folder),
-    ):
-        with pytest.raises(OSError, match="'sub' is a link, which is not followed"):
-            act()
+    )
+    assert {refused(act, errno.ENOTDIR) for act in acts} == wording
     clear_temporaries(folder / "sub")
     through = folder.with_name("through")
     through.symlink_to(folder)
@@ -82,35 +88,32 @@ def test_link_on_the_way_is_refused(folder, canary):
     assert read_file(folder / "x" / "y" / "z", 1, below=folder) == b"1"
 
 
-@pytest.mark.parametrize("path", ["../outside/canary", "sub/../../outside/canary", "/etc/hostname"])
-def test_path_that_leads_out_is_refused(folder, canary, path):
+def test_path_that_leads_out_is_refused(folder, canary, wording):
     """Names are not trusted to stay below."""
-    for act in (
-        lambda: read_file(folder / path, 100, below=folder),
-        lambda: write_file(folder / path, b"", below=folder),
-    ):
-        with pytest.raises(OSError, match="not below"):
-            act()
+    said = set()
+    for path in ("../outside/canary", "sub/../../outside/canary", "/etc/hostname"):
+        said.add(refused(lambda path=path: read_file(folder / path, 100, below=folder), errno.EINVAL))
+        said.add(refused(lambda path=path: write_file(folder / path, b"", below=folder), errno.EINVAL))
+    assert said == wording
 
 
-def test_pipe_device_and_folder_do_not_hang_a_reader(folder):
+def test_pipe_device_and_folder_do_not_hang_a_reader(folder, wording):
     """They are told apart from a regular file before anything waits for them."""
     os.mkfifo(folder / "pipe")
-    for path in (folder / "pipe", folder, Path("/dev/zero")):
-        for act in (lambda path=path: read_file(path, 100), lambda path=path: append_file(path, b"")):
-            with pytest.raises(OSError, match=r"not a regular file|is a folder"):
-                act()
+    said = set()
+    for path, number in ((folder / "pipe", errno.EINVAL), (folder, errno.EISDIR), (Path("/dev/zero"), errno.EINVAL)):
+        said.add(refused(lambda path=path: read_file(path, 100), number))
+        said.add(refused(lambda path=path: append_file(path, b""), number))
+    assert said == wording
     write_file(folder / "pipe", b"now a file")
     assert read_file(folder / "pipe", 100) == b"now a file"
 
 
-def test_file_with_another_name_is_not_added_to(folder, canary):
+def test_file_with_another_name_is_not_added_to(folder, canary, wording):
     """A hard link to a file outside; writing it anew gives it content of its own."""
     os.link(canary, folder / "a")
-    with pytest.raises(OSError, match="hard link"):
-        append_file(folder / "a", b"more")
-    with pytest.raises(OSError, match="hard link"):
-        require_own_file(folder / "a")
+    acts = (lambda: append_file(folder / "a", b"more"), lambda: require_own_file(folder / "a"))
+    assert {refused(act, errno.EMLINK) for act in acts} == wording
     write_file(folder / "a", b"own")
     append_file(folder / "a", b" and more")
     assert read_file(folder / "a", 100) == b"own and more"
@@ -121,12 +124,11 @@ def test_failed_write_leaves_what_was_there_and_nothing_else(folder, monkeypatch
     write_file(folder / "a", b"old")
 
     def full(descriptor):
-        raise OSError(28, "No space left on device")
+        raise OSError(errno.ENOSPC, "full")
 
     monkeypatch.setattr(files.os, "fsync", full)
     for act in (lambda: write_file(folder / "a", b"new"), lambda: append_file(folder / "a", b"more")):
-        with pytest.raises(OSError, match="No space"):
-            act()
+        assert refused(act, errno.ENOSPC) == "full"
     monkeypatch.undo()
     assert [(item.name, item.read_bytes()) for item in folder.iterdir()] == [("a", b"old")]
 

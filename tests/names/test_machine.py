@@ -68,14 +68,14 @@ def test_lack_behind_another_error_is_found():
     assert shortage_in(error) is Shortage.FILES
 
 
-def test_lack_is_told_in_a_sentence_with_what_to_do():
+def test_lack_is_told_in_a_sentence_with_what_to_do(wording):
     """What it was at, the library's own words where they are short, and the setting."""
     with pytest.raises(MachineError) as caught, told_as_machine("training"):
         raise MemoryError("17 GB")
-    assert str(caught.value).startswith("memory ran out while training (17 GB); ")
-    assert "train.batch_size" in str(caught.value)
+    assert all(part in str(caught.value) for part in ("training", "17 GB", "train.batch_size"))
+    assert str(caught.value) == wording
     with (
-        pytest.raises(MachineError, match="; buy a larger one"),
+        pytest.raises(MachineError, match="buy a larger one"),
         told_as_machine("a", {Shortage.MEMORY: "buy a larger one"}),
     ):
         raise MemoryError

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
 import sys
+import tomllib
+from importlib.metadata import version
 from pathlib import Path
 
+import pydantic
 import pytest
 
 import cvkit_resnet
@@ -76,40 +82,41 @@ def test_file_that_is_loaded_twice_is_loaded_once(write):
     assert discover(paths=[path])["models"].find("tiny").id == "my_repeated_model/tiny"
 
 
-@pytest.mark.parametrize(
-    ("name", "source", "message"),
-    [
-        ("kornia.py", NET, "a plugin named 'kornia' is installed already (cvkit-core "),
-        ("pydantic.py", NET, "a module 'pydantic' is there already, at '"),
-        ("my-model.py", NET, "its name must be that of a module, such as my_model.py"),
-        ("my_model.txt", NET, "its name must be that of a module, such as my_model.py"),
-        (
-            "my_bad_import.py",
-            "\nimport nowhere_at_all",
-            "ModuleNotFoundError: No module named 'nowhere_at_all', line 2",
-        ),
-        ("my_bad_syntax.py", "\n\ndef net(:", "does not work: invalid syntax, line 3"),
-        ("my_exit.py", "import sys\nsys.exit(3)", "SystemExit: 3, line 2"),
-        ("my_slip.py", NET.replace("cvkit_models", "cvkit_model"), "there is no hook 'cvkit_model'. Did you mean"),
-    ],
-)
-def test_file_that_is_no_plugin_is_an_error(write, name, source, message):
+NO_PLUGINS = {
+    "kornia.py": (NET, ["'kornia'"]),
+    "pydantic.py": (NET, [f"'{pydantic.__file__}'"]),
+    "my-model.py": (NET, ["my_model.py"]),
+    "my_model.txt": (NET, ["my_model.py"]),
+    "my_bad_import.py": ("\nimport nowhere_at_all", ["'nowhere_at_all'", r"\b2\b"]),
+    "my_bad_syntax.py": ("\n\ndef net(:", [r"\b3\b"]),
+    "my_exit.py": ("import sys\nsys.exit(3)", ["SystemExit: 3", r"\b2\b"]),
+    "my_slip.py": (NET.replace("cvkit_models", "cvkit_model"), ["'cvkit_models'"]),
+}
+
+
+@pytest.mark.parametrize("name", NO_PLUGINS)
+def test_file_that_is_no_plugin_is_an_error(write, name, wording):
     """It was asked for, so it is not passed over as a broken installed one is; nothing else is imported for it."""
+    source, named = NO_PLUGINS[name]
     path = write(name, source)
     with pytest.raises(PluginError) as caught:
         discover(paths=[path])
-    assert message in str(caught.value)
-    assert str(path) in str(caught.value)
+    said = str(caught.value)
+    assert str(path) in said
+    assert all(re.search(pattern, said.replace(str(path), "")) for pattern in named)
+    for machines, shown in ((pydantic.__file__, "<pydantic>"), (version("cvkit-core"), "<version>")):
+        said = said.replace(machines, shown)
+    assert said == wording
 
 
-def test_path_that_is_not_there_says_what_would_be(tmp_path):
+def test_path_that_is_not_there_says_what_would_be(tmp_path, wording):
     """A missing file, and a folder that is no package."""
-    with pytest.raises(
-        PluginError, match=r"there is no plugin at '.*nowhere.py': name a .py file, a package's folder or a project's"
-    ):
+    with pytest.raises(PluginError) as caught:
         discover(paths=[tmp_path / "nowhere.py"])
-    with pytest.raises(PluginError, match=r"a package's folder holds an __init__\.py"):
+    assert str(caught.value) == wording(name="file")
+    with pytest.raises(PluginError) as caught:
         discover(paths=[tmp_path])
+    assert str(caught.value) == wording(name="folder")
 
 
 def test_same_path_twice_is_one_plugin(write):
@@ -136,22 +143,25 @@ def test_package_of_an_installed_plugin_stands_in_for_it():
     assert catalog["models"].find("custom_resnet").origin.file == str(path)
 
 
-def test_file_may_be_disabled_and_may_wait(write):
+def test_file_may_be_disabled_and_may_wait(write, wording):
     """The rules of plugins are the same, wherever they come from."""
     waiting = write("my_waiting.py", "cvkit_requires = ('nowhere',)" + NET.format(module="my_waiting"))
     (status,) = [status for status in discover(paths=[waiting]).statuses if status.origin.file]
-    assert status.reason.startswith("waiting: nowhere is needed")
+    assert len(status.missing) == 1
+    assert status.reason == wording
     unwanted = write("my_unwanted.py", "raise RuntimeError('imported')")
     (status,) = [s for s in discover({"my_unwanted": "--no-plugin"}, [unwanted]).statuses if s.origin.file]
     assert status.disabled == "--no-plugin"
 
 
-def test_mistake_in_a_module_that_the_file_imports_is_told_as_that_modules(write):
+def test_mistake_in_a_module_that_the_file_imports_is_told_as_that_modules(write, wording):
     """A line number alone would send the author to the wrong file."""
     helper = write("my_broken_helper.py", "\n\n\ndef net(:")
     path = write("my_needing_helper.py", "import my_broken_helper")
-    with pytest.raises(PluginError, match=f"invalid syntax, line 4 of '{helper}'"):
+    with pytest.raises(PluginError, match=f"'{helper}'") as caught:
         discover(paths=[path])
+    assert re.search(r"\b4\b", str(caught.value).replace(str(helper), ""))
+    assert str(caught.value) == wording
     assert str(path.parent) not in sys.path
 
 
@@ -181,20 +191,32 @@ def test_object_that_a_project_names_is_the_plugin_of_its_package(write):
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "named"),
     [
-        ("", "declares no plugin: write [project.entry-points.cvkit]"),
-        ("[project", "cannot be read: "),
-        ('[project.entry-points.cvkit]\nacme = "acme_nowhere.net"', "and there is no 'acme_nowhere' in"),
-        ('[project.entry-points.cvkit]\nacme = "a b"', "'a b' is not of the form module or module:object"),
+        ("", "[project.entry-points.cvkit]"),
+        ('[project.entry-points.cvkit]\nacme = "acme_nowhere.net"', "'acme_nowhere'"),
+        ('[project.entry-points.cvkit]\nacme = "a b"', "'a b'"),
     ],
+    ids=["no entry point", "no package", "no module"],
 )
-def test_project_without_a_plugin_to_load_says_what_is_wrong(write, text, message):
+def test_project_without_a_plugin_to_load_says_what_is_wrong(write, text, named, wording):
     """What its pyproject.toml lacks."""
     project = write("home/pyproject.toml", text)
     with pytest.raises(PluginError) as caught:
         discover(paths=[project.parent])
-    assert message in str(caught.value)
+    assert named in str(caught.value)
+    assert str(caught.value) == wording
+
+
+def test_project_that_does_not_parse_says_so(write, wording):
+    """In Python's words."""
+    with pytest.raises(tomllib.TOMLDecodeError) as python:
+        tomllib.loads("[project")
+    project = write("home/pyproject.toml", "[project")
+    with pytest.raises(PluginError) as caught:
+        discover(paths=[project.parent])
+    assert str(python.value) in str(caught.value)
+    assert str(caught.value).replace(str(python.value), "<Python's words>") == wording
 
 
 def test_project_stands_in_for_its_installed_copy(write, tmp_path, monkeypatch):
@@ -225,5 +247,6 @@ def test_plugin_that_may_not_be_read_says_so(open_folder, as_another, name):
     for path in (open_folder / "closed_model.py", open_folder / "closed"):
         path.chmod(0)
     as_another()
-    with pytest.raises(PluginError, match=r"the plugin's file '.*' cannot be read: Permission denied"):
+    with pytest.raises(PluginError, match=f"'{open_folder}/closed") as caught:
         discover(paths=[open_folder / name])
+    assert os.strerror(errno.EACCES) in str(caught.value)

@@ -37,7 +37,7 @@ def test_every_kind_has_its_hook():
     assert {kind.hook for kind in KINDS.values()} <= set(vars(manager.hook))
 
 
-def test_installed_plugin_is_found_with_its_origin(install):
+def test_installed_plugin_is_found_with_its_origin(install, wording):
     """An entry point is all it takes; where the plugin came from is recorded."""
     install("acme", GOOD, distribution="acme-nets")
     catalog = discover()
@@ -47,7 +47,7 @@ def test_installed_plugin_is_found_with_its_origin(install):
     found = status(catalog, "acme")
     assert found.works
     assert (found.failure, found.heavy, found.disabled, found.missing) == ("", (), "", ())
-    assert found.line == "plugin 'acme' (acme-nets 1.0) works"
+    assert found.line == wording
     assert found.seconds > 0
 
 
@@ -68,103 +68,54 @@ def test_plugin_may_be_an_object_in_its_module(install):
 
 
 BROKEN = {
-    "import": ("import nowhere_at_all", "ModuleNotFoundError: No module named 'nowhere_at_all'"),
-    "syntax": ("def net(:", "SyntaxError: invalid syntax"),
+    "import": ("import nowhere_at_all", "'nowhere_at_all'"),
+    "syntax": ("def net(:", "SyntaxError"),
     "exit": ("import sys\nsys.exit(3)", "SystemExit: 3"),
     "lines": ("raise RuntimeError('one\\n  two')", "RuntimeError: one two"),
-    "raising": (
-        GOOD + "\n@hookimpl\ndef cvkit_losses():\n    raise ValueError('bad day')",
-        "cvkit_losses raised ValueError: bad day",
-    ),
-    "exit_in_hook": (
-        "@hookimpl\ndef cvkit_models():\n    raise SystemExit('bye')",
-        "cvkit_models raised SystemExit: bye",
-    ),
-    "not_component": (
-        GOOD + "\n@hookimpl\ndef cvkit_losses():\n    yield 'my_loss'",
-        "cvkit_losses yielded 'my_loss', which is not a Component",
-    ),
-    "not_iterable": (
-        "@hookimpl\ndef cvkit_models():\n    return Component('net', 'a:b')",
-        "cvkit_models raised TypeError: 'Component' object is not iterable",
-    ),
-    "misspelt": (
-        GOOD + "\n@hookimpl\ndef cvkit_model():\n    return []",
-        "there is no hook 'cvkit_model'. Did you mean 'cvkit_models'?",
-    ),
-    "unmarked": (
-        GOOD + "\ndef cvkit_losses():\n    return []",
-        "'cvkit_losses' is not marked as a hook: write @hookimpl above it",
-    ),
-    "argument": (
-        GOOD + "\n@hookimpl\ndef cvkit_losses(info):\n    return []",
-        "cvkit_losses takes 'info', which that hook does not pass; it passes: nothing",
-    ),
-    "observing": (
-        GOOD + "\n@hookimpl\ndef cvkit_epoch_finished(record, step):\n    pass",
-        "cvkit_epoch_finished takes 'step', which that hook does not pass; it passes: record, folder",
-    ),
-    "wrapper": (
-        "@hookimpl(wrapper=True)\ndef cvkit_run_started(recipe):\n    yield",
-        "cvkit_run_started is a wrapper, and cvkit calls each plugin's hooks alone: write a plain @hookimpl",
-    ),
-    "async": (
-        "@hookimpl\nasync def cvkit_run_started(recipe):\n    pass",
-        "cvkit_run_started must be a plain function or method",
-    ),
-    "partial": (
-        "import functools\ncvkit_models = hookimpl(functools.partial(list, ()))",
-        "cvkit_models must be a plain function or method",
-    ),
-    "defaulted": (
-        "@hookimpl\ndef cvkit_epoch_finished(record=None):\n    pass",
-        "cvkit_epoch_finished must take 'record' as a plain argument without a default, or it is not passed",
-    ),
-    "keyword": (
-        "@hookimpl\ndef cvkit_epoch_finished(*, record):\n    pass",
-        "cvkit_epoch_finished must take 'record' as a plain argument without a default, or it is not passed",
-    ),
+    "raising": (GOOD + "\n@hookimpl\ndef cvkit_losses():\n    raise ValueError('bad day')", "ValueError: bad day"),
+    "exit_in_hook": ("@hookimpl\ndef cvkit_models():\n    raise SystemExit('bye')", "SystemExit: bye"),
+    "not_component": (GOOD + "\n@hookimpl\ndef cvkit_losses():\n    yield 'my_loss'", "'my_loss'"),
+    "not_iterable": ("@hookimpl\ndef cvkit_models():\n    return Component('net', 'a:b')", "TypeError"),
+    "misspelt": (GOOD + "\n@hookimpl\ndef cvkit_model():\n    return []", "'cvkit_models'"),
+    "unmarked": (GOOD + "\ndef cvkit_losses():\n    return []", "'cvkit_losses'"),
+    "argument": (GOOD + "\n@hookimpl\ndef cvkit_losses(info):\n    return []", "'info'"),
+    "observing": (GOOD + "\n@hookimpl\ndef cvkit_epoch_finished(record, step):\n    pass", "'step'"),
+    "wrapper": ("@hookimpl(wrapper=True)\ndef cvkit_run_started(recipe):\n    yield", "cvkit_run_started"),
+    "async": ("@hookimpl\nasync def cvkit_run_started(recipe):\n    pass", "cvkit_run_started"),
+    "partial": ("import functools\ncvkit_models = hookimpl(functools.partial(list, ()))", "cvkit_models"),
+    "defaulted": ("@hookimpl\ndef cvkit_epoch_finished(record=None):\n    pass", "'record'"),
+    "keyword": ("@hookimpl\ndef cvkit_epoch_finished(*, record):\n    pass", "'record'"),
     "per_sample": (
         GOOD + "\n@hookimpl\ndef cvkit_losses():\n    yield Component('my_loss', 'a:b', per_sample=True)",
-        "cvkit_losses: 'my_loss' cannot be per_sample, as only augmentations can",
+        "'my_loss'",
     ),
-    "requires": (GOOD + "\ncvkit_requires = 'torch'", "cvkit_requires must be a tuple of requirements"),
-    "requirement": (
-        GOOD + "\ncvkit_requires = ('timm at least 1',)",
-        "ValueError: 'timm at least 1' is not a requirement",
-    ),
+    "requires": (GOOD + "\ncvkit_requires = 'torch'", "cvkit_requires"),
+    "requirement": (GOOD + "\ncvkit_requires = ('timm at least 1',)", "'timm at least 1'"),
     "twice": (
         GOOD + "\n@hookimpl\ndef cvkit_losses():\n    yield from [Component('my_loss', 'a:b')] * 2",
-        "loss 'twice/my_loss' is declared twice",
+        "'twice/my_loss'",
     ),
-    "target": (
-        GOOD + "\n@hookimpl\ndef cvkit_losses():\n    yield Component('my_loss', 'a.b')",
-        "target 'a.b' is not of the form 'package.module:attribute'",
-    ),
-    "name": (
-        GOOD + "\n@hookimpl\ndef cvkit_losses():\n    yield Component('My-Loss', 'a:b')",
-        "cvkit_losses: component name 'My-Loss' must be lower-case letters, digits and underscores",
-    ),
-    "family": (
-        GOOD + "\n@hookimpl\ndef cvkit_losses():\n    yield Component('*', 'a:b')",
-        "cvkit_losses: the family '*' must say where its `members` are listed",
-    ),
+    "target": (GOOD + "\n@hookimpl\ndef cvkit_losses():\n    yield Component('my_loss', 'a.b')", "'a.b'"),
+    "name": (GOOD + "\n@hookimpl\ndef cvkit_losses():\n    yield Component('My-Loss', 'a:b')", "'My-Loss'"),
+    "family": (GOOD + "\n@hookimpl\ndef cvkit_losses():\n    yield Component('*', 'a:b')", "'*'"),
     "members": (
         GOOD + "\n@hookimpl\ndef cvkit_losses():\n    yield Component('*', 'a:b', members='names')",
-        "target 'names' is not of the form 'package.module:attribute'",
+        "'names'",
     ),
 }
 
 
-@pytest.mark.parametrize(("name", "source", "failure"), [(name, *case) for name, case in BROKEN.items()])
-def test_broken_plugin_is_reported_and_left_out_whole(install, name, source, failure):
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_plugin_is_reported_and_left_out_whole(install, name, wording):
     """One line says what is wrong; nothing of the plugin stays, and every other plugin works."""
+    source, named = BROKEN[name]
     install(name, source)
     install("zebra", GOOD)
     catalog = discover()
     broken = status(catalog, name)
-    assert broken.failure.startswith(failure)
+    assert named in broken.failure
     assert "\n" not in broken.failure
+    assert broken.failure == wording
     assert not broken.works
     assert catalog.failures == [broken]
     assert [found.origin.plugin for found in catalog.statuses if found.works] == [*BUILT_IN, "zebra"]
@@ -178,13 +129,12 @@ def test_missing_attribute_of_a_module_is_told(install):
     assert status(discover(), "acme").failure == f"AttributeError: module '{module}' has no attribute 'plugin'"
 
 
-def test_class_in_place_of_its_instance_is_told(install):
+def test_class_in_place_of_its_instance_is_told(install, wording):
     """Its hooks would be called without a self."""
     install(
         "acme", "class Plugin:\n    @hookimpl\n    def cvkit_models(self):\n        return []", attribute=":Plugin"
     )
-    failure = status(discover(), "acme").failure
-    assert failure == "it is the class 'Plugin'; the entry point must name an instance of it"
+    assert status(discover(), "acme").failure == wording
 
 
 LATER = """
@@ -205,10 +155,10 @@ def test_optional_hook_of_a_later_version_lets_a_plugin_in(install):
     assert catalog.notify("run_started", recipe=None, folder=None) == []
 
 
-def test_optional_hook_that_is_known_is_held_to_the_same(install):
+def test_optional_hook_that_is_known_is_held_to_the_same(install, wording):
     """The mark forgives a hook that is not there, and no mistake in one that is."""
     install("acme", "@hookimpl(optionalhook=True)\ndef cvkit_models(info):\n    return []")
-    assert status(discover(), "acme").failure.startswith("cvkit_models takes 'info'")
+    assert status(discover(), "acme").failure == wording
 
 
 def test_names_that_a_module_loads_on_first_use_are_left_alone(install):
@@ -220,13 +170,14 @@ def test_names_that_a_module_loads_on_first_use_are_left_alone(install):
 
 
 @pytest.mark.parametrize("value", ["acme x y", "acme:", ":attribute"])
-def test_entry_point_that_names_no_module_is_told(install, folder, value):
+def test_entry_point_that_names_no_module_is_told(install, folder, value, wording):
     """What is wrong is in the author's pyproject.toml."""
     install("acme", GOOD, distribution="acme-nets")
     (folder / "acme_nets-1.0.dist-info" / "entry_points.txt").write_text(f"[cvkit]\nacme = {value}\n")
     importlib.invalidate_caches()
-    found = [found for found in discover().statuses if found.origin.plugin == "acme"]
-    assert [one.failure for one in found] == [f"its entry point '{value}' is not of the form module or module:object"]
+    failure = status(discover(), "acme").failure
+    assert f"'{value}'" in failure
+    assert failure == wording
 
 
 @pytest.mark.parametrize("content", [b"[console_scripts]\nno value here\n", b"[other]\nx = \xff\xfe\n", b"\xff"])
@@ -268,7 +219,7 @@ def test_broken_distribution_does_not_stop_discovery(install, folder):
     assert (found.origin.distribution, found.origin.version) == ("unknown", "unknown")
 
 
-def test_second_distribution_with_a_plugin_name_is_reported(install):
+def test_second_distribution_with_a_plugin_name_is_reported(install, wording):
     """Two distributions cannot both be `acme`: the first in the alphabet is, the other is told."""
     install("acme", GOOD.replace("acme_net", "second"), distribution="beta")
     install("acme", GOOD.replace("acme_net", "first"), distribution="alpha")
@@ -276,46 +227,44 @@ def test_second_distribution_with_a_plugin_name_is_reported(install):
     alpha, beta = [found for found in catalog.statuses if found.origin.plugin == "acme"]
     assert (alpha.origin.distribution, alpha.failure) == ("alpha", "")
     assert beta.origin.distribution == "beta"
-    assert beta.line == (
-        "plugin 'acme' (beta 1.0) does not work: another distribution, alpha 1.0, provides a plugin named 'acme' "
-        "too; uninstall one of the two"
-    )
+    assert "alpha" in beta.failure
+    assert beta.line == wording
     assert catalog["models"].find("first").origin == alpha.origin
     with pytest.raises(UnknownComponent):
         catalog["models"].find("second")
 
 
-def test_disabled_plugin_is_not_imported(install):
+def test_disabled_plugin_is_not_imported(install, wording):
     """Disabling acts before the import, so that it also helps against a plugin that hurts."""
     module = install("acme", "raise RuntimeError('imported')")
     catalog = discover(disabled={"acme": "plugins.disable", "timm": "--no-plugin"})
     assert module not in sys.modules
-    assert status(catalog, "acme").line == "plugin 'acme' (dist-" + module + " 1.0) disabled by plugins.disable"
+    assert status(catalog, "acme").disabled == "plugins.disable"
+    assert status(catalog, "acme").line == wording
     assert not status(catalog, "acme").works
     assert catalog.failures == []
     with pytest.raises(UnknownComponent):
         catalog["models"].find("timm/resnet18")
 
 
-def test_environment_variable_disables_plugins(install, monkeypatch):
+def test_environment_variable_disables_plugins(install, monkeypatch, wording):
     """``CVKIT_DISABLE_PLUGINS`` names plugins between commas, and acts before the import too."""
     module = install("acme", "raise RuntimeError('imported')")
     monkeypatch.setenv("CVKIT_DISABLE_PLUGINS", " acme, ,timm")
     catalog = discover(disabled=["kornia"])
     assert module not in sys.modules
-    assert {found.origin.plugin: found.disabled for found in catalog.statuses if found.disabled} == {
-        "acme": "CVKIT_DISABLE_PLUGINS",
-        "kornia": "the caller",
-        "timm": "CVKIT_DISABLE_PLUGINS",
-    }
+    disabled = {found.origin.plugin: found.disabled for found in catalog.statuses if found.disabled}
+    assert disabled.pop("kornia") == wording
+    assert disabled == {"acme": "CVKIT_DISABLE_PLUGINS", "timm": "CVKIT_DISABLE_PLUGINS"}
 
 
-def test_only_a_misspelt_disabled_plugin_is_told_of(install):
+def test_only_a_misspelt_disabled_plugin_is_told_of(install, wording):
     """A slip leaves a plugin on that should be off; a plugin that is not installed is off anyway."""
     install("acme", GOOD)
-    assert unknown_disabled(discover(), ["acme", "amce", "something_else"]) == [
-        "no plugin 'amce' is installed, so it cannot be disabled. Did you mean 'acme'?"
-    ]
+    (told,) = unknown_disabled(discover(), ["acme", "amce", "something_else"])
+    assert "'amce'" in told
+    assert "'acme'" in told
+    assert told == wording
 
 
 def test_discovery_may_be_of_some_distributions_only(install):
@@ -326,34 +275,33 @@ def test_discovery_may_be_of_some_distributions_only(install):
 
 
 REMEDIES = {
-    "needy": ("import nowhere_at_all", {}, "install what brings the module 'nowhere_at_all', or leave it out with"),
-    "raising": (
-        "raise RuntimeError('bad day')",
-        {},
-        "upgrade it, tell its authors, or leave it out with --no-plugin",
-    ),
+    "needy": ("import nowhere_at_all", {}, "'nowhere_at_all'"),
+    "raising": ("raise RuntimeError('bad day')", {}, "--no-plugin raising"),
     "future": (GOOD, {"metadata": "Requires-Dist: cvkit-core>=99\n"}, "pip install --upgrade dist-future cvkit-core"),
 }
 
 
 @pytest.mark.parametrize("name", REMEDIES)
-def test_broken_plugin_comes_with_a_remedy(install, name):
+def test_broken_plugin_comes_with_a_remedy(install, name, wording):
     """The line ends with what to do."""
     source, details, remedy = REMEDIES[name]
     install(name, source, distribution=f"dist-{name}", **details)
     found = status(discover(), name)
-    assert found.remedy.startswith(remedy)
-    assert found.line == f"plugin '{name}' (dist-{name} 1.0) does not work: {found.failure}; {found.remedy}"
+    assert remedy in found.remedy
+    assert found.failure in found.line
+    assert found.remedy in found.line
+    assert found.line.replace(importlib.metadata.version("cvkit-core"), "<version>") == wording
     assert "Traceback" in found.trace
 
 
-def test_plugin_for_another_cvkit_is_not_imported(install):
+def test_plugin_for_another_cvkit_is_not_imported(install, wording):
     """What a distribution asks of cvkit is compared first: its code may not even import here."""
     module = install("acme", "raise RuntimeError('imported')", metadata="Requires-Dist: CVkit_core<0.0.1\n")
     found = status(discover(), "acme")
     assert module not in sys.modules
     version = importlib.metadata.version("cvkit-core")
-    assert found.failure == f"CVkit_core<0.0.1 is needed, and {version} is installed"
+    assert version in found.failure
+    assert found.failure.replace(version, "<version>") == wording
 
 
 @pytest.mark.parametrize(
@@ -372,18 +320,19 @@ def test_requirement_on_cvkit_that_is_met_lets_a_plugin_in(install, line):
     assert status(discover(), "acme").works
 
 
-def test_half_installed_plugin_is_told_to_be_installed_again(install, folder):
+def test_half_installed_plugin_is_told_to_be_installed_again(install, folder, wording):
     """Its metadata is there and its module is not, as after half an uninstallation."""
     module = install("acme", GOOD, distribution="acme-nets")
     (folder / f"{module}.py").unlink()
     importlib.invalidate_caches()
     found = status(discover(), "acme")
     assert found.failure == f"ModuleNotFoundError: No module named '{module}'"
-    assert found.remedy == "it is only half installed: pip install --force-reinstall acme-nets"
+    assert "pip install --force-reinstall acme-nets" in found.remedy
+    assert found.remedy == wording
 
 
 @pytest.mark.parametrize("closed", ["shut_acme", "shut_acme/__init__.py"])
-def test_installed_plugin_that_may_not_be_read_says_so(open_folder, as_another, monkeypatch, closed):
+def test_installed_plugin_that_may_not_be_read_says_so(open_folder, as_another, monkeypatch, closed, wording):
     """Installed by root for root alone; Python takes a folder that it may not read for an empty package."""
     (open_folder / "shut_acme").mkdir()
     (open_folder / "shut_acme" / "__init__.py").write_text("from cvkit import Component, hookimpl\n" + GOOD)
@@ -396,18 +345,19 @@ def test_installed_plugin_that_may_not_be_read_says_so(open_folder, as_another, 
     as_another()
     found = status(discover(), "acme")
     assert f"{open_folder}/shut_acme" in found.failure
-    assert found.remedy.startswith("ask whoever installed it to let others read it")
+    assert found.remedy == wording
 
 
-def test_hidden_plugin_is_not_taken_for_the_one_that_hides_it(install, tmp_path_factory, monkeypatch):
+def test_hidden_plugin_is_not_taken_for_the_one_that_hides_it(install, tmp_path_factory, monkeypatch, wording):
     """A file of the same name earlier on the path, such as one in the working folder, is named and not imported."""
     module = install("acme", GOOD)
     other = tmp_path_factory.mktemp("work") / f"{module}.py"
     other.write_text("raise RuntimeError('imported')")
     monkeypatch.syspath_prepend(other.parent)
     found = status(discover(), "acme")
-    assert found.failure == f"its module '{module}' is hidden by '{other}', which is not the plugin's own"
-    assert found.remedy == "rename that file, or start cvkit in another folder"
+    assert f"'{module}'" in found.failure
+    assert f"'{other}'" in found.failure
+    assert [found.failure.replace(str(other.parent), "<elsewhere>"), found.remedy] == wording
     assert module not in sys.modules
 
 
@@ -420,14 +370,15 @@ def test_slow_declaration_is_marked(install):
     assert [found.origin.plugin for found in discover().statuses if found.slow] == ["slow"]
 
 
-def test_plugin_that_waits_for_a_package_is_no_failure(install):
+def test_plugin_that_waits_for_a_package_is_no_failure(install, wording):
     """``cvkit_requires`` says what a plugin needs beyond its dependencies; without it, nothing is registered."""
     install("acme", "cvkit_requires = ('torch', 'no-such-package>=2')" + GOOD)
     catalog = discover()
     found = status(catalog, "acme")
-    sentence = "no-such-package>=2 is needed, and it is not installed: pip install 'no-such-package>=2'"
-    assert found.missing == (sentence,)
-    assert found.reason == f"waiting: {sentence}"
+    (sentence,) = found.missing
+    assert "pip install 'no-such-package>=2'" in sentence
+    assert sentence in found.reason
+    assert found.reason == wording
     assert (found.works, catalog.failures) == (False, [])
     assert not [entry for entry in catalog.entries() if entry.origin.plugin == "acme"]
 

@@ -62,13 +62,14 @@ def test_full_id_and_unique_short_name_lead_to_the_same_entry(models):
     assert models.find("lonely").id == "other/lonely"
 
 
-def test_short_name_of_two_plugins_is_refused_only_when_used(models):
+def test_short_name_of_two_plugins_is_refused_only_when_used(models, wording):
     """A clash drops nothing, and names both ids to whoever uses the short name."""
     assert models.find("acme/net").origin.plugin == "acme"
     assert models.find("other/net").origin.plugin == "other"
     with pytest.raises(AmbiguousComponent) as caught:
         models.find("net")
-    assert str(caught.value) == "model 'net' is provided by several plugins: write 'acme/net' or 'other/net'"
+    assert all(name in str(caught.value) for name in ("'net'", "'acme/net'", "'other/net'"))
+    assert str(caught.value) == wording
 
 
 def test_names_are_those_that_find_leads_somewhere(models):
@@ -85,30 +86,26 @@ def test_order_of_discovery_changes_nothing(factories):
 
 
 @pytest.mark.parametrize(
-    ("name", "message"),
+    ("name", "helpful"),
     [
-        ("smal_net", "unknown model 'smal_net'. Did you mean 'small_net'?"),
-        ("acm/net", "unknown model 'acm/net'. Did you mean 'acme/net'?"),
-        ("other/nett", "unknown model 'other/nett'. Did you mean 'other/net'?"),
-        ("transformer", "unknown model 'transformer'. See: cvkit list models"),
-        ("*", "unknown model '*'. See: cvkit list models"),
-        ("", "unknown model ''. See: cvkit list models"),
-        (
-            "acme/resnet81",
-            "unknown model 'acme/resnet81': the family 'acme/...' has 3 members. Did you mean 'resnet18'?",
-        ),
-        (
-            "acme/smal_net",
-            "unknown model 'acme/smal_net': the family 'acme/...' has 3 members. Did you mean 'small_net'?",
-        ),
-        ("acme/*", "unknown model 'acme/*': the family 'acme/...' has 3 members. See: cvkit list models"),
+        ("smal_net", "'small_net'"),
+        ("acm/net", "'acme/net'"),
+        ("other/nett", "'other/net'"),
+        ("transformer", "cvkit list models"),
+        ("*", "cvkit list models"),
+        ("", "cvkit list models"),
+        ("acme/resnet81", "'resnet18'"),
+        ("acme/smal_net", "'small_net'"),
+        ("acme/*", "cvkit list models"),
     ],
 )
-def test_unknown_name_is_answered_with_the_nearest(models, name, message):
+def test_unknown_name_is_answered_with_the_nearest(models, name, helpful, wording):
     """The nearest name, or where to look for one."""
     with pytest.raises(UnknownComponent) as caught:
         models.find(name)
-    assert str(caught.value) == message
+    assert f"'{name}'" in str(caught.value)
+    assert helpful in str(caught.value)
+    assert str(caught.value) == wording
 
 
 def test_family_member_is_found_and_built_by_its_name(models):
@@ -143,7 +140,7 @@ def test_options_passed_on_are_those_of_the_library(factories):
         "*", f"{factories}:member", members=f"{factories}:names", options_of=f"{factories}:" + "{name}"
     )
     signature = catalog_of({"lib": plugin(family)})["models"].find("lib/vgg")
-    with pytest.raises(PluginError, match=":vgg' cannot be read: AttributeError"):
+    with pytest.raises(PluginError, match=":vgg'"):
         signature.signature()
     single = Component("jitter", f"{factories}:member", options_of=f"{factories}:onward")
     signature = catalog_of({"lib": plugin(single)})["models"].find("jitter").signature()
@@ -165,43 +162,51 @@ def test_options_passed_on_are_those_of_the_library(factories):
         ("import sys; sys.exit('bye')", "SystemExit: bye"),
     ],
 )
-def test_component_that_cannot_be_loaded_names_its_plugin(package, source, cause):
+def test_component_that_cannot_be_loaded_names_its_plugin(package, source, cause, wording):
     """Whatever a factory's module does, the error says whose it is and from which distribution."""
     module = package(broken=source) + ".broken"
     registry = Registry(KINDS["models"])
     registry.add(Component("net", f"{module}:net"), Origin("acme", "acme-nets", "1.2"))
     with pytest.raises(PluginError) as caught:
         registry.find("net").load()
-    start = f"model 'acme/net' cannot be loaded from '{module}:net' (plugin 'acme' of acme-nets 1.2): "
-    assert str(caught.value).startswith(start + cause)
+    assert all(
+        part in str(caught.value) for part in ("'acme/net'", f"'{module}:net'", "'acme'", "acme-nets 1.2", cause)
+    )
+    assert str(caught.value) == wording
 
 
-def test_family_that_cannot_list_its_members_names_its_plugin(factories):
+def test_family_that_cannot_list_its_members_names_its_plugin(factories, wording):
     """A family's list is a plugin's code as well, and fails as one."""
     family = Component("*", f"{factories}:member", members=f"{factories}:raising")
     models = catalog_of({"acme": plugin(family)})["models"]
-    with pytest.raises(PluginError, match=r"'acme/\*' cannot list its members .* 'acme'.*: OSError: no list"):
+    with pytest.raises(PluginError, match="OSError: no list") as caught:
         models.find("acme/resnet18")
+    assert "'acme/*'" in str(caught.value)
+    assert "'acme'" in str(caught.value)
+    assert str(caught.value) == wording
 
 
 def test_same_name_twice_in_one_plugin_is_refused(models):
     """One plugin cannot mean two things by one name."""
     entry = models.find("acme/net")
-    with pytest.raises(PluginError, match="model 'acme/net' is declared twice"):
+    with pytest.raises(PluginError, match="'acme/net'"):
         models.add(entry.component, entry.origin)
 
 
-def test_mismatched_torchvision_is_named_with_its_remedy(package):
+def test_mismatched_torchvision_is_named_with_its_remedy(package, wording):
     """Its operators fail to register beside another torch, with a message that says nothing to a user."""
     module = package(nets="raise RuntimeError('operator torchvision::nms does not exist')") + ".nets"
     registry = catalog_of({"acme": plugin(Component("net", f"{module}:net"))})["models"]
-    with pytest.raises(PluginError, match=r"torch and torchvision do not belong together.*--force-reinstall"):
+    with pytest.raises(PluginError, match="--force-reinstall torch torchvision") as caught:
         registry.find("net").load()
+    assert str(caught.value) == wording
 
 
-def test_value_error_of_a_factory_is_the_users_to_mend(package):
+def test_value_error_of_a_factory_is_the_users_to_mend(package, wording):
     """It names the component; the rest is the factory's own sentence."""
     module = package(nets="def net(info):\n    raise ValueError('depth must be even')") + ".nets"
     registry = catalog_of({"acme": plugin(Component("net", f"{module}:net"))})["models"]
-    with pytest.raises(ComponentError, match="model 'acme/net': depth must be even"):
+    with pytest.raises(ComponentError, match="depth must be even") as caught:
         registry.find("net").build(None)
+    assert "'acme/net'" in str(caught.value)
+    assert str(caught.value) == wording

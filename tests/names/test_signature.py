@@ -135,8 +135,9 @@ def test_relative_imports_climb(package, folder):
 def test_circular_imports_end_in_an_error(package):
     """Two modules that each say the other defines a name leave it undefined."""
     name = package(a="from .b import net", b="from .a import net")
-    with pytest.raises(PluginError, match=rf"target '{name}\.a:net' cannot be read: ImportError"):
+    with pytest.raises(PluginError, match="ImportError") as caught:
         read_signature(f"{name}.a:net")
+    assert f"'{name}.a:net'" in str(caught.value)
 
 
 def test_types_named_in_another_module_of_the_package_are_followed(package):
@@ -333,20 +334,22 @@ def test_positional_options_are_options_on_request(package):
 def test_target_that_cannot_be_read_says_why(package, source, cause):
     """Whatever happens when the module is imported ends as an error that names the target."""
     name = package(broken=source)
-    with pytest.raises(PluginError, match=rf"^target '{name}\.broken:net' cannot be read: {cause}"):
+    with pytest.raises(PluginError, match=cause) as caught:
         read_signature(f"{name}.broken:net")
+    assert f"'{name}.broken:net'" in str(caught.value)
 
 
-def test_missing_module_is_an_error():
+def test_missing_module_is_an_error(wording):
     """A module that is not installed is named."""
-    with pytest.raises(PluginError, match="No module named 'nowhere_at_all'"):
+    with pytest.raises(PluginError, match="'nowhere_at_all'") as caught:
         read_signature("nowhere_at_all.net:net")
+    assert str(caught.value) == wording
 
 
 @pytest.mark.parametrize("target", ["net", "package.net", "package:", ":net", "package:a.b", "a-b:net", "a..b:c", ""])
 def test_target_must_name_a_module_and_an_attribute(target):
     """Anything but ``package.module:attribute`` is refused before it is looked for."""
-    with pytest.raises(PluginError, match="is not of the form"):
+    with pytest.raises(PluginError, match=f"'{target}'"):
         split_target(target)
 
 

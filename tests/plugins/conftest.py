@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from cvkit import DataInfo, Origin, discover
-from cvkit.engine.run import Run
+from cvkit.engine.assembly import build_parts
+from cvkit.engine.parts import RunParts
 from cvkit.recipe import read_text, resolve
 from cvkit.testing.sample_parts import SamplePlugin
 from cvkit_resnet.network import custom_resnet
@@ -105,13 +106,13 @@ def covariance_with_energy() -> Callable[[Tensor, Tensor], Tensor]:
 
 
 @pytest.fixture
-def colours_run() -> Callable[..., Run]:
+def colours_run() -> Callable[..., RunParts]:
     """Build a run of a small network on ten colours, whose learning rate a range test finds; with overrides."""
     catalog = discover()
     catalog.admit(Origin("sample", "in-process", "0"), SamplePlugin())
 
-    def new(*overrides: str) -> Run:
+    def new(*overrides: str) -> RunParts:
         recipe = resolve(read_text(COLOURS, overrides), catalog)
-        return Run(recipe, recipe.dataset.build(Path("unused")))
+        return build_parts(recipe, recipe.dataset.build(Path("unused")))
 
     return new

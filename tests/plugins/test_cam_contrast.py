@@ -119,16 +119,18 @@ def test_images_and_classes_may_come_from_inference_mode(model, images, method):
 
 
 @pytest.mark.parametrize(
-    ("against", "message"),
+    ("against", "value"),
     [
-        (AGAINST[:3], r"`against` holds one class for each target, \(4,\), and is \(3,\)"),
-        (AGAINST[:, None], r"is \(4, 1\)"),
-        (torch.tensor([0, 1, 2, 10]), "no class 10 to explain: the model's are 0 to 9"),
-        (torch.tensor([0, 1, 2, -1]), "no class -1"),
-        (AGAINST.float(), "classes to explain are int64, and these are float32"),
+        (AGAINST[:3], r"\(3,\)"),
+        (AGAINST[:, None], r"\(4, 1\)"),
+        (torch.tensor([0, 1, 2, 10]), r"\b10\b"),
+        (torch.tensor([0, 1, 2, -1]), r"-1\b"),
+        (AGAINST.float(), "float32"),
     ],
+    ids=["too few", "a column", "too high", "negative", "no integers"],
 )
-def test_classes_that_do_not_fit_are_refused(model, images, against, message):
+def test_classes_that_do_not_fit_are_refused(model, images, against, value, wording):
     """Their number, their kind, and the classes there are."""
-    with pytest.raises(RunError, match=message):
+    with pytest.raises(RunError, match=value) as caught:
         grad_cam(model).explain(images, TARGETS, against)
+    assert str(caught.value) == wording

@@ -108,32 +108,38 @@ def test_chunks_bound_how_many_images_are_held_and_change_nothing(model, images,
 
 
 @pytest.mark.parametrize(
-    ("targets", "message"),
+    ("targets", "value"),
     [
-        (torch.zeros(3, dtype=torch.int64), r"targets of 4 images are \(B,\) or \(B, T\), and these are \(3,\)"),
-        (torch.zeros(4, 0, dtype=torch.int64), r"these are \(4, 0\)"),
-        (torch.tensor([0, 1, 2, 10]), "no class 10 to explain: the model's are 0 to 9"),
-        (torch.tensor([0, 1, 2, -1]), "no class -1"),
+        (torch.zeros(3, dtype=torch.int64), r"\(3,\)"),
+        (torch.zeros(4, 0, dtype=torch.int64), r"\(4, 0\)"),
+        (torch.tensor([0, 1, 2, 10]), r"\b10\b"),
+        (torch.tensor([0, 1, 2, -1]), r"-1\b"),
     ],
+    ids=["too few", "none", "too high", "negative"],
 )
-def test_targets_that_do_not_fit_are_refused(model, images, targets, message):
+def test_targets_that_do_not_fit_are_refused(model, images, targets, value, wording):
     """Their number, and the classes there are."""
-    with pytest.raises(RunError, match=message):
+    with pytest.raises(RunError, match=value) as caught:
         grad_cam(model)(images, targets)
+    assert str(caught.value) == wording
 
 
-def test_no_images_are_refused(model):
+def test_no_images_are_refused(model, wording):
     """There is no layer to choose by."""
-    with pytest.raises(RunError, match="no images"):
+    with pytest.raises(RunError) as caught:
         grad_cam(model)(torch.empty(0, 3, 32, 32), torch.empty(0, dtype=torch.int64))
+    assert str(caught.value) == wording
 
 
-def test_layer_that_is_not_reached_is_refused(model, images):
+def test_layer_that_is_not_reached_is_refused(model, images, wording):
     """A layer that the model has, and does not use."""
     model.spare = nn.Conv2d(3, 3, 3)
+    said = set()
     for method in METHODS:
-        with pytest.raises(RunError, match="does not reach layer"):
+        with pytest.raises(RunError, match="'spare'") as caught:
             method(model, layer="spare")(images, TARGETS)
+        said.add(str(caught.value))
+    assert said == wording
 
 
 class Aside(nn.Module):
@@ -151,12 +157,15 @@ class Aside(nn.Module):
 
 
 @pytest.mark.parametrize("layer", ["first", "unused"])
-def test_layer_that_no_gradient_reaches_is_refused(images, layer):
+def test_layer_that_no_gradient_reaches_is_refused(images, layer, wording):
     """Rather than by an error of torch's; a method without gradients explains it."""
     net = Aside().eval()
+    said = set()
     for method in (grad_cam, hires_cam, layer_cam, grad_cam_pp):
-        with pytest.raises(RunError, match="no gradient of the logits reaches the chosen layer"):
+        with pytest.raises(RunError) as caught:
             method(net, layer=layer)(images, TARGETS)
+        said.add(str(caught.value))
+    assert said == wording
     assert eigen_cam(net, layer=layer)(images, TARGETS).any()
 
 

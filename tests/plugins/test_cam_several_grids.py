@@ -89,7 +89,7 @@ def test_map_that_the_head_reads_is_explained_and_each_is_a_candidate(wrap, whic
     assert grad_cam(model, layer="body").explain(images, TARGETS).layer == f"body{keys[2]}"
 
 
-def test_any_of_them_can_be_named():
+def test_any_of_them_can_be_named(wording):
     """With a gradient where the head reads it, for activations alone where it does not."""
     model = Net(Pyramid(), lambda maps: torch.cat([maps[1].mean((2, 3)), maps[2].mean((2, 3))], 1), width=14).eval()
     images = torch.randn(2, 3, 32, 48)
@@ -99,11 +99,14 @@ def test_any_of_them_can_be_named():
     assert (found.layer, found.raw.shape) == ("body[1]", (2, 8, 12))
     assert found.raw.any()
     assert eigen_cam(model, layer="body[0]").explain(images, TARGETS).raw.shape == (2, 16, 24)
-    with pytest.raises(RunError, match="no gradient of the logits reaches"):
+    with pytest.raises(RunError) as caught:
         grad_cam(model, layer="body[0]")(images, TARGETS)
-    with pytest.raises(RunError, match=r"body\[0\] \(Pyramid, .*body\[2\] \(Pyramid, 8 x 4 x 6, channels first\)"):
+    assert str(caught.value) == wording(name="no gradient")
+    with pytest.raises(RunError) as caught:
         grad_cam(model, layer="body[7]")(images, TARGETS)
-    with pytest.raises(RunError, match="no layer 'bodi"):
+    assert all(f"body[{number}]" in str(caught.value) for number in (0, 1, 2, 7))
+    assert str(caught.value) == wording(name="no such tensor")
+    with pytest.raises(RunError, match=r"'bodi"):
         grad_cam(model, layer="bodi[1]")
 
 

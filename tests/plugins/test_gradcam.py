@@ -137,13 +137,16 @@ def test_each_image_is_explained_for_its_own_class(model, images):
     assert changed == [False, True, False, False]
 
 
-def test_unknown_layer_lists_those_there_are(model):
+def test_unknown_layer_lists_those_there_are(model, wording):
     """The top level is enough to go on."""
-    with pytest.raises(RunError, match=r"no layer 'layer9'.*prep, layer1, layer2, layer3, pool, linear"):
+    with pytest.raises(RunError, match="'layer9'") as caught:
         grad_cam(model, layer="layer9")
+    assert "prep, layer1, layer2, layer3, pool, linear" in str(caught.value)
+    assert str(caught.value) == wording
 
 
 def test_layer_that_is_not_a_grid_is_refused(model, images):
     """The message says what its output is."""
-    with pytest.raises(RunError, match=r"that of 'linear' is \(B, 10\)"):
+    with pytest.raises(RunError, match="'linear'") as caught:
         grad_cam(model, layer="linear")(images, TARGETS)
+    assert "(B, 10)" in str(caught.value)

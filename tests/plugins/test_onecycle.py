@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 
 import pytest
@@ -146,31 +147,42 @@ def test_rate_stays_at_its_floor_after_the_last_step():
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("options", "value"),
     [
-        ({"peak_fraction": 0.1}, "leave no room for a rise and a fall around a peak at step 1;"),
-        ({"peak_fraction": 0.05}, "leave no room for a rise and a fall around a peak at step 0.5"),
-        ({"peak_epoch": 1.0}, "leave no room for a rise and a fall around a peak at step 10"),
-        ({"peak_epoch": 2.0}, "end before the peak at step 20; train longer, or lower peak_epoch"),
-        ({"peak_fraction": 0.1, "three_phase": True}, "leave no room for a rise and a fall"),
-        ({"peak_fraction": 0.55, "three_phase": True}, "leave no room for a third phase"),
-        ({"peak_fraction": 0.8, "three_phase": True}, "leave no room for a third phase"),
+        ({"peak_fraction": 0.1}, r"step 1\b"),
+        ({"peak_fraction": 0.05}, r"step 0\.5"),
+        ({"peak_epoch": 1.0}, "step 10"),
+        ({"peak_epoch": 2.0}, "step 20"),
+        ({"peak_fraction": 0.1, "three_phase": True}, r"step 1\b"),
+        ({"peak_fraction": 0.55, "three_phase": True}, "peak_fraction"),
+        ({"peak_fraction": 0.8, "three_phase": True}, "peak_fraction"),
+    ],
+    ids=[
+        "step one",
+        "before step one",
+        "last step",
+        "after the end",
+        "three on step one",
+        "third phase",
+        "third, late",
     ],
 )
-def test_plan_without_room_for_a_phase_is_refused(options, words):
+def test_plan_without_room_for_a_phase_is_refused(options, value, wording):
     """torch divides by zero at a peak on step one, and otherwise leaves the phase out in silence."""
-    with pytest.raises(RunError, match=r"one_cycle: 10 steps \(1 epoch of 10\) ") as refused:
+    with pytest.raises(RunError, match=value) as refused:
         one_cycle(sgd(), StepPlan(10, 1), max_lr=0.1, **options)
-    assert words in str(refused.value)
+    assert str(refused.value) == wording
 
 
 @pytest.mark.parametrize("total", [1, 2])
-@pytest.mark.parametrize("fraction", [0.3, 0.5, 0.75])
-@pytest.mark.parametrize("three_phase", [False, True])
-def test_one_or_two_steps_are_refused(total, fraction, three_phase):
+def test_one_or_two_steps_are_refused(total, wording):
     """There is no step left for the peak, which torch then never reaches."""
-    with pytest.raises(RunError, match="too few for a first rate, a peak and a last rate; train for at least 3"):
-        one_cycle(sgd(), StepPlan(total, 1), max_lr=0.1, peak_fraction=fraction, three_phase=three_phase)
+    said = set()
+    for fraction, three_phase in itertools.product([0.3, 0.5, 0.75], [False, True]):
+        with pytest.raises(RunError) as refused:
+            one_cycle(sgd(), StepPlan(total, 1), max_lr=0.1, peak_fraction=fraction, three_phase=three_phase)
+        said.add(str(refused.value))
+    assert said == wording
 
 
 def test_three_steps_are_enough():
@@ -180,12 +192,12 @@ def test_three_steps_are_enough():
     assert [lr for (lr,), _ in followed(optimizer, scheduler, 3)] == pytest.approx([1 / 25, 1.0, 1 / 25 / 1e4])
 
 
-def test_momenta_the_wrong_way_round_are_refused():
+def test_momenta_the_wrong_way_round_are_refused(wording):
     """torch would raise the momentum together with the rate."""
-    with pytest.raises(
-        RunError, match=r"base_momentum \(0.95\), at the peak, must not be above max_momentum \(0.85\)"
-    ):
+    with pytest.raises(RunError, match=r"base_momentum") as refused:
         one_cycle(sgd(), StepPlan(20, 1), max_lr=0.1, base_momentum=0.95, max_momentum=0.85)
+    assert "max_momentum" in str(refused.value)
+    assert str(refused.value) == wording
     one_cycle(sgd(), StepPlan(20, 1), max_lr=0.1, base_momentum=0.95, max_momentum=0.85, cycle_momentum=False)
 
 
@@ -199,15 +211,16 @@ def test_momenta_the_wrong_way_round_are_refused():
     ],
     ids=["SGD at 0", "Adagrad", "Adam at 0", "a group at 0"],
 )
-def test_momentum_that_is_not_there_is_left_alone_unless_asked_for(optimizer):
+def test_momentum_that_is_not_there_is_left_alone_unless_asked_for(optimizer, wording):
     """torch turns a plain SGD's on, and refuses Adagrad; here only `cycle_momentum: true` demands one."""
 
     def momenta():
         return [group["betas"][0] if "betas" in group else group.get("momentum") for group in optimizer.param_groups]
 
     before = momenta()
-    with pytest.raises(RunError, match=r"has no momentum to cycle .* set cycle_momentum: false"):
+    with pytest.raises(RunError, match="cycle_momentum: false") as refused:
         one_cycle(optimizer, StepPlan(20, 1), max_lr=0.1, cycle_momentum=True)
+    assert str(refused.value) == wording
     one_cycle(optimizer, StepPlan(20, 1), max_lr=0.1, cycle_momentum=False)
     assert momenta() == before
     one_cycle(optimizer, StepPlan(20, 1), max_lr=0.1)
@@ -223,10 +236,11 @@ def test_momentum_that_is_zero_at_the_peak_comes_back():
     assert momenta[0] == momenta[-1] == 0.95
 
 
-def test_optimizer_at_a_rate_of_zero_is_refused():
+def test_optimizer_at_a_rate_of_zero_is_refused(wording):
     """There are no ratios of nothing to keep."""
-    with pytest.raises(RunError, match="learning rate is 0"):
+    with pytest.raises(RunError) as refused:
         one_cycle(sgd(0.0, 0.0), StepPlan(20, 1), max_lr=0.1)
+    assert str(refused.value) == wording
 
 
 def test_momentum_is_left_alone_when_not_cycled():

@@ -56,7 +56,7 @@ def test_nan_never_stops_torch_lr_finder_and_its_suggestion_is_there():
     assert np.isnan(losses[10:-5][chosen + 1])
 
 
-def test_nan_stops_ours_and_is_not_kept(colours_run):
+def test_nan_stops_ours_and_is_not_kept(colours_run, wording):
     """At the first one."""
     run = colours_run()
 
@@ -67,7 +67,8 @@ def test_nan_stops_ours_and_is_not_kept(colours_run):
     run.model.register_forward_hook(broken)
     sweep = run_sweep(run, RATES)
     assert len(sweep.losses) == 4
-    assert "no longer finite" in sweep.stopped
+    assert f"{RATES[4]:.3g}" in sweep.stopped
+    assert sweep.stopped == wording
 
 
 def test_torch_lr_finder_leaves_generators_and_unsaved_buffers_changed():

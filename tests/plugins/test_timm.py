@@ -10,6 +10,7 @@ import huggingface_hub.constants
 import pytest
 import timm
 import torch
+from masked import without_cause
 from safetensors.torch import save_file
 
 from cvkit import DataInfo, RunError
@@ -80,20 +81,21 @@ def test_options_reach_the_model():
 
 
 @pytest.mark.parametrize(
-    ("name", "options", "words"),
+    ("name", "options", "argument"),
     [
-        ("test_resnet", {"arguments": {"colour": "red"}}, "cannot be built.*'colour'"),
-        ("test_resnet", {"arguments": {"num_classes": 3}}, "'num_classes' cannot be given.*from the data set"),
-        ("test_resnet", {"arguments": {"checkpoint_path": "w.pth"}}, "'checkpoint_path' cannot.*load no files"),
+        ("test_resnet", {"arguments": {"colour": "red"}}, "colour"),
+        ("test_resnet", {"arguments": {"num_classes": 3}}, "num_classes"),
+        ("test_resnet", {"arguments": {"checkpoint_path": "w.pth"}}, "checkpoint_path"),
     ],
 )
-def test_model_that_does_not_fit_is_a_sentence(name, options, words):
+def test_model_that_does_not_fit_is_a_sentence(name, options, argument, wording):
     """What goes wrong in timm as the model is built names the model and the reason."""
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises(ValueError, match=f"'{argument}'") as caught:
         timm_model(name, COLOUR, **options)
+    assert without_cause(caught.value) == wording
 
 
-def test_pretrained_without_a_network_fails_within_seconds(offline):
+def test_pretrained_without_a_network_fails_within_seconds(offline, wording):
     """One paragraph says what was looked for, that it was not to be had, and what to do."""
     started = time.perf_counter()
     with pytest.raises(RunError) as error:
@@ -101,14 +103,16 @@ def test_pretrained_without_a_network_fails_within_seconds(offline):
     assert time.perf_counter() - started < 10
     message = str(error.value)
     assert f"timm/{WEIGHTS}" in message
-    assert "Set pretrained: false" in message
+    assert "pretrained: false" in message
+    assert without_cause(error.value) == wording
     assert "\n" not in message
 
 
-def test_pretrained_that_never_existed_is_said(offline):
+def test_pretrained_that_never_existed_is_said(offline, wording):
     """A model for which timm has no weights says so, without asking anyone."""
-    with pytest.raises(RunError, match="no pretrained weights for 'test_vgg'"):
+    with pytest.raises(RunError, match="'test_vgg'") as caught:
         timm_model("test_vgg", COLOUR, pretrained=True)
+    assert str(caught.value) == wording
 
 
 def test_pretrained_weights_in_the_cache_need_no_network(offline):

@@ -73,10 +73,11 @@ def test_adamw_takes_torchs_steps():
     assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
 
 
-def test_sgd_refuses_nesterov_without_momentum():
+def test_sgd_refuses_nesterov_without_momentum(wording):
     """The combination torch refuses is named in the recipe's words."""
-    with pytest.raises(ValueError, match="nesterov: true needs a momentum above 0"):
+    with pytest.raises(ValueError, match="nesterov: true") as caught:
         sgd(weights(), momentum=0.0, nesterov=True)
+    assert str(caught.value) == wording
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
@@ -140,11 +141,12 @@ def test_cosine_warms_up_linearly_to_the_full_rate():
     assert series == pytest.approx(rise + fall)
 
 
-def test_cosine_refuses_a_warmup_as_long_as_the_run():
+def test_cosine_refuses_a_warmup_as_long_as_the_run(wording):
     """A warm-up that leaves nothing to fall in is named with the run's length."""
     optimizer = sgd(weights())
-    with pytest.raises(ValueError, match="warmup_epochs 6 is 30 steps, which leaves none of the run's 30"):
+    with pytest.raises(ValueError, match="warmup_epochs") as caught:
         cosine(optimizer, PLAN, warmup_epochs=6)
+    assert str(caught.value) == wording
 
 
 @pytest.mark.parametrize("name", SCHEDULES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -25,29 +26,34 @@ def catalog() -> Catalog:
 
 
 @pytest.mark.parametrize(
-    ("setting", "bound"),
+    ("setting", "least", "most"),
     [
-        ("dataset.train_size=100000000", "from 1 to 1000000"),
-        ("dataset={name: image_folder, path: x, size: 100000}", "from 1 to 8192"),
-        ("tuners=[{name: lr_range_test, set: optimizer.lr, orders: 1000000000000}]", "from 1 to 100"),
-        ("tuners=[{name: lr_range_test, set: optimizer.lr, steps: 1000000000000}]", "from 20 to 100000"),
-        ("train.epochs=9223372036854775807", "from 1 to 1000000"),
-        ("train.workers=100000", "from 0 to 256"),
+        ("dataset.train_size=100000000", 1, 1000000),
+        ("dataset={name: image_folder, path: x, size: 100000}", 1, 8192),
+        ("tuners=[{name: lr_range_test, set: optimizer.lr, orders: 1000000000000}]", 1, 100),
+        ("tuners=[{name: lr_range_test, set: optimizer.lr, steps: 1000000000000}]", 20, 100000),
+        ("train.epochs=9223372036854775807", 1, 1000000),
+        ("train.workers=100000", 0, 256),
     ],
 )
-def test_a_number_that_no_machine_can_serve_is_refused(catalog, tmp_path, setting, bound):
+def test_a_number_that_no_machine_can_serve_is_refused(catalog, tmp_path, setting, least, most):
     """Before anything is drawn, allocated or started, and with what would be accepted."""
     path = tmp_path / "small.yaml"
     path.write_text(SMALL)
-    with pytest.raises(RecipeError, match=bound):
+    with pytest.raises(RecipeError) as caught:
         resolve(read(path, [setting]), catalog)
+    said = [re.findall(r"\b\d+\b", problem.message.replace(",", "")) for problem in caught.value.problems]
+    assert any({str(least), str(most)} <= {*numbers} for numbers in said)
 
 
-def test_a_recipe_of_thousands_of_mistakes_shows_the_first_and_counts_the_rest():
+def test_a_recipe_of_thousands_of_mistakes_shows_the_first_and_counts_the_rest(wording):
     """The error keeps them all."""
     error = RecipeError([Problem(f"mistake {number}") for number in range(9_900)])
     assert len(error.problems) == 9_900
-    assert str(error).splitlines() == [*(f"mistake {i}" for i in range(MOST_SHOWN)), "and 9,880 more problems"]
+    *shown, rest = str(error).splitlines()
+    assert shown == [f"mistake {number}" for number in range(MOST_SHOWN)]
+    assert str(9_900 - MOST_SHOWN) in rest.replace(",", "")
+    assert rest == wording
 
 
 def test_each_name_is_looked_up_once_however_often_it_is_written(catalog, tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from cvkit import Component, Origin, hookimpl
-from cvkit.errors import RecipeError
+from cvkit.errors import Problem, RecipeError
 from cvkit.host.catalog import PluginStatus, catalog_of
 from cvkit.recipe import Recipe, TrainSettings, describe, read, read_text, resolve
 from cvkit.recipe.coercion import coerce, plain_value
@@ -36,14 +37,23 @@ def check(catalog):
 
 @pytest.fixture
 def refused(check):
-    """Return the text of the error that a recipe's check ends in."""
+    """Return the problems that a recipe's check ends in."""
 
-    def refused(text: str, *overrides: str) -> str:
+    def refused(text: str, *overrides: str) -> tuple[Problem, ...]:
         with pytest.raises(RecipeError) as caught:
             check(text, *overrides)
-        return str(caught.value)
+        return caught.value.problems
 
     return refused
+
+
+def place(problem: Problem) -> tuple[str, int, int]:
+    return problem.file, problem.line, problem.column
+
+
+def written(problems: Iterable[Problem]) -> str:
+    """The text of problems, as their error shows it."""
+    return str(RecipeError([*problems]))
 
 
 def test_defaults_are_filled_in(check):
@@ -82,18 +92,18 @@ def test_factory_that_takes_any_option_gets_what_is_written(check):
     assert recipe.model.options == {"depth": [1, 2], "auto": "auto"}
 
 
-def test_unknown_option_is_shown_as_designed(refused):
+def test_unknown_option_is_shown_as_designed(refused, wording):
     """Place, source line, caret, accepted names and the nearest one."""
     text = BASE + "augmentations:\n  - name: crop\n    paddding: 4\n"
-    assert refused(text) == (
-        "recipes/x.yaml:6:5: unknown option 'paddding' for augmentation 'toy/crop'\n"
-        "    6 |     paddding: 4\n"
-        "            ^\n"
-        "  it accepts: padding, mode, window.  Did you mean 'padding'?"
-    )
+    (problem,) = refused(text)
+    assert place(problem) == ("recipes/x.yaml", 6, 5)
+    assert problem.source == "    paddding: 4"
+    assert "'paddding'" in problem.message
+    assert all(name in problem.hint for name in ("padding", "mode", "window"))
+    assert str(problem) == wording
 
 
-def test_every_mistake_is_reported_in_the_order_of_the_lines(refused):
+def test_every_mistake_is_reported_in_the_order_of_the_lines(refused, wording):
     """One pass finds what ten runs would have found one by one."""
     text = """datset: shapes
 seed: -1
@@ -104,71 +114,74 @@ train: {epochs: 0, epoch: 3, precision: fp8}
 evaluation: 3
 tuners: {}
 """
-    with_places = [line for line in refused(text).splitlines() if line.startswith("recipes/x.yaml")]
-    assert [line.split(": ")[0].removeprefix("recipes/x.yaml") for line in with_places] == [
-        "",
-        ":1:1",
-        ":2:7",
-        ":3:31",
-        ":3:36",
-        ":4:12",
-        ":5:23",
-        ":6:17",
-        ":6:20",
-        ":6:41",
-        ":7:13",
-        ":8:9",
+    problems = refused(text)
+    assert [(problem.line, problem.column) for problem in problems] == [
+        (0, 0),
+        (1, 1),
+        (2, 7),
+        (3, 31),
+        (3, 36),
+        (4, 12),
+        (5, 23),
+        (6, 17),
+        (6, 20),
+        (6, 41),
+        (7, 13),
+        (8, 9),
     ]
-    assert with_places[0] == "recipes/x.yaml: 'dataset' is missing"
+    assert {problem.file for problem in problems} == {"recipes/x.yaml"}
+    assert "'dataset'" in problems[0].message
+    assert written(problems) == wording
 
 
 @pytest.mark.parametrize(
-    ("override", "words"),
+    ("override", "got"),
     [
-        ("model.width=big", "option 'width' for model 'toy/net': expected a positive integer, got 'big'"),
-        ("model.width=0", "expected a positive integer, got 0"),
-        ("model.width=1.5", "expected a positive integer, got 1.5"),
-        ("model.width=true", "expected a positive integer, got true"),
-        ("model.head=3", "expected text, or null, got 3"),
-        ("optimizer.betas=[1]", "expected a list of 2: a number, a number, got [1]"),
-        ("optimizer.tags=a", "expected a list, each text, got 'a'"),
-        ("optimizer.lr=null", "expected a positive number, got null"),
-        ("train.precision=fp8", "setting 'precision' in 'train': expected 'fp32', 'bf16' or 'fp16', got 'fp8'"),
-        ("train.ema=1", "expected a number above 0 and below 1, or null, got 1"),
-        ("train.resident=1", "expected true or false or 'auto', got 1"),
-        ("train.compile=yes", "expected true or false, got 'yes'"),
-        (
-            "name=a/b",
-            "key 'name' in the recipe: expected a folder name (letters, digits, '.', '_' and '-'), got 'a/b'",
-        ),
-        ("name=..", "expected a folder name"),
-        ("seed=1.0", "expected an integer of at least 0, got 1.0"),
+        ("model.width=big", "'big'"),
+        ("model.width=0", "0"),
+        ("model.width=1.5", "1.5"),
+        ("model.width=true", "true"),
+        ("model.head=3", "3"),
+        ("optimizer.betas=[1]", "[1]"),
+        ("optimizer.tags=a", "'a'"),
+        ("optimizer.lr=null", "null"),
+        ("train.precision=fp8", "'fp8'"),
+        ("train.ema=1", "1"),
+        ("train.resident=1", "1"),
+        ("train.compile=yes", "'yes'"),
+        ("name=a/b", "'a/b'"),
+        ("name=..", "'..'"),
+        ("seed=1.0", "1.0"),
     ],
 )
-def test_wrong_value_says_what_was_expected(refused, override, words):
+def test_wrong_value_says_what_was_expected(refused, override, got, wording):
     """Types are told in words, and values as a recipe writes them."""
-    message = refused(BASE, override)
-    assert message.startswith(f"--set {override}: ")
-    assert words in message
+    (problem,) = refused(BASE, override)
+    assert place(problem) == (f"--set {override}", 0, 0)
+    assert got in problem.message
+    assert str(problem) == wording
 
 
 @pytest.mark.parametrize(
-    ("override", "words"),
+    ("override", "named"),
     [
-        ("model=net", "provided by several plugins: write 'other/net' or 'toy/net'"),
-        ("model=toy/Alfa", "Did you mean 'Alpha'?"),
-        ("model=3", "expected the name of a model, or `name` with options, got 3"),
-        ("model=null", "expected the name of a model"),
-        ("loss={smoothing: 1}", "expected the name of a loss, or `name` with options, got {smoothing: 1}"),
-        ("scheduler=one_cycle", "option 'max_lr' for scheduler 'toy/one_cycle' is missing"),
-        ("explainers=cam", "'explainers' holds a list, got 'cam'"),
-        ("train=null", "'train' holds settings, got null"),
-        ("scheduler={name: constant, x: 1}", "it takes no options."),
+        ("model=net", "'toy/net'"),
+        ("model=toy/Alfa", "'Alpha'"),
+        ("model=3", "3"),
+        ("model=null", "null"),
+        ("loss={smoothing: 1}", "{smoothing: 1}"),
+        ("scheduler=one_cycle", "'max_lr'"),
+        ("explainers=cam", "'cam'"),
+        ("train=null", "null"),
+        ("scheduler={name: constant, x: 1}", "'x'"),
     ],
 )
-def test_part_that_is_not_one_says_what_would_be(refused, override, words):
+def test_part_that_is_not_one_says_what_would_be(refused, override, named, wording):
     """Unknown, ambiguous, missing and misshapen parts each have their own words."""
-    assert words in refused(BASE, override)
+    (problem,) = refused(BASE, override)
+    assert problem.file == f"--set {override}"
+    assert named in f"{problem.message} {problem.hint}"
+    assert str(problem) == wording
 
 
 def test_component_of_a_plugin_that_failed_names_the_failure(catalog):
@@ -176,11 +189,12 @@ def test_component_of_a_plugin_that_failed_names_the_failure(catalog):
     broken = catalog_of({})
     origin = next(iter(catalog.statuses)).origin
     broken.statuses.append(PluginStatus(origin, 0.0, failure="ImportError: no module named 'acme'"))
-    with pytest.raises(RecipeError, match="plugin 'torch' failed: ImportError: no module named 'acme'"):
+    with pytest.raises(RecipeError, match="ImportError: no module named 'acme'") as caught:
         resolve(read_text(BASE), broken)
+    assert "'torch'" in str(caught.value)
 
 
-def test_causes_of_broken_plugins_are_told_once(catalog):
+def test_causes_of_broken_plugins_are_told_once(catalog, wording):
     """At the end, however many names are unknown; a full id has its plugin's name beneath it."""
     broken = catalog_of({})
     for name in ("torch", "toy", "other"):
@@ -192,10 +206,9 @@ def test_causes_of_broken_plugins_are_told_once(catalog):
     assert len(unknown) >= 4
     assert [str(refusal.value).count(f"ImportError: no {name}s") for name in ("torch", "toy", "other")] == [1, 1, 1]
     (named,) = [problem for problem in unknown if "'other/net'" in problem.message]
-    assert named.hint == "it would be of plugin 'other', which does not work: see the end"
-    assert sorted(line.strip() for line in last.hint.splitlines()) == [
-        f"plugin '{name}' failed: ImportError: no {name}s" for name in ("other", "torch", "toy")
-    ]
+    assert "'other'" in named.hint
+    assert all(f"ImportError: no {name}s" in last.hint for name in ("other", "torch", "toy"))
+    assert [str(named), str(last)] == wording
 
 
 def test_only_the_plugin_of_a_full_id_is_told_of(catalog):
@@ -206,7 +219,7 @@ def test_only_the_plugin_of_a_full_id_is_told_of(catalog):
         broken.statuses.append(PluginStatus(Origin(name, "dist", "1"), 0.0, failure=f"ImportError: {name}"))
     with pytest.raises(RecipeError) as refusal:
         resolve(read_text(BASE, ["model=bad/net"]), broken)
-    assert "plugin 'bad' failed: ImportError: bad" in str(refusal.value)
+    assert "ImportError: bad" in str(refusal.value)
     assert "worse" not in str(refusal.value)
 
 
@@ -224,20 +237,23 @@ def offering(catalog):
 
 
 @pytest.mark.parametrize(
-    ("target", "words"),
+    ("target", "named"),
     [
-        ("crooked", "its positional parameters are (info, width), where a run supplies (info); options come after"),
-        ("named", "'name' is a word of recipes; call the option otherwise"),
-        ("nothing_there", "target 'toy_factories:nothing_there' cannot be read: AttributeError"),
+        ("crooked", "width"),
+        ("named", "'name'"),
+        ("nothing_there", "'toy_factories:nothing_there'"),
     ],
 )
-def test_component_that_breaks_its_contract_is_told_before_it_is_built(offering, target, words):
+def test_component_that_breaks_its_contract_is_told_before_it_is_built(offering, target, named, wording):
     """What a factory takes is compared with what its kind is given; else the run would fail on it."""
     component = Component("thing", f"toy_factories:{target}")
     with pytest.raises(RecipeError) as caught:
         offering(component)
-    assert f"model 'acme/thing' of in-process 0 cannot be used: {words}" in str(caught.value)
-    assert "model=thing" in str(caught.value)
+    (problem,) = caught.value.problems
+    assert problem.file == "--set model=thing"
+    assert "'acme/thing'" in problem.message
+    assert named in problem.message
+    assert str(problem) == wording
 
 
 def test_factory_of_any_number_of_arguments_is_taken_at_its_word(offering):
@@ -245,18 +261,19 @@ def test_factory_of_any_number_of_arguments_is_taken_at_its_word(offering):
     assert offering(Component("thing", "toy_factories:any_number")).model.options == {"width": 1}
 
 
-def test_component_says_what_it_needs_and_is_not_there(offering):
+def test_component_says_what_it_needs_and_is_not_there(offering, wording):
     """The command that installs it is part of the message."""
     with pytest.raises(RecipeError) as caught:
         offering(Component("thing", "toy_factories:anything", requires=("torch", "nowhere>=2")))
-    words = "cannot be used: nowhere>=2 is needed, and it is not installed: pip install 'nowhere>=2'"
-    assert words in str(caught.value)
+    assert "pip install 'nowhere>=2'" in str(caught.value)
+    assert str(caught.value) == wording
 
 
-def test_requirement_of_a_component_that_is_none_is_its_authors_mistake(offering):
+def test_requirement_of_a_component_that_is_none_is_its_authors_mistake(offering, wording):
     """A slip in a declaration is told as one."""
-    with pytest.raises(RecipeError, match="its declaration is wrong: 'two words' is not a requirement"):
+    with pytest.raises(RecipeError, match="'two words'") as caught:
         offering(Component("thing", "toy_factories:anything", requires=("two words",)))
+    assert str(caught.value) == wording
 
 
 def test_recipe_may_require_distributions(check):
@@ -265,19 +282,17 @@ def test_recipe_may_require_distributions(check):
     assert recipe.requires == ("torch", "cvkit-core>=0.1")
 
 
-def test_missing_distribution_is_told_at_its_place_with_the_command(refused):
+def test_missing_distribution_is_told_at_its_place_with_the_command(refused, wording):
     """Absent, too old, and not a requirement at all, each in its line."""
-    text = refused(BASE + "requires:\n  - cvkit-acme>=1.2\n  - torch>=99\n  - two words\n")
-    needed = "the recipe requires what is not here: "
-    installing = "pip install 'cvkit-acme>=1.2'"
-    assert f"x.yaml:5:5: {needed}cvkit-acme>=1.2 is needed, and it is not installed: {installing}" in text
-    assert f"x.yaml:6:5: {needed}torch>=99 is needed, and " in text
-    assert "x.yaml:7:5: 'two words' is not a requirement, such as 'timm>=1.0'" in text
-    text = refused(BASE + "requires: ['cvkit>=1', other, 'python>=3']")
-    assert "'cvkit' is no distribution" in text
-    assert "it comes from 'cvkit-core': write that" in text
-    assert "'other' is no distribution" in text
-    assert "Python itself is not a distribution" in text
+    problems = refused(BASE + "requires:\n  - cvkit-acme>=1.2\n  - torch>=99\n  - two words\n")
+    assert [place(problem) for problem in problems] == [("recipes/x.yaml", line, 5) for line in (5, 6, 7)]
+    assert "pip install 'cvkit-acme>=1.2'" in written(problems[:1])
+    assert version("torch") in written(problems[1:2])
+    assert written(problems).replace(version("torch"), "<version>") == wording(name="not there")
+    problems = refused(BASE + "requires: ['cvkit>=1', other, 'python>=3']")
+    assert "'cvkit-core'" in written(problems[:1])
+    assert "'other'" in written(problems[1:2])
+    assert written(problems) == wording(name="no distribution")
 
 
 def test_plugins_left_out_are_recorded_once(check):
@@ -292,12 +307,16 @@ def test_mistake_in_an_extended_recipe_points_into_that_file(catalog, tmp_path):
     document = read_text("extends: base.yaml\nseed: 1", file=str(tmp_path / "child.yaml"))
     with pytest.raises(RecipeError) as caught:
         resolve(document, catalog)
-    assert str(caught.value).startswith(f"{tmp_path / 'base.yaml'}:4:9: unknown setting 'epoch'")
+    (problem,) = caught.value.problems
+    assert place(problem) == (str(tmp_path / "base.yaml"), 4, 9)
+    assert "'epoch'" in problem.message
 
 
-def test_misspelt_disabled_plugin_is_reported(refused, check):
+def test_misspelt_disabled_plugin_is_reported(refused, check, wording):
     """A plugin to disable that is nearly an installed one is a mistake; one not installed is fine."""
-    assert "Did you mean 'other'?" in refused(BASE, "plugins.disable=[othr]")
+    problems = refused(BASE, "plugins.disable=[othr]")
+    assert "'other'" in written(problems)
+    assert written(problems) == wording
     assert check(BASE, "plugins.disable=[acme_vision]").plugins.disable == ("acme_vision",)
 
 
@@ -328,41 +347,42 @@ def test_written_value_stays_whatever_the_tuner_would_set(check):
 
 
 @pytest.mark.parametrize(
-    ("override", "words"),
+    ("override", "named"),
     [
-        ("tuners=[]", "`auto` needs a tuner with `set: scheduler.max_lr`"),
-        ("tuners.0.set=scheduler.mx_lr", "Did you mean 'scheduler.max_lr'?"),
-        ("tuners.0.set=model.width", "a tuner sets options of optimizer and scheduler, not 'model.width'"),
-        ("tuners.0.set=train.epochs", "not 'train.epochs'"),
-        ("tuners.0.set=''", "not ''"),
-        ("tuners.0.set=optimizer.lr", "'optimizer.lr' is not written, so the tuner cannot set it"),
-        ("tuners.0.set=3", "tuner 'range_test' does not say which option it sets"),
-        ("tuners=[range_test]", "tuner 'range_test' does not say which option it sets"),
-        ("tuners.0.steps=2", "option 'steps' for tuner 'toy/range_test': expected an integer of at least 20, got 2"),
+        ("tuners=[]", "scheduler.max_lr"),
+        ("tuners.0.set=scheduler.mx_lr", "'scheduler.max_lr'"),
+        ("tuners.0.set=model.width", "'model.width'"),
+        ("tuners.0.set=train.epochs", "'train.epochs'"),
+        ("tuners.0.set=''", "''"),
+        ("tuners.0.set=optimizer.lr", "'optimizer.lr'"),
+        ("tuners.0.set=3", "'range_test'"),
+        ("tuners=[range_test]", "'range_test'"),
+        ("tuners.0.steps=2", "'steps'"),
         (
             "tuners=[{name: range_test, set: scheduler.max_lr}, {name: range_test, set: scheduler.max_lr}]",
-            "another tuner sets 'scheduler.max_lr' already",
+            "'scheduler.max_lr'",
         ),
-        ("train.epochs=auto", "expected an integer from 1 to 1000000, got 'auto'"),
+        ("train.epochs=auto", "'auto'"),
     ],
 )
-def test_auto_and_tuners_must_fit_together(refused, override, words):
+def test_auto_and_tuners_must_fit_together(refused, override, named, wording):
     """Each way they can miss one another is told."""
-    assert words in refused(TUNED, override)
+    problem = refused(TUNED, override)[0]
+    assert named in f"{problem.message} {problem.hint}"
+    assert str(problem) == wording
 
 
 def test_setting_is_never_left_auto_by_a_tuner(refused):
     """A tuner that names a setting does not let `auto` through where a number is needed."""
-    assert "expected an integer from 1 to 1000000, got 'auto'" in refused(
-        TUNED, "tuners.0.set=train.epochs", "train.epochs=auto"
-    )
+    problems = refused(TUNED, "tuners.0.set=train.epochs", "train.epochs=auto")
+    assert str(refused(TUNED, "train.epochs=auto")[0]) in map(str, problems)
 
 
-def test_missing_option_that_a_tuner_would_set_is_told_once(refused):
+def test_missing_option_that_a_tuner_would_set_is_told_once(refused, wording):
     """The hint is `auto`, and the tuner's own line is not blamed as well."""
-    message = refused(TUNED, "scheduler={name: one_cycle}", "scheduler=one_cycle")
-    assert message.count("--set") + message.count("recipes/x.yaml:") == 1
-    assert "write `max_lr: auto`" in message
+    (problem,) = refused(TUNED, "scheduler={name: one_cycle}", "scheduler=one_cycle")
+    assert "max_lr: auto" in problem.hint
+    assert str(problem) == wording
 
 
 @pytest.mark.parametrize(
@@ -384,22 +404,23 @@ def test_one_value_can_be_changed(check, path, value):
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "words"),
+    ("path", "value", "named"),
     [
-        ("scheduler.max_lr", -1.0, "expected a positive number, got -1.0"),
-        ("scheduler.max_lr", float("nan"), "expected a positive number, got nan"),
-        ("scheduler.max_lr", object, "expected a positive number"),
-        ("scheduler.max", 1.0, "Did you mean 'scheduler.max_lr'?"),
-        ("augmentations.5.p", 1.0, "the recipe has no 'augmentations.5.p'"),
-        ("nothing", 1.0, "the recipe has no 'nothing'"),
-        ("train.epochs", 0, "expected an integer from 1 to 1000000, got 0"),
+        ("scheduler.max_lr", -1.0, "-1.0"),
+        ("scheduler.max_lr", float("nan"), "nan"),
+        ("scheduler.max_lr", object, "object"),
+        ("scheduler.max", 1.0, "'scheduler.max_lr'"),
+        ("augmentations.5.p", 1.0, "'augmentations.5.p'"),
+        ("nothing", 1.0, "'nothing'"),
+        ("train.epochs", 0, "0"),
     ],
 )
-def test_changed_value_is_checked(check, path, value, words):
+def test_changed_value_is_checked(check, path, value, named, wording):
     """A tuner cannot put into a recipe what the recipe could not have said."""
     with pytest.raises(RecipeError) as caught:
         check(TUNED).with_value(path, value)
-    assert words in str(caught.value)
+    assert named in str(caught.value)
+    assert str(caught.value) == wording
 
 
 def test_parts_are_listed_with_their_paths(check):
@@ -434,14 +455,10 @@ def test_types_beyond_a_recipe_are_left_to_the_factory():
     assert plain_value({"b", "a", "c"}) == ["a", "b", "c"]
 
 
-def test_types_are_described_in_words():
+def test_types_are_described_in_words(wording):
     """Types beyond those of the built-in settings read well too."""
-    assert describe(int | float) == "an integer or a number"
-    assert describe(dict[str, object]) == "a mapping"
-    assert describe(Sequence[float]) == "a list, each a number"
-    assert describe(tuple) == "a list"
-    assert describe(Path | None) == "a path, or null"
-    assert describe(Any) == "any value"
+    types = (int | float, dict[str, object], Sequence[float], tuple, Path | None, Any)
+    assert [describe(type_) for type_ in types] == wording
 
 
 def test_shorter_recipe_is_seen_from_the_file_that_names_it(catalog, tmp_path):

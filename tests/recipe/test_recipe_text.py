@@ -64,39 +64,54 @@ def test_every_key_and_value_knows_its_place():
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "column", "words"),
+    ("text", "line", "column"),
     [
-        ("a: 1\nb: 2\na: 3", 3, 1, "'a' is written twice; the first is in line 1"),
-        ("a: 1\nb: !!python/name:os.system x", 2, 4, "tags"),
-        ("a: !x 1", 1, 4, "tags"),
-        ("a: &x 1", 1, 4, "anchors"),
-        ("base:\n  <<: 1", 2, 3, "merge keys"),
-        ("a: 1\n---\nb: 2", 2, 1, "a second document"),
-        ("1: a", 1, 1, "a key must be text"),
-        ("? [a]\n: b", 1, 3, "a key must be text"),
-        ("a: .inf", 1, 4, "only finite numbers"),
-        ("a: .NaN", 1, 4, "only finite numbers"),
-        ("a: 1e999", 1, 4, "too large"),
-        ("a: " + "9" * 5000, 1, 4, "64 bits"),
-        ("a: 9223372036854775808", 1, 4, "64 bits"),
-        ("a:\n\tb: 1", 2, 1, "'\\t'"),
-        ("a: b: c", 1, 5, "mapping values are not allowed"),
-        ("a: [1, 2", 1, 9, "expected ',' or ']'"),
-        ("a: 1\nb: \0", 2, 4, "U+0000"),
-        ('a: "\\ud800"', 1, 4, "surrogate"),
+        ("a: 1\nb: 2\na: 3", 3, 1),
+        ("a: 1\nb: !!python/name:os.system x", 2, 4),
+        ("a: !x 1", 1, 4),
+        ("a: &x 1", 1, 4),
+        ("base:\n  <<: 1", 2, 3),
+        ("a: 1\n---\nb: 2", 2, 1),
+        ("1: a", 1, 1),
+        ("? [a]\n: b", 1, 3),
+        ("a: .inf", 1, 4),
+        ("a: .NaN", 1, 4),
+        ("a: 1e999", 1, 4),
+        ("a: 9223372036854775808", 1, 4),
+        ("a:\n\tb: 1", 2, 1),
+        ("a: b: c", 1, 5),
+        ("a: [1, 2", 1, 9),
+        ("a: 1\nb: \0", 2, 4),
+        ('a: "\\ud800"', 1, 4),
     ],
 )
-def test_text_outside_the_accepted_yaml_is_refused_at_its_place(text, line, column, words):
+def test_text_outside_the_accepted_yaml_is_refused_at_its_place(text, line, column, wording):
     """What recipes do not use, or could not mean, is refused with line and column."""
     problem = refused(text)
-    assert words in problem.message
     assert (problem.line, problem.column) == (line, column)
+    assert str(problem) == wording
 
 
-@pytest.mark.parametrize("text", ['a: "\\U00110000"', "%YAML " + "9" * 5000 + ".0\n---\na: 1"])
-def test_numbers_that_pyyaml_cannot_convert_are_refused_as_text(text):
+def test_number_of_thousands_of_digits_is_refused_as_any_that_is_too_large():
+    """Python itself would not convert it."""
+    problem = refused("a: " + "9" * 5000)
+    assert (problem.line, problem.column) == (1, 4)
+    assert problem.message == refused("a: 9223372036854775808").message
+
+
+def test_numbers_that_pyyaml_cannot_convert_are_refused_as_text(wording):
     """An escape beyond Unicode and a directive of 5,000 digits are RecipeErrors, not ValueErrors."""
-    assert "not valid YAML" in refused(text).message
+    said = set()
+    for text, convert in (
+        ('a: "\\U00110000"', lambda: chr(0x110000)),
+        ("%YAML " + "9" * 5000 + ".0\n---\na: 1", lambda: int("9" * 5000)),
+    ):
+        with pytest.raises(ValueError, match=r".") as pythons:
+            convert()
+        message = refused(text).message
+        assert str(pythons.value) in message
+        said.add(message.replace(str(pythons.value), "<Python's words>"))
+    assert said == wording
 
 
 def test_several_problems_are_reported_together():
@@ -106,38 +121,51 @@ def test_several_problems_are_reported_together():
     assert [problem.line for problem in caught.value.problems] == [1, 2, 3]
 
 
-def test_depth_is_limited():
+def test_depth_is_limited(wording):
     """Nesting is refused just beyond the limit, long before Python's own stack ends."""
     read_tree("[" * MAX_DEPTH + "]" * MAX_DEPTH, "x.yaml")
-    assert "nested deeper" in refused("[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1)).message
-    assert "nested deeper" in refused("[" * 500).message
+    problem = refused("[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1))
+    assert (problem.line, problem.column) == (1, MAX_DEPTH + 1)
+    assert problem.message == refused("[" * 500).message
+    assert problem.message == wording
 
 
-def test_number_of_values_is_limited():
+def test_number_of_values_is_limited(wording):
     """A recipe of more values than any recipe has is refused."""
     entries = ",".join("1" for _ in range(MAX_NODES))
-    assert "more than 10,000 values" in refused(f"[{entries}]").message
+    problem = refused(f"[{entries}]")
+    assert str(MAX_NODES) in problem.message.replace(",", "")
+    assert problem.message == wording
 
 
 def test_merge_key_bomb_is_refused_at_once():
     """The bomb's first anchor already refuses it; nothing is expanded."""
     lines = ["a0: &a0 {x: 1}"] + [f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 9)}]}}" for i in range(1, 9)]
-    with pytest.raises(RecipeError, match="anchors and aliases"):
+    with pytest.raises(RecipeError) as caught:
         read_tree("\n".join(lines), "x.yaml")
+    first = caught.value.problems[0]
+    assert (first.line, first.column) == (1, 5)
+    assert first.message == refused("a: &x 1").message
 
 
 def test_self_containing_list_is_refused():
     """An alias to the list it stands in never makes a cycle."""
-    with pytest.raises(RecipeError, match="anchors and aliases"):
+    with pytest.raises(RecipeError) as caught:
         read_tree("a: &a [*a]", "x.yaml")
+    anchor, alias = caught.value.problems
+    assert [(problem.line, problem.column) for problem in (anchor, alias)] == [(1, 4), (1, 8)]
+    assert anchor.message == alias.message == refused("a: &x 1").message
 
 
-def test_bytes_must_be_utf_8_of_limited_size():
+def test_bytes_must_be_utf_8_of_limited_size(wording):
     """Other encodings and outsized files are refused by name; a byte-order mark is tolerated."""
-    with pytest.raises(RecipeError, match=r"not UTF-8 text: byte 0xff in line 2"):
+    with pytest.raises(RecipeError) as caught:
         decode(b"a: 1\nb: \xff", "x.yaml")
-    with pytest.raises(RecipeError, match="larger than 1 MiB"):
+    assert "0xff" in str(caught.value)
+    assert str(caught.value) == wording(name="encoding")
+    with pytest.raises(RecipeError) as caught:
         decode(b" " * (MAX_BYTES + 1), "x.yaml")
+    assert str(caught.value) == wording(name="size")
     node = read_tree(decode(b"\xef\xbb\xbfa: 1", "x.yaml"), "x.yaml")
     assert plain(node) == {"a": 1}
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import html
+import re
 import sys
 from pathlib import Path
 
 import pytest
+from pages import outline, without_any_number
 
-from cvkit import EpochRecord, Run, RunFolder
+from cvkit import EpochRecord, RunFolder, Trainer, build_parts
 from cvkit.cli.display import epoch_line
 from cvkit.engine.building import open_dataset
 from cvkit.host.discovery import discover
@@ -45,6 +48,12 @@ def hoard(run):
 """
 
 
+def facts_and_curves(page: str) -> str:
+    """Return a page's facts and the caption of its first figure, without numbers."""
+    facts = outline(page.partition("<main>")[0])
+    return without_any_number("\n".join([*facts, re.search(r"</strong>(.*?)</figcaption>", page).group(1).strip()]))
+
+
 @pytest.fixture(autouse=True)
 def on_one_thread(one_thread):
     """The networks are small."""
@@ -58,7 +67,7 @@ def session(tmp_path, monkeypatch):
     def make(*overrides: str) -> Session:
         catalog = discover(paths=[tmp_path / "tuners_that_fail.py"])
         recipe = resolve(read_text(RECIPE, overrides), catalog)
-        run = Run(recipe, open_dataset(recipe, tmp_path))
+        run = Trainer(build_parts(recipe, open_dataset(recipe, tmp_path)))
         session = Session(run, RunFolder.create(tmp_path / "runs", "small"), tmp_path, catalog)
         session.start()
         return session
@@ -67,24 +76,28 @@ def session(tmp_path, monkeypatch):
     sys.modules.pop("tuners_that_fail", None)
 
 
-def test_both_accuracies_and_the_warning_are_where_a_user_looks(session):
+def test_both_accuracies_and_the_warning_are_where_a_user_looks(session, wording):
     """In the epoch's line, on the page as a number and as a curve; the warning beside them and in run.json."""
     averaged = session()
     (record,) = [event for event in averaged.train() if isinstance(event, EpochRecord)]
-    assert f"without averaging {100 * record.test_accuracy_unaveraged:.2f}" in epoch_line(record)
-    page = Path(averaged.report()).read_text(encoding="utf-8")
-    assert "Without averaging" in page
-    assert "Not averaged: the test accuracy of the trained weights" in page
-    assert "train.ema is 0.999" in page
-    assert any("train.ema is 0.999" in line for line in averaged.folder.info()["warnings"])
+    assert epoch_line(record).endswith(f" {100 * record.test_accuracy_unaveraged:.2f}")
+    assert without_any_number(" ".join(epoch_line(record).split())) == wording(name="line")
+    page = html.unescape(Path(averaged.report()).read_text(encoding="utf-8"))
+    assert facts_and_curves(page) == wording(name="report")
+    (told,) = [line for line in averaged.folder.info()["warnings"] if "train.ema" in line]
+    assert "0.999" in told
+    assert told in page
 
 
-def test_run_that_averages_nothing_says_nothing_of_it(session):
+def test_run_that_averages_nothing_says_nothing_of_it(session, wording):
     """Neither line nor page."""
     plain = session("train.ema=null")
     (record,) = [event for event in plain.train() if isinstance(event, EpochRecord)]
-    assert "without" not in epoch_line(record)
-    assert "averag" not in Path(plain.report()).read_text(encoding="utf-8").casefold().replace("averaged over", "")
+    assert record.test_accuracy_unaveraged is None
+    assert without_any_number(" ".join(epoch_line(record).split())) == wording(name="line")
+    page = html.unescape(Path(plain.report()).read_text(encoding="utf-8"))
+    assert facts_and_curves(page) == wording(name="report")
+    assert not any("train.ema" in line for line in plain.folder.info()["warnings"])
 
 
 @pytest.mark.parametrize(("tuner", "words"), [("scribble", "no such colour"), ("hoard", "JSON")])
@@ -95,4 +108,5 @@ def test_tuner_that_cannot_show_what_it_found_costs_no_run(session, tuner, words
     assert tuned.recipe.optimizer.options["lr"] == 0.02
     (warning,) = [line for line in tuned.warnings if "tuners_that_fail" in line]
     assert words in warning
+    assert f"'{tuner}" in warning or f"/{tuner}" in warning
     assert [result["name"] for result in tuned.folder.tuning()] == [f"tuning_1_{tuner}"]

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from cvkit import EpochRecord, Run, discover
-from cvkit.engine.run import Step
+from cvkit import EpochRecord, Trainer, build_parts, discover
+from cvkit.engine.trainer import Step
 from cvkit.recipe import read, resolve
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 
 
-def run_of(recipe: str, root: Path, *overrides: str) -> Run:
+def run_of(recipe: str, root: Path, *overrides: str) -> Trainer:
     resolved = resolve(read(RECIPES / recipe, overrides), discover())
-    return Run(resolved, resolved.dataset.build(root))
+    return Trainer(build_parts(resolved, resolved.dataset.build(root)))
 
 
 @pytest.mark.cifar10
@@ -46,7 +46,7 @@ def test_full_recipe_takes_its_first_steps_at_full_width(cifar10_root):
     run = run_of(
         "cifar10_resnet.yaml", cifar10_root, "scheduler.max_lr=0.4", "train.max_steps=2", "dataset.test_limit=100"
     )
-    assert sum(parameter.numel() for parameter in run.model.parameters()) == 6_573_130
-    assert (run.plan.steps_per_epoch, run.plan.epochs) == (97, 24)
+    assert sum(parameter.numel() for parameter in run.parts.model.parameters()) == 6_573_130
+    assert (run.parts.plan.steps_per_epoch, run.parts.plan.epochs) == (97, 24)
     steps = [event for event in run.fit() if isinstance(event, Step)]
     assert len(steps) == 2

@@ -9,8 +9,9 @@ from types import ModuleType
 
 import pytest
 import torch
+from pages import without_any_number
 
-from cvkit import Component, Run, discover, hookimpl
+from cvkit import Component, Trainer, build_parts, discover, hookimpl
 from cvkit.diagnostics.diagnose import diagnose
 from cvkit.host.catalog import catalog_of
 from cvkit.recipe import read_text, resolve
@@ -75,7 +76,7 @@ def diagnosed(monkeypatch):
         catalog = discover()
         catalog.registries["explainers"] = catalog_of({"toys": Toys()})["explainers"]
         recipe = resolve(read_text(RECIPE + f"explainers: [{', '.join(names)}]\n"), catalog)
-        run = Run(recipe, recipe.dataset.build(Path("unused")))
+        run = Trainer(build_parts(recipe, recipe.dataset.build(Path("unused"))))
         records = [event for event in run.fit() if hasattr(event, "test_loss")]
         return diagnose(run, records, run.final_predictions())
 
@@ -88,15 +89,15 @@ def pictures(found):
 
 
 @pytest.mark.parametrize(
-    ("name", "reason"), [("too_small", r"\(4, 7, 7\)"), ("not_finite", "not finite"), ("raising", "no such layer")]
+    ("name", "reason"), [("too_small", "(4, 7, 7)"), ("not_finite", "not_finite"), ("raising", "no such layer")]
 )
-def test_explainer_that_fails_costs_its_own_pictures_only(diagnosed, name, reason):
+def test_explainer_that_fails_costs_its_own_pictures_only(diagnosed, name, reason, wording):
     """The other explainer's are there, and a warning says which failed and why."""
     found = diagnosed(name, "noise")
     (warning,) = [line for line in found.warnings if name in line]
-    assert warning.startswith(f"{name} could not explain this model")
-    assert re.search(reason, warning)
-    assert [label for label, _ in found.errors[0].cards[0].pictures] == ["image", "predicted", "true"]
+    assert reason in warning
+    assert re.sub(r"line \d+", "line <n>", warning) == wording
+    assert len(found.errors[0].cards[0].pictures) == 3
 
 
 def test_explainer_that_draws_at_random_gives_the_same_maps_again(diagnosed):
@@ -110,45 +111,50 @@ def test_same_explainer_several_times_is_numbered(diagnosed):
     assert [row[0] for row in found.explanations[0].rows[:3]] == ["noise", "noise 2", "noise 3"]
 
 
-def test_black_maps_are_pointed_out(diagnosed):
+def test_black_maps_are_pointed_out(diagnosed, wording):
     """For the predicted and for the true class."""
-    warnings = [line for line in diagnosed("blank").warnings if "black" in line]
-    assert [("predicted" in w, "true" in w) for w in warnings] == [(True, False), (False, True)]
+    warnings = [line for line in diagnosed("blank").warnings if "blank" in line]
+    assert [without_any_number(line) for line in warnings] == wording
 
 
-def test_maps_beyond_the_unit_range_are_pointed_out_and_rounding_is_not(diagnosed):
+def test_maps_beyond_the_unit_range_are_pointed_out_and_rounding_is_not(diagnosed, wording):
     """Once, however many of them there are."""
-    warnings = [line for line in diagnosed("rounded", "loud").warnings if "beyond" in line]
-    assert warnings == ["loud makes maps beyond [0, 1], which are shown cut off there"]
+    (told,) = [line for line in diagnosed("rounded", "loud").warnings if "[0, 1]" in line]
+    assert "loud" in told
+    assert told == wording
 
 
 def test_maps_are_held_against_masks_of_a_bounded_number_of_images(diagnosed, monkeypatch):
     """A data set may have any number of them."""
-    assert "n 12" in diagnosed("noise").explanations[0].caption
+    assert re.search(r"\b12\b", diagnosed("noise").explanations[0].caption)
     monkeypatch.setattr("cvkit.diagnostics.diagnose._SCORED", 5)
-    assert "n 5" in diagnosed("noise").explanations[0].caption
+    caption = diagnosed("noise").explanations[0].caption
+    assert re.search(r"\b5\b", caption)
+    assert not re.search(r"\b12\b", caption)
 
 
-def test_maps_that_ignore_the_weights_are_pointed_out(diagnosed):
+def test_maps_that_ignore_the_weights_are_pointed_out(diagnosed, wording):
     """What is drawn from a seed is the same for a model with other weights."""
     (warning,) = diagnosed("noise").warnings
-    assert warning.startswith("noise ignores the model's last weights")
+    assert without_any_number(warning) == wording
 
 
-def test_verdict_on_each_explainer_is_in_the_report_beside_the_baselines(diagnosed):
+def test_verdict_on_each_explainer_is_in_the_report_beside_the_baselines(diagnosed, wording):
     """Whether there is something to warn of or not: a table with intervals, what they mean and the caveat."""
     table = diagnosed("noise", "blank").explanations[-1]
     verdicts = {row[0]: row[-1] for row in table.rows}
-    assert (verdicts["noise"], verdicts["blank"]) == ("ignores", "follows")
-    assert verdicts["Sobel edges (baseline)"] == "never asks the model"
+    assert verdicts["noise"] != verdicts["blank"]
+    assert verdicts == wording
     assert "2211.12486" in table.caption
 
 
-def test_errors_come_with_similar_images_and_both_probabilities(diagnosed):
+def test_errors_come_with_similar_images_and_both_probabilities(diagnosed, wording):
     """Neighbours are test images classified correctly, each with its class and a cosine."""
     (gallery,) = diagnosed("noise").errors
     assert len(gallery.cards) == 4
     for card in gallery.cards:
         assert 1 <= len(card.related) <= 3
         assert all(-1 <= float(label.split()[-1]) <= 1.001 for label, _ in card.related)
-        assert card.lines[0].startswith("true: ")
+    labels = [label for label, _ in gallery.cards[0].pictures]
+    words = [line.partition(":")[0] for line in gallery.cards[0].lines]
+    assert [*labels, *map(without_any_number, words)] == wording

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from cvkit.engine.run import Run, Step
 
 from cvkit import EpochRecord, MachineError
 from cvkit.checkpoint.files import read_newest
-from cvkit.engine import run as engine_run
+from cvkit.engine import evaluator as engine_evaluator
+from cvkit.engine.assembly import build_parts
+from cvkit.engine.evaluator import Evaluator
+from cvkit.engine.trainer import Step
 from cvkit.host.discovery import discover
 from cvkit.recipe import read, resolve
 from cvkit.runs.folder import RunFolder
@@ -31,7 +33,7 @@ def session_in(recipe, catalog, one_thread):
         path.mkdir(exist_ok=True)
         folder = RunFolder(path)
         found = resolve(read(folder.recipe_path if folder.recipe_path.is_file() else recipe, overrides), catalog)
-        return Session(Run(found, found.dataset.build(path)), folder, path, catalog)
+        return Session(build_parts(found, found.dataset.build(path)), folder, path, catalog)
 
     return made
 
@@ -51,11 +53,11 @@ def records(path: Path) -> list[dict]:
 
 
 @pytest.mark.parametrize("failing", [1, 2, 3])
-def test_evaluation_that_runs_out_of_memory_costs_no_step(tmp_path, session_in, monkeypatch, failing):
+def test_evaluation_that_runs_out_of_memory_costs_no_step(tmp_path, session_in, monkeypatch, failing, wording):
     """The next session evaluates, trains on, and ends with the same bits and records as one that never failed."""
     whole = session_in(tmp_path / "whole")
     train(whole)
-    real, calls = engine_run.evaluate, []
+    real, calls = engine_evaluator.evaluate, []
 
     def evaluate(*arguments):
         calls.append(arguments)
@@ -63,10 +65,11 @@ def test_evaluation_that_runs_out_of_memory_costs_no_step(tmp_path, session_in, 
             raise RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory")
         return real(*arguments)
 
-    monkeypatch.setattr(engine_run, "evaluate", evaluate)
+    monkeypatch.setattr(engine_evaluator, "evaluate", evaluate)
     path = tmp_path / "run"
-    with pytest.raises(MachineError, match=r"evaluating batches of 500 images.*evaluation\.batch_size=N"):
+    with pytest.raises(MachineError, match=r"evaluation\.batch_size") as caught:
         train(session_in(path))
+    assert str(caught.value) == wording(name="evaluating")
     assert read_newest(path / "checkpoints")[0]["step"] == 8 * failing
     events = train(session_in(path))
     assert isinstance(events[0], EpochRecord)
@@ -77,24 +80,24 @@ def test_evaluation_that_runs_out_of_memory_costs_no_step(tmp_path, session_in, 
     assert all(torch.equal(ended["model"][name], tensor) for name, tensor in expected["model"].items())
 
 
-def test_training_that_runs_out_of_memory_names_the_batch(tmp_path, session_in, monkeypatch):
+def test_training_that_runs_out_of_memory_names_the_batch(tmp_path, session_in, monkeypatch, wording):
     """With what keeps the size of a step."""
     session = session_in(tmp_path / "run")
 
     def forward(images):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
-    monkeypatch.setattr(session.run.prepare(), "forward", forward)
-    with pytest.raises(MachineError, match=r"memory ran out while training.*train\.batch_size.*train\.accumulate"):
+    monkeypatch.setattr(session.parts.model, "forward", forward)
+    with pytest.raises(MachineError, match=r"train\.batch_size.*train\.accumulate") as caught:
         train(session)
+    assert str(caught.value) == wording
 
 
 def test_streamed_images_are_evaluated_in_batches_no_larger_than_those_trained_on(session_in, tmp_path):
     """Workers hand them over in shared memory, of which a container has 64 MB."""
-    assert session_in(tmp_path / "resident").run.evaluation_batch == 500
-    assert session_in(tmp_path / "streamed", "train.resident=false").run.evaluation_batch == 8
+    assert Evaluator(session_in(tmp_path / "resident").parts).batch_size == 500
+    assert Evaluator(session_in(tmp_path / "streamed", "train.resident=false").parts).batch_size == 8
     smaller = ("train.resident=false", "evaluation.batch_size=5")
-    run = session_in(tmp_path / "smaller", *smaller).run
-    assert run.evaluation_batch == 5
-    run.prepare()
-    assert len(run.predict().labels) == 30
+    evaluator = Evaluator(session_in(tmp_path / "smaller", *smaller).parts)
+    assert evaluator.batch_size == 5
+    assert len(evaluator.predict().labels) == 30

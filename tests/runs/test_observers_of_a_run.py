@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cvkit import Recipe, Run, RunFolder, discover, hookimpl
+from cvkit import Recipe, RunFolder, build_parts, discover, hookimpl
 from cvkit.host.catalog import PluginStatus
 from cvkit.host.component import Origin
 from cvkit.recipe import read_text, resolve
@@ -58,7 +58,7 @@ def session(watcher, tmp_path) -> Session:
     catalog.admit(origin, watcher)
     catalog.statuses.append(PluginStatus(origin, 0.0))
     recipe: Recipe = resolve(read_text(RECIPE), catalog)
-    return Session(Run(recipe, recipe.dataset.build(Path("unused"))), RunFolder(tmp_path), tmp_path, catalog)
+    return Session(build_parts(recipe, recipe.dataset.build(Path("unused"))), RunFolder(tmp_path), tmp_path, catalog)
 
 
 def test_observers_are_told_of_tuners_and_interruptions(session, watcher, tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from cvkit import Recipe, Run, discover, read, resolve
+from cvkit import Recipe, Trainer, build_parts, discover, read, resolve
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
 SMALL = {
@@ -47,11 +47,11 @@ def trained(recipe: Recipe, seed: int) -> dict[str, torch.Tensor]:
     """Run the recipe whole, from global generators in any state, and return every parameter and buffer."""
     torch.manual_seed(seed)
     np.random.seed(seed)
-    run = Run(recipe, recipe.dataset.build(Path("unused")))
+    run = Trainer(build_parts(recipe, recipe.dataset.build(Path("unused"))))
     assert len(list(run.tune())) == len(recipe.tuners)
     for _ in run.fit():
         pass
-    kept = run.trained_model
+    kept = run.parts.trained_model
     return {name: tensor.clone() for name, tensor in [*kept.named_parameters(), *kept.named_buffers()]}
 
 

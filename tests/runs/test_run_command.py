@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 from forks import Command
+from pages import outline, without_any_number
 
 
 def folder_named_in(output: str):
-    return re.search(r"^run folder: (.+)$", output, re.MULTILINE).group(1)
+    """Return the path at the end of its first line."""
+    return output.partition("\n")[0].partition(": ")[2]
 
 
 def in_a_fresh_process(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -27,6 +29,10 @@ def in_a_fresh_process(*arguments: object, cwd: Path) -> subprocess.CompletedPro
         text=True,
         timeout=300,
     )
+
+
+def numbers_in(text: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", text)]
 
 
 def read_up_to_epoch(number: int, command: Command) -> None:
@@ -44,15 +50,17 @@ def finished(tmp_path_factory, recipe_text):
     return done, Path(folder_named_in(done.stdout))
 
 
-def test_run_says_where_it_is_first_and_where_the_report_is_last(finished):
+def test_run_says_where_it_is_first_and_where_the_report_is_last(finished, wording):
     """Absolute paths, a line an epoch, no control characters in a pipe."""
     done, folder = finished
     lines = done.stdout.splitlines()
-    assert lines[0] == f"run folder: {folder}"
     assert folder.is_absolute()
-    assert lines[-1] == f"report: {folder / 'report.html'}"
+    assert folder.is_dir()
+    assert lines[-1].endswith(f" {folder / 'report.html'}")
     assert [line.split()[0] for line in lines if re.match(r"\s+\d+\s", line)] == ["1", "2", "3"]
     assert "\x1b" not in done.stdout
+    said = [line.replace(str(folder), "<run>") for line in lines if not re.match(r"\s+\d+\s", line)]
+    assert "\n".join(said) == wording
 
 
 def test_run_folder_is_self_sufficient(finished):
@@ -81,19 +89,13 @@ def test_resolved_recipe_checks_and_holds_the_defaults(finished, cvkit):
     assert "logit_scale: 0.125" in text
 
 
-def test_report_holds_everything_and_needs_nothing(finished):
+def test_report_holds_everything_and_needs_nothing(finished, wording):
     """Headline without TTA, pointing game beside its baselines, no request to anywhere."""
     _, folder = finished
     html = (folder / "report.html").read_text()
-    for expected in (
-        "final epoch, no TTA",
-        "Pointing game",
-        "uniform noise (baseline)",
-        "centred Gaussian",
-        "Misclassified",
-        "Confus",
-    ):
-        assert expected in html
+    assert "\n".join(outline(html)) == wording(name="outline")
+    rows = re.findall(r'<th scope="row">(.*?)</th>', html)
+    assert rows[rows.index("grad_cam") :][:5] == wording(name="explainers and baselines")
     assert not re.search(r"""(src|href)=["']https?:""", html)
 
 
@@ -114,55 +116,57 @@ def test_second_run_gets_a_folder_of_its_own(finished, cvkit):
     assert folder_named_in(again.stdout) != str(folder)
 
 
-def test_resuming_a_finished_run_only_says_so(finished, cvkit):
+def test_resuming_a_finished_run_only_says_so(finished, cvkit, wording):
     """Nothing is trained or written again."""
     _, folder = finished
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     done = cvkit("resume", folder)
     assert done.returncode == 0
-    assert "finished" in done.stdout
+    assert done.stdout.replace(str(folder), "<run>") == wording
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
 
 
-def test_typo_in_a_recipe_costs_nothing(recipe, cvkit, tmp_path):
+def test_typo_in_a_recipe_costs_nothing(recipe, cvkit, tmp_path, wording):
     """Place, caret, choices; exit 2; no folder, no traceback."""
     recipe.write_text(recipe.read_text().replace("padding: 2", "paddding: 2"))
     done = cvkit("run", recipe)
     assert done.returncode == 2
-    assert "unknown option 'paddding' for augmentation 'kornia/random_crop'" in done.stderr
+    assert "'paddding'" in done.stderr
     assert re.search(r"small\.yaml:3:\d+", done.stderr)
-    assert "Did you mean 'padding'?" in done.stderr
+    assert "'padding'" in done.stderr
     assert "Traceback" not in done.stderr
+    assert done.stderr == wording
     assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize(
-    ("override", "message"),
+    ("override", "named"),
     [
-        ("train.batch_size=100", "the training set holds 70 images"),
-        ("optimizer.lr=1e30", "learning rate of"),
-        ("scheduler.peak_fraction=0.01", "leave no room"),
-        ("train.device=cuda:7", "cannot be used"),
+        ("train.batch_size=100", "batch_size"),
+        ("optimizer.lr=1e30", "1e+30"),
+        ("scheduler.peak_fraction=0.01", "one_cycle"),
+        ("train.device=cuda:7", "cuda:7"),
     ],
 )
-def test_run_that_cannot_go_on_says_why_without_a_traceback(recipe, cvkit, override, message):
+def test_run_that_cannot_go_on_says_why_without_a_traceback(recipe, cvkit, override, named):
     """Exit 1: it had begun."""
     extra = ("--set", "scheduler={name: constant}") if "optimizer" in override else ()
     done = cvkit("run", recipe, *extra, "--set", override)
     assert done.returncode == 1
-    assert message in done.stderr
+    assert named in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_tuner_without_a_value_for_auto_ends_the_run(recipe, cvkit):
+def test_tuner_without_a_value_for_auto_ends_the_run(recipe, cvkit, wording):
     """The reason is there, and `auto` is not called a value that stays."""
     options = "start_lr: 1e-9, end_lr: 1e-8, steps: 20, orders: 1"
     sweep = f"tuners=[{{name: lr_range_test, set: scheduler.max_lr, {options}}}]"
     done = cvkit("run", recipe, "--set", "scheduler.max_lr=auto", "--set", sweep)
     assert done.returncode == 1
-    assert "lr_range_test for scheduler.max_lr: no value (" in done.stdout
-    assert "stays" not in done.stdout
-    assert "Give one yourself: --set scheduler.max_lr=VALUE" in done.stderr
+    folder = folder_named_in(done.stdout)
+    assert "--set scheduler.max_lr=" in done.stderr
+    assert done.stdout.replace(folder, "<run>") == wording(name="stdout")
+    assert done.stderr.replace(folder, "<run>") == wording(name="stderr")
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -176,16 +180,18 @@ def test_interrupted_run_saves_and_can_be_resumed(recipe, cvkit, tmp_path, numbe
     os.kill(command.pid, number)
     done = command.finish()
     assert done.returncode == code, done.stderr
-    assert "continue with: cvkit resume" in done.stderr
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert f"cvkit resume {folder}" in done.stderr
     done = cvkit("run", recipe, "--resume")
     assert done.returncode == 0, done.stderr
-    assert "continuing after step" in done.stdout
-    (folder,) = (tmp_path / "runs").iterdir()
+    (session,) = json.loads((folder / "run.json").read_text())["sessions"]
+    assert session["after_step"] >= 2 * 8
+    assert session["after_step"] in numbers_in(done.stdout.splitlines()[1])
     epochs = [json.loads(line)["epoch"] for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert epochs == list(range(1, 21))
 
 
-def test_killed_process_is_resumed_from_the_command_line(recipe, cvkit, tmp_path):
+def test_killed_process_is_resumed_from_the_command_line(recipe, cvkit, tmp_path, wording):
     """SIGKILL from outside, in the middle of training."""
     recipe.write_text(recipe.read_text().replace("epochs: 3", "epochs: 20"))
     command = Command("run", recipe, cwd=tmp_path)
@@ -195,11 +201,13 @@ def test_killed_process_is_resumed_from_the_command_line(recipe, cvkit, tmp_path
     assert command.finish().returncode == -signal.SIGKILL
     done = cvkit("resume", folder)
     assert done.returncode == 0, done.stderr
-    assert "continuing after step" in done.stdout
-    assert f"report: {folder}/report.html" in done.stdout
+    _, continuing, *_, last = done.stdout.splitlines()
+    assert numbers_in(continuing)[0] >= 3 * 8
+    assert without_any_number(continuing) == wording
+    assert last.endswith(f" {folder}/report.html")
 
 
-def test_two_processes_do_not_work_in_one_folder(recipe, cvkit, tmp_path):
+def test_two_processes_do_not_work_in_one_folder(recipe, cvkit, tmp_path, wording):
     """The second is told so."""
     from cvkit.host.discovery import discover
     from cvkit.recipe import dump, read, resolve
@@ -211,14 +219,15 @@ def test_two_processes_do_not_work_in_one_folder(recipe, cvkit, tmp_path):
     folder.lock()
     done = cvkit("resume", folder.path)
     assert done.returncode == 1
-    assert "another process is at work" in done.stderr
+    assert done.stderr.replace(str(folder.path), "<run>") == wording
 
 
-def test_resuming_what_is_not_a_run_folder_is_refused(cvkit, tmp_path):
+def test_resuming_what_is_not_a_run_folder_is_refused(cvkit, wording, tmp_path):
     """Named, with what is missing."""
     done = cvkit("resume", tmp_path)
     assert done.returncode == 1
-    assert "holds no recipe.yaml" in done.stderr
+    assert "recipe.yaml" in done.stderr
+    assert done.stderr == wording
 
 
 def test_model_that_cannot_be_compiled_here_is_said_so(recipe, tmp_path, monkeypatch):
@@ -228,5 +237,5 @@ def test_model_that_cannot_be_compiled_here_is_said_so(recipe, tmp_path, monkeyp
     compiled = ("--set", "train.compile=true", "--set", "train.max_steps=1")
     done = in_a_fresh_process("run", recipe, *compiled, cwd=tmp_path)
     assert done.returncode == 1
-    assert "train.compile: this model cannot be compiled here" in done.stderr
+    assert "train.compile" in done.stderr
     assert "Traceback" not in done.stderr

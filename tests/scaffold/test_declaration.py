@@ -70,23 +70,34 @@ def test_hook_that_is_there_yields_one_more(body):
 
 
 @pytest.mark.parametrize(
-    ("text", "why"),
+    ("text", "name", "line"),
     [
-        ("def net(:", "it does not parse"),
-        (f"{IMPORTS}\n@hookimpl\ndef cvkit_losses():\n    return [Component('old', 'a:b')]\n", "does not yield"),
-        (f"{IMPORTS}\ndef cvkit_losses():\n    yield Component('o', 'a:b')\n    return\n", "a line that goes on"),
-        (f"{IMPORTS}\n@hookimpl\ndef cvkit_losses(): yield Component('old', 'a:b')\n", "a line that goes on"),
-        (f"{IMPORTS}\ncvkit_losses = hookimpl(lambda: [])\n", "is not a plain function, line 5"),
-        (f"{IMPORTS}\nif True:\n    def cvkit_losses():\n        yield 1\n", "is not a plain function"),
-        ("from cvkit import hookimpl\nclass Component: ...\n", "'Component' means something else there, line 2"),
-        ("from .mine import hookimpl\n", "'hookimpl' means something else"),
-        ("import other as Iterator\n", "'Iterator' means something else"),
+        (f"{IMPORTS}\n@hookimpl\ndef cvkit_losses():\n    return [Component('old', 'a:b')]\n", "cvkit_losses", 6),
+        (f"{IMPORTS}\ndef cvkit_losses():\n    yield Component('o', 'a:b')\n    return\n", "cvkit_losses", 7),
+        (f"{IMPORTS}\n@hookimpl\ndef cvkit_losses(): yield Component('old', 'a:b')\n", "cvkit_losses", 6),
+        (f"{IMPORTS}\ncvkit_losses = hookimpl(lambda: [])\n", "cvkit_losses", 5),
+        (f"{IMPORTS}\nif True:\n    def cvkit_losses():\n        yield 1\n", "cvkit_losses", 6),
+        ("from cvkit import hookimpl\nclass Component: ...\n", "Component", 2),
+        ("from .mine import hookimpl\n", "hookimpl", 1),
+        ("import other as Iterator\n", "Iterator", 1),
     ],
 )
-def test_declaration_of_another_form_is_refused(text, why):
+def test_declaration_of_another_form_is_refused(text, name, line, wording):
     """The reason says which line."""
-    with pytest.raises(CannotEdit, match=why):
+    with pytest.raises(CannotEdit, match=rf"\b{line}\b") as caught:
         edited(text)
+    assert f"'{name}'" in str(caught.value)
+    assert str(caught.value) == wording
+
+
+def test_declaration_that_does_not_parse_is_refused(wording):
+    """In Python's words."""
+    with pytest.raises(SyntaxError) as pythons:
+        ast.parse("def net(:")
+    with pytest.raises(CannotEdit) as caught:
+        edited("def net(:")
+    assert str(pythons.value) in str(caught.value)
+    assert str(caught.value).replace(str(pythons.value), "<Python's words>") == wording
 
 
 def test_target_that_is_declared_is_found():

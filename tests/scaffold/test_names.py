@@ -23,36 +23,37 @@ def test_every_spelling_is_one_name(text):
 )
 def test_what_is_no_name_is_refused(text):
     """A name is letters a-z, digits and single separators, a letter first; the message says so in a line."""
-    with pytest.raises(CvkitError, match=r"cannot name a plugin: it takes letters a-z") as refusal:
+    with pytest.raises(CvkitError) as refusal:
         read_name(text)
+    assert f"'{text}'" in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
 
 @pytest.mark.parametrize("text", ["class", "cvkit-lambda", "Import"])
 def test_keywords_are_refused(text):
     """What Python reserves names nothing."""
-    with pytest.raises(CvkitError, match="is a keyword of Python"):
+    with pytest.raises(CvkitError, match=f"'{text.lower().removeprefix('cvkit-')}'"):
         read_name(text)
 
 
 @pytest.mark.parametrize("text", ["null", "true", "False", "yes", "no", "on", "off", "y", "cvkit-N"])
 def test_words_of_yaml_are_refused(text):
     """In a recipe they would be values, by one version of YAML or another."""
-    with pytest.raises(CvkitError, match=r"in a recipe, YAML takes '[a-z]+' for a value$"):
+    with pytest.raises(CvkitError, match=f"'{text.lower().removeprefix('cvkit-')}'"):
         read_name(text)
 
 
 def test_long_names_are_refused():
     """A name that would make lines of the package overflow is told how long it may be."""
     assert read_name("a" * LONGEST).plugin == "a" * LONGEST
-    with pytest.raises(CvkitError, match=f"it has {LONGEST + 1} characters, {LONGEST} are the most"):
+    with pytest.raises(CvkitError, match=rf"(?s)(?=.*\b{LONGEST + 1}\b)(?=.*\b{LONGEST}\b)"):
         read_name("a" * (LONGEST + 1))
 
 
 def test_names_of_installed_plugins_are_taken():
     """Two plugins of a name could not be told apart."""
     for status in discover().statuses:
-        with pytest.raises(CvkitError, match="already installed"):
+        with pytest.raises(CvkitError, match=f"'{status.origin.plugin}'"):
             require_free(read_name(status.origin.plugin), KINDS["models"])
 
 
@@ -61,7 +62,7 @@ def test_names_of_components_are_taken_among_their_kind():
     for entry in discover().entries():
         if not entry.component.is_family:
             name = read_name(entry.component.name)
-            with pytest.raises(CvkitError, match=f"{entry.kind.singular} '{entry.id}' is there already, and recipes"):
+            with pytest.raises(CvkitError, match=f"'{entry.id}'"):
                 require_free(name, entry.kind)
             other = KINDS["losses" if entry.kind.name == "models" else "models"]
             require_free(name, other)
@@ -69,15 +70,16 @@ def test_names_of_components_are_taken_among_their_kind():
 
 def test_own_distribution_is_taken():
     """A plugin called core would be installed over cvkit itself, which is `cvkit-core`."""
-    with pytest.raises(CvkitError, match=r"cvkit-core .* is already installed"):
+    with pytest.raises(CvkitError, match="cvkit-core"):
         require_free(read_name("core"), KINDS["models"])
 
 
-def test_packages_that_can_be_imported_are_taken(tmp_path, monkeypatch):
+def test_packages_that_can_be_imported_are_taken(tmp_path, monkeypatch, wording):
     """A package of that name would be hidden, or hide the new one."""
     require_free(read_name("acme-net"), KINDS["models"])
     (tmp_path / "cvkit_acme_net").mkdir()
     (tmp_path / "cvkit_acme_net" / "__init__.py").touch()
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(CvkitError, match="a package named 'cvkit_acme_net' is already installed"):
+    with pytest.raises(CvkitError, match="'cvkit_acme_net'") as refusal:
         require_free(read_name("acme-net"), KINDS["models"])
+    assert str(refusal.value) == wording

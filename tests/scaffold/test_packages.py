@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import importlib.util
 import json
 import shutil
@@ -10,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from cvkit.scaffold.kinds import KIND_TEMPLATES
 from cvkit.scaffold.names import LONGEST, read_name
@@ -70,9 +72,25 @@ def test_every_declaration_is_light(environment):
 def test_every_recipe_runs(environment, packages, tmp_path):
     """As it is written but from fewer images, to a report; one process carries them all out, to load torch once."""
     recipes = [package / "recipe.yaml" for package in packages.values()]
-    said = environment.run("-c", RUN_EACH, SHARED, *recipes, cwd=tmp_path)
-    assert "could not explain" not in said
-    assert len(list(tmp_path.glob("runs/*/report.html"))) == len(packages)
+    environment.run("-c", RUN_EACH, SHARED, *recipes, cwd=tmp_path)
+    runs = [report.parent for report in tmp_path.glob("runs/*/report.html")]
+    assert len(runs) == len(packages)
+    explainers = [_explainers(run) for run in runs]
+    assert ["acme_explainer", "grad_cam"] in explainers
+    # One that fails is left out of the report.
+    assert [set(named) - _scored(run) for named, run in zip(explainers, runs, strict=True)] == [set()] * len(runs)
+
+
+def _explainers(run: Path) -> list[str]:
+    """The explainers of a run's recipe."""
+    recipe = yaml.safe_load((run / "recipe.yaml").read_text())
+    return [part["name"].rpartition("/")[2] for part in recipe["explainers"]]
+
+
+def _scored(run: Path) -> set[str]:
+    """The explainers, and what they are compared with, that a run's report scores."""
+    table = run / "figures" / "explanations_weights.csv"
+    return {row[0] for row in csv.reader(table.open())} if table.exists() else set()
 
 
 def test_packages_pass_their_tests_installed_to_be_edited(environment, packages):
@@ -130,11 +148,13 @@ def test_packages_are_formatted_and_lint_clean(tmp_path, plugin):
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_package_of_every_kind_is_typed(whole, request):
-    """A strict type checker finds nothing in it and in its tests, with cvkit's own types."""
+def test_packages_are_typed(packages, whole, request):
+    """A strict type checker finds nothing in them and in their tests, with cvkit's own types: one run for all."""
     need("mypy")
     cache = request.config.cache.mkdir("mypy_of_new_plugins")
-    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", f"--cache-dir={cache}", "src", "tests"]
-    done = subprocess.run(command, cwd=whole, capture_output=True, text=True)
+    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", f"--cache-dir={cache}"]
+    projects = [whole, *packages.values()]
+    folders = [project / folder for project in projects for folder in ("src", "tests")]
+    done = subprocess.run([*command, *folders], cwd=whole, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert (whole / "src" / "cvkit_acme_all" / "py.typed").exists()
+    assert all([*project.glob("src/*/py.typed")] for project in projects)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cvkit import Catalog, Run, resolve
+from cvkit import Catalog, RunParts, build_parts, resolve
 from cvkit.recipe import read_text
 
 RECIPE = """\
@@ -20,7 +20,7 @@ report: {misclassified: 3, augmented: 2}
 """
 
 
-def run_of(catalog: Catalog, *overrides: str, text: str = RECIPE) -> Run:
+def run_of(catalog: Catalog, *overrides: str, text: str = RECIPE) -> RunParts:
     """Return a run of the recipe with overrides."""
     recipe = resolve(read_text(text, overrides), catalog)
-    return Run(recipe, recipe.dataset.build(Path("unused")))
+    return build_parts(recipe, recipe.dataset.build(Path("unused")))

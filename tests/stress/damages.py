@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from cvkit.engine.run import Run
 
 from cvkit.cli import main
+from cvkit.engine.assembly import build_parts
 from cvkit.host.discovery import discover
 from cvkit.recipe import read, read_text, resolve
 from cvkit.recipe.nodes import plain
@@ -91,12 +91,14 @@ def stopped_run(parent: Path) -> Path:
     """Train a run in a new folder under `parent` up to `STOPPED_AT`, and return the folder."""
     catalog = discover()
     recipe = resolve(read_text(RECIPE, SET_BY_HAND), catalog)
-    session = Session(Run(recipe, recipe.dataset.build(parent)), RunFolder.create(parent, "small"), parent, catalog)
+    session = Session(
+        build_parts(recipe, recipe.dataset.build(parent)), RunFolder.create(parent, "small"), parent, catalog
+    )
     session.start()
     for _ in session.tune():
         pass
     for _ in session.train():
-        session.stop = session.run.step == STOPPED_AT
+        session.stop = session.step == STOPPED_AT
     session.folder._lock.release()
     return session.folder.path
 

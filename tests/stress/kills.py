@@ -20,7 +20,7 @@ import torch
 from forks import in_a_fork
 from PIL import Image
 
-from cvkit.engine.run import Run
+from cvkit.engine.assembly import build_parts
 from cvkit.host.catalog import Catalog
 from cvkit.host.discovery import discover
 from cvkit.recipe import read_text, resolve
@@ -171,7 +171,7 @@ class Killed:
         if folder.info().get("status") == "finished":
             return
         session = Session(
-            Run(recipe, recipe.dataset.build(self.stage.home)), folder, self.stage.home, self.stage.catalog
+            build_parts(recipe, recipe.dataset.build(self.stage.home)), folder, self.stage.home, self.stage.catalog
         )
         session.start()
         for _ in session.tune():

@@ -7,6 +7,7 @@ import functools
 import numpy as np
 import pytest
 import torch
+from masked import without_numbers, without_quotes
 
 from cvkit.testing import AugmentationSuite, Suite
 
@@ -141,30 +142,32 @@ class HoldsALambda(Mirror):
 
 
 TWINS = [
-    ("shape", crops_smaller, False, "(8, 3, 32, 32) became (8, 3, 28, 28)"),
-    ("dtype", turns_double, False, "torch.float32 became torch.float64"),
-    ("dtype", turns_float, True, "torch.uint8 became torch.float32"),
-    ("range", leaves_the_range, False, "pixels from -0."),
-    ("range", makes_nan, False, "pixels from nan to nan"),
-    ("input_kept", works_in_place, False, "it writes into them"),
-    ("seeded", draws_from_its_own_generator, False, "the same seed gave other images"),
-    ("seeded", FadesWithTime, False, "the same seed gave other images"),
-    ("samples_differ", draws_once_a_batch, False, "8 copies of an image came out alike"),
-    ("changes", does_nothing, False, "8 batches came out as they went in"),
-    ("identity_at_zero", IgnoresP, False, "pixels differ by up to 0."),
-    ("memory_format", views_memory, False, "it raised RuntimeError: view size is not compatible"),
-    ("batch_of_one", squeezes, False, "it came out as (3, 32, 32)"),
-    ("copies", HoldsAGenerator, False, "it raised TypeError: cannot pickle 'generator' object"),
-    ("copies", HoldsALambda, True, "pickle"),
+    ("shape", crops_smaller, False, "(8, 3, 28, 28)"),
+    ("dtype", turns_double, False, "torch.float64"),
+    ("dtype", turns_float, True, "torch.float32"),
+    ("range", leaves_the_range, False, "-0."),
+    ("range", makes_nan, False, "nan"),
+    ("input_kept", works_in_place, False, ""),
+    ("seeded", draws_from_its_own_generator, False, ""),
+    ("seeded", FadesWithTime, False, ""),
+    ("samples_differ", draws_once_a_batch, False, "8"),
+    ("changes", does_nothing, False, "8"),
+    ("identity_at_zero", IgnoresP, False, "0."),
+    ("memory_format", views_memory, False, "RuntimeError"),
+    ("batch_of_one", squeezes, False, "(3, 32, 32)"),
+    ("copies", HoldsAGenerator, False, "TypeError"),
+    ("copies", HoldsALambda, True, "Error"),
 ]
 
 
 @pytest.mark.parametrize(
-    ("check", "twin", "per_sample", "words"), TWINS, ids=[f"{c}-{t.__name__}" for c, t, *_ in TWINS]
+    ("check", "twin", "per_sample", "value"), TWINS, ids=[f"{c}-{t.__name__}" for c, t, *_ in TWINS]
 )
-def test_check_catches_its_broken_twin(check, twin, per_sample, words, seen):
-    """What the twin does wrong is what the failure says was seen."""
-    assert words in seen(AugmentationSuite, check, twin, per_sample=per_sample)
+def test_check_catches_its_broken_twin(check, twin, per_sample, value, seen, wording):
+    """What the twin does wrong is what the failure says was seen, with its own names and numbers."""
+    said = seen(AugmentationSuite, check, twin, per_sample=per_sample)
+    assert value in said
+    assert without_quotes(without_numbers(said)) == wording
 
 
 def test_every_check_has_a_twin():

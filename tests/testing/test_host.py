@@ -153,19 +153,21 @@ def test_recipe_may_leave_a_plugin_out(cvkit_host, acme):
 
 def test_mistakes_are_raised_as_cvkit_raises_them(cvkit_host):
     """An unknown model is a `RecipeError`, and no folder is made."""
-    with pytest.raises(RecipeError, match="unknown model 'acme/tiny'"):
+    with pytest.raises(RecipeError, match="'acme/tiny'"):
         cvkit_host.run(RECIPE)
     assert not (cvkit_host.folder / "runs").exists()
 
 
-def test_plugin_that_breaks_the_contract_is_refused(cvkit_host, acme):
+def test_plugin_that_breaks_the_contract_is_refused(cvkit_host, acme, wording):
     """A name that is taken, or a hook without its mark, is said at once, and the host stays as it was."""
     cvkit_host.add("acme", acme)
-    with pytest.raises(PluginError, match="a plugin named 'acme' too"):
+    with pytest.raises(PluginError) as taken:
         cvkit_host.add("acme", Acme())
+    assert str(taken.value) == wording(name="taken")
     unmarked = type("Unmarked", (), {"cvkit_models": lambda self: []})
-    with pytest.raises(PluginError, match="not marked as a hook"):
+    with pytest.raises(PluginError, match="cvkit_models") as refused:
         cvkit_host.add("other", unmarked())
+    assert str(refused.value) == wording(name="unmarked")
     assert cvkit_host.list("models").count("acme/tiny") == 1
 
 

@@ -44,9 +44,10 @@ def cvkit_models():
 
 
 def failure(distribution: str) -> str:
+    """Return what is said of a distribution, whose name is another each time, without that."""
     with pytest.raises(ContractBroken) as raised:
         assert_light_declaration(distribution)
-    return str(raised.value)
+    return str(raised.value).replace(distribution, "<name>")
 
 
 def test_cvkit_declares_its_own_plugins_lightly():
@@ -60,12 +61,11 @@ def test_light_declaration_passes(install):
     assert_light_declaration(install(__init__=asks + DECLARATION, net="import torch"))
 
 
-def test_import_at_the_top_is_named_with_its_line(install, tmp_path):
-    """The library, the file and the line."""
-    name = install(__init__="import os\nimport torch\n" + DECLARATION)
-    message = failure(name)
-    assert f"seen: plugin 'acme' loads torch at {tmp_path / name / '__init__.py'}:2 (import torch)" in message
-    assert "Name the factory as text" in message
+def test_import_at_the_top_is_named_with_its_line(install, tmp_path, wording):
+    """The library, the file and the line, and what to do."""
+    message = failure(install(__init__="import os\nimport torch\n" + DECLARATION))
+    assert f"{tmp_path / '<name>' / '__init__.py'}:2 (import torch)" in message
+    assert message == wording
 
 
 @pytest.mark.parametrize("entry_point", ["{} [fast]", "{}[fast]", "{} ", "{} : plugin", "{}:plugin [fast, small]"])
@@ -73,43 +73,46 @@ def test_line_is_found_however_the_entry_point_is_written(install, tmp_path, ent
     """Extras and spaces are no part of the module's name."""
     source = "import torch\nimport sys\nplugin = sys.modules[__name__]\n" + DECLARATION
     name = install(entry_point=entry_point, __init__=source)
-    assert f"loads torch at {tmp_path / name / '__init__.py'}:1 (import torch)" in failure(name)
+    assert f"{tmp_path / '<name>' / '__init__.py'}:1 (import torch)" in failure(name)
 
 
 def test_import_by_another_module_of_the_plugin_is_traced_to_it(install, tmp_path):
     """The innermost line of the plugin is where it can be mended."""
     name = install(__init__="from .net import net\n" + DECLARATION, net="import sys\nimport numpy as np\nnet = np")
-    assert f"loads numpy at {tmp_path / name / 'net.py'}:2 (import numpy as np)" in failure(name)
+    assert f"{tmp_path / '<name>' / 'net.py'}:2 (import numpy as np)" in failure(name)
 
 
 def test_import_by_a_library_is_traced_to_the_line_that_uses_it(install, tmp_path):
     """That kornia or torchvision loads torch is not the plugin's doing; that it imports them there is."""
-    name = install(__init__="import torchvision\n" + DECLARATION)
-    assert f"loads torchvision at {tmp_path / name / '__init__.py'}:1" in failure(name)
-    name = install(__init__="import safetensors.numpy\n" + DECLARATION)
-    assert f"loads numpy at {tmp_path / name / '__init__.py'}:1" in failure(name)
+    said = failure(install(__init__="import torchvision\n" + DECLARATION))
+    assert f"{tmp_path / '<name>' / '__init__.py'}:1 (import torchvision)" in said
+    said = failure(install(__init__="import safetensors.numpy\n" + DECLARATION))
+    assert f"numpy at {tmp_path / '<name>' / '__init__.py'}:1 (import safetensors.numpy)" in said
 
 
 def test_import_within_a_hook_counts(install, tmp_path):
     """`cvkit list` calls the hooks too."""
     body = DECLARATION.replace("    yield", "    import torch\n    yield")
     name = install(__init__=body)
-    assert f"loads torch at {tmp_path / name / '__init__.py'}:5 (import torch)" in failure(name)
+    assert f"{tmp_path / '<name>' / '__init__.py'}:5 (import torch)" in failure(name)
 
 
-def test_import_that_is_caught_counts(install):
+def test_import_that_is_caught_counts(install, tmp_path):
     """It takes its time whether or not it succeeds."""
     name = install(__init__="try:\n    import torch\nexcept BaseException:\n    pass\n" + DECLARATION)
-    assert "loads torch" in failure(name)
+    assert f"{tmp_path / '<name>' / '__init__.py'}:2 (import torch)" in failure(name)
 
 
-def test_distribution_that_declares_nothing_fails(install):
+def test_distribution_that_declares_nothing_fails(install, wording):
     """Not installed, no entry point, no hook: each is said."""
-    assert "'cvkit-nowhere' is not installed, or has no entry point" in failure("cvkit-nowhere")
-    assert "is not installed, or has no entry point" in failure(install(declares=False, __init__=DECLARATION))
-    assert "plugin 'acme' declares nothing: it has no hook" in failure(install(__init__="x = 1"))
+    absent = failure("cvkit-nowhere")
+    assert absent == wording(name="not installed")
+    assert failure(install(declares=False, __init__=DECLARATION)) == absent
+    assert failure(install(__init__="x = 1")) == wording(name="no hook")
 
 
-def test_plugin_that_cannot_be_imported_fails(install):
+def test_plugin_that_cannot_be_imported_fails(install, wording):
     """With the reason."""
-    assert "declares nothing: ZeroDivisionError: division by zero" in failure(install(__init__="1 / 0"))
+    said = failure(install(__init__="raise RuntimeError('broken on purpose')"))
+    assert "RuntimeError: broken on purpose" in said
+    assert said == wording

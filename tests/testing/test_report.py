@@ -7,6 +7,7 @@ import sys
 from textwrap import dedent
 
 import pytest
+from masked import without_numbers
 
 pytest_plugins = ["pytester"]
 
@@ -32,7 +33,22 @@ def report(pytester):
     return run
 
 
-def test_report_lists_skipped_checks_with_their_reasons(report):
+def section(result) -> list[str]:
+    """Return cvkit's part of the report: its heading, without the line, and what stands below it."""
+    lines = result.stdout.lines
+    (start,) = [number for number, line in enumerate(lines) if line.startswith("=") and "cvkit" in line]
+    (*_, end) = [number for number, line in enumerate(lines) if line.startswith("=")]
+    end = next(number for number in range(start + 1, end + 1) if lines[number].startswith("="))
+    return [lines[start].strip("= "), *filter(None, lines[start + 1 : end])]
+
+
+def failures(result) -> list[str]:
+    """Return what pytest shows of the errors but their type, each line once."""
+    shown = [line[1:].strip().rpartition("ContractBroken: ")[2] for line in result.stdout.lines if line[:2] == "E "]
+    return [without_numbers(line) for line in dict.fromkeys(shown)]
+
+
+def test_report_lists_skipped_checks_with_their_reasons(report, wording):
     """What a suite leaves out is there for a reader to see, beside what it passed and failed."""
     result = report("""
         class TestSum(LossSuite):
@@ -43,29 +59,22 @@ def test_report_lists_skipped_checks_with_their_reasons(report):
                 pass
     """)
     result.assert_outcomes(passed=14, skipped=2)
-    result.stdout.fnmatch_lines(
-        [
-            "*= cvkit contract =*",
-            "*::TestSum: 13 of 15 passed, 2 skipped",
-            "  skipped batch_mean: it is a sum, on purpose",
-            "  skipped docstring: short enough",
-        ]
-    )
+    assert section(result) == wording
 
 
-def test_report_counts_what_failed(report):
+def test_report_counts_what_failed(report, wording):
     """A suite with a broken component says so in its line, and each failure says contract and what was seen."""
     result = report("""
         class TestSum(LossSuite):
             factory = staticmethod(Sum)
     """)
     result.assert_outcomes(passed=14, failed=1)
-    result.stdout.fnmatch_lines(["*::TestSum: 14 of 15 passed, 1 failed"])
-    result.stdout.fnmatch_lines(["E *contract: the loss of a batch is the mean*", "E *seen: * for the whole, and*"])
+    assert section(result) == wording(name="section")
+    assert failures(result) == wording(name="failure")
 
 
-@pytest.mark.parametrize("reason", ["", "  "])
-def test_skip_without_a_reason_fails_the_class(report, reason):
+@pytest.mark.parametrize("reason", ["", "  "], ids=["empty", "blank"])
+def test_skip_without_a_reason_fails_the_class(report, reason, wording):
     """Leaving a check out silently is not possible."""
     result = report(f"""
         class TestSum(LossSuite):
@@ -73,10 +82,10 @@ def test_skip_without_a_reason_fails_the_class(report, reason):
             skips = {{"batch_mean": "{reason}"}}
     """)
     result.assert_outcomes(errors=15)
-    result.stdout.fnmatch_lines(["E *contract: every skip names a check*", "E *seen: no reason to skip 'batch_mean'"])
+    assert failures(result) == wording
 
 
-def test_skip_of_an_unknown_check_fails_the_class(report):
+def test_skip_of_an_unknown_check_fails_the_class(report, wording):
     """A misspelt skip would otherwise leave nothing out, and nobody would know."""
     result = report("""
         class TestSum(LossSuite):
@@ -84,13 +93,16 @@ def test_skip_of_an_unknown_check_fails_the_class(report):
             skips = {"batch_meen": "it is a sum"}
     """)
     result.assert_outcomes(errors=15)
-    result.stdout.fnmatch_lines(["E *seen: skips names 'batch_meen'", "E *Did you mean 'batch_mean'?"])
+    assert any("'batch_meen'" in line for line in failures(result))
+    assert failures(result) == wording
 
 
 @pytest.mark.parametrize(
-    "body", ["test_order = None", "def test_order(self): pass", "test_order = LossSuite.test_finite"]
+    "body",
+    ["test_order = None", "def test_order(self): pass", "test_order = LossSuite.test_finite"],
+    ids=["nothing", "another", "an easier one"],
 )
-def test_check_that_is_put_out_of_action_fails_the_class(report, body):
+def test_check_that_is_put_out_of_action_fails_the_class(report, body, wording):
     """Nor is leaving a check out by overriding it, be it with nothing; `skips` asks for the reason."""
     result = report(f"""
         class TestSum(LossSuite):
@@ -98,12 +110,11 @@ def test_check_that_is_put_out_of_action_fails_the_class(report, body):
             {body}
     """)
     result.assert_outcomes(errors=14 if body.endswith("None") else 15)
-    result.stdout.fnmatch_lines(["E *contract: a check is left out by `skips`, with its reason, and never replaced"])
-    result.stdout.fnmatch_lines(["E *seen: TestSum.test_order stands in for cvkit's"])
-    result.stdout.fnmatch_lines(["*::TestSum: 0 of 15 passed, 1? failed"])
+    assert any("TestSum.test_order" in line for line in failures(result))
+    assert section(result) == wording
 
 
-def test_check_that_a_mixin_hides_fails_the_class(report):
+def test_check_that_a_mixin_hides_fails_the_class(report, wording):
     """Wherever in the class's bases the other method comes from."""
     result = report("""
         class Quick:
@@ -114,10 +125,11 @@ def test_check_that_a_mixin_hides_fails_the_class(report):
             factory = staticmethod(Sum)
     """)
     result.assert_outcomes(errors=15)
-    result.stdout.fnmatch_lines(["E *seen: Quick.test_order stands in for cvkit's"])
+    assert any("Quick.test_order" in line for line in failures(result))
+    assert failures(result) == wording
 
 
-def test_parameters_of_a_class_keep_skips_and_have_a_line_each(report):
+def test_parameters_of_a_class_keep_skips_and_have_a_line_each(report, wording):
     """A test's name then ends in the parameter, which is no part of the check's."""
     result = report("""
         class TestSum(LossSuite):
@@ -129,39 +141,35 @@ def test_parameters_of_a_class_keep_skips_and_have_a_line_each(report):
                 pass
     """)
     result.assert_outcomes(passed=28, skipped=2)
-    result.stdout.fnmatch_lines(
-        [
-            "*::TestSum[[]a::b]: 14 of 15 passed, 1 skipped",
-            "  skipped batch_mean: it is a sum, on purpose",
-            "*::TestSum[[]c]: 14 of 15 passed, 1 skipped",
-            "  skipped batch_mean: it is a sum, on purpose",
-        ]
-    )
+    assert section(result) == wording
 
 
 @pytest.mark.parametrize(
-    ("mark", "arguments", "line"),
+    ("mark", "arguments", "outcomes"),
     [
-        ("xfail", [], "0 of 15 passed, 1 xfailed, 14 xpassed"),
-        ("skip", [], "0 of 15 passed, 15 skipped"),
-        ("usefixtures", ["-k", "order"], "1 of 15 passed"),
+        ("xfail", [], {"xfailed": 1, "xpassed": 14}),
+        ("skip", [], {"skipped": 15}),
+        ("usefixtures", ["-k", "order"], {"passed": 1, "deselected": 14}),
     ],
+    ids=["xfail", "skip", "-k"],
 )
-def test_report_counts_what_did_not_run(report, mark, arguments, line):
+def test_report_counts_what_did_not_run(report, mark, arguments, outcomes, wording):
     """However checks are left out, the line says of how many."""
     source = f"""
         @pytest.mark.{mark}
         class TestSum(LossSuite):
             factory = staticmethod(Sum)
     """
-    report(source, *arguments).stdout.fnmatch_lines([f"*::TestSum: {line}"])
+    result = report(source, *arguments)
+    result.assert_outcomes(**outcomes)
+    assert section(result) == wording
 
 
 def test_section_is_there_only_where_a_suite_ran(report):
     """Sessions that have nothing to do with cvkit look as they always did."""
     result = report("def test_something(): pass")
     result.assert_outcomes(passed=1)
-    result.stdout.no_fnmatch_line("*cvkit contract*")
+    assert not [line for line in result.stdout.lines if line.startswith("=") and "cvkit" in line]
 
 
 def test_plugin_loads_no_more_than_pytest_does():

@@ -7,6 +7,7 @@ import sys
 from typing import Annotated, Literal
 
 import pytest
+from masked import without_numbers, without_quotes
 from pydantic import Field, NonNegativeFloat
 from torch import nn
 
@@ -84,19 +85,15 @@ def must_not_be_asked_for_a_million(info, *, images: Annotated[int, Field(ge=1, 
 
 
 TWINS = [
-    ("declaration", takes_two, "its positional parameters are (info, model), where a run supplies (info)"),
-    ("declaration", calls_an_option_name, "'name' is a word of recipes"),
-    ("docstring", says_nothing, "that of 'given/says_nothing' has none"),
-    ("readable_options", annotates_nothing, "option 'smoothing' has no annotation"),
-    ("readable_options", annotates_with_a_stranger, "option 'weight' is annotated 'nn.Parameter'"),
-    ("promised_values", forgets_a_word, "kind: 'smooth', of Literal['plain', 'smooth'], raised KeyError"),
-    (
-        "promised_values",
-        refuses_its_bound,
-        "smoothing: 0.0, of NonNegativeFloat, raised ValueError: smoothing must not be 0",
-    ),
-    ("promised_values", serves_small_and_refuses_large, "raised ValueError: too many layers"),
-    ("promised_values", refuses_null, "smoothing: null, of float | None, raised TypeError"),
+    ("declaration", takes_two, "(info, model)"),
+    ("declaration", calls_an_option_name, "'name'"),
+    ("docstring", says_nothing, "'given/says_nothing'"),
+    ("readable_options", annotates_nothing, "'smoothing'"),
+    ("readable_options", annotates_with_a_stranger, "'nn.Parameter'"),
+    ("promised_values", forgets_a_word, "'smooth'"),
+    ("promised_values", refuses_its_bound, "smoothing must not be 0"),
+    ("promised_values", serves_small_and_refuses_large, "too many layers"),
+    ("promised_values", refuses_null, "float | None"),
 ]
 
 
@@ -125,10 +122,12 @@ class TestRightWithOptionsFromAFixture(LossSuite):
         assert self.options == {"kind": request.node.callspec.params["options"]}
 
 
-@pytest.mark.parametrize(("check", "twin", "words"), TWINS, ids=[f"{c}-{t.__name__}" for c, t, _ in TWINS])
-def test_check_catches_its_broken_twin(check, twin, words, seen):
-    """What the twin does wrong is what the failure says was seen."""
-    assert words in seen(LossSuite, check, twin)
+@pytest.mark.parametrize(("check", "twin", "value"), TWINS, ids=[f"{c}-{t.__name__}" for c, t, _ in TWINS])
+def test_check_catches_its_broken_twin(check, twin, value, seen, wording):
+    """What the twin does wrong is what the failure says was seen, with its own names and numbers."""
+    said = seen(LossSuite, check, twin)
+    assert value in said
+    assert without_quotes(without_numbers(said)) == wording
 
 
 LIBRARY = """
@@ -172,17 +171,19 @@ def family(tmp_path, monkeypatch):
     return catalog_of({"acme": PassesOn()})
 
 
-def test_options_passed_on_within_the_plugin_are_to_be_readable(family, seen):
+def test_options_passed_on_within_the_plugin_are_to_be_readable(family, seen, wording):
     """They are the author's own; those of a library's class are as they are."""
-    words = seen(LossSuite, "readable_options", component="acme/Shift", catalog=family)
-    assert words.startswith("option 'weight' has no annotation")
+    said = seen(LossSuite, "readable_options", component="acme/Shift", catalog=family)
+    assert "'weight'" in said
+    assert said == wording
     type("Right", (LossSuite,), {"component": "acme/Blur", "catalog": family})().test_readable_options()
 
 
-def test_values_that_a_library_promises_are_to_be_taken(family, seen):
+def test_values_that_a_library_promises_are_to_be_taken(family, seen, wording):
     """Whoever writes a recipe reads the annotation, and does not care whose it is."""
-    words = seen(LossSuite, "promised_values", component="acme/Blur", catalog=family)
-    assert words.startswith("smoothing: null, of 'float | None', raised TypeError")
+    said = seen(LossSuite, "promised_values", component="acme/Blur", catalog=family)
+    assert "'float | None'" in said
+    assert without_quotes(said) == wording
     type("Right", (LossSuite,), {"component": "acme/Shift", "catalog": family})().test_promised_values()
 
 
@@ -194,11 +195,10 @@ class Undescribed:
         yield Component("plain", "torch.nn:CrossEntropyLoss")
 
 
-def test_summary_that_is_missing_is_caught(seen):
+def test_summary_that_is_missing_is_caught(seen, wording):
     """A component comes from a catalog, and its declaration is looked at too."""
     catalog = catalog_of({"acme": Undescribed()})
-    words = seen(LossSuite, "summary", component="acme/plain", catalog=catalog)
-    assert words.startswith("the summary is ''")
+    assert seen(LossSuite, "summary", component="acme/plain", catalog=catalog) == wording
 
 
 def test_every_check_has_a_twin():
@@ -222,7 +222,7 @@ def test_checks_are_those_of_cvkit():
 def test_names_are_all_there():
     """What is announced can be imported, and nothing else is made up."""
     assert set(dir(cvkit.testing)) == set(cvkit.testing.__all__)
-    with pytest.raises(AttributeError, match="no attribute 'ModelSuit'"):
+    with pytest.raises(AttributeError, match="ModelSuit"):
         cvkit.testing.ModelSuit  # noqa: B018  # reading it is the point
 
 
@@ -234,21 +234,23 @@ def test_components_are_found_among_the_installed_plugins():
 
 
 @pytest.mark.parametrize(
-    ("attributes", "words"),
+    ("attributes", "values"),
     [
-        ({}, "neither `component` nor `factory` is set"),
-        ({"component": "sdg"}, "unknown optimizer 'sdg'. Did you mean 'sgd'?"),
-        ({"component": "sgd", "options": {"momentun": 0.5}}, "no option 'momentun'\nDid you mean 'momentum'?"),
-        ({"component": "sgd", "options": {"lr": -1}}, "expected a positive number, got -1"),
-        ({"component": "sgd", "options": {"momentum": 0, "nesterov": True}}, "needs a momentum above 0"),
+        ({}, ["`component`", "`factory`"]),
+        ({"component": "sdg"}, ["'sdg'", "'sgd'"]),
+        ({"component": "sgd", "options": {"momentun": 0.5}}, ["'momentun'", "'momentum'"]),
+        ({"component": "sgd", "options": {"lr": -1}}, ["-1"]),
+        ({"component": "sgd", "options": {"momentum": 0, "nesterov": True}}, ["momentum"]),
     ],
+    ids=["nothing", "name", "option", "value", "values together"],
 )
-def test_suite_says_what_is_wrong_with_itself(attributes, words):
+def test_suite_says_what_is_wrong_with_itself(attributes, values, wording):
     """A name, option or value that no recipe could use fails in words, before any check of the component."""
     suite = type("Wrong", (OptimizerSuite,), attributes)()
     with pytest.raises(ContractBroken) as raised:
         suite.test_optimizer()
-    assert words in str(raised.value)
+    assert all(value in str(raised.value) for value in values)
+    assert str(raised.value) == wording
 
 
 def test_options_are_passed_on_as_a_recipe_does():
@@ -257,11 +259,13 @@ def test_options_are_passed_on_as_a_recipe_does():
     assert suite.build().defaults["betas"] == (0.8, 0.9)
 
 
-def test_failure_says_contract_then_what_was_seen_then_what_next():
+def test_failure_says_contract_then_what_was_seen_then_what_next(wording):
     """Three lines, the last where it is known."""
     error = ContractBroken("what all do", "what this one did", "what to do")
-    assert str(error) == "contract: what all do\nseen: what this one did\nwhat to do"
-    assert str(ContractBroken("a", "b")) == "contract: a\nseen: b"
+    assert str(error) == wording
+    lines = str(error).splitlines()
+    assert [line.rpartition(": ")[2] for line in lines] == ["what all do", "what this one did", "what to do"]
+    assert str(ContractBroken("what all do", "what this one did")).splitlines() == lines[:2]
 
 
 def test_modules_load_without_pytest():

@@ -42,14 +42,14 @@ def test_verdict_needs_the_whole_interval_and_enough_images(low, high, n, verdic
 def test_maps_on_either_side_of_0_79_get_the_same_verdict():
     """The former bound, which called one blind to the weights and the next not, by 0.01."""
     found = Scores(32, 1.0, (scored(one=0.785, other=0.795),))
-    assert not [line for line in found.warnings if "ignores" in line]
+    assert found.warnings == []
 
 
-def test_maps_that_stay_are_warned_of_with_their_interval():
+def test_maps_that_stay_are_warned_of_with_their_interval(wording):
     """And the figures to read it beside."""
     (warning,) = Scores(32, 1.0, (scored(blind=0.999, grad_cam=0.1),)).warnings
-    assert warning.startswith("blind ignores the model's last weights")
-    assert "maps that never ask the model have 1, Grad-CAM had" in warning
+    assert "blind" in warning
+    assert warning == wording
 
 
 def test_interval_covers_the_draws_as_well_as_the_images():
@@ -68,14 +68,13 @@ def test_interval_of_one_draw_is_that_of_the_images():
     assert bootstrap(values[:, None]) == bootstrap(values)
 
 
-def test_table_says_what_each_verdict_means_where_it_is_read():
+def test_table_says_what_each_verdict_means_where_it_is_read(wording):
     """A column beside the figure, the bounds and the caveat below; baselines get no verdict."""
     (table,) = Scores(32, 1.0, (Scored.of(RANDOMISATION, {"some": alike(0.8), "Sobel edges": alike(1)}),)).tables()
-    assert table.header == ("map", "new weights", "verdict")
-    assert [row[-1] for row in table.rows] == ["between", "never asks the model"]
-    assert "below 0.5" in table.caption
-    assert "above 0.95" in table.caption
-    assert "2211.12486" in table.caption
+    assert table.header == wording(name="header")
+    assert [row[-1] for row in table.rows] == wording(name="verdicts")
+    assert all(figure in table.caption for figure in ("0.5", "0.95", "2211.12486"))
+    assert table.caption == wording(name="caption")
 
 
 def test_verdicts_are_kept_in_the_json():

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 import torch
-from cvkit.engine.run import Step
 
 from cvkit import CheckpointError, CvkitError, DivergedError, EpochRecord, RunError
 from cvkit.engine.loop import EpochBatches
+from cvkit.engine.trainer import Step
 
 
 def test_fit_yields_every_step_and_a_record_an_epoch(make_run):
@@ -46,7 +47,7 @@ def test_what_others_draw_changes_nothing(make_run, weights_of, same):
     run = make_run()
     for _ in run.fit():
         torch.rand(7)
-    same(expected, run.model.state_dict())
+    same(expected, run.parts.model.state_dict())
 
 
 @pytest.mark.parametrize(
@@ -74,9 +75,9 @@ def test_state_taken_midway_continues_bit_identically(make_run, weights_of, same
     second = make_run(*knobs)
     second.restore(state)
     records = [event for event in second.fit() if isinstance(event, EpochRecord)]
-    same(whole.model.state_dict(), second.model.state_dict())
-    if whole.ema is not None:
-        same(whole.ema.state_dict(), second.ema.state_dict())
+    same(whole.parts.model.state_dict(), second.parts.model.state_dict())
+    if whole.parts.ema is not None:
+        same(whole.parts.ema.state_dict(), second.parts.ema.state_dict())
     untimed = {"seconds": 0, "images_per_second": 0}
     wanted = [r.to_json() | untimed for r in expected if isinstance(r, EpochRecord)][-len(records) :]
     assert [r.to_json() | untimed for r in records] == wanted
@@ -105,7 +106,7 @@ def test_max_steps_stops_early_and_still_evaluates(make_run):
     assert run.step == 11
     assert [record.epoch for record in records] == [1, 2]
     assert len(records[1].step_losses) == 3
-    assert run.plan.total_steps == 24
+    assert run.parts.plan.total_steps == 24
 
 
 def test_run_interrupted_on_its_very_last_step_still_records_the_epoch(make_run):
@@ -120,31 +121,34 @@ def test_run_interrupted_on_its_very_last_step_still_records_the_epoch(make_run)
     assert again.step == 3
 
 
-def test_loss_that_explodes_ends_the_run_with_the_step_and_the_rate(make_run):
+def test_loss_that_explodes_ends_the_run_with_the_step_and_the_rate(make_run, wording):
     """No traceback of ours, no silent NaN."""
     run = make_run("scheduler={name: constant}", "optimizer.lr=1e20")
-    with pytest.raises(DivergedError, match=r"at step \d+ \(epoch 1\), at a learning rate of 1e\+20. Lower"):
+    with pytest.raises(DivergedError, match=r"\bstep \d.*1e\+20") as caught:
         list(run.fit())
+    told = re.sub(r"\b(nan|inf)\b", "<loss>", str(caught.value))
+    assert re.sub(r"step \d+", "step <n>", told) == wording
 
 
-def test_state_with_a_non_finite_weight_is_never_given_out(make_run):
+def test_state_with_a_non_finite_weight_is_never_given_out(make_run, wording):
     """So no checkpoint holds one; a buffer may be infinite by design, as attention masks are."""
     run = make_run()
-    run.model.register_buffer("mask", torch.tensor([0.0, -torch.inf]))
+    run.parts.model.register_buffer("mask", torch.tensor([0.0, -torch.inf]))
     assert "mask" in run.state()["model"]
     with torch.no_grad():
-        run.model.linear.weight[0, 0] = torch.inf
-    with pytest.raises(DivergedError, match=r"linear\.weight is no longer finite"):
+        run.parts.model.linear.weight[0, 0] = torch.inf
+    with pytest.raises(DivergedError, match=r"linear\.weight") as caught:
         run.state()
+    assert str(caught.value) == wording
 
 
 def test_averaged_weights_are_the_ones_evaluated(make_run):
     """With a decay of nearly 1 the average stays near its start and scores otherwise than the weights."""
     run = make_run("train.ema=0.999")
     records = [event for event in run.fit() if isinstance(event, EpochRecord)]
-    assert run.trained_model is run.ema.module
+    assert run.parts.trained_model is run.parts.ema.module
     assert run.final_predictions().loss == records[-1].test_loss
-    assert not torch.equal(run.ema.module.linear.weight, run.model.linear.weight)
+    assert not torch.equal(run.parts.ema.module.linear.weight, run.parts.model.linear.weight)
 
 
 def test_flip_tta_is_kept_apart_from_the_headline(make_run):
@@ -159,13 +163,12 @@ def test_flip_tta_is_kept_apart_from_the_headline(make_run):
 def test_evaluation_counts_every_image_once(make_run):
     """30 test images in batches of 7, modes as found."""
     run = make_run("evaluation.batch_size=7")
-    run.prepare()
-    run.model.train()
-    predictions = run.predict()
+    run.parts.model.train()
+    predictions = run.evaluator.predict()
     assert len(predictions.labels) == 30
-    assert torch.equal(predictions.labels, run.splits.test.labels)
+    assert torch.equal(predictions.labels, run.parts.splits.test.labels)
     assert predictions.accuracy == int((predictions.logits.argmax(1) == predictions.labels).sum()) / 30
-    assert all(module.training for module in run.model.modules())
+    assert all(module.training for module in run.parts.model.modules())
     assert math.isclose(
         predictions.loss,
         float(torch.nn.functional.cross_entropy(predictions.logits, predictions.labels)),
@@ -173,27 +176,32 @@ def test_evaluation_counts_every_image_once(make_run):
     )
 
 
-def test_batch_larger_than_the_training_set_is_refused(make_run):
+def test_batch_larger_than_the_training_set_is_refused(make_run, wording):
     """Rather than an epoch without a step."""
-    with pytest.raises(RunError, match="batch_size is 128, but the training set holds 70 images"):
+    with pytest.raises(RunError, match=r"\bbatch_size\b") as caught:
         make_run("train.batch_size=128")
+    assert str(caught.value) == wording
 
 
-@pytest.mark.parametrize(
-    ("override", "message"),
-    [("train.device=cuda:99", "cannot be used"), ("train.precision=fp16", "fp16 needs a CUDA device")],
-)
-def test_device_that_cannot_do_it_is_refused_with_a_way_out(make_run, override, message):
-    """A missing GPU, or fp16 on a CPU."""
-    with pytest.raises(RunError, match=message):
-        make_run("train.device=cpu", override)
+def test_device_that_is_missing_is_refused(make_run):
+    """By its name; what torch says of it differs."""
+    with pytest.raises(RunError, match="cuda:99"):
+        make_run("train.device=cuda:99")
 
 
-def test_model_of_another_width_does_not_take_the_state(make_run):
+def test_precision_that_a_cpu_has_not_is_refused_with_a_way_out(make_run, wording):
+    """Loss scaling is for GPUs."""
+    with pytest.raises(RunError, match="fp16") as caught:
+        make_run("train.device=cpu", "train.precision=fp16")
+    assert str(caught.value) == wording
+
+
+def test_model_of_another_width_does_not_take_the_state(make_run, wording):
     """It says which weight differs."""
     state = make_run().state()
-    with pytest.raises(CheckpointError, match="is not this recipe's"):
+    with pytest.raises(CheckpointError) as caught:
         make_run("model.width=4").restore(state)
+    assert str(caught.value) == wording
 
 
 def test_trial_leaves_nothing_behind(make_run, weights_of, same):
@@ -202,7 +210,7 @@ def test_trial_leaves_nothing_behind(make_run, weights_of, same):
     run = make_run()
     torch.manual_seed(5)
     state = torch.get_rng_state()
-    with run.trial("probe") as trial:
+    with run.parts.trial("probe") as trial:
         steps = trial.steps()
         trial.learning_rate = 0.5
         losses = [float(next(steps)) for _ in range(20)]
@@ -223,33 +231,32 @@ def test_trials_of_different_repeats_see_different_orders(make_run):
 
 
 @pytest.mark.parametrize(
-    ("override", "message"),
+    ("override", "named"),
     [
-        (
-            "augmentations=[{name: random_crop, size: 24}]",
-            r"custom_resnet' .*(cannot take|makes .* of) images float32 \(2, 3, 24, 24\)",
-        ),
+        ("augmentations=[{name: random_crop, size: 24}]", ("/custom_resnet'", "float32 (2, 3, 24, 24)")),
         (
             "model=torchvision/alexnet",
-            r"torchvision/alexnet' .*cannot take images float32 \(2, 3, 32, 32\): .*too small",
-        ),
-        ("model=timm/inception_v3", r"timm/inception_v3' .*cannot take images float32 \(2, 3, 32, 32\)"),
-        ("model={name: timm/test_resnet, arguments: {features_only: true}}", "makes list of images"),
-        ("scheduler.peak_fraction=0.01", "leave no room"),
-        ("optimizer={name: sgd, momentum: 0, nesterov: true}", "nesterov"),
+            ("torchvision/alexnet'", "float32 (2, 3, 32, 32)", "too small"),
+        ),  # torch's words
+        ("model=timm/inception_v3", ("timm/inception_v3'", "float32 (2, 3, 32, 32)")),
+        ("model={name: timm/test_resnet, arguments: {features_only: true}}", ("timm/test_resnet'", "list")),
+        ("scheduler.peak_fraction=0.01", ("one_cycle",)),
+        ("optimizer={name: sgd, momentum: 0, nesterov: true}", ("nesterov",)),
     ],
 )
-def test_parts_that_do_not_fit_together_are_refused_before_training(make_run, override, message):
+def test_parts_that_do_not_fit_together_are_refused_before_training(make_run, override, named):
     """When the run is built: not after a range test, and not on the first step."""
-    with pytest.raises(CvkitError, match=message):
+    with pytest.raises(CvkitError) as caught:
         make_run(override)
+    assert [part for part in named if part not in str(caught.value)] == []
 
 
-def test_schedule_without_room_is_refused_though_its_rate_is_still_auto(make_run):
+def test_schedule_without_room_is_refused_though_its_rate_is_still_auto(make_run, wording):
     """The range test would cost minutes before the mistake showed."""
     tuner = "tuners=[{name: lr_range_test, set: scheduler.max_lr}]"
-    with pytest.raises(RunError, match="leave no room"):
+    with pytest.raises(RunError, match="one_cycle") as caught:
         make_run("scheduler.max_lr=auto", "scheduler.peak_fraction=0.01", tuner)
+    assert str(caught.value) == wording
 
 
 def test_data_set_of_one_image_can_be_trained_on(make_run):

@@ -1,0 +1,1 @@
+"""cvkit from Python: train a recipe, load a run, predict and explain."""

@@ -1,0 +1,125 @@
+"""What `train` returns: the run, its records and its report, which a notebook shows."""
+
+from __future__ import annotations
+
+import html
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..engine.records import EpochRecord, Predictions
+from ..formatting import duration, percent
+from ..recipe import Recipe
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+_SERIES = ("step_losses", "step_lrs", "step_momenta")
+
+
+class Records(tuple[EpochRecord, ...]):
+    """The records of a run, one for each epoch."""
+
+    __slots__ = ()
+
+    def to_pandas(self) -> DataFrame:
+        """Return the records as a table with one row for each epoch; the series of single steps are left out.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        import pandas as pd
+
+        rows = [{key: value for key, value in asdict(record).items() if key not in _SERIES} for record in self]
+        return pd.DataFrame(rows).set_index("epoch") if rows else pd.DataFrame()
+
+    def _repr_html_(self) -> str:
+        head = ("epoch", "train loss", "train accuracy", "test loss", "test accuracy", "time")
+        rows = [
+            (
+                f"{record.epoch}",
+                f"{record.train_loss:.4f}",
+                percent(record.train_accuracy, 2),
+                f"{record.test_loss:.4f}",
+                percent(record.test_accuracy, 2),
+                duration(record.seconds),
+            )
+            for record in self
+        ]
+        return table(head, rows)
+
+
+class Report(os.PathLike[str]):
+    """The report of a run: a path, and in a notebook the page itself."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def __repr__(self) -> str:
+        return f"Report({str(self.path)!r})"
+
+    def _repr_html_(self) -> str:
+        page = html.escape(self.path.read_text(encoding="utf-8"), quote=True)
+        style = "width: 100%; height: 640px; border: 1px solid #ccc"
+        return f'<iframe srcdoc="{page}" style="{style}" title="report"></iframe>'
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A run that was trained to its end.
+
+    Attributes:
+        folder: The run folder, with checkpoints, records and the report.
+        recipe: The recipe, with the values that tuners have filled in.
+        records: One record for each epoch.
+        predictions: The final predictions on the test split.
+        report: The report; a path, and in a notebook the page itself.
+        warnings: What a reader of the numbers must know.
+    """
+
+    folder: Path
+    recipe: Recipe
+    records: Records
+    predictions: Predictions
+    report: Report
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def accuracy(self) -> float:
+        """The accuracy of the final epoch's model on the test split, in [0, 1]."""
+        return self.predictions.accuracy
+
+    def __repr__(self) -> str:
+        return f"TrainedRun({self.recipe.name!r}, accuracy={self.accuracy:.4f}, folder={str(self.folder)!r})"
+
+    def _repr_html_(self) -> str:
+        correct, total = int(self.predictions.correct.sum()), len(self.predictions.labels)
+        facts = [
+            ("Test accuracy", f"{percent(self.accuracy, 2)} ({correct:,} of {total:,})"),
+            ("Test loss", f"{self.predictions.loss:.4f}"),
+            ("Epochs", f"{len(self.records):,}"),
+            ("Training time", duration(sum(record.seconds for record in self.records))),
+            ("Run folder", str(self.folder)),
+            ("Report", str(self.report)),
+        ]
+        warnings = "".join(f"<li>{html.escape(line)}</li>" for line in self.warnings)
+        listed = f"<p>Warnings</p><ul>{warnings}</ul>" if warnings else ""
+        return f"<h4>{html.escape(self.recipe.name)}</h4>{table((), facts)}{listed}"
+
+
+def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """Return an HTML table, its texts escaped."""
+
+    def row(cells: tuple[Any, ...], tag: str) -> str:
+        return "<tr>" + "".join(f"<{tag}>{html.escape(str(cell))}</{tag}>" for cell in cells) + "</tr>"
+
+    body = "".join(row(cells, "td") for cells in rows)
+    return f"<table>{row(head, 'th') if head else ''}{body}</table>"
