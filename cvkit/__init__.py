@@ -23,8 +23,9 @@ from .errors import (
     UnknownComponent,
     one_line,
 )
-from .host.component import KINDS, Component, Kind, Origin
+from .host.component import Component, Origin
 from .host.hookspecs import hookimpl
+from .kinds import KINDS, Kind
 
 if TYPE_CHECKING:
     from .api.model import Model, load
