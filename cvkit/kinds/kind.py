@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
-from pkgutil import resolve_name
+from importlib import import_module
 from typing import Any
 
 
@@ -112,4 +112,5 @@ class Kind:
 
 def load(target: str) -> Any:
     """Return what ``"module:attribute"`` names; it may load torch."""
-    return resolve_name(target)
+    module, _, attribute = target.partition(":")
+    return getattr(import_module(module), attribute)
