@@ -113,6 +113,8 @@ ANOTHER = '''
 import sys
 from types import ModuleType
 
+root = sys.modules["cvkit"] = ModuleType("cvkit")  # in whose place the kinds are there before all that follows them
+root.__path__ = [sys.argv[1]]
 from cvkit.kinds import KINDS, Kind, Template
 
 KINDS["samplers"] = Kind(
@@ -122,6 +124,7 @@ KINDS["samplers"] = Kind(
     template=Template("balanced", "Each class alike"),
 )
 
+del sys.modules["cvkit"]
 from cvkit import Component, hookimpl
 from cvkit.host.catalog import catalog_of
 from cvkit.recipe import dump, read_text, resolve
@@ -169,5 +172,6 @@ print("followed")
 
 def test_another_kind_is_known_everywhere_by_its_record_alone():
     """Its hook, its place in recipes and their text, the schema, the choice of the scaffold."""
-    done = subprocess.run([sys.executable, "-c", ANOTHER], capture_output=True, text=True, check=False, timeout=120)
+    command = [sys.executable, "-c", ANOTHER, str(Path(cvkit.__file__).parent)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.stdout == "followed\n", done.stderr
