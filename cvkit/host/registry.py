@@ -109,7 +109,12 @@ class Entry:
                 f"its positional parameters are ({', '.join(signature.positional)}), where a run supplies "
                 f"({', '.join(self.kind.arguments)}); options come after a *"
             )
-        own = read_signature(self.component.target).options
+        whole = read_signature(self.component.target)
+        own, first = whole.options, whole.positional[:1]
+        if self.component.is_family and not whole.variadic and (not first or first[0] in self.kind.arguments):
+            parameters = ", ".join(whole.positional)
+            wanted = "a family's factory takes the member's name first"
+            breaches.append(f"its positional parameters are ({parameters}), where {wanted}")
         taken = [word for word in self.kind.words if word in own]
         breaches += [f"'{word}' is a word of recipes; call the option otherwise" for word in taken]
         return breaches

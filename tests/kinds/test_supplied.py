@@ -21,6 +21,8 @@ def half_own(optimizer, steps): return optimizer, steps
 def starred(*supplied): return supplied
 def starred_after(first, *others): return first, others
 def member(name, plan): return name, plan
+def forgets_the_member(plan): ...
+def takes_nothing(): ...
 def too_many(optimizer, plan, other): ...
 class Schedule:
     def __init__(self, plan, optimizer, *, gamma=1.0): self.given = plan, optimizer
@@ -74,6 +76,13 @@ def test_family_gets_the_name_first():
     found = entry("member", members="supplied_factories:names", member="fast")
     assert found.contract_violations() == []
     assert found.build("optimizer", "plan") == ("fast", "plan")
+
+
+@pytest.mark.parametrize(("name", "parameters"), [("forgets_the_member", "(plan)"), ("takes_nothing", "()")])
+def test_family_that_does_not_take_the_name_breaks_the_contract(name, parameters):
+    """It would get the name in place of what it names."""
+    (violation,) = entry(name, members="supplied_factories:names", member="fast").contract_violations()
+    assert f"parameters are {parameters}, where a family's factory takes the member's name first" in violation
 
 
 def test_more_than_a_run_supplies_breaks_the_contract():
