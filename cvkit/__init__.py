@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         DatasetFactory,
         ExplainerFactory,
         LossFactory,
+        MetricFactory,
         ModelFactory,
         OptimizerFactory,
         SchedulerFactory,
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
     from .engine.trial import Trial
     from .host.catalog import Catalog
     from .host.discovery import discover
-    from .protocols import Augmentation, Explainer, SampleAugmentation
+    from .protocols import Augmentation, Explainer, Metric, SampleAugmentation
     from .recipe import Recipe, read, resolve
     from .runs.folder import RunFolder
     from .seeding import derive, permutation, preserved_randomness, seed_everything
@@ -81,6 +82,8 @@ _LAZY = {
     "Explainer": "protocols",
     "ExplainerFactory": "engine.factories",
     "LossFactory": "engine.factories",
+    "Metric": "protocols",
+    "MetricFactory": "engine.factories",
     "ModelFactory": "engine.factories",
     "OptimizerFactory": "engine.factories",
     "SampleAugmentation": "protocols",
@@ -124,6 +127,8 @@ __all__ = [
     "Kind",
     "LossFactory",
     "MachineError",
+    "Metric",
+    "MetricFactory",
     "Model",
     "ModelFactory",
     "NameTaken",

@@ -7,6 +7,7 @@ from .datasets import DATASETS
 from .explainers import EXPLAINERS
 from .kind import Kind, Template, load
 from .losses import LOSSES
+from .metrics import METRICS
 from .models import MODELS
 from .optimizers import OPTIMIZERS
 from .schedulers import SCHEDULERS
@@ -14,7 +15,7 @@ from .tuners import TUNERS
 
 __all__ = ["KINDS", "Kind", "Template", "load"]
 
-KINDS: dict[str, Kind] = {
-    kind.name: kind for kind in (DATASETS, AUGMENTATIONS, MODELS, LOSSES, OPTIMIZERS, SCHEDULERS, TUNERS, EXPLAINERS)
-}
+_KINDS = (DATASETS, AUGMENTATIONS, MODELS, LOSSES, OPTIMIZERS, SCHEDULERS, TUNERS, METRICS, EXPLAINERS)
+
+KINDS: dict[str, Kind] = {kind.name: kind for kind in _KINDS}
 """By name, in the order in which recipes are written and components are listed."""

@@ -64,6 +64,7 @@ if TYPE_CHECKING:
         optimizer: Part
         scheduler: Part
         tuners: tuple[TunerPart, ...]
+        metrics: tuple[Part, ...]
         explainers: tuple[Part, ...]
 
 else:
