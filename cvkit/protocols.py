@@ -1,4 +1,4 @@
-"""What augmentations and explainers are called with, and what maps are; other kinds make classes of torch."""
+"""How augmentations, metrics and explainers are called, and what maps are; other kinds make classes of torch."""
 
 from __future__ import annotations
 
@@ -26,6 +26,12 @@ class Explainer(Protocol):
     """Normalised images (B, C, H, W), int64 targets (B,) -> maps, float32 (B, H, W) in [0, 1], detached."""
 
     def __call__(self, images: Tensor, targets: Tensor, /) -> Tensor: ...
+
+
+class Metric(Protocol):
+    """Logits float32 (N, K) and labels int64 (N,) of a whole split, on the CPU -> a finite number."""
+
+    def __call__(self, logits: Tensor, labels: Tensor, /) -> float: ...
 
 
 def require_maps(maps: object, images: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ from cvkit.host.discovery import DISABLE
 from cvkit.host.entry_points import GROUP
 from cvkit.host.registry import Entry
 from cvkit.host.validation import hooks
+from cvkit.kinds import load
 from cvkit.recipe import describe
 from cvkit.signatures.signature import Option
 
@@ -110,18 +111,17 @@ def reference() -> str:
 
 def describe_kind(kind: Kind) -> Iterator[str]:
     """Yield the section of a kind: its hook, the types of its factory and result, and its checks."""
-    noun = kind.singular.replace(" ", "").capitalize()
     yield from (
         f"### `{kind.name}`",
         "",
         f"Declare them with the hook `{kind.hook}`. A factory returns {kind.returns}.",
     )
-    for name in filter(cvkit.__all__.__contains__, (f"{noun}Factory", noun, f"Sample{noun}")):
-        protocol = getattr(cvkit, name)
+    for protocol in map(load, (kind.factory, *kind.products)):
+        name = protocol.__name__
         call = str(inspect.signature(protocol.__call__)).replace("'", "").replace("self, ", "")
         yield from ("", f"`{name}`: {doc(protocol)}", "", "```python", f"def {name}{call}: ...", "```")
     yield ""
-    yield from describe_suite(getattr(testing, f"{noun}Suite"), testing.Suite)
+    yield from describe_suite(load(kind.suite), testing.Suite)
 
 
 def describe_suite(suite: type[testing.Suite], parent: type) -> Iterator[str]:

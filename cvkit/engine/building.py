@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
-from torch.optim import Optimizer
 
 from ..data.checking import checked
 from ..data.splits import DataInfo, Splits
@@ -18,34 +17,16 @@ from ..guard import Guard
 from ..host.registry import Entry
 from ..recipe import AUTO, Part, Recipe
 from ..seeding import preserved_randomness, seed_everything
-from .proposal import Proposal
 
 Made = TypeVar("Made")
 PLACEHOLDER_LR = 1e-3  # stands in for a learning rate that is still `auto`; a trial sets its own
-
-_CLASSES: dict[str, type] = {
-    "datasets": Splits,
-    "models": nn.Module,
-    "losses": nn.Module,
-    "optimizers": Optimizer,
-    "tuners": Proposal,
-}
-_METHODS = {
-    "augmentations": ("__call__",),
-    "explainers": ("__call__",),
-    "schedulers": ("step", "state_dict", "load_state_dict"),  # what a run calls; torch's classes share more
-}
 
 
 def build_checked(part: Part, *supplied: Any) -> Any:
     """Build a part from what the run supplies; raise `RunError` where it is not what its kind returns."""
     made = part.build(*supplied)
     kind = part.entry.kind
-    if expected := _CLASSES.get(kind.name):
-        sound = isinstance(made, expected)
-    else:
-        sound = all(callable(getattr(made, method, None)) for method in _METHODS[kind.name])
-    if not sound:
+    if not kind.accepts(made):
         what = f"made a {type(made).__name__}, where {kind.returns} is needed; tell its authors"
         raise Guard(part.entry).failure(what)
     return made

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ class EpochRecord:
     has no momentum or beta). `learning_rate` is the last step's. `seconds` is training time without evaluation;
     `images_per_second` is over that time. `test_accuracy_tta`, where asked for, averages over horizontal flips.
     `test_accuracy_unaveraged`: of the trained weights, where those evaluated are averages of them.
+    `metrics`: the value of each of the recipe's metrics on the test images, by name.
     """
 
     epoch: int
@@ -35,6 +37,7 @@ class EpochRecord:
     step_momenta: tuple[float, ...] = ()
     test_accuracy_tta: float | None = None
     test_accuracy_unaveraged: float | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON-ready values."""

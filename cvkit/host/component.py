@@ -1,4 +1,4 @@
-"""What a plugin declares: components of the kinds cvkit knows, and where each came from.
+"""What a plugin declares: components of the kinds in `cvkit.kinds`, and where each came from.
 
 One convention carries every kind: the positional parameters of a component's factory are what the run
 supplies, the keyword-only parameters are what a recipe may set. The typed signature is the schema.
@@ -7,41 +7,6 @@ supplies, the keyword-only parameters are what a recipe may set. The typed signa
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of component: its plural and singular name, what its factory receives, and what it returns."""
-
-    name: str
-    singular: str
-    arguments: tuple[str, ...]
-    returns: str
-
-    @property
-    def hook(self) -> str:
-        """The hook a plugin implements to declare components of this kind."""
-        return f"cvkit_{self.name}"
-
-
-KINDS: dict[str, Kind] = {
-    kind.name: kind
-    for kind in (
-        Kind("datasets", "data set", ("root",), "Splits: training and test images, and what is known of them"),
-        Kind(
-            "augmentations",
-            "augmentation",
-            ("info",),
-            "a callable on a batch (B, C, H, W) float in [0, 1], or on one image (C, H, W) uint8 where declared so",
-        ),
-        Kind("models", "model", ("info",), "an nn.Module: (B, C, H, W) -> (B, K) logits"),
-        Kind("losses", "loss", ("info",), "an nn.Module: logits (B, K), labels (B,) -> the mean loss, a scalar"),
-        Kind("optimizers", "optimizer", ("params",), "a torch.optim.Optimizer"),
-        Kind("schedulers", "scheduler", ("optimizer", "plan"), "an LRScheduler stepped once an optimizer step"),
-        Kind("tuners", "tuner", ("run",), "a Proposal: a value for one place in the recipe"),
-        Kind("explainers", "explainer", ("model",), "a callable (images, targets) -> maps (B, H, W) in [0, 1]"),
-    )
-}
 
 
 @dataclass(frozen=True)

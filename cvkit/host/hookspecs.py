@@ -7,56 +7,33 @@ takes as keyword-only parameters, each with a default, are options that a recipe
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import pluggy
 
+from ..kinds import KINDS, Kind
 from .component import Component
 
 hookspec = pluggy.HookspecMarker("cvkit")
 hookimpl = pluggy.HookimplMarker("cvkit")
 
 
-@hookspec
-def cvkit_datasets() -> Iterable[Component]:  # type: ignore[empty-body]  # a specification has no body
-    """Data sets: ``factory(root, *, ...) -> Splits``; `root` is the data folder."""
+def _component_hook(kind: Kind) -> Callable[[], Iterable[Component]]:
+    """Return the specification of the hook that declares components of a kind."""
+
+    def specification() -> Iterable[Component]:
+        raise NotImplementedError  # only implementations are called
+
+    specification.__name__ = specification.__qualname__ = kind.hook
+    arguments = ", ".join([*kind.arguments, "*", "..."])
+    specification.__doc__ = f"{kind.name.capitalize()}: ``factory({arguments})`` returns {kind.returns}."
+    return hookspec(specification)
 
 
-@hookspec
-def cvkit_augmentations() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Augmentations: ``factory(info, *, ...)`` -> a callable on float batches (B, C, H, W) in [0, 1]."""
-
-
-@hookspec
-def cvkit_models() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Models: ``factory(info, *, ...)`` -> an ``nn.Module`` from images (B, C, H, W) to logits (B, K)."""
-
-
-@hookspec
-def cvkit_losses() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Losses: ``factory(info, *, ...)`` -> an ``nn.Module`` from logits and labels to a scalar, the batch's mean."""
-
-
-@hookspec
-def cvkit_optimizers() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Optimizers: ``factory(params, *, ...)`` -> a ``torch.optim.Optimizer``."""
-
-
-@hookspec
-def cvkit_schedulers() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Schedulers: ``factory(optimizer, plan, *, ...)`` -> an ``LRScheduler`` stepped once an optimizer step."""
-
-
-@hookspec
-def cvkit_tuners() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Tuners: ``factory(run, *, ...)`` -> a `Proposal` for one recipe value, leaving the run as it was."""
-
-
-@hookspec
-def cvkit_explainers() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Explainers: ``factory(model, *, ...)`` -> a callable from images and target classes to maps (B, H, W)."""
+for _kind in KINDS.values():
+    globals()[_kind.hook] = _component_hook(_kind)
 
 
 @hookspec

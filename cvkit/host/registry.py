@@ -9,9 +9,10 @@ from typing import Any
 
 from ..error_text import cause
 from ..errors import AmbiguousComponent, ComponentError, CvkitError, PluginError, UnknownComponent, did_you_mean
+from ..kinds import Kind
 from ..resource_errors import shortage_in
 from ..signatures.signature import Signature, read_signature, split_target
-from .component import Component, Kind, Origin
+from .component import Component, Origin
 from .requirements import missing_requirements
 
 
@@ -41,9 +42,7 @@ class Entry:
 
     def signature(self) -> Signature:
         """Return what the factory takes, read from its source; options it passes on are included."""
-        own = read_signature(self.component.target)
-        if self.component.is_family:
-            own = replace(own, positional=own.positional[1:])
+        own = self._own_signature()
         if self.component.options_of is None or (self.member is None and self.component.is_family):
             return own
         onward = read_signature(self.component.options_of.format(name=self.member), positional_options=True)
@@ -54,6 +53,10 @@ class Entry:
             doc=onward.doc or own.doc,
         )
 
+    def _own_signature(self) -> Signature:
+        own = read_signature(self.component.target)
+        return replace(own, positional=own.positional[1:]) if self.component.is_family else own
+
     def load(self) -> Callable[..., Any]:
         """Import and return the factory; raise `PluginError` naming plugin and distribution where that fails."""
         return _load(self.component.target, self)  # type: ignore[no-any-return]  # a target is whatever it names
@@ -61,12 +64,14 @@ class Entry:
     def build(self, *supplied: Any, **options: Any) -> Any:
         """Call the factory with what the run supplies and what the recipe sets.
 
+        `supplied`: the kind's arguments in order, of which the factory gets those that it names.
+
         Raises `ComponentError` where the factory refuses the values with a `ValueError`, or fails in any other way.
         A lack of memory is the machine's, and passes.
         """
         family = (self.member,) if self.component.is_family else ()
         try:
-            return self.load()(*family, *supplied, **options)
+            return self.load()(*family, *self._given(supplied), **options)
         except CvkitError:
             raise
         except ValueError as error:
@@ -76,6 +81,14 @@ class Entry:
                 raise
             reason = f"{cause(error, self.package)}; cvkit --debug shows the traceback"
             raise ComponentError(f"{self.owner} cannot be made: {reason}") from error
+
+    def _given(self, supplied: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return what the factory gets of what a run supplies; all of it where its source tells nothing."""
+        try:
+            own = self._own_signature()
+        except PluginError:
+            return supplied
+        return supplied if own.variadic else self.kind.given(own.positional, supplied)
 
     def missing_requirements(self) -> list[str]:
         """Return a sentence for each requirement of the component that is not installed here, with its remedy."""
@@ -91,14 +104,19 @@ class Entry:
         except PluginError as error:
             return [str(error)]
         breaches = []
-        if not signature.variadic and len(signature.positional) != len(self.kind.arguments):
+        if not signature.variadic and not self.kind.can_supply(signature.positional):
             breaches.append(
                 f"its positional parameters are ({', '.join(signature.positional)}), where a run supplies "
                 f"({', '.join(self.kind.arguments)}); options come after a *"
             )
-        own = read_signature(self.component.target).options
-        words = ("name", "set") if self.kind.name == "tuners" else ("name",)
-        breaches += [f"'{word}' is a word of recipes; call the option otherwise" for word in words if word in own]
+        whole = read_signature(self.component.target)
+        own, first = whole.options, whole.positional[:1]
+        if self.component.is_family and not whole.variadic and (not first or first[0] in self.kind.arguments):
+            parameters = ", ".join(whole.positional)
+            wanted = "a family's factory takes the member's name first"
+            breaches.append(f"its positional parameters are ({parameters}), where {wanted}")
+        taken = [word for word in self.kind.words if word in own]
+        breaches += [f"'{word}' is a word of recipes; call the option otherwise" for word in taken]
         return breaches
 
     def members(self) -> list[str]:

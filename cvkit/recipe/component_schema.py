@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from ..errors import CvkitError
 from ..host.registry import Entry, Registry
 from .checker import TUNABLE
-from .merge import PART_LISTS, PARTS
 from .option_schema import Schema, opening, option_schema, option_text
 
 _MOST_IDS = 3
@@ -86,13 +85,12 @@ def _members(family: Entry, untold: list[str]) -> list[Entry]:
 
 def _offer(place: str, entry: Entry, names: tuple[str, ...]) -> Offer:
     signature, component = entry.signature(), entry.component
-    settable = entry.kind.name in (PARTS[key] for key in TUNABLE)
     options = {
-        name: option_schema(option, option_text(signature.doc, name), settable)
+        name: option_schema(option, option_text(signature.doc, name), entry.kind.tunable)
         for name, option in signature.options.items()
     }
     required = [name for name, option in signature.options.items() if option.required]
-    if entry.kind.name == PART_LISTS["tuners"]:
+    if entry.kind.sets:
         options["set"] = _SET
         required.append("set")
     doc = opening(signature.doc)

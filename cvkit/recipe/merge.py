@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
+from ..kinds import KINDS
 from .nodes import MapNode, Node, ScalarNode
 
-PARTS = {
-    "dataset": "datasets",
-    "model": "models",
-    "loss": "losses",
-    "optimizer": "optimizers",
-    "scheduler": "schedulers",
-}
+PARTS = {kind.key: kind.name for kind in KINDS.values() if not kind.many}
 """The keys that hold one component each, and the components' kind."""
 
-PART_LISTS = {"augmentations": "augmentations", "tuners": "tuners", "explainers": "explainers"}
+PART_LISTS = {kind.key: kind.name for kind in KINDS.values() if kind.many}
 """The keys that hold a list of components, and the components' kind."""
 
 Path = tuple[str, ...]
