@@ -1,0 +1,121 @@
+"""Training from Python: what it returns, what it leaves alone, and how mistakes are told."""
+
+from __future__ import annotations
+
+import logging
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+import small
+import torch
+import yaml
+
+import cvkit
+
+SHORT = {"train.epochs": 1}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, unrendered) -> cvkit.TrainedRun:
+    """A run of the small recipe, trained from Python."""
+    return cvkit.train(small.RECIPE, set=SHORT, output=tmp_path_factory.mktemp("runs"), progress=False)
+
+
+def test_run_has_accuracy_records_and_report(run):
+    """The accuracy is that of the final predictions; the folder has the report."""
+    assert run.accuracy == run.records[-1].test_accuracy == run.predictions.accuracy
+    assert len(run.records) == 1
+    assert Path(run.report) == run.folder / "report.html"
+    assert Path(run.report).is_file()
+
+
+def test_records_become_a_table(run):
+    """One row for each epoch, without the series of steps."""
+    frame = run.records.to_pandas()
+    assert list(frame.index) == [1]
+    assert frame.loc[1, "test_accuracy"] == run.accuracy
+    assert "step_losses" not in frame
+
+
+def test_notebook_shows_run_records_and_report(run):
+    """As HTML, in which every text is escaped."""
+    assert str(run.folder) in run._repr_html_()
+    assert "<td>1</td>" in run.records._repr_html_()
+    assert run.report._repr_html_().startswith("<iframe srcdoc=")
+
+
+@pytest.mark.parametrize("form", ["path", "text", "mapping"])
+def test_recipe_is_a_path_a_text_or_a_mapping(form, tmp_path, run):
+    """All three give the same run, to the bit."""
+    (tmp_path / "small.yaml").write_text(small.RECIPE)
+    recipe = {"path": tmp_path / "small.yaml", "text": small.RECIPE, "mapping": yaml.safe_load(small.RECIPE)}
+    trainer = cvkit.trainer(recipe[form], set=SHORT)
+    *_, record = trainer.fit()
+    assert record.step_losses == run.records[-1].step_losses
+
+
+def test_global_generators_are_as_before(tmp_path, unrendered):
+    """Of Python, NumPy and torch."""
+
+    def state() -> list[object]:
+        return [random.getstate(), [str(part) for part in np.random.get_state()], torch.get_rng_state().tolist()]
+
+    before = state()
+    cvkit.train(small.RECIPE, set=SHORT, output=tmp_path, progress=False)
+    assert state() == before
+
+
+def test_log_has_what_the_command_line_prints(tmp_path, caplog, unrendered, capsys):
+    """At the level INFO, and nothing on standard output or standard error."""
+    with caplog.at_level(logging.INFO, logger="cvkit"):
+        done = cvkit.train(small.RECIPE, set=SHORT, output=tmp_path, progress=False)
+    messages = [record.getMessage() for record in caplog.records]
+    assert messages[0].endswith(str(done.folder))
+    assert messages[-1].endswith(str(done.report))
+    assert capsys.readouterr() == ("", "")
+
+
+PLUGIN = """\
+from cvkit import Component, Proposal, hookimpl
+
+
+def propose(run):
+    return Proposal(0.05, "it is a good rate", "A rate")
+
+
+@hookimpl
+def cvkit_tuners():
+    yield Component("propose", "rates:propose", "Propose a rate")
+"""
+
+
+def test_trainer_runs_the_tuners_first(tmp_path):
+    """So that no value is `auto` when training begins; a plugin may be a file."""
+    (tmp_path / "rates.py").write_text(PLUGIN)
+    values = {"scheduler.max_lr": "auto", "tuners": [{"name": "propose", "set": "scheduler.max_lr"}]}
+    trainer = cvkit.trainer(small.RECIPE, set=SHORT | values, plugins=[tmp_path / "rates.py"])
+    assert trainer.parts.recipe.value("scheduler.max_lr") == 0.05
+    assert isinstance(next(trainer.fit()), cvkit.Step)
+
+
+def test_mistake_in_a_recipe_writes_nothing(tmp_path):
+    """All mistakes at once, with their places."""
+    with pytest.raises(cvkit.RecipeError) as caught:
+        cvkit.train(small.RECIPE, set={"train.epoch": 1, "model.widht": 2}, output=tmp_path / "runs")
+    assert len(caught.value.problems) == 2
+    assert not (tmp_path / "runs").exists()
+
+
+def test_interrupted_run_says_so_in_its_folder(tmp_path, monkeypatch):
+    """And can be continued by the command line."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cvkit.runs.session.Session.report", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        cvkit.train(small.RECIPE, set=SHORT, output=tmp_path, progress=False)
+    (folder,) = tmp_path.iterdir()
+    assert cvkit.RunFolder.open(folder).info()["status"] == "interrupted"
