@@ -18,7 +18,9 @@ import tempfile
 import time
 from pathlib import Path
 
-KINDS = ("datasets", "augmentations", "models", "losses", "optimizers", "schedulers", "tuners", "explainers")
+import cvkit
+
+KINDS = tuple(cvkit.KINDS)
 HEAVY = ("torch", "numpy", "pydantic", "yaml")
 LOADED = f"""
 import atexit, sys

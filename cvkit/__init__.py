@@ -24,8 +24,9 @@ from .errors import (
     UnknownComponent,
     one_line,
 )
-from .host.component import KINDS, Component, Kind, Origin
+from .host.component import Component, Origin
 from .host.hookspecs import hookimpl
+from .kinds import KINDS, Kind
 
 if TYPE_CHECKING:
     from .api.model import Model, load
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
         DatasetFactory,
         ExplainerFactory,
         LossFactory,
+        MetricFactory,
         ModelFactory,
         OptimizerFactory,
         SchedulerFactory,
@@ -53,7 +55,7 @@ if TYPE_CHECKING:
     from .engine.trial import Trial
     from .host.catalog import Catalog
     from .host.discovery import discover
-    from .protocols import Augmentation, Explainer, SampleAugmentation
+    from .protocols import Augmentation, Explainer, Metric, SampleAugmentation
     from .recipe import Recipe, read, resolve
     from .runs.folder import RunFolder
     from .seeding import derive, permutation, preserved_randomness, seed_everything
@@ -81,6 +83,8 @@ _LAZY = {
     "Explainer": "protocols",
     "ExplainerFactory": "engine.factories",
     "LossFactory": "engine.factories",
+    "Metric": "protocols",
+    "MetricFactory": "engine.factories",
     "ModelFactory": "engine.factories",
     "OptimizerFactory": "engine.factories",
     "SampleAugmentation": "protocols",
@@ -124,6 +128,8 @@ __all__ = [
     "Kind",
     "LossFactory",
     "MachineError",
+    "Metric",
+    "MetricFactory",
     "Model",
     "ModelFactory",
     "NameTaken",

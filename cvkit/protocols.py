@@ -1,4 +1,4 @@
-"""Protocols of augmentations and explainers. The other kinds use torch's classes."""
+"""Protocols of augmentations, metrics and explainers. The other kinds use torch's classes."""
 
 from __future__ import annotations
 
@@ -48,6 +48,12 @@ class Explainer(Protocol):
     """
 
     def __call__(self, images: Tensor, targets: Tensor, /) -> Tensor: ...
+
+
+class Metric(Protocol):
+    """A metric: a number from the predictions on a whole split."""
+
+    def __call__(self, logits: Tensor, labels: Tensor, /) -> float: ...
 
 
 def require_maps(maps: object, images: Tensor) -> Tensor:

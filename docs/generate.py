@@ -1,6 +1,6 @@
-"""Write the pages that say what the code says: docs/components.md and docs/reference.md.
+"""Generate docs/components.md and docs/reference.md from the code.
 
-python docs/generate.py, or make docs
+Run it with `python docs/generate.py` or `make docs`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from cvkit.host.discovery import DISABLE
 from cvkit.host.entry_points import GROUP
 from cvkit.host.registry import Entry
 from cvkit.host.validation import hooks
+from cvkit.kinds import load
 from cvkit.recipe import describe
 from cvkit.signatures.docstring import parse_docstring
 from cvkit.signatures.signature import Option
@@ -31,7 +32,7 @@ from cvkit.signatures.signature import Option
 HOME = Path(__file__).parent
 BUILT_IN = "cvkit-core"
 MET = ("DataInfo", "Splits", "Split", "TensorSplit", "StepPlan", "Trial", "Proposal", "EpochRecord", "Predictions")
-"""What a factory is given and gives back, beside what torch has."""
+"""The classes that factories receive or return, beside those of torch."""
 HELPERS = ("derive", "permutation", "preserved_randomness", "seed_everything", "eval_mode")
 COMMANDS = ("list", "info", "plugins", "schema", "new-plugin", "add")
 CHOOSING = ("--no-plugin", "--plugin-path")
@@ -42,19 +43,19 @@ def components() -> str:
     lines = [
         "# Components",
         "",
-        "Every component that comes with cvkit. `make docs` writes this page from the code; "
-        "`cvkit list` and `cvkit info ID` say the same of every plugin installed.",
+        "This page lists every component that comes with cvkit. `make docs` generates it from the code. "
+        "`cvkit list` and `cvkit info ID` print the same for every installed plugin.",
     ]
     catalog = discover(distributions=[BUILT_IN])
     for kind in KINDS.values():
-        lines += ["", f"## {kind.name.capitalize()}", "", f"Each makes {kind.returns}."]
+        lines += ["", f"## {kind.name.capitalize()}", "", f"Each factory returns {kind.returns}."]
         for entry in catalog[kind.name].entries():
             lines += ["", *describe_entry(entry)]
     return "\n".join(lines) + "\n"
 
 
 def describe_entry(entry: Entry) -> list[str]:
-    """Return a component's section: summary, options, documentation."""
+    """Return the section of a component: summary, options, documentation."""
     signature = entry.signature()
     lines = [f"### `{entry.id}`", "", f"{entry.component.summary}."]
     if entry.component.is_family:
@@ -79,31 +80,32 @@ def option_row(option: Option, text: str) -> list[str]:
 
 
 def reference() -> str:
-    """Return the text of reference.md: all that a plugin's author can rely on, and is held to."""
+    """Return the text of reference.md: the interface between cvkit and plugins."""
     lines = [
         "# Reference",
         "",
-        "All that a plugin can offer, is given, and is held to. `make docs` writes this page from the code. "
-        "[Your first plugin](first-plugin.md) and the [tutorials](tutorials/README.md) explain it.",
+        "This page lists what a plugin can declare, what it receives, and which checks it must pass. `make docs` "
+        "generates it from the code. [Your first plugin](first-plugin.md) and the [tutorials](tutorials/README.md) "
+        "explain how to use it.",
         "",
-        f"A plugin is a module that an installed distribution names in the entry-point group `{GROUP}`, "
-        "or a file, a package or a project given with `--plugin-path`. It has hooks, marked with `hookimpl`, and may "
-        "set `cvkit_requires` "
-        "([versions](versioning.md#what-a-plugin-needs)).",
+        f"A plugin is a module in the entry-point group `{GROUP}` of an installed distribution, or a file, a package "
+        "or a project given with `--plugin-path`. It contains hook implementations, marked with `hookimpl`, and may "
+        "set `cvkit_requires` ([versions](versioning.md#what-a-plugin-needs)).",
         "",
         "## Kinds",
         "",
-        "Each kind has a hook, a type for its factory, and a suite in `cvkit.testing`. Every suite has these checks:",
+        "Each kind has a hook, a type for its factory, and a contract suite in `cvkit.testing`. Every suite has "
+        "these checks:",
         "",
         *describe_suite(testing.Suite, object),
     ]
     for kind in KINDS.values():
         lines += ["", *describe_kind(kind)]
     lines += ["", "## Component", "", *describe_component()]
-    lines += ["", "## Hooks", "", "An implementation takes those of a hook's arguments that it names, by name."]
+    lines += ["", "## Hooks", "", "An implementation receives, by name, the arguments that it declares."]
     for name, arguments in hooks().items():
         lines += ["", f"### `{name}({', '.join(arguments)})`", "", doc(getattr(hookspecs, name))]
-    lines += ["", "## Values", "", "What a factory is given and gives back. `cvkit` exports them."]
+    lines += ["", "## Values", "", "Factories receive or return these classes. `cvkit` exports them."]
     for name in MET:
         lines += ["", *describe_class(getattr(cvkit, name))]
     functions = [getattr(cvkit, name) for name in HELPERS]
@@ -115,23 +117,26 @@ def reference() -> str:
 
 
 def describe_kind(kind: Kind) -> Iterator[str]:
-    """Yield a kind's section: its hook, its factory's type, what that makes, and its checks."""
-    noun = kind.singular.replace(" ", "").capitalize()
-    yield from (f"### `{kind.name}`", "", f"The hook `{kind.hook}` declares them. A factory makes {kind.returns}.")
-    for name in filter(cvkit.__all__.__contains__, (f"{noun}Factory", noun, f"Sample{noun}")):
-        protocol = getattr(cvkit, name)
+    """Yield the section of a kind: its hook, the types of its factory and result, and its checks."""
+    yield from (
+        f"### `{kind.name}`",
+        "",
+        f"Declare them with the hook `{kind.hook}`. A factory returns {kind.returns}.",
+    )
+    for protocol in map(load, (kind.factory, *kind.products)):
+        name = protocol.__name__
         call = str(inspect.signature(protocol.__call__)).replace("'", "").replace("self, ", "")
         yield from ("", f"`{name}`: {doc(protocol)}", "", "```python", f"def {name}{call}: ...", "```")
     yield ""
-    yield from describe_suite(getattr(testing, f"{noun}Suite"), testing.Suite)
+    yield from describe_suite(load(kind.suite), testing.Suite)
 
 
 def describe_suite(suite: type[testing.Suite], parent: type) -> Iterator[str]:
-    """Yield what a suite is told, and its checks with what each asks, without those of its parent."""
+    """Yield the documentation of a suite and its checks, without the checks of its parent."""
     own = [f"test_{name}" for name in suite.checks() if not hasattr(parent, f"test_{name}")]
     order = sorted(own, key=lambda name: inspect.getsourcelines(getattr(suite, name))[1])
     yield from (f"`{suite.__name__}`: {doc(suite)}", "")
-    yield from table(["check", "what it asks"], [[f"`{name[5:]}`", first(getattr(suite, name))] for name in order])
+    yield from table(["check", "what it checks"], [[f"`{name[5:]}`", first(getattr(suite, name))] for name in order])
 
 
 def describe_component() -> Iterator[str]:
@@ -144,7 +149,7 @@ def describe_component() -> Iterator[str]:
 
 
 def describe_class(kind: type) -> Iterator[str]:
-    """Yield a class's section: its documentation, and its fields, properties and methods."""
+    """Yield the section of a class: its documentation, fields, properties and methods."""
     yield from (f"### `{kind.__name__}`", "", doc(kind))
     rows = [[f"`{f.name}`", f"`{f.type}`"] for f in fields(kind)] if is_dataclass(kind) else []
     for name, member in [*vars(kind).items()]:
@@ -155,36 +160,38 @@ def describe_class(kind: type) -> Iterator[str]:
         elif isinstance(member, property | cached_property):
             rows.append([f"`{name}`", first(member)])
     if rows:
-        yield from ("", *table(["name", "what it is"], rows))
+        yield from ("", *table(["name", "type or meaning"], rows))
 
 
 def bare(function: Callable[..., Any]) -> str:
-    """Return a function's parameters by name alone."""
+    """Return the parameters of a function without annotations."""
     signature = inspect.signature(function)
     named = [p.replace(annotation=p.empty) for p in signature.parameters.values() if p.name != "self"]
     return str(signature.replace(parameters=named, return_annotation=signature.empty))
 
 
 def describe_errors() -> Iterator[str]:
-    """Yield the family of errors as errors.py draws it."""
+    """Yield the tree of errors from the docstring of errors.py."""
     for paragraph in doc(errors).split("\n\n")[1:]:
         tree = paragraph.startswith("    ")
         yield from ["```text", inspect.cleandoc(paragraph), "```", ""] if tree else [paragraph, ""]
-    yield "A `ValueError` that a factory raises is shown as a `ComponentError`, with the component's id."
+    yield "If a factory raises a `ValueError`, the user sees a `ComponentError` with the component's id."
 
 
 def describe_commands() -> Iterator[str]:
-    """Yield the options and variables that choose among plugins, and the commands about them."""
+    """Yield the options and variables that select plugins, and the commands about plugins."""
     context = click.Context(cli)
     commands = {name: cli.get_command(context, name) for name in cli.list_commands(context)}
     shared = [option for option in commands["run"].params if option.opts[0] in CHOOSING]
     takers = [f"`{name}`" for name, command in commands.items() if shared[0].opts in (p.opts for p in command.params)]
-    yield from (f"These choose among the plugins, in {', '.join(takers)}:", "")
+    yield from (f"These options select plugins, in {', '.join(takers)}:", "")
     rows = [[f"`{option.opts[0]}`", option.help] for option in shared]
-    rows.append([f"`{DISABLE}`", "An environment variable: plugins to leave out, separated by commas."])
-    asked = "In `pyproject.toml`: a list of paths as of `--plugin-path`, for commands that start in the project."
-    rows.append(["`plugin-paths` in `[tool.cvkit]`", asked])
-    rows.append(["`plugins.disable`", "In a recipe: a list of plugins to leave out."])
+    rows.append([f"`{DISABLE}`", "An environment variable: plugins to disable, separated by commas."])
+    paths = (
+        "In `pyproject.toml`: a list of paths like those of `--plugin-path`, for commands that start in the project."
+    )
+    rows.append(["`plugin-paths` in `[tool.cvkit]`", paths])
+    rows.append(["`plugins.disable`", "In a recipe: a list of plugins to disable."])
     yield from table(["what", "meaning"], rows)
     for name in COMMANDS:
         command = commands[name]
@@ -196,17 +203,17 @@ def describe_commands() -> Iterator[str]:
 
 
 def values_of(option: click.Option) -> str:
-    """Return the values that an option may have, where they are a few words."""
+    """Return the list of choices of an option, if it has one."""
     return f" One of {', '.join(option.type.choices)}." if isinstance(option.type, click.Choice) else ""
 
 
 def unwrapped(text: str) -> str:
-    """Return a command's help with what click leaves as it stands, after a backslash and b, in a block."""
+    """Return the help of a command, with the paragraphs that click does not wrap in code blocks."""
     return re.sub(r"\\b\n(.*?)(?=\n\n|\Z)", r"```text\n\1\n```", text, flags=re.S)
 
 
 def table(header: list[str], rows: Iterator[list[str]] | list[list[str]]) -> list[str]:
-    """Return a table's lines; a bare bar would end a cell."""
+    """Return the lines of a Markdown table; bars within cells are escaped."""
     cells = [header, ["---"] * len(header), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
     return [f"| {' | '.join(row)} |" for row in cells]
 

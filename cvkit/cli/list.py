@@ -14,8 +14,8 @@ import click
 
 from ..errors import CvkitError, PluginError, UnknownComponent, did_you_mean
 from ..host.catalog import Catalog
-from ..host.component import KINDS, Kind
 from ..host.registry import Entry
+from ..kinds import KINDS, Kind
 from ..signatures.lookup import find
 from ..signatures.signature import split_target
 from .loading import load_catalog, warn
@@ -74,9 +74,7 @@ def _asked(first: str | None, second: str | None) -> tuple[list[str], str]:
 
 def kind_called(word: str) -> Kind | None:
     """Return the kind with that singular or plural name, or None."""
-    return next(
-        (kind for kind in KINDS.values() if word in (kind.name, kind.singular, kind.singular.replace(" ", ""))), None
-    )
+    return next((kind for kind in KINDS.values() if word in (kind.name, kind.singular, kind.noun)), None)
 
 
 def _matching(entry: Entry, text: str) -> Iterator[Entry]:

@@ -127,7 +127,8 @@ def _of_component(catalog: Catalog, name: str) -> list[str]:
     """Return lines that say which plugin provides the component `name`, or no lines if there is none."""
     with suppress(CvkitError):
         return [
-            f"'{name}' is {_a(entry.kind.singular)} from plugin '{entry.origin.plugin}'; see: cvkit info {entry.id}"
+            f"'{name}' is {entry.kind.article} {entry.kind.singular} from plugin '{entry.origin.plugin}'; "
+            f"see: cvkit info {entry.id}"
             for entry in find_everywhere(catalog, name)
         ]
     return []
@@ -209,10 +210,6 @@ def _in_shell(path: Path) -> str:
     """Return a folder quoted for a shell, in a form that pip does not mistake for a distribution's name."""
     text = str(path)
     return shell_words(text if path.is_absolute() or text.startswith(".") else f"./{text}")
-
-
-def _a(noun: str) -> str:
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def _name(dist: Distribution) -> str:

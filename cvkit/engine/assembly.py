@@ -21,6 +21,7 @@ from .averaging import Averaged, too_long
 from .building import drawn, initialised_loss, initialised_model
 from .device import choose_device
 from .loop import EpochBatches
+from .metrics import try_metrics
 from .parts import RunParts
 from .sanity_check import SanityCheck
 
@@ -62,6 +63,7 @@ def build_parts(recipe: Recipe, splits: Splits) -> RunParts:
         )
     of_batches = [pair for pair in augmentations if not pair[0].component.per_sample]
     preprocessor = Preprocessor(info, of_batches, device, settings.channels_last)
+    try_metrics(recipe.metrics, info)
     loss = initialised_loss(recipe, info, device)
     with told_as_machine("building the model", {Shortage.MEMORY: "use a smaller model"}):
         model = initialised_model(recipe, info, device)

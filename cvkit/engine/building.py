@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
-from torch.optim import Optimizer
 
 from ..data.checking import checked
 from ..data.splits import DataInfo, Splits
@@ -18,37 +17,18 @@ from ..guard import Guard
 from ..host.registry import Entry
 from ..recipe import AUTO, Part, Recipe
 from ..seeding import preserved_randomness, seed_everything
-from .proposal import Proposal
 
 Made = TypeVar("Made")
 PLACEHOLDER_LR = 1e-3  # used for a learning rate that is still `auto`; a trial sets its own rate
-
-_CLASSES: dict[str, type] = {
-    "datasets": Splits,
-    "models": nn.Module,
-    "losses": nn.Module,
-    "optimizers": Optimizer,
-    "tuners": Proposal,
-}
-_METHODS = {
-    "augmentations": ("__call__",),
-    "explainers": ("__call__",),
-    "schedulers": ("step", "state_dict", "load_state_dict"),  # the methods that a run calls
-}
 
 
 def build_checked(part: Part, *supplied: Any) -> Any:
     """Build a part from the arguments that the run supplies; raise `RunError` if the result has the wrong type."""
     made = part.build(*supplied)
     kind = part.entry.kind
-    if expected := _CLASSES.get(kind.name):
-        sound = isinstance(made, expected)
-    else:
-        sound = all(callable(getattr(made, method, None)) for method in _METHODS[kind.name])
-    if not sound:
-        what = (
-            f"returned an object of type {type(made).__name__}; expected {kind.returns}. Report this to its authors"
-        )
+    if not kind.accepts(made):
+        kind_of = f"an object of type {type(made).__name__}"
+        what = f"returned {kind_of}; expected {kind.returns}. Report this to its authors"
         raise Guard(part.entry).failure(what)
     return made
 

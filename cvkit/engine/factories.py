@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from ..data.splits import DataInfo, Splits
-from ..protocols import Augmentation, Explainer, SampleAugmentation
+from ..protocols import Augmentation, Explainer, Metric, SampleAugmentation
 from .parts import RunParts
 from .proposal import Proposal
 from .step_plan import StepPlan
@@ -97,6 +97,12 @@ class TunerFactory(Protocol):
     """
 
     def __call__(self, run: RunParts, /, *args: Any, **options: Any) -> Proposal: ...
+
+
+class MetricFactory(Protocol):
+    """Makes a `Metric` of the predictions."""
+
+    def __call__(self, info: DataInfo, /, *args: Any, **options: Any) -> Metric: ...
 
 
 class ExplainerFactory(Protocol):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ class EpochRecord:
         step_momenta: The momentum or first beta of each optimizer step; empty if the optimizer has neither.
         test_accuracy_tta: Test accuracy averaged over horizontal flips, or None.
         test_accuracy_unaveraged: Test accuracy of the trained weights if averaged weights are evaluated, or None.
+        metrics: The value of each of the recipe's metrics on the test images, by name.
     """
 
     epoch: int
@@ -45,6 +47,7 @@ class EpochRecord:
     step_momenta: tuple[float, ...] = ()
     test_accuracy_tta: float | None = None
     test_accuracy_unaveraged: float | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON values."""

@@ -20,6 +20,7 @@ from .building import own_copy
 from .compilation import compiled
 from .evaluator import Evaluator
 from .loop import train_steps
+from .metrics import evaluate_metrics
 from .parts import RunParts
 from .progress import EpochProgress
 from .records import EpochRecord, Predictions
@@ -157,7 +158,8 @@ class Trainer:
             )
         flipped = self.evaluator.predict(flip=True) if self.parts.recipe.evaluation.flip_tta else None
         unaveraged = None if self.parts.ema is None else self.evaluator.predict(averaged=False)
-        return progress.record(self.epoch + 1, self.step, predictions, flipped, unaveraged)
+        record = progress.record(self.epoch + 1, self.step, predictions, flipped, unaveraged)
+        return replace(record, metrics=evaluate_metrics(self.parts.recipe.metrics, self.parts.info, predictions))
 
     def final_predictions(self) -> Predictions:
         """Return the predictions of the last epoch's evaluation; after a restore, evaluate again."""

@@ -10,8 +10,9 @@ from typing import Any
 from pluggy import HookImpl
 
 from ..errors import NameTaken
+from ..kinds import KINDS
 from ..signatures.signature import Option, signature_of
-from .component import KINDS, Origin
+from .component import Origin
 from .registry import Entry, Registry
 from .validation import HookManager, declared_components, hooks, validate_plugin
 

@@ -1,4 +1,4 @@
-"""The kinds of components, the declaration of a component, and its origin.
+"""The declaration of a component and its origin; `cvkit.kinds` has the kinds.
 
 All kinds share one convention: the run supplies the positional parameters of a component's factory, and a recipe may
 set its keyword-only parameters. The typed signature is the schema of the recipe.
@@ -7,48 +7,6 @@ set its keyword-only parameters. The typed signature is the schema of the recipe
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of component.
-
-    Attributes:
-        name: The plural, as in ``cvkit list models``.
-        singular: The singular, as in messages.
-        arguments: Names of the positional arguments that a factory receives.
-        returns: What a factory returns, in words.
-    """
-
-    name: str
-    singular: str
-    arguments: tuple[str, ...]
-    returns: str
-
-    @property
-    def hook(self) -> str:
-        """The name of the hook that declares components of this kind."""
-        return f"cvkit_{self.name}"
-
-
-KINDS: dict[str, Kind] = {
-    kind.name: kind
-    for kind in (
-        Kind("datasets", "data set", ("root",), "Splits: training and test images, and what is known of them"),
-        Kind(
-            "augmentations",
-            "augmentation",
-            ("info",),
-            "a callable on a batch (B, C, H, W) float in [0, 1], or on one image (C, H, W) uint8 where declared so",
-        ),
-        Kind("models", "model", ("info",), "an nn.Module: (B, C, H, W) -> (B, K) logits"),
-        Kind("losses", "loss", ("info",), "an nn.Module: logits (B, K), labels (B,) -> the mean loss, a scalar"),
-        Kind("optimizers", "optimizer", ("params",), "a torch.optim.Optimizer"),
-        Kind("schedulers", "scheduler", ("optimizer", "plan"), "an LRScheduler stepped once an optimizer step"),
-        Kind("tuners", "tuner", ("run",), "a Proposal: a value for one place in the recipe"),
-        Kind("explainers", "explainer", ("model",), "a callable (images, targets) -> maps (B, H, W) in [0, 1]"),
-    )
-}
 
 
 @dataclass(frozen=True)

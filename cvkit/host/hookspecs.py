@@ -7,56 +7,33 @@ keyword-only parameters, each with a default, are options that a recipe sets in 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import pluggy
 
+from ..kinds import KINDS, Kind
 from .component import Component
 
 hookspec = pluggy.HookspecMarker("cvkit")
 hookimpl = pluggy.HookimplMarker("cvkit")
 
 
-@hookspec
-def cvkit_datasets() -> Iterable[Component]:  # type: ignore[empty-body]  # a specification has no body
-    """Declare data sets: ``factory(root, *, ...) -> Splits``, where `root` is the data folder."""
+def _component_hook(kind: Kind) -> Callable[[], Iterable[Component]]:
+    """Return the specification of the hook that declares components of a kind."""
+
+    def specification() -> Iterable[Component]:
+        raise NotImplementedError  # only implementations are called
+
+    specification.__name__ = specification.__qualname__ = kind.hook
+    arguments = ", ".join([*kind.arguments, "*", "..."])
+    specification.__doc__ = f"{kind.name.capitalize()}: ``factory({arguments})`` returns {kind.returns}."
+    return hookspec(specification)
 
 
-@hookspec
-def cvkit_augmentations() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Declare augmentations: ``factory(info, *, ...)`` returns a callable on batches (B, C, H, W) in [0, 1]."""
-
-
-@hookspec
-def cvkit_models() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Declare models: ``factory(info, *, ...)`` returns a module from images (B, C, H, W) to logits (B, K)."""
-
-
-@hookspec
-def cvkit_losses() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Declare losses: ``factory(info, *, ...)`` returns a module from logits and labels to the mean loss."""
-
-
-@hookspec
-def cvkit_optimizers() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Declare optimizers: ``factory(params, *, ...)`` returns a ``torch.optim.Optimizer``."""
-
-
-@hookspec
-def cvkit_schedulers() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Declare schedulers: ``factory(optimizer, plan, *, ...)`` returns an ``LRScheduler`` stepped once per step."""
-
-
-@hookspec
-def cvkit_tuners() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Declare tuners: ``factory(run, *, ...)`` returns a `Proposal` for one option and does not change the run."""
-
-
-@hookspec
-def cvkit_explainers() -> Iterable[Component]:  # type: ignore[empty-body]
-    """Declare explainers: ``factory(model, *, ...)`` returns a callable from images and classes to maps (B, H, W)."""
+for _kind in KINDS.values():
+    globals()[_kind.hook] = _component_hook(_kind)
 
 
 @hookspec

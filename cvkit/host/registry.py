@@ -9,9 +9,10 @@ from typing import Any
 
 from ..error_text import cause
 from ..errors import AmbiguousComponent, ComponentError, CvkitError, PluginError, UnknownComponent, did_you_mean
+from ..kinds import Kind
 from ..resource_errors import shortage_in
 from ..signatures.signature import Signature, read_signature, split_target
-from .component import Component, Kind, Origin
+from .component import Component, Origin
 from .requirements import missing_requirements
 
 
@@ -48,9 +49,7 @@ class Entry:
 
     def signature(self) -> Signature:
         """Return the parameters of the factory, read from its source, including options that it passes on."""
-        own = read_signature(self.component.target)
-        if self.component.is_family:
-            own = replace(own, positional=own.positional[1:])
+        own = self._own_signature()
         if self.component.options_of is None or (self.member is None and self.component.is_family):
             return own
         onward = read_signature(self.component.options_of.format(name=self.member), positional_options=True)
@@ -61,6 +60,10 @@ class Entry:
             doc=onward.doc or own.doc,
         )
 
+    def _own_signature(self) -> Signature:
+        own = read_signature(self.component.target)
+        return replace(own, positional=own.positional[1:]) if self.component.is_family else own
+
     def load(self) -> Callable[..., Any]:
         """Import and return the factory; raise `PluginError`, with the plugin and distribution, if that fails."""
         return _load(self.component.target, self)  # type: ignore[no-any-return]  # a target is whatever it names
@@ -68,12 +71,14 @@ class Entry:
     def build(self, *supplied: Any, **options: Any) -> Any:
         """Call the factory with the arguments of the run and the options of the recipe.
 
+        `supplied`: the kind's arguments in order; the factory receives those that its signature names.
+
         Raises `ComponentError` if the factory rejects the values with a `ValueError` or fails in any other way.
         Errors caused by a lack of memory or other resources are not converted.
         """
         family = (self.member,) if self.component.is_family else ()
         try:
-            return self.load()(*family, *supplied, **options)
+            return self.load()(*family, *self._given(supplied), **options)
         except CvkitError:
             raise
         except ValueError as error:
@@ -83,6 +88,14 @@ class Entry:
                 raise
             reason = f"{cause(error, self.package)}; cvkit --debug shows the traceback"
             raise ComponentError(f"could not build {self.owner}: {reason}") from error
+
+    def _given(self, supplied: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return the arguments that the factory receives; all of them if its source cannot be read."""
+        try:
+            own = self._own_signature()
+        except PluginError:
+            return supplied
+        return supplied if own.variadic else self.kind.given(own.positional, supplied)
 
     def missing_requirements(self) -> list[str]:
         """Return a sentence for each requirement that is not installed, with the command that installs it."""
@@ -98,18 +111,19 @@ class Entry:
         except PluginError as error:
             return [str(error)]
         breaches = []
-        if not signature.variadic and len(signature.positional) != len(self.kind.arguments):
+        if not signature.variadic and not self.kind.can_supply(signature.positional):
             breaches.append(
                 f"its positional parameters are ({', '.join(signature.positional)}), but a run supplies "
                 f"({', '.join(self.kind.arguments)}); write options after a *"
             )
-        own = read_signature(self.component.target).options
-        words = ("name", "set") if self.kind.name == "tuners" else ("name",)
-        breaches += [
-            f"its option '{word}' has the name of a key of recipes; rename the option"
-            for word in words
-            if word in own
-        ]
+        whole = read_signature(self.component.target)
+        own, first = whole.options, whole.positional[:1]
+        if self.component.is_family and not whole.variadic and (not first or first[0] in self.kind.arguments):
+            parameters = ", ".join(whole.positional)
+            wanted = "the first parameter of a family's factory must be the member's name"
+            breaches.append(f"its positional parameters are ({parameters}), but {wanted}")
+        taken = [word for word in self.kind.words if word in own]
+        breaches += [f"its option '{word}' has the name of a key of recipes; rename the option" for word in taken]
         return breaches
 
     def members(self) -> list[str]:

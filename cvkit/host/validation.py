@@ -12,9 +12,10 @@ from typing import Any
 import pluggy
 
 from ..errors import PluginError, did_you_mean
+from ..kinds import KINDS
 from ..signatures.signature import split_target
 from . import hookspecs
-from .component import KINDS, Component
+from .component import Component
 
 _PLUGIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 

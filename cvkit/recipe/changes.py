@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..kinds import KINDS
 from .document import read_text
 from .dump import dump, in_one_line
 from .merge import PART_LISTS, PARTS
@@ -14,13 +15,14 @@ from .recipe import Recipe
 from .settings import SECTIONS, GeneralSettings
 
 _FREE = (
-    *("name", "shorter", "requires", "plugins", "explainers", "report", "evaluation.batch_size", "train.device"),
+    *("name", "shorter", "requires", "plugins", "report", "evaluation.batch_size", "train.device"),
     *("train.workers", "train.resident", "train.checkpoint_every", "train.compile", "train.channels_last"),
+    *(kind.key for kind in KINDS.values() if not kind.affects_training),
 )
 _ABSENT = "absent"
 
-RUN_KEYS = frozenset(("name", "seed", *PARTS, *PART_LISTS, *SECTIONS))
-"""The top-level keys of every recipe that a run writes."""
+RUN_KEYS = frozenset(("name", "seed", *PARTS, *SECTIONS))
+"""The top-level keys of every recipe that a run writes, without the lists, of which earlier versions had fewer."""
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import Problem, did_you_mean
+from ..kinds import KINDS
 from ..signatures.signature import Option
 from .coercion import coerce, has_plain_default
 from .nodes import MapNode, Mark, plain
 from .recipe import AUTO
 
-TUNABLE = ("optimizer", "scheduler")  # these are built after tuning; tuners need all other parts
+TUNABLE = tuple(kind.key for kind in KINDS.values() if kind.tunable)  # built after tuning
 _MOST_NAMES = 30
 
 

@@ -9,7 +9,6 @@ from ..errors import CvkitError
 from ..host.registry import Entry, Registry
 from ..signatures.docstring import parse_docstring
 from .checker import TUNABLE
-from .merge import PART_LISTS, PARTS
 from .option_schema import Schema, option_schema
 
 _MOST_IDS = 3
@@ -87,13 +86,13 @@ def _members(family: Entry, untold: list[str]) -> list[Entry]:
 
 def _offer(place: str, entry: Entry, names: tuple[str, ...]) -> Offer:
     signature, component = entry.signature(), entry.component
-    settable = entry.kind.name in (PARTS[key] for key in TUNABLE)
     documentation = parse_docstring(signature.doc)
     options = {
-        name: option_schema(option, documentation.about(name), settable) for name, option in signature.options.items()
+        name: option_schema(option, documentation.about(name), entry.kind.tunable)
+        for name, option in signature.options.items()
     }
     required = [name for name, option in signature.options.items() if option.required]
-    if entry.kind.name == PART_LISTS["tuners"]:
+    if entry.kind.sets:
         options["set"] = _SET
         required.append("set")
     doc = documentation.summary

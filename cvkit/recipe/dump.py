@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..kinds import KINDS
 from .coercion import plain_value
 from .recipe import Part, Recipe, TunerPart
 from .settings import SECTIONS, GeneralSettings
@@ -13,7 +14,6 @@ from .yaml_scalars import read_scalar
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./-]*")
 _YAML_1_1_WORDS = {"y", "n", "yes", "no", "on", "off"}
-_PARTS = ("dataset", "augmentations", "model", "loss", "optimizer", "scheduler", "tuners", "explainers")
 
 
 def dump(recipe: Recipe, notes: Mapping[str, str] | None = None) -> str:
@@ -36,8 +36,8 @@ def _lines(recipe: Recipe) -> Iterator[tuple[str, str]]:
     """Yield the path of a value, or an empty path, and its line of text."""
     for key in GeneralSettings.model_fields:
         yield key, f"{key}: {in_one_line(getattr(recipe, key))}"
-    for key in _PARTS:
-        held = getattr(recipe, key)
+    for kind in KINDS.values():
+        key, held = kind.key, getattr(recipe, kind.key)
         yield "", ""
         if isinstance(held, Part):
             yield "", f"{key}:"

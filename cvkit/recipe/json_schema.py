@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..host.catalog import Catalog
-from ..host.component import KINDS, Kind
+from ..kinds import KINDS, Kind
 from .component_schema import Offer, offers_of
 from .merge import PART_LISTS, PARTS
 from .option_schema import Schema, option_schema

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
+from ..kinds import KINDS
 from .nodes import MapNode, Node, ScalarNode
 
-PARTS = {
-    "dataset": "datasets",
-    "model": "models",
-    "loss": "losses",
-    "optimizer": "optimizers",
-    "scheduler": "schedulers",
-}
+PARTS = {kind.key: kind.name for kind in KINDS.values() if not kind.many}
 """The keys that contain one component, and the kind of the component."""
 
-PART_LISTS = {"augmentations": "augmentations", "tuners": "tuners", "explainers": "explainers"}
+PART_LISTS = {kind.key: kind.name for kind in KINDS.values() if kind.many}
 """The keys that contain a list of components, and the kind of the components."""
 
 Path = tuple[str, ...]

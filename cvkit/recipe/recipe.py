@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass, fields, make_dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from ..errors import Problem, RecipeError, did_you_mean
 from ..host.registry import Entry
+from ..kinds import KINDS
 from ..signatures.signature import MISSING, Option
 from .coercion import coerce, show
 from .settings import SECTIONS, EvaluationSettings, GeneralSettings, PluginSettings, ReportSettings, TrainSettings
@@ -53,8 +54,30 @@ class TunerPart(Part):
     target: str
 
 
+if TYPE_CHECKING:
+
+    @dataclass(frozen=True)
+    class _Parts:
+        """The parts as type checkers see them; at run time each kind has its key."""
+
+        dataset: Part
+        augmentations: tuple[Part, ...]
+        model: Part
+        loss: Part
+        optimizer: Part
+        scheduler: Part
+        tuners: tuple[TunerPart, ...]
+        metrics: tuple[Part, ...]
+        explainers: tuple[Part, ...]
+
+else:
+    _Parts = make_dataclass(
+        "_Parts", [(kind.key, tuple if kind.many else Part) for kind in KINDS.values()], frozen=True
+    )
+
+
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(_Parts):
     """A checked recipe: everything that a run is configured with.
 
     An option is ``"auto"`` only if a tuner sets it and has not run yet. Each part is a component with its options.
@@ -71,6 +94,7 @@ class Recipe:
         optimizer: The optimizer.
         scheduler: The learning-rate scheduler.
         tuners: The tuners, in the order in which they run.
+        metrics: The metrics that are evaluated after each epoch.
         explainers: The explainers of the report.
         train: Settings of training.
         evaluation: Settings of evaluation.
@@ -82,14 +106,6 @@ class Recipe:
     seed: int
     requires: tuple[str, ...]
     shorter: str | None
-    dataset: Part
-    augmentations: tuple[Part, ...]
-    model: Part
-    loss: Part
-    optimizer: Part
-    scheduler: Part
-    tuners: tuple[TunerPart, ...]
-    explainers: tuple[Part, ...]
     train: TrainSettings
     evaluation: EvaluationSettings
     report: ReportSettings

@@ -14,10 +14,11 @@ from typing import Any
 
 from ..errors import CvkitError, Problem, RecipeError, did_you_mean
 from ..host.catalog import Catalog, PluginStatus
-from ..host.component import KINDS, Kind, Origin
+from ..host.component import Origin
 from ..host.entry_points import CORE
 from ..host.registry import Entry
 from ..host.requirements import distribution_of, installed, missing_requirements
+from ..kinds import KINDS, Kind
 from ..signatures.signature import Signature
 from .checker import TUNABLE, Checker, accepts
 from .coercion import show
@@ -28,7 +29,7 @@ from .recipe import AUTO, Part, Recipe, TunerPart, undeclared
 from .settings import SECTIONS, GeneralSettings, PluginSettings, Settings, TrainSettings
 
 KEYS = (*GeneralSettings.model_fields, *PARTS, *PART_LISTS, *SECTIONS)
-DEFAULT_PARTS = {"loss": "torch/cross_entropy", "scheduler": "torch/constant"}
+DEFAULT_PARTS = {kind.key: kind.default for kind in KINDS.values() if kind.default is not None}
 
 
 def resolve(document: Document, catalog: Catalog) -> Recipe:
@@ -200,7 +201,7 @@ class _Resolution:
             hint = f"write each {kind.singular} on its own line after '- ', or [] for none"
             self.check.report(node.mark, f"'{key}' must be a list, got {show(plain(node))}", hint)
             return ()
-        make = self._tuner if key == "tuners" else self._part
+        make = self._tuner if kind.sets else self._part
         parts = [make(f"{key}.{index}", item, kind) for index, item in enumerate(node.items)]
         return tuple(part for part in parts if part)
 
@@ -212,9 +213,8 @@ class _Resolution:
             return None
         part, name = as_part(node), part_name(node)
         if not isinstance(part, MapNode) or not name:
-            article = "an" if kind.singular[0] in "aeiou" else "a"
             got = show(plain(node))
-            message = f"expected the name of {article} {kind.singular}, or `name` with options, got {got}"
+            message = f"expected the name of {kind.article} {kind.singular}, or `name` with options, got {got}"
             self.check.report(node.mark, message, listing)
             return None
         mark = part.items["name"].mark

@@ -75,6 +75,7 @@ def _facts(trainer: Trainer, records: Sequence[EpochRecord], predictions: Predic
         facts.append(
             Fact("Without averaging", percent(last.test_accuracy_unaveraged, 2), "the trained weights, not averaged")
         )
+    facts += [Fact(name, f"{value:.4f}", "metric, final epoch, test images") for name, value in last.metrics.items()]
     seconds = sum(record.seconds for record in records)
     speed = sum(record.images_per_second * record.seconds for record in records) / seconds
     weights = sum(parameter.numel() for parameter in trainer.parts.model.parameters())

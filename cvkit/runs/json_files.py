@@ -113,6 +113,7 @@ class _Record(Shape):
     step_momenta: list[_Measured]
     test_accuracy_tta: _Fraction | None = None
     test_accuracy_unaveraged: _Fraction | None = None
+    metrics: dict[str, _Measured] = Field({})
 
     @model_validator(mode="after")
     def _one_a_step(self) -> Self:

@@ -9,9 +9,9 @@ from importlib.metadata import PackageNotFoundError, entry_points, version
 from importlib.util import find_spec
 
 from ..errors import CvkitError
-from ..host.component import Kind
 from ..host.discovery import discover
 from ..host.entry_points import GROUP
+from ..kinds import Kind
 
 LONGEST = 28
 """Largest length of a plugin's name, so that template lines that contain it twice fit into 88 columns."""

@@ -32,7 +32,7 @@ class ScaffoldPart:
     @property
     def suite(self) -> str:
         """The name of the test suite for its kind."""
-        return f"{self.sample.noun.capitalize()}Suite"
+        return self.sample.kind.suite.partition(":")[2]
 
 
 def first_part(name: PluginName, sample: KindTemplate) -> ScaffoldPart:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .host import Host, Result
     from .import_cost import assert_light_declaration
     from .losses import LossSuite
+    from .metrics import MetricSuite
     from .models import ModelSuite
     from .optimizers import OptimizerSuite
     from .sample_parts import sample_info
@@ -29,6 +30,7 @@ _HOMES = {
     "ExplainerSuite": "explainers",
     "Host": "host",
     "LossSuite": "losses",
+    "MetricSuite": "metrics",
     "ModelSuite": "models",
     "OptimizerSuite": "optimizers",
     "Result": "host",
@@ -46,6 +48,7 @@ __all__ = [
     "ExplainerSuite",
     "Host",
     "LossSuite",
+    "MetricSuite",
     "ModelSuite",
     "OptimizerSuite",
     "Result",

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..data.splits import DataInfo
-from ..host.component import KINDS
+from ..kinds import KINDS
 from .sample_parts import sample_images, sample_info, seeded
 from .suite import Suite, promise
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..data.loading import materialize
 from ..data.splits import Split, Splits, TensorSplit
-from ..host.component import KINDS
+from ..kinds import KINDS
 from .network import without_network
 from .sample_parts import seeded
 from .suite import Fail, Suite, promise

@@ -11,7 +11,7 @@ from torch.nn.modules import module as torch_module
 
 from ..checkpoint.state_dicts import model_state
 from ..data.splits import DataInfo
-from ..host.component import KINDS
+from ..kinds import KINDS
 from .sample_parts import sample_info, sample_inputs, sample_labels, sample_model, seeded
 from .suite import Fail, Suite, promise
 

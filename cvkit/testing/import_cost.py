@@ -12,9 +12,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from ..host.component import KINDS
 from ..host.discovery import HEAVY_MODULES
 from ..host.entry_points import GROUP
+from ..kinds import KINDS
 from .suite import promise
 
 

@@ -13,7 +13,7 @@ from torch.optim import SGD
 from ..checkpoint.serialization import pack, unpack
 from ..checkpoint.state_dicts import load_model_state, model_state
 from ..data.splits import DataInfo
-from ..host.component import KINDS
+from ..kinds import KINDS
 from .sample_parts import sample_info, sample_inputs, sample_labels, seeded
 from .suite import Suite, promise
 

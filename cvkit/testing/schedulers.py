@@ -12,7 +12,7 @@ from torch.optim import SGD, AdamW, Optimizer
 
 from ..checkpoint.serialization import pack, unpack
 from ..engine.step_plan import StepPlan
-from ..host.component import KINDS
+from ..kinds import KINDS
 from .suite import Suite, promise
 
 _RATES = (0.1, 0.01)

@@ -13,9 +13,10 @@ from typing import Any, ClassVar, NoReturn
 
 from ..errors import ComponentError, did_you_mean
 from ..host.catalog import Catalog
-from ..host.component import KINDS, Component, Kind, Origin
+from ..host.component import Component, Origin
 from ..host.discovery import discover
 from ..host.registry import Entry
+from ..kinds import KINDS, Kind
 from ..recipe.coercion import coerce, show
 from ..recipe.recipe import undeclared
 from ..signatures.signature import read_signature

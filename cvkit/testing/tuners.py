@@ -21,9 +21,10 @@ from ..engine.proposal import Proposal
 from ..engine.trainer import Step, Trainer
 from ..figures.style import render_figure
 from ..host.catalog import Catalog
-from ..host.component import KINDS, Origin
+from ..host.component import Origin
 from ..host.discovery import discover
 from ..host.entry_points import CORE
+from ..kinds import KINDS
 from ..recipe import AUTO, Recipe, TunerPart, read_text, resolve
 from .sample_parts import SamplePlugin, seeded
 from .suite import Suite, promise

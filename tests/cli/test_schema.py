@@ -17,8 +17,8 @@ from jsonschema.exceptions import ValidationError
 
 from cvkit import Component, RecipeError, hookimpl
 from cvkit.host.catalog import Catalog, catalog_of
-from cvkit.host.component import KINDS
 from cvkit.host.discovery import CORE, discover
+from cvkit.kinds import KINDS
 from cvkit.recipe import dump, read, read_text, resolve
 from cvkit.recipe.json_schema import recipe_schema
 from cvkit.recipe.nodes import plain

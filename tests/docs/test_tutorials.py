@@ -43,7 +43,7 @@ def test_tutorial_implements_hooks_that_exist(tutorial, page):
     implemented = dict(re.findall(r"^@hookimpl\ndef (\w+)\((.*)\)", code, re.M))
     known = hooks()
     watching = {*known} - {kind.hook for kind in KINDS.values()}
-    of_kind = {kind.hook for kind in KINDS.values() if kind.singular.replace(" ", "") == tutorial.stem}
+    of_kind = {kind.hook for kind in KINDS.values() if kind.noun == tutorial.stem}
     assert implemented.keys() == (of_kind or watching)
     for name, taken in implemented.items():
         assert {*filter(None, taken.partition(", *")[0].split(", "))} <= {*known[name]}

@@ -21,6 +21,7 @@ FACTORIES = {
     "my_signum": "OptimizerFactory = Signum",
     "my_poly": "SchedulerFactory = poly",
     "my_rates": "TunerFactory = try_rates",
+    "my_ece": "MetricFactory = calibration_error",
     "my_occlusion": "ExplainerFactory = Occlusion",
     "model": "ModelFactory = all_conv",
 }
@@ -69,6 +70,10 @@ def a_function(info: cvkit.DataInfo) -> Callable[[Tensor, Tensor], Tensor]:
     return nn.functional.cross_entropy
 
 
+def of_labels_alone(info: cvkit.DataInfo) -> Callable[[Tensor], float]:
+    return lambda labels: float(len(labels))
+
+
 def of_a_model(model: nn.Module, *, lr: float = 0.1) -> Optimizer:
     return torch.optim.SGD(model.parameters(), lr=lr)
 
@@ -86,6 +91,7 @@ _6: cvkit.AugmentationFactory = of_two  # wrong
 _7: cvkit.LossFactory = a_function  # wrong
 _8: cvkit.OptimizerFactory = of_a_model  # wrong
 _9: cvkit.TunerFactory = a_number  # wrong
+_10: cvkit.MetricFactory = of_labels_alone  # wrong
 """
 
 

@@ -16,7 +16,9 @@ from cvkit.host import hookspecs
 from cvkit.host.catalog import Catalog, PluginStatus
 from cvkit.host.discovery import discover, unknown_disabled
 
-BUILT_IN = [*("datasets", "gradcam", "kornia", "onecycle", "resnet", "tensorboard", "timm", "torch", "torchvision")]
+BUILT_IN = [
+    *("datasets", "gradcam", "kornia", "metrics", "onecycle", "resnet", "tensorboard", "timm", "torch", "torchvision")
+]
 GOOD = """
 @hookimpl
 def cvkit_models():

@@ -14,6 +14,7 @@ from cvkit.testing import (
     DatasetSuite,
     ExplainerSuite,
     LossSuite,
+    MetricSuite,
     ModelSuite,
     OptimizerSuite,
     SchedulerSuite,
@@ -111,6 +112,10 @@ class TestOneCycleInOneEpoch(SchedulerSuite):
 
 
 TestLrRangeTest = held(TunerSuite, "onecycle/lr_range_test", steps=60)
+
+TestBalancedAccuracy = held(MetricSuite, "metrics/balanced_accuracy")
+TestMacroF1 = held(MetricSuite, "metrics/macro_f1")
+TestTopK = held(MetricSuite, "metrics/top_k", k=3)
 
 TestGradCam = held(ExplainerSuite, "gradcam/grad_cam")
 TestGradCamMinmax = held(

@@ -1,0 +1,21 @@
+"""The kinds of component, one file each, from which everything follows that depends on the kinds."""
+
+from __future__ import annotations
+
+from .augmentations import AUGMENTATIONS
+from .datasets import DATASETS
+from .explainers import EXPLAINERS
+from .kind import Kind, Template, load
+from .losses import LOSSES
+from .metrics import METRICS
+from .models import MODELS
+from .optimizers import OPTIMIZERS
+from .schedulers import SCHEDULERS
+from .tuners import TUNERS
+
+__all__ = ["KINDS", "Kind", "Template", "load"]
+
+_KINDS = (DATASETS, AUGMENTATIONS, MODELS, LOSSES, OPTIMIZERS, SCHEDULERS, TUNERS, METRICS, EXPLAINERS)
+
+KINDS: dict[str, Kind] = {kind.name: kind for kind in _KINDS}
+"""By name, in the order in which recipes are written and components are listed."""

@@ -1,0 +1,20 @@
+"""Explainers: maps of what in an image speaks for a class."""
+
+from __future__ import annotations
+
+from .kind import Kind, Template
+
+EXPLAINERS = Kind(
+    "explainers",
+    "explainer",
+    ("model",),
+    "a callable (images, targets) -> maps (B, H, W) in [0, 1]",
+    key="explainers",
+    many=True,
+    affects_training=False,
+    methods=("__call__",),
+    factory="cvkit.engine.factories:ExplainerFactory",
+    products=("cvkit.protocols:Explainer",),
+    suite="cvkit.testing.explainers:ExplainerSuite",
+    template=Template("SmoothGrad", "SmoothGrad (Smilkov et al. 2017)"),
+)

@@ -1,0 +1,96 @@
+"""What every metric must do: what the evaluation after each epoch relies on."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from ..data.splits import DataInfo
+from ..kinds import KINDS
+from ..protocols import Metric
+from .sample_parts import sample_info, sample_labels, seeded
+from .suite import Suite, promise
+
+
+class MetricSuite(Suite):
+    """The checks that every metric must pass; `info` is the data set it is built for, of 10 classes."""
+
+    kind = KINDS["metrics"]
+    info: DataInfo = sample_info()
+
+    def supplied(self) -> tuple[DataInfo]:
+        """Return the data set's info."""
+        return (self.info,)
+
+    def _predictions(self, count: int = 40) -> tuple[Tensor, Tensor]:
+        """Return logits (count, K) and labels (count,)."""
+        with seeded(1):
+            logits = torch.randn(count, self.info.num_classes)
+        return logits, sample_labels(self.info, count)
+
+    def _value(self, logits: Tensor, labels: Tensor, metric: Metric | None = None) -> float:
+        return float((metric or self.build())(logits, labels))
+
+    def test_number(self) -> None:
+        """Logits float32 (N, K) and labels int64 (N,) give a finite number."""
+        with promise("every metric turns logits (N, K) and labels (N,) into a finite number") as broken:
+            value = self.build()(*self._predictions())
+            if not (isinstance(value, int | float) and math.isfinite(value)):
+                got = f"a tensor {tuple(value.shape)}" if isinstance(value, Tensor) else repr(value)
+                broken(got, "Return a float: `.item()` of a tensor")
+
+    def test_any_predictions(self) -> None:
+        """Right, wrong, equal and confident predictions, one image, and images of one class give a finite number."""
+        with promise("every metric is a finite number, whatever the predictions are") as broken:
+            logits, labels = self._predictions()
+            right = one_hot(labels, self.info.num_classes).float()
+            for name, given in (
+                ("right predictions", (right, labels)),
+                ("wrong predictions", (right.roll(1, dims=1), labels)),
+                ("equal logits", (0 * right, labels)),
+                ("confident predictions", (300 * right, labels)),
+                ("confident and wrong predictions", (300 * right.roll(1, dims=1), labels)),
+                ("one image", (logits[:1], labels[:1])),
+                ("images of one class", (logits, torch.zeros_like(labels))),
+            ):
+                if not math.isfinite(value := self._value(*given)):
+                    broken(f"{value} for {name}", "A class without images has no recall: leave it out of a mean")
+
+    def test_repeatable(self) -> None:
+        """The same predictions give the same value again: it keeps nothing, and draws nothing."""
+        with promise("every metric gives the same value for the same predictions") as broken:
+            metric, given = self.build(), self._predictions()
+            first = self._value(*given, metric)
+            self._value(given[0][:7], given[1][:7], metric)
+            second = self._value(*given, metric)
+            if first != second:
+                broken(f"{first:.7g}, then {second:.7g}")
+
+    def test_input(self) -> None:
+        """The logits and labels stay as they are: the report is made of them."""
+        with promise("a metric leaves the logits and labels as they are") as broken:
+            logits, labels = self._predictions()
+            given = logits.clone(), labels.clone()
+            self._value(*given)
+            if not (torch.equal(given[0], logits) and torch.equal(given[1], labels)):
+                broken("others afterwards", "Work on a copy")
+
+    def test_order(self) -> None:
+        """The order of the images makes no difference."""
+        with promise("a metric does not depend on the order of the images") as broken:
+            logits, labels = self._predictions()
+            first, turned = self._value(logits, labels), self._value(logits.flip(0), labels.flip(0))
+            if abs(first - turned) > 1e-5 * max(1.0, abs(first)):
+                broken(f"{first:.7g}, and {turned:.7g} for the same predictions in reverse")
+
+    def test_tells_right_from_wrong(self) -> None:
+        """Right predictions and wrong ones have different values."""
+        with promise("a metric has different values for right and for wrong predictions") as broken:
+            _, labels = self._predictions()
+            right = 4.0 * one_hot(labels, self.info.num_classes)
+            first, second = self._value(right, labels), self._value(-right, labels)
+            if first == second:
+                broken(f"{first:.7g} for both")

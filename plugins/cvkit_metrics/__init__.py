@@ -1,0 +1,16 @@
+"""Metrics for classes of uneven size, and for many classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cvkit import Component, hookimpl
+
+
+@hookimpl
+def cvkit_metrics() -> Iterator[Component]:
+    """Declare balanced_accuracy, macro_f1 and top_k."""
+    home = "cvkit_metrics.classification"
+    yield Component("balanced_accuracy", f"{home}:balanced_accuracy", "The mean of the classes' recalls")
+    yield Component("macro_f1", f"{home}:macro_f1", "The mean of the classes' F1 scores")
+    yield Component("top_k", f"{home}:top_k", "How often the label is among the k most probable classes")

@@ -1,0 +1,92 @@
+"""The checks of metrics: a right one passes each, and each catches a metric made to break it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from cvkit.testing import MetricSuite, Suite
+
+
+def error_rate(info):
+    """Return the fraction of images that are misclassified."""
+    return lambda logits, labels: float((logits.argmax(dim=1) != labels).double().mean())
+
+
+class TestRight(MetricSuite):
+    factory = staticmethod(error_rate)
+
+
+class TestRightWithoutInfo(MetricSuite):
+    factory = staticmethod(lambda: error_rate(None))
+    skips = {"docstring": "it is written in one line"}
+
+
+def returns_a_tensor(info):
+    return lambda logits, labels: (logits.argmax(dim=1) == labels).float()
+
+
+def divides_by_the_images_of_each_class(info):
+    def recall(logits, labels):
+        hits = torch.bincount(labels[logits.argmax(dim=1) == labels], minlength=info.num_classes)
+        return float((hits / torch.bincount(labels, minlength=info.num_classes)).mean())
+
+    return recall
+
+
+def takes_logs_of_probabilities(info):
+    return lambda logits, labels: float(-logits.softmax(dim=1).log().gather(1, labels[:, None]).mean())
+
+
+class Smooths:
+    """A running mean over the evaluations."""
+
+    def __init__(self, info):
+        self.running = 0.0
+
+    def __call__(self, logits, labels):
+        self.running = 0.5 * self.running + 0.5 * error_rate(None)(logits, labels)
+        return self.running
+
+
+def sorts_in_place(info):
+    def value(logits, labels):
+        rate = error_rate(None)(logits, labels)
+        logits.copy_(logits.sort(dim=1).values)
+        return rate
+
+    return value
+
+
+def weighs_by_place(info):
+    def value(logits, labels):
+        hits = (logits.argmax(dim=1) == labels).double()
+        return float((hits * torch.linspace(0, 1, len(hits)).double().square()).sum())
+
+    return value
+
+
+def counts_images(info):
+    return lambda logits, labels: float(len(labels))
+
+
+TWINS = [
+    ("number", returns_a_tensor, "a tensor (40,)"),
+    ("any_predictions", divides_by_the_images_of_each_class, "nan for one image"),
+    ("any_predictions", takes_logs_of_probabilities, "inf for confident and wrong predictions"),
+    ("repeatable", Smooths, ", then "),
+    ("input", sorts_in_place, "others afterwards"),
+    ("order", weighs_by_place, "for the same predictions in reverse"),
+    ("tells_right_from_wrong", counts_images, "40 for both"),
+]
+
+
+@pytest.mark.parametrize(("check", "twin", "words"), TWINS, ids=[f"{c}-{t.__name__}" for c, t, _ in TWINS])
+def test_check_catches_its_broken_twin(check, twin, words, seen):
+    """What the twin does wrong is what the failure says was seen."""
+    assert words in seen(MetricSuite, check, twin)
+
+
+def test_every_check_has_a_twin():
+    """No check is trusted that has never failed."""
+    assert {check for check, *_ in TWINS} == MetricSuite.checks() - Suite.checks()
