@@ -20,7 +20,7 @@ class Template:
     summary: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one object each
 class Kind:
     """A kind of component.
 
