@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -13,6 +14,8 @@ from pathlib import Path
 import platformdirs
 import pytest
 from syrupy.assertion import SnapshotAssertion
+
+pytest_plugins = ["written", "whole_runs"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -28,11 +31,11 @@ def pytest_configure(config: pytest.Config) -> None:
 DEAR = (
     "scaffold/test_packages.py",
     "testing/test_builtins.py",
-    "runs/test_run_command.py",
+    "cli_end_to_end/test_run_command.py",
     "docs/test_first_plugin.py",
     "docs/test_tutorials.py",
-    "runs/test_cifar10.py",
-    "runs/test_kill.py",
+    "cli_end_to_end/test_cifar10.py",
+    "cli_end_to_end/test_kill.py",
     "stress/test_kills.py",
     "stress/test_damages.py",
     "third_party/test_third_party.py",
@@ -52,7 +55,7 @@ def wording(snapshot, tmp_path, tmp_path_factory) -> SnapshotAssertion:
     """What a user reads, compared with the snapshot beside the test; ``make wording`` accepts what it says now.
 
     Folders that differ from one run of the tests to the next are written as ``<tmp>``, ``<base>``, ``<repo>`` and
-    ``<home>``.
+    ``<home>``, and the numbers of modules that a test wrote as ``N``.
     """
     folders = {
         tmp_path: "<tmp>",
@@ -65,6 +68,7 @@ def wording(snapshot, tmp_path, tmp_path_factory) -> SnapshotAssertion:
         if isinstance(data, str):
             for folder, name in folders.items():
                 data = data.replace(str(folder), name)
+            data = re.sub(r"\b(package|plugin)_\d+\b", r"\1_N", data)
         return data
 
     return snapshot.with_defaults(matcher=portable)
@@ -77,6 +81,19 @@ def cifar10_root() -> Path:
     if not (root / "cifar10.safetensors").is_file():
         pytest.skip(f"CIFAR-10 is not in {root}; `cvkit data fetch cifar10` puts it there")
     return root
+
+
+@pytest.fixture(scope="session")
+def same() -> Callable[[dict[str, object], dict[str, object]], None]:
+    """Assert that two sets of tensors are equal to the bit."""
+    import torch  # which most tests of names and recipes do without
+
+    def assert_same(one: dict[str, object], other: dict[str, object]) -> None:
+        assert one.keys() == other.keys()
+        for name, tensor in one.items():
+            assert torch.equal(tensor, other[name]), name
+
+    return assert_same
 
 
 @pytest.fixture

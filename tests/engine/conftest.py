@@ -42,12 +42,6 @@ def final_weights(run: Trainer) -> dict[str, torch.Tensor]:
     return {name: tensor.clone() for name, tensor in run.parts.model.state_dict().items()}
 
 
-def assert_same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
-    assert one.keys() == other.keys()
-    different = [name for name in one if not torch.equal(one[name], other[name])]
-    assert not different
-
-
 @pytest.fixture
 def strange_run(tmp_path, monkeypatch) -> Iterator[Callable[..., Trainer]]:
     """Build a run of the small recipe, with overrides, in which the plugin written in `code` takes part."""
@@ -67,8 +61,3 @@ def strange_run(tmp_path, monkeypatch) -> Iterator[Callable[..., Trainer]]:
 @pytest.fixture
 def weights_of():
     return final_weights
-
-
-@pytest.fixture
-def same():
-    return assert_same

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import itertools
 import os
-import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -13,20 +12,8 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from syrupy.assertion import SnapshotAssertion
-from syrupy.matchers import compose_matchers
 
 _NUMBERS = itertools.count()
-
-
-@pytest.fixture
-def wording(wording) -> SnapshotAssertion:
-    """What a user reads; the numbers of modules, which depend on what was tested before, are written as ``N``."""
-
-    def unnumbered(data: object, path: object) -> object:
-        return re.sub(r"\b(package|plugin)_\d+\b", r"\1_N", data) if isinstance(data, str) else data
-
-    return wording.with_defaults(matcher=compose_matchers(wording.matcher, unnumbered))
 
 
 @pytest.fixture

@@ -159,9 +159,9 @@ def test_small_shared_memory_is_told_in_a_sentence(tmp_path):
     script.write_text(
         "import torch\n"
         "from cvkit import MachineError\n"
-        "from cvkit.engine.batches import StreamedSource\n"
+        "from cvkit.data.loading import DataLoaderSource\n"
         "from test_workers import Doing\n"
-        "source = StreamedSource(Doing(size=448), torch.device('cpu'), workers=2)\n"
+        "source = DataLoaderSource(Doing(size=448), torch.device('cpu'), workers=2)\n"
         "try:\n    list(source.batches(torch.arange(40), 20))\n"
         "except MachineError as error:\n    print(error)\n"
     )
