@@ -64,8 +64,8 @@ def test_dir_shows_the_exports():
 
 def test_unknown_name_is_an_attribute_error():
     """A name that is not exported fails as in any module."""
-    with pytest.raises(AttributeError, match="'Trainer'"):
-        _ = cvkit.Trainer
+    with pytest.raises(AttributeError, match="'Learner'"):
+        _ = cvkit.Learner
 
 
 def test_every_error_and_declaration_is_exported():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Iterator
-from functools import partial
 
 import pytest
 import torch
@@ -32,7 +31,7 @@ def catalog() -> Catalog:
 @pytest.fixture
 def make_run(catalog) -> Callable[..., Trainer]:
     """Build a run of the small recipe, with overrides."""
-    return partial(run_of, catalog)
+    return lambda *overrides, **given: Trainer(run_of(catalog, *overrides, **given))
 
 
 def final_weights(run: Trainer) -> dict[str, torch.Tensor]:

@@ -74,14 +74,14 @@ def test_record_tells_both_accuracies(make_run):
 @pytest.mark.parametrize(("ema", "warned"), [("0.999", True), ("0.9", True), ("0.79", False), ("null", False)])
 def test_average_longer_than_the_run_is_warned_of(make_run, ema, warned):
     """24 steps are planned, and an average at a decay d needs about 5 / (1 - d)."""
-    warnings = [line for line in make_run(f"train.ema={ema}").warnings if "train.ema" in line]
+    warnings = [line for line in make_run(f"train.ema={ema}").parts.warnings if "train.ema" in line]
     assert len(warnings) == warned
     assert all("24" in line for line in warnings)
 
 
 def test_warning_of_an_average_that_is_too_long_says_what_to_do(make_run, wording):
     """And that the last results are those of early weights."""
-    (told,) = [line for line in make_run("train.ema=0.999").warnings if "train.ema" in line]
+    (told,) = [line for line in make_run("train.ema=0.999").parts.warnings if "train.ema" in line]
     assert told == wording
 
 

@@ -13,7 +13,7 @@ import pytest
 from cvkit import KINDS, Component, CvkitError, hookimpl
 from cvkit.engine.assembly import build_parts
 from cvkit.engine.building import open_dataset
-from cvkit.engine.trainer import Trainer
+from cvkit.engine.tuning import tune
 from cvkit.host.component import Origin
 from cvkit.host.discovery import discover
 from cvkit.recipe import read_text, resolve
@@ -54,8 +54,7 @@ def start(tmp_path, monkeypatch) -> Callable[[str, str], None]:
         overrides = ["optimizer.lr=auto"] if place == "tuners" else []
         value = written if place in ("tuners", "augmentations") else factory
         recipe = resolve(read_text(SMALL, [*overrides, f"{place}={value}"]), catalog)
-        run = Trainer(build_parts(recipe, open_dataset(recipe, tmp_path)))
-        list(run.tune())
+        list(tune(build_parts(recipe, open_dataset(recipe, tmp_path))))
 
     yield start
     sys.modules.pop("strange_factories", None)

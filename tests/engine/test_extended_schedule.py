@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -200,7 +200,7 @@ def test_run_that_is_given_fewer_steps_than_it_has_taken_ends_there(make_run, fe
 def test_step_that_the_scaler_skips_does_not_move_the_schedule(make_run):
     """A loss scale that makes gradients overflow, as fp16's does now and then."""
     run = make_run("train.epochs=1", "train.clip_norm=1", "model.logit_scale=8.0")
-    run.train_step.scaler = GradScaler("cpu", init_scale=2.0**127)
+    run.train_step = replace(run.train_step, scaler=GradScaler("cpu", init_scale=2.0**127))
     rates = trained(run)[0]["step_lrs"]
     skipped = sum(one == other for one, other in pairwise(rates))
     assert skipped > 0

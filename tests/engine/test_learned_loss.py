@@ -92,9 +92,9 @@ def test_weights_of_a_loss_are_trained(strange_run):
 def test_first_weights_of_a_loss_follow_from_the_seed(strange_run):
     """Whatever the global generators say."""
     torch.manual_seed(1)
-    one = strange_run(PLUGIN, *ARC).loss.bias
+    one = strange_run(PLUGIN, *ARC).parts.loss.bias
     torch.manual_seed(2)
-    same, other = strange_run(PLUGIN, *ARC).loss.bias, strange_run(PLUGIN, *ARC, "seed=1").loss.bias
+    same, other = strange_run(PLUGIN, *ARC).parts.loss.bias, strange_run(PLUGIN, *ARC, "seed=1").parts.loss.bias
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
 
@@ -129,7 +129,7 @@ def test_trial_trains_a_copy_of_the_loss(strange_run):
     with run.parts.trial("probe") as trial:
         next(steps := trial.steps())
         next(steps)
-        assert not torch.equal(trial._train_step.forward.loss.bias, before)
+        assert not torch.equal(trial._step.forward.loss.bias, before)
     assert torch.equal(run.parts.loss.bias, before)
 
 

@@ -83,11 +83,11 @@ READERS = {
     "flipped": lambda run: run.evaluator.predict(flip=True),
     "final_predictions": lambda run: run.final_predictions(),
     "augmented": lambda run: run.parts.augmented(run.parts.splits.train.images[:3], 0),
-    "augmented_sheet": augmented_sheet,
+    "augmented_sheet": lambda run: augmented_sheet(run.parts),
     "trained": lambda run: run.trained().logits(run.parts.splits.test.images),
     "trained_with_gradient": lambda run: run.trained().model(torch.rand(2, 3, 32, 32)).sum().backward(),
     "new_schedule": lambda run: run.parts.new_schedule(),
-    "lr_curve": lr_curve,
+    "lr_curve": lambda run: lr_curve(run.parts),
     "trial": trial,
     "prepare": lambda run: run.train_step,
 }

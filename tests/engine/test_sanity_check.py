@@ -377,7 +377,7 @@ def test_option_of_an_explainer_that_is_wrong_is_refused(strange_run, wording):
     with pytest.raises(RunError, match=r"strange_parts/picky.*KeyError: 'features\.7'") as caught:
         strange_run(PLUGIN, *PLAIN, "explainers=[{name: picky, layer: features.7}]")
     assert str(caught.value) == wording
-    assert strange_run(PLUGIN, *PLAIN, "explainers=[picky]").warnings == []
+    assert strange_run(PLUGIN, *PLAIN, "explainers=[picky]").parts.warnings == ()
 
 
 def test_layer_that_the_model_lacks_is_told_before_the_run(make_run):
@@ -389,11 +389,11 @@ def test_layer_that_the_model_lacks_is_told_before_the_run(make_run):
 @pytest.mark.parametrize("written", ["keen", "{name: keen, size: 4}"])
 def test_explainer_that_cannot_explain_the_model_is_warned_of(strange_run, written, wording):
     """With whatever options: the run trains, and the report says so too."""
-    (told,) = strange_run(PLUGIN, *PLAIN, f"explainers=[{written}]").warnings
+    (told,) = strange_run(PLUGIN, *PLAIN, f"explainers=[{written}]").parts.warnings
     assert "'strange_parts/keen'" in told
     assert told == wording
 
 
 def test_explanation_that_takes_many_passes_is_not_carried_to_its_end(strange_run):
     """A few tell that it works; all of them could take longer than the training."""
-    assert strange_run(PLUGIN, *PLAIN, "explainers=[patient]").warnings == []
+    assert strange_run(PLUGIN, *PLAIN, "explainers=[patient]").parts.warnings == ()

@@ -8,7 +8,7 @@ import re
 import pytest
 import torch
 
-from cvkit import CheckpointError, CvkitError, DivergedError, EpochRecord, RunError
+from cvkit import CheckpointError, ComponentError, CvkitError, DivergedError, EpochRecord, RunError
 from cvkit.engine.loop import EpochBatches
 from cvkit.engine.trainer import Step
 
@@ -223,7 +223,7 @@ def test_trials_of_different_repeats_see_different_orders(make_run):
     """And the same repeat sees the same."""
 
     def losses(repeat):
-        with make_run().trial("probe", repeat) as trial:
+        with make_run().parts.trial("probe", repeat) as trial:
             steps = trial.steps()
             return [float(next(steps)) for _ in range(3)]
 
@@ -254,7 +254,7 @@ def test_parts_that_do_not_fit_together_are_refused_before_training(make_run, ov
 def test_schedule_without_room_is_refused_though_its_rate_is_still_auto(make_run, wording):
     """The range test would cost minutes before the mistake showed."""
     tuner = "tuners=[{name: lr_range_test, set: scheduler.max_lr}]"
-    with pytest.raises(RunError, match="one_cycle") as caught:
+    with pytest.raises(ComponentError, match="one_cycle") as caught:
         make_run("scheduler.max_lr=auto", "scheduler.peak_fraction=0.01", tuner)
     assert str(caught.value) == wording
 

@@ -88,7 +88,7 @@ def test_images_held_out_are_judged_as_they_are():
     with run.trial("test", hold_out=10) as trial:
         list(trial.steps_at([0.1] * 3))
         first, second = trial.held_out(), trial.held_out()
-        assert trial._train_step.forward.model.training
+        assert trial._step.forward.model.training
     assert len(first.labels) == 10
     assert first.loss == second.loss
     expected = torch.nn.functional.cross_entropy(first.logits, first.labels)

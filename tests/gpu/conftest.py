@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 
 import pytest
 import small
@@ -102,4 +101,4 @@ def catalog() -> Catalog:
 @pytest.fixture
 def make_run(catalog) -> Callable[..., Trainer]:
     """Build a run of the small recipe, with overrides, on the device that ``auto`` finds."""
-    return partial(small.run_of, catalog, text=SMALL)
+    return lambda *overrides: Trainer(small.run_of(catalog, *overrides, text=SMALL))

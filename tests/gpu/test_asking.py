@@ -39,7 +39,7 @@ def trained_on(make_run, device: str, *overrides: str):
 def test_maps_are_the_cpus(gpu, make_run, method):
     """The same weights on both, in fp32 without TF32."""
     on_gpu, on_cpu = (make_run(f"train.device={device}", f"explainers=[{method}]") for device in ("auto", "cpu"))
-    images, targets = on_cpu.splits.test.images[ASKED], ASKED % 10
+    images, targets = on_cpu.parts.splits.test.images[ASKED], ASKED % 10
     maps = []
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         for run in (on_gpu, on_cpu):
@@ -88,7 +88,7 @@ def test_report_is_made_whole(apple_or_real, make_run):
     assert [len(card.pictures) for card in found.errors[0].cards] == [3] * 3
     assert len(found.explanations) == 2
     assert all("grad_cam" in [row[0] for row in table.rows] for table in found.explanations)
-    assert augmented_sheet(run).cards
+    assert augmented_sheet(run.parts).cards
 
 
 def test_contrast_is_made_on_the_device(gpu, make_run):

@@ -62,7 +62,7 @@ def test_range_test_and_its_verification_train_copies(gpu, make_run):
     """On the same device, losses read a few at a time."""
     run = make_run("scheduler.max_lr=0.1")
     before = weights(run)
-    sweep = run_sweep(run, np.geomspace(1e-4, 1e-2, 12))
+    sweep = run_sweep(run.parts, np.geomspace(1e-4, 1e-2, 12))
     assert len(sweep.losses) == 12
     with run.parts.trial("verification", hold_out=14) as trial:
         assert all(map(math.isfinite, trial.steps_at([0.01] * 3)))
@@ -155,7 +155,7 @@ INFO = DataInfo(3, 32, 32, ("a", "b"), (0.5,) * 3, (0.25,) * 3)
 
 def test_every_stock_augmentation_takes_images_on_the_gpu(gpu):
     """Kornia's draw their parameters on the CPU, and must bring them over."""
-    from cvkit_kornia.library_transform import stock
+    from cvkit_kornia.library_transform import library_transform
     from cvkit_kornia.names import names
 
     options = {
@@ -167,7 +167,7 @@ def test_every_stock_augmentation_takes_images_on_the_gpu(gpu):
     images, tried = torch.rand(4, 3, 32, 32, device=gpu.device), []
     for name in names():
         try:
-            augmentation = stock(name, INFO, **options.get(name, {}))
+            augmentation = library_transform(name, INFO, **options.get(name, {}))
         except ValueError:
             continue  # its options have no defaults
         augmentation.p = 1.0

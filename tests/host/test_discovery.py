@@ -396,7 +396,7 @@ def test_heavy_declaration_is_marked(install, folder):
     install("acme", "import numpy" + GOOD)
     install("light", "")
     code = """if True:
-        from cvkit.plugins import discover, unknown_disabled
+        from cvkit.host.discovery import discover, unknown_disabled
         print([(status.origin.plugin, status.works) for status in discover().statuses if status.heavy == ("numpy",)])
         """
     environment = {**os.environ, "PYTHONPATH": str(folder)}

@@ -112,7 +112,7 @@ def test_family_member_is_found_and_built_by_its_name(models):
     """A member's factory gets its name first, then what the run supplies and what the recipe sets."""
     entry = models.find("acme/ResNet34")
     assert entry.id == "acme/ResNet34"
-    assert entry.signature().supplied == ("info",)
+    assert entry.signature().positional == ("info",)
     assert entry.build("info", depth=3, other=4) == ("ResNet34", "info", 3, {"other": 4})
     assert entry.members() == ["ResNet34", "resnet18", "vgg"]
 

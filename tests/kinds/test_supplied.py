@@ -82,7 +82,7 @@ def test_family_gets_the_name_first():
 def test_family_that_does_not_take_the_name_breaks_the_contract(name, parameters):
     """It would get the name in place of what it names."""
     (violation,) = entry(name, members="supplied_factories:names", member="fast").contract_violations()
-    assert f"parameters are {parameters}, where a family's factory takes the member's name first" in violation
+    assert f"are {parameters}" in violation
 
 
 def test_more_than_a_run_supplies_breaks_the_contract():

@@ -193,7 +193,7 @@ def test_candidates_tell_name_kind_grid_and_whether_a_gradient_arrives():
     chosen = found["blocks.1.norm1"]
     assert (chosen.kind, str(chosen.grid), chosen.has_gradient) == ("LayerNorm", "192 x 4 x 6, tokens after 1", True)
     assert found["patch_embed"].grid.prefix == 0
-    assert not found["norm"].live
+    assert not found["norm"].has_gradient
 
 
 def test_pools_permutes_and_what_hands_on_its_input_are_no_candidates():

@@ -10,7 +10,6 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from cvkit import RunError
 from cvkit_gradcam.eigen_cam import eigen_cam
 from cvkit_gradcam.grad_cam import grad_cam
 from cvkit_gradcam.layers import candidates
@@ -99,14 +98,14 @@ def test_any_of_them_can_be_named(wording):
     assert (found.layer, found.raw.shape) == ("body[1]", (2, 8, 12))
     assert found.raw.any()
     assert eigen_cam(model, layer="body[0]").explain(images, TARGETS).raw.shape == (2, 16, 24)
-    with pytest.raises(RunError) as caught:
+    with pytest.raises(ValueError) as caught:
         grad_cam(model, layer="body[0]")(images, TARGETS)
     assert str(caught.value) == wording(name="no gradient")
-    with pytest.raises(RunError) as caught:
+    with pytest.raises(ValueError) as caught:
         grad_cam(model, layer="body[7]")(images, TARGETS)
     assert all(f"body[{number}]" in str(caught.value) for number in (0, 1, 2, 7))
     assert str(caught.value) == wording(name="no such tensor")
-    with pytest.raises(RunError, match=r"'bodi"):
+    with pytest.raises(ValueError, match=r"'bodi"):
         grad_cam(model, layer="bodi[1]")
 
 

@@ -139,7 +139,7 @@ def test_each_image_is_explained_for_its_own_class(model, images):
 
 def test_unknown_layer_lists_those_there_are(model, wording):
     """The top level is enough to go on."""
-    with pytest.raises(RunError, match="'layer9'") as caught:
+    with pytest.raises(ValueError, match="'layer9'") as caught:
         grad_cam(model, layer="layer9")
     assert "prep, layer1, layer2, layer3, pool, linear" in str(caught.value)
     assert str(caught.value) == wording

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from masked import without_numbers
 
 from cvkit import RunError
 from cvkit.engine.trainer import Trainer
+from cvkit.engine.tuning import tune
 from cvkit.figures.style import render_figure
 from cvkit_onecycle import verify
 from cvkit_onecycle.range_test import choose_verified_rate, lr_range_test
@@ -143,7 +145,8 @@ def test_training_set_too_small_to_hold_any_out_is_refused(colours_run, wording)
 def test_run_verified_trains_as_one_given_the_value(colours_run, short):
     """Verification leaves nothing behind either."""
     tuned = colours_run("tuners.0.verify=true", "tuners.0.orders=1")
-    ((_, proposal),) = tuned.tune()
+    ((_, proposal, recipe),) = tune(tuned)
+    tuned = replace(tuned, recipe=recipe)
     given = colours_run(f"scheduler.max_lr={proposal.value}", "tuners=[]")
     for run in (tuned, given):
         for _ in Trainer(run).fit():

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from cvkit import RunError
 from cvkit_resnet.network import custom_resnet
 
 
@@ -82,7 +81,7 @@ def test_channels_classes_and_size_come_from_the_data_set(info, channels, classe
 @pytest.mark.parametrize(("height", "width"), [(28, 28), (32, 33), (16, 16), (224, 100)])
 def test_size_it_cannot_take_is_refused_with_what_to_do(info, height, width, wording):
     """Before any data is loaded into it."""
-    with pytest.raises(RunError, match=f"{height}x{width}") as caught:
+    with pytest.raises(ValueError, match=f"{height}x{width}") as caught:
         custom_resnet(replace(info, height=height, width=width))
     assert str(caught.value).replace(f"{height}x{width}", "<size>") == wording
 

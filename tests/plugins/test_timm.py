@@ -110,7 +110,7 @@ def test_pretrained_without_a_network_fails_within_seconds(offline, wording):
 
 def test_pretrained_that_never_existed_is_said(offline, wording):
     """A model for which timm has no weights says so, without asking anyone."""
-    with pytest.raises(RunError, match="'test_vgg'") as caught:
+    with pytest.raises(ValueError, match="'test_vgg'") as caught:
         timm_model("test_vgg", COLOUR, pretrained=True)
     assert str(caught.value) == wording
 

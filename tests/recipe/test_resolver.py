@@ -343,7 +343,7 @@ def test_written_value_stays_whatever_the_tuner_would_set(check):
     """A fixed value in the tuner's place is the user's word; the tuner still runs."""
     recipe = check(TUNED, "scheduler.max_lr=0.4")
     assert recipe.unresolved() == ()
-    assert recipe.tuners[0].sets == "scheduler.max_lr"
+    assert recipe.tuners[0].target == "scheduler.max_lr"
 
 
 @pytest.mark.parametrize(

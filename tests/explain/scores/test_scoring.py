@@ -12,6 +12,7 @@ from torch import nn
 from cvkit import RunError
 from cvkit.explain.scores import ACCURATE, BASELINES, Verdict, redrawn, score, tables, weights_check
 from cvkit.explain.scores.deletion_insertion import deletion, insertion
+from cvkit.formatting import percent
 
 N = 80
 
@@ -53,12 +54,12 @@ def test_grad_cam_beats_every_baseline_where_the_model_is_asked(scores):
 def test_model_with_shuffled_weights_is_flagged(scores, shuffled):
     """By its accuracy, and by maps that are no better at finding objects than noise."""
     assert scores.accuracy >= ACCURATE > shuffled.accuracy
-    assert not any("the model is right on" in line for line in scores.warnings)
-    assert any("the model is right on" in line for line in shuffled.warnings)
+    low = percent(shuffled.accuracy)
+    assert any(low in line for line in shuffled.warnings)
+    assert not any(percent(scores.accuracy) in line for line in scores.warnings)
     for name in ("pointing game", "energy in mask", "two objects"):
         assert "uniform noise" in measured(shuffled, name).beaten_by("grad_cam")
-    (beaten,) = [line for line in shuffled.warnings if "does not beat every baseline" in line]
-    assert "two objects (uniform noise" in beaten
+    assert any("two objects" in line and "uniform noise" in line for line in shuffled.warnings)
 
 
 def test_class_agnostic_maps_never_swap(scores):
@@ -71,7 +72,6 @@ def test_verdicts_part_what_follows_the_weights_from_what_never_asks(scores):
     weights = measured(scores, "new weights")
     assert weights.verdicts == {"grad_cam": "follows", "eigen_cam": "between", "guided_backprop": "between"}
     assert {Verdict.of(weights.estimates[name]) for name in BASELINES} == {"ignores"}
-    assert not any("ignores the model's last weights" in line for line in scores.warnings)
 
 
 def test_weights_check_finds_the_same_on_few_images(four_shapes, knowing, explainers_of):
@@ -89,7 +89,7 @@ def test_weights_check_never_raises(four_shapes, knowing, explainers_of):
     explainers = explainers_of(replace(knowing, model=Single(knowing.model)), "grad_cam")
     found, (line,) = weights_check(explainers, test.images[:4], test.labels[:4])
     assert found == []
-    assert line == "whether the maps follow the model's weights could not be checked: there is only one of me"
+    assert line.endswith(": there is only one of me")
 
 
 def test_redrawn_model_is_another_and_the_model_stays(four_shapes, knowing):
@@ -153,7 +153,7 @@ def test_scores_without_masks_measure_the_rest(four_shapes, knowing, explainers_
 def test_scores_of_one_image_are_refused(four_shapes, knowing, explainers_of):
     """An interval needs two."""
     _, test, _ = four_shapes
-    with pytest.raises(RunError, match="two images or more, and there are 1"):
+    with pytest.raises(RunError, match=r"1$"):
         score(explainers_of(knowing, "grad_cam"), test.images[:1], test.labels[:1])
 
 
