@@ -98,10 +98,10 @@ def test_any_of_them_can_be_named(wording):
     assert (found.layer, found.raw.shape) == ("body[1]", (2, 8, 12))
     assert found.raw.any()
     assert eigen_cam(model, layer="body[0]").explain(images, TARGETS).raw.shape == (2, 16, 24)
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(RunError) as caught:
         grad_cam(model, layer="body[0]")(images, TARGETS)
     assert str(caught.value) == wording(name="no gradient")
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(RunError) as caught:
         grad_cam(model, layer="body[7]")(images, TARGETS)
     assert all(f"body[{number}]" in str(caught.value) for number in (0, 1, 2, 7))
     assert str(caught.value) == wording(name="no such tensor")

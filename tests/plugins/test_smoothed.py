@@ -86,7 +86,7 @@ def test_methods_go_by_their_own_names(model):
 
 def test_preset_of_a_library_that_lacks_the_method_is_refused(model):
     """As by the method itself."""
-    with pytest.raises(ValueError) as of_the_method:
+    with pytest.raises(ValueError, match="captum") as of_the_method:
         hires_cam(model, compat="captum")
     with pytest.raises(ValueError, match="hires_cam") as caught:
         smoothed(model, method="hires_cam", compat="captum")
@@ -95,6 +95,6 @@ def test_preset_of_a_library_that_lacks_the_method_is_refused(model):
 
 def test_no_view_is_refused(model, wording):
     """There is nothing to average."""
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match="factors") as caught:
         Smoothed(grad_cam(model), factors=())
     assert str(caught.value) == wording

@@ -12,7 +12,6 @@ from torch import nn
 from cvkit import RunError
 from cvkit.explain.scores import ACCURATE, BASELINES, Verdict, redrawn, score, tables, weights_check
 from cvkit.explain.scores.deletion_insertion import deletion, insertion
-from cvkit.formatting import percent
 
 N = 80
 
@@ -54,9 +53,7 @@ def test_grad_cam_beats_every_baseline_where_the_model_is_asked(scores):
 def test_model_with_shuffled_weights_is_flagged(scores, shuffled):
     """By its accuracy, and by maps that are no better at finding objects than noise."""
     assert scores.accuracy >= ACCURATE > shuffled.accuracy
-    low = percent(shuffled.accuracy)
-    assert any(low in line for line in shuffled.warnings)
-    assert not any(percent(scores.accuracy) in line for line in scores.warnings)
+    assert len(shuffled.warnings) > len(scores.warnings)
     for name in ("pointing game", "energy in mask", "two objects"):
         assert "uniform noise" in measured(shuffled, name).beaten_by("grad_cam")
     assert any("two objects" in line and "uniform noise" in line for line in shuffled.warnings)
