@@ -148,7 +148,7 @@ def test_pretrained_weights_are_not_asked_for_again(trained, monkeypatch, wordin
     )
     monkeypatch.setattr(family, "load_arguments", lambda name: pytest.fail("asked for weights"))
     with pytest.raises(RunError) as caught:
-        load_trained(RunFolder.open(trained[0]), recipe, trained[1].info)
+        load_trained(RunFolder.open(trained[0]), recipe, trained[1].parts.info)
     assert str(caught.value) == wording
 
 
@@ -199,14 +199,14 @@ def test_errors_are_the_most_confident_ones(cvkit, run_folder, trained, rows):
     assert all(row["true"] != row["predicted"] for row in found)
     sure = [float(row["probability"]) for row in found]
     assert sure == sorted(sure, reverse=True)
-    predictions = trained[1].predict()
+    predictions = trained[1].evaluator.predict()
     worst = predictions.probabilities.amax(dim=1)[~predictions.correct].max()
     assert sure[0] == pytest.approx(float(worst), abs=1e-6)
 
 
 def test_sample_is_the_same_every_time(trained):
     """It follows from the run's seed."""
-    test = trained[1].splits.test
+    test = trained[1].parts.splits.test
     assert FromSplit.sample(test, 7, 3).indices == FromSplit.sample(test, 7, 3).indices
     assert FromSplit.sample(test, 7, 3).indices != FromSplit.sample(test, 7, 4).indices
     assert [*FromSplit.sample(test, 100, 3).indices] == [*range(40)]

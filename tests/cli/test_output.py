@@ -20,8 +20,8 @@ PAGE = "page.html"
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from cvkit.output import Output
-place = Output(Path(sys.argv[1]), "cvkit show", frozenset(["page.html"]))
+from cvkit.files.output_folder import OutputFolder
+place = OutputFolder(Path(sys.argv[1]), "cvkit show", frozenset(["page.html"]))
 rename = Path.rename
 def then_die(self, target):
     if Path(target) == place.path or sys.argv[2] == "writing":

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pages import outline, without_any_number
 
-from cvkit import EpochRecord, RunFolder, Trainer, build_parts
+from cvkit import EpochRecord, RunFolder, build_parts
 from cvkit.cli.display import epoch_line
 from cvkit.engine.building import open_dataset
 from cvkit.host.discovery import discover
@@ -67,8 +67,8 @@ def session(tmp_path, monkeypatch):
     def make(*overrides: str) -> Session:
         catalog = discover(paths=[tmp_path / "tuners_that_fail.py"])
         recipe = resolve(read_text(RECIPE, overrides), catalog)
-        run = Trainer(build_parts(recipe, open_dataset(recipe, tmp_path)))
-        session = Session(run, RunFolder.create(tmp_path / "runs", "small"), tmp_path, catalog)
+        parts = build_parts(recipe, open_dataset(recipe, tmp_path))
+        session = Session(parts, RunFolder.create(tmp_path / "runs", "small"), tmp_path, catalog)
         session.start()
         return session
 

@@ -220,5 +220,5 @@ def test_choice_that_the_scheduler_cannot_make_is_told_as_such(tmp_path, extend,
     assert "one_cycle" not in told["stretch"] + told["hold"]
     assert err.replace(str(peaked), "<run>") == wording
     code, _, err = extend(peaked, "--epochs", 3, "--schedule", "again")
-    assert (code, len(list(tmp_path.iterdir()))) == (1, 1)
+    assert (code, len(list(tmp_path.iterdir()))) == (2, 1)
     assert json.loads((peaked / "run.json").read_text())["status"] == "interrupted"

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from cvkit import Recipe, Trainer, build_parts, discover, read, resolve
+from cvkit.engine.tuning import tune
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
 SMALL = {
@@ -47,11 +48,12 @@ def trained(recipe: Recipe, seed: int) -> dict[str, torch.Tensor]:
     """Run the recipe whole, from global generators in any state, and return every parameter and buffer."""
     torch.manual_seed(seed)
     np.random.seed(seed)
-    run = Trainer(build_parts(recipe, recipe.dataset.build(Path("unused"))))
-    assert len(list(run.tune())) == len(recipe.tuners)
-    for _ in run.fit():
+    parts = build_parts(recipe, recipe.dataset.build(Path("unused")))
+    tuned = [filled for _, _, filled in tune(parts)]
+    assert len(tuned) == len(recipe.tuners)
+    for _ in Trainer(replace(parts, recipe=[recipe, *tuned][-1])).fit():
         pass
-    kept = run.parts.trained_model
+    kept = parts.trained_model
     return {name: tensor.clone() for name, tensor in [*kept.named_parameters(), *kept.named_buffers()]}
 
 

@@ -10,6 +10,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
+from cvkit import RunError
 from cvkit_gradcam.eigen_cam import eigen_cam
 from cvkit_gradcam.grad_cam import grad_cam
 from cvkit_gradcam.layers import candidates
