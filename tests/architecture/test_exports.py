@@ -68,6 +68,19 @@ def test_unknown_name_is_an_attribute_error():
         _ = cvkit.Learner
 
 
+RENAMED = {"Plan": "StepPlan", "Record": "EpochRecord", "Run": "RunParts", "evaluation_mode": "eval_mode"}
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED.items(), ids=RENAMED)
+def test_old_name_works_and_warns(old, new):
+    """For one release; the warning says the new name, each time."""
+    for _ in range(2):
+        with pytest.warns(DeprecationWarning, match=rf"cvkit\.{new}"):
+            value = getattr(cvkit, old)
+        assert value is getattr(cvkit, new)
+    assert old not in cvkit.__all__
+
+
 def test_every_error_and_declaration_is_exported():
     """Whoever catches or declares something finds its name at the front door."""
     public = {

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from cvkit import Component, Origin, Proposal, RunError, discover, hookimpl
+from cvkit import Component, Origin, Proposal, RecipeError, RunError, discover, hookimpl
 from cvkit.engine.assembly import build_parts
+from cvkit.engine.lr_curve import lr_curve
 from cvkit.engine.parts import RunParts
 from cvkit.recipe import read_text, resolve
 
@@ -145,3 +146,35 @@ def test_images_that_a_run_keeps_in_memory_are_not_read_again():
     with run.trial("test") as trial:
         list(trial.steps_at([0.01] * 3))
     assert reads == []
+
+
+def test_trial_uses_other_options_of_optimizer_and_scheduler():
+    """Those of the recipe stay as they are."""
+    run = new_run("scheduler={name: one_cycle, max_lr: 0.1}")
+    with run.trial("probe", values={"optimizer.weight_decay": 0.25, "scheduler.max_lr": 0.2}) as trial:
+        assert trial._step.optimizer.param_groups[0]["weight_decay"] == 0.25
+        next(trial.steps())
+    assert run.recipe.value("scheduler.max_lr") == 0.1
+    assert run.recipe.value("optimizer.weight_decay") != 0.25
+
+
+def test_trial_that_is_scheduled_follows_the_recipes_schedule():
+    """Its rates are those of the planned curve; without, the rate stays."""
+    run = new_run("scheduler={name: one_cycle, max_lr: 0.1}")
+    planned = lr_curve(run).rates[:3, 0].tolist()
+    for scheduled, expected in ((True, planned), (False, [run.recipe.value("optimizer.lr")] * 3)):
+        with run.trial("probe", scheduled=scheduled) as trial:
+            steps, rates = trial.steps(), []
+            for _ in range(3):
+                rates.append(trial.learning_rate)
+                next(steps)
+        assert rates == expected
+
+
+def test_trial_refuses_an_option_that_the_recipe_has_not():
+    """As the check of a recipe does."""
+    with (
+        pytest.raises(RecipeError, match="weight_decay"),
+        new_run().trial("probe", values={"optimizer.weight_dcay": 1}),
+    ):
+        pass
