@@ -69,9 +69,9 @@ class Trial:
             for loss, _ in train_steps(
                 self._step, self._source, self._batching, self._seed, epoch, purpose=self._purpose
             ):
-                yield loss
                 if self._schedule is not None:
                     self._schedule.step()
+                yield loss
 
     def steps_at(self, rates: Iterable[float]) -> Iterator[float]:
         """Take one optimizer step at each learning rate.
