@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import html
-import io
 import logging
+import operator
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, overload
 
@@ -24,93 +21,18 @@ from ..explain.explainers import Explainers
 from ..explain.image_io import converted, reader_of
 from ..explain.picture import Picture, fit
 from ..explain.targets import ExplainTargets
-from ..formatting import percent
 from ..host.catalog import Catalog
 from ..host.discovery import discover
 from ..recipe import Recipe, resolve
 from ..runs.folder import RunFolder
 from ..runs.load import load_trained
 from ..runs.provenance import describe_current, drift, missing_plugins
-from .results import TrainedRun, table
+from .answers import ImageExplanation, Prediction, PredictionList
+from .results import TrainedRun
 
 log = logging.getLogger("cvkit")
 ImageLike = str | os.PathLike[str] | Image.Image | Tensor | np.ndarray[Any, Any]
 _AT_ONCE = 250  # images in memory
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What the model says of one image.
-
-    Attributes:
-        name: The file's path, or "image N" by the image's place among those given.
-        classes: The most probable classes, the most probable first.
-        probabilities: Their probabilities, in [0, 1].
-    """
-
-    name: str
-    classes: tuple[str, ...]
-    probabilities: tuple[float, ...]
-
-    def ranked(self) -> list[tuple[str, float]]:
-        """Return pairs of a class and its probability, the most probable first."""
-        return list(zip(self.classes, self.probabilities, strict=True))
-
-    @property
-    def label(self) -> str:
-        """The most probable class."""
-        return self.classes[0]
-
-    @property
-    def probability(self) -> float:
-        """The probability of the most probable class."""
-        return self.probabilities[0]
-
-
-class PredictionList(list[Prediction]):
-    """Predictions, one for each image, in order; a notebook shows them as a table."""
-
-    def _repr_html_(self) -> str:
-        rows = [
-            (
-                each.name,
-                *(f"{name} {percent(p, 1)}" for name, p in zip(each.classes, each.probabilities, strict=True)),
-            )
-            for each in self
-        ]
-        head = ("image", "predicted", *[""] * (max(map(len, rows), default=2) - 2))
-        return table(head, rows)
-
-
-@dataclass(frozen=True)
-class ImageExplanation:
-    """An explanation of one image; a notebook shows it.
-
-    Attributes:
-        name: The file's path, or "image 1".
-        method: The name of the explainer.
-        target: The class that is explained.
-        heat: How much each pixel of the model's input speaks for the class, float32 (H, W) in [0, 1].
-        overlay: The image with the heat laid over it.
-        warnings: What is wrong with the explanation, if anything is.
-    """
-
-    name: str
-    method: str
-    target: str
-    heat: Tensor = field(repr=False)
-    overlay: Image.Image = field(repr=False)
-    warnings: tuple[str, ...] = ()
-
-    def _repr_html_(self) -> str:
-        pixels = io.BytesIO()
-        self.overlay.save(pixels, "png")
-        source = f"data:image/png;base64,{base64.b64encode(pixels.getvalue()).decode()}"
-        text = html.escape(f"{self.method} for {self.target}, {self.name}")
-        notes = "".join(f"<br>{html.escape(line)}" for line in self.warnings)
-        style = "min-width: 224px; image-rendering: pixelated" if max(self.overlay.size) < 224 else "max-width: 512px"
-        image = f'<img src="{source}" alt="{text}" style="{style}">'
-        return f"<figure>{image}<figcaption>{text}{notes}</figcaption></figure>"
 
 
 class Model:
@@ -199,6 +121,7 @@ class Model:
             The explanation, which a notebook shows.
 
         Raises:
+            ValueError: `target` and `against` are the same class.
             DataError: There is no such class, or the file cannot be read as an image.
             RecipeError: There is no such method, or its options are wrong.
             RunError: The method cannot explain this model.
@@ -214,6 +137,8 @@ class Model:
         ExplainTargets((), rival).apply_contrast(explainers)
         images = picture.fitted[None]
         chosen = int(self._trained.logits(images).argmax()) if target is None else self.class_index(target)
+        if chosen == rival:
+            raise ValueError(f"target and against are both '{self.classes[chosen]}'; give another target")
         maps = explainers.explain(images, torch.tensor([chosen]))
         if not maps:
             raise RunError("\n".join(["the method cannot explain this model", *warnings]))
@@ -231,8 +156,8 @@ class Model:
         """
         if isinstance(name, str) and name in self.classes:
             return self.classes.index(name)
-        if isinstance(name, int) and 0 <= name < len(self.classes):
-            return name
+        if not isinstance(name, str) and 0 <= operator.index(name) < len(self.classes):
+            return operator.index(name)
         hint = did_you_mean(str(name), self.classes) or f"It has: {', '.join(self.classes[:20])}"
         raise DataError(f"the model has no class {name!r}. {hint}")
 
@@ -242,7 +167,9 @@ class Model:
             path = Path(image)
             return fit(str(path), reader_of(self.recipe, channels)(path), self._info)
         if isinstance(image, np.ndarray):
-            image = torch.from_numpy(image if image.ndim == 3 else image[..., None]).permute(2, 0, 1)
+            if image.ndim not in (2, 3):
+                raise ValueError(f"{name} has the shape {image.shape}; an image is (H, W) or (H, W, C)")
+            image = torch.from_numpy(np.array(image if image.ndim == 3 else image[..., None])).permute(2, 0, 1)
         if isinstance(image, Tensor):
             if image.dtype != torch.uint8:
                 kind = str(image.dtype).removeprefix("torch.")
@@ -250,8 +177,8 @@ class Model:
             if image.ndim != 3 or image.shape[0] != channels:
                 raise ValueError(f"{name} has the shape {tuple(image.shape)}; the model takes ({channels}, H, W)")
             if image.shape[1:] == (self._info.height, self._info.width):
-                return Picture(name, image, image)
-            image = Image.fromarray(image.permute(1, 2, 0).squeeze(2).numpy())
+                return Picture(name, image.cpu(), image.cpu())
+            image = Image.fromarray(image.cpu().permute(1, 2, 0).squeeze(2).numpy())
         if not isinstance(image, Image.Image):
             raise TypeError(f"{name} is a {type(image).__name__}, not a path, a PIL image, a tensor or an array")
         return fit(name, converted(image, channels), self._info)

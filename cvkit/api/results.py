@@ -32,7 +32,10 @@ class Records(tuple[EpochRecord, ...]):
         """
         import pandas as pd
 
-        rows = [{key: value for key, value in asdict(record).items() if key not in _SERIES} for record in self]
+        rows = []
+        for record in self:
+            values = {key: value for key, value in asdict(record).items() if key not in _SERIES}
+            rows.append(values | values.pop("metrics"))
         return pd.DataFrame(rows).set_index("epoch") if rows else pd.DataFrame()
 
     def _repr_html_(self) -> str:

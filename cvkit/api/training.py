@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import platformdirs
 
 from ..engine.assembly import build_parts
 from ..engine.building import open_dataset
@@ -19,10 +15,11 @@ from ..engine.records import EpochRecord
 from ..engine.trainer import Step, Trainer
 from ..engine.tuning import tune
 from ..host.catalog import Catalog
-from ..host.discovery import disabled_by_environment, discover
-from ..recipe import Document, Recipe, read, read_text, resolve
+from ..host.discovery import disabled_by_environment, discover, unknown_disabled
+from ..recipe import Recipe, as_overrides, read_any, resolve
 from ..resource_errors import told_as_machine
-from ..runs.execute import Event, Reported, TrainingStarted, Tuned, Warned, execute, noted_end
+from ..runs.data_folder import data_folder
+from ..runs.execute import Event, Reported, Tuned, Warned, execute, noted_end
 from ..runs.folder import RunFolder
 from ..runs.session import Session
 from ..seeding import preserved_randomness
@@ -45,7 +42,8 @@ def train(
     """Train a recipe to its end, as ``cvkit run`` does, and return the run.
 
     The run has a new folder under `output`, with checkpoints and a report. The global generators of Python, NumPy and
-    torch are put back afterwards. The logger ``cvkit`` gets every line that the command line prints.
+    torch are put back afterwards. The logger ``cvkit`` gets the warnings, the tuned values, a line for each epoch and
+    the path of the report. An interrupted run can be continued with ``cvkit resume`` from its last checkpoint.
 
     Args:
         recipe: The path of a recipe file, the text of a recipe, or a recipe as a mapping.
@@ -60,16 +58,16 @@ def train(
 
     Raises:
         RecipeError: The recipe has mistakes; the error lists all of them.
-        RunError: The run cannot start, or it failed; the run folder has what was trained until then.
+        RunError: The run cannot start, or it failed; the run folder has its last checkpoint.
     """
     with preserved_randomness():
         checked, catalog = _checked(recipe, set, plugins)
-        root = _data_folder(data)
+        root = data_folder(None if data is None else Path(data))
         parts = build_parts(checked, open_dataset(checked, root))
-        folder = RunFolder.create(Path(output), checked.name)
+        folder = RunFolder.create(Path(output).expanduser(), checked.name)
         log.info("run folder: %s", folder.path)
         session = Session(parts, folder, root, catalog)
-        with noted_end(session), told_as_machine("the run was at work"):
+        with noted_end(session), told_as_machine("the run was in progress"):
             report = _followed(session, ProgressBar() if progress else None)
         return TrainedRun(
             folder.path,
@@ -90,7 +88,8 @@ def trainer(
 ) -> Trainer:
     """Return a trainer of a recipe, whose ``fit()`` yields each step and each epoch's record.
 
-    The recipe's tuners have run. Nothing is written; save what you need between two steps.
+    The recipe's tuners have run. Nothing is written; save what you need between two steps. ``fit()`` seeds the global
+    generators of Python, NumPy and torch before each step.
 
     Args:
         recipe: The path of a recipe file, the text of a recipe, or a recipe as a mapping.
@@ -105,20 +104,20 @@ def trainer(
         RecipeError: The recipe has mistakes.
         RunError: The parts of the recipe do not fit together, or a tuner proposes no value.
     """
-    with preserved_randomness():
+    with preserved_randomness(), told_as_machine("preparing the run"):
         checked, _ = _checked(recipe, set, plugins)
-        parts = build_parts(checked, open_dataset(checked, _data_folder(data)))
+        parts = build_parts(checked, open_dataset(checked, data_folder(None if data is None else Path(data))))
         for warning in parts.warnings:
             log.warning("%s", warning)
         for tuner, proposal, tuned in tune(parts):
-            log.info("%s for %s: %s (%s)", tuner.entry.component.name, tuner.target, proposal.value, proposal.reason)
+            _log(Tuned(tuner, proposal, tuned.value(tuner.target)))
             parts = replace(parts, recipe=tuned)
         return Trainer(parts)
 
 
 def _followed(session: Session, bar: ProgressBar | None) -> Path:
     """Execute the session, log what happens, and return the report's path."""
-    with closing(execute(session)) as events, _shown(bar):
+    with closing(execute(session)) as events, bar or nullcontext():
         for event in events:
             _log(event)
             if bar is not None:
@@ -131,9 +130,8 @@ def _log(event: Event) -> None:
         case Warned(message):
             log.warning("%s", message)
         case Tuned(tuner, proposal):
-            log.info("%s for %s: %s (%s)", tuner.entry.component.name, tuner.target, proposal.value, proposal.reason)
-        case TrainingStarted(trainer) if trainer.step:
-            log.info("continuing after step %d of %d", trainer.step, trainer.parts.planned_steps)
+            found = "no value" if proposal.value is None else proposal.value
+            log.info("%s for %s: %s (%s)", tuner.entry.component.name, tuner.target, found, proposal.reason)
         case EpochRecord():
             log.info(
                 "epoch %d: train loss %.4f, train accuracy %.2f %%, test loss %.4f, test accuracy %.2f %%",
@@ -149,41 +147,20 @@ def _log(event: Event) -> None:
             pass
 
 
-@contextmanager
-def _shown(bar: ProgressBar | None) -> Iterator[None]:
-    if bar is None:
-        yield
-        return
-    with bar:
-        yield
-
-
 def _checked(
     recipe: RecipeLike, values: Mapping[str, Any] | None, plugins: Iterable[str | Path]
 ) -> tuple[Recipe, Catalog]:
-    document = read_recipe(recipe, values)
+    document = read_any(recipe, as_overrides(values or {}))
     reasons = dict.fromkeys(document.disabled, "plugins.disable")
-    catalog = discover(reasons, [Path(path) for path in plugins])
+    catalog = discover(reasons, [Path(path).expanduser() for path in plugins])
     for failure in catalog.failures:
         log.warning("%s", failure.line)
-    checked = resolve(document, catalog).without_plugins(disabled_by_environment())
+    for name in unknown_disabled(catalog, disabled_by_environment()):
+        log.warning("CVKIT_DISABLE_PLUGINS names '%s', and no such plugin is installed", name)
+    checked = resolve(document, catalog)
     for part in dict(checked.parts()).values():
         if part.entry.component.deprecated:
             log.warning(
                 "%s '%s' is deprecated: %s", part.entry.kind.singular, part.entry.id, part.entry.component.deprecated
             )
     return checked, catalog
-
-
-def read_recipe(recipe: RecipeLike, values: Mapping[str, Any] | None = None) -> Document:
-    """Return the document of a recipe given as a path, as text or as a mapping, with `values` by path."""
-    overrides = [f"{path}={json.dumps(value)}" for path, value in (values or {}).items()]  # JSON is YAML
-    if isinstance(recipe, Mapping):
-        return read_text(json.dumps(dict(recipe)), overrides, file="recipe.yaml")
-    if isinstance(recipe, Path) or ("\n" not in recipe and recipe.endswith((".yaml", ".yml"))):
-        return read(Path(recipe), overrides)
-    return read_text(recipe, overrides, file="recipe.yaml")
-
-
-def _data_folder(given: str | Path | None) -> Path:
-    return Path(given or os.environ.get("CVKIT_DATA") or platformdirs.user_cache_path("cvkit"))

@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from ..errors import DataError
+from ..runs.data_folder import data_folder
 from .loading import load_catalog
-from .options import PluginChoice, data_folder, data_option, plugin_options
+from .options import PluginChoice, data_option, plugin_options
 from .terminal import echo
 
 

@@ -44,9 +44,11 @@ if TYPE_CHECKING:
     multiple=True,
     help="Class to explain, by name or index. Default: the predicted class, and the true class if known. Repeatable.",
 )
-@click.option("--against", metavar="CLASS", help="Explain the evidence for each class relative to this class.")
+@click.option("--against", metavar="CLASS", help="Explain why the model prefers each target to this class.")
 @click.option(
-    "--errors", is_flag=True, help="Explain the most confident errors on the test split instead of a sample."
+    "--errors",
+    is_flag=True,
+    help="Explain the most confident errors on the test split instead of a random sample of it.",
 )
 @click.option(
     "--count",

@@ -64,7 +64,7 @@ def extend(
     from ..runs.extend import ScheduleExtension, fork
     from ..runs.folder import RunFolder
     from ..runs.repair import agree_on_recipe, began, differences, kept_of
-    from ..runs.session import restore_run
+    from ..runs.restore import require_same_data, restore_run
 
     found = RunFolder.open(folder)
     if output is not None and found.path.resolve() in (output.resolve(), *output.resolve().parents):
@@ -88,8 +88,9 @@ def extend(
     same_data = parts.splits.are_known(state["data"])
     told += [*damaged, *agree_on_recipe(found, kept, recipe, accept_changes, same_data=same_data)]
     told += differences(found, kept).values()
+    told += require_same_data(parts, state, accept_changes=accept_changes)
     trainer = Trainer(parts)
-    told += restore_run(trainer, state, accept_changes=accept_changes)
+    restore_run(trainer, state)
     if extension is None:
         raise click.UsageError(_choices(trainer, epochs))
     became = extension.describe(trainer)
@@ -98,6 +99,7 @@ def extend(
     text = dump(parts.recipe, notes=_tuned(kept, recipe))
     extended = fork(found, output or found.path.parent, text, state, kept, note, told)
     echo(f"{schedule}: {became}")
+    del trainer  # the run makes its own, and two optimizers may not fit into memory
     carry_out(parts, catalog, extended, place, accept_changes)
 
 

@@ -13,9 +13,10 @@ import click
 
 from ..errors import RunError
 from ..files.output_folder import OutputFolder
+from ..runs.data_folder import data_folder
 from .assumed import TUNER, require_assumed
 from .loading import load_recipe, resolve_asked, warn
-from .options import PluginChoice, data_folder, data_option, plugin_options, set_option
+from .options import PluginChoice, data_option, plugin_options, set_option
 from .proposed import NAME, files_of, print_proposal
 from .terminal import echo
 

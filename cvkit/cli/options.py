@@ -79,7 +79,7 @@ def accept_option(command: Command) -> Command:
     return click.option(
         "--accept-changes",
         is_flag=True,
-        help="Continue even if recipe.yaml or the data changed since the last checkpoint. The report mentions it.",
+        help="Continue even if recipe.yaml or the data changed since the last checkpoint; the report lists them.",
     )(command)
 
 
@@ -92,26 +92,3 @@ def set_option(command: Command) -> Command:
         multiple=True,
         help="Override a value of the recipe, as in --set model.width=32. Repeatable.",
     )(command)
-
-
-def data_folder(given: Path | None) -> Path:
-    """Return the data folder: `given`, or else ``$CVKIT_DATA``, or else the platform's cache folder.
-
-    If the user has no home folder, and so no cache folder, returns ``cvkit-data`` in the current folder. Raises
-    `UsageError` if ``~`` in the given path cannot be expanded.
-    """
-    if given is None and (named := os.environ.get("CVKIT_DATA")):
-        given = Path(named)
-    if given is None:
-        from platformdirs import user_cache_path  # 20 ms, which most commands do not need
-
-        try:
-            return user_cache_path("cvkit")
-        except (RuntimeError, KeyError):  # for example, a container whose user has no name
-            return Path("cvkit-data")
-    try:
-        return given.expanduser()
-    except RuntimeError:
-        raise click.UsageError(
-            f"could not find the home folder in the data folder '{given}'; give an absolute path"
-        ) from None

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from ..files.output_folder import OutputFolder
+from ..runs.data_folder import data_folder
 from .loading import load_recipe
-from .options import PluginChoice, data_folder, data_option, plugin_options, set_option
+from .options import PluginChoice, data_option, plugin_options, set_option
 from .terminal import echo
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ import click
 from ..errors import CvkitError, DivergedError
 from ..printable import shell_words
 from ..resource_errors import told_as_machine
+from ..runs.data_folder import data_folder
 from .loading import load_recipe, reopen, warn
-from .options import PluginChoice, accept_option, data_folder, data_option, plugin_options, set_option
+from .options import PluginChoice, accept_option, data_option, plugin_options, set_option
 from .run_data import data_root_of
 from .signals import Interrupted, exit_code_of, heard
 from .terminal import OutputLost, echo
@@ -133,7 +134,7 @@ def print_events(session: Session) -> None:
     """Execute the session and print its events; if printing fails, raise `OutputLost` after saving the step."""
     from ..engine.records import EpochRecord
     from ..engine.trainer import Step
-    from ..runs.execute import Reported, TrainingStarted, Tuned, Warned, execute
+    from ..runs.execute import Reported, TrainingEnded, TrainingStarted, Tuned, Warned, execute
     from .display import Display
 
     lost: OutputLost | None = None
@@ -154,8 +155,8 @@ def print_events(session: Session) -> None:
                         display.show(event)
                     except OutputLost as error:
                         lost, session.stop = lost or error, True
-                    if isinstance(event, EpochRecord) and session.trainer.finished:
-                        shown.close()
+                case TrainingEnded():
+                    shown.close()
                 case Reported(path):
                     echo(f"report: {path}")
     if lost:

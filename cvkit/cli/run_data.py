@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..runs.data_folder import data_folder
 from .loading import warn
-from .options import data_folder
 
 if TYPE_CHECKING:
     from ..recipe import Recipe

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ..data.loading import DataLoaderSource, DeviceBudget, open_source
+from ..data.loading import BatchSource, DataLoaderSource, DeviceBudget, open_source
 from ..data.splits import Split
 from ..resource_errors import Shortage, told_as_machine
 from .forward import ForwardPass
@@ -29,14 +29,17 @@ class Evaluator:
 
     @property
     def batch_size(self) -> int:
-        """The number of test images in a batch; if they are streamed, at most the batch size of training.
+        """The number of test images that are evaluated at once."""
+        return self._batch_size(self.parts.test_source)
 
-        Workers pass streamed batches through shared memory, which is known to be large enough for training batches.
+    def _batch_size(self, source: BatchSource) -> int:
+        """Return the batch size for `source`; for images that workers load, at most that of training.
+
+        Workers pass batches through shared memory, and the machine is known to hold the training batches.
         """
-        settings = self.parts.recipe
-        size = settings.evaluation.batch_size
-        streamed = isinstance(self.parts.test_source, DataLoaderSource)
-        return min(size, settings.train.batch_size) if streamed else size
+        recipe = self.parts.recipe
+        size = recipe.evaluation.batch_size
+        return min(size, recipe.train.batch_size) if isinstance(source, DataLoaderSource) else size
 
     def predict(self, split: Split | None = None, *, flip: bool = False, averaged: bool = True) -> Predictions:
         """Return the predictions for every image of a split.
@@ -59,5 +62,6 @@ class Evaluator:
         source = parts.test_source
         if split is not None:
             source = open_source(split, parts.device, settings.resident, settings.workers, DeviceBudget(parts.device))
-        with told_as_machine(f"evaluating batches of {self.batch_size} images", {Shortage.MEMORY: _LESS}):
-            return evaluate(forward, source, self.batch_size, flip)
+        size = self._batch_size(source)
+        with told_as_machine(f"evaluating batches of {size} images", {Shortage.MEMORY: _LESS}):
+            return evaluate(forward, source, size, flip)

@@ -100,7 +100,7 @@ class TunerFactory(Protocol):
 
 
 class MetricFactory(Protocol):
-    """Makes a `Metric` of the predictions."""
+    """Returns a `Metric` for the classes in `info`."""
 
     def __call__(self, info: DataInfo, /, *args: Any, **options: Any) -> Metric: ...
 

@@ -1,4 +1,4 @@
-"""The recipe's metrics of a model's predictions."""
+"""Evaluate the metrics of a recipe on predictions."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from .records import Predictions
 def evaluate_metrics(parts: Sequence[Part], info: DataInfo, predictions: Predictions) -> dict[str, float]:
     """Return the value of each metric by its name, in the recipe's order.
 
-    Each metric is built anew, so it keeps nothing from one evaluation to the next.
+    Each evaluation builds new metrics, so no state passes from one evaluation to the next.
 
     Args:
-        parts: the metrics of the recipe.
-        info: what is known of the data set.
-        predictions: what the model says of a split.
+        parts: The metrics of the recipe.
+        info: Channels, size and classes of the data set.
+        predictions: The predictions on a split.
 
     Raises:
-        ComponentFailure: where a metric fails, or returns no finite number.
+        ComponentFailure: A metric fails or returns a number that is not finite.
     """
     if not parts:
         return {}
@@ -37,22 +37,24 @@ def evaluate_metrics(parts: Sequence[Part], info: DataInfo, predictions: Predict
 
 
 def try_metrics(parts: Sequence[Part], info: DataInfo) -> None:
-    """Raise `ComponentFailure` where a metric fails on made-up predictions: one image of each class, all correct."""
+    """Raise `ComponentFailure` if a metric fails on artificial predictions: one correct image of each class."""
     classes = info.num_classes
     evaluate_metrics(parts, info, Predictions(torch.eye(classes), torch.arange(classes), loss=0.0))
 
 
 def metric_names(parts: Sequence[Part]) -> list[str]:
-    """Return what each metric's value is called in records.
+    """Return the name of each metric in records.
 
-    That is the component's name with the options that are not its defaults, as in ``top_k(k=3)``, and its full id in
-    place of the name where two metrics would be called the same.
+    It is the component's name with the options that differ from their defaults, as in ``top_k(k=3)``. If two metrics
+    have the same name, the full id replaces it; equal metrics are numbered.
     """
-    names = [_named(part, part.entry.member or part.entry.component.name) for part in parts]
-    return [
-        name if names.count(name) == 1 else _named(part, part.entry.id)
-        for name, part in zip(names, parts, strict=True)
-    ]
+    short = [_named(part, part.entry.member or part.entry.component.name) for part in parts]
+    names: list[str] = []
+    for name, part in zip(short, parts, strict=True):
+        unique = name if short.count(name) == 1 else _named(part, part.entry.id)
+        earlier = sum(other == unique or other.startswith(f"{unique} #") for other in names)
+        names.append(f"{unique} #{earlier + 1}" if earlier else unique)
+    return names
 
 
 def _named(part: Part, name: str) -> str:
@@ -65,5 +67,5 @@ def _value(part: Part, info: DataInfo, predictions: Predictions) -> float:
     metric, guard = build_checked(part, info), Guard(part.entry, "fails on logits and labels")
     value: float = guard(lambda logits, labels: float(metric(logits, labels)), predictions.logits, predictions.labels)
     if not math.isfinite(value):
-        raise guard.failure(f"returned {value}, where a finite number is needed")
+        raise guard.failure(f"returned {value}; expected a finite number")
     return value

@@ -19,8 +19,10 @@ from ..data.loading import Batch, BatchSource, DataLoaderSource, materialize
 from ..data.preprocessing import Preprocessor
 from ..data.sample_augmentation import SampleAugmentations
 from ..data.splits import DataInfo, Splits
+from ..errors import Problem, RecipeError
 from ..guard import Guards
 from ..recipe import Recipe
+from ..recipe.checker import TUNABLE
 from ..recipe.settings import TrainSettings
 from ..seeding import preserved_randomness
 from .averaging import Averaged
@@ -194,13 +196,16 @@ class RunParts:
         """
         parts = self
         for path, value in values.items():
+            if path.partition(".")[0] not in TUNABLE:
+                message = f"a trial can change options of {' and '.join(TUNABLE)}, not '{path}'"
+                raise RecipeError([Problem(message)])
             parts = replace(parts, recipe=parts.recipe.with_value(path, value))
         with preserved_randomness():
             step, seed = parts.copied_train_step(), self.recipe.seed
             source = self.train_source
             images = source.with_own_state() if isinstance(source, DataLoaderSource) else source
             images, held = split_holdout(images, self.splits.train, self.device, hold_out, seed)
-            schedule = parts.new_schedule(step.optimizer) if scheduled else None
+            schedule = parts.new_schedule if scheduled else None
             yield Trial(step, images, self.batching, seed, f"{purpose} {repeat}", held, schedule)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import count, islice
 
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 
 from ..data.loading import BatchSource
 from ..errors import RunError
@@ -35,13 +36,14 @@ class Trial:
         seed: int,
         purpose: str,
         held: BatchSource | None = None,
-        schedule: Schedule | None = None,
+        new_schedule: Callable[[Optimizer], Schedule] | None = None,
     ) -> None:
         self._step, self._source, self._batching = train_step, source, replace(batching, samples=len(source))
         self._seed, self._purpose, self._held = seed, purpose, held
-        self._schedule = schedule
         rates = [float(group["lr"]) for group in train_step.optimizer.param_groups]
-        self._ratios = [rate / max(rates) for rate in rates]
+        largest = max(rates) or 1.0  # all rates may be 0, and then none has a ratio to another
+        self._ratios = [rate / largest if any(rates) else 1.0 for rate in rates]
+        self._schedule = None if new_schedule is None else new_schedule(train_step.optimizer)
         self._block = 1 if train_step.forward.device.type == "cpu" else READ_EVERY
         if self._batching.steps == 0:
             raise RunError(

@@ -46,8 +46,7 @@ class LockedFolder(ConfinedFolder):
             ) from error
 
     def unlock(self) -> None:
-        """Release the lock."""
-        self._identity = None
+        """Release the lock; `is_there` still compares with the folder that was locked."""
         self._lock.release()
 
     def is_there(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .changes import RUN_KEYS, Change, changes, keys_of
 from .coercion import describe
-from .document import Document, read, read_text
+from .document import Document, as_overrides, read, read_any, read_text
 from .dump import dump
 from .merge import kind_of
 from .recipe import AUTO, Part, Recipe, TunerPart
@@ -24,12 +24,14 @@ __all__ = [
     "Settings",
     "TrainSettings",
     "TunerPart",
+    "as_overrides",
     "changes",
     "describe",
     "dump",
     "keys_of",
     "kind_of",
     "read",
+    "read_any",
     "read_text",
     "resolve",
 ]

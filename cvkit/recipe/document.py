@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..errors import Problem, RecipeError, did_you_mean
 from .merge import merge
@@ -64,6 +66,39 @@ def read_text(text: str, overrides: Sequence[str] = (), *, file: str = "<text>",
     With `extends=False`, a recipe that extends another is an error, so no other file is read.
     """
     return _document(text, Path(file), overrides, extends)
+
+
+def read_any(recipe: str | Path | Mapping[str, Any], overrides: Sequence[str] = ()) -> Document:
+    """Read a recipe that is a path, the text of a recipe, or a mapping; a text of one line ending in .yaml is a path.
+
+    Raises `RecipeError` for a mapping with values that YAML cannot contain, and otherwise like `read`.
+    """
+    if isinstance(recipe, Mapping):
+        return read_text(_as_yaml(dict(recipe)), overrides, file="recipe.yaml")
+    if isinstance(recipe, Path) or ("\n" not in recipe and recipe.endswith((".yaml", ".yml"))):
+        return read(Path(recipe), overrides)
+    return read_text(recipe, overrides, file="recipe.yaml")
+
+
+def as_overrides(values: Mapping[str, Any]) -> list[str]:
+    """Return values by path as overrides, as in ``train.epochs=2``; raise `RecipeError` like `read_any`."""
+    return [f"{path}={_as_yaml(value)}" for path, value in values.items()]
+
+
+def _as_yaml(value: Any) -> str:
+    """Return a value as JSON, which is YAML; a path becomes its text."""
+    try:
+        return json.dumps(value, ensure_ascii=False, default=_plain)
+    except (TypeError, ValueError) as error:
+        raise RecipeError([Problem(f"a recipe cannot contain this value: {error}")]) from error
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if hasattr(value, "item"):  # a number of NumPy or torch
+        return value.item()
+    raise TypeError(f"{value!r} is of type {type(value).__name__}")
 
 
 def _document(text: str, path: Path, overrides: Sequence[str], extends: bool = True) -> Document:

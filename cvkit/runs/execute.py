@@ -40,13 +40,18 @@ class TrainingStarted:
 
 
 @dataclass(frozen=True)
+class TrainingEnded:
+    """All steps are taken, or the session was stopped; the report comes next, if any does."""
+
+
+@dataclass(frozen=True)
 class Reported:
     """The report was written to `path`."""
 
     path: Path
 
 
-Event = Warned | Tuned | TrainingStarted | Step | EpochRecord | Reported
+Event = Warned | Tuned | TrainingStarted | Step | EpochRecord | TrainingEnded | Reported
 
 
 def execute(session: Session) -> Generator[Event, None, None]:
@@ -61,9 +66,9 @@ def execute(session: Session) -> Generator[Event, None, None]:
         yield Warned(message)
     for tuner, proposal in session.tune():
         yield Tuned(tuner, proposal, session.recipe.value(tuner.target))
-    session.prepare()
-    yield TrainingStarted(session.trainer)
+    yield TrainingStarted(session.prepare())
     yield from session.train()
+    yield TrainingEnded()
     if session.stop:
         return
     report = session.report()

@@ -109,7 +109,7 @@ def differences(folder: RunFolder, kept: RunSnapshot) -> dict[str, str]:
         found["run.json"] = f"was changed in {', '.join(other)}"
     if not folder.has_whole_recipe(kept):
         found["recipe.yaml"] = "is missing or damaged"
-    return {name: f"{name} {what}: the checkpoint's copy replaces it" for name, what in found.items()}
+    return {name: f"{name} {what}; restored from the checkpoint" for name, what in found.items()}
 
 
 def _without_sessions(info: Mapping[str, Any], kept: RunSnapshot) -> list[str]:

@@ -16,15 +16,13 @@ from typing import Any
 
 import torch
 
-from ..data.splits import DataInfo
 from ..diagnostics.diagnose import diagnose
 from ..engine.parts import RunParts
 from ..engine.proposal import Proposal
 from ..engine.records import EpochRecord
 from ..engine.trainer import Step, Trainer
 from ..engine.tuning import tune
-from ..error_text import cause
-from ..errors import CheckpointError, ComponentFailure, CvkitError, RunError, one_line
+from ..errors import ComponentFailure, RunError, one_line
 from ..figures.artifacts import Figure
 from ..figures.page import render
 from ..figures.style import render_figure
@@ -32,11 +30,11 @@ from ..guard import Guard
 from ..host.catalog import Catalog
 from ..recipe import Recipe, TunerPart, dump
 from ..report.report_page import report_page
-from ..resource_errors import shortage_in
 from .folder import TIME, RunFolder
 from .json_files import read_tuning
 from .provenance import describe_components, drift, reinstall
 from .repair import agree_on_recipe, began, kept_of, put_back, require_never_trained
+from .restore import require_same_data, restore_run
 from .snapshot import RunSnapshot
 
 _LIBRARIES = ("cvkit-core", "torch", "torchvision", "numpy", "kornia", "timm", "pluggy", "pydantic", "matplotlib")
@@ -125,7 +123,8 @@ class Session:
         kept, told = kept_of(self.folder, state)
         same_data = self.parts.splits.are_known(state["data"])
         told += agree_on_recipe(self.folder, kept, self.recipe, self.accept_changes, same_data=same_data)
-        told += restore_run(self.prepare(), state, accept_changes=self.accept_changes)
+        told += require_same_data(self.parts, state, accept_changes=self.accept_changes)
+        restore_run(self.prepare(), state)
         self._info, lost = began(self.folder, kept, made_with)
         self.records, self._tuning = list(kept.records), kept.tuning
         told += put_back(self.folder, kept, self.recipe)
@@ -283,52 +282,6 @@ class Session:
     def _notify(self, event: str, **arguments: Any) -> None:
         self.warnings += self.catalog.notify(
             event, self.recipe.plugins.observers, folder=self.folder.path, **arguments
-        )
-
-
-def restore_run(trainer: Trainer, state: dict[str, Any], *, accept_changes: bool = False) -> list[str]:
-    """Restore `trainer` from a checkpoint's state; return a line if the data changed or could not be checked.
-
-    Raises `CheckpointError` if the data changed and that is not accepted, or if any part of the run differs.
-    """
-    told, parts = [], trainer.parts
-    _require_classes(parts.info, state)
-    if why := parts.splits.incomparable(state["data"]):
-        told.append(
-            f"the data set {parts.recipe.dataset.entry.id} {why}: whether it is the data that the run began with "
-            "could not be checked"
-        )
-    elif accept_changes and state["data"] != parts.splits.digest:
-        told.append("the content of the data set changed since the run began, and the change was accepted")
-    else:
-        try:
-            parts.splits.require(state["data"])
-        except CheckpointError as error:
-            raise CheckpointError(f"{error}. To accept the change, add --accept-changes") from None
-    try:
-        trainer.restore(state)
-    except CvkitError:
-        raise
-    except Exception as error:  # torch or a component may reject values that it would never save
-        if shortage_in(error):
-            raise
-        raise CheckpointError(
-            f"the checkpoint of step {state['step']:,} does not fit this recipe: {cause(error)}. Remove its folder "
-            "to continue from the previous checkpoint, or start a new run"
-        ) from error
-    return told
-
-
-def _require_classes(info: DataInfo, state: dict[str, Any]) -> None:
-    """Raise `CheckpointError` if the data set's classes differ from those of the checkpoint's model."""
-    kept = RunSnapshot.of(state)
-    before = None if kept is None else (kept.info.get("data_info") or {}).get("classes")
-    if before is not None and tuple(before) != info.classes:
-        odd = [name for name in (*before, *info.classes) if (name in before) != (name in info.classes)]
-        differ = f"they differ in {', '.join(odd[:3])}" if odd else "they are in a different order"
-        raise CheckpointError(
-            f"the classes of the data set are not those that the model was trained on ({differ}), so its outputs "
-            "would mean other classes. Restore the classes, or start a new run"
         )
 
 

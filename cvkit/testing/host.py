@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from ..host.catalog import Catalog
 from ..host.component import Origin
 from ..host.discovery import discover
 from ..host.entry_points import CORE
-from ..recipe import Document, Recipe, read, read_text, resolve
+from ..recipe import Recipe, read_any, resolve
 from ..runs.execute import Reported, execute, noted_end
 from ..runs.folder import RunFolder
 from ..runs.session import Session
@@ -109,7 +108,7 @@ class Host:
         Raises:
             CvkitError: The recipe is not valid, or the run fails.
         """
-        document = _read(recipe, overrides)
+        document = read_any(recipe, overrides)
         catalog = self.catalog(document.disabled)
         checked = resolve(document, catalog)
         data = data or self.folder / "data"
@@ -125,14 +124,6 @@ class Host:
             report=reports[0],
             warnings=list(dict.fromkeys(session.warnings)),
         )
-
-
-def _read(recipe: str | Path | Mapping[str, Any], overrides: tuple[str, ...]) -> Document:
-    if isinstance(recipe, Mapping):
-        return read_text(json.dumps(dict(recipe)), overrides, file="recipe.yaml")  # JSON is YAML
-    if isinstance(recipe, Path) or ("\n" not in recipe and recipe.endswith((".yaml", ".yml"))):
-        return read(recipe, overrides)
-    return read_text(recipe, overrides, file="recipe.yaml")
 
 
 def _admit(catalog: Catalog, name: str, plugin: object) -> None:

@@ -206,6 +206,8 @@ def _tune(kind: type[TunerSuite]) -> TunerOutcome:
 def _aspects(run: RunParts) -> dict[str, Any]:
     """Return everything that a tuner must not change, in values that can be compared; then train a few steps."""
     weights = {name: tensor.tolist() for name, tensor in model_state(run.model).items()}
+    if run.ema is not None:
+        weights |= {f"the average of {name}": tensor.tolist() for name, tensor in model_state(run.ema).items()}
     modes: dict[str, Any] = {f"the mode of '{name}'": module.training for name, module in run.model.named_modules()}
     for name, p in run.model.named_parameters():
         modes[f"the gradient of '{name}'"] = None if p.grad is None else p.grad.tolist()

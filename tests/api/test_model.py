@@ -116,3 +116,27 @@ def test_folder_that_is_no_run_is_refused(tmp_path):
     """As by every command."""
     with pytest.raises(cvkit.RunError):
         cvkit.load(tmp_path)
+
+
+def test_class_explained_against_itself_is_refused(model, images):
+    """Its map would be zero everywhere."""
+    predicted = model.predict(images[0]).label
+    with pytest.raises(ValueError, match=predicted):
+        model.explain(images[0], against=predicted)
+
+
+def test_array_is_taken_whatever_its_strides_and_flags(model, images):
+    """Reversed channels, a read-only array and an index of NumPy's."""
+    array = images[0].permute(1, 2, 0).numpy()
+    reverse = np.ascontiguousarray(array[..., ::-1])
+    assert model.predict(array[..., ::-1]).probability == model.predict(reverse).probability
+    array.flags.writeable = False
+    assert model.predict(array).label == model.predict(images[0]).label
+    assert model.class_index(np.int64(3)) == 3
+
+
+@pytest.mark.parametrize("shape", [(32,), (2, 32, 32, 3)])
+def test_array_of_another_rank_is_refused(model, shape):
+    """With its shape."""
+    with pytest.raises(ValueError, match=re.escape(str(shape))):
+        model.predict(np.zeros(shape, np.uint8))

@@ -13,6 +13,7 @@ import torch
 import yaml
 
 import cvkit
+import cvkit.runs.data_folder
 
 SHORT = {"train.epochs": 1}
 
@@ -119,3 +120,25 @@ def test_interrupted_run_says_so_in_its_folder(tmp_path, monkeypatch):
         cvkit.train(small.RECIPE, set=SHORT, output=tmp_path, progress=False)
     (folder,) = tmp_path.iterdir()
     assert cvkit.RunFolder.open(folder).info()["status"] == "interrupted"
+
+
+def test_mapping_may_hold_any_text_paths_and_numbers_of_numpy():
+    """They become what YAML would say."""
+    recipe = yaml.safe_load(small.RECIPE) | {"name": "smile_\N{GRINNING FACE}"}
+    with pytest.raises(cvkit.RecipeError) as caught:  # the name is none for a folder, but it is read whole
+        cvkit.trainer(recipe)
+    assert "\N{GRINNING FACE}" in str(caught.value)
+    values = {"train.epochs": np.int64(1), "model.width": np.int64(2)}
+    assert cvkit.trainer(small.RECIPE, set=values).parts.recipe.train.epochs == 1
+
+
+def test_value_that_yaml_cannot_hold_is_refused():
+    """As a mistake in the recipe."""
+    with pytest.raises(cvkit.RecipeError, match="object"):
+        cvkit.trainer(small.RECIPE, set={"model.width": object()})
+
+
+def test_data_folder_may_begin_with_the_home(monkeypatch, tmp_path):
+    """As on the command line."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cvkit.runs.data_folder.data_folder(Path("~/sets")) == tmp_path / "sets"

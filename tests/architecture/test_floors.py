@@ -36,11 +36,11 @@ ROOMS: dict[str, set[str]] = {
     "explain": {"torch", "numpy", "PIL", "pydantic"},
     "diagnostics": {"torch", "numpy", "matplotlib"},
     "report": {"torch"},
-    "runs": {"torch", "numpy", "pydantic"},
-    "api": {"torch", "numpy", "PIL", "rich", "platformdirs", "pandas", "IPython"},
+    "runs": {"torch", "numpy", "pydantic", "platformdirs"},
+    "api": {"torch", "numpy", "PIL", "rich", "pandas", "IPython"},
     "scaffold": {"jinja2"},
     "testing": {"pytest", "torch", "numpy", "pydantic"},
-    "cli": {"click", "rich", "platformdirs", "torch"},
+    "cli": {"click", "rich", "torch"},
     "__main__": set(),
 }
 """The rooms, files and folders of the package, from the ground up, each with the libraries that it may import."""

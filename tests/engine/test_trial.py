@@ -178,3 +178,35 @@ def test_trial_refuses_an_option_that_the_recipe_has_not():
         new_run().trial("probe", values={"optimizer.weight_dcay": 1}),
     ):
         pass
+
+
+class Warming:
+    """A plugin whose schedule begins at a rate of zero."""
+
+    @hookimpl
+    def cvkit_schedulers(self):
+        yield Component("warm", f"{__name__}:warm", "Warm up from zero")
+
+
+def warm(optimizer, plan):
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: step / 10)
+
+
+def test_scheduled_trial_may_begin_at_a_rate_of_zero():
+    """The ratios of parameter groups are those of the optimizer, before the schedule moves them."""
+    catalog = discover()
+    catalog.admit(Origin("warming", "warming", "1.0"), Warming())
+    recipe = resolve(read_text(RECIPE, ["scheduler=warming/warm"]), catalog)
+    run = build_parts(recipe, recipe.dataset.build(Path("unused")))
+    with run.trial("probe", scheduled=True) as trial:
+        assert trial.learning_rate == 0.0
+        next(trial.steps())
+        assert trial.learning_rate > 0
+
+
+@pytest.mark.parametrize("path", ["train.batch_size", "model.width", "seed"])
+def test_trial_refuses_values_that_it_would_not_use(path):
+    """Only the optimizer and the scheduler are built for a trial."""
+    wrong = new_run().trial("probe", values={path: 4})
+    with pytest.raises(RecipeError, match=path.replace(".", r"\.")), wrong:
+        pass

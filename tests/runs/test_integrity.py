@@ -21,7 +21,8 @@ from cvkit.engine.trainer import Trainer
 from cvkit.recipe import dump, read, read_text, resolve
 from cvkit.runs.folder import RunFolder
 from cvkit.runs.repair import agree_on_recipe
-from cvkit.runs.session import Session, restore_run
+from cvkit.runs.restore import restore_run
+from cvkit.runs.session import Session
 from cvkit.runs.snapshot import RunSnapshot
 from cvkit.runs.unfinished import newest_unfinished
 
@@ -164,9 +165,7 @@ def test_data_of_another_number_of_images_are_refused_though_accepted(
     splits = recipe.dataset.build(run)
     other = TensorSplit(splits.train.images.repeat(2, 1, 1, 1)[:images], splits.train.labels.repeat(2)[:images])
     with pytest.raises(CheckpointError) as caught:
-        restore_run(
-            Trainer(build_parts(recipe, replace(splits, train=other, digest="other"))), state, accept_changes=True
-        )
+        restore_run(Trainer(build_parts(recipe, replace(splits, train=other, digest="other"))), state)
     assert str(caught.value) == wording
 
 

@@ -1,0 +1,89 @@
+"""What a loaded model returns, which a notebook shows."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from dataclasses import dataclass, field
+
+from PIL import Image
+from torch import Tensor
+
+from ..formatting import percent
+from .results import table
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model says of one image.
+
+    Attributes:
+        name: The file's path, or "image N" by the image's place among those given.
+        classes: The most probable classes, the most probable first.
+        probabilities: Their probabilities, in [0, 1].
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    probabilities: tuple[float, ...]
+
+    def ranked(self) -> list[tuple[str, float]]:
+        """Return pairs of a class and its probability, the most probable first."""
+        return list(zip(self.classes, self.probabilities, strict=True))
+
+    @property
+    def label(self) -> str:
+        """The most probable class."""
+        return self.classes[0]
+
+    @property
+    def probability(self) -> float:
+        """The probability of the most probable class."""
+        return self.probabilities[0]
+
+
+class PredictionList(list[Prediction]):
+    """Predictions, one for each image, in order; a notebook shows them as a table."""
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (
+                each.name,
+                *(f"{name} {percent(p, 1)}" for name, p in zip(each.classes, each.probabilities, strict=True)),
+            )
+            for each in self
+        ]
+        head = ("image", "predicted", *[""] * (max(map(len, rows), default=2) - 2))
+        return table(head, rows)
+
+
+@dataclass(frozen=True)
+class ImageExplanation:
+    """An explanation of one image; a notebook shows it.
+
+    Attributes:
+        name: The file's path, or "image 1".
+        method: The name of the explainer.
+        target: The class that is explained.
+        heat: How much each pixel of the model's input speaks for the class, float32 (H, W) in [0, 1].
+        overlay: The image with the heat laid over it.
+        warnings: What is wrong with the explanation, if anything is.
+    """
+
+    name: str
+    method: str
+    target: str
+    heat: Tensor = field(repr=False)
+    overlay: Image.Image = field(repr=False)
+    warnings: tuple[str, ...] = ()
+
+    def _repr_html_(self) -> str:
+        pixels = io.BytesIO()
+        self.overlay.save(pixels, "png")
+        source = f"data:image/png;base64,{base64.b64encode(pixels.getvalue()).decode()}"
+        text = html.escape(f"{self.method} for {self.target}, {self.name}")
+        notes = "".join(f"<br>{html.escape(line)}" for line in self.warnings)
+        style = "min-width: 224px; image-rendering: pixelated" if max(self.overlay.size) < 224 else "max-width: 512px"
+        image = f'<img src="{source}" alt="{text}" style="{style}">'
+        return f"<figure>{image}<figcaption>{text}{notes}</figcaption></figure>"
