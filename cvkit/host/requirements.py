@@ -51,7 +51,7 @@ def _unmet(text: str, distribution: str) -> str:
     shown = f"{wanted.name}{wanted.specifier}" if wanted else name
     extra = "" if found else _extra_with(name, distribution)
     command = f"pip install '{distribution}[{extra}]'" if extra else f"pip install '{shown}'"
-    return f"requires {shown}, but {f'{found} is' if found else 'it is not'} installed: {command}"
+    return f"{shown} is needed, and {f'{found} is' if found else 'it is not'} installed: {command}"
 
 
 def _parse(text: str) -> Requirement:

@@ -55,7 +55,7 @@ def test_keys_table_lists_every_key(recipes):
 def test_run_folder_table_lists_every_file(recipes):
     """What a run folder holds is what its own module says."""
     rows = recipes.tables("The run folder")[0][1:]
-    assert [row[0] for row in rows] == re.findall(r"^([\w./]+)  ", inspect.getdoc(cvkit.folder) or "", re.M)
+    assert [row[0] for row in rows] == re.findall(r"^([\w./]+)  ", inspect.getdoc(cvkit.runs.folder) or "", re.M)
 
 
 def test_example_of_mistakes_is_what_check_says(recipes, catalog):

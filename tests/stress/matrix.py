@@ -39,8 +39,8 @@ NUMERIC = (
     "tests/diagnostics",
     "tests/engine",
     "tests/plugins",
-    "tests/runs/test_diagnose.py",
-    "tests/runs/test_range_test_leaves_nothing.py",
+    "tests/diagnostics/test_diagnose.py",
+    "tests/cli_end_to_end/test_range_test_leaves_nothing.py",
     "tests/testing",
 )
 """The tests that train a network or compare two computations of the same numbers."""

@@ -65,7 +65,9 @@ def test_harness_sees_harm_and_tracebacks(tmp_path, run, monkeypatch):
         stage = tmp_path / name
         stage.mkdir()
         with monkeypatch.context() as patched:
-            patched.setattr("cvkit.cli.resume.go_on", lambda *_, do=harm, at=stage: do(at / "runs", at / "outside"))
+            patched.setattr(
+                "cvkit.cli.resume.resume_run", lambda *_, do=harm, at=stage: do(at / "runs", at / "outside")
+            )
             seen[name] = attempt(run, stage, "nothing", "resume").how
     assert seen == {"writes": "harmful", "leaks": "harmful", "makes": "harmful", "raises": "traceback"}
 

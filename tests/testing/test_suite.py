@@ -270,5 +270,5 @@ def test_failure_says_contract_then_what_was_seen_then_what_next(wording):
 
 def test_modules_load_without_pytest():
     """The checks are plain methods, which any program may call."""
-    for name in ("contract", "models", "tuners", "host"):
+    for name in ("suite", "models", "tuners", "host"):
         assert "pytest" not in vars(importlib.import_module(f"cvkit.testing.{name}"))
