@@ -13,8 +13,8 @@ NOTEBOOKS = sorted((Path(__file__).parents[2] / "docs" / "notebooks").glob("*.ip
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_runs(path, tmp_path):
-    """Every cell, in a kernel of its own and an empty folder; what the last cell shows is there."""
-    notebook = nbformat.read(path, as_version=4)
+    """Every cell, on fewer images, in a kernel of its own and an empty folder; the last cell shows something."""
+    notebook = nbformat.reads(path.read_text().replace(": 6000,", ": 640,"), as_version=4)
     done = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
     code = [cell for cell in done.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in code] == [*range(1, len(code) + 1)]
