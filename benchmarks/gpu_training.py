@@ -11,7 +11,7 @@ from bench import Bench
 from journal import Skipped
 
 from cvkit import DataError, EpochRecord
-from cvkit.cli.options import data_folder
+from cvkit.runs.data_folder import data_folder
 
 KIND = "cifar10 trained"
 

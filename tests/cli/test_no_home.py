@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import pytest
 
-from cvkit.cli.options import data_folder
+from cvkit.runs.data_folder import data_folder
 
 
 @pytest.fixture

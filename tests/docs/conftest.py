@@ -138,6 +138,7 @@ def comparable(text: str) -> str:
     How many checks a suite has passed is left as it is. The estimate of a run's time is left out: whether there is
     one depends on how fast the machine is.
     """
+    text = re.sub(r"(?<= in )([\d.]+s) \(\d+:\d+:\d+\)", r"\1", text)  # pytest's, of more than a minute
     text = re.sub(r"(?m)^the (whole run|rest of the run) will take about .*\n", "", text)
     number = re.compile(r"\d+(?:[.,]\d+)*(?:e[-+]?\d+)?")
     lines = (line if "::" in line else number.sub("0", line) for line in text.splitlines())
