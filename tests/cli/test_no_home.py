@@ -5,9 +5,9 @@ from __future__ import annotations
 import pwd
 from pathlib import Path
 
-import click
 import pytest
 
+from cvkit import DataError
 from cvkit.runs.data_folder import data_folder
 
 
@@ -31,9 +31,9 @@ def test_data_folder_is_below_the_current_folder(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_given_folder_of_an_unknown_home_is_a_usage_error(wording, nameless):  # `wording` asks for the home first
+def test_given_folder_of_an_unknown_home_is_refused(wording, nameless):  # `wording` asks for the home first
     """It says what to give instead."""
-    with pytest.raises(click.UsageError) as caught:
+    with pytest.raises(DataError) as caught:
         data_folder(Path("~/data"))
     assert "'~/data'" in caught.value.message
     assert caught.value.message == wording
