@@ -35,5 +35,5 @@ def test_given_folder_of_an_unknown_home_is_refused(wording, nameless):  # `word
     """It says what to give instead."""
     with pytest.raises(DataError) as caught:
         data_folder(Path("~/data"))
-    assert "'~/data'" in caught.value.message
-    assert caught.value.message == wording
+    assert "'~/data'" in str(caught.value)
+    assert str(caught.value) == wording
