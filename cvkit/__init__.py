@@ -181,7 +181,8 @@ def __getattr__(name: str) -> Any:
         import warnings
 
         new = _RENAMED[name]
-        warnings.warn(f"cvkit.{name} was renamed to cvkit.{new}", DeprecationWarning, stacklevel=2)
+        hint = "; create one with cvkit.build_parts and train it with cvkit.Trainer" if name == "Run" else ""
+        warnings.warn(f"cvkit.{name} was renamed to cvkit.{new}{hint}", DeprecationWarning, stacklevel=2)
         return __getattr__(new)
     if name not in _LAZY:
         raise AttributeError(f"module 'cvkit' has no attribute '{name}'")

@@ -20,7 +20,6 @@ Each message says where the problem is, what is wrong and what to do next. `exit
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -154,6 +153,8 @@ def first_line(error: BaseException) -> str:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ``"Did you mean 'x'?"`` with the known name nearest to `name`, or an empty string."""
+    from difflib import get_close_matches  # only mistakes need it, and every program imports this module
+
     folded = {candidate.casefold(): candidate for candidate in known}
-    near = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
+    near = get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
     return f"Did you mean '{folded[near[0]]}'?" if near else ""

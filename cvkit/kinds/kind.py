@@ -77,7 +77,7 @@ class Kind:
 
     @property
     def article(self) -> str:
-        """``a`` or ``an``, as it stands before the singular."""
+        """The article of the singular, ``a`` or ``an``."""
         return "an" if self.singular[0] in "aeiou" else "a"
 
     @property
