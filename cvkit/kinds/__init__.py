@@ -1,4 +1,4 @@
-"""The kinds of component, one file each, from which everything follows that depends on the kinds."""
+"""The kinds of component, one file for each; code that depends on the kinds is derived from them."""
 
 from __future__ import annotations
 
@@ -18,4 +18,4 @@ __all__ = ["KINDS", "Kind", "Template", "load"]
 _KINDS = (DATASETS, AUGMENTATIONS, MODELS, LOSSES, OPTIMIZERS, SCHEDULERS, TUNERS, METRICS, EXPLAINERS)
 
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _KINDS}
-"""By name, in the order in which recipes are written and components are listed."""
+"""The kinds by name, in the order of recipes and lists."""

@@ -1,4 +1,4 @@
-"""Explainers: maps of what in an image speaks for a class."""
+"""Explainers: maps of the evidence for a class in an image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a kind of component is: one record from which everything that depends on the kind follows."""
+"""A kind of component: one record, from which hooks, recipe keys, checks and templates are derived."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Template:
-    """What ``cvkit new-plugin`` writes for a kind.
+    """The sample that ``cvkit new-plugin`` writes for a kind.
 
-    Args:
-        factory: the name of the sample's factory.
-        summary: what the sample is, in a line.
+    Attributes:
+        factory: The name of the sample's factory.
+        summary: One line that describes the sample.
     """
 
     factory: str
@@ -24,27 +24,27 @@ class Template:
 class Kind:
     """A kind of component.
 
-    What needs torch is named by ``"module:attribute"`` and loaded on first use, so that listing and checking stay
-    light.
+    Code that needs torch is named as ``"module:attribute"`` and imported on first use, so listing and checking do not
+    import torch.
 
-    Args:
-        name: the plural, by which `KINDS`, ``cvkit list`` and the plugins' hook know it.
-        singular: what messages call one component.
-        arguments: what a run supplies to a factory, in order. A factory gets those that its positional parameters
-            name, so an argument can be added here without breaking any factory.
-        returns: what a factory returns, in words.
-        key: where a recipe names components of the kind.
-        many: whether that is a list of any number of components rather than exactly one.
-        default: the full id of the component that a recipe gets where it names none.
-        tunable: whether tuners may set its options, as it is made after they ran.
-        sets: whether each of its parts says by ``set`` which option of the recipe it proposes a value for.
-        affects_training: whether the trained weights depend on it; if not, a run that has begun may change it.
-        made: the class of what a factory returns, as ``"module:attribute"``.
-        methods: what can be called on it, where no class is shared.
-        factory: the Protocol of a factory, as ``"module:attribute"``.
-        products: the Protocols of what a factory returns, where that is no class of torch.
-        suite: the suite of checks that every component must pass, as ``"module:attribute"``.
-        template: the sample in ``cvkit/scaffold/templates/<noun>/``.
+    Attributes:
+        name: The plural, used in `KINDS`, ``cvkit list`` and the name of the hook.
+        singular: The singular, used in messages.
+        arguments: The arguments that a run supplies to a factory, in order. A factory receives those that its
+            positional parameters name, so a new argument breaks no factory.
+        returns: A description of what a factory returns.
+        key: The recipe key for components of this kind.
+        many: Whether the recipe key contains a list of components instead of exactly one.
+        default: The full id of the component that a recipe uses if it names none.
+        tunable: Whether tuners may set its options; these components are built after tuning.
+        sets: Whether each of its components has a ``set`` key, the path of the option that it proposes a value for.
+        affects_training: Whether the trained weights depend on it. If not, it may change during a run.
+        made: The class of what a factory returns, as ``"module:attribute"``.
+        methods: The methods that it must have, if there is no common class.
+        factory: The Protocol of a factory, as ``"module:attribute"``.
+        products: The Protocols of what a factory returns, if it is not a class of torch.
+        suite: The contract suite that every component must pass, as ``"module:attribute"``.
+        template: The sample in ``cvkit/scaffold/templates/<noun>/``.
     """
 
     name: str
@@ -72,7 +72,7 @@ class Kind:
 
     @property
     def noun(self) -> str:
-        """The kind in one word, ``dataset``: a choice of commands, a folder of templates, a module's name."""
+        """The kind in one word, such as ``dataset``, for the command line, the templates and module names."""
         return self.singular.replace(" ", "")
 
     @property
@@ -82,7 +82,7 @@ class Kind:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The words that a recipe uses itself in a part of this kind, and no option may be called by."""
+        """The keys that recipes reserve in components of this kind; no option may have these names."""
         return ("name", "set") if self.sets else ("name",)
 
     def accepts(self, made: object) -> bool:
@@ -90,15 +90,15 @@ class Kind:
         return isinstance(made, load(self.made)) and all(callable(getattr(made, one, None)) for one in self.methods)
 
     def given(self, positional: tuple[str, ...], supplied: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Return what a factory gets of what a run supplies.
+        """Return the arguments for a factory.
 
         Args:
-            positional: the names of the factory's positional parameters.
-            supplied: the kind's `arguments`, in order.
+            positional: The names of the factory's positional parameters.
+            supplied: The kind's `arguments`, in order.
 
         Returns:
-            The arguments that the parameters name, in the parameters' order; where one of the parameters has a name
-            of its own, the first arguments in the kind's order.
+            The arguments that the parameters name, in the order of the parameters. If a parameter has any other name,
+            the first arguments in the order of the kind.
         """
         by_name = dict(zip(self.arguments, supplied, strict=False))
         if by_name.keys() >= set(positional):
@@ -111,6 +111,6 @@ class Kind:
 
 
 def load(target: str) -> Any:
-    """Return what ``"module:attribute"`` names; it may load torch."""
+    """Import and return ``"module:attribute"``; this may import torch."""
     module, _, attribute = target.partition(":")
     return getattr(import_module(module), attribute)

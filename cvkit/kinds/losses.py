@@ -1,4 +1,4 @@
-"""Losses: what training makes small."""
+"""Losses: the values that training minimises."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metrics: numbers that say how good the predictions are, beside accuracy and loss."""
+"""Metrics: numbers that measure the predictions, in addition to accuracy and loss."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tuners: what chooses the value of an option before training, from short trials."""
+"""Tuners: they choose the value of an option before training, from short trials."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metrics of classification, each a function of all the logits and labels at once."""
+"""Metrics of classification; each is a function of all logits and labels of a split."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def balanced_accuracy(info: DataInfo) -> Metric:
-    """Return the mean of the classes' recalls, which counts each class alike however few its images are.
+    """Return the mean recall over classes, in which every class has the same weight.
 
-    Classes without an image are left out.
+    Classes without images are skipped.
     """
 
     def value(logits: Tensor, labels: Tensor) -> float:
@@ -27,9 +27,9 @@ def balanced_accuracy(info: DataInfo) -> Metric:
 
 
 def macro_f1(info: DataInfo) -> Metric:
-    """Return the mean of the classes' F1 scores, each the harmonic mean of precision and recall.
+    """Return the mean F1 score over classes; F1 is the harmonic mean of precision and recall.
 
-    Classes that are neither a label nor a prediction are left out.
+    Classes without images and predictions are skipped.
     """
 
     def value(logits: Tensor, labels: Tensor) -> float:
@@ -43,7 +43,12 @@ def macro_f1(info: DataInfo) -> Metric:
 def top_k(info: DataInfo, *, k: PositiveInt = 5) -> Metric:
     """Return the fraction of images whose label is among the `k` most probable classes.
 
-    Raises `ValueError` where there are no more than `k` classes, as the fraction is 1 then.
+    Args:
+        info: The classes of the data set.
+        k: The number of classes to consider; at least 1, and less than the number of classes.
+
+    Raises:
+        ValueError: There are at most `k` classes, so the fraction would always be 1.
     """
     if k >= info.num_classes:
         raise ValueError(f"k must be less than the number of classes, {info.num_classes}, and it is {k}")
