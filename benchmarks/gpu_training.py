@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import statistics
 import time
-from itertools import count, product
+from collections.abc import Iterator, Sequence
+from itertools import count
 
 import torch
 from bench import Bench
@@ -25,15 +26,21 @@ def cifar10(bench: Bench) -> None:
         raise Skipped("24 epochs take several hours on a CPU")
     half = "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
     done = {(entry["seed"], entry["precision"]) for entry in trained(bench)}
-    for seed, precision in product(count(), (half, "fp32")):
+    for seed, precision in trainings((half, "fp32")):
         if (seed, precision) in done:
             continue
         needed = [entry["took"] for entry in trained(bench) if entry["precision"] == precision]
         if bench.left() < 1.1 * max(needed, default=20):
             break
-        with bench.journal.attempt(f"{precision}, seed {seed}"):
-            train(bench, seed, precision)
-            sum_up(bench, precision)
+        train(bench, seed, precision)
+        sum_up(bench, precision)
+
+
+def trainings(precisions: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Yield a seed and a precision for each training, without end: seed 0 in each precision, then seed 1, ..."""
+    for seed in count():
+        for precision in precisions:
+            yield seed, precision
 
 
 def train(bench: Bench, seed: int, precision: str) -> None:

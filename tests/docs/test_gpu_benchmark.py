@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import json
 import sys
 import time
@@ -64,6 +65,12 @@ def test_part_for_which_no_time_is_left_is_told(gpu, monkeypatch, tmp_path, word
     (entry,) = map(json.loads, (tmp_path / "figures.jsonl").read_text().splitlines())
     assert entry["part"] == "one"
     assert [entry["value"], entry["details"]] == wording
+
+
+def test_trainings_alternate_between_the_precisions(gpu):
+    """Each is known before the next is asked for, as there is no last one."""
+    trainings = importlib.import_module("gpu_training").trainings(("bf16", "fp32"))
+    assert list(itertools.islice(trainings, 3)) == [(0, "bf16"), (0, "fp32"), (1, "bf16")]
 
 
 def test_most_important_parts_come_first(gpu):
