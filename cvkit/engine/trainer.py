@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from ..data.loading import materialize
+from ..data.splits import Half
 from ..errors import DivergedError, RunError
 from ..resource_errors import Shortage, told_as_machine
 from .building import own_copy
@@ -69,7 +69,7 @@ class Trainer:
         self.parts = parts
         self.train_step = parts.train_step(parts.model, parts.loss, parts.preprocessor)
         if parts.recipe.train.compile:
-            image = materialize(parts.splits.train, [0]).images.to(parts.device)
+            image = parts.first_images(parts.sample_augmentations, 1).images
             batch = image.expand(parts.recipe.train.batch_size, -1, -1, -1)
             call = compiled(parts.model, parts.preprocessor.for_evaluation(batch))
             self.train_step = replace(self.train_step, forward=replace(self.train_step.forward, call=call))
@@ -77,7 +77,7 @@ class Trainer:
         self.evaluator = Evaluator(parts, self.train_step.forward)
         self.epoch = self.step = 0
         self._progress: EpochProgress | None = None
-        self._predictions: Predictions | None = None
+        self._predictions: Mapping[Half, Predictions] = {}
 
     @property
     def finished(self) -> bool:
@@ -150,20 +150,29 @@ class Trainer:
             )
 
     def _record(self, progress: EpochProgress) -> EpochRecord:
-        predictions = self._predictions = self.evaluator.predict()
-        if not math.isfinite(predictions.loss):
-            raise DivergedError(
-                f"the test loss is {predictions.loss} after epoch {self.epoch + 1}: the weights are no longer "
-                "finite. Lower the learning rate, or set train.clip_norm"
-            )
-        flipped = self.evaluator.predict(flip=True) if self.parts.recipe.evaluation.flip_tta else None
-        unaveraged = None if self.parts.ema is None else self.evaluator.predict(averaged=False)
-        record = progress.record(self.epoch + 1, self.step, predictions, flipped, unaveraged)
-        return replace(record, metrics=evaluate_metrics(self.parts.recipe.metrics, self.parts.info, predictions))
+        parts = self.parts
+        found = self._predictions = {half: self.evaluator.predict(half) for half in parts.evaluated}
+        for half, predictions in found.items():
+            if not math.isfinite(predictions.loss):
+                raise DivergedError(
+                    f"the {half} loss is {predictions.loss} after epoch {self.epoch + 1}: the weights are no longer "
+                    "finite. Lower the learning rate, or set train.clip_norm"
+                )
+        half = parts.evaluated[0]
+        flipped = self.evaluator.predict(half, flip=True) if parts.recipe.evaluation.flip_tta else None
+        unaveraged = None if parts.ema is None else self.evaluator.predict(half, averaged=False)
+        metrics = evaluate_metrics(parts.recipe.metrics, parts.info, found[half])
+        return replace(progress.record(self.epoch + 1, self.step, found, flipped, unaveraged), metrics=metrics)
 
     def final_predictions(self) -> Predictions:
-        """Return the predictions of the last epoch's evaluation; after a restore, evaluate again."""
-        return self._predictions or self.evaluator.predict()
+        """Return the predictions for the images that measure the result of the run.
+
+        Those of the last epoch's evaluation are used if it evaluated these images; otherwise, evaluate them now.
+        """
+        half = self.parts.splits.final
+        if half not in self._predictions:
+            self._predictions = {**self._predictions, half: self.evaluator.predict(half)}
+        return self._predictions[half]
 
     def state(self) -> dict[str, Any]:
         """Return the complete state of training, as nested plain values and tensors.
@@ -197,6 +206,6 @@ class Trainer:
         require_place(state, parts.batching.steps, parts.recipe.train.max_steps)
         restore_training(self.train_step, parts.ema, self.schedule, state, parts.recipe.loss.entry.owner)
         self.epoch, self.step = state["epoch"], state["step"]
-        self._progress = self._predictions = None
+        self._progress, self._predictions = None, {}
         if state["progress"] is not None:
             self._progress = EpochProgress.from_state(state["progress"], parts.device)

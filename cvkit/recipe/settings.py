@@ -118,6 +118,12 @@ class TrainSettings(Settings):
 class EvaluationSettings(Settings):
     """Settings of evaluation."""
 
+    test: Literal["auto", "final", "each_epoch"] = Field(
+        "auto",
+        description="When the test images are evaluated: final: once, after training; each_epoch: also after each "
+        "epoch; auto: final if there are validation images, else each_epoch.",
+    )
+
     batch_size: PositiveInt = Field(
         500,
         description="Images per batch of the evaluation; for streamed images, at most train.batch_size.",

@@ -67,13 +67,13 @@ def _facts(trainer: Trainer, records: Sequence[EpochRecord], predictions: Predic
             f"final epoch, no TTA{averaged}: {correct:,} of {total:,}",
         )
     ]
-    if last.test_accuracy_tta is not None:
+    if last.accuracy_tta is not None:
         facts.append(
-            Fact("With flip TTA", percent(last.test_accuracy_tta, 2), "mean over each image and its mirror image")
+            Fact("With flip TTA", percent(last.accuracy_tta, 2), "mean over each image and its mirror image")
         )
-    if last.test_accuracy_unaveraged is not None:
+    if last.accuracy_unaveraged is not None:
         facts.append(
-            Fact("Without averaging", percent(last.test_accuracy_unaveraged, 2), "the trained weights, not averaged")
+            Fact("Without averaging", percent(last.accuracy_unaveraged, 2), "the trained weights, not averaged")
         )
     facts += [Fact(name, f"{value:.4f}", "metric, final epoch, test images") for name, value in last.metrics.items()]
     seconds = sum(record.seconds for record in records)
@@ -96,11 +96,11 @@ def _calibration(predictions: Predictions) -> Fact:
 
 
 def _notes(trainer: Trainer, records: Sequence[EpochRecord]) -> list[str]:
-    best = max(records, key=lambda record: record.test_accuracy)
+    best = max(records, key=lambda record: record.accuracy)
     notes = []
-    if best.test_accuracy > records[-1].test_accuracy:
+    if best.accuracy > records[-1].accuracy:
         notes.append(
-            f"The best epoch was {best.epoch}, with {percent(best.test_accuracy, 2)}. It was selected on the test "
+            f"The best epoch was {best.epoch}, with {percent(best.accuracy, 2)}. It was selected on the test "
             "set, so its accuracy is too optimistic; the headline reports the final epoch."
         )
     if trainer.step < trainer.parts.plan.total_steps:

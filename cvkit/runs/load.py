@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 
@@ -50,7 +50,7 @@ def load_trained(folder: RunFolder, recipe: Recipe, info: DataInfo) -> LoadedMod
     if state is None:
         raise CheckpointError("; ".join([f"'{folder.path}' contains no checkpoint that can be read yet", *damaged]))
     device, remark = _device(recipe.train.device)
-    model = initialised_model(without_first_weights(recipe), info, device)
+    model = initialised_model(recipe, info, device, restoring=True)
     weights = state["model"]
     if state["ema"] is not None:
         averaged = state["ema"].items()
@@ -65,14 +65,6 @@ def load_trained(folder: RunFolder, recipe: Recipe, info: DataInfo) -> LoadedMod
     changed = () if kept is None else changes(kept.recipe, recipe)
     told = [f"recipe.yaml was changed after the checkpoint: {change}" for change in changed if not change.free]
     return LoadedModel(trained, stand + remark, state["data"], (*damaged, *told))
-
-
-def without_first_weights(recipe: Recipe) -> Recipe:
-    """Return the recipe with the model's ``pretrained: true`` set to false: a checkpoint replaces these weights."""
-    options = recipe.model.options
-    if options.get("pretrained") is not True:
-        return recipe
-    return replace(recipe, model=replace(recipe.model, options=options | {"pretrained": False}))
 
 
 def _device(asked: str) -> tuple[torch.device, str]:

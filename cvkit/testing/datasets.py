@@ -44,8 +44,10 @@ class DatasetSuite(Suite):
                 splits = self.build()
             if not isinstance(splits, Splits):
                 broken(f"the factory returned {type(splits).__name__}")
-            for half in ("train", "test"):
-                if len(getattr(splits, half)) == 0:
+            if not splits.halves:
+                broken("there are neither validation nor test images")
+            for half, split in _halves(splits):
+                if len(split) == 0:
                     broken(f"there are no {half} images")
         return splits
 
@@ -171,8 +173,8 @@ def _empty_folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="cvkit-testing-")
 
 
-def _halves(splits: Splits) -> tuple[tuple[str, Split], tuple[str, Split]]:
-    return ("train", splits.train), ("test", splits.test)
+def _halves(splits: Splits) -> list[tuple[str, Split]]:
+    return [("train", splits.train), *((half, splits.half(half)) for half in splits.halves)]
 
 
 def _spread(split: Split) -> list[int]:
