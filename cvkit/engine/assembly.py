@@ -22,9 +22,10 @@ from .averaging import Averaged, too_long
 from .building import drawn, initialised_loss, initialised_model
 from .device import choose_device
 from .loop import EpochBatches
-from .metrics import try_metrics
+from .metrics import metric_names, try_metrics
 from .parts import RunParts
 from .sanity_check import SanityCheck
+from .selection import require_choice
 
 
 def build_parts(recipe: Recipe, splits: Splits, *, restoring: bool = False) -> RunParts:
@@ -52,6 +53,7 @@ def build_parts(recipe: Recipe, splits: Splits, *, restoring: bool = False) -> R
         model = initialised_model(recipe, splits.info, device, restoring=restoring)
     info = suited(splits.info, getattr(model, "pretrained_input", None))
     splits = framed_halves(replace(splits, info=info))
+    require_choice(recipe.selection, metric_names(recipe.metrics), splits.validation is not None)
     augmentations = [
         (part.entry, drawn(recipe, "initialisation of an augmentation", part, info, number=number))
         for number, part in enumerate(recipe.augmentations, start=1)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from torch import nn
+
 from ..data.loading import BatchSource, DataLoaderSource, DeviceBudget, open_source
 from ..data.resizing import framed
 from ..data.splits import Half, Split
@@ -42,13 +44,21 @@ class Evaluator:
         size = recipe.evaluation.batch_size
         return min(size, recipe.train.batch_size) if isinstance(source, DataLoaderSource) else size
 
-    def predict(self, split: Half | Split | None = None, *, flip: bool = False, averaged: bool = True) -> Predictions:
+    def predict(
+        self,
+        split: Half | Split | None = None,
+        *,
+        flip: bool = False,
+        averaged: bool = True,
+        model: nn.Module | None = None,
+    ) -> Predictions:
         """Return the predictions for every image of a split.
 
         Args:
             split: The images, or ``validation`` or ``test``; None for those that measure the result of the run.
             flip: Whether to average the logits of each image and its mirror image.
             averaged: Whether to use the averaged weights, if the recipe averages them.
+            model: Another model with the same architecture; None for the model of the run.
 
         Returns:
             The predictions in the order of the split.
@@ -58,8 +68,10 @@ class Evaluator:
         """
         parts, settings = self.parts, self.parts.recipe.train
         forward = self.forward or parts.forward(parts.model, parts.loss, parts.preprocessor)
-        if averaged and parts.ema is not None:
-            forward = replace(forward, model=parts.ema.module, call=parts.ema.module)
+        if model is None and averaged and parts.ema is not None:
+            model = parts.ema.module
+        if model is not None:
+            forward = replace(forward, model=model, call=model)
         split = split or parts.splits.final
         if isinstance(split, str):
             parts.splits.half(split)  # raises an error if there are no such images

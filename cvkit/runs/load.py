@@ -55,10 +55,15 @@ def load_trained(folder: RunFolder, recipe: Recipe, info: DataInfo) -> LoadedMod
     if state["ema"] is not None:
         averaged = state["ema"].items()
         weights = {key.removeprefix(_AVERAGED): value for key, value in averaged if key.startswith(_AVERAGED)}
+    chosen = state.get("selection")
+    if chosen is not None and chosen["weights"] is not None:
+        weights = chosen["weights"]
     load_model_state(model, weights)
     pixels = Preprocessor(info, (), device, recipe.train.channels_last)
     trained = TrainedModel(model.eval(), info, pixels, device, recipe.seed)
     stand = f"after step {state['step']:,}, {epochs_trained(state):,} of {recipe.train.epochs:,} epochs"
+    if chosen is not None and chosen["weights"] is not None:
+        stand += f"; the best weights so far, of epoch {chosen['epoch']:,}"
     if folder.info().get("status") != "finished":
         stand += "; the run has not finished"
     kept = RunSnapshot.of(state)
