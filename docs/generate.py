@@ -175,7 +175,6 @@ def describe_errors() -> Iterator[str]:
     for paragraph in doc(errors).split("\n\n")[1:]:
         tree = paragraph.startswith("    ")
         yield from ["```text", inspect.cleandoc(paragraph), "```", ""] if tree else [paragraph, ""]
-    yield "If a factory raises a `ValueError`, the user sees a `ComponentError` with the component's id."
 
 
 def describe_commands() -> Iterator[str]:

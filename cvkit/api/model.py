@@ -195,7 +195,8 @@ def load(folder: str | os.PathLike[str] | TrainedRun, *, plugins: Iterable[str |
         The model, on the recipe's device or the best there is.
 
     Raises:
-        RunError: The folder holds no run, or a plugin that the run used is missing.
+        FolderError: The folder holds no run.
+        RunError: A plugin that the run used is missing.
         CheckpointError: The folder holds no checkpoint that can be read.
     """
     found = RunFolder.open(folder.folder if isinstance(folder, TrainedRun) else Path(folder))

@@ -58,7 +58,10 @@ def train(
 
     Raises:
         RecipeError: The recipe has mistakes; the error lists all of them.
-        RunError: The run cannot start, or it failed; the run folder has its last checkpoint.
+        ComponentError: A component refuses its options.
+        DataError: The data set is missing or damaged.
+        RunError: The run cannot start, or it failed; the run folder has its last checkpoint. `DeviceError` and
+            `FolderError` are two of its causes.
     """
     with preserved_randomness():
         checked, catalog = _checked(recipe, set, plugins)

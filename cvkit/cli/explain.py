@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import DataError, RunError
+from ..errors import DataError, FolderError
 from .assumed import METHOD
+from .exit_code import work
 from .explain_options import class_called, print_layers, with_methods, without_layers
 from .loading import reopen, warn
 from .options import PluginChoice, data_option, plugin_options
@@ -100,7 +101,9 @@ def explain(
     recipe = with_methods(recipe, found, catalog, methods, layer)
     kept = explanations_folder(output / found.path.name)
     if found.path.resolve() in kept.path.resolve().parents:
-        raise RunError(f"'{output}' is inside the run folder, which explain never writes to; choose another --output")
+        raise FolderError(
+            f"'{output}' is inside the run folder, which explain never writes to; choose another --output"
+        )
     kept.require_safe_to_replace()
     # Older run folders do not store this, so the data set has to be opened.
     info = found.data_info() or open_data(found, recipe, data).info
@@ -168,12 +171,21 @@ def open_data(folder: RunFolder, recipe: Recipe, data: Path | None, digest: str 
 
 @contextmanager
 def bar(total: int) -> Iterator[Callable[[int], None]]:
-    """Yield a function that advances a progress bar of `total` images; without a terminal it shows nothing."""
+    """Yield a function that advances a progress bar of `total` images; without a terminal it shows nothing.
+
+    The first call starts the work: an error after it exits with 1.
+    """
     from rich.progress import Progress
 
-    with Progress(console=console(err=True), transient=True, disable=not on_terminal(err=True)) as progress:
+    shown = Progress(console=console(err=True), transient=True, disable=not on_terminal(err=True))
+    with work() as explaining, shown as progress:
         task = progress.add_task("explaining", total=total)
-        yield lambda done: progress.advance(task, done)
+
+        def advance(done: int) -> None:
+            explaining.started = True
+            progress.advance(task, done)
+
+        yield advance
 
 
 def print_results(scores: Scores) -> None:

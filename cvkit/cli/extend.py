@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import CvkitError, RunError
+from ..errors import CheckpointError, CvkitError
 from ..printable import shell_words
 from ..recipe.settings import MOST_EPOCHS
 from .loading import reopen, warn
@@ -78,7 +78,7 @@ def extend(
         again = (
             f"start a new run: {shell_words('cvkit', 'run', found.recipe_path, '--set', f'train.epochs={epochs}')}"
         )
-        raise RunError("; ".join([f"'{folder}' contains no readable checkpoint", *damaged, again]))
+        raise CheckpointError("; ".join([f"'{folder}' contains no readable checkpoint", *damaged, again]))
     if error := found.info().get("error"):
         warn(f"this run failed: {error}")
     extension = None if schedule is None else ScheduleExtension(recipe, epochs, schedule)

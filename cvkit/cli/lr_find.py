@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import RunError
+from ..errors import ComponentError, RunError
 from ..files.output_folder import OutputFolder
 from ..runs.data_folder import data_folder
 from .assumed import TUNER, require_assumed
+from .exit_code import work
 from .loading import load_recipe, resolve_asked, warn
 from .options import PluginChoice, data_option, plugin_options, set_option
 from .proposed import NAME, files_of, print_proposal
@@ -70,12 +71,19 @@ def lr_find(
         open_dataset,
     )
 
-    proposal: Proposal = build_checked(tuner, build_parts(checked, open_dataset(checked, data_folder(data))))
-    print_proposal(proposal.data)
-    for path in place.write(files_of(proposal, tuner)):
-        echo(path)
-    if proposal.value is None:
-        raise RunError(f"found no learning rate for {tuner.target}: {proposal.reason}")
+    parts = build_parts(checked, open_dataset(checked, data_folder(data)))
+    with work() as sweep:
+        sweep.started = True
+        try:
+            proposal: Proposal = build_checked(tuner, parts)
+        except ComponentError:  # the tuner refuses its options
+            sweep.started = False
+            raise
+        print_proposal(proposal.data)
+        for path in place.write(files_of(proposal, tuner)):
+            echo(path)
+        if proposal.value is None:
+            raise RunError(f"found no learning rate for {tuner.target}: {proposal.reason}")
     echo(f"{tuner.target}: {proposal.value} ({proposal.reason})")
 
 

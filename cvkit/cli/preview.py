@@ -9,6 +9,7 @@ import click
 
 from ..files.output_folder import OutputFolder
 from ..runs.data_folder import data_folder
+from .exit_code import work
 from .loading import load_recipe
 from .options import PluginChoice, data_option, plugin_options, set_option
 from .terminal import echo
@@ -45,11 +46,14 @@ def preview(recipe: Path, overrides: tuple[str, ...], output: Path, data: Path |
     from ..figures.page import render
 
     page = preview_page(build_parts(checked, open_dataset(checked, data_folder(data))))
-    files = {"preview.html": render(page).encode()}
-    for section in page.sections:
-        for artifact in section.artifacts:
-            files |= artifact.files()
-    for path in place.write(files):
+    with work() as drawing:
+        drawing.started = True
+        files = {"preview.html": render(page).encode()}
+        for section in page.sections:
+            for artifact in section.artifacts:
+                files |= artifact.files()
+        written = place.write(files)
+    for path in written:
         echo(path)
 
 

@@ -13,10 +13,11 @@ from ..errors import CvkitError, DivergedError
 from ..printable import shell_words
 from ..resource_errors import told_as_machine
 from ..runs.data_folder import data_folder
+from .exit_code import mark_failed
 from .loading import load_recipe, reopen, warn
 from .options import PluginChoice, accept_option, data_option, plugin_options, set_option
 from .run_data import data_root_of
-from .signals import Interrupted, exit_code_of, heard
+from .signals import Interrupted, exit_code_of_signal, heard
 from .terminal import OutputLost, echo
 
 if TYPE_CHECKING:
@@ -112,8 +113,10 @@ def carry_out(
     except KeyboardInterrupt as error:
         done = f"stopped and saved after step {session.step:,}; " if session.saved and session.step else ""
         echo(f"{done}{way_on(session)}", err=True)
-        raise SystemExit(exit_code_of(error)) from None
+        raise SystemExit(exit_code_of_signal(error)) from None
     except Exception as error:
+        if session.started:
+            mark_failed(error)
         defect = not isinstance(error, CvkitError)  # a bug in a plugin or in cvkit: keep its traceback
         helpless = isinstance(error, DivergedError) or not folder.is_there()  # resuming would not help
         if is_resumable(error):

@@ -31,7 +31,7 @@ def interrupt(number: int) -> None:
     raise Interrupted(number)
 
 
-def exit_code_of(error: BaseException) -> int:
+def exit_code_of_signal(error: BaseException) -> int:
     """Return the exit code of an interrupted command; `error` may have the interruption as its cause."""
     for told in (error, error.__cause__):
         if isinstance(told, Interrupted):

@@ -40,7 +40,8 @@ def build_parts(recipe: Recipe, splits: Splits) -> RunParts:
         The parts of the run. `RunParts.warnings` contains the warnings of the sanity check.
 
     Raises:
-        RunError: The settings do not suit the device or the data.
+        DeviceError: The device does not work, or cannot compute in the precision.
+        RunError: The settings do not suit the data.
         ComponentFailure: A component fails.
     """
     settings = recipe.train

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..data.splits import DataInfo
 from ..engine.records import EpochRecord
-from ..errors import CvkitError, RunError, one_line
+from ..errors import CvkitError, FolderError, RunError, one_line
 from ..files.locked_folder import LockedFolder
 from ..files.safe_io import clear_temporaries, is_folder
 from ..printable import shell_words
@@ -62,7 +62,7 @@ class RunFolder(LockedFolder):
             The new run folder.
 
         Raises:
-            RunError: The folder cannot be created.
+            FolderError: The folder cannot be created.
         """
         stem = f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
         for attempt in range(1, 1000):
@@ -72,11 +72,11 @@ class RunFolder(LockedFolder):
             except FileExistsError:
                 continue
             except OSError as error:
-                raise RunError(
+                raise FolderError(
                     f"could not create the run folder '{path}': {error.strerror}; choose another --output"
                 ) from error
             return cls(path)
-        raise RunError(f"'{parent}' already contains a thousand runs named {stem}; choose another --output")
+        raise FolderError(f"'{parent}' already contains a thousand runs named {stem}; choose another --output")
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
@@ -92,15 +92,15 @@ class RunFolder(LockedFolder):
             The run folder.
 
         Raises:
-            RunError: `path` is not a run folder.
+            FolderError: `path` is not a run folder.
         """
         folder = cls(path)
         if folder.has_checkpoints():  # checkpoints contain copies of the other files
             return folder
         if not (path / "recipe.yaml").is_file():
-            raise RunError(f"'{path}' is not a run folder: it contains no recipe.yaml")
+            raise FolderError(f"'{path}' is not a run folder: it contains no recipe.yaml")
         if not (path / "run.json").is_file():
-            raise RunError(
+            raise FolderError(
                 f"'{path}' is not a run folder: it contains a recipe.yaml but no run.json; to start a run: "
                 f"{shell_words('cvkit', 'run', path / 'recipe.yaml')}"
             )
@@ -110,7 +110,7 @@ class RunFolder(LockedFolder):
         """Reserve the folder for this process, and remove unfinished files of processes that were killed.
 
         Raises:
-            RunError: Another process is using the folder.
+            FolderError: Another process is using the folder.
         """
         super().lock()
         from ..checkpoint.files import clear_leftovers
@@ -134,13 +134,13 @@ class RunFolder(LockedFolder):
         """Return the resolved recipe, from the newest checkpoint if recipe.yaml is missing, incomplete or unreadable.
 
         Raises:
-            RunError: The file cannot be used, and no checkpoint contains a copy.
+            FolderError: The file cannot be used, and no checkpoint contains a copy.
         """
         try:
             text = self._own_recipe()
         except CvkitError as error:
             if (kept := self.kept()) is None:
-                raise RunError(
+                raise FolderError(
                     f"{one_line(error)}. No checkpoint contains a copy: restore the file, or start a new run"
                 ) from error
             return kept.recipe
@@ -174,7 +174,7 @@ class RunFolder(LockedFolder):
             The document with the overrides applied.
 
         Raises:
-            RunError: The file cannot be used, and no checkpoint contains a copy.
+            FolderError: The file cannot be used, and no checkpoint contains a copy.
             RecipeError: An override is not valid.
         """
         return read_text(self.recipe_text(), overrides, file=display(self.recipe_path), extends=False)
@@ -183,7 +183,7 @@ class RunFolder(LockedFolder):
         """Return the content of run.json, with missing keys from the newest checkpoint; empty if neither exists.
 
         Raises:
-            RunError: run.json is damaged, and there is no checkpoint.
+            FolderError: run.json is damaged, and there is no checkpoint.
         """
         content = self.intact("run.json", read_info)
         if content is not None and "environment" in content:
@@ -248,7 +248,7 @@ class RunFolder(LockedFolder):
             One dictionary per tuner; empty if no tuner has finished.
 
         Raises:
-            RunError: tuning.json is damaged, and there is no checkpoint.
+            FolderError: tuning.json is damaged, and there is no checkpoint.
         """
         content = self.intact("tuning.json", read_tuning)
         if content is None and (kept := self.kept()) is not None:
@@ -261,7 +261,7 @@ class RunFolder(LockedFolder):
         A last line that a kill cut short is skipped.
 
         Raises:
-            RunError: A line cannot be read, and there is no checkpoint.
+            FolderError: A line cannot be read, and there is no checkpoint.
         """
         found = self.record_lines()
         if (None in found or not found) and (kept := self.kept()) is not None:
@@ -345,7 +345,7 @@ class RunFolder(LockedFolder):
             caption: Its caption.
 
         Raises:
-            RunError: The file is not a figure.
+            FolderError: The file is not a figure.
         """
         files = self.figure_files(name)
         if not files:
@@ -356,7 +356,7 @@ class RunFolder(LockedFolder):
         try:
             return Figure(name, title, caption, svg.decode("utf-8"), png)
         except UnicodeDecodeError:
-            raise RunError(f"'{self.path / 'figures' / name}.svg' is not an SVG: it is not UTF-8 text") from None
+            raise FolderError(f"'{self.path / 'figures' / name}.svg' is not an SVG: it is not UTF-8 text") from None
 
     def figure_files(self, name: str) -> dict[str, bytes]:
         """Return the files of a figure by name, the SVG first; empty if one is missing.
@@ -395,19 +395,19 @@ class RunFolder(LockedFolder):
             name: The name of the file in the folder.
             read: Parses the content; raises `ValueError` if it is not valid.
         """
-        with suppress(RunError):
+        with suppress(FolderError):
             return self._held(name, read)
         return None
 
     def _held(self, name: str, read: Callable[[bytes], Read]) -> Read | None:
-        """Return the parsed content of a file, None if it is missing; raise `RunError` if it is damaged."""
+        """Return the parsed content of a file, None if it is missing; raise `FolderError` if it is damaged."""
         if not os.path.lexists(self.path / name):
             return None
         try:
             return read(self.read(name, LARGEST[name]))
         except ValueError as error:
             again = shell_words("cvkit", "run", self.recipe_path)
-            raise RunError(
+            raise FolderError(
                 f"'{self.path / name}' is damaged: {error}. Restore a copy of it, or start a new run: {again}"
             ) from error
 

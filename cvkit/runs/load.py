@@ -13,7 +13,7 @@ from ..engine.building import initialised_model
 from ..engine.device import choose_device
 from ..engine.progress import epochs_trained
 from ..engine.trained_model import TrainedModel
-from ..errors import CheckpointError, RunError
+from ..errors import CheckpointError, DeviceError
 from ..recipe import Recipe, changes
 from .folder import RunFolder
 from .snapshot import RunSnapshot
@@ -80,7 +80,7 @@ def _device(asked: str) -> tuple[torch.device, str]:
     for name in (asked, "auto"):
         try:
             device = choose_device(name, "fp32")
-        except RunError:
+        except DeviceError:
             continue
         break
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import RunError
+from ..errors import CheckpointError, FolderError, RunError
 from ..printable import shell_words
 from ..recipe import Recipe, changes, dump, read_text
 from ..recipe.nodes import plain
@@ -20,10 +20,10 @@ UNCHECKED = (
 
 
 def require_never_trained(folder: RunFolder, damaged: list[str]) -> None:
-    """Raise `RunError` if a run without a readable checkpoint has been trained."""
+    """Raise `CheckpointError` if a run without a readable checkpoint has been trained."""
     try:
         info = folder.info()
-    except RunError:
+    except FolderError:
         info = {}
     epochs = len(folder.record_lines())  # a line that cannot be read also shows that the run was trained
     if not (epochs or damaged or info.get("trained") or info.get("sessions") or info.get("extended")):
@@ -31,7 +31,7 @@ def require_never_trained(folder: RunFolder, damaged: list[str]) -> None:
     began = f"{epochs} {'epoch was' if epochs == 1 else 'epochs were'} trained" if epochs else "training had started"
     lost = "; ".join(damaged) or f"its checkpoints are missing from '{folder.path / 'checkpoints'}'"
     command = shell_words("cvkit", "run", folder.recipe_path)
-    raise RunError(
+    raise CheckpointError(
         f"'{folder.path}' cannot continue: {began}, but {lost}. Restore a checkpoint, or start a new run: {command}"
     )
 
