@@ -114,7 +114,7 @@ def test_unknown_class_and_method_are_refused(model, images):
 
 def test_folder_that_is_no_run_is_refused(tmp_path):
     """As by every command."""
-    with pytest.raises(cvkit.RunError):
+    with pytest.raises(cvkit.FolderError):
         cvkit.load(tmp_path)
 
 

@@ -132,13 +132,13 @@ FAILED = [
     ("extend stopped --epochs 3", HOLD, "training:1", "image 7"),
     ("explain stopped --method flat", ("--count", "40"), "explaining:2", "no map"),
     ("lr-find recipe.yaml", SWEEP, "", "optimizer.lr"),
-    ("lr-find recipe.yaml", ("--output", "file/found"), "", "file/found"),
+    ("lr-find recipe.yaml", (*SWEEP, "--output", "file/found"), "", "file/found"),
     ("preview recipe.yaml", ("--output", "file/previews"), "", "file/previews"),
 ]
 
 
 @pytest.fixture(scope="module")
-def stopped(tmp_path_factory) -> Iterator[Path]:
+def stopped(tmp_path_factory, unrendered) -> Iterator[Path]:
     """A folder with the plugin and a run that failed at its third step, after which it has checkpoints."""
     folder = tmp_path_factory.mktemp("stopped")
     plugin = folder / "fragile.py"
@@ -212,7 +212,9 @@ def test_exit_code_is_1_where_work_that_had_started_failed(command, line, option
     assert "Traceback" not in answer.err
 
 
-@pytest.mark.parametrize("line", ["resume stopped", "extend stopped --epochs 3 --schedule hold", "explain stopped --method flat"])
+@pytest.mark.parametrize(
+    "line", ["resume stopped", "extend stopped --epochs 3 --schedule hold", "explain stopped --method flat"]
+)
 def test_exit_code_is_0_without_the_trouble(command, line):
     """So it is the trouble that the codes above tell."""
     assert command(line, (), "").code == 0

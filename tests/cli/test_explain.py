@@ -237,7 +237,7 @@ def test_class_against_itself_is_not_asked(cvkit, run_folder, images, rows):
 def test_method_that_cannot_contrast_is_named(cvkit, run_folder, images, wording):
     """With those that can."""
     answer = cvkit("explain", run_folder, images, "--method", "grad_cam,smoothed", "--against", "ring")
-    assert answer.code == 1
+    assert answer.code == 2
     assert "smoothed" in answer.err
     assert "grad_cam" in answer.err
     assert answer.err == wording
@@ -361,12 +361,12 @@ MISTAKES = [
     (["--method", "{name: grad_cam, layr: x}"], 2, "'layer'"),
     (["--target", "strr"], 2, "'star'"),
     (["--against", "10"], 2, "circle"),
-    (["--layer", "nowhere"], 1, "'nowhere'"),
+    (["--layer", "nowhere"], 2, "'nowhere'"),
     (["nothing.png"], 2, "'nothing.png'"),
     (["empty"], 2, "'empty'"),
-    (["images/text.png"], 1, "images/text.png"),
+    (["images/text.png"], 2, "images/text.png"),
     (["images", "--errors"], 2, "--errors"),
-    (["--output", "taken"], 1, "notes.txt"),
+    (["--output", "taken"], 2, "notes.txt"),
 ]
 
 
@@ -389,12 +389,12 @@ def test_mistake_is_told_and_nothing_written(cvkit, run_folder, images, wording,
 def test_folder_that_is_no_run_or_has_no_checkpoint_is_told(cvkit, run_folder, wording):
     """Before or after its first steps."""
     answer = cvkit("explain", "images")
-    assert answer.code == 1
+    assert answer.code == 2
     assert "'images'" in answer.err
     assert answer.err == wording(name="no run")
     shutil.rmtree(run_folder / "checkpoints")
     answer = cvkit("explain", run_folder, "--count", "1")
-    assert (answer.code, Path("explanations").exists()) == (1, False)
+    assert (answer.code, Path("explanations").exists()) == (2, False)
     assert answer.err == wording(name="no checkpoint")
 
 
@@ -403,7 +403,7 @@ def test_checkpoint_of_another_model_is_told(cvkit, run_folder, wording):
     recipe = run_folder / "recipe.yaml"
     recipe.write_text(recipe.read_text().replace("width: 2", "width: 3"))
     answer = cvkit("explain", run_folder, "--count", "1")
-    assert answer.code == 1
+    assert answer.code == 2
     assert answer.err == wording
 
 
@@ -412,7 +412,7 @@ def test_other_data_than_the_runs_is_refused(cvkit, run_folder, wording):
     recipe = run_folder / "recipe.yaml"
     recipe.write_text(recipe.read_text().replace("test_size: 40", "test_size: 41"))
     answer = cvkit("explain", run_folder)
-    assert answer.code == 1
+    assert answer.code == 2
     assert answer.err == wording
 
 
@@ -511,7 +511,7 @@ def test_run_folder_is_never_written_into(cvkit, run_folder, images, wording, ou
     """Nor is a folder made in it; a training may be at work there."""
     before = {path: path.stat().st_mtime_ns for path in (run_folder, *run_folder.rglob("*"))}
     answer = cvkit("explain", run_folder, images / "a.png", "--output", run_folder / output)
-    assert answer.code == 1
+    assert answer.code == 2
     assert f"'{run_folder / output}'" in answer.err
     assert "--output" in answer.err
     assert answer.err.replace(f"'{run_folder / output}'", "<output>") == wording

@@ -186,7 +186,7 @@ def test_preview_again_replaces_the_earlier_one(cvkit, write, wording):
     assert len(list((folder / "augmented").iterdir())) == 4
     (folder / "notes.txt").write_text("mine")
     answer = cvkit("preview", recipe)
-    assert (answer.code, answer.out) == (1, "")
+    assert (answer.code, answer.out) == (2, "")
     assert "notes.txt" in answer.err
     assert answer.err == wording
     assert len(list((folder / "augmented").iterdir())) == 4
@@ -216,7 +216,7 @@ def test_preview_of_a_run_cut_short_says_so(cvkit, write, wording):
     [
         ("scheduler.max_rl=1", 2, "'max_rl'"),
         ("scheduler.peak_epoch=2", 2, "16"),
-        ("train.batch_size=71", 1, "70"),
+        ("train.batch_size=71", 2, "70"),
     ],
 )
 def test_preview_of_a_mistake_leaves_no_folder(cvkit, write, tmp_path, wording, override, code, named):
@@ -234,7 +234,7 @@ def test_preview_that_cannot_be_written_says_so(cvkit, write, tmp_path, wording)
     (tmp_path / "previews").mkdir()
     (tmp_path / "previews" / "preview-small").write_text("")
     answer = cvkit("preview", write(SMALL))
-    assert answer.code == 1
+    assert answer.code == 2
     assert "'previews/preview-small'" in answer.err
     assert answer.err == wording
 
