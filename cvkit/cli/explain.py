@@ -98,15 +98,15 @@ def explain(
     found = RunFolder.open(folder)
     recipe, catalog = reopen(found, choice)
     recipe = with_methods(recipe, found, catalog, methods, layer)
-    kept = explanations_folder(output / found.path.name)
-    if found.path.resolve() in kept.path.resolve().parents:
+    results = explanations_folder(output / found.path.name)
+    if found.path.resolve() in results.path.resolve().parents:
         raise RunError(f"'{output}' is inside the run folder, which explain never writes to; choose another --output")
-    kept.require_safe_to_replace()
+    results.require_safe_to_replace()
     # Older run folders do not store this, so the data set has to be opened.
     info = found.data_info() or open_data(found, recipe, data).info
     asked = [class_called(name, info.classes) for name in targets]
     rival = None if against is None else class_called(against, info.classes)
-    files = find_images(images, info.classes, kept.path) if images else []
+    files = find_images(images, info.classes, results.path) if images else []
 
     from ..explain.explainers import Explainers  # imports torch, so only after the checks that do not need it
     from ..explain.image_io import reader_of
@@ -141,7 +141,7 @@ def explain(
         title, stand, explainers, ExplainTargets(asked, rival), source, test if score else None, warnings
     )
     with bar(len(source)) as advance:
-        paths = exhibit.write(kept, advance)
+        paths = exhibit.write(results, advance)
     for line in exhibit.warnings:
         warn(line)
     if exhibit.scores:

@@ -139,23 +139,23 @@ class RunFolder(LockedFolder):
         try:
             text = self._own_recipe()
         except CvkitError as error:
-            if (kept := self.kept()) is None:
+            if (snapshot := self.snapshot()) is None:
                 raise RunError(
                     f"{one_line(error)}. No checkpoint contains a copy: restore the file, or start a new run"
                 ) from error
-            return kept.recipe
-        if keys_of(text) >= RUN_KEYS or (kept := self.kept()) is None or self.has_whole_recipe(kept):
+            return snapshot.recipe
+        if keys_of(text) >= RUN_KEYS or (snapshot := self.snapshot()) is None or self.has_whole_recipe(snapshot):
             return text
-        return kept.recipe
+        return snapshot.recipe
 
-    def has_whole_recipe(self, kept: RunSnapshot) -> bool:
+    def has_whole_recipe(self, snapshot: RunSnapshot) -> bool:
         """Return whether recipe.yaml exists, can be read, and contains every key of a copy.
 
         Args:
-            kept: The copy in a checkpoint.
+            snapshot: The copy in a checkpoint.
         """
         with suppress(CvkitError):
-            return keys_of(self._own_recipe()) >= keys_of(kept.recipe)
+            return keys_of(self._own_recipe()) >= keys_of(snapshot.recipe)
         return False
 
     def _own_recipe(self) -> str:
@@ -188,14 +188,14 @@ class RunFolder(LockedFolder):
         content = self.intact("run.json", read_info)
         if content is not None and "environment" in content:
             return content
-        if (kept := self.kept()) is not None:
-            return kept.info | (content or {})
+        if (snapshot := self.snapshot()) is not None:
+            return snapshot.info | (content or {})
         return self._held("run.json", read_info) or {}
 
     def data_info(self) -> DataInfo | None:
         """Return the `DataInfo` of the training data; None if an early version, which did not save it, ran."""
-        kept = self.info().get("data_info")
-        return None if kept is None else DataInfo.from_json(kept)
+        saved = self.info().get("data_info")
+        return None if saved is None else DataInfo.from_json(saved)
 
     def write_info(self, info: dict[str, Any]) -> dict[str, Any]:
         """Write run.json, and return its content as it will be read.
@@ -251,8 +251,8 @@ class RunFolder(LockedFolder):
             RunError: tuning.json is damaged, and there is no checkpoint.
         """
         content = self.intact("tuning.json", read_tuning)
-        if content is None and (kept := self.kept()) is not None:
-            return kept.tuning
+        if content is None and (snapshot := self.snapshot()) is not None:
+            return snapshot.tuning
         return self._held("tuning.json", read_tuning) or []
 
     def records(self) -> list[EpochRecord]:
@@ -264,8 +264,8 @@ class RunFolder(LockedFolder):
             RunError: A line cannot be read, and there is no checkpoint.
         """
         found = self.record_lines()
-        if (None in found or not found) and (kept := self.kept()) is not None:
-            return list(kept.records)
+        if (None in found or not found) and (snapshot := self.snapshot()) is not None:
+            return list(snapshot.records)
         return self._held("metrics.jsonl", _records) or []
 
     def record_lines(self) -> list[EpochRecord | None]:
@@ -313,7 +313,7 @@ class RunFolder(LockedFolder):
 
         return read_newest(self.path / "checkpoints", require_usable)
 
-    def kept(self) -> RunSnapshot | None:
+    def snapshot(self) -> RunSnapshot | None:
         """Return the newest checkpoint's copies of the run's files; None if there is no checkpoint."""
         from .snapshot import RunSnapshot
 

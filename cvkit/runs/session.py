@@ -33,7 +33,7 @@ from ..report.report_page import report_page
 from .folder import TIME, RunFolder
 from .json_files import read_tuning
 from .provenance import describe_components, drift, reinstall
-from .repair import agree_on_recipe, began, kept_of, put_back, require_never_trained
+from .repair import agree_on_recipe, began, put_back, require_never_trained, snapshot_of
 from .restore import require_same_data, restore_run
 from .snapshot import RunSnapshot
 
@@ -120,15 +120,15 @@ class Session:
 
     def _restore(self, state: dict[str, Any], made_with: dict[str, Any]) -> None:
         """Restore the run after checking its recipe and data, and repair the files beside the checkpoint."""
-        kept, told = kept_of(self.folder, state)
+        snapshot, repairs = snapshot_of(self.folder, state)
         same_data = self.parts.splits.are_known(state["data"])
-        told += agree_on_recipe(self.folder, kept, self.recipe, self.accept_changes, same_data=same_data)
-        told += require_same_data(self.parts, state, accept_changes=self.accept_changes)
+        repairs += agree_on_recipe(self.folder, snapshot, self.recipe, self.accept_changes, same_data=same_data)
+        repairs += require_same_data(self.parts, state, accept_changes=self.accept_changes)
         restore_run(self.prepare(), state)
-        self._info, lost = began(self.folder, kept, made_with)
-        self.records, self._tuning = list(kept.records), kept.tuning
-        told += put_back(self.folder, kept, self.recipe)
-        self.warnings += [*told, *lost, *self._info.get("warnings", [])]
+        self._info, lost = began(self.folder, snapshot, made_with)
+        self.records, self._tuning = list(snapshot.records), snapshot.tuning
+        repairs += put_back(self.folder, snapshot, self.recipe)
+        self.warnings += [*repairs, *lost, *self._info.get("warnings", [])]
         for of_an_earlier_end in ("error", "finished"):
             self._info.pop(of_an_earlier_end, None)
         sessions = [*self._info.get("sessions", []), {"after_step": self.step, **made_with}]
@@ -230,8 +230,8 @@ class Session:
         self.saved = True
 
     def _save(self) -> None:
-        kept = RunSnapshot(self._recipe_text, self._tuning, tuple(self.records), self._info)
-        state = {**self.trainer.state(), "data": self.parts.splits.digest, "kept": kept.state()}
+        snapshot = RunSnapshot(self._recipe_text, self._tuning, tuple(self.records), self._info)
+        state = {**self.trainer.state(), "data": self.parts.splits.digest, "kept": snapshot.state()}
         self.folder.save(self.step, state)
         self.saved = True
         if not self._info.get("trained"):

@@ -104,7 +104,7 @@ def test_plugins_says_which_hooks_are_not_called(cvkit, site, wording):
     assert "'cvkit_models'" in why
     assert why == wording(name="why")
     (row,) = [row for row in json.loads(cvkit("plugins", "--json").out) if row["plugin"] == "acme"]
-    assert row["later"] == ["cvkit_modells"]
+    assert row["unsupported_hooks"] == ["cvkit_modells"]
 
 
 def test_plugins_says_that_a_plugin_runs_from_its_sources(cvkit, site, tmp_path, monkeypatch, wording):

@@ -334,20 +334,20 @@ def test_family_is_offered_by_its_members(farm):
 
 def test_what_cannot_be_told_is_said(farm, wording):
     """A component without a target is left out, and a family without a list is named."""
-    schema, untold = recipe_schema(farm)
+    schema, gaps = recipe_schema(farm)
     assert model_errors(schema, "gone")
-    left_out, unlisted = untold
+    left_out, unlisted = gaps
     assert "farm/gone" in left_out
     assert "AttributeError: module 'farm_factories' has no attribute 'gone'" in left_out
     assert "the list is lost" in unlisted
-    assert untold == wording
+    assert gaps == wording
 
 
 def test_components_left_out_for_one_reason_are_named_in_one_sentence(wording):
     """A plugin whose module does not import is not told of once for each of its components."""
     components = [Component(f"net_{number}", f"nowhere_at_all:net_{number}") for number in range(5)]
-    _, untold = recipe_schema(catalog_of({"acme": plugin(models=components)}))
-    (told,) = untold
+    _, gaps = recipe_schema(catalog_of({"acme": plugin(models=components)}))
+    (told,) = gaps
     assert "acme/net_0, acme/net_1, acme/net_2" in told
     assert "acme/net_3" not in told
     assert "ModuleNotFoundError: No module named 'nowhere_at_all'" in told

@@ -153,7 +153,9 @@ def test_optional_hook_of_a_later_version_lets_a_plugin_in(install):
     catalog = discover(disabled=["tensorboard"])
     assert status(catalog, "acme").works
     assert catalog["models"].find("acme/acme_net").id == "acme/acme_net"
-    assert [status(catalog, name).later for name in ("acme", "future", "torch")] == [("cvkit_samplers",)] * 2 + [()]
+    assert [status(catalog, name).unsupported_hooks for name in ("acme", "future", "torch")] == [
+        ("cvkit_samplers",)
+    ] * 2 + [()]
     assert catalog.notify("run_started", recipe=None, folder=None) == []
 
 
