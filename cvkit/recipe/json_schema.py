@@ -14,7 +14,7 @@ from ..kinds import KINDS, Kind
 from .component_schema import Offer, offers_of
 from .merge import PART_LISTS, PARTS
 from .option_schema import Schema, option_schema
-from .resolver import DEFAULT_PARTS
+from .part_resolver import DEFAULT_PARTS
 from .settings import SECTIONS, GeneralSettings, PluginSettings, Settings
 
 _DRAFT = "http://json-schema.org/draft-07/schema#"
