@@ -118,8 +118,8 @@ def explain(
     opened = load_trained(found, recipe, info)
     for line in opened.damaged:
         warn(line)
-    stand = f"{found.path.name}, {opened.checkpoint_label}"
-    echo(stand)
+    label = f"{found.path.name}, {opened.checkpoint_label}"
+    echo(label)
     warnings: list[str] = []
     explainers = Explainers(opened.trained, recipe.explainers, warnings)
     if layers:
@@ -137,15 +137,15 @@ def explain(
     else:
         source = FromSplit.sample(test, count, recipe.seed)
     title = f"Explanations of {recipe.name}"
-    exhibit = ExplainJob(
-        title, stand, explainers, ExplainTargets(asked, rival), source, test if score else None, warnings
+    job = ExplainJob(
+        title, label, explainers, ExplainTargets(asked, rival), source, test if score else None, warnings
     )
     with bar(len(source)) as advance:
-        paths = exhibit.write(results, advance)
-    for line in exhibit.warnings:
+        paths = job.write(results, advance)
+    for line in job.warnings:
         warn(line)
-    if exhibit.scores:
-        print_results(exhibit.scores)
+    if job.scores:
+        print_results(job.scores)
     for path in paths:
         echo(path)
 

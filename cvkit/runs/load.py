@@ -58,13 +58,13 @@ def load_trained(folder: RunFolder, recipe: Recipe, info: DataInfo) -> LoadedMod
     load_model_state(model, weights)
     preprocessor = Preprocessor(info, (), device, recipe.train.channels_last)
     trained = TrainedModel(model.eval(), info, preprocessor, device, recipe.seed)
-    stand = f"after step {state['step']:,}, {epochs_trained(state):,} of {recipe.train.epochs:,} epochs"
+    label = f"after step {state['step']:,}, {epochs_trained(state):,} of {recipe.train.epochs:,} epochs"
     if folder.info().get("status") != "finished":
-        stand += "; the run has not finished"
+        label += "; the run has not finished"
     snapshot = RunSnapshot.of(state)
     changed = () if snapshot is None else changes(snapshot.recipe, recipe)
     edits = [f"recipe.yaml was changed after the checkpoint: {change}" for change in changed if not change.free]
-    return LoadedModel(trained, stand + remark, state["data"], (*damaged, *edits))
+    return LoadedModel(trained, label + remark, state["data"], (*damaged, *edits))
 
 
 def without_first_weights(recipe: Recipe) -> Recipe:
