@@ -17,7 +17,7 @@ from ..engine.tuning import tune
 from ..host.catalog import Catalog
 from ..host.discovery import disabled_by_environment, discover, unknown_disabled
 from ..recipe import Recipe, as_overrides, read_any, resolve
-from ..resource_errors import told_as_machine
+from ..resource_errors import reporting_shortages
 from ..runs.data_folder import data_folder
 from ..runs.execute import Event, Reported, Tuned, Warned, execute, noted_end
 from ..runs.folder import RunFolder
@@ -70,7 +70,7 @@ def train(
         folder = RunFolder.create(Path(output).expanduser(), checked.name)
         log.info("run folder: %s", folder.path)
         session = Session(parts, folder, root, catalog)
-        with noted_end(session), told_as_machine("the run was in progress"):
+        with noted_end(session), reporting_shortages("the run was in progress"):
             report = _followed(session, ProgressBar() if progress else None)
         return TrainedRun(
             folder.path,
@@ -107,7 +107,7 @@ def trainer(
         RecipeError: The recipe has mistakes.
         RunError: The parts of the recipe do not fit together, or a tuner proposes no value.
     """
-    with preserved_randomness(), told_as_machine("preparing the run"):
+    with preserved_randomness(), reporting_shortages("preparing the run"):
         checked, _ = _checked(recipe, set, plugins)
         parts = build_parts(checked, open_dataset(checked, data_folder(None if data is None else Path(data))))
         for warning in parts.warnings:

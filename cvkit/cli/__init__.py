@@ -84,9 +84,9 @@ def main() -> None:
         with heard(interrupt):
             code = cli.main(prog_name="cvkit", standalone_mode=False)
     except click.ClickException as error:
-        told = io.StringIO()
-        error.show(told)
-        echo(told.getvalue(), err=True, nl=False)
+        text = io.StringIO()
+        error.show(text)
+        echo(text.getvalue(), err=True, nl=False)
         code = error.exit_code
     except CvkitError as error:
         if debug:
@@ -105,7 +105,7 @@ def main() -> None:
         echo("interrupted", err=True)
         code = exit_code_of_signal(error)
     except Exception as error:
-        lacking = told_of_the_machine(error)
+        lacking = machine_fault(error)
         if lacking is None or debug:
             raise  # a bug: keep its traceback
         echo(lacking, err=True, label="error:", colour="red")
@@ -115,7 +115,7 @@ def main() -> None:
     sys.exit(code)
 
 
-def told_of_the_machine(error: Exception) -> str | None:
+def machine_fault(error: Exception) -> str | None:
     """Return one line about what the machine lacks or forbids if that caused `error`, else None."""
     lack = shortage_in(error)
     if lack is not None:

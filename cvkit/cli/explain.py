@@ -99,17 +99,17 @@ def explain(
     found = RunFolder.open(folder)
     recipe, catalog = reopen(found, choice)
     recipe = with_methods(recipe, found, catalog, methods, layer)
-    kept = explanations_folder(output / found.path.name)
-    if found.path.resolve() in kept.path.resolve().parents:
+    results = explanations_folder(output / found.path.name)
+    if found.path.resolve() in results.path.resolve().parents:
         raise FolderError(
             f"'{output}' is inside the run folder, which explain never writes to; choose another --output"
         )
-    kept.require_safe_to_replace()
+    results.require_safe_to_replace()
     # Older run folders do not store this, so the data set has to be opened.
     info = found.data_info() or open_data(found, recipe, data).info
     asked = [class_called(name, info.classes) for name in targets]
     rival = None if against is None else class_called(against, info.classes)
-    files = find_images(images, info.classes, kept.path) if images else []
+    files = find_images(images, info.classes, results.path) if images else []
 
     from ..explain.explainers import Explainers  # imports torch, so only after the checks that do not need it
     from ..explain.image_io import reader_of
@@ -121,8 +121,8 @@ def explain(
     opened = load_trained(found, recipe, info)
     for line in opened.damaged:
         warn(line)
-    stand = f"{found.path.name}, {opened.checkpoint_label}"
-    echo(stand)
+    label = f"{found.path.name}, {opened.checkpoint_label}"
+    echo(label)
     warnings: list[str] = []
     explainers = Explainers(opened.trained, recipe.explainers, warnings)
     if layers:
@@ -140,15 +140,15 @@ def explain(
     else:
         source = FromSplit.sample(test, count, recipe.seed)
     title = f"Explanations of {recipe.name}"
-    exhibit = ExplainJob(
-        title, stand, explainers, ExplainTargets(asked, rival), source, test if score else None, warnings
+    job = ExplainJob(
+        title, label, explainers, ExplainTargets(asked, rival), source, test if score else None, warnings
     )
     with bar(len(source)) as advance:
-        paths = exhibit.write(kept, advance)
-    for line in exhibit.warnings:
+        paths = job.write(results, advance)
+    for line in job.warnings:
         warn(line)
-    if exhibit.scores:
-        print_results(exhibit.scores)
+    if job.scores:
+        print_results(job.scores)
     for path in paths:
         echo(path)
 

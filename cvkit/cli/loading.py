@@ -35,7 +35,7 @@ def load_recipe(
 
     document = read(path, overrides)
     catalog = _discovered(choice, document.disabled)
-    with _failures_told(catalog, choice):
+    with _failures_reported(catalog, choice):
         if first is not None:
             first(catalog)
         recipe = resolve(document, catalog).without_plugins(choice.disabled)
@@ -74,7 +74,7 @@ def reopen(folder: RunFolder, choice: PluginChoice) -> tuple[Recipe, Catalog]:
 
     document = folder.document()
     catalog = _discovered(choice, document.disabled)
-    with _failures_told(catalog, choice):
+    with _failures_reported(catalog, choice):
         if gone := missing_plugins(folder.info().get("components", []), catalog):
             raise RunError(
                 f"could not open '{folder.path}', because plugins that it used are missing: " + "; ".join(gone)
@@ -98,7 +98,7 @@ def load_catalog(choice: PluginChoice, disabled: Collection[str] = ()) -> Catalo
     `disabled` names the plugins that a recipe disables.
     """
     catalog = _discovered(choice, disabled)
-    with _failures_told(catalog, choice):
+    with _failures_reported(catalog, choice):
         return catalog
 
 
@@ -108,20 +108,22 @@ def _discovered(choice: PluginChoice, disabled: Collection[str]) -> Catalog:
 
 
 @contextmanager
-def _failures_told(catalog: Catalog, choice: PluginChoice) -> Iterator[None]:
+def _failures_reported(catalog: Catalog, choice: PluginChoice) -> Iterator[None]:
     """Warn, when the block ends, about plugins that do not work and about misspelt plugin names.
 
     If the block raises an error that already reports a plugin, there is no second message about that plugin.
     """
-    told = ""
+    reported = ""
     try:
         yield
     except CvkitError as error:
-        told = str(error)
+        reported = str(error)
         raise
     finally:
         failures = [
-            status.line for status in catalog.failures if status.reason not in told and status.line not in told
+            status.line
+            for status in catalog.failures
+            if status.reason not in reported and status.line not in reported
         ]
         for message in [*failures, *unknown_disabled(catalog, [*choice.disabled, *disabled_by_environment()])]:
             warn(message)

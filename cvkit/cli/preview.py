@@ -59,7 +59,7 @@ def preview(recipe: Path, overrides: tuple[str, ...], output: Path, data: Path |
 
 def preview_page(parts: RunParts) -> Page:
     """Return the page that shows the schedule, the augmented images and the size of a run."""
-    from ..diagnostics.preview import planned_images, planned_schedule, stand_in_notes
+    from ..diagnostics.preview import placeholder_notes, planned_images, planned_schedule
     from ..engine.lr_curve import lr_curve
     from ..figures.page import Fact, Page, Section
 
@@ -82,7 +82,7 @@ def preview_page(parts: RunParts) -> Page:
             Fact("Planned steps", f"{steps:,}", f"{epochs:,} epoch{'s' * (epochs != 1)} of {parts.batching.steps:,}"),
             Fact("Training images", f"{len(parts.train_source):,}", f"batches of {parts.recipe.train.batch_size:,}"),
         ),
-        warnings=(*parts.warnings, *stand_in_notes(parts, planned)),
+        warnings=(*parts.warnings, *placeholder_notes(parts, planned)),
         notes=tuple(notes),
         sections=(
             Section("Schedule", (planned_schedule(planned),)),

@@ -11,7 +11,7 @@ import click
 
 from ..errors import CvkitError, DivergedError
 from ..printable import shell_words
-from ..resource_errors import told_as_machine
+from ..resource_errors import reporting_shortages
 from ..runs.data_folder import data_folder
 from .exit_code import mark_failed
 from .loading import load_recipe, reopen, warn
@@ -108,7 +108,7 @@ def carry_out(
     echo(f"run folder: {folder.path}")
     session = Session(parts, folder, data, catalog, accept_changes=accept_changes)
     try:
-        with noted_end(session), ended_by_signals(session), told_as_machine("the run was in progress"):
+        with noted_end(session), ended_by_signals(session), reporting_shortages("the run was in progress"):
             print_events(session)
     except KeyboardInterrupt as error:
         done = f"stopped and saved after step {session.step:,}; " if session.saved and session.step else ""

@@ -33,9 +33,9 @@ def interrupt(number: int) -> None:
 
 def exit_code_of_signal(error: BaseException) -> int:
     """Return the exit code of an interrupted command; `error` may have the interruption as its cause."""
-    for told in (error, error.__cause__):
-        if isinstance(told, Interrupted):
-            return told.exit_code
+    for cause in (error, error.__cause__):
+        if isinstance(cause, Interrupted):
+            return cause.exit_code
     return 128 + signal.SIGINT
 
 

@@ -127,7 +127,7 @@ def _thinned(x: Series, y: Series, columns: int = 600) -> tuple[Series, Series]:
     """Keep the lowest and the highest point in each of at most `columns` intervals, in order."""
     if len(x) <= 2 * columns:
         return x, y
-    kept = []
+    indices = []
     for part in np.array_split(np.arange(len(x)), columns):
-        kept += sorted({int(part[0] + y[part].argmin()), int(part[0] + y[part].argmax())})
-    return x[kept], y[kept]
+        indices += sorted({int(part[0] + y[part].argmin()), int(part[0] + y[part].argmax())})
+    return x[indices], y[indices]

@@ -15,7 +15,7 @@ from ..data.splits import Splits
 from ..errors import ComponentFailure, RunError
 from ..guard import Guard
 from ..recipe import Recipe
-from ..resource_errors import Shortage, told_as_machine
+from ..resource_errors import Shortage, reporting_shortages
 from ..seeding import preserved_randomness, seed_everything
 from .averaging import Averaged, too_long
 from .building import drawn, initialised_loss, initialised_model
@@ -66,7 +66,7 @@ def build_parts(recipe: Recipe, splits: Splits) -> RunParts:
     preprocessor = Preprocessor(info, of_batches, device, settings.channels_last)
     try_metrics(recipe.metrics, info)
     loss = initialised_loss(recipe, info, device)
-    with told_as_machine("building the model", {Shortage.MEMORY: "use a smaller model"}):
+    with reporting_shortages("building the model", {Shortage.MEMORY: "use a smaller model"}):
         model = initialised_model(recipe, info, device)
     parts = RunParts(recipe, splits, device, source, test_source, batching, single, preprocessor, model, loss)
     warnings = sanity_check(parts)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from ..data.loading import BatchSource, DataLoaderSource, DeviceBudget, open_source
 from ..data.splits import Split
-from ..resource_errors import Shortage, told_as_machine
+from ..resource_errors import Shortage, reporting_shortages
 from .forward import ForwardPass
 from .loop import evaluate
 from .parts import RunParts
@@ -63,5 +63,5 @@ class Evaluator:
         if split is not None:
             source = open_source(split, parts.device, settings.resident, settings.workers, DeviceBudget(parts.device))
         size = self._batch_size(source)
-        with told_as_machine(f"evaluating batches of {size} images", {Shortage.MEMORY: _LESS}):
+        with reporting_shortages(f"evaluating batches of {size} images", {Shortage.MEMORY: _LESS}):
             return evaluate(forward, source, size, flip)

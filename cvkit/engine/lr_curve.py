@@ -25,12 +25,12 @@ class LrCurve:
     Attributes:
         rates: Learning rates, float64 (steps, groups).
         momenta: Momentum or first beta, float64 (steps, groups); None if the optimizer has neither.
-        stand_ins: Paths in the recipe that are still ``auto``; the curve uses `PLACEHOLDER_LR` for them.
+        placeholders: Paths in the recipe that are still ``auto``; the curve uses `PLACEHOLDER_LR` for them.
     """
 
     rates: Series
     momenta: Series | None
-    stand_ins: tuple[str, ...]
+    placeholders: tuple[str, ...]
 
 
 def lr_curve(parts: RunParts, settings: TrainSettings | None = None) -> LrCurve:

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..data.loading import materialize
 from ..errors import DivergedError, RunError
-from ..resource_errors import Shortage, told_as_machine
+from ..resource_errors import Shortage, reporting_shortages
 from .building import own_copy
 from .compilation import compiled
 from .evaluator import Evaluator
@@ -108,7 +108,7 @@ class Trainer:
         """
         while not self.finished or self._progress is not None:
             progress = self._progress = self._progress or EpochProgress(self.parts.batching.steps, self.parts.device)
-            with told_as_machine("training", {Shortage.MEMORY: _LESS_TRAINING}):
+            with reporting_shortages("training", {Shortage.MEMORY: _LESS_TRAINING}):
                 yield from self._train_epoch(progress)
             record = self._record(progress)
             self.epoch, self._progress = self.epoch + 1, None

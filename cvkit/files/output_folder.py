@@ -55,12 +55,12 @@ class OutputFolder:
         except OSError as error:
             problem = error
         finally:
-            kept = scratch.close()
+            earlier = scratch.close()
             for parent in above:
                 with suppress(OSError):  # another process may have written there
                     parent.rmdir()
         if problem is not None:
-            where = f"; the earlier results are in '{kept}'" if kept else ""
+            where = f"; the earlier results are in '{earlier}'" if earlier else ""
             raise FolderError(
                 f"could not write '{self.path}': {problem.strerror}{where}; choose another --output"
             ) from problem

@@ -24,7 +24,7 @@ from .entry_points import CORE, PluginEntryPoint, canonical, plugin_entry_points
 from .installed_copy import InstalledCopy, other_copy
 from .local import local_plugins
 from .requirements import distribution_of, missing_requirements
-from .validation import attribute, has_hooks, later_hooks
+from .validation import attribute, has_hooks, unsupported_hooks
 
 DISABLE = "CVKIT_DISABLE_PLUGINS"
 """The environment variable with the names of plugins to disable, separated by commas."""
@@ -146,7 +146,7 @@ def _load_into(
         heavy=tuple(name for name in HEAVY_MODULES if name in sys.modules and name not in before),
         missing=tuple(missing),
         idle=not (failure or missing or has_hooks(plugin)),
-        later=() if failure or missing else later_hooks(plugin),
+        unsupported_hooks=() if failure or missing else unsupported_hooks(plugin),
         trace=trace,
     )
 

@@ -56,15 +56,15 @@ def load_trained(folder: RunFolder, recipe: Recipe, info: DataInfo) -> LoadedMod
         averaged = state["ema"].items()
         weights = {key.removeprefix(_AVERAGED): value for key, value in averaged if key.startswith(_AVERAGED)}
     load_model_state(model, weights)
-    pixels = Preprocessor(info, (), device, recipe.train.channels_last)
-    trained = TrainedModel(model.eval(), info, pixels, device, recipe.seed)
-    stand = f"after step {state['step']:,}, {epochs_trained(state):,} of {recipe.train.epochs:,} epochs"
+    preprocessor = Preprocessor(info, (), device, recipe.train.channels_last)
+    trained = TrainedModel(model.eval(), info, preprocessor, device, recipe.seed)
+    label = f"after step {state['step']:,}, {epochs_trained(state):,} of {recipe.train.epochs:,} epochs"
     if folder.info().get("status") != "finished":
-        stand += "; the run has not finished"
-    kept = RunSnapshot.of(state)
-    changed = () if kept is None else changes(kept.recipe, recipe)
-    told = [f"recipe.yaml was changed after the checkpoint: {change}" for change in changed if not change.free]
-    return LoadedModel(trained, stand + remark, state["data"], (*damaged, *told))
+        label += "; the run has not finished"
+    snapshot = RunSnapshot.of(state)
+    changed = () if snapshot is None else changes(snapshot.recipe, recipe)
+    edits = [f"recipe.yaml was changed after the checkpoint: {change}" for change in changed if not change.free]
+    return LoadedModel(trained, label + remark, state["data"], (*damaged, *edits))
 
 
 def without_first_weights(recipe: Recipe) -> Recipe:

@@ -111,8 +111,8 @@ def test_course_leaves_the_run_as_it_was(new_run, steps_taken, recwarn):
 def test_course_of_an_auto_rate_is_the_stand_ins(new_run):
     """It is named, drawn as such, and has the shape that any value gives."""
     auto, set_ = lr_curve(new_run(*AUTO)), lr_curve(new_run(f"scheduler.max_lr={PLACEHOLDER_LR}"))
-    assert auto.stand_ins == ("scheduler.max_lr",)
-    assert set_.stand_ins == ()
+    assert auto.placeholders == ("scheduler.max_lr",)
+    assert set_.placeholders == ()
     assert np.array_equal(auto.rates, set_.rates)
     assert planned_schedule(auto).svg != planned_schedule(set_).svg
 

@@ -80,7 +80,7 @@ def test_change_that_a_run_can_take_over_waits_for_being_accepted(stopped, wordi
     assert told == wording(name="accepted")
     assert f"warning: {told}" in said
     assert told in html.unescape((stopped / "report.html").read_text())
-    assert "checkpoint_every: null" in RunFolder(stopped).kept().recipe
+    assert "checkpoint_every: null" in RunFolder(stopped).snapshot().recipe
     session_of(stopped).start()
 
 
@@ -129,7 +129,7 @@ def test_remark_in_a_recipe_is_no_change(stopped):
 
 
 def read_kept(path: Path):
-    return read_text(RunFolder(path).kept().recipe)
+    return read_text(RunFolder(path).snapshot().recipe)
 
 
 def data(path: Path):
