@@ -154,7 +154,7 @@ def _load_into(
 def _load(installation: PluginEntryPoint, copy: InstalledCopy | None) -> object:
     """Import an installed plugin, after the checks that need no import."""
     module = installation.package
-    for line in installation.requirements():
+    for line in installation.requirements:
         if canonical(distribution_of(line)) == CORE and (complaint := _core_is_not(line)):
             raise _WrongVersion(complaint)
     if copy is not None and not copy.own:
