@@ -12,7 +12,7 @@ import click
 
 from ..errors import CvkitError, RecipeError, did_you_mean
 from ..resource_errors import machine_error, shortage_in
-from .signals import exit_code_of, heard, interrupt
+from ..runs.signals import exit_code_of, heard, interrupt
 from .terminal import (
     OutputLost,
     echo,

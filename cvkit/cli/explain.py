@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import DataError, RunError
-from .assumed import METHOD
-from .explain_options import class_called, print_layers, with_methods, without_layers
+from ..explain.selection import class_index, with_methods
+from ..host.assumed import METHOD
+from .explain_options import print_layers, without_layers
 from .loading import reopen, warn
 from .options import PluginChoice, data_option, plugin_options
 from .run_data import data_root_of
@@ -97,15 +98,15 @@ def explain(
 
     found = RunFolder.open(folder)
     recipe, catalog = reopen(found, choice)
-    recipe = with_methods(recipe, found, catalog, methods, layer)
+    recipe = with_methods(recipe, found.document, catalog, methods, layer, names=("--method", "--layer"))
     kept = explanations_folder(output / found.path.name)
     if found.path.resolve() in kept.path.resolve().parents:
         raise RunError(f"'{output}' is inside the run folder, which explain never writes to; choose another --output")
     kept.require_safe_to_replace()
     # Older run folders do not store this, so the data set has to be opened.
     info = found.data_info() or open_data(found, recipe, data).info
-    asked = [class_called(name, info.classes) for name in targets]
-    rival = None if against is None else class_called(against, info.classes)
+    asked = [class_index(name, info.classes) for name in targets]
+    rival = None if against is None else class_index(against, info.classes)
     files = find_images(images, info.classes, kept.path) if images else []
 
     from ..explain.explainers import Explainers  # imports torch, so only after the checks that do not need it
