@@ -51,7 +51,7 @@ def metrics(records: Sequence[EpochRecord]) -> Figure | None:
         for axes, name in zip(column, names, strict=True):
             values = np.array([record.metrics.get(name, np.nan) for record in records])
             axes.set_ylim(*_around(values, floor=-np.inf))
-            axes.set_title(name)
+            axes.set_title(name, parse_math=False)  # an option of a metric may contain a $
             _paint_lines(axes, records, [("test", values, ORANGE)], "{:.3f}".format)
         _label_epochs(column[-1], records)
 
