@@ -56,8 +56,8 @@ class Records(tuple[EpochRecord, ...]):
         return table(head, rows)
 
     def __repr__(self) -> str:
-        shown = f", the last with test accuracy {percent(self[-1].test_accuracy, 2)}" if self else ""
-        return f"Records({len(self):,} epochs{shown})"
+        accuracy = f", test accuracy {percent(self[-1].test_accuracy, 2)}" if self else ""
+        return f"Records({len(self):,} epoch{'s' * (len(self) != 1)}{accuracy})"
 
 
 class Report(os.PathLike[str]):
