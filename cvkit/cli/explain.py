@@ -83,7 +83,7 @@ def explain(
     data: Path | None,
     choice: PluginChoice,
 ) -> None:
-    """Show which parts of images the trained model of RUN uses.
+    """Show which parts of an image the trained model of RUN uses.
 
     IMAGES are files and folders. Without IMAGES, the command explains some test images of the run. If a folder has
     the name of a class, that class is the label of its images.

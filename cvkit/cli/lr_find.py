@@ -52,7 +52,7 @@ def lr_find(
     data: Path | None,
     choice: PluginChoice,
 ) -> None:
-    """Find a learning rate for RECIPE without training it.
+    """Run only the learning-rate range test of RECIPE.
 
     Sweeps the learning rate and shows the rate that each rule chooses from the losses. Uses the recipe's own range
     test if it has one. Exits with 1 if no rule finds a rate.

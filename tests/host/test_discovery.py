@@ -278,7 +278,7 @@ def test_discovery_may_be_of_some_distributions_only(install):
 
 REMEDIES = {
     "needy": ("import nowhere_at_all", {}, "'nowhere_at_all'"),
-    "raising": ("raise RuntimeError('bad day')", {}, "--no-plugin raising"),
+    "raising": ("raise RuntimeError('bad day')", {}, "CVKIT_DISABLE_PLUGINS=raising"),
     "future": (GOOD, {"metadata": "Requires-Dist: cvkit-core>=99\n"}, "pip install --upgrade dist-future cvkit-core"),
 }
 
