@@ -39,7 +39,8 @@ class Records(tuple[EpochRecord, ...]):
         return pd.DataFrame(rows).set_index("epoch") if rows else pd.DataFrame()
 
     def _repr_html_(self) -> str:
-        head = ("epoch", "train loss", "train accuracy", "test loss", "test accuracy", "time")
+        metrics = list(dict.fromkeys(name for record in self for name in record.metrics))
+        head = ("epoch", "train loss", "train accuracy", "test loss", "test accuracy", *metrics, "time")
         rows = [
             (
                 f"{record.epoch}",
@@ -47,11 +48,16 @@ class Records(tuple[EpochRecord, ...]):
                 percent(record.train_accuracy, 2),
                 f"{record.test_loss:.4f}",
                 percent(record.test_accuracy, 2),
+                *(f"{record.metrics[name]:.4f}" if name in record.metrics else "" for name in metrics),
                 duration(record.seconds),
             )
             for record in self
         ]
         return table(head, rows)
+
+    def __repr__(self) -> str:
+        accuracy = f", test accuracy {percent(self[-1].test_accuracy, 2)}" if self else ""
+        return f"Records({len(self):,} epoch{'s' * (len(self) != 1)}{accuracy})"
 
 
 class Report(os.PathLike[str]):
@@ -81,11 +87,11 @@ class TrainedRun:
 
     Attributes:
         folder: The run folder, with checkpoints, records and the report.
-        recipe: The recipe, with the values that tuners have filled in.
+        recipe: The recipe with the values that its tuners found.
         records: One record for each epoch.
         predictions: The final predictions on the test split.
         report: The report; a path, and in a notebook the page itself.
-        warnings: What a reader of the numbers must know.
+        warnings: Why the results may be wrong or may differ from an uninterrupted run.
     """
 
     folder: Path
@@ -108,6 +114,7 @@ class TrainedRun:
         facts = [
             ("Test accuracy", f"{percent(self.accuracy, 2)} ({correct:,} of {total:,})"),
             ("Test loss", f"{self.predictions.loss:.4f}"),
+            *((name, f"{value:.4f}") for name, value in self.records[-1].metrics.items()),
             ("Epochs", f"{len(self.records):,}"),
             ("Training time", duration(sum(record.seconds for record in self.records))),
             ("Run folder", str(self.folder)),

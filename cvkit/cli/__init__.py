@@ -12,8 +12,8 @@ import click
 
 from ..errors import CvkitError, RecipeError, did_you_mean
 from ..resource_errors import machine_error, shortage_in
+from ..runs.signals import exit_code_of_signal, heard, interrupt
 from .exit_code import exit_code_of
-from .signals import exit_code_of_signal, heard, interrupt
 from .terminal import (
     OutputLost,
     echo,

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import DataError, FolderError
-from .assumed import METHOD
+from ..explain.selection import class_index, with_methods
+from ..host.assumed import METHOD
 from .exit_code import work
-from .explain_options import class_called, print_layers, with_methods, without_layers
+from .explain_options import print_layers, without_layers
 from .loading import reopen, warn
 from .options import PluginChoice, data_option, plugin_options
 from .run_data import data_root_of
@@ -83,7 +84,7 @@ def explain(
     data: Path | None,
     choice: PluginChoice,
 ) -> None:
-    """Show which parts of images the trained model of RUN uses.
+    """Show which parts of an image the trained model of RUN uses.
 
     IMAGES are files and folders. Without IMAGES, the command explains some test images of the run. If a folder has
     the name of a class, that class is the label of its images.
@@ -98,7 +99,7 @@ def explain(
 
     found = RunFolder.open(folder)
     recipe, catalog = reopen(found, choice)
-    recipe = with_methods(recipe, found, catalog, methods, layer)
+    recipe = with_methods(recipe, found.document, catalog, methods, layer, names=("--method", "--layer"))
     results = explanations_folder(output / found.path.name)
     if found.path.resolve() in results.path.resolve().parents:
         raise FolderError(
@@ -107,8 +108,8 @@ def explain(
     results.require_safe_to_replace()
     # Older run folders do not store this, so the data set has to be opened.
     info = found.data_info() or open_data(found, recipe, data).info
-    asked = [class_called(name, info.classes) for name in targets]
-    rival = None if against is None else class_called(against, info.classes)
+    asked = [class_index(name, info.classes) for name in targets]
+    rival = None if against is None else class_index(against, info.classes)
     files = find_images(images, info.classes, results.path) if images else []
 
     from ..explain.explainers import Explainers  # imports torch, so only after the checks that do not need it

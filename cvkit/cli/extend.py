@@ -55,9 +55,10 @@ def extend(
 ) -> None:
     """Train the run in the folder RUN for more epochs.
 
-    Training continues from the newest checkpoint in a new folder; RUN is not changed. --schedule says how the
-    learning rate continues: stretch plans the schedule for all epochs, as if the run had been planned that long; hold
-    keeps the last learning rate of the old schedule; again repeats the schedule over the added epochs.
+    Training continues from the newest checkpoint in a new folder; RUN is not changed. --schedule
+    determines how the learning rate continues. With stretch, the schedule is planned for all epochs, as in a new run
+    with that many epochs. With hold, the last learning rate of the old schedule is kept. With again, the schedule is
+    repeated over the added epochs.
     """
     from ..engine.trainer import Trainer
     from ..recipe import dump

@@ -25,9 +25,7 @@ def curves(records: Sequence[EpochRecord]) -> Figure:
 
     def paint(canvas: Canvas) -> None:
         upper, lower = canvas.subplots(2, 1, sharex=True)
-        lower.set_xlabel("epoch")
-        lower.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
-        lower.set_xlim(records[0].epoch - 1, records[-1].epoch + 0.015 * len(records))
+        _label_epochs(lower, records)
         _paint_loss(upper, records)
         _paint_accuracy(lower, records)
 
@@ -40,6 +38,25 @@ def curves(records: Sequence[EpochRecord]) -> Figure:
     if any(record.test_accuracy_unaveraged is not None for record in records):
         caption += " Not averaged: test accuracy of the trained weights; the test line uses averaged weights."
     return render_figure("curves", "Loss and accuracy", caption, paint, height=4.7)
+
+
+def metrics(records: Sequence[EpochRecord]) -> Figure | None:
+    """Return a figure with one panel for each of the recipe's metrics by epoch, or None if there are no metrics."""
+    names = list(dict.fromkeys(name for record in records for name in record.metrics))
+    if not names:
+        return None
+
+    def paint(canvas: Canvas) -> None:
+        column = canvas.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0]
+        for axes, name in zip(column, names, strict=True):
+            values = np.array([record.metrics.get(name, np.nan) for record in records])
+            axes.set_ylim(*_around(values, floor=-np.inf))
+            axes.set_title(name, parse_math=False)  # an option of a metric may contain a $
+            _paint_lines(axes, records, [("test", values, ORANGE)], "{:.3f}".format)
+        _label_epochs(column[-1], records)
+
+    caption = "The metrics of the recipe on the test images after each epoch."
+    return render_figure("metrics", "Metrics", caption, paint, height=2.35 * len(names))
 
 
 def schedule(records: Sequence[EpochRecord]) -> Figure:
@@ -62,6 +79,12 @@ def schedule(records: Sequence[EpochRecord]) -> Figure:
     caption = f"The learning rate at every optimizer step. It is highest, {rates[peak]:.3g}, at step {peak + 1:,}."
     title = "Learning rate and momentum" if len(momenta) else "Learning rate"
     return render_figure("schedule", title, caption, paint, height=2.35 * len(panels))
+
+
+def _label_epochs(axes: Axes, records: Sequence[EpochRecord]) -> None:
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+    axes.set_xlim(records[0].epoch - 1, records[-1].epoch + 0.015 * len(records))
 
 
 def _paint_loss(axes: Axes, records: Sequence[EpochRecord]) -> None:

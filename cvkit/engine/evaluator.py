@@ -12,7 +12,7 @@ from .loop import evaluate
 from .parts import RunParts
 from .records import Predictions
 
-_LESS = "continue with a smaller batch: --set evaluation.batch_size=N"
+_LESS = "continue with a smaller evaluation.batch_size"
 
 
 @dataclass(frozen=True)

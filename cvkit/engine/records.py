@@ -42,9 +42,9 @@ class EpochRecord:
     learning_rate: float
     images_per_second: float
     seconds: float
-    step_losses: tuple[float, ...]
-    step_lrs: tuple[float, ...]
-    step_momenta: tuple[float, ...] = ()
+    step_losses: tuple[float, ...] = field(repr=False)
+    step_lrs: tuple[float, ...] = field(repr=False)
+    step_momenta: tuple[float, ...] = field(default=(), repr=False)
     test_accuracy_tta: float | None = None
     test_accuracy_unaveraged: float | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
@@ -77,6 +77,12 @@ class Predictions:
     logits: Tensor
     labels: Tensor
     loss: float
+
+    def __repr__(self) -> str:
+        images, classes = self.logits.shape
+        return (
+            f"Predictions({images:,} images, {classes:,} classes, accuracy {self.accuracy:.4f}, loss {self.loss:.4f})"
+        )
 
     @cached_property
     def probabilities(self) -> Tensor:

@@ -65,7 +65,7 @@ class Trainer:
 
     def __init__(self, parts: RunParts) -> None:
         if waiting := sorted(parts.recipe.unresolved()):
-            raise RunError(f"{', '.join(waiting)}: the value is still 'auto'; run a tuner, or set it with --set")
+            raise RunError(f"{', '.join(waiting)}: the value is still 'auto'; run a tuner, or set a value")
         self.parts = parts
         self.train_step = parts.train_step(parts.model, parts.loss, parts.preprocessor)
         if parts.recipe.train.compile:

@@ -35,7 +35,7 @@ class LockedFolder(ConfinedFolder):
         except NotImplementedError as error:
             raise FolderError(
                 f"the file system of '{self.path}' does not support locks, which prevent two processes from writing "
-                "to one run; choose another --output"
+                "to one run; choose another output folder"
             ) from error
         except OSError as error:
             if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):

@@ -140,7 +140,7 @@ class Catalog:
                 name = str(implementation.plugin_name)
                 failures.append(
                     f"plugin '{name}' ({self._origins[name]}) failed in cvkit_{event}: "
-                    f"{type(error).__name__}: {error}; disable it with --no-plugin {name}"
+                    f"{type(error).__name__}: {error}; disable it with CVKIT_DISABLE_PLUGINS={name}"
                 )
         return failures
 

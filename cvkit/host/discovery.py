@@ -180,7 +180,7 @@ def _missing(plugin: object, origin: Origin) -> list[str]:
 
 def _remedy(error: BaseException, origin: Origin, installation: PluginEntryPoint | None) -> str:
     """Return what to do about a plugin that failed, in one sentence."""
-    leave_out = f"disable it with --no-plugin {origin.plugin}"
+    leave_out = f"disable it with CVKIT_DISABLE_PLUGINS={origin.plugin}"
     match error:
         case _WrongVersion():
             return f"pip install --upgrade {origin.distribution} {CORE}, or {leave_out}"

@@ -60,10 +60,10 @@ class RunFolder(CopiedFiles):
                 continue
             except OSError as error:
                 raise FolderError(
-                    f"could not create the run folder '{path}': {error.strerror}; choose another --output"
+                    f"could not create the run folder '{path}': {error.strerror}; choose another output folder"
                 ) from error
             return cls(path)
-        raise FolderError(f"'{parent}' already contains a thousand runs named {stem}; choose another --output")
+        raise FolderError(f"'{parent}' already contains a thousand runs named {stem}; choose another output folder")
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
@@ -84,6 +84,8 @@ class RunFolder(CopiedFiles):
         folder = cls(path)
         if folder.has_checkpoints():  # checkpoints contain copies of the other files
             return folder
+        if not path.is_dir():
+            raise FolderError(f"there is no folder '{path}'" if not path.exists() else f"'{path}' is not a folder")
         if not (path / "recipe.yaml").is_file():
             raise FolderError(f"'{path}' is not a run folder: it contains no recipe.yaml")
         if not (path / "run.json").is_file():

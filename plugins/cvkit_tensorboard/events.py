@@ -56,7 +56,8 @@ def epoch(record: EpochRecord) -> Iterator[Event]:
         "speed/seconds": record.seconds,
         "epoch": record.epoch,
     }
-    yield _scalars(record.step, measured | where_asked)
+    metrics = {f"metrics/{name}": value for name, value in record.metrics.items()}
+    yield _scalars(record.step, measured | where_asked | metrics)
 
 
 def picture(tag: str, png: bytes, step: int) -> Event:

@@ -133,7 +133,7 @@ def test_broken_distribution_does_not_stop_discovery(install, folder):
 
 REMEDIES = {
     "needy": ("import nowhere_at_all", {}, "'nowhere_at_all'"),
-    "raising": ("raise RuntimeError('bad day')", {}, "--no-plugin raising"),
+    "raising": ("raise RuntimeError('bad day')", {}, "CVKIT_DISABLE_PLUGINS=raising"),
     "future": (GOOD, {"metadata": "Requires-Dist: cvkit-core>=99\n"}, "pip install --upgrade dist-future cvkit-core"),
 }
 

@@ -1,11 +1,11 @@
-"""Handles the signals that end a command, unless they were ignored when it started."""
+"""Handles the signals that end a run or a command, unless they were ignored when it started."""
 
 from __future__ import annotations
 
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
@@ -40,8 +40,8 @@ def exit_code_of_signal(error: BaseException) -> int:
 
 
 @contextmanager
-def heard(act: Callable[[int], None]) -> Iterator[None]:
-    """Call `act` with the number of each signal that should end this process, while the block runs.
+def heard(act: Callable[[int], None], names: Sequence[str] = NAMES) -> Iterator[None]:
+    """Call `act` with the number of each signal in `names`, while the block runs.
 
     Signals that are ignored stay ignored: ``nohup`` ignores SIGHUP, and shells ignore SIGINT for background jobs. A
     child process forked in the block is ended by the signal, as it would be without this handler.
@@ -57,7 +57,7 @@ def heard(act: Callable[[int], None]) -> Iterator[None]:
 
     numbers: list[int] = []
     if threading.current_thread() is threading.main_thread():  # only the main thread may set signal handlers
-        numbers = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
+        numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
     before = {
         number: signal.signal(number, handler)
         for number in numbers
