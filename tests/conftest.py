@@ -42,6 +42,7 @@ DEAR = (
     "docs/test_site.py",
     "docs/test_notebooks.py",
     "docs/test_typing.py",
+    "scaffold/test_lint_and_types.py",
 )
 """The files that take longest run first: one that is left to the end keeps one process busy and the others idle."""
 
