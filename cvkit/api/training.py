@@ -61,8 +61,8 @@ def train(
         RecipeError: The recipe has mistakes; the error lists all of them.
         ComponentError: A component refuses its options.
         DataError: The data set is missing or damaged.
-        RunError: The run could not start, or it failed; the run folder contains its last checkpoint. `DeviceError` and
-            `FolderError` are two of its causes.
+        RunError: The run could not start, or it failed; the run folder contains its last checkpoint. `DeviceError`
+            and `FolderError` are two of its causes.
     """
     with preserved_randomness():
         checked, catalog = checked_recipe(recipe, set, plugins)

@@ -164,7 +164,7 @@ def test_tuner_without_a_value_for_auto_ends_the_run(recipe, cvkit, wording):
     done = cvkit("run", recipe, "--set", "scheduler.max_lr=auto", "--set", sweep)
     assert done.returncode == 1
     folder = folder_named_in(done.stdout)
-    assert "--set scheduler.max_lr=" in done.stderr
+    assert "Set a value: scheduler.max_lr=" in done.stderr
     assert done.stdout.replace(folder, "<run>") == wording(name="stdout")
     assert done.stderr.replace(folder, "<run>") == wording(name="stderr")
 
