@@ -25,6 +25,7 @@ from .terminal import (
 COMMANDS = {
     "run": "run:run",
     "resume": "resume:resume",
+    "finish": "finish:finish",
     "extend": "extend:extend",
     "explain": "explain:explain",
     "check": "check:check",

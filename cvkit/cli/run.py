@@ -78,11 +78,16 @@ def run(
         resume_run(found, data, choice, accept_changes)
 
 
-def resume_run(folder: RunFolder, data: Path | None, choice: PluginChoice, accept_changes: bool) -> None:
-    """Continue the run in `folder` with its own recipe, and with the data in `data` or else where they were."""
+def resume_run(
+    folder: RunFolder, data: Path | None, choice: PluginChoice, accept_changes: bool, finishes: bool = False
+) -> None:
+    """Continue the run in `folder` with its own recipe, and with the data in `data` or else where they were.
+
+    If `finishes` is true, evaluate and report it instead of training it further.
+    """
     recipe, catalog = reopen(folder, choice)
     place = data_root_of(folder, recipe, data)
-    carry_out(build_run(recipe, place), catalog, folder, place, accept_changes)
+    carry_out(build_run(recipe, place), catalog, folder, place, accept_changes, finishes)
 
 
 def build_run(recipe: Recipe, data: Path) -> RunParts:
@@ -94,9 +99,17 @@ def build_run(recipe: Recipe, data: Path) -> RunParts:
 
 
 def carry_out(
-    parts: RunParts, catalog: Catalog, place: RunFolder | Path, data: Path, accept_changes: bool = False
+    parts: RunParts,
+    catalog: Catalog,
+    place: RunFolder | Path,
+    data: Path,
+    accept_changes: bool = False,
+    finishes: bool = False,
 ) -> None:
-    """Continue the run in a run folder, or start it in a new folder inside the path `place`; print the events."""
+    """Continue the run in a run folder, or start it in a new folder inside the path `place`; print the events.
+
+    If `finishes` is true, the run is evaluated and reported instead of trained further.
+    """
     from ..runs.execute import noted_end
     from ..runs.folder import RunFolder
     from ..runs.interruption import ended_by_signals
@@ -105,7 +118,7 @@ def carry_out(
 
     folder = RunFolder.create(place, parts.recipe.name) if isinstance(place, Path) else place
     echo(folder_line(folder))
-    session = Session(parts, folder, data, catalog, accept_changes=accept_changes)
+    session = Session(parts, folder, data, catalog, accept_changes=accept_changes, finishes=finishes)
     try:
         with (
             noted_end(session),

@@ -84,13 +84,30 @@ class Trainer:
         self._progress: EpochProgress | None = None
         self._predictions: Mapping[Half, Predictions] = {}
         self._final: Predictions | None = None  # of the best weights
+        self._ended = False
 
     @property
     def finished(self) -> bool:
         """Whether every planned epoch is finished, `train.max_steps` is reached, or the run stopped early."""
         limit = self.parts.recipe.train.max_steps
         ended = self.epoch >= self.parts.plan.epochs or (limit is not None and self.step >= limit)
-        return ended or self.selection.stops
+        return ended or self.selection.stops or self._ended
+
+    @property
+    def ended_early(self) -> bool:
+        """Whether `end` ended training before its planned end."""
+        return self._ended
+
+    def end(self) -> bool:
+        """End training with the steps that were taken, so that the model can be evaluated and reported.
+
+        Returns:
+            Whether all steps of an epoch were taken whose evaluation is missing; `fit` then yields its record.
+        """
+        self._ended = not self.finished
+        if self._progress is not None and self._progress.taken < self.parts.batching.steps:
+            self._progress = None
+        return self._progress is not None
 
     def trained(self) -> TrainedModel:
         """Return the model that is evaluated, in evaluation mode, with its preprocessing.

@@ -15,7 +15,7 @@ from ..engine.proposal import Proposal
 from ..engine.records import EpochRecord
 from ..engine.trainer import Step, Trainer
 from ..engine.tuning import tune
-from ..errors import RunError
+from ..errors import FolderError, RunError
 from ..figures.page import render
 from ..host.catalog import Catalog
 from ..recipe import Recipe, TunerPart, dump
@@ -37,6 +37,7 @@ class Session:
         data: The folder of the data set.
         catalog: Its observers are notified of each event.
         accept_changes: Whether to continue although the recipe or the data changed.
+        finishes: Whether the run ends where its last checkpoint was written, without further training.
         warnings: Lines for the readers of the report.
         stop: Set it to end after the current step, which is then saved.
         saved: Whether the newest checkpoint contains all training so far, so that stopping at once loses nothing.
@@ -44,11 +45,18 @@ class Session:
     """
 
     def __init__(
-        self, parts: RunParts, folder: RunFolder, data: Path, catalog: Catalog, *, accept_changes: bool = False
+        self,
+        parts: RunParts,
+        folder: RunFolder,
+        data: Path,
+        catalog: Catalog,
+        *,
+        accept_changes: bool = False,
+        finishes: bool = False,
     ) -> None:
         self.parts, self.folder, self.data, self.catalog = parts, folder, data, catalog
         self._trainer: Trainer | None = None
-        self.accept_changes = accept_changes
+        self.accept_changes, self.finishes = accept_changes, finishes
         self.warnings = [*parts.warnings]
         self.records: list[EpochRecord] = []
         self.stop = self.started = False
@@ -88,10 +96,20 @@ class Session:
         }
         if state is None:
             require_never_trained(self.folder, damaged)
+            if self.finishes:
+                raise FolderError(
+                    f"'{self.folder.path}' contains no checkpoint yet, so there is nothing to evaluate; continue the "
+                    "run with cvkit resume"
+                )
             self._info = {"started": f"{datetime.now().astimezone():{TIME}}", "sessions": [], **made_with}
         else:
             self.warnings += damaged
             self._restore(state, made_with)
+        if self.finishes and not self.trainer.end() and not self.records:
+            raise FolderError(
+                f"'{self.folder.path}' has not finished its first epoch, so there is no record to report; continue "
+                "the run with cvkit resume"
+            )
         changed = environment_changes(self._info["environment"], made_with["environment"])
         self._note(
             name=self.recipe.name,
@@ -119,7 +137,7 @@ class Session:
         self.records, self._tuning = list(snapshot.records), snapshot.tuning
         repairs += put_back(self.folder, snapshot, self.recipe)
         self.warnings += [*repairs, *lost, *self._info.get("warnings", [])]
-        for of_an_earlier_end in ("error", "finished"):
+        for of_an_earlier_end in ("error", "finished", "finished_early"):
             self._info.pop(of_an_earlier_end, None)
         sessions = [*self._info.get("sessions", []), {"after_step": self.step, **made_with}]
         self._info |= {"sessions": sessions, "trained": True}
@@ -215,7 +233,8 @@ class Session:
         self.warnings += self._changes()
         page = report_page(self.trainer, records, predictions, found, self._info, self.recipe_text(), self.warnings)
         path = self.folder.write_report(render(page))
-        self.set_status("finished", finished=f"{datetime.now().astimezone():{TIME}}")
+        early = {"finished_early": True} if self.trainer.ended_early else {}
+        self.set_status("finished", finished=f"{datetime.now().astimezone():{TIME}}", **early)
         self._notify("run_finished", records=records, predictions=predictions)
         return path
 
