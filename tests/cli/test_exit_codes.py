@@ -109,7 +109,7 @@ NOTHING_STARTED = [  # the command, its options, where a component fails, and a 
     ("explain lost", (), "", "checkpoint"),
     ("explain stopped --method flat", ("--output", "taken"), "", "notes.txt"),
     ("explain stopped --method flat", ("--output", "stopped"), "", "inside"),
-    ("explain stopped --method flat", ("against", "ring"), "", "--against"),
+    ("explain stopped --method flat", ("--against", "ring"), "", "against"),
     ("explain stopped text.png --method flat", (), "", "text.png"),
     ("explain stopped --method flat", (), "explaining:1", "no map"),
     ("lr-find recipe.yaml", ABSENT, "", "cuda:77"),
