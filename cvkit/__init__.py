@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from .api.model import Model, load
     from .api.results import TrainedRun
     from .api.training import train, trainer
+    from .data.account import DataAccount, LeftOut
+    from .data.decoding import IMAGE_FORMATS, read_image
+    from .data.framing import Framing
+    from .data.image_headers import ImageHeader, largest_value, read_header
     from .data.splits import DataInfo, Split, Splits, TensorSplit
     from .engine.assembly import build_parts
     from .engine.eval_mode import eval_mode
@@ -71,6 +75,14 @@ _LAZY = {
     "Recipe": "recipe",
     "read": "recipe",
     "resolve": "recipe",
+    "DataAccount": "data.account",
+    "LeftOut": "data.account",
+    "IMAGE_FORMATS": "data.decoding",
+    "read_image": "data.decoding",
+    "Framing": "data.framing",
+    "ImageHeader": "data.image_headers",
+    "largest_value": "data.image_headers",
+    "read_header": "data.image_headers",
     "DataInfo": "data.splits",
     "Split": "data.splits",
     "Splits": "data.splits",
@@ -107,6 +119,7 @@ _LAZY = {
 }
 
 __all__ = [
+    "IMAGE_FORMATS",
     "KINDS",
     "AmbiguousComponent",
     "Augmentation",
@@ -117,6 +130,7 @@ __all__ = [
     "ComponentError",
     "ComponentFailure",
     "CvkitError",
+    "DataAccount",
     "DataError",
     "DataInfo",
     "DatasetFactory",
@@ -125,7 +139,10 @@ __all__ = [
     "Evaluator",
     "Explainer",
     "ExplainerFactory",
+    "Framing",
+    "ImageHeader",
     "Kind",
+    "LeftOut",
     "LossFactory",
     "MachineError",
     "Metric",
@@ -160,11 +177,14 @@ __all__ = [
     "discover",
     "eval_mode",
     "hookimpl",
+    "largest_value",
     "load",
     "one_line",
     "permutation",
     "preserved_randomness",
     "read",
+    "read_header",
+    "read_image",
     "resolve",
     "seed_everything",
     "train",

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..guard import Guard, shown
 from ..host.registry import Entry
-from .splits import DataInfo, Split, Splits, TensorSplit
+from .splits import DataInfo, Half, Split, Splits, TensorSplit
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class CheckedSplit:
             image, label = sample
         except (TypeError, ValueError):
             raise self._wrong(index, shown(sample), "an image and a label") from None
-        size = (self.info.channels, self.info.height, self.info.width)
-        if not isinstance(image, Tensor) or image.dtype != torch.uint8 or image.shape != size:
-            raise self._wrong(index, shown(image), f"uint8 {size}")
+        if not isinstance(image, Tensor) or image.dtype != torch.uint8 or not self._fits(image):
+            height, width = ("any height", "any width") if self.info.framing else (self.info.height, self.info.width)
+            raise self._wrong(index, shown(image), f"uint8 ({self.info.channels}, {height}, {width})")
         try:
             number = -1 if isinstance(label, Tensor) and label.ndim else operator.index(label)
         except TypeError:
@@ -45,6 +45,10 @@ class CheckedSplit:
         if not 0 <= number < self.info.num_classes:
             raise self._wrong(index, f"the label {shown(label)}", f"an integer from 0 to {self.info.num_classes - 1}")
         return image, number
+
+    def _fits(self, image: Tensor) -> bool:
+        size = (self.info.channels, self.info.height, self.info.width)
+        return image.shape == size or (self.info.framing is not None and image.ndim == 3 and len(image) == size[0])
 
     def _wrong(self, index: int, made: str, needed: str) -> Exception:
         return self.guard.failure(f"returned {made} as {self.name} image {index}; expected {needed}")
@@ -63,8 +67,14 @@ def checked(splits: Splits, entry: Entry) -> Splits:
     return replace(
         splits,
         train=_checked(splits.train, splits.info, entry, "training"),
-        test=_checked(splits.test, splits.info, entry, "test"),
+        validation=_checked_half(splits, entry, "validation"),
+        test=_checked_half(splits, entry, "test"),
     )
+
+
+def _checked_half(splits: Splits, entry: Entry, name: Half) -> Split | None:
+    split: Split | None = getattr(splits, name)
+    return None if split is None else _checked(split, splits.info, entry, name)
 
 
 def _checked(split: Split, info: DataInfo, entry: Entry, name: str) -> Split:

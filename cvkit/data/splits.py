@@ -1,14 +1,19 @@
-"""The data set of a run: `Splits` with training and test images and a `DataInfo`."""
+"""The data set of a run: `Splits` with training, validation and test images, and a `DataInfo`."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from ..errors import CheckpointError
+from .account import DataAccount
+from .framing import Framing
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+Half = Literal["validation", "test"]
+"""A split that is evaluated."""
 
 
 @dataclass(frozen=True)
@@ -17,11 +22,14 @@ class DataInfo:
 
     Attributes:
         channels: Channels of an image.
-        height: Height of an image in pixels.
-        width: Width of an image in pixels.
+        height: Height of the model's input in pixels.
+        width: Width of the model's input in pixels.
         classes: Names of the classes in label order.
         mean: Mean of each channel over the training images in [0, 1].
         std: Standard deviation of each channel over the training images in [0, 1].
+        framing: How images are brought to the input size; None if every image of the data set has that size.
+        fixed_normalisation: Whether `mean` and `std` are used although the model has pretrained weights that were
+            trained with others.
     """
 
     channels: int
@@ -30,6 +38,8 @@ class DataInfo:
     classes: tuple[str, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    framing: Framing | None = None
+    fixed_normalisation: bool = False
 
     @property
     def num_classes(self) -> int:
@@ -47,16 +57,19 @@ class DataInfo:
         Args:
             data: The values of `to_json`. Unknown keys, which a later cvkit may write, are ignored.
         """
-        known = {field.name: data[field.name] for field in fields(cls)}
-        tuples: dict[str, Any] = {key: tuple(data[key]) for key in ("classes", "mean", "std")}
-        return cls(**{**known, **tuples})
+        known = {field.name: data[field.name] for field in fields(cls) if field.name in data}
+        own: dict[str, Any] = {key: tuple(data[key]) for key in ("classes", "mean", "std")}
+        if known.get("framing"):
+            own["framing"] = Framing(**known["framing"])
+        return cls(**{**known, **own})
 
 
 @runtime_checkable
 class Split(Protocol):
     """A map-style data set: ``split[i]`` is (image, label).
 
-    The image is uint8 (C, H, W), and all images have the same size. The label is an integer.
+    The image is uint8 (C, H, W). All images have the size in the data set's info, unless that has a framing. The
+    label is an integer.
     """
 
     def __len__(self) -> int: ...
@@ -87,22 +100,53 @@ class TensorSplit:
 
 @dataclass(frozen=True)
 class Splits:
-    """The training and test images of a data set.
+    """The training, validation and test images of a data set. At least one of the latter two exists.
+
+    During training, choices are made on the validation images. The test images measure the result.
 
     The part of the digest before a colon names the method that computes it. Digests of different methods cannot be
     compared.
 
     Attributes:
         train: Training images.
-        test: Test images.
+        test: Test images; None if there are only validation images.
         info: Channels, size and classes.
         digest: Identifies the content; empty if it is expensive to compute.
+        validation: Validation images; None if there are none.
+        account: What was read and what was left out; None if the data set does not say.
     """
 
     train: Split
-    test: Split
+    test: Split | None
     info: DataInfo
     digest: str = ""
+    validation: Split | None = None
+    account: DataAccount | None = None
+
+    @property
+    def final(self) -> Half:
+        """The images that measure the result of a run: the test images, if there are any."""
+        return "validation" if self.test is None else "test"
+
+    @property
+    def halves(self) -> tuple[Half, ...]:
+        """The names of the evaluated splits that exist."""
+        names: tuple[Half, ...] = ("test", "validation")
+        return tuple(name for name in names if getattr(self, name) is not None)
+
+    def half(self, name: Half) -> Split:
+        """Return the validation or test images.
+
+        Args:
+            name: Which images.
+
+        Raises:
+            ValueError: The data set has no such images.
+        """
+        split: Split | None = getattr(self, name)
+        if split is None:
+            raise ValueError(f"the data set has no {name} images")
+        return split
 
     def incomparable(self, digest: str) -> str:
         """Return why a checkpoint's digest cannot be compared with this data set's; empty if it can.

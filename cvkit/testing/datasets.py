@@ -10,8 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..data.loading import materialize
-from ..data.splits import Split, Splits, TensorSplit
+from ..data.splits import DataInfo, Split, Splits, TensorSplit
 from ..kinds import KINDS
 from .network import without_network
 from .sample_parts import seeded
@@ -39,18 +38,22 @@ class DatasetSuite(Suite):
 
     def _splits(self, seed: int = 0) -> Splits:
         """Open the data set; the seed of the global generators must not matter."""
-        with promise("every data set returns Splits with training images and test images") as broken:
+        with promise(
+            "every data set returns Splits with training images, and with validation or test images"
+        ) as broken:
             with seeded(seed):
                 splits = self.build()
             if not isinstance(splits, Splits):
                 broken(f"the factory returned {type(splits).__name__}")
-            for half in ("train", "test"):
-                if len(getattr(splits, half)) == 0:
+            if splits.validation is None and splits.test is None:
+                broken("validation and test are both None")
+            for half, split in _halves(splits):
+                if len(split) == 0:
                     broken(f"there are no {half} images")
         return splits
 
     def test_splits(self) -> None:
-        """The data set has training images and test images."""
+        """The data set has training images, and validation or test images."""
         self._splits()
 
     def test_offline(self) -> None:
@@ -59,7 +62,7 @@ class DatasetSuite(Suite):
             with without_network() as tried:
                 try:
                     splits = self._splits()
-                    materialize(splits.train, [0])
+                    _ = splits.train[0]
                 except Exception as error:
                     if not tried:
                         raise error
@@ -92,15 +95,13 @@ class DatasetSuite(Suite):
                     broken(f"the {half} labels are {split.labels.dtype}", "Convert them to int64: labels.long()")
 
     def test_images(self) -> None:
-        """Every image is uint8 (C, H, W) of the size in `info`."""
-        with promise("every image is uint8 (C, H, W) of the size in info") as broken:
+        """Every image is uint8 (C, H, W), of the size in `info` unless that has a framing."""
+        with promise("every image is uint8 (C, H, W), of the size in info unless that has a framing") as broken:
             splits = self._splits()
             info = splits.info
             for half, split in _halves(splits):
                 for index in _spread(split):
-                    _require_image(
-                        broken, split[index][0], (info.channels, info.height, info.width), f"{half} {index}"
-                    )
+                    _require_image(broken, split[index][0], info, f"{half} {index}")
 
     def test_masks(self) -> None:
         """Masks, if there are any, are bool (N, H, W), one per image."""
@@ -142,8 +143,7 @@ class DatasetSuite(Suite):
             info = splits.info
             if not len(info.mean) == len(info.std) == info.channels:
                 broken(f"{len(info.mean)} means and {len(info.std)} standard deviations for {info.channels} channels")
-            images = materialize(splits.train, _spread(splits.train)).images / 255
-            means, deviations = images.mean(dim=(0, 2, 3)).tolist(), images.std(dim=(0, 2, 3)).tolist()
+            means, deviations = _statistics([splits.train[index][0] for index in _spread(splits.train)])
             for channel, (mean, std) in enumerate(zip(info.mean, info.std, strict=True)):
                 # The tolerance is large: many data sets use ImageNet's values, and only some images are checked.
                 if (
@@ -171,8 +171,15 @@ def _empty_folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="cvkit-testing-")
 
 
-def _halves(splits: Splits) -> tuple[tuple[str, Split], tuple[str, Split]]:
-    return ("train", splits.train), ("test", splits.test)
+def _halves(splits: Splits) -> list[tuple[str, Split]]:
+    splits_by_name = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+    return [(name, split) for name, split in splits_by_name.items() if split is not None]
+
+
+def _statistics(images: list[Tensor]) -> tuple[list[float], list[float]]:
+    """Return the mean and the standard deviation of each channel of images (C, H, W) of any size, in [0, 1]."""
+    pixels = torch.cat([image.flatten(1) for image in images], dim=1) / 255
+    return pixels.mean(dim=1).tolist(), pixels.std(dim=1).tolist()
 
 
 def _spread(split: Split) -> list[int]:
@@ -180,11 +187,14 @@ def _spread(split: Split) -> list[int]:
     return torch.linspace(0, len(split) - 1, min(len(split), _LOOKED_AT)).long().tolist()
 
 
-def _require_image(broken: Fail, image: object, shape: tuple[int, int, int], where: str) -> None:
+def _require_image(broken: Fail, image: object, info: DataInfo, where: str) -> None:
     if not isinstance(image, Tensor):
         broken(f"{where} has the type {type(image).__name__}", "Return a tensor: torch.from_numpy(np.array(image))")
-    if image.dtype != torch.uint8 or tuple(image.shape) != shape:
-        broken(f"{where} is {image.dtype} {tuple(image.shape)}, but info requires uint8 {shape}")
+    shape, given = (info.channels, info.height, info.width), tuple(image.shape)
+    fits = given == shape if info.framing is None else len(given) == 3 and given[0] == shape[0] and 0 not in given
+    if image.dtype != torch.uint8 or not fits:
+        required = shape if info.framing is None else f"({info.channels}, H, W)"
+        broken(f"{where} is {image.dtype} {given}, but info requires uint8 {required}")
 
 
 def _same(one: tuple[Tensor, int], other: tuple[Tensor, int]) -> bool:

@@ -1,0 +1,98 @@
+"""How an image of any size is brought to the input size of a model."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+FramingMode = Literal["crop", "pad", "squash"]
+Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
+
+
+@dataclass(frozen=True)
+class PretrainedInput:
+    """The input that a network's pretrained weights were trained with.
+
+    A model declares it by the attribute ``pretrained_input`` of the module that its factory returns.
+
+    Attributes:
+        mean: Mean of each channel, in [0, 1].
+        std: Standard deviation of each channel, above 0.
+        interpolation: The interpolation with which images were resized; None if it is unknown.
+        crop_pct: The fraction of the resized image's sides that the centre crop keeps, in (0, 1]; None if unknown.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    interpolation: Interpolation | None = None
+    crop_pct: float | None = None
+
+
+@dataclass(frozen=True)
+class Window:
+    """The geometry of a framed image, in pixels.
+
+    Attributes:
+        height: Height of the image after it was resized.
+        width: Width of the image after it was resized.
+        top: First row of the resized image that is kept; negative if rows are added above it.
+        left: First column of the resized image that is kept; negative if columns are added on its left.
+    """
+
+    height: int
+    width: int
+    top: int
+    left: int
+
+
+@dataclass(frozen=True)
+class Framing:
+    """How images of any size are brought to the input size of the model.
+
+    Attributes:
+        mode: ``crop`` resizes the image until it covers the input size divided by `crop_pct`, and keeps the centre.
+            ``pad`` resizes the whole image until it fits, and fills the rest with the mean colour. ``squash`` resizes
+            both sides, which changes the aspect ratio.
+        interpolation: The interpolation; None uses that of the pretrained network, else ``bilinear``.
+        crop_pct: The fraction of the resized image's sides that ``crop`` keeps, in (0, 1]; None uses that of the
+            pretrained network, else 0.875.
+    """
+
+    mode: FramingMode = "crop"
+    interpolation: Interpolation | None = None
+    crop_pct: float | None = None
+
+    def resolved(self, trained_with: PretrainedInput | None) -> Framing:
+        """Return the framing with every value set.
+
+        Args:
+            trained_with: The declaration of the pretrained network; None if there is none.
+        """
+        declared = trained_with or PretrainedInput((), ())
+        return Framing(
+            self.mode,
+            self.interpolation or declared.interpolation or "bilinear",
+            self.crop_pct or declared.crop_pct or 0.875,
+        )
+
+    def window(self, size: tuple[int, int], wanted: tuple[int, int]) -> Window:
+        """Return the geometry with which an image is framed.
+
+        Args:
+            size: Height and width of the image.
+            wanted: Height and width of the result.
+        """
+        if self.mode == "squash":
+            return Window(*wanted, 0, 0)
+        ratios = [side / given for side, given in zip(wanted, size, strict=True)]
+        scale = min(ratios) if self.mode == "pad" else max(ratios) / (self.crop_pct or 1.0)
+        height, width = (max(1, round(given * scale)) for given in size)
+        if self.mode == "crop":  # rounding must not leave an image that is a pixel too small
+            height, width = max(height, wanted[0]), max(width, wanted[1])
+        else:
+            height, width = min(height, wanted[0]), min(width, wanted[1])
+        return Window(height, width, (height - wanted[0]) // 2, (width - wanted[1]) // 2)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the framing as JSON values."""
+        return asdict(self)
