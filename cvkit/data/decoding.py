@@ -108,9 +108,12 @@ def opened(path: Path, max_megapixels: int | None = None) -> Iterator[Image.Imag
 def orientation(image: Image.Image) -> int | None:
     """Return the EXIF orientation, 1 to 8, or None if the EXIF data is damaged."""
     try:
-        value = image.getexif().get(_ORIENTATION, 1)
+        tags = image.getexif()
     except Exception:  # Pillow raises many kinds of errors for damaged EXIF data
         return None
+    if not tags and image.info.get("exif"):  # a block in which Pillow found nothing
+        return None
+    value = tags.get(_ORIENTATION, 1)
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 

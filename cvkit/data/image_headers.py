@@ -12,7 +12,7 @@ from PIL import Image
 from .decoding import decode, is_deep_colour, opened, orientation
 
 _ANIMATED = {"GIF", "PNG", "TIFF", "WEBP"}  # a photo of a phone may hold a second picture, which is no animation
-_ENDS = {"JPEG": b"\xff\xd9", "MPO": b"\xff\xd9", "PNG": b"IEND", "GIF": b";"}
+_ENDS = {"JPEG": b"\xff\xd9", "MPO": b"\xff\xd9", "PNG": b"IEND"}
 _TAIL = 4096  # bytes; some programs append data after the end of the image
 _OFFSETS = ((273, 279), (324, 325))  # TIFF tags: where strips or tiles begin, and how many bytes they have
 
@@ -98,5 +98,8 @@ def _looks_cut(path: Path, image: Image.Image) -> bool:
     with path.open("rb") as stream:
         if kind == "WEBP":
             return int.from_bytes(stream.read(8)[4:], "little") + 8 > size
+        if kind == "BMP":
+            return int.from_bytes(stream.read(6)[2:], "little") > size
         stream.seek(max(0, size - _TAIL))
-        return _ENDS.get(kind, b"") not in stream.read()
+        tail = stream.read()
+    return not tail.endswith(b";") if kind == "GIF" else _ENDS.get(kind, b"") not in tail

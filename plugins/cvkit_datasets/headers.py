@@ -70,9 +70,9 @@ def _notes(good: Sequence[tuple[Sample, ImageHeader]], reading: Reading) -> Iter
         return [sample.name for sample, header in good if condition(header)]
 
     if animated := named(lambda header: header.animated):
-        yield f"only the first frame or page of {len(animated):,} files is read: {listed(animated, 3)}"
+        yield f"only the first frame or page is read of {listed(animated, 3)}"
     if unparsed := named(lambda header: header.exif_damaged):
-        yield (f"the EXIF data of {len(unparsed):,} files is damaged, so they are not rotated: {listed(unparsed, 3)}")
+        yield f"the EXIF data is damaged, so images are not rotated: {listed(unparsed, 3)}"
     if reading.channels == 3 and good and all(header.grey for _, header in good):
         yield "all images are grey; channels: 1 reads one channel instead of three equal ones"
     if reading.bits == 16:

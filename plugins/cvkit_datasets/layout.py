@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cvkit import DataError, LeftOut
+from cvkit import IMAGE_FORMATS, DataError, LeftOut
 
 from .finding import FoundImage, Tree, composed, listed, readable
 from .samples import SPLIT_NAMES, Sample, SplitName
@@ -54,7 +54,7 @@ def _place(image: FoundImage, splits: dict[str, SplitName]) -> tuple[SplitName |
 
 def _require_clear(base: Path, tree: Tree, tops: list[str], splits: dict[str, SplitName]) -> None:
     images = Counter(image.name.partition("/")[0] for image in tree.images)
-    seen = ", ".join(f"{readable(top)}/ ({images[top]:,} images)" for top in tops[:10])
+    seen = ", ".join(f"{readable(top)}/ (images: {images[top]:,})" for top in tops[:10])
     seen += f" and {len(tops) - 10:,} more" if len(tops) > 10 else ""
     if splits and "train" not in splits.values():
         raise DataError(f"{base} contains {listed([*splits])}, but no train/; it contains {seen}. {EXPECTED}")
@@ -94,6 +94,8 @@ def _table_hint(tree: Tree) -> str:
 def require_classes(base: Path, samples: Iterable[Sample], classes: tuple[str, ...]) -> None:
     """Raise `DataError` if an evaluated split has classes that the training images lack, or if there is only one."""
     trained = {one.label for one in samples if one.split in (None, "train")}
+    if not trained:
+        raise DataError(f"{base} contains no images for training; cvkit reads {', '.join(IMAGE_FORMATS)}")
     for split in ("validation", "test"):
         if unknown := sorted({one.label for one in samples if one.split == split} - trained):
             alike = {name.casefold(): name for name in trained}
@@ -106,8 +108,6 @@ def require_classes(base: Path, samples: Iterable[Sample], classes: tuple[str, .
                 f"{base}: {split} images have classes without training images: {listed(unknown)}{hint}. The training "
                 f"images have {listed(sorted(trained))}"
             )
-    if not trained:
-        raise DataError(f"{base} contains no images in folders of classes; {EXPECTED}")
     if len(classes) < 2:
         raise DataError(
             f"{base} has only the class '{classes[0]}'; classification requires at least two. If its folders are the "
