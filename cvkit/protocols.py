@@ -30,7 +30,8 @@ class SampleAugmentation(Protocol):
         image: uint8 (C, H, W).
 
     Returns:
-        A new image of the same shape and type.
+        A new image of the same type and channels. It has the same size, unless the data set's info has a framing,
+        which brings an image of any size to the model's input size.
     """
 
     def __call__(self, image: Tensor, /) -> Tensor: ...

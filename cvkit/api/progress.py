@@ -39,7 +39,7 @@ class ProgressBar:
         elif isinstance(event, Step) and self._bar is not None:
             self._bar.update(event.step, f"epoch {event.epoch}, loss {event.loss:.3f}")
         elif isinstance(event, EpochRecord) and self._bar is not None:
-            accuracy = percent(event.test_accuracy, 2)
+            accuracy = percent(event.accuracy, 2)
             self._bar.update(event.step, f"epoch {event.epoch}, test accuracy {accuracy}", at_once=True)
 
 

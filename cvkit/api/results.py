@@ -45,8 +45,8 @@ class Records(tuple[EpochRecord, ...]):
                 f"{record.epoch}",
                 f"{record.train_loss:.4f}",
                 percent(record.train_accuracy, 2),
-                f"{record.test_loss:.4f}",
-                percent(record.test_accuracy, 2),
+                f"{record.loss:.4f}",
+                percent(record.accuracy, 2),
                 duration(record.seconds),
             )
             for record in self

@@ -138,8 +138,8 @@ def _log(event: Event) -> None:
                 event.epoch,
                 event.train_loss,
                 100 * event.train_accuracy,
-                event.test_loss,
-                100 * event.test_accuracy,
+                event.loss,
+                100 * event.accuracy,
             )
         case Reported(path):
             log.info("report: %s", path)

@@ -48,6 +48,13 @@ class _Progress(Shape):
         return self
 
 
+class _Selection(Shape):
+    epoch: Annotated[int, Field(ge=1)]
+    value: Number
+    stale: Count
+    weights: dict[str, Tensor] | None
+
+
 class _State(Shape):
     epoch: Count
     step: Count
@@ -58,6 +65,7 @@ class _State(Shape):
     schedule: _Schedule | None = None  # older checkpoints do not contain it
     scaler: dict[str, Any]
     progress: _Progress | None
+    selection: _Selection | None = None  # older checkpoints do not contain it
     data: str
 
     @model_validator(mode="after")

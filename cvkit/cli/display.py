@@ -88,7 +88,9 @@ class Display:
         images_a_step = parts.batching.batch_size * parts.batching.accumulate
         passes = (3 if parts.recipe.evaluation.flip_tta else 1) + (parts.ema is not None)
         # Evaluating an image costs about a third of training on it: a forward pass without a backward pass.
-        an_evaluation = passes * a_step / images_a_step * len(parts.test_source) / 3
+        an_evaluation = (
+            passes * a_step / images_a_step * sum(map(len, (parts.sources[half] for half in parts.evaluated))) / 3
+        )
         total = a_step * steps + an_evaluation * -(-steps // parts.plan.steps_per_epoch)
         what = "the rest of the run" if self._begun_at else "the whole run"
         self._print(f"{what} will take about {duration(total)} ({images_a_step / a_step:,.0f} images/s)")
@@ -106,12 +108,12 @@ def epoch_line(record: EpochRecord) -> str:
     """Return the line of an epoch, aligned with `HEADER`; accuracies are in percent."""
     more = ""
     for name, accuracy in (
-        ("with flip TTA", record.test_accuracy_tta),
-        ("without averaging", record.test_accuracy_unaveraged),
+        ("with flip TTA", record.accuracy_tta),
+        ("without averaging", record.accuracy_unaveraged),
     ):
         more += "" if accuracy is None else f"   {name} {100 * accuracy:.2f}"
     return (
         f"{record.epoch:>5}   {record.train_loss:>10.4f}   {100 * record.train_accuracy:>5.2f}   "
-        f"{record.test_loss:>9.4f}   {100 * record.test_accuracy:>5.2f}   {record.learning_rate:>9.3g}   "
+        f"{record.loss:>9.4f}   {100 * record.accuracy:>5.2f}   {record.learning_rate:>9.3g}   "
         f"{record.images_per_second:>9,.0f}   {record.seconds:>7.1f}{more}"
     )

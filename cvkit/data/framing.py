@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -85,13 +86,19 @@ class Framing:
         if self.mode == "squash":
             return Window(*wanted, 0, 0)
         ratios = [side / given for side, given in zip(wanted, size, strict=True)]
-        scale = min(ratios) if self.mode == "pad" else max(ratios) / (self.crop_pct or 1.0)
-        height, width = (max(1, round(given * scale)) for given in size)
-        if self.mode == "crop":  # rounding must not leave an image that is a pixel too small
-            height, width = max(height, wanted[0]), max(width, wanted[1])
+        if self.mode == "pad":
+            height, width = (
+                min(side, max(1, round(given * min(ratios)))) for side, given in zip(wanted, size, strict=True)
+            )
+            return Window(height, width, (height - wanted[0]) // 2, (width - wanted[1]) // 2)
+        # Rounded as in torchvision's Resize and CenterCrop and in timm, so that published models get the same pixels.
+        covered = [math.floor(side / (self.crop_pct or 1.0)) for side in wanted]
+        if ratios[0] >= ratios[1]:
+            height, width = covered[0], int(covered[0] * size[1] / size[0])
         else:
-            height, width = min(height, wanted[0]), min(width, wanted[1])
-        return Window(height, width, (height - wanted[0]) // 2, (width - wanted[1]) // 2)
+            height, width = int(covered[1] * size[0] / size[1]), covered[1]
+        height, width = max(height, wanted[0]), max(width, wanted[1])
+        return Window(height, width, round((height - wanted[0]) / 2), round((width - wanted[1]) / 2))
 
     def to_json(self) -> dict[str, Any]:
         """Return the framing as JSON values."""

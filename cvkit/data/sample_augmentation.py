@@ -11,6 +11,8 @@ from ..guard import Guard, shown
 from ..host.registry import Entry
 from ..protocols import SampleAugmentation
 from ..seeding import preserved_on_cpu, seed_cpu
+from .resizing import frame
+from .splits import DataInfo
 
 
 class SampleAugmentations:
@@ -20,33 +22,38 @@ class SampleAugmentations:
     process nor on earlier draws. The caller restores the generators with `preserved_on_cpu`.
     """
 
-    def __init__(self, augmentations: Iterable[tuple[Entry, SampleAugmentation]]) -> None:
+    def __init__(self, augmentations: Iterable[tuple[Entry, SampleAugmentation]], info: DataInfo) -> None:
         self._augmentations = tuple((Guard(entry, "cannot augment an image"), each) for entry, each in augmentations)
+        self._info = info
 
     def __bool__(self) -> bool:
         return bool(self._augmentations)
 
     def __call__(self, image: Tensor, seed: int, index: int) -> Tensor:
-        """Return `image`, uint8 (C, H, W), augmented with the draws of (seed, index).
+        """Return `image`, uint8 (C, H, W), augmented with the draws of (seed, index), in the model's input size.
 
-        Raises `ComponentFailure` if an augmentation fails or changes the type or shape.
+        Raises `ComponentFailure` if an augmentation fails or changes the type or the channels, or if it changes the
+        size although all images of the data set have the input size.
         """
         seed_cpu("sample", seed, index)
         image = image.clone()  # an augmentation that works in place must not modify a data set in memory
         for guard, augmentation in self._augmentations:
-            image = _augmented(guard, augmentation, image)
-        return image
+            image = self._augmented(guard, augmentation, image)
+        return frame(image, self._info)
 
-    def batch(self, images: Tensor, seed: int) -> Tensor:
-        """Return uint8 images (B, C, H, W), each augmented with its own draws."""
+    def batch(self, images: Iterable[Tensor], seed: int) -> Tensor:
+        """Return uint8 images (C, H, W) of any size as a batch (B, C, H, W), each augmented with its own draws."""
         if not self:
-            return images
+            return torch.stack([frame(image, self._info) for image in images])
         with preserved_on_cpu():
             return torch.stack([self(image, seed, index) for index, image in enumerate(images)])
 
-
-def _augmented(guard: Guard, augmentation: SampleAugmentation, image: Tensor) -> Tensor:
-    output = guard(augmentation, image)
-    if not isinstance(output, Tensor) or output.dtype != torch.uint8 or output.shape != image.shape:
-        raise guard.failure(f"returned {shown(output)} for an image {shown(image)}; it must not change type or shape")
-    return output
+    def _augmented(self, guard: Guard, augmentation: SampleAugmentation, image: Tensor) -> Tensor:
+        output = guard(augmentation, image)
+        fits = isinstance(output, Tensor) and output.dtype == torch.uint8 and output.ndim == 3
+        size = slice(0, 1 if self._info.framing else 3)  # images of any size are framed afterwards
+        if not fits or output.shape[size] != image.shape[size]:
+            what = "the type or the channels" if self._info.framing else "type or shape"
+            raise guard.failure(f"returned {shown(output)} for an image {shown(image)}; it must not change {what}")
+        made: Tensor = output
+        return made

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 
 from ..data.loading import materialize
+from ..data.resizing import framed
 from ..data.splits import TensorSplit
 from ..engine.parts import RunParts
 from ..engine.per_sample import select_errors
@@ -63,8 +64,9 @@ def diagnose(trainer: Trainer, records: Sequence[EpochRecord], predictions: Pred
     explainers = Explainers(trained, parts.recipe.explainers, found.warnings)
     if parts.recipe.report.misclassified:
         found.errors = [_errors(trainer, predictions, explainers, found.warnings)]
-    if isinstance(parts.splits.test, TensorSplit) and parts.splits.test.masks is not None and explainers.working:
-        found.explanations += _on_objects(parts.splits.test, parts.splits.test.masks, explainers, parts.recipe.seed)
+    images = parts.splits.half(parts.splits.final)
+    if isinstance(images, TensorSplit) and images.masks is not None and explainers.working:
+        found.explanations += _on_objects(images, images.masks, explainers, parts.recipe.seed)
     if explainers.working:
         found.explanations += _weights_check(parts, predictions, explainers, found.warnings)
     if parts.recipe.report.augmented and parts.recipe.augmentations:
@@ -78,7 +80,7 @@ def _errors(trainer: Trainer, predictions: Predictions, explainers: Explainers, 
     indices = select_errors(predictions, settings.misclassified, settings.rank)
     if not len(indices):
         return misclassified(torch.zeros(0, 1, 1, 1, dtype=torch.uint8), indices, predictions, classes, {})
-    images = materialize(parts.splits.test, indices.tolist()).images
+    images = materialize(parts.splits.half(parts.splits.final), indices.tolist()).images
     for_predicted = explainers.explain(images, predictions.predicted[indices])
     for_true = explainers.explain(images, predictions.labels[indices])
     for what, maps in (("predicted", for_predicted), ("true", for_true)):
@@ -96,22 +98,24 @@ def _similar(
 ) -> tuple[Neighbours, torch.Tensor] | None:
     """Return the most similar correctly classified test images and their pixels; None if there are no features."""
     correct = predictions.correct.nonzero().flatten()
-    test = trainer.parts.splits.test
-    sample = materialize(test, range(min(2, len(test)))).images
+    parts = trainer.parts
+    split = parts.splits.half(parts.splits.final)
+    sample = materialize(split, range(min(2, len(split)))).images
     features = Features.before_logits(trainer.trained(), sample)
     if features is None or not len(correct):
         return None
     at_once = min(AT_ONCE, trainer.evaluator.batch_size)
-    found = nearest(features, images, trainer.parts.test_source, correct, at_once=at_once)
-    similar = materialize(test, found.indices.flatten().tolist()).images
+    found = nearest(features, images, parts.sources[parts.splits.final], correct, at_once=at_once)
+    similar = materialize(split, found.indices.flatten().tolist()).images
     return found, similar.unflatten(0, found.indices.shape)
 
 
 def _weights_check(
     parts: RunParts, predictions: Predictions, explainers: Explainers, warnings: list[str]
 ) -> list[Artifact]:
-    chosen = permutation(len(parts.splits.test), "weights check", parts.recipe.seed)[:_CHECKED]
-    images = materialize(parts.splits.test, chosen.tolist()).images
+    split = parts.splits.half(parts.splits.final)
+    chosen = permutation(len(split), "weights check", parts.recipe.seed)[:_CHECKED]
+    images = materialize(split, chosen.tolist()).images
     found, lines = weights_check(explainers, images, predictions.predicted[chosen])
     warnings += lines
     return [*tables(found)]
@@ -126,10 +130,9 @@ def augmented_sheet(parts: RunParts) -> Gallery:
     """Return a gallery of training images beside versions augmented as in the recipe."""
     seed = parts.recipe.seed
     chosen = permutation(len(parts.splits.train), "augmented samples", seed)[: parts.recipe.report.augmented]
-    sample = materialize(parts.splits.train, chosen.tolist())
+    originals = [parts.splits.train[index][0] for index in chosen.tolist()]
+    sample = materialize(framed(parts.splits.train, parts.info), chosen.tolist())
     with preserved_randomness():
         seed_everything("augmented views", seed)
-        views = [
-            parts.augmented(sample.images, derive("augmented views", seed, view)).cpu() for view in range(_VIEWS)
-        ]
+        views = [parts.augmented(originals, derive("augmented views", seed, view)).cpu() for view in range(_VIEWS)]
     return augmented_samples(sample.images, torch.stack(views), sample.labels, parts.info.classes)

@@ -21,7 +21,7 @@ Line = tuple[str, Series, str]  # label, values, colour
 
 def curves(records: Sequence[EpochRecord]) -> Figure:
     """Return a figure of training and test loss and accuracy by epoch, and of the loss at every step."""
-    flips = any(record.test_accuracy_tta is not None for record in records)
+    flips = any(record.accuracy_tta is not None for record in records)
 
     def paint(canvas: Canvas) -> None:
         upper, lower = canvas.subplots(2, 1, sharex=True)
@@ -37,7 +37,7 @@ def curves(records: Sequence[EpochRecord]) -> Figure:
     )
     if flips:
         caption += " TTA: test accuracy with predictions averaged over horizontal flips."
-    if any(record.test_accuracy_unaveraged is not None for record in records):
+    if any(record.accuracy_unaveraged is not None for record in records):
         caption += " Not averaged: test accuracy of the trained weights; the test line uses averaged weights."
     return render_figure("curves", "Loss and accuracy", caption, paint, height=4.7)
 
@@ -70,7 +70,7 @@ def _paint_loss(axes: Axes, records: Sequence[EpochRecord]) -> None:
         np.linspace(record.epoch - 1, record.epoch, len(record.step_losses) + 1)[1:] for record in records
     )
     train = _joined([record.train_loss] for record in records)
-    test = _joined([record.test_loss] for record in records)
+    test = _joined([record.loss] for record in records)
     axes.plot(*_thinned(times, steps), color=BLUE, alpha=0.3, linewidth=0.7)
     # The first losses may be much higher than the others, so the axis may cut them off.
     everything = np.concatenate([train, test, np.percentile(steps, [1, 99]) if len(steps) else steps])
@@ -82,11 +82,11 @@ def _paint_loss(axes: Axes, records: Sequence[EpochRecord]) -> None:
 def _paint_accuracy(axes: Axes, records: Sequence[EpochRecord]) -> None:
     lines = [
         ("train", _joined([record.train_accuracy] for record in records), BLUE),
-        ("test", _joined([record.test_accuracy] for record in records), ORANGE),
+        ("test", _joined([record.accuracy] for record in records), ORANGE),
     ]
     for name, accuracies, colour in (
-        ("TTA", [record.test_accuracy_tta for record in records], GREEN),
-        ("not averaged", [record.test_accuracy_unaveraged for record in records], MUTED),
+        ("TTA", [record.accuracy_tta for record in records], GREEN),
+        ("not averaged", [record.accuracy_unaveraged for record in records], MUTED),
     ):
         if any(accuracy is not None for accuracy in accuracies):
             lines.append((name, np.array([np.nan if each is None else each for each in accuracies]), colour))

@@ -10,6 +10,7 @@ from ..checkpoint.state_dicts import load_model_state, model_state
 from ..data.checking import checked
 from ..data.loading import DeviceBudget, open_source
 from ..data.preprocessing import Preprocessor
+from ..data.resizing import framed, framed_halves, suited
 from ..data.sample_augmentation import SampleAugmentations
 from ..data.splits import Splits
 from ..errors import ComponentFailure, RunError
@@ -21,12 +22,13 @@ from .averaging import Averaged, too_long
 from .building import drawn, initialised_loss, initialised_model
 from .device import choose_device
 from .loop import EpochBatches
-from .metrics import try_metrics
+from .metrics import metric_names, try_metrics
 from .parts import RunParts
 from .sanity_check import SanityCheck
+from .selection import require_choice
 
 
-def build_parts(recipe: Recipe, splits: Splits) -> RunParts:
+def build_parts(recipe: Recipe, splits: Splits, *, restoring: bool = False) -> RunParts:
     """Return the parts of a run, initialised from the recipe's seed, after a sanity check.
 
     The sanity check runs an evaluation, training steps and an explanation on copies of the parts. So a mistake costs
@@ -34,7 +36,8 @@ def build_parts(recipe: Recipe, splits: Splits) -> RunParts:
 
     Args:
         recipe: The resolved recipe.
-        splits: The training and test images of the recipe's data set.
+        splits: The images of the recipe's data set.
+        restoring: Whether the trainer will be restored from a checkpoint, so that no pretrained weights are read.
 
     Returns:
         The parts of the run. `RunParts.warnings` contains the warnings of the sanity check.
@@ -46,15 +49,24 @@ def build_parts(recipe: Recipe, splits: Splits) -> RunParts:
     settings = recipe.train
     device = choose_device(settings.device, settings.precision)
     splits = checked(splits, recipe.dataset.entry)
-    info = splits.info
+    with told_as_machine("building the model", {Shortage.MEMORY: "use a smaller model"}):
+        model = initialised_model(recipe, splits.info, device, restoring=restoring)
+    info = suited(splits.info, getattr(model, "pretrained_input", None))
+    splits = framed_halves(replace(splits, info=info))
+    require_choice(recipe.selection, metric_names(recipe.metrics), splits.validation is not None)
     augmentations = [
-        (part.entry, drawn(recipe, "initialisation of an augmentation", part, info, number))
+        (part.entry, drawn(recipe, "initialisation of an augmentation", part, info, number=number))
         for number, part in enumerate(recipe.augmentations, start=1)
     ]
-    single = SampleAugmentations(pair for pair in augmentations if pair[0].component.per_sample)
+    single = SampleAugmentations((pair for pair in augmentations if pair[0].component.per_sample), info)
     placing = (device, settings.resident, settings.workers, DeviceBudget(device))
-    source = open_source(splits.train, *placing, single)
-    test_source = open_source(splits.test, *placing)
+    source = open_source(splits.train if single else framed(splits.train, info), *placing, single)
+    sources = {half: open_source(splits.half(half), *placing) for half in splits.halves}
+    if splits.validation is None and recipe.evaluation.test == "final":
+        raise RunError(
+            "evaluation.test is 'final', but the data set has no validation images, so no image would be evaluated "
+            "after an epoch; use evaluation.test: auto, or a data set with validation images"
+        )
     batching = EpochBatches(len(source), settings.batch_size, settings.accumulate, settings.drop_last)
     if batching.steps == 0:
         raise RunError(
@@ -65,9 +77,7 @@ def build_parts(recipe: Recipe, splits: Splits) -> RunParts:
     preprocessor = Preprocessor(info, of_batches, device, settings.channels_last)
     try_metrics(recipe.metrics, info)
     loss = initialised_loss(recipe, info, device)
-    with told_as_machine("building the model", {Shortage.MEMORY: "use a smaller model"}):
-        model = initialised_model(recipe, info, device)
-    parts = RunParts(recipe, splits, device, source, test_source, batching, single, preprocessor, model, loss)
+    parts = RunParts(recipe, splits, device, source, sources, batching, single, preprocessor, model, loss)
     warnings = sanity_check(parts)
     if settings.ema is None:
         return replace(parts, warnings=tuple(warnings))

@@ -38,11 +38,11 @@ def with_placeholder_lr(part: Part) -> Part:
     return replace(part, options={k: PLACEHOLDER_LR if value == AUTO else value for k, value in part.options.items()})
 
 
-def drawn(recipe: Recipe, purpose: str, part: Part, info: DataInfo, number: int = 0) -> Any:
+def drawn(recipe: Recipe, purpose: str, part: Part, *supplied: Any, number: int = 0) -> Any:
     """Build a part whose initial random draws depend only on the recipe's seed, `purpose` and `number`."""
     with preserved_randomness():
         seed_everything(purpose, recipe.seed, *([number] if number else []))
-        return build_checked(part, info)
+        return build_checked(part, *supplied)
 
 
 def initialised_loss(recipe: Recipe, info: DataInfo, device: torch.device) -> nn.Module:
@@ -52,12 +52,23 @@ def initialised_loss(recipe: Recipe, info: DataInfo, device: torch.device) -> nn
     return loss.to(device)
 
 
-def initialised_model(recipe: Recipe, info: DataInfo, device: torch.device) -> nn.Module:
-    """Return the recipe's model on `device`, with initial weights drawn from the recipe's seed."""
-    model: nn.Module = drawn(recipe, "initialisation", recipe.model, info)
+def initialised_model(recipe: Recipe, info: DataInfo, device: torch.device, *, restoring: bool = False) -> nn.Module:
+    """Return the recipe's model on `device`, with initial weights drawn from the recipe's seed.
+
+    If `restoring` is true, a checkpoint will replace the weights, so pretrained weights are not read.
+    """
+    part = _without_first_weights(recipe.model) if restoring else recipe.model
+    model: nn.Module = drawn(recipe, "initialisation", part, info, restoring)
     require_initialised(recipe.model.entry, model)
     memory_format = torch.channels_last if recipe.train.channels_last else torch.preserve_format
     return model.to(device, memory_format=memory_format)  # type: ignore[call-overload,no-any-return]  # torch's stub lacks it
+
+
+def _without_first_weights(part: Part) -> Part:
+    """Return the model part without ``pretrained: true``, unless its factory knows that the weights are replaced."""
+    if part.options.get("pretrained") is not True or "restoring" in part.entry.signature().positional:
+        return part
+    return replace(part, options=part.options | {"pretrained": False})
 
 
 def open_dataset(recipe: Recipe, root: Path) -> Splits:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from torch import nn
+
 from ..data.loading import BatchSource, DataLoaderSource, DeviceBudget, open_source
-from ..data.splits import Split
+from ..data.resizing import framed
+from ..data.splits import Half, Split
 from ..resource_errors import Shortage, told_as_machine
 from .forward import ForwardPass
 from .loop import evaluate
@@ -29,8 +32,8 @@ class Evaluator:
 
     @property
     def batch_size(self) -> int:
-        """The number of test images that are evaluated at once."""
-        return self._batch_size(self.parts.test_source)
+        """The number of images that are evaluated at once."""
+        return self._batch_size(self.parts.sources[self.parts.splits.final])
 
     def _batch_size(self, source: BatchSource) -> int:
         """Return the batch size for `source`; for images that workers load, at most that of training.
@@ -41,13 +44,21 @@ class Evaluator:
         size = recipe.evaluation.batch_size
         return min(size, recipe.train.batch_size) if isinstance(source, DataLoaderSource) else size
 
-    def predict(self, split: Split | None = None, *, flip: bool = False, averaged: bool = True) -> Predictions:
+    def predict(
+        self,
+        split: Half | Split | None = None,
+        *,
+        flip: bool = False,
+        averaged: bool = True,
+        model: nn.Module | None = None,
+    ) -> Predictions:
         """Return the predictions for every image of a split.
 
         Args:
-            split: The images; None for the test split.
+            split: The images, or ``validation`` or ``test``; None for those that measure the result of the run.
             flip: Whether to average the logits of each image and its mirror image.
             averaged: Whether to use the averaged weights, if the recipe averages them.
+            model: Another model with the same architecture; None for the model of the run.
 
         Returns:
             The predictions in the order of the split.
@@ -57,11 +68,19 @@ class Evaluator:
         """
         parts, settings = self.parts, self.parts.recipe.train
         forward = self.forward or parts.forward(parts.model, parts.loss, parts.preprocessor)
-        if averaged and parts.ema is not None:
-            forward = replace(forward, model=parts.ema.module, call=parts.ema.module)
-        source = parts.test_source
-        if split is not None:
-            source = open_source(split, parts.device, settings.resident, settings.workers, DeviceBudget(parts.device))
+        if model is None and averaged and parts.ema is not None:
+            model = parts.ema.module
+        if model is not None:
+            forward = replace(forward, model=model, call=model)
+        split = split or parts.splits.final
+        if isinstance(split, str):
+            parts.splits.half(split)  # raises an error if there are no such images
+            source = parts.sources[split]
+        else:
+            images = framed(split, parts.info)
+            source = open_source(
+                images, parts.device, settings.resident, settings.workers, DeviceBudget(parts.device)
+            )
         size = self._batch_size(source)
         with told_as_machine(f"evaluating batches of {size} images", {Shortage.MEMORY: _LESS}):
             return evaluate(forward, source, size, flip)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -15,10 +15,11 @@ from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
 from ..data.holdout import split_holdout
-from ..data.loading import Batch, BatchSource, DataLoaderSource, materialize
+from ..data.loading import Batch, BatchSource, DataLoaderSource
 from ..data.preprocessing import Preprocessor
+from ..data.resizing import framed
 from ..data.sample_augmentation import SampleAugmentations
-from ..data.splits import DataInfo, Splits
+from ..data.splits import DataInfo, Half, Splits
 from ..errors import Problem, RecipeError
 from ..guard import Guards
 from ..recipe import Recipe
@@ -44,10 +45,10 @@ class RunParts:
 
     Attributes:
         recipe: The resolved recipe.
-        splits: Training and test images.
+        splits: Training, validation and test images.
         device: The device of the run.
         train_source: Batches of training images.
-        test_source: Batches of test images.
+        sources: Batches of the validation and test images, by half.
         batching: The division of an epoch's samples into steps.
         sample_augmentations: Augmentations of single images.
         preprocessor: Augmentations of batches, and normalisation.
@@ -61,7 +62,7 @@ class RunParts:
     splits: Splits
     device: torch.device
     train_source: BatchSource
-    test_source: BatchSource
+    sources: Mapping[Half, BatchSource]
     batching: EpochBatches
     sample_augmentations: SampleAugmentations
     preprocessor: Preprocessor
@@ -74,6 +75,14 @@ class RunParts:
     def info(self) -> DataInfo:
         """Channels, size and classes of the data."""
         return self.splits.info
+
+    @property
+    def evaluated(self) -> tuple[Half, ...]:
+        """The halves that are evaluated after each epoch. Choices are made by the first one."""
+        if self.splits.validation is None:
+            return ("test",)
+        watched = self.recipe.evaluation.test == "each_epoch" and self.splits.test is not None
+        return ("validation", "test") if watched else ("validation",)
 
     @property
     def plan(self) -> StepPlan:
@@ -141,11 +150,11 @@ class RunParts:
         optimizer: Optimizer = build_checked(with_placeholder_lr(self.recipe.optimizer), weights)
         return optimizer
 
-    def augmented(self, images: Tensor, draw: int) -> Tensor:
+    def augmented(self, images: Iterable[Tensor], draw: int) -> Tensor:
         """Return images as training sees them, without changing the state of the run's augmentations.
 
         Args:
-            images: Images, uint8 (B, C, H, W).
+            images: Images, uint8 (C, H, W); of any size if the data set's info has a framing.
             draw: The seed of the augmentations of single images.
 
         Returns:
@@ -161,8 +170,9 @@ class RunParts:
             samples: Augmentations of single images to apply.
             count: The number of images.
         """
-        first = materialize(self.splits.train, range(min(count, len(self.splits.train))))
-        return Batch(samples.batch(first.images, 0).to(self.device), first.labels.to(self.device))
+        first = [self.splits.train[index] for index in range(min(count, len(self.splits.train)))]
+        labels = torch.tensor([label for _, label in first])
+        return Batch(samples.batch([image for image, _ in first], 0).to(self.device), labels.to(self.device))
 
     @contextmanager
     def trial(
@@ -204,7 +214,7 @@ class RunParts:
             step, seed = parts.copied_train_step(), self.recipe.seed
             source = self.train_source
             images = source.with_own_state() if isinstance(source, DataLoaderSource) else source
-            images, held = split_holdout(images, self.splits.train, self.device, hold_out, seed)
+            images, held = split_holdout(images, framed(self.splits.train, self.info), self.device, hold_out, seed)
             schedule = parts.new_schedule if scheduled else None
             yield Trial(step, images, self.batching, seed, f"{purpose} {repeat}", held, schedule)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..data.splits import Half
 from .records import EpochRecord, Predictions
 
 
@@ -70,11 +72,15 @@ class EpochProgress:
         self,
         epoch: int,
         step: int,
-        predictions: Predictions,
+        predictions: Mapping[Half, Predictions],
         flipped: Predictions | None,
         unaveraged: Predictions | None,
     ) -> EpochRecord:
-        """Return the record of the epoch. `flipped` are predictions with TTA, `unaveraged` of the trained weights."""
+        """Return the record of the epoch from the `predictions` of each evaluated half.
+
+        `flipped` are predictions with TTA, `unaveraged` those of the trained weights.
+        """
+        test, validation = predictions.get("test"), predictions.get("validation")
         losses = self.losses[: self.taken].cpu().double()  # on the CPU, because Apple's GPUs have no float64
         weights = torch.tensor(self.counts, dtype=torch.float64)
         return EpochRecord(
@@ -82,16 +88,18 @@ class EpochProgress:
             step=step,
             train_loss=float((losses * weights).sum() / weights.sum()),
             train_accuracy=int(self._hits) / self.samples,
-            test_loss=predictions.loss,
-            test_accuracy=predictions.accuracy,
+            test_loss=None if test is None else test.loss,
+            test_accuracy=None if test is None else test.accuracy,
             learning_rate=self.rates[-1],
             images_per_second=self.samples / self._seconds,
             seconds=self._seconds,
             step_losses=tuple(losses.tolist()),
             step_lrs=tuple(self.rates),
             step_momenta=tuple(self.momenta),
-            test_accuracy_tta=None if flipped is None else flipped.accuracy,
-            test_accuracy_unaveraged=None if unaveraged is None else unaveraged.accuracy,
+            accuracy_tta=None if flipped is None else flipped.accuracy,
+            accuracy_unaveraged=None if unaveraged is None else unaveraged.accuracy,
+            validation_loss=None if validation is None else validation.loss,
+            validation_accuracy=None if validation is None else validation.accuracy,
         )
 
     def state(self) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ..data.splits import Half
+
 
 @dataclass(frozen=True)
 class EpochRecord:
@@ -20,34 +22,54 @@ class EpochRecord:
         step: The number of optimizer steps of the run so far.
         train_loss: Mean over the epoch, on augmented images while the weights change.
         train_accuracy: Measured like `train_loss`.
-        test_loss: The loss on the test images after the epoch.
-        test_accuracy: The accuracy on the test images after the epoch.
+        test_loss: The loss on the test images after the epoch, or None if they were not evaluated.
+        test_accuracy: The accuracy on the test images after the epoch, or None.
         learning_rate: The learning rate of the last step.
         images_per_second: Training speed, without evaluation.
         seconds: Training time, without evaluation.
         step_losses: The loss of each optimizer step.
         step_lrs: The learning rate of each optimizer step.
         step_momenta: The momentum or first beta of each optimizer step; empty if the optimizer has neither.
-        test_accuracy_tta: Test accuracy averaged over horizontal flips, or None.
-        test_accuracy_unaveraged: Test accuracy of the trained weights if averaged weights are evaluated, or None.
-        metrics: The value of each of the recipe's metrics on the test images, by name.
+        accuracy_tta: Accuracy on the images of `half` averaged over horizontal flips, or None.
+        accuracy_unaveraged: Accuracy on the images of `half` of the trained weights if averaged weights are
+            evaluated, or None.
+        metrics: The value of each of the recipe's metrics on the images of `half`, by name.
+        validation_loss: The loss on the validation images after the epoch, or None if there are none.
+        validation_accuracy: The accuracy on the validation images after the epoch, or None.
     """
 
     epoch: int
     step: int
     train_loss: float
     train_accuracy: float
-    test_loss: float
-    test_accuracy: float
+    test_loss: float | None
+    test_accuracy: float | None
     learning_rate: float
     images_per_second: float
     seconds: float
     step_losses: tuple[float, ...]
     step_lrs: tuple[float, ...]
     step_momenta: tuple[float, ...] = ()
-    test_accuracy_tta: float | None = None
-    test_accuracy_unaveraged: float | None = None
+    accuracy_tta: float | None = None
+    accuracy_unaveraged: float | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
+    validation_loss: float | None = None
+    validation_accuracy: float | None = None
+
+    @property
+    def half(self) -> Half:
+        """The images that the run makes choices by: the validation images, if there are any."""
+        return "test" if self.validation_loss is None else "validation"
+
+    @property
+    def loss(self) -> float:
+        """The loss on the images of `half` after the epoch."""
+        return _given(self.test_loss if self.validation_loss is None else self.validation_loss)
+
+    @property
+    def accuracy(self) -> float:
+        """The accuracy on the images of `half` after the epoch."""
+        return _given(self.test_accuracy if self.validation_accuracy is None else self.validation_accuracy)
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON values."""
@@ -60,8 +82,15 @@ class EpochRecord:
         Args:
             data: The values of `to_json`.
         """
+        for name in ("accuracy_tta", "accuracy_unaveraged"):  # until 0.1, they were always of the test images
+            if f"test_{name}" in data:
+                data = {name: data[f"test_{name}"], **{key: data[key] for key in data if key != f"test_{name}"}}
         series = {key: tuple(data[key]) for key in ("step_losses", "step_lrs", "step_momenta")}
         return cls(**{**data, **series})
+
+
+def _given(value: float | None) -> float:
+    return float("nan") if value is None else value
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from ..data.loading import materialize
+from torch import Tensor
+
+from ..checkpoint.state_dicts import load_model_state, model_state
+from ..data.splits import Half
 from ..errors import DivergedError, RunError
 from ..resource_errors import Shortage, told_as_machine
 from .building import own_copy
@@ -25,6 +28,7 @@ from .parts import RunParts
 from .progress import EpochProgress
 from .records import EpochRecord, Predictions
 from .resumable import require_finite_weights, require_place, restore_training, training_state
+from .selection import Selection
 from .trained_model import TrainedModel
 
 _LESS_TRAINING = (
@@ -69,30 +73,37 @@ class Trainer:
         self.parts = parts
         self.train_step = parts.train_step(parts.model, parts.loss, parts.preprocessor)
         if parts.recipe.train.compile:
-            image = materialize(parts.splits.train, [0]).images.to(parts.device)
+            image = parts.first_images(parts.sample_augmentations, 1).images
             batch = image.expand(parts.recipe.train.batch_size, -1, -1, -1)
             call = compiled(parts.model, parts.preprocessor.for_evaluation(batch))
             self.train_step = replace(self.train_step, forward=replace(self.train_step.forward, call=call))
         self.schedule = parts.new_schedule(self.train_step.optimizer)
         self.evaluator = Evaluator(parts, self.train_step.forward)
+        self.selection = Selection(parts.recipe.selection)
         self.epoch = self.step = 0
         self._progress: EpochProgress | None = None
-        self._predictions: Predictions | None = None
+        self._predictions: Mapping[Half, Predictions] = {}
+        self._final: Predictions | None = None  # of the best weights
 
     @property
     def finished(self) -> bool:
-        """Whether every planned epoch is finished, or `train.max_steps` is reached."""
+        """Whether every planned epoch is finished, `train.max_steps` is reached, or the run stopped early."""
         limit = self.parts.recipe.train.max_steps
-        return self.epoch >= self.parts.plan.epochs or (limit is not None and self.step >= limit)
+        ended = self.epoch >= self.parts.plan.epochs or (limit is not None and self.step >= limit)
+        return ended or self.selection.stops
 
     def trained(self) -> TrainedModel:
         """Return the model that is evaluated, in evaluation mode, with its preprocessing.
 
         During training it is a copy of the current model, so that using it does not affect training. After training
-        it is the model itself.
+        it is the model itself, or the best one if `selection.keep_best` is set.
         """
         parts, done = self.parts, self.finished and self._progress is None
-        model = parts.trained_model if done else own_copy(parts.recipe.model.entry, parts.trained_model)
+        best = self.selection.weights if done else None
+        keep = done and best is None
+        model = parts.trained_model if keep else own_copy(parts.recipe.model.entry, parts.trained_model)
+        if best is not None:
+            load_model_state(model, best)
         return TrainedModel(model.eval(), parts.info, parts.preprocessor, parts.device, parts.recipe.seed)
 
     def fit(self) -> Generator[Step | EpochRecord, None, None]:
@@ -111,6 +122,7 @@ class Trainer:
             with told_as_machine("training", {Shortage.MEMORY: _LESS_TRAINING}):
                 yield from self._train_epoch(progress)
             record = self._record(progress)
+            self.selection.observe(record, self._weights)
             self.epoch, self._progress = self.epoch + 1, None
             yield record
 
@@ -150,20 +162,38 @@ class Trainer:
             )
 
     def _record(self, progress: EpochProgress) -> EpochRecord:
-        predictions = self._predictions = self.evaluator.predict()
-        if not math.isfinite(predictions.loss):
-            raise DivergedError(
-                f"the test loss is {predictions.loss} after epoch {self.epoch + 1}: the weights are no longer "
-                "finite. Lower the learning rate, or set train.clip_norm"
-            )
-        flipped = self.evaluator.predict(flip=True) if self.parts.recipe.evaluation.flip_tta else None
-        unaveraged = None if self.parts.ema is None else self.evaluator.predict(averaged=False)
-        record = progress.record(self.epoch + 1, self.step, predictions, flipped, unaveraged)
-        return replace(record, metrics=evaluate_metrics(self.parts.recipe.metrics, self.parts.info, predictions))
+        parts = self.parts
+        found = self._predictions = {half: self.evaluator.predict(half) for half in parts.evaluated}
+        for half, predictions in found.items():
+            if not math.isfinite(predictions.loss):
+                raise DivergedError(
+                    f"the {half} loss is {predictions.loss} after epoch {self.epoch + 1}: the weights are no longer "
+                    "finite. Lower the learning rate, or set train.clip_norm"
+                )
+        half = parts.evaluated[0]
+        flipped = self.evaluator.predict(half, flip=True) if parts.recipe.evaluation.flip_tta else None
+        unaveraged = None if parts.ema is None else self.evaluator.predict(half, averaged=False)
+        metrics = evaluate_metrics(parts.recipe.metrics, parts.info, found[half])
+        return replace(progress.record(self.epoch + 1, self.step, found, flipped, unaveraged), metrics=metrics)
 
     def final_predictions(self) -> Predictions:
-        """Return the predictions of the last epoch's evaluation; after a restore, evaluate again."""
-        return self._predictions or self.evaluator.predict()
+        """Return the predictions for the images that measure the result of the run.
+
+        Those of the last epoch's evaluation are used if it evaluated these images; otherwise, evaluate them now.
+        """
+        half = self.parts.splits.final
+        if self.selection.weights is not None and self._progress is None:
+            if self._final is None:
+                self._final = self.evaluator.predict(half, model=self.trained().model)
+            return self._final
+        if half not in self._predictions:
+            self._predictions = {**self._predictions, half: self.evaluator.predict(half)}
+        return self._predictions[half]
+
+    def _weights(self) -> dict[str, Tensor]:
+        """Return a copy of the evaluated weights on the CPU."""
+        state = model_state(self.parts.trained_model)
+        return {name: value.detach().to("cpu", copy=True) for name, value in state.items()}
 
     def state(self) -> dict[str, Any]:
         """Return the complete state of training, as nested plain values and tensors.
@@ -180,6 +210,7 @@ class Trainer:
             "epoch": self.epoch,
             "step": self.step,
             "progress": progress,
+            "selection": self.selection.state(),
             **training_state(self.train_step, self.parts.ema, self.schedule),
         }
 
@@ -197,6 +228,7 @@ class Trainer:
         require_place(state, parts.batching.steps, parts.recipe.train.max_steps)
         restore_training(self.train_step, parts.ema, self.schedule, state, parts.recipe.loss.entry.owner)
         self.epoch, self.step = state["epoch"], state["step"]
-        self._progress = self._predictions = None
+        self.selection.restore(state.get("selection"))  # older checkpoints do not contain it
+        self._progress, self._predictions, self._final = None, {}, None
         if state["progress"] is not None:
             self._progress = EpochProgress.from_state(state["progress"], parts.device)

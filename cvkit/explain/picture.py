@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from ..data.framing import Window
+from ..data.resizing import frame, window_of
 from ..data.splits import DataInfo
 from ..figures.thumbnails import overlay
 
@@ -24,35 +26,45 @@ class Picture:
     Attributes:
         name: The file or the position in the split.
         shown: The image in its own shape, uint8 (C, H', W').
-        fitted: `shown` resized to cover H x W and cropped to the centre, uint8 (C, H, W): the model's input.
+        fitted: The image in the model's input size, uint8 (C, H, W).
         label: The true class, if it is known.
+        window: How the image was framed; None if it has the input size.
     """
 
     name: str
     shown: Tensor
     fitted: Tensor
     label: int | None = None
+    window: Window | None = None
 
     def overlay(self, heat: Tensor) -> Tensor:
         """Blend `shown` with `heat`, float (H, W) in [0, 1]; return uint8 (3, H', W'). Cropped parts are dark."""
         height, width = self.shown.shape[-2:]
-        rows, columns = seen(height, width, *heat.shape)
-        size = (rows.stop - rows.start, columns.stop - columns.start)
-        heats = torch.zeros(height, width)
-        heats[rows, columns] = interpolate(heat[None, None], size, mode="bilinear", antialias=True)[0, 0].clamp(0, 1)
-        outside = torch.ones(height, width, dtype=torch.bool)
+        window = self.window or Window(heat.shape[0], heat.shape[1], 0, 0)
+        top, bottom = _span(window.top, heat.shape[0], window.height, height)
+        left, right = _span(window.left, heat.shape[1], window.width, width)
+        size = (max(1, bottom - top), max(1, right - left))
+        enlarged = interpolate(heat[None, None], size, mode="bilinear", antialias=True)[0, 0].clamp(0, 1)
+        rows, columns = slice(max(top, 0), top + size[0]), slice(max(left, 0), left + size[1])
+        heats, outside = torch.zeros(height, width), torch.ones(height, width, dtype=torch.bool)
+        inside = heats[rows, columns].shape
+        heats[rows, columns] = enlarged[max(-top, 0) :, max(-left, 0) :][: inside[0], : inside[1]]
         outside[rows, columns] = False
         blended = overlay(self.shown, heats)
         return torch.where(outside, blended // 2, blended)
 
 
 def fit(name: str, image: Image.Image, info: DataInfo, label: int | None = None) -> Picture:
-    """Return an image of any size as a `Picture`. Its mode is RGB or L, as the channels of `info` require."""
-    fitted = ImageOps.fit(image, (info.width, info.height), Image.Resampling.BICUBIC)
+    """Return an image of any size as a `Picture`, framed like the run's own evaluation images.
+
+    Its mode is RGB or L, as the channels of `info` require.
+    """
+    whole = tensor_of(image)
+    window = window_of((image.height, image.width), info)
     if (longest := max(image.size)) > LONGEST:
         width, height = (max(1, round(side / longest * LONGEST)) for side in image.size)
         image = image.resize((width, height), Image.Resampling.BICUBIC)
-    return Picture(name, tensor_of(image), tensor_of(fitted), label)
+    return Picture(name, tensor_of(image), frame(whole, info), label, window)
 
 
 def tensor_of(image: Image.Image) -> Tensor:
@@ -61,9 +73,9 @@ def tensor_of(image: Image.Image) -> Tensor:
     return torch.from_numpy(pixels.reshape(*pixels.shape[:2], -1)).permute(2, 0, 1).contiguous()
 
 
-def seen(height: int, width: int, model_height: int, model_width: int) -> tuple[slice, slice]:
-    """Return the rows and columns that the model sees: the largest central part with the model's aspect ratio."""
-    scale = min(height / model_height, width / model_width)
-    part = max(1, round(scale * model_height)), max(1, round(scale * model_width))
-    top, left = (height - part[0]) // 2, (width - part[1]) // 2
-    return slice(top, top + part[0]), slice(left, left + part[1])
+def _span(start: int, side: int, resized: int, shown: int) -> tuple[int, int]:
+    """Return the first and last pixel of a shown side that the model sees; they may be outside the picture.
+
+    The model's input is the `side` pixels from `start` of a side that was `resized`.
+    """
+    return round(start / resized * shown), round((start + side) / resized * shown)

@@ -7,7 +7,7 @@ from .kind import Kind, Template
 MODELS = Kind(
     "models",
     "model",
-    ("info",),
+    ("info", "restoring"),
     "an nn.Module: (B, C, H, W) -> (B, K) logits",
     key="model",
     made="torch.nn:Module",

@@ -21,8 +21,9 @@ _FREE = (
 )
 _ABSENT = "absent"
 
-RUN_KEYS = frozenset(("name", "seed", *PARTS, *SECTIONS))
-"""The top-level keys of every recipe that a run writes, without the lists, of which earlier versions had fewer."""
+_SINCE_0_1 = ("selection",)
+RUN_KEYS = frozenset(("name", "seed", *PARTS, *SECTIONS)) - set(_SINCE_0_1)
+"""The top-level keys of every recipe that a run writes, without the lists and sections that earlier versions lack."""
 
 
 @dataclass(frozen=True)

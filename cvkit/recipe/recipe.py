@@ -11,7 +11,15 @@ from ..host.registry import Entry
 from ..kinds import KINDS
 from ..signatures.signature import MISSING, Option
 from .coercion import coerce, show
-from .settings import SECTIONS, EvaluationSettings, GeneralSettings, PluginSettings, ReportSettings, TrainSettings
+from .settings import (
+    SECTIONS,
+    EvaluationSettings,
+    GeneralSettings,
+    PluginSettings,
+    ReportSettings,
+    SelectionSettings,
+    TrainSettings,
+)
 
 AUTO = "auto"
 
@@ -98,6 +106,7 @@ class Recipe(_Parts):
         explainers: The explainers of the report.
         train: Settings of training.
         evaluation: Settings of evaluation.
+        selection: Choices by a value on the validation images.
         report: Settings of the report.
         plugins: Settings of plugins.
     """
@@ -108,6 +117,7 @@ class Recipe(_Parts):
     shorter: str | None
     train: TrainSettings
     evaluation: EvaluationSettings
+    selection: SelectionSettings
     report: ReportSettings
     plugins: PluginSettings
 

@@ -8,6 +8,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
@@ -118,6 +119,12 @@ class TrainSettings(Settings):
 class EvaluationSettings(Settings):
     """Settings of evaluation."""
 
+    test: Literal["auto", "final", "each_epoch"] = Field(
+        "auto",
+        description="When the test images are evaluated: final: once, after training; each_epoch: also after each "
+        "epoch; auto: final if there are validation images, else each_epoch.",
+    )
+
     batch_size: PositiveInt = Field(
         500,
         description="Images per batch of the evaluation; for streamed images, at most train.batch_size.",
@@ -125,6 +132,32 @@ class EvaluationSettings(Settings):
     flip_tta: bool = Field(
         False, description="Also evaluate with predictions averaged over each image and its mirror image."
     )
+
+
+class SelectionSettings(Settings):
+    """Choices that a run makes by a value on the validation images after each epoch."""
+
+    metric: str = Field("accuracy", description="What decides: accuracy, loss, or the name of one of the metrics.")
+    goal: Literal["auto", "max", "min"] = Field(
+        "auto", description="Whether the highest or the lowest value is the best; auto: min for loss, else max."
+    )
+    keep_best: bool = Field(
+        False, description="Evaluate and report the weights of the best epoch instead of those of the last one."
+    )
+    patience: PositiveInt | None = Field(
+        None, description="Stop early after this number of epochs without a better value; null: never."
+    )
+    min_change: NonNegativeFloat = Field(0.0, description="Smallest difference that counts as a better value.")
+
+    @property
+    def chooses(self) -> bool:
+        """Whether the run makes any choice."""
+        return self.keep_best or self.patience is not None
+
+    @property
+    def maximizes(self) -> bool:
+        """Whether the highest value is the best."""
+        return self.goal == "max" or (self.goal == "auto" and self.metric != "loss")
 
 
 class ReportSettings(Settings):
@@ -145,6 +178,7 @@ class PluginSettings(Settings):
 SECTIONS: dict[str, type[Settings]] = {
     "train": TrainSettings,
     "evaluation": EvaluationSettings,
+    "selection": SelectionSettings,
     "report": ReportSettings,
     "plugins": PluginSettings,
 }

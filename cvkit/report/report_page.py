@@ -57,31 +57,38 @@ def _version(info: dict[str, Any]) -> str:
 
 
 def _facts(trainer: Trainer, records: Sequence[EpochRecord], predictions: Predictions) -> list[Fact]:
-    last = records[-1]
+    last, half, chosen = records[-1], trainer.parts.splits.final, trainer.selection
     averaged = ", averaged weights" if trainer.parts.ema is not None else ""
     correct, total = int(predictions.correct.sum()), len(predictions.labels)
+    epoch = "final epoch"
+    if chosen.weights is not None:
+        epoch = f"epoch {chosen.epoch}, which has the best validation {trainer.parts.recipe.selection.metric}"
     facts = [
         Fact(
-            "Test accuracy",
+            f"{half.capitalize()} accuracy",
             percent(predictions.accuracy, 2),
-            f"final epoch, no TTA{averaged}: {correct:,} of {total:,}",
+            f"{epoch}, no TTA{averaged}: {correct:,} of {total:,}",
         )
     ]
-    if last.test_accuracy_tta is not None:
+    if half == "test" and last.validation_accuracy is not None:
+        facts.append(Fact("Validation accuracy", percent(last.validation_accuracy, 2), "final epoch"))
+    if last.accuracy_tta is not None:
         facts.append(
-            Fact("With flip TTA", percent(last.test_accuracy_tta, 2), "mean over each image and its mirror image")
+            Fact("With flip TTA", percent(last.accuracy_tta, 2), "mean over each image and its mirror image")
         )
-    if last.test_accuracy_unaveraged is not None:
+    if last.accuracy_unaveraged is not None:
         facts.append(
-            Fact("Without averaging", percent(last.test_accuracy_unaveraged, 2), "the trained weights, not averaged")
+            Fact("Without averaging", percent(last.accuracy_unaveraged, 2), "the trained weights, not averaged")
         )
-    facts += [Fact(name, f"{value:.4f}", "metric, final epoch, test images") for name, value in last.metrics.items()]
+    facts += [
+        Fact(name, f"{value:.4f}", f"metric, final epoch, {last.half} images") for name, value in last.metrics.items()
+    ]
     seconds = sum(record.seconds for record in records)
     speed = sum(record.images_per_second * record.seconds for record in records) / seconds
     weights = sum(parameter.numel() for parameter in trainer.parts.model.parameters())
     return [
         *facts,
-        Fact("Test loss", f"{predictions.loss:.3f}"),
+        Fact(f"{half.capitalize()} loss", f"{predictions.loss:.3f}"),
         _calibration(predictions),
         Fact("Training time", duration(seconds), f"{speed:,.0f} images/s on {trainer.parts.device.type}"),
         Fact("Weights", f"{weights:,}"),
@@ -96,14 +103,20 @@ def _calibration(predictions: Predictions) -> Fact:
 
 
 def _notes(trainer: Trainer, records: Sequence[EpochRecord]) -> list[str]:
-    best = max(records, key=lambda record: record.test_accuracy)
+    best = max(records, key=lambda record: record.accuracy)
     notes = []
-    if best.test_accuracy > records[-1].test_accuracy:
+    if best.accuracy > records[-1].accuracy and trainer.selection.weights is None:
         notes.append(
-            f"The best epoch was {best.epoch}, with {percent(best.test_accuracy, 2)}. It was selected on the test "
+            f"The best epoch was {best.epoch}, with {percent(best.accuracy, 2)}. It was selected on the {best.half} "
             "set, so its accuracy is too optimistic; the headline reports the final epoch."
         )
-    if trainer.step < trainer.parts.plan.total_steps:
+    if trainer.selection.stops:
+        notes.append(
+            f"Training stopped early after epoch {trainer.epoch} of {trainer.parts.plan.epochs}: the validation "
+            f"{trainer.parts.recipe.selection.metric} did not improve for {trainer.selection.stale} epochs "
+            "(selection.patience)."
+        )
+    elif trainer.step < trainer.parts.plan.total_steps:
         notes.append(
             f"Training stopped after {trainer.step:,} of {trainer.parts.plan.total_steps:,} planned steps "
             "(train.max_steps), so the learning-rate schedule did not finish."

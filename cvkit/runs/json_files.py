@@ -10,6 +10,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
+from ..data.framing import FramingMode, Interpolation
 from ..engine.records import EpochRecord
 from ..files.strict_json import Count, Number, Shape, read_json, require_shape
 from ..recipe.settings import FolderName
@@ -26,6 +27,12 @@ _Measured = Annotated[
 ]  # bounded, so that a difference of two, as on an axis, is finite
 
 
+class _Framing(Shape):
+    mode: FramingMode
+    interpolation: Interpolation | None = None
+    crop_pct: Annotated[float, Field(gt=0, le=1)] | None = None
+
+
 class _DataInfo(Shape):
     channels: Annotated[int, Field(ge=1, le=65_536)]
     height: _Pixels
@@ -33,6 +40,8 @@ class _DataInfo(Shape):
     classes: Annotated[list[str], Field(min_length=1)]
     mean: list[Number]
     std: list[_Positive]
+    framing: _Framing | None = None
+    fixed_normalisation: bool = False
 
     @model_validator(mode="after")
     def _one_a_channel(self) -> Self:
@@ -103,17 +112,30 @@ class _Record(Shape):
     step: Count
     train_loss: _Measured
     train_accuracy: _Fraction
-    test_loss: _Measured
-    test_accuracy: _Fraction
+    test_loss: _Measured | None
+    test_accuracy: _Fraction | None
     learning_rate: _Measured
     images_per_second: _Positive
     seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     step_losses: Annotated[list[_Measured], Field(min_length=1)]
     step_lrs: list[_Measured]
     step_momenta: list[_Measured]
-    test_accuracy_tta: _Fraction | None = None
+    accuracy_tta: _Fraction | None = None
+    accuracy_unaveraged: _Fraction | None = None
+    test_accuracy_tta: _Fraction | None = None  # the names until 0.1
     test_accuracy_unaveraged: _Fraction | None = None
     metrics: dict[str, _Measured] = Field({})
+    validation_loss: _Measured | None = None
+    validation_accuracy: _Fraction | None = None
+
+    @model_validator(mode="after")
+    def _evaluated(self) -> Self:
+        if self.test_loss is None and self.validation_loss is None:
+            raise ValueError("neither test_loss nor validation_loss is a number")
+        for half in ("test", "validation"):
+            if (getattr(self, f"{half}_loss") is None) != (getattr(self, f"{half}_accuracy") is None):
+                raise ValueError(f"{half}_loss and {half}_accuracy must both be numbers or both be null")
+        return self
 
     @model_validator(mode="after")
     def _one_a_step(self) -> Self:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 
@@ -50,29 +50,26 @@ def load_trained(folder: RunFolder, recipe: Recipe, info: DataInfo) -> LoadedMod
     if state is None:
         raise CheckpointError("; ".join([f"'{folder.path}' contains no checkpoint that can be read yet", *damaged]))
     device, remark = _device(recipe.train.device)
-    model = initialised_model(without_first_weights(recipe), info, device)
+    model = initialised_model(recipe, info, device, restoring=True)
     weights = state["model"]
     if state["ema"] is not None:
         averaged = state["ema"].items()
         weights = {key.removeprefix(_AVERAGED): value for key, value in averaged if key.startswith(_AVERAGED)}
+    chosen = state.get("selection")
+    if chosen is not None and chosen["weights"] is not None:
+        weights = chosen["weights"]
     load_model_state(model, weights)
     pixels = Preprocessor(info, (), device, recipe.train.channels_last)
     trained = TrainedModel(model.eval(), info, pixels, device, recipe.seed)
     stand = f"after step {state['step']:,}, {epochs_trained(state):,} of {recipe.train.epochs:,} epochs"
+    if chosen is not None and chosen["weights"] is not None:
+        stand += f"; the best weights so far, of epoch {chosen['epoch']:,}"
     if folder.info().get("status") != "finished":
         stand += "; the run has not finished"
     kept = RunSnapshot.of(state)
     changed = () if kept is None else changes(kept.recipe, recipe)
     told = [f"recipe.yaml was changed after the checkpoint: {change}" for change in changed if not change.free]
     return LoadedModel(trained, stand + remark, state["data"], (*damaged, *told))
-
-
-def without_first_weights(recipe: Recipe) -> Recipe:
-    """Return the recipe with the model's ``pretrained: true`` set to false: a checkpoint replaces these weights."""
-    options = recipe.model.options
-    if options.get("pretrained") is not True:
-        return recipe
-    return replace(recipe, model=replace(recipe.model, options=options | {"pretrained": False}))
 
 
 def _device(asked: str) -> tuple[torch.device, str]:

@@ -20,23 +20,31 @@ Size = Annotated[int, Field(ge=1, le=1_000_000)]  # a million images with their 
 _CHUNK = 256  # images drawn at a time, so that the intermediate arrays fit into the processor cache
 
 
-def shapes(root: Path, *, train_size: Size = 12_000, test_size: Size = 2_000, seed: NonNegativeInt = 0) -> Splits:
+def shapes(
+    root: Path,
+    *,
+    train_size: Size = 12_000,
+    test_size: Size = 2_000,
+    validation_size: Annotated[int, Field(ge=0, le=1_000_000)] = 0,
+    seed: NonNegativeInt = 0,
+) -> Splits:
     """Draw a data set of 10 shapes in equal numbers, 32x32 RGB images with exact object masks.
 
     Position, size, rotation, colours, background texture and the clutter around the object are random. An image
-    depends only on `seed`, on whether it is a training or a test image, and on its index, so other sizes do not
-    change it. No image is in both halves.
+    depends only on `seed`, on its split and on its index, so other sizes do not change it. No image is in two splits.
 
     Args:
         root: The data folder; not used.
         train_size: Number of training images, 1 to 1,000,000.
         test_size: Number of test images, 1 to 1,000,000.
+        validation_size: Number of validation images, 0 to 1,000,000; 0 for none.
         seed: Seed of the random draws, at least 0.
 
     Returns:
-        Training and test images, uint8 (3, 32, 32), with labels and masks.
+        Training, validation and test images, uint8 (3, 32, 32), with labels and masks.
     """
     train, test = (draw_split(half, size, seed) for half, size in (("train", train_size), ("test", test_size)))
+    validation = draw_split("validation", validation_size, seed) if validation_size else None
     mean, std = mean_and_std(train.images.numpy())
     info = DataInfo(
         channels=3,
@@ -47,7 +55,8 @@ def shapes(root: Path, *, train_size: Size = 12_000, test_size: Size = 2_000, se
         std=std,
     )
     digest = f"shapes-{VERSION}/seed={seed}/train={train_size}/test={test_size}"
-    return Splits(train=train, test=test, info=info, digest=digest)
+    digest += f"/validation={validation_size}" if validation_size else ""
+    return Splits(train=train, test=test, info=info, digest=digest, validation=validation)
 
 
 def draw_split(half: str, size: int, seed: int) -> TensorSplit:

@@ -43,15 +43,15 @@ def epoch(record: EpochRecord) -> Iterator[Event]:
     for position in range(len(record.step_losses)):
         yield _scalars(first + position, {tag: values[position] for tag, values in series.items() if values})
     more = {
-        "accuracy/test_flip_tta": record.test_accuracy_tta,
-        "accuracy/test_unaveraged": record.test_accuracy_unaveraged,
+        "accuracy/test_flip_tta": record.accuracy_tta,
+        "accuracy/test_unaveraged": record.accuracy_unaveraged,
     }
     where_asked = {tag: accuracy for tag, accuracy in more.items() if accuracy is not None}
     measured = {
         "loss/train": record.train_loss,
-        "loss/test": record.test_loss,
+        f"loss/{record.half}": record.loss,
         "accuracy/train": record.train_accuracy,
-        "accuracy/test": record.test_accuracy,
+        f"accuracy/{record.half}": record.accuracy,
         "speed/images_per_second": record.images_per_second,
         "speed/seconds": record.seconds,
         "epoch": record.epoch,

@@ -80,7 +80,7 @@ def test_both_accuracies_and_the_warning_are_where_a_user_looks(session, wording
     """In the epoch's line, on the page as a number and as a curve; the warning beside them and in run.json."""
     averaged = session()
     (record,) = [event for event in averaged.train() if isinstance(event, EpochRecord)]
-    assert epoch_line(record).endswith(f" {100 * record.test_accuracy_unaveraged:.2f}")
+    assert epoch_line(record).endswith(f" {100 * record.accuracy_unaveraged:.2f}")
     assert without_any_number(" ".join(epoch_line(record).split())) == wording(name="line")
     page = html.unescape(Path(averaged.report()).read_text(encoding="utf-8"))
     assert facts_and_curves(page) == wording(name="report")
@@ -93,7 +93,7 @@ def test_run_that_averages_nothing_says_nothing_of_it(session, wording):
     """Neither line nor page."""
     plain = session("train.ema=null")
     (record,) = [event for event in plain.train() if isinstance(event, EpochRecord)]
-    assert record.test_accuracy_unaveraged is None
+    assert record.accuracy_unaveraged is None
     assert without_any_number(" ".join(epoch_line(record).split())) == wording(name="line")
     page = html.unescape(Path(plain.report()).read_text(encoding="utf-8"))
     assert facts_and_curves(page) == wording(name="report")

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from cvkit import KINDS, Component, Origin, RecipeError, RunError, TensorSplit
+from cvkit import KINDS, Component, DataInfo, Origin, RecipeError, RunError, TensorSplit
 from cvkit.data.loading import DataLoaderSource
 from cvkit.data.sample_augmentation import SampleAugmentations
 from cvkit.engine.assembly import build_parts
@@ -22,6 +22,7 @@ from cvkit.host.discovery import discover
 from cvkit.host.registry import Entry
 from cvkit.recipe import read_text, resolve
 
+INFO = DataInfo(3, 8, 8, ("a", "b"), (0.5,) * 3, (0.2,) * 3)
 IMAGES = torch.randint(256, (6, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 PLUGIN = '''
 import random
@@ -85,7 +86,7 @@ def entry(name: str) -> Entry:
     return Entry(KINDS["augmentations"], component, Origin("acme", "acme-noise", "1.0"))
 
 
-NOISE = SampleAugmentations([(entry("noise"), noise)])
+NOISE = SampleAugmentations([(entry("noise"), noise)], INFO)
 
 
 def test_draws_depend_on_seed_and_index_alone():
@@ -121,7 +122,9 @@ def test_batches_are_the_same_whatever_the_number_of_workers(workers):
 def test_augmentation_in_place_does_not_reach_the_data_set(workers):
     """A data set in memory hands out views of itself."""
     split = TensorSplit(IMAGES.clone(), torch.zeros(len(IMAGES), dtype=torch.int64))
-    source = DataLoaderSource(split, torch.device("cpu"), workers, SampleAugmentations([(entry("in"), Tensor.zero_)]))
+    source = DataLoaderSource(
+        split, torch.device("cpu"), workers, SampleAugmentations([(entry("in"), Tensor.zero_)], INFO)
+    )
     assert next(source.batches(torch.arange(6), 6)).images.sum() == 0
     assert torch.equal(split.images, IMAGES)
 
@@ -135,8 +138,8 @@ def test_epochs_draw_anew():
 
 def test_none_means_none():
     """A recipe without them pays nothing."""
-    assert not SampleAugmentations([])
-    assert torch.equal(SampleAugmentations([]).batch(IMAGES, 0), IMAGES)
+    assert not SampleAugmentations([], INFO)
+    assert torch.equal(SampleAugmentations([], INFO).batch(IMAGES, 0), IMAGES)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +155,7 @@ def test_broken_augmentation_is_named_also_from_another_process(broken, named, w
     """Its own traceback would be wrapped in the loader's."""
     told = []
     for workers in (0, 1):
-        augmentations = SampleAugmentations([(entry("bad"), broken)])
+        augmentations = SampleAugmentations([(entry("bad"), broken)], INFO)
         source = DataLoaderSource([(IMAGES[0], 1)], torch.device("cpu"), workers, augmentations)
         with pytest.raises(RunError) as caught:
             list(source.batches(torch.arange(1), 1))

@@ -48,7 +48,7 @@ def test_curves_survive_a_loss_that_is_not_a_number(recwarn):
 
 def test_curves_label_test_time_augmentation_where_there_is_any():
     """An accuracy averaged over flips is drawn and named as such, and only then."""
-    assert "TTA" in curves(_records(2, test_accuracy_tta=0.7)).caption
+    assert "TTA" in curves(_records(2, accuracy_tta=0.7)).caption
     assert "TTA" not in curves(_records(2)).caption
 
 

@@ -64,10 +64,10 @@ def test_record_tells_both_accuracies(make_run):
     short = ("train.epochs=1", "scheduler=constant", "train.batch_size=32")
     averaged = [event for event in make_run("train.ema=0.9", *short).fit() if isinstance(event, EpochRecord)]
     plain = [event for event in make_run(*short).fit() if isinstance(event, EpochRecord)]
-    assert [record.test_accuracy_unaveraged for record in averaged] == [record.test_accuracy for record in plain]
-    assert [record.test_accuracy_unaveraged for record in plain] == [None]
+    assert [record.accuracy_unaveraged for record in averaged] == [record.test_accuracy for record in plain]
+    assert [record.accuracy_unaveraged for record in plain] == [None]
     assert EpochRecord.from_json(averaged[0].to_json()) == averaged[0]
-    older = {key: value for key, value in plain[0].to_json().items() if key != "test_accuracy_unaveraged"}
+    older = {key: value for key, value in plain[0].to_json().items() if key != "accuracy_unaveraged"}
     assert EpochRecord.from_json(older) == plain[0]
 
 

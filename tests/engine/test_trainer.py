@@ -156,8 +156,8 @@ def test_flip_tta_is_kept_apart_from_the_headline(make_run):
     plain = [e for e in make_run().fit() if isinstance(e, EpochRecord)]
     flipped = [e for e in make_run("evaluation.flip_tta=true").fit() if isinstance(e, EpochRecord)]
     assert [r.test_accuracy for r in plain] == [r.test_accuracy for r in flipped]
-    assert plain[0].test_accuracy_tta is None
-    assert 0 <= flipped[0].test_accuracy_tta <= 1
+    assert plain[0].accuracy_tta is None
+    assert 0 <= flipped[0].accuracy_tta <= 1
 
 
 def test_evaluation_counts_every_image_once(make_run):

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from cvkit.data.splits import DataInfo
-from cvkit.explain.picture import LONGEST, fit, seen
+from cvkit.explain.picture import LONGEST, fit
 from cvkit.figures.thumbnails import overlay
 
 
@@ -26,26 +26,10 @@ def test_picture_of_the_models_size_is_left_as_it_is(mode, channels):
     assert np.array_equal(picture.fitted.permute(1, 2, 0).squeeze(2).numpy(), np.asarray(image))
 
 
-@pytest.mark.parametrize(
-    ("size", "model", "rows", "columns"),
-    [
-        ((80, 160), (8, 8), (0, 80), (40, 120)),
-        ((160, 80), (8, 8), (40, 120), (0, 80)),
-        ((80, 160), (8, 16), (0, 80), (0, 160)),
-        ((90, 90), (6, 12), (22, 67), (0, 90)),
-        ((3, 3), (8, 8), (0, 3), (0, 3)),
-    ],
-)
-def test_what_is_seen_is_the_middle(size, model, rows, columns):
-    """As large as fits, of the model's shape."""
-    assert seen(*size, *model) == (slice(*rows), slice(*columns))
-
-
-def test_model_sees_what_is_said_to_be_seen():
+def test_model_sees_what_the_overlay_shows_as_seen():
     """What lies beyond reaches no pixel but those at the edge, into which bicubic resizing mixes a little."""
     image = Image.new("RGB", (160, 80), "red")
-    rows, columns = seen(80, 160, 8, 8)
-    image.paste("blue", (columns.start, rows.start, columns.stop, rows.stop))
+    image.paste("blue", (40, 0, 120, 80))
     red = fit("a", image, info()).fitted[0]
     assert (red[:, 1:-1] == 0).all()
     assert (red < 32).all()

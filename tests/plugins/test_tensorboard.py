@@ -111,9 +111,9 @@ def test_scalars_are_the_records(finished):
 
     assert values("loss/test") == pytest.approx([record.test_loss for record in records])
     assert values("accuracy/train") == pytest.approx([record.train_accuracy for record in records])
-    unaveraged = [record.test_accuracy_unaveraged for record in records]
+    unaveraged = [record.accuracy_unaveraged for record in records]
     assert values("accuracy/test_unaveraged") == pytest.approx(unaveraged)
-    assert values("accuracy/test_flip_tta") == pytest.approx([record.test_accuracy_tta for record in records])
+    assert values("accuracy/test_flip_tta") == pytest.approx([record.accuracy_tta for record in records])
     assert values("speed/images_per_second") == pytest.approx([record.images_per_second for record in records])
     for tag, series in (("loss", "losses"), ("learning_rate", "lrs"), ("momentum", "momenta")):
         expected = [value for record in records for value in getattr(record, f"step_{series}")]

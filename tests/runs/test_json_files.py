@@ -42,7 +42,7 @@ def test_every_field_of_a_record_and_of_the_data_is_declared():
 def test_record_is_read_as_it_was_written():
     """Those of a cvkit that measured less, too."""
     record = read_record(encoded(RECORD))
-    assert (record.step, record.step_losses, record.test_accuracy_tta) == (2, (1.0, 2.0), None)
+    assert (record.step, record.step_losses, record.accuracy_tta) == (2, (1.0, 2.0), None)
     assert read_record(encoded(record.to_json())) == record
 
 

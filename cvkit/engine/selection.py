@@ -1,0 +1,94 @@
+"""Choose by a value of each epoch's record: keep the weights of the best epoch, and stop early."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from ..errors import RunError
+from ..recipe.settings import SelectionSettings
+from .records import EpochRecord
+
+Weights = dict[str, Tensor]
+
+
+class Selection:
+    """Follows the recipe's `selection.metric` on the validation images.
+
+    Attributes:
+        epoch: The epoch with the best value so far; 0 before the first epoch.
+        value: The best value so far, or None.
+        stale: The number of epochs since the value last improved.
+        weights: The evaluated weights of that epoch, or None if they are not kept.
+    """
+
+    def __init__(self, settings: SelectionSettings) -> None:
+        self._settings = settings
+        self.epoch = self.stale = 0
+        self.value: float | None = None
+        self.weights: Weights | None = None
+
+    @property
+    def stops(self) -> bool:
+        """Whether the value has not improved for `selection.patience` epochs."""
+        return self._settings.patience is not None and self.stale >= self._settings.patience
+
+    def observe(self, record: EpochRecord, weights: Callable[[], Weights]) -> None:
+        """Compare the record of an epoch with the best one.
+
+        Args:
+            record: The record.
+            weights: Returns a copy of the weights that the record measures.
+        """
+        value = value_of(record, self._settings.metric)
+        gain = value - (value if self.value is None else self.value)
+        improved = gain > self._settings.min_change if self._settings.maximizes else -gain > self._settings.min_change
+        if self.value is not None and not improved:
+            self.stale += 1
+            return
+        self.epoch, self.value, self.stale = record.epoch, value, 0
+        if self._settings.keep_best:
+            self.weights = weights()
+
+    def state(self) -> dict[str, Any] | None:
+        """Return the state, or None before the first epoch and if nothing is chosen."""
+        if not self._settings.chooses or self.value is None:
+            return None
+        return {"epoch": self.epoch, "value": self.value, "stale": self.stale, "weights": self.weights}
+
+    def restore(self, state: dict[str, Any] | None) -> None:
+        """Continue from the result of `state`."""
+        found = state or {"epoch": 0, "value": None, "stale": 0, "weights": None}
+        self.epoch, self.value, self.stale = found["epoch"], found["value"], found["stale"]
+        self.weights = found["weights"]
+
+
+def value_of(record: EpochRecord, metric: str) -> float:
+    """Return ``accuracy``, ``loss`` or one of the recipe's metrics, of the images that the run chooses by."""
+    return {"accuracy": record.accuracy, "loss": record.loss, **record.metrics}[metric]
+
+
+def require_choice(settings: SelectionSettings, metrics: Sequence[str], has_validation: bool) -> None:
+    """Raise `RunError` if the run cannot make the choices of `settings`.
+
+    Args:
+        settings: What is chosen.
+        metrics: The names of the recipe's metrics.
+        has_validation: Whether the data set has validation images.
+    """
+    if not settings.chooses:
+        return
+    known = ("accuracy", "loss", *metrics)
+    if settings.metric not in known:
+        raise RunError(
+            f"selection.metric is '{settings.metric}', but the records contain {', '.join(known)}; choose one of "
+            "these, or add the metric to the recipe's metrics"
+        )
+    if not has_validation:
+        raise RunError(
+            "selection.keep_best and selection.patience need validation images, and the data set has none. A choice "
+            "by the test images would make their accuracy too optimistic. Use a data set with validation images, "
+            "such as image_folder with validation: 0.1"
+        )

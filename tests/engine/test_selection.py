@@ -1,0 +1,144 @@
+"""Choosing by the validation images: the best epoch, stopping early, and the test images once at the end."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from cvkit import EpochRecord, RunError
+from cvkit.checkpoint.state_dicts import model_state
+from cvkit.engine.selection import Selection
+from cvkit.recipe.settings import SelectionSettings
+
+HELD_OUT = "dataset.validation_size=20"
+EPOCHS = "train.epochs=6"
+
+
+def record(epoch: int, accuracy: float, loss: float = 1.0, **metrics: float) -> EpochRecord:
+    return EpochRecord(
+        epoch, epoch, 1.0, 0.5, None, None, 0.1, 1.0, 1.0, (1.0,), (0.1,),
+        metrics=metrics, validation_loss=loss, validation_accuracy=accuracy,
+    )  # fmt: skip
+
+
+def follow(settings: SelectionSettings, *accuracies: float) -> Selection:
+    chosen = Selection(settings)
+    for epoch, accuracy in enumerate(accuracies, start=1):
+        chosen.observe(record(epoch, accuracy), lambda: {"w": torch.tensor(0.0)})
+    return chosen
+
+
+def test_best_epoch_is_the_first_of_equal_ones():
+    """So that a tie does not prefer the longer training."""
+    chosen = follow(SelectionSettings(keep_best=True), 0.4, 0.7, 0.7, 0.6)
+    assert (chosen.epoch, chosen.value, chosen.stale) == (2, 0.7, 2)
+
+
+def test_patience_counts_epochs_without_a_better_value():
+    """A change below `min_change` is no improvement."""
+    settings = SelectionSettings(patience=2, min_change=0.05)
+    assert not follow(settings, 0.4, 0.44).stops
+    assert follow(settings, 0.4, 0.44, 0.45).stops
+    assert not follow(settings, 0.4, 0.44, 0.5).stops
+
+
+@pytest.mark.parametrize(
+    ("settings", "best"),
+    [
+        (SelectionSettings(metric="loss", keep_best=True), 1),
+        (SelectionSettings(metric="accuracy", keep_best=True), 2),
+        (SelectionSettings(metric="f1", keep_best=True), 2),
+        (SelectionSettings(metric="f1", goal="min", keep_best=True), 1),
+    ],
+)
+def test_goal_follows_the_metric(settings, best):
+    """The lowest loss, the highest accuracy."""
+    chosen = Selection(settings)
+    chosen.observe(record(1, 0.5, loss=0.2, f1=0.1), dict)
+    chosen.observe(record(2, 0.6, loss=0.3, f1=0.2), dict)
+    assert chosen.epoch == best
+
+
+def test_validation_is_evaluated_after_each_epoch_and_the_test_images_once(make_run, monkeypatch):
+    """The record says which images its numbers are of."""
+    run = make_run(HELD_OUT)
+    evaluated = []
+    predict = type(run.evaluator).predict
+    monkeypatch.setattr(
+        type(run.evaluator),
+        "predict",
+        lambda self, half=None, **rest: evaluated.append(half) or predict(self, half, **rest),
+    )
+    records = [event for event in run.fit() if isinstance(event, EpochRecord)]
+    assert evaluated == ["validation"] * 3
+    assert {(one.half, one.test_accuracy, one.test_loss) for one in records} == {("validation", None, None)}
+    assert records[0].accuracy == records[0].validation_accuracy
+    assert len(run.final_predictions().labels) == 30
+    assert evaluated[3:] == ["test"]
+
+
+def test_test_images_can_be_watched(make_run):
+    """Beside the validation images; nothing else changes."""
+    plain, watched = (
+        [event for event in make_run(HELD_OUT, *more).fit() if isinstance(event, EpochRecord)]
+        for more in ((), ("evaluation.test=each_epoch",))
+    )
+    assert [one.validation_loss for one in plain] == [one.validation_loss for one in watched]
+    assert all(0 <= one.test_accuracy <= 1 for one in watched)
+    assert watched[0].half == "validation"
+
+
+def test_best_weights_are_evaluated_at_the_end(make_run):
+    """Here those of the epoch with the highest loss, which is not the last one in any training that learns."""
+    run = make_run(HELD_OUT, "selection.keep_best=true", "selection.metric=loss", "selection.goal=max")
+    states, records = [], []
+    for event in run.fit():
+        if isinstance(event, EpochRecord):
+            records.append(event)
+            states.append({name: value.clone() for name, value in model_state(run.parts.model).items()})
+    best = max(records, key=lambda one: one.loss)
+    assert run.selection.epoch == best.epoch < 3
+    chosen = model_state(run.trained().model)
+    assert all(torch.equal(chosen[name], value) for name, value in states[best.epoch - 1].items())
+    assert run.evaluator.predict("validation", model=run.trained().model).loss == best.loss
+    assert all(torch.equal(model_state(run.parts.model)[name], value) for name, value in states[-1].items())
+
+
+@pytest.mark.parametrize("after", [1, 2])
+def test_choice_survives_a_checkpoint(make_run, after):
+    """A restored run chooses the same epoch and stops at the same one."""
+    settings = (
+        HELD_OUT,
+        "selection.keep_best=true",
+        "selection.patience=2",
+        "train.epochs=6",
+        "selection.min_change=0.9",
+    )
+    whole = make_run(*settings)
+    list(whole.fit())
+    assert (whole.epoch, whole.finished) == (3, True)
+    first, second = make_run(*settings), make_run(*settings)
+    for event in first.fit():
+        if isinstance(event, EpochRecord) and event.epoch == after:
+            break
+    second.restore(first.state())
+    list(second.fit())
+    assert (second.epoch, second.selection.epoch, second.selection.value) == (3, 1, whole.selection.value)
+    chosen, expected = (model_state(run.trained().model) for run in (second, whole))
+    assert all(torch.equal(chosen[name], value) for name, value in expected.items())
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ("selection.keep_best=true",),
+        ("selection.patience=3",),
+        ("evaluation.test=final",),
+        (HELD_OUT, "selection.patience=3", "selection.metric=f1"),
+    ],
+)
+def test_choice_that_cannot_be_made_is_refused(make_run, overrides, wording):
+    """Nothing is chosen by the test images, or by a value that no record has."""
+    with pytest.raises(RunError) as caught:
+        make_run(*overrides)
+    assert str(caught.value) == wording
