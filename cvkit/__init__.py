@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from .api.results import TrainedRun
     from .api.training import train, trainer
     from .data.account import DataAccount, LeftOut
-    from .data.decoding import IMAGE_FORMATS, read_image
+    from .data.decoding import read_image
     from .data.framing import Framing
+    from .data.image_formats import IMAGE_FORMATS
     from .data.image_headers import ImageHeader, largest_value, read_header
     from .data.splits import DataInfo, Split, Splits, TensorSplit
     from .engine.assembly import build_parts
@@ -77,7 +78,7 @@ _LAZY = {
     "resolve": "recipe",
     "DataAccount": "data.account",
     "LeftOut": "data.account",
-    "IMAGE_FORMATS": "data.decoding",
+    "IMAGE_FORMATS": "data.image_formats",
     "read_image": "data.decoding",
     "Framing": "data.framing",
     "ImageHeader": "data.image_headers",

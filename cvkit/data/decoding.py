@@ -13,19 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-IMAGE_FORMATS = {
-    ".png": "PNG",
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".jpe": "JPEG",
-    ".jfif": "JPEG",
-    ".webp": "WEBP",
-    ".bmp": "BMP",
-    ".gif": "GIF",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-}
-"""The endings of the image files that cvkit reads, in lower case, and Pillow's names of their formats."""
+from .image_formats import IMAGE_FORMATS
 
 MODES = {1: "L", 3: "RGB"}
 """Pillow's mode of images with this number of channels."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..data.decoding import IMAGE_FORMATS
+from ..data.image_formats import IMAGE_FORMATS
 from ..errors import DataError
 
 

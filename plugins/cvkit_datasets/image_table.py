@@ -96,7 +96,7 @@ def image_table(
     samples = found.samples
     if group is not None and not found.group_is_column:
         samples = grouped(samples, group)
-    return opened(base, samples, reading, plan, classes, found.left_out, [*notes, *found.notes])
+    return opened(place, samples, reading, plan, classes, found.left_out, [*notes, *found.notes])
 
 
 image_table.read = read  # type: ignore[attr-defined]  # `cvkit explain` uses it to read other images

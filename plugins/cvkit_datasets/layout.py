@@ -39,6 +39,13 @@ def layout_of(base: Path, tree: Tree) -> Layout:
             left_out.append(LeftOut(readable(image.name), "not in the folder of a class"))
         else:
             samples.append(Sample(readable(image.name), image.path, composed(label), split))
+    labels = {sample.label for sample in samples}
+    if not splits and len(labels) == 1:
+        (label,) = labels
+        raise DataError(
+            f"{base} contains images in one folder only, '{label}', so there is one class. Classification requires "
+            f"at least two. If the folders in '{label}' are the classes, set path to '{base / label}'"
+        )
     filled = {name for image in tree.images for name in _parents(image.name)}
     left_out += [LeftOut(readable(name), "contains no images") for name in tree.folders if name not in filled]
     return Layout(samples, left_out, [*_spellings(tree, splits)])
@@ -91,11 +98,11 @@ def _table_hint(tree: Tree) -> str:
     return f". There is a table, '{tables[0]}': the data set image_table reads tables" if tables else ""
 
 
-def require_classes(base: Path, samples: Iterable[Sample], classes: tuple[str, ...]) -> None:
+def require_classes(source: Path, samples: Iterable[Sample], classes: tuple[str, ...]) -> None:
     """Raise `DataError` if an evaluated split has classes that the training images lack, or if there is only one."""
     trained = {one.label for one in samples if one.split in (None, "train")}
     if not trained:
-        raise DataError(f"{base} contains no images for training; cvkit reads {', '.join(IMAGE_FORMATS)}")
+        raise DataError(f"{source} contains no images for training; cvkit reads {', '.join(IMAGE_FORMATS)}")
     for split in ("validation", "test"):
         if unknown := sorted({one.label for one in samples if one.split == split} - trained):
             alike = {name.casefold(): name for name in trained}
@@ -105,11 +112,8 @@ def require_classes(base: Path, samples: Iterable[Sample], classes: tuple[str, .
                 if name.casefold() in alike
             )
             raise DataError(
-                f"{base}: {split} images have classes without training images: {listed(unknown)}{hint}. The training "
-                f"images have {listed(sorted(trained))}"
+                f"{source}: {split} images have classes without training images: {listed(unknown)}{hint}. The "
+                f"training images have {listed(sorted(trained))}"
             )
     if len(classes) < 2:
-        raise DataError(
-            f"{base} has only the class '{classes[0]}'; classification requires at least two. If its folders are the "
-            f"classes, set path to it: {EXPECTED}"
-        )
+        raise DataError(f"{source} has only the class '{classes[0]}'; classification requires at least two")

@@ -24,7 +24,7 @@ _SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
 
 
 def opened(
-    base: Path,
+    source: Path,
     samples: Sequence[Sample],
     reading: Reading,
     plan: SplitPlan,
@@ -35,15 +35,16 @@ def opened(
     """Return the splits of these samples.
 
     `classes` gives their order; if it is empty, they are in natural order. `left_out` and `notes` begin the account.
-    Raises `DataError` if files, classes or groups do not suit the options.
+    `source` is the folder or the table. Raises `DataError` if files, classes or groups do not suit the options.
     """
+    base = source if source.is_dir() else source.parent
     good, damaged, seen = checked_files(samples, reading)
     names = _ordered({sample.label for sample in good}, classes)
-    require_classes(base, good, names)
+    require_classes(source, good, names)
     try:
         split = assigned(good, plan)
     except DataError as error:
-        raise DataError(f"{base}: {error}") from None
+        raise DataError(f"{source}: {error}") from None
     numbers = {name: number for number, name in enumerate(names)}
     split.sort(key=lambda sample: (numbers[sample.label], natural(sample.name)))
     parts = {name: [sample for sample in split if sample.split == name] for name in _SPLITS}
@@ -59,7 +60,7 @@ def opened(
     ]
     train, validation, test = (FileSplit.of(parts[name], names, reading) if parts[name] else None for name in _SPLITS)
     if train is None:
-        raise DataError(f"{base} contains no training images")
+        raise DataError(f"{source} contains no training images")
     mean, std = reading.statistics
     return Splits(
         train=train,

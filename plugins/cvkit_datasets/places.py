@@ -24,7 +24,7 @@ def located(root: Path, path: str) -> tuple[Path, list[str]]:
     places = [*dict.fromkeys(places)]
     found = [place for place in places if _exists(place)]
     if not found:
-        searched = " and ".join(f"'{place}'" for place in places)
+        searched = " or ".join(f"'{place}'" for place in places)
         raise DataError(
             f"the data '{path}' was not found: there is no {searched}. A relative path is searched for in the "
             "current folder, then in the data folder, which --data sets. Data that was moved is found by its name in "
@@ -33,7 +33,7 @@ def located(root: Path, path: str) -> tuple[Path, list[str]]:
     notes = []
     if given.is_absolute() and found[0] != given:
         notes.append(f"'{given}' does not exist; the data is read from '{found[0]}'")
-    elif len(found) > 1 and not found[0].samefile(found[1]):
+    elif not given.is_absolute() and len(found) > 1 and not found[0].samefile(found[1]):
         notes.append(
             f"'{path}' exists in the current folder and in the data folder; the data is read from '{found[0]}'"
         )

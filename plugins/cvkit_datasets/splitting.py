@@ -48,7 +48,7 @@ def assigned(samples: Sequence[Sample], plan: SplitPlan) -> list[Sample]:
         )
     pool = [replace(sample, split="train") if sample.split is None else sample for sample in samples]
     if plan.test is not None:
-        pool = _carved(pool, plan.test, "test", plan.seed)
+        pool = _carved(pool, plan.test, plan.test, "test", plan.seed)
     if plan.validation is not None:
         kept = 1 - plan.test if isinstance(plan.test, float) else 1
         if isinstance(plan.validation, float) and plan.validation >= kept:
@@ -56,7 +56,7 @@ def assigned(samples: Sequence[Sample], plan: SplitPlan) -> list[Sample]:
                 f"validation: {plan.validation} and test: {plan.test} leave no training images; reduce them"
             )
         share = plan.validation / kept if isinstance(plan.validation, float) else plan.validation
-        pool = _carved(pool, share, "validation", plan.seed)
+        pool = _carved(pool, share, plan.validation, "validation", plan.seed)
     if plan.folds is not None and plan.fold is not None:
         pool = _folded(pool, plan.folds, plan.fold, plan.seed)
     return pool
@@ -74,8 +74,10 @@ def _require_whole_groups(samples: Iterable[Sample]) -> None:
         )
 
 
-def _carved(samples: Sequence[Sample], share: float | int, target: SplitName, seed: int) -> list[Sample]:
-    """Return the samples with `share` of the training images moved to `target`."""
+def _carved(
+    samples: Sequence[Sample], share: float | int, option: float | int, target: SplitName, seed: int
+) -> list[Sample]:
+    """Return the samples with `share` of the training images moved to `target`; `option` is what the recipe says."""
     train = [sample for sample in samples if sample.split == "train"]
     strata = _strata(train, f"cvkit_datasets/{target}", seed)
     sizes = {label: sum(group.size for group in groups) for label, groups in strata.items()}
@@ -87,7 +89,7 @@ def _carved(samples: Sequence[Sample], share: float | int, target: SplitName, se
     for label, groups in strata.items():
         below = sum(group.hash < share for group in groups) if isinstance(share, float) else 0
         chosen.update(group.name for group in groups[: _prefix(groups, below, *ranges[label])])
-    return _moved(samples, chosen, target, f"{target}: {share:g}")
+    return _moved(samples, chosen, target, f"{target}: {option:g}")
 
 
 def _folded(samples: Sequence[Sample], folds: int, fold: int, seed: int) -> list[Sample]:
@@ -180,7 +182,8 @@ def _moved(samples: Sequence[Sample], groups: set[str], target: SplitName, optio
     after = Counter(sample.label for sample in moved if sample.split == "train")
     rare = [label for label in sorted(before, key=natural) if not 0 < after[label] < before[label]]
     if rare:
-        named = ", ".join(f"'{label}' ({before[label]})" for label in rare[:20])
+        total = Counter(sample.label for sample in samples)
+        named = ", ".join(f"'{label}' (images: {total[label]})" for label in rare[:20])
         raise DataError(
             f"{option} would leave a class without training images or without {target} images. Too few images, or "
             f"all in one group: {named}. Add images of these classes, or remove the classes"

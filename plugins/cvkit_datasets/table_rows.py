@@ -75,7 +75,7 @@ def samples_of(base: Path, tables: Sequence[tuple[Path, SplitName | None]], colu
             found.samples.append(
                 Sample(readable(name), path, composed(row[label]), own, composed(row[group]) if group else "")
             )
-    found.samples, repeated = _once(found.samples)
+    found.samples, repeated = _once(tables[0][0], found.samples)
     found.left_out += repeated
     return found
 
@@ -123,7 +123,7 @@ def _split_of(table: Path, value: str) -> SplitName | None:
     return SPLIT_NAMES[value.lower()]
 
 
-def _once(samples: Sequence[Sample]) -> tuple[list[Sample], list[LeftOut]]:
+def _once(table: Path, samples: Sequence[Sample]) -> tuple[list[Sample], list[LeftOut]]:
     """Return each file once, and the repetitions; raise `DataError` if rows of one file contradict each other."""
     first: dict[Path, Sample] = {}
     repeated: list[LeftOut] = []
@@ -132,7 +132,7 @@ def _once(samples: Sequence[Sample]) -> tuple[list[Sample], list[LeftOut]]:
         known = first.setdefault(place, sample)
         if (known.label, known.split, known.group) != (sample.label, sample.split, sample.group):
             raise DataError(
-                f"the table lists {sample.name} twice, with different values: {_values(known)} and {_values(sample)}"
+                f"{table} lists {sample.name} twice, with different values: {_values(known)} and {_values(sample)}"
             )
         if known is not sample:
             repeated.append(LeftOut(sample.name, "listed in the table more than once"))

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cvkit.data.decoding import IMAGE_FORMATS, decode, read_image
+from cvkit.data.decoding import decode, read_image
+from cvkit.data.image_formats import IMAGE_FORMATS
 
 
 @pytest.fixture

@@ -313,6 +313,16 @@ def test_folder_without_class_folders_is_explained(tmp_path, wording):
         assert str(caught.value) == wording(name=name)
 
 
+def test_folder_around_the_folder_is_explained(tmp_path, base, wording):
+    """As an archive unpacks: one folder, in which the classes are."""
+    base.rename(tmp_path / "inner")
+    base.mkdir()
+    (tmp_path / "inner").rename(base / "inner")
+    with pytest.raises(DataError, match="pets/inner") as caught:
+        image_folder(tmp_path, path="pets")
+    assert str(caught.value) == wording
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -11,7 +11,7 @@ from cvkit_datasets.places import located
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     """A current folder and a data folder."""
-    for name in ("here", "root"):
+    for name in ("here", "data"):
         (tmp_path / name).mkdir()
     monkeypatch.chdir(tmp_path / "here")
     return tmp_path
@@ -19,10 +19,10 @@ def here(tmp_path, monkeypatch):
 
 def test_relative_path_is_in_the_current_folder_or_the_data_folder(here):
     """The current folder is first, and a choice is said."""
-    (here / "root" / "pets").mkdir()
-    assert located(here / "root", "pets") == (here / "root" / "pets", [])
+    (here / "data" / "pets").mkdir()
+    assert located(here / "data", "pets") == (here / "data" / "pets", [])
     (here / "here" / "pets").mkdir()
-    place, notes = located(here / "root", "pets")
+    place, notes = located(here / "data", "pets")
     assert place == here / "here" / "pets"
     assert len(notes) == 1
     assert str(place) in notes[0]
@@ -31,30 +31,30 @@ def test_relative_path_is_in_the_current_folder_or_the_data_folder(here):
 
 def test_absolute_path_is_used_as_it_is(here):
     """Whatever the data folder holds."""
-    for name in ("here/pets", "root/pets"):
+    for name in ("here/pets", "data/pets"):
         (here / name).mkdir()
-    assert located(here / "root", str(here / "here" / "pets")) == (here / "here" / "pets", [])
+    assert located(here / "data", str(here / "here" / "pets")) == (here / "here" / "pets", [])
 
 
-@pytest.mark.parametrize("data", ["root", "root/pets"])
+@pytest.mark.parametrize("data", ["data", "data/pets"])
 def test_data_that_moved_is_found_in_the_data_folder(here, data, wording):
-    """``--data`` gives the new place: the folder itself, or the one that contains it. The digest is compared later."""
-    (here / "root" / "pets").mkdir()
+    """``--data`` gives the new place: the folder itself, or the one that contains it."""
+    (here / "data" / "pets").mkdir()
     place, notes = located(here / data, str(here / "old" / "pets"))
-    assert place == here / "root" / "pets"
+    assert place == here / "data" / "pets"
     assert notes == [wording]
 
 
 def test_every_place_that_was_searched_is_said(here, wording):
     """With what to do; a name too long for the system is not found either."""
     with pytest.raises(DataError) as caught:
-        located(here / "root", "pets")
+        located(here / "data", "pets")
     assert str(caught.value) == wording(name="relative")
     with pytest.raises(DataError) as caught:
-        located(here / "root", str(here / "old" / "pets"))
+        located(here / "data", str(here / "old" / "pets"))
     assert str(caught.value) == wording(name="absolute")
     with pytest.raises(DataError, match="was not found"):
-        located(here / "root", "x" * 5000)
+        located(here / "data", "x" * 5000)
 
 
 def test_home_folder_that_is_not_known_is_told(tmp_path, monkeypatch, wording):
