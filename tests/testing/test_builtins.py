@@ -62,13 +62,14 @@ class TestImageFolderSplit(DatasetSuite):
 
 class TestImageTable(DatasetSuite):
     component = "datasets/image_table"
-    options = {"path": "pictures/table.csv", "size": 16, "validation": 2}
+    options = {"path": "pictures/table.csv", "size": 16}
 
     @pytest.fixture(autouse=True)
     def pictures(self, tmp_path):
         draw_pictures(tmp_path / "pictures", "")
-        rows = [f"{name}/{number}.png,{name}" for name in ("cats", "dogs") for number in range(3)]
-        (tmp_path / "pictures" / "table.csv").write_text("\n".join(["path,label", *rows]))
+        halves = ("train", "train", "test")
+        rows = [f"{name}/{number}.png,{name},{halves[number]}" for name in ("cats", "dogs") for number in range(3)]
+        (tmp_path / "pictures" / "table.csv").write_text("\n".join(["path,label,split", *rows]))
         self.root = tmp_path
 
 
