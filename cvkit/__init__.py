@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from .api.model import Model, load
     from .api.results import TrainedRun
     from .api.training import train, trainer
+    from .data.account import DataAccount, LeftOut
+    from .data.decoding import read_image
+    from .data.framing import Framing
+    from .data.image_formats import IMAGE_FORMATS
+    from .data.image_headers import ImageHeader, largest_value, read_header
     from .data.splits import DataInfo, Split, Splits, TensorSplit
     from .engine.assembly import build_parts
     from .engine.eval_mode import eval_mode
@@ -94,6 +99,14 @@ _LAZY = {
     "Recipe": "recipe",
     "read": "recipe",
     "resolve": "recipe",
+    "DataAccount": "data.account",
+    "LeftOut": "data.account",
+    "IMAGE_FORMATS": "data.image_formats",
+    "read_image": "data.decoding",
+    "Framing": "data.framing",
+    "ImageHeader": "data.image_headers",
+    "largest_value": "data.image_headers",
+    "read_header": "data.image_headers",
     "DataInfo": "data.splits",
     "Split": "data.splits",
     "Splits": "data.splits",
@@ -130,6 +143,7 @@ _LAZY = {
 }
 
 __all__ = [
+    "IMAGE_FORMATS",
     "KINDS",
     "AmbiguousComponent",
     "Augmentation",
@@ -140,6 +154,7 @@ __all__ = [
     "ComponentError",
     "ComponentFailure",
     "CvkitError",
+    "DataAccount",
     "DataError",
     "DataInfo",
     "DatasetFactory",
@@ -150,7 +165,10 @@ __all__ = [
     "Explainer",
     "ExplainerFactory",
     "FolderError",
+    "Framing",
+    "ImageHeader",
     "Kind",
+    "LeftOut",
     "LossFactory",
     "MachineError",
     "Metric",
@@ -185,11 +203,14 @@ __all__ = [
     "discover",
     "eval_mode",
     "hookimpl",
+    "largest_value",
     "load",
     "one_line",
     "permutation",
     "preserved_randomness",
     "read",
+    "read_header",
+    "read_image",
     "resolve",
     "seed_everything",
     "train",

@@ -46,6 +46,12 @@ class CheckedSplit:
             raise self._wrong(index, f"the label {shown(label)}", f"an integer from 0 to {self.info.num_classes - 1}")
         return image, number
 
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """The names of the images' files, if the split has them."""
+        names: tuple[str, ...] | None = getattr(self.split, "names", None)
+        return names
+
     def _fits(self, image: Tensor) -> bool:
         size = (self.info.channels, self.info.height, self.info.width)
         return image.shape == size or (self.info.framing is not None and image.ndim == 3 and len(image) == size[0])

@@ -29,7 +29,7 @@ ROOMS: dict[str, set[str]] = {
     "seeding": {"torch", "numpy"},
     "protocols": {"torch"},
     "guard": {"torch"},
-    "data": {"torch", "numpy"},
+    "data": {"torch", "numpy", "PIL", "torchvision"},
     "checkpoint": {"torch", "safetensors", "pydantic"},
     "engine": {"torch", "numpy"},
     "figures": {"torch", "numpy", "matplotlib", "PIL", "jinja2"},
