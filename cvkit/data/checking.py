@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -51,6 +52,12 @@ class CheckedSplit:
         """The names of the images' files, if the split has them."""
         names: tuple[str, ...] | None = getattr(self.split, "names", None)
         return names
+
+    @property
+    def labels(self) -> Sequence[int] | None:
+        """The labels, if the split knows them without reading images."""
+        labels: Sequence[int] | None = getattr(self.split, "labels", None)
+        return labels
 
     def _fits(self, image: Tensor) -> bool:
         size = (self.info.channels, self.info.height, self.info.width)

@@ -48,7 +48,7 @@ def misclassified(
     Returns:
         A gallery with one card per error.
     """
-    measured, half = PerSample.of(predictions), predictions.half
+    measured = PerSample.of(predictions)
     orders = {name: values.tolist() for name, values in measured.ranking_scores().items()}
     orders = {rank: orders.pop(rank), **orders}  # the current order of the cards comes first
     cards = []
@@ -57,7 +57,7 @@ def misclassified(
         lines = (
             f"true: {true} {percent(float(measured.of_true[index]))}",
             f"predicted: {guess} {percent(float(measured.confidence[index]))}",
-            f"{half} image {index:,}, loss {measured.loss[index]:.2f}, margin {measured.margin[index]:.2f}",
+            f"{predictions.name(index)}, loss {measured.loss[index]:.2f}, margin {measured.margin[index]:.2f}",
         )
         cards.append(
             Card(

@@ -84,4 +84,5 @@ class Evaluator:
             )
         size = self._batch_size(source)
         with reporting_shortages(f"evaluating batches of {size} images", {Shortage.MEMORY: _LESS}):
-            return replace(evaluate(forward, source, size, flip), half=half)
+            names = getattr(parts.splits.half(half) if isinstance(split, str) else split, "names", None)
+            return replace(evaluate(forward, source, size, flip), half=half, names=names)

@@ -102,12 +102,22 @@ class Predictions:
         labels: int64 (N,).
         loss: The mean loss over the split.
         half: Which images they are: ``test`` or ``validation``.
+        names: The files of the images, or None if they are not files.
     """
 
     logits: Tensor
     labels: Tensor
     loss: float
     half: Half = "test"
+    names: tuple[str, ...] | None = None
+
+    def name(self, index: int) -> str:
+        """Return the name of an image for readers: its file, or its position in the split.
+
+        Args:
+            index: The position.
+        """
+        return f"{self.half} image {index:,}" if self.names is None else self.names[index]
 
     def __repr__(self) -> str:
         images, classes = self.logits.shape

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..diagnostics.calibration import BINS, Calibration
 from ..diagnostics.diagnose import Diagnosis
+from ..engine.parts import RunParts
 from ..engine.records import EpochRecord, Predictions
 from ..engine.trainer import Trainer
 from ..figures.artifacts import Table
 from ..figures.page import Fact, Page, Section
-from ..formatting import duration, percent
+from ..formatting import duration, legible, percent
 
 _DIGITS = 12
 _COMPONENTS = (
@@ -44,7 +45,7 @@ def report_page(
             Section("Confidence", tuple(found.confidence)),
             Section("Errors", tuple(found.errors)),
             Section("Explanation scores", tuple(found.explanations), broad=True),
-            Section("Data", tuple(found.data)),
+            Section("Data", (*_data(trainer.parts), *found.data)),
         ),
         details=tuple(_details(info)),
         recipe=recipe_text,
@@ -135,6 +136,19 @@ def _extension(note: dict[str, Any]) -> str:
         f"The run {name} was extended to {note['epochs']} epochs after step {note['after_step']:,} "
         f"({note['schedule']}): {note['became']}."
     )
+
+
+def _data(parts: RunParts) -> Iterator[Table]:
+    """Yield a table of the images of each class and split, if the data set says what it read."""
+    account = parts.splits.account
+    if account is None:
+        return
+    halves = tuple(account.counts)
+    rows = tuple(
+        (legible(name), *(f"{account.counts[half].get(name, 0):,}" for half in halves)) for name in parts.info.classes
+    )
+    caption = ". ".join(line[0].upper() + line[1:] for line in account.lines())
+    yield Table("data", "Images", f"{caption}.", ("class", *halves), rows)
 
 
 def _details(info: dict[str, Any]) -> list[Table]:

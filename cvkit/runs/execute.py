@@ -41,6 +41,13 @@ class TrainingStarted:
 
 
 @dataclass(frozen=True)
+class DataRead:
+    """The data set was read; `line` is a part of what it read and left out."""
+
+    line: str
+
+
+@dataclass(frozen=True)
 class TrainingEnded:
     """All steps are taken, or the session was stopped; the report comes next, if any does."""
 
@@ -65,7 +72,7 @@ class Reported:
     path: Path
 
 
-Event = Warned | Tuned | TrainingStarted | Step | EpochRecord | TrainingEnded | Measured | Reported
+Event = Warned | DataRead | Tuned | TrainingStarted | Step | EpochRecord | TrainingEnded | Measured | Reported
 
 
 def execute(session: Session) -> Generator[Event, None, None]:
@@ -75,6 +82,9 @@ def execute(session: Session) -> Generator[Event, None, None]:
     """
     for line in session.start():
         yield Warned(line)
+    if session.parts.splits.account is not None:
+        for line in session.parts.splits.account.lines():
+            yield DataRead(line)
     known = dict.fromkeys(session.warnings)  # for example, a damaged checkpoint that was skipped
     for message in known:
         yield Warned(message)

@@ -4,6 +4,7 @@ recipe.yaml        the resolved recipe: full ids, every default, and the values 
 run.json           status, times, data folder, components with versions, environment
 metrics.jsonl      one epoch record per line
 checkpoints/       complete states; the newest two are kept
+data.csv           the split of each file of the data set, and the files left out, if its images are files
 predictions.csv    the final model's prediction for every test image
 figures/           every figure (SVG and PNG), table and gallery of the report
 tuning.json        the measurements of the tuners
@@ -27,6 +28,7 @@ from ..printable import shell_words
 from .copied_files import CopiedFiles
 
 if TYPE_CHECKING:  # only what computes loads torch; most mistakes are reported before that
+    from ..data.splits import Splits
     from ..engine.records import Predictions
     from ..figures.artifacts import Artifact, Figure
 
@@ -185,6 +187,17 @@ class RunFolder(CopiedFiles):
         from .predictions_csv import predictions_csv
 
         self.write("predictions.csv", predictions_csv(predictions, classes).encode(errors="replace"))
+
+    def write_data(self, splits: Splits) -> None:
+        """Write data.csv: the split of each file of the data set, and the files left out. Nothing without files.
+
+        Args:
+            splits: The data set.
+        """
+        from .data_csv import data_csv
+
+        if table := data_csv(splits):
+            self.write("data.csv", table.encode(errors="replace"))
 
     def write_report(self, html: str) -> Path:
         """Write report.html, and return its path.

@@ -86,6 +86,7 @@ class RunInfo(Shape):
     error: str = ""
     data: str = ""
     data_info: _DataInfo | None = None
+    data_account: list[str] = Field([])
     warnings: list[str] = Field([])
     components: list[_Component] = Field([])
     environment: dict[str, _Scalar] = Field({})

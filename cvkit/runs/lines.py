@@ -10,7 +10,7 @@ from ..errors import CvkitError, DivergedError
 from ..printable import shell_words
 from ..recipe import AUTO
 from .estimate import Estimate
-from .execute import Event, Measured, Reported, TrainingStarted, Tuned, Warned, is_resumable
+from .execute import DataRead, Event, Measured, Reported, TrainingStarted, Tuned, Warned, is_resumable
 from .folder import RunFolder
 from .session import Session
 
@@ -33,6 +33,8 @@ class EventLines:
         match event:
             case Warned(message):
                 yield message
+            case DataRead(line):
+                yield line
             case Tuned():
                 yield from tuned_lines(event)
             case TrainingStarted(trainer):

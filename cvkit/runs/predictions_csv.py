@@ -12,10 +12,14 @@ from ..figures.csv_export import csv_text
 
 
 def predictions_csv(predictions: Predictions, classes: Sequence[str]) -> str:
-    """Return predictions as CSV: one line per image in the order of the split, with the measures of `PerSample`."""
+    """Return predictions as CSV: one line per image in the order of the split, with the measures of `PerSample`.
+
+    The column ``file`` exists if the images are files.
+    """
     measured = PerSample.of(predictions)
     columns: dict[str, Sequence[object]] = {
         "index": range(len(predictions.labels)),
+        **({} if predictions.names is None else {"file": predictions.names}),
         "true": [classes[label] for label in predictions.labels.tolist()],
         "predicted": [classes[label] for label in predictions.predicted.tolist()],
         "correct": predictions.correct.int().tolist(),

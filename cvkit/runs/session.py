@@ -110,18 +110,22 @@ class Session:
                 f"'{self.folder.path}' has not finished its first epoch, so there is no record to report; continue "
                 "the run with cvkit resume"
             )
+        account = self.parts.splits.account
         changed = environment_changes(self._info["environment"], made_with["environment"])
         self._note(
             name=self.recipe.name,
             status="running",
             data=str(self.data.absolute()),
             data_info=self.parts.info.to_json(),
+            **({} if account is None else {"data_account": account.lines()}),
             warnings=list(dict.fromkeys(self.warnings)),
         )
         if state is None and not self.folder.recipe_path.exists():  # after run.json, which makes it a run folder
             self.folder.write_recipe(dump(self.recipe))  # if killed after tuning, the file has the tuner's notes
         self._recipe_text = self.folder.recipe_text()
         self.folder.write_records(self.records)
+        if state is None:
+            self.folder.write_data(self.parts.splits)
         self.started = True
         self._notify("run_started", recipe=self.recipe)
         return changed
