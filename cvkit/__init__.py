@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from .api.model import Model, load
     from .api.results import TrainedRun
     from .api.training import train, trainer
+    from .checkpoint.pretrained import PretrainedWeights, load_weights
+    from .checkpoint.weights_file import WeightsFile, digest_of, read_weights
+    from .data.framing import Framing, Interpolation, PretrainedInput
     from .data.splits import DataInfo, Split, Splits, TensorSplit
     from .engine.assembly import build_parts
     from .engine.eval_mode import eval_mode
@@ -71,6 +74,14 @@ _LAZY = {
     "Recipe": "recipe",
     "read": "recipe",
     "resolve": "recipe",
+    "Framing": "data.framing",
+    "Interpolation": "data.framing",
+    "PretrainedInput": "data.framing",
+    "PretrainedWeights": "checkpoint.pretrained",
+    "load_weights": "checkpoint.pretrained",
+    "WeightsFile": "checkpoint.weights_file",
+    "digest_of": "checkpoint.weights_file",
+    "read_weights": "checkpoint.weights_file",
     "DataInfo": "data.splits",
     "Split": "data.splits",
     "Splits": "data.splits",
@@ -125,6 +136,8 @@ __all__ = [
     "Evaluator",
     "Explainer",
     "ExplainerFactory",
+    "Framing",
+    "Interpolation",
     "Kind",
     "LossFactory",
     "MachineError",
@@ -137,6 +150,8 @@ __all__ = [
     "Origin",
     "PluginError",
     "Predictions",
+    "PretrainedInput",
+    "PretrainedWeights",
     "Proposal",
     "Recipe",
     "RecipeError",
@@ -155,16 +170,20 @@ __all__ = [
     "Trial",
     "TunerFactory",
     "UnknownComponent",
+    "WeightsFile",
     "build_parts",
     "derive",
+    "digest_of",
     "discover",
     "eval_mode",
     "hookimpl",
     "load",
+    "load_weights",
     "one_line",
     "permutation",
     "preserved_randomness",
     "read",
+    "read_weights",
     "resolve",
     "seed_everything",
     "train",

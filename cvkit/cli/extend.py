@@ -83,7 +83,7 @@ def extend(
         warn(f"this run failed: {error}")
     extension = None if schedule is None else ScheduleExtension(recipe, epochs, schedule)
     place = data_root_of(found, recipe, data)
-    parts = build_run(recipe if extension is None else extension.extended, place)
+    parts = build_run(recipe if extension is None else extension.extended, place, found)
     kept, told = kept_of(found, state)
     same_data = parts.splits.are_known(state["data"])
     told += [*damaged, *agree_on_recipe(found, kept, recipe, accept_changes, same_data=same_data)]

@@ -65,8 +65,8 @@ def initialised_model(recipe: Recipe, info: DataInfo, device: torch.device, *, r
 
 
 def _without_first_weights(part: Part) -> Part:
-    """Return the model part without ``pretrained: true``, unless its factory knows that the weights are replaced."""
-    if part.options.get("pretrained") is not True or "restoring" in part.entry.signature().positional:
+    """Return the model part without pretrained weights, unless its factory knows that the weights are replaced."""
+    if not part.options.get("pretrained") or "restoring" in part.entry.signature().positional:
         return part
     return replace(part, options=part.options | {"pretrained": False})
 

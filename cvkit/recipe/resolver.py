@@ -26,7 +26,7 @@ from .document import Document
 from .merge import PART_LISTS, PARTS, as_part, part_name
 from .nodes import ListNode, MapNode, Mark, Node, ScalarNode, in_reading_order, plain
 from .recipe import AUTO, Part, Recipe, TunerPart, undeclared
-from .settings import SECTIONS, GeneralSettings, PluginSettings, Settings, TrainSettings
+from .settings import SECTIONS, FinetuneSettings, GeneralSettings, PluginSettings, Settings, TrainSettings
 
 KEYS = (*GeneralSettings.model_fields, *PARTS, *PART_LISTS, *SECTIONS)
 DEFAULT_PARTS = {kind.key: kind.default for kind in KINDS.values() if kind.default is not None}
@@ -75,6 +75,7 @@ class _Resolution:
         general = self._general()
         sections: dict[str, Any] = {key: self._section(key, kind) for key, kind in SECTIONS.items()}
         self._check_schedule_length(sections["train"])
+        self._check_rates(sections["finetune"])
         self._check_disabled_plugins(sections["plugins"])
         sections["plugins"] = self._with_observer_options(sections["plugins"])
         self._check_requirements(general.get("requires", ()))
@@ -111,6 +112,13 @@ class _Resolution:
             mark = self._place("train.schedule_epochs")
             message = f"'schedule_epochs' spans {spanned} epochs, but the run has only {settings.epochs}"
             self.check.report(mark, message, f"reduce it, or set train.epochs to {spanned}")
+
+    def _check_rates(self, settings: FinetuneSettings) -> None:
+        """Report two settings that both set the rates of the body."""
+        if settings.layer_decay is not None and settings.head_lr != 1:
+            mark = self._place("finetune.layer_decay")
+            message = "'head_lr' and 'layer_decay' both set the rates of the body"
+            self.check.report(mark, message, "remove one of them")
 
     def _check_disabled_plugins(self, settings: PluginSettings) -> None:
         """Report misspelt plugin names; a name that resembles no plugin is one that is not installed."""

@@ -36,6 +36,7 @@ from ..recipe.yaml_reader import MAX_BYTES, decode
 from .json_files import LARGEST, read_info, read_record, read_tuning
 
 if TYPE_CHECKING:  # only what computes loads torch; most mistakes are reported before that
+    from ..data.framing import PretrainedInput
     from ..engine.records import Predictions
     from ..figures.artifacts import Artifact, Figure
     from .snapshot import RunSnapshot
@@ -196,6 +197,12 @@ class RunFolder(LockedFolder):
         """Return the `DataInfo` of the training data; None if an early version, which did not save it, ran."""
         kept = self.info().get("data_info")
         return None if kept is None else DataInfo.from_json(kept)
+
+    def pretrained_input(self) -> PretrainedInput | None:
+        """Return the input of the pretrained weights that the run started from; None if it started from none."""
+        from ..engine.starting_run import input_of_run
+
+        return input_of_run(self.info())
 
     def write_info(self, info: dict[str, Any]) -> dict[str, Any]:
         """Write run.json, and return its content as it will be read.
