@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -45,6 +46,12 @@ class CheckedSplit:
         if not 0 <= number < self.info.num_classes:
             raise self._wrong(index, f"the label {shown(label)}", f"an integer from 0 to {self.info.num_classes - 1}")
         return image, number
+
+    def __getattr__(self, name: str) -> Any:
+        """Return another attribute of the split, such as its labels."""
+        if name == "split":  # pickle asks before it is set
+            raise AttributeError(name)
+        return getattr(self.split, name)
 
     def _fits(self, image: Tensor) -> bool:
         size = (self.info.channels, self.info.height, self.info.width)

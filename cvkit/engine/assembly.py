@@ -81,7 +81,7 @@ def build_parts(
     of_batches = [pair for pair in augmentations if not pair[0].component.per_sample]
     preprocessor = Preprocessor(info, of_batches, device, settings.channels_last)
     try_metrics(recipe.metrics, info)
-    loss = initialised_loss(recipe, info, device)
+    loss = initialised_loss(recipe, splits, device)
     parts = RunParts(recipe, splits, device, source, sources, batching, single, preprocessor, model, loss, tuning)
     warnings = [*tuning.notes, *sanity_check(parts)]
     if settings.ema is None:

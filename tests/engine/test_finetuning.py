@@ -77,7 +77,7 @@ def after_each_epoch(trainer: Trainer) -> list[tuple[list[torch.Tensor], list[to
 
 
 def test_frozen_epochs_train_the_head_alone(make):
-    """With `with_body`, the statistics of batch normalisation do not move either; afterwards everything is trained."""
+    """With `with_body`, the statistics of batch normalisation do not move either; later everything is trained."""
     start, first, second, _ = after_each_epoch(make("finetune.freeze={epochs: 1}"))
     assert same(start[0], first[0])
     assert same(start[2], first[2])
