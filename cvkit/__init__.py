@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from .api.model import Model, load
     from .api.results import TrainedRun
     from .api.training import train, trainer
+    from .checkpoint.pretrained import PretrainedWeights, load_weights
+    from .checkpoint.weights_file import WeightsFile, digest_of, read_weights
     from .data.account import DataAccount, LeftOut
     from .data.decoding import read_image
-    from .data.framing import Framing
+    from .data.framing import Framing, Interpolation, PretrainedInput
     from .data.image_formats import IMAGE_FORMATS
     from .data.image_headers import ImageHeader, largest_value, read_header
     from .data.splits import DataInfo, Split, Splits, TensorSplit
@@ -107,6 +109,13 @@ _LAZY = {
     "ImageHeader": "data.image_headers",
     "largest_value": "data.image_headers",
     "read_header": "data.image_headers",
+    "Interpolation": "data.framing",
+    "PretrainedInput": "data.framing",
+    "PretrainedWeights": "checkpoint.pretrained",
+    "load_weights": "checkpoint.pretrained",
+    "WeightsFile": "checkpoint.weights_file",
+    "digest_of": "checkpoint.weights_file",
+    "read_weights": "checkpoint.weights_file",
     "DataInfo": "data.splits",
     "Split": "data.splits",
     "Splits": "data.splits",
@@ -167,6 +176,7 @@ __all__ = [
     "FolderError",
     "Framing",
     "ImageHeader",
+    "Interpolation",
     "Kind",
     "LeftOut",
     "LossFactory",
@@ -180,6 +190,8 @@ __all__ = [
     "Origin",
     "PluginError",
     "Predictions",
+    "PretrainedInput",
+    "PretrainedWeights",
     "Proposal",
     "Recipe",
     "RecipeError",
@@ -198,19 +210,23 @@ __all__ = [
     "Trial",
     "TunerFactory",
     "UnknownComponent",
+    "WeightsFile",
     "build_parts",
     "derive",
+    "digest_of",
     "discover",
     "eval_mode",
     "hookimpl",
     "largest_value",
     "load",
+    "load_weights",
     "one_line",
     "permutation",
     "preserved_randomness",
     "read",
     "read_header",
     "read_image",
+    "read_weights",
     "resolve",
     "seed_everything",
     "train",

@@ -81,3 +81,17 @@ def require_usable(state: dict[str, Any]) -> None:
         _State.model_validate(state)
     except ValidationError as error:
         raise CheckpointError(f"cannot be used: {misfit(error)}") from None
+
+
+_AVERAGED = "module."  # the prefix that torch's AveragedModel adds to the names of the averaged weights
+
+
+def trained_weights(state: dict[str, Any]) -> dict[str, Tensor]:
+    """Return the weights that a run evaluates: those of the best epoch, else the averaged ones, else the model's."""
+    chosen = state.get("selection")
+    if chosen is not None and chosen["weights"] is not None:
+        return dict(chosen["weights"])
+    if state["ema"] is None:
+        return dict(state["model"])
+    averaged = state["ema"].items()
+    return {key.removeprefix(_AVERAGED): value for key, value in averaged if key.startswith(_AVERAGED)}

@@ -84,7 +84,7 @@ def extend(
         warn(f"this run failed: {error}")
     extension = None if schedule is None else ScheduleExtension(recipe, epochs, schedule)
     place = data_root_of(found, recipe, data)
-    parts = build_run(recipe if extension is None else extension.extended, place)
+    parts = build_run(recipe if extension is None else extension.extended, place, found)
     snapshot, warnings = snapshot_of(found, state)
     same_data = parts.splits.are_known(state["data"])
     warnings += [*damaged, *agree_on_recipe(found, snapshot, recipe, accept_changes, same_data=same_data)]

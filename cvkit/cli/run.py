@@ -87,15 +87,22 @@ def resume_run(
     """
     recipe, catalog = reopen(folder, choice)
     place = data_root_of(folder, recipe, data)
-    carry_out(build_run(recipe, place), catalog, folder, place, accept_changes, finishes)
+    restored = folder if folder.has_checkpoints() else None
+    carry_out(build_run(recipe, place, restored), catalog, folder, place, accept_changes, finishes)
 
 
-def build_run(recipe: Recipe, data: Path) -> RunParts:
-    """Return the parts of a run; raise an error if they do not fit together, before a folder is created."""
+def build_run(recipe: Recipe, data: Path, restored: RunFolder | None = None) -> RunParts:
+    """Return the parts of a run; raise an error if they do not fit together, before a folder is created.
+
+    `restored` is the run whose checkpoint the parts will be restored from, if there is one.
+    """
     from ..engine.assembly import build_parts
     from ..engine.building import open_dataset
 
-    return build_parts(recipe, open_dataset(recipe, data))
+    if restored is None:
+        return build_parts(recipe, open_dataset(recipe, data))
+    recorded = restored.pretrained_input()
+    return build_parts(recipe, open_dataset(recipe, data), restoring=True, recorded=recorded)
 
 
 def carry_out(

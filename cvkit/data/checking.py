@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -47,17 +47,11 @@ class CheckedSplit:
             raise self._wrong(index, f"the label {shown(label)}", f"an integer from 0 to {self.info.num_classes - 1}")
         return image, number
 
-    @property
-    def names(self) -> tuple[str, ...] | None:
-        """The names of the images' files, if the split has them."""
-        names: tuple[str, ...] | None = getattr(self.split, "names", None)
-        return names
-
-    @property
-    def labels(self) -> Sequence[int] | None:
-        """The labels, if the split knows them without reading images."""
-        labels: Sequence[int] | None = getattr(self.split, "labels", None)
-        return labels
+    def __getattr__(self, name: str) -> Any:
+        """Return another attribute of the split, such as its labels."""
+        if name == "split":  # pickle asks before it is set
+            raise AttributeError(name)
+        return getattr(self.split, name)
 
     def _fits(self, image: Tensor) -> bool:
         size = (self.info.channels, self.info.height, self.info.width)

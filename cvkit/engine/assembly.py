@@ -8,6 +8,7 @@ from functools import partial
 
 from ..checkpoint.state_dicts import load_model_state, model_state
 from ..data.checking import checked
+from ..data.framing import PretrainedInput
 from ..data.loading import DeviceBudget, open_source
 from ..data.preprocessing import Preprocessor
 from ..data.resizing import framed, framed_halves, suited
@@ -19,8 +20,9 @@ from ..recipe import Recipe
 from ..resource_errors import Shortage, reporting_shortages
 from ..seeding import preserved_randomness, seed_everything
 from .averaging import Averaged, too_long
-from .building import drawn, initialised_loss, initialised_model
+from .building import drawn, initialised_loss
 from .device import choose_device
+from .finetuning import first_model
 from .loop import EpochBatches
 from .metrics import metric_names, try_metrics
 from .parts import RunParts
@@ -28,7 +30,9 @@ from .sanity_check import SanityCheck
 from .selection import require_choice
 
 
-def build_parts(recipe: Recipe, splits: Splits, *, restoring: bool = False) -> RunParts:
+def build_parts(
+    recipe: Recipe, splits: Splits, *, restoring: bool = False, recorded: PretrainedInput | None = None
+) -> RunParts:
     """Return the parts of a run, initialised from the recipe's seed, after a sanity check.
 
     The sanity check runs an evaluation, training steps and an explanation on copies of the parts. So a mistake costs
@@ -38,6 +42,7 @@ def build_parts(recipe: Recipe, splits: Splits, *, restoring: bool = False) -> R
         recipe: The resolved recipe.
         splits: The images of the recipe's data set.
         restoring: Whether the trainer will be restored from a checkpoint, so that no pretrained weights are read.
+        recorded: With `restoring`, the input of the pretrained weights that the run recorded.
 
     Returns:
         The parts of the run. `RunParts.warnings` contains the warnings of the sanity check.
@@ -51,8 +56,8 @@ def build_parts(recipe: Recipe, splits: Splits, *, restoring: bool = False) -> R
     device = choose_device(settings.device, settings.precision)
     splits = checked(splits, recipe.dataset.entry)
     with reporting_shortages("building the model", {Shortage.MEMORY: "use a smaller model"}):
-        model = initialised_model(recipe, splits.info, device, restoring=restoring)
-    info = suited(splits.info, getattr(model, "pretrained_input", None))
+        model, tuning, given = first_model(recipe, splits.info, device, restoring=restoring, recorded=recorded)
+    info = suited(splits.info, given)
     splits = framed_halves(replace(splits, info=info))
     require_choice(recipe.selection, metric_names(recipe.metrics), splits.validation is not None)
     augmentations = [
@@ -77,9 +82,9 @@ def build_parts(recipe: Recipe, splits: Splits, *, restoring: bool = False) -> R
     of_batches = [pair for pair in augmentations if not pair[0].component.per_sample]
     preprocessor = Preprocessor(info, of_batches, device, settings.channels_last)
     try_metrics(recipe.metrics, info)
-    loss = initialised_loss(recipe, info, device)
-    parts = RunParts(recipe, splits, device, source, sources, batching, single, preprocessor, model, loss)
-    warnings = sanity_check(parts)
+    loss = initialised_loss(recipe, splits, device)
+    parts = RunParts(recipe, splits, device, source, sources, batching, single, preprocessor, model, loss, tuning)
+    warnings = [*tuning.notes, *sanity_check(parts)]
     if settings.ema is None:
         return replace(parts, warnings=tuple(warnings))
     if warning := too_long(settings.ema, parts.planned_steps):

@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from ..data.checking import checked
+from ..data.labels import ClassCounts
 from ..data.splits import DataInfo, Splits
 from ..guard import Guard
 from ..host.registry import Entry
@@ -45,9 +46,10 @@ def drawn(recipe: Recipe, purpose: str, part: Part, *supplied: Any, number: int 
         return build_checked(part, *supplied)
 
 
-def initialised_loss(recipe: Recipe, info: DataInfo, device: torch.device) -> nn.Module:
+def initialised_loss(recipe: Recipe, splits: Splits, device: torch.device) -> nn.Module:
     """Return the recipe's loss on `device`. If it has weights, they are drawn from the recipe's seed."""
-    loss: nn.Module = drawn(recipe, "initialisation of the loss", recipe.loss, info)
+    counts = ClassCounts(splits.train, splits.info.num_classes)
+    loss: nn.Module = drawn(recipe, "initialisation of the loss", recipe.loss, splits.info, counts)
     require_initialised(recipe.loss.entry, loss)
     return loss.to(device)
 
@@ -65,8 +67,8 @@ def initialised_model(recipe: Recipe, info: DataInfo, device: torch.device, *, r
 
 
 def _without_first_weights(part: Part) -> Part:
-    """Return the model part without ``pretrained: true``, unless its factory knows that the weights are replaced."""
-    if part.options.get("pretrained") is not True or "restoring" in part.entry.signature().positional:
+    """Return the model part without pretrained weights, unless its factory knows that the weights are replaced."""
+    if not part.options.get("pretrained") or "restoring" in part.entry.signature().positional:
         return part
     return replace(part, options=part.options | {"pretrained": False})
 

@@ -57,6 +57,9 @@ class ModelFactory(Protocol):
 class LossFactory(Protocol):
     """Returns a module from logits (B, K) and labels (B,) to the mean loss of the batch, a scalar.
 
+    A factory may name a second positional parameter, ``class_counts``: the number of training images of each class.
+    They are counted when the factory first reads them.
+
     Args:
         info: Channels, size and classes of the data.
         options: The options of the component.

@@ -73,7 +73,7 @@ def train_steps(
     batches = source.batches(order[skipped:], batching.batch_size, drawn)
     for step in range(first, batching.steps):
         seed_everything(f"{purpose} step", seed, epoch, step)
-        with tried_kernels(forward.device):
+        with tried_kernels(forward.device), train_step.freezing.during(epoch):
             taken = train_step.take(islice(batches, batching.accumulate), batching.samples_in(step))
         yield taken
 

@@ -21,15 +21,17 @@ from ..data.resizing import framed
 from ..data.sample_augmentation import SampleAugmentations
 from ..data.splits import DataInfo, Half, Splits
 from ..errors import Problem, RecipeError
-from ..guard import Guards
+from ..guard import Guard, Guards
 from ..recipe import Recipe
 from ..recipe.checker import TUNABLE
 from ..recipe.settings import TrainSettings
 from ..seeding import preserved_randomness
 from .averaging import Averaged
 from .building import build_checked, own_copy, with_placeholder_lr
+from .finetuning import FineTuning
 from .forward import Autocast, ForwardPass
 from .loop import EpochBatches
+from .parameter_groups import apply_factors
 from .schedule import Schedule
 from .step import TrainStep
 from .step_plan import StepPlan
@@ -54,6 +56,7 @@ class RunParts:
         preprocessor: Augmentations of batches, and normalisation.
         model: The model.
         loss: The loss.
+        finetuning: What is trained at which rate, and the first weights.
         ema: The averaged weights; None if the recipe does not average them.
         warnings: Lines that readers need to interpret the numbers of the run.
     """
@@ -68,6 +71,7 @@ class RunParts:
     preprocessor: Preprocessor
     model: nn.Module
     loss: nn.Module
+    finetuning: FineTuning
     ema: Averaged | None = None
     warnings: tuple[str, ...] = ()
 
@@ -118,9 +122,11 @@ class RunParts:
             loss: The loss; its weights are trained too.
             preprocessor: Turns images into model inputs.
         """
-        optimizer = self._optimizer_of(_trainable(model, loss))
+        optimizer = self._optimizer_of(model, loss)
         scaler = GradScaler(self.device.type, enabled=self.recipe.train.precision == "fp16")
-        return TrainStep(self.forward(model, loss, preprocessor), optimizer, scaler, self.recipe.train.clip_norm)
+        freezing = self.finetuning.freezing(model)
+        forward = self.forward(model, loss, preprocessor)
+        return TrainStep(forward, optimizer, scaler, self.recipe.train.clip_norm, freezing)
 
     def copied_train_step(self) -> TrainStep:
         """Return a training step on copies of model, loss and augmentations.
@@ -142,12 +148,19 @@ class RunParts:
         passes = (settings or self.recipe.train).passes
         plans = [StepPlan(self.batching.steps, epochs) for epochs in passes]
         if optimizer is None:
-            copies = [nn.Parameter(weight.detach().clone()) for weight in _trainable(self.model, self.loss)]
-            optimizer = self._optimizer_of(copies)
+            optimizer = self._optimizer_of(self.model, self.loss, copies=True)
         return Schedule(self.recipe.scheduler, optimizer, plans)
 
-    def _optimizer_of(self, weights: list[nn.Parameter]) -> Optimizer:
-        optimizer: Optimizer = build_checked(with_placeholder_lr(self.recipe.optimizer), weights)
+    def _optimizer_of(self, model: nn.Module, loss: nn.Module, copies: bool = False) -> Optimizer:
+        """Return a new optimizer for the weights of `model` and `loss`, or for copies of these weights."""
+        part = with_placeholder_lr(self.recipe.optimizer)
+        own = _copied if copies else list[nn.Parameter]
+        groups = self.finetuning.groups(model, loss)
+        if not groups:
+            optimizer: Optimizer = build_checked(part, own(_trainable(model, loss)))
+            return optimizer
+        optimizer = build_checked(part, [{"params": own(group.weights), "name": group.name} for group in groups])
+        apply_factors(optimizer, groups, Guard(part.entry))
         return optimizer
 
     def augmented(self, images: Iterable[Tensor], draw: int) -> Tensor:
@@ -217,6 +230,10 @@ class RunParts:
             images, held = split_holdout(images, framed(self.splits.train, self.info), self.device, hold_out, seed)
             schedule = parts.new_schedule if scheduled else None
             yield Trial(step, images, self.batching, seed, f"{purpose} {repeat}", held, schedule)
+
+
+def _copied(weights: list[nn.Parameter]) -> list[nn.Parameter]:
+    return [nn.Parameter(weight.detach().clone()) for weight in weights]
 
 
 def _trainable(*modules: nn.Module) -> list[nn.Parameter]:

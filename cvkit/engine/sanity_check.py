@@ -83,7 +83,11 @@ class SanityCheck:
     def _take_step(self, count: int) -> None:
         for module in (self.train_step.forward.model, self.train_step.forward.loss):
             module.train()
-        with early_steps():  # fp16's first steps may overflow, and then the optimizer skips them
+        step = self.train_step
+        with (
+            step.freezing.during(step.freezing.epochs),
+            early_steps(),
+        ):  # fp16's first steps may overflow, and then the optimizer skips them
             self.train_step.take([self.images(count)], count)
             self.schedule.step()
 

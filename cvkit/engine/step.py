@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from torch.amp.grad_scaler import GradScaler
 
 from ..data.loading import Batch
 from .forward import ForwardPass
+from .freezing import Freezing
 
 
 @dataclass(frozen=True)
@@ -18,13 +19,14 @@ class TrainStep:
     """Takes optimizer steps with a `forward` pass.
 
     Weights of the loss are trained together with the model's. `scaler` scales fp16 losses and does nothing if it is
-    disabled. `clip_norm` limits the norm of the gradient.
+    disabled. `clip_norm` limits the norm of the gradient. `freezing` names what is not trained in an epoch.
     """
 
     forward: ForwardPass
     optimizer: torch.optim.Optimizer
     scaler: GradScaler
     clip_norm: float | None = None
+    freezing: Freezing = field(default_factory=Freezing)
 
     def take(self, batches: Iterable[Batch], samples: int) -> tuple[Tensor, Tensor]:
         """Take one optimizer step over `batches`, which contain `samples` images in total.

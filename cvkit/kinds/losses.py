@@ -7,7 +7,7 @@ from .kind import Kind, Template
 LOSSES = Kind(
     "losses",
     "loss",
-    ("info",),
+    ("info", "class_counts"),
     "an nn.Module: logits (B, K), labels (B,) -> the mean loss, a scalar",
     key="loss",
     default="torch/cross_entropy",

@@ -14,6 +14,7 @@ from .coercion import coerce, show
 from .settings import (
     SECTIONS,
     EvaluationSettings,
+    FinetuneSettings,
     GeneralSettings,
     PluginSettings,
     ReportSettings,
@@ -107,6 +108,7 @@ class Recipe(_Parts):
         train: Settings of training.
         evaluation: Settings of evaluation.
         selection: Choices by a value on the validation images.
+        finetune: Settings of fine-tuning.
         report: Settings of the report.
         plugins: Settings of plugins.
     """
@@ -118,6 +120,7 @@ class Recipe(_Parts):
     train: TrainSettings
     evaluation: EvaluationSettings
     selection: SelectionSettings
+    finetune: FinetuneSettings
     report: ReportSettings
     plugins: PluginSettings
 

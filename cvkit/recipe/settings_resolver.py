@@ -14,7 +14,7 @@ from .checker import Checker, accepts
 from .coercion import show
 from .document import Document
 from .nodes import ListNode, MapNode, Mark, ScalarNode, plain
-from .settings import SECTIONS, GeneralSettings, PluginSettings, Settings, TrainSettings
+from .settings import SECTIONS, FinetuneSettings, GeneralSettings, PluginSettings, Settings, TrainSettings
 
 
 class SettingsResolver:
@@ -38,6 +38,7 @@ class SettingsResolver:
         """Return the settings of each section."""
         sections: dict[str, Any] = {key: self._section(key, kind) for key, kind in SECTIONS.items()}
         self._check_schedule_length(sections["train"])
+        self._check_rates(sections["finetune"])
         self._check_disabled_plugins(sections["plugins"])
         sections["plugins"] = self._with_observer_options(sections["plugins"])
         return sections
@@ -63,6 +64,17 @@ class SettingsResolver:
                     mark = self.nowhere
             message = f"'schedule_epochs' spans {spanned} epochs, but the run has only {settings.epochs}"
             self.check.report(mark, message, f"reduce it, or set train.epochs to {spanned}")
+
+    def _check_rates(self, settings: FinetuneSettings) -> None:
+        """Report two settings that both set the rates of the body."""
+        if settings.layer_decay is not None and settings.head_lr != 1:
+            match self.root.items.get("finetune"):
+                case MapNode(items={"layer_decay": node}):
+                    mark = node.mark
+                case _:
+                    mark = self.nowhere
+            message = "'head_lr' and 'layer_decay' both set the rates of the body"
+            self.check.report(mark, message, "remove one of them")
 
     def _check_disabled_plugins(self, settings: PluginSettings) -> None:
         """Report misspelt plugin names; a name that resembles no plugin is one that is not installed."""

@@ -75,6 +75,29 @@ class _Extension(Shape):
     became: str
 
 
+class _Input(Shape):
+    mean: list[Number]
+    std: list[_Positive]
+    interpolation: Interpolation | None = None
+    crop_pct: Annotated[float, Field(gt=0)] | None = None
+
+
+class _Pretrained(Shape):
+    source: str
+    sha256: str
+    new_head: bool
+    missing: list[str]
+    unexpected: list[str]
+    input: _Input | None
+
+
+class _ParameterGroup(Shape):
+    name: str
+    lr_factor: Number
+    weight_decay: bool
+    weights: Count
+
+
 class RunInfo(Shape):
     """The schema of run.json."""
 
@@ -93,6 +116,8 @@ class RunInfo(Shape):
     sessions: list[_Session] = Field([])
     trained: bool = False
     extended: list[_Extension] = Field([])
+    pretrained: _Pretrained | None = None
+    parameter_groups: list[_ParameterGroup] = Field([])
 
 
 class _Tuned(Shape):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from ..checkpoint.contents import trained_weights
 from ..checkpoint.state_dicts import load_model_state
 from ..data.preprocessing import Preprocessor
 from ..data.splits import DataInfo
@@ -17,8 +18,6 @@ from ..errors import CheckpointError, DeviceError
 from ..recipe import Recipe, changes
 from .folder import RunFolder
 from .snapshot import RunSnapshot
-
-_AVERAGED = "module."  # the prefix that torch's AveragedModel adds to the names of the averaged weights
 
 
 @dataclass(frozen=True)
@@ -51,14 +50,8 @@ def load_trained(folder: RunFolder, recipe: Recipe, info: DataInfo) -> LoadedMod
         raise CheckpointError("; ".join([f"'{folder.path}' contains no checkpoint that can be read yet", *damaged]))
     device, remark = _device(recipe.train.device)
     model = initialised_model(recipe, info, device, restoring=True)
-    weights = state["model"]
-    if state["ema"] is not None:
-        averaged = state["ema"].items()
-        weights = {key.removeprefix(_AVERAGED): value for key, value in averaged if key.startswith(_AVERAGED)}
     chosen = state.get("selection")
-    if chosen is not None and chosen["weights"] is not None:
-        weights = chosen["weights"]
-    load_model_state(model, weights)
+    load_model_state(model, trained_weights(state))
     preprocessor = Preprocessor(info, (), device, recipe.train.channels_last)
     trained = TrainedModel(model.eval(), info, preprocessor, device, recipe.seed)
     label = f"after step {state['step']:,}, {epochs_trained(state):,} of {recipe.train.epochs:,} epochs"

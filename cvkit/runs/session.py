@@ -102,6 +102,7 @@ class Session:
                     "run with cvkit resume"
                 )
             self._info = {"started": f"{datetime.now().astimezone():{TIME}}", "sessions": [], **made_with}
+            self._info |= self._first_weights()
         else:
             self.warnings += damaged
             self._restore(state, made_with)
@@ -145,6 +146,13 @@ class Session:
             self._info.pop(of_an_earlier_end, None)
         sessions = [*self._info.get("sessions", []), {"after_step": self.step, **made_with}]
         self._info |= {"sessions": sessions, "trained": True}
+
+    def _first_weights(self) -> dict[str, Any]:
+        """Return what run.json records of pretrained weights and of the optimizer's parameter groups."""
+        parts = self.parts
+        groups = [group.to_json() for group in parts.finetuning.groups(parts.model, parts.loss)]
+        record = parts.finetuning.record
+        return ({"pretrained": record} if record else {}) | ({"parameter_groups": groups} if groups else {})
 
     def _note(self, **values: Any) -> None:
         """Add `values` to run.json. Only this process writes it while it holds the lock."""

@@ -29,9 +29,9 @@ class LossSuite(Suite):
     kind = KINDS["losses"]
     info: DataInfo = sample_info()
 
-    def supplied(self) -> tuple[DataInfo]:
-        """Return the information about the data set."""
-        return (self.info,)
+    def supplied(self) -> tuple[DataInfo, tuple[int, ...]]:
+        """Return the information about the data set, and uneven counts of its classes."""
+        return (self.info, tuple(range(1, self.info.num_classes + 1)))
 
     def _loss(self) -> nn.Module:
         with promise("every loss is an nn.Module") as broken:

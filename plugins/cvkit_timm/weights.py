@@ -1,13 +1,20 @@
-"""Find the pretrained weights of timm, and explain what to do when they cannot be downloaded."""
+"""Find the pretrained weights of timm, load them from files, and explain what to do when they are missing."""
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
 
 from huggingface_hub import HfApi, try_to_load_from_cache
-from timm.models import get_pretrained_cfg
+from timm.models import adapt_input_conv, get_pretrained_cfg
+from torch import Tensor, nn
 
-from cvkit import RunError
+from cvkit import Interpolation, PretrainedInput, RunError, digest_of, load_weights, one_line
+
+if TYPE_CHECKING:
+    from cvkit import DataInfo, WeightsFile
 
 _ANSWER_WITHIN = 5.0  # seconds; without a network, the client's own retries take almost a minute
 
@@ -42,3 +49,59 @@ def unavailable(name: str, reason: str) -> RunError:
         f"downloaded ({reason}). Set pretrained: false to start from scratch, or download the weights on a machine "
         f"with a network and copy its cache (HF_HOME, for a few models TORCH_HOME) to this machine."
     )
+
+
+def cached_digest(name: str) -> str:
+    """Return the SHA-256 of the model's weights in the Hugging Face cache; empty if they are not there."""
+    config = get_pretrained_cfg(name)
+    cached = try_to_load_from_cache(config.hf_hub_id, "model.safetensors") if config and config.hf_hub_id else None
+    return digest_of(Path(cached)) if isinstance(cached, str) else ""
+
+
+def load_file(model: nn.Module, file: WeightsFile, info: DataInfo) -> None:
+    """Load weights from a file into `model`, with timm's own conversion of names, positions and channels.
+
+    Raises `RunError` if they belong to another model.
+    """
+    config = _config(model, file.config)
+    tensors = _converted(model, file)
+    for name in _names(config.get("first_conv")):
+        weight, own = tensors.get(f"{name}.weight"), model.get_submodule(name)
+        if weight is not None and isinstance(own, nn.Conv2d) and weight.ndim == 4:
+            channels = weight.shape[1] * own.groups
+            if channels != own.in_channels and own.in_channels == info.channels:
+                tensors[f"{name}.weight"] = adapt_input_conv(info.channels, weight, channels)
+    load_weights(model, tensors, source=str(file.path), heads=_names(config.get("classifier")), sha256=file.sha256)
+
+
+def _converted(model: nn.Module, file: WeightsFile) -> dict[str, Tensor]:
+    """Return the weights after the filter of the model's module in timm, which renames and resizes them."""
+    convert = getattr(sys.modules[type(model).__module__], "checkpoint_filter_fn", None)
+    if convert is None:
+        return dict(file.tensors)
+    try:
+        return dict(convert(dict(file.tensors), model))
+    except Exception as error:  # a filter assumes the names and sizes of its own model
+        raise RunError(
+            f"the pretrained weights '{file.path}' do not belong to this model: timm could not convert their names, "
+            f"such as '{next(iter(file.tensors))}' ({one_line(error)}). Use the weights of this model"
+        ) from error
+
+
+def input_of(model: nn.Module, described: Mapping[str, Any]) -> PretrainedInput | None:
+    """Return the input that the weights were trained with, by a ``config.json`` or else by timm; None if unknown."""
+    config = _config(model, described)
+    mean, std = config.get("mean"), config.get("std")
+    if not mean or not std:
+        return None
+    interpolation = config.get("interpolation")
+    known = interpolation if interpolation in get_args(Interpolation) else None
+    return PretrainedInput(tuple(map(float, mean)), tuple(map(float, std)), known, config.get("crop_pct") or None)
+
+
+def _config(model: nn.Module, described: Mapping[str, Any]) -> dict[str, Any]:
+    return {**getattr(model, "pretrained_cfg", {}), **described.get("pretrained_cfg", {})}
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    return () if not value else (value,) if isinstance(value, str) else tuple(value)

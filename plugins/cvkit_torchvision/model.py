@@ -10,7 +10,7 @@ from torchvision.models import get_model, get_model_builder
 from cvkit import one_line
 
 from .layers import fit_channels
-from .weights import load_pretrained
+from .weights import input_of, load_file, load_pretrained
 
 if TYPE_CHECKING:
     from cvkit import DataInfo
@@ -21,12 +21,18 @@ _NOT_ARGUMENTS = {
     "input_size": "the data set sets it",
     "aux_logits": "a run trains a single output",
     "pretrained": "it is an option of its own; write it next to 'arguments'",
-    "weights": "write pretrained: true next to 'arguments' instead",
+    "weights": "write pretrained: true, or the path of a file, next to 'arguments' instead",
+    "transform_input": "the normalisation of the run does that",
 }
 
 
 def torchvision_model(
-    name: str, info: DataInfo, *, pretrained: bool = False, arguments: dict[str, object] | None = None
+    name: str,
+    info: DataInfo,
+    restoring: bool = False,
+    *,
+    pretrained: bool | str = False,
+    arguments: dict[str, object] | None = None,
 ) -> nn.Module:
     """Return the torchvision model `name` with one logit per class, for the channels and image size of the data set.
 
@@ -35,7 +41,10 @@ def torchvision_model(
     Args:
         name: Name of the model in torchvision.
         info: Channels, image size and classes of the data set.
-        pretrained: Start from torchvision's default weights; the first layer is adapted and the last layer is new.
+        restoring: Whether a run's checkpoint will replace the weights, so that no pretrained weights are read.
+        pretrained: Start from torchvision's default weights (``true``), or from weights of this model in a file: the
+            path of a ``.safetensors`` or ``.pth`` file. The first layer is adapted to the channels, and the last
+            layer is new if the classes differ in number; with ``true`` it always is.
         arguments: Further keyword arguments of torchvision's builder of the model.
 
     Returns:
@@ -43,7 +52,7 @@ def torchvision_model(
 
     Raises:
         ValueError: The images or the arguments do not fit the model, or its weights do not fit the arguments.
-        cvkit.RunError: The pretrained weights could not be downloaded.
+        cvkit.RunError: The pretrained weights could not be downloaded or read, or belong to another model.
     """
     options = dict(arguments or {})
     for key in sorted(options.keys() & _NOT_ARGUMENTS.keys()):
@@ -54,8 +63,12 @@ def torchvision_model(
     except Exception as error:  # torchvision passes on the errors of its checks and of torch
         size = f"{info.channels}x{info.height}x{info.width}"
         raise ValueError(f"could not build torchvision/{name} for images of {size}: {one_line(error)}") from error
-    if pretrained:
+    if isinstance(pretrained, str) and not restoring:
+        load_file(model, pretrained, info)
+    elif pretrained and not restoring:
         load_pretrained(name, model, info)
+    if pretrained:
+        model.pretrained_input = input_of(name)  # type: ignore[assignment]  # a plain attribute
     return model
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 from urllib.parse import urlparse
 from urllib.request import Request, urlopen
 
@@ -12,13 +12,24 @@ from torch import Tensor, nn
 from torchvision.models import WeightsEnum, get_model, get_model_weights
 from torchvision.models.vision_transformer import VisionTransformer, interpolate_embeddings
 
-from cvkit import RunError, one_line
+from cvkit import (
+    Interpolation,
+    PretrainedInput,
+    PretrainedWeights,
+    RunError,
+    digest_of,
+    load_weights,
+    one_line,
+    read_weights,
+)
 
 from .layers import adapted, first_layer, last_layer
 
 if TYPE_CHECKING:
     from cvkit import DataInfo
 
+_OWN_NORMALISATION = ("googlenet", "inception_v3")
+"""Models with TensorFlow's weights, which torchvision normalises a second time; a run does it once, with 0.5."""
 _ANSWER_WITHIN = 5.0  # seconds; torch.hub itself waits until the timeout of the operating system
 
 
@@ -36,6 +47,35 @@ def load_pretrained(name: str, model: nn.Module, info: DataInfo) -> None:
             f"the pretrained weights of torchvision/{name} do not fit the model that 'arguments' describe: "
             f"{one_line(error)}"
         ) from error
+    weights = get_model_weights(name).DEFAULT
+    cached = _cached(weights)
+    digest = digest_of(cached) if cached.is_file() else ""
+    model.pretrained_weights = PretrainedWeights(f"torchvision {weights}", digest)  # type: ignore[assignment]
+
+
+def load_file(model: nn.Module, path: str, info: DataInfo) -> None:
+    """Load weights from a file into `model`, adapted to the data set.
+
+    Raises `RunError` if the file cannot be read, or if the weights belong to another model.
+    """
+    file = read_weights(path)
+    tensors, first = dict(file.tensors), f"{first_layer(model)[0]}.weight"
+    if isinstance(model, VisionTransformer) and "encoder.pos_embedding" in tensors:
+        tensors = dict(interpolate_embeddings(info.height, model.patch_size, tensors))
+    if first in tensors and tensors[first].ndim == 4 and tensors[first].shape[1] == 3:
+        tensors[first] = adapted(tensors[first], info.channels)
+    load_weights(model, tensors, source=str(file.path), heads=[last_layer(model)], sha256=file.sha256)
+
+
+def input_of(name: str) -> PretrainedInput:
+    """Return the input that torchvision's default weights of `name` were trained with."""
+    transforms = get_model_weights(name).DEFAULT.transforms()
+    mean, std = (0.5,) * 3, (0.5,) * 3
+    if name not in _OWN_NORMALISATION:
+        mean, std = tuple(transforms.mean), tuple(transforms.std)
+    interpolation = transforms.interpolation.value
+    known = interpolation if interpolation in get_args(Interpolation) else None
+    return PretrainedInput(mean, std, known, transforms.crop_size[0] / transforms.resize_size[0])
 
 
 def fit(theirs: dict[str, Tensor], model: nn.Module, info: DataInfo) -> dict[str, Tensor]:

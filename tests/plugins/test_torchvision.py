@@ -15,12 +15,12 @@ from masked import without_cause
 from torchvision.models.vision_transformer import VisionTransformer
 from torchvision.transforms import v2
 
-from cvkit import DataInfo, RunError, preserved_randomness, seed_everything
+from cvkit import DataInfo, PretrainedInput, RunError, preserved_randomness, seed_everything
 from cvkit.testing import AugmentationSuite, ModelSuite
 from cvkit_torchvision.library_transform import library_transform
 from cvkit_torchvision.model import torchvision_model
 from cvkit_torchvision.names import models, transforms
-from cvkit_torchvision.weights import fit
+from cvkit_torchvision.weights import fit, input_of
 
 COLOUR = DataInfo(3, 32, 32, ("a", "b", "c", "d", "e"), mean=(0.5,) * 3, std=(0.2,) * 3)
 GREY = DataInfo(1, 28, 28, ("a", "b", "c"), mean=(0.5,), std=(0.2,))
@@ -325,3 +325,32 @@ def test_run_uses_both_families(cvkit_host):
     ours = [c for c in components if c["id"].startswith("torchvision/")]
     assert len(ours) == 3
     assert all(c["requires"] == {"torchvision": version("torchvision")} for c in ours)
+
+
+def test_weights_from_a_file_are_adapted(tmp_path):
+    """To one channel and to other classes; nothing is asked of the network, and torchvision's input is declared."""
+    torch.manual_seed(5)
+    source = torchvision.models.resnet18(num_classes=7).state_dict()
+    torch.save({"model": source, "epoch": 3}, tmp_path / "w.pth")
+    model = torchvision_model("resnet18", GREY, pretrained=str(tmp_path / "w.pth"))
+    assert torch.equal(model.layer1[0].conv1.weight, source["layer1.0.conv1.weight"])
+    assert torch.allclose(model.conv1.weight, source["conv1.weight"].sum(dim=1, keepdim=True))
+    found = model.pretrained_weights
+    assert (found.new_head, found.missing, found.unexpected) == (True, (), ())
+    assert model.pretrained_input == PretrainedInput(
+        (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), "bilinear", 224 / 256
+    )
+    restored = torchvision_model("resnet18", GREY, True, pretrained=str(tmp_path / "gone.pth"))
+    assert restored.pretrained_input == model.pretrained_input
+    with pytest.raises(RunError, match=r"do not belong to this model: they lack .*'features.0.0.weight'"):
+        torchvision_model("mobilenet_v3_small", COLOUR, pretrained=str(tmp_path / "w.pth"))
+
+
+@pytest.mark.parametrize("name", models())
+def test_input_of_every_model_is_known(name):
+    """Three were trained with 0.5; for two of them, torchvision normalises a second time instead of saying so."""
+    found = input_of(name)
+    of_tensorflow = name in ("googlenet", "inception_v3", "efficientnet_v2_l")
+    assert found.mean == ((0.5,) * 3 if of_tensorflow else (0.485, 0.456, 0.406))
+    assert 0.8 < found.crop_pct <= 1
+    assert found.interpolation in ("bilinear", "bicubic")

@@ -1,0 +1,53 @@
+"""The labels of a split, and how many images each class has."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from cvkit import TensorSplit
+from cvkit.data.labels import ClassCounts, labels_of
+
+IMAGES = torch.zeros(4, 3, 2, 2, dtype=torch.uint8)
+
+
+class Streamed:
+    """Images in files, which count how often they are read; `labels` is whatever it is given."""
+
+    def __init__(self, labels: object = None) -> None:
+        self.read = 0
+        if labels is not None:
+            self.labels = labels
+
+    def __len__(self) -> int:
+        return 4
+
+    def __getitem__(self, index: int, /) -> tuple[torch.Tensor, int]:
+        self.read += 1
+        return IMAGES[index], (2, 0, 2, 2)[index]
+
+
+@pytest.mark.parametrize(
+    ("split", "reads"),
+    [
+        (TensorSplit(IMAGES, torch.tensor([2, 0, 2, 2])), 0),
+        (Streamed((2, 0, 2, 2)), 0),
+        (Streamed(), 4),
+        (Streamed(("cat", "dog", "cat", "cat")), 4),
+        (Streamed((0, 1, 2)), 4),
+    ],
+    ids=["tensors", "numbers", "none", "names", "of the classes"],
+)
+def test_labels_are_read_only_where_a_split_does_not_hold_them(split, reads):
+    """Something else under the same name is not mistaken for them."""
+    assert labels_of(split).tolist() == [2, 0, 2, 2]
+    assert getattr(split, "read", 0) == reads
+
+
+def test_classes_are_counted_when_they_are_asked_for():
+    """A class without images has 0, and a loss that asks for none pays nothing."""
+    split = Streamed()
+    counts = ClassCounts(split, 4)
+    assert (len(counts), split.read) == (4, 0)
+    assert list(counts) == [1, 0, 3, 0]
+    assert (counts[2], counts[:2], split.read) == (3, [1, 0], 4)
