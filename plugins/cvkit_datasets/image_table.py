@@ -95,7 +95,7 @@ def image_table(
     found = samples_of(base, tables, columns)
     samples = found.samples
     if group is not None and not found.group_is_column:
-        samples = grouped(samples, group)
+        samples = grouped(samples, group, found.columns)
     return opened(place, samples, reading, plan, classes, found.left_out, [*notes, *found.notes])
 
 

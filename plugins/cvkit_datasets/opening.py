@@ -80,10 +80,11 @@ def opened(
     )
 
 
-def grouped(samples: Sequence[Sample], pattern: str) -> list[Sample]:
+def grouped(samples: Sequence[Sample], pattern: str, columns: Sequence[str] = ()) -> list[Sample]:
     """Return the samples with the group that a regular expression finds in each name.
 
-    The group is the first group of the expression, or all that it matches. Raises `ValueError` if it is no regular
+    The group is the first group of the expression, or all that it matches. `columns` are those that could have been
+    meant instead. Raises `ValueError` if it is no regular
     expression, and `DataError` if it does not match every name.
     """
     try:
@@ -96,6 +97,7 @@ def grouped(samples: Sequence[Sample], pattern: str) -> list[Sample]:
         raise DataError(
             f"group '{pattern}' does not match {len(missing):,} of {len(samples):,} paths: {listed(missing)}. "
             "It is a regular expression that is searched for in the path relative to the data set's folder"
+            + (f", because the table has no column of this name; it has {listed(columns, 20)}" if columns else "")
         )
     return [replace(one, group=_found(match)) for one, match in zip(samples, matches, strict=True) if match]
 

@@ -18,7 +18,7 @@ def located(root: Path, path: str) -> tuple[Path, list[str]]:
         given = Path(path).expanduser()
     except RuntimeError:
         raise DataError(f"the home folder in '{path}' is unknown on this machine; write the absolute path") from None
-    places = [given, root / given.name] if given.is_absolute() else [Path.cwd() / given, root / given]
+    places = [given, root / given.name] if given.is_absolute() else [_absolute(given), root / given]
     if given.is_absolute() and root.name == given.name:
         places.append(root)
     places = [*dict.fromkeys(places)]
@@ -38,6 +38,13 @@ def located(root: Path, path: str) -> tuple[Path, list[str]]:
             f"'{path}' exists in the current folder and in the data folder; the data is read from '{found[0]}'"
         )
     return found[0], notes
+
+
+def _absolute(place: Path) -> Path:
+    try:
+        return place.absolute()
+    except OSError:  # the current folder was deleted
+        return place
 
 
 def _exists(place: Path) -> bool:

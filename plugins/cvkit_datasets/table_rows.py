@@ -31,9 +31,10 @@ class Columns:
 
 @dataclass
 class TableSamples:
-    """The labelled images of tables; whether the option `group` is a column; what was left out, and notes."""
+    """The labelled images of tables; their columns; whether `group` is one; what was left out, and notes."""
 
     samples: list[Sample] = field(default_factory=list)
+    columns: list[str] = field(default_factory=list)
     group_is_column: bool = False
     left_out: list[LeftOut] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -60,6 +61,7 @@ def samples_of(base: Path, tables: Sequence[tuple[Path, SplitName | None]], colu
     for table, split in tables:
         rows = rows_of(table)
         header = [*dict.fromkeys(column for row in rows for column in row)]
+        found.columns = header
         image = _column(table, header, "image", columns.image, _IMAGE, found.notes)
         label = _column(table, header, "label", columns.label, _LABEL, found.notes)
         divided = None

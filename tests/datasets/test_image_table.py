@@ -101,6 +101,14 @@ def test_group_is_a_column_or_a_pattern(tmp_path, base):
     assert not {name[7] for name in splits.train.names} & {name[7] for name in splits.validation.names}
 
 
+def test_group_that_is_no_column_says_which_there_are(tmp_path, base, wording):
+    """A misspelled column would otherwise be said to be a pattern only."""
+    write(base / "a.csv", ROWS)
+    with pytest.raises(DataError, match="'patient'") as caught:
+        image_table(tmp_path, path="data/a.csv", group="patiend", validation=0.3)
+    assert str(caught.value) == wording
+
+
 @pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
 def test_metadata_of_hugging_face_is_a_table(tmp_path, base, ending):
     """In the folder itself, or in one for each split, with `file_name` relative to the file."""

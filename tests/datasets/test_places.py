@@ -45,6 +45,13 @@ def test_data_that_moved_is_found_in_the_data_folder(here, data, wording):
     assert notes == [wording]
 
 
+def test_data_folder_is_searched_though_the_current_folder_was_deleted(here):
+    """As in a terminal that was left open."""
+    (here / "data" / "pets").mkdir()
+    (here / "here").rmdir()
+    assert located(here / "data", "pets") == (here / "data" / "pets", [])
+
+
 def test_every_place_that_was_searched_is_said(here, wording):
     """With what to do; a name too long for the system is not found either."""
     with pytest.raises(DataError) as caught:
