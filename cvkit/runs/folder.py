@@ -36,6 +36,8 @@ from ..recipe.yaml_reader import MAX_BYTES, decode
 from .json_files import LARGEST, read_info, read_record, read_tuning
 
 if TYPE_CHECKING:  # only what computes loads torch; most mistakes are reported before that
+    from torch import Tensor
+
     from ..engine.records import Predictions
     from ..figures.artifacts import Artifact, Figure
     from .snapshot import RunSnapshot
@@ -378,6 +380,22 @@ class RunFolder(LockedFolder):
         from .predictions_csv import predictions_csv
 
         self.write("predictions.csv", predictions_csv(predictions, classes).encode(errors="replace"))
+
+    def outcomes(self) -> Tensor:
+        """Return whether each prediction in predictions.csv is correct, bool (N,).
+
+        Raises:
+            RunError: The file is missing, because the run has not finished, or it is damaged.
+        """
+        from .predictions_csv import outcomes
+
+        found = self._held("predictions.csv", outcomes)
+        if found is None:
+            again = shell_words("cvkit", "resume", self.path)
+            raise RunError(
+                f"'{self.path}' contains no predictions.csv; if the run has not finished, continue it: {again}"
+            )
+        return found
 
     def write_report(self, html: str) -> Path:
         """Write report.html, and return its path.

@@ -1,9 +1,12 @@
-"""Format the predictions of a run as CSV, one line per image."""
+"""Write the predictions of a run as CSV, one line per image, and read which of them are correct."""
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from ..engine.per_sample import PerSample
@@ -25,6 +28,18 @@ def predictions_csv(predictions: Predictions, classes: Sequence[str]) -> str:
         "margin": _decimals(measured.margin),
     }
     return csv_text(tuple(columns), zip(*columns.values(), strict=True))
+
+
+def outcomes(content: bytes) -> Tensor:
+    """Return whether each prediction is correct, bool (N,); raise `ValueError` if the file is damaged."""
+    found = []
+    for number, row in enumerate(csv.DictReader(io.StringIO(content.decode(), newline=""))):
+        if row.get("index") != str(number) or row.get("correct") not in ("0", "1"):
+            raise ValueError(f"line {number + 2} must begin with {number}, and `correct` must be 0 or 1")
+        found.append(row["correct"] == "1")
+    if not found:
+        raise ValueError("it contains no predictions")
+    return torch.tensor(found)
 
 
 def _decimals(values: Tensor) -> list[str]:
