@@ -53,6 +53,15 @@ class Audit:
         """The pairs whose images have different labels, equal images first."""
         return tuple(sorted((pair for pair in self.pairs if pair.conflict), key=lambda pair: -pair.similarity))
 
+    def labels(self, split: SplitName) -> tuple[str, ...]:
+        """Return the class of each image of a split; empty for a damaged image, whose label is unknown.
+
+        Args:
+            split: Which split.
+        """
+        (facts,) = (facts for facts in self.splits if facts.name == split)
+        return tuple(self.classes[label] if label >= 0 else "" for label in facts.labels.tolist())
+
     def leaked(self, split: SplitName) -> tuple[int, ...]:
         """Return the positions of images of a split that have a duplicate among the training images.
 

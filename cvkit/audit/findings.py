@@ -65,7 +65,7 @@ def _across(audit: Audit) -> Iterator[Finding]:
             )
             advice = "Remove them from one of the two splits"
             if split == "test" and other == "training":
-                advice += ", or report the accuracy without them (cvkit audit RECIPE --run RUN)"
+                advice += ", or report the accuracy without them (--run RUN)"
             yield Finding(
                 f"Duplicates across splits: {len(found):,} of {total:,} {split} images "
                 f"({percent(len(found) / total, 1)}) also exist among the {other} images, {effect}.",
@@ -74,7 +74,7 @@ def _across(audit: Audit) -> Iterator[Finding]:
     if audit.skipped:
         yield Finding(
             f"The search for near duplicates compared only the {LIMIT:,} most similar pairs, so more may exist.",
-            "Look at the pairs first: images of one kind, such as aligned scans, are similar without being duplicates.",
+            "Look at the pairs first: aligned scans, for example, are similar without being duplicates.",
         )
 
 

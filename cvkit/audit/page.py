@@ -35,7 +35,7 @@ def audit_page(audit: Audit, splits: Splits, name: str, notes: Sequence[str] = (
         warnings=tuple(map(str, findings(audit))),
         notes=(*notes, "Mirrored or rotated images, and small cuts from a photo, are not found as duplicates."),
         sections=(
-            *(Section(gallery.title, (gallery,)) for gallery in galleries if gallery.cards),
+            Section("Duplicates", tuple(gallery for gallery in galleries if gallery.cards), broad=True),
             Section("Images and classes", (split_table(audit), class_table(audit)), broad=True),
         ),
     )

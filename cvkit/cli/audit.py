@@ -72,18 +72,16 @@ def audit(
     from ..figures.page import render
 
     splits = open_dataset(checked, data_folder(data))
-    notes = []
-    if outcomes is not None:
-        final = splits.half(splits.final)
-        if len(outcomes) != len(final):
-            raise RunError(
-                f"'{run}' has predictions for {len(outcomes):,} images, but the recipe has {len(final):,} "
-                f"{splits.final} images; pass a run of this recipe"
-            )
     with bar(sum(len(splits.half(name)) for name in splits.halves) + len(splits.train)) as advance:
         found = audited(splits, similarity, advance)
+    notes = []
     if outcomes is not None:
-        notes = [Accuracies.of(outcomes, found.leaked(splits.final)).sentence(splits.final)]
+        if not outcomes.are_of(found.labels(splits.final)):
+            raise RunError(
+                f"the predictions in '{run}' are not for the {splits.final} images of this recipe, because their "
+                "number or their classes differ; pass a run of this recipe"
+            )
+        notes = [Accuracies.of(outcomes.correct, found.leaked(splits.final)).sentence(splits.final)]
     sentences = [*map(str, findings(found))] or ["No problems were found."]
     page = audit_page(found, splits, checked.name, notes)
     paths = place.write({"audit.html": render(page).encode(), **csv_files(found)})

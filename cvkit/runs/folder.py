@@ -36,10 +36,9 @@ from ..recipe.yaml_reader import MAX_BYTES, decode
 from .json_files import LARGEST, read_info, read_record, read_tuning
 
 if TYPE_CHECKING:  # only what computes loads torch; most mistakes are reported before that
-    from torch import Tensor
-
     from ..engine.records import Predictions
     from ..figures.artifacts import Artifact, Figure
+    from .predictions_csv import Outcomes
     from .snapshot import RunSnapshot
 
 TIME = "%Y-%m-%d %H:%M:%S %z"
@@ -381,8 +380,8 @@ class RunFolder(LockedFolder):
 
         self.write("predictions.csv", predictions_csv(predictions, classes).encode(errors="replace"))
 
-    def outcomes(self) -> Tensor:
-        """Return whether each prediction in predictions.csv is correct, bool (N,).
+    def outcomes(self) -> Outcomes:
+        """Return the true class of each image in predictions.csv, and whether its prediction is correct.
 
         Raises:
             RunError: The file is missing, because the run has not finished, or it is damaged.

@@ -59,7 +59,7 @@ def test_audit_writes_a_page_and_tables(cvkit, pets, wording):
 
 def test_audit_of_a_run_tells_the_accuracy_without_duplicates(cvkit, pets, wording):
     """The duplicate is the first of four test images, and it is one of three correct ones."""
-    run = run_with("index,correct\n0,1\n1,0\n2,1\n3,1\n")
+    run = run_with("index,true,correct\n0,cat,1\n1,cat,0\n2,dog,1\n3,dog,1\n")
     answer = cvkit("audit", pets, "--run", run, "--output", "out")
     assert answer.code == 0
     (line,) = [line for line in answer.out.splitlines() if line.startswith("The accuracy")]
@@ -69,8 +69,16 @@ def test_audit_of_a_run_tells_the_accuracy_without_duplicates(cvkit, pets, wordi
 
 @pytest.mark.parametrize(
     "predictions",
-    ["index,correct\n0,1\n", "index,correct\n0,yes\n", "index,correct\n", "", None],
-    ids=["too few", "no number", "no line", "empty", "missing"],
+    [
+        "index,true,correct\n0,cat,1\n",
+        "index,true,correct\n0,cat,1\n1,dog,0\n2,dog,1\n3,dog,1\n",
+        "index,true,correct\n0,cat,yes\n",
+        "index,true,correct\n",
+        "index,correct\n0,1\n",
+        "",
+        None,
+    ],
+    ids=["too few", "other classes", "no number", "no line", "no class", "empty", "missing"],
 )
 def test_audit_of_a_run_that_cannot_be_used_leaves_nothing(cvkit, pets, wording, predictions):
     """The message says which file, and what to do."""
