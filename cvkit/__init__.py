@@ -1,34 +1,15 @@
 """Train, diagnose and explain image classifiers from one recipe, with components from plugins.
 
-The names that a plugin's declaration needs are imported immediately. Names that need torch are imported on first use
-(PEP 562).
+Every name is imported on first use (PEP 562), so `import cvkit` and the declaration of a plugin load little.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from .errors import (
-    AmbiguousComponent,
-    CheckpointError,
-    ComponentError,
-    ComponentFailure,
-    CvkitError,
-    DataError,
-    DivergedError,
-    MachineError,
-    NameTaken,
-    PluginError,
-    RecipeError,
-    RunError,
-    UnknownComponent,
-    one_line,
-)
-from .host.component import Component, Origin
-from .host.hookspecs import hookimpl
-from .kinds import KINDS, Kind
+TYPE_CHECKING = False  # as type checkers know it, without the 15 ms of `typing`
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from .api.model import Model, load
     from .api.results import TrainedRun
     from .api.training import train, trainer
@@ -53,8 +34,29 @@ if TYPE_CHECKING:
     from .engine.step_plan import StepPlan
     from .engine.trainer import Step, Trainer
     from .engine.trial import Trial
+    from .errors import (
+        AmbiguousComponent,
+        CheckpointError,
+        ComponentError,
+        ComponentFailure,
+        CvkitError,
+        DataError,
+        DeviceError,
+        DivergedError,
+        FolderError,
+        MachineError,
+        NameTaken,
+        PluginError,
+        RecipeError,
+        RunError,
+        UnknownComponent,
+        one_line,
+    )
     from .host.catalog import Catalog
+    from .host.component import Component, Origin
     from .host.discovery import discover
+    from .host.markers import hookimpl
+    from .kinds import KINDS, Kind
     from .protocols import Augmentation, Explainer, Metric, SampleAugmentation
     from .recipe import Recipe, read, resolve
     from .runs.folder import RunFolder
@@ -67,7 +69,28 @@ _LAZY = {
     "Model": "api.model",
     "TrainedRun": "api.results",
     "Catalog": "host.catalog",
+    "Component": "host.component",
+    "Origin": "host.component",
     "discover": "host.discovery",
+    "hookimpl": "host.markers",
+    "KINDS": "kinds",
+    "Kind": "kinds",
+    "AmbiguousComponent": "errors",
+    "CheckpointError": "errors",
+    "ComponentError": "errors",
+    "ComponentFailure": "errors",
+    "CvkitError": "errors",
+    "DataError": "errors",
+    "DeviceError": "errors",
+    "DivergedError": "errors",
+    "FolderError": "errors",
+    "MachineError": "errors",
+    "NameTaken": "errors",
+    "PluginError": "errors",
+    "RecipeError": "errors",
+    "RunError": "errors",
+    "UnknownComponent": "errors",
+    "one_line": "errors",
     "Recipe": "recipe",
     "read": "recipe",
     "resolve": "recipe",
@@ -120,11 +143,13 @@ __all__ = [
     "DataError",
     "DataInfo",
     "DatasetFactory",
+    "DeviceError",
     "DivergedError",
     "EpochRecord",
     "Evaluator",
     "Explainer",
     "ExplainerFactory",
+    "FolderError",
     "Kind",
     "LossFactory",
     "MachineError",

@@ -176,8 +176,8 @@ class Splits:
         """
         if digest != self.digest and not self.incomparable(digest):
             raise CheckpointError(
-                "the content of the data set is not what this run was trained on; pass the folder with the original "
-                "data: --data FOLDER"
+                "the content of the data set is not what this run was trained on; give the data folder "
+                "that contains the original data"
             )
 
 

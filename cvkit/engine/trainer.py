@@ -18,7 +18,7 @@ from torch import Tensor
 from ..checkpoint.state_dicts import load_model_state, model_state
 from ..data.splits import Half
 from ..errors import DivergedError, RunError
-from ..resource_errors import Shortage, told_as_machine
+from ..resource_errors import Shortage, reporting_shortages
 from .building import own_copy
 from .compilation import compiled
 from .evaluator import Evaluator
@@ -69,7 +69,7 @@ class Trainer:
 
     def __init__(self, parts: RunParts) -> None:
         if waiting := sorted(parts.recipe.unresolved()):
-            raise RunError(f"{', '.join(waiting)}: the value is still 'auto'; run a tuner, or set it with --set")
+            raise RunError(f"{', '.join(waiting)}: the value is still 'auto'; run a tuner, or set a value")
         self.parts = parts
         self.train_step = parts.train_step(parts.model, parts.loss, parts.preprocessor)
         if parts.recipe.train.compile:
@@ -119,7 +119,7 @@ class Trainer:
         """
         while not self.finished or self._progress is not None:
             progress = self._progress = self._progress or EpochProgress(self.parts.batching.steps, self.parts.device)
-            with told_as_machine("training", {Shortage.MEMORY: _LESS_TRAINING}):
+            with reporting_shortages("training", {Shortage.MEMORY: _LESS_TRAINING}):
                 yield from self._train_epoch(progress)
             record = self._record(progress)
             self.selection.observe(record, self._weights)

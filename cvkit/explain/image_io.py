@@ -35,6 +35,8 @@ def reader_of(recipe: Recipe, channels: int) -> Reader:
     def read(path: Path) -> Image.Image:
         if path.is_dir():
             raise DataError(f"{path}: the folder cannot be read; check its permissions")
+        if not path.exists():
+            raise DataError(f"{path}: there is no such file")
         if not path.is_file():  # reading a pipe or a device may never end
             raise DataError(f"{path}: is not a regular file")
         try:

@@ -13,9 +13,10 @@ from torch import Tensor
 from ..data.loading import materialize
 from ..data.splits import Split, Splits, TensorSplit
 from ..kinds import KINDS
+from .contract import Fail, promise
 from .network import without_network
 from .sample_parts import seeded
-from .suite import Fail, Suite, promise
+from .suite import Suite
 
 _LOOKED_AT = 200
 """The maximum number of images of a split that are checked; they are spread over the split."""

@@ -56,7 +56,7 @@ def digest_of(base: Path, files: Iterable[Path], *, about: str) -> str:
         for file, digest in zip(new, threads.map(_sha256, new), strict=True):
             hashed[file.name] = (file.stamp, digest)
     if new and place is not None:
-        _write(place, {name: kept for name, kept in (known | hashed).items() if kept[0][1] < settled})
+        _write(place, {name: entry for name, entry in (known | hashed).items() if entry[0][1] < settled})
     whole = hashlib.sha256(about.encode())
     for file in found:
         whole.update(f"\n{file.name} {hashed[file.name][1]}".encode(errors="surrogateescape"))
