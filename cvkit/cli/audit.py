@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -13,7 +11,7 @@ from ..files.output_folder import OutputFolder
 from ..runs.data_folder import data_folder
 from .loading import load_recipe
 from .options import PluginChoice, data_option, plugin_options, set_option
-from .terminal import console, echo, on_terminal
+from .terminal import bar, echo
 
 NAMES = frozenset(("audit.html", "duplicates.csv", "damaged.csv", "classes.csv"))
 
@@ -72,28 +70,18 @@ def audit(
     from ..figures.page import render
 
     splits = open_dataset(checked, data_folder(data))
-    with bar(sum(len(splits.half(name)) for name in splits.halves) + len(splits.train)) as advance:
+    with bar(sum(len(splits.half(name)) for name in splits.halves) + len(splits.train), "reading") as advance:
         found = audited(splits, similarity, advance)
-    notes = []
-    if outcomes is not None:
-        if not outcomes.are_of(found.labels(splits.final)):
-            raise RunError(
-                f"the predictions in '{run}' are not for the {splits.final} images of this recipe, because their "
-                "number or their classes differ; pass a run of this recipe"
-            )
-        notes = [Accuracies.of(outcomes.correct, found.leaked(splits.final)).sentence(splits.final)]
-    sentences = [*map(str, findings(found))] or ["No problems were found."]
-    page = audit_page(found, splits, checked.name, notes)
-    paths = place.write({"audit.html": render(page).encode(), **csv_files(found)})
+        notes = []
+        if outcomes is not None:
+            if not outcomes.are_of(found.labels(splits.final)):
+                raise RunError(
+                    f"the predictions in '{run}' are not for the {splits.final} images of this recipe, because their "
+                    "number or their classes differ; pass a run of this recipe"
+                )
+            notes = [Accuracies.of(outcomes.correct, found.leaked(splits.final)).sentence(splits.final)]
+        sentences = [*map(str, findings(found))] or ["No problems were found."]
+        page = audit_page(found, splits, checked.name, notes)
+        paths = place.write({"audit.html": render(page).encode(), **csv_files(found)})
     for line in [*(f"- {sentence}" for sentence in sentences), *notes, *paths]:
         echo(line)
-
-
-@contextmanager
-def bar(total: int) -> Iterator[Callable[[int], None]]:
-    """Yield a function that advances a progress bar of `total` images; without a terminal it shows nothing."""
-    from rich.progress import Progress
-
-    with Progress(console=console(err=True), transient=True, disable=not on_terminal(err=True)) as progress:
-        task = progress.add_task("reading", total=total)
-        yield lambda done: progress.advance(task, done)

@@ -21,7 +21,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import FolderError, RunError
+from ..errors import FolderError
 from ..files.safe_io import clear_temporaries, is_folder
 from ..printable import shell_words
 from .copied_files import CopiedFiles
@@ -191,14 +191,14 @@ class RunFolder(CopiedFiles):
         """Return the true class of each image in predictions.csv, and whether its prediction is correct.
 
         Raises:
-            RunError: The file is missing, because the run has not finished, or it is damaged.
+            FolderError: The file is missing, because the run has not finished, or it is damaged.
         """
         from .predictions_csv import outcomes
 
         found = self._held("predictions.csv", outcomes)
         if found is None:
             again = shell_words("cvkit", "resume", self.path)
-            raise RunError(
+            raise FolderError(
                 f"'{self.path}' contains no predictions.csv; if the run has not finished, continue it: {again}"
             )
         return found

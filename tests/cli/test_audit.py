@@ -68,25 +68,25 @@ def test_audit_of_a_run_tells_the_accuracy_without_duplicates(cvkit, pets, wordi
 
 
 @pytest.mark.parametrize(
-    "predictions",
+    ("predictions", "code"),
     [
-        "index,true,correct\n0,cat,1\n",
-        "index,true,correct\n0,cat,1\n1,dog,0\n2,dog,1\n3,dog,1\n",
-        "index,true,correct\n0,cat,yes\n",
-        "index,true,correct\n",
-        "index,correct\n0,1\n",
-        "",
-        None,
+        ("index,true,correct\n0,cat,1\n", 1),
+        ("index,true,correct\n0,cat,1\n1,dog,0\n2,dog,1\n3,dog,1\n", 1),
+        ("index,true,correct\n0,cat,yes\n", 2),
+        ("index,true,correct\n", 2),
+        ("index,correct\n0,1\n", 2),
+        ("", 2),
+        (None, 2),
     ],
     ids=["too few", "other classes", "no number", "no line", "no class", "empty", "missing"],
 )
-def test_audit_of_a_run_that_cannot_be_used_leaves_nothing(cvkit, pets, wording, predictions):
-    """The message says which file, and what to do."""
+def test_audit_of_a_run_that_cannot_be_used_leaves_nothing(cvkit, pets, wording, predictions, code):
+    """The message says which file, and what to do. Other images are seen after reading: code 1."""
     run = run_with(predictions or "")
     if predictions is None:
         (run / "predictions.csv").unlink()
     answer = cvkit("audit", pets, "--run", run)
-    assert answer.code == 1
+    assert answer.code == code
     assert answer.err == wording
     assert not Path("audits").exists()
 
@@ -103,5 +103,5 @@ def test_audit_replaces_only_its_own_files(cvkit, pets, wording):
     assert cvkit("audit", pets).code == 0
     Path("audits/audit-pets/notes.txt").write_text("mine")
     answer = cvkit("audit", pets)
-    assert (answer.code, answer.out) == (1, "")
+    assert (answer.code, answer.out) == (2, "")
     assert answer.err == wording
