@@ -29,6 +29,7 @@ COMMANDS = {
     "extend": "extend:extend",
     "explain": "explain:explain",
     "check": "check:check",
+    "audit": "audit:audit",
     "preview": "preview:preview",
     "lr-find": "lr_find:lr_find",
     "list": "list:list_components",

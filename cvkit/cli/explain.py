@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,13 +11,12 @@ import click
 from ..errors import DataError, FolderError
 from ..explain.selection import class_index, with_methods
 from ..host.assumed import METHOD
-from .exit_code import work
 from .explain_options import print_layers, without_layers
 from .loading import reopen, warn
 from .options import PluginChoice, data_option, plugin_options
 from .run_data import data_root_of
 from .tables import print_table
-from .terminal import console, echo, on_terminal
+from .terminal import bar, echo
 
 if TYPE_CHECKING:
     from ..data.splits import Half, Split, Splits
@@ -150,7 +147,7 @@ def explain(
     job = ExplainJob(
         title, label, explainers, ExplainTargets(asked, rival), source, images_of_run if score else None, warnings
     )
-    with bar(len(source)) as advance:
+    with bar(len(source), "explaining") as advance:
         paths = job.write(results, advance)
     for line in job.warnings:
         warn(line)
@@ -174,25 +171,6 @@ def open_data(folder: RunFolder, recipe: Recipe, data: Path | None, digest: str 
         if why := splits.incomparable(digest):
             warn(f"could not check that the data set is the one the run was trained on: it {why}")
     return splits
-
-
-@contextmanager
-def bar(total: int) -> Iterator[Callable[[int], None]]:
-    """Yield a function that advances a progress bar of `total` images; without a terminal it shows nothing.
-
-    The first call starts the work: an error after it exits with 1.
-    """
-    from rich.progress import Progress
-
-    shown = Progress(console=console(err=True), transient=True, disable=not on_terminal(err=True))
-    with work() as explaining, shown as progress:
-        task = progress.add_task("explaining", total=total)
-
-        def advance(done: int) -> None:
-            explaining.started = True
-            progress.advance(task, done)
-
-        yield advance
 
 
 def print_results(scores: Scores) -> None:

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
 import click
 
 from ..printable import printable
+from .exit_code import work
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -114,3 +117,22 @@ def console(err: bool = False) -> Console:
         no_color=not in_colour(err),
         _environ=environment,
     )
+
+
+@contextmanager
+def bar(total: int, label: str) -> Iterator[Callable[[int], None]]:
+    """Yield a function that advances a progress bar of `total` images; without a terminal it shows nothing.
+
+    The first call starts the work: an error after it exits with 1.
+    """
+    from rich.progress import Progress
+
+    shown = Progress(console=console(err=True), transient=True, disable=not on_terminal(err=True))
+    with work() as done_so_far, shown as progress:
+        task = progress.add_task(label, total=total)
+
+        def advance(done: int) -> None:
+            done_so_far.started = True
+            progress.advance(task, done)
+
+        yield advance

@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # only what computes loads torch; most mistakes are reported 
     from ..data.splits import Splits
     from ..engine.records import Predictions
     from ..figures.artifacts import Artifact, Figure
+    from .predictions_csv import Outcomes
 
 TIME = "%Y-%m-%d %H:%M:%S %z"
 """The format of times in run.json."""
@@ -205,6 +206,22 @@ class RunFolder(CopiedFiles):
 
         if table := data_csv(splits):
             self.write("data.csv", table.encode(errors="replace"))
+
+    def outcomes(self) -> Outcomes:
+        """Return the true class of each image in predictions.csv, and whether its prediction is correct.
+
+        Raises:
+            FolderError: The file is missing, because the run has not finished, or it is damaged.
+        """
+        from .predictions_csv import outcomes
+
+        found = self._held("predictions.csv", outcomes)
+        if found is None:
+            again = shell_words("cvkit", "resume", self.path)
+            raise FolderError(
+                f"'{self.path}' contains no predictions.csv; if the run has not finished, continue it: {again}"
+            )
+        return found
 
     def write_report(self, html: str) -> Path:
         """Write report.html, and return its path.

@@ -15,8 +15,8 @@ from ..engine.records import EpochRecord
 from ..files.strict_json import Count, Number, Shape, read_json, require_shape
 from ..recipe.settings import FolderName
 
-LARGEST = {"run.json": 1 << 24, "tuning.json": 1 << 26, "metrics.jsonl": 1 << 30}
-"""Maximum sizes in bytes: 16 MiB for run.json, 64 MiB for range tests, 1 GiB for epoch records."""
+LARGEST = {"run.json": 1 << 24, "tuning.json": 1 << 26, "metrics.jsonl": 1 << 30, "predictions.csv": 1 << 30}
+"""Maximum sizes in bytes: 16 MiB for run.json, 64 MiB for range tests, 1 GiB for epoch records and predictions."""
 
 _Scalar = str | int | float | bool | None
 _Pixels = Annotated[int, Field(ge=1, le=65_536)]

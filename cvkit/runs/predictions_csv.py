@@ -1,9 +1,13 @@
-"""Format the predictions of a run as CSV, one line per image."""
+"""Write the predictions of a run as CSV, one line per image, and read which of them are correct."""
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from ..engine.per_sample import PerSample
@@ -29,6 +33,37 @@ def predictions_csv(predictions: Predictions, classes: Sequence[str]) -> str:
         "margin": _decimals(measured.margin),
     }
     return csv_text(tuple(columns), zip(*columns.values(), strict=True))
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """The true class of each image, and whether its prediction is correct, bool (N,)."""
+
+    true: tuple[str, ...]
+    correct: Tensor
+
+    def are_of(self, classes: Sequence[str]) -> bool:
+        """Return whether the images have these classes; "" matches any class.
+
+        A leading apostrophe is ignored, because `csv_text` adds it to some names.
+        """
+        if len(classes) != len(self.true):
+            return False
+        pairs = zip(self.true, classes, strict=True)
+        return all(not known or true.removeprefix("'") == known.removeprefix("'") for true, known in pairs)
+
+
+def outcomes(content: bytes) -> Outcomes:
+    """Return the outcomes in a predictions.csv; raise `ValueError` if it is damaged."""
+    true, correct = [], []
+    for number, row in enumerate(csv.DictReader(io.StringIO(content.decode(), newline=""))):
+        if row.get("index") != str(number) or row.get("correct") not in ("0", "1") or row.get("true") is None:
+            raise ValueError(f"line {number + 2} must contain {number}, a class, and 0 or 1 as `correct`")
+        true.append(row["true"])
+        correct.append(row["correct"] == "1")
+    if not true:
+        raise ValueError("it contains no predictions")
+    return Outcomes(tuple(true), torch.tensor(correct))
 
 
 def _decimals(values: Tensor) -> list[str]:

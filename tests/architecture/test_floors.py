@@ -33,6 +33,7 @@ ROOMS: dict[str, set[str]] = {
     "checkpoint": {"torch", "safetensors", "pydantic"},
     "engine": {"torch", "numpy"},
     "figures": {"torch", "numpy", "matplotlib", "PIL", "jinja2"},
+    "audit": {"torch"},
     "explain": {"torch", "numpy", "PIL", "pydantic"},
     "diagnostics": {"torch", "numpy", "matplotlib"},
     "report": {"torch"},

@@ -1,0 +1,1 @@
+"""What is wrong with the data of a recipe: damaged images, duplicates, conflicting labels, unbalanced classes."""

@@ -1,0 +1,73 @@
+"""The tables of an audit: for the page, and as CSV files with every row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..figures.artifacts import Table
+from ..figures.csv_export import csv_text
+from .audit import Audit
+from .reading import SplitFacts
+
+_PAIR = ("split", "index", "name", "class")
+
+
+def csv_files(audit: Audit) -> dict[str, bytes]:
+    """Return duplicates.csv, damaged.csv and classes.csv by name; a file without rows contains its header."""
+    header = [f"{end}_{column}" for end in ("first", "second") for column in _PAIR]
+    pairs = [
+        [
+            *(
+                cell
+                for end in (pair.first, pair.second)
+                for cell in (end.split, end.index, end.name, audit.classes[end.label])
+            ),
+            f"{pair.similarity:.4f}",
+            int(pair.exact),
+            int(pair.across),
+            int(pair.conflict),
+        ]
+        for pair in audit.pairs
+    ]
+    damaged = [
+        (facts.name, index, facts.names[index], reason)
+        for facts in audit.splits
+        for index, reason in facts.damaged.items()
+    ]
+    tables: dict[str, tuple[Sequence[str], Sequence[Sequence[object]]]] = {
+        "duplicates.csv": ((*header, "similarity", "equal_pixels", "across_splits", "different_labels"), pairs),
+        "damaged.csv": (("split", "index", "name", "reason"), damaged),
+    }
+    made = {name: csv_text(*table).encode(errors="replace") for name, table in tables.items()}
+    return made | class_table(audit).files()
+
+
+def class_table(audit: Audit) -> Table:
+    """Return the images of each class in each split, and how many of them are grey although they have colours."""
+    rows = []
+    for label, name in enumerate(audit.classes):
+        counts = [f"{int(counts[label])}" for counts in audit.counts.values()]
+        grey = sum(int((facts.grey & (facts.labels == label)).sum()) for facts in audit.splits)
+        rows.append((name, *counts, f"{grey}"))
+    caption = "Readable images by class and split. Grey: images with three equal channels, in all splits."
+    return Table("classes", "Classes", caption, ("class", *audit.counts, "grey"), tuple(rows))
+
+
+def split_table(audit: Audit) -> Table:
+    """Return the number, sizes and channels of the images of each split."""
+    header = ("split", "images", "damaged", "channels", "smallest", "median", "largest", "aspect ratios", "grey")
+    rows = tuple(_split_row(facts) for facts in audit.splits)
+    caption = "Sizes are width x height in pixels, ordered by area. Aspect ratio: width divided by height."
+    return Table("splits", "Images", caption, header, rows)
+
+
+def _split_row(facts: SplitFacts) -> tuple[str, ...]:
+    read = facts.sizes[facts.sizes[:, 0] > 0]
+    begin = (facts.name, f"{len(facts):,}", f"{len(facts.damaged):,}", f"{facts.channels}")
+    if not len(read):
+        return (*begin, "", "", "", "", "")
+    order = read[read.prod(dim=1).argsort(stable=True)]
+    sizes = (f"{width} x {height}" for height, width in order[[0, len(order) // 2, -1]].tolist())
+    low, high = (read[:, 1] / read[:, 0]).aminmax()
+    ratios = f"{low:.2f}" if low == high else f"{low:.2f} to {high:.2f}"
+    return (*begin, *sizes, ratios, f"{int(facts.grey.sum()):,}")

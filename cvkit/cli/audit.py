@@ -1,0 +1,87 @@
+"""``cvkit audit``: check the images and labels of a recipe's data set without training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..errors import RunError
+from ..files.output_folder import OutputFolder
+from ..runs.data_folder import data_folder
+from .loading import load_recipe
+from .options import PluginChoice, data_option, plugin_options, set_option
+from .terminal import bar, echo
+
+NAMES = frozenset(("audit.html", "duplicates.csv", "damaged.csv", "classes.csv"))
+
+
+@click.command()
+@click.argument("recipe", type=click.Path(path_type=Path))
+@set_option
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("audits"),
+    show_default=True,
+    help="Folder for the results, which go into a subfolder named after the recipe; earlier ones are replaced.",
+)
+@click.option(
+    "--run",
+    "run",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Print the accuracy of this finished run with and without the images that have a duplicate in training.",
+)
+@click.option(
+    "--similarity",
+    type=click.FloatRange(0.5, 1),
+    default=0.65,
+    show_default=True,
+    help="Correlation from which two images are near duplicates.",
+)
+@data_option
+@plugin_options
+def audit(
+    recipe: Path,
+    overrides: tuple[str, ...],
+    output: Path,
+    run: Path | None,
+    similarity: float,
+    data: Path | None,
+    choice: PluginChoice,
+) -> None:
+    """Find damaged images, duplicates, conflicting labels and unbalanced classes in the data of RECIPE.
+
+    Trains nothing and changes no image. The exit code is 0 whatever is found.
+    """
+    from ..runs.folder import RunFolder
+
+    checked, _ = load_recipe(recipe, overrides, choice)
+    place = OutputFolder(output / f"audit-{checked.name}", "cvkit audit", NAMES)
+    place.require_safe_to_replace()
+    outcomes = None if run is None else RunFolder.open(run).outcomes()
+
+    from ..audit.audit import audit as audited  # imports torch, so only after the recipe is checked
+    from ..audit.findings import findings
+    from ..audit.page import audit_page
+    from ..audit.tables import csv_files
+    from ..audit.without_duplicates import Accuracies
+    from ..engine.building import open_dataset
+    from ..figures.page import render
+
+    splits = open_dataset(checked, data_folder(data))
+    with bar(sum(len(splits.half(name)) for name in splits.halves) + len(splits.train), "reading") as advance:
+        found = audited(splits, similarity, advance)
+        notes = []
+        if outcomes is not None:
+            if not outcomes.are_of(found.labels(splits.final)):
+                raise RunError(
+                    f"the predictions in '{run}' are not for the {splits.final} images of this recipe, because their "
+                    "number or their classes differ; pass a run of this recipe"
+                )
+            notes = [Accuracies.of(outcomes.correct, found.leaked(splits.final)).sentence(splits.final)]
+        sentences = [*map(str, findings(found))] or ["No problems were found."]
+        page = audit_page(found, splits, checked.name, notes)
+        paths = place.write({"audit.html": render(page).encode(), **csv_files(found)})
+    for line in [*(f"- {sentence}" for sentence in sentences), *notes, *paths]:
+        echo(line)
