@@ -1,16 +1,19 @@
-"""Measure how long `cvkit list` takes with many installed plugins, and which heavy libraries it imports.
+"""Measure how long `import cvkit` and `cvkit list` take as whole processes, and which heavy libraries they import.
 
-    python benchmarks/listing.py
+    python benchmarks/listing.py [--compared PYTHON]
 
 The benchmark writes thirty distributions to a temporary folder. Each is a package with twenty components of all
 kinds. One of them cannot be imported. Their implementations import torch, as those of real plugins do. The command
-runs in a new process with that folder in PYTHONPATH, in addition to the installed plugins.
+runs in new processes, with and without that folder in PYTHONPATH. Each turn runs every command once, so that other
+work on the machine slows all of them alike. `--compared` adds rows for the Python of another environment, such as one
+with an older commit; it should have the same other packages, because the metadata of each one is read.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -36,21 +39,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--plugins", type=int, default=30, help="number of plugins")
     parser.add_argument("--components", type=int, default=20, help="number of components of each plugin")
-    parser.add_argument("--runs", type=int, default=11, help="number of runs of each command")
+    parser.add_argument("--runs", type=int, default=15, help="number of turns")
+    parser.add_argument("--compared", metavar="PYTHON", help="the Python of another environment to time as well")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         site = Path(folder)
         write_plugins(site, arguments.plugins, arguments.components)
-        alone, many = {**os.environ}, {**os.environ, "PYTHONPATH": folder}
-        rows = [
-            ("python, nothing imported", measure(["-c", "pass"], alone, arguments.runs)),
-            ("cvkit list, installed plugins", measure(["-m", "cvkit", "list"], alone, arguments.runs)),
-            (f"cvkit list, {arguments.plugins} more plugins", measure(["-m", "cvkit", "list"], many, arguments.runs)),
-        ]
-        done = run(["-c", LOADED, "list"], many)
-    print(f"{'':<34}{'median':>8}{'least':>8}   seconds, {arguments.runs} runs")
-    for name, seconds in rows:
-        print(f"{name:<34}{statistics.median(seconds):>8.3f}{min(seconds):>8.3f}")
+        # Compiled files are kept, as they are for users, but apart from those of the checkouts.
+        alone = os.environ | {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(site / "compiled")}
+        many = alone | {"PYTHONPATH": folder}
+        commands = {"python -c pass": ([sys.executable, "-c", "pass"], alone)}
+        for python, remark in {sys.executable: "", arguments.compared: ", compared"}.items():
+            if python:
+                commands |= {
+                    f"import cvkit{remark}": ([python, "-c", "import cvkit"], alone),
+                    f"declaration of a plugin{remark}": (
+                        [python, "-c", "from cvkit import Component, hookimpl"],
+                        alone,
+                    ),
+                    f"cvkit list{remark}": ([python, "-m", "cvkit", "list"], alone),
+                }
+        commands[f"cvkit list, {arguments.plugins} more plugins"] = ([sys.executable, "-m", "cvkit", "list"], many)
+        rows = measure(commands, arguments.runs)
+        done = run([sys.executable, "-c", LOADED, "list"], many)
+    print(f"{'':<34}{'median':>8}{'least':>8}{'CPU':>8}   milliseconds, {arguments.runs} turns; CPU is a median")
+    for name, (wall, cpu) in rows.items():
+        print(f"{name:<34}{statistics.median(wall):>8.0f}{min(wall):>8.0f}{statistics.median(cpu):>8.0f}")
     print(f"\ncomponents listed: {len(done.stdout.splitlines()) - 1}")
     print(done.stderr.strip())
 
@@ -87,19 +101,32 @@ def declaration(package: str, names: list[tuple[str, int]], broken: bool) -> str
     return "\n".join(lines) + "\n"
 
 
-def measure(arguments: list[str], environment: dict[str, str], runs: int) -> list[float]:
-    """Return the wall time of each run in seconds, without a first warm-up run."""
-    seconds = []
-    for _ in range(runs + 1):
-        start = time.perf_counter()
-        run(arguments, environment)
-        seconds.append(time.perf_counter() - start)
-    return seconds[1:]
+Times = tuple[list[float], list[float]]
 
 
-def run(arguments: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run Python with `arguments` and capture its output."""
-    return subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True, check=True)
+def measure(commands: dict[str, tuple[list[str], dict[str, str]]], turns: int) -> dict[str, Times]:
+    """Return the wall times and the CPU times of each command in milliseconds, without a first warm-up turn."""
+    times: dict[str, Times] = {name: ([], []) for name in commands}
+    for _ in range(turns + 1):
+        for name, (command, environment) in commands.items():
+            start, used = time.perf_counter(), cpu_of_children()
+            run(command, environment)
+            for passed, seconds in zip(
+                times[name], (time.perf_counter() - start, cpu_of_children() - used), strict=True
+            ):
+                passed.append(1000 * seconds)
+    return {name: (wall[1:], cpu[1:]) for name, (wall, cpu) in times.items()}
+
+
+def cpu_of_children() -> float:
+    """Return the CPU seconds of all processes that this one has waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def run(command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a command and capture its output."""
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
 
 
 if __name__ == "__main__":

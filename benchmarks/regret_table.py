@@ -44,26 +44,26 @@ class Outcome:
     rates: Rates
 
     @property
-    def told(self) -> list[float]:
+    def proposed(self) -> list[float]:
         """The proposed rates, without refusals."""
         return [rate for rate in self.rates if rate is not None]
 
     @property
     def regret(self) -> float | None:
         """The mean regret of the proposed rates in percentage points; None if all were refused."""
-        return statistics.mean(map(self.curve.regret, self.told)) if self.told else None
+        return statistics.mean(map(self.curve.regret, self.proposed)) if self.proposed else None
 
     @property
     def decades(self) -> float | None:
         """The distance of the mean log rate from the best rate in decades, negative if it is below the best rate."""
-        return float(np.log10(self.told).mean() - np.log10(self.curve.best)) if self.told else None
+        return float(np.log10(self.proposed).mean() - np.log10(self.curve.best)) if self.proposed else None
 
     def cell(self) -> str:
         """Return the table cell ``rate (regret)``, with a mark at the rate if any rate is outside the grid."""
         if self.regret is None:
             return "refused"
-        rate = 10 ** np.log10(self.told).mean()
-        mark = "*" if any(map(self.curve.outside, self.told)) else ""
+        rate = 10 ** np.log10(self.proposed).mean()
+        mark = "*" if any(map(self.curve.outside, self.proposed)) else ""
         return f"{rate:.2g}{mark} ({self.regret:.1f})"
 
 
@@ -136,5 +136,7 @@ def _of_optimizer(outcomes: Outcomes, optimizer: str) -> str:
         "| --- " * (len(cases) + 1) + "|",
         f"| best rate (accuracy) | {' | '.join(best)} |",
     ]
-    lines += [f"| {name} | {' | '.join(told[case].cell() for case in cases)} |" for name, told in outcomes.items()]
+    lines += [
+        f"| {name} | {' | '.join(by_case[case].cell() for case in cases)} |" for name, by_case in outcomes.items()
+    ]
     return "\n".join(lines)

@@ -1,40 +1,25 @@
 """Train, diagnose and explain image classifiers from one recipe, with components from plugins.
 
-The names that a plugin's declaration needs are imported immediately. Names that need torch are imported on first use
-(PEP 562).
+Every name is imported on first use (PEP 562), so `import cvkit` and the declaration of a plugin load little.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from .errors import (
-    AmbiguousComponent,
-    CheckpointError,
-    ComponentError,
-    ComponentFailure,
-    CvkitError,
-    DataError,
-    DivergedError,
-    MachineError,
-    NameTaken,
-    PluginError,
-    RecipeError,
-    RunError,
-    UnknownComponent,
-    one_line,
-)
-from .host.component import Component, Origin
-from .host.hookspecs import hookimpl
-from .kinds import KINDS, Kind
+TYPE_CHECKING = False  # as type checkers know it, without the 15 ms of `typing`
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from .api.model import Model, load
     from .api.results import TrainedRun
     from .api.training import train, trainer
     from .checkpoint.pretrained import PretrainedWeights, load_weights
     from .checkpoint.weights_file import WeightsFile, digest_of, read_weights
+    from .data.account import DataAccount, LeftOut
+    from .data.decoding import read_image
     from .data.framing import Framing, Interpolation, PretrainedInput
+    from .data.image_formats import IMAGE_FORMATS
+    from .data.image_headers import ImageHeader, largest_value, read_header
     from .data.splits import DataInfo, Split, Splits, TensorSplit
     from .engine.assembly import build_parts
     from .engine.eval_mode import eval_mode
@@ -56,8 +41,29 @@ if TYPE_CHECKING:
     from .engine.step_plan import StepPlan
     from .engine.trainer import Step, Trainer
     from .engine.trial import Trial
+    from .errors import (
+        AmbiguousComponent,
+        CheckpointError,
+        ComponentError,
+        ComponentFailure,
+        CvkitError,
+        DataError,
+        DeviceError,
+        DivergedError,
+        FolderError,
+        MachineError,
+        NameTaken,
+        PluginError,
+        RecipeError,
+        RunError,
+        UnknownComponent,
+        one_line,
+    )
     from .host.catalog import Catalog
+    from .host.component import Component, Origin
     from .host.discovery import discover
+    from .host.markers import hookimpl
+    from .kinds import KINDS, Kind
     from .protocols import Augmentation, Explainer, Metric, SampleAugmentation
     from .recipe import Recipe, read, resolve
     from .runs.folder import RunFolder
@@ -70,17 +76,45 @@ _LAZY = {
     "Model": "api.model",
     "TrainedRun": "api.results",
     "Catalog": "host.catalog",
+    "Component": "host.component",
+    "Origin": "host.component",
     "discover": "host.discovery",
+    "hookimpl": "host.markers",
+    "KINDS": "kinds",
+    "Kind": "kinds",
+    "AmbiguousComponent": "errors",
+    "CheckpointError": "errors",
+    "ComponentError": "errors",
+    "ComponentFailure": "errors",
+    "CvkitError": "errors",
+    "DataError": "errors",
+    "DeviceError": "errors",
+    "DivergedError": "errors",
+    "FolderError": "errors",
+    "MachineError": "errors",
+    "NameTaken": "errors",
+    "PluginError": "errors",
+    "RecipeError": "errors",
+    "RunError": "errors",
+    "UnknownComponent": "errors",
+    "one_line": "errors",
     "Recipe": "recipe",
     "read": "recipe",
     "resolve": "recipe",
+    "DataAccount": "data.account",
     "Framing": "data.framing",
+    "IMAGE_FORMATS": "data.image_formats",
+    "ImageHeader": "data.image_headers",
     "Interpolation": "data.framing",
+    "LeftOut": "data.account",
     "PretrainedInput": "data.framing",
     "PretrainedWeights": "checkpoint.pretrained",
-    "load_weights": "checkpoint.pretrained",
     "WeightsFile": "checkpoint.weights_file",
     "digest_of": "checkpoint.weights_file",
+    "largest_value": "data.image_headers",
+    "load_weights": "checkpoint.pretrained",
+    "read_header": "data.image_headers",
+    "read_image": "data.decoding",
     "read_weights": "checkpoint.weights_file",
     "DataInfo": "data.splits",
     "Split": "data.splits",
@@ -118,6 +152,7 @@ _LAZY = {
 }
 
 __all__ = [
+    "IMAGE_FORMATS",
     "KINDS",
     "AmbiguousComponent",
     "Augmentation",
@@ -128,17 +163,22 @@ __all__ = [
     "ComponentError",
     "ComponentFailure",
     "CvkitError",
+    "DataAccount",
     "DataError",
     "DataInfo",
     "DatasetFactory",
+    "DeviceError",
     "DivergedError",
     "EpochRecord",
     "Evaluator",
     "Explainer",
     "ExplainerFactory",
+    "FolderError",
     "Framing",
+    "ImageHeader",
     "Interpolation",
     "Kind",
+    "LeftOut",
     "LossFactory",
     "MachineError",
     "Metric",
@@ -177,12 +217,15 @@ __all__ = [
     "discover",
     "eval_mode",
     "hookimpl",
+    "largest_value",
     "load",
     "load_weights",
     "one_line",
     "permutation",
     "preserved_randomness",
     "read",
+    "read_header",
+    "read_image",
     "read_weights",
     "resolve",
     "seed_everything",

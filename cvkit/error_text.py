@@ -19,9 +19,9 @@ def cause(error: BaseException, package: str = "") -> str:
     message = one_line(error)
     message = message if len(message) <= _LONGEST else f"{message[:_LONGEST]}..."
     name = type(error).__name__
-    told = name if message == name else f"{name}: {message}"
+    text = name if message == name else f"{name}: {message}"
     if isinstance(error, OverflowError) or "without overflow" in message:  # torch's message
-        told += "; one of its options or inputs is too large"
+        text += "; one of its options or inputs is too large"
     frames = [
         (str(frame.f_globals.get("__name__", "")).partition(".")[0], frame.f_code.co_filename, line)
         for frame, line in traceback.walk_tb(error.__traceback__)
@@ -29,6 +29,6 @@ def cause(error: BaseException, package: str = "") -> str:
     own = [frame for frame in frames if frame[0] == package]
     foreign = [frame for frame in frames if frame[0] not in _PASSED_THROUGH]
     if not (own or foreign):
-        return told
+        return text
     _, file, line = (own or foreign)[-1]
-    return f"{told} ({file}, line {line})"
+    return f"{text} ({file}, line {line})"

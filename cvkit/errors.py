@@ -9,13 +9,21 @@
     |   `-- AmbiguousComponent   several plugins provide this short name
     |-- DataError                a data set is missing, damaged or not available
     `-- RunError                 a run cannot start or continue
+        |-- FolderError          a folder is not a run folder, is in use or damaged, or cannot be read or written
+        |-- DeviceError          a device is missing, does not work, or cannot compute in the precision
         |-- ComponentFailure     a component raised an error or returned a value that its kind does not allow
         |-- DivergedError        the loss is not finite
         |-- MachineError         the machine lacks a resource; the run can continue when it is available
         `-- CheckpointError      a checkpoint is missing, damaged or belongs to another run
 
-Each message says where the problem is, what is wrong and what to do next. `exit_code` is 2 if no run was started and
-1 if a run failed.
+Each message says where the problem is, what is wrong and what to do next. A command exits with 2 if an error ended it
+before it started its work, and with 1 if the work had started.
+
+All factories follow one rule. If an option has a value that the factory does not accept, or the component does not
+support the data or the model, the factory raises `ValueError`; the user sees a `ComponentError` with the id of the
+component and this message. If the machine or the data lack something, the factory raises `RunError` or `DataError`,
+which the user sees unchanged. Any other exception is a defect of the factory: the user sees a `ComponentError` with
+the plugin, its distribution and the place in its code.
 """
 
 from __future__ import annotations
@@ -28,7 +36,7 @@ class CvkitError(Exception):
     """Base class of the errors that a user can fix.
 
     Attributes:
-        exit_code: Exit code of the command line.
+        exit_code: Exit code of a command that this error ends: 2, or 1 once the command has started its work.
         resumable: Whether the run can continue after the cause is fixed.
     """
 
@@ -45,7 +53,10 @@ class NameTaken(PluginError):
 
 
 class ComponentError(CvkitError):
-    """A component is not found, ambiguous, or could not be built."""
+    """A component is not found, ambiguous, or could not be built.
+
+    A factory does not raise it: a factory that refuses an option raises `ValueError`, and cvkit adds the component.
+    """
 
 
 class UnknownComponent(ComponentError):
@@ -63,7 +74,13 @@ class DataError(CvkitError):
 class RunError(CvkitError):
     """A run cannot start or continue."""
 
-    exit_code = 1
+
+class FolderError(RunError):
+    """A folder is not a run folder, is in use or damaged, or cannot be read or written."""
+
+
+class DeviceError(RunError):
+    """A device is missing, does not work, or cannot compute in the precision of the recipe."""
 
 
 class ComponentFailure(RunError):

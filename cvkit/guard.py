@@ -83,8 +83,8 @@ def _name(call: Callable[..., Any]) -> str:
 
 
 def _joined(given: tuple[Any, ...]) -> str:
-    told = [shown(value) for value in given if isinstance(value, Tensor | int)]
-    return f" {' and '.join(told)}" if told else ""
+    texts = [shown(value) for value in given if isinstance(value, Tensor | int)]
+    return f" {' and '.join(texts)}" if texts else ""
 
 
 def _is_ours(error: SystemExit) -> bool:

@@ -67,17 +67,17 @@ _BY_TEXT = (
 
 def shortage_in(error: BaseException) -> Shortage | None:
     """Return the shortage that caused `error` or an error in its chain of causes, or None."""
-    told: BaseException | None = error
-    while told is not None:
-        if isinstance(told, MemoryError):
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, MemoryError):
             return Shortage.MEMORY
-        if isinstance(told, OSError) and told.errno in _BY_NUMBER and not _of_a_slow_reader(told):
-            return _BY_NUMBER[told.errno]
-        if isinstance(told, (RuntimeError, OSError)):
-            text = str(told)
+        if isinstance(cause, OSError) and cause.errno in _BY_NUMBER and not _of_a_slow_reader(cause):
+            return _BY_NUMBER[cause.errno]
+        if isinstance(cause, (RuntimeError, OSError)):
+            text = str(cause)
             if found := next((lack for piece, lack in _BY_TEXT if piece in text), None):
                 return found
-        told = told.__cause__
+        cause = cause.__cause__
     return None
 
 
@@ -87,7 +87,7 @@ def _of_a_slow_reader(error: OSError) -> bool:
 
 
 @contextmanager
-def told_as_machine(doing: str, remedies: dict[Shortage, str] | None = None) -> Iterator[None]:
+def reporting_shortages(doing: str, remedies: dict[Shortage, str] | None = None) -> Iterator[None]:
     """Replace errors caused by a shortage in the block with `MachineError`, which suggests a remedy.
 
     `doing` describes what the program was doing. `remedies` replace the general remedies.

@@ -171,11 +171,10 @@ def bare(function: Callable[..., Any]) -> str:
 
 
 def describe_errors() -> Iterator[str]:
-    """Yield the tree of errors from the docstring of errors.py."""
-    for paragraph in doc(errors).split("\n\n")[1:]:
-        tree = paragraph.startswith("    ")
-        yield from ["```text", inspect.cleandoc(paragraph), "```", ""] if tree else [paragraph, ""]
-    yield "If a factory raises a `ValueError`, the user sees a `ComponentError` with the component's id."
+    """Yield the tree of errors and their rules from the docstring of errors.py."""
+    paragraphs = doc(errors).split("\n\n")[1:]
+    fenced = [f"```text\n{inspect.cleandoc(text)}\n```" if text.startswith("    ") else text for text in paragraphs]
+    yield "\n\n".join(fenced)
 
 
 def describe_commands() -> Iterator[str]:

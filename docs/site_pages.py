@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -65,16 +66,15 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 def groups() -> dict[str, list[str]]:
     """Return the public names of cvkit under the headings that they are found by."""
     found: dict[str, list[str]] = {"Functions": [], "Classes and values": [], "Types of factories": [], "Errors": []}
-    for name in cvkit.__all__:
-        value = getattr(cvkit, name)
-        if getattr(errors, name, None) is value and isinstance(value, type):
-            found["Errors"].append(name)
+    for name in cvkit.__all__:  # by how they are written: importing them would load torch
+        if name[0].islower():
+            found["Functions"].append(name)
         elif name.endswith("Factory"):
             found["Types of factories"].append(name)
+        elif hasattr(errors, name):
+            found["Errors"].append(name)
         else:
-            found["Functions" if callable(value) and not isinstance(value, type) else "Classes and values"].append(
-                name
-            )
+            found["Classes and values"].append(name)
     return found
 
 
@@ -83,4 +83,14 @@ def api(module: str, names: dict[str, list[str]]) -> Iterator[str]:
     yield f"# `{module}`\n\nThe public names of `{module}`, from their docstrings.\n"
     for heading, group in names.items():
         yield f"## {heading}\n"
-        yield from (f"::: {module}.{name}\n" for name in group)
+        for name in group:
+            value = getattr(import_module(module), name)
+            options = "    options:\n      inherited_members: true\n" if _has_hidden_base(value) else ""
+            yield f"::: {module}.{name}\n{options}"
+
+
+def _has_hidden_base(value: object) -> bool:
+    """Return whether a class inherits from a class of cvkit that is not public, so that no other entry shows it."""
+    public = {*cvkit.__all__, *testing.__all__}
+    bases = value.__mro__[1:] if isinstance(value, type) else ()
+    return any(base.__module__.startswith("cvkit.") and base.__name__ not in public for base in bases)

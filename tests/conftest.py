@@ -39,6 +39,10 @@ DEAR = (
     "stress/test_kills.py",
     "stress/test_damages.py",
     "third_party/test_third_party.py",
+    "docs/test_site.py",
+    "docs/test_notebooks.py",
+    "docs/test_typing.py",
+    "scaffold/test_lint_and_types.py",
 )
 """The files that take longest run first: one that is left to the end keeps one process busy and the others idle."""
 

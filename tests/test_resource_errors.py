@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from cvkit import CvkitError, DataError, MachineError
-from cvkit.resource_errors import Shortage, shortage_in, told_as_machine
+from cvkit.resource_errors import Shortage, reporting_shortages, shortage_in
 
 
 @pytest.mark.parametrize(
@@ -70,13 +70,13 @@ def test_lack_behind_another_error_is_found():
 
 def test_lack_is_told_in_a_sentence_with_what_to_do(wording):
     """What it was at, the library's own words where they are short, and the setting."""
-    with pytest.raises(MachineError) as caught, told_as_machine("training"):
+    with pytest.raises(MachineError) as caught, reporting_shortages("training"):
         raise MemoryError("17 GB")
     assert all(part in str(caught.value) for part in ("training", "17 GB", "train.batch_size"))
     assert str(caught.value) == wording
     with (
         pytest.raises(MachineError, match="buy a larger one"),
-        told_as_machine("a", {Shortage.MEMORY: "buy a larger one"}),
+        reporting_shortages("a", {Shortage.MEMORY: "buy a larger one"}),
     ):
         raise MemoryError
 
@@ -84,6 +84,6 @@ def test_lack_is_told_in_a_sentence_with_what_to_do(wording):
 @pytest.mark.parametrize("error", [ValueError("a defect"), CvkitError("a mistake"), KeyboardInterrupt()])
 def test_what_is_no_lack_passes_as_it_is(error):
     """With its own type."""
-    with pytest.raises(type(error)) as caught, told_as_machine("training"):
+    with pytest.raises(type(error)) as caught, reporting_shortages("training"):
         raise error
     assert caught.value is error

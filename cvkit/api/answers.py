@@ -14,12 +14,12 @@ from ..formatting import percent
 from .results import table
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Prediction:
-    """What the model says of one image.
+    """The most probable classes of one image.
 
     Attributes:
-        name: The file's path, or "image N" by the image's place among those given.
+        name: The path of the file, or "image N" for the Nth image of the call.
         classes: The most probable classes, the most probable first.
         probabilities: Their probabilities, in [0, 1].
     """
@@ -42,6 +42,13 @@ class Prediction:
         """The probability of the most probable class."""
         return self.probabilities[0]
 
+    def __repr__(self) -> str:
+        ranked = ", ".join(f"{name} {percent(value, 1)}" for name, value in self.ranked())
+        return f"Prediction({self.name!r}: {ranked})"
+
+    def _repr_html_(self) -> str:
+        return PredictionList([self])._repr_html_()
+
 
 class PredictionList(list[Prediction]):
     """Predictions, one for each image, in order; a notebook shows them as a table."""
@@ -63,12 +70,12 @@ class ImageExplanation:
     """An explanation of one image; a notebook shows it.
 
     Attributes:
-        name: The file's path, or "image 1".
+        name: The path of the file, or "image 1".
         method: The name of the explainer.
         target: The class that is explained.
-        heat: How much each pixel of the model's input speaks for the class, float32 (H, W) in [0, 1].
-        overlay: The image with the heat laid over it.
-        warnings: What is wrong with the explanation, if anything is.
+        heat: How much each pixel of the model's input supports the class, float32 (H, W) in [0, 1].
+        overlay: The image blended with the heat.
+        warnings: Why the explanation may be wrong.
     """
 
     name: str

@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
+import json
 import logging
-import operator
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
 
 from ..data.splits import DataInfo
 from ..engine.trained_model import TrainedModel
-from ..errors import DataError, RunError, did_you_mean
+from ..errors import RunError
 from ..explain.explainers import Explainers
-from ..explain.image_io import converted, reader_of
-from ..explain.picture import Picture, fit
+from ..explain.image_io import reader_of
+from ..explain.picture import Picture
+from ..explain.selection import class_index, with_methods
 from ..explain.targets import ExplainTargets
 from ..host.catalog import Catalog
-from ..host.discovery import discover
 from ..recipe import Recipe, resolve
 from ..runs.folder import RunFolder
 from ..runs.load import load_trained
-from ..runs.provenance import describe_current, drift, missing_plugins
+from ..runs.provenance import drift_of, require_plugins
 from .answers import ImageExplanation, Prediction, PredictionList
+from .catalog import PluginPaths, catalog_of
+from .images import SINGLE, ImageLike, picture_of
 from .results import TrainedRun
 
 log = logging.getLogger("cvkit")
-ImageLike = str | os.PathLike[str] | Image.Image | Tensor | np.ndarray[Any, Any]
 _AT_ONCE = 250  # images in memory
 
 
@@ -62,30 +62,31 @@ class Model:
         """The model itself, in evaluation mode; it takes normalised images (B, C, H, W) and returns logits (B, K)."""
         return self._trained.model
 
+    @overload  # the overloads overlap because a path is also an iterable of texts
+    def predict(self, images: ImageLike, top: int = ...) -> Prediction: ...  # type: ignore[overload-overlap]
     @overload
-    def predict(self, images: list[Any] | tuple[Any, ...], top: int = ...) -> PredictionList: ...
-    @overload
-    def predict(self, images: ImageLike, top: int = ...) -> Prediction: ...
-    def predict(self, images: ImageLike | list[Any] | tuple[Any, ...], top: int = 1) -> Prediction | PredictionList:
-        """Return the most probable classes of an image, or of each of a list of images.
+    def predict(self, images: Iterable[ImageLike], top: int = ...) -> PredictionList: ...
+    def predict(self, images: ImageLike | Iterable[ImageLike], top: int = 1) -> Prediction | PredictionList:
+        """Return the most probable classes of an image, or of each of several images.
 
         Args:
-            images: Paths of image files, PIL images, tensors uint8 (C, H, W) or arrays uint8 (H, W, C), of any size.
-                Images are resized to cover the model's size and cropped about the middle.
-            top: How many classes to return for each image.
+            images: An image, or a list of images. An image is the path of a file, a PIL image, a tensor uint8
+                (C, H, W) or an array uint8 (H, W, C) or (H, W), of any size. It is resized to cover the size of the
+                model and cropped to the centre.
+            top: How many classes to return for each image, at least 1.
 
         Returns:
-            A prediction for a single image, a list of predictions for a list.
+            A prediction for a single image, a list of predictions for several images.
 
         Raises:
             DataError: A file cannot be read as an image.
-            TypeError: An image has another type, or a tensor is not uint8.
-            ValueError: `top` is not positive, or a tensor has another number of channels.
+            TypeError: An image has another type, or a tensor or an array is not uint8.
+            ValueError: `top` is less than 1, or the shape of a tensor or an array is not that of an image.
         """
-        if top < 1:
-            raise ValueError(f"top must be at least 1, got {top}")
-        if isinstance(images, list | tuple):
-            return PredictionList(self._predict(images, top))
+        if not isinstance(top, int | np.integer) or top < 1:
+            raise ValueError(f"top must be an integer of at least 1, got {top!r}")
+        if isinstance(images, Iterable) and not isinstance(images, SINGLE):
+            return PredictionList(self._predict(list(images), top))
         return self._predict([images], top)[0]
 
     def _predict(self, images: Sequence[ImageLike], top: int) -> list[Prediction]:
@@ -103,19 +104,21 @@ class Model:
     def explain(
         self,
         image: ImageLike,
-        method: str | None = None,
+        method: str | Mapping[str, Any] | None = None,
         target: str | int | None = None,
         *,
         against: str | int | None = None,
     ) -> ImageExplanation:
-        """Return which pixels of an image speak for a class.
+        """Return how much each pixel of an image supports a class.
 
         Args:
-            image: As for `predict`.
-            method: The name of an explainer, as ``cvkit list explainers`` shows it, with options if need be:
-                ``{name: score_cam, chunk: 8}``. By default the recipe's first, or Grad-CAM where it has none.
-            target: The class to explain, by name or index; by default the predicted one.
-            against: A class that the target is compared with, where the method can do that.
+            image: An image, as for `predict`.
+            method: The name of an explainer that ``cvkit list explainers`` shows, or a mapping with options, as in
+                ``{"name": "score_cam", "chunk": 8}``. By default the first explainer of the recipe, or Grad-CAM if
+                the recipe has no explainer.
+            target: The class to explain, by name or index. By default the predicted class.
+            against: A class to explain the target against: why the model prefers the target to this class. Not every
+                method can do this.
 
         Returns:
             The explanation, which a notebook shows.
@@ -124,13 +127,12 @@ class Model:
             ValueError: `target` and `against` are the same class.
             DataError: There is no such class, or the file cannot be read as an image.
             RecipeError: There is no such method, or its options are wrong.
-            RunError: The method cannot explain this model.
+            RunError: The method cannot explain this model, or cannot explain a class against another.
         """
         picture = self._picture(image, 1)
-        recipe = self.recipe
-        if method is not None or not recipe.explainers:
-            text = f"explainers=[{method or 'gradcam/grad_cam'}]"
-            recipe = resolve(self._folder.document([text]), self._catalog)
+        chosen_by_user = () if method is None else (json.dumps(method, default=dict),)
+        names = ("method", "layer")
+        recipe = with_methods(self.recipe, self._folder.document, self._catalog, chosen_by_user, names=names)
         warnings: list[str] = []
         explainers = Explainers(self._trained, recipe.explainers[:1], warnings)
         rival = None if against is None else self.class_index(against)
@@ -141,7 +143,7 @@ class Model:
             raise ValueError(f"target and against are both '{self.classes[chosen]}'; give another target")
         maps = explainers.explain(images, torch.tensor([chosen]))
         if not maps:
-            raise RunError("\n".join(["the method cannot explain this model", *warnings]))
+            raise RunError("\n".join(warnings))
         ((name, heat),) = maps.items()
         shown = picture.overlay(heat[0]).permute(1, 2, 0).numpy()
         return ImageExplanation(
@@ -149,65 +151,50 @@ class Model:
         )
 
     def class_index(self, name: str | int) -> int:
-        """Return the index of a class, given by name or index.
+        """Return the index of a class.
+
+        Args:
+            name: The name of the class or its index, counted from 0.
+
+        Returns:
+            The index.
 
         Raises:
             DataError: There is no such class.
         """
-        if isinstance(name, str) and name in self.classes:
-            return self.classes.index(name)
-        if not isinstance(name, str) and 0 <= operator.index(name) < len(self.classes):
-            return operator.index(name)
-        hint = did_you_mean(str(name), self.classes) or f"It has: {', '.join(self.classes[:20])}"
-        raise DataError(f"the model has no class {name!r}. {hint}")
+        return class_index(name, self.classes)
 
     def _picture(self, image: ImageLike, number: int) -> Picture:
-        name, channels = f"image {number}", self._info.channels
-        if isinstance(image, str | os.PathLike):
-            path = Path(image)
-            return fit(str(path), reader_of(self.recipe, channels)(path), self._info)
-        if isinstance(image, np.ndarray):
-            if image.ndim not in (2, 3):
-                raise ValueError(f"{name} has the shape {image.shape}; an image is (H, W) or (H, W, C)")
-            image = torch.from_numpy(np.array(image if image.ndim == 3 else image[..., None])).permute(2, 0, 1)
-        if isinstance(image, Tensor):
-            if image.dtype != torch.uint8:
-                kind = str(image.dtype).removeprefix("torch.")
-                raise TypeError(f"{name} is {kind}; images are uint8, with values from 0 to 255")
-            if image.ndim != 3 or image.shape[0] != channels:
-                raise ValueError(f"{name} has the shape {tuple(image.shape)}; the model takes ({channels}, H, W)")
-            if image.shape[1:] == (self._info.height, self._info.width):
-                return Picture(name, image.cpu(), image.cpu())
-            image = Image.fromarray(image.cpu().permute(1, 2, 0).squeeze(2).numpy())
-        if not isinstance(image, Image.Image):
-            raise TypeError(f"{name} is a {type(image).__name__}, not a path, a PIL image, a tensor or an array")
-        return fit(name, converted(image, channels), self._info)
+        return picture_of(image, f"image {number}", self._read, self._info)
+
+    def _read(self, path: Path) -> Image.Image:
+        return reader_of(self.recipe, self._info.channels)(path)
 
 
-def load(folder: str | os.PathLike[str] | TrainedRun, *, plugins: Iterable[str | Path] = ()) -> Model:
-    """Return the trained model of a run; the run folder is all it needs.
+def load(folder: str | os.PathLike[str] | TrainedRun, *, plugins: PluginPaths = ()) -> Model:
+    """Return the trained model of a run. Only the run folder is necessary.
 
     Args:
         folder: The run folder, or a run that `cvkit.train` returned.
         plugins: Paths of plugins that are not installed and that the run used.
 
     Returns:
-        The model, on the recipe's device or the best there is.
+        The model, on the recipe's device, or on the best available device if that one cannot be used.
 
     Raises:
-        RunError: The folder holds no run, or a plugin that the run used is missing.
-        CheckpointError: The folder holds no checkpoint that can be read.
+        FolderError: The folder is not a run folder.
+        RunError: A plugin that the run used is missing.
+        CheckpointError: The folder contains no checkpoint that can be read.
     """
-    found = RunFolder.open(folder.folder if isinstance(folder, TrainedRun) else Path(folder))
+    found = RunFolder.open(folder.folder if isinstance(folder, TrainedRun) else Path(folder).expanduser())
     document = found.document()
-    reasons = dict.fromkeys(document.disabled, "plugins.disable")
-    catalog = discover(reasons, [Path(path) for path in plugins])
-    components = found.info().get("components", [])
-    if gone := missing_plugins(components, catalog):
-        raise RunError(f"'{found.path}' cannot be opened without the plugins it was made with: {'; '.join(gone)}")
-    for sentence in drift(components, describe_current(components, catalog)):
+    catalog = catalog_of(document.disabled, plugins)
+    require_plugins(found.path, found.info(), catalog, "add plugins=[{}]")
+    for sentence in drift_of(found.info(), catalog):
         log.warning("%s", sentence)
     info = found.data_info()
     if info is None:
-        raise RunError(f"'{found.path}' does not say which classes its data set has, as runs of old versions did not")
+        raise RunError(
+            f"'{found.path}' does not contain the classes of its data set; an old version of cvkit wrote it"
+        )
     return Model(found, resolve(document, catalog), catalog, info)

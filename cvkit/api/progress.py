@@ -13,7 +13,7 @@ from rich.progress import Progress
 from ..engine.records import EpochRecord
 from ..engine.trainer import Step
 from ..formatting import percent
-from ..runs.execute import Event, TrainingStarted
+from ..runs.execute import Event, TrainingEnded, TrainingStarted
 
 _EVERY = 0.25  # seconds between two updates of a notebook's output
 
@@ -23,6 +23,7 @@ class ProgressBar:
 
     def __init__(self) -> None:
         self._bar: _Notebook | _Terminal | None = None
+        self._total = 0
 
     def __enter__(self) -> ProgressBar:
         return self
@@ -34,13 +35,15 @@ class ProgressBar:
     def show(self, event: Event) -> None:
         """Show one event."""
         if isinstance(event, TrainingStarted):
-            total = event.trainer.parts.planned_steps
-            self._bar = _Notebook(total) if _in_notebook() else _Terminal(total)
+            self._total = event.trainer.parts.planned_steps
+            self._bar = _Notebook(self._total) if _in_notebook() else _Terminal(self._total)
         elif isinstance(event, Step) and self._bar is not None:
             self._bar.update(event.step, f"epoch {event.epoch}, loss {event.loss:.3f}")
         elif isinstance(event, EpochRecord) and self._bar is not None:
             accuracy = percent(event.accuracy, 2)
-            self._bar.update(event.step, f"epoch {event.epoch}, test accuracy {accuracy}", at_once=True)
+            self._bar.update(event.step, f"epoch {event.epoch}, {event.half} accuracy {accuracy}", at_once=True)
+        elif isinstance(event, TrainingEnded) and self._bar is not None:
+            self._bar.update(self._total, "writing the report", at_once=True)
 
 
 class _Terminal:

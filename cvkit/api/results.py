@@ -39,7 +39,9 @@ class Records(tuple[EpochRecord, ...]):
         return pd.DataFrame(rows).set_index("epoch") if rows else pd.DataFrame()
 
     def _repr_html_(self) -> str:
-        head = ("epoch", "train loss", "train accuracy", "test loss", "test accuracy", "time")
+        metrics = list(dict.fromkeys(name for record in self for name in record.metrics))
+        half = self[0].half if self else "test"
+        head = ("epoch", "train loss", "train accuracy", f"{half} loss", f"{half} accuracy", *metrics, "time")
         rows = [
             (
                 f"{record.epoch}",
@@ -47,11 +49,16 @@ class Records(tuple[EpochRecord, ...]):
                 percent(record.train_accuracy, 2),
                 f"{record.loss:.4f}",
                 percent(record.accuracy, 2),
+                *(f"{record.metrics[name]:.4f}" if name in record.metrics else "" for name in metrics),
                 duration(record.seconds),
             )
             for record in self
         ]
         return table(head, rows)
+
+    def __repr__(self) -> str:
+        accuracy = f", {self[-1].half} accuracy {percent(self[-1].accuracy, 2)}" if self else ""
+        return f"Records({len(self):,} epoch{'s' * (len(self) != 1)}{accuracy})"
 
 
 class Report(os.PathLike[str]):
@@ -81,11 +88,11 @@ class TrainedRun:
 
     Attributes:
         folder: The run folder, with checkpoints, records and the report.
-        recipe: The recipe, with the values that tuners have filled in.
+        recipe: The recipe with the values that its tuners found.
         records: One record for each epoch.
-        predictions: The final predictions on the test split.
+        predictions: The final predictions on the test images, or on the validation images if there are no others.
         report: The report; a path, and in a notebook the page itself.
-        warnings: What a reader of the numbers must know.
+        warnings: Why the results may be wrong or may differ from an uninterrupted run.
     """
 
     folder: Path
@@ -97,7 +104,7 @@ class TrainedRun:
 
     @property
     def accuracy(self) -> float:
-        """The accuracy of the final epoch's model on the test split, in [0, 1]."""
+        """The accuracy of `predictions`, in [0, 1]."""
         return self.predictions.accuracy
 
     def __repr__(self) -> str:
@@ -105,9 +112,11 @@ class TrainedRun:
 
     def _repr_html_(self) -> str:
         correct, total = int(self.predictions.correct.sum()), len(self.predictions.labels)
+        half = self.predictions.half.capitalize()
         facts = [
-            ("Test accuracy", f"{percent(self.accuracy, 2)} ({correct:,} of {total:,})"),
-            ("Test loss", f"{self.predictions.loss:.4f}"),
+            (f"{half} accuracy", f"{percent(self.accuracy, 2)} ({correct:,} of {total:,})"),
+            (f"{half} loss", f"{self.predictions.loss:.4f}"),
+            *((name, f"{value:.4f}") for name, value in self.records[-1].metrics.items()),
             ("Epochs", f"{len(self.records):,}"),
             ("Training time", duration(sum(record.seconds for record in self.records))),
             ("Run folder", str(self.folder)),

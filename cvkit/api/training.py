@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+import os
+import signal
+from collections.abc import Mapping
 from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -11,64 +13,76 @@ from typing import Any
 
 from ..engine.assembly import build_parts
 from ..engine.building import open_dataset
-from ..engine.records import EpochRecord
-from ..engine.trainer import Step, Trainer
+from ..engine.trainer import Trainer
 from ..engine.tuning import tune
-from ..host.catalog import Catalog
-from ..host.discovery import disabled_by_environment, discover, unknown_disabled
-from ..recipe import Recipe, as_overrides, read_any, resolve
-from ..resource_errors import told_as_machine
+from ..resource_errors import reporting_shortages
 from ..runs.data_folder import data_folder
-from ..runs.execute import Event, Reported, Tuned, Warned, execute, noted_end
+from ..runs.execute import Tuned, Warned, execute, noted_end
 from ..runs.folder import RunFolder
+from ..runs.interruption import ended_by_signals
+from ..runs.lines import EventLines, add_way_on, folder_line, stopped_line, tuned_lines
 from ..runs.session import Session
 from ..seeding import preserved_randomness
+from .catalog import PluginPaths, RecipeLike, checked_recipe
 from .progress import ProgressBar
 from .results import Records, Report, TrainedRun
 
 log = logging.getLogger("cvkit")
-RecipeLike = str | Path | Mapping[str, Any]
 
 
 def train(
     recipe: RecipeLike,
     *,
     set: Mapping[str, Any] | None = None,
-    output: str | Path = "runs",
-    data: str | Path | None = None,
-    plugins: Iterable[str | Path] = (),
+    output: str | os.PathLike[str] = "runs",
+    data: str | os.PathLike[str] | None = None,
+    plugins: PluginPaths = (),
     progress: bool = True,
 ) -> TrainedRun:
     """Train a recipe to its end, as ``cvkit run`` does, and return the run.
 
     The run has a new folder under `output`, with checkpoints and a report. The global generators of Python, NumPy and
-    torch are put back afterwards. The logger ``cvkit`` gets the warnings, the tuned values, a line for each epoch and
-    the path of the report. An interrupted run can be continued with ``cvkit resume`` from its last checkpoint.
+    torch are restored afterwards. The logger ``cvkit`` gets every line that the command line prints. If you interrupt
+    the run, cvkit finishes the optimizer step, saves it and raises `KeyboardInterrupt`; continue the run with
+    ``cvkit resume``. A second interrupt ends the run immediately.
 
     Args:
         recipe: The path of a recipe file, the text of a recipe, or a recipe as a mapping.
-        set: Values in place of the recipe's, by path: ``{"train.epochs": 2}``.
-        output: The folder in which the run's own folder is made.
+        set: Values that replace the recipe's, by path: ``{"train.epochs": 2}``.
+        output: The folder in which the run folder is created.
         data: The data folder; by default ``CVKIT_DATA`` or the user's cache folder.
-        plugins: Paths of plugins that are not installed: files, packages' folders or projects' folders.
+        plugins: Paths of plugins that are not installed. Each is a file, a package folder or a project folder.
         progress: Whether to show a bar, in a notebook or on a terminal.
 
     Returns:
-        The trained run, which a notebook shows as a table and its report.
+        The trained run, which a notebook shows as a table.
 
     Raises:
         RecipeError: The recipe has mistakes; the error lists all of them.
-        RunError: The run cannot start, or it failed; the run folder has its last checkpoint.
+        ComponentError: A component refuses its options.
+        DataError: The data set is missing or damaged.
+        RunError: The run could not start, or it failed; the run folder contains its last checkpoint. `DeviceError`
+            and `FolderError` are two of its causes.
     """
     with preserved_randomness():
-        checked, catalog = _checked(recipe, set, plugins)
+        checked, catalog = checked_recipe(recipe, set, plugins)
         root = data_folder(None if data is None else Path(data))
         parts = build_parts(checked, open_dataset(checked, root))
         folder = RunFolder.create(Path(output).expanduser(), checked.name)
-        log.info("run folder: %s", folder.path)
+        log.info("%s", folder_line(folder))
         session = Session(parts, folder, root, catalog)
-        with noted_end(session), told_as_machine("the run was in progress"):
-            report = _followed(session, ProgressBar() if progress else None)
+        try:
+            with (
+                noted_end(session),
+                ended_by_signals(session, log.warning, _signals()),
+                reporting_shortages("the run was in progress"),
+            ):
+                report = _followed(session, ProgressBar() if progress else None)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(stopped_line(session)) from None
+        except Exception as error:
+            add_way_on(error, session)
+            raise
         return TrainedRun(
             folder.path,
             session.recipe,
@@ -83,8 +97,8 @@ def trainer(
     recipe: RecipeLike,
     *,
     set: Mapping[str, Any] | None = None,
-    data: str | Path | None = None,
-    plugins: Iterable[str | Path] = (),
+    data: str | os.PathLike[str] | None = None,
+    plugins: PluginPaths = (),
 ) -> Trainer:
     """Return a trainer of a recipe, whose ``fit()`` yields each step and each epoch's record.
 
@@ -93,7 +107,7 @@ def trainer(
 
     Args:
         recipe: The path of a recipe file, the text of a recipe, or a recipe as a mapping.
-        set: Values in place of the recipe's, by path: ``{"train.epochs": 2}``.
+        set: Values that replace the recipe's, by path: ``{"train.epochs": 2}``.
         data: The data folder; by default ``CVKIT_DATA`` or the user's cache folder.
         plugins: Paths of plugins that are not installed.
 
@@ -104,63 +118,31 @@ def trainer(
         RecipeError: The recipe has mistakes.
         RunError: The parts of the recipe do not fit together, or a tuner proposes no value.
     """
-    with preserved_randomness(), told_as_machine("preparing the run"):
-        checked, _ = _checked(recipe, set, plugins)
+    with preserved_randomness(), reporting_shortages("preparing the run"):
+        checked, _ = checked_recipe(recipe, set, plugins)
         parts = build_parts(checked, open_dataset(checked, data_folder(None if data is None else Path(data))))
         for warning in parts.warnings:
             log.warning("%s", warning)
         for tuner, proposal, tuned in tune(parts):
-            _log(Tuned(tuner, proposal, tuned.value(tuner.target)))
+            for line in tuned_lines(Tuned(tuner, proposal, tuned.value(tuner.target))):
+                log.info("%s", line)
             parts = replace(parts, recipe=tuned)
         return Trainer(parts)
 
 
 def _followed(session: Session, bar: ProgressBar | None) -> Path:
     """Execute the session, log what happens, and return the report's path."""
+    lines = EventLines()
     with closing(execute(session)) as events, bar or nullcontext():
         for event in events:
-            _log(event)
+            level = logging.WARNING if isinstance(event, Warned) else logging.INFO
+            for line in lines.of(event):
+                log.log(level, "%s", line)
             if bar is not None:
                 bar.show(event)
     return session.folder.report_path
 
 
-def _log(event: Event) -> None:
-    match event:
-        case Warned(message):
-            log.warning("%s", message)
-        case Tuned(tuner, proposal):
-            found = "no value" if proposal.value is None else proposal.value
-            log.info("%s for %s: %s (%s)", tuner.entry.component.name, tuner.target, found, proposal.reason)
-        case EpochRecord():
-            log.info(
-                "epoch %d: train loss %.4f, train accuracy %.2f %%, test loss %.4f, test accuracy %.2f %%",
-                event.epoch,
-                event.train_loss,
-                100 * event.train_accuracy,
-                event.loss,
-                100 * event.accuracy,
-            )
-        case Reported(path):
-            log.info("report: %s", path)
-        case Step():
-            pass
-
-
-def _checked(
-    recipe: RecipeLike, values: Mapping[str, Any] | None, plugins: Iterable[str | Path]
-) -> tuple[Recipe, Catalog]:
-    document = read_any(recipe, as_overrides(values or {}))
-    reasons = dict.fromkeys(document.disabled, "plugins.disable")
-    catalog = discover(reasons, [Path(path).expanduser() for path in plugins])
-    for failure in catalog.failures:
-        log.warning("%s", failure.line)
-    for name in unknown_disabled(catalog, disabled_by_environment()):
-        log.warning("CVKIT_DISABLE_PLUGINS names '%s', and no such plugin is installed", name)
-    checked = resolve(document, catalog)
-    for part in dict(checked.parts()).values():
-        if part.entry.component.deprecated:
-            log.warning(
-                "%s '%s' is deprecated: %s", part.entry.kind.singular, part.entry.id, part.entry.component.deprecated
-            )
-    return checked, catalog
+def _signals() -> tuple[str, ...]:
+    """Return the signals to handle: Ctrl-C and a notebook's stop button, unless the program handles them itself."""
+    return ("SIGINT",) if signal.getsignal(signal.SIGINT) is signal.default_int_handler else ()

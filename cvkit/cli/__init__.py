@@ -12,7 +12,8 @@ import click
 
 from ..errors import CvkitError, RecipeError, did_you_mean
 from ..resource_errors import machine_error, shortage_in
-from .signals import exit_code_of, heard, interrupt
+from ..runs.signals import exit_code_of_signal, heard, interrupt
+from .exit_code import exit_code_of
 from .terminal import (
     OutputLost,
     echo,
@@ -24,6 +25,7 @@ from .terminal import (
 COMMANDS = {
     "run": "run:run",
     "resume": "resume:resume",
+    "finish": "finish:finish",
     "extend": "extend:extend",
     "explain": "explain:explain",
     "check": "check:check",
@@ -71,7 +73,7 @@ def cli(debug: bool) -> None:
 
 
 def main() -> None:
-    """Run the command line; a user's mistake prints a short message and exits with 2, or 1 once a run started."""
+    """Run the command line; a user's mistake prints a short message and exits with 2, or 1 once work has started."""
     # Waiting OpenMP threads spin and occupy cores that other processes need. Spinning for a shorter time than GNU
     # OpenMP's default costs nothing measurable on free cores and is up to twice as fast on shared ones
     # (docs/results.md). torch reads this variable when it is imported.
@@ -83,9 +85,9 @@ def main() -> None:
         with heard(interrupt):
             code = cli.main(prog_name="cvkit", standalone_mode=False)
     except click.ClickException as error:
-        told = io.StringIO()
-        error.show(told)
-        echo(told.getvalue(), err=True, nl=False)
+        text = io.StringIO()
+        error.show(text)
+        echo(text.getvalue(), err=True, nl=False)
         code = error.exit_code
     except CvkitError as error:
         if debug:
@@ -94,7 +96,7 @@ def main() -> None:
             # Recipe errors begin with file:line:column, which editors recognise only at the start of a line.
             echo(error, err=True, label="" if isinstance(error, RecipeError) else "error:", colour="red")
             tell_notes(error)
-        code = error.exit_code
+        code = exit_code_of(error)
     except OutputLost as error:
         if not error.reader_gone:
             echo(error, err=True, label="error:", colour="red")
@@ -102,19 +104,19 @@ def main() -> None:
         code = 1
     except (KeyboardInterrupt, click.Abort) as error:
         echo("interrupted", err=True)
-        code = exit_code_of(error)
+        code = exit_code_of_signal(error)
     except Exception as error:
-        lacking = told_of_the_machine(error)
+        lacking = machine_fault(error)
         if lacking is None or debug:
             raise  # a bug: keep its traceback
         echo(lacking, err=True, label="error:", colour="red")
         tell_notes(error)
-        code = 1
+        code = exit_code_of(error)
     flush_standard_output()
     sys.exit(code)
 
 
-def told_of_the_machine(error: Exception) -> str | None:
+def machine_fault(error: Exception) -> str | None:
     """Return one line about what the machine lacks or forbids if that caused `error`, else None."""
     lack = shortage_in(error)
     if lack is not None:

@@ -22,7 +22,7 @@ def data() -> None:
 @click.argument("name")
 @data_option
 @plugin_options
-@click.option("--force", is_flag=True, help="Download it again even if it is already there.")
+@click.option("--force", is_flag=True, help="Download the data set even if it is in the data folder.")
 def fetch(name: str, data: Path | None, force: bool, choice: PluginChoice) -> None:
     """Download the data set NAME into the data folder and verify it."""
     entry = load_catalog(choice)["datasets"].find(name)

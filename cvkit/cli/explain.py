@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import DataError, RunError
-from .assumed import METHOD
-from .explain_options import class_called, print_layers, with_methods, without_layers
+from ..errors import DataError, FolderError
+from ..explain.selection import class_index, with_methods
+from ..host.assumed import METHOD
+from .exit_code import work
+from .explain_options import print_layers, without_layers
 from .loading import reopen, warn
 from .options import PluginChoice, data_option, plugin_options
 from .run_data import data_root_of
@@ -19,7 +22,7 @@ from .tables import print_table
 from .terminal import console, echo, on_terminal
 
 if TYPE_CHECKING:
-    from ..data.splits import Splits
+    from ..data.splits import Half, Split, Splits
     from ..explain.scores import Scores
     from ..recipe import Recipe
     from ..runs.folder import RunFolder
@@ -82,7 +85,7 @@ def explain(
     data: Path | None,
     choice: PluginChoice,
 ) -> None:
-    """Show which parts of images the trained model of RUN uses.
+    """Show which parts of an image the trained model of RUN uses.
 
     IMAGES are files and folders. Without IMAGES, the command explains some test images of the run. If a folder has
     the name of a class, that class is the label of its images.
@@ -97,17 +100,20 @@ def explain(
 
     found = RunFolder.open(folder)
     recipe, catalog = reopen(found, choice)
-    recipe = with_methods(recipe, found, catalog, methods, layer)
-    kept = explanations_folder(output / found.path.name)
-    if found.path.resolve() in kept.path.resolve().parents:
-        raise RunError(f"'{output}' is inside the run folder, which explain never writes to; choose another --output")
-    kept.require_safe_to_replace()
+    recipe = with_methods(recipe, found.document, catalog, methods, layer, names=("--method", "--layer"))
+    results = explanations_folder(output / found.path.name)
+    if found.path.resolve() in results.path.resolve().parents:
+        raise FolderError(
+            f"'{output}' is inside the run folder, which explain never writes to; choose another --output"
+        )
+    results.require_safe_to_replace()
     # Older run folders do not store this, so the data set has to be opened.
     info = found.data_info() or open_data(found, recipe, data).info
-    asked = [class_called(name, info.classes) for name in targets]
-    rival = None if against is None else class_called(against, info.classes)
-    files = find_images(images, info.classes, kept.path) if images else []
+    asked = [class_index(name, info.classes) for name in targets]
+    rival = None if against is None else class_index(against, info.classes)
+    files = find_images(images, info.classes, results.path) if images else []
 
+    from ..data.resizing import framed_halves
     from ..explain.explainers import Explainers  # imports torch, so only after the checks that do not need it
     from ..explain.image_io import reader_of
     from ..explain.image_source import FromFiles, FromSplit, ImageSource
@@ -118,8 +124,8 @@ def explain(
     opened = load_trained(found, recipe, info)
     for line in opened.damaged:
         warn(line)
-    stand = f"{found.path.name}, {opened.checkpoint_label}"
-    echo(stand)
+    label = f"{found.path.name}, {opened.checkpoint_label}"
+    echo(label)
     warnings: list[str] = []
     explainers = Explainers(opened.trained, recipe.explainers, warnings)
     if layers:
@@ -127,25 +133,29 @@ def explain(
         for line in warnings:
             warn(line)
         return
-    test = None if images and not score else open_data(found, recipe, data, opened.digest).test
+    half: Half = "test"
+    images_of_run: Split | None = None  # opened only if they are needed
+    if not images or score:
+        splits = framed_halves(replace(open_data(found, recipe, data, opened.digest), info=info))
+        half, images_of_run = splits.final, splits.half(splits.final)
     source: ImageSource
-    if test is None or images:
+    if images_of_run is None or images:
         given = ", ".join(map(str, images[:3])) + ", ..." * (len(images) > 3)
         source = FromFiles(f"from {given}", files, reader_of(recipe, info.channels), info)
     elif errors:
-        source = FromSplit.errors(test, count, opened.trained)
+        source = FromSplit.errors(images_of_run, count, opened.trained, half)
     else:
-        source = FromSplit.sample(test, count, recipe.seed)
+        source = FromSplit.sample(images_of_run, count, recipe.seed, half)
     title = f"Explanations of {recipe.name}"
-    exhibit = ExplainJob(
-        title, stand, explainers, ExplainTargets(asked, rival), source, test if score else None, warnings
+    job = ExplainJob(
+        title, label, explainers, ExplainTargets(asked, rival), source, images_of_run if score else None, warnings
     )
     with bar(len(source)) as advance:
-        paths = exhibit.write(kept, advance)
-    for line in exhibit.warnings:
+        paths = job.write(results, advance)
+    for line in job.warnings:
         warn(line)
-    if exhibit.scores:
-        print_results(exhibit.scores)
+    if job.scores:
+        print_results(job.scores)
     for path in paths:
         echo(path)
 
@@ -168,12 +178,21 @@ def open_data(folder: RunFolder, recipe: Recipe, data: Path | None, digest: str 
 
 @contextmanager
 def bar(total: int) -> Iterator[Callable[[int], None]]:
-    """Yield a function that advances a progress bar of `total` images; without a terminal it shows nothing."""
+    """Yield a function that advances a progress bar of `total` images; without a terminal it shows nothing.
+
+    The first call starts the work: an error after it exits with 1.
+    """
     from rich.progress import Progress
 
-    with Progress(console=console(err=True), transient=True, disable=not on_terminal(err=True)) as progress:
+    shown = Progress(console=console(err=True), transient=True, disable=not on_terminal(err=True))
+    with work() as explaining, shown as progress:
         task = progress.add_task("explaining", total=total)
-        yield lambda done: progress.advance(task, done)
+
+        def advance(done: int) -> None:
+            explaining.started = True
+            progress.advance(task, done)
+
+        yield advance
 
 
 def print_results(scores: Scores) -> None:

@@ -1,56 +1,18 @@
-"""The methods, layers and classes that the options of ``cvkit explain`` name, checked against the run."""
+"""The layers that ``cvkit explain --layers`` lists."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..errors import DataError, RunError, did_you_mean, one_line
-from .assumed import METHOD, require_assumed
-from .loading import resolve_asked, warn
+from ..errors import RunError, one_line
+from .loading import warn
 from .tables import print_table
 
 if TYPE_CHECKING:
     from ..explain.explainers import Explainers
-    from ..host.catalog import Catalog
-    from ..recipe import Part, Recipe
-    from ..runs.folder import RunFolder
-
-_MOST_NAMES = 12
-
-
-def with_methods(
-    recipe: Recipe, folder: RunFolder, catalog: Catalog, methods: Sequence[str], layer: str | None
-) -> Recipe:
-    """Return the recipe of a run with the explainers in `methods` instead of its own, each set to `layer`.
-
-    Each item of `methods` holds one or more explainers with their options, written as in a recipe's list:
-    ``a, {name: b, chunk: 8}``. If neither `methods` nor the recipe names one, Grad-CAM is used. Raises `RecipeError`
-    for methods that a recipe could not contain, and `ComponentError` if Grad-CAM cannot be used.
-    """
-    overrides: dict[str, str] = {}
-    if not methods and not recipe.explainers:
-        require_assumed(catalog, "explainers", METHOD, "Choose another with --method; see: cvkit list explainers")
-    if methods or not recipe.explainers:
-        overrides = {f"explainers=[{', '.join(methods) or METHOD}]": "--method"}
-        recipe = resolve_asked(folder.document, overrides, catalog)
-    if layer is not None:
-        overrides |= {f"explainers.{i}.layer={json.dumps(layer)}": "--layer" for i in range(len(recipe.explainers))}
-        recipe = resolve_asked(folder.document, overrides, catalog)
-    return recipe
-
-
-def class_called(name: str, classes: Sequence[str]) -> int:
-    """Return the index of the class that `name` gives by name or index; raise `DataError` if there is none."""
-    if name in classes:
-        return classes.index(name)
-    if name.isdecimal() and int(name) < len(classes):
-        return int(name)
-    listed = ", ".join(classes[:_MOST_NAMES]) + (", ..." if len(classes) > _MOST_NAMES else "")
-    hint = did_you_mean(name, classes) or f"It has {len(classes):,} classes, numbered from 0: {listed}"
-    raise DataError(f"this run has no class '{name}'. {hint}")
+    from ..recipe import Part
 
 
 def without_layers(parts: Iterable[Part]) -> list[Part]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import CvkitError, RunError
+from ..errors import CheckpointError, CvkitError
 from ..printable import shell_words
 from ..recipe.settings import MOST_EPOCHS
 from .loading import reopen, warn
@@ -55,15 +55,16 @@ def extend(
 ) -> None:
     """Train the run in the folder RUN for more epochs.
 
-    Training continues from the newest checkpoint in a new folder; RUN is not changed. --schedule says how the
-    learning rate continues: stretch plans the schedule for all epochs, as if the run had been planned that long; hold
-    keeps the last learning rate of the old schedule; again repeats the schedule over the added epochs.
+    Training continues from the newest checkpoint in a new folder; RUN is not changed. --schedule
+    determines how the learning rate continues. With stretch, the schedule is planned for all epochs, as in a new run
+    with that many epochs. With hold, the last learning rate of the old schedule is kept. With again, the schedule is
+    repeated over the added epochs.
     """
     from ..engine.trainer import Trainer
     from ..recipe import dump
     from ..runs.extend import ScheduleExtension, fork
     from ..runs.folder import RunFolder
-    from ..runs.repair import agree_on_recipe, began, differences, kept_of
+    from ..runs.repair import agree_on_recipe, began, differences, snapshot_of
     from ..runs.restore import require_same_data, restore_run
 
     found = RunFolder.open(folder)
@@ -78,35 +79,35 @@ def extend(
         again = (
             f"start a new run: {shell_words('cvkit', 'run', found.recipe_path, '--set', f'train.epochs={epochs}')}"
         )
-        raise RunError("; ".join([f"'{folder}' contains no readable checkpoint", *damaged, again]))
+        raise CheckpointError("; ".join([f"'{folder}' contains no readable checkpoint", *damaged, again]))
     if error := found.info().get("error"):
         warn(f"this run failed: {error}")
     extension = None if schedule is None else ScheduleExtension(recipe, epochs, schedule)
     place = data_root_of(found, recipe, data)
     parts = build_run(recipe if extension is None else extension.extended, place, found)
-    kept, told = kept_of(found, state)
+    snapshot, warnings = snapshot_of(found, state)
     same_data = parts.splits.are_known(state["data"])
-    told += [*damaged, *agree_on_recipe(found, kept, recipe, accept_changes, same_data=same_data)]
-    told += differences(found, kept).values()
-    told += require_same_data(parts, state, accept_changes=accept_changes)
+    warnings += [*damaged, *agree_on_recipe(found, snapshot, recipe, accept_changes, same_data=same_data)]
+    warnings += differences(found, snapshot).values()
+    warnings += require_same_data(parts, state, accept_changes=accept_changes)
     trainer = Trainer(parts)
     restore_run(trainer, state)
     if extension is None:
         raise click.UsageError(_choices(trainer, epochs))
     became = extension.describe(trainer)
     note = {"after_step": trainer.step, "epochs": epochs, "schedule": schedule, "became": became}
-    kept = replace(kept, info=began(found, kept, {})[0])
-    text = dump(parts.recipe, notes=_tuned(kept, recipe))
-    extended = fork(found, output or found.path.parent, text, state, kept, note, told)
+    snapshot = replace(snapshot, info=began(found, snapshot, {})[0])
+    text = dump(parts.recipe, notes=_tuned(snapshot, recipe))
+    extended = fork(found, output or found.path.parent, text, state, snapshot, note, warnings)
     echo(f"{schedule}: {became}")
     del trainer  # the run makes its own, and two optimizers may not fit into memory
     carry_out(parts, catalog, extended, place, accept_changes)
 
 
-def _tuned(kept: RunSnapshot, recipe: Recipe) -> dict[str, str]:
+def _tuned(snapshot: RunSnapshot, recipe: Recipe) -> dict[str, str]:
     """Return notes by path for the recipe's values that a tuner found and that were not changed since."""
     tuned = {}
-    for result in kept.tuning:
+    for result in snapshot.tuning:
         with suppress(KeyError):  # tuning.json may name a path that the recipe lacks
             if recipe.value(result["sets"]) == result["value"]:
                 tuned[result["sets"]] = f"by {result['tuner']}"
@@ -116,10 +117,10 @@ def _tuned(kept: RunSnapshot, recipe: Recipe) -> dict[str, str]:
 def _choices(trainer: Trainer, epochs: int) -> str:
     """Return what each choice of --schedule would do to a restored run."""
     lines = [f"choose how to continue the schedule with --schedule. After step {trainer.step:,}:"]
-    return "\n".join([*lines, *(f"  {name}: {_told(trainer, epochs, name)}" for name in SCHEDULES)])
+    return "\n".join([*lines, *(f"  {name}: {_outcome(trainer, epochs, name)}" for name in SCHEDULES)])
 
 
-def _told(trainer: Trainer, epochs: int, schedule: str) -> str:
+def _outcome(trainer: Trainer, epochs: int, schedule: str) -> str:
     from ..runs.extend import ScheduleExtension
 
     try:

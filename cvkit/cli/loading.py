@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import CvkitError, RecipeError, RunError
+from ..errors import CvkitError
 from ..host.catalog import Catalog
 from ..host.discovery import disabled_by_environment, discover, unknown_disabled
 from .options import PluginChoice
 from .terminal import echo
 
 if TYPE_CHECKING:
-    from ..recipe import Document, Recipe
+    from ..recipe import Recipe
     from ..runs.folder import RunFolder
 
 
@@ -31,36 +30,17 @@ def load_recipe(
     the recipe. The recipe records the plugins that the command line disables. Raises one `RecipeError` with every
     mistake.
     """
-    from ..recipe import read, resolve  # imports pydantic (80 ms), which other commands do not need
+    from ..recipe import deprecations, read, resolve  # imports pydantic (80 ms), which other commands do not need
 
     document = read(path, overrides)
     catalog = _discovered(choice, document.disabled)
-    with _failures_told(catalog, choice):
+    with _failures_reported(catalog, choice):
         if first is not None:
             first(catalog)
         recipe = resolve(document, catalog).without_plugins(choice.disabled)
-    for part in dict(recipe.parts()).values():
-        if part.entry.component.deprecated:
-            warn(f"{part.entry.kind.singular} '{part.entry.id}' is deprecated: {part.entry.component.deprecated}")
+    for line in deprecations(recipe):
+        warn(line)
     return recipe, catalog
-
-
-def resolve_asked(
-    document: Callable[[Sequence[str]], Document], overrides: Mapping[str, str], catalog: Catalog
-) -> Recipe:
-    """Read and check a recipe with `overrides`, which map each override to the command-line option it comes from.
-
-    `document` reads the recipe with overrides. Raises `RecipeError`, which reports a mistake in an override as a
-    mistake in its option.
-    """
-    from ..recipe import resolve
-
-    try:
-        return resolve(document([*overrides]), catalog)
-    except RecipeError as error:
-        option = {f"--set {text}": name for text, name in overrides.items()}
-        problems = [replace(problem, file=option.get(problem.file, problem.file)) for problem in error.problems]
-        raise RecipeError(problems) from None
 
 
 def reopen(folder: RunFolder, choice: PluginChoice) -> tuple[Recipe, Catalog]:
@@ -70,25 +50,21 @@ def reopen(folder: RunFolder, choice: PluginChoice) -> tuple[Recipe, Catalog]:
     plugins that the run used do not work here; the message says how to install them.
     """
     from ..recipe import resolve
-    from ..runs.provenance import missing_plugins
+    from ..runs.provenance import require_plugins
 
     document = folder.document()
     catalog = _discovered(choice, document.disabled)
-    with _failures_told(catalog, choice):
-        if gone := missing_plugins(folder.info().get("components", []), catalog):
-            raise RunError(
-                f"could not open '{folder.path}', because plugins that it used are missing: " + "; ".join(gone)
-            )
+    with _failures_reported(catalog, choice):
+        require_plugins(folder.path, folder.info(), catalog, "add --plugin-path {}")
         tell_drift(folder, catalog)  # first, because it may explain a recipe error or weights that no longer fit
         return resolve(document, catalog), catalog
 
 
 def tell_drift(folder: RunFolder, catalog: Catalog) -> None:
     """Warn about each component whose code is not the version that the run started with."""
-    from ..runs.provenance import describe_current, drift
+    from ..runs.provenance import drift_of
 
-    components = folder.info().get("components", [])
-    for sentence in drift(components, describe_current(components, catalog)):
+    for sentence in drift_of(folder.info(), catalog):
         warn(sentence)
 
 
@@ -98,7 +74,7 @@ def load_catalog(choice: PluginChoice, disabled: Collection[str] = ()) -> Catalo
     `disabled` names the plugins that a recipe disables.
     """
     catalog = _discovered(choice, disabled)
-    with _failures_told(catalog, choice):
+    with _failures_reported(catalog, choice):
         return catalog
 
 
@@ -108,20 +84,22 @@ def _discovered(choice: PluginChoice, disabled: Collection[str]) -> Catalog:
 
 
 @contextmanager
-def _failures_told(catalog: Catalog, choice: PluginChoice) -> Iterator[None]:
+def _failures_reported(catalog: Catalog, choice: PluginChoice) -> Iterator[None]:
     """Warn, when the block ends, about plugins that do not work and about misspelt plugin names.
 
     If the block raises an error that already reports a plugin, there is no second message about that plugin.
     """
-    told = ""
+    reported = ""
     try:
         yield
     except CvkitError as error:
-        told = str(error)
+        reported = str(error)
         raise
     finally:
         failures = [
-            status.line for status in catalog.failures if status.reason not in told and status.line not in told
+            status.line
+            for status in catalog.failures
+            if status.reason not in reported and status.line not in reported
         ]
         for message in [*failures, *unknown_disabled(catalog, [*choice.disabled, *disabled_by_environment()])]:
             warn(message)

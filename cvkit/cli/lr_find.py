@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import RunError
+from ..errors import ComponentError, RunError
 from ..files.output_folder import OutputFolder
+from ..host.assumed import TUNER, require_assumed
 from ..runs.data_folder import data_folder
-from .assumed import TUNER, require_assumed
-from .loading import load_recipe, resolve_asked, warn
+from .exit_code import work
+from .loading import load_recipe, warn
 from .options import PluginChoice, data_option, plugin_options, set_option
 from .proposed import NAME, files_of, print_proposal
 from .terminal import echo
@@ -52,7 +53,7 @@ def lr_find(
     data: Path | None,
     choice: PluginChoice,
 ) -> None:
-    """Find a learning rate for RECIPE without training it.
+    """Run only the learning-rate range test of RECIPE.
 
     Sweeps the learning rate and shows the rate that each rule chooses from the losses. Uses the recipe's own range
     test if it has one. Exits with 1 if no rule finds a rate.
@@ -70,12 +71,19 @@ def lr_find(
         open_dataset,
     )
 
-    proposal: Proposal = build_checked(tuner, build_parts(checked, open_dataset(checked, data_folder(data))))
-    print_proposal(proposal.data)
-    for path in place.write(files_of(proposal, tuner)):
-        echo(path)
-    if proposal.value is None:
-        raise RunError(f"found no learning rate for {tuner.target}: {proposal.reason}")
+    parts = build_parts(checked, open_dataset(checked, data_folder(data)))
+    with work() as sweep:
+        sweep.started = True
+        try:
+            proposal: Proposal = build_checked(tuner, parts)
+        except ComponentError:  # the tuner refuses its options
+            sweep.started = False
+            raise
+        print_proposal(proposal.data)
+        for path in place.write(files_of(proposal, tuner)):
+            echo(path)
+        if proposal.value is None:
+            raise RunError(f"found no learning rate for {tuner.target}: {proposal.reason}")
     echo(f"{tuner.target}: {proposal.value} ({proposal.reason})")
 
 
@@ -114,7 +122,7 @@ def with_range_test(
     `options` are overrides, ``name=value``. A tuner named `NAME` counts as a range test, whichever plugin provides
     it. If the recipe has none, cvkit's is added; it sets the schedule's peak, or else the optimizer's learning rate.
     """
-    from ..recipe import read
+    from ..recipe import read, resolve_named
 
     asked = {text: f"--set {text}" for text in overrides}
     if not any(is_range_test(tuner) for tuner in recipe.tuners):
@@ -122,11 +130,11 @@ def with_range_test(
         sets = "scheduler.max_lr" if "max_lr" in recipe.scheduler.names() else "optimizer.lr"
         added = f"tuners=[{{name: {TUNER}, set: {sets}}}]"
         asked |= {f"{sets}=auto": TUNER, added: TUNER}
-        recipe = resolve_asked(partial(read, path), asked, catalog)
+        recipe = resolve_named(partial(read, path), asked, catalog)
         warn(f"the recipe has no {NAME}; running one with default options for {sets}")
     (index, *_) = [i for i, tuner in enumerate(recipe.tuners) if is_range_test(tuner)]
     asked |= {f"tuners.{index}.{text}": f"--{text.partition('=')[0]}" for text in options}
-    tuner = resolve_asked(partial(read, path), asked, catalog).tuners[index]
+    tuner = resolve_named(partial(read, path), asked, catalog).tuners[index]
     return replace(recipe, tuners=(tuner,)), tuner
 
 

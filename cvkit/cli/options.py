@@ -79,7 +79,7 @@ def accept_option(command: Command) -> Command:
     return click.option(
         "--accept-changes",
         is_flag=True,
-        help="Continue even if recipe.yaml or the data changed since the last checkpoint; the report lists them.",
+        help="Continue although recipe.yaml or the data changed after the last checkpoint. The report lists them.",
     )(command)
 
 

@@ -16,7 +16,7 @@ from ..host.entry_points import CORE, GROUP, canonical, direct_url, editable_fol
 from ..host.validation import hooks
 from ..printable import shell_words
 from .info import find_everywhere
-from .plugin_status import later, no_components
+from .plugin_status import hooks_not_called, no_components
 from .traceback_excerpt import own_lines
 
 _MOST_IDS = 8
@@ -87,10 +87,10 @@ def _of_working(catalog: Catalog, status: PluginStatus, point: EntryPoint | None
     source = f"'{point.value}'" if point else f"'{Path(origin.file).name}'"
     yield f"plugin '{origin.plugin}' ({origin}) works; its declaration took {1000 * status.seconds:.1f} ms"
     ids = [f"{entry.kind.singular} {entry.id}" for entry in catalog.entries() if entry.origin == origin]
-    if status.later:
-        meant = filter(None, (did_you_mean(name, hooks()) for name in status.later))
-        yield " ".join([f"  {later(status)}. The plugin may need a later version of cvkit.", *meant])
-    if status.idle and not status.later:
+    if status.unsupported_hooks:
+        meant = filter(None, (did_you_mean(name, hooks()) for name in status.unsupported_hooks))
+        yield " ".join([f"  {hooks_not_called(status)}. The plugin may need a later version of cvkit.", *meant])
+    if status.idle and not status.unsupported_hooks:
         named = ", the module of the entry point" if point else ""
         yield f"  it has no hooks: add @hookimpl functions such as cvkit_models in {source}{named}"
     else:

@@ -71,5 +71,5 @@ def _row(status: PluginStatus, components: int) -> dict[str, Any]:
         "disabled": status.disabled,
         "missing": [*status.missing],
         "idle": status.idle,
-        "later": [*status.later],
+        "unsupported_hooks": [*status.unsupported_hooks],
     }

@@ -9,6 +9,7 @@ import click
 
 from ..files.output_folder import OutputFolder
 from ..runs.data_folder import data_folder
+from .exit_code import work
 from .loading import load_recipe
 from .options import PluginChoice, data_option, plugin_options, set_option
 from .terminal import echo
@@ -45,17 +46,20 @@ def preview(recipe: Path, overrides: tuple[str, ...], output: Path, data: Path |
     from ..figures.page import render
 
     page = preview_page(build_parts(checked, open_dataset(checked, data_folder(data))))
-    files = {"preview.html": render(page).encode()}
-    for section in page.sections:
-        for artifact in section.artifacts:
-            files |= artifact.files()
-    for path in place.write(files):
+    with work() as drawing:
+        drawing.started = True
+        files = {"preview.html": render(page).encode()}
+        for section in page.sections:
+            for artifact in section.artifacts:
+                files |= artifact.files()
+        written = place.write(files)
+    for path in written:
         echo(path)
 
 
 def preview_page(parts: RunParts) -> Page:
     """Return the page that shows the schedule, the augmented images and the size of a run."""
-    from ..diagnostics.preview import planned_images, planned_schedule, stand_in_notes
+    from ..diagnostics.preview import placeholder_notes, planned_images, planned_schedule
     from ..engine.lr_curve import lr_curve
     from ..figures.page import Fact, Page, Section
 
@@ -78,7 +82,7 @@ def preview_page(parts: RunParts) -> Page:
             Fact("Planned steps", f"{steps:,}", f"{epochs:,} epoch{'s' * (epochs != 1)} of {parts.batching.steps:,}"),
             Fact("Training images", f"{len(parts.train_source):,}", f"batches of {parts.recipe.train.batch_size:,}"),
         ),
-        warnings=(*parts.warnings, *stand_in_notes(parts, planned)),
+        warnings=(*parts.warnings, *placeholder_notes(parts, planned)),
         notes=tuple(notes),
         sections=(
             Section("Schedule", (planned_schedule(planned),)),

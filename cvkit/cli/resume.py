@@ -26,8 +26,11 @@ def resume(folder: Path, data: Path | None, accept_changes: bool, choice: Plugin
     from ..runs.folder import RunFolder
 
     found = RunFolder.open(folder)
-    finished = found.info().get("status") == "finished"
-    if finished and not found.report_path.exists():
+    info = found.info()
+    finished = info.get("status") == "finished"
+    if finished and info.get("finished_early"):
+        echo("`cvkit finish` reported this run before its planned end; continuing its training")
+    elif finished and not found.report_path.exists():
         echo("this run is finished, but its report is missing; writing it again")
     elif finished:
         echo(f"this run is finished; report: {found.report_path}")

@@ -34,8 +34,8 @@ def schema(output: Path | None, choice: PluginChoice) -> None:
 
     from ..recipe.json_schema import recipe_schema  # pydantic
 
-    written, untold = recipe_schema(load_catalog(choice))
-    for sentence in untold:
+    written, gaps = recipe_schema(load_catalog(choice))
+    for sentence in gaps:
         warn(f"the schema is incomplete: {sentence}")
     text = json.dumps(written, indent=1) + "\n"
     if output is None:

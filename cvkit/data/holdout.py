@@ -39,5 +39,5 @@ def split_holdout(
     if not count:
         return source, None
     drawn = permutation(len(source), "held out", seed)
-    kept, apart = drawn[count:].sort().values, drawn[:count].sort().values
-    return Subset(source, kept), open_source(materialize(split, apart.tolist()), device, resident=True, workers=0)
+    rest, apart = drawn[count:].sort().values, drawn[:count].sort().values
+    return Subset(source, rest), open_source(materialize(split, apart.tolist()), device, resident=True, workers=0)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from ..errors import CheckpointError
+from .account import DataAccount
 from .framing import Framing
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Split(Protocol):
     """A map-style data set: ``split[i]`` is (image, label).
 
     The image is uint8 (C, H, W). All images have the size in the data set's info, unless that has a framing. The
-    label is an integer.
+    label is an integer. A split of files may have ``names``, a tuple of their paths in the data set's folder.
     """
 
     def __len__(self) -> int: ...
@@ -112,6 +113,7 @@ class Splits:
         info: Channels, size and classes.
         digest: Identifies the content; empty if it is expensive to compute.
         validation: Validation images; None if there are none.
+        account: What was read and what was left out; None if the data set does not say.
     """
 
     train: Split
@@ -119,6 +121,7 @@ class Splits:
     info: DataInfo
     digest: str = ""
     validation: Split | None = None
+    account: DataAccount | None = None
 
     @property
     def final(self) -> Half:
@@ -176,8 +179,8 @@ class Splits:
         """
         if digest != self.digest and not self.incomparable(digest):
             raise CheckpointError(
-                "the content of the data set is not what this run was trained on; pass the folder with the original "
-                "data: --data FOLDER"
+                "the content of the data set is not what this run was trained on; give the data folder "
+                "that contains the original data"
             )
 
 

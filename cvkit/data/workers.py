@@ -16,7 +16,7 @@ from typing import Any
 from torch.utils.data import DataLoader
 
 from ..errors import MachineError, RunError
-from ..resource_errors import Shortage, machine_error, shortage_in, told_as_machine
+from ..resource_errors import Shortage, machine_error, reporting_shortages, shortage_in
 
 LOOK_EVERY = 1.0
 """Seconds between two checks whether the workers are alive, while the loader waits for a batch."""
@@ -41,7 +41,7 @@ def loaded(loader: DataLoader[Any]) -> Generator[Any, None, None]:
     before = set(active_children())
     workers: list[BaseProcess] = []
     try:
-        with _children_watched_here(), told_as_machine(LOADING):
+        with _children_watched_here(), reporting_shortages(LOADING):
             _require_descriptors(loader.num_workers)
             try:
                 batches = iter(loader)

@@ -5,7 +5,7 @@ from .calibration import Calibration, reliability
 from .class_confusion import confused_pairs, confusion, confusion_matrix
 from .error_gallery import misclassified
 from .per_class import per_class_accuracy, per_class_scores
-from .training_curves import curves, schedule
+from .training_curves import curves, metrics, schedule
 
 __all__ = [
     "Calibration",
@@ -14,6 +14,7 @@ __all__ = [
     "confusion",
     "confusion_matrix",
     "curves",
+    "metrics",
     "misclassified",
     "per_class_accuracy",
     "per_class_scores",

@@ -88,7 +88,7 @@ def reliability(calibration: Calibration) -> Figure:
         small: dict[str, Any] = {"ha": "center", "fontsize": 6, "color": MUTED}
         for bar in zip(centres[filled], calibration.counts[filled], strict=True):
             lower.annotate(f"{bar[1]:,}", bar, (0, 1.5), textcoords="offset points", **small)
-        lower.set_title("test images")
+        lower.set_title("images")
         lower.set_yticks([])
         lower.margins(y=0.2)
         lower.set_xlabel("confidence: the probability of the predicted class")
@@ -98,7 +98,7 @@ def reliability(calibration: Calibration) -> Figure:
 
     caption = (
         f"The expected calibration error (ECE) is {percent(calibration.error, 1)}. It is the mean difference between "
-        f"accuracy and confidence over the test images, in {bins} confidence bins of equal width. Each bar shows the "
+        f"accuracy and confidence over the images, in {bins} confidence bins of equal width. Each bar shows the "
         "accuracy in a bin, and each dot the mean confidence. Where a bar ends below the diagonal, the model is "
         "overconfident; above it, underconfident."
     )

@@ -58,10 +58,10 @@ def confusion(predictions: Predictions, classes: tuple[str, ...]) -> Figure:
             _write_cells(axes, shares, counts, colours)
 
     caption = (
-        f"{len(predictions.labels):,} test images. Each row is a true class and adds up to 100 %. Blue cells are "
-        f"correct classifications. Orange cells are errors; the darkest is {percent(worst, 1)} of its row."
+        f"{len(predictions.labels):,} {predictions.half} images. Each row is a true class and adds up to 100 %. Blue "
+        f"cells are correct classifications. Orange cells are errors; the darkest is {percent(worst, 1)} of its row."
         if worst
-        else f"All {len(predictions.labels):,} test images were classified correctly."
+        else f"All {len(predictions.labels):,} {predictions.half} images were classified correctly."
     )
     if block > 1:
         caption += (
@@ -90,7 +90,7 @@ def confused_pairs(predictions: Predictions, classes: tuple[str, ...], n: int = 
     caption = (
         "The most frequent errors, with their share of the true class."
         if rows
-        else "No test image was misclassified."
+        else f"No {predictions.half} image was misclassified."
     )
     header = ("true class", "taken for", "images", "share")
     return Table("confused_pairs", "Most confused classes", caption, header, rows)

@@ -25,7 +25,7 @@ from .error_gallery import misclassified
 from .features import Features
 from .neighbours import AT_ONCE, Neighbours, nearest
 from .per_class import per_class_accuracy, per_class_scores
-from .training_curves import curves, schedule
+from .training_curves import curves, metrics, schedule
 
 _VIEWS = 3  # augmented versions shown of each sample
 _CHECKED = 32  # test images whose maps are compared with those of a model with randomized weights
@@ -57,7 +57,8 @@ def diagnose(trainer: Trainer, records: Sequence[EpochRecord], predictions: Pred
     parts, trained = trainer.parts, trainer.trained()
     classes = parts.info.classes
     found = Diagnosis()
-    found.training = [curves(records), schedule(records)]
+    measured = metrics(records)
+    found.training = [curves(records), *([measured] if measured else []), schedule(records)]
     found.classes = [confusion(predictions, classes), per_class_accuracy(predictions, classes)]
     found.classes += [per_class_scores(predictions, classes), confused_pairs(predictions, classes)]
     found.confidence = [reliability(Calibration.of(predictions))]

@@ -48,7 +48,7 @@ def misclassified(
     Returns:
         A gallery with one card per error.
     """
-    measured = PerSample.of(predictions)
+    measured, half = PerSample.of(predictions), predictions.half
     orders = {name: values.tolist() for name, values in measured.ranking_scores().items()}
     orders = {rank: orders.pop(rank), **orders}  # the current order of the cards comes first
     cards = []
@@ -57,7 +57,7 @@ def misclassified(
         lines = (
             f"true: {true} {percent(float(measured.of_true[index]))}",
             f"predicted: {guess} {percent(float(measured.confidence[index]))}",
-            f"test image {index:,}, loss {measured.loss[index]:.2f}, margin {measured.margin[index]:.2f}",
+            f"{half} image {index:,}, loss {measured.loss[index]:.2f}, margin {measured.margin[index]:.2f}",
         )
         cards.append(
             Card(
@@ -105,11 +105,11 @@ def _at(name: str, layers: Mapping[str, str]) -> str:
 
 
 def _caption(predictions: Predictions, cards: list[Card], methods: list[str], rank: Rank) -> str:
-    errors = int((~predictions.correct).sum())
+    errors, half = int((~predictions.correct).sum()), predictions.half
     if not errors:
-        return f"There are no errors: all {len(predictions.labels):,} test images were classified correctly."
+        return f"There are no errors: all {len(predictions.labels):,} {half} images were classified correctly."
     shown = _RANKED[rank].format(shown=len(cards), errors=errors)
-    caption = f"{shown} on {len(predictions.labels):,} test images."
+    caption = f"{shown} on {len(predictions.labels):,} {half} images."
     if methods:
         caption += (
             " Beside each image, maps show the evidence for the predicted and for the true class, "
@@ -117,8 +117,8 @@ def _caption(predictions: Predictions, cards: list[Card], methods: list[str], ra
         )
     if any(card.related for card in cards):
         caption += (
-            " Below are the correctly classified test images with the most similar features, with their class and "
-            "the cosine similarity. Features are the input of the last layer with weights."
+            f" Below are the correctly classified {half} images with the most similar features, with their class "
+            "and the cosine similarity. Features are the input of the last layer with weights."
         )
     elif predictions.correct.any():
         caption += (

@@ -56,14 +56,14 @@ def per_class_accuracy(predictions: Predictions, classes: tuple[str, ...]) -> Fi
         axes.grid(visible=False)
         axes.tick_params(length=0)
 
-    caption = "The share of each class's test images that were classified correctly, with counts."
+    caption = f"The share of each class's {predictions.half} images that were classified correctly, with counts."
     if None in ranked:
         caption += (
             f" The figure shows the {_ALL // 2} highest and the {_ALL // 2} lowest of {len(present):,} classes. The "
             "mean is over all classes."
         )
     if absent := len(classes) - len(present):
-        caption += f" Omitted: {absent:,} {'class' if absent == 1 else 'classes'} without a test image."
+        caption += f" Omitted: {absent:,} {'class' if absent == 1 else 'classes'} without a {predictions.half} image."
     return render_figure(
         "per_class_accuracy", "Accuracy by class", caption, paint, height=0.7 + 0.22 * max(len(ranked), 5)
     )

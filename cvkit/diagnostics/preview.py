@@ -20,8 +20,8 @@ def planned_schedule(curve: LrCurve) -> Figure:
 
     Parameter groups with the same values share a line.
     """
-    standing_in = f" (auto is shown as {PLACEHOLDER_LR:g})" if curve.stand_ins else ""
-    panels = [(f"learning rate{standing_in}", curve.rates, BLUE)]
+    note = f" (auto is shown as {PLACEHOLDER_LR:g})" if curve.placeholders else ""
+    panels = [(f"learning rate{note}", curve.rates, BLUE)]
     panels += [] if curve.momenta is None else [("momentum", curve.momenta, GREEN)]
 
     def paint(canvas: Canvas) -> None:
@@ -48,13 +48,13 @@ def planned_schedule(curve: LrCurve) -> Figure:
     return render_figure("schedule", title, caption, paint, height=2.35 * len(panels))
 
 
-def stand_in_notes(parts: RunParts, curve: LrCurve) -> list[str]:
+def placeholder_notes(parts: RunParts, curve: LrCurve) -> list[str]:
     """Return a sentence for each value that is unknown before a tuner has run."""
     tuners = {tuner.target: tuner.entry.id for tuner in parts.recipe.tuners}
     return [
         f"{place} is auto: {tuners[place]} sets it when the run starts; this page uses {PLACEHOLDER_LR:g} "
         f"(--set {place}=VALUE uses another)."
-        for place in curve.stand_ins
+        for place in curve.placeholders
     ]
 
 

@@ -21,25 +21,44 @@ Line = tuple[str, Series, str]  # label, values, colour
 
 def curves(records: Sequence[EpochRecord]) -> Figure:
     """Return a figure of training and test loss and accuracy by epoch, and of the loss at every step."""
+    half = records[-1].half
     flips = any(record.accuracy_tta is not None for record in records)
 
     def paint(canvas: Canvas) -> None:
         upper, lower = canvas.subplots(2, 1, sharex=True)
-        lower.set_xlabel("epoch")
-        lower.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
-        lower.set_xlim(records[0].epoch - 1, records[-1].epoch + 0.015 * len(records))
+        _label_epochs(lower, records)
         _paint_loss(upper, records)
         _paint_accuracy(lower, records)
 
     caption = (
         "Values after each epoch. Training values are averaged over the epoch on augmented images while the weights "
-        "change, so training accuracy may be lower than test accuracy. The pale line is the loss of each step."
+        f"change, so training accuracy may be lower than {half} accuracy. The pale line is the loss of each step."
     )
     if flips:
-        caption += " TTA: test accuracy with predictions averaged over horizontal flips."
+        caption += f" TTA: {half} accuracy with predictions averaged over horizontal flips."
     if any(record.accuracy_unaveraged is not None for record in records):
-        caption += " Not averaged: test accuracy of the trained weights; the test line uses averaged weights."
+        caption += f" Not averaged: {half} accuracy of the trained weights; the {half} line uses averaged weights."
     return render_figure("curves", "Loss and accuracy", caption, paint, height=4.7)
+
+
+def metrics(records: Sequence[EpochRecord]) -> Figure | None:
+    """Return a figure with one panel for each of the recipe's metrics by epoch, or None if there are no metrics."""
+    names = list(dict.fromkeys(name for record in records for name in record.metrics))
+    if not names:
+        return None
+    half = records[-1].half
+
+    def paint(canvas: Canvas) -> None:
+        column = canvas.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0]
+        for axes, name in zip(column, names, strict=True):
+            values = np.array([record.metrics.get(name, np.nan) for record in records])
+            axes.set_ylim(*_around(values, floor=-np.inf))
+            axes.set_title(name, parse_math=False)  # an option of a metric may contain a $
+            _paint_lines(axes, records, [(half, values, ORANGE)], "{:.3f}".format)
+        _label_epochs(column[-1], records)
+
+    caption = f"The metrics of the recipe on the {half} images after each epoch."
+    return render_figure("metrics", "Metrics", caption, paint, height=2.35 * len(names))
 
 
 def schedule(records: Sequence[EpochRecord]) -> Figure:
@@ -64,6 +83,12 @@ def schedule(records: Sequence[EpochRecord]) -> Figure:
     return render_figure("schedule", title, caption, paint, height=2.35 * len(panels))
 
 
+def _label_epochs(axes: Axes, records: Sequence[EpochRecord]) -> None:
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+    axes.set_xlim(records[0].epoch - 1, records[-1].epoch + 0.015 * len(records))
+
+
 def _paint_loss(axes: Axes, records: Sequence[EpochRecord]) -> None:
     steps = _joined(record.step_losses for record in records)
     times = _joined(
@@ -76,13 +101,13 @@ def _paint_loss(axes: Axes, records: Sequence[EpochRecord]) -> None:
     everything = np.concatenate([train, test, np.percentile(steps, [1, 99]) if len(steps) else steps])
     axes.set_ylim(*_around(everything, floor=0.0))
     axes.set_title("loss")
-    _paint_lines(axes, records, [("train", train, BLUE), ("test", test, ORANGE)], "{:.3f}".format)
+    _paint_lines(axes, records, [("train", train, BLUE), (records[-1].half, test, ORANGE)], "{:.3f}".format)
 
 
 def _paint_accuracy(axes: Axes, records: Sequence[EpochRecord]) -> None:
     lines = [
         ("train", _joined([record.train_accuracy] for record in records), BLUE),
-        ("test", _joined([record.accuracy] for record in records), ORANGE),
+        (records[-1].half, _joined([record.accuracy] for record in records), ORANGE),
     ]
     for name, accuracies, colour in (
         ("TTA", [record.accuracy_tta for record in records], GREEN),
@@ -127,7 +152,7 @@ def _thinned(x: Series, y: Series, columns: int = 600) -> tuple[Series, Series]:
     """Keep the lowest and the highest point in each of at most `columns` intervals, in order."""
     if len(x) <= 2 * columns:
         return x, y
-    kept = []
+    indices = []
     for part in np.array_split(np.arange(len(x)), columns):
-        kept += sorted({int(part[0] + y[part].argmin()), int(part[0] + y[part].argmax())})
-    return x[kept], y[kept]
+        indices += sorted({int(part[0] + y[part].argmin()), int(part[0] + y[part].argmax())})
+    return x[indices], y[indices]

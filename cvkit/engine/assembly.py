@@ -17,7 +17,7 @@ from ..data.splits import Splits
 from ..errors import ComponentFailure, RunError
 from ..guard import Guard
 from ..recipe import Recipe
-from ..resource_errors import Shortage, told_as_machine
+from ..resource_errors import Shortage, reporting_shortages
 from ..seeding import preserved_randomness, seed_everything
 from .averaging import Averaged, too_long
 from .building import drawn, initialised_loss
@@ -48,13 +48,14 @@ def build_parts(
         The parts of the run. `RunParts.warnings` contains the warnings of the sanity check.
 
     Raises:
-        RunError: The settings do not suit the device or the data.
+        DeviceError: The device does not work, or cannot compute in the precision.
+        RunError: The settings do not suit the data.
         ComponentFailure: A component fails.
     """
     settings = recipe.train
     device = choose_device(settings.device, settings.precision)
     splits = checked(splits, recipe.dataset.entry)
-    with told_as_machine("building the model", {Shortage.MEMORY: "use a smaller model"}):
+    with reporting_shortages("building the model", {Shortage.MEMORY: "use a smaller model"}):
         model, tuning, given = first_model(recipe, splits.info, device, restoring=restoring, recorded=recorded)
     info = suited(splits.info, given)
     splits = framed_halves(replace(splits, info=info))

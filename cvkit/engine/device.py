@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import torch
 
-from ..errors import RunError, first_line
+from ..errors import DeviceError, first_line
 from ..recipe.settings import Precision
 from .forward import Autocast
 
@@ -17,8 +17,8 @@ def choose_device(name: str, precision: Precision) -> torch.device:
     """Return the device called `name`, with its index; ``"auto"`` is the first GPU, or the CPU if there is none.
 
     A CUDA GPU becomes the current device of the process. A small computation checks the device, because a driver may
-    list a GPU that torch has no kernels for. Raises `RunError` if the device is missing, fails, or cannot compute in
-    `precision`.
+    list a GPU that torch has no kernels for. Raises `DeviceError` if the device is missing, fails, or cannot compute
+    in `precision`.
     """
     advice = "Set train.device to 'auto' or 'cpu'"
     if name == "auto":
@@ -30,14 +30,14 @@ def choose_device(name: str, precision: Precision) -> torch.device:
             torch.cuda.set_device(device)  # one process uses one device
         torch.ones(2, device=device).sum().item()
     except Exception as error:  # a driver, or a torch without one, may raise anything
-        raise RunError(f"device '{name}' cannot be used: {first_line(error)}. {advice}") from error
+        raise DeviceError(f"device '{name}' cannot be used: {first_line(error)}. {advice}") from error
     if precision == "fp16" and device.type != "cuda":
-        raise RunError(
+        raise DeviceError(
             f"train.precision: fp16 requires a CUDA device, but this run uses '{device}'; use bf16 or fp32"
         )
     if precision == "bf16" and not _computes_in_bf16(device):
         instead = "fp16" if device.type == "cuda" else "fp32"
-        raise RunError(f"train.precision: the device '{device}' does not support bf16; use {instead}")
+        raise DeviceError(f"train.precision: the device '{device}' does not support bf16; use {instead}")
     return device
 
 

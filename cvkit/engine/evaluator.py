@@ -9,13 +9,13 @@ from torch import nn
 from ..data.loading import BatchSource, DataLoaderSource, DeviceBudget, open_source
 from ..data.resizing import framed
 from ..data.splits import Half, Split
-from ..resource_errors import Shortage, told_as_machine
+from ..resource_errors import Shortage, reporting_shortages
 from .forward import ForwardPass
 from .loop import evaluate
 from .parts import RunParts
 from .records import Predictions
 
-_LESS = "continue with a smaller batch: --set evaluation.batch_size=N"
+_LESS = "continue with a smaller evaluation.batch_size"
 
 
 @dataclass(frozen=True)
@@ -73,14 +73,15 @@ class Evaluator:
         if model is not None:
             forward = replace(forward, model=model, call=model)
         split = split or parts.splits.final
+        half: Half = "test"
         if isinstance(split, str):
             parts.splits.half(split)  # raises an error if there are no such images
-            source = parts.sources[split]
+            source, half = parts.sources[split], split
         else:
             images = framed(split, parts.info)
             source = open_source(
                 images, parts.device, settings.resident, settings.workers, DeviceBudget(parts.device)
             )
         size = self._batch_size(source)
-        with told_as_machine(f"evaluating batches of {size} images", {Shortage.MEMORY: _LESS}):
-            return evaluate(forward, source, size, flip)
+        with reporting_shortages(f"evaluating batches of {size} images", {Shortage.MEMORY: _LESS}):
+            return replace(evaluate(forward, source, size, flip), half=half)

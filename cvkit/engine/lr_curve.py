@@ -25,12 +25,12 @@ class LrCurve:
     Attributes:
         rates: Learning rates, float64 (steps, groups).
         momenta: Momentum or first beta, float64 (steps, groups); None if the optimizer has neither.
-        stand_ins: Paths in the recipe that are still ``auto``; the curve uses `PLACEHOLDER_LR` for them.
+        placeholders: Paths in the recipe that are still ``auto``; the curve uses `PLACEHOLDER_LR` for them.
     """
 
     rates: Series
     momenta: Series | None
-    stand_ins: tuple[str, ...]
+    placeholders: tuple[str, ...]
 
 
 def lr_curve(parts: RunParts, settings: TrainSettings | None = None) -> LrCurve:
@@ -42,8 +42,8 @@ def lr_curve(parts: RunParts, settings: TrainSettings | None = None) -> LrCurve:
     steps = (settings or parts.recipe.train).steps(parts.batching.steps)
     if steps > MAX_STEPS:
         raise RunError(
-            f"the schedule has {steps:,} steps, but at most {MAX_STEPS:,} can be computed; to see how it starts, add "
-            "--set train.max_steps=10000"
+            f"the schedule has {steps:,} steps, but at most {MAX_STEPS:,} can be computed; to see how it starts, "
+            "set train.max_steps=10000"
         )
     rates, momenta = [], []
     with preserved_randomness(), early_steps():

@@ -47,9 +47,9 @@ class EpochRecord:
     learning_rate: float
     images_per_second: float
     seconds: float
-    step_losses: tuple[float, ...]
-    step_lrs: tuple[float, ...]
-    step_momenta: tuple[float, ...] = ()
+    step_losses: tuple[float, ...] = field(repr=False)
+    step_lrs: tuple[float, ...] = field(repr=False)
+    step_momenta: tuple[float, ...] = field(default=(), repr=False)
     accuracy_tta: float | None = None
     accuracy_unaveraged: float | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
@@ -101,11 +101,19 @@ class Predictions:
         logits: float32 (N, K).
         labels: int64 (N,).
         loss: The mean loss over the split.
+        half: Which images they are: ``test`` or ``validation``.
     """
 
     logits: Tensor
     labels: Tensor
     loss: float
+    half: Half = "test"
+
+    def __repr__(self) -> str:
+        images, classes = self.logits.shape
+        return (
+            f"Predictions({images:,} images, {classes:,} classes, accuracy {self.accuracy:.4f}, loss {self.loss:.4f})"
+        )
 
     @cached_property
     def probabilities(self) -> Tensor:

@@ -116,11 +116,11 @@ class SanityCheck:
             error = self._explained(part)
             if error is None:
                 continue
-            told = str(error) if isinstance(error, ComponentFailure) else f"{part.entry.owner}: {error}"
+            message = str(error) if isinstance(error, ComponentFailure) else f"{part.entry.owner}: {error}"
             plain = replace(part, options={})
             if not _is_as_it_comes(part) and (_needs_options(part) or self._explained(plain) is None):
-                raise RunError(told) from error
-            lines.append(f"{told}. The report will not contain its maps")
+                raise RunError(message) from error
+            lines.append(f"{message}. The report will not contain its maps")
         return lines
 
     def _explained(self, part: Part) -> CvkitError | None:

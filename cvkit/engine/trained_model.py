@@ -19,20 +19,20 @@ class TrainedModel:
     Attributes:
         model: The model.
         info: Channels, size and classes of its training data.
-        pixels: The preprocessing.
+        preprocessor: The preprocessing.
         device: The device of the model.
         seed: The seed of the run, for code that draws random numbers.
     """
 
     model: nn.Module
     info: DataInfo
-    pixels: Preprocessor
+    preprocessor: Preprocessor
     device: torch.device
     seed: int
 
     def inputs(self, images: Tensor) -> Tensor:
         """Return uint8 images (B, C, H, W), on any device, as model inputs."""
-        return self.pixels.for_evaluation(images.to(self.device))
+        return self.preprocessor.for_evaluation(images.to(self.device))
 
     @torch.no_grad()
     def logits(self, images: Tensor, batch_size: int = 250) -> Tensor:

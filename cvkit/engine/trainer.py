@@ -18,7 +18,7 @@ from torch import Tensor
 from ..checkpoint.state_dicts import load_model_state, model_state
 from ..data.splits import Half
 from ..errors import DivergedError, RunError
-from ..resource_errors import Shortage, told_as_machine
+from ..resource_errors import Shortage, reporting_shortages
 from .building import own_copy
 from .compilation import compiled
 from .evaluator import Evaluator
@@ -69,7 +69,7 @@ class Trainer:
 
     def __init__(self, parts: RunParts) -> None:
         if waiting := sorted(parts.recipe.unresolved()):
-            raise RunError(f"{', '.join(waiting)}: the value is still 'auto'; run a tuner, or set it with --set")
+            raise RunError(f"{', '.join(waiting)}: the value is still 'auto'; run a tuner, or set a value")
         self.parts = parts
         self.train_step = parts.train_step(parts.model, parts.loss, parts.preprocessor)
         if parts.recipe.train.compile:
@@ -84,13 +84,30 @@ class Trainer:
         self._progress: EpochProgress | None = None
         self._predictions: Mapping[Half, Predictions] = {}
         self._final: Predictions | None = None  # of the best weights
+        self._ended = False
 
     @property
     def finished(self) -> bool:
         """Whether every planned epoch is finished, `train.max_steps` is reached, or the run stopped early."""
         limit = self.parts.recipe.train.max_steps
         ended = self.epoch >= self.parts.plan.epochs or (limit is not None and self.step >= limit)
-        return ended or self.selection.stops
+        return ended or self.selection.stops or self._ended
+
+    @property
+    def ended_early(self) -> bool:
+        """Whether `end` ended training before its planned end."""
+        return self._ended
+
+    def end(self) -> bool:
+        """End training with the steps that were taken, so that the model can be evaluated and reported.
+
+        Returns:
+            Whether all steps of an epoch were taken whose evaluation is missing; `fit` then yields its record.
+        """
+        self._ended = not self.finished
+        if self._progress is not None and self._progress.taken < self.parts.batching.steps:
+            self._progress = None
+        return self._progress is not None
 
     def trained(self) -> TrainedModel:
         """Return the model that is evaluated, in evaluation mode, with its preprocessing.
@@ -119,7 +136,7 @@ class Trainer:
         """
         while not self.finished or self._progress is not None:
             progress = self._progress = self._progress or EpochProgress(self.parts.batching.steps, self.parts.device)
-            with told_as_machine("training", {Shortage.MEMORY: _LESS_TRAINING}):
+            with reporting_shortages("training", {Shortage.MEMORY: _LESS_TRAINING}):
                 yield from self._train_epoch(progress)
             record = self._record(progress)
             self.selection.observe(record, self._weights)

@@ -25,5 +25,5 @@ def tune(parts: RunParts) -> Iterator[tuple[TunerPart, Proposal, Recipe]]:
         if tuner.target in parts.recipe.unresolved():
             raise RunError(
                 f"{tuner.entry.id} proposes no value for {tuner.target}: {proposal.reason}. "
-                f"Set a value: --set {tuner.target}=VALUE"
+                f"Set a value: {tuner.target}=VALUE"
             )

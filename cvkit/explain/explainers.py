@@ -58,8 +58,8 @@ class Explainers:
 
     def layers(self) -> dict[str, str]:
         """Return the dotted name of the layer that each working explainer explains, for those that report one."""
-        told = {name: layer_of(explainer, self.trained.model) for name, explainer in self.working.items()}
-        return {name: layer for name, layer in told.items() if layer}
+        reported = {name: layer_of(explainer, self.trained.model) for name, explainer in self.working.items()}
+        return {name: layer for name, layer in reported.items() if layer}
 
     def _chunk(self, name: str, explainer: MapFunction, images: Tensor, targets: Tensor) -> Tensor:
         maps = require_maps(explainer(self.trained.inputs(images), targets.to(self.trained.device)), images)

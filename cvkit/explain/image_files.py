@@ -7,19 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..data.image_formats import IMAGE_FORMATS
 from ..errors import DataError
-
-FORMATS = {
-    ".png": "PNG",
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".webp": "WEBP",
-    ".bmp": "BMP",
-    ".gif": "GIF",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-}
-"""File extensions that are searched for, and Pillow's names of their formats."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +37,7 @@ def find_images(given: Iterable[Path], classes: Sequence[str], leave_out: Path) 
             found.setdefault(_resolved(file), ImageFile(file, _label(file.parent.resolve(), top, classes)))
     if not found:
         where = ", ".join(f"'{path}'" for path in given)
-        raise DataError(f"{where} contains no images: cvkit looks for files ending in {', '.join(FORMATS)}")
+        raise DataError(f"{where} contains no images: cvkit looks for files ending in {', '.join(IMAGE_FORMATS)}")
     return [*found.values()]
 
 
@@ -59,7 +48,9 @@ def _below(folder: Path, leave_out: Path) -> Iterator[Path]:
         folders[:] = sorted(
             name for name in folders if not name.startswith(".") and (here / name).resolve() != leave_out
         )
-        yield from (here / name for name in sorted(names) if Path(name).suffix.lower() in FORMATS and name[0] != ".")
+        yield from (
+            here / name for name in sorted(names) if Path(name).suffix.lower() in IMAGE_FORMATS and name[0] != "."
+        )
     yield from closed
 
 

@@ -10,7 +10,7 @@ from typing import Protocol
 import torch
 
 from ..data.loading import materialize
-from ..data.splits import DataInfo, Split
+from ..data.splits import DataInfo, Half, Split
 from ..engine.per_sample import select_errors
 from ..engine.records import Predictions
 from ..engine.trained_model import TrainedModel
@@ -88,15 +88,16 @@ class FromSplit:
     indices: Sequence[int]
     unread: list[str] = field(default_factory=list)
     by_outcome: bool = False
+    half: Half = "test"
 
     @classmethod
-    def sample(cls, split: Split, count: int, seed: int) -> FromSplit:
+    def sample(cls, split: Split, count: int, seed: int, half: Half = "test") -> FromSplit:
         """Return a random sample of `count` images, or all if there are fewer, in the split's order."""
         chosen = sorted(permutation(len(split), "explained images", seed)[:count].tolist())
-        return cls(f"a sample of {len(split):,} test images", split, chosen)
+        return cls(f"a sample of {len(split):,} {half} images", split, chosen, half=half)
 
     @classmethod
-    def errors(cls, split: Split, count: int, trained: TrainedModel) -> FromSplit:
+    def errors(cls, split: Split, count: int, trained: TrainedModel, half: Half = "test") -> FromSplit:
         """Return up to `count` errors with the highest confidence, the most confident first."""
         logits, labels = [], []
         for start in range(0, len(split), _PREDICTED_AT_ONCE):
@@ -105,8 +106,8 @@ class FromSplit:
             labels.append(part.labels)
         predictions = Predictions(torch.cat(logits), torch.cat(labels), math.nan)
         wrong = int((~predictions.correct).sum())
-        name = f"the most confident of {wrong:,} errors on {len(split):,} test images"
-        return cls(name, split, select_errors(predictions, count).tolist(), by_outcome=True)
+        name = f"the most confident of {wrong:,} errors on {len(split):,} {half} images"
+        return cls(name, split, select_errors(predictions, count).tolist(), by_outcome=True, half=half)
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -116,6 +117,6 @@ class FromSplit:
             part = self.indices[start : start + _AT_ONCE]
             read = materialize(self.split, part)
             yield [
-                Picture(f"test image {index}", image, image, label)
+                Picture(f"{self.half} image {index}", image, image, label)
                 for index, image, label in zip(part, read.images, read.labels.tolist(), strict=True)
             ]

@@ -13,9 +13,9 @@ from .scores import Scores
 
 
 def explanation_page(
-    title: str, stand: str, source: ImageSource, sheet: ResultWriter, scores: Scores | None, warnings: Sequence[str]
+    title: str, label: str, source: ImageSource, sheet: ResultWriter, scores: Scores | None, warnings: Sequence[str]
 ) -> Page:
-    """Return the page. `stand` describes the model, and `source` the images."""
+    """Return the page. `label` describes the model, and `source` the images."""
     facts = [Fact("Images explained", f"{sheet.explained:,}", source.name)]
     if sheet.labelled and not source.by_outcome:
         share = percent(sheet.right / sheet.labelled, 1)
@@ -24,7 +24,7 @@ def explanation_page(
     layers = tuple((name, layer or "not reported") for name, layer in sheet.layers.items())
     return Page(
         title=title,
-        subtitle=stand,
+        subtitle=label,
         facts=tuple(facts),
         warnings=tuple(warnings),
         sections=(

@@ -39,8 +39,7 @@ class ExplainTargets:
         if unable := [name for name, able in can.items() if not able]:
             able = ", ".join(name for name in can if can[name]) or "none of the selected methods"
             raise RunError(
-                f"{', '.join(unable)} cannot contrast one class with another (--against); {able} can. Select other "
-                "methods with --method"
+                f"{', '.join(unable)} cannot explain a class against another class; {able} can. Choose other methods"
             )
         explainers.working.update(
             {name: Contrast(explainer, self.against) for name, explainer in explainers.working.items()}

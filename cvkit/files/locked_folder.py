@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from ..errors import RunError
+from ..errors import FolderError
 from ..printable import shell_words
 from .confined import ConfinedFolder
 from .safe_io import require_own_file
@@ -25,22 +25,22 @@ class LockedFolder(ConfinedFolder):
         self._identity: tuple[int, int] | None = None  # device and inode of the folder while it is locked
 
     def lock(self) -> None:
-        """Lock the folder until this process ends; raise `RunError` if another process has locked it."""
+        """Lock the folder until this process ends; raise `FolderError` if another process has locked it."""
         try:
             require_own_file(self.path / ".lock", below=self.path)
             self._lock.acquire()
             self._identity = _identity(self.path)
         except Timeout:
-            raise RunError(f"another process is using '{self.path}'") from None
+            raise FolderError(f"another process is using '{self.path}'") from None
         except NotImplementedError as error:
-            raise RunError(
+            raise FolderError(
                 f"the file system of '{self.path}' does not support locks, which prevent two processes from writing "
-                "to one run; choose another --output"
+                "to one run; choose another output folder"
             ) from error
         except OSError as error:
             if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
-                raise RunError(f"could not lock '{self.path / '.lock'}': {error.strerror}; remove it") from error
-            raise RunError(
+                raise FolderError(f"could not lock '{self.path / '.lock'}': {error.strerror}; remove it") from error
+            raise FolderError(
                 f"could not write to '{self.path}': {error.strerror}; check its permissions, or continue elsewhere: "
                 f"{shell_words('cvkit', 'extend', self.path)} --epochs N --output FOLDER"
             ) from error
@@ -56,9 +56,9 @@ class LockedFolder(ConfinedFolder):
         return False
 
     def require_there(self) -> None:
-        """Raise `RunError` unless `is_there`, because files would be lost or written to another folder."""
+        """Raise `FolderError` unless `is_there`, because files would be lost or written to another folder."""
         if not self.is_there():
-            raise RunError(
+            raise FolderError(
                 f"the run folder '{self.path}' was removed, renamed or replaced during the run, so the run "
                 "stops here. If the folder has a new name, continue with: cvkit resume NEW_NAME"
             )

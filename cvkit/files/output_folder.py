@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import RunError
+from ..errors import FolderError
 from .scratch import Scratch, clear_leftovers
 
 
@@ -21,13 +21,13 @@ class OutputFolder:
     names: frozenset[str]
 
     def require_safe_to_replace(self) -> None:
-        """Raise `RunError` unless the folder does not exist or only contains files that the command writes."""
+        """Raise `FolderError` unless the folder does not exist or only contains files that the command writes."""
         if not os.path.lexists(self.path):
             return
         if not self.path.is_dir() or self.path.is_symlink():
-            raise RunError(f"'{self.path}' exists and is not a folder; choose another --output")
+            raise FolderError(f"'{self.path}' exists and is not a folder; choose another --output")
         if foreign := sorted({item.name for item in self.path.iterdir()} - self.names):
-            raise RunError(
+            raise FolderError(
                 f"'{self.path}' contains files that `{self.command}` did not write ({', '.join(foreign[:3])}); "
                 "choose another --output"
             )
@@ -37,8 +37,8 @@ class OutputFolder:
         """Yield an empty folder that replaces this one at the end, or is removed after an error.
 
         The earlier folder is kept until then, and after an error. If several commands run at once, the folder of the
-        last one to end is kept. Raises `RunError` if the folder cannot be written, or if it contains other files by
-        then.
+        last one to end is kept. Raises `FolderError` if the folder cannot be written, or if it contains other files
+        by then.
         """
         clear_leftovers(self.path.parent)
         above = [parent for parent in self.path.parents if not parent.exists()]
@@ -55,13 +55,13 @@ class OutputFolder:
         except OSError as error:
             problem = error
         finally:
-            kept = scratch.close()
+            earlier = scratch.close()
             for parent in above:
                 with suppress(OSError):  # another process may have written there
                     parent.rmdir()
         if problem is not None:
-            where = f"; the earlier results are in '{kept}'" if kept else ""
-            raise RunError(
+            where = f"; the earlier results are in '{earlier}'" if earlier else ""
+            raise FolderError(
                 f"could not write '{self.path}': {problem.strerror}{where}; choose another --output"
             ) from problem
 

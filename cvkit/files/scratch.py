@@ -74,9 +74,9 @@ class Scratch:
         return None
 
     def _put_back(self) -> None:
-        for kept in self._earlier.iterdir() if self._earlier.is_dir() else ():
-            if not os.path.lexists(self.parent / kept.name):
-                kept.rename(self.parent / kept.name)
+        for entry in self._earlier.iterdir() if self._earlier.is_dir() else ():
+            if not os.path.lexists(self.parent / entry.name):
+                entry.rename(self.parent / entry.name)
 
     def clear(self) -> None:
         """Move back results that a killed command moved aside, and remove its folder when it is old; never raises.

@@ -35,7 +35,7 @@ class PluginStatus:
         disabled: The option or variable that disables the plugin, or empty.
         missing: A sentence for each required package that is not installed.
         idle: Whether the plugin has no hooks.
-        later: Optional hooks of the plugin that this version of cvkit does not have and does not call.
+        unsupported_hooks: Optional hooks of the plugin that this version of cvkit does not have and does not call.
         trace: The traceback of the failure.
     """
 
@@ -47,7 +47,7 @@ class PluginStatus:
     disabled: str = ""
     missing: tuple[str, ...] = ()
     idle: bool = False
-    later: tuple[str, ...] = ()
+    unsupported_hooks: tuple[str, ...] = ()
     trace: str = field(default="", repr=False)
 
     @property
@@ -140,7 +140,7 @@ class Catalog:
                 name = str(implementation.plugin_name)
                 failures.append(
                     f"plugin '{name}' ({self._origins[name]}) failed in cvkit_{event}: "
-                    f"{type(error).__name__}: {error}; disable it with --no-plugin {name}"
+                    f"{type(error).__name__}: {error}; disable it with CVKIT_DISABLE_PLUGINS={name}"
                 )
         return failures
 

@@ -24,7 +24,7 @@ from .entry_points import CORE, PluginEntryPoint, canonical, plugin_entry_points
 from .installed_copy import InstalledCopy, other_copy
 from .local import local_plugins
 from .requirements import distribution_of, missing_requirements
-from .validation import attribute, has_hooks, later_hooks
+from .validation import attribute, has_hooks, unsupported_hooks
 
 DISABLE = "CVKIT_DISABLE_PLUGINS"
 """The environment variable with the names of plugins to disable, separated by commas."""
@@ -146,7 +146,7 @@ def _load_into(
         heavy=tuple(name for name in HEAVY_MODULES if name in sys.modules and name not in before),
         missing=tuple(missing),
         idle=not (failure or missing or has_hooks(plugin)),
-        later=() if failure or missing else later_hooks(plugin),
+        unsupported_hooks=() if failure or missing else unsupported_hooks(plugin),
         trace=trace,
     )
 
@@ -154,7 +154,7 @@ def _load_into(
 def _load(installation: PluginEntryPoint, copy: InstalledCopy | None) -> object:
     """Import an installed plugin, after the checks that need no import."""
     module = installation.package
-    for line in installation.requirements():
+    for line in installation.requirements:
         if canonical(distribution_of(line)) == CORE and (complaint := _core_is_not(line)):
             raise _WrongVersion(complaint)
     if copy is not None and not copy.own:
@@ -180,7 +180,7 @@ def _missing(plugin: object, origin: Origin) -> list[str]:
 
 def _remedy(error: BaseException, origin: Origin, installation: PluginEntryPoint | None) -> str:
     """Return what to do about a plugin that failed, in one sentence."""
-    leave_out = f"disable it with --no-plugin {origin.plugin}"
+    leave_out = f"disable it with CVKIT_DISABLE_PLUGINS={origin.plugin}"
     match error:
         case _WrongVersion():
             return f"pip install --upgrade {origin.distribution} {CORE}, or {leave_out}"

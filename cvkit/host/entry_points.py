@@ -23,11 +23,12 @@ _TARGET = re.compile(r"[\w.]+(\s*:\s*[\w.]+)?(\s*\[.*\])?\s*")
 
 @dataclass(frozen=True)
 class PluginEntryPoint:
-    """An entry point of the group ``cvkit``, and the distribution that installed it."""
+    """An entry point of the group ``cvkit``, and the distribution that installed it, with its requirements."""
 
     entry_point: EntryPoint
     distribution: Distribution
     origin: Origin
+    requirements: tuple[str, ...]
 
     @property
     def module(self) -> str:
@@ -38,13 +39,6 @@ class PluginEntryPoint:
     def package(self) -> str:
         """The top-level package or module of `module`."""
         return self.module.partition(".")[0]
-
-    def requirements(self) -> list[str]:
-        """Return the requirements in the distribution's metadata, or none if they cannot be read."""
-        try:
-            return list(self.distribution.requires or ())
-        except (AttributeError, LookupError, TypeError, ValueError, OSError):
-            return []
 
     def closed_folder(self) -> Path | None:
         """Return the package folder if this user has no permission to read it; Python would see an empty package."""
@@ -73,8 +67,9 @@ def plugin_entry_points() -> Iterator[PluginEntryPoint]:
     parse.
     """
     found = [
-        PluginEntryPoint(entry_point, distribution, Origin(entry_point.name, *name_and_version(distribution)))
+        PluginEntryPoint(entry_point, distribution, Origin(entry_point.name, *named), requirements)
         for distribution, entry_points in _with_plugins()
+        for named, requirements in [(name_and_version(distribution), _requirements(distribution))]  # each is parsed
         for entry_point in entry_points
     ]
     seen: set[tuple[str, str]] = set()
@@ -93,6 +88,14 @@ def _with_plugins() -> Iterator[tuple[Distribution, list[EntryPoint]]]:
                 yield distribution, [point for point in distribution.entry_points if point.group == GROUP]
         except (ValueError, TypeError, OSError):  # unreadable or malformed
             continue
+
+
+def _requirements(distribution: Distribution) -> tuple[str, ...]:
+    """Return the requirements in a distribution's metadata, or none if they cannot be read."""
+    try:
+        return tuple(distribution.requires or ())
+    except (AttributeError, LookupError, TypeError, ValueError, OSError):
+        return ()
 
 
 def name_and_version(distribution: Distribution) -> tuple[str, str]:

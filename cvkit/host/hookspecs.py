@@ -10,16 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-import pluggy
-
 from ..kinds import KINDS, Kind
 from .component import Component
+from .markers import hookspec
 
 if TYPE_CHECKING:
     from pathlib import Path  # 8 ms with all that it imports, which `import cvkit` does without
-
-hookspec = pluggy.HookspecMarker("cvkit")
-hookimpl = pluggy.HookimplMarker("cvkit")
 
 
 def _component_hook(kind: Kind) -> Callable[[], Iterable[Component]]:

@@ -62,7 +62,7 @@ def validate_plugin(name: str, plugin: object) -> None:
             raise PluginError(f"there is no hook '{key}'. {did_you_mean(key, hooks())}".strip())
 
 
-def later_hooks(plugin: object) -> tuple[str, ...]:
+def unsupported_hooks(plugin: object) -> tuple[str, ...]:
     """Return the optional hooks of a plugin that this version of cvkit does not have."""
     return tuple(key for key, marks in _unknown_hooks(plugin).items() if marks.get("optionalhook"))
 

@@ -7,7 +7,8 @@ from .coercion import describe
 from .document import Document, as_overrides, read, read_any, read_text
 from .dump import dump
 from .merge import kind_of
-from .recipe import AUTO, Part, Recipe, TunerPart
+from .named_overrides import overrides_named, resolve_named
+from .recipe import AUTO, Part, Recipe, TunerPart, deprecations
 from .resolver import resolve
 from .settings import EvaluationSettings, PluginSettings, ReportSettings, Settings, TrainSettings
 
@@ -26,12 +27,15 @@ __all__ = [
     "TunerPart",
     "as_overrides",
     "changes",
+    "deprecations",
     "describe",
     "dump",
     "keys_of",
     "kind_of",
+    "overrides_named",
     "read",
     "read_any",
     "read_text",
     "resolve",
+    "resolve_named",
 ]

@@ -86,7 +86,7 @@ def show(value: Any) -> str:
 
 
 def describe(kind: Any) -> str:
-    """Return a type in words: "a positive integer", "'fp32' or 'bf16'", "a list, each a number"."""
+    """Return a type in words: "a positive integer", "'fp32' or 'bf16'", "a list in which each entry is a number"."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated:
         return _describe_bounded(arguments[0], arguments[1:])
@@ -103,7 +103,11 @@ def describe(kind: Any) -> str:
     if isinstance(holder, type) and issubclass(holder, Mapping):
         return "a mapping"
     if isinstance(holder, type) and issubclass(holder, Iterable):
-        return f"a list, each {describe(arguments[0])}" if arguments and arguments[0] is not Any else "a list"
+        return (
+            f"a list in which each entry is {describe(arguments[0])}"
+            if arguments and arguments[0] is not Any
+            else "a list"
+        )
     if isinstance(holder, type) and issubclass(holder, PurePath):
         return "a path"
     return "any value" if kind is Any else str(kind)

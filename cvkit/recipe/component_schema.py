@@ -42,9 +42,9 @@ class Offer:
 def offers_of(registry: Registry) -> tuple[list[Offer], list[str]]:
     """Return the components of one kind that recipes can use, and a sentence for each one that could not be read."""
     offers: list[Offer] = []
-    untold: list[str] = []
+    gaps: list[str] = []
     unread: dict[str, list[str]] = {}
-    for place, entry, names in _named(registry, untold):
+    for place, entry, names in _named(registry, gaps):
         try:
             offers.append(_offer(place, entry, names))
         except CvkitError as error:
@@ -52,7 +52,7 @@ def offers_of(registry: Registry) -> tuple[list[Offer], list[str]]:
             unread.setdefault(f"{type(cause).__name__}: {cause}" if cause else str(error), []).append(place)
     return offers, [
         *(f"{registry.kind.name} left out: {_several(ids)}: {reason}" for reason, ids in unread.items()),
-        *untold,
+        *gaps,
     ]
 
 
@@ -62,25 +62,25 @@ def _several(ids: list[str]) -> str:
     return f"{shown} and {len(ids) - _MOST_IDS} more" if len(ids) > _MOST_IDS else shown
 
 
-def _named(registry: Registry, untold: list[str]) -> Iterator[tuple[str, Entry, tuple[str, ...]]]:
+def _named(registry: Registry, gaps: list[str]) -> Iterator[tuple[str, Entry, tuple[str, ...]]]:
     """Yield each id that has its own options, an entry to read them from, and the names that they apply to."""
     usable = registry.names()
     for entry in registry.entries():
         if not entry.component.is_family:
             yield entry.id, entry, tuple(name for name in (entry.id, entry.component.name) if name in usable)
             continue
-        members = [member for member in _members(entry, untold) if member.id not in usable]
+        members = [member for member in _members(entry, gaps) if member.id not in usable]
         if members and "{name}" in (entry.component.options_of or ""):
             yield from ((member.id, member, (member.id,)) for member in members)
         else:
             yield entry.id, members[0] if members else entry, tuple(member.id for member in members)
 
 
-def _members(family: Entry, untold: list[str]) -> list[Entry]:
+def _members(family: Entry, gaps: list[str]) -> list[Entry]:
     try:
         return [replace(family, member=name) for name in family.members()]
     except CvkitError as error:
-        untold.append(str(error))
+        gaps.append(str(error))
         return []
 
 

@@ -68,29 +68,42 @@ def read_text(text: str, overrides: Sequence[str] = (), *, file: str = "<text>",
     return _document(text, Path(file), overrides, extends)
 
 
-def read_any(recipe: str | Path | Mapping[str, Any], overrides: Sequence[str] = ()) -> Document:
-    """Read a recipe that is a path, the text of a recipe, or a mapping; a text of one line ending in .yaml is a path.
+def read_any(recipe: str | os.PathLike[str] | Mapping[str, Any], overrides: Sequence[str] = ()) -> Document:
+    """Read a recipe that is a path, the text of a recipe, or a mapping.
 
-    Raises `RecipeError` for a mapping with values that YAML cannot contain, and otherwise like `read`.
+    A text is a path if it is one line that ends in .yaml or has no colon, without which it cannot be a recipe. Raises
+    `TypeError` for another type, `RecipeError` for values that YAML cannot contain, and otherwise like `read`.
     """
     if isinstance(recipe, Mapping):
-        return read_text(_as_yaml(dict(recipe)), overrides, file="recipe.yaml")
-    if isinstance(recipe, Path) or ("\n" not in recipe and recipe.endswith((".yaml", ".yml"))):
+        return read_text(_as_yaml(dict(recipe), "recipe", indent=1), overrides, file="recipe")
+    if isinstance(recipe, os.PathLike) or (isinstance(recipe, str) and _is_path(recipe)):
         return read(Path(recipe), overrides)
-    return read_text(recipe, overrides, file="recipe.yaml")
+    if isinstance(recipe, str):
+        return read_text(recipe, overrides, file="recipe")
+    raise TypeError(f"a recipe is a path, a text or a mapping, not {type(recipe).__name__}")
 
 
-def as_overrides(values: Mapping[str, Any]) -> list[str]:
-    """Return values by path as overrides, as in ``train.epochs=2``; raise `RecipeError` like `read_any`."""
-    return [f"{path}={_as_yaml(value)}" for path, value in values.items()]
+def _is_path(text: str) -> bool:
+    return bool(text) and "\n" not in text and (text.endswith((".yaml", ".yml")) or ":" not in text)
 
 
-def _as_yaml(value: Any) -> str:
-    """Return a value as JSON, which is YAML; a path becomes its text."""
+def as_overrides(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return an override for each value by path, as in ``train.epochs=2``, with the place that the user wrote.
+
+    Raises `TypeError` if `values` is not a mapping, and `RecipeError` like `read_any`.
+    """
+    if not isinstance(values, Mapping):
+        raise TypeError(f"set is a mapping such as {{'train.epochs': 2}}, not {type(values).__name__}")
+    places = {path: f"set={{{path!r}: {value!r}}}" for path, value in values.items()}
+    return {f"{path}={_as_yaml(value, places[path])}": places[path] for path, value in values.items()}
+
+
+def _as_yaml(value: Any, place: str, indent: int | None = None) -> str:
+    """Return a value as JSON, which is YAML; a path becomes its text. `place` contains it, for messages."""
     try:
-        return json.dumps(value, ensure_ascii=False, default=_plain)
+        return json.dumps(value, ensure_ascii=False, default=_plain, indent=indent)
     except (TypeError, ValueError) as error:
-        raise RecipeError([Problem(f"a recipe cannot contain this value: {error}")]) from error
+        raise RecipeError([Problem(f"a recipe cannot contain this value: {error}", file=place)]) from error
 
 
 def _plain(value: object) -> object:

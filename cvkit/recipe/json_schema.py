@@ -14,7 +14,7 @@ from ..kinds import KINDS, Kind
 from .component_schema import Offer, offers_of
 from .merge import PART_LISTS, PARTS
 from .option_schema import Schema, option_schema
-from .resolver import DEFAULT_PARTS
+from .part_resolver import DEFAULT_PARTS
 from .settings import SECTIONS, GeneralSettings, PluginSettings, Settings
 
 _DRAFT = "http://json-schema.org/draft-07/schema#"
@@ -33,11 +33,11 @@ def recipe_schema(catalog: Catalog) -> tuple[Schema, list[str]]:
     accepts every name.
     """
     definitions: Schema = {}
-    untold: list[str] = []
+    gaps: list[str] = []
     for kind in KINDS.values():
         offers, sentences = offers_of(catalog[kind.name])
         definitions |= _definitions(kind, offers)
-        untold += sentences
+        gaps += sentences
     schema = {
         "$schema": _DRAFT,
         "title": "cvkit recipe",
@@ -60,7 +60,7 @@ def recipe_schema(catalog: Catalog) -> tuple[Schema, list[str]]:
         },
         "definitions": definitions,
     }
-    return schema, untold
+    return schema, gaps
 
 
 def _plugins(catalog: Catalog) -> Schema:

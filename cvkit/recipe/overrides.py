@@ -10,6 +10,9 @@ from .merge import PART_LISTS, Path, merge, part_name
 from .nodes import ListNode, MapNode, Mark, Node
 from .yaml_reader import MAX_DEPTH, read_tree
 
+PLACE = "--set "
+"""What precedes an override in the place of a mistake."""
+
 
 def override(root: MapNode, overrides: Sequence[str]) -> MapNode:
     """Return the tree with every ``path=value`` applied in order; values are YAML, as in ``model={name: resnet}``.
@@ -21,7 +24,7 @@ def override(root: MapNode, overrides: Sequence[str]) -> MapNode:
     problems: list[Problem] = []
     for text in overrides:
         try:
-            root = _apply(root, text, Mark("--set " + text.encode("utf-8", "replace").decode()))
+            root = _apply(root, text, Mark(PLACE + text.encode("utf-8", "replace").decode()))
         except RecipeError as error:
             problems += error.problems
     if problems:

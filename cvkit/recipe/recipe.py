@@ -195,3 +195,12 @@ def _accepted(path: str, value: Any, option: Option) -> Any:
         return coerce(value, option)
     except ValueError as error:
         raise RecipeError([Problem(f"{path} cannot be {show(value)}: {error}")]) from None
+
+
+def deprecations(recipe: Recipe) -> list[str]:
+    """Return a line for each deprecated component of a recipe."""
+    return [
+        f"{part.entry.kind.singular} '{part.entry.id}' is deprecated: {part.entry.component.deprecated}"
+        for part in dict(recipe.parts()).values()
+        if part.entry.component.deprecated
+    ]

@@ -33,7 +33,9 @@ MOST_EPOCHS = 1_000_000
 """Largest number of epochs. The bound catches typing errors that would plan an endless schedule."""
 Epochs = Annotated[int, Field(ge=1, le=MOST_EPOCHS)]
 Workers = Annotated[int, Field(ge=0, le=256)]
-PassEpochs = Annotated[tuple[Epochs, ...], Field(min_length=1), Words("a list, each a positive integer")]
+PassEpochs = Annotated[
+    tuple[Epochs, ...], Field(min_length=1), Words("a list in which each entry is a positive integer")
+]
 
 
 ObserverOptions = Annotated[dict[str, dict[str, Any]], Words("a mapping of plugins, each to its options")]

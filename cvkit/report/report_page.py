@@ -116,6 +116,11 @@ def _notes(trainer: Trainer, records: Sequence[EpochRecord]) -> list[str]:
             f"{trainer.parts.recipe.selection.metric} did not improve for {trainer.selection.stale} epochs "
             "(selection.patience)."
         )
+    elif trainer.ended_early:
+        notes.append(
+            f"Training was stopped after {trainer.step:,} of {trainer.parts.plan.total_steps:,} planned steps, and "
+            "`cvkit finish` evaluated the run as it was then. The learning-rate schedule did not finish."
+        )
     elif trainer.step < trainer.parts.plan.total_steps:
         notes.append(
             f"Training stopped after {trainer.step:,} of {trainer.parts.plan.total_steps:,} planned steps "

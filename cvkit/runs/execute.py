@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..data.splits import Half
 from ..engine.proposal import Proposal
 from ..engine.records import EpochRecord
 from ..engine.trainer import Step, Trainer
@@ -45,13 +46,26 @@ class TrainingEnded:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """The result of the run was measured: `correct` of `total` images of `half`.
+
+    `epoch` is the epoch whose weights were chosen; 0 if they are those of the end of training.
+    """
+
+    half: Half
+    correct: int
+    total: int
+    epoch: int
+
+
+@dataclass(frozen=True)
 class Reported:
     """The report was written to `path`."""
 
     path: Path
 
 
-Event = Warned | Tuned | TrainingStarted | Step | EpochRecord | TrainingEnded | Reported
+Event = Warned | Tuned | TrainingStarted | Step | EpochRecord | TrainingEnded | Measured | Reported
 
 
 def execute(session: Session) -> Generator[Event, None, None]:
@@ -71,6 +85,12 @@ def execute(session: Session) -> Generator[Event, None, None]:
     yield TrainingEnded()
     if session.stop:
         return
+    trainer = session.trainer
+    half, chosen = trainer.parts.splits.final, trainer.selection
+    if half not in trainer.parts.evaluated or chosen.weights is not None:  # else the last epoch's line says it
+        result = trainer.final_predictions()
+        epoch = 0 if chosen.weights is None else chosen.epoch
+        yield Measured(half, int(result.correct.sum()), len(result.labels), epoch)
     report = session.report()
     for message in dict.fromkeys(session.warnings):
         if message not in known:

@@ -84,29 +84,29 @@ def fork(
     parent: Path,
     recipe: str,
     state: dict[str, Any],
-    kept: RunSnapshot,
+    snapshot: RunSnapshot,
     note: dict[str, Any],
     warnings: list[str],
 ) -> RunFolder:
     """Create a run folder under `parent` with the checkpoint `state` and the YAML text `recipe`.
 
-    The new folder gets the epoch records of the checkpoint `kept`, the results of the tuners, and the parts of
+    The new folder gets the epoch records of the checkpoint `snapshot`, the results of the tuners, and the parts of
     run.json that describe how the run in `origin` began, but not its report. `note` is added to the list ``extended``
     of run.json, and `warnings` replaces its warnings. run.json is written last.
     """
-    info = {key: value for key, value in kept.info.items() if key not in ("finished", "error")}
+    info = {key: value for key, value in snapshot.info.items() if key not in ("finished", "error")}
     info |= {"started": f"{datetime.now().astimezone():{TIME}}", "status": "interrupted", "warnings": warnings}
     info |= {"extended": [*info.get("extended", []), {"from": str(origin.path), **note}]}
     figures = {
-        name: content for result in kept.tuning for name, content in origin.figure_files(result["name"]).items()
+        name: content for result in snapshot.tuning for name, content in origin.figure_files(result["name"]).items()
     }
     folder = RunFolder.create(parent, info.get("name", origin.path.name))
     for name, content in figures.items():
         folder.write(name, content)
-    if kept.tuning:
-        folder.write_tuning(kept.tuning)
-    folder.write_records(kept.records)
+    if snapshot.tuning:
+        folder.write_tuning(snapshot.tuning)
+    folder.write_records(snapshot.records)
     folder.write_recipe(recipe)
-    folder.save(state["step"], state | {"kept": replace(kept, recipe=recipe, info=info).state()})
+    folder.save(state["step"], state | {"kept": replace(snapshot, recipe=recipe, info=info).state()})
     folder.write_info(info)
     return folder

@@ -1,4 +1,4 @@
-"""`RunFolder`: the files of a run. No other module knows their names.
+"""`RunFolder`: the files of a run. Only this module and `copied_files` contain their names.
 
 recipe.yaml        the resolved recipe: full ids, every default, and the values that tuners set
 run.json           status, times, data folder, components with versions, environment
@@ -15,40 +15,26 @@ and a checked shape.
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from itertools import chain, count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from ..data.splits import DataInfo
-from ..engine.records import EpochRecord
-from ..errors import CvkitError, RunError, one_line
-from ..files.locked_folder import LockedFolder
+from ..errors import FolderError
 from ..files.safe_io import clear_temporaries, is_folder
 from ..printable import shell_words
-from ..recipe import RUN_KEYS, Document, keys_of, read_text
-from ..recipe.document import display
-from ..recipe.yaml_reader import MAX_BYTES, decode
-from .json_files import LARGEST, read_info, read_record, read_tuning
+from .copied_files import CopiedFiles
 
 if TYPE_CHECKING:  # only what computes loads torch; most mistakes are reported before that
-    from ..data.framing import PretrainedInput
     from ..engine.records import Predictions
     from ..figures.artifacts import Artifact, Figure
-    from .snapshot import RunSnapshot
 
 TIME = "%Y-%m-%d %H:%M:%S %z"
 """The format of times in run.json."""
 
 
-Read = TypeVar("Read")
-
-
-class RunFolder(LockedFolder):
+class RunFolder(CopiedFiles):
     """The folder of one run: `create` makes a new one, `open` finds one, and `lock` reserves it for a process."""
 
     @classmethod
@@ -63,7 +49,7 @@ class RunFolder(LockedFolder):
             The new run folder.
 
         Raises:
-            RunError: The folder cannot be created.
+            FolderError: The folder cannot be created.
         """
         stem = f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
         for attempt in range(1, 1000):
@@ -73,11 +59,11 @@ class RunFolder(LockedFolder):
             except FileExistsError:
                 continue
             except OSError as error:
-                raise RunError(
-                    f"could not create the run folder '{path}': {error.strerror}; choose another --output"
+                raise FolderError(
+                    f"could not create the run folder '{path}': {error.strerror}; choose another output folder"
                 ) from error
             return cls(path)
-        raise RunError(f"'{parent}' already contains a thousand runs named {stem}; choose another --output")
+        raise FolderError(f"'{parent}' already contains a thousand runs named {stem}; choose another output folder")
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
@@ -93,15 +79,17 @@ class RunFolder(LockedFolder):
             The run folder.
 
         Raises:
-            RunError: `path` is not a run folder.
+            FolderError: `path` is not a run folder.
         """
         folder = cls(path)
         if folder.has_checkpoints():  # checkpoints contain copies of the other files
             return folder
+        if not path.is_dir():
+            raise FolderError(f"there is no folder '{path}'" if not path.exists() else f"'{path}' is not a folder")
         if not (path / "recipe.yaml").is_file():
-            raise RunError(f"'{path}' is not a run folder: it contains no recipe.yaml")
+            raise FolderError(f"'{path}' is not a run folder: it contains no recipe.yaml")
         if not (path / "run.json").is_file():
-            raise RunError(
+            raise FolderError(
                 f"'{path}' is not a run folder: it contains a recipe.yaml but no run.json; to start a run: "
                 f"{shell_words('cvkit', 'run', path / 'recipe.yaml')}"
             )
@@ -111,7 +99,7 @@ class RunFolder(LockedFolder):
         """Reserve the folder for this process, and remove unfinished files of processes that were killed.
 
         Raises:
-            RunError: Another process is using the folder.
+            FolderError: Another process is using the folder.
         """
         super().lock()
         from ..checkpoint.files import clear_leftovers
@@ -122,178 +110,9 @@ class RunFolder(LockedFolder):
             clear_temporaries(folder)
 
     @property
-    def recipe_path(self) -> Path:
-        """The path of the resolved recipe. `cvkit run` reads it like any other recipe."""
-        return self.path / "recipe.yaml"
-
-    @property
     def report_path(self) -> Path:
         """The path of the report, which exists once the run has finished."""
         return self.path / "report.html"
-
-    def recipe_text(self) -> str:
-        """Return the resolved recipe, from the newest checkpoint if recipe.yaml is missing, incomplete or unreadable.
-
-        Raises:
-            RunError: The file cannot be used, and no checkpoint contains a copy.
-        """
-        try:
-            text = self._own_recipe()
-        except CvkitError as error:
-            if (kept := self.kept()) is None:
-                raise RunError(
-                    f"{one_line(error)}. No checkpoint contains a copy: restore the file, or start a new run"
-                ) from error
-            return kept.recipe
-        if keys_of(text) >= RUN_KEYS or (kept := self.kept()) is None or self.has_whole_recipe(kept):
-            return text
-        return kept.recipe
-
-    def has_whole_recipe(self, kept: RunSnapshot) -> bool:
-        """Return whether recipe.yaml exists, can be read, and contains every key of a copy.
-
-        Args:
-            kept: The copy in a checkpoint.
-        """
-        with suppress(CvkitError):
-            return keys_of(self._own_recipe()) >= keys_of(kept.recipe)
-        return False
-
-    def _own_recipe(self) -> str:
-        file = display(self.recipe_path)
-        text = decode(self.read("recipe.yaml", MAX_BYTES), file)
-        read_text(text, file=file, extends=False)
-        return text
-
-    def document(self, overrides: Sequence[str] = ()) -> Document:
-        """Return the recipe of `recipe_text` as a document. It extends no other recipe, because it is complete.
-
-        Args:
-            overrides: Changes in the form ``path=value``.
-
-        Returns:
-            The document with the overrides applied.
-
-        Raises:
-            RunError: The file cannot be used, and no checkpoint contains a copy.
-            RecipeError: An override is not valid.
-        """
-        return read_text(self.recipe_text(), overrides, file=display(self.recipe_path), extends=False)
-
-    def info(self) -> dict[str, Any]:
-        """Return the content of run.json, with missing keys from the newest checkpoint; empty if neither exists.
-
-        Raises:
-            RunError: run.json is damaged, and there is no checkpoint.
-        """
-        content = self.intact("run.json", read_info)
-        if content is not None and "environment" in content:
-            return content
-        if (kept := self.kept()) is not None:
-            return kept.info | (content or {})
-        return self._held("run.json", read_info) or {}
-
-    def data_info(self) -> DataInfo | None:
-        """Return the `DataInfo` of the training data; None if an early version, which did not save it, ran."""
-        kept = self.info().get("data_info")
-        return None if kept is None else DataInfo.from_json(kept)
-
-    def pretrained_input(self) -> PretrainedInput | None:
-        """Return the input of the pretrained weights that the run started from; None if it started from none."""
-        from ..engine.starting_run import input_of_run
-
-        return input_of_run(self.info())
-
-    def write_info(self, info: dict[str, Any]) -> dict[str, Any]:
-        """Write run.json, and return its content as it will be read.
-
-        Args:
-            info: The new content.
-        """
-        text = json.dumps(info, indent=2, ensure_ascii=False)
-        # A file name may contain bytes that are not Unicode: JSON gets them as escapes.
-        self.write("run.json", f"{text}\n".encode("utf-8", "backslashreplace"))
-        return dict(json.loads(text))
-
-    def write_recipe(self, text: str) -> None:
-        """Write recipe.yaml.
-
-        Args:
-            text: The resolved recipe.
-        """
-        self.write("recipe.yaml", text.encode())
-
-    def set_recipe_aside(self) -> str:
-        """Rename an unusable recipe.yaml and return its new name; empty if there is no such file."""
-        numbered = (self.recipe_path.with_name(f"recipe.damaged-{number}.yaml") for number in count(2))
-        names = chain([self.recipe_path.with_name("recipe.damaged.yaml")], numbered)
-        aside = next(path for path in names if not os.path.lexists(path))
-        with suppress(OSError):
-            self.recipe_path.replace(aside)
-            return aside.name
-        return ""
-
-    def write_tuning(self, results: Sequence[dict[str, Any]]) -> None:
-        """Write tuning.json.
-
-        Args:
-            results: One dictionary per tuner.
-
-        Raises:
-            RunError: A result contains a value that JSON cannot represent.
-        """
-        try:
-            text = json.dumps(results, indent=1, allow_nan=False)
-        except (TypeError, ValueError) as error:
-            raise RunError(f"the measurements of the tuners cannot be saved as JSON: {error}") from error
-        self.write("tuning.json", (text + "\n").encode())
-
-    def tuning(self) -> list[dict[str, Any]]:
-        """Return the results of the tuners, from the newest checkpoint if tuning.json is missing or damaged.
-
-        Returns:
-            One dictionary per tuner; empty if no tuner has finished.
-
-        Raises:
-            RunError: tuning.json is damaged, and there is no checkpoint.
-        """
-        content = self.intact("tuning.json", read_tuning)
-        if content is None and (kept := self.kept()) is not None:
-            return kept.tuning
-        return self._held("tuning.json", read_tuning) or []
-
-    def records(self) -> list[EpochRecord]:
-        """Return the epoch records so far, from the newest checkpoint if a line of metrics.jsonl cannot be read.
-
-        A last line that a kill cut short is skipped.
-
-        Raises:
-            RunError: A line cannot be read, and there is no checkpoint.
-        """
-        found = self.record_lines()
-        if (None in found or not found) and (kept := self.kept()) is not None:
-            return list(kept.records)
-        return self._held("metrics.jsonl", _records) or []
-
-    def record_lines(self) -> list[EpochRecord | None]:
-        """Return the record in each line of metrics.jsonl; None for a line that cannot be read."""
-        return self.intact("metrics.jsonl", _lines) or []
-
-    def append(self, record: EpochRecord) -> None:
-        """Append the record of an epoch to metrics.jsonl.
-
-        Args:
-            record: The record.
-        """
-        self.append_to("metrics.jsonl", _line(record))
-
-    def write_records(self, records: Iterable[EpochRecord]) -> None:
-        """Write metrics.jsonl, and replace all records in it.
-
-        Args:
-            records: One record per epoch.
-        """
-        self.write("metrics.jsonl", b"".join(map(_line, records)))
 
     def save(self, step: int, state: dict[str, Any]) -> Path:
         """Write a checkpoint.
@@ -312,25 +131,6 @@ class RunFolder(LockedFolder):
 
         self.require_there()
         return write_checkpoint(self.path / "checkpoints", step, state)
-
-    def newest_state(self) -> tuple[dict[str, Any] | None, list[str]]:
-        """Return the newest intact and valid state, or None, and a line for every checkpoint that was skipped."""
-        from ..checkpoint.files import read_newest
-        from .snapshot import require_usable
-
-        return read_newest(self.path / "checkpoints", require_usable)
-
-    def kept(self) -> RunSnapshot | None:
-        """Return the newest checkpoint's copies of the run's files; None if there is no checkpoint."""
-        from .snapshot import RunSnapshot
-
-        state, _ = self.newest_state() if self.has_checkpoints() else (None, [])
-        return None if state is None else RunSnapshot.of(state)
-
-    def has_checkpoints(self) -> bool:
-        """Return whether there is a checkpoint, intact or not."""
-        parent = self.path / "checkpoints"
-        return is_folder(parent) and any(parent.glob("step-*/manifest.json"))
 
     def save_artifacts(self, artifacts: Iterable[Artifact]) -> None:
         """Write the files of artifacts under figures/.
@@ -352,7 +152,7 @@ class RunFolder(LockedFolder):
             caption: Its caption.
 
         Raises:
-            RunError: The file is not a figure.
+            FolderError: The file is not a figure.
         """
         files = self.figure_files(name)
         if not files:
@@ -363,7 +163,7 @@ class RunFolder(LockedFolder):
         try:
             return Figure(name, title, caption, svg.decode("utf-8"), png)
         except UnicodeDecodeError:
-            raise RunError(f"'{self.path / 'figures' / name}.svg' is not an SVG: it is not UTF-8 text") from None
+            raise FolderError(f"'{self.path / 'figures' / name}.svg' is not an SVG: it is not UTF-8 text") from None
 
     def figure_files(self, name: str) -> dict[str, bytes]:
         """Return the files of a figure by name, the SVG first; empty if one is missing.
@@ -394,51 +194,3 @@ class RunFolder(LockedFolder):
         """
         self.write("report.html", html.encode())
         return self.report_path
-
-    def intact(self, name: str, read: Callable[[bytes], Read]) -> Read | None:
-        """Return the content of a file, or None if the file is missing or cannot be read.
-
-        Args:
-            name: The name of the file in the folder.
-            read: Parses the content; raises `ValueError` if it is not valid.
-        """
-        with suppress(RunError):
-            return self._held(name, read)
-        return None
-
-    def _held(self, name: str, read: Callable[[bytes], Read]) -> Read | None:
-        """Return the parsed content of a file, None if it is missing; raise `RunError` if it is damaged."""
-        if not os.path.lexists(self.path / name):
-            return None
-        try:
-            return read(self.read(name, LARGEST[name]))
-        except ValueError as error:
-            again = shell_words("cvkit", "run", self.recipe_path)
-            raise RunError(
-                f"'{self.path / name}' is damaged: {error}. Restore a copy of it, or start a new run: {again}"
-            ) from error
-
-
-def _records(content: bytes) -> list[EpochRecord]:
-    records = []
-    for number, line in enumerate(content.splitlines(keepends=True), start=1):
-        try:
-            records += [read_record(line)] if line.endswith(b"\n") else []
-        except ValueError as error:
-            raise ValueError(f"line {number}: {error}") from error
-    return records
-
-
-def _lines(content: bytes) -> list[EpochRecord | None]:
-    found: list[EpochRecord | None] = []
-    for line in content.splitlines(keepends=True):
-        if line.endswith(b"\n"):
-            try:
-                found.append(read_record(line))
-            except ValueError:
-                found.append(None)
-    return found
-
-
-def _line(record: EpochRecord) -> bytes:
-    return (json.dumps(record.to_json(), allow_nan=False) + "\n").encode()

@@ -105,6 +105,7 @@ class RunInfo(Shape):
     status: str = ""
     started: str = ""
     finished: str = ""
+    finished_early: bool = False
     error: str = ""
     data: str = ""
     data_info: _DataInfo | None = None

@@ -14,7 +14,7 @@ from ..engine.building import initialised_model
 from ..engine.device import choose_device
 from ..engine.progress import epochs_trained
 from ..engine.trained_model import TrainedModel
-from ..errors import CheckpointError, RunError
+from ..errors import CheckpointError, DeviceError
 from ..recipe import Recipe, changes
 from .folder import RunFolder
 from .snapshot import RunSnapshot
@@ -52,17 +52,17 @@ def load_trained(folder: RunFolder, recipe: Recipe, info: DataInfo) -> LoadedMod
     model = initialised_model(recipe, info, device, restoring=True)
     chosen = state.get("selection")
     load_model_state(model, trained_weights(state))
-    pixels = Preprocessor(info, (), device, recipe.train.channels_last)
-    trained = TrainedModel(model.eval(), info, pixels, device, recipe.seed)
-    stand = f"after step {state['step']:,}, {epochs_trained(state):,} of {recipe.train.epochs:,} epochs"
+    preprocessor = Preprocessor(info, (), device, recipe.train.channels_last)
+    trained = TrainedModel(model.eval(), info, preprocessor, device, recipe.seed)
+    label = f"after step {state['step']:,}, {epochs_trained(state):,} of {recipe.train.epochs:,} epochs"
     if chosen is not None and chosen["weights"] is not None:
-        stand += f"; the best weights so far, of epoch {chosen['epoch']:,}"
+        label += f"; the best weights so far, of epoch {chosen['epoch']:,}"
     if folder.info().get("status") != "finished":
-        stand += "; the run has not finished"
-    kept = RunSnapshot.of(state)
-    changed = () if kept is None else changes(kept.recipe, recipe)
-    told = [f"recipe.yaml was changed after the checkpoint: {change}" for change in changed if not change.free]
-    return LoadedModel(trained, stand + remark, state["data"], (*damaged, *told))
+        label += "; the run has not finished"
+    snapshot = RunSnapshot.of(state)
+    changed = () if snapshot is None else changes(snapshot.recipe, recipe)
+    edits = [f"recipe.yaml was changed after the checkpoint: {change}" for change in changed if not change.free]
+    return LoadedModel(trained, label + remark, state["data"], (*damaged, *edits))
 
 
 def _device(asked: str) -> tuple[torch.device, str]:
@@ -70,7 +70,7 @@ def _device(asked: str) -> tuple[torch.device, str]:
     for name in (asked, "auto"):
         try:
             device = choose_device(name, "fp32")
-        except RunError:
+        except DeviceError:
             continue
         break
     else:

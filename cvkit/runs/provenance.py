@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ..errors import CvkitError
+from ..errors import CvkitError, RunError
 from ..host.catalog import Catalog
 from ..host.entry_points import direct_url, editable_folder
 from ..host.registry import Entry
@@ -199,15 +199,30 @@ def reinstall(name: str, version: str) -> str:
     return f"To restore it: pip install --force-reinstall {shell_words(f'{name}=={version}')}"
 
 
-def missing_plugins(components: Records, catalog: Catalog) -> list[str]:
+def require_plugins(folder: Path, info: Mapping[str, Any], catalog: Catalog, add_file: str) -> None:
+    """Raise `RunError` if plugins that a run used are missing; the message says how to install or add them.
+
+    `info` is the content of run.json. `add_file` is how the user adds a plugin's file; ``{}`` stands for the path.
+    """
+    if gone := missing_plugins(info.get("components", []), catalog, add_file):
+        raise RunError(f"could not open '{folder}', because plugins that it used are missing: {'; '.join(gone)}")
+
+
+def drift_of(info: Mapping[str, Any], catalog: Catalog) -> list[str]:
+    """Return a sentence for each component whose code is not the version that the run of `info` started with."""
+    components = info.get("components", [])
+    return drift(components, describe_current(components, catalog))
+
+
+def missing_plugins(components: Records, catalog: Catalog, add_file: str) -> list[str]:
     """Return a sentence for each plugin of a run's components that is missing or does not work here."""
     statuses = {status.origin.plugin: status for status in catalog.statuses}
     sentences = []
     for component in components:
         plugin = component["id"].partition("/")[0]
         if plugin not in statuses and component.get("file"):
-            option = f"--plugin-path {shell_words(component['file'])}"
-            sentences.append(f"plugin '{plugin}' was loaded from a file: add {option}")
+            remedy = add_file.format(shell_words(component["file"]))
+            sentences.append(f"plugin '{plugin}' was loaded from a file: {remedy}")
         elif plugin not in statuses:
             sentences.append(f"plugin '{plugin}' ({_shown(component)}) is not installed. {reinstall_hint(component)}")
         elif not statuses[plugin].works:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import RunError
+from ..errors import CheckpointError, FolderError, RunError
 from ..printable import shell_words
 from ..recipe import Recipe, changes, dump, read_text
 from ..recipe.nodes import plain
 from .folder import RunFolder
 from .json_files import read_info, read_tuning
-from .snapshot import FIXED, RunSnapshot, gap, told_apart
+from .snapshot import FIXED, RunSnapshot, gap, record_differences
 
 UNCHECKED = (
     "the checkpoint was written by an earlier version of cvkit, which saved no copies of recipe.yaml, run.json, "
@@ -20,10 +20,10 @@ UNCHECKED = (
 
 
 def require_never_trained(folder: RunFolder, damaged: list[str]) -> None:
-    """Raise `RunError` if a run without a readable checkpoint has been trained."""
+    """Raise `CheckpointError` if a run without a readable checkpoint has been trained."""
     try:
         info = folder.info()
-    except RunError:
+    except FolderError:
         info = {}
     epochs = len(folder.record_lines())  # a line that cannot be read also shows that the run was trained
     if not (epochs or damaged or info.get("trained") or info.get("sessions") or info.get("extended")):
@@ -31,13 +31,13 @@ def require_never_trained(folder: RunFolder, damaged: list[str]) -> None:
     began = f"{epochs} {'epoch was' if epochs == 1 else 'epochs were'} trained" if epochs else "training had started"
     lost = "; ".join(damaged) or f"its checkpoints are missing from '{folder.path / 'checkpoints'}'"
     command = shell_words("cvkit", "run", folder.recipe_path)
-    raise RunError(
+    raise CheckpointError(
         f"'{folder.path}' cannot continue: {began}, but {lost}. Restore a checkpoint, or start a new run: {command}"
     )
 
 
 def agree_on_recipe(
-    folder: RunFolder, kept: RunSnapshot, recipe: Recipe, accept: bool, *, same_data: bool = False
+    folder: RunFolder, snapshot: RunSnapshot, recipe: Recipe, accept: bool, *, same_data: bool = False
 ) -> list[str]:
     """Return a line for each value of `recipe` that the run was not trained with, if these changes are accepted.
 
@@ -45,9 +45,9 @@ def agree_on_recipe(
     `RunError` if a change is not accepted, or if a changed value affects training: the run would then match neither
     the old recipe nor the new one.
     """
-    found = changes(kept.recipe, recipe)
+    found = changes(snapshot.recipe, recipe)
     if not found:
-        return _reworded(folder, kept)
+        return _reworded(folder, snapshot)
     name, said = folder.recipe_path, "; ".join(map(str, found))
     back = f"to continue with the original recipe, remove '{name}': cvkit restores it from the checkpoint"
     if bound := [
@@ -70,9 +70,9 @@ def agree_on_recipe(
     return [f"recipe.yaml was changed, and the change was accepted: {change}" for change in found]
 
 
-def _reworded(folder: RunFolder, kept: RunSnapshot) -> list[str]:
+def _reworded(folder: RunFolder, snapshot: RunSnapshot) -> list[str]:
     """Return a line if recipe.yaml was reworded without a change of meaning, for example if a default was removed."""
-    if folder.has_whole_recipe(kept) and _values(folder.recipe_text()) != _values(kept.recipe):
+    if folder.has_whole_recipe(snapshot) and _values(folder.recipe_text()) != _values(snapshot.recipe):
         return ["recipe.yaml was edited but still describes the same run; the file is left unchanged"]
     return []
 
@@ -82,39 +82,41 @@ def _values(text: str) -> Any:
     return plain(read_text(text, extends=False).root)
 
 
-def kept_of(folder: RunFolder, state: Mapping[str, Any]) -> tuple[RunSnapshot, list[str]]:
+def snapshot_of(folder: RunFolder, state: Mapping[str, Any]) -> tuple[RunSnapshot, list[str]]:
     """Return the snapshot in a checkpoint's state, and the warnings that readers need if it has none.
 
     Without a snapshot, the files of the folder are used without a check.
     """
-    if (kept := RunSnapshot.of(state)) is not None:
-        return kept, []
+    if (snapshot := RunSnapshot.of(state)) is not None:
+        return snapshot, []
     records = [r for r in folder.record_lines() if r is not None and r.epoch <= state["epoch"]]
-    told = [UNCHECKED]
+    warnings = [UNCHECKED]
     if wrong := gap(records, state["epoch"]):
-        told.append(f"metrics.jsonl {wrong}: the report does not show the missing epochs")
-    return RunSnapshot(folder.recipe_text(), folder.tuning(), tuple(records), folder.info()), told
+        warnings.append(f"metrics.jsonl {wrong}: the report does not show the missing epochs")
+    return RunSnapshot(folder.recipe_text(), folder.tuning(), tuple(records), folder.info()), warnings
 
 
-def differences(folder: RunFolder, kept: RunSnapshot) -> dict[str, str]:
+def differences(folder: RunFolder, snapshot: RunSnapshot) -> dict[str, str]:
     """Return a line for each file that the checkpoint's copy has to replace. Write nothing."""
     found: dict[str, str] = {}
-    if differs := told_apart(folder.record_lines(), kept.records):
+    if differs := record_differences(folder.record_lines(), snapshot.records):
         found["metrics.jsonl"] = differs
-    if ((tuning := folder.intact("tuning.json", read_tuning)) or []) != kept.tuning:
+    if ((tuning := folder.intact("tuning.json", read_tuning)) or []) != snapshot.tuning:
         found["tuning.json"] = "is missing or damaged" if tuning is None else "was changed"
     if (info := folder.intact("run.json", read_info)) is None:
         found["run.json"] = "is missing or damaged"
-    elif other := [key for key in FIXED if info.get(key) != kept.info.get(key)] + _without_sessions(info, kept):
+    elif other := [key for key in FIXED if info.get(key) != snapshot.info.get(key)] + _without_sessions(
+        info, snapshot
+    ):
         found["run.json"] = f"was changed in {', '.join(other)}"
-    if not folder.has_whole_recipe(kept):
+    if not folder.has_whole_recipe(snapshot):
         found["recipe.yaml"] = "is missing or damaged"
     return {name: f"{name} {what}; restored from the checkpoint" for name, what in found.items()}
 
 
-def _without_sessions(info: Mapping[str, Any], kept: RunSnapshot) -> list[str]:
+def _without_sessions(info: Mapping[str, Any], snapshot: RunSnapshot) -> list[str]:
     """Return the names of the lists in run.json from which entries are missing. Sessions only add to these lists."""
-    sessions, warnings = (kept.info.get(key, []) for key in ("sessions", "warnings"))
+    sessions, warnings = (snapshot.info.get(key, []) for key in ("sessions", "warnings"))
     lacking = {
         "sessions": info.get("sessions", [])[: len(sessions)] != sessions,
         "warnings": not set(warnings) <= set(info.get("warnings", [])),
@@ -122,30 +124,30 @@ def _without_sessions(info: Mapping[str, Any], kept: RunSnapshot) -> list[str]:
     return [key for key, lacks in lacking.items() if lacks]
 
 
-def put_back(folder: RunFolder, kept: RunSnapshot, recipe: Recipe) -> list[str]:
+def put_back(folder: RunFolder, snapshot: RunSnapshot, recipe: Recipe) -> list[str]:
     """Replace each file that differs from the checkpoint's copy, and return a line for each.
 
     A damaged recipe is renamed. metrics.jsonl and run.json are not written here: the session writes them in any case.
     """
-    found = differences(folder, kept)
+    found = differences(folder, snapshot)
     if "tuning.json" in found:
-        folder.write_tuning(kept.tuning)
+        folder.write_tuning(snapshot.tuning)
     if "recipe.yaml" in found:
         if aside := folder.set_recipe_aside():
             found["recipe.yaml"] += f", and the damaged file is saved as {aside}"
-        folder.write_recipe(dump(recipe) if changes(kept.recipe, recipe) else kept.recipe)
+        folder.write_recipe(dump(recipe) if changes(snapshot.recipe, recipe) else snapshot.recipe)
     return list(found.values())
 
 
-def began(folder: RunFolder, kept: RunSnapshot, made_with: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def began(folder: RunFolder, snapshot: RunSnapshot, made_with: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Return the content of run.json that describes how the run began, and a line for what is no longer known.
 
     `made_with` contains the components and the environment of the current session.
     """
     found = folder.intact("run.json", read_info) or {}
     own = {key: value for key, value in found.items() if key not in FIXED}
-    own |= {key: kept.info.get(key, []) for key in _without_sessions(found, kept)}
-    info = kept.info | own | {key: kept.info[key] for key in FIXED if key in kept.info}
+    own |= {key: snapshot.info.get(key, []) for key in _without_sessions(found, snapshot)}
+    info = snapshot.info | own | {key: snapshot.info[key] for key in FIXED if key in snapshot.info}
     lost = [key for key in made_with if key not in info]
-    told = f"run.json no longer contains the original {' and '.join(lost)} of the run: the current ones are recorded"
-    return {"started": "unknown", **made_with} | info, [told] if lost else []
+    line = f"run.json no longer contains the original {' and '.join(lost)} of the run: the current ones are recorded"
+    return {"started": "unknown", **made_with} | info, [line] if lost else []

@@ -50,8 +50,8 @@ def restore_run(trainer: Trainer, state: dict[str, Any]) -> None:
 
 def _require_classes(info: DataInfo, state: dict[str, Any]) -> None:
     """Raise `CheckpointError` if the data set's classes differ from those of the checkpoint's model."""
-    kept = RunSnapshot.of(state)
-    before = None if kept is None else (kept.info.get("data_info") or {}).get("classes")
+    snapshot = RunSnapshot.of(state)
+    before = None if snapshot is None else (snapshot.info.get("data_info") or {}).get("classes")
     if before is not None and tuple(before) != info.classes:
         odd = [name for name in (*before, *info.classes) if (name in before) != (name in info.classes)]
         differ = f"they differ in {', '.join(odd[:3])}" if odd else "they are in a different order"

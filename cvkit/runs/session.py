@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import platform
-import re
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from ..diagnostics.diagnose import diagnose
 from ..engine.parts import RunParts
@@ -22,22 +15,19 @@ from ..engine.proposal import Proposal
 from ..engine.records import EpochRecord
 from ..engine.trainer import Step, Trainer
 from ..engine.tuning import tune
-from ..errors import ComponentFailure, RunError, one_line
-from ..figures.artifacts import Figure
+from ..errors import FolderError, RunError
 from ..figures.page import render
-from ..figures.style import render_figure
-from ..guard import Guard
 from ..host.catalog import Catalog
 from ..recipe import Recipe, TunerPart, dump
 from ..report.report_page import report_page
+from .environment import describe_environment, environment_changes
 from .folder import TIME, RunFolder
 from .json_files import read_tuning
-from .provenance import describe_components, drift, reinstall
-from .repair import agree_on_recipe, began, kept_of, put_back, require_never_trained
+from .provenance import describe_components, drift
+from .repair import agree_on_recipe, began, put_back, require_never_trained, snapshot_of
 from .restore import require_same_data, restore_run
 from .snapshot import RunSnapshot
-
-_LIBRARIES = ("cvkit-core", "torch", "torchvision", "numpy", "kornia", "timm", "pluggy", "pydantic", "matplotlib")
+from .tuning_results import save_figure, tuning_figures, tuning_result
 
 
 class Session:
@@ -47,6 +37,7 @@ class Session:
         data: The folder of the data set.
         catalog: Its observers are notified of each event.
         accept_changes: Whether to continue although the recipe or the data changed.
+        finishes: Whether the run ends where its last checkpoint was written, without further training.
         warnings: Lines for the readers of the report.
         stop: Set it to end after the current step, which is then saved.
         saved: Whether the newest checkpoint contains all training so far, so that stopping at once loses nothing.
@@ -54,11 +45,18 @@ class Session:
     """
 
     def __init__(
-        self, parts: RunParts, folder: RunFolder, data: Path, catalog: Catalog, *, accept_changes: bool = False
+        self,
+        parts: RunParts,
+        folder: RunFolder,
+        data: Path,
+        catalog: Catalog,
+        *,
+        accept_changes: bool = False,
+        finishes: bool = False,
     ) -> None:
         self.parts, self.folder, self.data, self.catalog = parts, folder, data, catalog
         self._trainer: Trainer | None = None
-        self.accept_changes = accept_changes
+        self.accept_changes, self.finishes = accept_changes, finishes
         self.warnings = [*parts.warnings]
         self.records: list[EpochRecord] = []
         self.stop = self.started = False
@@ -98,12 +96,22 @@ class Session:
         }
         if state is None:
             require_never_trained(self.folder, damaged)
+            if self.finishes:
+                raise FolderError(
+                    f"'{self.folder.path}' contains no checkpoint yet, so there is nothing to evaluate; continue the "
+                    "run with cvkit resume"
+                )
             self._info = {"started": f"{datetime.now().astimezone():{TIME}}", "sessions": [], **made_with}
             self._info |= self._first_weights()
         else:
             self.warnings += damaged
             self._restore(state, made_with)
-        changed = _other_environment(self._info["environment"], made_with["environment"])
+        if self.finishes and not self.trainer.end() and not self.records:
+            raise FolderError(
+                f"'{self.folder.path}' has not finished its first epoch, so there is no record to report; continue "
+                "the run with cvkit resume"
+            )
+        changed = environment_changes(self._info["environment"], made_with["environment"])
         self._note(
             name=self.recipe.name,
             status="running",
@@ -121,16 +129,16 @@ class Session:
 
     def _restore(self, state: dict[str, Any], made_with: dict[str, Any]) -> None:
         """Restore the run after checking its recipe and data, and repair the files beside the checkpoint."""
-        kept, told = kept_of(self.folder, state)
+        snapshot, repairs = snapshot_of(self.folder, state)
         same_data = self.parts.splits.are_known(state["data"])
-        told += agree_on_recipe(self.folder, kept, self.recipe, self.accept_changes, same_data=same_data)
-        told += require_same_data(self.parts, state, accept_changes=self.accept_changes)
+        repairs += agree_on_recipe(self.folder, snapshot, self.recipe, self.accept_changes, same_data=same_data)
+        repairs += require_same_data(self.parts, state, accept_changes=self.accept_changes)
         restore_run(self.prepare(), state)
-        self._info, lost = began(self.folder, kept, made_with)
-        self.records, self._tuning = list(kept.records), kept.tuning
-        told += put_back(self.folder, kept, self.recipe)
-        self.warnings += [*told, *lost, *self._info.get("warnings", [])]
-        for of_an_earlier_end in ("error", "finished"):
+        self._info, lost = began(self.folder, snapshot, made_with)
+        self.records, self._tuning = list(snapshot.records), snapshot.tuning
+        repairs += put_back(self.folder, snapshot, self.recipe)
+        self.warnings += [*repairs, *lost, *self._info.get("warnings", [])]
+        for of_an_earlier_end in ("error", "finished", "finished_early"):
             self._info.pop(of_an_earlier_end, None)
         sessions = [*self._info.get("sessions", []), {"after_step": self.step, **made_with}]
         self._info |= {"sessions": sessions, "trained": True}
@@ -150,7 +158,7 @@ class Session:
         """Return the changes of code, libraries and device in each session since the run began."""
         lines = []
         for session in self._info.get("sessions", []):
-            changed = _other_environment(self._info["environment"], session["environment"])
+            changed = environment_changes(self._info["environment"], session["environment"])
             changed += drift(self._info["components"], session["components"])
             lines += [f"after step {session['after_step']:,}: {line}" for line in changed]
         return lines
@@ -164,12 +172,9 @@ class Session:
         notes = {tuner.target: f"by {tuner.entry.id}" for tuner in self.recipe.tuners if tuner.target in waiting}
         for number, (tuner, proposal, recipe) in enumerate(tune(self.parts), start=1):
             self.parts = replace(self.parts, recipe=recipe)
-            called = re.sub(r"[^A-Za-z0-9._-]", "_", tuner.entry.member or tuner.entry.component.name)
-            name = f"tuning_{number}_{called}"[:100]
-            results.append({"tuner": tuner.entry.id, "sets": tuner.target, "name": name, "title": proposal.title})
-            results[-1] |= {"caption": proposal.caption, **self._found(tuner, proposal)}
+            results.append(tuning_result(number, tuner, proposal, self.warnings))
             if proposal.draw is not None:
-                self._keep_figure(tuner, name, proposal)
+                save_figure(self.folder, results[-1]["name"], tuner, proposal, self.warnings)
             self._notify("tuner_finished", tuner=tuner.entry.id, sets=tuner.target, proposal=proposal)
             yield tuner, proposal
         self._recipe_text = dump(self.recipe, notes=notes)
@@ -181,29 +186,6 @@ class Session:
         """Return whether an earlier session, killed before training, ran all tuners."""
         self._tuning = self.folder.intact("tuning.json", read_tuning) or []
         return bool(self._tuning)
-
-    def _found(self, tuner: TunerPart, proposal: Proposal) -> dict[str, Any]:
-        """Return a tuner's value and data. Data that JSON cannot represent is left out with a warning."""
-        found = {"value": proposal.value, "data": proposal.data}
-        try:
-            json.dumps(found, allow_nan=False)
-        except (TypeError, ValueError) as error:
-            what = (
-                f"{tuner.entry.owner}: JSON cannot represent its data, so only its value is saved: {one_line(error)}"
-            )
-            self.warnings.append(what)
-            return {"value": str(proposal.value), "data": {}}
-        return found
-
-    def _keep_figure(self, tuner: TunerPart, name: str, proposal: Proposal) -> None:
-        """Save a tuner's figure. Warn if it cannot be drawn: the result of the tuner does not depend on it."""
-        try:
-            guard = Guard(tuner.entry, "cannot draw its figure")
-            figure: Figure = guard(render_figure, name, proposal.title, proposal.caption, proposal.draw)
-        except ComponentFailure as error:
-            self.warnings.append(str(error))
-        else:
-            self.folder.save_artifacts([figure])
 
     def prepare(self) -> Trainer:
         """Return the trainer; raise `RunError` if a value of the recipe is still ``auto``."""
@@ -238,8 +220,8 @@ class Session:
         self.saved = True
 
     def _save(self) -> None:
-        kept = RunSnapshot(self._recipe_text, self._tuning, tuple(self.records), self._info)
-        state = {**self.trainer.state(), "data": self.parts.splits.digest, "kept": kept.state()}
+        snapshot = RunSnapshot(self._recipe_text, self._tuning, tuple(self.records), self._info)
+        state = {**self.trainer.state(), "data": self.parts.splits.digest, "kept": snapshot.state()}
         self.folder.save(self.step, state)
         self.saved = True
         if not self._info.get("trained"):
@@ -255,25 +237,14 @@ class Session:
         found = diagnose(self.trainer, records, predictions)
         self.warnings += found.warnings
         self.folder.save_artifacts(found.artifacts())
-        found.training += self._tuning_figures()
+        found.training += tuning_figures(self.folder, self._tuning, self.warnings)
         self.warnings += self._changes()
         page = report_page(self.trainer, records, predictions, found, self._info, self.recipe_text(), self.warnings)
         path = self.folder.write_report(render(page))
-        self.set_status("finished", finished=f"{datetime.now().astimezone():{TIME}}")
+        early = {"finished_early": True} if self.trainer.ended_early else {}
+        self.set_status("finished", finished=f"{datetime.now().astimezone():{TIME}}", **early)
         self._notify("run_finished", records=records, predictions=predictions)
         return path
-
-    def _tuning_figures(self) -> list[Figure]:
-        """Return the figures of the tuners. A figure that cannot be read is left out with a warning in the report."""
-        figures = []
-        for result in self._tuning:
-            try:
-                figure = self.folder.load_figure(result["name"], result["title"], result["caption"])
-            except RunError as error:
-                self.warnings.append(f"the figure of {result['tuner']} is missing from the report: {error}")
-            else:
-                figures += [figure] if figure else []
-        return figures
 
     def recipe_text(self) -> str:
         """Return the resolved recipe that this session found or wrote."""
@@ -291,29 +262,3 @@ class Session:
         self.warnings += self.catalog.notify(
             event, self.recipe.plugins.observers, folder=self.folder.path, **arguments
         )
-
-
-def _other_environment(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    return [
-        f"{key} was {before[key]} when the run began and is {value} now"
-        + (f". {reinstall(key, before[key])}" if key in _LIBRARIES else "")
-        for key, value in now.items()
-        if before.get(key, value) != value
-    ]
-
-
-def describe_environment(device: torch.device) -> dict[str, Any]:
-    """Return the environment that the numbers of a run depend on, apart from the recipe and the data."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "CPU"
-    environment: dict[str, Any] = {
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "device": f"{device} ({name})",
-        "threads": torch.get_num_threads(),
-    }
-    for library in _LIBRARIES:
-        try:
-            environment[library] = version(library)
-        except PackageNotFoundError:
-            environment[library] = "not installed as a distribution"
-    return environment | {"executable": Path(sys.executable).name}

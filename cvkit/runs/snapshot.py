@@ -47,13 +47,13 @@ class RunSnapshot:
 
         Raises `CheckpointError` if the copies are not valid.
         """
-        kept = state.get("kept")
-        if kept is None:
+        copies = state.get("kept")
+        if copies is None:
             return None
         try:
-            keys_of(str(kept["recipe"]))
-            records = tuple(map(checked_record, _unpacked(kept["records"])))
-            return cls(str(kept["recipe"]), checked_tuning(kept["tuning"]), records, checked_info(kept["info"]))
+            keys_of(str(copies["recipe"]))
+            records = tuple(map(checked_record, _unpacked(copies["records"])))
+            return cls(str(copies["recipe"]), checked_tuning(copies["tuning"]), records, checked_info(copies["info"]))
         except (RecipeError, ValueError, TypeError, LookupError, AttributeError, RuntimeError) as error:
             raise CheckpointError(f"cannot be used: its copies of the run's files: {one_line(error)}") from error
 
@@ -64,24 +64,24 @@ def require_usable(state: dict[str, Any]) -> None:
     RunSnapshot.of(state)
 
 
-def told_apart(found: Sequence[EpochRecord | None], kept: Sequence[EpochRecord]) -> str:
-    """Return a phrase that describes how the records of metrics.jsonl differ from the kept ones; empty if they agree.
+def record_differences(found: Sequence[EpochRecord | None], copies: Sequence[EpochRecord]) -> str:
+    """Return a phrase that describes how the records of metrics.jsonl differ from their copies; empty if they agree.
 
-    `found` contains None for a line that cannot be read. Epochs after the last kept one are ignored, because they are
+    `found` contains None for a line that cannot be read. Epochs after the last copy are ignored, because they are
     trained again.
     """
-    epochs = [record.epoch for record in kept]
+    epochs = [record.epoch for record in copies]
     upto = [record for record in found if record is None or not epochs or record.epoch <= epochs[-1]]
-    if upto == list(kept) or not epochs:
+    if upto == list(copies) or not epochs:
         return ""
     lines = {epoch: [r for r in upto if r is not None and r.epoch == epoch] for epoch in epochs}
-    by_epoch = dict(zip(epochs, kept, strict=True))
-    told = {
+    by_epoch = dict(zip(epochs, copies, strict=True))
+    differences = {
         "does not contain": [epoch for epoch in epochs if not lines[epoch]],
         "contains another record of": [epoch for epoch in epochs if any(r != by_epoch[epoch] for r in lines[epoch])],
         "repeats": [epoch for epoch in epochs if len(lines[epoch]) > 1],
     }
-    parts = [f"{what} epoch {_ranges(which)}" for what, which in told.items() if which]
+    parts = [f"{what} epoch {_ranges(which)}" for what, which in differences.items() if which]
     if None in upto:
         parts.append("contains a line that cannot be read")
     return " and ".join(parts) or "contains the epochs in a different order"

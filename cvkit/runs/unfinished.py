@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ..errors import RunError
+from ..errors import FolderError
 from .folder import TIME, RunFolder
 
 
@@ -22,7 +22,7 @@ def newest_unfinished(parent: Path, name: str) -> tuple[RunFolder | None, list[s
             continue
         try:
             info = folder.info()
-        except RunError:
+        except FolderError:
             passed_over.append(f"'{path}' is skipped: its run.json cannot be read")
             continue
         if not info:

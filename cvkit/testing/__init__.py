@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .augmentations import AugmentationSuite
+    from .contract import ContractBroken
     from .datasets import DatasetSuite
     from .explainers import ExplainerSuite
     from .host import Host, Result
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
     from .optimizers import OptimizerSuite
     from .sample_parts import sample_info
     from .schedulers import SchedulerSuite
-    from .suite import ContractBroken, Suite
+    from .suite import Suite
     from .tuners import TunerSuite
 
 _HOMES = {
     "AugmentationSuite": "augmentations",
-    "ContractBroken": "suite",
+    "ContractBroken": "contract",
     "DatasetSuite": "datasets",
     "ExplainerSuite": "explainers",
     "Host": "host",

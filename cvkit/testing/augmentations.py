@@ -12,8 +12,9 @@ from torch import Tensor
 
 from ..data.splits import DataInfo
 from ..kinds import KINDS
+from .contract import promise
 from .sample_parts import sample_images, sample_info, seeded
-from .suite import Suite, promise
+from .suite import Suite
 
 _SEEDS = range(8)
 """The random seeds that are tried before a check concludes that an augmentation never does something."""

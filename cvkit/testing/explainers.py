@@ -12,8 +12,10 @@ from torch.nn.modules import module as torch_module
 from ..checkpoint.state_dicts import model_state
 from ..data.splits import DataInfo
 from ..kinds import KINDS
+from .comparison import difference
+from .contract import Fail, promise
 from .sample_parts import sample_info, sample_inputs, sample_labels, sample_model, seeded
-from .suite import Fail, Suite, promise
+from .suite import Suite
 
 
 class ExplainerSuite(Suite):
@@ -96,7 +98,7 @@ class ExplainerSuite(Suite):
             model = self._drawn()
             first, second = self._maps(model), self._maps(model)
             if not torch.equal(first, second):
-                broken(f"they differ by up to {_difference(first, second):.3g}", "Use the global generators")
+                broken(f"they differ by up to {difference(first, second):.3g}", "Use the global generators")
 
     def test_depends_on_weights(self) -> None:
         """A model with other weights results in other maps."""
@@ -111,7 +113,7 @@ class ExplainerSuite(Suite):
             together = self._maps(model)
             alone = torch.cat([self._maps(model, slice(i, i + 1)) for i in range(len(together))])
             if not _close(alone, together):
-                broken(f"they differ by up to {_difference(alone, together):.3g}", "Normalise each map separately")
+                broken(f"they differ by up to {difference(alone, together):.3g}", "Normalise each map separately")
 
     def test_without_gradients(self) -> None:
         """Under ``torch.no_grad()``, the maps are the same."""
@@ -218,12 +220,8 @@ def _count(attributes: dict[str, Any]) -> int:
 
 def _require_close(broken: Fail, maps: Tensor, expected: Tensor, advice: str) -> None:
     if not _close(maps, expected):
-        broken(f"the maps differ by up to {_difference(maps, expected):.3g}", advice)
+        broken(f"the maps differ by up to {difference(maps, expected):.3g}", advice)
 
 
 def _close(one: Tensor, other: Tensor) -> bool:
     return one.shape == other.shape and torch.allclose(one, other, rtol=1e-3, atol=1e-3)
-
-
-def _difference(one: Tensor, other: Tensor) -> float:
-    return float((one - other).abs().max())

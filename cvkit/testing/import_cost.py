@@ -15,7 +15,7 @@ from typing import Any
 from ..host.discovery import HEAVY_MODULES
 from ..host.entry_points import GROUP
 from ..kinds import KINDS
-from .suite import promise
+from .contract import promise
 
 
 def assert_light_declaration(distribution: str) -> None:

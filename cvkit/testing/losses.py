@@ -14,8 +14,9 @@ from ..checkpoint.serialization import pack, unpack
 from ..checkpoint.state_dicts import load_model_state, model_state
 from ..data.splits import DataInfo
 from ..kinds import KINDS
+from .contract import promise
 from .sample_parts import sample_info, sample_labels, seeded
-from .suite import Suite, promise
+from .suite import Suite
 
 
 class LossSuite(Suite):

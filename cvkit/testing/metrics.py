@@ -11,8 +11,9 @@ from torch.nn.functional import one_hot
 from ..data.splits import DataInfo
 from ..kinds import KINDS
 from ..protocols import Metric
+from .contract import promise
 from .sample_parts import sample_info, sample_labels, seeded
-from .suite import Suite, promise
+from .suite import Suite
 
 
 class MetricSuite(Suite):

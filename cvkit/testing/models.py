@@ -7,17 +7,18 @@ import json
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
-from torch.optim import SGD
 
 from ..checkpoint.serialization import pack, unpack
 from ..checkpoint.state_dicts import load_model_state, model_state
 from ..data.splits import DataInfo
 from ..kinds import KINDS
-from .sample_parts import sample_info, sample_inputs, sample_labels, seeded
-from .suite import Suite, promise
+from .comparison import close, difference, different
+from .contract import promise
+from .sample_parts import sample_info, sample_inputs, seeded
+from .sample_steps import take_gradients, train, update
+from .suite import Suite
 
-_STEPS, _RATE = 16, 0.01
+_STEPS = 16
 """The number of steps in which each parameter must get a nonzero gradient at least once.
 
 Each zero-initialised layer before the loss requires one more step, and blocks that are randomly skipped require some
@@ -98,7 +99,7 @@ class ModelSuite(Suite):
             trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
             none, zeros = dict(trained), dict(trained)
             for step in range(_STEPS):
-                self._train_once(model, step)
+                take_gradients(model, self.info, step)
                 for name, parameter in trained.items():
                     if parameter.grad is None:
                         continue
@@ -109,7 +110,7 @@ class ModelSuite(Suite):
                         zeros.pop(name, None)
                 if not zeros:
                     return
-                self._update(model)
+                update(model)
             if none:
                 broken(
                     f"{len(none)} of {len(trained)} get no gradient in {_STEPS} steps: {', '.join([*none][:3])}",
@@ -120,26 +121,6 @@ class ModelSuite(Suite):
                 "Use them in forward, or remove them. If the model requires larger images, set `info` to such a size",
             )
 
-    def _update(self, model: nn.Module) -> None:
-        """Take an optimizer step with the current gradients, and clear them."""
-        SGD(model.parameters(), lr=_RATE).step()
-        model.zero_grad()
-
-    def _train_on(self, model: nn.Module, first: int) -> nn.Module:
-        """Take `_RESUMED` training steps, starting with number `first`."""
-        for step in range(first, first + _RESUMED):
-            self._train_once(model, step)
-            self._update(model)
-        return model
-
-    def _train_once(self, model: nn.Module, number: int = 0) -> nn.Module:
-        """Compute the gradients for the batch with this number, as in a training step before the update."""
-        count = 4 * (number + 1)
-        images, labels = sample_inputs(self.info, count)[-4:], sample_labels(self.info, count)[-4:]
-        with seeded(1 + number):
-            cross_entropy(model.train()(images).float(), labels).backward()
-        return model
-
     def test_state(self) -> None:
         """A new model with the parameters and buffers from a checkpoint is equal to the original.
 
@@ -148,7 +129,7 @@ class ModelSuite(Suite):
         with promise(
             "the parameters and buffers of a model are its complete state, because a checkpoint stores only them"
         ) as broken:
-            model = self._train_on(self._model(), 0)
+            model = train(self._model(), self.info, range(_RESUMED))
             packed, tensors = pack(model_state(model))
             fresh = self._model(seed=1)
             load_model_state(fresh, unpack(json.loads(json.dumps(packed)), tensors))
@@ -158,10 +139,10 @@ class ModelSuite(Suite):
                     "a new model with the restored state returns other logits",
                     "Store tensors as nn.Parameter or with register_buffer",
                 )
-            one, other = (model_state(self._train_on(net, _RESUMED)) for net in (model, fresh))
-            if different := _different(one, other):
+            one, other = (model_state(train(net, self.info, range(_RESUMED, 2 * _RESUMED))) for net in (model, fresh))
+            if odd := different(one, other):
                 broken(
-                    f"a new model with the restored state trains differently: {different[0]} differs after "
+                    f"a new model with the restored state trains differently: {odd[0]} differs after "
                     f"{_RESUMED} steps",
                     "Use torch's global generator, which a run seeds before each step, and store counters in buffers",
                 )
@@ -173,17 +154,17 @@ class ModelSuite(Suite):
             with torch.no_grad():
                 first, second = model(images), model(images)
             if not torch.equal(first, second):
-                broken(f"the logits of two calls differ by up to {_difference(first, second):.3g}")
+                broken(f"the logits of two calls differ by up to {difference(first, second):.3g}")
 
     def test_batch_of_one(self) -> None:
         """In evaluation mode, the logits of an image are the same alone and in a batch."""
         with promise(
             "a model in evaluation mode returns the same logits for an image alone and in a batch"
         ) as broken:
-            model, images = self._train_once(self._model()), sample_inputs(self.info)
+            model, images = take_gradients(self._model(), self.info), sample_inputs(self.info)
             together, alone = self._logits(model, images), self._logits(model, images[:1])
-            if not _close(alone, together[:1]):
-                broken(f"logits {tuple(alone.shape)} differ by up to {_difference(alone, together[:1]):.3g}")
+            if not close(alone, together[:1]):
+                broken(f"logits {tuple(alone.shape)} differ by up to {difference(alone, together[:1]):.3g}")
 
     def test_channels_last(self) -> None:
         """In channels-last memory format, the logits are the same."""
@@ -192,8 +173,8 @@ class ModelSuite(Suite):
             expected = self._logits(model, images)
             model = model.to(memory_format=torch.channels_last)
             got = self._logits(model, images.contiguous(memory_format=torch.channels_last))
-            if not _close(got, expected):
-                broken(f"the logits then differ by up to {_difference(got, expected):.3g}")
+            if not close(got, expected):
+                broken(f"the logits then differ by up to {difference(got, expected):.3g}")
 
     def test_exports(self) -> None:
         """``torch.export`` accepts the model, and the exported program returns the same logits."""
@@ -202,16 +183,16 @@ class ModelSuite(Suite):
             with torch.no_grad():
                 exported = torch.export.export(model, (images,), strict=False).module()(images)
                 expected = model(images)
-            if not _close(exported, expected):
-                broken(f"the logits of the exported program differ by up to {_difference(exported, expected):.3g}")
+            if not close(exported, expected):
+                broken(f"the logits of the exported program differ by up to {difference(exported, expected):.3g}")
 
     def test_initialisation(self) -> None:
         """The initial weights depend on the global seed: equal seeds result in equal weights, others do not."""
         with promise("the initial weights of a model are a function of the global seed") as broken:
             one, same, other = (model_state(self._model(seed)) for seed in (1, 1, 2))
-            if different := _different(one, same):
-                broken(f"two models with the same seed differ in {different[0]}", "Use torch's global generator")
-            if not _different(one, other):
+            if odd := different(one, same):
+                broken(f"two models with the same seed differ in {odd[0]}", "Use torch's global generator")
+            if not different(one, other):
                 broken("two models with different seeds are equal")
 
     def test_eval_leaves_buffers(self) -> None:
@@ -220,7 +201,7 @@ class ModelSuite(Suite):
             model = self._model()
             before = {name: tensor.clone() for name, tensor in model_state(model).items()}
             self._logits(model, sample_inputs(self.info))
-            if changed := _different(before, model_state(model)):
+            if changed := different(before, model_state(model)):
                 broken(f"a forward pass changes {changed[0]}", "Update it only if self.training is true")
 
     def test_leaves_input(self) -> None:
@@ -243,7 +224,7 @@ class ModelSuite(Suite):
         with promise("every model trains under autocast to bfloat16") as broken:
             model = self._model()
             with torch.autocast("cpu", torch.bfloat16):
-                self._train_once(model)
+                take_gradients(model, self.info)
             gradients = [p.grad for p in model.parameters() if p.grad is not None]
             if bad := sum(not gradient.isfinite().all() for gradient in gradients):
                 broken(f"{bad} of {len(gradients)} gradients are not finite")
@@ -251,7 +232,7 @@ class ModelSuite(Suite):
     def test_copies(self) -> None:
         """A deep copy is independent, also after training. Tuners train a copy, and averaged weights are a copy."""
         with promise("a deep copy of a model works, and shares no weights with it") as broken:
-            model, images = self._train_once(self._model()), sample_inputs(self.info)
+            model, images = take_gradients(self._model(), self.info), sample_inputs(self.info)
             twin = copy.deepcopy(model)
             expected = self._logits(model, images)
             if not torch.equal(self._logits(twin, images), expected):
@@ -261,16 +242,3 @@ class ModelSuite(Suite):
                     tensor.zero_()
             if not torch.equal(self._logits(model, images), expected):
                 broken("changing the copy changes the model")
-
-
-def _close(one: Tensor, other: Tensor) -> bool:
-    """Return whether two logits agree up to the order of sums, which depends on batch size and memory format."""
-    return one.shape == other.shape and torch.allclose(one.float(), other.float(), rtol=1e-3, atol=1e-4)
-
-
-def _difference(one: Tensor, other: Tensor) -> float:
-    return float((one.float() - other.float()).abs().max())
-
-
-def _different(one: dict[str, Tensor], other: dict[str, Tensor]) -> list[str]:
-    return [name for name, tensor in one.items() if not torch.equal(tensor, other[name])]

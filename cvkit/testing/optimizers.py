@@ -12,8 +12,9 @@ from torch.optim import Optimizer
 from ..checkpoint.serialization import pack, unpack
 from ..checkpoint.state_dicts import load_optimizer_state, named_weights, optimizer_state
 from ..kinds import KINDS
+from .contract import promise
 from .sample_parts import sample_info, sample_inputs, sample_labels, sample_model, seeded
-from .suite import Suite, promise
+from .suite import Suite
 
 
 class OptimizerSuite(Suite):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..data.splits import DataInfo, Splits, TensorSplit
 from ..host.component import Component
-from ..host.hookspecs import hookimpl
+from ..host.markers import hookimpl
 from ..seeding import derive, preserved_randomness, seed_everything
 
 

@@ -13,7 +13,8 @@ from torch.optim import SGD, AdamW, Optimizer
 from ..checkpoint.serialization import pack, unpack
 from ..engine.step_plan import StepPlan
 from ..kinds import KINDS
-from .suite import Suite, promise
+from .contract import promise
+from .suite import Suite
 
 _RATES = (0.1, 0.01)
 

@@ -3,70 +3,26 @@
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from functools import cache, cached_property
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from inspect import getattr_static
-from types import MappingProxyType, ModuleType
-from typing import Any, ClassVar, NoReturn
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 from ..errors import ComponentError, did_you_mean
 from ..host.catalog import Catalog
-from ..host.component import Component, Origin
-from ..host.discovery import discover
 from ..host.registry import Entry
-from ..kinds import KINDS, Kind
+from ..kinds import Kind
 from ..recipe.coercion import coerce, show
 from ..recipe.recipe import undeclared
 from ..signatures.signature import read_signature
 from .annotated_values import is_readable, own_options, promised_values
+from .contract import brief, promise
+from .entries import entry_of, installed_catalog
 from .network import without_network
-
-Fail = Callable[..., NoReturn]
-"""Reports a broken contract. The arguments are what was seen and, optionally, what to do next."""
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _CHECK = "test_"
-_LONGEST_CAUSE = 300
-
-
-class ContractBroken(AssertionError):
-    """A component breaks the contract of its kind. The message contains the contract and what was seen.
-
-    Args:
-        contract: What every component of the kind must do.
-        seen: What the component did instead.
-        advice: What to do next.
-    """
-
-    def __init__(self, contract: str, seen: str, advice: str = "") -> None:
-        super().__init__("\n".join(filter(None, [f"contract: {contract}", f"seen: {seen}", advice])))
-
-
-@contextmanager
-def promise(contract: str) -> Iterator[Fail]:
-    """Raise `ContractBroken` if the block calls the function that this yields, or if the block raises an error."""
-    __tracebackhide__ = True
-
-    def broken(seen: str, advice: str = "") -> NoReturn:
-        __tracebackhide__ = True
-        raise ContractBroken(contract, seen, advice)
-
-    try:
-        yield broken
-    except ContractBroken:
-        raise
-    except (Exception, SystemExit) as error:
-        raise ContractBroken(contract, f"it raised {_brief(error)}") from error
-
-
-def _brief(error: BaseException) -> str:
-    """Return the type and message of a component's error in one line. pytest shows the full error as the cause."""
-    if isinstance(error, ComponentError):
-        error = error.__cause__ or error  # the factory's own error, without the recipe's context
-    text = f"{type(error).__name__}: {' '.join(str(error).split())}"
-    return text if len(text) <= _LONGEST_CAUSE else f"{text[:_LONGEST_CAUSE]}..."
 
 
 class Suite:
@@ -163,7 +119,7 @@ class Suite:
             # Look it up statically, because a plain function would be bound to the suite.
             factory = getattr_static(type(self), "factory")
             if factory is not None:
-                return _entry_of(factory.__func__ if isinstance(factory, staticmethod) else factory, self.kind)
+                return entry_of(factory.__func__ if isinstance(factory, staticmethod) else factory, self.kind)
             if not self.component:
                 broken("neither `component` nor `factory` is set", 'Write component = "plugin/name" in the class')
             catalog = self.catalog or installed_catalog()
@@ -259,7 +215,7 @@ class Suite:
                         if not self._refuses_combination(error, option.name):
                             broken(
                                 f"{option.name}: {show(value)}, allowed by {option.annotation}, raised "
-                                f"{_brief(error)}",
+                                f"{brief(error)}",
                                 "Accept the value, or narrow the annotation; if it only conflicts with another "
                                 "option, raise a ValueError that names that option",
                             )
@@ -284,21 +240,3 @@ def _is_fixture(value: object) -> bool:
 
 def _is_ours(kind: type) -> bool:
     return kind.__module__.startswith(f"{__package__}.")
-
-
-@cache
-def installed_catalog() -> Catalog:
-    """Return the catalog of the installed plugins, which is created once per session."""
-    return discover()
-
-
-@cache
-def _entry_of(factory: Callable[..., Any], kind: Kind) -> Entry:
-    """Return the entry of a factory that no plugin declares, as a component of a module in memory."""
-    name = f"cvkit_testing_{id(factory)}"
-    module = ModuleType(name)
-    module.factory = factory  # type: ignore[attr-defined]  # modules accept any attribute
-    sys.modules[name] = module
-    label = getattr(factory, "__name__", type(factory).__name__)
-    component = Component(label, f"{name}:factory", summary="given to its suite directly")
-    return Entry(KINDS[kind.name], component, Origin("given", "in-process", "0"))

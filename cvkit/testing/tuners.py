@@ -26,8 +26,9 @@ from ..host.discovery import discover
 from ..host.entry_points import CORE
 from ..kinds import KINDS
 from ..recipe import AUTO, Recipe, TunerPart, read_text, resolve
+from .contract import promise
 from .sample_parts import SamplePlugin, seeded
-from .suite import Suite, promise
+from .suite import Suite
 
 RECIPE = """\
 name: tuned

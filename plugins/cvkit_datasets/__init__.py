@@ -1,4 +1,4 @@
-"""Declare the data sets that come with cvkit: CIFAR-10, CIFAR-100, a folder of images, and drawn shapes."""
+"""Declare the data sets of cvkit: CIFAR-10, CIFAR-100, a folder or a table of images, and drawn shapes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from cvkit import Component, hookimpl
 
 @hookimpl
 def cvkit_datasets() -> Iterable[Component]:
-    """Declare the four data sets."""
+    """Declare the five data sets."""
     yield Component("cifar10", "cvkit_datasets.cifar:cifar10", "60,000 photographs of 10 classes, 32x32")
     yield Component("cifar100", "cvkit_datasets.cifar:cifar100", "60,000 photographs of 100 classes, 32x32")
     yield Component(
-        "image_folder", "cvkit_datasets.image_folder:image_folder", "Your own images, one folder per class"
+        "image_folder", "cvkit_datasets.image_folder:image_folder", "Your own images, in folders of classes"
     )
+    yield Component("image_table", "cvkit_datasets.image_table:image_table", "Your own images, listed in a table")
     yield Component("shapes", "cvkit_datasets.shapes:shapes", "Drawn images of 10 shapes, with exact object masks")

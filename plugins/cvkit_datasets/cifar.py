@@ -127,5 +127,5 @@ def _limited(images: Bytes, labels: Bytes, limit: int | None, option: str) -> Te
         return whole
     if limit > len(whole):
         raise ValueError(f"{option}: {limit} is more than the {len(whole)} images of the data set; lower {option}")
-    kept = permutation(len(whole), f"cvkit_datasets/{option}")[:limit]
-    return TensorSplit(whole.images[kept], whole.labels[kept])
+    chosen = permutation(len(whole), f"cvkit_datasets/{option}")[:limit]
+    return TensorSplit(whole.images[chosen], whole.labels[chosen])

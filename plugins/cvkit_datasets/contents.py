@@ -42,7 +42,7 @@ class _Found:
 def digest_of(base: Path, files: Iterable[Path], *, about: str) -> str:
     """Return a SHA-256 digest of `about`, the names of all files relative to `base`, and their bytes.
 
-    The digest is hexadecimal with the prefix ``contents-1:``, which identifies the method. Raises `DataError` with
+    The digest is hexadecimal with the prefix ``contents-2:``, which identifies the method. Raises `DataError` with
     the name of a file that could not be read.
     """
     settled = time.time_ns() - _SETTLED
@@ -56,11 +56,11 @@ def digest_of(base: Path, files: Iterable[Path], *, about: str) -> str:
         for file, digest in zip(new, threads.map(_sha256, new), strict=True):
             hashed[file.name] = (file.stamp, digest)
     if new and place is not None:
-        _write(place, {name: kept for name, kept in (known | hashed).items() if kept[0][1] < settled})
+        _write(place, {name: entry for name, entry in (known | hashed).items() if entry[0][1] < settled})
     whole = hashlib.sha256(about.encode())
     for file in found:
         whole.update(f"\n{file.name} {hashed[file.name][1]}".encode(errors="surrogateescape"))
-    return f"contents-1:{whole.hexdigest()}"
+    return f"contents-2:{whole.hexdigest()}"
 
 
 def _look(base: Path, file: Path) -> _Found:
@@ -68,7 +68,7 @@ def _look(base: Path, file: Path) -> _Found:
         stat = file.stat()
     except OSError as error:
         raise DataError(f"could not read {file}: {error.strerror}") from error
-    return _Found(file.relative_to(base).as_posix(), file, (stat.st_size, stat.st_mtime_ns, stat.st_ino))
+    return _Found(Path(os.path.relpath(file, base)).as_posix(), file, (stat.st_size, stat.st_mtime_ns, stat.st_ino))
 
 
 def _sha256(file: _Found) -> str:

@@ -1,152 +1,92 @@
-"""A data set of image files with one folder per class, read from disk when they are needed."""
+"""A data set of image files in folders that are named after the classes."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Literal
 
-import numpy as np
-import torch
-from PIL import Image, ImageOps
-from pydantic import Field
-from torch import Tensor
+from pydantic import PositiveInt
 
-from cvkit import DataError, DataInfo, Splits
+from cvkit import DataError, Splits
 
-from .contents import digest_of
-from .pictures import decode
-
-_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".bmp": "BMP"}
-_READABLE = sorted(set(_FORMATS.values()))  # a JPEG file named .png can still be read
-
-
-@dataclass(frozen=True)
-class FolderSplit:
-    """Image files and their labels; ``split[i]`` is a decoded image, uint8 (3, `size`, `size`), and its label."""
-
-    files: tuple[Path, ...]
-    labels: tuple[int, ...]
-    size: int
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    def __getitem__(self, index: int, /) -> tuple[Tensor, int]:
-        return read_image(self.files[index], self.size), self.labels[index]
+from .file_split import read
+from .finding import tree_of
+from .layout import layout_of
+from .opening import grouped, opened
+from .options import Bits, Folds, FramingName, Reading, Seed, Share, Side, SplitPlan
+from .places import located
 
 
 def image_folder(
     root: Path,
     *,
     path: str,
-    size: Annotated[int, Field(ge=1, le=8192)] = 224,
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406),
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225),
+    size: Side | tuple[Side, Side] = 224,
+    framing: FramingName | None = "crop",
+    validation: Share = None,
+    test: Share = None,
+    group: str | None = None,
+    folds: Folds | None = None,
+    fold: PositiveInt | None = None,
+    seed: Seed = 0,
+    classes: tuple[str, ...] = (),
+    on_error: Literal["fail", "skip"] = "fail",
+    channels: Literal[1, 3] = 3,
+    bits: Bits = 16,
+    max_megapixels: PositiveInt | None = None,
+    mean: tuple[float, ...] | None = None,
+    std: tuple[float, ...] | None = None,
 ) -> Splits:
-    """Return a data set from the image files in ``train/<class>/`` and ``test/<class>/``.
+    """Return a data set of the image files in folders that are named after the classes.
 
-    Without ``test/``, the test images are those in ``val/``. Both halves must have the same classes. Images are PNG,
-    JPEG, WebP or BMP files. They are rotated according to their EXIF data, converted to RGB, resized so that the
-    shorter side fits `size`, and cropped at the centre. Every file is read once to compute a digest of all names and
-    bytes.
+    The folder contains ``train``, ``val`` (or ``valid``, ``validation``) and ``test``, each with one folder for each
+    class; ``train`` and one of the others; ``train`` alone; or one folder for each class. Training images are split
+    by `validation`, `test` or `folds` if the folder has no such images. Subfolders of a class and links are read.
+    Files are PNG, JPEG, WebP, BMP, GIF or TIFF. The account lists what is left out, and why.
+
+    Images are rotated according to their EXIF orientation; transparent pixels become white; of animations the first
+    frame is read. The header of every file is read before the first step, and every file once to compute a digest of
+    all names and bytes.
 
     Args:
         root: The data folder.
-        path: Folder that contains ``train`` and ``test``; a relative path is inside the data folder.
-        size: Height and width of the images in pixels after resizing, 1 to 8192.
-        mean: Mean of each channel for the normalisation, in [0, 1]; by default that of ImageNet.
-        std: Standard deviation of each channel for the normalisation, above 0; by default that of ImageNet.
+        path: The folder. A relative path is in the current folder, else in the data folder.
+        size: Height and width of the model's input in pixels, 1 to 8192: one number, or ``[height, width]``.
+        framing: How images of other sizes are brought to `size`: ``crop`` keeps the centre, ``pad`` adds a border,
+            ``squash`` changes the aspect ratio. ``null`` requires that every image has this size.
+        validation: Fraction or number of images that become validation images, by class.
+        test: Fraction or number of images that become test images, by class.
+        group: Regular expression for the path relative to `path`. Images for which its first group (or all of it)
+            matches the same text are assigned to the same split, such as ``(patient[0-9]+)``.
+        folds: Number of folds for cross-validation, 2 to 1000; one of them becomes the validation images.
+        fold: The fold that becomes the validation images, from 1 to `folds`.
+        seed: Seed of the assignment to splits, at least 0.
+        classes: The order of the classes; by default they are sorted, with 2 before 10.
+        on_error: ``fail`` reports all damaged files and stops; ``skip`` leaves them out and lists them.
+        channels: 1 reads grey images, 3 reads RGB images.
+        bits: How many bits the values of 16-bit grey files use, 9 to 16, such as 12.
+        max_megapixels: Largest number of pixels of an image, in millions; by default Pillow's limit of about 89.
+        mean: Mean of each channel for the normalisation, in [0, 1]; by default that of the pretrained network, or of
+            ImageNet.
+        std: Standard deviation of each channel for the normalisation, above 0; by default that of the pretrained
+            network, or of ImageNet.
 
     Returns:
-        Training and test images, uint8 (3, `size`, `size`), with their labels.
+        Training, validation and test images, uint8 (`channels`, H, W) in their own sizes, with their labels.
 
     Raises:
-        ValueError: A `mean` is not in [0, 1], or an `std` is not above 0.
-        cvkit.DataError: Folders, classes or images are missing or could not be read, or the home folder in `path` is
-            unknown. Decoding a damaged image later raises the same error with the name of the file.
+        ValueError: Options contradict each other, or `group` is not a regular expression.
+        cvkit.DataError: Folders, classes or images are missing, damaged or too few. Decoding a damaged image later
+            raises the same error with the name of the file.
     """
-    if not all(0 <= value <= 1 for value in mean) or not all(math.isfinite(value) and value > 0 for value in std):
-        raise ValueError(f"mean {mean} must be in [0, 1], and std {std} must be above 0")
-    try:
-        base = root / Path(path).expanduser()
-    except RuntimeError:
-        raise DataError(f"the home folder in '{path}' is unknown on this machine; write the absolute path") from None
+    reading = Reading(size, framing, channels, bits, max_megapixels, on_error, mean, std)
+    plan = SplitPlan(validation, test, folds, fold, seed)
+    base, notes = located(root, path)
     if not base.is_dir():
-        seen = (
-            f": the relative path '{path}' is searched for in the data folder '{root}'; write an absolute path, or "
-            "set the data folder with --data"
-        )
-        raise DataError(f"{base} is not a folder{'' if Path(path).is_absolute() else seen}")
-    train, test = base / "train", base / "test"
-    if not test.is_dir() and (base / "val").is_dir():
-        test = base / "val"
-    classes, test_classes = _classes(train), _classes(test)
-    if classes != test_classes:
-        odd = sorted(set(classes) ^ set(test_classes))
-        where = train if odd[0] in classes else test
-        raise DataError(
-            f"{base}: the class '{odd[0]}' is only in {where.name}/; {train.name}/ and {test.name}/ must have the "
-            "same classes"
-        )
-    if len(classes) < 2:
-        raise DataError(f"{train} has only the class '{classes[0]}'; classification requires at least two classes")
-    halves = [_split(half, classes, size) for half in (train, test)]
-    return Splits(
-        train=halves[0],
-        test=halves[1],
-        info=DataInfo(3, size, size, classes, tuple(mean), tuple(std)),
-        digest=digest_of(base, [file for half in halves for file in half.files], about=f"image_folder {size}"),
-    )
-
-
-def read_image(path: Path, size: int) -> Tensor:
-    """Return the image at `path` as uint8 (3, `size`, `size`): upright, RGB, resized and cropped at the centre."""
-    return _tensor(ImageOps.fit(_upright(path), (size, size), Image.Resampling.BICUBIC))
-
-
-def read(path: Path) -> Tensor:
-    """Return the image at `path` as uint8 (3, H, W): upright, RGB and in its original size."""
-    return _tensor(_upright(path))
+        raise DataError(f"{base} is not a folder; the data set image_table reads tables of files")
+    layout = layout_of(base, tree_of(base))
+    samples = layout.samples if group is None else grouped(layout.samples, group)
+    return opened(base, samples, reading, plan, classes, layout.left_out, [*notes, *layout.notes])
 
 
 image_folder.read = read  # type: ignore[attr-defined]  # `cvkit explain` uses it to read other images
-
-
-def _upright(path: Path) -> Image.Image:
-    image = ImageOps.exif_transpose(decode(path, str(path), _READABLE))
-    if image.mode.startswith("I"):  # 16-bit grey, which Pillow would clip to 8 bits instead of scaling
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    return image.convert("RGB")
-
-
-def _tensor(image: Image.Image) -> Tensor:
-    return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
-
-
-def _classes(half: Path) -> tuple[str, ...]:
-    """Return the sorted names of the folders in `half`."""
-    if not half.is_dir():
-        raise DataError(f"{half} is not a folder; image_folder expects train/<class>/ and test/<class>/ (or val/)")
-    classes = tuple(sorted(item.name for item in half.iterdir() if item.is_dir() and not item.name.startswith(".")))
-    if not classes:
-        raise DataError(f"{half} contains no folders; image_folder expects one folder for each class")
-    return classes
-
-
-def _split(half: Path, classes: tuple[str, ...], size: int) -> FolderSplit:
-    """Return the images of `half` by class, and within each class by file name."""
-    files: list[Path] = []
-    labels: list[int] = []
-    for label, name in enumerate(classes):
-        found = sorted(
-            item
-            for item in (half / name).iterdir()
-            if item.suffix.lower() in _FORMATS and not item.name.startswith(".") and item.is_file()
-        )
-        if not found:
-            raise DataError(f"{half / name} contains no images ({', '.join(_FORMATS)})")
-        files += found
-        labels += [label] * len(found)
-    return FolderSplit(tuple(files), tuple(labels), size)

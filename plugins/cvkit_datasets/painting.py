@@ -31,7 +31,7 @@ def paint(key: int, indices: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDAr
     image, backdrop = _background(draw)
     for _ in range(CLUTTER):
         _cover(image, _clutter_distance(draw), draw(3))
-    _cover(image, distance, _standing_out(draw, backdrop))
+    _cover(image, distance, _contrasting(draw, backdrop))
     image += draw(SIDE * SIDE, -0.06, 0.06).reshape(-1, 1, SIDE, SIDE)
     pixels = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
     return pixels, labels, distance < 0
@@ -75,7 +75,7 @@ def _background(draw: Draws) -> tuple[Floats, Floats]:
     return first + (second - first) * blend, colours
 
 
-def _standing_out(draw: Draws, backdrop: Floats) -> Floats:
+def _contrasting(draw: Draws, backdrop: Floats) -> Floats:
     """Return, of several random colours, the one farthest from the nearest colour of `backdrop` (B, 2, 3), (B, 3)."""
     colours = draw(_COLOURS * 3).reshape(-1, _COLOURS, 3)
     difference = colours[:, :, None] - backdrop[:, None]

@@ -56,14 +56,14 @@ def gradient_of(score: Tensor, layer: Tensor) -> Tensor:
 @torch.no_grad()
 def activation_at(model: nn.Module, layer: LayerCandidate, images: Tensor) -> Tensor:
     """Return only the activation of a layer, float32 or float64 (B, c, h, w); raise the errors of `gradient_at`."""
-    kept: list[Tensor] = []
+    outputs: list[Tensor] = []
 
     def keep(tensor: Tensor) -> Tensor:
-        kept[:] = [tensor.clone()]
+        outputs[:] = [tensor.clone()]
         return tensor
 
     run_through(model, layer, images, keep)
-    return at_least_single(layer.grid.view(kept[0]))
+    return at_least_single(layer.grid.view(outputs[0]))
 
 
 def run_through(

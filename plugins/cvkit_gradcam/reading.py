@@ -67,8 +67,8 @@ def prefix_lengths(model: nn.Module) -> Sequence[int]:
     timm's transformers have the attribute `num_prefix_tokens`; 0 is for their sequences without the class token. For
     other models, the shortest prefix that leaves a grid is the most likely.
     """
-    told = [vars(module).get("num_prefix_tokens") for module in model.modules()]
-    known = [count for count in told if isinstance(count, int)]
+    declared = [vars(module).get("num_prefix_tokens") for module in model.modules()]
+    known = [count for count in declared if isinstance(count, int)]
     return (*dict.fromkeys(known), 0) if known else range(MOST_PREFIX_TOKENS + 1)
 
 

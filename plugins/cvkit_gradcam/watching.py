@@ -134,11 +134,11 @@ class _Watch:
 
     def _note_axes(self, module: nn.Module, given: list[Tensor], made: list[Tensor]) -> None:
         self._held += (given, made)
-        if told := axis_of(module):
+        if axis := axis_of(module):
             for tensor in given:
-                self.axes.setdefault(id(tensor), (told[0], False))
+                self.axes.setdefault(id(tensor), (axis[0], False))
             for tensor in made:
-                self.axes[id(tensor)] = told
+                self.axes[id(tensor)] = axis
 
 
 def keys_of(output: Any, count: int) -> list[str]:

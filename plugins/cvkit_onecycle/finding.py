@@ -24,27 +24,27 @@ class Finding:
     rates: tuple[float | None, ...]
 
     @property
-    def told(self) -> list[float]:
+    def found_rates(self) -> list[float]:
         """The rates of the sweeps in which the rule found one."""
         return [rate for rate in self.rates if rate is not None]
 
     @property
     def rate(self) -> float | None:
         """The median of the rates on a log scale, to three digits; None unless most sweeps have a rate."""
-        if 2 * len(self.told) <= len(self.rates):
+        if 2 * len(self.found_rates) <= len(self.rates):
             return None
-        return float(f"{10 ** np.median(np.log10(self.told)):.3g}")
+        return float(f"{10 ** np.median(np.log10(self.found_rates)):.3g}")
 
     @property
     def quartiles(self) -> tuple[float, float]:
         """The first and third quartile of the rates, interpolated on a log scale."""
-        low, high = 10 ** np.percentile(np.log10(self.told), [25, 75])
+        low, high = 10 ** np.percentile(np.log10(self.found_rates), [25, 75])
         return float(low), float(high)
 
     @property
     def iqr(self) -> float | None:
         """The distance between the quartiles in decades; None unless several sweeps have a rate."""
-        return float(np.log10(self.quartiles[1] / self.quartiles[0])) if len(self.told) > 1 else None
+        return float(np.log10(self.quartiles[1] / self.quartiles[0])) if len(self.found_rates) > 1 else None
 
     def data(self) -> dict[str, Any]:
         """Return the finding as JSON-ready values."""

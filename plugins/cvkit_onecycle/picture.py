@@ -38,8 +38,10 @@ def draw(
     draw_rules(lower, found, pick)
     if candidates:
         draw_candidates(lower, candidates, row=len(found))
-    told = [rate for finding in found.values() for rate in finding.told]  # some rules give rates below the sweep
-    shown = [*sweeps[0].planned[[0, -1]], *told, *(candidate.rate for candidate in candidates)]
+    found_rates = [
+        rate for finding in found.values() for rate in finding.found_rates
+    ]  # some rules give rates below the sweep
+    shown = [*sweeps[0].planned[[0, -1]], *found_rates, *(candidate.rate for candidate in candidates)]
     shown += [] if value is None else [value]
     lower.set(xscale="log", xlabel="learning rate", xlim=(min(shown), max(shown)))
     if value is not None:
@@ -86,8 +88,15 @@ def draw_rules(axes: Axes, found: dict[str, Finding], pick: str) -> None:
     names = []
     for row, (name, finding) in enumerate(found.items()):
         colour = TAKEN if name == pick else GREY
-        if finding.told:
-            axes.plot(finding.told, [row] * len(finding.told), "|", color=colour, markersize=6, markeredgewidth=0.9)
+        if finding.found_rates:
+            axes.plot(
+                finding.found_rates,
+                [row] * len(finding.found_rates),
+                "|",
+                color=colour,
+                markersize=6,
+                markeredgewidth=0.9,
+            )
             axes.plot(finding.quartiles, [row, row], color=colour, linewidth=3, alpha=0.45, solid_capstyle="butt")
         if finding.rate is not None:
             axes.plot(finding.rate, row, "o", color=colour, markersize=4.5)

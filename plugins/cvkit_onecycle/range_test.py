@@ -119,7 +119,7 @@ class RangeTestOutcome:
             "of each order of the data."
         )
         if self.candidates:
-            losses = ", ".join(f"{each.rate:g}: {each.told}" for each in self.candidates)
+            losses = ", ".join(f"{each.rate:g}: {each.loss_text}" for each in self.candidates)
             shown += f" Loss on held-out training images after {STEPS} steps from the same weights: {losses}."
         return shown
 

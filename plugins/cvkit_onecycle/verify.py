@@ -35,7 +35,7 @@ class RateCandidate:
     accuracy: float | None
 
     @property
-    def told(self) -> str:
+    def loss_text(self) -> str:
         """The loss as text."""
         return "diverged" if self.loss is None else f"{self.loss:.3f}"
 

@@ -43,9 +43,11 @@ def epoch(record: EpochRecord) -> Iterator[Event]:
     for position in range(len(record.step_losses)):
         yield _scalars(first + position, {tag: values[position] for tag, values in series.items() if values})
     more = {
-        "accuracy/test_flip_tta": record.accuracy_tta,
-        "accuracy/test_unaveraged": record.accuracy_unaveraged,
+        f"accuracy/{record.half}_flip_tta": record.accuracy_tta,
+        f"accuracy/{record.half}_unaveraged": record.accuracy_unaveraged,
     }
+    if record.half == "validation":  # the test images may be watched too
+        more |= {"loss/test": record.test_loss, "accuracy/test": record.test_accuracy}
     where_asked = {tag: accuracy for tag, accuracy in more.items() if accuracy is not None}
     measured = {
         "loss/train": record.train_loss,
@@ -56,7 +58,8 @@ def epoch(record: EpochRecord) -> Iterator[Event]:
         "speed/seconds": record.seconds,
         "epoch": record.epoch,
     }
-    yield _scalars(record.step, measured | where_asked)
+    metrics = {f"metrics/{name}": value for name, value in record.metrics.items()}
+    yield _scalars(record.step, measured | where_asked | metrics)
 
 
 def picture(tag: str, png: bytes, step: int) -> Event:

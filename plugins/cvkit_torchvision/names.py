@@ -7,7 +7,7 @@ import importlib.util
 import re
 from pathlib import Path
 
-_REGISTERED = re.compile(r"^@register_model\(\)\n(?:@.*\n)*def (\w+)\(", re.MULTILINE)
+_REGISTERED = re.compile(r"\n@register_model\(\)\n(?:@.*\n)*def (\w+)\(")  # fixed text first: fast
 _HOMES = {"_augment", "_auto_augment", "_color", "_geometry", "_misc"}  # the others convert, compose or need videos
 _NOT_AUGMENTATIONS = {
     *("CutMix", "MixUp"),  # they mix the images of a batch and their labels

@@ -76,8 +76,18 @@ WRONG = {
     "float": (torch.zeros(3, 32, 32), TypeError, "float32"),
     "batch": (torch.zeros(2, 3, 32, 32, dtype=torch.uint8), ValueError, "(2, 3, 32, 32)"),
     "grey tensor": (torch.zeros(1, 32, 32, dtype=torch.uint8), ValueError, "(1, 32, 32)"),
+    "channels first": (
+        np.zeros((3, 20, 30), np.uint8),
+        ValueError,
+        "shape (3, 20, 30); expected an array (H, W, 3)",
+    ),
+    "array of batch": (np.zeros((2, 8, 8, 3), np.uint8), ValueError, "list(batch)"),
+    "no pixels": (np.zeros((0, 10, 3), np.uint8), ValueError, "image 1 has no pixels"),
+    "unknown range": (Image.new("F", (8, 8)), ValueError, "image 1: its pixels"),
     "number": (7, TypeError, "int"),
-    "no file": ("nowhere.jpg", cvkit.DataError, "nowhere.jpg"),
+    "bytes": (b"a.png", TypeError, "image 1 is of type bytes"),
+    "no file": ("nowhere.jpg", cvkit.DataError, "nowhere.jpg: there is no such file"),
+    "folder": (".", cvkit.DataError, "is a folder; give the paths of its images"),
 }
 
 
@@ -86,6 +96,38 @@ def test_what_is_no_image_is_refused(model, image, error, named):
     """With what it is."""
     with pytest.raises(error, match=re.escape(named)):
         model.predict(image)
+
+
+@pytest.mark.parametrize("channels", [(), (1,), (4,)])
+def test_array_with_other_channels_is_converted_like_a_picture(model, channels):
+    """Grey arrays and arrays with transparency, as PIL images of these modes are."""
+    array = np.random.default_rng(0).integers(0, 256, (40, 50, *channels), dtype=np.uint8)
+    picture = Image.fromarray(array.squeeze(2) if channels == (1,) else array)
+    assert model.predict(array).probability == model.predict(picture).probability
+
+
+def test_several_images_may_be_any_iterable(model, images, tmp_path):
+    """For example, the paths that `Path.glob` yields."""
+    for name in ("a.png", "b.png"):
+        Image.fromarray(images[0].permute(1, 2, 0).numpy()).save(tmp_path / name)
+    found = model.predict(tmp_path.glob("*.png"))
+    assert sorted(each.name for each in found) == [str(tmp_path / "a.png"), str(tmp_path / "b.png")]
+
+
+@pytest.mark.parametrize("top", [0, -1, "3", 2.5, None])
+def test_top_that_is_no_positive_integer_is_refused(model, images, top):
+    """With the value."""
+    with pytest.raises(ValueError, match=f"top must be an integer of at least 1, got {top!r}"):
+        model.predict(images[0], top=top)
+
+
+def test_prediction_is_short_and_a_notebook_shows_it(model, images):
+    """Percent, not sixteen digits."""
+    found = model.predict(images[0], top=2)
+    assert repr(found) == f"Prediction('image 1': {found.classes[0]} {100 * found.probability:.1f} %, " + (
+        f"{found.classes[1]} {100 * found.probabilities[1]:.1f} %)"
+    )
+    assert found._repr_html_() == model.predict([images[0]], top=2)._repr_html_()
 
 
 def test_explanation_has_heat_and_overlay(model, images):
@@ -108,14 +150,39 @@ def test_unknown_class_and_method_are_refused(model, images):
     """With what was perhaps meant."""
     with pytest.raises(cvkit.DataError, match=model.classes[0]):
         model.explain(images[0], target=model.classes[0] + "x")
-    with pytest.raises(cvkit.RecipeError, match="grad_cam"):
+    with pytest.raises(cvkit.DataError, match="numbered from 0: circle"):
+        model.explain(images[0], target=99)
+    with pytest.raises(cvkit.RecipeError, match=r"^method: unknown explainer 'grad_camm'\. Did you mean 'grad_cam'"):
         model.explain(images[0], method="grad_camm")
 
 
+@pytest.mark.parametrize("method", ["", "grad_cam]", "grad_cam, layer_cam", ["grad_cam"], 3])
+def test_method_that_is_not_one_explainer_is_refused(model, images, method):
+    """Under the name of the argument; two methods are not silently one."""
+    with pytest.raises(cvkit.RecipeError, match=r"^method: "):
+        model.explain(images[0], method=method)
+
+
+def test_method_may_have_options(model, images):
+    """As a mapping; a wrong one is reported."""
+    assert model.explain(images[0], method={"name": "score_cam", "chunk": 8}).method == "score_cam"
+    with pytest.raises(cvkit.RecipeError, match=r"^method: unknown option 'chnk'"):
+        model.explain(images[0], method={"name": "score_cam", "chnk": 8})
+
+
+def test_error_of_a_method_names_no_option_of_the_command_line(model, images):
+    """What cannot be done, and what can."""
+    with pytest.raises(cvkit.RunError, match="cannot explain a class against another class") as caught:
+        model.explain(images[0], method={"name": "smoothed"}, target=1, against=0)
+    assert "--" not in str(caught.value)
+
+
 def test_folder_that_is_no_run_is_refused(tmp_path):
-    """As by every command."""
-    with pytest.raises(cvkit.RunError):
+    """As by every command; a folder that does not exist is not said to lack a file."""
+    with pytest.raises(cvkit.FolderError, match=r"contains no recipe\.yaml"):
         cvkit.load(tmp_path)
+    with pytest.raises(cvkit.FolderError, match="there is no folder"):
+        cvkit.load(tmp_path / "none")
 
 
 def test_class_explained_against_itself_is_refused(model, images):

@@ -130,7 +130,7 @@ def test_folder_of_a_plugins_sources_is_no_run(cvkit, write, tmp_path, wording):
     write("dataset: {name: shapes, train_size: 8, test_size: 8}\nmodel: custom_resnet\noptimizer: sgd\n")
     for command, *options in (["resume"], ["extend", "--epochs", "9"], ["explain"]):
         answer = cvkit(command, ".", *options)
-        assert answer.code == 1
+        assert answer.code == 2
         assert "'.'" in answer.err
         assert "run.json" in answer.err
         assert "cvkit run" in answer.err

@@ -2,118 +2,16 @@
 
 from __future__ import annotations
 
-import copy
-import csv
 import json
-import os
 import re
-import shutil
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
+from explained_run import train, without_reason
 from pages import lines_of
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
-from cvkit import Component, Origin, hookimpl
-from cvkit.cli import loading
-from cvkit.engine.assembly import build_parts
-from cvkit.engine.building import open_dataset
-from cvkit.engine.trained_model import TrainedModel
-from cvkit.engine.trainer import Trainer
-from cvkit.errors import RunError
 from cvkit.explain.image_source import FromSplit
-from cvkit.host.discovery import discover
-from cvkit.recipe import read_text, resolve
-from cvkit.runs.folder import RunFolder
-from cvkit.runs.load import load_trained
-from cvkit.runs.session import Session
-
-SMALL = """\
-name: small
-dataset: {name: shapes, train_size: 64, test_size: 40}
-model: {name: custom_resnet, width: 2}
-optimizer: {name: sgd, lr: 0.1}
-explainers: [grad_cam]
-train: {epochs: 2, batch_size: 16, channels_last: true}
-"""
-
-
-def train(parent: Path, *overrides: str, stop_after: int | None = None) -> Trainer:
-    """Train the small recipe in a new folder under `parent`, without a report, and return the run."""
-    catalog = discover()
-    recipe = resolve(read_text(SMALL, overrides), catalog)
-    session = Session(
-        build_parts(recipe, open_dataset(recipe, parent)), RunFolder.create(parent, recipe.name), parent, catalog
-    )
-    session.start()
-    for _ in session.train():
-        session.stop = session.step == stop_after
-    if not session.stop:
-        session.set_status("finished")
-    return session.trainer
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory) -> tuple[Path, Trainer]:
-    """A run folder of the small recipe, and the run."""
-    parent = tmp_path_factory.mktemp("trained")
-    run = train(parent)
-    return next(parent.glob("small-*")), run
-
-
-@pytest.fixture
-def run_folder(trained, tmp_path, monkeypatch) -> Path:
-    """The trained run, called `run`, in the empty folder that is worked in."""
-    monkeypatch.chdir(tmp_path)
-    shutil.copytree(trained[0], "run")
-    return Path("run")
-
-
-@pytest.fixture
-def images(run_folder) -> Path:
-    """Two images, one of a known class, and a file that is none."""
-    folder = Path("images")
-    (folder / "star").mkdir(parents=True)
-    for number, name in enumerate(("a.png", "star/b.jpg")):
-        pixels = np.random.default_rng(number).integers(0, 256, (50, 90, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(folder / name)
-    (folder / "text.png").write_text("not an image")
-    return folder
-
-
-@pytest.fixture
-def rows() -> Callable[..., list[dict[str, str]]]:
-    """Read the rows of what was written last."""
-
-    def read(place: str = "explanations/run") -> list[dict[str, str]]:
-        with (Path(place) / "explanations.csv").open(newline="") as file:
-            return [*csv.DictReader(file)]
-
-    return read
-
-
-def test_reopened_model_answers_as_the_run_does(trained):
-    """To the last bit, and the run folder stays as it is."""
-    folder, run = trained
-    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
-    opened = RunFolder.open(folder)
-    trained_again = load_trained(opened, run.parts.recipe, opened.data_info()).trained
-    images = run.parts.splits.test.images
-    assert opened.data_info() == run.parts.info
-    assert torch.equal(trained_again.logits(images), run.trained().logits(images))
-    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
-
-
-def test_reopened_model_is_the_averaged_one(tmp_path):
-    """Where the run averages its weights, as its evaluation and report use those."""
-    run = train(tmp_path, "train.ema=0.9", "train.epochs=1")
-    folder = RunFolder.open(next(tmp_path.glob("small-*")))
-    logits = load_trained(folder, run.parts.recipe, run.parts.info).trained.logits(run.parts.splits.test.images)
-    assert torch.equal(logits, run.trained().logits(run.parts.splits.test.images))
-    assert not torch.equal(logits, open_averaged_away(run).logits(run.parts.splits.test.images))
 
 
 def without_run(folder: Path | str, text: str) -> str:
@@ -124,32 +22,6 @@ def without_run(folder: Path | str, text: str) -> str:
 def without_numbers(text: str) -> str:
     """Write numbers that a trained network makes, and any other, as ``<number>``."""
     return re.sub(r"\d[\d,.]*\b", "<number>", text)
-
-
-def without_reason(text: str) -> str:
-    """Write Pillow's own words about the file that is no image as ``<what Pillow says>``."""
-    with pytest.raises(UnidentifiedImageError) as caught:
-        Image.open("images/text.png")
-    return text.replace(str(caught.value), "<what Pillow says>")
-
-
-def open_averaged_away(run: Trainer):
-    """The run as asked without its averaged weights."""
-    parts = run.parts
-    return TrainedModel(copy.deepcopy(parts.model).eval(), parts.info, parts.preprocessor, parts.device, seed=0)
-
-
-def test_pretrained_weights_are_not_asked_for_again(trained, monkeypatch, wording):
-    """A checkpoint holds all weights; without a network there would be no opening the run."""
-    from cvkit_timm import model as family
-
-    recipe = resolve(
-        read_text(SMALL, ["model={name: timm/resnet10t, pretrained: true}", "explainers=[]"]), discover()
-    )
-    monkeypatch.setattr(family, "load_arguments", lambda name: pytest.fail("asked for weights"))
-    with pytest.raises(RunError) as caught:
-        load_trained(RunFolder.open(trained[0]), recipe, trained[1].parts.info)
-    assert str(caught.value) == wording
 
 
 def test_images_are_explained_beside_each_other(cvkit, run_folder, images, rows, wording):
@@ -237,7 +109,7 @@ def test_class_against_itself_is_not_asked(cvkit, run_folder, images, rows):
 def test_method_that_cannot_contrast_is_named(cvkit, run_folder, images, wording):
     """With those that can."""
     answer = cvkit("explain", run_folder, images, "--method", "grad_cam,smoothed", "--against", "ring")
-    assert answer.code == 1
+    assert answer.code == 2
     assert "smoothed" in answer.err
     assert "grad_cam" in answer.err
     assert answer.err == wording
@@ -354,165 +226,3 @@ def test_empty_maps_are_said(cvkit, run_folder, rows, monkeypatch, wording):
     assert without_numbers(warning) == wording
     assert {row["empty"] for row in rows()} == {"1"}
     assert {row["layer"] for row in rows()} == {""}
-
-
-MISTAKES = [
-    (["--method", "grad_cm"], 2, "'grad_cam'"),
-    (["--method", "{name: grad_cam, layr: x}"], 2, "'layer'"),
-    (["--target", "strr"], 2, "'star'"),
-    (["--against", "10"], 2, "circle"),
-    (["--layer", "nowhere"], 1, "'nowhere'"),
-    (["nothing.png"], 2, "'nothing.png'"),
-    (["empty"], 2, "'empty'"),
-    (["images/text.png"], 1, "images/text.png"),
-    (["images", "--errors"], 2, "--errors"),
-    (["--output", "taken"], 1, "notes.txt"),
-]
-
-
-@pytest.mark.parametrize(("words", "code", "named"), MISTAKES, ids=[" ".join(words) for words, *_ in MISTAKES])
-def test_mistake_is_told_and_nothing_written(cvkit, run_folder, images, wording, words, code, named):
-    """In a few lines, with the remedy."""
-    Path("empty").mkdir()
-    Path("taken/run").mkdir(parents=True)
-    Path("taken/run/notes.txt").write_text("mine")
-    before = sorted(map(str, Path().rglob("*")))
-    answer = cvkit("explain", run_folder, *words)
-    assert answer.code == code
-    assert named in answer.err
-    told = answer.err.rpartition("\n\n")[2]  # click's own lines, of how to call it, stand before
-    assert without_reason(told) == wording
-    assert "Traceback" not in answer.err
-    assert sorted(map(str, Path().rglob("*"))) == before
-
-
-def test_folder_that_is_no_run_or_has_no_checkpoint_is_told(cvkit, run_folder, wording):
-    """Before or after its first steps."""
-    answer = cvkit("explain", "images")
-    assert answer.code == 1
-    assert "'images'" in answer.err
-    assert answer.err == wording(name="no run")
-    shutil.rmtree(run_folder / "checkpoints")
-    answer = cvkit("explain", run_folder, "--count", "1")
-    assert (answer.code, Path("explanations").exists()) == (1, False)
-    assert answer.err == wording(name="no checkpoint")
-
-
-def test_checkpoint_of_another_model_is_told(cvkit, run_folder, wording):
-    """As where the recipe in the folder was edited."""
-    recipe = run_folder / "recipe.yaml"
-    recipe.write_text(recipe.read_text().replace("width: 2", "width: 3"))
-    answer = cvkit("explain", run_folder, "--count", "1")
-    assert answer.code == 1
-    assert answer.err == wording
-
-
-def test_other_data_than_the_runs_is_refused(cvkit, run_folder, wording):
-    """Its test images would be called by another's numbers."""
-    recipe = run_folder / "recipe.yaml"
-    recipe.write_text(recipe.read_text().replace("test_size: 40", "test_size: 41"))
-    answer = cvkit("explain", run_folder)
-    assert answer.code == 1
-    assert answer.err == wording
-
-
-class Elsewhere:
-    """Another plugin that offers a method of the name of cvkit's own."""
-
-    @hookimpl
-    def cvkit_explainers(self):
-        yield Component("grad_cam", "cvkit_gradcam.hires_cam:hires_cam")
-
-
-def without_explainers(run_folder: Path) -> None:
-    """Have the run name no explainer."""
-    info = json.loads((run_folder / "run.json").read_text())
-    info["components"] = [each for each in info["components"] if "gradcam" not in json.dumps(each)]
-    (run_folder / "run.json").write_text(json.dumps(info))
-    recipe = run_folder / "recipe.yaml"
-    text = recipe.read_text()
-    recipe.write_text(f"{text[: text.index('explainers:')]}explainers: []{text[text.index(chr(10) + 'train:') :]}")
-
-
-def test_method_that_nobody_named_is_cvkits_own(cvkit, run_folder, images, rows, monkeypatch):
-    """Though another plugin offers one of that name."""
-
-    def with_both(*arguments):
-        catalog = discover(*arguments)
-        catalog.admit(Origin("elsewhere", "in-process", "0"), Elsewhere())
-        return catalog
-
-    monkeypatch.setattr(loading, "discover", with_both)
-    without_explainers(run_folder)
-    answer = cvkit("explain", run_folder, images / "a.png")
-    assert answer.code == 0, answer.err
-    assert {row["method"] for row in rows()} == {"grad_cam"}
-
-
-def test_method_that_nobody_named_and_that_is_not_there_is_said(cvkit, run_folder, images, wording):
-    """With the reason, and how to name another."""
-    without_explainers(run_folder)
-    answer = cvkit("explain", run_folder, images / "a.png", "--no-plugin", "gradcam")
-    assert answer.code == 2
-    for told in ("'gradcam/grad_cam'", "'gradcam'", "--no-plugin", "--method"):
-        assert told in answer.err
-    assert answer.err == wording
-
-
-def test_no_file_ends_it_for_the_others(cvkit, run_folder, images, rows):
-    """Whatever its shape or its name: it is explained, or named and left out."""
-    long, other = "\u732b" * 70, os.fsdecode(b"\xff\xfe")
-    Image.new("RGB", (1, 5000), "red").save(images / "tall.png")
-    Image.new("L", (20_000, 1)).save(images / "wide.png")
-    Image.new("RGB", (1, 1)).save(images / "one.png")
-    for name in (long, other):
-        shutil.copy(images / "a.png", images / f"{name}.png")
-    (images / "loop.png").symlink_to("loop.png")
-    os.mkfifo(images / "pipe.png")
-    answer = cvkit("explain", run_folder, images, "--target", "star")
-    assert answer.code == 0, answer.err
-    assert len(rows()) == 7
-    for name in ("pipe.png", "loop.png", "text.png"):
-        assert f"images/{name}: " in answer.err
-    assert "Traceback" not in answer.err
-
-
-def test_picture_that_cannot_be_made_fit_is_named(cvkit, run_folder, images, rows, monkeypatch, wording):
-    """As where there is not the memory to resize it; the next one is explained."""
-
-    def without_memory(image, *arguments):
-        if image.height == 50:
-            raise MemoryError
-        return ImageOps.pad(image, *arguments)
-
-    monkeypatch.setattr("cvkit.explain.picture.ImageOps.fit", without_memory)
-    Image.new("RGB", (40, 40)).save(images / "good.png")
-    answer = cvkit("explain", run_folder, images)
-    assert answer.code == 0, answer.err
-    assert {row["file"] for row in rows()} == {"images/good.png"}
-    (told,) = [line for line in answer.err.splitlines() if "images/a.png" in line]
-    assert "MemoryError" in told
-    assert told == wording
-
-
-@pytest.mark.parametrize(
-    "words", [["--layer", "nowhere"], ["--layer", "linear"], ["--method", "smoothed,{name: grad_cam, layer: linear}"]]
-)
-def test_layers_are_listed_though_the_one_asked_for_is_none(cvkit, run_folder, words):
-    """Whoever got it wrong looks them up; what is wrong is said beside."""
-    answer = cvkit("explain", run_folder, "--layers", *words)
-    assert answer.code == 0, answer.err
-    assert "layer2" in {line.split()[0] for line in answer.out.splitlines()}
-    assert words[-1].rstrip("}").split()[-1] in answer.err
-
-
-@pytest.mark.parametrize("output", [".", "figures", "../run"])
-def test_run_folder_is_never_written_into(cvkit, run_folder, images, wording, output):
-    """Nor is a folder made in it; a training may be at work there."""
-    before = {path: path.stat().st_mtime_ns for path in (run_folder, *run_folder.rglob("*"))}
-    answer = cvkit("explain", run_folder, images / "a.png", "--output", run_folder / output)
-    assert answer.code == 1
-    assert f"'{run_folder / output}'" in answer.err
-    assert "--output" in answer.err
-    assert answer.err.replace(f"'{run_folder / output}'", "<output>") == wording
-    assert {path: path.stat().st_mtime_ns for path in (run_folder, *run_folder.rglob("*"))} == before

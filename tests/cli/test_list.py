@@ -319,7 +319,8 @@ def test_list_of_thirty_plugins_names_the_broken_one_and_loads_nothing_heavy(tmp
     """600 components are declared, one plugin of 20 does not work: it is named, and the others are all there."""
     listing = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "listing.py"))
     listing["write_plugins"](tmp_path, plugins=30, components=20)
-    done = listing["run"](["-c", listing["LOADED"], "list"], {**os.environ, "PYTHONPATH": str(tmp_path)})
+    command = [sys.executable, "-c", listing["LOADED"], "list"]
+    done = listing["run"](command, {**os.environ, "PYTHONPATH": str(tmp_path)})
     assert len([line for line in done.stdout.splitlines() if " acme" in line]) == 580
     warning, loaded = done.stderr.splitlines()
     assert "'acme29'" in warning

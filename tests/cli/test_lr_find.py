@@ -148,7 +148,7 @@ def test_folder_that_cannot_be_written_is_named(cvkit, recipe, tmp_path, wording
     (tmp_path / "lr-find").mkdir()
     (tmp_path / "lr-find" / "small").write_text("")
     answer = cvkit("lr-find", recipe, "--set", "tuners.0.orders=1")
-    assert answer.code == 1
+    assert answer.code == 2
     assert "'lr-find/small'" in answer.err
     assert answer.err == wording
     assert answer.out == ""  # told before the sweep

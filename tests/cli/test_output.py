@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from cvkit.errors import RunError
+from cvkit.errors import FolderError, RunError
 from cvkit.files.output_folder import OutputFolder
 
 PAGE = "page.html"
@@ -83,7 +83,7 @@ def test_foreign_files_are_left_alone(tmp_path, wording):
     (tmp_path / "notes.txt").touch()
     (tmp_path / "link").symlink_to(tmp_path)
     for name, place in (("folder", tmp_path), ("file", tmp_path / "notes.txt"), ("link", tmp_path / "link")):
-        with pytest.raises(RunError) as caught:
+        with pytest.raises(FolderError) as caught:
             output(place).require_safe_to_replace()
         assert f"'{place}'" in str(caught.value)
         assert str(caught.value) == wording(name=name)
@@ -94,7 +94,7 @@ def test_foreign_files_are_left_alone(tmp_path, wording):
 def test_folder_that_cannot_be_made_is_said(tmp_path, wording):
     """Here a file stands in the way."""
     (tmp_path / "file").touch()
-    with pytest.raises(RunError) as caught:
+    with pytest.raises(FolderError) as caught:
         output(tmp_path / "file" / "run").write({PAGE: b""})
     assert f"'{tmp_path / 'file' / 'run'}'" in str(caught.value)
     assert "--output" in str(caught.value)
@@ -136,7 +136,7 @@ def test_earlier_results_that_cannot_be_put_back_are_kept_and_named(tmp_path, mo
     output(place).write({PAGE: b"1"})
     with monkeypatch.context() as patch:
         Failing(patch, place, OSError(30, "Read-only file system"), times=2)
-        with pytest.raises(RunError, match="Read-only file system") as told:
+        with pytest.raises(FolderError, match="Read-only file system") as told:
             output(place).write({PAGE: b"2"})
     (kept,) = tmp_path.rglob(f"run/{PAGE}")
     assert kept.read_bytes() == b"1"
@@ -240,7 +240,7 @@ def test_files_that_somebody_puts_there_meanwhile_are_left_alone(tmp_path):
     """The place was free or the command's own when it began."""
     place = tmp_path / "run"
     output(place).write({PAGE: b"1"})
-    with pytest.raises(RunError, match=r"notes\.txt"), output(place).replace_atomically():
+    with pytest.raises(FolderError, match=r"notes\.txt"), output(place).replace_atomically():
         (place / "notes.txt").write_text("mine")
     assert (place / "notes.txt").read_text() == "mine"
     assert (place / PAGE).read_bytes() == b"1"

@@ -111,8 +111,8 @@ def test_course_leaves_the_run_as_it_was(new_run, steps_taken, recwarn):
 def test_course_of_an_auto_rate_is_the_stand_ins(new_run):
     """It is named, drawn as such, and has the shape that any value gives."""
     auto, set_ = lr_curve(new_run(*AUTO)), lr_curve(new_run(f"scheduler.max_lr={PLACEHOLDER_LR}"))
-    assert auto.stand_ins == ("scheduler.max_lr",)
-    assert set_.stand_ins == ()
+    assert auto.placeholders == ("scheduler.max_lr",)
+    assert set_.placeholders == ()
     assert np.array_equal(auto.rates, set_.rates)
     assert planned_schedule(auto).svg != planned_schedule(set_).svg
 
@@ -186,7 +186,7 @@ def test_preview_again_replaces_the_earlier_one(cvkit, write, wording):
     assert len(list((folder / "augmented").iterdir())) == 4
     (folder / "notes.txt").write_text("mine")
     answer = cvkit("preview", recipe)
-    assert (answer.code, answer.out) == (1, "")
+    assert (answer.code, answer.out) == (2, "")
     assert "notes.txt" in answer.err
     assert answer.err == wording
     assert len(list((folder / "augmented").iterdir())) == 4
@@ -216,7 +216,7 @@ def test_preview_of_a_run_cut_short_says_so(cvkit, write, wording):
     [
         ("scheduler.max_rl=1", 2, "'max_rl'"),
         ("scheduler.peak_epoch=2", 2, "16"),
-        ("train.batch_size=71", 1, "70"),
+        ("train.batch_size=71", 2, "70"),
     ],
 )
 def test_preview_of_a_mistake_leaves_no_folder(cvkit, write, tmp_path, wording, override, code, named):
@@ -234,7 +234,7 @@ def test_preview_that_cannot_be_written_says_so(cvkit, write, tmp_path, wording)
     (tmp_path / "previews").mkdir()
     (tmp_path / "previews" / "preview-small").write_text("")
     answer = cvkit("preview", write(SMALL))
-    assert answer.code == 1
+    assert answer.code == 2
     assert "'previews/preview-small'" in answer.err
     assert answer.err == wording
 
@@ -244,6 +244,6 @@ def test_a_schedule_of_millions_of_steps_is_not_walked(new_run, wording):
     with pytest.raises(RunError) as caught:
         lr_curve(new_run("train.epochs=1000000"))
     assert "8,000,000" in str(caught.value)
-    assert "--set train.max_steps=" in str(caught.value)
+    assert "set train.max_steps=" in str(caught.value)
     assert str(caught.value) == wording
     assert len(lr_curve(new_run("train.epochs=1000000", "train.max_steps=20")).rates) == 20

@@ -9,7 +9,7 @@ import pytest
 
 from cvkit import Component, Origin, RunFolder, discover, resolve
 from cvkit.cli.run_data import data_root_of
-from cvkit.host.hookspecs import hookimpl
+from cvkit.host.markers import hookimpl
 from cvkit.recipe import Recipe, read_text
 
 RECIPE = """\

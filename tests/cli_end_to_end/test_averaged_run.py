@@ -11,10 +11,10 @@ import pytest
 from pages import outline, without_any_number
 
 from cvkit import EpochRecord, RunFolder, build_parts
-from cvkit.cli.display import epoch_line
 from cvkit.engine.building import open_dataset
 from cvkit.host.discovery import discover
 from cvkit.recipe import read_text, resolve
+from cvkit.runs.lines import epoch_line
 from cvkit.runs.session import Session
 
 RECIPE = """

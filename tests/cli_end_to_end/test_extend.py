@@ -147,7 +147,7 @@ def test_run_stopped_within_an_epoch_goes_on_there(tmp_path, extend, wording):
     assert all(torch.equal(state["model"][name], tensor) for name, tensor in expected["model"].items())
     assert "error" not in RunFolder(folder_in(out)).info()
     code, _, err = extend(folder_in(out), "--epochs", 4, "--schedule", "again")
-    assert code == 1
+    assert code == 2
     assert err.replace(str(folder_in(out)), "<run>") == wording
 
 
@@ -160,24 +160,24 @@ def test_folder_of_the_run_is_no_place_for_the_extended_one(tuned, extend, wordi
 
 
 def test_what_cannot_be_extended_is_refused_with_the_reason(tuned, tmp_path, extend, wording):
-    """Exit 1, no new folder, the old one as it was."""
+    """Exit 2, no new folder, the old one as it was."""
     before = contents(tuned.parent)
     code, _, err = extend(tuned, "--epochs", 2, "--schedule", "hold")
-    assert code == 1
+    assert code == 2
     assert err.replace(str(tuned), "<run>") == wording(name="no more epochs")
     code, _, err = extend(tmp_path, "--epochs", 4, "--schedule", "hold")
-    assert code == 1
+    assert code == 2
     assert err == wording(name="no run")
     one = tmp_path / "one"
     shutil.copytree(tuned, one)
     shutil.rmtree(one / "checkpoints")
     code, _, err = extend(one, "--epochs", 4, "--schedule", "hold")
-    assert code == 1
+    assert code == 2
     assert err == wording(name="no checkpoint")
     text = (one / "recipe.yaml").read_text()
     (one / "recipe.yaml").write_text(text.replace("max_steps: null", "max_steps: 11"))
     code, _, err = extend(one, "--epochs", 4, "--schedule", "hold")
-    assert code == 1
+    assert code == 2
     assert "train.max_steps" in err
     assert err == wording(name="ended by steps")
     assert contents(tuned.parent) == before
@@ -204,7 +204,7 @@ def test_damaged_file_is_named_before_a_folder_is_made(tuned, tmp_path, extend, 
     RunFolder(one).save(state["step"], {key: value for key, value in state.items() if key != "kept"})
     (one / name).write_bytes(content)
     code, _, err = extend(one, "--epochs", 4, "--schedule", "hold")
-    assert code == 1
+    assert code == 2
     assert f"'{one / name}'" in err
     assert f"cvkit run {one / 'recipe.yaml'}" in err
     assert why in err

@@ -68,7 +68,7 @@ def test_model_in_a_file_is_checked_trained_and_remembered(folder, cvkit, wordin
 
     (run / "run.json").write_text(json.dumps(info | {"status": "interrupted"}))
     without = cvkit("resume", run)
-    assert without.returncode == 1
+    assert without.returncode == 2
     assert f"--plugin-path {folder / 'my_model.py'}" in without.stderr
     assert "Traceback" not in without.stderr
     assert without.stderr.replace(str(run), "<run>") == wording(name="without the file")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from cvkit.diagnostics import curves, schedule
+from cvkit.diagnostics import curves, metrics, schedule
 from cvkit.diagnostics.training_curves import _thinned
 from cvkit.engine.records import EpochRecord
 
@@ -75,3 +76,24 @@ def test_thinned_series_keep_their_extremes():
     assert len(x) <= 200
     assert {9.0, -9.0} <= set(kept)
     assert (np.diff(x) > 0).all()
+
+
+def test_each_metric_has_a_panel_with_its_last_value():
+    """Values may be negative or constant; records of a session before the metric was added have none."""
+    before, *after = _records(3)
+    measured = [
+        replace(record, metrics={"kappa": -0.125, "top_k(k=3)": 0.5 + 0.1 * record.epoch}) for record in after
+    ]
+    figure = metrics([before, *measured])
+    assert figure is not None
+    for text in ("kappa", "test -0.125", "top_k(k=3)", "test 0.750"):
+        assert text.replace("-", "\N{MINUS SIGN}") in figure.svg or text in figure.svg
+    one = metrics([replace(record, metrics={"kappa": 0.5}) for record in after])
+    assert one is not None
+    heights = [float(ET.fromstring(each.svg).attrib["height"].rstrip("pt")) for each in (figure, one)]
+    assert heights[0] == pytest.approx(2 * heights[1])
+
+
+def test_run_without_metrics_has_no_figure_of_them():
+    """As most runs are."""
+    assert metrics(_records(2)) is None

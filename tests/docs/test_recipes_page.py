@@ -12,7 +12,8 @@ import pytest
 import cvkit.runs.folder
 from cvkit import RecipeError
 from cvkit.recipe import describe, read_text, resolve
-from cvkit.recipe.resolver import DEFAULT_PARTS, KEYS
+from cvkit.recipe.part_resolver import DEFAULT_PARTS
+from cvkit.recipe.resolver import KEYS
 from cvkit.recipe.settings import SECTIONS, GeneralSettings, Settings
 from cvkit.recipe.yaml_scalars import read_scalar
 

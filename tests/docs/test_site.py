@@ -39,6 +39,14 @@ def test_every_public_name_is_on_the_page_of_its_module(site, page, module):
     assert {f"{module.__name__}.{name}" for name in module.__all__} <= {*re.findall(r'id="([\w.]+)"', text)}
 
 
+def test_methods_of_a_class_that_is_not_public_are_with_the_public_class(site):
+    """`RunFolder` inherits most of its methods from classes that have no entry of their own."""
+    text = (site / "api" / "cvkit" / "index.html").read_text(encoding="utf-8")
+    assert {f"cvkit.RunFolder.{name}" for name in ("create", "records", "append_to")} <= {
+        *re.findall(r'id="([\w.]+)"', text)
+    }
+
+
 def test_search_knows_options_and_names(site):
     """Text of the pages of docs/, of the plugins' and of docstrings is in the index."""
     entries = json.loads((site / "search" / "search_index.json").read_text(encoding="utf-8"))["docs"]

@@ -107,5 +107,5 @@ def test_drift_is_told_as_the_page_says(versions, what):
 
 def test_absent_plugin_is_told_as_the_page_says(versions):
     """With what to install."""
-    (sentence,) = missing_plugins([RUN], discover(distributions=["cvkit-core"]))
+    (sentence,) = missing_plugins([RUN], discover(distributions=["cvkit-core"]), "add --plugin-path {}")
     assert f"`{sentence}`" in versions.section("What a run remembers")

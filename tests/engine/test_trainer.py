@@ -8,7 +8,7 @@ import re
 import pytest
 import torch
 
-from cvkit import CheckpointError, ComponentError, CvkitError, DivergedError, EpochRecord, RunError
+from cvkit import CheckpointError, ComponentError, CvkitError, DeviceError, DivergedError, EpochRecord, RunError
 from cvkit.engine.loop import EpochBatches
 from cvkit.engine.trainer import Step
 
@@ -185,13 +185,13 @@ def test_batch_larger_than_the_training_set_is_refused(make_run, wording):
 
 def test_device_that_is_missing_is_refused(make_run):
     """By its name; what torch says of it differs."""
-    with pytest.raises(RunError, match="cuda:99"):
+    with pytest.raises(DeviceError, match="cuda:99"):
         make_run("train.device=cuda:99")
 
 
 def test_precision_that_a_cpu_has_not_is_refused_with_a_way_out(make_run, wording):
     """Loss scaling is for GPUs."""
-    with pytest.raises(RunError, match="fp16") as caught:
+    with pytest.raises(DeviceError, match="fp16") as caught:
         make_run("train.device=cpu", "train.precision=fp16")
     assert str(caught.value) == wording
 

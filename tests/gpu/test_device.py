@@ -7,7 +7,7 @@ import contextlib
 import pytest
 import torch
 
-from cvkit import RunError
+from cvkit import DeviceError
 from cvkit.engine.device import choose_device, tried_kernels
 
 from .conftest import lent
@@ -27,7 +27,7 @@ def test_gpu_has_an_index_and_becomes_the_current_one(gpu, name):
 @pytest.mark.parametrize("name", ["cuda:99", "meta", "nonsense", "cpu:x", ""])
 def test_device_that_cannot_be_used_is_refused(gpu, name):
     """An index there is not, a device that holds no numbers, and what is none."""
-    with pytest.raises(RunError, match=f"'{name}'"):
+    with pytest.raises(DeviceError, match=f"'{name}'"):
         choose_device(name, "fp32")
 
 
@@ -39,7 +39,7 @@ def test_whatever_a_driver_raises_is_told_in_one_line(gpu, monkeypatch, error):
         raise error
 
     monkeypatch.setattr(torch.cuda, "set_device", refuse)
-    with pytest.raises(RunError) as caught:
+    with pytest.raises(DeviceError) as caught:
         choose_device("auto", "fp32")
     told = str(caught.value)
     assert "'cuda'" in told
@@ -57,7 +57,7 @@ def test_device_that_a_driver_refuses_is_told_in_a_sentence(monkeypatch, wording
 
     with lent("pretended"), monkeypatch.context() as patch:
         patch.setattr(torch.cuda, "set_device", refuse)
-        with pytest.raises(RunError) as caught:
+        with pytest.raises(DeviceError) as caught:
             choose_device("auto", "fp32")
     assert str(caught.value) == wording
 
@@ -69,14 +69,14 @@ def test_gpu_without_kernels_is_refused(gpu, monkeypatch):
         raise RuntimeError("no kernel image is available for execution on the device")
 
     monkeypatch.setattr(torch, "ones", refuse)
-    with pytest.raises(RunError, match="no kernel image is available"):
+    with pytest.raises(DeviceError, match="no kernel image is available"):
         choose_device("cuda", "fp32")
 
 
 def test_gpu_without_bf16_is_refused_for_it(gpu, monkeypatch):
     """Emulated bf16 would be slower than fp32."""
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation)
-    with pytest.raises(RunError, match=r"bf16.*fp16"):
+    with pytest.raises(DeviceError, match=r"bf16.*fp16"):
         choose_device("auto", "bf16")
 
 
@@ -92,7 +92,7 @@ def test_bf16_that_autocast_only_warns_of_is_refused(monkeypatch, wording):
     """On some systems torch says that it leaves autocast off and goes on in fp32."""
     real = torch.autocast
     monkeypatch.setattr(torch, "autocast", lambda device, dtype: real(device, dtype, enabled=False))
-    with pytest.raises(RunError, match=r"bf16.*fp32") as caught:
+    with pytest.raises(DeviceError, match=r"bf16.*fp32") as caught:
         choose_device("cpu", "bf16")
     assert str(caught.value) == wording
 

@@ -195,7 +195,7 @@ def test_factor_is_applied_and_said(colours_run):
 def test_refusal_ends_the_run_with_the_reason_and_the_way_out(colours_run, wording):
     """Where a value is waited for."""
     run = colours_run("tuners.0.start_lr=1e-9", "tuners.0.end_lr=1e-8", "tuners.0.steps=40")
-    with pytest.raises(RunError, match=r"--set scheduler\.max_lr=VALUE") as caught:
+    with pytest.raises(RunError, match=r"Set a value: scheduler\.max_lr=VALUE") as caught:
         list(tune(run))
     assert str(caught.value) == wording
 

@@ -27,6 +27,7 @@ augmentations: [horizontal_flip]
 model: {name: custom_resnet, width: 2}
 optimizer: {name: sgd, momentum: 0.9}
 scheduler: {name: one_cycle, max_lr: 0.1, peak_fraction: 0.4}
+metrics: [macro_f1, {name: top_k, k: 3}]
 train: {epochs: 3, batch_size: 16, ema: 0.4}
 evaluation: {flip_tta: true}
 report: {misclassified: 2, augmented: 2}
@@ -37,6 +38,7 @@ OF_STEPS = {"step/loss", "step/learning_rate", "step/momentum"}
 OF_EPOCHS = {
     *("loss/train", "loss/test", "accuracy/train", "accuracy/test", "accuracy/test_flip_tta"),
     *("accuracy/test_unaveraged", "speed/images_per_second", "speed/seconds", "epoch"),
+    *("metrics/macro_f1", "metrics/top_k(k=3)"),
 }
 CATALOG = discover(distributions=["cvkit-core"])
 

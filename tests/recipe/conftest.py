@@ -9,7 +9,9 @@ from collections.abc import Callable
 import pytest
 
 from cvkit import KINDS, Component, hookimpl
+from cvkit.errors import Problem, RecipeError
 from cvkit.host.catalog import Catalog, catalog_of
+from cvkit.recipe import Recipe, read_text, resolve
 
 FACTORIES = """
 from __future__ import annotations
@@ -73,3 +75,25 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
             "other": plugin(models=[Component("net", "toy_factories:net")]),
         }
     )
+
+
+@pytest.fixture
+def check(catalog):
+    """Resolve a recipe's text against the toy catalog."""
+
+    def check(text: str, *overrides: str) -> Recipe:
+        return resolve(read_text(text, overrides, file="recipes/x.yaml"), catalog)
+
+    return check
+
+
+@pytest.fixture
+def refused(check):
+    """Return the problems that a recipe's check ends in."""
+
+    def refused(text: str, *overrides: str) -> tuple[Problem, ...]:
+        with pytest.raises(RecipeError) as caught:
+            check(text, *overrides)
+        return caught.value.problems
+
+    return refused

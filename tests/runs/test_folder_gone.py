@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cvkit import MachineError, RunError
+from cvkit import FolderError, MachineError
 from cvkit.cli.run import carry_out
 from cvkit.engine.assembly import build_parts
 from cvkit.engine.trainer import Step
@@ -49,7 +49,7 @@ def test_folder_that_is_gone_ends_the_run(session, happens: Callable[[Path], Non
     """Before the next checkpoint is written, which would make it again with a part of the run."""
     session.start()
     path = session.folder.path
-    with pytest.raises(RunError) as caught:
+    with pytest.raises(FolderError) as caught:
         trained(session, happens)
     assert str(path) in str(caught.value)
     session.folder.unlock()
@@ -61,7 +61,7 @@ def test_moved_run_goes_on_under_its_new_name(session, tmp_path, wording):
     session.start()
     moved = tmp_path / "moved"
     path = session.folder.path
-    with pytest.raises(RunError, match="cvkit resume") as caught:
+    with pytest.raises(FolderError, match="cvkit resume") as caught:
         trained(session, lambda path: path.rename(moved))
     assert str(caught.value).replace(str(path), "<run>") == wording
     session.folder.unlock()

@@ -69,7 +69,7 @@ def test_change_that_a_run_can_take_over_waits_for_being_accepted(stopped, wordi
     edit(stopped, "checkpoint_every: 3", "checkpoint_every: null")
     files = {path: path.read_bytes() for path in stopped.rglob("*") if path.is_file()}
     code, said = resumed(stopped)
-    assert code == 1
+    assert code == 2
     assert "train.checkpoint_every" in said
     assert "--accept-changes" in said
     assert said == wording(name="refused")
@@ -80,7 +80,7 @@ def test_change_that_a_run_can_take_over_waits_for_being_accepted(stopped, wordi
     assert told == wording(name="accepted")
     assert f"warning: {told}" in said
     assert told in html.unescape((stopped / "report.html").read_text())
-    assert "checkpoint_every: null" in RunFolder(stopped).kept().recipe
+    assert "checkpoint_every: null" in RunFolder(stopped).snapshot().recipe
     session_of(stopped).start()
 
 
@@ -88,7 +88,7 @@ def test_change_of_what_is_trained_is_refused_though_it_is_accepted(stopped, wor
     """An optimizer's options lie in the checkpoint: the report would name one value, the training use another."""
     edit(stopped, "weight_decay: 0.0005", "weight_decay: 0.5")
     code, said = resumed(stopped, "--accept-changes")
-    assert code == 1
+    assert code == 2
     assert all(part in said for part in ("optimizer.weight_decay", "0.0005", "0.5", "cvkit run"))
     assert said == wording
     (stopped / "recipe.yaml").unlink()
@@ -129,7 +129,7 @@ def test_remark_in_a_recipe_is_no_change(stopped):
 
 
 def read_kept(path: Path):
-    return read_text(RunFolder(path).kept().recipe)
+    return read_text(RunFolder(path).snapshot().recipe)
 
 
 def data(path: Path):
@@ -285,12 +285,12 @@ def test_run_that_lost_its_checkpoints_does_not_start_over(stopped, wording):
     """Two epochs were trained; also where the records went with them."""
     shutil.rmtree(stopped / "checkpoints")
     before = (stopped / "metrics.jsonl").read_bytes()
-    with pytest.raises(RunError) as caught:
+    with pytest.raises(CheckpointError) as caught:
         session_of(stopped).start()
     assert str(caught.value) == wording(name="with records")
     assert (stopped / "metrics.jsonl").read_bytes() == before
     (stopped / "metrics.jsonl").unlink()
-    with pytest.raises(RunError) as caught:
+    with pytest.raises(CheckpointError) as caught:
         session_of(stopped).start()
     assert str(caught.value) == wording(name="without records")
 

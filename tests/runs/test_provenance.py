@@ -185,7 +185,7 @@ def test_plugins_that_are_gone_are_named_with_the_way_back(wording):
         {"id": "timm/resnet18", "distribution": "cvkit-core", "version": "0.1"},
         {"id": "kornia/cutout", "distribution": "cvkit-core", "version": "0.1"},
     ]
-    acme, mine, timm = missing_plugins(used, catalog)
+    acme, mine, timm = missing_plugins(used, catalog, "add --plugin-path {}")
     assert f"{AGAIN} acme-nets==1.0" in acme
     assert "--plugin-path /you/mine.py" in mine
     assert all(part in timm for part in ("'timm'", version("cvkit-core"), "--no-plugin"))

@@ -10,7 +10,7 @@ import pytest
 
 from cvkit import CheckpointError, EpochRecord
 from cvkit.checkpoint.serialization import pack, unpack
-from cvkit.runs.snapshot import RunSnapshot, gap, told_apart
+from cvkit.runs.snapshot import RunSnapshot, gap, record_differences
 
 
 def record(epoch: int) -> EpochRecord:
@@ -82,7 +82,7 @@ def test_earlier_checkpoint_keeps_nothing():
 )
 def test_difference_of_records_is_said_by_epoch(found, epochs, wording):
     """Dropped, doubled, changed, unreadable or moved lines."""
-    told = told_apart(found, (ONE, TWO, THREE))
+    told = record_differences(found, (ONE, TWO, THREE))
     assert re.findall(r"\d\S*", told) == ([] if epochs is None else [epochs])
     assert told == wording
 
@@ -90,7 +90,7 @@ def test_difference_of_records_is_said_by_epoch(found, epochs, wording):
 @pytest.mark.parametrize("later", [(), (record(4), record(5))])
 def test_what_a_kill_leaves_is_no_difference(later):
     """Epochs after the checkpoint are trained again."""
-    assert told_apart([ONE, TWO, THREE, *later], (ONE, TWO, THREE)) == ""
+    assert record_differences([ONE, TWO, THREE, *later], (ONE, TWO, THREE)) == ""
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import NamedTuple
 from unittest.mock import patch
@@ -25,3 +26,8 @@ def call(capsys: pytest.CaptureFixture[str], *arguments: object) -> Answer:
     with patch.object(sys, "argv", argv), pytest.raises(SystemExit) as ended:
         main()
     return Answer(ended.value.code or 0, *capsys.readouterr())
+
+
+def without_time(text: str) -> str:
+    """Write how long a declaration took as ``<time>``."""
+    return re.sub(r"\b\d+\.\d+ m?s\b", "<time>", text)

@@ -28,19 +28,48 @@ class TestShapes(DatasetSuite):
     options = {"train_size": 60, "test_size": 20}
 
 
+def draw_pictures(folder, *halves, widths=(16, 16, 16)):
+    """Write pictures of noise, 16 pixels high and of these widths, for each of two classes and each half."""
+    draw = np.random.default_rng(0)
+    for half in halves:
+        for name in ("cats", "dogs"):
+            (folder / half / name).mkdir(parents=True)
+            for number, width in enumerate(widths):
+                pixels = draw.integers(0, 256, (16, width, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(folder / half / name / f"{number}.png")
+
+
 class TestImageFolder(DatasetSuite):
     component = "datasets/image_folder"
     options = {"path": "pictures", "size": 16}
 
     @pytest.fixture(autouse=True)
     def pictures(self, tmp_path):
-        draw = np.random.default_rng(0)
-        for half in ("train", "test"):
-            for name in ("cats", "dogs"):
-                folder = tmp_path / "pictures" / half / name
-                folder.mkdir(parents=True)
-                for number in range(3):
-                    Image.fromarray(draw.integers(0, 256, (20, 24, 3), dtype=np.uint8)).save(folder / f"{number}.png")
+        draw_pictures(tmp_path / "pictures", "train", "test")
+        self.root = tmp_path
+
+
+class TestImageFolderSplit(DatasetSuite):
+    component = "datasets/image_folder"
+    options = {"path": "pictures", "size": (16, 24), "validation": 0.3, "channels": 1}
+    skips = {"promised_values": "framing: null requires images of one size, and these have several"}
+
+    @pytest.fixture(autouse=True)
+    def pictures(self, tmp_path):
+        draw_pictures(tmp_path / "pictures", "", widths=(20, 16, 40))
+        self.root = tmp_path
+
+
+class TestImageTable(DatasetSuite):
+    component = "datasets/image_table"
+    options = {"path": "pictures/table.csv", "size": 16}
+
+    @pytest.fixture(autouse=True)
+    def pictures(self, tmp_path):
+        draw_pictures(tmp_path / "pictures", "")
+        halves = ("train", "train", "test")
+        rows = [f"{name}/{number}.png,{name},{halves[number]}" for name in ("cats", "dogs") for number in range(3)]
+        (tmp_path / "pictures" / "table.csv").write_text("\n".join(["path,label,split", *rows]))
         self.root = tmp_path
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from masked import without_numbers, without_quotes
 
-from cvkit import DataInfo, Splits, TensorSplit
+from cvkit import DataInfo, Framing, Splits, TensorSplit
 from cvkit.testing import DatasetSuite, Suite
 
 INFO = DataInfo(1, 8, 10, classes=("dark", "light"), mean=(0.5,), std=(0.3,))
@@ -67,6 +67,21 @@ class TestRightInAFolderOfTheTests(DatasetSuite):
         assert (self.supplied()[0] / "shades").is_dir()
 
 
+def cut_short(image, label):
+    """Return the image with a height that depends on its label."""
+    return image[:, : 4 + label], label
+
+
+def frames_images_of_any_size(root):
+    """Draw noise of several sizes, with a validation half and no test half."""
+    info = replace(INFO, framing=Framing("pad"))
+    return Splits(Stream(half(0), cut_short), None, info, validation=Stream(half(1)))
+
+
+class TestRightOfAnySize(DatasetSuite):
+    factory = staticmethod(frames_images_of_any_size)
+
+
 def changed(change):
     """Make a factory whose training images and labels are changed by a function."""
 
@@ -78,6 +93,19 @@ def changed(change):
 
 def has_no_test_images(root):
     return replace(shades(root), test=half(1, size=0))
+
+
+def has_no_validation_and_no_test_images(root):
+    return replace(shades(root), test=None)
+
+
+def has_an_empty_validation_half(root):
+    return replace(shades(root), validation=half(1, size=0))
+
+
+def frames_images_of_three_channels(root):
+    train = Stream(half(0), lambda image, label: (image.expand(3, -1, -1), label))
+    return replace(shades(root), info=replace(INFO, framing=Framing()), train=train)
 
 
 def is_a_pair(root):
@@ -141,12 +169,15 @@ def has_statistics_of_colours(root):
 TWINS = [
     ("splits", has_no_test_images, "test"),
     ("splits", is_a_pair, "tuple"),
+    ("splits", has_no_validation_and_no_test_images, "neither"),
+    ("splits", has_an_empty_validation_half, "validation"),
     ("offline", downloads, "cvkit.invalid:80"),
     ("offline", asks_and_goes_on, "cvkit.invalid:80"),
     ("classes", names_a_class_twice, "('dark', 'dark')"),
     ("labels", counts_classes_from_one, "label 2"),
     ("labels", has_short_labels, "torch.int32"),
     ("labels", gives_tensors_as_labels, "tensor(0)"),
+    ("images", frames_images_of_three_channels, "(1, H, W)"),
     ("images", gives_floats, "torch.float32 (1, 8, 10)"),
     ("images", gives_rows_for_columns, "torch.uint8 (1, 10, 8)"),
     ("images", gives_arrays, "ndarray"),

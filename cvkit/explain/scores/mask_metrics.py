@@ -38,5 +38,5 @@ def top_k_iou(maps: Tensor, masks: Tensor) -> Tensor:
 
 def counting(maps: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
     """Return the maps and masks, (m, H * W), of the images with a nonempty mask."""
-    kept = masks.flatten(1).any(dim=1)
-    return maps[kept].flatten(1), masks[kept].flatten(1)
+    usable = masks.flatten(1).any(dim=1)
+    return maps[usable].flatten(1), masks[usable].flatten(1)

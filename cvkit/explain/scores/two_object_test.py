@@ -25,10 +25,10 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.images)
 
-    def at(self, kept: Tensor) -> Pairs:
+    def at(self, chosen: Tensor) -> Pairs:
         """Return the pairs that a bool tensor (n,) or an index selects."""
-        first, second = ((self.masks[i][kept], self.labels[i][kept]) for i in (0, 1))
-        return Pairs(self.images[kept], (first[0], second[0]), (first[1], second[1]))
+        first, second = ((self.masks[i][chosen], self.labels[i][chosen]) for i in (0, 1))
+        return Pairs(self.images[chosen], (first[0], second[0]), (first[1], second[1]))
 
     def recognised(self, trained: TrainedModel) -> Pairs:
         """Return the pairs in which the model recognises both objects: their classes are the two most probable."""
@@ -85,8 +85,8 @@ def _farthest_shift(fixed: Tensor, moving: Tensor) -> tuple[Tensor, Tensor]:
     """
     height, width = fixed.shape[1:]
     gap = max(1, min(height, width) // 16)
-    kept_clear = max_pool2d(fixed.float()[:, None], 2 * gap + 1, stride=1, padding=gap)[:, 0]
-    spectrum = torch.fft.rfft2(kept_clear) * torch.fft.rfft2(moving.float()).conj()
+    surroundings = max_pool2d(fixed.float()[:, None], 2 * gap + 1, stride=1, padding=gap)[:, 0]
+    spectrum = torch.fft.rfft2(surroundings) * torch.fft.rfft2(moving.float()).conj()
     overlap = torch.fft.irfft2(spectrum, s=(height, width))
     down, down_fits = _shifts(moving.any(dim=2))
     right, right_fits = _shifts(moving.any(dim=1))

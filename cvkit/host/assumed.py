@@ -1,4 +1,4 @@
-"""The components that commands use by default, by full id because other plugins may use the same short name."""
+"""The components that cvkit uses by default, by full id because other plugins may use the same short name."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from ..errors import ComponentError, UnknownComponent
 
 if TYPE_CHECKING:
-    from ..host.catalog import Catalog
+    from .catalog import Catalog
 
 METHOD = "gradcam/grad_cam"
-"""The explainer that `explain` uses if neither the command line nor the recipe names one."""
+"""The explainer that explanations use if neither the user nor the recipe names one."""
 
 TUNER = "onecycle/lr_range_test"
 """The tuner that `lr-find` adds to a recipe without a range test."""

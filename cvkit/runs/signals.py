@@ -1,11 +1,11 @@
-"""Handles the signals that end a command, unless they were ignored when it started."""
+"""Handles the signals that end a run or a command, unless they were ignored when it started."""
 
 from __future__ import annotations
 
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
@@ -31,17 +31,17 @@ def interrupt(number: int) -> None:
     raise Interrupted(number)
 
 
-def exit_code_of(error: BaseException) -> int:
+def exit_code_of_signal(error: BaseException) -> int:
     """Return the exit code of an interrupted command; `error` may have the interruption as its cause."""
-    for told in (error, error.__cause__):
-        if isinstance(told, Interrupted):
-            return told.exit_code
+    for cause in (error, error.__cause__):
+        if isinstance(cause, Interrupted):
+            return cause.exit_code
     return 128 + signal.SIGINT
 
 
 @contextmanager
-def heard(act: Callable[[int], None]) -> Iterator[None]:
-    """Call `act` with the number of each signal that should end this process, while the block runs.
+def heard(act: Callable[[int], None], names: Sequence[str] = NAMES) -> Iterator[None]:
+    """Call `act` with the number of each signal in `names`, while the block runs.
 
     Signals that are ignored stay ignored: ``nohup`` ignores SIGHUP, and shells ignore SIGINT for background jobs. A
     child process forked in the block is ended by the signal, as it would be without this handler.
@@ -57,7 +57,7 @@ def heard(act: Callable[[int], None]) -> Iterator[None]:
 
     numbers: list[int] = []
     if threading.current_thread() is threading.main_thread():  # only the main thread may set signal handlers
-        numbers = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
+        numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
     before = {
         number: signal.signal(number, handler)
         for number in numbers

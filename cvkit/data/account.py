@@ -1,0 +1,63 @@
+"""What a data set read, and what it left out and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+_MOST_NAMED = 3  # files of one reason in a line; the stored account names all
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A file or a folder that a data set did not read.
+
+    Attributes:
+        name: Its path, relative to the folder of the data set.
+        reason: Why it was left out, such as ``hidden``.
+    """
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class DataAccount:
+    """What a data set read, and what it left out.
+
+    Attributes:
+        counts: The number of images of each class, by class, by split: ``counts["train"]["cat"]``.
+        left_out: Every file and folder that was not read, with the reason.
+        notes: Sentences about what was guessed, replaced or ignored.
+    """
+
+    counts: Mapping[str, Mapping[str, int]]
+    left_out: tuple[LeftOut, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    def lines(self) -> list[str]:
+        """Return the account as lines of text: a total, a line for each reason to leave files out, and the notes."""
+        return [self._total(), *self._omissions(), *self.notes]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the account as JSON values."""
+        return {
+            "counts": {split: dict(classes) for split, classes in self.counts.items()},
+            "left_out": [{"name": one.name, "reason": one.reason} for one in self.left_out],
+            "notes": list(self.notes),
+        }
+
+    def _total(self) -> str:
+        sizes = {split: sum(classes.values()) for split, classes in self.counts.items()}
+        number = len({name for classes in self.counts.values() for name in classes})
+        parts = ", ".join(f"{size:,} {split}" for split, size in sizes.items())
+        return f"read {sum(sizes.values()):,} images of {number} classes: {parts}"
+
+    def _omissions(self) -> Iterator[str]:
+        by_reason: dict[str, list[str]] = {}
+        for one in self.left_out:
+            by_reason.setdefault(one.reason, []).append(one.name)
+        for reason, names in by_reason.items():
+            more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
+            yield f"left out {', '.join(names[:_MOST_NAMED])}{more}: {reason}"

@@ -1,0 +1,134 @@
+"""Decode image files: the one place that decides about orientation, transparency, 16-bit values and size limits."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from .image_formats import IMAGE_FORMATS
+
+MODES = {1: "L", 3: "RGB"}
+"""Pillow's mode of images with this number of channels."""
+
+_READABLE = sorted(set(IMAGE_FORMATS.values()))  # a JPEG file named .png is still read
+_ORIENTATION = 0x0112  # the tag in EXIF data
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_PILLOW = threading.RLock()  # its limit of pixels is global
+
+
+def read_image(path: Path, channels: int, *, bits: int = 16, max_megapixels: int | None = None) -> Tensor:
+    """Return the image in a file as cvkit reads every image.
+
+    The image is rotated according to its EXIF orientation; other EXIF data is ignored. Transparent pixels are laid on
+    white. 16-bit values are reduced to the upper 8 of their `bits`. Of an animation the first frame is read.
+
+    Args:
+        path: A PNG, JPEG, WebP, BMP, GIF or TIFF file, whatever its ending.
+        channels: 1 for grey, 3 for RGB.
+        bits: How many bits the values of 16-bit grey files use, 9 to 16.
+        max_megapixels: Largest accepted number of pixels, in millions; None for Pillow's limit of about 89.
+
+    Returns:
+        uint8 (`channels`, H, W) in the size of the file.
+
+    Raises:
+        ValueError: The image has too many pixels, or values of an unknown range. Pillow's errors for files that are
+            damaged or contain no image pass through.
+    """
+    pixels = np.array(decode(path, channels, bits=bits, max_megapixels=max_megapixels))
+    return torch.from_numpy(pixels.reshape(*pixels.shape[:2], channels)).permute(2, 0, 1).contiguous()
+
+
+def decode(path: Path, channels: int, *, bits: int = 16, max_megapixels: int | None = None) -> Image.Image:
+    """Return the image that `read_image` returns, as a Pillow image of mode L or RGB."""
+    with opened(path, max_megapixels) as image:
+        if bits < 16 and is_deep_colour(image):
+            raise ValueError(
+                f"it is a 16-bit colour image, of which only the upper 8 bits can be read, so bits: {bits} does not "
+                "apply; save it with 8 bits per channel"
+            )
+        image.load()
+        return upright(image, channels, bits)
+
+
+def upright(image: Image.Image, channels: int, bits: int = 16) -> Image.Image:
+    """Return a loaded image of any mode upright, opaque and with 8 bits, in mode L or RGB."""
+    turn = _TURNS.get(orientation(image) or 1)
+    return opaque(image if turn is None else image.transpose(turn), bits).convert(MODES[channels])
+
+
+@contextmanager
+def opened(path: Path, max_megapixels: int | None = None) -> Iterator[Image.Image]:
+    """Open an image file without decoding its pixels; raise `ValueError` if it has too many."""
+    with _PILLOW, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # such as about EXIF data that is damaged
+        limit = Image.MAX_IMAGE_PIXELS if max_megapixels is None else max_megapixels * 1_000_000
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            with Image.open(path, formats=_READABLE) as image:
+                if limit is not None and image.width * image.height > limit:
+                    millions = -(-image.width * image.height // 1_000_000)
+                    raise ValueError(
+                        f"it has {image.width}x{image.height} pixels, above the limit of {limit:,}, which protects "
+                        f"the memory; if you trust the file, set max_megapixels: {millions} for the data set"
+                    )
+                yield image
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
+
+
+def orientation(image: Image.Image) -> int | None:
+    """Return the EXIF orientation, 1 to 8, or None if the EXIF data is damaged."""
+    try:
+        tags = image.getexif()
+    except Exception:  # Pillow raises many kinds of errors for damaged EXIF data
+        return None
+    if not tags and image.info.get("exif"):  # a block in which Pillow found nothing
+        return None
+    value = tags.get(_ORIENTATION, 1)
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def is_deep_colour(image: Image.Image) -> bool:
+    """Whether an image that is opened, but not loaded, has 16 bits in each of several channels."""
+    return len(image.getbands()) > 1 and any(";16" in str(part) for part in getattr(image, "tile", ()))
+
+
+def opaque(image: Image.Image, bits: int = 16) -> Image.Image:
+    """Return an image with 8 bits per channel, with transparent pixels laid on white."""
+    if image.mode == "F":
+        raise ValueError("its pixels are floating-point numbers of unknown range")
+    if image.mode.startswith("I"):
+        return Image.fromarray(_eight_bits(np.asarray(image), bits))
+    if image.mode in ("La", "RGBa"):  # alpha is multiplied in
+        image = image.convert({"La": "LA", "RGBa": "RGBA"}[image.mode])
+    if {"A", "a"} & {*image.getbands()} or "transparency" in image.info:
+        white = Image.new("RGBA", image.size, "white")
+        white.alpha_composite(image.convert("RGBA"))
+        return white
+    return image
+
+
+def _eight_bits(values: np.ndarray, bits: int) -> np.ndarray:
+    lowest, highest = values.min(initial=0), values.max(initial=0)
+    if lowest < 0 or highest > 65_535:
+        raise ValueError("its pixels are 32-bit numbers of unknown range")
+    if highest >= 1 << bits:
+        raise ValueError(f"its values reach {highest}, above {(1 << bits) - 1}, the largest value of bits: {bits}")
+    return (values >> (bits - 8)).astype(np.uint8)

@@ -1,0 +1,111 @@
+"""The lines that describe the events of a run, for the command line and for the log of the Python API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..data.splits import Half
+from ..engine.records import EpochRecord
+from ..errors import CvkitError, DivergedError
+from ..printable import shell_words
+from ..recipe import AUTO
+from .estimate import Estimate
+from .execute import Event, Measured, Reported, TrainingStarted, Tuned, Warned, is_resumable
+from .folder import RunFolder
+from .session import Session
+
+_WIDTH = 118  # longest line of an epoch: metrics beyond it are left out
+
+
+def folder_line(folder: RunFolder) -> str:
+    """Return the first line of a run: where its results are."""
+    return f"run folder: {folder.path}"
+
+
+class EventLines:
+    """Describes the events of one run, in order."""
+
+    def __init__(self) -> None:
+        self._estimate: Estimate | None = None
+
+    def of(self, event: Event) -> Iterator[str]:
+        """Yield the lines of an event; most steps have none. A warning's line is its message."""
+        match event:
+            case Warned(message):
+                yield message
+            case Tuned():
+                yield from tuned_lines(event)
+            case TrainingStarted(trainer):
+                self._estimate = Estimate(trainer)
+                if trainer.step:
+                    yield f"continuing after step {trainer.step:,} of {trainer.parts.planned_steps:,}"
+                yield header(trainer.parts.evaluated[0])
+            case EpochRecord():
+                yield epoch_line(event)
+            case Measured(half, correct, total, epoch):
+                weights = f" with the weights of epoch {epoch}" if epoch else ""
+                yield f"{half} accuracy{weights}: {100 * correct / total:.2f} % ({correct:,} of {total:,} images)"
+            case Reported(path):
+                yield f"report: {path}"
+        if self._estimate is not None:
+            yield from self._estimate.lines(event)
+
+
+def tuned_lines(event: Tuned) -> Iterator[str]:
+    """Yield the value that a tuner proposed, and the recipe's own value if that is used instead."""
+    tuner, proposal = event.tuner, event.proposal
+    found = "no value" if proposal.value is None else proposal.value
+    yield f"{tuner.entry.component.name} for {tuner.target}: {found} ({proposal.reason})"
+    if event.value not in (proposal.value, AUTO):
+        yield f"keeping the {tuner.target} of the recipe: {event.value}"
+
+
+def header(half: Half) -> str:
+    """Return the heads of the columns of `epoch_line`; it has the loss and the accuracy on the images of `half`."""
+    return f"epoch   train loss     acc   {half} loss     acc          lr    images/s   seconds"
+
+
+def epoch_line(record: EpochRecord) -> str:
+    """Return the line of an epoch, aligned with `header`; accuracies are in percent.
+
+    The recipe's metrics follow while the line has at most 118 columns.
+    """
+    width = len(f"{record.half} loss")
+    line = (
+        f"{record.epoch:>5}   {record.train_loss:>10.4f}   {100 * record.train_accuracy:>5.2f}   "
+        f"{record.loss:>{width}.4f}   {100 * record.accuracy:>5.2f}   {record.learning_rate:>9.3g}   "
+        f"{record.images_per_second:>9,.0f}   {record.seconds:>7.1f}"
+    )
+    for name, accuracy in (
+        ("with flip TTA", record.accuracy_tta),
+        ("without averaging", record.accuracy_unaveraged),
+        ("test", record.test_accuracy if record.half == "validation" else None),
+    ):
+        line += "" if accuracy is None else f"   {name} {100 * accuracy:.2f}"
+    for name, value in record.metrics.items():
+        more = f"   {name} {value:.4f}"
+        line += more if len(line + more) <= _WIDTH else ""
+    return line
+
+
+def way_on(session: Session) -> str:
+    """Return how to continue a run that ended early."""
+    if session.folder.recipe_path.exists() or session.folder.has_checkpoints():
+        return f"continue with: {shell_words('cvkit', 'resume', session.folder.path)}"
+    return "start the run again; it had not trained yet"  # it ended before its recipe was written
+
+
+def stopped_line(session: Session) -> str:
+    """Return what an interrupted run saved, and how to continue it."""
+    done = f"stopped and saved after step {session.step:,}; " if session.saved and session.step else ""
+    return f"{done}{way_on(session)}"
+
+
+def add_way_on(error: Exception, session: Session) -> None:
+    """Add a note to the error that ended a run: how to continue it, if that can help."""
+    defect = not isinstance(error, CvkitError)  # a bug in a plugin or in cvkit
+    helpless = isinstance(error, DivergedError) or not session.folder.is_there()
+    if is_resumable(error):
+        error.add_note(way_on(session))
+    elif defect or (session.started and not helpless):
+        error.add_note(f"after fixing this, {way_on(session)}")

@@ -1,0 +1,68 @@
+"""A split of image files, which are decoded when they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from cvkit import DataError, read_image
+
+from .headers import reason_of
+from .options import Reading
+from .samples import Sample
+
+
+@dataclass(frozen=True)
+class FileSplit:
+    """Image files; ``split[i]`` is an image in its own size, uint8 (C, H, W), and its label.
+
+    Attributes:
+        names: The path of each file, relative to the folder of the data set.
+        files: The files.
+        labels: The label of each.
+        channels: 1 or 3.
+        bits: As for `read`.
+        max_megapixels: As for `read`.
+    """
+
+    names: tuple[str, ...]
+    files: tuple[Path, ...]
+    labels: tuple[int, ...]
+    channels: int
+    bits: int
+    max_megapixels: int | None
+
+    @classmethod
+    def of(cls, samples: Sequence[Sample], classes: Sequence[str], reading: Reading) -> FileSplit:
+        """Return the split of these samples."""
+        numbers = {name: label for label, name in enumerate(classes)}
+        return cls(
+            tuple(sample.name for sample in samples),
+            tuple(sample.path for sample in samples),
+            tuple(numbers[sample.label] for sample in samples),
+            reading.channels,
+            reading.bits,
+            reading.max_megapixels,
+        )
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int, /) -> tuple[Tensor, int]:
+        path = self.files[index]
+        image = read(path, channels=self.channels, bits=self.bits, max_megapixels=self.max_megapixels)
+        return image, self.labels[index]
+
+
+def read(path: Path, *, channels: int, bits: int, max_megapixels: int | None) -> Tensor:
+    """Return the image at `path` as uint8 (`channels`, H, W) in its own size; raise `DataError` with its name.
+
+    `cvkit explain` calls it with the options of the recipe to read other images.
+    """
+    try:
+        return read_image(path, channels, bits=bits, max_megapixels=max_megapixels)
+    except Exception as error:  # Pillow's decoders raise many kinds of errors for damaged files
+        raise DataError(f"could not read {path} as an image: {reason_of(error)}") from error

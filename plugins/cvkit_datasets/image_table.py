@@ -1,0 +1,102 @@
+"""A data set of image files that a table lists with their labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import PositiveInt
+
+from cvkit import DataError, Splits
+
+from .file_split import read
+from .opening import grouped, opened
+from .options import Bits, Folds, FramingName, Reading, Seed, Share, Side, SplitPlan
+from .places import located
+from .table_rows import Columns, samples_of, tables_of
+
+
+def image_table(
+    root: Path,
+    *,
+    path: str,
+    image: str | None = None,
+    label: str | None = None,
+    split: str | None = None,
+    group: str | None = None,
+    size: Side | tuple[Side, Side] = 224,
+    framing: FramingName | None = "crop",
+    validation: Share = None,
+    test: Share = None,
+    folds: Folds | None = None,
+    fold: PositiveInt | None = None,
+    seed: Seed = 0,
+    classes: tuple[str, ...] = (),
+    on_error: Literal["fail", "skip"] = "fail",
+    channels: Literal[1, 3] = 3,
+    bits: Bits = 16,
+    max_megapixels: PositiveInt | None = None,
+    mean: tuple[float, ...] | None = None,
+    std: tuple[float, ...] | None = None,
+) -> Splits:
+    """Return a data set of the image files that a table lists with their labels.
+
+    The table is CSV, TSV, JSON lines or Parquet (which requires pyarrow) and has a row for each image. Its paths are
+    relative to the table. `path` may also be a folder in the form of Hugging Face's ``imagefolder``: it, or its
+    folders ``train``, ``val`` and ``test``, contain ``metadata.csv``, ``metadata.jsonl`` or ``metadata.parquet``.
+    Files are read and checked in the same way as by `image_folder`.
+
+    Args:
+        root: The data folder.
+        path: The table or the folder. A relative path is in the current folder, else in the data folder.
+        image: Column with the path of each file; by default the column ``file_name``, ``path``, ``file``,
+            ``filename`` or ``image``.
+        label: Column with the class; by default the column ``label``, ``class``, ``target`` or ``category``.
+        split: Column with ``train``, ``validation`` (or ``val``, ``valid``) or ``test``; by default the column
+            ``split``, if it exists.
+        group: Column whose equal values keep images in the same split, such as a patient; or a regular expression
+            for the path, as for `image_folder`.
+        size: Height and width of the model's input in pixels, 1 to 8192: one number, or ``[height, width]``.
+        framing: How images of other sizes are brought to `size`: ``crop``, ``pad`` or ``squash``; ``null`` requires
+            that every image has this size.
+        validation: Fraction or number of images that become validation images, by class.
+        test: Fraction or number of images that become test images, by class.
+        folds: Number of folds for cross-validation, 2 to 1000; one of them becomes the validation images.
+        fold: The fold that becomes the validation images, from 1 to `folds`.
+        seed: Seed of the assignment to splits, at least 0.
+        classes: The order of the classes; by default they are sorted, with 2 before 10.
+        on_error: ``fail`` reports all missing and damaged files and stops; ``skip`` leaves them out and lists them.
+        channels: 1 reads grey images, 3 reads RGB images.
+        bits: How many bits the values of 16-bit grey files use, 9 to 16, such as 12.
+        max_megapixels: Largest number of pixels of an image, in millions; by default Pillow's limit of about 89.
+        mean: Mean of each channel for the normalisation, in [0, 1]; by default that of the pretrained network, or of
+            ImageNet.
+        std: Standard deviation of each channel for the normalisation, above 0; by default that of the pretrained
+            network, or of ImageNet.
+
+    Returns:
+        Training, validation and test images, uint8 (`channels`, H, W) in their own sizes, with their labels.
+
+    Raises:
+        ValueError: Options contradict each other, or `group` is neither a column nor a regular expression.
+        cvkit.DataError: The table, a column, an image or a label is missing, damaged or contradictory.
+    """
+    reading = Reading(size, framing, channels, bits, max_megapixels, on_error, mean, std)
+    plan = SplitPlan(validation, test, folds, fold, seed)
+    place, notes = located(root, path)
+    base = place if place.is_dir() else place.parent
+    tables = tables_of(place)
+    if not tables:
+        raise DataError(
+            f"{place} contains no metadata.csv, metadata.jsonl or metadata.parquet; set path to the table itself, or "
+            "use the data set image_folder for one folder for each class"
+        )
+    columns = Columns(image, label, split, group)
+    found = samples_of(base, tables, columns)
+    samples = found.samples
+    if group is not None and not found.group_is_column:
+        samples = grouped(samples, group)
+    return opened(place, samples, reading, plan, classes, found.left_out, [*notes, *found.notes])
+
+
+image_table.read = read  # type: ignore[attr-defined]  # `cvkit explain` uses it to read other images

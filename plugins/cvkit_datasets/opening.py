@@ -1,0 +1,129 @@
+"""Turn labelled image files into `Splits`: read the headers, assign the splits, count, and compute the digest."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from cvkit import DataAccount, DataError, DataInfo, Framing, LeftOut, Splits
+
+from .contents import digest_of
+from .file_split import FileSplit
+from .finding import composed, listed, natural
+from .headers import checked_files
+from .layout import require_classes
+from .options import Reading, SplitPlan
+from .samples import Sample, SplitName
+from .splitting import assigned
+
+_SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
+
+
+def opened(
+    source: Path,
+    samples: Sequence[Sample],
+    reading: Reading,
+    plan: SplitPlan,
+    classes: tuple[str, ...],
+    left_out: Sequence[LeftOut],
+    notes: Sequence[str],
+) -> Splits:
+    """Return the splits of these samples.
+
+    `classes` gives their order; if it is empty, they are in natural order. `left_out` and `notes` begin the account.
+    `source` is the folder or the table. Raises `DataError` if files, classes or groups do not suit the options.
+    """
+    base = source if source.is_dir() else source.parent
+    good, damaged, seen = checked_files(samples, reading)
+    names = _ordered({sample.label for sample in good}, classes)
+    require_classes(source, good, names)
+    try:
+        split = assigned(good, plan)
+    except DataError as error:
+        raise DataError(f"{source}: {error}") from None
+    numbers = {name: number for number, name in enumerate(names)}
+    split.sort(key=lambda sample: (numbers[sample.label], natural(sample.name)))
+    parts = {name: [sample for sample in split if sample.split == name] for name in _SPLITS}
+    counts: dict[str, dict[str, int]] = {
+        name: {label: counted[label] for label in names}
+        for name, part in parts.items()
+        if part and (counted := Counter(sample.label for sample in part))
+    }
+    lacking = [
+        f"the {name} images lack {listed([label for label, count in classes_.items() if not count])}"
+        for name, classes_ in counts.items()
+        if not all(classes_.values())
+    ]
+    train, validation, test = (FileSplit.of(parts[name], names, reading) if parts[name] else None for name in _SPLITS)
+    if train is None:
+        raise DataError(f"{source} contains no training images")
+    mean, std = reading.statistics
+    return Splits(
+        train=train,
+        validation=validation,
+        test=test,
+        info=DataInfo(
+            reading.channels,
+            *reading.input_size,
+            names,
+            mean,
+            std,
+            framing=None if reading.framing is None else Framing(reading.framing),
+            fixed_normalisation=reading.mean is not None or reading.std is not None,
+        ),
+        digest=digest_of(base, [sample.path for sample in split], about=_about(split, names, reading)),
+        account=DataAccount(counts, (*left_out, *damaged), (*notes, *seen, *lacking)),
+    )
+
+
+def grouped(samples: Sequence[Sample], pattern: str) -> list[Sample]:
+    """Return the samples with the group that a regular expression finds in each name.
+
+    The group is the first group of the expression, or all that it matches. Raises `ValueError` if it is no regular
+    expression, and `DataError` if it does not match every name.
+    """
+    try:
+        expression = re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"group '{pattern}' is not a regular expression: {error}") from None
+    matches = [expression.search(composed(sample.name)) for sample in samples]
+    missing = [sample.name for sample, match in zip(samples, matches, strict=True) if not (match and _found(match))]
+    if missing:
+        raise DataError(
+            f"group '{pattern}' does not match {len(missing):,} of {len(samples):,} paths: {listed(missing)}. "
+            "It is a regular expression that is searched for in the path relative to the data set's folder"
+        )
+    return [replace(one, group=_found(match)) for one, match in zip(samples, matches, strict=True) if match]
+
+
+def _found(match: re.Match[str]) -> str:
+    return match[1 if match.re.groups else 0] or ""
+
+
+def _ordered(found: set[str], classes: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the classes in the order of the option, or in natural order."""
+    if not classes:
+        return tuple(sorted(found, key=natural))
+    wanted = tuple(composed(name) for name in classes)
+    if len(set(wanted)) < len(wanted) or set(wanted) != found:
+        missing, extra = sorted(found - set(wanted)), sorted(set(wanted) - found)
+        details = [f"not listed: {listed(missing)}"] * bool(missing) + [f"without images: {listed(extra)}"] * bool(
+            extra
+        )
+        raise DataError(
+            f"classes must list every class once; {'; '.join(details) or 'a class is listed twice'}. The data has "
+            f"{listed(sorted(found, key=natural), 20)}"
+        )
+    return wanted
+
+
+def _about(split: Sequence[Sample], classes: tuple[str, ...], reading: Reading) -> str:
+    """Return what the digest covers besides names and bytes: how files are read, their labels and their splits."""
+    whole = hashlib.sha256(f"{reading.channels} {reading.bits} {classes}".encode())
+    for sample in split:
+        whole.update(f"\n{sample.split} {sample.label} {sample.name}".encode())
+    return f"image files 2 {whole.hexdigest()}"

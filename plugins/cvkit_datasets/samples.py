@@ -1,0 +1,37 @@
+"""A labelled image file, before and after it is assigned to a split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+SplitName = Literal["train", "validation", "test"]
+
+SPLIT_NAMES: dict[str, SplitName] = {
+    "train": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+}
+"""The names of splits in folders and tables, and what they mean."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A labelled image file.
+
+    Attributes:
+        name: Its path relative to the base folder, as readable text; it also decides the split.
+        path: Where it is.
+        label: The name of its class.
+        split: The split that the folder or the table gives it, later the assigned one; None if there is none.
+        group: Images of one group are assigned to the same split; empty if every image is a group of its own.
+    """
+
+    name: str
+    path: Path
+    label: str
+    split: SplitName | None = None
+    group: str = ""

@@ -1,0 +1,143 @@
+"""Turn the rows of tables into labelled image files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cvkit import DataError, LeftOut
+
+from .finding import composed, listed, readable
+from .samples import SPLIT_NAMES, Sample, SplitName
+from .tables import Row, rows_of
+
+_IMAGE = ("file_name", "path", "file", "filename", "image")
+_LABEL = ("label", "class", "target", "category")
+_SPLIT = ("split",)
+_METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")  # Hugging Face's `imagefolder`
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a table that the recipe names; None for the usual names."""
+
+    image: str | None
+    label: str | None
+    split: str | None
+    group: str | None
+
+
+@dataclass
+class TableSamples:
+    """The labelled images of tables; whether the option `group` is a column; what was left out, and notes."""
+
+    samples: list[Sample] = field(default_factory=list)
+    group_is_column: bool = False
+    left_out: list[LeftOut] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def tables_of(place: Path) -> list[tuple[Path, SplitName | None]]:
+    """Return the tables at `place`, each with the split of all its rows: the file itself, or a folder's metadata."""
+    if not place.is_dir():
+        return [(place, None)]
+    own = _metadata(place)
+    if own is not None:
+        return [(own, None)]
+    folders = sorted(item for item in place.iterdir() if item.is_dir() and item.name.lower() in SPLIT_NAMES)
+    tables = ((_metadata(folder), SPLIT_NAMES[folder.name.lower()]) for folder in folders)
+    return [(table, split) for table, split in tables if table is not None]
+
+
+def samples_of(base: Path, tables: Sequence[tuple[Path, SplitName | None]], columns: Columns) -> TableSamples:
+    """Return the labelled images of `tables`, named relative to `base`.
+
+    Raises `DataError` with up to five rows that lack a value, name an unknown split, or contradict other rows.
+    """
+    found = TableSamples()
+    for table, split in tables:
+        rows = rows_of(table)
+        header = [*dict.fromkeys(column for row in rows for column in row)]
+        image = _column(table, header, "image", columns.image, _IMAGE, found.notes)
+        label = _column(table, header, "label", columns.label, _LABEL, found.notes)
+        divided = None
+        if split is None and (columns.split is not None or "split" in header):
+            divided = _column(table, header, "split", columns.split, _SPLIT, found.notes)
+        group = columns.group if columns.group in header else None
+        found.group_is_column = found.group_is_column or group is not None
+        _require_values(table, rows, {name for name in (image, label, group) if name is not None})
+        for row in rows:
+            path = table.parent / row[image]
+            name = Path(os.path.relpath(path, base)).as_posix()
+            own = _split_of(table, row[divided]) if divided is not None else split
+            found.samples.append(
+                Sample(readable(name), path, composed(row[label]), own, composed(row[group]) if group else "")
+            )
+    found.samples, repeated = _once(tables[0][0], found.samples)
+    found.left_out += repeated
+    return found
+
+
+def _metadata(folder: Path) -> Path | None:
+    tables = [folder / name for name in _METADATA if (folder / name).is_file()]
+    if len(tables) > 1:
+        raise DataError(f"{folder} contains {listed([table.name for table in tables])}; keep one of them")
+    return tables[0] if tables else None
+
+
+def _column(
+    table: Path, header: Sequence[str], option: str, named: str | None, usual: tuple[str, ...], notes: list[str]
+) -> str:
+    """Return the column that an option names, else the only one with a usual name."""
+    if named is not None:
+        if named not in header:
+            raise DataError(f"{table} has no column '{named}' ({option}); it has {listed(header, 20)}")
+        return named
+    there = [column for column in header if column.lower() in usual]
+    if len(there) != 1:
+        several = f"several columns that may be the {option}: {listed(there)}" if there else f"no {option} column"
+        raise DataError(f"{table} has {several}; set {option} to one of {listed(header, 20)}")
+    note = f"the column '{there[0]}' is read as the {option}"
+    if note not in notes:
+        notes.append(note)
+    return there[0]
+
+
+def _require_values(table: Path, rows: Sequence[Row], columns: set[str]) -> None:
+    empty = [f"row {number}" for number, row in enumerate(rows, 1) if not all(row.get(name) for name in columns)]
+    if empty:
+        more = f" and {len(empty) - 5:,} more" if len(empty) > 5 else ""
+        raise DataError(
+            f"{table} has empty values in {listed(sorted(columns))}: {', '.join(empty[:5])}{more}; fill them in, or "
+            "remove the rows"
+        )
+
+
+def _split_of(table: Path, value: str) -> SplitName | None:
+    if not value:
+        return None
+    if value.lower() not in SPLIT_NAMES:
+        raise DataError(f"{table} has the split '{value}'; splits are {', '.join(SPLIT_NAMES)}")
+    return SPLIT_NAMES[value.lower()]
+
+
+def _once(table: Path, samples: Sequence[Sample]) -> tuple[list[Sample], list[LeftOut]]:
+    """Return each file once, and the repetitions; raise `DataError` if rows of one file contradict each other."""
+    first: dict[Path, Sample] = {}
+    repeated: list[LeftOut] = []
+    for sample in samples:
+        place = Path(os.path.normpath(sample.path))
+        known = first.setdefault(place, sample)
+        if (known.label, known.split, known.group) != (sample.label, sample.split, sample.group):
+            raise DataError(
+                f"{table} lists {sample.name} twice, with different values: {_values(known)} and {_values(sample)}"
+            )
+        if known is not sample:
+            repeated.append(LeftOut(sample.name, "listed in the table more than once"))
+    return [*first.values()], repeated
+
+
+def _values(sample: Sample) -> str:
+    return ", ".join(value for value in (sample.label, sample.split, sample.group) if value)
