@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .checkpoint.weights_file import WeightsFile, digest_of, read_weights
     from .data.account import DataAccount, LeftOut
     from .data.decoding import read_image
-    from .data.framing import Framing, Interpolation, PretrainedInput
+    from .data.framing import Framing, PretrainedInput
     from .data.image_formats import IMAGE_FORMATS
     from .data.image_headers import ImageHeader, largest_value, read_header
     from .data.splits import DataInfo, Split, Splits, TensorSplit
@@ -105,7 +105,6 @@ _LAZY = {
     "Framing": "data.framing",
     "IMAGE_FORMATS": "data.image_formats",
     "ImageHeader": "data.image_headers",
-    "Interpolation": "data.framing",
     "LeftOut": "data.account",
     "PretrainedInput": "data.framing",
     "PretrainedWeights": "checkpoint.pretrained",
@@ -176,7 +175,6 @@ __all__ = [
     "FolderError",
     "Framing",
     "ImageHeader",
-    "Interpolation",
     "Kind",
     "LeftOut",
     "LossFactory",
