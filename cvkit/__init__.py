@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .checkpoint.weights_file import WeightsFile, digest_of, read_weights
     from .data.account import DataAccount, LeftOut
     from .data.decoding import read_image
-    from .data.framing import Framing, Interpolation, PretrainedInput
+    from .data.framing import Framing, PretrainedInput
     from .data.image_formats import IMAGE_FORMATS
     from .data.image_headers import ImageHeader, largest_value, read_header
     from .data.splits import DataInfo, Split, Splits, TensorSplit
@@ -102,19 +102,18 @@ _LAZY = {
     "read": "recipe",
     "resolve": "recipe",
     "DataAccount": "data.account",
-    "LeftOut": "data.account",
-    "IMAGE_FORMATS": "data.image_formats",
-    "read_image": "data.decoding",
     "Framing": "data.framing",
+    "IMAGE_FORMATS": "data.image_formats",
     "ImageHeader": "data.image_headers",
-    "largest_value": "data.image_headers",
-    "read_header": "data.image_headers",
-    "Interpolation": "data.framing",
+    "LeftOut": "data.account",
     "PretrainedInput": "data.framing",
     "PretrainedWeights": "checkpoint.pretrained",
-    "load_weights": "checkpoint.pretrained",
     "WeightsFile": "checkpoint.weights_file",
     "digest_of": "checkpoint.weights_file",
+    "largest_value": "data.image_headers",
+    "load_weights": "checkpoint.pretrained",
+    "read_header": "data.image_headers",
+    "read_image": "data.decoding",
     "read_weights": "checkpoint.weights_file",
     "DataInfo": "data.splits",
     "Split": "data.splits",
@@ -176,7 +175,6 @@ __all__ = [
     "FolderError",
     "Framing",
     "ImageHeader",
-    "Interpolation",
     "Kind",
     "LeftOut",
     "LossFactory",

@@ -47,11 +47,16 @@ class CheckedSplit:
             raise self._wrong(index, f"the label {shown(label)}", f"an integer from 0 to {self.info.num_classes - 1}")
         return image, number
 
-    def __getattr__(self, name: str) -> Any:
-        """Return another attribute of the split, such as its labels."""
-        if name == "split":  # pickle asks before it is set
-            raise AttributeError(name)
-        return getattr(self.split, name)
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """The names of the images' files, if the split has them."""
+        names: tuple[str, ...] | None = getattr(self.split, "names", None)
+        return names
+
+    @property
+    def labels(self) -> Any:
+        """What the split has under this name; `labels_of` checks it."""
+        return getattr(self.split, "labels", None)
 
     def _fits(self, image: Tensor) -> bool:
         size = (self.info.channels, self.info.height, self.info.width)

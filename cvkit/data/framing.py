@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 FramingMode = Literal["crop", "pad", "squash"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
@@ -27,6 +28,21 @@ class PretrainedInput:
     std: tuple[float, ...]
     interpolation: Interpolation | None = None
     crop_pct: float | None = None
+
+    @classmethod
+    def declared(
+        cls, mean: Iterable[float], std: Iterable[float], interpolation: object, crop_pct: float | None
+    ) -> PretrainedInput:
+        """Return the input that a library declares.
+
+        Args:
+            mean: Mean of each channel.
+            std: Standard deviation of each channel.
+            interpolation: The name of the interpolation; a name that cvkit does not have counts as unknown.
+            crop_pct: The kept fraction; None or 0 if it is unknown.
+        """
+        known = next((name for name in get_args(Interpolation) if name == interpolation), None)
+        return cls(tuple(map(float, mean)), tuple(map(float, std)), known, crop_pct or None)
 
 
 @dataclass(frozen=True)

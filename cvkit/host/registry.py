@@ -90,12 +90,13 @@ class Entry:
             raise ComponentError(f"could not build {self.owner}: {reason}") from error
 
     def _given(self, supplied: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Return the arguments that the factory receives; all of them if its source cannot be read."""
+        """Return the arguments that the factory receives; all that need no name if its source cannot be read."""
+        unnamed = supplied[: len(self.kind.arguments)]
         try:
             own = self._own_signature()
         except PluginError:
-            return supplied
-        return supplied if own.variadic else self.kind.given(own.positional, supplied)
+            return unnamed
+        return unnamed if own.variadic else self.kind.given(own.positional, supplied)
 
     def missing_requirements(self) -> list[str]:
         """Return a sentence for each requirement that is not installed, with the command that installs it."""

@@ -32,6 +32,7 @@ class Kind:
         singular: The singular, used in messages.
         arguments: The arguments that a run supplies to a factory, in order. A factory receives those that its
             positional parameters name, so a new argument breaks no factory.
+        by_name: Further arguments, after the others, which only factories that name them receive.
         returns: A description of what a factory returns.
         key: The recipe key for components of this kind.
         many: Whether the recipe key contains a list of components instead of exactly one.
@@ -52,6 +53,7 @@ class Kind:
     arguments: tuple[str, ...]
     returns: str
     _: KW_ONLY
+    by_name: tuple[str, ...] = ()
     key: str
     many: bool = False
     default: str | None = None
@@ -94,20 +96,20 @@ class Kind:
 
         Args:
             positional: The names of the factory's positional parameters.
-            supplied: The kind's `arguments`, in order.
+            supplied: The kind's `arguments` and `by_name`, in order.
 
         Returns:
             The arguments that the parameters name, in the order of the parameters. If a parameter has any other name,
-            the first arguments in the order of the kind.
+            the first `arguments` in their order.
         """
-        by_name = dict(zip(self.arguments, supplied, strict=False))
+        by_name = dict(zip((*self.arguments, *self.by_name), supplied, strict=False))
         if by_name.keys() >= set(positional):
             return tuple(by_name[name] for name in positional)
-        return supplied[: len(positional)]
+        return supplied[: min(len(positional), len(self.arguments))]
 
     def can_supply(self, positional: tuple[str, ...]) -> bool:
         """Whether a run can call a factory that has these positional parameters."""
-        return len(positional) <= len(self.arguments)
+        return len(positional) <= len(self.arguments) or {*positional} <= {*self.arguments, *self.by_name}
 
 
 def load(target: str) -> Any:

@@ -7,8 +7,9 @@ from .kind import Kind, Template
 LOSSES = Kind(
     "losses",
     "loss",
-    ("info", "class_counts"),
+    ("info",),
     "an nn.Module: logits (B, K), labels (B,) -> the mean loss, a scalar",
+    by_name=("class_counts",),
     key="loss",
     default="torch/cross_entropy",
     made="torch.nn:Module",

@@ -7,8 +7,9 @@ from .kind import Kind, Template
 MODELS = Kind(
     "models",
     "model",
-    ("info", "restoring"),
+    ("info",),
     "an nn.Module: (B, C, H, W) -> (B, K) logits",
+    by_name=("restoring",),
     key="model",
     made="torch.nn:Module",
     factory="cvkit.engine.factories:ModelFactory",

@@ -26,6 +26,7 @@ from .json_files import LARGEST, read_info, read_tuning
 from .record_lines import read_lines, read_records, written_line
 
 if TYPE_CHECKING:  # only what computes loads torch; most mistakes are reported before that
+    from ..data.framing import PretrainedInput
     from .snapshot import RunSnapshot
 
 Read = TypeVar("Read")
@@ -123,6 +124,12 @@ class CopiedFiles(LockedFolder):
         """Return the `DataInfo` of the training data; None if an early version, which did not save it, ran."""
         saved = self.info().get("data_info")
         return None if saved is None else DataInfo.from_json(saved)
+
+    def pretrained_input(self) -> PretrainedInput | None:
+        """Return the input of the pretrained weights that the run started from; None if it started from none."""
+        from ..engine.starting_run import input_of_run
+
+        return input_of_run(self.info())
 
     def write_info(self, info: dict[str, Any]) -> dict[str, Any]:
         """Write run.json, and return its content as it will be read.

@@ -28,7 +28,6 @@ from ..printable import shell_words
 from .copied_files import CopiedFiles
 
 if TYPE_CHECKING:  # only what computes loads torch; most mistakes are reported before that
-    from ..data.framing import PretrainedInput
     from ..data.splits import Splits
     from ..engine.records import Predictions
     from ..figures.artifacts import Artifact, Figure
@@ -189,12 +188,6 @@ class RunFolder(CopiedFiles):
         from .predictions_csv import predictions_csv
 
         self.write("predictions.csv", predictions_csv(predictions, classes).encode(errors="replace"))
-
-    def pretrained_input(self) -> PretrainedInput | None:
-        """Return the input of the pretrained weights that the run started from; None if it started from none."""
-        from ..engine.starting_run import input_of_run
-
-        return input_of_run(self.info())
 
     def write_data(self, splits: Splits) -> None:
         """Write data.csv: the split of each file of the data set, and the files left out. Nothing without files.

@@ -77,6 +77,21 @@ class OptimizerSuite(Suite):
                     f"the value changed from {start:.4g} to {end:.4g} in 50 steps", "Try a smaller lr in `options`"
                 )
 
+    def test_groups(self) -> None:
+        """Groups with names are kept in their order, and each has the rate of the options, for fine-tuning."""
+        with promise("an optimizer keeps the parameter groups that it gets, with their names") as broken:
+            first, *others = _net().parameters()
+            groups = [{"params": [first], "name": "head"}, {"params": others, "name": "body"}]
+            found = self.build(groups).param_groups
+            names = [group.get("name") for group in found]
+            if names != ["head", "body"]:
+                broken(
+                    f"its groups have the names {names}",
+                    "Pass the parameters on to torch.optim.Optimizer as they are",
+                )
+            if [len(group["params"]) for group in found] != [1, len(others)]:
+                broken("the groups contain other parameters")
+
     def test_resume(self) -> None:
         """After saving to a checkpoint and restoring, the next steps are exactly the same."""
         with promise("an optimizer restored from a checkpoint takes exactly the same steps") as broken:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from huggingface_hub import HfApi, try_to_load_from_cache
 from timm.models import adapt_input_conv, get_pretrained_cfg
 from torch import Tensor, nn
 
-from cvkit import Interpolation, PretrainedInput, RunError, digest_of, load_weights, one_line
+from cvkit import PretrainedInput, RunError, digest_of, load_weights, one_line
 
 if TYPE_CHECKING:
     from cvkit import DataInfo, WeightsFile
@@ -94,9 +94,7 @@ def input_of(model: nn.Module, described: Mapping[str, Any]) -> PretrainedInput 
     mean, std = config.get("mean"), config.get("std")
     if not mean or not std:
         return None
-    interpolation = config.get("interpolation")
-    known = interpolation if interpolation in get_args(Interpolation) else None
-    return PretrainedInput(tuple(map(float, mean)), tuple(map(float, std)), known, config.get("crop_pct") or None)
+    return PretrainedInput.declared(mean, std, config.get("interpolation"), config.get("crop_pct"))
 
 
 def _config(model: nn.Module, described: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 from urllib.parse import urlparse
 from urllib.request import Request, urlopen
 
@@ -13,7 +13,6 @@ from torchvision.models import WeightsEnum, get_model, get_model_weights
 from torchvision.models.vision_transformer import VisionTransformer, interpolate_embeddings
 
 from cvkit import (
-    Interpolation,
     PretrainedInput,
     PretrainedWeights,
     RunError,
@@ -73,9 +72,8 @@ def input_of(name: str) -> PretrainedInput:
     mean, std = (0.5,) * 3, (0.5,) * 3
     if name not in _OWN_NORMALISATION:
         mean, std = tuple(transforms.mean), tuple(transforms.std)
-    interpolation = transforms.interpolation.value
-    known = interpolation if interpolation in get_args(Interpolation) else None
-    return PretrainedInput(mean, std, known, transforms.crop_size[0] / transforms.resize_size[0])
+    crop_pct = transforms.crop_size[0] / transforms.resize_size[0]
+    return PretrainedInput.declared(mean, std, transforms.interpolation.value, crop_pct)
 
 
 def fit(theirs: dict[str, Tensor], model: nn.Module, info: DataInfo) -> dict[str, Tensor]:

@@ -102,3 +102,14 @@ def test_kind_that_grows_breaks_no_factory():
     for positional, given in ((("info",), ("i",)), (("data",), ("i",)), (("counts",), ("c",)), ((), ())):
         assert grown.can_supply(positional)
         assert grown.given(positional, ("i", "c")) == given
+
+
+def test_argument_by_name_goes_to_factories_that_name_it_alone():
+    """An option that an author forgot to write after a `*` is not mistaken for it, and is reported."""
+    kind = KINDS["losses"]
+    supplied = ("info", "counts")
+    assert kind.given(("info", "class_counts"), supplied) == ("info", "counts")
+    assert kind.given(("class_counts",), supplied) == ("counts",)
+    assert kind.given(("data",), supplied) == ("info",)
+    assert kind.can_supply(("info", "class_counts"))
+    assert not kind.can_supply(("info", "width"))

@@ -82,12 +82,18 @@ class DecaysWhatIsFrozen(Heavy):
                 parameter.mul_(1 - 0.1 * group["lr"])
 
 
+def merges_groups(params):
+    given = list(params)
+    return Heavy([weight for group in given for weight in group["params"]] if isinstance(given[0], dict) else given)
+
+
 TWINS = [
     ("optimizer", NotAnOptimizer, "NotAnOptimizer"),
     ("holds_parameters", forgets_a_parameter, "7"),
     ("learning_rates", KnowsOneRate, "0"),
     ("learning_rates", NamesItsRateOtherwise, "`lr`"),
     ("lowers_quadratic", Climbs, "50"),
+    ("groups", merges_groups, "None"),
     ("resume", RemembersElsewhere, ""),
     ("resume", KeepsAnObject, "CheckpointError"),
     ("leaves_frozen", DecaysWhatIsFrozen, ""),
