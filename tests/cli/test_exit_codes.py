@@ -62,6 +62,8 @@ class Linear(nn.Module):
         if ran["started"] and self.training:
             reach("training", DataError("image 7 is damaged"))
             reach("out of memory", MemoryError())
+        if ran["started"] and not self.training:
+            reach("evaluating", DataError("image 9 is damaged"))
         return self.layer(images.flatten(1))
 
 
@@ -100,6 +102,8 @@ NOTHING_STARTED = [  # the command, its options, where a component fails, and a 
     ("resume lost", (), "", "checkpoints"),
     ("resume changed", (), "", "0.02"),
     ("resume stopped", (), "building:1", "memory"),
+    ("finish empty", (), "", "recipe.yaml"),
+    ("finish lost", (), "", "checkpoints"),
     ("extend empty --epochs 3", HOLD, "", "recipe.yaml"),
     ("extend lost --epochs 3", HOLD, "", "checkpoint"),
     ("extend stopped --epochs 2", HOLD, "", "--epochs"),
@@ -129,6 +133,7 @@ FAILED = [
     ("run recipe.yaml", ("--set", "optimizer.lr=1e38"), "", "1e+38"),
     ("run recipe.yaml", ("--set", "optimizer.lr=auto", *SWEEP), "", "proposes no value for optimizer.lr"),
     ("resume stopped", (), "training:1", "image 7"),
+    ("finish later", (), "evaluating:1", "image 9"),
     ("extend stopped --epochs 3", HOLD, "training:1", "image 7"),
     ("explain stopped --method flat", ("--count", "40"), "explaining:2", "no map"),
     ("lr-find recipe.yaml", SWEEP, "", "optimizer.lr"),
@@ -139,20 +144,23 @@ FAILED = [
 
 @pytest.fixture(scope="module")
 def stopped(tmp_path_factory, unrendered) -> Iterator[Path]:
-    """A folder with the plugin and a run that failed at its third step, after which it has checkpoints."""
+    """A folder with the plugin, a run that failed in its first epoch, and one that failed in its second."""
     folder = tmp_path_factory.mktemp("stopped")
     plugin = folder / "fragile.py"
     plugin.write_text(PLUGIN)
     (folder / "recipe.yaml").write_text(RECIPE)
     with pytest.MonkeyPatch.context() as patched:
         patched.chdir(folder)
-        patched.setenv("TROUBLE", "training:3")
         patched.setattr(sys, "argv", ["cvkit", "run", "recipe.yaml", "--plugin-path", str(plugin)])
-        with pytest.raises(SystemExit):
-            main()
-    (run,) = (folder / "runs").iterdir()
-    run.rename(folder / "stopped")
-    (folder / "runs").rmdir()
+        for name, step in (("stopped", 3), ("later", 7)):
+            patched.setenv("TROUBLE", f"training:{step}")
+            if "fragile" in sys.modules:
+                sys.modules["fragile"].ran.update(started=False, calls=0)
+            with pytest.raises(SystemExit):
+                main()
+            (run,) = (folder / "runs").iterdir()
+            run.rename(folder / name)
+            (folder / "runs").rmdir()
     yield folder
     sys.modules.pop("fragile", None)
     sys.path[:] = [entry for entry in sys.path if entry != str(folder)]
@@ -165,6 +173,7 @@ def command(cvkit, stopped, tmp_path, monkeypatch, one_thread) -> Iterator[Calla
     Path("recipe.yaml").write_text(RECIPE)
     for copy in ("stopped", "lost", "locked", "changed"):
         shutil.copytree(stopped / "stopped", copy)
+    shutil.copytree(stopped / "later", "later")
     shutil.rmtree("lost/checkpoints")
     changed = Path("changed/recipe.yaml")
     changed.write_text(changed.read_text().replace("lr: 0.01", "lr: 0.02"))
