@@ -8,6 +8,7 @@ from functools import cached_property
 
 from torch import Tensor
 
+from ..data.account import LeftOut
 from ..data.splits import Splits
 from .duplicates import Pair, duplicates, images_in
 from .near import FINE
@@ -28,6 +29,7 @@ class Audit:
         splits: What was read of each split, training first.
         pairs: Duplicates, those across splits first and then the most similar first.
         classes: Names of the classes.
+        unread: Damaged files that the data set left out.
         skipped: Whether the search for near duplicates reached its limit, so that weaker pairs were not compared.
     """
 
@@ -35,6 +37,13 @@ class Audit:
     pairs: tuple[Pair, ...]
     classes: tuple[str, ...]
     skipped: bool
+    unread: tuple[LeftOut, ...] = ()
+
+    @property
+    def damaged(self) -> tuple[str, ...]:
+        """The names of all damaged images, those that the data set left out last."""
+        read = [facts.names[index] for facts in self.splits for index in facts.damaged]
+        return (*read, *(one.name for one in self.unread))
 
     @cached_property
     def counts(self) -> dict[SplitName, Tensor]:
@@ -84,4 +93,6 @@ def audit(splits: Splits, threshold: float = FINE, advance: Callable[[int], None
     """
     read = read_splits(splits, advance)
     pairs, skipped = duplicates(read, threshold)
-    return Audit(read, pairs, splits.info.classes, skipped)
+    left_out = () if splits.account is None else splits.account.left_out
+    unread = tuple(one for one in left_out if one.reason.startswith("damaged"))
+    return Audit(read, pairs, splits.info.classes, skipped, unread)

@@ -40,7 +40,7 @@ def findings(audit: Audit) -> list[Finding]:
 
 
 def _damaged(audit: Audit) -> Iterator[Finding]:
-    named = [facts.names[index] for facts in audit.splits for index in facts.damaged]
+    named = audit.damaged
     if named:
         yield Finding(
             f"Damaged images: {len(named):,} could not be read ({_list(named)}).",

@@ -49,7 +49,7 @@ def _facts(audit: Audit) -> list[Fact]:
             note = f"{len(audit.leaked(split.name)):,} of {len(split):,} images"
             facts.append(Fact(f"{split.name.capitalize()} images also in training", percent(share, 2), note))
     exact = sum(pair.exact for pair in audit.pairs)
-    damaged = sum(len(split.damaged) for split in audit.splits)
+    damaged = len(audit.damaged)
     return [
         *facts,
         Fact("Pairs of duplicates", f"{len(audit.pairs):,}", f"{exact:,} with equal pixels"),

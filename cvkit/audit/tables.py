@@ -29,11 +29,12 @@ def csv_files(audit: Audit) -> dict[str, bytes]:
         ]
         for pair in audit.pairs
     ]
-    damaged = [
+    damaged: list[tuple[object, ...]] = [
         (facts.name, index, facts.names[index], reason)
         for facts in audit.splits
         for index, reason in facts.damaged.items()
     ]
+    damaged += [("left out", "", one.name, one.reason) for one in audit.unread]
     tables: dict[str, tuple[Sequence[str], Sequence[Sequence[object]]]] = {
         "duplicates.csv": ((*header, "similarity", "equal_pixels", "across_splits", "different_labels"), pairs),
         "damaged.csv": (("split", "index", "name", "reason"), damaged),

@@ -86,7 +86,7 @@ def test_each_metric_has_a_panel_with_its_last_value():
     ]
     figure = metrics([before, *measured])
     assert figure is not None
-    for text in ("kappa", "test -0.125", "top_k(k=3)", "test 0.750"):
+    for text in ("kappa", "test -0.125", "top_k(k=3)", "test 0.800"):
         assert text.replace("-", "\N{MINUS SIGN}") in figure.svg or text in figure.svg
     one = metrics([replace(record, metrics={"kappa": 0.5}) for record in after])
     assert one is not None

@@ -35,7 +35,8 @@ def encoded(value: object) -> bytes:
 
 def test_every_field_of_a_record_and_of_the_data_is_declared():
     """A field that is added there and not here would make every new run unreadable."""
-    assert set(_Record.model_fields) == {field.name for field in fields(EpochRecord)}
+    earlier = {"test_accuracy_tta", "test_accuracy_unaveraged"}  # names of fields until 0.1
+    assert set(_Record.model_fields) - earlier == {field.name for field in fields(EpochRecord)}
     assert set(_DataInfo.model_fields) == {field.name for field in fields(DataInfo)}
 
 
