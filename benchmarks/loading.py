@@ -160,7 +160,7 @@ def with_cvkit(folder: Path, arguments: argparse.Namespace) -> Callable[[], None
 def read(batches: Iterable[torch.Tensor]) -> None:
     """Read all batches."""
     for images in batches:
-        assert images.dtype == torch.float32 and images.shape[1:] == (3, SIDE, SIDE)  # noqa: S101, PT018
+        assert images.dtype == torch.float32 and images.shape[1:] == (3, SIDE, SIDE)  # noqa: PT018
 
 
 def print_table(seconds: dict[str, list[float]], arguments: argparse.Namespace) -> None:
