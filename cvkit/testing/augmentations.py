@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..data.framing import Framing
 from ..data.splits import DataInfo
 from ..kinds import KINDS
 from .contract import promise
@@ -18,6 +20,9 @@ from .suite import Suite
 
 _SEEDS = range(8)
 """The random seeds that are tried before a check concludes that an augmentation never does something."""
+
+_SIZES = ((300, 17), (17, 300), (90, 120), (8, 8))
+"""Heights and widths of photos: tall, wide, usual, and smaller than the input of most models."""
 
 
 class AugmentationSuite(Suite):
@@ -147,6 +152,24 @@ class AugmentationSuite(Suite):
             shape = self._augment(self.build(), self._images()[:1]).shape
             if shape != self._images()[:1].shape:
                 broken(f"the result has the shape {tuple(shape)}")
+
+    def test_any_size(self) -> None:
+        """With a framing, an augmentation of single images accepts images of any size."""
+        if not self._one_by_one:
+            return
+        with promise("an augmentation of single images accepts images of any size if there is a framing") as broken:
+            info = replace(self.info, framing=Framing().resolved(None))
+            augmentation = self.build(info)
+            for height, width in _SIZES:
+                image = sample_images(replace(info, height=height, width=width), 1)[0]
+                for seed in _SEEDS:
+                    with seeded(seed):
+                        output = augmentation(image)
+                    if output.dtype != torch.uint8 or output.ndim != 3 or len(output) != len(image):
+                        broken(
+                            f"an image {tuple(image.shape)} became {output.dtype} {tuple(output.shape)}",
+                            "Return uint8 (C, H, W) with the same channels",
+                        )
 
     def test_copies(self) -> None:
         """A copy returns the same images. Tuners copy augmentations, and copies are sent to workers."""

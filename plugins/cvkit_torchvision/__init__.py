@@ -1,4 +1,4 @@
-"""Declare torchvision's classification models and its random transforms of images, each as ``torchvision/NAME``."""
+"""Declare torchvision's models and random transforms, as ``torchvision/NAME``, and augmentations for photos."""
 
 from __future__ import annotations
 
@@ -21,7 +21,19 @@ def cvkit_models() -> Iterator[Component]:
 
 @hookimpl
 def cvkit_augmentations() -> Iterator[Component]:
-    """Declare the family of torchvision's random v2 transforms, which the data loaders call on single images."""
+    """Declare augmentations for photos, and torchvision's own by class name, all for single images in the loaders."""
+    for name, place, summary in (
+        ("random_resized_crop", "crops", "Crop a random part of a photo of any size and resize it to the input size"),
+        ("resize_random_crop", "crops", "Resize a photo of any size, then crop it at random to the input size"),
+        ("trivial_augment", "photo_transforms", "One random operation of random strength for each photo"),
+        ("rand_augment", "photo_transforms", "Random operations of one strength for each photo"),
+        ("aug_mix", "photo_transforms", "Average each photo with randomly changed copies"),
+        ("color_jitter", "photo_transforms", "Random brightness, contrast, saturation and hue of each photo"),
+        ("random_erasing", "photo_transforms", "Fill a random rectangle of a photo with the mean colour"),
+    ):
+        yield Component(
+            name, f"cvkit_torchvision.{place}:{name}", summary, per_sample=True, requires=("torchvision",)
+        )
     yield Component(
         "*",
         "cvkit_torchvision.library_transform:library_transform",

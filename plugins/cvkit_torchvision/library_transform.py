@@ -32,10 +32,11 @@ def library_transform(name: str, info: DataInfo, **options: Any) -> Transform:
             is used.
 
     Returns:
-        A transform from a uint8 image (C, H, W) to one of the same shape and type.
+        A transform from a uint8 image (C, H, W) to one of the same type and channels; of the same size, unless the
+        data set has a framing.
 
     Raises:
-        ValueError: torchvision rejects the options or the image, or the image changes its shape or type.
+        ValueError: torchvision rejects the options or the image, or the transform changes what it must keep.
     """
     make = getattr(transforms, name)
     values = {key: _value(key, value) for key, value in options.items()}
@@ -54,10 +55,12 @@ def library_transform(name: str, info: DataInfo, **options: Any) -> Transform:
         raise ValueError(
             f"torchvision's {name} with {given} cannot augment images of {tuple(image.shape)}: {reason}"
         ) from error
-    if output.shape != image.shape or output.dtype != image.dtype:
+    kept = slice(0, 1 if info.framing else 3)  # a framing brings images of any size to the input size
+    if output.ndim != 3 or output.shape[kept] != image.shape[kept] or output.dtype != image.dtype:
+        what = "channels and type" if info.framing else "shape and type"
         raise ValueError(
             f"torchvision's {name} turns images {tuple(image.shape)} into {tuple(output.shape)} {output.dtype}; "
-            "an augmentation must keep shape and type"
+            f"an augmentation must keep {what}"
         )
     return transform
 

@@ -14,7 +14,7 @@ Size = int | Sequence[int] | None
 def RandomCrop(  # noqa: N802  # it replaces the class
     size: Size = None,
     padding: int | Sequence[int] | None = None,
-    pad_if_needed: bool = False,
+    pad_if_needed: bool = True,
     fill: float | Sequence[float] | None = 0,
     padding_mode: Literal["constant", "edge", "reflect", "symmetric"] = "constant",
 ) -> v2.RandomCrop:
@@ -23,7 +23,7 @@ def RandomCrop(  # noqa: N802  # it replaces the class
     Args:
         size: Height and width of the crop in pixels; by default the image size of the data set.
         padding: Pixels added on each side before the crop: one number, or one for each side.
-        pad_if_needed: Pad images that are smaller than the crop.
+        pad_if_needed: Pad images that are smaller than the crop; if false, such an image ends the run.
         fill: Value of the padded pixels, one number or one per channel.
         padding_mode: How padded pixels are filled.
     """

@@ -129,6 +129,13 @@ def squeezes(images):
     return (images.squeeze() + shifts(images)).clamp(0, 1).squeeze()
 
 
+@factory
+def darkens_a_corner(image):
+    image = image.clone()
+    image[:, :16, :16] //= torch.randint(2, 9, (len(image), 16, 16), dtype=torch.uint8)
+    return image
+
+
 class HoldsAGenerator(Brightness):
     def __init__(self, info):
         super().__init__(info)
@@ -155,6 +162,7 @@ TWINS = [
     ("identity_at_zero", IgnoresP, False, "0."),
     ("memory_format", views_memory, False, "RuntimeError"),
     ("batch_of_one", squeezes, False, "(3, 32, 32)"),
+    ("any_size", darkens_a_corner, True, "RuntimeError"),
     ("copies", HoldsAGenerator, False, "TypeError"),
     ("copies", HoldsALambda, True, "Error"),
 ]

@@ -109,6 +109,13 @@ TestTorchvisionErasing = held(
     "torchvision/RandomErasing",
     {"promised_values": "torchvision has inplace: true, which would write into the data set's own images"},
 )
+TestPhotoCrop = held(AugmentationSuite, "torchvision/random_resized_crop")
+TestPhotoCropAfterResizing = held(AugmentationSuite, "torchvision/resize_random_crop")
+TestTrivialAugment = held(AugmentationSuite, "torchvision/trivial_augment")
+TestRandAugment = held(AugmentationSuite, "torchvision/rand_augment")
+TestAugMix = held(AugmentationSuite, "torchvision/aug_mix")
+TestColorJitter = held(AugmentationSuite, "torchvision/color_jitter")
+TestRandomErasing = held(AugmentationSuite, "torchvision/random_erasing")
 
 TestCustomResnet = held(ModelSuite, "resnet/custom_resnet", width=8)
 TestTimmResnet = held(ModelSuite, "timm/test_resnet", NO_WEIGHTS)
