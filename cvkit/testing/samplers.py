@@ -63,7 +63,7 @@ class SamplerSuite(Suite):
                 broken("they are different afterwards", "Work on a copy")
 
     def test_any_labels(self) -> None:
-        """It works for one image, for one class, for a class without images, and with more classes than images."""
+        """It works for one image, for one class, for a class without images, and with as many classes as images."""
         with promise("every sampler works with any labels, because a trial may train on few images") as broken:
             for name, labels in (
                 ("one image", [0]),
