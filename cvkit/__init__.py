@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .data.framing import Framing, PretrainedInput
     from .data.image_formats import IMAGE_FORMATS
     from .data.image_headers import ImageHeader, largest_value, read_header
+    from .data.labels import Labels
     from .data.splits import DataInfo, Split, Splits, TensorSplit
     from .engine.assembly import build_parts
     from .engine.eval_mode import eval_mode
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         MetricFactory,
         ModelFactory,
         OptimizerFactory,
+        SamplerFactory,
         SchedulerFactory,
         TunerFactory,
     )
@@ -64,7 +66,7 @@ if TYPE_CHECKING:
     from .host.discovery import discover
     from .host.markers import hookimpl
     from .kinds import KINDS, Kind
-    from .protocols import Augmentation, Explainer, Metric, SampleAugmentation
+    from .protocols import Augmentation, Explainer, Metric, SampleAugmentation, Sampler
     from .recipe import Recipe, read, resolve
     from .runs.folder import RunFolder
     from .seeding import derive, permutation, preserved_randomness, seed_everything
@@ -105,6 +107,7 @@ _LAZY = {
     "Framing": "data.framing",
     "IMAGE_FORMATS": "data.image_formats",
     "ImageHeader": "data.image_headers",
+    "Labels": "data.labels",
     "LeftOut": "data.account",
     "PretrainedInput": "data.framing",
     "PretrainedWeights": "checkpoint.pretrained",
@@ -132,6 +135,8 @@ _LAZY = {
     "ModelFactory": "engine.factories",
     "OptimizerFactory": "engine.factories",
     "SampleAugmentation": "protocols",
+    "Sampler": "protocols",
+    "SamplerFactory": "engine.factories",
     "SchedulerFactory": "engine.factories",
     "TunerFactory": "engine.factories",
     "Predictions": "engine.records",
@@ -176,6 +181,7 @@ __all__ = [
     "Framing",
     "ImageHeader",
     "Kind",
+    "Labels",
     "LeftOut",
     "LossFactory",
     "MachineError",
@@ -197,6 +203,8 @@ __all__ = [
     "RunFolder",
     "RunParts",
     "SampleAugmentation",
+    "Sampler",
+    "SamplerFactory",
     "SchedulerFactory",
     "Split",
     "Splits",

@@ -1,4 +1,4 @@
-"""Protocols of augmentations, metrics and explainers. The other kinds use torch's classes."""
+"""Protocols of samplers, augmentations, metrics and explainers. The other kinds use torch's classes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,22 @@ import torch
 from torch import Tensor
 
 from .errors import RunError
+
+
+class Sampler(Protocol):
+    """Returns the training images of an epoch, in the order in which they are used.
+
+    It has no state: the order depends only on the seed. The CPU's global generators are seeded with it too.
+
+    Args:
+        seed: A non-negative number below 2**63, different for each epoch of a run.
+
+    Returns:
+        Indices of training images, int64 (N,) on the CPU, where N is the number of training images. An index may
+        occur more than once or not at all.
+    """
+
+    def __call__(self, seed: int, /) -> Tensor: ...
 
 
 class Augmentation(Protocol):

@@ -23,9 +23,9 @@ class Subset:
     def __len__(self) -> int:
         return len(self.indices)
 
-    def batches(self, order: Tensor, batch_size: int, seed: int = 0) -> Iterator[Batch]:
+    def batches(self, order: Tensor, batch_size: int, seed: int = 0, first: int = 0) -> Iterator[Batch]:
         """Yield the images in `order`. Random augmentations are the same as in the complete source."""
-        return self.source.batches(self.indices[order], batch_size, seed)
+        return self.source.batches(self.indices[order], batch_size, seed, first)
 
 
 def split_holdout(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import overload
 
@@ -26,20 +26,59 @@ def labels_of(split: Split) -> Tensor:
     return held.to(torch.int64)
 
 
+class Labels:
+    """The labels of the training images. They are read when `values` is first used.
+
+    ``len(labels)`` is the number of images, and reads nothing.
+
+    Args:
+        count: The number of images.
+        read: Returns their labels, int64 (`count`,).
+    """
+
+    def __init__(self, count: int, read: Callable[[], Tensor]) -> None:
+        self._count, self._read = count, read
+
+    @classmethod
+    def of(cls, split: Split) -> Labels:
+        """Return the labels of a split.
+
+        Args:
+            split: The images. Each of them is read for its label, unless the split has an attribute `labels`.
+        """
+        return cls(len(split), lambda: labels_of(split))
+
+    def __len__(self) -> int:
+        return self._count
+
+    @cached_property
+    def values(self) -> Tensor:
+        """The label of every image, int64 (N,)."""
+        return self._read()
+
+    def at(self, indices: Tensor) -> Labels:
+        """Return the labels of some of the images.
+
+        Args:
+            indices: The numbers of the images, int64 (M,).
+        """
+        return Labels(len(indices), lambda: self.values[indices])
+
+
 class ClassCounts(Sequence[int]):
     """The number of training images of each class. They are counted when they are first used.
 
     Args:
-        split: The training images.
+        labels: The labels of the training images.
         classes: The number of classes.
     """
 
-    def __init__(self, split: Split, classes: int) -> None:
-        self._split, self._classes = split, classes
+    def __init__(self, labels: Labels, classes: int) -> None:
+        self._labels, self._classes = labels, classes
 
     @cached_property
     def _counts(self) -> list[int]:
-        counts: list[int] = torch.bincount(labels_of(self._split), minlength=self._classes).tolist()
+        counts: list[int] = torch.bincount(self._labels.values, minlength=self._classes).tolist()
         return counts
 
     def __len__(self) -> int:

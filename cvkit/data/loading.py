@@ -33,10 +33,11 @@ class BatchSource(Protocol):
 
     def __len__(self) -> int: ...
 
-    def batches(self, order: Tensor, batch_size: int, seed: int = 0) -> Iterator[Batch]:
-        """Yield the images in `order`, int64 (M,), in batches of `batch_size`; the last batch may be smaller.
+    def batches(self, order: Tensor, batch_size: int, seed: int = 0, first: int = 0) -> Iterator[Batch]:
+        """Yield the images in `order`, int64 (M,), from position `first` on, in batches of `batch_size`.
 
-        Random augmentations of single images depend on `seed` and on the image's index.
+        The last batch may be smaller. Random augmentations of single images depend on `seed`, on the image's index,
+        and on how often the index occurs earlier in `order`.
         """
         ...
 
@@ -51,9 +52,9 @@ class DeviceResidentSource:
     def __len__(self) -> int:
         return len(self._labels)
 
-    def batches(self, order: Tensor, batch_size: int, seed: int = 0) -> Iterator[Batch]:
+    def batches(self, order: Tensor, batch_size: int, seed: int = 0, first: int = 0) -> Iterator[Batch]:
         """Yield batches by index. Only the order is transferred to the device, once."""
-        for chosen in order.to(self._labels.device, non_blocking=True).split(batch_size):
+        for chosen in order[first:].to(self._labels.device, non_blocking=True).split(batch_size):
             yield Batch(self._images[chosen], self._labels[chosen])
 
 
@@ -76,12 +77,13 @@ class DataLoaderSource:
         """Return a source of the same images whose augmentations do not share state with this one's."""
         return DataLoaderSource(self._split, self._device, self._workers, copy.deepcopy(self._augmentations))
 
-    def batches(self, order: Tensor, batch_size: int, seed: int = 0) -> Iterator[Batch]:
+    def batches(self, order: Tensor, batch_size: int, seed: int = 0, first: int = 0) -> Iterator[Batch]:
         """Yield batches in order. They do not depend on the number of workers."""
+        draws = order + len(self) * _earlier(order)
         loader: DataLoader[Any] = DataLoader(
             _Samples(self._split, self._augmentations, seed),
             collate_fn=_collate,
-            batch_sampler=[chunk.tolist() for chunk in order.split(batch_size)],
+            batch_sampler=[chunk.tolist() for chunk in draws[first:].split(batch_size)],
             pin_memory=self._device.type == "cuda",
             # Otherwise torch would draw a base seed from the global generator and advance it.
             generator=torch.Generator().manual_seed(0),
@@ -99,7 +101,11 @@ class DataLoaderSource:
 
 
 class _Samples(Dataset[tuple[Tensor, int]]):
-    """A split's augmented samples. Errors are returned, because raising in a worker would add its traceback."""
+    """A split's augmented samples, by draw: the image's index, plus the length of the split for each earlier use.
+
+    So an image that an epoch uses twice is augmented in two ways. Errors are returned, because raising in a worker
+    would add its traceback.
+    """
 
     def __init__(self, split: Split, augmentations: SampleAugmentations | None, seed: int) -> None:
         self._split, self._augmentations, self._seed = split, augmentations, seed
@@ -107,15 +113,15 @@ class _Samples(Dataset[tuple[Tensor, int]]):
     def __len__(self) -> int:
         return len(self._split)
 
-    def __getitems__(self, indices: list[int]) -> list[tuple[Tensor, int]] | CvkitError:
+    def __getitems__(self, draws: list[int]) -> list[tuple[Tensor, int]] | CvkitError:
         """Return the samples of a batch. torch's loader requests them together, so generators are restored once."""
         try:
-            samples = [self._split[index] for index in indices]
+            samples = [self._split[draw % len(self)] for draw in draws]
             if self._augmentations:
                 with preserved_on_cpu():
                     return [
-                        (self._augmentations(image, self._seed, index), label)
-                        for index, (image, label) in zip(indices, samples, strict=True)
+                        (self._augmentations(image, self._seed, draw), label)
+                        for draw, (image, label) in zip(draws, samples, strict=True)
                     ]
         except Exception as error:
             if (lack := shortage_in(error)) is not None:  # handled here, because an error's cause is not sent
@@ -124,6 +130,15 @@ class _Samples(Dataset[tuple[Tensor, int]]):
                 return error
             raise
         return samples
+
+
+def _earlier(order: Tensor) -> Tensor:
+    """Return how often each index of `order` occurs before its position, int64 (M,)."""
+    ordered, positions = order.sort(stable=True)
+    _, uses = ordered.unique_consecutive(return_counts=True)
+    earlier = torch.empty_like(order)
+    earlier[positions] = torch.arange(len(order)) - (uses.cumsum(0) - uses).repeat_interleave(uses)
+    return earlier
 
 
 def _collate(samples: list[tuple[Tensor, int]] | CvkitError) -> Any:

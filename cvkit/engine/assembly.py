@@ -9,6 +9,7 @@ from functools import partial
 from ..checkpoint.state_dicts import load_model_state, model_state
 from ..data.checking import checked
 from ..data.framing import PretrainedInput
+from ..data.labels import Labels
 from ..data.loading import DeviceBudget, open_source
 from ..data.preprocessing import Preprocessor
 from ..data.resizing import framed, framed_halves, suited
@@ -18,7 +19,7 @@ from ..errors import ComponentFailure, RunError
 from ..guard import Guard
 from ..recipe import Recipe
 from ..resource_errors import Shortage, reporting_shortages
-from ..seeding import preserved_randomness, seed_everything
+from ..seeding import derive, preserved_randomness, seed_everything
 from .averaging import Averaged, too_long
 from .building import drawn, initialised_loss
 from .device import choose_device
@@ -26,6 +27,7 @@ from .finetuning import first_model
 from .loop import EpochBatches
 from .metrics import metric_names, try_metrics
 from .parts import RunParts
+from .sampling import Sampling
 from .sanity_check import SanityCheck
 from .selection import require_choice
 
@@ -79,11 +81,16 @@ def build_parts(
             f"train.batch_size is {settings.batch_size}, but the training set contains only {len(source)} images; "
             "use a smaller train.batch_size, or set train.drop_last: false"
         )
+    labels = Labels.of(splits.train)
+    sampling = Sampling(recipe, labels)
+    sampling.order(derive("rehearsal", recipe.seed))
     of_batches = [pair for pair in augmentations if not pair[0].component.per_sample]
     preprocessor = Preprocessor(info, of_batches, device, settings.channels_last)
     try_metrics(recipe.metrics, info)
-    loss = initialised_loss(recipe, splits, device)
-    parts = RunParts(recipe, splits, device, source, sources, batching, single, preprocessor, model, loss, tuning)
+    loss = initialised_loss(recipe, info, labels, device)
+    parts = RunParts(
+        recipe, splits, device, source, sources, batching, sampling, single, preprocessor, model, loss, tuning
+    )
     warnings = [*tuning.notes, *sanity_check(parts)]
     if settings.ema is None:
         return replace(parts, warnings=tuple(warnings))

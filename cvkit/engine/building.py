@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from ..data.checking import checked
-from ..data.labels import ClassCounts
+from ..data.labels import ClassCounts, Labels
 from ..data.splits import DataInfo, Splits
 from ..guard import Guard
 from ..host.registry import Entry
@@ -46,10 +46,10 @@ def drawn(recipe: Recipe, purpose: str, part: Part, *supplied: Any, number: int 
         return build_checked(part, *supplied)
 
 
-def initialised_loss(recipe: Recipe, splits: Splits, device: torch.device) -> nn.Module:
+def initialised_loss(recipe: Recipe, info: DataInfo, labels: Labels, device: torch.device) -> nn.Module:
     """Return the recipe's loss on `device`. If it has weights, they are drawn from the recipe's seed."""
-    counts = ClassCounts(splits.train, splits.info.num_classes)
-    loss: nn.Module = drawn(recipe, "initialisation of the loss", recipe.loss, splits.info, counts)
+    counts = ClassCounts(labels, info.num_classes)
+    loss: nn.Module = drawn(recipe, "initialisation of the loss", recipe.loss, info, counts)
     require_initialised(recipe.loss.entry, loss)
     return loss.to(device)
 

@@ -14,8 +14,9 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from ..data.labels import Labels
 from ..data.splits import DataInfo, Splits
-from ..protocols import Augmentation, Explainer, Metric, SampleAugmentation
+from ..protocols import Augmentation, Explainer, Metric, SampleAugmentation, Sampler
 from .parts import RunParts
 from .proposal import Proposal
 from .step_plan import StepPlan
@@ -30,6 +31,19 @@ class DatasetFactory(Protocol):
     """
 
     def __call__(self, root: Path, /, *args: Any, **options: Any) -> Splits: ...
+
+
+class SamplerFactory(Protocol):
+    """Returns a `Sampler`.
+
+    A tuner's trial may train on fewer images; the factory is then called with the labels of these.
+
+    Args:
+        labels: The labels of the training images. They are read when the factory first uses `labels.values`.
+        options: The options of the component.
+    """
+
+    def __call__(self, labels: Labels, /, *args: Any, **options: Any) -> Sampler: ...
 
 
 class AugmentationFactory(Protocol):

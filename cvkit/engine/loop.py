@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from ..data.loading import BatchSource
-from ..seeding import derive, permutation, seed_everything
+from ..seeding import derive, seed_everything
 from .device import tried_kernels
 from .eval_mode import eval_mode
 from .forward import ForwardPass
 from .records import Predictions
+from .sampling import Sampling
 from .step import TrainStep
 
 
@@ -54,6 +55,7 @@ def train_steps(
     train_step: TrainStep,
     source: BatchSource,
     batching: EpochBatches,
+    sampling: Sampling,
     seed: int,
     epoch: int,
     first: int = 0,
@@ -67,10 +69,10 @@ def train_steps(
     forward = train_step.forward
     forward.model.train()
     forward.loss.train()
-    order = permutation(batching.samples, f"{purpose} order", seed, epoch)[: batching.used]
+    order = sampling.order(derive(f"{purpose} order", seed, epoch))[: batching.used]
     skipped = first * batching.batch_size * batching.accumulate
     drawn = derive(f"{purpose} samples", seed, epoch)
-    batches = source.batches(order[skipped:], batching.batch_size, drawn)
+    batches = source.batches(order, batching.batch_size, drawn, skipped)
     for step in range(first, batching.steps):
         seed_everything(f"{purpose} step", seed, epoch, step)
         with tried_kernels(forward.device), train_step.freezing.during(epoch):

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
-from ..data.holdout import split_holdout
+from ..data.holdout import Subset, split_holdout
 from ..data.loading import Batch, BatchSource, DataLoaderSource
 from ..data.preprocessing import Preprocessor
 from ..data.resizing import framed
@@ -32,6 +32,7 @@ from .finetuning import FineTuning
 from .forward import Autocast, ForwardPass
 from .loop import EpochBatches
 from .parameter_groups import apply_factors
+from .sampling import Sampling
 from .schedule import Schedule
 from .step import TrainStep
 from .step_plan import StepPlan
@@ -52,6 +53,7 @@ class RunParts:
         train_source: Batches of training images.
         sources: Batches of the validation and test images, by half.
         batching: The division of an epoch's samples into steps.
+        sampling: The order of the training images in each epoch.
         sample_augmentations: Augmentations of single images.
         preprocessor: Augmentations of batches, and normalisation.
         model: The model.
@@ -67,6 +69,7 @@ class RunParts:
     train_source: BatchSource
     sources: Mapping[Half, BatchSource]
     batching: EpochBatches
+    sampling: Sampling
     sample_augmentations: SampleAugmentations
     preprocessor: Preprocessor
     model: nn.Module
@@ -229,7 +232,8 @@ class RunParts:
             images = source.with_own_state() if isinstance(source, DataLoaderSource) else source
             images, held = split_holdout(images, framed(self.splits.train, self.info), self.device, hold_out, seed)
             schedule = parts.new_schedule if scheduled else None
-            yield Trial(step, images, self.batching, seed, f"{purpose} {repeat}", held, schedule)
+            sampling = self.sampling.of(images.indices) if isinstance(images, Subset) else self.sampling
+            yield Trial(step, images, self.batching, sampling, seed, f"{purpose} {repeat}", held, schedule)
 
 
 def _copied(weights: list[nn.Parameter]) -> list[nn.Parameter]:

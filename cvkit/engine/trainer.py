@@ -146,7 +146,13 @@ class Trainer:
     def _train_epoch(self, progress: EpochProgress) -> Iterator[Step]:
         parts = self.parts
         steps = train_steps(
-            self.train_step, parts.train_source, parts.batching, parts.recipe.seed, self.epoch, progress.taken
+            self.train_step,
+            parts.train_source,
+            parts.batching,
+            parts.sampling,
+            parts.recipe.seed,
+            self.epoch,
+            progress.taken,
         )
         steps = islice(steps, max(0, parts.planned_steps - self.step))
         last_read = time.monotonic()

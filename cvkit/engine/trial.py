@@ -14,6 +14,7 @@ from ..data.loading import BatchSource
 from ..errors import RunError
 from .loop import EpochBatches, evaluate, train_steps
 from .records import Predictions
+from .sampling import Sampling
 from .schedule import Schedule
 from .step import TrainStep
 
@@ -33,13 +34,14 @@ class Trial:
         train_step: TrainStep,
         source: BatchSource,
         batching: EpochBatches,
+        sampling: Sampling,
         seed: int,
         purpose: str,
         held: BatchSource | None = None,
         new_schedule: Callable[[Optimizer], Schedule] | None = None,
     ) -> None:
         self._step, self._source, self._batching = train_step, source, replace(batching, samples=len(source))
-        self._seed, self._purpose, self._held = seed, purpose, held
+        self._sampling, self._seed, self._purpose, self._held = sampling, seed, purpose, held
         rates = [float(group["lr"]) for group in train_step.optimizer.param_groups]
         largest = max(rates) or 1.0  # all rates may be 0, and then none has a ratio to another
         self._ratios = [rate / largest if any(rates) else 1.0 for rate in rates]
@@ -69,7 +71,7 @@ class Trial:
         """
         for epoch in count():
             for loss, _ in train_steps(
-                self._step, self._source, self._batching, self._seed, epoch, purpose=self._purpose
+                self._step, self._source, self._batching, self._sampling, self._seed, epoch, purpose=self._purpose
             ):
                 if self._schedule is not None:
                     self._schedule.step()

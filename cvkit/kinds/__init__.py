@@ -10,12 +10,16 @@ from .losses import LOSSES
 from .metrics import METRICS
 from .models import MODELS
 from .optimizers import OPTIMIZERS
+from .samplers import SAMPLERS
 from .schedulers import SCHEDULERS
 from .tuners import TUNERS
 
 __all__ = ["KINDS", "Kind", "Template", "load"]
 
-_KINDS = (DATASETS, AUGMENTATIONS, MODELS, LOSSES, OPTIMIZERS, SCHEDULERS, TUNERS, METRICS, EXPLAINERS)
+_KINDS = (
+    *(DATASETS, SAMPLERS, AUGMENTATIONS, MODELS, LOSSES, OPTIMIZERS, SCHEDULERS),
+    *(TUNERS, METRICS, EXPLAINERS),
+)
 
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _KINDS}
 """The kinds by name, in the order of recipes and lists."""

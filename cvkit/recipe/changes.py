@@ -11,6 +11,7 @@ from .document import read_text
 from .dump import dump, in_one_line
 from .merge import PART_LISTS, PARTS
 from .nodes import plain
+from .part_resolver import DEFAULT_PARTS
 from .recipe import Recipe
 from .settings import SECTIONS, GeneralSettings
 
@@ -21,7 +22,7 @@ _FREE = (
 )
 _ABSENT = "absent"
 
-_SINCE_0_1 = ("selection", "finetune")
+_SINCE_0_1 = ("selection", "finetune", "sampler")
 RUN_KEYS = frozenset(("name", "seed", *PARTS, *SECTIONS)) - set(_SINCE_0_1)
 """The top-level keys of every recipe that a run writes, without the lists and sections that earlier versions lack."""
 
@@ -46,7 +47,8 @@ class Change:
 def changes(before: str, recipe: Recipe) -> tuple[Change, ...]:
     """Return the differences between a recipe and the text that `dump` wrote for it earlier.
 
-    A setting or an option that is missing in the text and has its default is not a change: a later version added it.
+    A part, a setting or an option that is missing in the text and has its default is not a change: a later version
+    added it.
     """
     old, new = (dict(_values(plain(read_text(text, extends=False).root))) for text in (before, dump(recipe)))
     paths = [path for path in dict.fromkeys([*old, *new]) if old.get(path, _ABSENT) != new.get(path, _ABSENT)]
@@ -76,6 +78,8 @@ def _values(tree: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _default(path: str, recipe: Recipe) -> str | None:
     owner, _, name = path.rpartition(".")
+    if name == "name" and owner in DEFAULT_PARTS:
+        return in_one_line(DEFAULT_PARTS[owner])
     settings = SECTIONS.get(owner, GeneralSettings)
     if owner in SECTIONS or not owner:
         option = settings.options().get(name)

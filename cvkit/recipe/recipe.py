@@ -70,6 +70,7 @@ if TYPE_CHECKING:
         """The parts as type checkers see them; at run time each kind has its key."""
 
         dataset: Part
+        sampler: Part
         augmentations: tuple[Part, ...]
         model: Part
         loss: Part
@@ -97,6 +98,7 @@ class Recipe(_Parts):
         requires: Requirements on installed distributions, such as ``cvkit-acme>=1.2``.
         shorter: Path of a quicker recipe, or None.
         dataset: The data set.
+        sampler: The order of the training images in each epoch.
         augmentations: The augmentations, in the order in which they are applied.
         model: The model.
         loss: The loss.

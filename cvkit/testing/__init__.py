@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .models import ModelSuite
     from .optimizers import OptimizerSuite
     from .sample_parts import sample_info
+    from .samplers import SamplerSuite
     from .schedulers import SchedulerSuite
     from .suite import Suite
     from .tuners import TunerSuite
@@ -35,6 +36,7 @@ _HOMES = {
     "ModelSuite": "models",
     "OptimizerSuite": "optimizers",
     "Result": "host",
+    "SamplerSuite": "samplers",
     "SchedulerSuite": "schedulers",
     "Suite": "suite",
     "TunerSuite": "tuners",
@@ -53,6 +55,7 @@ __all__ = [
     "ModelSuite",
     "OptimizerSuite",
     "Result",
+    "SamplerSuite",
     "SchedulerSuite",
     "Suite",
     "TunerSuite",

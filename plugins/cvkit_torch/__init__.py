@@ -1,10 +1,17 @@
-"""Declare the components from PyTorch: two optimizers, one loss and three learning-rate schedules."""
+"""Declare the components from PyTorch: two samplers, two optimizers, one loss and three schedules."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from cvkit import Component, hookimpl
+
+
+@hookimpl
+def cvkit_samplers() -> Iterator[Component]:
+    """Declare shuffle and balanced."""
+    yield Component("shuffle", "cvkit_torch.samplers:shuffle", "Every image once in an epoch, in random order")
+    yield Component("balanced", "cvkit_torch.samplers:Balanced", "Images of rare classes more often")
 
 
 @hookimpl

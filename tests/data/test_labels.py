@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from cvkit import TensorSplit
-from cvkit.data.labels import ClassCounts, labels_of
+from cvkit.data.labels import ClassCounts, Labels, labels_of
 
 IMAGES = torch.zeros(4, 3, 2, 2, dtype=torch.uint8)
 
@@ -47,7 +47,18 @@ def test_labels_are_read_only_where_a_split_does_not_hold_them(split, reads):
 def test_classes_are_counted_when_they_are_asked_for():
     """A class without images has 0, and a loss that asks for none pays nothing."""
     split = Streamed()
-    counts = ClassCounts(split, 4)
+    counts = ClassCounts(Labels.of(split), 4)
     assert (len(counts), split.read) == (4, 0)
     assert list(counts) == [1, 0, 3, 0]
     assert (counts[2], counts[:2], split.read) == (3, [1, 0], 4)
+
+
+def test_labels_are_read_once_when_they_are_first_used():
+    """For all of the images and for some of them."""
+    split = Streamed()
+    labels = Labels.of(split)
+    some = labels.at(torch.tensor([3, 1]))
+    assert (len(labels), len(some), split.read) == (4, 2, 0)
+    assert some.values.tolist() == [2, 0]
+    assert labels.values.tolist() == [2, 0, 2, 2]
+    assert split.read == 4

@@ -17,6 +17,7 @@ FACTORIES = {
     "my_noise": "AugmentationFactory = Noise",
     "my_jpeg": "AugmentationFactory = Jpeg",
     "my_stripes": "DatasetFactory = stripes",
+    "my_draws": "SamplerFactory = Draws",
     "my_gce": "LossFactory = GeneralizedCrossEntropy",
     "my_signum": "OptimizerFactory = Signum",
     "my_poly": "SchedulerFactory = poly",
@@ -74,6 +75,10 @@ def of_labels_alone(info: cvkit.DataInfo) -> Callable[[Tensor], float]:
     return lambda labels: float(len(labels))
 
 
+def without_seed(labels: cvkit.Labels) -> Callable[[], Tensor]:
+    return lambda: labels.values
+
+
 def of_a_model(model: nn.Module, *, lr: float = 0.1) -> Optimizer:
     return torch.optim.SGD(model.parameters(), lr=lr)
 
@@ -92,6 +97,7 @@ _7: cvkit.LossFactory = a_function  # wrong
 _8: cvkit.OptimizerFactory = of_a_model  # wrong
 _9: cvkit.TunerFactory = a_number  # wrong
 _10: cvkit.MetricFactory = of_labels_alone  # wrong
+_11: cvkit.SamplerFactory = without_seed  # wrong
 """
 
 

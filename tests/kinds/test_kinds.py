@@ -117,11 +117,11 @@ root = sys.modules["cvkit"] = ModuleType("cvkit")  # in whose place the kinds ar
 root.__path__ = [sys.argv[1]]
 from cvkit.kinds import KINDS, Kind, Template
 
-KINDS["samplers"] = Kind(
-    "samplers", "sampler", ("info",), "a callable () -> indices",
-    key="samplers", many=True, default=None, affects_training=True, methods=("__call__",),
+KINDS["callbacks"] = Kind(
+    "callbacks", "callback", ("info",), "a callable () -> a value",
+    key="callbacks", many=True, default=None, affects_training=True, methods=("__call__",),
     factory="cvkit.engine.factories:ModelFactory", suite="cvkit.testing.suite:Suite",
-    template=Template("balanced", "Each class alike"),
+    template=Template("stopping", "Stops early"),
 )
 
 del sys.modules["cvkit"]
@@ -134,11 +134,12 @@ from cvkit.scaffold.kinds import KIND_TEMPLATES
 parts = ModuleType("acme_parts")
 exec("""
 def net(info): ...
+def shuffle(labels): ...
 def data(root): ...
 def sgd(params, *, lr: float = 0.1): ...
 def cross_entropy(info): ...
 def constant(optimizer, plan): ...
-def balanced(info, *, power: float = 1.0): return lambda: (info, power)
+def stopping(info, *, power: float = 1.0): return lambda: (info, power)
 """, vars(parts))
 sys.modules["acme_parts"] = parts
 
@@ -147,25 +148,25 @@ class Plugin:
     pass
 
 
-for kind, name in {"models": "net", "datasets": "data", "optimizers": "sgd", "samplers": "balanced",
-                   "losses": "cross_entropy", "schedulers": "constant"}.items():
+for kind, name in {"models": "net", "datasets": "data", "optimizers": "sgd", "callbacks": "stopping",
+                   "losses": "cross_entropy", "schedulers": "constant", "samplers": "shuffle"}.items():
     declared = [Component(name, f"acme_parts:{name}", summary="A part")]
     setattr(Plugin, KINDS[kind].hook, staticmethod(hookimpl(lambda declared=declared: declared)))
 
 catalog = catalog_of({"torch": Plugin()})
-text = "dataset: data\\nmodel: net\\noptimizer: sgd\\nsamplers: [{name: balanced, power: 0.5}]\\n"
+text = "dataset: data\\nmodel: net\\noptimizer: sgd\\ncallbacks: [{name: stopping, power: 0.5}]\\n"
 recipe = resolve(read_text(text), catalog)
-(part,) = recipe.samplers
+(part,) = recipe.callbacks
 assert part.options == {"power": 0.5}
 assert part.build("info")() == ("info", 0.5)
 assert part.entry.kind.accepts(part.build("info")) and not part.entry.kind.accepts(5)
-assert dict(recipe.parts())["samplers.0"] is part
-assert recipe.with_value("samplers.0.power", 0.25).samplers[0].options == {"power": 0.25}
+assert dict(recipe.parts())["callbacks.0"] is part
+assert recipe.with_value("callbacks.0.power", 0.25).callbacks[0].options == {"power": 0.25}
 again = resolve(read_text(dump(recipe)), catalog)
-assert again.samplers == recipe.samplers
-assert "samplers" in recipe_schema(catalog)[0]["properties"]
-assert "sampler" in KIND_TEMPLATES
-assert resolve(read_text(text.rpartition("samplers")[0]), catalog).samplers == ()
+assert again.callbacks == recipe.callbacks
+assert "callbacks" in recipe_schema(catalog)[0]["properties"]
+assert "callback" in KIND_TEMPLATES
+assert resolve(read_text(text.rpartition("callbacks")[0]), catalog).callbacks == ()
 print("followed")
 '''
 

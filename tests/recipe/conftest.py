@@ -20,6 +20,7 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 COMPUTED = 3
 
+def shuffle(labels): ...
 def shapes(root, *, count: PositiveInt = 100): ...
 def crop(info, *, padding: NonNegativeInt = 4, mode: Literal["reflect", "constant"] = "reflect",
          window: tuple[int, int] = (2, 2)): return ("crop", info, padding, mode, window)
@@ -63,7 +64,9 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     family = Component("*", "toy_factories:member", members="toy_factories:names")
     return catalog_of(
         {
-            "torch": plugin(losses=["cross_entropy"], optimizers=["sgd"], schedulers=["constant"]),
+            "torch": plugin(
+                losses=["cross_entropy"], optimizers=["sgd"], schedulers=["constant"], samplers=["shuffle"]
+            ),
             "toy": plugin(
                 datasets=["shapes"],
                 augmentations=["crop", "flip"],

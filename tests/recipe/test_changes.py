@@ -78,6 +78,19 @@ def test_default_that_a_later_version_brought_is_no_change():
     assert changes(TEXT.replace("  clip_norm: null\n", ""), resolved("train.clip_norm=2.0"))
 
 
+SAMPLER = "sampler:\n  name: torch/shuffle\n"
+
+
+def test_part_that_a_later_version_brought_is_no_change():
+    """An earlier version's text lacks the sampler; another one than the default is a change."""
+    assert SAMPLER in TEXT
+    earlier = TEXT.replace(SAMPLER, "")
+    assert changes(earlier, resolved()) == ()
+    (change,) = changes(earlier, resolved("sampler=balanced"))
+    assert (change.path, change.before, change.now) == ("sampler.name", "absent", "torch/balanced")
+    assert not change.free
+
+
 def test_text_that_was_cut_lacks_keys():
     """Wherever it was cut between two lines, but for the last section, which is one line long."""
     lines = TEXT.splitlines(keepends=True)

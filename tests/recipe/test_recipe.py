@@ -80,6 +80,7 @@ def test_parts_are_listed_with_their_paths(check):
     recipe = check(TUNED + "augmentations: [crop, flip]\nexplainers: [cam]")
     assert {path: part.entry.id for path, part in recipe.parts()} == {
         "dataset": "toy/shapes",
+        "sampler": "torch/shuffle",
         "augmentations.0": "toy/crop",
         "augmentations.1": "toy/flip",
         "model": "toy/net",

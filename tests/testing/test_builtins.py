@@ -17,6 +17,7 @@ from cvkit.testing import (
     MetricSuite,
     ModelSuite,
     OptimizerSuite,
+    SamplerSuite,
     SchedulerSuite,
     Suite,
     TunerSuite,
@@ -148,6 +149,9 @@ class TestOneCycleInOneEpoch(SchedulerSuite):
 
 
 TestLrRangeTest = held(TunerSuite, "onecycle/lr_range_test", steps=60)
+
+TestShuffle = held(SamplerSuite, "torch/shuffle")
+TestBalanced = held(SamplerSuite, "torch/balanced", power=0.5)
 
 TestBalancedAccuracy = held(MetricSuite, "metrics/balanced_accuracy")
 TestMacroF1 = held(MetricSuite, "metrics/macro_f1")

@@ -1,0 +1,84 @@
+"""The checks of samplers, as required by training and resuming."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..data.labels import Labels
+from ..engine.sampling import order_of, wrong_order
+from ..kinds import KINDS
+from .contract import promise
+from .suite import Suite
+
+
+class SamplerSuite(Suite):
+    """The checks that every sampler must pass.
+
+    Attributes:
+        labels: The labels of the training images, by default of 100 images in 5 classes of uneven size.
+    """
+
+    kind = KINDS["samplers"]
+    labels: Tensor = torch.arange(5).repeat_interleave(torch.tensor([40, 30, 20, 8, 2])).roll(17)
+
+    def supplied(self) -> tuple[Labels]:
+        """Return the labels."""
+        return (_given(self.labels),)
+
+    def _order(self, seed: int = 1) -> Tensor:
+        return order_of(self.build(), seed)
+
+    def test_order(self) -> None:
+        """The order is int64 (N,) on the CPU, with indices of the N training images."""
+        with promise("every sampler returns indices of training images, int64 (N,) on the CPU") as broken:
+            if wrong := wrong_order(self._order(), len(self.labels)):
+                broken(wrong)
+
+    def test_repeatable(self) -> None:
+        """The order depends only on the seed: not on earlier calls, and not on the object."""
+        with promise("the order of an epoch depends only on the seed, so that a run can be resumed") as broken:
+            sampler = self.build()
+            first = order_of(sampler, 1)
+            order_of(sampler, 2)
+            for what, other in (("again", order_of(sampler, 1)), ("from a new sampler", self._order())):
+                if not torch.equal(first, other):
+                    broken(
+                        f"the same seed {what} gives another order",
+                        "Keep no state, and draw from the global generators or from one with the given seed",
+                    )
+
+    def test_epochs_differ(self) -> None:
+        """Different seeds give different orders. If one fixed order is intended, skip this check with that reason."""
+        with promise("every epoch has another order") as broken:
+            if torch.equal(self._order(1), self._order(2)):
+                broken("two seeds give the same order", "Draw with the given seed")
+
+    def test_input(self) -> None:
+        """The labels are not modified, because the loss may use them too."""
+        with promise("a sampler does not modify the labels") as broken:
+            labels = _given(self.labels)
+            order_of(self.build(labels), 1)
+            if not torch.equal(labels.values, self.labels):
+                broken("they are different afterwards", "Work on a copy")
+
+    def test_any_labels(self) -> None:
+        """It works for one image, for one class, for a class without images, and with as many classes as images."""
+        with promise("every sampler works with any labels, because a trial may train on few images") as broken:
+            for name, labels in (
+                ("one image", [0]),
+                ("images of one class", [0] * 12),
+                ("a class without images", [0, 2] * 6),
+                ("the last class with one image of seven", [0, 1, 0, 1, 0, 1, 2]),
+                ("as many classes as images", list(range(9))),
+            ):
+                try:
+                    order = order_of(self.build(_given(torch.tensor(labels))), 1)
+                except Exception as error:
+                    broken(f"{type(error).__name__} for {name}: {error}")
+                if wrong := wrong_order(order, len(labels)):
+                    broken(f"for {name}, it {wrong}")
+
+
+def _given(labels: Tensor) -> Labels:
+    return Labels(len(labels), labels.clone)
