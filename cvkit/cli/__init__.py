@@ -23,6 +23,7 @@ from .terminal import (
 )
 
 COMMANDS = {
+    "new": "new:new",
     "run": "run:run",
     "resume": "resume:resume",
     "finish": "finish:finish",

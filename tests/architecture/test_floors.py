@@ -39,6 +39,7 @@ ROOMS: dict[str, set[str]] = {
     "report": {"torch"},
     "runs": {"torch", "numpy", "pydantic", "platformdirs"},
     "api": {"torch", "numpy", "PIL", "rich", "pandas", "IPython"},
+    "starting": {"torch"},
     "scaffold": {"jinja2"},
     "testing": {"pytest", "torch", "numpy", "pydantic"},
     "cli": {"click", "rich", "torch"},

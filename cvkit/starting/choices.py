@@ -1,0 +1,83 @@
+"""What the first recipe for some photos says, and why."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from .photos import Photos
+
+UNEVEN = 1.5
+"""Classes are uneven from this ratio of the largest class to the smallest."""
+
+HEAD_ALONE = 2000
+"""With up to this number of training photos only the head is trained."""
+
+_SEEN = {"head": 5000, "body": 20_000, "scratch": 100_000}
+"""Training photos that are seen in all epochs together, by what is trained."""
+
+_EPOCHS = {"head": (5, 30), "body": (5, 15), "scratch": (10, 100)}
+"""Fewest and most epochs, by what is trained."""
+
+_RATES = {"head": 0.01, "body": 1.0e-3, "scratch": 3.0e-3}
+"""Highest learning rate of AdamW in the one-cycle schedule, by what is trained."""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The values of a recipe that depend on the photos.
+
+    Attributes:
+        model: The name of the network.
+        pretrained: Where its weights come from: a path, true for the hub; None for random weights.
+        trained: What is trained: ``head``, ``body`` (with the head), or ``scratch``, a network with random weights.
+        epochs: Number of epochs.
+        batch_size: Photos of a step.
+        max_lr: Highest learning rate.
+        balanced: Whether rare classes get a higher weight, and balanced accuracy chooses the epoch.
+        framing: How photos become squares.
+    """
+
+    model: str
+    pretrained: str | bool | None
+    trained: str
+    epochs: int
+    batch_size: int
+    max_lr: float
+    balanced: bool
+    framing: str
+
+    @property
+    def metric(self) -> str:
+        """What chooses the epoch."""
+        return "balanced_accuracy" if self.balanced else "accuracy"
+
+    @property
+    def finetune(self) -> dict[str, Any]:
+        """The settings of fine-tuning."""
+        frozen = {"epochs": self.epochs if self.trained == "head" else 1, "batch_norm": "always"}
+        return {"head": "zeros", "freeze": frozen} | ({"head_lr": 10} if self.trained == "body" else {})
+
+
+def choose(photos: Photos, model: str, pretrained: str | bool | None) -> Choices:
+    """Return the values of a recipe that suit the photos.
+
+    Args:
+        photos: What was found.
+        model: The name of the network.
+        pretrained: Where its weights come from: a path, or true for the hub; None for random weights.
+    """
+    count = photos.training
+    trained = "scratch" if pretrained is None else "head" if count <= HEAD_ALONE else "body"
+    fewest, most = _EPOCHS[trained]
+    return Choices(
+        model=model,
+        pretrained=pretrained,
+        trained=trained,
+        epochs=min(most, max(fewest, math.ceil(_SEEN[trained] / count))),
+        batch_size=min(32, max(2, 2 ** int(math.log2(max(2, count / 4))))),
+        max_lr=_RATES[trained],
+        balanced=photos.imbalance >= UNEVEN,
+        framing="pad" if photos.long > 0.1 else "crop",
+    )

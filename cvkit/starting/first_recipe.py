@@ -1,0 +1,91 @@
+"""The text of a first recipe, with comments that say why each value is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..recipe.dump import in_one_line
+from .choices import Choices
+from .photos import Photos
+
+
+def recipe_text(photos: Photos, choices: Choices) -> str:
+    """Return a recipe that `cvkit run` trains unchanged.
+
+    Args:
+        photos: What was found.
+        choices: The values that depend on it.
+    """
+    return "\n".join([*_head(photos), *_data(photos, choices), *_network(choices), *_training(choices)]) + "\n"
+
+
+def _head(photos: Photos) -> Iterator[str]:
+    yield f"# Written by `cvkit new` for {sum(photos.total.values()):,} photos of {len(photos.total)} classes."
+    yield "# Change any value. `cvkit audit` checks the photos, `cvkit run` trains."
+
+
+def _data(photos: Photos, choices: Choices) -> Iterator[str]:
+    yield "dataset:"
+    comments = {
+        "path": "a relative path is searched for in the current folder",
+        "size": "height and width of the network's input, in pixels",
+        "validation": "this fraction of the photos chooses the best epoch",
+        "test": "this fraction is evaluated once, at the end: the number to trust",
+        "on_error": "damaged photos are left out and listed",
+    }
+    for name, value in photos.options.items():
+        yield _line(name, value, comments.get(name, ""))
+    framing = {
+        "crop": "the centre of each photo; pad keeps the whole photo",
+        "pad": "many photos are long, so the whole photo is kept",
+    }
+    yield _line("framing", choices.framing, framing[choices.framing])
+    yield "  # group: '(patient[0-9]+)'  # if several photos show one object: keeps them in one split"
+    yield "augmentations:  # remove horizontal_flip if left and right matter, as in text"
+    yield f"  - {{name: torchvision/RandomResizedCrop, scale: [{0.35 if choices.trained != 'scratch' else 0.5}, 1.0]}}"
+    yield "  - kornia/horizontal_flip"
+
+
+def _network(choices: Choices) -> Iterator[str]:
+    yield "model:"
+    yield _line("name", choices.model)
+    if choices.pretrained is not None:
+        where = "weights from the Hugging Face hub or its cache" if choices.pretrained is True else "weights of ImageNet"
+        yield _line("pretrained", choices.pretrained, where)
+    if choices.balanced:
+        yield "loss:"
+        yield _line("name", "torch/cross_entropy")
+        yield _line("class_weights", "balanced", "the classes are uneven; rare ones get a higher weight")
+    if choices.pretrained is not None:
+        yield "finetune:"
+        comments = {
+            "head": "the new last layer starts at zero, so the first loss is ln K",
+            "freeze": "only the head is trained: the body has more weights than so few photos can train"
+            if choices.trained == "head"
+            else "the first epoch trains only the head; statistics of normalisation do not change",
+            "head_lr": "the body learns with a tenth of the head's rate",
+        }
+        for name, value in choices.finetune.items():
+            yield _line(name, value, comments[name])
+
+
+def _training(choices: Choices) -> Iterator[str]:
+    yield "optimizer: {name: torch/adamw, weight_decay: 0.01}"
+    yield f"scheduler: {{name: onecycle/one_cycle, max_lr: {in_one_line(choices.max_lr)}}}"
+    yield "metrics: [metrics/balanced_accuracy, metrics/macro_f1]"
+    yield "selection:"
+    reason = "the mean recall of the classes" if choices.balanced else "the fraction of correct photos"
+    yield _line("metric", choices.metric, reason)
+    yield _line("keep_best", True, "the weights of the best epoch are the result")
+    yield "train:"
+    yield _line("epochs", choices.epochs)
+    yield _line("batch_size", choices.batch_size)
+    yield _line("workers", 2, "processes that load photos")
+    yield _line("channels_last", True, "faster on most devices")
+    yield "explainers: [gradcam/grad_cam]"
+    yield "report: {misclassified: 24}"
+
+
+def _line(name: str, value: Any, comment: str = "") -> str:
+    return f"  {name}: {in_one_line(value)}" + (f"  # {comment}" if comment else "")

@@ -1,0 +1,70 @@
+"""What `cvkit new` says about the photos and about its choices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..formatting import percent
+from .choices import HEAD_ALONE, Choices
+from .photos import SHARE, Photos
+
+_FEW = 20  # photos of a class in training, below which the numbers of this class say little
+
+
+def about(photos: Photos, choices: Choices) -> Iterator[str]:
+    """Yield sentences about what was found and what was decided.
+
+    Args:
+        photos: What was found.
+        choices: What was decided.
+    """
+    yield from _found(photos)
+    yield from _decided(photos, choices)
+
+
+def _found(photos: Photos) -> Iterator[str]:
+    yield from photos.account.lines()
+    yield "photos of each class: " + ", ".join(f"{name} {count:,}" for name, count in photos.total.items())
+    shorter, longer = photos.typical
+    yield f"half of the photos are larger than {shorter} x {longer} pixels"
+    few = [name for name, count in photos.account.counts["train"].items() if count < _FEW]
+    if few:
+        yield f"fewer than {_FEW} training photos: {', '.join(few)}; more photos help these classes most"
+
+
+def _decided(photos: Photos, choices: Choices) -> Iterator[str]:
+    if photos.own:
+        yield f"the photos have the splits {', '.join(photos.own)} of their own, which are kept"
+    for name in ("validation", "test"):
+        if name in photos.options:
+            yield f"{percent(SHARE, 0)} of each class become {name} photos, because there are none"
+    yield "the validation photos choose the best epoch; the test photos are evaluated once, at the end"
+    if "on_error" in photos.options:
+        yield "on_error: skip, because there are damaged photos; they are left out, and nothing replaces them"
+    if choices.framing == "pad":
+        yield f"framing: pad, because a square crop loses more than half of {percent(photos.long, 0)} of the photos"
+    if choices.balanced:
+        yield (
+            f"class_weights: balanced, and balanced_accuracy chooses the epoch, because the largest class has "
+            f"{photos.imbalance:.1f} times the training photos of the smallest"
+        )
+    yield _training(photos, choices)
+
+
+def _training(photos: Photos, choices: Choices) -> str:
+    plan = f"{choices.epochs} epochs of {photos.training:,} training photos"
+    match choices.trained:
+        case "head":
+            return (
+                f"{choices.model} keeps its pretrained weights and only its new last layer is trained, for {plan}, "
+                f"because {HEAD_ALONE:,} photos or fewer seldom improve the rest"
+            )
+        case "body":
+            return (
+                f"{choices.model} is fine-tuned for {plan}: the last layer alone in the first epoch, then everything "
+                "but the normalisation, with a tenth of the rate"
+            )
+    return (
+        f"{choices.model} is trained from random weights, for {plan}; a pretrained network usually needs far fewer "
+        "photos for the same accuracy"
+    )
