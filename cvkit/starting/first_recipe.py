@@ -51,7 +51,9 @@ def _network(choices: Choices) -> Iterator[str]:
     yield "model:"
     yield _line("name", choices.model)
     if choices.pretrained is not None:
-        where = "weights from the Hugging Face hub or its cache" if choices.pretrained is True else "weights of ImageNet"
+        where = (
+            "weights from the Hugging Face hub or its cache" if choices.pretrained is True else "weights of ImageNet"
+        )
         yield _line("pretrained", choices.pretrained, where)
     if choices.balanced:
         yield "loss:"

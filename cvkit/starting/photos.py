@@ -65,7 +65,9 @@ class Photos:
     @property
     def damaged(self) -> tuple[str, ...]:
         """The photos that cannot be read, each with the reason."""
-        return tuple(f"{one.name} ({one.reason})" for one in self.account.left_out if one.reason.startswith("damaged"))
+        return tuple(
+            f"{one.name} ({one.reason})" for one in self.account.left_out if one.reason.startswith("damaged")
+        )
 
     @property
     def long(self) -> float:
