@@ -43,7 +43,8 @@ def _data(photos: Photos, choices: Choices) -> Iterator[str]:
     yield _line("framing", choices.framing, framing[choices.framing])
     yield "  # group: '(patient[0-9]+)'  # if several photos show one object: keeps them in one split"
     yield "augmentations:  # remove horizontal_flip if left and right matter, as in text"
-    yield f"  - {{name: torchvision/RandomResizedCrop, scale: [{0.35 if choices.trained != 'scratch' else 0.5}, 1.0]}}"
+    smallest = 0.35 if choices.trained != "scratch" else 0.5
+    yield f"  - {{name: torchvision/RandomResizedCrop, scale: [{smallest}, 1.0]}}"
     yield "  - kornia/horizontal_flip"
 
 

@@ -116,7 +116,7 @@ def look(place: Path, size: int, catalog: Catalog, data: Path) -> Photos:
 
 
 def _dataset_of(place: Path) -> str:
-    """Return the data set that reads `place`: tables are files, or folders in the form of Hugging Face's imagefolder."""
+    """Return the data set that reads `place`: a table is a file, or a folder as in Hugging Face's imagefolder."""
     folders = [place, *(place / name for name in ("train", "val", "validation", "test"))]
     table = place.is_file() or any((folder / name).is_file() for folder in folders for name in _METADATA)
     return "image_table" if table else "image_folder"

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 from explained_run import without_reason
-from PIL import Image, ImageOps
+from PIL import Image
 
 from cvkit import Component, Origin, hookimpl
 from cvkit.cli import loading
+from cvkit.data.resizing import frame
 from cvkit.host.discovery import discover
 
 MISTAKES = [
@@ -139,12 +140,12 @@ def test_no_file_ends_it_for_the_others(cvkit, run_folder, images, rows):
 def test_picture_that_cannot_be_made_fit_is_named(cvkit, run_folder, images, rows, monkeypatch, wording):
     """As where there is not the memory to resize it; the next one is explained."""
 
-    def without_memory(image, *arguments):
-        if image.height == 50:
+    def without_memory(image, info):
+        if image.shape[-2] == 50:
             raise MemoryError
-        return ImageOps.pad(image, *arguments)
+        return frame(image, info)
 
-    monkeypatch.setattr("cvkit.explain.picture.ImageOps.fit", without_memory)
+    monkeypatch.setattr("cvkit.explain.picture.frame", without_memory)
     Image.new("RGB", (40, 40)).save(images / "good.png")
     answer = cvkit("explain", run_folder, images)
     assert answer.code == 0, answer.err
