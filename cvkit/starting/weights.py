@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from ..engine.building import initialised_model
 from ..data.splits import DataInfo
+from ..engine.building import initialised_model
 from ..errors import ComponentFailure, RunError
 from ..host.catalog import Catalog
 from ..recipe import Recipe
