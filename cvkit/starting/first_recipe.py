@@ -43,8 +43,7 @@ def _data(photos: Photos, choices: Choices) -> Iterator[str]:
     yield _line("framing", choices.framing, framing[choices.framing])
     yield "  # group: '(patient[0-9]+)'  # if several photos show one object: keeps them in one split"
     yield "augmentations:  # remove horizontal_flip if left and right matter, as in text"
-    smallest = 0.35 if choices.trained != "scratch" else 0.5
-    yield f"  - {{name: torchvision/RandomResizedCrop, scale: [{smallest}, 1.0]}}"
+    yield "  - {name: torchvision/RandomResizedCrop, scale: [0.35, 1.0]}"
     yield "  - kornia/horizontal_flip"
 
 
@@ -52,9 +51,7 @@ def _network(choices: Choices) -> Iterator[str]:
     yield "model:"
     yield _line("name", choices.model)
     if choices.pretrained is not None:
-        where = (
-            "weights from the Hugging Face hub or its cache" if choices.pretrained is True else "weights of ImageNet"
-        )
+        where = "from the Hugging Face hub or its cache" if choices.pretrained is True else "the first weights"
         yield _line("pretrained", choices.pretrained, where)
     if choices.balanced:
         yield "loss:"
@@ -64,7 +61,7 @@ def _network(choices: Choices) -> Iterator[str]:
         yield "finetune:"
         comments = {
             "head": "the new last layer starts at zero, so the first loss is ln K",
-            "freeze": "only the head is trained: the body has more weights than so few photos can train"
+            "freeze": "only the head is trained, because there are few photos"
             if choices.trained == "head"
             else "the first epoch trains only the head; statistics of normalisation do not change",
             "head_lr": "the body learns with a tenth of the head's rate",

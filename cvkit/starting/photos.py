@@ -63,13 +63,6 @@ class Photos:
         return max(counts) / max(1, min(counts))
 
     @property
-    def damaged(self) -> tuple[str, ...]:
-        """The photos that cannot be read, each with the reason."""
-        return tuple(
-            f"{one.name} ({one.reason})" for one in self.account.left_out if one.reason.startswith("damaged")
-        )
-
-    @property
     def long(self) -> float:
         """The fraction of photos of which a square crop loses more than half."""
         return sum(longer > 2 * shorter for shorter, longer in self.sides) / max(1, len(self.sides))
@@ -116,7 +109,7 @@ def look(place: Path, size: int, catalog: Catalog, data: Path) -> Photos:
 
 
 def _dataset_of(place: Path) -> str:
-    """Return the data set that reads `place`: a table is a file, or a folder as in Hugging Face's imagefolder."""
+    """Return the data set that reads `place`: tables are files, or folders that contain metadata."""
     folders = [place, *(place / name for name in ("train", "val", "validation", "test"))]
     table = place.is_file() or any((folder / name).is_file() for folder in folders for name in _METADATA)
     return "image_table" if table else "image_folder"

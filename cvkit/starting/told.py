@@ -26,7 +26,7 @@ def _found(photos: Photos) -> Iterator[str]:
     yield from photos.account.lines()
     yield "photos of each class: " + ", ".join(f"{name} {count:,}" for name, count in photos.total.items())
     shorter, longer = photos.typical
-    yield f"half of the photos are larger than {shorter} x {longer} pixels"
+    yield f"the median photo has a shorter side of {shorter:,} and a longer side of {longer:,} pixels"
     few = [name for name, count in photos.account.counts["train"].items() if count < _FEW]
     if few:
         yield f"fewer than {_FEW} training photos: {', '.join(few)}; more photos help these classes most"

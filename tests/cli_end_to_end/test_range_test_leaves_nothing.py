@@ -15,6 +15,7 @@ from cvkit.engine.tuning import tune
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
 SMALL = {
     "model.width": 4,
+    "model.pretrained": False,
     "scheduler.peak_epoch": 1.0,
     "train.epochs": 2,
     "train.batch_size": 32,
@@ -28,7 +29,8 @@ def small(path: Path, tmp_path: Path) -> Recipe:
     catalog = discover()
     shapes = tmp_path / "shapes.yaml"
     shapes.write_text(SHAPES)
-    recipe = replace(resolve(read(path), catalog), dataset=resolve(read(shapes), catalog).dataset)
+    drawn = resolve(read(shapes), catalog)  # without validation images, so nothing can be chosen
+    recipe = replace(resolve(read(path), catalog), dataset=drawn.dataset, selection=drawn.selection)
     known = {f"{place}.{name}" for place, part in recipe.parts() for name in part.options}
     for name, value in SMALL.items():
         if name in known or name.startswith("train."):

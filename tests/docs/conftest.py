@@ -191,7 +191,8 @@ def in_process(words: list[str], folder: Path) -> tuple[int, str]:
         with contextlib.chdir(folder), as_if_alone(words), output[0], output[1], pytest.raises(SystemExit) as ended:
             main()
         return ended.value.code or 0, said.getvalue()
-    return finished([sys.executable, "-m", *words], folder, os.environ)
+    arguments = words[1:] if words[0] == "python" else ["-m", *words]
+    return finished([sys.executable, *arguments], folder, os.environ)
 
 
 @contextlib.contextmanager

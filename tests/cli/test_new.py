@@ -1,0 +1,97 @@
+"""``cvkit new``: a recipe for somebody's photos, which runs unchanged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from photos import photo
+from PIL import Image
+
+TINY = ("--model", "resnet/custom_resnet", "--size", "32")
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    """Uneven classes of photos of several sizes, one of them damaged; it is in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    for name, count in (("cat", 16), ("dog", 8)):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        for number in range(count):
+            side = 36 + number
+            picture = Image.fromarray(photo(len(name) * 100 + ord(name[0]) + number, side).permute(1, 2, 0).numpy())
+            picture.save(tmp_path / "pets" / name / f"{number}.png")
+    damaged = tmp_path / "pets/dog/3.png"
+    damaged.write_bytes(damaged.read_bytes()[:200])
+    return Path("pets")
+
+
+def test_new_writes_a_commented_recipe_and_says_why(cvkit, folder, wording):
+    """Classes, sizes, damage and imbalance are found; each decision has its reason."""
+    answer = cvkit("new", folder, *TINY)
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out == wording
+    assert Path("recipe.yaml").read_text() == wording
+
+
+@pytest.mark.parametrize("source", ["pets", "pets.csv"])
+def test_recipe_runs_unchanged(cvkit, folder, source, unrendered, one_thread):
+    """Of a folder, and of a table."""
+    rows = [f"{path.as_posix()},{path.parent.name}" for path in sorted(folder.glob("*/*"))]
+    Path("pets.csv").write_text("\n".join(["path,label", *rows]))
+    assert cvkit("new", source, *TINY).code == 0
+    answer = cvkit("run", "recipe.yaml", "--set", "train.epochs=1", "--set", "model.width=2")
+    assert answer.code == 0, answer.err
+    assert "test accuracy" in answer.out
+
+
+def test_new_keeps_an_existing_recipe(cvkit, folder):
+    """Nothing is overwritten, nor made where a folder is missing."""
+    Path("recipe.yaml").write_text("mine")
+    taken, missing = cvkit("new", folder, *TINY), cvkit("new", folder, *TINY, "--output", "no/recipe.yaml")
+    assert (taken.code, missing.code) == (2, 2)
+    assert "'recipe.yaml' already exists" in taken.err
+    assert "'no' is not a folder" in missing.err
+    assert Path("recipe.yaml").read_text() == "mine"
+
+
+REFUSED = {
+    "nothing there": (("nowhere", *TINY), "'nowhere' was not found"),
+    "unknown network": (("pets", "--model", "custom_resnett"), "Did you mean 'custom_resnet'?"),
+    "network without weights": (("pets", *TINY, "--weights", "w.pth"), "has no option 'pretrained'"),
+    "no such weights": (("pets", "--model", "timm/test_resnet", "--weights", "w.pth"), "w.pth"),
+    "both": (("pets", "--weights", "w.pth", "--scratch"), "contradict each other"),
+}
+
+
+@pytest.mark.parametrize(("words", "named"), REFUSED.values(), ids=REFUSED.keys())
+def test_new_refuses_what_it_cannot_use(cvkit, folder, words, named):
+    """With exit code 2, a reason, and no recipe."""
+    answer = cvkit("new", *words)
+    assert answer.code == 2
+    assert named in answer.err
+    assert "Traceback" not in answer.err
+    assert not Path("recipe.yaml").exists()
+
+
+def test_new_says_when_weights_cannot_be_had(cvkit, folder, monkeypatch, tmp_path):
+    """Neither the hub nor its cache has them: the recipe is written, and what to do is said."""
+    import cvkit_timm.model
+    from cvkit.errors import RunError
+
+    def unavailable(name: str) -> dict[str, object]:
+        raise RunError(f"could not load the pretrained weights of timm/{name}. Set pretrained: false to start")
+
+    monkeypatch.setattr(cvkit_timm.model, "load_arguments", unavailable)
+    answer = cvkit("new", folder, "--model", "timm/test_resnet", "--size", "32")
+    assert answer.code == 0
+    assert "could not load the pretrained weights of timm/test_resnet" in answer.err
+    assert "--weights FILE" in answer.err
+    assert "pretrained: true" in Path("recipe.yaml").read_text()
+
+
+def test_scratch_asks_for_no_weights(cvkit, folder):
+    """The network is trained whole, and nothing is fine-tuned."""
+    answer = cvkit("new", folder, "--model", "timm/test_resnet", "--size", "32", "--scratch")
+    assert (answer.code, answer.err) == (0, "")
+    assert "finetune" not in Path("recipe.yaml").read_text()
