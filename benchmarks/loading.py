@@ -9,7 +9,8 @@ of 224x224 pixels. In training they crop at random, resize and flip; in evaluati
 
     torchvision   ImageFolder, v2 transforms of PIL images, and torch's DataLoader
     timm          timm.data.create_dataset and create_loader, without augmentations other than crop and flip
-    cvkit         image_folder with random_resized_crop and horizontal_flip, as in `cvkit run`
+    cvkit         image_folder with random_resized_crop and torchvision/RandomHorizontalFlip, as in `cvkit run`
+    in memory     the same with train.resident: true, which decodes each photo once, before the first round
 
 In each round, every contestant reads all photos once, including the start of its workers. The benchmark reports the
 median ratio over the rounds, so changes in the speed of the machine do not favour any contestant. The photos are
@@ -25,6 +26,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +45,11 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SIDE, SCALE, CROP_PCT = 224, (0.35, 1.0), 0.875
 RECIPE = """
 dataset: {{name: image_folder, path: photos, size: {side}, mean: {mean}, std: {std}}}
-augmentations: [random_resized_crop, horizontal_flip]
+augmentations: [random_resized_crop, torchvision/RandomHorizontalFlip]
 model: timm/test_resnet
 optimizer: {{name: sgd, lr: 0.05}}
 explainers: []
-train: {{batch_size: {batch}, workers: {workers}, drop_last: false, device: cpu}}
+train: {{batch_size: {batch}, workers: {workers}, resident: {resident}, drop_last: false, device: cpu}}
 """
 
 
@@ -67,7 +69,12 @@ def main() -> None:
         write_photos(Path(folder, "photos"), width, height, arguments.images)
         contestants = {
             name: make(Path(folder), arguments)
-            for name, make in (("torchvision", with_torchvision), ("timm", with_timm), ("cvkit", with_cvkit))
+            for name, make in (
+                ("torchvision", with_torchvision),
+                ("timm", with_timm),
+                ("cvkit", with_cvkit),
+                ("in memory", partial(with_cvkit, resident="true")),
+            )
         }
         seconds = take_turns(contestants, arguments.rounds, torch.device("cpu"))
     print_table(seconds, arguments)
@@ -133,10 +140,15 @@ def with_timm(folder: Path, arguments: argparse.Namespace) -> Callable[[], None]
     return lambda: read(images for images, _ in loader)
 
 
-def with_cvkit(folder: Path, arguments: argparse.Namespace) -> Callable[[], None]:
+def with_cvkit(folder: Path, arguments: argparse.Namespace, resident: str = "auto") -> Callable[[], None]:
     """Return a function that reads all photos as a run of cvkit does, with new draws each time."""
     text = RECIPE.format(
-        side=SIDE, mean=list(MEAN), std=list(STD), batch=arguments.batch_size, workers=arguments.workers
+        side=SIDE,
+        mean=list(MEAN),
+        std=list(STD),
+        batch=arguments.batch_size,
+        workers=arguments.workers,
+        resident=resident,
     )
     recipe = resolve(read_text(text), discover())
     parts = build_parts(recipe, recipe.dataset.build(folder))

@@ -71,7 +71,8 @@ def decode(path: Path, channels: int, *, bits: int = 16, max_megapixels: int | N
 def upright(image: Image.Image, channels: int, bits: int = 16) -> Image.Image:
     """Return a loaded image of any mode upright, opaque and with 8 bits, in mode L or RGB."""
     turn = _TURNS.get(orientation(image) or 1)
-    return opaque(image if turn is None else image.transpose(turn), bits).convert(MODES[channels])
+    made = opaque(image if turn is None else image.transpose(turn), bits)
+    return made if made.mode == MODES[channels] else made.convert(MODES[channels])  # convert always copies
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 from ..errors import CvkitError
 from ..resource_errors import machine_error, shortage_in
 from ..seeding import preserved_on_cpu
+from .packed import PackedSplit
 from .sample_augmentation import SampleAugmentations
 from .splits import Split, TensorSplit
 from .workers import LOADING, loaded, loader_options
@@ -177,11 +178,11 @@ def open_source(
 
     ``"auto"`` makes a split resident if it is already in memory and `room` has enough left. ``True`` first reads a
     streamed split into memory. If single images are augmented, the split is always streamed, if necessary from
-    memory.
+    memory, where each image has its own size.
     """
     room = room or DeviceBudget(device)
     if resident is True and not isinstance(split, TensorSplit):
-        split = materialize(split)
+        split = PackedSplit.of(split) if augmentations else materialize(split)
     if augmentations:
         return DataLoaderSource(split, device, workers, augmentations)
     if isinstance(split, TensorSplit) and (resident is True or (resident == "auto" and room.takes(split))):

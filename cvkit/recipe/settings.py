@@ -106,7 +106,9 @@ class TrainSettings(Settings):
     )
     workers: Workers = Field(2, description="Processes that load images, for data that are streamed from files.")
     resident: bool | Literal["auto"] = Field(
-        "auto", description="Keep the whole data set in device memory; auto does so if it fits."
+        "auto",
+        description="Keep the whole data set in device memory; auto does so if it fits. If single images are "
+        "augmented, true keeps the decoded images in the memory of the machine instead.",
     )
 
     @property

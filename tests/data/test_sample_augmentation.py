@@ -12,8 +12,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from cvkit import KINDS, Component, DataInfo, Origin, RecipeError, RunError, TensorSplit
-from cvkit.data.loading import DataLoaderSource
+from cvkit import KINDS, Component, DataInfo, Framing, Origin, RecipeError, RunError, TensorSplit
+from cvkit.data.loading import DataLoaderSource, open_source
 from cvkit.data.sample_augmentation import SampleAugmentations
 from cvkit.engine.assembly import build_parts
 from cvkit.engine.trainer import Trainer
@@ -22,6 +22,7 @@ from cvkit.host.discovery import discover
 from cvkit.host.registry import Entry
 from cvkit.recipe import read_text, resolve
 
+CPU = torch.device("cpu")
 INFO = DataInfo(3, 8, 8, ("a", "b"), (0.5,) * 3, (0.2,) * 3)
 IMAGES = torch.randint(256, (6, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 PLUGIN = '''
@@ -127,6 +128,33 @@ def test_augmentation_in_place_does_not_reach_the_data_set(workers):
     )
     assert next(source.batches(torch.arange(6), 6)).images.sum() == 0
     assert torch.equal(split.images, IMAGES)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_images_of_any_size_are_kept_in_memory_where_asked(workers):
+    """They are read once, and give what they give when they are streamed; nothing writes to them."""
+    info = DataInfo(3, 8, 8, ("a", "b"), (0.5,) * 3, (0.2,) * 3, Framing("squash", "bilinear", 1.0))
+    read: list[int] = []
+
+    class Photos:
+        def __len__(self):
+            return 5
+
+        def __getitem__(self, index):
+            read.append(index)
+            return IMAGES[index].repeat(1, 1, index + 1)[:, : index + 2], index % 2
+
+    augmentations = SampleAugmentations([(entry("noise"), noise), (entry("in"), lambda image: image.add_(1))], info)
+    order = torch.tensor([4, 0, 3, 1, 2])
+    streamed = list(DataLoaderSource(Photos(), CPU, 0, augmentations).batches(order, 2, seed=3))
+    read.clear()
+    source = open_source(Photos(), CPU, True, workers, augmentations=augmentations)
+    assert read == [0, 1, 2, 3, 4]
+    for _ in range(2):
+        kept = list(source.batches(order, 2, seed=3))
+        assert all(torch.equal(one.images, other.images) for one, other in zip(kept, streamed, strict=True))
+        assert all(torch.equal(one.labels, other.labels) for one, other in zip(kept, streamed, strict=True))
+    assert read == [0, 1, 2, 3, 4]
 
 
 def test_epochs_draw_anew():
