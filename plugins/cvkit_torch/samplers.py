@@ -37,17 +37,18 @@ class Balanced:
 
     def __init__(self, labels: Labels, *, power: Annotated[float, Field(ge=0, le=1)] = 1.0) -> None:
         self._labels = labels.values
-        self._counts = torch.bincount(self._labels)
-        self._uses = _shared(len(labels), self._counts.double().pow(1 - power) * (self._counts > 0))
+        counts = torch.bincount(self._labels)
+        uses = _shared(len(labels), counts.double().pow(1 - power) * (counts > 0))
+        number = torch.arange(len(labels)) - _starts(uses).repeat_interleave(uses)
+        start, count = (each.repeat_interleave(uses) for each in (_starts(counts), counts))
+        self._places = start + number % count  # goes through the images of a class again and again
 
     def __call__(self, seed: int) -> Tensor:
         """Return the order of an epoch, int64 (N,)."""
         generator = torch.Generator().manual_seed(seed)
         shuffled = torch.randperm(len(self._labels), generator=generator)
         by_class = shuffled[self._labels[shuffled].argsort(stable=True)]
-        number = torch.arange(len(shuffled)) - _starts(self._uses).repeat_interleave(self._uses)
-        start, count = (each.repeat_interleave(self._uses) for each in (_starts(self._counts), self._counts))
-        chosen = by_class[start + number % count]  # goes through the images of a class again and again
+        chosen = by_class[self._places]
         return chosen[torch.randperm(len(chosen), generator=generator)]
 
 
