@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import runpy
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import huggingface_hub.constants
 import pytest
