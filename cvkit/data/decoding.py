@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -101,10 +102,21 @@ def orientation(image: Image.Image) -> int | None:
         tags = image.getexif()
     except Exception:  # Pillow raises many kinds of errors for damaged EXIF data
         return None
-    if not tags and image.info.get("exif"):  # a block in which Pillow found nothing
+    if not tags and not _is_empty(image.info.get("exif", b"")):  # a block in which Pillow found nothing
         return None
     value = tags.get(_ORIENTATION, 1)
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _is_empty(block: bytes) -> bool:
+    """Return whether an EXIF block is missing, or valid and without any entry, as some programs write it."""
+    content = block.removeprefix(b"Exif\0\0")
+    order: dict[bytes, Literal["big", "little"]] = {b"MM\0*": "big", b"II*\0": "little"}
+    if content[:4] not in order:
+        return not content
+    number = order[content[:4]]
+    start = int.from_bytes(content[4:8], number)
+    return content[start : start + 2] == b"\0\0"
 
 
 def is_deep_colour(image: Image.Image) -> bool:

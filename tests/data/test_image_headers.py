@@ -72,3 +72,11 @@ def test_numbers_of_unknown_range_are_found_by_the_header(tmp_path):
     Image.fromarray(np.full((4, 4), 0.5, np.float32)).save(tmp_path / "a.tif")
     with pytest.raises(ValueError, match="unknown range"):
         read_header(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("block", [Image.Exif().tobytes(), b"Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0\0", b"Exif\0\0"])
+def test_exif_block_without_entries_is_not_damaged(tmp_path, block):
+    """Some programs write one; only a block that cannot be parsed is damaged."""
+    Image.new("RGB", (8, 4), "red").save(tmp_path / "a.jpg", exif=block)
+    Image.new("RGB", (8, 4), "red").save(tmp_path / "b.jpg", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12")
+    assert [read_header(tmp_path / name).exif_damaged for name in ("a.jpg", "b.jpg")] == [False, True]
