@@ -22,7 +22,7 @@ def random_resized_crop(
     info: DataInfo,
     *,
     scale: tuple[_Share, _Share] = (0.35, 1.0),
-    ratio: tuple[PositiveFloat, PositiveFloat] = (3 / 4, 4 / 3),
+    ratio: tuple[PositiveFloat, PositiveFloat] = (0.75, 1.3333333333333333),
     interpolation: _Interpolation | None = None,
 ) -> v2.RandomResizedCrop:
     """Crop a random part of the photo and resize it to the input size.

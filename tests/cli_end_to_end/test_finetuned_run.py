@@ -140,6 +140,6 @@ def test_another_run_is_the_start(cvkit, recipe, tmp_path, weights):
     info = json.loads((second / "run.json").read_text())
     assert (info["pretrained"]["new_head"], info["data_info"]["mean"]) == (False, MEAN)
     wrong = cvkit("run", recipe, "--set", "finetune.from=nowhere", "--output", tmp_path / "third")
-    assert wrong.returncode == 1
+    assert wrong.returncode == 2
     assert "finetune.from: 'nowhere'" in wrong.stderr
     assert not (tmp_path / "third").exists()

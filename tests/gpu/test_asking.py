@@ -62,7 +62,7 @@ def test_predictions_and_neighbours_are_the_cpus(gpu, make_run):
             run = make_run(f"train.device={device}")
             trained, images = run.trained(), run.parts.splits.test.images[ASKED]
             features = Features.before_logits(trained, images)
-            near = nearest(features, images, run.parts.test_source, torch.arange(6, 30))
+            near = nearest(features, images, run.parts.sources["test"], torch.arange(6, 30))
             found.append((run.evaluator.predict(flip=True).logits, near.similarities, trained.logits(images)))
             assert near.indices.device.type == "cpu"
     torch.testing.assert_close(*found, atol=1e-4, rtol=0)

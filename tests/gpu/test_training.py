@@ -127,7 +127,7 @@ def test_run_counts_both_its_splits(gpu, make_run, monkeypatch):
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device=None: (2 * 80 * 3080, 1 << 30))
     run = make_run()
     assert isinstance(run.parts.train_source, DeviceResidentSource)
-    assert isinstance(run.parts.test_source, DataLoaderSource)
+    assert isinstance(run.parts.sources["test"], DataLoaderSource)
 
 
 @pytest.mark.parametrize("workers", [0, 1])

@@ -7,6 +7,7 @@ import runpy
 import subprocess
 import sys
 import time
+from itertools import product
 from pathlib import Path
 
 import huggingface_hub.constants
@@ -14,14 +15,16 @@ import pytest
 import timm
 import torch
 from masked import without_cause
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from cvkit import DataInfo, PretrainedInput, RunError, Step, trainer
+from cvkit import DataInfo, EpochRecord, PretrainedInput, RunError, trainer
 from cvkit_timm.model import timm_model
 from cvkit_timm.names import names
 
 COLOUR = DataInfo(3, 32, 32, ("a", "b", "c", "d", "e"), mean=(0.5,) * 3, std=(0.2,) * 3)
 GREY = DataInfo(1, 28, 28, ("a", "b", "c"), mean=(0.5,), std=(0.2,))
+COLOURS = ("red", "green", "blue", "black", "orange")
 WEIGHTS = "test_resnet.r160_in1k"  # timm's smallest net with weights
 
 
@@ -186,17 +189,23 @@ def test_real_weights_under_other_names_are_mapped_and_used(tmp_path):
     save_lite0 = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "lite0.py"))["save_lite0"]
     save_lite0(tmp_path / "lite0.safetensors")
     renamed = load_file(tmp_path / "lite0.safetensors")
+    for number, (colour, half) in enumerate(product(COLOURS, ["train"] * 10 + ["test"] * 2)):
+        folder = tmp_path / "photos" / half / colour
+        folder.mkdir(parents=True, exist_ok=True)
+        photo = Image.new("RGB", (120, 96), "white")
+        photo.paste(colour, (number % 7, 10, 60 + number % 7, 70))
+        photo.save(folder / f"{number}.png")
     recipe = {
-        "dataset": {"name": "shapes", "train_size": 64, "test_size": 8},
+        "dataset": {"name": "image_folder", "path": str(tmp_path / "photos"), "size": 96},
         "model": {"name": "timm/efficientnet_lite0", "pretrained": str(tmp_path / "lite0.safetensors")},
         "optimizer": {"name": "adamw", "lr": 0.01},
         "scheduler": "constant",
-        "finetune": {"freeze": {"epochs": 1, "batch_norm": "always"}},
-        "train": {"epochs": 1, "batch_size": 16},
+        "finetune": {"freeze": {"epochs": 3, "batch_norm": "always"}},
+        "train": {"epochs": 3, "batch_size": 10, "workers": 0},
     }
     run = trainer(recipe)
     assert run.parts.info.mean == (0.485, 0.456, 0.406)
-    losses = [event.loss for event in run.fit() if isinstance(event, Step)]
-    assert losses[0] == pytest.approx(math.log(run.parts.info.num_classes), rel=1e-4)
-    assert losses[-1] < 0.95 * losses[0]
+    records = [event for event in run.fit() if isinstance(event, EpochRecord)]
+    assert records[0].step_losses[0] == pytest.approx(math.log(len(COLOURS)), rel=1e-4)
+    assert records[-1].accuracy > 0.8
     assert torch.equal(run.parts.model.state_dict()["bn1.running_mean"], renamed["bn1.running_mean"])

@@ -88,7 +88,8 @@ def test_signature_read_from_source_is_the_imported_one(entry):
     for option, parameter in zip(own.options.values(), set_by_recipe, strict=True):
         assert option.default == (MISSING if parameter.default is parameter.empty else parameter.default)
         written = parameter.annotation
-        type_ = eval(written, factory.__globals__) if isinstance(written, str) else written
+        names = vars(sys.modules[factory.__module__])  # a factory may be a class
+        type_ = eval(written, names) if isinstance(written, str) else written
         assert TypeAdapter(option.type).json_schema() == TypeAdapter(type_).json_schema()
 
 
