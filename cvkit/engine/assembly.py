@@ -57,11 +57,16 @@ def build_parts(
     settings = recipe.train
     device = choose_device(settings.device, settings.precision)
     splits = checked(splits, recipe.dataset.entry)
+    require_choice(recipe.selection, metric_names(recipe.metrics), splits.validation is not None)
+    if splits.validation is None and recipe.evaluation.test == "final":
+        raise RunError(
+            "evaluation.test is 'final', but the data set has no validation images, so no image would be evaluated "
+            "after an epoch; use evaluation.test: auto, or a data set with validation images"
+        )
     with reporting_shortages("building the model", {Shortage.MEMORY: "use a smaller model"}):
         model, tuning, given = first_model(recipe, splits.info, device, restoring=restoring, recorded=recorded)
     info = suited(splits.info, given)
     splits = framed_halves(replace(splits, info=info))
-    require_choice(recipe.selection, metric_names(recipe.metrics), splits.validation is not None)
     augmentations = [
         (part.entry, drawn(recipe, "initialisation of an augmentation", part, info, number=number))
         for number, part in enumerate(recipe.augmentations, start=1)
@@ -70,11 +75,6 @@ def build_parts(
     placing = (device, settings.resident, settings.workers, DeviceBudget(device))
     source = open_source(splits.train if single else framed(splits.train, info), *placing, single)
     sources = {half: open_source(splits.half(half), *placing) for half in splits.halves}
-    if splits.validation is None and recipe.evaluation.test == "final":
-        raise RunError(
-            "evaluation.test is 'final', but the data set has no validation images, so no image would be evaluated "
-            "after an epoch; use evaluation.test: auto, or a data set with validation images"
-        )
     batching = EpochBatches(len(source), settings.batch_size, settings.accumulate, settings.drop_last)
     if batching.steps == 0:
         raise RunError(

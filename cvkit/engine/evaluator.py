@@ -75,14 +75,12 @@ class Evaluator:
         split = split or parts.splits.final
         half: Half = "test"
         if isinstance(split, str):
-            parts.splits.half(split)  # raises an error if there are no such images
-            source, half = parts.sources[split], split
+            images, source, half = parts.splits.half(split), parts.sources[split], split
         else:
             images = framed(split, parts.info)
-            source = open_source(
-                images, parts.device, settings.resident, settings.workers, DeviceBudget(parts.device)
-            )
+            placing = (parts.device, settings.resident, settings.workers, DeviceBudget(parts.device))
+            source = open_source(images, *placing)
         size = self._batch_size(source)
         with reporting_shortages(f"evaluating batches of {size} images", {Shortage.MEMORY: _LESS}):
-            names = getattr(parts.splits.half(half) if isinstance(split, str) else split, "names", None)
-            return replace(evaluate(forward, source, size, flip), half=half, names=names)
+            found = evaluate(forward, source, size, flip)
+        return replace(found, half=half, names=getattr(images, "names", None))

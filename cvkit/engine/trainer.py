@@ -205,7 +205,7 @@ class Trainer:
         Those of the last epoch's evaluation are used if it evaluated these images; otherwise, evaluate them now.
         """
         half = self.parts.splits.final
-        if self.selection.weights is not None and self._progress is None:
+        if self.selection.weights is not None and self.finished and self._progress is None:
             if self._final is None:
                 self._final = self.evaluator.predict(half, model=self.trained().model)
             return self._final

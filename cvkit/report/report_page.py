@@ -8,6 +8,7 @@ from typing import Any
 
 from ..diagnostics.calibration import BINS, Calibration
 from ..diagnostics.diagnose import Diagnosis
+from ..engine.metrics import evaluate_metrics
 from ..engine.parts import RunParts
 from ..engine.records import EpochRecord, Predictions
 from ..engine.trainer import Trainer
@@ -81,9 +82,8 @@ def _facts(trainer: Trainer, records: Sequence[EpochRecord], predictions: Predic
         facts.append(
             Fact("Without averaging", percent(last.accuracy_unaveraged, 2), "the trained weights, not averaged")
         )
-    facts += [
-        Fact(name, f"{value:.4f}", f"metric, final epoch, {last.half} images") for name, value in last.metrics.items()
-    ]
+    measured = evaluate_metrics(trainer.parts.recipe.metrics, trainer.parts.info, predictions)
+    facts += [Fact(name, f"{value:.4f}", f"metric, {epoch}, {half} images") for name, value in measured.items()]
     seconds = sum(record.seconds for record in records)
     speed = sum(record.images_per_second * record.seconds for record in records) / seconds
     weights = sum(parameter.numel() for parameter in trainer.parts.model.parameters())

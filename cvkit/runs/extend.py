@@ -94,7 +94,7 @@ def fork(
     run.json that describe how the run in `origin` began, but not its report. `note` is added to the list ``extended``
     of run.json, and `warnings` replaces its warnings. run.json is written last.
     """
-    info = {key: value for key, value in snapshot.info.items() if key not in ("finished", "error")}
+    info = {key: value for key, value in snapshot.info.items() if key not in ("finished", "finished_early", "error")}
     info |= {"started": f"{datetime.now().astimezone():{TIME}}", "status": "interrupted", "warnings": warnings}
     info |= {"extended": [*info.get("extended", []), {"from": str(origin.path), **note}]}
     figures = {
@@ -107,6 +107,8 @@ def fork(
         folder.write_tuning(snapshot.tuning)
     folder.write_records(snapshot.records)
     folder.write_recipe(recipe)
+    if state.get("selection") is not None:  # more epochs are asked for, although the run may have stopped early
+        state = state | {"selection": state["selection"] | {"stale": 0}}
     folder.save(state["step"], state | {"kept": replace(snapshot, recipe=recipe, info=info).state()})
     folder.write_info(info)
     return folder

@@ -222,3 +222,15 @@ def test_choice_that_the_scheduler_cannot_make_is_told_as_such(tmp_path, extend,
     code, _, err = extend(peaked, "--epochs", 3, "--schedule", "again")
     assert (code, len(list(tmp_path.iterdir()))) == (2, 1)
     assert json.loads((peaked / "run.json").read_text())["status"] == "interrupted"
+
+
+def test_run_that_stopped_early_trains_on(extend, tmp_path):
+    """More epochs are asked for, so the epochs without a better value are counted anew."""
+    chooses = ("dataset.validation_size=20", "selection.patience=1", "selection.min_change=0.99", "train.epochs=4")
+    session = trained(tmp_path, *SET_BY_HAND, *chooses)
+    session.report()
+    session.folder.unlock()
+    assert len(session.folder.records()) == 2
+    answer = extend(session.folder.path, "--epochs", "6", "--schedule", "hold")
+    assert answer.code == 0, answer.err
+    assert [record.epoch for record in RunFolder(folder_in(answer.out)).records()] == [1, 2, 3]

@@ -142,3 +142,14 @@ def test_choice_that_cannot_be_made_is_refused(make_run, overrides, wording):
     with pytest.raises(RunError) as caught:
         make_run(*overrides)
     assert str(caught.value) == wording
+
+
+def test_predictions_between_epochs_are_not_those_of_the_end(make_run):
+    """Asked for after an epoch they are the current weights'; at the end they are the chosen ones'."""
+    settings = (HELD_OUT, "selection.keep_best=true", "selection.min_change=0.99")  # so the first epoch is chosen
+    asked, whole = make_run(*settings), make_run(*settings)
+    for event in asked.fit():
+        if isinstance(event, EpochRecord) and event.epoch == 2:
+            asked.final_predictions()
+    list(whole.fit())
+    assert torch.equal(asked.final_predictions().logits, whole.final_predictions().logits)
