@@ -10,7 +10,7 @@ from ..errors import RunError
 from ..files.output_folder import OutputFolder
 from ..runs.data_folder import data_folder
 from .loading import load_recipe
-from .options import PluginChoice, data_option, plugin_options, set_option
+from .options import PluginChoice, data_option, output_option, plugin_options, set_option
 from .terminal import bar, echo
 
 NAMES = frozenset(("audit.html", "duplicates.csv", "damaged.csv", "classes.csv"))
@@ -19,12 +19,8 @@ NAMES = frozenset(("audit.html", "duplicates.csv", "damaged.csv", "classes.csv")
 @click.command()
 @click.argument("recipe", type=click.Path(path_type=Path))
 @set_option
-@click.option(
-    "--output",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("audits"),
-    show_default=True,
-    help="Folder for the results, which go into a subfolder named after the recipe; earlier ones are replaced.",
+@output_option(
+    "audits", "Folder for the results, which go into a subfolder named after the recipe; earlier ones are replaced."
 )
 @click.option(
     "--run",

@@ -13,7 +13,7 @@ from ..explain.selection import class_index, with_methods
 from ..host.assumed import METHOD
 from .explain_options import print_layers, without_layers
 from .loading import reopen, warn
-from .options import PluginChoice, data_option, plugin_options
+from .options import PluginChoice, data_option, output_option, plugin_options
 from .run_data import data_root_of
 from .tables import print_table
 from .terminal import bar, echo
@@ -58,12 +58,9 @@ if TYPE_CHECKING:
     help="Largest number of images to take from the test split.",
 )
 @click.option("--score", is_flag=True, help="Also score the methods on images of the test split.")
-@click.option(
-    "--output",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("explanations"),
-    show_default=True,
-    help="Folder for the results, which go into a subfolder named after the run; earlier results are replaced.",
+@output_option(
+    "explanations",
+    "Folder for the results, which go into a subfolder named after the run; earlier results are replaced.",
 )
 @data_option
 @plugin_options

@@ -17,7 +17,7 @@ from ..host.assumed import TUNER, require_assumed
 from ..runs.data_folder import data_folder
 from .exit_code import work
 from .loading import load_recipe, warn
-from .options import PluginChoice, data_option, plugin_options, set_option
+from .options import PluginChoice, data_option, output_option, plugin_options, set_option
 from .proposed import NAME, files_of, print_proposal
 from .terminal import echo
 
@@ -33,12 +33,9 @@ _REMEDY = "Give the recipe a tuner of another plugin; see: cvkit list tuners"
 @click.command("lr-find")
 @click.argument("recipe", type=click.Path(path_type=Path))
 @set_option
-@click.option(
-    "--output",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("lr-find"),
-    show_default=True,
-    help="Folder for the results, which go into a subfolder named after the recipe; earlier results are replaced.",
+@output_option(
+    "lr-find",
+    "Folder for the results, which go into a subfolder named after the recipe; earlier results are replaced.",
 )
 @click.option("--pick", metavar="RULE", help="Rule that chooses the rate, as in --pick valley.")
 @click.option("--verify", is_flag=True, help="Train briefly with the rate and its neighbours, and propose the best.")

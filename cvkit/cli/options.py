@@ -28,6 +28,12 @@ class PluginChoice:
     paths: tuple[Path, ...] = ()
 
 
+def output_option(folder: str, description: str) -> Callable[[Command], Command]:
+    """Return a decorator that adds ``--output``, a folder with the default `folder`, with this help text."""
+    kind = click.Path(file_okay=False, path_type=Path)
+    return click.option("--output", type=kind, default=Path(folder), show_default=True, help=description)
+
+
 def plugin_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--no-plugin`` and ``--plugin-path``; the command receives both as one `PluginChoice`, ``choice``."""
 

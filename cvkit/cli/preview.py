@@ -11,7 +11,7 @@ from ..files.output_folder import OutputFolder
 from ..runs.data_folder import data_folder
 from .exit_code import work
 from .loading import load_recipe
-from .options import PluginChoice, data_option, plugin_options, set_option
+from .options import PluginChoice, data_option, output_option, plugin_options, set_option
 from .terminal import echo
 
 if TYPE_CHECKING:
@@ -24,12 +24,9 @@ NAMES = frozenset(("preview.html", "schedule.svg", "schedule.png", "augmented"))
 @click.command()
 @click.argument("recipe", type=click.Path(path_type=Path))
 @set_option
-@click.option(
-    "--output",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("previews"),
-    show_default=True,
-    help="Folder for the preview, which goes into a subfolder named after the recipe; an earlier one is replaced.",
+@output_option(
+    "previews",
+    "Folder for the preview, which goes into a subfolder named after the recipe; an earlier one is replaced.",
 )
 @data_option
 @plugin_options

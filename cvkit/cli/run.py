@@ -14,7 +14,7 @@ from ..runs.data_folder import data_folder
 from ..runs.signals import exit_code_of_signal
 from .exit_code import mark_failed
 from .loading import load_recipe, reopen, warn
-from .options import PluginChoice, accept_option, data_option, plugin_options, set_option
+from .options import PluginChoice, accept_option, data_option, output_option, plugin_options, set_option
 from .run_data import data_root_of
 from .terminal import OutputLost, echo
 
@@ -29,13 +29,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("recipe", type=click.Path(path_type=Path))
 @set_option
-@click.option(
-    "--output",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("runs"),
-    show_default=True,
-    help="Folder in which the run folder is created.",
-)
+@output_option("runs", "Folder in which the run folder is created.")
 @data_option
 @accept_option
 @plugin_options

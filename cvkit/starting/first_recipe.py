@@ -42,9 +42,9 @@ def _data(photos: Photos, choices: Choices) -> Iterator[str]:
     }
     yield _line("framing", choices.framing, framing[choices.framing])
     yield "  # group: '(patient[0-9]+)'  # if several photos show one object: keeps them in one split"
-    yield "augmentations:  # remove horizontal_flip if left and right matter, as in text"
+    yield "augmentations:  # remove RandomHorizontalFlip if left and right matter, as in text"
     yield "  - {name: torchvision/RandomResizedCrop, scale: [0.35, 1.0]}"
-    yield "  - kornia/horizontal_flip"
+    yield "  - torchvision/RandomHorizontalFlip"
 
 
 def _network(choices: Choices) -> Iterator[str]:

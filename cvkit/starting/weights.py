@@ -1,4 +1,4 @@
-"""Where the pretrained weights of a first recipe come from, and whether they can be had."""
+"""Where the pretrained weights of a first recipe come from, and whether they can be loaded."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def pretrained_of(model: str, weights: Path | None, scratch: bool, catalog: Cata
 
 
 def missing_weights(recipe: Recipe, info: DataInfo) -> str:
-    """Build the model of a recipe; return why its weights from the hub cannot be had, or nothing.
+    """Build the model of a recipe; return why its weights from the hub cannot be loaded, or nothing.
 
     Raises:
         CvkitError: The network cannot be built for these photos, or the file of weights cannot be used.

@@ -12,7 +12,7 @@ from ..recipe import read_text, resolve
 from .choices import choose
 from .first_recipe import recipe_text
 from .photos import look
-from .told import about
+from .sentences import about
 from .weights import missing_weights, pretrained_of
 
 
@@ -23,7 +23,7 @@ class Started:
     Attributes:
         text: The recipe.
         sentences: What was found and decided.
-        lacking: Why the pretrained weights cannot be had; empty if they can.
+        lacking: Why the pretrained weights cannot be loaded; empty if they can.
     """
 
     text: str
