@@ -80,7 +80,7 @@ class DataLoaderSource:
 
     def batches(self, order: Tensor, batch_size: int, seed: int = 0, first: int = 0) -> Iterator[Batch]:
         """Yield batches in order. They do not depend on the number of workers."""
-        draws = order + len(self) * _earlier(order)
+        draws = order + len(self) * _earlier(order) if self._augmentations else order
         loader: DataLoader[Any] = DataLoader(
             _Samples(self._split, self._augmentations, seed),
             collate_fn=_collate,

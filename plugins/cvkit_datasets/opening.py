@@ -84,8 +84,8 @@ def grouped(samples: Sequence[Sample], pattern: str, columns: Sequence[str] = ()
     """Return the samples with the group that a regular expression finds in each name.
 
     The group is the first group of the expression, or all that it matches. `columns` are those that could have been
-    meant instead. Raises `ValueError` if it is no regular
-    expression, and `DataError` if it does not match every name.
+    meant instead. Raises `ValueError` if it is not a regular expression, and `DataError` if it does not match every
+    name.
     """
     try:
         expression = re.compile(pattern)
