@@ -33,7 +33,10 @@ ROWS: dict[str, list[str]] = {
     "written": [],
     "wrong_normalisation": ["dataset.mean=[0.5, 0.5, 0.5]", "dataset.std=[0.1, 0.1, 0.1]"],
     "model_head": ["finetune.head=model"],
-    "not_frozen": ["finetune.freeze={batch_norm: always}", "finetune.head_lr=10", "scheduler.max_lr=1e-3"],
+    "frozen": ["finetune.freeze={epochs: 8, batch_norm: always}", "train.epochs=8", "scheduler.max_lr=0.01"],
+    "moving_statistics": ["finetune.freeze={epochs: 1, batch_norm: never}"],
+    "no_class_weights": ["loss.class_weights=null", "selection.metric=accuracy"],
+    "crop": ["dataset.framing=crop"],
     "scratch": [],
 }
 """The ways, each with its changes to the recipe that `cvkit new` writes; `scratch` has a recipe of its own."""

@@ -11,17 +11,20 @@ from .photos import Photos
 UNEVEN = 1.5
 """Classes are uneven from this ratio of the largest class to the smallest."""
 
-HEAD_ALONE = 2000
-"""With up to this number of training photos only the head is trained."""
+HEAD_ALONE = 200
+"""With up to this number of training photos only the head is trained, because they are too few for the rest."""
 
-_SEEN = {"head": 5000, "body": 20_000, "scratch": 100_000}
+HEAD_LR = 30
+"""Learning rate of the head relative to the body's (docs/results.md compares it with 10 and 3)."""
+
+_SEEN = {"head": 5000, "body": 4000, "scratch": 100_000}
 """Training photos that are seen in all epochs together, by what is trained."""
 
 _EPOCHS = {"head": (5, 30), "body": (5, 15), "scratch": (10, 100)}
 """Fewest and most epochs, by what is trained."""
 
-_RATES = {"head": 0.01, "body": 1.0e-3, "scratch": 3.0e-3}
-"""Highest learning rate of AdamW in the one-cycle schedule, by what is trained."""
+_RATES = {"head": 0.01, "body": 5.0e-3, "scratch": 3.0e-3}
+"""Highest learning rate of AdamW in the one-cycle schedule, by what is trained; of the head, where there is one."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class Choices:
     def finetune(self) -> dict[str, Any]:
         """The settings of fine-tuning."""
         frozen = {"epochs": self.epochs if self.trained == "head" else 1, "batch_norm": "always"}
-        return {"head": "zeros", "freeze": frozen} | ({"head_lr": 10} if self.trained == "body" else {})
+        return {"head": "zeros", "freeze": frozen} | ({"head_lr": HEAD_LR} if self.trained == "body" else {})
 
 
 def choose(photos: Photos, model: str, pretrained: str | bool | None) -> Choices:
@@ -79,5 +82,5 @@ def choose(photos: Photos, model: str, pretrained: str | bool | None) -> Choices
         batch_size=min(32, max(2, 2 ** int(math.log2(max(2, count / 4))))),
         max_lr=_RATES[trained],
         balanced=photos.imbalance >= UNEVEN,
-        framing="pad" if photos.long > 0.1 else "crop",
+        framing="pad" if photos.long > 0.1 else "squash",
     )

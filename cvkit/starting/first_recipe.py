@@ -37,8 +37,8 @@ def _data(photos: Photos, choices: Choices) -> Iterator[str]:
     for name, value in photos.options.items():
         yield _line(name, value, comments.get(name, ""))
     framing = {
-        "crop": "the centre of each photo; pad keeps the whole photo",
-        "pad": "many photos are long, so the whole photo is kept",
+        "squash": "the whole photo, stretched to a square; crop keeps only the centre",
+        "pad": "the whole photo, with a border, because many photos are long",
     }
     yield _line("framing", choices.framing, framing[choices.framing])
     yield "  # group: '(patient[0-9]+)'  # if several photos show one object: keeps them in one split"
@@ -64,7 +64,7 @@ def _network(choices: Choices) -> Iterator[str]:
             "freeze": "only the head is trained, because there are few photos"
             if choices.trained == "head"
             else "the first epoch trains only the head; statistics of normalisation do not change",
-            "head_lr": "the body learns with a tenth of the head's rate",
+            "head_lr": "the head's rate is that of the scheduler, the body's is so many times smaller",
         }
         for name, value in choices.finetune.items():
             yield _line(name, value, comments[name])

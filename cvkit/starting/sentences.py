@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..formatting import percent
-from .choices import HEAD_ALONE, Choices
+from .choices import HEAD_ALONE, HEAD_LR, Choices
 from .photos import SHARE, Photos
 
 _FEW = 20  # photos of a class in training, below which the numbers of this class say little
@@ -42,7 +42,9 @@ def _decided(photos: Photos, choices: Choices) -> Iterator[str]:
     if "on_error" in photos.options:
         yield "on_error: skip, because there are damaged photos; they are left out, and nothing replaces them"
     if choices.framing == "pad":
-        yield f"framing: pad, because a square crop loses more than half of {percent(photos.long, 0)} of the photos"
+        yield f"framing: pad, because {percent(photos.long, 0)} of the photos are more than twice as long as wide"
+    else:
+        yield "framing: squash, so that the network sees the whole photo; crop keeps only the centre"
     if choices.balanced:
         yield (
             f"class_weights: balanced, and balanced_accuracy chooses the epoch, because the largest class has "
@@ -57,12 +59,12 @@ def _training(photos: Photos, choices: Choices) -> str:
         case "head":
             return (
                 f"{choices.model} keeps its pretrained weights and only its new last layer is trained, for {plan}, "
-                f"because {HEAD_ALONE:,} photos or fewer seldom improve the rest"
+                f"because {HEAD_ALONE:,} photos or fewer are too few for the other layers"
             )
         case "body":
             return (
                 f"{choices.model} is fine-tuned for {plan}: the last layer alone in the first epoch, then everything "
-                "but the normalisation, with a tenth of the rate"
+                f"but the normalisation; the body learns with 1/{HEAD_LR} of the head's rate"
             )
     return (
         f"{choices.model} is trained from random weights, for {plan}; a pretrained network usually needs far fewer "
