@@ -20,12 +20,11 @@ from ..figures.page import render
 from ..host.catalog import Catalog
 from ..recipe import Recipe, TunerPart, dump
 from ..report.report_page import report_page
-from .environment import describe_environment, environment_changes
 from .folder import TIME, RunFolder
 from .json_files import read_tuning
-from .provenance import describe_components, drift
 from .repair import agree_on_recipe, began, put_back, require_never_trained, snapshot_of
 from .restore import require_same_data, restore_run
+from .run_info import RunInfo
 from .snapshot import RunSnapshot
 from .tuning_results import save_figure, tuning_figures, tuning_result
 
@@ -61,7 +60,7 @@ class Session:
         self.records: list[EpochRecord] = []
         self.stop = self.started = False
         self.saved = True
-        self._info: dict[str, Any] = {}
+        self._info = RunInfo(folder)
         self._tuning: list[dict[str, Any]] = []
         self._recipe_text = ""
 
@@ -90,10 +89,7 @@ class Session:
         """
         self.folder.lock()
         state, damaged = self.folder.newest_state()
-        made_with: dict[str, Any] = {
-            "components": describe_components(self.recipe),
-            "environment": describe_environment(self.parts.device),
-        }
+        self._info.look(self.parts)
         if state is None:
             require_never_trained(self.folder, damaged)
             if self.finishes:
@@ -101,19 +97,17 @@ class Session:
                     f"'{self.folder.path}' contains no checkpoint yet, so there is nothing to evaluate; continue the "
                     "run with cvkit resume"
                 )
-            self._info = {"started": f"{datetime.now().astimezone():{TIME}}", "sessions": [], **made_with}
-            self._info |= self._first_weights()
+            self._info.begin(self.parts)
         else:
             self.warnings += damaged
-            self._restore(state, made_with)
+            self._restore(state)
         if self.finishes and not self.trainer.end() and not self.records:
             raise FolderError(
                 f"'{self.folder.path}' has not finished its first epoch, so there is no record to report; continue "
                 "the run with cvkit resume"
             )
         account = self.parts.splits.account
-        changed = environment_changes(self._info["environment"], made_with["environment"])
-        self._note(
+        self._info.note(
             name=self.recipe.name,
             status="running",
             data=str(self.data.absolute()),
@@ -129,43 +123,20 @@ class Session:
             self.folder.write_data(self.parts.splits)
         self.started = True
         self._notify("run_started", recipe=self.recipe)
-        return changed
+        return self._info.changed()
 
-    def _restore(self, state: dict[str, Any], made_with: dict[str, Any]) -> None:
+    def _restore(self, state: dict[str, Any]) -> None:
         """Restore the run after checking its recipe and data, and repair the files beside the checkpoint."""
         snapshot, repairs = snapshot_of(self.folder, state)
         same_data = self.parts.splits.are_known(state["data"])
         repairs += agree_on_recipe(self.folder, snapshot, self.recipe, self.accept_changes, same_data=same_data)
         repairs += require_same_data(self.parts, state, accept_changes=self.accept_changes)
         restore_run(self.prepare(), state)
-        self._info, lost = began(self.folder, snapshot, made_with)
+        info, lost = began(self.folder, snapshot, self._info.made_with)
         self.records, self._tuning = list(snapshot.records), snapshot.tuning
         repairs += put_back(self.folder, snapshot, self.recipe)
-        self.warnings += [*repairs, *lost, *self._info.get("warnings", [])]
-        for of_an_earlier_end in ("error", "finished", "finished_early"):
-            self._info.pop(of_an_earlier_end, None)
-        sessions = [*self._info.get("sessions", []), {"after_step": self.step, **made_with}]
-        self._info |= {"sessions": sessions, "trained": True}
-
-    def _first_weights(self) -> dict[str, Any]:
-        """Return what run.json records of pretrained weights and of the optimizer's parameter groups."""
-        parts = self.parts
-        groups = [group.to_json() for group in parts.finetuning.groups(parts.model, parts.loss)]
-        record = parts.finetuning.record
-        return ({"pretrained": record} if record else {}) | ({"parameter_groups": groups} if groups else {})
-
-    def _note(self, **values: Any) -> None:
-        """Add `values` to run.json. Only this process writes it while it holds the lock."""
-        self._info = self.folder.write_info(self._info | values)
-
-    def _changes(self) -> list[str]:
-        """Return the changes of code, libraries and device in each session since the run began."""
-        lines = []
-        for session in self._info.get("sessions", []):
-            changed = environment_changes(self._info["environment"], session["environment"])
-            changed += drift(self._info["components"], session["components"])
-            lines += [f"after step {session['after_step']:,}: {line}" for line in changed]
-        return lines
+        self.warnings += [*repairs, *lost, *info.get("warnings", [])]
+        self._info.resume(info, self.step)
 
     def tune(self) -> Iterator[tuple[TunerPart, Proposal]]:
         """Run the recipe's tuners, unless an earlier session has run them, and yield what they propose."""
@@ -224,12 +195,12 @@ class Session:
         self.saved = True
 
     def _save(self) -> None:
-        snapshot = RunSnapshot(self._recipe_text, self._tuning, tuple(self.records), self._info)
+        snapshot = RunSnapshot(self._recipe_text, self._tuning, tuple(self.records), self._info.values)
         state = {**self.trainer.state(), "data": self.parts.splits.digest, "kept": snapshot.state()}
         self.folder.save(self.step, state)
         self.saved = True
-        if not self._info.get("trained"):
-            self._note(trained=True)
+        if not self._info.values.get("trained"):
+            self._info.note(trained=True)
 
     def report(self) -> Path:
         """Evaluate the trained model, diagnose it, write the report, and return its path."""
@@ -242,8 +213,9 @@ class Session:
         self.warnings += found.warnings
         self.folder.save_artifacts(found.artifacts())
         found.training += tuning_figures(self.folder, self._tuning, self.warnings)
-        self.warnings += self._changes()
-        page = report_page(self.trainer, records, predictions, found, self._info, self.recipe_text(), self.warnings)
+        self.warnings += self._info.changes()
+        info = self._info.values
+        page = report_page(self.trainer, records, predictions, found, info, self.recipe_text(), self.warnings)
         path = self.folder.write_report(render(page))
         early = {"finished_early": True} if self.trainer.ended_early else {}
         self.set_status("finished", finished=f"{datetime.now().astimezone():{TIME}}", **early)
@@ -260,7 +232,7 @@ class Session:
             self._notify("run_failed", error=details["error"])
         elif status == "interrupted":
             self._notify("run_interrupted")
-        self._note(status=status, warnings=list(dict.fromkeys(self.warnings)), **details)
+        self._info.note(status=status, warnings=list(dict.fromkeys(self.warnings)), **details)
 
     def _notify(self, event: str, **arguments: Any) -> None:
         self.warnings += self.catalog.notify(

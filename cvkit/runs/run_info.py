@@ -1,0 +1,63 @@
+"""What run.json says of the run that this process trains."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from ..engine.parts import RunParts
+from .environment import describe_environment, environment_changes
+from .folder import TIME, RunFolder
+from .provenance import describe_components, drift
+
+
+class RunInfo:
+    """The contents of a run.json that is written by this process alone, while it holds the folder's lock.
+
+    Attributes:
+        values: The contents, as plain values.
+        made_with: The components, the libraries and the device of this session.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+        self.values: dict[str, Any] = {}
+        self.made_with: dict[str, Any] = {}
+
+    def look(self, parts: RunParts) -> None:
+        """Find out the components, the libraries and the device of this session."""
+        self.made_with = {
+            "components": describe_components(parts.recipe),
+            "environment": describe_environment(parts.device),
+        }
+
+    def begin(self, parts: RunParts) -> None:
+        """Describe a run that begins: also its first weights and its parameter groups."""
+        groups = [group.to_json() for group in parts.finetuning.groups(parts.model, parts.loss)]
+        record = parts.finetuning.record
+        self.values = {"started": f"{datetime.now().astimezone():{TIME}}", "sessions": [], **self.made_with}
+        self.values |= ({"pretrained": record} if record else {}) | ({"parameter_groups": groups} if groups else {})
+
+    def resume(self, values: dict[str, Any], step: int) -> None:
+        """Take the contents of an earlier session, and add a session that begins after `step`."""
+        ended = ("error", "finished", "finished_early")
+        self.values = {name: value for name, value in values.items() if name not in ended}
+        sessions = [*values.get("sessions", []), {"after_step": step, **self.made_with}]
+        self.values |= {"sessions": sessions, "trained": True}
+
+    def note(self, **values: Any) -> None:
+        """Add values and write the file."""
+        self.values = self._folder.write_info(self.values | values)
+
+    def changed(self) -> list[str]:
+        """Return a line for each library or device that this session has and the run did not begin with."""
+        return environment_changes(self.values["environment"], self.made_with["environment"])
+
+    def changes(self) -> list[str]:
+        """Return the changes of code, libraries and device in each session since the run began."""
+        lines = []
+        for session in self.values.get("sessions", []):
+            changed = environment_changes(self.values["environment"], session["environment"])
+            changed += drift(self.values["components"], session["components"])
+            lines += [f"after step {session['after_step']:,}: {line}" for line in changed]
+        return lines
