@@ -35,7 +35,7 @@ ROWS: dict[str, list[str]] = {
     "model_head": ["finetune.head=model"],
     "frozen": ["finetune.freeze={epochs: 8, batch_norm: always}", "train.epochs=8", "scheduler.max_lr=0.01"],
     "moving_statistics": ["finetune.freeze={epochs: 1, batch_norm: never}"],
-    "no_class_weights": ["loss.class_weights=null", "selection.metric=accuracy"],
+    "no_class_weights": ["loss.class_weights=null"],
     "crop": ["dataset.framing=crop"],
     "scratch": [],
 }

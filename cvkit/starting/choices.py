@@ -17,6 +17,9 @@ HEAD_ALONE = 200
 HEAD_LR = 30
 """Learning rate of the head relative to the body's (docs/results.md compares it with 10 and 3)."""
 
+ENOUGH = 50
+"""Validation photos of the smallest class from which an accuracy chooses the epoch. The loss varies less with few."""
+
 _SEEN = {"head": 5000, "body": 4000, "scratch": 100_000}
 """Training photos that are seen in all epochs together, by what is trained."""
 
@@ -38,7 +41,8 @@ class Choices:
         epochs: Number of epochs.
         batch_size: Photos of a step.
         max_lr: Highest learning rate.
-        balanced: Whether rare classes get a higher weight, and balanced accuracy chooses the epoch.
+        balanced: Whether rare classes get a higher weight.
+        metric: What chooses the epoch: ``loss``, ``accuracy`` or ``balanced_accuracy``.
         framing: How photos become squares.
     """
 
@@ -49,12 +53,8 @@ class Choices:
     batch_size: int
     max_lr: float
     balanced: bool
+    metric: str
     framing: str
-
-    @property
-    def metric(self) -> str:
-        """What chooses the epoch."""
-        return "balanced_accuracy" if self.balanced else "accuracy"
 
     @property
     def finetune(self) -> dict[str, Any]:
@@ -74,6 +74,8 @@ def choose(photos: Photos, model: str, pretrained: str | bool | None) -> Choices
     count = photos.training
     trained = "scratch" if pretrained is None else "head" if count <= HEAD_ALONE else "body"
     fewest, most = _EPOCHS[trained]
+    balanced = photos.imbalance >= UNEVEN
+    enough = min(photos.account.counts["validation"].values()) >= ENOUGH
     return Choices(
         model=model,
         pretrained=pretrained,
@@ -81,6 +83,7 @@ def choose(photos: Photos, model: str, pretrained: str | bool | None) -> Choices
         epochs=min(most, max(fewest, math.ceil(_SEEN[trained] / count))),
         batch_size=min(32, max(2, 2 ** int(math.log2(max(2, count / 4))))),
         max_lr=_RATES[trained],
-        balanced=photos.imbalance >= UNEVEN,
+        balanced=balanced,
+        metric="loss" if not enough else "balanced_accuracy" if balanced else "accuracy",
         framing="pad" if photos.long > 0.1 else "squash",
     )

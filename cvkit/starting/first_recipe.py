@@ -75,8 +75,12 @@ def _training(choices: Choices) -> Iterator[str]:
     yield f"scheduler: {{name: onecycle/one_cycle, max_lr: {in_one_line(choices.max_lr)}}}"
     yield "metrics: [metrics/balanced_accuracy, metrics/macro_f1]"
     yield "selection:"
-    reason = "the mean recall of the classes" if choices.balanced else "the fraction of correct photos"
-    yield _line("metric", choices.metric, reason)
+    reasons = {
+        "loss": "with few validation photos, the loss varies less than an accuracy",
+        "accuracy": "the fraction of correct photos",
+        "balanced_accuracy": "the mean recall of the classes",
+    }
+    yield _line("metric", choices.metric, reasons[choices.metric])
     yield _line("keep_best", True, "the weights of the best epoch are the result")
     yield "train:"
     yield _line("epochs", choices.epochs)

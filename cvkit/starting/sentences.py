@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..formatting import percent
-from .choices import HEAD_ALONE, HEAD_LR, Choices
+from .choices import ENOUGH, HEAD_ALONE, HEAD_LR, Choices
 from .photos import SHARE, Photos
 
 _FEW = 20  # photos of a class in training, below which the numbers of this class say little
@@ -38,7 +38,7 @@ def _decided(photos: Photos, choices: Choices) -> Iterator[str]:
     for name in ("validation", "test"):
         if name in photos.options:
             yield f"{percent(SHARE, 0)} of each class become {name} photos, because there are none"
-    yield "the validation photos choose the best epoch; the test photos are evaluated once, at the end"
+    yield "the test photos are evaluated once, at the end"
     if "on_error" in photos.options:
         yield "on_error: skip, because there are damaged photos; they are left out, and nothing replaces them"
     if choices.framing == "pad":
@@ -47,9 +47,13 @@ def _decided(photos: Photos, choices: Choices) -> Iterator[str]:
         yield "framing: squash, so that the network sees the whole photo; crop keeps only the centre"
     if choices.balanced:
         yield (
-            f"class_weights: balanced, and balanced_accuracy chooses the epoch, because the largest class has "
+            "class_weights: balanced, because the largest class has "
             f"{photos.imbalance:.1f} times the training photos of the smallest"
         )
+    if choices.metric == "loss":
+        yield f"the validation loss chooses the epoch, because a class has fewer than {ENOUGH} validation photos"
+    else:
+        yield f"{choices.metric} on the validation photos chooses the epoch"
     yield _training(photos, choices)
 
 

@@ -16,11 +16,14 @@ from cvkit.starting.photos import Photos
 OPTIONS = {"name": "image_folder", "path": "photos", "size": 224, "validation": 0.15, "test": 0.15}
 
 
-def photos(cats: int = 100, dogs: int = 100, side: tuple[int, int] = (100, 120), options=OPTIONS) -> Photos:
+def photos(
+    cats: int = 100, dogs: int = 100, side: tuple[int, int] = (100, 120), options=OPTIONS, validation: int = 50
+) -> Photos:
     count = cats + dogs
     split = TensorSplit(torch.zeros(count, 1, 1, 1, dtype=torch.uint8), torch.zeros(count, dtype=torch.int64))
     info = DataInfo(1, 1, 1, ("cat", "dog"), (0.5,), (0.5,))
-    account = DataAccount({"train": {"cat": cats, "dog": dogs}})
+    few = {"cat": validation, "dog": validation}
+    account = DataAccount({"train": {"cat": cats, "dog": dogs}, "validation": few})
     return Photos(options, Splits(split, split, info), account, (), (side,) * 10)
 
 
@@ -29,6 +32,14 @@ def test_uneven_classes_are_balanced(cats, dogs, balanced):
     """From one and a half times the photos."""
     chosen = choose(photos(cats, dogs), "timm/resnet18", True)
     assert (chosen.balanced, chosen.metric) == (balanced, "balanced_accuracy" if balanced else "accuracy")
+
+
+@pytest.mark.parametrize(
+    ("cats", "validation", "metric"), [(100, 50, "accuracy"), (200, 50, "balanced_accuracy"), (200, 49, "loss")]
+)
+def test_accuracy_of_few_validation_photos_chooses_nothing(cats, validation, metric):
+    """The loss does, because it varies less."""
+    assert choose(photos(cats, validation=validation), "timm/resnet18", True).metric == metric
 
 
 @pytest.mark.parametrize(("count", "trained"), [(10, "head"), (100, "head"), (101, "body"), (50_000, "body")])
