@@ -15,6 +15,12 @@ import platformdirs
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+# Here and in every process that the tests start, also where the environment says otherwise: the tests' nets are too
+# small for more than one thread, and without compiled files each process would compile cvkit again.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["PYTHONDONTWRITEBYTECODE"] = ""
+sys.dont_write_bytecode = False
+
 pytest_plugins = ["written", "whole_runs"]
 
 
@@ -30,6 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 DEAR = (
     "scaffold/test_packages.py",
+    "scaffold/test_lint_and_types.py",
     "testing/test_builtins.py",
     "cli_end_to_end/test_run_command.py",
     "docs/test_first_plugin.py",
@@ -42,7 +49,6 @@ DEAR = (
     "docs/test_site.py",
     "docs/test_notebooks.py",
     "docs/test_typing.py",
-    "scaffold/test_lint_and_types.py",
 )
 """The files that take longest run first: one that is left to the end keeps one process busy and the others idle."""
 

@@ -18,10 +18,10 @@ SMALL = {
     "model.pretrained": False,
     "scheduler.peak_epoch": 1.0,
     "train.epochs": 2,
-    "train.batch_size": 32,
+    "train.batch_size": 16,
     "train.device": "cpu",
 }
-SHAPES = "{dataset: {name: shapes, train_size: 144, test_size: 20}, model: custom_resnet, optimizer: sgd}"
+SHAPES = "{dataset: {name: shapes, train_size: 72, test_size: 20}, model: custom_resnet, optimizer: sgd}"
 
 
 def small(path: Path, tmp_path: Path) -> Recipe:

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import pytest
 import torch
+from forks import Command
 
 from cvkit import Catalog, discover
 from cvkit.cli import main
@@ -184,13 +185,17 @@ class Environment:
 
 
 def in_process(words: list[str], folder: Path) -> tuple[int, str]:
-    """Run ``cvkit`` here, to save the seconds that torch takes to load, and any other module on its own."""
+    """Run ``cvkit`` here and ``pytest`` in a fork, which saves the seconds that torch takes to load; Python afresh."""
     if words[0] == "cvkit":
         said = io.StringIO()
         output = contextlib.redirect_stdout(said), contextlib.redirect_stderr(said)
         with contextlib.chdir(folder), as_if_alone(words), output[0], output[1], pytest.raises(SystemExit) as ended:
             main()
         return ended.value.code or 0, said.getvalue()
+    if words[0] == "pytest":
+        done = Command(*words[1:], cwd=folder, program=lambda: sys.exit(pytest.main()))
+        ended = done.finish()
+        return ended.returncode, ended.stdout + ended.stderr
     arguments = words[1:] if words[0] == "python" else ["-m", *words]
     return finished([sys.executable, *arguments], folder, os.environ)
 

@@ -45,7 +45,7 @@ class Case(NamedTuple):
 
 CASES = [
     Case("torchvision/alexnet", (96, 128), "features.11", CONV, 5, 7),
-    Case("torchvision/vgg11", (64, 96), "features.19", CONV, 4, 6),
+    Case("torchvision/vgg11", (64, 96), "features.19", CONV, 4, 6, options=SLOW_INIT),
     Case("torchvision/resnet18", (64, 96), "layer4", CONV, 2, 3),
     Case("torchvision/squeezenet1_1", (64, 96), "classifier.2", CONV, 3, 5),
     Case("torchvision/densenet121", (64, 96), "features", CONV, 2, 3),

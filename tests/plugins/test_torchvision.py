@@ -317,7 +317,7 @@ RECIPE = {
 }
 
 
-def test_run_uses_both_families(cvkit_host):
+def test_run_uses_both_families(cvkit_host, unrendered):
     """A model and transforms of single images train in one recipe, the same whatever the number of workers."""
     streamed, alone = cvkit_host.run(RECIPE), cvkit_host.run(RECIPE, "train.workers=0")
     assert streamed.records[0].step_losses == alone.records[0].step_losses

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from typed import strict_mypy
 
 from cvkit.scaffold.kinds import KIND_TEMPLATES
 from cvkit.scaffold.names import LONGEST, read_name
@@ -38,10 +39,8 @@ def test_packages_are_formatted_and_lint_clean(tmp_path, plugin):
 def test_packages_are_typed(packages, whole, request):
     """A strict type checker finds nothing in them and in their tests, with cvkit's own types: one run for all."""
     need("mypy")
-    cache = request.config.cache.mkdir("mypy_of_new_plugins")
-    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", f"--cache-dir={cache}"]
     projects = [whole, *packages.values()]
     folders = [project / folder for project in projects for folder in ("src", "tests")]
-    done = subprocess.run([*command, *folders], cwd=whole, capture_output=True, text=True)
+    done = strict_mypy(request.config, whole, *folders)
     assert done.returncode == 0, done.stdout + done.stderr
     assert all([*project.glob("src/*/py.typed")] for project in projects)

@@ -65,10 +65,12 @@ def in_a_fork(work: Callable[[], object], kill_after: float | None = None) -> in
 class Command:
     """`cvkit` with arguments in a child process, with pipes, signals and an exit code as if it were a fresh one.
 
-    Unlike a fresh one it has modules that are loaded already, and Python's warnings are shown as pytest does.
+    Unlike a fresh one it has modules that are loaded already, and Python's warnings are shown as pytest does. Another
+    `program` can take the place of `cvkit`; it reads its arguments from `sys.argv`.
     """
 
-    def __init__(self, *arguments: object, cwd: Path) -> None:
+    def __init__(self, *arguments: object, cwd: Path, program: Callable[[], object] = main) -> None:
+        self._program = program
         reading, writing = os.pipe()
         self._errors = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115  # `finish` closes both
         self.pid = fork(lambda: (os.close(reading), self._carry_out([*map(str, arguments)], cwd, writing)))
@@ -84,7 +86,7 @@ class Command:
         os.chdir(cwd)
         os.environ["OMP_NUM_THREADS"] = "1"
         sys.argv = ["cvkit", *words]
-        main()
+        self._program()
 
     def finish(self) -> subprocess.CompletedProcess[str]:
         """Return its exit code, and what it wrote that was not read before."""

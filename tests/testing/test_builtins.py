@@ -148,7 +148,7 @@ class TestOneCycleInOneEpoch(SchedulerSuite):
     plan = StepPlan(steps_per_epoch=7, epochs=1)
 
 
-TestLrRangeTest = held(TunerSuite, "onecycle/lr_range_test", steps=60)
+TestLrRangeTest = held(TunerSuite, "onecycle/lr_range_test", steps=30)
 
 TestShuffle = held(SamplerSuite, "torch/shuffle")
 TestBalanced = held(SamplerSuite, "torch/balanced", power=0.5)

@@ -34,6 +34,9 @@ def fixed(run, *, value: float):
 """
 
 
+pytestmark = pytest.mark.usefixtures("unrendered")
+
+
 class Acme:
     """A plugin with a model and a tuner, which watches runs."""
 
