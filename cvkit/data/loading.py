@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, default_collate
+from torch.utils.data import Dataset, default_collate, get_worker_info
 
 from ..errors import CvkitError
 from ..resource_errors import machine_error, shortage_in
@@ -18,7 +18,7 @@ from ..seeding import preserved_on_cpu
 from .packed import PackedSplit
 from .sample_augmentation import SampleAugmentations
 from .splits import Split, TensorSplit
-from .workers import LOADING, loaded, loader_options
+from .workers import LOADING, WorkerPool
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,10 @@ class BatchSource(Protocol):
         """
         ...
 
+    def kept_open(self) -> AbstractContextManager[None]:
+        """Keep the processes that load images between two calls of `batches` within the block."""
+        ...
+
 
 class DeviceResidentSource:
     """A split that is stored on the device. A batch is an index operation, without transfers from the host."""
@@ -58,6 +62,10 @@ class DeviceResidentSource:
         for chosen in order[first:].to(self._labels.device, non_blocking=True).split(batch_size):
             yield Batch(self._images[chosen], self._labels[chosen])
 
+    def kept_open(self) -> AbstractContextManager[None]:
+        """Do nothing: no processes are needed."""
+        return nullcontext()
+
 
 class DataLoaderSource:
     """A split that torch's `DataLoader` reads with `workers` processes, and with pinned memory for a GPU.
@@ -70,6 +78,8 @@ class DataLoaderSource:
     ) -> None:
         self._split, self._device, self._workers = split, device, workers
         self._augmentations = augmentations
+        self._keeping = 0
+        self._idle: WorkerPool | None = None
 
     def __len__(self) -> int:
         return len(self._split)
@@ -81,24 +91,38 @@ class DataLoaderSource:
     def batches(self, order: Tensor, batch_size: int, seed: int = 0, first: int = 0) -> Iterator[Batch]:
         """Yield batches in order. They do not depend on the number of workers."""
         draws = order + len(self) * _earlier(order) if self._augmentations else order
-        loader: DataLoader[Any] = DataLoader(
-            _Samples(self._split, self._augmentations, seed),
-            collate_fn=_collate,
-            batch_sampler=[chunk.tolist() for chunk in draws[first:].split(batch_size)],
-            pin_memory=self._device.type == "cuda",
-            # Otherwise torch would draw a base seed from the global generator and advance it.
-            generator=torch.Generator().manual_seed(0),
-            **loader_options(self._workers),
-        )
-        with closing(loaded(loader)) as batches:  # end the workers here instead of at garbage collection
-            for batch in batches:
-                if isinstance(batch, CvkitError):
-                    raise batch
-                images, labels = batch
-                yield Batch(
-                    images.to(self._device, non_blocking=True),
-                    labels.to(self._device, torch.int64, non_blocking=True),
-                )
+        pool, self._idle = self._idle or self._new_pool(), None  # another iteration needs other processes
+        try:
+            with closing(pool.load([(seed, chunk.tolist()) for chunk in draws[first:].split(batch_size)])) as batches:
+                for batch in batches:
+                    if isinstance(batch, CvkitError):
+                        raise batch
+                    images, labels = batch
+                    if pool.idle and self._keeping and self._idle is None:
+                        self._idle = pool
+                    yield Batch(
+                        images.to(self._device, non_blocking=True),
+                        labels.to(self._device, torch.int64, non_blocking=True),
+                    )
+        finally:
+            if pool is not self._idle:
+                pool.close()
+
+    @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """Keep the worker processes between two calls of `batches` within the block."""
+        self._keeping += 1
+        try:
+            yield
+        finally:
+            self._keeping -= 1
+            if self._idle is not None and not self._keeping:
+                self._idle.close()
+                self._idle = None
+
+    def _new_pool(self) -> WorkerPool:
+        samples = _Samples(self._split, self._augmentations)
+        return WorkerPool(samples, self._workers, _collate, pin_memory=self._device.type == "cuda")
 
 
 class _Samples(Dataset[tuple[Tensor, int]]):
@@ -108,20 +132,26 @@ class _Samples(Dataset[tuple[Tensor, int]]):
     would add its traceback.
     """
 
-    def __init__(self, split: Split, augmentations: SampleAugmentations | None, seed: int) -> None:
-        self._split, self._augmentations, self._seed = split, augmentations, seed
+    def __init__(self, split: Split, augmentations: SampleAugmentations | None) -> None:
+        self._split, self._augmentations = split, augmentations
+        self._copy: tuple[int, SampleAugmentations] | None = None
 
     def __len__(self) -> int:
         return len(self._split)
 
-    def __getitems__(self, draws: list[int]) -> list[tuple[Tensor, int]] | CvkitError:
-        """Return the samples of a batch. torch's loader requests them together, so generators are restored once."""
+    def __getitems__(self, request: tuple[int, list[int]]) -> list[tuple[Tensor, int]] | CvkitError:
+        """Return the samples of a batch, given as a seed and draws.
+
+        torch's loader requests them together, so generators are restored once.
+        """
+        seed, draws = request
         try:
             samples = [self._split[draw % len(self)] for draw in draws]
             if self._augmentations:
+                augment = self._of_epoch(seed, self._augmentations)
                 with preserved_on_cpu():
                     return [
-                        (self._augmentations(image, self._seed, draw), label)
+                        (augment(image, seed, draw), label)
                         for draw, (image, label) in zip(draws, samples, strict=True)
                     ]
         except Exception as error:
@@ -131,6 +161,18 @@ class _Samples(Dataset[tuple[Tensor, int]]):
                 return error
             raise
         return samples
+
+    def _of_epoch(self, seed: int, augmentations: SampleAugmentations) -> SampleAugmentations:
+        """Return the augmentations to use with `seed`.
+
+        A worker uses a new copy for each seed. So what a plugin's augmentation remembers does not depend on how many
+        epochs a worker has loaded, and a resumed run is exact.
+        """
+        if get_worker_info() is None:
+            return augmentations
+        if self._copy is None or self._copy[0] != seed:
+            self._copy = (seed, copy.deepcopy(augmentations))
+        return self._copy[1]
 
 
 def _earlier(order: Tensor) -> Tensor:
