@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from .image_formats import IMAGE_FORMATS
+from .reduction import Needed
 
 MODES = {1: "L", 3: "RGB"}
 """Pillow's mode of images with this number of channels."""
@@ -30,10 +31,14 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_SIDEWAYS = {5, 6, 7, 8}
+_SCALABLE = {"JPEG", "MPO"}  # their blocks can be decoded to 4x4, 2x2 or 1x1 pixels instead of 8x8
 _PILLOW = threading.RLock()  # its limit of pixels is global
 
 
-def read_image(path: Path, channels: int, *, bits: int = 16, max_megapixels: int | None = None) -> Tensor:
+def read_image(
+    path: Path, channels: int, *, bits: int = 16, max_megapixels: int | None = None, needed: Needed | None = None
+) -> Tensor:
     """Return the image in a file as cvkit reads every image.
 
     The image is rotated according to its EXIF orientation; other EXIF data is ignored. Transparent pixels are laid on
@@ -44,20 +49,24 @@ def read_image(path: Path, channels: int, *, bits: int = 16, max_megapixels: int
         channels: 1 for grey, 3 for RGB.
         bits: How many bits the values of 16-bit grey files use, 9 to 16.
         max_megapixels: Largest accepted number of pixels, in millions; None for Pillow's limit of about 89.
+        needed: From the height and the width of a JPEG image to the smallest height and width of which all pixels are
+            used. The image is decoded at a half, a quarter or an eighth of its size if that is not smaller.
 
     Returns:
-        uint8 (`channels`, H, W) in the size of the file, with the channels last in memory.
+        uint8 (`channels`, H, W) in the size of the file, or reduced, with the channels last in memory.
 
     Raises:
         ValueError: The image has too many pixels, or values of an unknown range. Pillow's errors for files that are
             damaged or contain no image pass through.
     """
-    pixels = np.array(decode(path, channels, bits=bits, max_megapixels=max_megapixels))
+    pixels = np.array(decode(path, channels, bits=bits, max_megapixels=max_megapixels, needed=needed))
     # A view with the channels last in memory: resizing it is three times as fast, and copying it would take as long.
     return torch.from_numpy(pixels.reshape(*pixels.shape[:2], channels)).permute(2, 0, 1)
 
 
-def decode(path: Path, channels: int, *, bits: int = 16, max_megapixels: int | None = None) -> Image.Image:
+def decode(
+    path: Path, channels: int, *, bits: int = 16, max_megapixels: int | None = None, needed: Needed | None = None
+) -> Image.Image:
     """Return the image that `read_image` returns, as a Pillow image of mode L or RGB."""
     with opened(path, max_megapixels) as image:
         if bits < 16 and is_deep_colour(image):
@@ -65,6 +74,10 @@ def decode(path: Path, channels: int, *, bits: int = 16, max_megapixels: int | N
                 f"it is a 16-bit colour image, of which only the upper 8 bits can be read, so bits: {bits} does not "
                 "apply; save it with 8 bits per channel"
             )
+        if needed is not None and image.format in _SCALABLE:
+            turned = (orientation(image) or 1) in _SIDEWAYS
+            height, width = needed(*(image.size if turned else image.size[::-1]))
+            image.draft(None, (height, width) if turned else (width, height))
         image.load()
         return upright(image, channels, bits)
 

@@ -16,6 +16,7 @@ from ..errors import CvkitError
 from ..resource_errors import machine_error, shortage_in
 from ..seeding import preserved_on_cpu
 from .packed import PackedSplit
+from .reduction import read_photo
 from .sample_augmentation import SampleAugmentations
 from .splits import Split, TensorSplit
 from .workers import LOADING, WorkerPool
@@ -146,21 +147,22 @@ class _Samples(Dataset[tuple[Tensor, int]]):
         """
         seed, draws = request
         try:
-            samples = [self._split[draw % len(self)] for draw in draws]
-            if self._augmentations:
-                augment = self._of_epoch(seed, self._augmentations)
-                with preserved_on_cpu():
-                    return [
-                        (augment(image, seed, draw), label)
-                        for draw, (image, label) in zip(draws, samples, strict=True)
-                    ]
+            if not self._augmentations:
+                return [self._split[draw] for draw in draws]
+            augment = self._of_epoch(seed, self._augmentations)
+            needed = None if augment.crop is None else augment.crop.needed
+            photos = [read_photo(self._split, draw % len(self), needed) for draw in draws]
+            with preserved_on_cpu():
+                return [
+                    (augment(photo.image, seed, draw, photo.size), photo.label)
+                    for draw, photo in zip(draws, photos, strict=True)
+                ]
         except Exception as error:
             if (lack := shortage_in(error)) is not None:  # handled here, because an error's cause is not sent
                 return machine_error(lack, LOADING, error)
             if isinstance(error, CvkitError):
                 return error
             raise
-        return samples
 
     def _of_epoch(self, seed: int, augmentations: SampleAugmentations) -> SampleAugmentations:
         """Return the augmentations to use with `seed`.
