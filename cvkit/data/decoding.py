@@ -33,6 +33,7 @@ _TURNS = {
 }
 _SIDEWAYS = {5, 6, 7, 8}
 _SCALABLE = {"JPEG", "MPO"}  # their blocks can be decoded to 4x4, 2x2 or 1x1 pixels instead of 8x8
+_FACTORS = (1, 2, 4, 8)
 _PILLOW = threading.RLock()  # its limit of pixels is global
 
 
@@ -74,12 +75,22 @@ def decode(
                 f"it is a 16-bit colour image, of which only the upper 8 bits can be read, so bits: {bits} does not "
                 "apply; save it with 8 bits per channel"
             )
-        if needed is not None and image.format in _SCALABLE:
-            turned = (orientation(image) or 1) in _SIDEWAYS
-            height, width = needed(*(image.size if turned else image.size[::-1]))
-            image.draft(None, (height, width) if turned else (width, height))
-        image.load()
-        return upright(image, channels, bits)
+        if needed is None or image.format not in _SCALABLE:
+            image.load()
+            return upright(image, channels, bits)
+        return upright(_reduced(image, needed), channels, bits)
+
+
+def _reduced(image: Image.Image, needed: Needed) -> Image.Image:
+    """Return a JPEG image decoded at a half, a quarter or an eighth of its size if that is not smaller than needed."""
+    whole, turned = image.size, (orientation(image) or 1) in _SIDEWAYS
+    height, width = needed(*(whole if turned else whole[::-1]))
+    image.draft(None, (height, width) if turned else (width, height))
+    image.load()
+    factor = min(_FACTORS, key=lambda factor: abs(factor - whole[0] / image.width))
+    # The decoder rounds up, which moves all other pixels by up to one. Rounded to the nearest, it is half a pixel.
+    kept = [max(1, (side + factor // 2) // factor) for side in whole]
+    return image if kept == [*image.size] else image.crop((0, 0, *kept))
 
 
 def upright(image: Image.Image, channels: int, bits: int = 16) -> Image.Image:
