@@ -82,15 +82,15 @@ def decode(
 
 
 def _reduced(image: Image.Image, needed: Needed) -> Image.Image:
-    """Return a JPEG image decoded at a half, a quarter or an eighth of its size if that is not smaller than needed."""
+    """Return a JPEG image decoded at a half, a quarter or an eighth of its size, but not smaller than needed."""
     whole, turned = image.size, (orientation(image) or 1) in _SIDEWAYS
     height, width = needed(*(whole if turned else whole[::-1]))
     image.draft(None, (height, width) if turned else (width, height))
     image.load()
     factor = min(_FACTORS, key=lambda factor: abs(factor - whole[0] / image.width))
     # The decoder rounds up, which moves all other pixels by up to one. Rounded to the nearest, it is half a pixel.
-    kept = [max(1, (side + factor // 2) // factor) for side in whole]
-    return image if kept == [*image.size] else image.crop((0, 0, *kept))
+    width, height = (max(1, (side + factor // 2) // factor) for side in whole)
+    return image if (width, height) == image.size else image.crop((0, 0, width, height))
 
 
 def upright(image: Image.Image, channels: int, bits: int = 16) -> Image.Image:

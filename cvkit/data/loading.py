@@ -13,13 +13,13 @@ from torch import Tensor
 from torch.utils.data import Dataset, default_collate, get_worker_info
 
 from ..errors import CvkitError
-from ..resource_errors import machine_error, shortage_in
 from ..seeding import preserved_on_cpu
-from .packed import PackedSplit
+from .caching import CachedSplit, CachePlan
 from .reduction import read_photo
 from .sample_augmentation import SampleAugmentations
 from .splits import Split, TensorSplit
-from .workers import LOADING, WorkerPool
+from .worker_errors import error_of
+from .workers import WorkerPool
 
 
 @dataclass(frozen=True)
@@ -85,12 +85,19 @@ class DataLoaderSource:
     def __len__(self) -> int:
         return len(self._split)
 
+    @property
+    def cache_line(self) -> str:
+        """What the cache of the images holds; empty if there is none."""
+        return self._split.line() if isinstance(self._split, CachedSplit) else ""
+
     def with_own_state(self) -> DataLoaderSource:
         """Return a source of the same images whose augmentations do not share state with this one's."""
         return DataLoaderSource(self._split, self._device, self._workers, copy.deepcopy(self._augmentations))
 
     def batches(self, order: Tensor, batch_size: int, seed: int = 0, first: int = 0) -> Iterator[Batch]:
         """Yield batches in order. They do not depend on the number of workers."""
+        if isinstance(self._split, CachedSplit):
+            self._split.fill(self._workers)
         draws = order + len(self) * _earlier(order) if self._augmentations else order
         pool, self._idle = self._idle or self._new_pool(), None  # another iteration needs other processes
         try:
@@ -129,8 +136,7 @@ class DataLoaderSource:
 class _Samples(Dataset[tuple[Tensor, int]]):
     """A split's augmented samples, by draw: the image's index, plus the length of the split for each earlier use.
 
-    So an image that an epoch uses twice is augmented in two ways. Errors are returned, because raising in a worker
-    would add its traceback.
+    So an image that an epoch uses twice is augmented in two ways. Errors are returned.
     """
 
     def __init__(self, split: Split, augmentations: SampleAugmentations | None) -> None:
@@ -158,11 +164,7 @@ class _Samples(Dataset[tuple[Tensor, int]]):
                     for draw, photo in zip(draws, photos, strict=True)
                 ]
         except Exception as error:
-            if (lack := shortage_in(error)) is not None:  # handled here, because an error's cause is not sent
-                return machine_error(lack, LOADING, error)
-            if isinstance(error, CvkitError):
-                return error
-            raise
+            return error_of(error)
 
     def _of_epoch(self, seed: int, augmentations: SampleAugmentations) -> SampleAugmentations:
         """Return the augmentations to use with `seed`.
@@ -217,16 +219,21 @@ def open_source(
     workers: int,
     room: DeviceBudget | None = None,
     augmentations: SampleAugmentations | None = None,
+    cache: CachePlan | None = None,
 ) -> BatchSource:
     """Return `split` as a source on `device`: resident if requested, or if ``"auto"`` finds that it fits.
 
     ``"auto"`` makes a split resident if it is already in memory and `room` has enough left. ``True`` first reads a
-    streamed split into memory. If single images are augmented, the split is always streamed, if necessary from
-    memory, where each image has its own size.
+    streamed split into memory. If single images are augmented, the split is always streamed, and ``True`` then keeps
+    the decoded images in memory. `cache` says where decoded images of a streamed split are kept.
     """
     room = room or DeviceBudget(device)
-    if resident is True and not isinstance(split, TensorSplit):
-        split = PackedSplit.of(split) if augmentations else materialize(split)
+    if not isinstance(split, TensorSplit):
+        if resident is True and not augmentations:
+            split = materialize(split)
+        elif cache is not None or resident is True:
+            crop = augmentations.crop if augmentations else None
+            split = CachedSplit(split, None if crop is None else crop.needed, cache or CachePlan())
     if augmentations:
         return DataLoaderSource(split, device, workers, augmentations)
     if isinstance(split, TensorSplit) and (resident is True or (resident == "auto" and room.takes(split))):

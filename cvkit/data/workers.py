@@ -18,20 +18,17 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from ..errors import MachineError, RunError
+from ..errors import MachineError
 from ..resource_errors import Shortage, machine_error, reporting_shortages, shortage_in
+from .worker_errors import ALONE, LOADING, end_of, end_worker, of_loading
 
 LOOK_EVERY = 1.0
 """Seconds between two checks whether the workers are alive, while the loader waits for a batch."""
 PATIENCE = 300.0
 """Maximum seconds for a batch. A worker that is stopped, or waits for a dead network disk, would never return one."""
 
-LOADING = "loading images"
 _TO_END = 2.0  # seconds for a process to end after its connections are closed
-_ALONE = "with train.workers: 0, images are loaded without worker processes"
 _DESCRIPTORS = 8  # file descriptors per worker in the parent, for its queues and batches; measured
-_LACKS = list(Shortage)
-_LACK_CODE = 100  # a worker that ends because of the n-th shortage exits with this number plus n
 
 
 class WorkerPool:
@@ -205,7 +202,7 @@ def _why(error: Exception, workers: list[BaseProcess], watch: _Watch) -> Excepti
     if watch.stalled:
         return MachineError(
             f"no worker process has loaded a batch for {PATIENCE:g} seconds: a process is stopped, or the disk "
-            f"does not respond; {_ALONE}"
+            f"does not respond; {ALONE}"
         )
     broken = isinstance(error, (ConnectionError, EOFError))
     if broken:  # a process closes its connections before it ends, so wait for the end
@@ -213,34 +210,11 @@ def _why(error: Exception, workers: list[BaseProcess], watch: _Watch) -> Excepti
         while all(worker.is_alive() for worker in workers) and time.monotonic() < deadline:
             time.sleep(0.01)
     if gone := [worker for worker in workers if not worker.is_alive()]:
-        return _end_of(gone[0], error)
+        return end_of(gone[0], error)
     lack = (
         Shortage.FILES if broken else shortage_in(error)
     )  # a worker that has no descriptor left closes the connection
-    return error if lack is None else machine_error(_of_loading(lack, error), LOADING, error)
-
-
-def _end_of(worker: BaseProcess, error: Exception) -> RunError:
-    """Return the error that reports why a worker ended."""
-    code = worker.exitcode or 0
-    if code == -signal.SIGBUS:  # a write failed because the shared memory could not grow
-        return machine_error(Shortage.SHARED_MEMORY, LOADING, error)
-    if code in (-signal.SIGKILL, -signal.SIGTERM):
-        return MachineError(
-            f"a worker process that loads images (pid {worker.pid}) was killed, probably because memory ran "
-            f"out. Use fewer train.workers or a smaller train.batch_size ({_ALONE})"
-        )
-    if 0 <= code - _LACK_CODE < len(_LACKS):
-        return machine_error(_LACKS[code - _LACK_CODE], LOADING, MemoryError())
-    how = f"crashed with {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-    return RunError(
-        f"a worker process that loads images (pid {worker.pid}) {how}; set train.workers to 0 to see the cause"
-    )
-
-
-def _of_loading(lack: Shortage, error: Exception) -> Shortage:
-    """Return the shortage to report: a full disk without a file name means that the shared memory is full."""
-    return Shortage.SHARED_MEMORY if lack is Shortage.DISK and getattr(error, "filename", None) is None else lack
+    return error if lack is None else machine_error(of_loading(lack, error), LOADING, error)
 
 
 @contextmanager
@@ -275,9 +249,4 @@ def _begin_worker(worker: int) -> None:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
         # A thread sends batches. On an error it would print it and drop the batch, and the parent would wait forever.
-    multiprocessing.queues.Queue._on_queue_feeder_error = staticmethod(_end_worker)  # type: ignore[attr-defined]
-
-
-def _end_worker(error: Exception, batch: object) -> None:
-    lack = shortage_in(error)
-    os._exit(1 if lack is None else _LACK_CODE + _LACKS.index(_of_loading(lack, error)))
+    multiprocessing.queues.Queue._on_queue_feeder_error = staticmethod(end_worker)  # type: ignore[attr-defined]

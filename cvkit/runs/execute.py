@@ -102,6 +102,8 @@ def execute(session: Session) -> Generator[Event, None, None]:
         epoch = 0 if chosen.weights is None else chosen.epoch
         yield Measured(half, int(result.correct.sum()), len(result.labels), epoch)
     report = session.report()
+    for line in trainer.parts.cache_lines():
+        yield DataRead(line)
     for message in dict.fromkeys(session.warnings):
         if message not in known:
             yield Warned(message)
