@@ -6,19 +6,16 @@ import copy
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, default_collate, get_worker_info
 
 from ..errors import CvkitError
-from ..seeding import preserved_on_cpu
 from .caching import CachedSplit, CachePlan
-from .reduction import read_photo
 from .sample_augmentation import SampleAugmentations
+from .samples import Samples, collated, earlier_uses
 from .splits import Split, TensorSplit
-from .worker_errors import error_of
 from .workers import WorkerPool
 
 
@@ -98,7 +95,7 @@ class DataLoaderSource:
         """Yield batches in order. They do not depend on the number of workers."""
         if isinstance(self._split, CachedSplit):
             self._split.fill(self._workers)
-        draws = order + len(self) * _earlier(order) if self._augmentations else order
+        draws = order + len(self) * earlier_uses(order) if self._augmentations else order
         pool, self._idle = self._idle or self._new_pool(), None  # another iteration needs other processes
         try:
             with closing(pool.load([(seed, chunk.tolist()) for chunk in draws[first:].split(batch_size)])) as batches:
@@ -129,67 +126,8 @@ class DataLoaderSource:
                 self._idle = None
 
     def _new_pool(self) -> WorkerPool:
-        samples = _Samples(self._split, self._augmentations)
-        return WorkerPool(samples, self._workers, _collate, pin_memory=self._device.type == "cuda")
-
-
-class _Samples(Dataset[tuple[Tensor, int]]):
-    """A split's augmented samples, by draw: the image's index, plus the length of the split for each earlier use.
-
-    So an image that an epoch uses twice is augmented in two ways. Errors are returned.
-    """
-
-    def __init__(self, split: Split, augmentations: SampleAugmentations | None) -> None:
-        self._split, self._augmentations = split, augmentations
-        self._copy: tuple[int, SampleAugmentations] | None = None
-
-    def __len__(self) -> int:
-        return len(self._split)
-
-    def __getitems__(self, request: tuple[int, list[int]]) -> list[tuple[Tensor, int]] | CvkitError:
-        """Return the samples of a batch, given as a seed and draws.
-
-        torch's loader requests them together, so generators are restored once.
-        """
-        seed, draws = request
-        try:
-            if not self._augmentations:
-                return [self._split[draw] for draw in draws]
-            augment = self._of_epoch(seed, self._augmentations)
-            needed = None if augment.crop is None else augment.crop.needed
-            photos = [read_photo(self._split, draw % len(self), needed) for draw in draws]
-            with preserved_on_cpu():
-                return [
-                    (augment(photo.image, seed, draw, photo.size), photo.label)
-                    for draw, photo in zip(draws, photos, strict=True)
-                ]
-        except Exception as error:
-            return error_of(error)
-
-    def _of_epoch(self, seed: int, augmentations: SampleAugmentations) -> SampleAugmentations:
-        """Return the augmentations to use with `seed`.
-
-        A worker uses a new copy for each seed. So what a plugin's augmentation remembers does not depend on how many
-        epochs a worker has loaded, and a resumed run is exact.
-        """
-        if get_worker_info() is None:
-            return augmentations
-        if self._copy is None or self._copy[0] != seed:
-            self._copy = (seed, copy.deepcopy(augmentations))
-        return self._copy[1]
-
-
-def _earlier(order: Tensor) -> Tensor:
-    """Return how often each index of `order` occurs before its position, int64 (M,)."""
-    ordered, positions = order.sort(stable=True)
-    _, uses = ordered.unique_consecutive(return_counts=True)
-    earlier = torch.empty_like(order)
-    earlier[positions] = torch.arange(len(order)) - (uses.cumsum(0) - uses).repeat_interleave(uses)
-    return earlier
-
-
-def _collate(samples: list[tuple[Tensor, int]] | CvkitError) -> Any:
-    return samples if isinstance(samples, CvkitError) else default_collate(samples)
+        samples = Samples(self._split, self._augmentations)
+        return WorkerPool(samples, self._workers, collated, pin_memory=self._device.type == "cuda")
 
 
 class DeviceBudget:

@@ -106,12 +106,9 @@ class WorkerPool:
         workers = self._options["num_workers"]
         _require_descriptors(workers)
         before = set(active_children())
-        self._loader = DataLoader(
-            **self._options,
-            timeout=LOOK_EVERY if workers else 0,
-            # Otherwise torch would draw a base seed from the global generator and advance it.
-            generator=torch.Generator().manual_seed(0),
-        )
+        # Without a generator, torch would draw a base seed from the global one and advance it.
+        seeded, patience = torch.Generator().manual_seed(0), LOOK_EVERY if workers else 0
+        self._loader = DataLoader(**self._options, timeout=patience, generator=seeded)
         try:
             return iter(self._loader)
         finally:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
 from ..data.caching import DECODED_BY, CachePlan
+from ..data.loading import BatchSource, DataLoaderSource
 from ..data.sample_augmentation import SampleAugmentations
 from ..data.splits import Splits, TensorSplit
 from ..errors import RunError
@@ -59,6 +60,11 @@ def with_notes(recipe: Recipe, splits: Splits, single: SampleAugmentations) -> S
         return splits
     notes = (*splits.account.notes, *_notes(recipe, splits, single))
     return replace(splits, account=replace(splits.account, notes=notes))
+
+
+def cache_lines(sources: Iterable[BatchSource]) -> list[str]:
+    """Return what each cache of decoded images holds."""
+    return [line for each in sources if isinstance(each, DataLoaderSource) and (line := each.cache_line)]
 
 
 def _notes(recipe: Recipe, splits: Splits, single: SampleAugmentations) -> Iterator[str]:

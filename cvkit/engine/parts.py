@@ -106,11 +106,6 @@ class RunParts:
         """The model that is evaluated: the averaged one if `train.ema` is set."""
         return self.model if self.ema is None else self.ema.module
 
-    def cache_lines(self) -> list[str]:
-        """Return what each cache of decoded images holds."""
-        sources = [self.train_source, *self.sources.values()]
-        return [line for each in sources if isinstance(each, DataLoaderSource) and (line := each.cache_line)]
-
     @contextmanager
     def kept_open(self) -> Iterator[None]:
         """Keep the processes that load images from one epoch to the next within the block."""
