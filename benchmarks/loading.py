@@ -4,29 +4,34 @@
     python benchmarks/loading.py --size 4000x3000 --images 32 --rounds 3
     python benchmarks/loading.py --evaluation           resize and centre crop instead of random crops
 
-All read the same JPEG files with the same number of worker processes, and return batches of normalised float images
-of 224x224 pixels. In training they crop at random, resize and flip; in evaluation they resize and crop the centre:
+All read the same JPEG files with the same number of worker processes, which stay from one round to the next. They
+return batches of normalised float images of 224x224 pixels. In training they crop at random, resize and flip; in
+evaluation they resize and crop the centre:
 
     torchvision   ImageFolder, v2 transforms of PIL images, and torch's DataLoader
     timm          timm.data.create_dataset and create_loader, without augmentations other than crop and flip
     cvkit         image_folder with random_resized_crop and torchvision/RandomHorizontalFlip, as in `cvkit run`
-    in memory     the same with train.resident: true, which decodes each photo once, before the first round
+    draft         the same with decode: draft
+    memory, disk  the same with train.cache, which decodes each photo once, before the first round
+    draft, disk   the same with both
 
-In each round, every contestant reads all photos once, including the start of its workers. The benchmark reports the
-median ratio over the rounds, so changes in the speed of the machine do not favour any contestant. The photos are
-smooth random pictures, written to a temporary folder as JPEG files of quality 90; the system caches them.
+In each round, every contestant reads all photos once. The benchmark reports the median ratio of images per second
+over the rounds, so changes in the speed of the machine do not favour any contestant. It reports the same for images
+per second of CPU time of all processes, which other programs disturb less. The photos are smooth random pictures,
+written to a temporary folder as JPEG files of quality 90; the system caches them.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import statistics
 import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable
-from functools import partial
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -39,17 +44,26 @@ from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
 
 from cvkit import build_parts, discover
+from cvkit.engine.building import open_dataset
 from cvkit.recipe import read_text, resolve
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SIDE, SCALE, CROP_PCT = 224, (0.35, 1.0), 0.875
+OWN = {
+    "cvkit": ("full", "null"),
+    "draft": ("draft", "null"),
+    "memory": ("full", "memory"),
+    "disk": ("full", "disk"),
+    "draft, disk": ("draft", "disk"),
+}
+"""The contestants of cvkit: dataset.decode and train.cache."""
 RECIPE = """
-dataset: {{name: image_folder, path: photos, size: {side}, mean: {mean}, std: {std}}}
+dataset: {{name: image_folder, path: photos, size: {side}, mean: {mean}, std: {std}, decode: {decode}}}
 augmentations: [random_resized_crop, torchvision/RandomHorizontalFlip]
 model: timm/test_resnet
 optimizer: {{name: sgd, lr: 0.05}}
 explainers: []
-train: {{batch_size: {batch}, workers: {workers}, resident: {resident}, drop_last: false, device: cpu}}
+train: {{batch_size: {batch}, workers: {workers}, cache: {cache}, drop_last: false, device: cpu}}
 """
 
 
@@ -61,23 +75,44 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=32, help="images per batch")
     parser.add_argument("--workers", type=int, default=2, help="processes that load images")
     parser.add_argument("--rounds", type=int, default=5, help="number of rounds")
+    parser.add_argument("--only", nargs="*", help="names of contestants besides torchvision and timm")
     parser.add_argument("--evaluation", action="store_true", help="resize and crop the centre, as an evaluation does")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     width, height = map(int, arguments.size.split("x"))
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         write_photos(Path(folder, "photos"), width, height, arguments.images)
         contestants = {
-            name: make(Path(folder), arguments)
-            for name, make in (
-                ("torchvision", with_torchvision),
-                ("timm", with_timm),
-                ("cvkit", with_cvkit),
-                ("in memory", partial(with_cvkit, resident="true")),
-            )
+            "torchvision": with_torchvision(Path(folder), arguments),
+            "timm": with_timm(Path(folder), arguments),
         }
-        seconds = take_turns(contestants, arguments.rounds, torch.device("cpu"))
-    print_table(seconds, arguments)
+        for name, settings in OWN.items():
+            if arguments.only is None or name in arguments.only:
+                contestants[name] = with_cvkit(Path(folder), arguments, stack, *settings)
+        used: dict[str, list[float]] = {name: [] for name in contestants}
+        counted = {name: counting(read_all, used[name]) for name, read_all in contestants.items()}
+        seconds = take_turns(counted, arguments.rounds, torch.device("cpu"))
+    print_table(seconds, {name: values[1:] for name, values in used.items()}, arguments)
+
+
+def counting(read_all: Callable[[], None], seconds: list[float]) -> Callable[[], None]:
+    """Return a function that also notes the CPU seconds that all processes use."""
+
+    def counted() -> None:
+        before = cpu_seconds()
+        read_all()
+        seconds.append(cpu_seconds() - before)
+
+    return counted
+
+
+def cpu_seconds() -> float:
+    """Return the CPU time of this process, its workers and the workers that have ended."""
+    total = sum(os.times()[:4])
+    for child in multiprocessing.active_children():
+        fields = Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()
+        total += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return total
 
 
 def write_photos(folder: Path, width: int, height: int, count: int) -> None:
@@ -108,6 +143,7 @@ def with_torchvision(folder: Path, arguments: argparse.Namespace) -> Callable[[]
         arguments.batch_size,
         shuffle=not arguments.evaluation,
         num_workers=arguments.workers,
+        persistent_workers=True,
     )
     return lambda: read(images for images, _ in loader)
 
@@ -129,18 +165,24 @@ def with_timm(folder: Path, arguments: argparse.Namespace) -> Callable[[], None]
         mean=MEAN,
         std=STD,
         num_workers=arguments.workers,
-        persistent_workers=False,
+        persistent_workers=True,
         use_prefetcher=False,
         device=torch.device("cpu"),
     )
     if not arguments.evaluation:
         loader = DataLoader(  # timm leaves out the last batch of an epoch
-            loader.dataset, arguments.batch_size, shuffle=True, num_workers=arguments.workers
+            loader.dataset,
+            arguments.batch_size,
+            shuffle=True,
+            num_workers=arguments.workers,
+            persistent_workers=True,
         )
     return lambda: read(images for images, _ in loader)
 
 
-def with_cvkit(folder: Path, arguments: argparse.Namespace, resident: str = "auto") -> Callable[[], None]:
+def with_cvkit(
+    folder: Path, arguments: argparse.Namespace, stack: ExitStack, decode: str, cache: str
+) -> Callable[[], None]:
     """Return a function that reads all photos as a run of cvkit does, with new draws each time."""
     text = RECIPE.format(
         side=SIDE,
@@ -148,22 +190,24 @@ def with_cvkit(folder: Path, arguments: argparse.Namespace, resident: str = "aut
         std=list(STD),
         batch=arguments.batch_size,
         workers=arguments.workers,
-        resident=resident,
+        decode=decode,
+        cache=cache,
     )
     recipe = resolve(read_text(text), discover())
-    parts = build_parts(recipe, recipe.dataset.build(folder))
+    parts = build_parts(recipe, open_dataset(recipe, folder))
+    source = parts.sources["test"] if arguments.evaluation else parts.train_source
+    stack.enter_context(source.kept_open())
     epoch = 0
 
     def evaluate() -> None:
-        source = parts.sources["test"]
         batches = source.batches(torch.arange(len(source)), arguments.batch_size)
         read(parts.preprocessor.for_evaluation(batch.images) for batch in batches)
 
     def train() -> None:
         nonlocal epoch
         epoch += 1
-        order = torch.randperm(len(parts.train_source))
-        batches = parts.train_source.batches(order, arguments.batch_size, epoch)
+        order = torch.randperm(len(source))
+        batches = source.batches(order, arguments.batch_size, epoch)
         read(parts.preprocessor.for_training(batch.images) for batch in batches)
 
     return evaluate if arguments.evaluation else train
@@ -175,20 +219,21 @@ def read(batches: Iterable[torch.Tensor]) -> None:
         assert images.dtype == torch.float32 and images.shape[1:] == (3, SIDE, SIDE)  # noqa: PT018
 
 
-def print_table(seconds: dict[str, list[float]], arguments: argparse.Namespace) -> None:
-    """Print the images per second of each contestant, and the ratio to each of the others."""
-    rates = {name: [arguments.images / value for value in values] for name, values in seconds.items()}
+def print_table(seconds: dict[str, list[float]], used: dict[str, list[float]], arguments: argparse.Namespace) -> None:
+    """Print the images per second of each contestant and per CPU second, and the ratios to torchvision and timm."""
     what = "evaluation" if arguments.evaluation else "training"
     print(
         f"{what}, {arguments.images} JPEG photos of {arguments.size}, batch {arguments.batch_size}, "
         f"{arguments.workers} workers, {arguments.rounds} rounds, torch {torch.__version__}, "
         f"{torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}, Python {sys.version.split()[0]}"
     )
-    print(f"{'':<14}{'images/s':>10}" + "".join(f"{f'of {other}':>28}" for other in list(rates)[:2]))
-    for name, measured in rates.items():
-        cells = (ratios(measured, rates[other]) for other in list(rates)[:2])
-        texts = (f"{median:.2f} ({least:.2f} to {most:.2f})" for median, least, most in cells)
-        print(f"{name:<14}{statistics.median(measured):>10,.1f}" + "".join(f"{text:>28}" for text in texts))
+    for unit, values in (("images/s", seconds), ("per CPU s", used)):
+        rates = {name: [arguments.images / value for value in measured] for name, measured in values.items()}
+        print(f"{'':<14}{unit:>10}" + "".join(f"{f'of {other}':>28}" for other in list(rates)[:2]))
+        for name, measured in rates.items():
+            cells = (ratios(measured, rates[other]) for other in list(rates)[:2])
+            texts = (f"{median:.2f} ({least:.2f} to {most:.2f})" for median, least, most in cells)
+            print(f"{name:<14}{statistics.median(measured):>10,.1f}" + "".join(f"{text:>28}" for text in texts))
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ if TYPE_CHECKING:
     from .host.discovery import discover
     from .host.markers import hookimpl
     from .kinds import KINDS, Kind
-    from .protocols import Augmentation, Explainer, Metric, SampleAugmentation, Sampler
+    from .protocols import Augmentation, Explainer, Metric, PhotoCrop, SampleAugmentation, Sampler
     from .recipe import Recipe, read, resolve
     from .runs.folder import RunFolder
     from .seeding import derive, permutation, preserved_randomness, seed_everything
@@ -109,6 +109,7 @@ _LAZY = {
     "ImageHeader": "data.image_headers",
     "Labels": "data.labels",
     "LeftOut": "data.account",
+    "PhotoCrop": "protocols",
     "PretrainedInput": "data.framing",
     "PretrainedWeights": "checkpoint.pretrained",
     "WeightsFile": "checkpoint.weights_file",
@@ -192,6 +193,7 @@ __all__ = [
     "NameTaken",
     "OptimizerFactory",
     "Origin",
+    "PhotoCrop",
     "PluginError",
     "Predictions",
     "PretrainedInput",

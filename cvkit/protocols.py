@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -51,6 +51,39 @@ class SampleAugmentation(Protocol):
     """
 
     def __call__(self, image: Tensor, /) -> Tensor: ...
+
+
+@runtime_checkable
+class PhotoCrop(Protocol):
+    """A `SampleAugmentation` that crops photos of any size, and can do so after a photo was reduced.
+
+    With ``decode: draft``, JPEG files are decoded at a reduced size for it, if it is the first augmentation of single
+    images in the recipe.
+    """
+
+    def needed(self, height: int, width: int, /) -> tuple[int, int]:
+        """Return how far a photo may be reduced.
+
+        Args:
+            height: Height of the photo in pixels.
+            width: Width of the photo in pixels.
+
+        Returns:
+            The smallest height and width of the whole photo with which no crop has to be enlarged.
+        """
+        ...
+
+    def __call__(self, image: Tensor, size: tuple[int, int] | None = None, /) -> Tensor:
+        """Return a random crop; it is drawn for the photo of the original size.
+
+        Args:
+            image: uint8 (C, H, W), maybe reduced.
+            size: Height and width of the original photo; None if `image` is the original.
+
+        Returns:
+            The crop, uint8 (C, H', W').
+        """
+        ...
 
 
 class Explainer(Protocol):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,8 @@ from torch import Tensor
 
 from ..data.splits import DataInfo
 from ..errors import DataError
-from ..explain.image_io import converted
-from ..explain.picture import Picture, fit
+from ..explain.image_io import Reader, converted
+from ..explain.picture import Picture, fit, fit_file
 
 ImageLike = str | os.PathLike[str] | Image.Image | Tensor | np.ndarray[Any, Any]
 SINGLE = (str, bytes, os.PathLike, Image.Image, Tensor, np.ndarray)
@@ -23,7 +22,7 @@ SINGLE = (str, bytes, os.PathLike, Image.Image, Tensor, np.ndarray)
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
-def picture_of(image: ImageLike, name: str, read: Callable[[Path], Image.Image], info: DataInfo) -> Picture:
+def picture_of(image: ImageLike, name: str, read: Reader, info: DataInfo) -> Picture:
     """Return an image as a picture; `name` is used for an image that is not a file, and `read` reads a file.
 
     Raises `TypeError` for another type or dtype, `ValueError` for a shape that is not an image of the model's
@@ -33,7 +32,7 @@ def picture_of(image: ImageLike, name: str, read: Callable[[Path], Image.Image],
         path = Path(image).expanduser()
         if path.is_dir():
             raise DataError(f"{path}: is a folder; give the paths of its images as a list")
-        return fit(str(path), read(path), info)
+        return fit_file(path, read, info)
     if isinstance(image, np.ndarray):
         image = _of_array(image, name, info.channels)
     if isinstance(image, Tensor):

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from ..data.reduction import Needed
 from ..data.splits import DataInfo
 from ..engine.trained_model import TrainedModel
 from ..errors import RunError
@@ -167,8 +168,8 @@ class Model:
     def _picture(self, image: ImageLike, number: int) -> Picture:
         return picture_of(image, f"image {number}", self._read, self._info)
 
-    def _read(self, path: Path) -> Image.Image:
-        return reader_of(self.recipe, self._info.channels)(path)
+    def _read(self, path: Path, needed: Needed | None = None) -> Image.Image:
+        return reader_of(self.recipe, self._info.channels)(path, needed)
 
 
 def load(folder: str | os.PathLike[str] | TrainedRun, *, plugins: PluginPaths = ()) -> Model:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..guard import Guard, shown
 from ..host.registry import Entry
+from .reduction import Needed, ReducibleSplit
 from .splits import DataInfo, Half, Split, Splits, TensorSplit
 
 
@@ -31,7 +32,15 @@ class CheckedSplit:
         return len(self.split)
 
     def __getitem__(self, index: int, /) -> tuple[Tensor, int]:
-        sample = self.guard(self.split.__getitem__, index)
+        return self._checked(index, self.guard(self.split.__getitem__, index))
+
+    def reduced(self, index: int, needed: Needed, /) -> tuple[Tensor, int]:
+        """Return a sample whose image may be reduced, if the split can reduce images."""
+        if not isinstance(self.split, ReducibleSplit):
+            return self[index]
+        return self._checked(index, self.guard(self.split.reduced, index, needed))
+
+    def _checked(self, index: int, sample: Any) -> tuple[Tensor, int]:
         try:
             image, label = sample
         except (TypeError, ValueError):

@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from .image_formats import IMAGE_FORMATS
+from .reduction import Needed
 
 MODES = {1: "L", 3: "RGB"}
 """Pillow's mode of images with this number of channels."""
@@ -30,10 +31,15 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_SIDEWAYS = {5, 6, 7, 8}
+_SCALABLE = {"JPEG", "MPO"}  # their blocks can be decoded to 4x4, 2x2 or 1x1 pixels instead of 8x8
+_FACTORS = (1, 2, 4, 8)
 _PILLOW = threading.RLock()  # its limit of pixels is global
 
 
-def read_image(path: Path, channels: int, *, bits: int = 16, max_megapixels: int | None = None) -> Tensor:
+def read_image(
+    path: Path, channels: int, *, bits: int = 16, max_megapixels: int | None = None, needed: Needed | None = None
+) -> Tensor:
     """Return the image in a file as cvkit reads every image.
 
     The image is rotated according to its EXIF orientation; other EXIF data is ignored. Transparent pixels are laid on
@@ -44,20 +50,24 @@ def read_image(path: Path, channels: int, *, bits: int = 16, max_megapixels: int
         channels: 1 for grey, 3 for RGB.
         bits: How many bits the values of 16-bit grey files use, 9 to 16.
         max_megapixels: Largest accepted number of pixels, in millions; None for Pillow's limit of about 89.
+        needed: From the height and the width of a JPEG image to the smallest height and width of which all pixels are
+            used. The image is decoded at a half, a quarter or an eighth of its size if that is not smaller.
 
     Returns:
-        uint8 (`channels`, H, W) in the size of the file, with the channels last in memory.
+        uint8 (`channels`, H, W) in the size of the file, or reduced, with the channels last in memory.
 
     Raises:
         ValueError: The image has too many pixels, or values of an unknown range. Pillow's errors for files that are
             damaged or contain no image pass through.
     """
-    pixels = np.array(decode(path, channels, bits=bits, max_megapixels=max_megapixels))
+    pixels = np.array(decode(path, channels, bits=bits, max_megapixels=max_megapixels, needed=needed))
     # A view with the channels last in memory: resizing it is three times as fast, and copying it would take as long.
     return torch.from_numpy(pixels.reshape(*pixels.shape[:2], channels)).permute(2, 0, 1)
 
 
-def decode(path: Path, channels: int, *, bits: int = 16, max_megapixels: int | None = None) -> Image.Image:
+def decode(
+    path: Path, channels: int, *, bits: int = 16, max_megapixels: int | None = None, needed: Needed | None = None
+) -> Image.Image:
     """Return the image that `read_image` returns, as a Pillow image of mode L or RGB."""
     with opened(path, max_megapixels) as image:
         if bits < 16 and is_deep_colour(image):
@@ -65,8 +75,22 @@ def decode(path: Path, channels: int, *, bits: int = 16, max_megapixels: int | N
                 f"it is a 16-bit colour image, of which only the upper 8 bits can be read, so bits: {bits} does not "
                 "apply; save it with 8 bits per channel"
             )
-        image.load()
-        return upright(image, channels, bits)
+        if needed is None or image.format not in _SCALABLE:
+            image.load()
+            return upright(image, channels, bits)
+        return upright(_reduced(image, needed), channels, bits)
+
+
+def _reduced(image: Image.Image, needed: Needed) -> Image.Image:
+    """Return a JPEG image decoded at a half, a quarter or an eighth of its size, but not smaller than needed."""
+    whole, turned = image.size, (orientation(image) or 1) in _SIDEWAYS
+    height, width = needed(*(whole if turned else whole[::-1]))
+    image.draft(None, (height, width) if turned else (width, height))
+    image.load()
+    factor = min(_FACTORS, key=lambda factor: abs(factor - whole[0] / image.width))
+    # The decoder rounds up, which moves all other pixels by up to one. Rounded to the nearest, it is half a pixel.
+    width, height = (max(1, (side + factor // 2) // factor) for side in whole)
+    return image if (width, height) == image.size else image.crop((0, 0, width, height))
 
 
 def upright(image: Image.Image, channels: int, bits: int = 16) -> Image.Image:

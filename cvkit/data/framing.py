@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 FramingMode = Literal["crop", "pad", "squash"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
+Decoding = Literal["full", "draft"]
 
 
 @dataclass(frozen=True)
@@ -73,11 +74,14 @@ class Framing:
         interpolation: The interpolation; None uses that of the pretrained network, else ``bilinear``.
         crop_pct: The fraction of the resized image's sides that ``crop`` keeps, in (0, 1]; None uses that of the
             pretrained network, else 0.875.
+        decode: ``full`` decodes every pixel of a photo. ``draft`` decodes JPEG files at a half, a quarter or an
+            eighth of their size if at least twice the framed size remains.
     """
 
     mode: FramingMode = "crop"
     interpolation: Interpolation | None = None
     crop_pct: float | None = None
+    decode: Decoding = "full"
 
     def resolved(self, trained_with: PretrainedInput | None) -> Framing:
         """Return the framing with every value set.
@@ -90,6 +94,7 @@ class Framing:
             self.mode,
             self.interpolation or declared.interpolation or "bilinear",
             self.crop_pct or declared.crop_pct or 0.875,
+            self.decode,
         )
 
     def window(self, size: tuple[int, int], wanted: tuple[int, int]) -> Window:

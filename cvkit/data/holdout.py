@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
@@ -26,6 +27,10 @@ class Subset:
     def batches(self, order: Tensor, batch_size: int, seed: int = 0, first: int = 0) -> Iterator[Batch]:
         """Yield the images in `order`. Random augmentations are the same as in the complete source."""
         return self.source.batches(self.indices[order], batch_size, seed, first)
+
+    def kept_open(self) -> AbstractContextManager[None]:
+        """Keep the processes of the complete source."""
+        return self.source.kept_open()
 
 
 def split_holdout(

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, default_collate
 
 from ..errors import CvkitError
-from ..resource_errors import machine_error, shortage_in
-from ..seeding import preserved_on_cpu
-from .packed import PackedSplit
+from .caching import CachedSplit, CachePlan
 from .sample_augmentation import SampleAugmentations
+from .samples import Samples, collated, earlier_uses
 from .splits import Split, TensorSplit
-from .workers import LOADING, loaded, loader_options
+from .workers import WorkerPool
 
 
 @dataclass(frozen=True)
@@ -42,6 +40,10 @@ class BatchSource(Protocol):
         """
         ...
 
+    def kept_open(self) -> AbstractContextManager[None]:
+        """Keep the processes that load images between two calls of `batches` within the block."""
+        ...
+
 
 class DeviceResidentSource:
     """A split that is stored on the device. A batch is an index operation, without transfers from the host."""
@@ -58,6 +60,10 @@ class DeviceResidentSource:
         for chosen in order[first:].to(self._labels.device, non_blocking=True).split(batch_size):
             yield Batch(self._images[chosen], self._labels[chosen])
 
+    def kept_open(self) -> AbstractContextManager[None]:
+        """Do nothing: no processes are needed."""
+        return nullcontext()
+
 
 class DataLoaderSource:
     """A split that torch's `DataLoader` reads with `workers` processes, and with pinned memory for a GPU.
@@ -70,9 +76,16 @@ class DataLoaderSource:
     ) -> None:
         self._split, self._device, self._workers = split, device, workers
         self._augmentations = augmentations
+        self._keeping = 0
+        self._idle: WorkerPool | None = None
 
     def __len__(self) -> int:
         return len(self._split)
+
+    @property
+    def cache_line(self) -> str:
+        """What the cache of the images holds; empty if there is none."""
+        return self._split.line() if isinstance(self._split, CachedSplit) else ""
 
     def with_own_state(self) -> DataLoaderSource:
         """Return a source of the same images whose augmentations do not share state with this one's."""
@@ -80,70 +93,41 @@ class DataLoaderSource:
 
     def batches(self, order: Tensor, batch_size: int, seed: int = 0, first: int = 0) -> Iterator[Batch]:
         """Yield batches in order. They do not depend on the number of workers."""
-        draws = order + len(self) * _earlier(order) if self._augmentations else order
-        loader: DataLoader[Any] = DataLoader(
-            _Samples(self._split, self._augmentations, seed),
-            collate_fn=_collate,
-            batch_sampler=[chunk.tolist() for chunk in draws[first:].split(batch_size)],
-            pin_memory=self._device.type == "cuda",
-            # Otherwise torch would draw a base seed from the global generator and advance it.
-            generator=torch.Generator().manual_seed(0),
-            **loader_options(self._workers),
-        )
-        with closing(loaded(loader)) as batches:  # end the workers here instead of at garbage collection
-            for batch in batches:
-                if isinstance(batch, CvkitError):
-                    raise batch
-                images, labels = batch
-                yield Batch(
-                    images.to(self._device, non_blocking=True),
-                    labels.to(self._device, torch.int64, non_blocking=True),
-                )
-
-
-class _Samples(Dataset[tuple[Tensor, int]]):
-    """A split's augmented samples, by draw: the image's index, plus the length of the split for each earlier use.
-
-    So an image that an epoch uses twice is augmented in two ways. Errors are returned, because raising in a worker
-    would add its traceback.
-    """
-
-    def __init__(self, split: Split, augmentations: SampleAugmentations | None, seed: int) -> None:
-        self._split, self._augmentations, self._seed = split, augmentations, seed
-
-    def __len__(self) -> int:
-        return len(self._split)
-
-    def __getitems__(self, draws: list[int]) -> list[tuple[Tensor, int]] | CvkitError:
-        """Return the samples of a batch. torch's loader requests them together, so generators are restored once."""
+        if isinstance(self._split, CachedSplit):
+            self._split.fill(self._workers)
+        draws = order + len(self) * earlier_uses(order) if self._augmentations else order
+        pool, self._idle = self._idle or self._new_pool(), None  # another iteration needs other processes
         try:
-            samples = [self._split[draw % len(self)] for draw in draws]
-            if self._augmentations:
-                with preserved_on_cpu():
-                    return [
-                        (self._augmentations(image, self._seed, draw), label)
-                        for draw, (image, label) in zip(draws, samples, strict=True)
-                    ]
-        except Exception as error:
-            if (lack := shortage_in(error)) is not None:  # handled here, because an error's cause is not sent
-                return machine_error(lack, LOADING, error)
-            if isinstance(error, CvkitError):
-                return error
-            raise
-        return samples
+            with closing(pool.load([(seed, chunk.tolist()) for chunk in draws[first:].split(batch_size)])) as batches:
+                for batch in batches:
+                    if isinstance(batch, CvkitError):
+                        raise batch
+                    images, labels = batch
+                    if pool.idle and self._keeping and self._idle is None:
+                        self._idle = pool
+                    yield Batch(
+                        images.to(self._device, non_blocking=True),
+                        labels.to(self._device, torch.int64, non_blocking=True),
+                    )
+        finally:
+            if pool is not self._idle:
+                pool.close()
 
+    @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """Keep the worker processes between two calls of `batches` within the block."""
+        self._keeping += 1
+        try:
+            yield
+        finally:
+            self._keeping -= 1
+            if self._idle is not None and not self._keeping:
+                self._idle.close()
+                self._idle = None
 
-def _earlier(order: Tensor) -> Tensor:
-    """Return how often each index of `order` occurs before its position, int64 (M,)."""
-    ordered, positions = order.sort(stable=True)
-    _, uses = ordered.unique_consecutive(return_counts=True)
-    earlier = torch.empty_like(order)
-    earlier[positions] = torch.arange(len(order)) - (uses.cumsum(0) - uses).repeat_interleave(uses)
-    return earlier
-
-
-def _collate(samples: list[tuple[Tensor, int]] | CvkitError) -> Any:
-    return samples if isinstance(samples, CvkitError) else default_collate(samples)
+    def _new_pool(self) -> WorkerPool:
+        samples = Samples(self._split, self._augmentations)
+        return WorkerPool(samples, self._workers, collated, pin_memory=self._device.type == "cuda")
 
 
 class DeviceBudget:
@@ -173,16 +157,21 @@ def open_source(
     workers: int,
     room: DeviceBudget | None = None,
     augmentations: SampleAugmentations | None = None,
+    cache: CachePlan | None = None,
 ) -> BatchSource:
     """Return `split` as a source on `device`: resident if requested, or if ``"auto"`` finds that it fits.
 
     ``"auto"`` makes a split resident if it is already in memory and `room` has enough left. ``True`` first reads a
-    streamed split into memory. If single images are augmented, the split is always streamed, if necessary from
-    memory, where each image has its own size.
+    streamed split into memory. If single images are augmented, the split is always streamed, and ``True`` then keeps
+    the decoded images in memory. `cache` says where decoded images of a streamed split are kept.
     """
     room = room or DeviceBudget(device)
-    if resident is True and not isinstance(split, TensorSplit):
-        split = PackedSplit.of(split) if augmentations else materialize(split)
+    if not isinstance(split, TensorSplit):
+        if resident is True and not augmentations:
+            split = materialize(split)
+        elif cache is not None or resident is True:
+            crop = augmentations.crop if augmentations else None
+            split = CachedSplit(split, None if crop is None else crop.needed, cache or CachePlan())
     if augmentations:
         return DataLoaderSource(split, device, workers, augmentations)
     if isinstance(split, TensorSplit) and (resident is True or (resident == "auto" and room.takes(split))):

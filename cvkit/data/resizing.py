@@ -11,6 +11,7 @@ from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2.functional import resize
 
 from .framing import Framing, PretrainedInput, Window
+from .reduction import needed_for_framing, read_photo
 from .splits import DataInfo, Split, Splits
 
 DEFAULT = Framing("crop", "bicubic", 1.0)
@@ -19,21 +20,24 @@ DEFAULT = Framing("crop", "bicubic", 1.0)
 _FAR = 50  # multiples of the kept part; what lies further away is cut off before the image is resized
 
 
-def frame(image: Tensor, info: DataInfo) -> Tensor:
+def frame(image: Tensor, info: DataInfo, size: tuple[int, int] | None = None) -> Tensor:
     """Return an image in the input size.
 
     Args:
         image: uint8 (C, H, W) of any size.
         info: The input size, the framing and the mean colour.
+        size: Height and width in the file, if the image was reduced when it was decoded.
 
     Returns:
         uint8 (C, `info.height`, `info.width`); `image` itself if it has that size.
     """
-    wanted = (info.height, info.width)
-    if tuple(image.shape[-2:]) == wanted:
+    own = (image.shape[-2], image.shape[-1])
+    size = size or own
+    if size == (info.height, info.width):
         return image
     image = _without_far_ends(image, info)
-    window = window_of((image.shape[-2], image.shape[-1]), info)
+    kept = (image.shape[-2], image.shape[-1])
+    window = window_of(size if kept == own else kept, info)
     mode = InterpolationMode((info.framing or DEFAULT).interpolation or "bilinear")
     resized: Tensor = resize(image, [window.height, window.width], interpolation=mode, antialias=True)
     return _cut(resized, window, info)
@@ -80,8 +84,8 @@ class FramedSplit:
         return len(self.split)
 
     def __getitem__(self, index: int, /) -> tuple[Tensor, int]:
-        image, label = self.split[index]
-        return frame(image, self.info), label
+        photo = read_photo(self.split, index, needed_for_framing(self.info))
+        return frame(photo.image, self.info, photo.size), photo.label
 
     def __getattr__(self, name: str) -> Any:
         """Return another attribute of the split, such as the names of its files."""

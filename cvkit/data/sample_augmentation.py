@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..guard import Guard, shown
 from ..host.registry import Entry
-from ..protocols import SampleAugmentation
+from ..protocols import PhotoCrop, SampleAugmentation
 from ..seeding import preserved_on_cpu, seed_cpu
 from .resizing import frame
 from .splits import DataInfo
@@ -29,16 +30,25 @@ class SampleAugmentations:
     def __bool__(self) -> bool:
         return bool(self._augmentations)
 
-    def __call__(self, image: Tensor, seed: int, index: int) -> Tensor:
+    @property
+    def crop(self) -> PhotoCrop | None:
+        """The first augmentation, if photos may be reduced for it when they are decoded."""
+        first = self._augmentations[0][1] if self._augmentations else None
+        reduces = self._info.framing is not None and self._info.framing.decode == "draft"
+        return first if reduces and isinstance(first, PhotoCrop) else None
+
+    def __call__(self, image: Tensor, seed: int, index: int, size: tuple[int, int] | None = None) -> Tensor:
         """Return `image`, uint8 (C, H, W), augmented with the draws of (seed, index), in the model's input size.
 
-        Raises `ComponentFailure` if an augmentation fails or changes the type or the channels, or if it changes the
-        size although all images of the data set have the input size.
+        `size` is the height and the width in the file, if `image` was reduced for `crop` when it was decoded. Raises
+        `ComponentFailure` if an augmentation fails or changes the type or the channels, or if it changes the size
+        although all images of the data set have the input size.
         """
         seed_cpu("sample", seed, index)
         image = image.clone()  # an augmentation that works in place must not modify a data set in memory
-        for guard, augmentation in self._augmentations:
-            image = self._augmented(guard, augmentation, image)
+        reduced = size is not None and size != tuple(image.shape[-2:])
+        for number, (guard, augmentation) in enumerate(self._augmentations):
+            image = self._augmented(guard, augmentation, image, *([size] if reduced and not number else []))
         return frame(image, self._info)
 
     def batch(self, images: Iterable[Tensor], seed: int) -> Tensor:
@@ -48,8 +58,8 @@ class SampleAugmentations:
         with preserved_on_cpu():
             return torch.stack([self(image, seed, index) for index, image in enumerate(images)])
 
-    def _augmented(self, guard: Guard, augmentation: SampleAugmentation, image: Tensor) -> Tensor:
-        output = guard(augmentation, image)
+    def _augmented(self, guard: Guard, augmentation: SampleAugmentation, image: Tensor, *original: Any) -> Tensor:
+        output = guard(augmentation, image, *original)
         fits = isinstance(output, Tensor) and output.dtype == torch.uint8 and output.ndim == 3
         size = slice(0, 1 if self._info.framing else 3)  # images of any size are framed afterwards
         if not fits or output.shape[size] != image.shape[size]:

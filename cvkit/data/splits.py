@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from ..errors import CheckpointError
@@ -114,6 +115,7 @@ class Splits:
         digest: Identifies the content; empty if it is expensive to compute.
         validation: Validation images; None if there are none.
         account: What was read and what was left out; None if the data set does not say.
+        folder: The data folder, in which ``train.cache: disk`` keeps decoded images. A run sets it.
     """
 
     train: Split
@@ -122,6 +124,7 @@ class Splits:
     digest: str = ""
     validation: Split | None = None
     account: DataAccount | None = None
+    folder: Path | None = None
 
     @property
     def final(self) -> Half:

@@ -1,66 +1,128 @@
-"""Yield the batches of torch's `DataLoader`; if its worker processes fail, report the reason in one sentence."""
+"""Load batches with torch's `DataLoader`; if its worker processes fail, report the reason in one sentence."""
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing.queues
 import os
 import signal
 import threading
 import time
-from collections.abc import Generator, Iterator
+import weakref
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from multiprocessing import active_children
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from torch.utils.data import DataLoader
+import torch
+from torch.utils.data import DataLoader, Dataset
 
-from ..errors import MachineError, RunError
+from ..errors import MachineError
 from ..resource_errors import Shortage, machine_error, reporting_shortages, shortage_in
+from .worker_errors import ALONE, LOADING, end_of, end_worker, of_loading
 
 LOOK_EVERY = 1.0
 """Seconds between two checks whether the workers are alive, while the loader waits for a batch."""
 PATIENCE = 300.0
 """Maximum seconds for a batch. A worker that is stopped, or waits for a dead network disk, would never return one."""
 
-LOADING = "loading images"
 _TO_END = 2.0  # seconds for a process to end after its connections are closed
-_ALONE = "with train.workers: 0, images are loaded without worker processes"
 _DESCRIPTORS = 8  # file descriptors per worker in the parent, for its queues and batches; measured
-_END = object()
-_LACKS = list(Shortage)
-_LACK_CODE = 100  # a worker that ends because of the n-th shortage exits with this number plus n
 
 
-def loaded(loader: DataLoader[Any]) -> Generator[Any, None, None]:
-    """Yield the batches of a loader made with `loader_options`; afterwards, no worker process is left.
+class WorkerPool:
+    """torch's `DataLoader`, whose worker processes load one list of batches after another.
 
-    Raises `MachineError` if a worker was killed, does not answer for `PATIENCE` seconds, or lacks a resource of the
-    machine, and `RunError` if a worker crashed.
+    The processes start with the first batch and stay until `close`. `load` raises `MachineError` if a worker was
+    killed, does not answer for `PATIENCE` seconds, or lacks a resource of the machine, and `RunError` if a worker
+    crashed.
     """
-    before = set(active_children())
-    workers: list[BaseProcess] = []
-    try:
-        with _children_watched_here(), reporting_shortages(LOADING):
-            _require_descriptors(loader.num_workers)
-            try:
-                batches = iter(loader)
-            finally:
-                workers += set(active_children()) - before
-        with _Watch(workers) as watch:
-            while (batch := _next(batches, workers, watch)) is not _END:
-                yield batch
-    finally:
-        _kill(workers)  # if the loader finished, none is left
+
+    def __init__(self, dataset: Dataset[Any], workers: int, collate: Callable[[Any], Any], pin_memory: bool) -> None:
+        self._requests: list[Any] = []
+        self._loader: DataLoader[Any] | None = None
+        self._options: dict[str, Any] = {
+            "dataset": dataset,
+            "batch_sampler": self._requests,
+            "collate_fn": collate,
+            "num_workers": workers,
+            "persistent_workers": workers > 0,
+            "pin_memory": pin_memory,
+            "worker_init_fn": _begin_worker,
+        }
+        self._workers: list[BaseProcess] = []
+        self._owner = os.getpid()
+        self.idle = True
+        _POOLS.add(self)
+
+    def load(self, requests: Sequence[Any]) -> Generator[Any, None, None]:
+        """Yield the batch of each request. A request is what the data set's ``__getitems__`` receives.
+
+        The pool is idle when it yields the last batch. If the caller stops earlier, the workers are killed.
+        """
+        if not requests:
+            return
+        self._requests[:] = requests
+        self.idle = False
+        try:
+            with _children_watched_here(), reporting_shortages(LOADING):
+                batches = self._restarted() or self._started()
+            with _Watch(self._workers) as watch:
+                for _ in requests[:-1]:
+                    yield _next(batches, self._workers, watch)
+                last = _next(batches, self._workers, watch)
+            self.idle = True
+        finally:
+            if not self.idle:
+                self.kill()
+        yield last
+
+    def close(self) -> None:
+        """End the workers; those of an idle pool end by themselves."""
+        if self.idle and os.getpid() == self._owner:
+            self._loader = None  # torch then asks its workers to end, and waits for them
+        self.kill()
+
+    def kill(self) -> None:
+        """Kill the workers that are left."""
+        if os.getpid() == self._owner:  # a child that was forked from this process inherits the pool
+            _kill(self._workers)
+        self._workers, self._loader, self.idle = [], None, True
+
+    def _restarted(self) -> Iterator[Any] | None:
+        """Return the batches from the workers that are there, or None if one ended or does not answer."""
+        if self._loader is None or not self._workers or not all(worker.is_alive() for worker in self._workers):
+            return None
+        try:
+            return iter(self._loader)
+        except RuntimeError:  # nothing is lost: new workers load all batches
+            return None
+
+    def _started(self) -> Iterator[Any]:
+        """Return the batches from new workers."""
+        self.kill()
+        self.idle = False
+        workers = self._options["num_workers"]
+        _require_descriptors(workers)
+        before = set(active_children())
+        # Without a generator, torch would draw a base seed from the global one and advance it.
+        seeded, patience = torch.Generator().manual_seed(0), LOOK_EVERY if workers else 0
+        self._loader = DataLoader(**self._options, timeout=patience, generator=seeded)
+        try:
+            return iter(self._loader)
+        finally:
+            self._workers += set(active_children()) - before
 
 
-def loader_options(workers: int) -> dict[str, Any]:
-    """Return the options of a `DataLoader` with this number of workers, for `loaded`."""
-    return {
-        "num_workers": workers,
-        "timeout": LOOK_EVERY if workers else 0,
-        "worker_init_fn": _begin_worker,
-    }
+_POOLS: weakref.WeakSet[WorkerPool] = weakref.WeakSet()
+
+
+@atexit.register
+def _kill_all() -> None:
+    """Kill the workers of pools that were not closed. multiprocessing would wait for them, as they ignore SIGTERM."""
+    for pool in _POOLS:
+        pool.kill()
 
 
 class _Watch:
@@ -122,7 +184,7 @@ def _next(batches: Iterator[Any], workers: list[BaseProcess], watch: _Watch) -> 
     with watch.on_a_batch():
         while True:
             try:
-                return next(batches, _END)
+                return next(batches)
             except Exception as error:
                 if isinstance(error, RuntimeError) and "DataLoader timed out" in str(error):
                     continue  # the loader has checked that its workers are alive
@@ -137,7 +199,7 @@ def _why(error: Exception, workers: list[BaseProcess], watch: _Watch) -> Excepti
     if watch.stalled:
         return MachineError(
             f"no worker process has loaded a batch for {PATIENCE:g} seconds: a process is stopped, or the disk "
-            f"does not respond; {_ALONE}"
+            f"does not respond; {ALONE}"
         )
     broken = isinstance(error, (ConnectionError, EOFError))
     if broken:  # a process closes its connections before it ends, so wait for the end
@@ -145,34 +207,11 @@ def _why(error: Exception, workers: list[BaseProcess], watch: _Watch) -> Excepti
         while all(worker.is_alive() for worker in workers) and time.monotonic() < deadline:
             time.sleep(0.01)
     if gone := [worker for worker in workers if not worker.is_alive()]:
-        return _end_of(gone[0], error)
+        return end_of(gone[0], error)
     lack = (
         Shortage.FILES if broken else shortage_in(error)
     )  # a worker that has no descriptor left closes the connection
-    return error if lack is None else machine_error(_of_loading(lack, error), LOADING, error)
-
-
-def _end_of(worker: BaseProcess, error: Exception) -> RunError:
-    """Return the error that reports why a worker ended."""
-    code = worker.exitcode or 0
-    if code == -signal.SIGBUS:  # a write failed because the shared memory could not grow
-        return machine_error(Shortage.SHARED_MEMORY, LOADING, error)
-    if code in (-signal.SIGKILL, -signal.SIGTERM):
-        return MachineError(
-            f"a worker process that loads images (pid {worker.pid}) was killed, probably because memory ran "
-            f"out. Use fewer train.workers or a smaller train.batch_size ({_ALONE})"
-        )
-    if 0 <= code - _LACK_CODE < len(_LACKS):
-        return machine_error(_LACKS[code - _LACK_CODE], LOADING, MemoryError())
-    how = f"crashed with {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-    return RunError(
-        f"a worker process that loads images (pid {worker.pid}) {how}; set train.workers to 0 to see the cause"
-    )
-
-
-def _of_loading(lack: Shortage, error: Exception) -> Shortage:
-    """Return the shortage to report: a full disk without a file name means that the shared memory is full."""
-    return Shortage.SHARED_MEMORY if lack is Shortage.DISK and getattr(error, "filename", None) is None else lack
+    return error if lack is None else machine_error(of_loading(lack, error), LOADING, error)
 
 
 @contextmanager
@@ -207,9 +246,4 @@ def _begin_worker(worker: int) -> None:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
         # A thread sends batches. On an error it would print it and drop the batch, and the parent would wait forever.
-    multiprocessing.queues.Queue._on_queue_feeder_error = staticmethod(_end_worker)  # type: ignore[attr-defined]
-
-
-def _end_worker(error: Exception, batch: object) -> None:
-    lack = shortage_in(error)
-    os._exit(1 if lack is None else _LACK_CODE + _LACKS.index(_of_loading(lack, error)))
+    multiprocessing.queues.Queue._on_queue_feeder_error = staticmethod(end_worker)  # type: ignore[attr-defined]

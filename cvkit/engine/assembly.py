@@ -22,6 +22,7 @@ from ..resource_errors import Shortage, reporting_shortages
 from ..seeding import derive, preserved_randomness, seed_everything
 from .averaging import Averaged, too_long
 from .building import drawn, initialised_loss
+from .caches import cache_plans, with_notes
 from .device import choose_device
 from .finetuning import first_model
 from .loop import EpochBatches
@@ -73,8 +74,11 @@ def build_parts(
     ]
     single = SampleAugmentations((pair for pair in augmentations if pair[0].component.per_sample), info)
     placing = (device, settings.resident, settings.workers, DeviceBudget(device))
-    source = open_source(splits.train if single else framed(splits.train, info), *placing, single)
-    sources = {half: open_source(splits.half(half), *placing) for half in splits.halves}
+    splits = with_notes(recipe, splits, single)
+    plans = cache_plans(recipe, splits, single)
+    train = splits.train if single else framed(splits.train, info)
+    source = open_source(train, *placing, single, plans.get("train"))
+    sources = {half: open_source(splits.half(half), *placing, cache=plans.get(half)) for half in splits.halves}
     batching = EpochBatches(len(source), settings.batch_size, settings.accumulate, settings.drop_last)
     if batching.steps == 0:
         raise RunError(

@@ -75,7 +75,7 @@ def _without_first_weights(part: Part) -> Part:
 
 def open_dataset(recipe: Recipe, root: Path) -> Splits:
     """Return the recipe's data set from the data folder `root`; raise `DataError` if it cannot be opened."""
-    return checked(build_checked(recipe.dataset, root), recipe.dataset.entry)
+    return replace(checked(build_checked(recipe.dataset, root), recipe.dataset.entry), folder=root)
 
 
 def require_initialised(entry: Entry, module: nn.Module) -> None:

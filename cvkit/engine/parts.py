@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
@@ -105,6 +105,14 @@ class RunParts:
     def trained_model(self) -> nn.Module:
         """The model that is evaluated: the averaged one if `train.ema` is set."""
         return self.model if self.ema is None else self.ema.module
+
+    @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """Keep the processes that load images from one epoch to the next within the block."""
+        with ExitStack() as stack:
+            for source in (self.train_source, *(self.sources[half] for half in self.evaluated)):
+                stack.enter_context(source.kept_open())
+            yield
 
     def forward(self, model: nn.Module, loss: nn.Module, preprocessor: Preprocessor) -> ForwardPass:
         """Return a forward pass in the recipe's precision.
@@ -233,7 +241,8 @@ class RunParts:
             images, held = split_holdout(images, framed(self.splits.train, self.info), self.device, hold_out, seed)
             schedule = parts.new_schedule if scheduled else None
             sampling = self.sampling.of(images.indices) if isinstance(images, Subset) else self.sampling
-            yield Trial(step, images, self.batching, sampling, seed, f"{purpose} {repeat}", held, schedule)
+            with images.kept_open():
+                yield Trial(step, images, self.batching, sampling, seed, f"{purpose} {repeat}", held, schedule)
 
 
 def _copied(weights: list[nn.Parameter]) -> list[nn.Parameter]:

@@ -134,14 +134,16 @@ class Trainer:
                 other devices, and always before the last step of an epoch is yielded.
             MachineError: The memory is not large enough.
         """
-        while not self.finished or self._progress is not None:
-            progress = self._progress = self._progress or EpochProgress(self.parts.batching.steps, self.parts.device)
-            with reporting_shortages("training", {Shortage.MEMORY: _LESS_TRAINING}):
-                yield from self._train_epoch(progress)
-            record = self._record(progress)
-            self.selection.observe(record, self._weights)
-            self.epoch, self._progress = self.epoch + 1, None
-            yield record
+        with self.parts.kept_open():
+            while not self.finished or self._progress is not None:
+                progress = self._progress or EpochProgress(self.parts.batching.steps, self.parts.device)
+                self._progress = progress
+                with reporting_shortages("training", {Shortage.MEMORY: _LESS_TRAINING}):
+                    yield from self._train_epoch(progress)
+                record = self._record(progress)
+                self.selection.observe(record, self._weights)
+                self.epoch, self._progress = self.epoch + 1, None
+                yield record
 
     def _train_epoch(self, progress: EpochProgress) -> Iterator[Step]:
         parts = self.parts

@@ -5,15 +5,22 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from PIL import Image
 
 from ..data.decoding import MODES, decode, upright
+from ..data.reduction import Needed
 from ..errors import CvkitError, DataError, one_line
 from ..recipe import Recipe
 
-Reader = Callable[[Path], Image.Image]
+
+class Reader(Protocol):
+    """Reads an image file; with `needed`, JPEG files may be decoded at a reduced size."""
+
+    def __call__(self, path: Path, needed: Needed | None = None, /) -> Image.Image:
+        """Return the image in mode L or RGB; with `needed`, as `cvkit.read_image` reduces it."""
+        ...
 
 
 def reader_of(recipe: Recipe, channels: int) -> Reader:
@@ -32,7 +39,7 @@ def reader_of(recipe: Recipe, channels: int) -> Reader:
     own = getattr(recipe.dataset.entry.load(), "read", None)
     options = {} if own is None else _named(own, recipe.dataset.options)
 
-    def read(path: Path) -> Image.Image:
+    def read(path: Path, needed: Needed | None = None) -> Image.Image:
         if path.is_dir():
             raise DataError(f"{path}: the folder cannot be read; check its permissions")
         if not path.exists():
@@ -41,8 +48,9 @@ def reader_of(recipe: Recipe, channels: int) -> Reader:
             raise DataError(f"{path}: is not a regular file")
         try:
             if own is None:
-                return decode(path, channels)
-            return Image.fromarray(own(path, **options).permute(1, 2, 0).squeeze(2).numpy()).convert(MODES[channels])
+                return decode(path, channels, needed=needed)
+            pixels = own(path, **options, **_named(own, {"needed": needed})).permute(1, 2, 0)
+            return Image.fromarray(pixels.squeeze(2).numpy()).convert(MODES[channels])
         except CvkitError:
             raise
         except Exception as error:  # Pillow and data sets may raise anything for a damaged file

@@ -18,7 +18,7 @@ from ..errors import DataError, one_line
 from ..seeding import permutation
 from .image_files import ImageFile
 from .image_io import Reader
-from .picture import Picture, fit
+from .picture import Picture, fit_file
 
 _AT_ONCE = 32  # pictures in memory
 _PREDICTED_AT_ONCE = 250
@@ -69,8 +69,7 @@ class FromFiles:
     def _read(self, files: Sequence[ImageFile]) -> Iterator[Picture]:
         for file in files:
             try:
-                image = self.read(file.path)
-                picture = fit(str(file.path), image, self.info, file.label)
+                picture = fit_file(file.path, self.read, self.info, file.label)
             except DataError as error:
                 self.unread.append(str(error))
             except Exception as error:  # one picture must not cost the others

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,9 +12,11 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from ..data.framing import Window
+from ..data.reduction import Wanted, needed_for_framing
 from ..data.resizing import frame, window_of
 from ..data.splits import DataInfo
 from ..figures.thumbnails import overlay
+from .image_io import Reader
 
 LONGEST = 1024
 """The maximum length in pixels of the longer side of a shown picture. Larger images are reduced."""
@@ -54,17 +57,28 @@ class Picture:
         return torch.where(outside, blended // 2, blended)
 
 
-def fit(name: str, image: Image.Image, info: DataInfo, label: int | None = None) -> Picture:
+def fit_file(path: Path, read: Reader, info: DataInfo, label: int | None = None) -> Picture:
+    """Return an image file as a `Picture`, decoded and framed like the run's own evaluation images."""
+    needed = needed_for_framing(info)
+    wanted = None if needed is None else Wanted(needed)
+    image = read(path, wanted)
+    return fit(str(path), image, info, label, None if wanted is None else wanted.size)
+
+
+def fit(
+    name: str, image: Image.Image, info: DataInfo, label: int | None = None, size: tuple[int, int] | None = None
+) -> Picture:
     """Return an image of any size as a `Picture`, framed like the run's own evaluation images.
 
-    Its mode is RGB or L, as the channels of `info` require.
+    Its mode is RGB or L, as the channels of `info` require. `size` is its height and width in the file, if it was
+    reduced when it was decoded.
     """
     whole = tensor_of(image)
-    window = window_of((image.height, image.width), info)
+    window = window_of(size or (image.height, image.width), info)
     if (longest := max(image.size)) > LONGEST:
         width, height = (max(1, round(side / longest * LONGEST)) for side in image.size)
         image = image.resize((width, height), Image.Resampling.BICUBIC)
-    return Picture(name, tensor_of(image), frame(whole, info), label, window)
+    return Picture(name, tensor_of(image), frame(whole, info, size), label, window)
 
 
 def tensor_of(image: Image.Image) -> Tensor:

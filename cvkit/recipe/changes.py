@@ -17,7 +17,14 @@ from .settings import SECTIONS, GeneralSettings
 
 _FREE = (
     *("name", "shorter", "requires", "plugins", "report", "evaluation.batch_size", "train.device"),
-    *("train.workers", "train.resident", "train.checkpoint_every", "train.compile", "train.channels_last"),
+    *(
+        "train.workers",
+        "train.resident",
+        "train.cache",
+        "train.checkpoint_every",
+        "train.compile",
+        "train.channels_last",
+    ),
     *(kind.key for kind in KINDS.values() if not kind.affects_training),
 )
 _ABSENT = "absent"

@@ -108,7 +108,12 @@ class TrainSettings(Settings):
     resident: bool | Literal["auto"] = Field(
         "auto",
         description="Keep the whole data set in device memory; auto does so if it fits. If single images are "
-        "augmented, true keeps the decoded images in the memory of the machine instead.",
+        "augmented, true keeps the decoded images in the memory of the machine instead, as cache: memory does.",
+    )
+    cache: Literal["memory", "disk"] | None = Field(
+        None,
+        description="Decode each image of a streamed data set once, and keep it in the memory of the machine or on "
+        "the disk, in the data folder; null: decode it each time.",
     )
 
     @property

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..data.splits import Half
+from ..engine.caches import cache_lines
 from ..engine.proposal import Proposal
 from ..engine.records import EpochRecord
 from ..engine.trainer import Step, Trainer
@@ -102,6 +103,8 @@ def execute(session: Session) -> Generator[Event, None, None]:
         epoch = 0 if chosen.weights is None else chosen.epoch
         yield Measured(half, int(result.correct.sum()), len(result.labels), epoch)
     report = session.report()
+    for line in cache_lines([trainer.parts.train_source, *trainer.parts.sources.values()]):
+        yield DataRead(line)
     for message in dict.fromkeys(session.warnings):
         if message not in known:
             yield Warned(message)

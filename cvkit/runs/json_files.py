@@ -10,7 +10,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from ..data.framing import FramingMode, Interpolation
+from ..data.framing import Decoding, FramingMode, Interpolation
 from ..engine.records import EpochRecord
 from ..files.strict_json import Count, Number, Shape, read_json, require_shape
 from ..recipe.settings import FolderName
@@ -31,6 +31,7 @@ class _Framing(Shape):
     mode: FramingMode
     interpolation: Interpolation | None = None
     crop_pct: Annotated[float, Field(gt=0, le=1)] | None = None
+    decode: Decoding = "full"
 
 
 class _DataInfo(Shape):

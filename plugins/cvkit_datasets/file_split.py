@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,9 @@ from cvkit import DataError, read_image
 from .headers import reason_of
 from .options import Reading
 from .samples import Sample
+
+Needed = Callable[[int, int], tuple[int, int]]
+"""As for `read_image`."""
 
 
 @dataclass(frozen=True)
@@ -52,17 +55,25 @@ class FileSplit:
         return len(self.files)
 
     def __getitem__(self, index: int, /) -> tuple[Tensor, int]:
-        path = self.files[index]
-        image = read(path, channels=self.channels, bits=self.bits, max_megapixels=self.max_megapixels)
+        return self._read(index, None)
+
+    def reduced(self, index: int, needed: Needed, /) -> tuple[Tensor, int]:
+        """Return an image, reduced as far as `needed` allows if it is a JPEG file, and its label."""
+        return self._read(index, needed)
+
+    def _read(self, index: int, needed: Needed | None) -> tuple[Tensor, int]:
+        path, megapixels = self.files[index], self.max_megapixels
+        image = read(path, channels=self.channels, bits=self.bits, max_megapixels=megapixels, needed=needed)
         return image, self.labels[index]
 
 
-def read(path: Path, *, channels: int, bits: int, max_megapixels: int | None) -> Tensor:
+def read(path: Path, *, channels: int, bits: int, max_megapixels: int | None, needed: Needed | None = None) -> Tensor:
     """Return the image at `path` as uint8 (`channels`, H, W) in its own size; raise `DataError` with its name.
 
-    `cvkit explain` calls it with the options of the recipe to read other images.
+    With `needed`, JPEG files may be reduced, as by `read_image`. `cvkit explain` and `cvkit.load` call it with the
+    options of the recipe to read other images.
     """
     try:
-        return read_image(path, channels, bits=bits, max_megapixels=max_megapixels)
+        return read_image(path, channels, bits=bits, max_megapixels=max_megapixels, needed=needed)
     except Exception as error:  # Pillow's decoders raise many kinds of errors for damaged files
         raise DataError(f"could not read {path} as an image: {reason_of(error)}") from error

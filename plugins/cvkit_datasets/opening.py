@@ -72,7 +72,7 @@ def opened(
             names,
             mean,
             std,
-            framing=None if reading.framing is None else Framing(reading.framing),
+            framing=None if reading.framing is None else Framing(reading.framing, decode=reading.decode),
             fixed_normalisation=reading.mean is not None or reading.std is not None,
         ),
         digest=digest_of(base, [sample.path for sample in split], about=_about(split, names, reading)),

@@ -30,6 +30,7 @@ class Reading:
     Attributes:
         size: Height and width of the model's input, or one number for both.
         framing: How images are brought to that size; None requires images that have it.
+        decode: Whether JPEG files may be decoded at a reduced size, ``draft``, or not, ``full``.
         channels: 1 for grey, 3 for RGB.
         bits: How many bits the values of 16-bit grey files use.
         max_megapixels: Largest accepted number of pixels in millions; None for Pillow's limit.
@@ -40,6 +41,7 @@ class Reading:
 
     size: int | tuple[int, int]
     framing: FramingName | None
+    decode: Literal["full", "draft"]
     channels: int
     bits: int
     max_megapixels: int | None
@@ -48,6 +50,8 @@ class Reading:
     std: tuple[float, ...] | None
 
     def __post_init__(self) -> None:
+        if self.framing is None and self.decode == "draft":
+            raise ValueError("decode: draft requires a framing, because without one every image has the input size")
         mean, std = self.statistics
         if len(mean) != self.channels or len(std) != self.channels:
             raise ValueError(

@@ -142,6 +142,7 @@ def test_images_that_a_run_keeps_in_memory_are_not_read_again():
             return splits.train[index]
 
     run = build_parts(recipe, replace(splits, train=OnDisk()))
+    list(run.train_source.batches(torch.arange(len(splits.train)), 8))
     reads.clear()
     with run.trial("test") as trial:
         list(trial.steps_at([0.01] * 3))

@@ -1,0 +1,111 @@
+"""Decoded images one after another, in memory or in a file, which worker processes share."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import DataError
+from .reduction import Photo
+
+PIXELS, INDEX = "pixels.bin", "index.json"
+"""The files of a folder with decoded images."""
+_CHUNK = 64 << 20  # bytes; each chunk needs a file descriptor where processes are not forked
+_COLUMNS = 8  # start, height, width, channels, height and width in the file, label, checksum
+
+
+class ImageStore(Protocol):
+    """Decoded images by index."""
+
+    def __getitem__(self, index: int, /) -> Photo: ...
+
+
+class StoreInMemory:
+    """Images in chunks of memory. Forked processes share them; others share them when they are sent."""
+
+    def __init__(self) -> None:
+        self._chunks: list[Tensor] = []
+        self._used = _CHUNK
+        self._places: list[tuple[int, int, tuple[int, ...], tuple[int, int], int]] = []
+
+    def add(self, photo: Photo) -> int:
+        """Keep an image; return its size in bytes."""
+        pixels = photo.image.permute(1, 2, 0)
+        count = pixels.numel()
+        if not self._chunks or self._used + count > len(self._chunks[-1]):
+            self._chunks.append(torch.empty(max(_CHUNK, count), dtype=torch.uint8))
+            self._used = 0
+        self._chunks[-1][self._used : self._used + count].copy_(pixels.flatten())
+        self._places.append((len(self._chunks) - 1, self._used, tuple(pixels.shape), photo.size, photo.label))
+        self._used += count
+        return count
+
+    def __getitem__(self, index: int, /) -> Photo:
+        chunk, start, shape, size, label = self._places[index]
+        pixels = self._chunks[chunk][start : start + shape[0] * shape[1] * shape[2]]
+        return Photo(pixels.view(shape).permute(2, 0, 1), label, size)
+
+
+class StoreWriter:
+    """Writes the files of a `StoreOnDisk`."""
+
+    def __init__(self, folder: Path, pixels: BinaryIO) -> None:
+        self._folder, self._pixels = folder, pixels
+        self._rows: list[list[int]] = []
+        self._end = 0
+
+    def add(self, photo: Photo) -> int:
+        """Write an image; return its size in bytes."""
+        pixels = photo.image.permute(1, 2, 0).contiguous()
+        content = pixels.numpy().tobytes()
+        self._pixels.write(content)
+        self._rows.append([self._end, *pixels.shape, *photo.size, photo.label, zlib.crc32(content)])
+        self._end += len(content)
+        return len(content)
+
+    def finish(self, key: dict[str, Any]) -> None:
+        """Write the index, which makes the folder complete."""
+        self._pixels.flush()
+        content = json.dumps({"key": key, "bytes": self._end, "images": self._rows})
+        (self._folder / INDEX).write_text(content, encoding="utf-8")
+
+
+class StoreOnDisk:
+    """Images in a file, which the system keeps in its cache as far as the memory allows."""
+
+    def __init__(self, folder: Path, images: Any) -> None:
+        self._folder = folder
+        self._images: np.ndarray[Any, Any] = np.asarray(images, dtype=np.int64)
+        self._pixels: np.memmap[Any, Any] | None = None  # opened by each process
+
+    @classmethod
+    def opened(cls, folder: Path, key: dict[str, Any], count: int) -> StoreOnDisk | None:
+        """Return the store in `folder`, or None if there is none, or one that is incomplete or of other images."""
+        try:
+            found = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+            store = cls(folder, found["images"])
+            complete = store._images.shape == (count, _COLUMNS) and found["key"] == key
+            return store if complete and (folder / PIXELS).stat().st_size == found["bytes"] else None
+        except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
+            return None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_pixels": None}
+
+    def __getitem__(self, index: int, /) -> Photo:
+        if self._pixels is None:
+            self._pixels = np.memmap(self._folder / PIXELS, dtype=np.uint8, mode="r")
+        start, *shape, height, width, label, checksum = self._images[index].tolist()
+        pixels = np.array(self._pixels[start : start + shape[0] * shape[1] * shape[2]])
+        if zlib.crc32(pixels.data) != checksum:
+            raise DataError(
+                f"the decoded image {index} in '{self._folder}' is damaged; remove this folder, and start again: the "
+                "images are decoded again"
+            )
+        return Photo(torch.from_numpy(pixels.reshape(shape)).permute(2, 0, 1), label, (height, width))

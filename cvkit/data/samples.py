@@ -1,0 +1,77 @@
+"""The samples that worker processes load: images of a split, augmented with the draws of an epoch."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, default_collate, get_worker_info
+
+from ..errors import CvkitError
+from ..seeding import preserved_on_cpu
+from .reduction import read_photo
+from .sample_augmentation import SampleAugmentations
+from .splits import Split
+from .worker_errors import error_of
+
+
+class Samples(Dataset[tuple[Tensor, int]]):
+    """A split's augmented samples, by draw: the image's index, plus the length of the split for each earlier use.
+
+    So an image that an epoch uses twice is augmented in two ways. Errors are returned.
+    """
+
+    def __init__(self, split: Split, augmentations: SampleAugmentations | None) -> None:
+        self._split, self._augmentations = split, augmentations
+        self._copy: tuple[int, SampleAugmentations] | None = None
+
+    def __len__(self) -> int:
+        return len(self._split)
+
+    def __getitems__(self, request: tuple[int, list[int]]) -> list[tuple[Tensor, int]] | CvkitError:
+        """Return the samples of a batch, given as a seed and draws.
+
+        torch's loader requests them together, so generators are restored once.
+        """
+        seed, draws = request
+        try:
+            if not self._augmentations:
+                return [self._split[draw] for draw in draws]
+            augment = self._of_epoch(seed, self._augmentations)
+            needed = None if augment.crop is None else augment.crop.needed
+            photos = [read_photo(self._split, draw % len(self), needed) for draw in draws]
+            with preserved_on_cpu():
+                return [
+                    (augment(photo.image, seed, draw, photo.size), photo.label)
+                    for draw, photo in zip(draws, photos, strict=True)
+                ]
+        except Exception as error:
+            return error_of(error)
+
+    def _of_epoch(self, seed: int, augmentations: SampleAugmentations) -> SampleAugmentations:
+        """Return the augmentations to use with `seed`.
+
+        A worker uses a new copy for each seed. So what a plugin's augmentation remembers does not depend on how many
+        epochs a worker has loaded, and a resumed run is exact.
+        """
+        if get_worker_info() is None:
+            return augmentations
+        if self._copy is None or self._copy[0] != seed:
+            self._copy = (seed, copy.deepcopy(augmentations))
+        return self._copy[1]
+
+
+def earlier_uses(order: Tensor) -> Tensor:
+    """Return how often each index of `order` occurs before its position, int64 (M,)."""
+    ordered, positions = order.sort(stable=True)
+    _, uses = ordered.unique_consecutive(return_counts=True)
+    earlier = torch.empty_like(order)
+    earlier[positions] = torch.arange(len(order)) - (uses.cumsum(0) - uses).repeat_interleave(uses)
+    return earlier
+
+
+def collated(samples: list[tuple[Tensor, int]] | CvkitError) -> Any:
+    """Return samples as a batch, and an error as it is."""
+    return samples if isinstance(samples, CvkitError) else default_collate(samples)

@@ -1,0 +1,79 @@
+"""Where a run keeps decoded images, and what it says about how images are decoded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from ..data.caching import DECODED_BY, CachePlan
+from ..data.loading import BatchSource, DataLoaderSource
+from ..data.sample_augmentation import SampleAugmentations
+from ..data.splits import Splits, TensorSplit
+from ..errors import RunError
+from ..recipe import Recipe
+
+_VERSION = 1
+"""Changes if a later cvkit decodes or frames images differently, so that it does not use caches of earlier ones."""
+_FOLDER = "decoded"
+
+
+def cache_plans(recipe: Recipe, splits: Splits, single: SampleAugmentations) -> dict[str, CachePlan]:
+    """Return where the decoded images of each split are kept; empty without ``train.cache``.
+
+    Raises `RunError` if images cannot be kept on the disk, because the data set has no digest.
+    """
+    names = ("train", *splits.halves)
+    if recipe.train.cache is None:
+        return {}
+    if recipe.train.cache == "memory":
+        return {name: CachePlan() for name in names}
+    if not splits.digest or splits.folder is None:
+        raise RunError(
+            "train.cache is 'disk', but the data set has no digest, so cvkit could not recognise images that have "
+            "changed; use train.cache: memory"
+        )
+    folder = splits.folder / _FOLDER
+    return {name: CachePlan(folder, _key(recipe, splits, name, single)) for name in names}
+
+
+def _key(recipe: Recipe, splits: Splits, name: str, single: SampleAugmentations) -> dict[str, Any]:
+    """Return what decides the pixels of a split, as JSON values."""
+    options = {key: value for key, value in recipe.dataset.options.items() if key != "path"}
+    key = {
+        "version": _VERSION,
+        "split": name,
+        "digest": splits.digest,
+        "dataset": [recipe.dataset.entry.id, options],
+        "info": splits.info.to_json(),
+        "photos for": repr(single.crop) if name == "train" and single else "framing",
+        "libraries": DECODED_BY,
+    }
+    made: dict[str, Any] = json.loads(json.dumps(key, default=str))
+    return made
+
+
+def with_notes(recipe: Recipe, splits: Splits, single: SampleAugmentations) -> Splits:
+    """Return the splits with notes about decoding and caches in their account."""
+    if splits.account is None:
+        return splits
+    notes = (*splits.account.notes, *_notes(recipe, splits, single))
+    return replace(splits, account=replace(splits.account, notes=notes))
+
+
+def cache_lines(sources: Iterable[BatchSource]) -> list[str]:
+    """Return what each cache of decoded images holds."""
+    return [line for each in sources if isinstance(each, DataLoaderSource) and (line := each.cache_line)]
+
+
+def _notes(recipe: Recipe, splits: Splits, single: SampleAugmentations) -> Iterator[str]:
+    whole = bool(single) and single.crop is None
+    if splits.info.framing is not None and splits.info.framing.decode == "draft":
+        full = "; training photos in full, because their first augmentation does not allow it" if whole else ""
+        yield f"decode: draft: JPEG photos are decoded at a half, a quarter or an eighth of their size{full}"
+    if recipe.train.cache is None or isinstance(splits.train, TensorSplit):
+        return
+    where = "in memory" if recipe.train.cache == "memory" else f"in '{splits.folder}/{_FOLDER}'"
+    own = "; training photos in their own sizes, because their augmentations need them" if whole else ""
+    yield f"train.cache: the images of each split are decoded once, when they are first used, and kept {where}{own}"
