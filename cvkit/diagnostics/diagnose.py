@@ -10,6 +10,8 @@ import torch
 from ..data.loading import materialize
 from ..data.resizing import framed
 from ..data.splits import TensorSplit
+from ..engine.calibration import Calibration
+from ..engine.metrics import lower_is_better
 from ..engine.parts import RunParts
 from ..engine.per_sample import select_errors
 from ..engine.records import EpochRecord, Predictions
@@ -19,7 +21,7 @@ from ..explain.scores import explained, on_objects, tables, weights_check
 from ..figures.artifacts import Artifact, Gallery
 from ..seeding import derive, permutation, preserved_randomness, seed_everything
 from .augmentation_sheet import augmented_samples
-from .calibration import Calibration, reliability
+from .calibration import reliability
 from .class_confusion import confused_pairs, confusion
 from .error_gallery import misclassified
 from .features import Features
@@ -57,7 +59,7 @@ def diagnose(trainer: Trainer, records: Sequence[EpochRecord], predictions: Pred
     parts, trained = trainer.parts, trainer.trained()
     classes = parts.info.classes
     found = Diagnosis()
-    measured = metrics(records)
+    measured = metrics(records, lower_is_better(parts.recipe.metrics, parts.info))
     found.training = [curves(records), *([measured] if measured else []), schedule(records)]
     found.classes = [confusion(predictions, classes), per_class_accuracy(predictions, classes)]
     found.classes += [per_class_scores(predictions, classes), confused_pairs(predictions, classes)]

@@ -145,7 +145,9 @@ class SelectionSettings(Settings):
 
     metric: str = Field("accuracy", description="What decides: accuracy, loss, or the name of one of the metrics.")
     goal: Literal["auto", "max", "min"] = Field(
-        "auto", description="Whether the highest or the lowest value is the best; auto: min for loss, else max."
+        "auto",
+        description="Whether the highest or the lowest value is the best; auto: min for loss and for metrics whose "
+        "lowest value is the best, such as ece, else max.",
     )
     keep_best: bool = Field(
         False, description="Evaluate and report the weights of the best epoch instead of those of the last one."
@@ -159,11 +161,6 @@ class SelectionSettings(Settings):
     def chooses(self) -> bool:
         """Whether the run makes any choice."""
         return self.keep_best or self.patience is not None
-
-    @property
-    def maximizes(self) -> bool:
-        """Whether the highest value is the best."""
-        return self.goal == "max" or (self.goal == "auto" and self.metric != "loss")
 
 
 class Freeze(TypedDict, total=False):

@@ -156,6 +156,8 @@ TestBalanced = held(SamplerSuite, "torch/balanced", power=0.5)
 TestBalancedAccuracy = held(MetricSuite, "metrics/balanced_accuracy")
 TestMacroF1 = held(MetricSuite, "metrics/macro_f1")
 TestTopK = held(MetricSuite, "metrics/top_k", k=3)
+TestAuroc = held(MetricSuite, "metrics/auroc")
+TestEce = held(MetricSuite, "metrics/ece")
 
 TestGradCam = held(ExplainerSuite, "gradcam/grad_cam")
 TestGradCamMinmax = held(
