@@ -152,6 +152,7 @@ TestLrRangeTest = held(TunerSuite, "onecycle/lr_range_test", steps=60)
 
 TestShuffle = held(SamplerSuite, "torch/shuffle")
 TestBalanced = held(SamplerSuite, "torch/balanced", power=0.5)
+TestWeighted = held(SamplerSuite, "torch/weighted")
 
 TestBalancedAccuracy = held(MetricSuite, "metrics/balanced_accuracy")
 TestMacroF1 = held(MetricSuite, "metrics/macro_f1")
