@@ -33,7 +33,7 @@ def audit_page(audit: Audit, splits: Splits, name: str, notes: Sequence[str] = (
         subtitle="What is wrong with the data. No model was trained.",
         facts=tuple(_facts(audit)),
         warnings=tuple(map(str, findings(audit))),
-        notes=(*notes, "Mirrored or rotated images, and small cuts from a photo, are not found as duplicates."),
+        notes=(*notes, "Rotated images and small cuts from a photo are not found as duplicates."),
         sections=(
             Section("Duplicates", tuple(gallery for gallery in galleries if gallery.cards), broad=True),
             Section("Images and classes", (split_table(audit), class_table(audit)), broad=True),
@@ -83,7 +83,7 @@ def _gallery(audit: Audit, splits: Splits, pairs: Sequence[Pair], name: str, tit
             sharp &= pixelated(image[None])
             pictures.append((f"{end.split}: {legible(audit.classes[end.label], 24)}", thumbnail(image)))
         lines = (
-            "equal pixels" if pair.exact else f"similarity {pair.similarity:.2f}",
+            "equal pixels" if pair.exact else f"similarity {pair.similarity:.2f}{', mirrored' * pair.mirrored}",
             *(legible(end.name) for end in (pair.first, pair.second)),
         )
         labels = {
