@@ -23,6 +23,7 @@ from ..seeding import derive, permutation, preserved_randomness, seed_everything
 from .augmentation_sheet import augmented_samples
 from .calibration import reliability
 from .class_confusion import confused_pairs, confusion
+from .data_audit import DataAudit, data_audit
 from .error_gallery import misclassified
 from .features import Features
 from .neighbours import AT_ONCE, Neighbours, nearest
@@ -44,11 +45,13 @@ class Diagnosis:
     errors: list[Artifact] = field(default_factory=list)
     explanations: list[Artifact] = field(default_factory=list)
     data: list[Artifact] = field(default_factory=list)
+    audit: DataAudit = field(default_factory=DataAudit)
     warnings: list[str] = field(default_factory=list)
 
     def artifacts(self) -> list[Artifact]:
         """Return all artifacts in the order of the report."""
-        return [*self.training, *self.classes, *self.confidence, *self.errors, *self.explanations, *self.data]
+        shown = [*self.training, *self.classes, *self.confidence, *self.errors, *self.explanations, *self.data]
+        return [*shown, *self.audit.artifacts]
 
 
 def diagnose(trainer: Trainer, records: Sequence[EpochRecord], predictions: Predictions) -> Diagnosis:
@@ -74,6 +77,7 @@ def diagnose(trainer: Trainer, records: Sequence[EpochRecord], predictions: Pred
         found.explanations += _weights_check(parts, predictions, explainers, found.warnings)
     if parts.recipe.report.augmented and parts.recipe.augmentations:
         found.data = [augmented_sheet(parts)]
+    found.audit = data_audit(trainer, predictions)
     return found
 
 

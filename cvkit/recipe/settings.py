@@ -230,6 +230,11 @@ class ReportSettings(Settings):
     misclassified: NonNegativeInt = Field(48, description="Number of misclassified images to show and explain.")
     rank: Rank = Field("confidence", description="Measure that ranks misclassified images.")
     augmented: NonNegativeInt = Field(16, description="Number of augmented training images to show.")
+    audit: NonNegativeInt = Field(
+        3_000,
+        description="Largest data set of files, in images, in which the report looks for damaged images and "
+        "duplicates; 0: the report says nothing about the data's faults.",
+    )
 
 
 class PluginSettings(Settings):

@@ -47,6 +47,7 @@ def report_page(
             Section("Errors", tuple(found.errors)),
             Section("Explanation scores", tuple(found.explanations), broad=True),
             Section("Data", (*_data(trainer.parts), *found.data)),
+            Section("Faults of the data", found.audit.artifacts, found.audit.text, broad=True),
         ),
         details=tuple(_details(info)),
         recipe=recipe_text,
