@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .data.labels import Labels
     from .data.splits import DataInfo, Split, Splits, TensorSplit
     from .engine.assembly import build_parts
+    from .engine.calibration import Calibration
     from .engine.eval_mode import eval_mode
     from .engine.evaluator import Evaluator
     from .engine.factories import (
@@ -123,6 +124,7 @@ _LAZY = {
     "Split": "data.splits",
     "Splits": "data.splits",
     "TensorSplit": "data.splits",
+    "Calibration": "engine.calibration",
     "eval_mode": "engine.eval_mode",
     "StepPlan": "engine.step_plan",
     "Augmentation": "protocols",
@@ -162,6 +164,7 @@ __all__ = [
     "AmbiguousComponent",
     "Augmentation",
     "AugmentationFactory",
+    "Calibration",
     "Catalog",
     "CheckpointError",
     "Component",

@@ -101,7 +101,17 @@ class Explainer(Protocol):
 
 
 class Metric(Protocol):
-    """A metric: a number from the predictions on a whole split."""
+    """A metric: a number from the predictions on a whole split.
+
+    A metric whose lowest value is the best, such as an error, has the attribute ``higher_is_better = False``.
+
+    Args:
+        logits: float32 (N, K).
+        labels: int64 (N,).
+
+    Returns:
+        A finite number.
+    """
 
     def __call__(self, logits: Tensor, labels: Tensor, /) -> float: ...
 

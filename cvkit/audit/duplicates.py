@@ -31,12 +31,14 @@ class Pair:
         second: The other image.
         similarity: Their correlation, in [0, 1]; 1 for equal pixels.
         exact: Whether all pixels are equal.
+        mirrored: Whether one of them is the mirror image of the other.
     """
 
     first: Place
     second: Place
     similarity: float
     exact: bool
+    mirrored: bool = False
 
     @property
     def across(self) -> bool:
@@ -65,10 +67,13 @@ def duplicates(splits: Sequence[SplitFacts], threshold: float = FINE) -> tuple[t
     chosen = [splits[split].small[index] for (split, index), *_ in groups]
     near = near_pairs(torch.stack(chosen), threshold) if len(chosen) > 1 else None
     if near is not None:
-        for (one, other), similarity in zip(near.pairs.tolist(), near.similarity.tolist(), strict=True):
+        for (one, other), similarity, mirrored in zip(
+            near.pairs.tolist(), near.similarity.tolist(), near.mirrored.tolist(), strict=True
+        ):
             for first, second in _across_groups(groups[one], groups[other]):
                 earlier, later = sorted((first, second))
-                pairs.append(Pair(_place(splits, earlier), _place(splits, later), min(similarity, 1.0), False))
+                ends = _place(splits, earlier), _place(splits, later)
+                pairs.append(Pair(*ends, min(similarity, 1.0), False, mirrored))
     pairs.sort(key=lambda pair: (not pair.across, -pair.similarity))
     return tuple(pairs), near is not None and near.skipped
 

@@ -2,7 +2,8 @@
 
 Two steps. The first compares every image with every other one in a block of a matrix at a time: each image is a
 unit vector, the contrast of 8x8 pixels in colour, so one matrix product gives the correlations. The second step
-compares the few pairs that remain in 32x32 grey pixels, at every shift of up to four pixels.
+compares the few pairs that remain in 32x32 grey pixels, at every shift of up to four pixels. Both are done once more
+with one image of each pair mirrored, left to right.
 
 Both use contrast with the neighbourhood (a pixel minus the mean of 5x5 pixels) instead of brightness, because photos
 of the same subject often have the same bright and dark areas. The second step also removes the mean of each row and
@@ -44,34 +45,54 @@ class NearPairs:
     Attributes:
         pairs: Positions, int64 (P, 2), the first below the second.
         similarity: The correlation of 32x32 pixels at the best shift, float32 (P,).
+        mirrored: Whether the images are similar only if one of them is mirrored, bool (P,).
         skipped: Whether `LIMIT` was reached, so that only the most similar pairs were compared.
     """
 
     pairs: Tensor
     similarity: Tensor
+    mirrored: Tensor
     skipped: bool
 
 
 def near_pairs(small: Tensor, threshold: float = FINE) -> NearPairs:
-    """Return the near duplicates among images uint8 (N, C, `SIDE`, `SIDE`)."""
-    candidates, skipped = _candidates(_coarse(small))
-    if not len(candidates):
-        return NearPairs(candidates, torch.zeros(0), skipped)
-    found = torch.cat([_similarity(small, part) for part in candidates.split(_PAIRS)])
+    """Return the near duplicates among images uint8 (N, C, `SIDE`, `SIDE`), mirrored ones last."""
+    vectors = _coarse(small)
+    plain = _near(small, vectors, vectors, threshold, mirrored=False)
+    other = _near(small, vectors, _coarse(small, mirrored=True), threshold, mirrored=True)
+    keys, known = (pairs[:, 0] * len(small) + pairs[:, 1] for pairs in (other.pairs, plain.pairs))
+    new = ~torch.isin(keys, known)
+    return NearPairs(
+        torch.cat([plain.pairs, other.pairs[new]]),
+        torch.cat([plain.similarity, other.similarity[new]]),
+        torch.cat([plain.mirrored, other.mirrored[new]]),
+        plain.skipped or other.skipped,
+    )
+
+
+def _near(small: Tensor, firsts: Tensor, seconds: Tensor, threshold: float, *, mirrored: bool) -> NearPairs:
+    """Return the near duplicates by the vectors of first and second images; the second ones may be mirrored."""
+    pairs, skipped = _candidates(firsts, seconds)
+    found = torch.zeros(0)
+    if len(pairs):
+        found = torch.cat([_similarity(small, part, mirrored=mirrored) for part in pairs.split(_PAIRS)])
     kept = found >= threshold
-    return NearPairs(candidates[kept], found[kept], skipped)
+    return NearPairs(pairs[kept], found[kept], torch.full((int(kept.sum()),), mirrored), skipped)
 
 
-def _coarse(small: Tensor) -> Tensor:
+def _coarse(small: Tensor, *, mirrored: bool = False) -> Tensor:
     """Return unit vectors (N, D) of the contrast of 8x8 pixels; the vector of a uniform image is zero."""
-    vectors = torch.cat([_contrast(avg_pool2d(part.float(), SIDE // 8)).flatten(1) for part in small.split(4096)])
+    turned = [3] if mirrored else []
+    vectors = torch.cat(
+        [_contrast(avg_pool2d(part.flip(turned).float(), SIDE // 8)).flatten(1) for part in small.split(4096)]
+    )
     return normalize(vectors * (vectors.norm(dim=1, keepdim=True) >= _LEAST))
 
 
-def _candidates(vectors: Tensor) -> tuple[Tensor, bool]:
+def _candidates(firsts: Tensor, seconds: Tensor) -> tuple[Tensor, bool]:
     """Return pairs int64 (P, 2) with a correlation of at least `COARSE`, and whether weaker ones were skipped."""
     pairs, strength, skipped = torch.zeros(0, 2, dtype=torch.int64), torch.zeros(0), False
-    for more, of_more in _blocks(vectors):
+    for more, of_more in _blocks(firsts, seconds):
         pairs, strength = torch.cat([pairs, more]), torch.cat([strength, of_more])
         if len(pairs) > LIMIT:
             skipped = True
@@ -80,11 +101,11 @@ def _candidates(vectors: Tensor) -> tuple[Tensor, bool]:
     return pairs, skipped
 
 
-def _blocks(vectors: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+def _blocks(firsts: Tensor, seconds: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield pairs and their correlations, by blocks of the upper triangle of the matrix of all correlations."""
-    for top in range(0, len(vectors), _ROWS):
-        for left in range(top, len(vectors), _COLUMNS):
-            similar = vectors[top : top + _ROWS] @ vectors[left : left + _COLUMNS].T
+    for top in range(0, len(firsts), _ROWS):
+        for left in range(top, len(firsts), _COLUMNS):
+            similar = firsts[top : top + _ROWS] @ seconds[left : left + _COLUMNS].T
             found = (similar >= COARSE).nonzero()
             strength = similar[found[:, 0], found[:, 1]]
             found += torch.tensor([top, left])
@@ -92,9 +113,11 @@ def _blocks(vectors: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
             yield found[upper], strength[upper]
 
 
-def _similarity(small: Tensor, pairs: Tensor) -> Tensor:
+def _similarity(small: Tensor, pairs: Tensor, *, mirrored: bool) -> Tensor:
     """Return the correlation of the centre of each first image with the second, at the best shift, float32 (n,)."""
     first, second = (_centred(_contrast(small[side].float().mean(dim=1, keepdim=True))) for side in pairs.unbind(1))
+    if mirrored:
+        second = second.flip(3)
     kept = SIDE - 2 * SHIFT
     centre = first[..., SHIFT:-SHIFT, SHIFT:-SHIFT]
     centre = centre - centre.mean(dim=(1, 2, 3), keepdim=True)

@@ -16,29 +16,33 @@ from .reading import SplitName
 from .tables import class_table, split_table
 
 SHOWN = 60
-"""The maximum number of pairs in a gallery."""
+"""The maximum number of pairs in a gallery of the audit's page."""
 
 
 def audit_page(audit: Audit, splits: Splits, name: str, notes: Sequence[str] = ()) -> Page:
     """Return the page of an audit. The images that it shows are read from `splits` a second time."""
-    galleries = (
-        _gallery(audit, splits, audit.conflicts, "conflicts", "Duplicates with different labels"),
-        _gallery(audit, splits, audit.across, "across", "Duplicates across splits"),
-        _gallery(
-            audit, splits, [pair for pair in audit.pairs if not pair.across], "within", "Duplicates within a split"
-        ),
-    )
     return Page(
         title=f"Audit of {name}",
         subtitle="What is wrong with the data. No model was trained.",
         facts=tuple(_facts(audit)),
         warnings=tuple(map(str, findings(audit))),
-        notes=(*notes, "Mirrored or rotated images, and small cuts from a photo, are not found as duplicates."),
+        notes=(*notes, "Rotated images and small cuts from a photo are not found as duplicates."),
         sections=(
-            Section("Duplicates", tuple(gallery for gallery in galleries if gallery.cards), broad=True),
+            Section("Duplicates", pair_galleries(audit, splits), broad=True),
             Section("Images and classes", (split_table(audit), class_table(audit)), broad=True),
         ),
     )
+
+
+def pair_galleries(audit: Audit, splits: Splits, shown: int = SHOWN) -> tuple[Gallery, ...]:
+    """Return a gallery of each sort of duplicates that was found, each with at most `shown` pairs."""
+    within = [pair for pair in audit.pairs if not pair.across]
+    galleries = (
+        _gallery(audit, splits, audit.conflicts, "conflicts", "Duplicates with different labels", shown),
+        _gallery(audit, splits, audit.across, "across", "Duplicates across splits", shown),
+        _gallery(audit, splits, within, "within", "Duplicates within a split", shown),
+    )
+    return tuple(gallery for gallery in galleries if gallery.cards)
 
 
 def _facts(audit: Audit) -> list[Fact]:
@@ -59,11 +63,11 @@ def _facts(audit: Audit) -> list[Fact]:
     ]
 
 
-def _gallery(audit: Audit, splits: Splits, pairs: Sequence[Pair], name: str, title: str) -> Gallery:
+def _gallery(audit: Audit, splits: Splits, pairs: Sequence[Pair], name: str, title: str, most: int) -> Gallery:
     """Return pairs at even distances in their order, so that the reader also sees the doubtful ones."""
     by_similarity = sorted(pairs, key=lambda pair: -pair.similarity)
-    step = max(1.0, len(pairs) / SHOWN)
-    shown = [by_similarity[int(number * step)] for number in range(min(SHOWN, len(pairs)))]
+    step = max(1.0, len(pairs) / most)
+    shown = [by_similarity[int(number * step)] for number in range(min(most, len(pairs)))]
     caption = "Similarity: correlation of the contrast of 32x32 grey pixels at the best shift, 1 for equal pixels."
     if len(shown) < len(pairs):
         caption = (
@@ -83,7 +87,7 @@ def _gallery(audit: Audit, splits: Splits, pairs: Sequence[Pair], name: str, tit
             sharp &= pixelated(image[None])
             pictures.append((f"{end.split}: {legible(audit.classes[end.label], 24)}", thumbnail(image)))
         lines = (
-            "equal pixels" if pair.exact else f"similarity {pair.similarity:.2f}",
+            "equal pixels" if pair.exact else f"similarity {pair.similarity:.2f}{', mirrored' * pair.mirrored}",
             *(legible(end.name) for end in (pair.first, pair.second)),
         )
         labels = {

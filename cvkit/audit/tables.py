@@ -10,6 +10,7 @@ from .audit import Audit
 from .reading import SplitFacts
 
 _PAIR = ("split", "index", "name", "class")
+_OF_PAIRS = ("similarity", "equal_pixels", "across_splits", "different_labels", "mirrored")
 
 
 def csv_files(audit: Audit) -> dict[str, bytes]:
@@ -26,6 +27,7 @@ def csv_files(audit: Audit) -> dict[str, bytes]:
             int(pair.exact),
             int(pair.across),
             int(pair.conflict),
+            int(pair.mirrored),
         ]
         for pair in audit.pairs
     ]
@@ -36,7 +38,10 @@ def csv_files(audit: Audit) -> dict[str, bytes]:
     ]
     damaged += [("left out", "", one.name, one.reason) for one in audit.unread]
     tables: dict[str, tuple[Sequence[str], Sequence[Sequence[object]]]] = {
-        "duplicates.csv": ((*header, "similarity", "equal_pixels", "across_splits", "different_labels"), pairs),
+        "duplicates.csv": (
+            (*header, "similarity", "equal_pixels", "across_splits", "different_labels", "mirrored"),
+            pairs,
+        ),
         "damaged.csv": (("split", "index", "name", "reason"), damaged),
     }
     made = {name: csv_text(*table).encode(errors="replace") for name, table in tables.items()}

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..guard import Guard, shown
 from ..host.registry import Entry
+from .labels import weights_of
 from .reduction import Needed, ReducibleSplit
 from .splits import DataInfo, Half, Split, Splits, TensorSplit
 
@@ -67,6 +68,11 @@ class CheckedSplit:
         """What the split has under this name; `labels_of` checks it."""
         return getattr(self.split, "labels", None)
 
+    @property
+    def weights(self) -> Any:
+        """What the split has under this name; `checked` has checked it."""
+        return getattr(self.split, "weights", None)
+
     def _fits(self, image: Tensor) -> bool:
         size = (self.info.channels, self.info.height, self.info.width)
         return image.shape == size or (self.info.framing is not None and image.ndim == 3 and len(image) == size[0])
@@ -108,6 +114,10 @@ def _checked(split: Split, info: DataInfo, entry: Entry, name: str) -> Split:
         )
     if not len(split):
         raise guard.failure(f"has no {name} images")
+    try:
+        weights_of(split)
+    except ValueError as error:
+        raise guard.failure(f"{error} ({name} images)") from None
     if not isinstance(split, TensorSplit):
         return CheckedSplit(split, guard, info, name)
     images, labels, masks = split.images, split.labels, split.masks

@@ -1,4 +1,4 @@
-"""The labels of a split, and how many images each class has."""
+"""The labels and weights of a split, and how many images each class has."""
 
 from __future__ import annotations
 
@@ -26,6 +26,29 @@ def labels_of(split: Split) -> Tensor:
     return held.to(torch.int64)
 
 
+def weights_of(split: Split) -> Tensor | None:
+    """Return the attribute `weights` of a split, float64 (N,), or None if it has none.
+
+    Raises `ValueError` unless it contains a finite number of at least 0 for each image, and not only zeros.
+    """
+    given = getattr(split, "weights", None)
+    if given is None:
+        return None
+    expected = f"expected {len(split)} finite numbers of at least 0"
+    try:
+        weights = torch.as_tensor(given, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"has weights that are not numbers; {expected}") from error
+    if weights.shape != (len(split),):
+        raise ValueError(f"has weights of the shape {tuple(weights.shape)}; {expected}")
+    wrong = (~(weights.isfinite() & (weights >= 0))).nonzero().flatten()
+    if len(wrong):
+        raise ValueError(f"has the weight {weights[wrong[0]]:g} for image {int(wrong[0])}; {expected}")
+    if not weights.any():
+        raise ValueError("has the weight 0 for each image")
+    return weights
+
+
 class Labels:
     """The labels of the training images. They are read when `values` is first used.
 
@@ -34,10 +57,15 @@ class Labels:
     Args:
         count: The number of images.
         read: Returns their labels, int64 (`count`,).
+        weights: Becomes the attribute `weights`.
+
+    Attributes:
+        weights: How often an image should be used relative to others, float64 (`count`,) with finite numbers of at
+            least 0; None if the data set has no weights.
     """
 
-    def __init__(self, count: int, read: Callable[[], Tensor]) -> None:
-        self._count, self._read = count, read
+    def __init__(self, count: int, read: Callable[[], Tensor], weights: Tensor | None = None) -> None:
+        self._count, self._read, self.weights = count, read, weights
 
     @classmethod
     def of(cls, split: Split) -> Labels:
@@ -46,7 +74,7 @@ class Labels:
         Args:
             split: The images. Each of them is read for its label, unless the split has an attribute `labels`.
         """
-        return cls(len(split), lambda: labels_of(split))
+        return cls(len(split), lambda: labels_of(split), weights_of(split))
 
     def __len__(self) -> int:
         return self._count
@@ -57,12 +85,13 @@ class Labels:
         return self._read()
 
     def at(self, indices: Tensor) -> Labels:
-        """Return the labels of some of the images.
+        """Return the labels and weights of some of the images.
 
         Args:
             indices: The numbers of the images, int64 (M,).
         """
-        return Labels(len(indices), lambda: self.values[indices])
+        weights = None if self.weights is None else self.weights[indices]
+        return Labels(len(indices), lambda: self.values[indices], weights)
 
 
 class ClassCounts(Sequence[int]):

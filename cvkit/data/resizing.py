@@ -109,6 +109,13 @@ def framed_halves(splits: Splits) -> Splits:
     )
 
 
+def unframed(splits: Splits) -> Splits:
+    """Return the splits with all images in their own sizes."""
+    halves = (half.split if isinstance(half, FramedSplit) else half for half in (splits.validation, splits.test))
+    validation, test = halves
+    return replace(splits, validation=validation, test=test)
+
+
 def suited(info: DataInfo, trained_with: PretrainedInput | None) -> DataInfo:
     """Return `info` with the framing and the normalisation of a pretrained network.
 

@@ -1,14 +1,13 @@
 """Diagnostics: pure functions that turn measurements into figures, tables and galleries."""
 
 from .augmentation_sheet import augmented_samples
-from .calibration import Calibration, reliability
+from .calibration import reliability
 from .class_confusion import confused_pairs, confusion, confusion_matrix
 from .error_gallery import misclassified
 from .per_class import per_class_accuracy, per_class_scores
 from .training_curves import curves, metrics, schedule
 
 __all__ = [
-    "Calibration",
     "augmented_samples",
     "confused_pairs",
     "confusion",

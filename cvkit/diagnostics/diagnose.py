@@ -10,6 +10,8 @@ import torch
 from ..data.loading import materialize
 from ..data.resizing import framed
 from ..data.splits import TensorSplit
+from ..engine.calibration import Calibration
+from ..engine.metrics import lower_is_better
 from ..engine.parts import RunParts
 from ..engine.per_sample import select_errors
 from ..engine.records import EpochRecord, Predictions
@@ -19,8 +21,9 @@ from ..explain.scores import explained, on_objects, tables, weights_check
 from ..figures.artifacts import Artifact, Gallery
 from ..seeding import derive, permutation, preserved_randomness, seed_everything
 from .augmentation_sheet import augmented_samples
-from .calibration import Calibration, reliability
+from .calibration import reliability
 from .class_confusion import confused_pairs, confusion
+from .data_audit import DataAudit, data_audit
 from .error_gallery import misclassified
 from .features import Features
 from .neighbours import AT_ONCE, Neighbours, nearest
@@ -42,11 +45,13 @@ class Diagnosis:
     errors: list[Artifact] = field(default_factory=list)
     explanations: list[Artifact] = field(default_factory=list)
     data: list[Artifact] = field(default_factory=list)
+    audit: DataAudit = field(default_factory=DataAudit)
     warnings: list[str] = field(default_factory=list)
 
     def artifacts(self) -> list[Artifact]:
         """Return all artifacts in the order of the report."""
-        return [*self.training, *self.classes, *self.confidence, *self.errors, *self.explanations, *self.data]
+        shown = [*self.training, *self.classes, *self.confidence, *self.errors, *self.explanations, *self.data]
+        return [*shown, *self.audit.artifacts]
 
 
 def diagnose(trainer: Trainer, records: Sequence[EpochRecord], predictions: Predictions) -> Diagnosis:
@@ -57,7 +62,7 @@ def diagnose(trainer: Trainer, records: Sequence[EpochRecord], predictions: Pred
     parts, trained = trainer.parts, trainer.trained()
     classes = parts.info.classes
     found = Diagnosis()
-    measured = metrics(records)
+    measured = metrics(records, lower_is_better(parts.recipe.metrics, parts.info))
     found.training = [curves(records), *([measured] if measured else []), schedule(records)]
     found.classes = [confusion(predictions, classes), per_class_accuracy(predictions, classes)]
     found.classes += [per_class_scores(predictions, classes), confused_pairs(predictions, classes)]
@@ -72,6 +77,7 @@ def diagnose(trainer: Trainer, records: Sequence[EpochRecord], predictions: Pred
         found.explanations += _weights_check(parts, predictions, explainers, found.warnings)
     if parts.recipe.report.augmented and parts.recipe.augmentations:
         found.data = [augmented_sheet(parts)]
+    found.audit = data_audit(trainer, predictions)
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -41,8 +41,11 @@ def curves(records: Sequence[EpochRecord]) -> Figure:
     return render_figure("curves", "Loss and accuracy", caption, paint, height=4.7)
 
 
-def metrics(records: Sequence[EpochRecord]) -> Figure | None:
-    """Return a figure with one panel for each of the recipe's metrics by epoch, or None if there are no metrics."""
+def metrics(records: Sequence[EpochRecord], lower_is_better: Collection[str] = ()) -> Figure | None:
+    """Return a figure with one panel for each of the recipe's metrics by epoch, or None if there are no metrics.
+
+    The titles of the metrics in `lower_is_better` say so.
+    """
     names = list(dict.fromkeys(name for record in records for name in record.metrics))
     if not names:
         return None
@@ -53,7 +56,8 @@ def metrics(records: Sequence[EpochRecord]) -> Figure | None:
         for axes, name in zip(column, names, strict=True):
             values = np.array([record.metrics.get(name, np.nan) for record in records])
             axes.set_ylim(*_around(values, floor=-np.inf))
-            axes.set_title(name, parse_math=False)  # an option of a metric may contain a $
+            title = f"{name} (lower is better)" if name in lower_is_better else name
+            axes.set_title(title, parse_math=False)  # an option of a metric may contain a $
             _paint_lines(axes, records, [(half, values, ORANGE)], "{:.3f}".format)
         _label_epochs(column[-1], records)
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 
 from ..data.splits import DataInfo
-from ..guard import Guard
+from ..guard import Guard, shown
 from ..recipe import Part
 from ..recipe.dump import in_one_line
 from ..seeding import preserved_randomness
@@ -36,8 +36,28 @@ def evaluate_metrics(parts: Sequence[Part], info: DataInfo, predictions: Predict
     return dict(zip(metric_names(parts), values, strict=True))
 
 
+def lower_is_better(parts: Sequence[Part], info: DataInfo) -> frozenset[str]:
+    """Return the names of the metrics whose lowest value is the best, by their attribute `higher_is_better`.
+
+    Raises `ComponentFailure` if the attribute is not a bool.
+    """
+    if not parts:
+        return frozenset()
+    with preserved_randomness():
+        higher = [_higher_is_better(part, info) for part in parts]
+    return frozenset(name for name, best in zip(metric_names(parts), higher, strict=True) if not best)
+
+
+def _higher_is_better(part: Part, info: DataInfo) -> bool:
+    higher = getattr(build_checked(part, info), "higher_is_better", True)
+    if not isinstance(higher, bool):
+        raise Guard(part.entry).failure(f"has the attribute higher_is_better = {shown(higher)}; expected a bool")
+    return higher
+
+
 def try_metrics(parts: Sequence[Part], info: DataInfo) -> None:
     """Raise `ComponentFailure` if a metric fails on artificial predictions: one correct image of each class."""
+    lower_is_better(parts, info)
     classes = info.num_classes
     evaluate_metrics(parts, info, Predictions(torch.eye(classes), torch.arange(classes), loss=0.0))
 

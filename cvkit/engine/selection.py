@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -17,6 +17,10 @@ Weights = dict[str, Tensor]
 class Selection:
     """Follows the recipe's `selection.metric` on the validation images.
 
+    Args:
+        settings: What is chosen.
+        lower_is_better: The names of the recipe's metrics whose lowest value is the best.
+
     Attributes:
         epoch: The epoch with the best value so far; 0 before the first epoch.
         value: The best value so far, or None.
@@ -24,8 +28,10 @@ class Selection:
         weights: The evaluated weights of that epoch, or None if they are not kept.
     """
 
-    def __init__(self, settings: SelectionSettings) -> None:
+    def __init__(self, settings: SelectionSettings, lower_is_better: Collection[str] = ()) -> None:
         self._settings = settings
+        lowest = settings.metric == "loss" or settings.metric in lower_is_better
+        self._maximizes = not lowest if settings.goal == "auto" else settings.goal == "max"
         self.epoch = self.stale = 0
         self.value: float | None = None
         self.weights: Weights | None = None
@@ -44,7 +50,7 @@ class Selection:
         """
         value = value_of(record, self._settings.metric)
         gain = value - (value if self.value is None else self.value)
-        improved = gain > self._settings.min_change if self._settings.maximizes else -gain > self._settings.min_change
+        improved = (gain if self._maximizes else -gain) > self._settings.min_change
         if self.value is not None and not improved:
             self.stale += 1
             return

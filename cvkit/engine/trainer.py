@@ -23,7 +23,7 @@ from .building import own_copy
 from .compilation import compiled
 from .evaluator import Evaluator
 from .loop import train_steps
-from .metrics import evaluate_metrics
+from .metrics import evaluate_metrics, lower_is_better
 from .parts import RunParts
 from .progress import EpochProgress
 from .records import EpochRecord, Predictions
@@ -79,7 +79,7 @@ class Trainer:
             self.train_step = replace(self.train_step, forward=replace(self.train_step.forward, call=call))
         self.schedule = parts.new_schedule(self.train_step.optimizer)
         self.evaluator = Evaluator(parts, self.train_step.forward)
-        self.selection = Selection(parts.recipe.selection)
+        self.selection = Selection(parts.recipe.selection, lower_is_better(parts.recipe.metrics, parts.info))
         self.epoch = self.step = 0
         self._progress: EpochProgress | None = None
         self._predictions: Mapping[Half, Predictions] = {}

@@ -150,7 +150,9 @@ class SelectionSettings(Settings):
 
     metric: str = Field("accuracy", description="What decides: accuracy, loss, or the name of one of the metrics.")
     goal: Literal["auto", "max", "min"] = Field(
-        "auto", description="Whether the highest or the lowest value is the best; auto: min for loss, else max."
+        "auto",
+        description="Whether the highest or the lowest value is the best; auto: min for loss and for metrics whose "
+        "lowest value is the best, such as ece, else max.",
     )
     keep_best: bool = Field(
         False, description="Evaluate and report the weights of the best epoch instead of those of the last one."
@@ -164,11 +166,6 @@ class SelectionSettings(Settings):
     def chooses(self) -> bool:
         """Whether the run makes any choice."""
         return self.keep_best or self.patience is not None
-
-    @property
-    def maximizes(self) -> bool:
-        """Whether the highest value is the best."""
-        return self.goal == "max" or (self.goal == "auto" and self.metric != "loss")
 
 
 class Freeze(TypedDict, total=False):
@@ -238,6 +235,11 @@ class ReportSettings(Settings):
     misclassified: NonNegativeInt = Field(48, description="Number of misclassified images to show and explain.")
     rank: Rank = Field("confidence", description="Measure that ranks misclassified images.")
     augmented: NonNegativeInt = Field(16, description="Number of augmented training images to show.")
+    audit: NonNegativeInt = Field(
+        3_000,
+        description="Largest data set of files, in images, in which the report looks for damaged images and "
+        "duplicates; 0: the report says nothing about the data's faults.",
+    )
 
 
 class PluginSettings(Settings):

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..diagnostics.calibration import BINS, Calibration
 from ..diagnostics.diagnose import Diagnosis
-from ..engine.metrics import evaluate_metrics
+from ..engine.calibration import BINS, Calibration
+from ..engine.metrics import evaluate_metrics, lower_is_better
 from ..engine.parts import RunParts
 from ..engine.records import EpochRecord, Predictions
 from ..engine.trainer import Trainer
@@ -47,6 +47,7 @@ def report_page(
             Section("Errors", tuple(found.errors)),
             Section("Explanation scores", tuple(found.explanations), broad=True),
             Section("Data", (*_data(trainer.parts), *found.data)),
+            Section("Faults of the data", found.audit.artifacts, found.audit.text, broad=True),
         ),
         details=tuple(_details(info)),
         recipe=recipe_text,
@@ -83,7 +84,10 @@ def _facts(trainer: Trainer, records: Sequence[EpochRecord], predictions: Predic
             Fact("Without averaging", percent(last.accuracy_unaveraged, 2), "the trained weights, not averaged")
         )
     measured = evaluate_metrics(trainer.parts.recipe.metrics, trainer.parts.info, predictions)
-    facts += [Fact(name, f"{value:.4f}", f"metric, {epoch}, {half} images") for name, value in measured.items()]
+    lower = lower_is_better(trainer.parts.recipe.metrics, trainer.parts.info)
+    for name, value in measured.items():
+        best = "lower is better, " if name in lower else ""
+        facts.append(Fact(name, f"{value:.4f}", f"metric, {best}{epoch}, {half} images"))
     seconds = sum(record.seconds for record in records)
     speed = sum(record.images_per_second * record.seconds for record in records) / seconds
     weights = sum(parameter.numel() for parameter in trainer.parts.model.parameters())

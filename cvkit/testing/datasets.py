@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..data.labels import weights_of
 from ..data.splits import DataInfo, Split, Splits, TensorSplit
 from ..kinds import KINDS
 from .contract import Fail, promise
@@ -94,6 +95,15 @@ class DatasetSuite(Suite):
                         )
                 if isinstance(split, TensorSplit) and split.labels.dtype != torch.int64:
                     broken(f"the {half} labels are {split.labels.dtype}", "Convert them to int64: labels.long()")
+
+    def test_weights(self) -> None:
+        """Weights, if there are any, are a finite number of at least 0 for each image, and not only 0."""
+        with promise("weights are a finite number of at least 0 for each image") as broken:
+            for half, split in _halves(self._splits()):
+                try:
+                    weights_of(split)
+                except ValueError as error:
+                    broken(f"the split of {half} images {error}")
 
     def test_images(self) -> None:
         """Every image is uint8 (C, H, W), of the size in `info` unless that has a framing."""

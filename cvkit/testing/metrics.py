@@ -87,6 +87,27 @@ class MetricSuite(Suite):
             if abs(first - turned) > 1e-5 * max(1.0, abs(first)):
                 broken(f"{first:.7g}, and {turned:.7g} for the same predictions in reverse")
 
+    def test_direction(self) -> None:
+        """Confident and wrong predictions are not better than confident and right ones.
+
+        The lowest value is the best if the metric has the attribute `higher_is_better` with the value False, and
+        else the highest. The choice of the best epoch relies on it.
+        """
+        with promise("higher_is_better says whether the highest or the lowest value is the best") as broken:
+            metric = self.build()
+            higher = getattr(metric, "higher_is_better", True)
+            if not isinstance(higher, bool):
+                broken(f"higher_is_better = {higher!r}", "Set it to True or to False")
+            _, labels = self._predictions()
+            certain = 300.0 * one_hot(labels, self.info.num_classes)
+            right, wrong = (self._value(logits, labels, metric) for logits in (certain, certain.roll(1, dims=1)))
+            if (wrong > right) if higher else (wrong < right):
+                broken(
+                    f"{right:.7g} if all predictions are right and {wrong:.7g} if all are wrong, with "
+                    f"higher_is_better {higher}",
+                    "Give an error the attribute higher_is_better = False",
+                )
+
     def test_tells_right_from_wrong(self) -> None:
         """Right predictions and wrong ones have different values."""
         with promise("a metric has different values for right and for wrong predictions") as broken:

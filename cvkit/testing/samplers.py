@@ -8,7 +8,7 @@ from torch import Tensor
 from ..data.labels import Labels
 from ..engine.sampling import order_of, wrong_order
 from ..kinds import KINDS
-from .contract import promise
+from .contract import Fail, promise
 from .suite import Suite
 
 
@@ -17,14 +17,16 @@ class SamplerSuite(Suite):
 
     Attributes:
         labels: The labels of the training images, by default of 100 images in 5 classes of uneven size.
+        weights: The weights of the training images; None if they have none.
     """
 
     kind = KINDS["samplers"]
     labels: Tensor = torch.arange(5).repeat_interleave(torch.tensor([40, 30, 20, 8, 2])).roll(17)
+    weights: Tensor | None = torch.linspace(0, 2, 100, dtype=torch.float64)
 
     def supplied(self) -> tuple[Labels]:
-        """Return the labels."""
-        return (_given(self.labels),)
+        """Return the labels, with weights."""
+        return (self._given(self.labels, self.weights),)
 
     def _order(self, seed: int = 1) -> Tensor:
         return order_of(self.build(), seed)
@@ -55,12 +57,14 @@ class SamplerSuite(Suite):
                 broken("two seeds give the same order", "Draw with the given seed")
 
     def test_input(self) -> None:
-        """The labels are not modified, because the loss may use them too."""
-        with promise("a sampler does not modify the labels") as broken:
-            labels = _given(self.labels)
+        """The labels and weights are not modified, because the loss and trials use them too."""
+        with promise("a sampler does not modify the labels and their weights") as broken:
+            labels = self._given(self.labels, self.weights)
             order_of(self.build(labels), 1)
             if not torch.equal(labels.values, self.labels):
-                broken("they are different afterwards", "Work on a copy")
+                broken("the labels are different afterwards", "Work on a copy")
+            if self.weights is not None and (labels.weights is None or not torch.equal(labels.weights, self.weights)):
+                broken("the weights are different afterwards", "Work on a copy")
 
     def test_any_labels(self) -> None:
         """It works for one image, for one class, for a class without images, and with as many classes as images."""
@@ -72,13 +76,31 @@ class SamplerSuite(Suite):
                 ("the last class with one image of seven", [0, 1, 0, 1, 0, 1, 2]),
                 ("as many classes as images", list(range(9))),
             ):
-                try:
-                    order = order_of(self.build(_given(torch.tensor(labels))), 1)
-                except Exception as error:
-                    broken(f"{type(error).__name__} for {name}: {error}")
-                if wrong := wrong_order(order, len(labels)):
-                    broken(f"for {name}, it {wrong}")
+                weights = None if self.weights is None else torch.arange(1, len(labels) + 1).double()
+                self._require_order(broken, name, torch.tensor(labels), weights)
 
+    def test_any_weights(self) -> None:
+        """It works with any weights, also if the images of a trial all have the weight 0."""
+        with promise("every sampler works with any weights of at least 0") as broken:
+            if self.weights is None:
+                return
+            labels = torch.tensor([0, 1, 2] * 4)
+            for name, weights in (
+                ("weights of 0", torch.zeros(12)),
+                ("one weight above 0", torch.arange(12) == 7),
+                ("very large weights", torch.full((12,), 1e308, dtype=torch.float64)),
+                ("very small weights", torch.full((12,), 1e-308, dtype=torch.float64)),
+            ):
+                self._require_order(broken, name, labels, weights.double())
 
-def _given(labels: Tensor) -> Labels:
-    return Labels(len(labels), labels.clone)
+    def _require_order(self, broken: Fail, name: str, labels: Tensor, weights: Tensor | None) -> None:
+        try:
+            order = order_of(self.build(self._given(labels, weights)), 1)
+        except Exception as error:
+            broken(f"{type(error).__name__} for {name}: {error}")
+        if wrong := wrong_order(order, len(labels)):
+            broken(f"for {name}, it {wrong}")
+
+    @staticmethod
+    def _given(labels: Tensor, weights: Tensor | None) -> Labels:
+        return Labels(len(labels), labels.clone, None if weights is None else weights.clone())

@@ -29,6 +29,7 @@ class FileSplit:
         channels: 1 or 3.
         bits: As for `read`.
         max_megapixels: As for `read`.
+        weights: How often the sampler `weighted` uses each image relative to others; None if there are no weights.
     """
 
     names: tuple[str, ...]
@@ -37,11 +38,13 @@ class FileSplit:
     channels: int
     bits: int
     max_megapixels: int | None
+    weights: tuple[float, ...] | None = None
 
     @classmethod
     def of(cls, samples: Sequence[Sample], classes: Sequence[str], reading: Reading) -> FileSplit:
         """Return the split of these samples."""
         numbers = {name: label for label, name in enumerate(classes)}
+        weights = tuple(sample.weight for sample in samples if sample.weight is not None)
         return cls(
             tuple(sample.name for sample in samples),
             tuple(sample.path for sample in samples),
@@ -49,6 +52,7 @@ class FileSplit:
             reading.channels,
             reading.bits,
             reading.max_megapixels,
+            weights or None,
         )
 
     def __len__(self) -> int:

@@ -24,6 +24,7 @@ def image_table(
     label: str | None = None,
     split: str | None = None,
     group: str | None = None,
+    weight: str | None = None,
     size: Side | tuple[Side, Side] = 224,
     framing: FramingName | None = "crop",
     decode: Literal["full", "draft"] = "full",
@@ -57,6 +58,7 @@ def image_table(
             ``split``, if it exists.
         group: Column whose equal values keep images in the same split, such as a patient; or a regular expression
             for the path, as for `image_folder`.
+        weight: Column with a number of at least 0 for each row, for the sampler `weighted`.
         size: Height and width of the model's input in pixels, 1 to 8192: one number, or ``[height, width]``.
         framing: How images of other sizes are brought to `size`: ``crop``, ``pad`` or ``squash``; ``null`` requires
             that every image has this size.
@@ -95,7 +97,7 @@ def image_table(
             f"{place} contains no metadata.csv, metadata.jsonl or metadata.parquet; set path to the table itself, or "
             "use the data set image_folder for one folder for each class"
         )
-    columns = Columns(image, label, split, group)
+    columns = Columns(image, label, split, group, weight)
     found = samples_of(base, tables, columns)
     samples = found.samples
     if group is not None and not found.group_is_column:

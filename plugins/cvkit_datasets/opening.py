@@ -61,6 +61,8 @@ def opened(
     train, validation, test = (FileSplit.of(parts[name], names, reading) if parts[name] else None for name in _SPLITS)
     if train is None:
         raise DataError(f"{source} contains no training images")
+    if train.weights is not None and not any(train.weights):
+        raise DataError(f"{source} has the weight 0 for each of the {len(train):,} training images")
     mean, std = reading.statistics
     return Splits(
         train=train,
@@ -127,5 +129,6 @@ def _about(split: Sequence[Sample], classes: tuple[str, ...], reading: Reading) 
     """Return what the digest covers besides names and bytes: how files are read, their labels and their splits."""
     whole = hashlib.sha256(f"{reading.channels} {reading.bits} {classes}".encode())
     for sample in split:
-        whole.update(f"\n{sample.split} {sample.label} {sample.name}".encode())
+        weight = "" if sample.weight is None else f"{sample.weight!r} "
+        whole.update(f"\n{weight}{sample.split} {sample.label} {sample.name}".encode())
     return f"image files 2 {whole.hexdigest()}"

@@ -28,6 +28,7 @@ class Sample:
         label: The name of its class.
         split: The split that the folder or the table gives it, later the assigned one; None if there is none.
         group: Images of one group are assigned to the same split; empty if every image is a group of its own.
+        weight: How often the sampler `weighted` uses it relative to others; None if the table has no weights.
     """
 
     name: str
@@ -35,3 +36,4 @@ class Sample:
     label: str
     split: SplitName | None = None
     group: str = ""
+    weight: float | None = None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cvkit import DataError, LeftOut
@@ -27,6 +28,7 @@ class Columns:
     label: str | None
     split: str | None
     group: str | None
+    weight: str | None = None
 
 
 @dataclass
@@ -68,14 +70,18 @@ def samples_of(base: Path, tables: Sequence[tuple[Path, SplitName | None]], colu
         if split is None and (columns.split is not None or "split" in header):
             divided = _column(table, header, "split", columns.split, _SPLIT, found.notes)
         group = columns.group if columns.group in header else None
+        weight = None
+        if columns.weight is not None:
+            weight = _column(table, header, "weight", columns.weight, (), found.notes)
         found.group_is_column = found.group_is_column or group is not None
-        _require_values(table, rows, {name for name in (image, label, group) if name is not None})
-        for row in rows:
+        _require_values(table, rows, {name for name in (image, label, group, weight) if name is not None})
+        weights = [None] * len(rows) if weight is None else _weights(table, rows, weight)
+        for row, of_row in zip(rows, weights, strict=True):
             path = table.parent / row[image]
             name = Path(os.path.relpath(path, base)).as_posix()
             own = _split_of(table, row[divided]) if divided is not None else split
             found.samples.append(
-                Sample(readable(name), path, composed(row[label]), own, composed(row[group]) if group else "")
+                Sample(readable(name), path, composed(row[label]), own, composed(row[group]) if group else "", of_row)
             )
     found.samples, repeated = _once(tables[0][0], found.samples)
     found.left_out += repeated
@@ -117,6 +123,25 @@ def _require_values(table: Path, rows: Sequence[Row], columns: set[str]) -> None
         )
 
 
+def _weights(table: Path, rows: Sequence[Row], column: str) -> list[float]:
+    """Return the numbers of a column; raise `DataError` with up to five rows that have no number of at least 0."""
+    weights, wrong = [], []
+    for number, row in enumerate(rows, 1):
+        try:
+            weights.append(float(row[column]))
+        except ValueError:
+            weights.append(math.nan)
+        if not (math.isfinite(weights[-1]) and weights[-1] >= 0):
+            wrong.append(f"row {number} ('{row[column]}')")
+    if wrong:
+        more = f" and {len(wrong) - 5:,} more" if len(wrong) > 5 else ""
+        raise DataError(
+            f"{table} has values in '{column}' that are no weights: {', '.join(wrong[:5])}{more}; a weight is a "
+            "finite number of at least 0"
+        )
+    return weights
+
+
 def _split_of(table: Path, value: str) -> SplitName | None:
     if not value:
         return None
@@ -132,7 +157,7 @@ def _once(table: Path, samples: Sequence[Sample]) -> tuple[list[Sample], list[Le
     for sample in samples:
         place = Path(os.path.normpath(sample.path))
         known = first.setdefault(place, sample)
-        if (known.label, known.split, known.group) != (sample.label, sample.split, sample.group):
+        if replace(known, name=sample.name, path=sample.path) != sample:
             raise DataError(
                 f"{table} lists {sample.name} twice, with different values: {_values(known)} and {_values(sample)}"
             )
@@ -142,4 +167,5 @@ def _once(table: Path, samples: Sequence[Sample]) -> tuple[list[Sample], list[Le
 
 
 def _values(sample: Sample) -> str:
-    return ", ".join(value for value in (sample.label, sample.split, sample.group) if value)
+    weight = "" if sample.weight is None else f"weight {sample.weight:g}"
+    return ", ".join(value for value in (sample.label, sample.split, sample.group, weight) if value)

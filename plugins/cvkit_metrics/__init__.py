@@ -1,4 +1,4 @@
-"""Metrics for classes of uneven size, and for many classes."""
+"""Metrics for classes of uneven size, for many classes, and of probabilities."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from cvkit import Component, hookimpl
 
 @hookimpl
 def cvkit_metrics() -> Iterator[Component]:
-    """Declare balanced_accuracy, macro_f1 and top_k."""
+    """Declare balanced_accuracy, macro_f1, top_k, auroc and ece."""
     home = "cvkit_metrics.classification"
     yield Component("balanced_accuracy", f"{home}:balanced_accuracy", "The mean of the classes' recalls")
     yield Component("macro_f1", f"{home}:macro_f1", "The mean of the classes' F1 scores")
     yield Component("top_k", f"{home}:top_k", "How often the label is among the k most probable classes")
+    home = "cvkit_metrics.probabilities"
+    yield Component("auroc", f"{home}:auroc", "The mean area under the ROC curves of the classes")
+    yield Component("ece", f"{home}:ExpectedCalibrationError", "The mean difference between confidence and accuracy")

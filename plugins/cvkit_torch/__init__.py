@@ -1,4 +1,4 @@
-"""Declare the components from PyTorch: two samplers, two optimizers, one loss and three schedules."""
+"""Declare the components from PyTorch: three samplers, two optimizers, one loss and three schedules."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from cvkit import Component, hookimpl
 
 @hookimpl
 def cvkit_samplers() -> Iterator[Component]:
-    """Declare shuffle and balanced."""
+    """Declare shuffle, balanced and weighted."""
     yield Component("shuffle", "cvkit_torch.samplers:shuffle", "Every image once in an epoch, in random order")
     yield Component("balanced", "cvkit_torch.samplers:Balanced", "Images of rare classes more often")
+    yield Component("weighted", "cvkit_torch.samplers:Weighted", "Images in proportion to weights of the data set")
 
 
 @hookimpl

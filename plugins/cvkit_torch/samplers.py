@@ -52,6 +52,45 @@ class Balanced:
         return chosen[torch.randperm(len(chosen), generator=generator)]
 
 
+class Weighted:
+    """Use images in proportion to their weights, in random order.
+
+    The weights are those of the data set, such as a column of `image_table` (option `weight`). An epoch has N images,
+    as many as the training set. An image of weight w is used N * w / sum(weights) times, rounded down or up; each
+    epoch draws which, and the mean over epochs is exact. So an image of weight 0 is never used, and equal weights use
+    every image once.
+
+    Args:
+        labels: The weights of the training images; their labels are not used.
+
+    Raises:
+        ValueError: The data set has no weights.
+    """
+
+    def __init__(self, labels: Labels) -> None:
+        if labels.weights is None:
+            raise ValueError(
+                "the data set has no weights; use a data set that has some, such as image_table with the option "
+                "weight: COLUMN"
+            )
+        weights = labels.weights if labels.weights.any() else torch.ones_like(labels.weights)  # few images of a trial
+        self._used = weights.nonzero()[:, 0]
+        self._shares = weights[self._used] / weights.max()  # a sum of very large weights is infinite
+        self._count = len(labels)
+
+    def __call__(self, seed: int) -> Tensor:
+        """Return the order of an epoch, int64 (N,)."""
+        generator = torch.Generator().manual_seed(seed)
+        mixed = torch.randperm(len(self._used), generator=generator)
+        ends = self._shares[mixed].cumsum(0)
+        # Systematic sampling: N points at equal distances, of which the first is random (Madow 1949).
+        first = torch.rand(1, generator=generator, dtype=torch.float64)
+        points = (first + torch.arange(self._count)) * (ends[-1] / self._count)
+        places = torch.searchsorted(ends, points, right=True).clamp(max=len(ends) - 1)
+        chosen = self._used[mixed[places]]
+        return chosen[torch.randperm(self._count, generator=generator)]
+
+
 def _shared(total: int, weights: Tensor) -> Tensor:
     """Return integers with the sum `total`, proportional to the weights; the largest remainders are rounded up."""
     exact = total * weights / weights.sum()

@@ -39,9 +39,14 @@ FOUND = {
     "scaled": scaled,
     "grey": lambda image: cut(image).float().mean(dim=0, keepdim=True).to(torch.uint8).expand(3, -1, -1),
 }
-MISSED = {
+MIRRORED = {
     "mirrored": lambda image: cut(image).flip(2),
+    "mirrored, brighter and shifted": lambda image: (cut(image, 4, 6).flip(2) * 0.8 + 50).to(torch.uint8),
+    "mirrored JPEG": lambda image: jpeg(cut(image).flip(2)),
+}
+MISSED = {
     "upside down": lambda image: cut(image).flip(1),
+    "turned by a quarter": lambda image: cut(image).rot90(1, (1, 2)),
     "another": lambda image: cut(photo(999)),
     "negative": lambda image: 255 - cut(image),
 }
@@ -54,11 +59,29 @@ def test_changes_that_leave_the_same_photo_are_found(change):
     found = near_pairs(images)
     assert found.pairs.tolist() == [[7, 40]]
     assert 0.65 <= float(found.similarity) <= 1.01
+    assert found.mirrored.tolist() == [False]
+
+
+@pytest.mark.parametrize("change", MIRRORED)
+def test_mirrored_copies_are_found_and_marked(change):
+    """Among other pictures, and nothing else is."""
+    images = torch.stack([*(cut(photo(seed)) for seed in range(40)), MIRRORED[change](photo(7))])
+    found = near_pairs(images)
+    assert (found.pairs.tolist(), found.mirrored.tolist()) == ([[7, 40]], [True])
+    assert 0.65 <= float(found.similarity) <= 1.01
+
+
+def test_symmetric_pictures_are_one_pair_that_is_not_mirrored():
+    """They are similar both ways."""
+    image = cut(photo(3))
+    symmetric = torch.cat([image[..., :16], image[..., :16].flip(2)], dim=2)
+    found = near_pairs(torch.stack([symmetric, cut(photo(1)), jpeg(symmetric)]))
+    assert (found.pairs.tolist(), found.mirrored.tolist()) == ([[0, 2]], [False])
 
 
 @pytest.mark.parametrize("change", MISSED)
 def test_pictures_that_are_no_duplicates_are_not_found(change):
-    """Mirrored pictures are not searched for."""
+    """Turned pictures are not searched for."""
     images = torch.stack([*(cut(photo(seed)) for seed in range(40)), MISSED[change](photo(7))])
     assert near_pairs(images).pairs.tolist() == []
 

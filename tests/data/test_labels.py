@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from cvkit import TensorSplit
-from cvkit.data.labels import ClassCounts, Labels, labels_of
+from cvkit.data.labels import ClassCounts, Labels, labels_of, weights_of
 
 IMAGES = torch.zeros(4, 3, 2, 2, dtype=torch.uint8)
 
@@ -62,3 +62,26 @@ def test_labels_are_read_once_when_they_are_first_used():
     assert some.values.tolist() == [2, 0]
     assert labels.values.tolist() == [2, 0, 2, 2]
     assert split.read == 4
+
+
+@pytest.mark.parametrize("given", [(0, 1, 2.5, 0), torch.tensor([0, 1, 2.5, 0])], ids=["numbers", "tensor"])
+def test_weights_are_those_of_the_split(given):
+    """Read with the labels, also for some of the images; a split without any has none."""
+    split = Streamed()
+    split.weights = given
+    labels = Labels.of(split)
+    assert labels.weights.dtype == torch.float64
+    assert labels.weights.tolist() == [0, 1, 2.5, 0]
+    assert labels.at(torch.tensor([2, 0])).weights.tolist() == [2.5, 0]
+    assert split.read == 0
+    assert (weights_of(Streamed()), Labels.of(Streamed()).weights) == (None, None)
+
+
+@pytest.mark.parametrize("given", [(1.0,), (1, 1, 1, -1), (1, float("nan"), 1, 1), (0, 0, 0, 0), ("a",) * 4, 3])
+def test_weights_that_cannot_be_used_are_refused(given, wording):
+    """Instead of an order that nobody asked for."""
+    split = Streamed()
+    split.weights = given
+    with pytest.raises(ValueError, match="weight") as caught:
+        weights_of(split)
+    assert str(caught.value) == wording

@@ -8,7 +8,10 @@ import sys
 import pytest
 from PIL import Image
 
-from cvkit import DataError
+from cvkit import DataError, build_parts
+from cvkit.engine.building import open_dataset
+from cvkit.host.discovery import discover
+from cvkit.recipe import read_text, resolve
 from cvkit_datasets.image_table import image_table
 
 ROWS = [
@@ -154,6 +157,49 @@ def test_a_file_that_is_listed_twice_is_read_once(tmp_path, base):
     splits = image_table(tmp_path, path="data/a.csv", validation=4)
     assert len(splits.train) + len(splits.validation) == 24
     assert [one.name for one in splits.account.left_out] == ["photos/0.png"]
+
+
+def test_weights_are_a_column(tmp_path, base):
+    """They follow their images into the splits, and another weight is other data."""
+    write(base / "a.csv", [{**row, "quality": number / 2} for number, row in enumerate(ROWS)])
+    splits = image_table(tmp_path, path="data/a.csv", weight="quality", validation=0.25)
+    for split in (splits.train, splits.validation):
+        assert split.weights == tuple(int(name[7:-4]) / 2 for name in split.names)
+    plain = image_table(tmp_path, path="data/a.csv", validation=0.25)
+    assert plain.train.weights is None
+    write(base / "b.csv", [{**row, "quality": number / 4} for number, row in enumerate(ROWS)])
+    other = image_table(tmp_path, path="data/b.csv", weight="quality", validation=0.25)
+    assert len({one.digest for one in (plain, splits, other)}) == 3
+
+
+@pytest.mark.parametrize("values", ["text", "negative", "infinite", "empty", "zeros"])
+def test_weights_that_cannot_be_used_name_their_rows(tmp_path, base, values, wording):
+    """Up to five of them."""
+    wrong = {"text": "high", "negative": "-0.5", "infinite": "inf", "empty": "", "zeros": "0"}[values]
+    rows = [
+        {**row, "quality": wrong if values == "zeros" or number % 3 == 2 else 1} for number, row in enumerate(ROWS)
+    ]
+    write(base / "a.csv", rows)
+    with pytest.raises(DataError) as caught:
+        image_table(tmp_path, path="data/a.csv", weight="quality", validation=4)
+    assert str(caught.value).replace(str(base), "data") == wording
+
+
+def test_run_uses_images_by_their_weights(tmp_path, base):
+    """The sampler of a recipe gets the column of the table."""
+    write(base / "a.csv", [{**row, "quality": int(number >= 8)} for number, row in enumerate(ROWS)])
+    lines = (
+        "name: weighted",
+        f"dataset: {{name: image_table, path: {base / 'a.csv'}, weight: quality, size: 32, validation: 4}}",
+        "sampler: weighted",
+        "model: {name: custom_resnet, width: 2}",
+        "train: {epochs: 1, batch_size: 4, workers: 0}",
+        "optimizer: sgd",
+    )
+    recipe = resolve(read_text("\n".join(lines)), discover())
+    parts = build_parts(recipe, open_dataset(recipe, tmp_path))
+    used = {int(parts.splits.train.names[index][7:-4]) for index in parts.sampling.order(3).tolist()}
+    assert used == {int(name[7:-4]) for name in parts.splits.train.names if int(name[7:-4]) >= 8}
 
 
 HEAD = "path,label\n"

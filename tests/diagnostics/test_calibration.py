@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from cvkit.diagnostics import Calibration, reliability
+from cvkit import Calibration
+from cvkit.diagnostics import reliability
 from cvkit.engine.records import Predictions
 
 

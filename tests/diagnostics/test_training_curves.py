@@ -94,6 +94,14 @@ def test_each_metric_has_a_panel_with_its_last_value():
     assert heights[0] == pytest.approx(2 * heights[1])
 
 
+def test_title_says_which_metrics_are_better_if_they_are_lower():
+    """The others have their name only."""
+    records = [replace(record, metrics={"ece": 0.1, "auroc": 0.8}) for record in _records(2)]
+    figure = metrics(records, {"ece"})
+    assert figure is not None
+    assert figure.svg.count("lower is better") == figure.svg.count("ece (lower is better)") == 1
+
+
 def test_run_without_metrics_has_no_figure_of_them():
     """As most runs are."""
     assert metrics(_records(2)) is None

@@ -49,14 +49,24 @@ def test_patience_counts_epochs_without_a_better_value():
         (SelectionSettings(metric="accuracy", keep_best=True), 2),
         (SelectionSettings(metric="f1", keep_best=True), 2),
         (SelectionSettings(metric="f1", goal="min", keep_best=True), 1),
+        (SelectionSettings(metric="ece", keep_best=True), 1),
+        (SelectionSettings(metric="ece", goal="max", keep_best=True), 2),
     ],
 )
 def test_goal_follows_the_metric(settings, best):
-    """The lowest loss, the highest accuracy."""
-    chosen = Selection(settings)
-    chosen.observe(record(1, 0.5, loss=0.2, f1=0.1), dict)
-    chosen.observe(record(2, 0.6, loss=0.3, f1=0.2), dict)
+    """The lowest loss, the highest accuracy, and the lowest value of a metric that is lower if it is better."""
+    chosen = Selection(settings, lower_is_better={"ece"})
+    chosen.observe(record(1, 0.5, loss=0.2, f1=0.1, ece=0.1), dict)
+    chosen.observe(record(2, 0.6, loss=0.3, f1=0.2, ece=0.2), dict)
     assert chosen.epoch == best
+
+
+def test_run_keeps_the_epoch_with_the_lowest_calibration_error(make_run):
+    """The metric says that its lowest value is the best; the recipe has no `goal`."""
+    run = make_run(HELD_OUT, "metrics=[ece]", "selection.metric=ece", "selection.keep_best=true", EPOCHS)
+    errors = [event.metrics["ece"] for event in run.fit() if isinstance(event, EpochRecord)]
+    assert len({*errors}) == 6
+    assert (run.selection.epoch, run.selection.value) == (errors.index(min(errors)) + 1, min(errors))
 
 
 def test_validation_is_evaluated_after_each_epoch_and_the_test_images_once(make_run, monkeypatch):

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from cvkit import Component, ComponentFailure, DataInfo, Origin, Predictions, hookimpl
-from cvkit.engine.metrics import evaluate_metrics, metric_names, try_metrics
+from cvkit.engine.metrics import evaluate_metrics, lower_is_better, metric_names, try_metrics
 from cvkit.engine.records import EpochRecord
 from cvkit.host.discovery import discover
 from cvkit.recipe import changes, dump, read_text, resolve
@@ -25,7 +25,7 @@ optimizer: sgd
 train: {epochs: 2, batch_size: 16}
 report: {misclassified: 0, augmented: 0}
 """
-WITH = RECIPE + "metrics: [balanced_accuracy, {name: top_k, k: 3}]\n"
+WITH = RECIPE + "metrics: [balanced_accuracy, {name: top_k, k: 3}, ece]\n"
 FACTORIES = """
 import random
 import numpy as np
@@ -38,8 +38,13 @@ def no_metric(info): return 5
 def draws(info): return lambda logits, labels: random.random() + np.random.rand() + torch.rand(()).item()
 def numpy_number(info): return lambda logits, labels: np.float32(0.25)
 def top_k(info): return lambda logits, labels: 0.5
+
+class unclear:
+    higher_is_better = "no"
+    def __init__(self, info): pass
+    def __call__(self, logits, labels): return 0.5
 """
-NAMES = ("fails", "not_a_number", "per_image", "no_metric", "draws", "numpy_number", "top_k")
+NAMES = ("fails", "not_a_number", "per_image", "no_metric", "draws", "numpy_number", "top_k", "unclear")
 INFO = DataInfo(3, 8, 8, ("a", "b", "c"), (0.5,) * 3, (0.5,) * 3)
 PREDICTIONS = Predictions(torch.eye(3), torch.tensor([0, 1, 1]), 0.5)
 
@@ -106,6 +111,18 @@ def test_wrong_metric_is_named(parts, name, words):
         assert words in str(failure.value)
 
 
+def test_metrics_say_whether_their_lowest_value_is_the_best(parts):
+    """By their names in records; those that say nothing are better if they are higher."""
+    assert lower_is_better(parts("[macro_f1, {name: ece, bins: 5}, auroc]"), INFO) == {"ece(bins=5)"}
+    assert lower_is_better([], INFO) == frozenset()
+
+
+def test_metric_with_an_unclear_direction_is_named(parts):
+    """Before a run begins."""
+    with pytest.raises(ComponentFailure, match="higher_is_better = 'no'; expected a bool"):
+        try_metrics(parts("[unclear]"), INFO)
+
+
 def test_metric_that_draws_changes_no_training(cvkit_host, acme, tmp_path):
     """The global generators are put back: the same run without it has the same losses and weights."""
     cvkit_host.add("acme", acme)
@@ -127,13 +144,15 @@ def test_run_keeps_and_shows_its_metrics(cvkit_host, tmp_path):
     lines = (result.report.parent / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["metrics"] for line in lines] == [record.metrics for record in result.records]
     last, predictions = result.records[-1].metrics, result.predictions
-    assert list(last) == ["balanced_accuracy", "top_k(k=3)"]
+    assert list(last) == ["balanced_accuracy", "top_k(k=3)", "ece"]
     among = predictions.logits.topk(3).indices == predictions.labels[:, None]
     assert last["top_k(k=3)"] == int(among.sum()) / len(predictions.labels)
     page = result.report.read_text()
     for name, value in last.items():
         assert name in page
         assert f"{value:.4f}" in page
+    assert "metric, lower is better, final epoch, test images" in page.replace("\u00a0", " ")
+    assert "metric, final epoch, test images" in page.replace("\u00a0", " ")
 
 
 def record_data() -> dict[str, object]:
@@ -167,6 +186,11 @@ def test_metrics_of_a_run_that_has_begun_may_change():
     before = dump(resolve(read_text(RECIPE), discover()))
     assert "metrics: []\n" in before
     changed = changes(before, resolve(read_text(WITH), discover()))
-    assert [change.path for change in changed] == ["metrics.0.name", "metrics.1.name", "metrics.1.k"]
+    assert [change.path for change in changed] == [
+        "metrics.0.name",
+        "metrics.1.name",
+        "metrics.1.k",
+        "metrics.2.name",
+    ]
     assert all(change.free for change in changed)
     assert changes(before.replace("metrics: []\n", ""), resolve(read_text(RECIPE), discover())) == ()

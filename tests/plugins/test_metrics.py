@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import balanced_accuracy_score, f1_score, top_k_accuracy_score
+from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score, top_k_accuracy_score
 
+from cvkit import Calibration, Predictions
 from cvkit.testing import sample_info
 from cvkit_metrics.classification import balanced_accuracy, macro_f1, top_k
+from cvkit_metrics.probabilities import ExpectedCalibrationError, auroc
 
 INFO = sample_info(classes=7)
 
@@ -63,3 +65,47 @@ def test_top_k_of_all_classes_is_refused(k):
     """It is 1 whatever the model does."""
     with pytest.raises(ValueError, match="k must be less than the number of classes, 7"):
         top_k(INFO, k=k)
+
+
+def sklearn_auroc(logits: torch.Tensor, labels: torch.Tensor) -> float:
+    """Return the mean of the areas of the classes that occur, one call of scikit-learn each."""
+    chances = logits.double().softmax(dim=1)
+    return float(np.mean([roc_auc_score(labels == label, chances[:, label]) for label in labels.unique()]))
+
+
+def test_auroc_is_that_of_scikit_learn(predictions):
+    """A class without an image is left out."""
+    logits, labels = predictions
+    assert auroc(INFO)(logits, labels) == pytest.approx(sklearn_auroc(logits, labels), abs=1e-12)
+
+
+def test_auroc_is_exact_with_ties(predictions):
+    """Few different logits, so that most probabilities occur more than once."""
+    logits, labels = predictions
+    logits = logits.clamp(-1, 1).round()
+    assert len(logits.softmax(dim=1)[:, 0].unique()) < 60
+    assert auroc(INFO)(logits, labels) == pytest.approx(sklearn_auroc(logits, labels), abs=1e-12)
+
+
+def test_auroc_of_all_classes_is_scikit_learn_s_macro_average_of_one_against_the_rest(predictions):
+    """Under its own name, which needs every class to occur."""
+    logits, labels = predictions
+    labels = torch.cat([labels, torch.arange(7)])
+    logits = torch.cat([logits, logits[:7]])
+    expected = roc_auc_score(labels, logits.double().softmax(dim=1), multi_class="ovr", average="macro")
+    assert auroc(INFO)(logits, labels) == pytest.approx(expected, abs=1e-12)
+
+
+def test_auroc_of_one_class_is_that_of_chance():
+    """No class has both images and other images."""
+    assert auroc(INFO)(torch.randn(4, 7), torch.tensor([2, 2, 2, 2])) == 0.5
+
+
+@pytest.mark.parametrize("bins", [1, 15])
+def test_ece_is_the_calibration_error_of_the_report(predictions, bins):
+    """With one bin it is the difference between the mean confidence and the accuracy."""
+    found = Predictions(*predictions, 0.0)
+    value = ExpectedCalibrationError(bins=bins)(*predictions)
+    assert value == Calibration.of(found, bins).error
+    if bins == 1:
+        assert value == pytest.approx(abs(float(found.probabilities.amax(dim=1).mean()) - found.accuracy), abs=1e-6)

@@ -7,7 +7,7 @@ import torch
 
 from cvkit import Labels, permutation
 from cvkit.seeding import derive
-from cvkit_torch.samplers import Balanced, shuffle
+from cvkit_torch.samplers import Balanced, Weighted, shuffle
 
 SIZES = torch.tensor([70, 20, 0, 8, 2])
 VALUES = torch.arange(5).repeat_interleave(SIZES)[torch.randperm(100, generator=torch.Generator().manual_seed(1))]
@@ -72,3 +72,38 @@ def test_counts_that_do_not_divide_are_rounded_to_the_number_of_images():
     values = torch.tensor([0, 0, 0, 0, 0, 1, 2])
     order = Balanced(Labels(7, values.clone))(1)
     assert sorted(torch.bincount(values[order]).tolist()) == [2, 2, 3]
+
+
+def weighted(*weights: float) -> Weighted:
+    return Weighted(Labels(len(weights), lambda: pytest.fail("labels were read"), torch.tensor(weights).double()))
+
+
+def test_images_are_used_in_proportion_to_their_weights():
+    """Rounded down or up in each epoch, and exact in the mean; an image of weight 0 is never used."""
+    weights = (0.0, 1.0, 2.0, 3.5, 0.3, 0.0, 1.2)
+    sampler, wanted = weighted(*weights), 7 * torch.tensor(weights).double() / 8
+    uses = torch.stack([torch.bincount(sampler(seed), minlength=7) for seed in range(4000)])
+    assert (uses.sum(dim=1) == 7).all()
+    assert (uses >= wanted.floor()).all()
+    assert (uses <= wanted.ceil()).all()
+    assert uses.double().mean(dim=0).tolist() == pytest.approx(wanted.tolist(), abs=0.03)
+
+
+def test_equal_weights_use_every_image_once():
+    """In an order that differs between epochs."""
+    sampler = weighted(*[0.1] * 500)
+    orders = [sampler(seed) for seed in range(20)]
+    assert all(order.sort().values.tolist() == list(range(500)) for order in orders)
+    assert len({tuple(order.tolist()) for order in orders}) == 20
+
+
+def test_equal_uses_of_an_image_are_not_adjacent():
+    """The points of the draw are shuffled again."""
+    order = weighted(*[0.0] * 50, 1.0, 1.0)(1)
+    assert 0 < int((order == 50)[:26].sum()) < 26
+
+
+def test_data_without_weights_cannot_be_weighted(wording):
+    with pytest.raises(ValueError, match="weights") as caught:
+        Weighted(LABELS)
+    assert str(caught.value) == wording

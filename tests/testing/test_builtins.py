@@ -152,10 +152,13 @@ TestLrRangeTest = held(TunerSuite, "onecycle/lr_range_test", steps=30)
 
 TestShuffle = held(SamplerSuite, "torch/shuffle")
 TestBalanced = held(SamplerSuite, "torch/balanced", power=0.5)
+TestWeighted = held(SamplerSuite, "torch/weighted")
 
 TestBalancedAccuracy = held(MetricSuite, "metrics/balanced_accuracy")
 TestMacroF1 = held(MetricSuite, "metrics/macro_f1")
 TestTopK = held(MetricSuite, "metrics/top_k", k=3)
+TestAuroc = held(MetricSuite, "metrics/auroc")
+TestEce = held(MetricSuite, "metrics/ece")
 
 TestGradCam = held(ExplainerSuite, "gradcam/grad_cam")
 TestGradCamMinmax = held(

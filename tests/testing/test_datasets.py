@@ -150,6 +150,22 @@ def has_float_masks(root):
     return replace(shades(root), train=replace(train, masks=torch.ones(12, 8, 10)))
 
 
+def has_weights(*weights):
+    """Make a factory whose training images have these weights."""
+
+    def make(root):
+        train = Stream(half(0))
+        train.weights = weights
+        return replace(shades(root), train=train)
+
+    return make
+
+
+class TestRightWithWeights(DatasetSuite):
+    factory = staticmethod(has_weights(*range(12)))
+    skips = {"docstring": "it is made by a function"}
+
+
 def draws_from_the_global_generator(root):
     return replace(shades(root), train=half(int(torch.randint(1000, ()))))
 
@@ -188,6 +204,10 @@ TWINS = [
     ("statistics", has_statistics_of_bytes, "127.500 and 76.500"),
     ("statistics", has_statistics_of_colours, "3 means"),
     ("workers", gives_floats, "Error"),
+    ("weights", has_weights(1.0), "weights of the shape (1,); expected 12"),
+    ("weights", has_weights(*[-1.0] * 12), "the weight -1 for image 0"),
+    ("weights", has_weights(*[0.0] * 12), "the weight 0 for each image"),
+    ("weights", has_weights(*["light"] * 12), "not numbers"),
 ]
 
 

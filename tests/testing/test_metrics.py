@@ -8,9 +8,21 @@ import torch
 from cvkit.testing import MetricSuite, Suite
 
 
+class ErrorRate:
+    """Return the fraction of images that are misclassified."""
+
+    higher_is_better = False
+
+    def __init__(self, info):
+        pass
+
+    def __call__(self, logits, labels):
+        return float((logits.argmax(dim=1) != labels).double().mean())
+
+
 def error_rate(info):
     """Return the fraction of images that are misclassified."""
-    return lambda logits, labels: float((logits.argmax(dim=1) != labels).double().mean())
+    return ErrorRate(info)
 
 
 class TestRight(MetricSuite):
@@ -70,6 +82,14 @@ def counts_images(info):
     return lambda logits, labels: float(len(labels))
 
 
+def forgets_that_errors_are_bad(info):
+    return lambda logits, labels: error_rate(None)(logits, labels)
+
+
+class SaysItInWords(ErrorRate):
+    higher_is_better = "no"
+
+
 TWINS = [
     ("number", returns_a_tensor, "a tensor (40,)"),
     ("any_predictions", divides_by_the_images_of_each_class, "nan for one image"),
@@ -77,6 +97,8 @@ TWINS = [
     ("repeatable", Smooths, ", then "),
     ("input", sorts_in_place, "others afterwards"),
     ("order", weighs_by_place, "for the same predictions in reverse"),
+    ("direction", forgets_that_errors_are_bad, "0 if all predictions are right and 1 if all are wrong, with higher"),
+    ("direction", SaysItInWords, "higher_is_better = 'no'"),
     ("tells_right_from_wrong", counts_images, "40 for both"),
 ]
 

@@ -20,6 +20,7 @@ class TestRight(SamplerSuite):
 class TestRightInAnotherOrder(SamplerSuite):
     factory = staticmethod(draws)
     labels = torch.tensor([0, 1, 1])
+    weights = None
 
 
 def returns_a_list(labels):
@@ -80,6 +81,15 @@ def needs_two_of_each(labels):
     return lambda seed: torch.randperm(len(labels))[: share * int(labels.values.max() + 1)]
 
 
+def divides_weights_in_place(labels):
+    labels.weights.div_(labels.weights.sum())
+    return draws(labels)
+
+
+def draws_by_weight(labels):
+    return lambda seed: labels.weights.multinomial(len(labels), replacement=True)
+
+
 TWINS = [
     ("order", returns_a_list, "returned list; expected int64 (100,)"),
     ("order", uses_half_of_the_images, "returned int64 (50,); expected int64 (100,)"),
@@ -88,6 +98,8 @@ TWINS = [
     ("repeatable", CountsSamplers, "the same seed from a new sampler gives another order"),
     ("epochs_differ", in_order, "two seeds give the same order"),
     ("input", sorts_in_place, "different afterwards"),
+    ("input", divides_weights_in_place, "the weights are different afterwards"),
+    ("any_weights", draws_by_weight, "RuntimeError for weights of 0"),
     ("any_labels", divides_among_present_classes, "for a class without images"),
     ("any_labels", needs_two_of_each, "for the last class with one image of seven, it returned int64 (6,)"),
 ]

@@ -1,0 +1,95 @@
+"""The section of a run's report about faults of the data, on photos whose faults are known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from photos import photo
+from PIL import Image
+from torch import Tensor
+
+import cvkit
+from cvkit import Predictions, TensorSplit
+from cvkit.diagnostics.data_audit import doubtful_labels
+
+
+def save(path: Path, image: Tensor) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(image.permute(1, 2, 0).numpy()).save(path)
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """Two classes of 12 training, 4 validation and 4 test photos of 64x48 pixels; one of each fault."""
+    seed = 0
+    for half, count in (("train", 12), ("val", 4), ("test", 4)):
+        for name in ("cat", "dog"):
+            for number in range(count):
+                seed += 1
+                save(tmp_path / "photos" / half / name / f"{number}.png", photo(seed, 64)[:, 8:56])
+    copied = photo(1, 64)[:, 8:56]  # train/cat/0.png
+    save(tmp_path / "photos" / "test" / "cat" / "mirrored.png", copied.flip(2))
+    save(tmp_path / "photos" / "train" / "dog" / "copied.png", copied)
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def reported(folder, tmp_path, one_thread, unrendered):
+    """Train one epoch, and return the text of the report and the run folder."""
+
+    def run(**report: int) -> tuple[str, Path]:
+        recipe = {
+            "name": "faults",
+            "dataset": {"name": "image_folder", "path": str(folder), "size": 32},
+            "model": {"name": "custom_resnet", "width": 2},
+            "optimizer": {"name": "sgd", "lr": 0.01},
+            "train": {"epochs": 1, "batch_size": 5, "workers": 0},
+            "report": {"misclassified": 0, "augmented": 0, **report},
+        }
+        result = cvkit.train(recipe, output=tmp_path / "runs", progress=False)
+        return result.report.path.read_text().replace("\u00a0", " "), result.folder
+
+    return run
+
+
+def test_report_of_photos_shows_their_faults(reported):
+    """Findings, sizes before framing, pictures of pairs; and what the trained network adds."""
+    page, run = reported()
+    assert "Duplicates with different labels: 2 pairs, 1 with equal pixels." in page
+    assert "Duplicates across splits: 1 of 9 test images (11.1 %) also exist among the training images" in page
+    assert "Classes with fewer than 20 training images: cat, dog." in page
+    splits = (run / "figures" / "splits.csv").read_text()
+    assert "64 x 48" in splits
+    for name in ("conflicts", "across", "within"):
+        assert len([*(run / "figures" / name).glob("*.png")]) >= 2
+    similar = [*(run / "figures" / "similar").glob("*test*.png")]
+    assert len(similar) == 8  # the mirrored photo is a duplicate by its pixels
+    assert "test/cat/mirrored.png" in page
+
+
+def test_large_data_sets_are_not_read_again(reported):
+    """The report names the command that does it."""
+    page, run = reported(audit=41)
+    assert "more than 41 images (42; report.audit). To check all of them: cvkit audit RECIPE" in page
+    assert not (run / "figures" / "splits.csv").exists()
+
+
+def test_audit_can_be_left_out(reported):
+    """With 0 the section is missing."""
+    page, _ = reported(audit=0)
+    assert "Faults of the data" not in page
+
+
+def test_doubtful_labels_are_shown_with_both_classes():
+    """The image whose label is contradicted with the usual confidence; the most doubtful comes first."""
+    chances = torch.tensor([[0.9, 0.1], [0.9, 0.1], [0.2, 0.8], [0.99, 0.01], [0.95, 0.05]])
+    labels = torch.tensor([0, 0, 1, 1, 1])
+    split = TensorSplit(torch.stack([photo(seed) for seed in range(5)]), labels)
+    gallery = doubtful_labels(split, Predictions(chances.log(), labels, 0.5, "validation"), ("cat", "dog"))
+    assert [card.lines for card in gallery.cards] == [
+        ("label: dog 1 %", "predicted: cat 99 %", "validation image 3"),
+        ("label: dog 5 %", "predicted: cat 95 %", "validation image 4"),
+    ]
+    assert gallery.caption.startswith("2 of 5 validation images; 2 are shown")
