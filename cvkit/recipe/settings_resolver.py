@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 from ..errors import did_you_mean
@@ -29,10 +28,7 @@ class SettingsResolver:
         """Return the values of the keys that are not in a section."""
         default = ScalarNode(self.nowhere, folder_name(self.document.name))
         node = MapNode(self.nowhere, {"name": default, **self.root.items})
-        values = self.check.values(node, GeneralSettings.options(), "key", "in the recipe")
-        if values.get("shorter"):  # relative to the file that contains it, possibly an extended one
-            values["shorter"] = str(Path(self.root.items["shorter"].mark.file).absolute().parent / values["shorter"])
-        return values
+        return self.check.values(node, GeneralSettings.options(), "key", "in the recipe")
 
     def sections(self) -> dict[str, Any]:
         """Return the settings of each section."""

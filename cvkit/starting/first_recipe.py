@@ -28,7 +28,7 @@ def _head(photos: Photos) -> Iterator[str]:
 def _data(photos: Photos, choices: Choices) -> Iterator[str]:
     yield "dataset:"
     comments = {
-        "path": "a relative path is searched for in the current folder",
+        "path": "a relative path starts in the folder of this recipe",
         "size": "height and width of the network's input, in pixels",
         "validation": "this fraction of the photos chooses the best epoch",
         "test": "this fraction is evaluated once, at the end: the number to trust",
