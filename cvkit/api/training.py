@@ -121,6 +121,8 @@ def trainer(
     with preserved_randomness(), reporting_shortages("preparing the run"):
         checked, _ = checked_recipe(recipe, set, plugins)
         parts = build_parts(checked, open_dataset(checked, data_folder(None if data is None else Path(data))))
+        for note in parts.finetuning.notes:
+            log.info("%s", note)
         for warning in parts.warnings:
             log.warning("%s", warning)
         for tuner, proposal, tuned in tune(parts):

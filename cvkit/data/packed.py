@@ -28,17 +28,19 @@ class PackedSplit:
 
     @classmethod
     def of(cls, split: Split) -> PackedSplit:
-        """Read every image of `split`, and return them."""
-        parts, sizes, starts, labels, start = [], [], [], [], 0
+        """Read every image of `split`, and return them. Only one image exists twice at any time.
+
+        The memory grows in place and ends with the exact size. Joining a list of tensors would need it twice.
+        """
+        buffer, sizes, starts, labels = bytearray(), [], [], []
         for index in range(len(split)):
             image, label = split[index]
-            pixels = image.permute(1, 2, 0)
-            parts.append(pixels.flatten())
+            pixels = image.permute(1, 2, 0).contiguous()
             sizes.append((pixels.shape[0], pixels.shape[1], pixels.shape[2]))
-            starts.append(start)
+            starts.append(len(buffer))
             labels.append(label)
-            start += pixels.numel()
-        return cls(torch.cat(parts), tuple(sizes), tuple(starts), tuple(labels))
+            buffer += pixels.numpy().data
+        return cls(torch.frombuffer(buffer, dtype=torch.uint8), tuple(sizes), tuple(starts), tuple(labels))
 
     def __len__(self) -> int:
         return len(self.labels)

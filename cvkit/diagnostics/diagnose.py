@@ -58,7 +58,8 @@ def diagnose(trainer: Trainer, records: Sequence[EpochRecord], predictions: Pred
     classes = parts.info.classes
     found = Diagnosis()
     measured = metrics(records)
-    found.training = [curves(records), *([measured] if measured else []), schedule(records)]
+    factors = {group.rates_name: group.factor for group in parts.finetuning.groups(parts.model, parts.loss)}
+    found.training = [curves(records), *([measured] if measured else []), schedule(records, factors)]
     found.classes = [confusion(predictions, classes), per_class_accuracy(predictions, classes)]
     found.classes += [per_class_scores(predictions, classes), confused_pairs(predictions, classes)]
     found.confidence = [reliability(Calibration.of(predictions))]

@@ -91,7 +91,7 @@ def build_parts(
     parts = RunParts(
         recipe, splits, device, source, sources, batching, sampling, single, preprocessor, model, loss, tuning
     )
-    warnings = [*tuning.notes, *sanity_check(parts)]
+    warnings = [*tuning.warnings, *sanity_check(parts)]
     if settings.ema is None:
         return replace(parts, warnings=tuple(warnings))
     if warning := too_long(settings.ema, parts.planned_steps):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from torch import nn
 
@@ -73,9 +74,9 @@ class Evaluator:
         if model is not None:
             forward = replace(forward, model=model, call=model)
         split = split or parts.splits.final
-        half: Half = "test"
+        half = split if isinstance(split, str) else self._half_of(split)
         if isinstance(split, str):
-            images, source, half = parts.splits.half(split), parts.sources[split], split
+            images, source = parts.splits.half(split), parts.sources[split]
         else:
             images = framed(split, parts.info)
             placing = (parts.device, settings.resident, settings.workers, DeviceBudget(parts.device))
@@ -84,3 +85,9 @@ class Evaluator:
         with reporting_shortages(f"evaluating batches of {size} images", {Shortage.MEMORY: _LESS}):
             found = evaluate(forward, source, size, flip)
         return replace(found, half=half, names=getattr(images, "names", None))
+
+    def _half_of(self, split: Split) -> Half | Literal["train"] | None:
+        """Return which split of the run this is; None if it is another one."""
+        splits = self.parts.splits
+        names: tuple[Half | Literal["train"], ...] = ("train", "validation", "test")
+        return next((name for name in names if split is getattr(splits, name)), None)

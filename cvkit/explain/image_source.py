@@ -104,7 +104,7 @@ class FromSplit:
             part = materialize(split, range(start, min(start + _PREDICTED_AT_ONCE, len(split))))
             logits.append(trained.logits(part.images))
             labels.append(part.labels)
-        predictions = Predictions(torch.cat(logits), torch.cat(labels), math.nan)
+        predictions = Predictions(torch.cat(logits), torch.cat(labels), math.nan, half)
         wrong = int((~predictions.correct).sum())
         name = f"the most confident of {wrong:,} errors on {len(split):,} {half} images"
         return cls(name, split, select_errors(predictions, count).tolist(), by_outcome=True, half=half)

@@ -39,7 +39,7 @@ def report_page(
         subtitle=f"{model} on {data}, {len(records)} epoch{'s' * (len(records) != 1)}, seed {recipe.seed}",
         facts=tuple(_facts(trainer, records, predictions)),
         warnings=tuple(dict.fromkeys(warnings)),
-        notes=(*_notes(trainer, records), *map(_extension, info.get("extended", []))),
+        notes=(*_start(info), *_notes(trainer, records), *map(_extension, info.get("extended", []))),
         sections=(
             Section("Training", tuple(found.training)),
             Section("Classes", tuple(found.classes)),
@@ -128,6 +128,13 @@ def _notes(trainer: Trainer, records: Sequence[EpochRecord]) -> list[str]:
             "(train.max_steps), so the learning-rate schedule did not finish."
         )
     return notes
+
+
+def _start(info: dict[str, Any]) -> Iterator[str]:
+    """Yield where the first weights and the learning rates come from, if the run was fine-tuned."""
+    if found := info.get("pretrained"):
+        head = "The last layer was new." if found["new_head"] else "The last layer has the loaded weights, too."
+        yield f"The model started from the weights '{found['source']}'. {head}"
 
 
 def _extension(note: dict[str, Any]) -> str:

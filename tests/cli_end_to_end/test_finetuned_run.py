@@ -87,7 +87,7 @@ def test_killed_run_is_resumed_without_the_file(cvkit, recipe, tmp_path, weights
     assert groups == [
         ("head", 1.0, True), ("head, no decay", 1.0, False), ("body", 0.1, True), ("body, no decay", 0.1, False),
     ]  # fmt: skip
-    line = next(line for line in done.stderr.splitlines() if "starts from the weights" in line)
+    line = next(line for line in done.stdout.splitlines() if "starts from the weights" in line)
     assert re.sub(r"[0-9a-f]{12}\.\.\.", "DIGEST", line) == wording
     kept = weights.with_name("kept")
     for number, after in enumerate((2, 7)):

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from unittest.mock import patch
 
 import pytest
 from commands import Answer, call
@@ -48,8 +47,11 @@ def made(tmp_path_factory) -> Path:
     (place / "recipes").mkdir()
     (place / "recipes" / "pets.yaml").write_text(RECIPE)
     argv = ["cvkit", "run", str(place / "recipes" / "pets.yaml"), "--output", str(place / "runs")]
-    with patch.object(sys, "argv", argv), pytest.raises(SystemExit) as ended:
-        main()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("CVKIT_DATA", str(place / "data"))
+        patched.setattr(sys, "argv", argv)
+        with pytest.raises(SystemExit) as ended:
+            main()
     assert not ended.value.code
     return place
 
