@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..engine.records import EpochRecord, Predictions
-from ..formatting import duration, percent
+from ..formatting import counted, duration, percent
 from ..recipe import Recipe
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Records(tuple[EpochRecord, ...]):
 
     def __repr__(self) -> str:
         accuracy = f", {self[-1].half} accuracy {percent(self[-1].accuracy, 2)}" if self else ""
-        return f"Records({len(self):,} epoch{'s' * (len(self) != 1)}{accuracy})"
+        return f"Records({counted(len(self), 'epoch')}{accuracy})"
 
 
 class Report(os.PathLike[str]):

@@ -17,6 +17,7 @@ from ..engine.trainer import Trainer
 from ..explain.explainers import Explainers
 from ..explain.scores import explained, on_objects, tables, weights_check
 from ..figures.artifacts import Artifact, Gallery
+from ..formatting import counted
 from ..seeding import derive, permutation, preserved_randomness, seed_everything
 from .augmentation_sheet import augmented_samples
 from .calibration import Calibration, reliability
@@ -88,7 +89,7 @@ def _errors(trainer: Trainer, predictions: Predictions, explainers: Explainers, 
     for what, maps in (("predicted", for_predicted), ("true", for_true)):
         for name, of_errors in maps.items():
             if empty := int((of_errors.amax(dim=(1, 2)) == 0).sum()):
-                found = f"{empty} of the {len(indices)} errors shown"
+                found = f"{empty} of the {counted(len(indices), 'error')} shown"
                 warnings.append(f"{name} found no evidence for the {what} class in {found}: these maps are black")
     both = {name: (for_predicted[name], for_true[name]) for name in for_predicted if name in for_true}
     similar = _similar(trainer, predictions, images)

@@ -10,6 +10,7 @@ from torch import nn
 from ..data.loading import BatchSource, DataLoaderSource, DeviceBudget, open_source
 from ..data.resizing import framed
 from ..data.splits import Half, Split
+from ..formatting import counted
 from ..resource_errors import Shortage, reporting_shortages
 from .forward import ForwardPass
 from .loop import evaluate
@@ -82,7 +83,7 @@ class Evaluator:
             placing = (parts.device, settings.resident, settings.workers, DeviceBudget(parts.device))
             source = open_source(images, *placing)
         size = self._batch_size(source)
-        with reporting_shortages(f"evaluating batches of {size} images", {Shortage.MEMORY: _LESS}):
+        with reporting_shortages(f"evaluating batches of {counted(size, 'image')}", {Shortage.MEMORY: _LESS}):
             found = evaluate(forward, source, size, flip)
         return replace(found, half=half, names=getattr(images, "names", None))
 

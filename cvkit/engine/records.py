@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..formatting import counted
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -124,7 +126,8 @@ class Predictions:
     def __repr__(self) -> str:
         images, classes = self.logits.shape
         return (
-            f"Predictions({images:,} images, {classes:,} classes, accuracy {self.accuracy:.4f}, loss {self.loss:.4f})"
+            f"Predictions({counted(images, 'image')}, {counted(classes, 'class')}, accuracy "
+            f"{self.accuracy:.4f}, loss {self.loss:.4f})"
         )
 
     @cached_property

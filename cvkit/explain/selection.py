@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import DataError, did_you_mean
+from ..formatting import counted
 from ..host.assumed import METHOD, require_assumed
 
 if TYPE_CHECKING:
@@ -58,5 +59,5 @@ def class_index(name: str | int, classes: Sequence[str]) -> int:
     if 0 <= number < len(classes):
         return number
     listed = ", ".join(classes[:_MOST_NAMES]) + (", ..." if len(classes) > _MOST_NAMES else "")
-    hint = did_you_mean(str(name), classes) or f"It has {len(classes):,} classes, numbered from 0: {listed}"
+    hint = did_you_mean(str(name), classes) or f"It has {counted(len(classes), 'class')}, numbered from 0: {listed}"
     raise DataError(f"this run has no class {str(name)!r}. {hint}")

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from ..errors import did_you_mean
+from ..formatting import counted
 from ..host.catalog import Catalog
 from ..host.entry_points import CORE
 from ..host.requirements import distribution_of, installed, missing_requirements
@@ -58,7 +59,7 @@ class SettingsResolver:
                     mark = node.mark
                 case _:
                     mark = self.nowhere
-            message = f"'schedule_epochs' spans {spanned} epochs, but the run has only {settings.epochs}"
+            message = f"'schedule_epochs' spans {counted(spanned, 'epoch')}, but the run has only {settings.epochs:,}"
             self.check.report(mark, message, f"reduce it, or set train.epochs to {spanned}")
 
     def _check_rates(self, settings: FinetuneSettings) -> None:

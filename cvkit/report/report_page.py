@@ -14,7 +14,7 @@ from ..engine.records import EpochRecord, Predictions
 from ..engine.trainer import Trainer
 from ..figures.artifacts import Table
 from ..figures.page import Fact, Page, Section
-from ..formatting import duration, legible, percent
+from ..formatting import counted, duration, legible, percent
 
 _DIGITS = 12
 _COMPONENTS = (
@@ -36,7 +36,7 @@ def report_page(
     data, model = (part.entry.member or part.entry.component.name for part in (recipe.dataset, recipe.model))
     return Page(
         title=recipe.name,
-        subtitle=f"{model} on {data}, {len(records)} epoch{'s' * (len(records) != 1)}, seed {recipe.seed}",
+        subtitle=f"{model} on {data}, {counted(len(records), 'epoch')}, seed {recipe.seed}",
         facts=tuple(_facts(trainer, records, predictions)),
         warnings=tuple(dict.fromkeys(warnings)),
         notes=(*_start(info), *_notes(trainer, records), *map(_extension, info.get("extended", []))),
@@ -114,7 +114,8 @@ def _notes(trainer: Trainer, records: Sequence[EpochRecord]) -> list[str]:
     if trainer.selection.stops:
         notes.append(
             f"Training stopped early after epoch {trainer.epoch} of {trainer.parts.plan.epochs}: the validation "
-            f"{trainer.parts.recipe.selection.metric} did not improve for {trainer.selection.stale} epochs "
+            f"{trainer.parts.recipe.selection.metric} did not improve for "
+            f"{counted(trainer.selection.stale, 'epoch')} "
             "(selection.patience)."
         )
     elif trainer.ended_early:

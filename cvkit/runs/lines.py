@@ -8,6 +8,7 @@ from ..data.splits import Half
 from ..engine.parts import RunParts
 from ..engine.records import EpochRecord
 from ..errors import CvkitError, DivergedError
+from ..formatting import counted
 from ..printable import shell_words
 from ..recipe import AUTO
 from .estimate import Estimate
@@ -49,7 +50,10 @@ class EventLines:
                 yield epoch_line(event)
             case Measured(half, correct, total, epoch):
                 weights = f" with the weights of epoch {epoch}" if epoch else ""
-                yield f"{half} accuracy{weights}: {100 * correct / total:.2f} % ({correct:,} of {total:,} images)"
+                yield (
+                    f"{half} accuracy{weights}: {100 * correct / total:.2f} % ({correct:,} of "
+                    f"{counted(total, 'image')})"
+                )
             case Reported(path):
                 yield f"report: {path}"
         if self._estimate is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ..formatting import counted
 from ..recipe.dump import in_one_line
 from .choices import Choices
 from .photos import Photos
@@ -21,7 +22,10 @@ def recipe_text(photos: Photos, choices: Choices) -> str:
 
 
 def _head(photos: Photos) -> Iterator[str]:
-    yield f"# Written by `cvkit new` for {sum(photos.total.values()):,} photos of {len(photos.total)} classes."
+    yield (
+        f"# Written by `cvkit new` for {counted(sum(photos.total.values()), 'photo')} of "
+        f"{counted(len(photos.total), 'class')}."
+    )
     yield "# Change any value. `cvkit audit` checks the photos, `cvkit run` trains."
 
 
