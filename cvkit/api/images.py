@@ -16,6 +16,7 @@ from ..data.splits import DataInfo
 from ..errors import DataError
 from ..explain.image_io import converted
 from ..explain.picture import Picture, fit
+from ..printable import readable
 
 ImageLike = str | os.PathLike[str] | Image.Image | Tensor | np.ndarray[Any, Any]
 SINGLE = (str, bytes, os.PathLike, Image.Image, Tensor, np.ndarray)
@@ -33,7 +34,7 @@ def picture_of(image: ImageLike, name: str, read: Callable[[Path], Image.Image],
         path = Path(image).expanduser()
         if path.is_dir():
             raise DataError(f"{path}: is a folder; give the paths of its images as a list")
-        return fit(str(path), read(path), info)
+        return fit(readable(str(path)), read(path), info)
     if isinstance(image, np.ndarray):
         image = _of_array(image, name, info.channels)
     if isinstance(image, Tensor):

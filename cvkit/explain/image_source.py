@@ -16,6 +16,7 @@ from ..engine.records import Predictions
 from ..engine.trained_model import TrainedModel
 from ..errors import DataError, one_line
 from ..formatting import counted
+from ..printable import readable
 from ..seeding import permutation
 from .image_files import ImageFile
 from .image_io import Reader
@@ -71,7 +72,7 @@ class FromFiles:
         for file in files:
             try:
                 image = self.read(file.path)
-                picture = fit(str(file.path), image, self.info, file.label)
+                picture = fit(readable(str(file.path)), image, self.info, file.label)
             except DataError as error:
                 self.unread.append(str(error))
             except Exception as error:  # one picture must not cost the others

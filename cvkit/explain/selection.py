@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..errors import DataError, did_you_mean
 from ..formatting import counted
 from ..host.assumed import METHOD, require_assumed
+from ..printable import named_in
 
 if TYPE_CHECKING:
     from ..host.catalog import Catalog
@@ -53,8 +54,8 @@ def class_index(name: str | int, classes: Sequence[str]) -> int:
 
     A name takes precedence: if a class is called "3", the text "3" is that class.
     """
-    if isinstance(name, str) and name in classes:
-        return classes.index(name)
+    if isinstance(name, str) and (found := named_in(name, classes)) is not None:
+        return found
     number = operator.index(name) if not isinstance(name, str) else int(name) if name.isdecimal() else -1
     if 0 <= number < len(classes):
         return number
