@@ -17,8 +17,8 @@ from .neighbours import Neighbours
 
 _RANKED = {
     "confidence": "The {shown:,} most confident of {errors}",
-    "loss": "Those with the highest loss, {shown:,} of {errors}",
-    "margin": "Those with the largest margin, {shown:,} of {errors}",
+    "loss": "Errors with the highest loss: {shown:,} of {errors}",
+    "margin": "Errors with the largest margin: {shown:,} of {errors}",
 }
 _SMALL = 64  # length in pixels of the longer side of a similar image's picture
 

@@ -113,7 +113,7 @@ def test_folder_that_may_not_be_looked_into_is_named(folder, monkeypatch):
 
 
 def test_class_is_known_in_every_spelling_of_its_folder(tmp_path):
-    """`café` in one or two characters, as file systems write it; and a name that is not UTF-8, as data sets store it."""
+    """`café` in one or two characters, and a name that is not UTF-8, as data sets store it."""
     spellings = {"cafe\u0301": 0, "caf\u00e9s": 1, os.fsdecode(b"b\xe9b\xe9"): 2}
     for name in spellings:
         (tmp_path / name).mkdir()
