@@ -154,7 +154,10 @@ class RecipeError(CvkitError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
         rest = len(self.problems) - MOST_SHOWN
-        shown = [*map(str, self.problems[:MOST_SHOWN]), *([f"and {rest:,} more problems"] if rest > 0 else [])]
+        shown = [
+            *map(str, self.problems[:MOST_SHOWN]),
+            *([f"and {rest:,} more problem{'s' * (rest > 1)}"] if rest > 0 else []),
+        ]
         super().__init__("\n".join(shown))
 
 

@@ -10,6 +10,7 @@ import os
 import re
 import shlex
 import unicodedata
+from collections.abc import Sequence
 
 _DIRECTION_MARKS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _UNSAFE_CATEGORIES = frozenset(
@@ -36,6 +37,23 @@ def _unsafe(character: str) -> bool:
 
 def _escaped(character: str) -> str:
     return ascii(character)[1:-1]
+
+
+def readable(name: str) -> str:
+    """Return the name of a file as text that can be stored: bytes that are not UTF-8 become escapes."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def named_in(name: str, names: Sequence[str]) -> int | None:
+    """Return the position of `name` in `names` in any spelling of Unicode; None if it is absent."""
+    if name in names:
+        return names.index(name)
+    wanted, known = _composed(name), [_composed(each) for each in names]
+    return known.index(wanted) if wanted in known else None
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", readable(name))
 
 
 def on_one_line(text: str) -> str:

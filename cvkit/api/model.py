@@ -22,6 +22,7 @@ from ..explain.image_io import reader_of
 from ..explain.picture import Picture
 from ..explain.selection import class_index, with_methods
 from ..explain.targets import ExplainTargets
+from ..formatting import counted
 from ..host.catalog import Catalog
 from ..recipe import Recipe, resolve
 from ..runs.folder import RunFolder
@@ -56,7 +57,7 @@ class Model:
         self.checkpoint = loaded.checkpoint_label
 
     def __repr__(self) -> str:
-        return f"Model({str(self.folder)!r}, {self.checkpoint}, {len(self.classes)} classes)"
+        return f"Model({str(self.folder)!r}, {self.checkpoint}, {counted(len(self.classes), 'class')})"
 
     @property
     def module(self) -> torch.nn.Module:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..engine.records import EpochRecord, Predictions
-from ..formatting import duration, percent
+from ..formatting import counted, duration, percent
 from ..recipe import Recipe
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ class Records(tuple[EpochRecord, ...]):
         rows = []
         for record in self:
             values = {key: value for key, value in asdict(record).items() if key not in _SERIES}
-            rows.append(values | values.pop("metrics"))
+            rates = {f"lr {name}": rate for name, rate in values.pop("group_lrs").items()}
+            rows.append(values | values.pop("metrics") | rates)
         return pd.DataFrame(rows).set_index("epoch") if rows else pd.DataFrame()
 
     def _repr_html_(self) -> str:
@@ -58,7 +59,7 @@ class Records(tuple[EpochRecord, ...]):
 
     def __repr__(self) -> str:
         accuracy = f", {self[-1].half} accuracy {percent(self[-1].accuracy, 2)}" if self else ""
-        return f"Records({len(self):,} epoch{'s' * (len(self) != 1)}{accuracy})"
+        return f"Records({counted(len(self), 'epoch')}{accuracy})"
 
 
 class Report(os.PathLike[str]):
@@ -112,7 +113,7 @@ class TrainedRun:
 
     def _repr_html_(self) -> str:
         correct, total = int(self.predictions.correct.sum()), len(self.predictions.labels)
-        half = self.predictions.half.capitalize()
+        half = (self.predictions.half or "").capitalize()
         facts = [
             (f"{half} accuracy", f"{percent(self.accuracy, 2)} ({correct:,} of {total:,})"),
             (f"{half} loss", f"{self.predictions.loss:.4f}"),

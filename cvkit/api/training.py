@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..engine.assembly import build_parts
-from ..engine.building import open_dataset
+from ..engine.building import open_dataset, open_located
 from ..engine.trainer import Trainer
 from ..engine.tuning import tune
 from ..resource_errors import reporting_shortages
@@ -67,7 +67,7 @@ def train(
     with preserved_randomness():
         checked, catalog = checked_recipe(recipe, set, plugins)
         root = data_folder(None if data is None else Path(data))
-        parts = build_parts(checked, open_dataset(checked, root))
+        parts = build_parts(*open_located(checked, root))
         folder = RunFolder.create(Path(output).expanduser(), checked.name)
         log.info("%s", folder_line(folder))
         session = Session(parts, folder, root, catalog)
@@ -121,6 +121,8 @@ def trainer(
     with preserved_randomness(), reporting_shortages("preparing the run"):
         checked, _ = checked_recipe(recipe, set, plugins)
         parts = build_parts(checked, open_dataset(checked, data_folder(None if data is None else Path(data))))
+        for note in parts.finetuning.notes:
+            log.info("%s", note)
         for warning in parts.warnings:
             log.warning("%s", warning)
         for tuner, proposal, tuned in tune(parts):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..formatting import legible, percent
+from ..formatting import counted, legible, percent
 from .audit import FEW, RATIO, Audit
 from .duplicates import images_in
 from .near import LIMIT
@@ -117,7 +117,7 @@ def _repeated(audit: Audit) -> Iterator[Finding]:
     for facts in audit.splits:
         if found := images_in(audit.pairs, facts.name, facts.name):
             yield Finding(
-                f"Duplicates within a split: {len(found):,} of {len(facts):,} {facts.name} images.",
+                f"Duplicates within a split: {len(found):,} of {counted(len(facts), f'{facts.name} image')}.",
                 "They count more than once; keep one of each if that is not intended.",
             )
 
@@ -148,13 +148,14 @@ def _shapes(audit: Audit) -> Iterator[Finding]:
         total += len(facts)
     if long:
         yield Finding(
-            f"Long images: one side is more than twice as long as the other in {long:,} of {total:,} images.",
+            f"Long images: one side is more than twice as long as the other in {long:,} of "
+            f"{counted(total, 'image')}.",
             "A square crop loses more than half of them; pad or squash them if the class is at an edge.",
         )
 
 
 def _pairs(number: int) -> str:
-    return f"{number:,} pair{'s' * (number != 1)}"
+    return counted(number, "pair")
 
 
 def _list(names: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from ..data.splits import Split, Splits
 from ..figures.artifacts import Card, Gallery
 from ..figures.page import Fact, Page, Section
 from ..figures.thumbnails import pixelated, thumbnail
-from ..formatting import legible, percent
+from ..formatting import counted, legible, percent
 from .audit import Audit
 from .duplicates import Pair
 from .findings import findings
@@ -50,7 +50,7 @@ def _facts(audit: Audit) -> list[Fact]:
     for split in audit.splits:
         if split.name != "training":
             share = len(audit.leaked(split.name)) / len(split)
-            note = f"{len(audit.leaked(split.name)):,} of {len(split):,} images"
+            note = f"{len(audit.leaked(split.name)):,} of {counted(len(split), 'image')}"
             facts.append(Fact(f"{split.name.capitalize()} images also in training", percent(share, 2), note))
     exact = sum(pair.exact for pair in audit.pairs)
     damaged = len(audit.damaged)
@@ -59,7 +59,7 @@ def _facts(audit: Audit) -> list[Fact]:
         Fact("Pairs of duplicates", f"{len(audit.pairs):,}", f"{exact:,} with equal pixels"),
         Fact("Pairs with different labels", f"{len(audit.conflicts):,}"),
         Fact("Damaged images", f"{damaged:,}"),
-        Fact("Images", f"{sum(map(len, audit.splits)):,}", f"{len(audit.classes):,} classes"),
+        Fact("Images", f"{sum(map(len, audit.splits)):,}", counted(len(audit.classes), "class")),
     ]
 
 

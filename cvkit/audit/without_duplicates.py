@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..formatting import percent
+from ..formatting import counted, percent
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,9 @@ class Accuracies:
 
     def sentence(self, split: str) -> str:
         """Return the accuracies as a sentence."""
-        whole = f"The accuracy on {self.images:,} {split} images is {percent(self.correct / self.images, 2)}"
+        whole = (
+            f"The accuracy on {counted(self.images, f'{split} image')} is {percent(self.correct / self.images, 2)}"
+        )
         if not self.leaked:
             return f"{whole}. None of them has a duplicate among the training images."
         on_these = percent(self.leaked_correct / self.leaked, 2)

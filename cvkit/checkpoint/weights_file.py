@@ -43,8 +43,8 @@ def read_weights(path: str | Path) -> WeightsFile:
 
     Args:
         path: A ``.safetensors`` file; a ``.pth``, ``.pt`` or ``.bin`` file of ``torch.save``, which is read with
-            ``weights_only=True``; or a folder with such a file and, optionally, timm's ``config.json``. Relative
-            paths start in the current folder.
+            ``weights_only=True``; or a folder with such a file and, optionally, timm's ``config.json``.
+            Relative paths start in the current folder; those in a recipe are absolute here.
 
     Returns:
         The tensors, the digest of the file, and the configuration.
@@ -56,8 +56,8 @@ def read_weights(path: str | Path) -> WeightsFile:
     file = _file_in(place) if place.is_dir() else place
     if not file.is_file():
         raise RunError(
-            f"found no pretrained weights at '{place}' (in '{Path.cwd()}'). Correct the path: it is absolute, or "
-            "relative to the folder in which cvkit was started"
+            f"found no pretrained weights at '{place}'. Correct the path: it is absolute, or relative to the folder "
+            "of the recipe that contains it, or after --set to the current folder"
         )
     config = _config(place / "config.json") if place.is_dir() else {}
     try:

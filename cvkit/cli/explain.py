@@ -13,7 +13,7 @@ from ..explain.selection import class_index, with_methods
 from ..host.assumed import METHOD
 from .explain_options import print_layers, without_layers
 from .loading import reopen, warn
-from .options import PluginChoice, data_option, output_option, plugin_options
+from .options import PluginChoice, moved_data_option, output_option, plugin_options
 from .run_data import data_root_of
 from .tables import print_table
 from .terminal import bar, echo
@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     "explanations",
     "Folder for the results, which go into a subfolder named after the run; earlier results are replaced.",
 )
-@data_option
+@moved_data_option
 @plugin_options
 def explain(
     folder: Path,
@@ -156,13 +156,12 @@ def explain(
 
 def open_data(folder: RunFolder, recipe: Recipe, data: Path | None, digest: str | None = None) -> Splits:
     """Return the data set of a run; raise `CvkitError` if it cannot be opened or its digest is not `digest`."""
-    from ..engine.building import open_dataset
+    from ..runs.moved_data import open_run_data
 
     try:
-        splits = open_dataset(recipe, data_root_of(folder, recipe, data))
+        splits = open_run_data(recipe, data_root_of(folder, recipe, data), lambda: digest)
     except DataError as error:
-        remedy = "Give the folder that contains the data set with --data, or give images to explain"
-        raise DataError(f"{error}. {remedy}") from error
+        raise DataError(f"{error}. Or give images to explain, which do not require the data set") from error
     if digest is not None:
         splits.require(digest)
         if why := splits.incomparable(digest):

@@ -13,8 +13,8 @@ from ..errors import CheckpointError, CvkitError
 from ..printable import shell_words
 from ..recipe.settings import MOST_EPOCHS
 from .loading import reopen, warn
-from .options import PluginChoice, accept_option, data_option, plugin_options
-from .run import build_run, carry_out
+from .options import PluginChoice, accept_option, moved_data_option, plugin_options
+from .run import carry_out, rebuild_run
 from .run_data import data_root_of
 from .terminal import echo
 
@@ -41,7 +41,7 @@ SCHEDULES = ("stretch", "hold", "again")
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for the new run folder. Default: the folder that contains RUN.",
 )
-@data_option
+@moved_data_option
 @accept_option
 @plugin_options
 def extend(
@@ -84,7 +84,7 @@ def extend(
         warn(f"this run failed: {error}")
     extension = None if schedule is None else ScheduleExtension(recipe, epochs, schedule)
     place = data_root_of(found, recipe, data)
-    parts = build_run(recipe if extension is None else extension.extended, place, found)
+    parts = rebuild_run(recipe if extension is None else extension.extended, place, found, accept_changes)
     snapshot, warnings = snapshot_of(found, state)
     same_data = parts.splits.are_known(state["data"])
     warnings += [*damaged, *agree_on_recipe(found, snapshot, recipe, accept_changes, same_data=same_data)]
@@ -101,7 +101,7 @@ def extend(
     extended = fork(found, output or found.path.parent, text, state, snapshot, note, warnings)
     echo(f"{schedule}: {became}")
     del trainer  # the run makes its own, and two optimizers may not fit into memory
-    carry_out(parts, catalog, extended, place, accept_changes)
+    carry_out(parts, catalog, extended, place.path, accept_changes)
 
 
 def _tuned(snapshot: RunSnapshot, recipe: Recipe) -> dict[str, str]:

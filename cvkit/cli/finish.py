@@ -8,13 +8,13 @@ import click
 
 from ..errors import FolderError
 from ..printable import shell_words
-from .options import PluginChoice, accept_option, data_option, plugin_options
+from .options import PluginChoice, accept_option, moved_data_option, plugin_options
 from .run import resume_run
 
 
 @click.command()
 @click.argument("folder", metavar="RUN", type=click.Path(file_okay=False, path_type=Path))
-@data_option
+@moved_data_option
 @accept_option
 @plugin_options
 def finish(folder: Path, data: Path | None, accept_changes: bool, choice: PluginChoice) -> None:

@@ -59,7 +59,7 @@ def new(
     from ..starting import writing  # imports torch, so only after the arguments are valid
 
     writing.require_free(output)
-    started = writing.start(photos, model, weights, scratch, size, catalog, data_folder(data))
+    started = writing.start(photos, model, weights, scratch, size, catalog, data_folder(data), output)
     writing.write(output, started.text)
     echo("\n".join(f"- {sentence}" for sentence in started.sentences))
     if started.lacking:

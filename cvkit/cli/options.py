@@ -80,6 +80,16 @@ def data_option(command: Command) -> Command:
     )(command)
 
 
+def moved_data_option(command: Command) -> Command:
+    """Add ``--data`` for a run that exists: the data folder, or the new place of data that was moved."""
+    return click.option(
+        "--data",
+        "data",
+        type=click.Path(path_type=Path),
+        help="Folder that contains the data sets, or the new place of data that was moved. Default: as before.",
+    )(command)
+
+
 def accept_option(command: Command) -> Command:
     """Add ``--accept-changes``, which confirms that a run's recipe or data were changed on purpose."""
     return click.option(

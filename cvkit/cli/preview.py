@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..files.output_folder import OutputFolder
+from ..formatting import counted
 from ..runs.data_folder import data_folder
 from .exit_code import work
 from .loading import load_recipe
@@ -69,14 +70,15 @@ def preview_page(parts: RunParts) -> Page:
     )
     if steps < parts.plan.total_steps:
         notes.append(
-            f"The schedule is planned for {parts.plan.total_steps:,} steps, but train.max_steps ends the run after "
+            f"The schedule is planned for {counted(parts.plan.total_steps, 'step')}, but "
+            "train.max_steps ends the run after "
             f"{steps:,}."
         )
     return Page(
         title=f"Preview of {parts.recipe.name}",
         subtitle="What a run of this recipe would do. No model was trained.",
         facts=(
-            Fact("Planned steps", f"{steps:,}", f"{epochs:,} epoch{'s' * (epochs != 1)} of {parts.batching.steps:,}"),
+            Fact("Planned steps", f"{steps:,}", f"{counted(epochs, 'epoch')} of {parts.batching.steps:,}"),
             Fact("Training images", f"{len(parts.train_source):,}", f"batches of {parts.recipe.train.batch_size:,}"),
         ),
         warnings=(*parts.warnings, *placeholder_notes(parts, planned)),

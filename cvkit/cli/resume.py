@@ -8,14 +8,14 @@ import click
 
 from ..printable import shell_words
 from .loading import load_catalog, tell_drift
-from .options import PluginChoice, accept_option, data_option, plugin_options
+from .options import PluginChoice, accept_option, moved_data_option, plugin_options
 from .run import resume_run
 from .terminal import echo
 
 
 @click.command()
 @click.argument("folder", metavar="RUN", type=click.Path(file_okay=False, path_type=Path))
-@data_option
+@moved_data_option
 @accept_option
 @plugin_options
 def resume(folder: Path, data: Path | None, accept_changes: bool, choice: PluginChoice) -> None:

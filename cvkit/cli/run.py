@@ -19,6 +19,7 @@ from .run_data import data_root_of
 from .terminal import OutputLost, echo
 
 if TYPE_CHECKING:
+    from ..data.places import DataRoot
     from ..engine.parts import RunParts
     from ..host.catalog import Catalog
     from ..recipe import Recipe
@@ -81,22 +82,28 @@ def resume_run(
     """
     recipe, catalog = reopen(folder, choice)
     place = data_root_of(folder, recipe, data)
-    restored = folder if folder.has_checkpoints() else None
-    carry_out(build_run(recipe, place, restored), catalog, folder, place, accept_changes, finishes)
+    carry_out(
+        rebuild_run(recipe, place, folder, accept_changes), catalog, folder, place.path, accept_changes, finishes
+    )
 
 
-def build_run(recipe: Recipe, data: Path, restored: RunFolder | None = None) -> RunParts:
-    """Return the parts of a run; raise an error if they do not fit together, before a folder is created.
-
-    `restored` is the run whose checkpoint the parts will be restored from, if there is one.
-    """
+def build_run(recipe: Recipe, data: Path) -> RunParts:
+    """Return the parts of a new run; raise an error if they do not fit together, before a folder is created."""
     from ..engine.assembly import build_parts
-    from ..engine.building import open_dataset
+    from ..engine.building import open_located
 
-    if restored is None:
-        return build_parts(recipe, open_dataset(recipe, data))
-    recorded = restored.pretrained_input()
-    return build_parts(recipe, open_dataset(recipe, data), restoring=True, recorded=recorded)
+    return build_parts(*open_located(recipe, data))
+
+
+def rebuild_run(recipe: Recipe, data: DataRoot, folder: RunFolder, accept_changes: bool) -> RunParts:
+    """Return the parts of the run in `folder`, which are restored from its checkpoint if there is one."""
+    from ..engine.assembly import build_parts
+    from ..runs.moved_data import open_run_data
+
+    splits = open_run_data(recipe, data, lambda: None if accept_changes else folder.data_digest())
+    restoring = folder.has_checkpoints()
+    recorded = folder.pretrained_input() if restoring else None
+    return build_parts(recipe, splits, restoring=restoring, recorded=recorded)
 
 
 def carry_out(

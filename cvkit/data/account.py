@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..formatting import counted
+
 _MOST_NAMED = 3  # files of one reason in a line; the stored account names all
 
 
@@ -52,7 +54,7 @@ class DataAccount:
         sizes = {split: sum(classes.values()) for split, classes in self.counts.items()}
         number = len({name for classes in self.counts.values() for name in classes})
         parts = ", ".join(f"{size:,} {split}" for split, size in sizes.items())
-        return f"read {sum(sizes.values()):,} images of {number} classes: {parts}"
+        return f"read {counted(sum(sizes.values()), 'image')} of {counted(number, 'class')}: {parts}"
 
     def _omissions(self) -> Iterator[str]:
         by_reason: dict[str, list[str]] = {}

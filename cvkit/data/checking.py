@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..formatting import counted
 from ..guard import Guard, shown
 from ..host.registry import Entry
 from .labels import weights_of
@@ -133,7 +134,8 @@ def _checked(split: Split, info: DataInfo, entry: Entry, name: str) -> Split:
     lowest, highest = int(labels.min()), int(labels.max())
     if lowest < 0 or highest >= info.num_classes:
         raise guard.failure(
-            f"has {name} labels from {lowest} to {highest}, but it has {info.num_classes} classes, from 0 to "
+            f"has {name} labels from {lowest} to {highest}, but it has "
+            f"{counted(info.num_classes, 'class')}, from 0 to "
             f"{info.num_classes - 1}"
         )
     return split

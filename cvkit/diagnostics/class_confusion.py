@@ -13,7 +13,7 @@ from torch import Tensor
 from ..engine.records import Predictions
 from ..figures.artifacts import Figure, Table
 from ..figures.style import INK, render_figure
-from ..formatting import legible, percent
+from ..formatting import counted, legible, percent
 
 Counts = NDArray[np.int64]
 Shares = NDArray[np.float64]
@@ -58,10 +58,11 @@ def confusion(predictions: Predictions, classes: tuple[str, ...]) -> Figure:
             _write_cells(axes, shares, counts, colours)
 
     caption = (
-        f"{len(predictions.labels):,} {predictions.half} images. Each row is a true class and adds up to 100 %. Blue "
+        f"{counted(len(predictions.labels), f'{predictions.half} image')}. Each row is a true class "
+        "and adds up to 100 %. Blue "
         f"cells are correct classifications. Orange cells are errors; the darkest is {percent(worst, 1)} of its row."
         if worst
-        else f"All {len(predictions.labels):,} {predictions.half} images were classified correctly."
+        else f"There are no errors on {counted(len(predictions.labels), f'{predictions.half} image')}."
     )
     if block > 1:
         caption += (

@@ -78,11 +78,11 @@ def _checked(found: Audit, splits: Splits) -> Iterator[Artifact]:
 
 def _doubts(trainer: Trainer, predictions: Predictions) -> Iterator[Gallery]:
     splits, classes = trainer.parts.splits, trainer.parts.info.classes
-    every = [predictions]
+    every = {splits.final: predictions}
     if splits.final == "test" and splits.validation is not None:
-        every.append(trainer.evaluator.predict("validation", model=trainer.trained().model))
-    for of in every:
-        gallery = doubtful_labels(splits.half(of.half), of, classes)
+        every["validation"] = trainer.evaluator.predict("validation", model=trainer.trained().model)
+    for half, of in every.items():
+        gallery = doubtful_labels(splits.half(half), of, classes)
         if gallery.cards:
             yield gallery
 

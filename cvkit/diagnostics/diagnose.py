@@ -19,6 +19,7 @@ from ..engine.trainer import Trainer
 from ..explain.explainers import Explainers
 from ..explain.scores import explained, on_objects, tables, weights_check
 from ..figures.artifacts import Artifact, Gallery
+from ..formatting import counted
 from ..seeding import derive, permutation, preserved_randomness, seed_everything
 from .augmentation_sheet import augmented_samples
 from .calibration import reliability
@@ -63,7 +64,8 @@ def diagnose(trainer: Trainer, records: Sequence[EpochRecord], predictions: Pred
     classes = parts.info.classes
     found = Diagnosis()
     measured = metrics(records, lower_is_better(parts.recipe.metrics, parts.info))
-    found.training = [curves(records), *([measured] if measured else []), schedule(records)]
+    factors = {group.rates_name: group.factor for group in parts.finetuning.groups(parts.model, parts.loss)}
+    found.training = [curves(records), *([measured] if measured else []), schedule(records, factors)]
     found.classes = [confusion(predictions, classes), per_class_accuracy(predictions, classes)]
     found.classes += [per_class_scores(predictions, classes), confused_pairs(predictions, classes)]
     found.confidence = [reliability(Calibration.of(predictions))]
@@ -93,7 +95,7 @@ def _errors(trainer: Trainer, predictions: Predictions, explainers: Explainers, 
     for what, maps in (("predicted", for_predicted), ("true", for_true)):
         for name, of_errors in maps.items():
             if empty := int((of_errors.amax(dim=(1, 2)) == 0).sum()):
-                found = f"{empty} of the {len(indices)} errors shown"
+                found = f"{empty} of the {counted(len(indices), 'error')} shown"
                 warnings.append(f"{name} found no evidence for the {what} class in {found}: these maps are black")
     both = {name: (for_predicted[name], for_true[name]) for name in for_predicted if name in for_true}
     similar = _similar(trainer, predictions, images)

@@ -11,14 +11,14 @@ from ..engine.per_sample import PerSample
 from ..engine.records import Predictions
 from ..figures.artifacts import Card, Gallery, LabelledPng
 from ..figures.thumbnails import overlay, pixelated, thumbnail
-from ..formatting import legible, percent
+from ..formatting import counted, legible, percent
 from ..recipe.settings import Rank
 from .neighbours import Neighbours
 
 _RANKED = {
-    "confidence": "The {shown:,} most confident of {errors:,} errors",
-    "loss": "The {shown:,} errors with the highest loss, of {errors:,} errors",
-    "margin": "The {shown:,} errors with the largest margin, of {errors:,} errors",
+    "confidence": "The {shown:,} most confident of {errors}",
+    "loss": "Errors with the highest loss: {shown:,} of {errors}",
+    "margin": "Errors with the largest margin: {shown:,} of {errors}",
 }
 _SMALL = 64  # length in pixels of the longer side of a similar image's picture
 
@@ -107,9 +107,9 @@ def _at(name: str, layers: Mapping[str, str]) -> str:
 def _caption(predictions: Predictions, cards: list[Card], methods: list[str], rank: Rank) -> str:
     errors, half = int((~predictions.correct).sum()), predictions.half
     if not errors:
-        return f"There are no errors: all {len(predictions.labels):,} {half} images were classified correctly."
-    shown = _RANKED[rank].format(shown=len(cards), errors=errors)
-    caption = f"{shown} on {len(predictions.labels):,} {half} images."
+        return f"There are no errors on {counted(len(predictions.labels), f'{half} image')}."
+    shown = _RANKED[rank].format(shown=len(cards), errors=counted(errors, "error"))
+    caption = f"{shown} on {counted(len(predictions.labels), f'{half} image')}."
     if methods:
         caption += (
             " Beside each image, maps show the evidence for the predicted and for the true class, "

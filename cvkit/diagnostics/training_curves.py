@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ from ..formatting import percent
 
 Series = NDArray[np.float64]
 Line = tuple[str, Series, str]  # label, values, colour
+
+_MOST_NAMED = 4  # lines of parameter groups with a name; of more, the first and the last have one
 
 
 def curves(records: Sequence[EpochRecord]) -> Figure:
@@ -65,26 +68,71 @@ def metrics(records: Sequence[EpochRecord], lower_is_better: Collection[str] = (
     return render_figure("metrics", "Metrics", caption, paint, height=2.35 * len(names))
 
 
-def schedule(records: Sequence[EpochRecord]) -> Figure:
-    """Return a figure of the learning rate at every optimizer step, and of the momentum (or beta) if there is one."""
+def schedule(records: Sequence[EpochRecord], factors: Mapping[str, float] | None = None) -> Figure:
+    """Return a figure of the learning rate at every optimizer step, and of the momentum (or beta) if there is one.
+
+    Several parameter groups have a line each; see `group_lines` for `factors`.
+    """
     rates = _joined(record.step_lrs for record in records)
     momenta = _joined(record.step_momenta for record in records)
-    panels = [("learning rate", rates, BLUE)] + ([("momentum", momenta, GREEN)] if len(momenta) else [])
+    groups = group_lines(records, factors or {})
+    panels = [("learning rate", groups), *([("momentum", [("", momenta, GREEN)])] if len(momenta) else [])]
 
     def paint(canvas: Canvas) -> None:
         column = canvas.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
-        for axes, (title, values, colour) in zip(column, panels, strict=True):
-            axes.plot(*_thinned(np.arange(1.0, len(values) + 1), values), color=colour, marker=marker(values))
+        for axes, (title, lines) in zip(column, panels, strict=True):
+            for _, values, colour in lines:
+                axes.plot(*_thinned(np.arange(1.0, len(values) + 1), values), color=colour, marker=marker(values))
             axes.set_title(title)
             axes.margins(x=0.015, y=0.08)
+            label_ends(axes, [(values[-1], name, colour) for name, values, colour in lines if name])
         column[-1].set_xlabel("optimizer step")
         column[-1].xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
         column[-1].xaxis.set_major_formatter("{x:,.0f}")
 
     peak = int(rates.argmax())
     caption = f"The learning rate at every optimizer step. It is highest, {rates[peak]:.3g}, at step {peak + 1:,}."
+    if names := list(records[-1].group_lrs):
+        caption += f" Each line is a parameter group of the optimizer: {', '.join(names)}."
     title = "Learning rate and momentum" if len(momenta) else "Learning rate"
     return render_figure("schedule", title, caption, paint, height=2.35 * len(panels))
+
+
+def group_lines(records: Sequence[EpochRecord], factors: Mapping[str, float]) -> list[Line]:
+    """Return the learning rate of each parameter group at every step; groups with equal rates are one line.
+
+    The records contain the rate of the first group at every step, and those of the others at the end of each epoch.
+    Between these, the ratio to the first rate is interpolated; most schedules keep it constant. If every epoch ends
+    with a rate of 0, the ratio is the group's initial one, in `factors`.
+    """
+    rates = _joined(record.step_lrs for record in records)
+    found: dict[tuple[float, ...], list[str]] = {}
+    for name in records[-1].group_lrs:
+        own = (factors.get(name, np.nan), *(record.group_lrs.get(name, np.nan) for record in records))
+        found.setdefault(own, []).append(name)
+    if len(found) < 2:
+        return [("", rates, BLUE)]
+    ends = np.cumsum([len(record.step_lrs) for record in records])
+    firsts = np.array([record.learning_rate for record in records])
+    lines: list[Line] = []
+    for position, ((factor, *recorded), names) in enumerate(found.items()):
+        of_group = np.array(recorded)
+        known = (firsts > 0) & np.isfinite(of_group)
+        ratio = np.full(len(rates), factor)
+        if known.any():
+            ratio = np.interp(np.arange(1, len(rates) + 1), ends[known], of_group[known] / firsts[known])
+        shown = len(found) <= _MOST_NAMED or position in (0, len(found) - 1)
+        label = ", ".join(names) if len(names) <= 2 else f"{names[0]} and {len(names) - 1} more"
+        lines.append((label if shown else "", rates * ratio, _shade(position, len(found))))
+    return lines
+
+
+def _shade(position: int, count: int) -> str:
+    """Return the colour of a line: different ones for few lines, from blue to orange for many."""
+    if count <= _MOST_NAMED:
+        return (BLUE, ORANGE, GREEN, MUTED)[position]
+    (r0, g0, b0), (r1, g1, b1), share = to_rgb(BLUE), to_rgb(ORANGE), position / (count - 1)
+    return to_hex((r0 + (r1 - r0) * share, g0 + (g1 - g0) * share, b0 + (b1 - b0) * share))
 
 
 def _label_epochs(axes: Axes, records: Sequence[EpochRecord]) -> None:

@@ -16,6 +16,7 @@ from ..data.resizing import framed, framed_halves, suited
 from ..data.sample_augmentation import SampleAugmentations
 from ..data.splits import Splits
 from ..errors import ComponentFailure, RunError
+from ..formatting import counted
 from ..guard import Guard
 from ..recipe import Recipe
 from ..resource_errors import Shortage, reporting_shortages
@@ -82,7 +83,8 @@ def build_parts(
     batching = EpochBatches(len(source), settings.batch_size, settings.accumulate, settings.drop_last)
     if batching.steps == 0:
         raise RunError(
-            f"train.batch_size is {settings.batch_size}, but the training set contains only {len(source)} images; "
+            f"train.batch_size is {settings.batch_size}, but the training set contains only "
+            f"{counted(len(source), 'image')}; "
             "use a smaller train.batch_size, or set train.drop_last: false"
         )
     labels = Labels.of(splits.train)
@@ -95,7 +97,7 @@ def build_parts(
     parts = RunParts(
         recipe, splits, device, source, sources, batching, sampling, single, preprocessor, model, loss, tuning
     )
-    warnings = [*tuning.notes, *sanity_check(parts)]
+    warnings = [*tuning.warnings, *sanity_check(parts)]
     if settings.ema is None:
         return replace(parts, warnings=tuple(warnings))
     if warning := too_long(settings.ema, parts.planned_steps):

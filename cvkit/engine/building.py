@@ -13,7 +13,9 @@ from torch.nn.parameter import is_lazy
 
 from ..data.checking import checked
 from ..data.labels import ClassCounts, Labels
+from ..data.places import DataRoot, located
 from ..data.splits import DataInfo, Splits
+from ..errors import DataError
 from ..guard import Guard
 from ..host.registry import Entry
 from ..recipe import AUTO, Part, Recipe
@@ -73,9 +75,35 @@ def _without_first_weights(part: Part) -> Part:
     return replace(part, options=part.options | {"pretrained": False})
 
 
-def open_dataset(recipe: Recipe, root: Path) -> Splits:
+def open_dataset(recipe: Recipe, root: Path | DataRoot) -> Splits:
     """Return the recipe's data set from the data folder `root`; raise `DataError` if it cannot be opened."""
-    return replace(checked(build_checked(recipe.dataset, root), recipe.dataset.entry), folder=root)
+    return open_located(recipe, root)[1]
+
+
+def open_located(recipe: Recipe, root: Path | DataRoot) -> tuple[Recipe, Splits]:
+    """Return the recipe with the places where its data set was found, and the data set.
+
+    Each option of the data set that is a path, and that exists at its place or in the data folder `root`, is replaced
+    by the place. Raises `DataError` if a required path does not exist, or if the data set cannot be opened.
+    """
+    root = DataRoot(root) if isinstance(root, Path) else root
+    part, found, notes = recipe.dataset, {}, []
+    for name, path in part.options.items():
+        if isinstance(path, Path):
+            try:
+                found[name], said = located(path, root, part.written.get(path, ""))
+                notes += said
+            except DataError:
+                if part.option(name).required:
+                    raise
+    if found:
+        part = replace(part, options=part.options | found)
+        recipe = replace(recipe, dataset=part)
+    splits = replace(checked(build_checked(part, root.folder), part.entry), folder=root.folder)
+    if notes and splits.account is not None:
+        account = replace(splits.account, notes=(*notes, *splits.account.notes))
+        splits = replace(splits, account=account)
+    return recipe, splits
 
 
 def require_initialised(entry: Entry, module: nn.Module) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from torch import nn
 
 from ..data.loading import BatchSource, DataLoaderSource, DeviceBudget, open_source
 from ..data.resizing import framed
 from ..data.splits import Half, Split
+from ..formatting import counted
 from ..resource_errors import Shortage, reporting_shortages
 from .forward import ForwardPass
 from .loop import evaluate
@@ -73,14 +75,20 @@ class Evaluator:
         if model is not None:
             forward = replace(forward, model=model, call=model)
         split = split or parts.splits.final
-        half: Half = "test"
+        half = split if isinstance(split, str) else self._half_of(split)
         if isinstance(split, str):
-            images, source, half = parts.splits.half(split), parts.sources[split], split
+            images, source = parts.splits.half(split), parts.sources[split]
         else:
             images = framed(split, parts.info)
             placing = (parts.device, settings.resident, settings.workers, DeviceBudget(parts.device))
             source = open_source(images, *placing)
         size = self._batch_size(source)
-        with reporting_shortages(f"evaluating batches of {size} images", {Shortage.MEMORY: _LESS}):
+        with reporting_shortages(f"evaluating batches of {counted(size, 'image')}", {Shortage.MEMORY: _LESS}):
             found = evaluate(forward, source, size, flip)
         return replace(found, half=half, names=getattr(images, "names", None))
+
+    def _half_of(self, split: Split) -> Half | Literal["train"] | None:
+        """Return which split of the run this is; None if it is another one."""
+        splits = self.parts.splits
+        names: tuple[Half | Literal["train"], ...] = ("train", "validation", "test")
+        return next((name for name in names if split is getattr(splits, name)), None)

@@ -28,13 +28,15 @@ class FineTuning:
         settings: The recipe's settings.
         head: The name of the model's head; empty if nothing depends on it.
         record: What run.json records of the first weights; None if none were loaded.
-        notes: Lines for the reader about the first weights.
+        notes: Lines for the reader about the first weights and the learning rates.
+        warnings: Lines about weights that are missing or not used.
     """
 
     settings: FinetuneSettings
     head: str = ""
     record: dict[str, Any] | None = None
     notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def groups(self, model: nn.Module, loss: nn.Module) -> list[ParameterGroup]:
         """Return the optimizer's parameter groups; empty if there is only one."""
@@ -77,8 +79,8 @@ def first_model(
     if how != "model":
         initialise_head(model.get_submodule(head), how, recipe.seed)
     record = None if loaded is None else loaded.to_json(given)
-    notes = [*_about(loaded, head, how), *([] if loaded is None else loaded.warnings())]
-    return model, FineTuning(settings, head, record, notes), given
+    warnings = [] if loaded is None else loaded.warnings()
+    return model, FineTuning(settings, head, record, _about(loaded, head, how), warnings), given
 
 
 def _about(loaded: PretrainedWeights | None, head: str, how: str) -> list[str]:

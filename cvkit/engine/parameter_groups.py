@@ -12,6 +12,9 @@ from torch.optim import Optimizer
 from ..guard import Guard
 from ..recipe.settings import FinetuneSettings
 
+NO_DECAY = ", no decay"
+"""The end of the name of a group without weight decay."""
+
 
 @dataclass(frozen=True)
 class ParameterGroup:
@@ -28,6 +31,11 @@ class ParameterGroup:
     weights: list[nn.Parameter]
     factor: float
     decays: bool
+
+    @property
+    def rates_name(self) -> str:
+        """The name in records: groups that differ only in weight decay have the same learning rate."""
+        return self.name.removesuffix(NO_DECAY)
 
     def to_json(self) -> dict[str, Any]:
         """Return the group as JSON values, for run.json."""
@@ -61,7 +69,7 @@ def parameter_groups(
         parts.append((label, weights, body if decay is None else decay**above))
     groups = []
     for name, weights, factor in parts:
-        for decays, label in ((True, name), (False, f"{name}, no decay")):
+        for decays, label in ((True, name), (False, f"{name}{NO_DECAY}")):
             chosen = [weight for weight in weights if (id(weight) not in exempt) == decays]
             groups += [ParameterGroup(label, chosen, factor, decays)] if chosen else []
     return groups

@@ -22,6 +22,7 @@ class EpochProgress:
         samples: Images in all steps so far.
         rates: Learning rate of each step.
         momenta: Momentum of each step; empty if the optimizer has none.
+        group_rates: Learning rate of each named parameter group in the last step; empty if there are none.
         last_loss: The mean of the latest losses when they were last read.
     """
 
@@ -31,6 +32,7 @@ class EpochProgress:
         self.samples = 0
         self.rates: list[float] = []
         self.momenta: list[float] = []
+        self.group_rates: dict[str, float] = {}
         self.last_loss = float("nan")
         self._hits = torch.zeros((), dtype=torch.int64, device=device)
         self._seconds = 0.0
@@ -100,6 +102,7 @@ class EpochProgress:
             accuracy_unaveraged=None if unaveraged is None else unaveraged.accuracy,
             validation_loss=None if validation is None else validation.loss,
             validation_accuracy=None if validation is None else validation.accuracy,
+            group_lrs=self.group_rates,
         )
 
     def state(self) -> dict[str, Any]:
@@ -110,6 +113,7 @@ class EpochProgress:
             "counts": self.counts,
             "rates": self.rates,
             "momenta": self.momenta,
+            "group_rates": self.group_rates,
             "seconds": self._seconds,
         }
 
@@ -120,6 +124,7 @@ class EpochProgress:
         progress.losses.copy_(state["losses"])
         progress._hits.copy_(state["hits"])
         progress.counts, progress.rates, progress.momenta = (list(state[k]) for k in ("counts", "rates", "momenta"))
+        progress.group_rates = dict(state.get("group_rates", {}))  # older checkpoints do not contain it
         progress.samples, progress._seconds = sum(progress.counts), state["seconds"]
         return progress
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..formatting import counted
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,7 +26,7 @@ class EpochRecord:
         train_accuracy: Measured like `train_loss`.
         test_loss: The loss on the test images after the epoch, or None if they were not evaluated.
         test_accuracy: The accuracy on the test images after the epoch, or None.
-        learning_rate: The learning rate of the last step.
+        learning_rate: The learning rate of the last step, with several groups that of the first, the head.
         images_per_second: Training speed, without evaluation.
         seconds: Training time, without evaluation.
         step_losses: The loss of each optimizer step.
@@ -36,6 +38,7 @@ class EpochRecord:
         metrics: The value of each of the recipe's metrics on the images of `half`, by name.
         validation_loss: The loss on the validation images after the epoch, or None if there are none.
         validation_accuracy: The accuracy on the validation images after the epoch, or None.
+        group_lrs: The learning rate of each parameter group in the last step, by name; empty if there is only one.
     """
 
     epoch: int
@@ -55,6 +58,7 @@ class EpochRecord:
     metrics: Mapping[str, float] = field(default_factory=dict)
     validation_loss: float | None = None
     validation_accuracy: float | None = None
+    group_lrs: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def half(self) -> Half:
@@ -101,14 +105,14 @@ class Predictions:
         logits: float32 (N, K).
         labels: int64 (N,).
         loss: The mean loss over the split.
-        half: Which images they are: ``test`` or ``validation``.
+        half: Which images they are: ``test``, ``validation`` or ``train``; None for images of no split of the run.
         names: The files of the images, or None if they are not files.
     """
 
     logits: Tensor
     labels: Tensor
     loss: float
-    half: Half = "test"
+    half: Half | Literal["train"] | None = "test"
     names: tuple[str, ...] | None = None
 
     def name(self, index: int) -> str:
@@ -117,12 +121,13 @@ class Predictions:
         Args:
             index: The position.
         """
-        return f"{self.half} image {index:,}" if self.names is None else self.names[index]
+        return f"{self.half or ''} image {index:,}".lstrip() if self.names is None else self.names[index]
 
     def __repr__(self) -> str:
         images, classes = self.logits.shape
         return (
-            f"Predictions({images:,} images, {classes:,} classes, accuracy {self.accuracy:.4f}, loss {self.loss:.4f})"
+            f"Predictions({counted(images, 'image')}, {counted(classes, 'class')}, accuracy "
+            f"{self.accuracy:.4f}, loss {self.loss:.4f})"
         )
 
     @cached_property

@@ -14,6 +14,7 @@ from ..checkpoint.state_dicts import (
     optimizer_state,
 )
 from ..errors import CheckpointError, DivergedError
+from ..formatting import counted
 from .averaging import Averaged
 from .schedule import Schedule
 from .step import TrainStep
@@ -76,7 +77,9 @@ def require_place(state: dict[str, Any], steps: int, limit: int | None) -> None:
     reached = state["epoch"] * steps + taken
     if taken > steps or (state["step"] != reached and state["step"] != limit):
         raise CheckpointError(
-            f"the checkpoint of step {state['step']:,} has {state['epoch']:,} epochs and {taken:,} steps, but an "
-            f"epoch of this data set has {steps:,} steps: the run was trained on a different number of images. Use "
+            f"the checkpoint of step {state['step']:,} has {counted(state['epoch'], 'epoch')} and "
+            f"{counted(taken, 'step')}, but an "
+            f"epoch of this data set has {counted(steps, 'step')}: the run was trained on a different "
+            "number of images. Use "
             "the original data set, or start a new run"
         )

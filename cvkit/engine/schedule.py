@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from ..guard import Guard
 from ..recipe import Part
 from .building import build_checked, with_placeholder_lr
+from .parameter_groups import NO_DECAY
 from .step_plan import StepPlan
 
 _MOVED = ("lr", "momentum", "betas")  # settings of a parameter group that torch's schedulers change
@@ -45,6 +46,12 @@ class Schedule:
         """The learning rate of the first parameter group, and its momentum or first beta, for the next step."""
         group = self.optimizer.param_groups[0]
         return float(group["lr"]), momentum_of(group)
+
+    @property
+    def group_rates(self) -> dict[str, float]:
+        """The learning rate of each named parameter group for the next step; weight decay makes no difference."""
+        named = [(group["name"], float(group["lr"])) for group in self.optimizer.param_groups if "name" in group]
+        return {name.removesuffix(NO_DECAY): rate for name, rate in named}
 
     def step(self) -> None:
         """Advance to the next step; raise `ComponentFailure` if the scheduler fails."""

@@ -51,15 +51,14 @@ class StartingRun:
         return load_weights(model, weights, source=source, heads=[head])
 
 
-def read_starting_run(path: str) -> StartingRun:
-    """Read the trained model of the run in `path`; raise `RunError` if there is none."""
-    folder = Path(path).expanduser()
+def read_starting_run(folder: Path) -> StartingRun:
+    """Read the trained model of the run in `folder`; raise `RunError` if there is none."""
     state, damaged = read_newest(folder / "checkpoints", require_usable) if folder.is_dir() else (None, [])
     if state is None:
         told = "; ".join(damaged) or "it contains no checkpoint"
         raise RunError(
-            f"finetune.from: '{folder}' (in '{Path.cwd()}') is not a run to start from: {told}. Write the path of a "
-            "run folder, absolute or relative to the folder in which cvkit was started"
+            f"finetune.from: '{folder}' is not a run to start from: {told}. Write the path of a run folder: "
+            "absolute, or relative to the folder of the recipe that contains it, or after --set to the current folder"
         )
     try:
         info = DataInfo.from_json(state["kept"]["info"]["data_info"])

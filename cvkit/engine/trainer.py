@@ -162,6 +162,7 @@ class Trainer:
         scale = self.train_step.scaler.get_scale()  # 1 unless precision is fp16
         for loss, hits in steps:
             progress.add(loss, hits, self.parts.batching.samples_in(progress.taken), *self.schedule.setting)
+            progress.group_rates = self.schedule.group_rates
             self.step += 1
             before, scale = scale, self.train_step.scaler.get_scale()
             if scale >= before:  # the scale decreases if a gradient overflowed and the optimizer skipped the step

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..data.image_formats import IMAGE_FORMATS
 from ..errors import DataError
+from ..printable import named_in
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,8 @@ def _resolved(file: Path) -> Path:
 
 def _label(folder: Path, top: Path, classes: Sequence[str]) -> int | None:
     for place in (folder, *folder.parents):
-        if place.name in classes:
-            return classes.index(place.name)
+        if (found := named_in(place.name, classes)) is not None:
+            return found
         if place == top:
             break
     return None

@@ -15,6 +15,7 @@ from ..engine.per_sample import select_errors
 from ..engine.records import Predictions
 from ..engine.trained_model import TrainedModel
 from ..errors import DataError, one_line
+from ..formatting import counted
 from ..seeding import permutation
 from .image_files import ImageFile
 from .image_io import Reader
@@ -93,7 +94,7 @@ class FromSplit:
     def sample(cls, split: Split, count: int, seed: int, half: Half = "test") -> FromSplit:
         """Return a random sample of `count` images, or all if there are fewer, in the split's order."""
         chosen = sorted(permutation(len(split), "explained images", seed)[:count].tolist())
-        return cls(f"a sample of {len(split):,} {half} images", split, chosen, half=half)
+        return cls(f"a sample of {counted(len(split), f'{half} image')}", split, chosen, half=half)
 
     @classmethod
     def errors(cls, split: Split, count: int, trained: TrainedModel, half: Half = "test") -> FromSplit:
@@ -103,9 +104,9 @@ class FromSplit:
             part = materialize(split, range(start, min(start + _PREDICTED_AT_ONCE, len(split))))
             logits.append(trained.logits(part.images))
             labels.append(part.labels)
-        predictions = Predictions(torch.cat(logits), torch.cat(labels), math.nan)
+        predictions = Predictions(torch.cat(logits), torch.cat(labels), math.nan, half)
         wrong = int((~predictions.correct).sum())
-        name = f"the most confident of {wrong:,} errors on {len(split):,} {half} images"
+        name = f"the most confident of {counted(wrong, 'error')} on {counted(len(split), f'{half} image')}"
         return cls(name, split, select_errors(predictions, count).tolist(), by_outcome=True, half=half)
 
     def __len__(self) -> int:

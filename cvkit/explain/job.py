@@ -12,6 +12,7 @@ from ..data.splits import Split
 from ..errors import RunError
 from ..figures.page import render
 from ..files.output_folder import OutputFolder
+from ..formatting import counted
 from .explainers import Explainers
 from .image_source import FromSplit, ImageSource
 from .layout import OVERLAYS, PAGE, ROWS, SCORES
@@ -90,4 +91,4 @@ class ExplainJob:
 def in_short(unread: Sequence[str]) -> list[str]:
     """Return a line for each of the first unreadable files, and one line with the number of all others."""
     rest = len(unread) - _NAMED
-    return [*unread[:_NAMED], *([f"{rest:,} more files could not be read"] if rest > 0 else [])]
+    return [*unread[:_NAMED], *([f"{counted(rest, 'more file')} could not be read"] if rest > 0 else [])]

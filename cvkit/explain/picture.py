@@ -16,6 +16,7 @@ from ..data.reduction import Wanted, needed_for_framing
 from ..data.resizing import frame, window_of
 from ..data.splits import DataInfo
 from ..figures.thumbnails import overlay
+from ..printable import readable
 from .image_io import Reader
 
 LONGEST = 1024
@@ -62,7 +63,7 @@ def fit_file(path: Path, read: Reader, info: DataInfo, label: int | None = None)
     needed = needed_for_framing(info)
     wanted = None if needed is None else Wanted(needed)
     image = read(path, wanted)
-    return fit(str(path), image, info, label, None if wanted is None else wanted.size)
+    return fit(readable(str(path)), image, info, label, None if wanted is None else wanted.size)
 
 
 def fit(

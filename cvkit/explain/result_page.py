@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..figures.artifacts import Table
 from ..figures.page import Fact, Page, Section
-from ..formatting import percent
+from ..formatting import counted, percent
 from .image_source import ImageSource
 from .result_writer import ResultWriter
 from .scores import Scores
@@ -19,7 +19,7 @@ def explanation_page(
     facts = [Fact("Images explained", f"{sheet.explained:,}", source.name)]
     if sheet.labelled and not source.by_outcome:
         share = percent(sheet.right / sheet.labelled, 1)
-        note = f"{sheet.right:,} of {sheet.labelled:,} images with a known class"
+        note = f"{sheet.right:,} of {counted(sheet.labelled, 'image')} with a known class"
         facts.append(Fact("Classified correctly", share, note))
     layers = tuple((name, layer or "not reported") for name, layer in sheet.layers.items())
     return Page(
@@ -42,7 +42,7 @@ def explanation_page(
 
 def _scored_on(scores: Scores) -> str:
     return (
-        f"Scores on {scores.n:,} images of the run's test split, of which the model classifies "
+        f"Scores on {counted(scores.n, 'image')} of the run's test split, of which the model classifies "
         f"{percent(scores.accuracy, 1)} correctly. Baseline maps, which do not use the model, are shown for "
         "comparison."
     )

@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import DataError, did_you_mean
+from ..formatting import counted
 from ..host.assumed import METHOD, require_assumed
+from ..printable import named_in
 
 if TYPE_CHECKING:
     from ..host.catalog import Catalog
@@ -52,11 +54,11 @@ def class_index(name: str | int, classes: Sequence[str]) -> int:
 
     A name takes precedence: if a class is called "3", the text "3" is that class.
     """
-    if isinstance(name, str) and name in classes:
-        return classes.index(name)
+    if isinstance(name, str) and (found := named_in(name, classes)) is not None:
+        return found
     number = operator.index(name) if not isinstance(name, str) else int(name) if name.isdecimal() else -1
     if 0 <= number < len(classes):
         return number
     listed = ", ".join(classes[:_MOST_NAMES]) + (", ..." if len(classes) > _MOST_NAMES else "")
-    hint = did_you_mean(str(name), classes) or f"It has {len(classes):,} classes, numbered from 0: {listed}"
+    hint = did_you_mean(str(name), classes) or f"It has {counted(len(classes), 'class')}, numbered from 0: {listed}"
     raise DataError(f"this run has no class {str(name)!r}. {hint}")

@@ -10,6 +10,7 @@ from ..kinds import KINDS
 from ..signatures.signature import Option
 from .coercion import coerce, has_plain_default
 from .nodes import MapNode, Mark, plain
+from .paths import anchored
 from .recipe import AUTO
 
 TUNABLE = tuple(kind.key for kind in KINDS.values() if kind.tunable)  # built after tuning
@@ -46,8 +47,8 @@ class Checker:
     ) -> dict[str, Any]:
         """Return the values of `options` that `node` contains, and the defaults of the others.
 
-        Wrong and missing values are reported and left out. Defaults that a recipe cannot express are left out too.
-        `path` is the place of a part whose options tuners may set, or empty.
+        Paths are absolute. Wrong and missing values are reported and left out. Defaults that a recipe cannot express
+        are left out too. `path` is the place of a part whose options tuners may set, or empty.
         """
         values = {}
         for name, option in options.items():
@@ -59,7 +60,7 @@ class Checker:
                     values[name] = AUTO
                     continue
                 try:
-                    values[name] = coerce(given, option)
+                    values[name] = anchored(coerce(given, option), node.items[name].mark.folder)
                 except ValueError as error:
                     settable = path in TUNABLE and given == AUTO
                     hint = f"`auto` requires a tuner with `set: {place}`" if settable else ""

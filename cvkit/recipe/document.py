@@ -61,9 +61,10 @@ def read(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Documen
 
 
 def read_text(text: str, overrides: Sequence[str] = (), *, file: str = "<text>", extends: bool = True) -> Document:
-    """Read a recipe from `text`; `file` names it in problems, and paths in `extends` are relative to it.
+    """Read a recipe from `text`; `file` names it in problems, and the relative paths in it start in its folder.
 
-    With `extends=False`, a recipe that extends another is an error, so no other file is read.
+    With `extends=False`, as for the recipe of a run folder, a recipe that extends another is an error, so no other
+    file is read, and paths are kept as they are.
     """
     return _document(text, Path(file), overrides, extends)
 
@@ -127,7 +128,7 @@ def display(path: Path) -> str:
 def _compose(text: str, path: Path, below: tuple[Path, ...], extends: bool = True) -> MapNode:
     """Return the tree of `text` merged with the recipe it extends; `below` lists the files that extend this one."""
     file = display(path)
-    root = read_tree(text, file)
+    root = read_tree(text, file, path.parent if extends else None)
     if root is None:
         raise RecipeError([Problem("the recipe is empty", "a recipe requires at least `dataset` and `model`", file)])
     if not isinstance(root, MapNode):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from ..errors import Problem
@@ -11,12 +12,16 @@ from ..errors import Problem
 
 @dataclass(frozen=True)
 class Mark:
-    """A position in a file. Lines and columns count from 1; both are 0 for values from ``--set``."""
+    """A position in a file. Lines and columns count from 1; both are 0 for values from ``--set``.
+
+    `folder` is where relative paths in a value start. None keeps them as they are, as in the recipe of a run folder.
+    """
 
     file: str
     line: int = 0
     column: int = 0
     source: str = ""
+    folder: Path | None = None
 
     def problem(self, message: str, hint: str = "") -> Problem:
         """Return a problem at this position."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from ..errors import Problem, RecipeError
-from .merge import PART_LISTS, Path, merge, part_name
+from .merge import PART_LISTS, merge, part_name
+from .merge import Path as KeyPath
 from .nodes import ListNode, MapNode, Mark, Node
 from .yaml_reader import MAX_DEPTH, read_tree
 
@@ -18,13 +20,13 @@ def override(root: MapNode, overrides: Sequence[str]) -> MapNode:
     """Return the tree with every ``path=value`` applied in order; values are YAML, as in ``model={name: resnet}``.
 
     The keys of a path are separated by dots. List entries are given by index or, for parts, by the component's name.
-    Keys that the recipe lacks are added; the check reports unknown ones. Raises `RecipeError` with every override
-    that cannot be applied.
+    Keys that the recipe lacks are added; the check reports unknown ones. Relative paths in values start in the
+    current folder. Raises `RecipeError` with every override that cannot be applied.
     """
     problems: list[Problem] = []
     for text in overrides:
         try:
-            root = _apply(root, text, Mark(PLACE + text.encode("utf-8", "replace").decode()))
+            root = _apply(root, text, Mark(PLACE + text.encode("utf-8", "replace").decode(), folder=Path()))
         except RecipeError as error:
             problems += error.problems
     if problems:
@@ -70,7 +72,7 @@ def _placed(node: Node, mark: Mark) -> Node:
     return replace(node, mark=mark)
 
 
-def _nest(below: Node | None, segments: Path, value: Node, path: Path) -> Node:
+def _nest(below: Node | None, segments: KeyPath, value: Node, path: KeyPath) -> Node:
     """Return the node to merge over `below` at `path`, so that `value` is placed at `segments` below it."""
     if not segments:
         return value
@@ -87,7 +89,7 @@ def _nest(below: Node | None, segments: Path, value: Node, path: Path) -> Node:
     return MapNode(value.mark, {head: _nest(child, rest, value, (*path, head))}, {head: value.mark})
 
 
-def _index(entries: ListNode, segment: str, path: Path, mark: Mark) -> int:
+def _index(entries: ListNode, segment: str, path: KeyPath, mark: Mark) -> int:
     """Return the index of the entry that `segment` gives by number or component name."""
     names = [part_name(entry) or "" for entry in entries.items]
     if segment.isascii() and segment.isdigit() and len(segment) < 6:

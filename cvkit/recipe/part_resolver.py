@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..errors import CvkitError, Problem, did_you_mean
 from ..host.catalog import Catalog, PluginStatus
@@ -85,7 +87,10 @@ class PartResolver:
         if signature.accepts_extra:
             options = options | {key: undeclared(key) for key in given.items if key not in options}
         self.check.keys(given, options, "option", owner)
-        made = self.made[path] = Part(entry, self.check.values(given, options, "option", owner, path))
+        values = self.check.values(given, options, "option", owner, path)
+        texts = {value: plain(given.items[key]) for key, value in values.items() if isinstance(value, Path)}
+        written = {value: text for value, text in texts.items() if not os.path.isabs(text)}
+        made = self.made[path] = Part(entry, values, written=written)
         return made
 
     def _found(self, kind: Kind, name: str) -> _Found | CvkitError:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields, make_dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, make_dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Problem, RecipeError, did_you_mean
@@ -33,10 +34,12 @@ class Part:
         entry: The component.
         options: Its options by name. Defaults that a recipe cannot express, such as computed ones, are missing; the
             factory supplies them.
+        written: The text of each path in `options` as the recipe contains it, if that is relative.
     """
 
     entry: Entry
     options: dict[str, Any]
+    written: Mapping[Path, str] = field(default_factory=dict, compare=False, repr=False, kw_only=True)
 
     def build(self, *supplied: Any) -> Any:
         """Build the component with the positional arguments `supplied` by the run, and its options."""
@@ -118,7 +121,7 @@ class Recipe(_Parts):
     name: str
     seed: int
     requires: tuple[str, ...]
-    shorter: str | None
+    shorter: Path | None
     train: TrainSettings
     evaluation: EvaluationSettings
     selection: SelectionSettings
@@ -133,13 +136,13 @@ class Recipe(_Parts):
 
     def parts(self) -> Iterator[tuple[str, Part]]:
         """Yield the path of every part, such as ``model`` or ``augmentations.0``, and the part."""
-        for field in fields(self):
-            value = getattr(self, field.name)
+        for place in fields(self):
+            value = getattr(self, place.name)
             if isinstance(value, Part):
-                yield field.name, value
+                yield place.name, value
             elif isinstance(value, tuple):
                 for index, part in enumerate(item for item in value if isinstance(item, Part)):
-                    yield f"{field.name}.{index}", part
+                    yield f"{place.name}.{index}", part
 
     def unresolved(self) -> tuple[str, ...]:
         """Return the paths of the options that are still ``"auto"``, because their tuner has not run."""

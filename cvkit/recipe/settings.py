@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -72,7 +73,7 @@ class GeneralSettings(Settings):
     requires: tuple[str, ...] = Field(
         (), description="Distributions that the recipe requires, with accepted versions, such as cvkit-acme>=1.2."
     )
-    shorter: str | None = Field(
+    shorter: Path | None = Field(
         None, description="Path of a quicker recipe, which is suggested if this one takes long."
     )
 
@@ -211,9 +212,9 @@ class _FinetuneSettings(Settings):
     )
 
     @property
-    def source(self) -> str | None:
+    def source(self) -> Path | None:
         """The run folder whose model is the start, the setting ``from``."""
-        found: str | None = getattr(self, "from")
+        found: Path | None = getattr(self, "from")
         return found
 
     @property
@@ -222,7 +223,7 @@ class _FinetuneSettings(Settings):
         return self.head_lr != 1.0 or self.layer_decay is not None or bool(self.no_decay)
 
 
-_From = (str | None, Field(None, description="Folder of another run whose trained model is the start; null: none."))
+_From = (Path | None, Field(None, description="Folder of another run whose trained model is the start; null: none."))
 
 
 class FinetuneSettings(create_model("_From", __base__=_FinetuneSettings, **{"from": _From})):  # type: ignore[misc]  # `from` is a keyword

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 from ..errors import did_you_mean
+from ..formatting import counted
 from ..host.catalog import Catalog
 from ..host.entry_points import CORE
 from ..host.requirements import distribution_of, installed, missing_requirements
@@ -29,10 +29,7 @@ class SettingsResolver:
         """Return the values of the keys that are not in a section."""
         default = ScalarNode(self.nowhere, folder_name(self.document.name))
         node = MapNode(self.nowhere, {"name": default, **self.root.items})
-        values = self.check.values(node, GeneralSettings.options(), "key", "in the recipe")
-        if values.get("shorter"):  # relative to the file that contains it, possibly an extended one
-            values["shorter"] = str(Path(self.root.items["shorter"].mark.file).absolute().parent / values["shorter"])
-        return values
+        return self.check.values(node, GeneralSettings.options(), "key", "in the recipe")
 
     def sections(self) -> dict[str, Any]:
         """Return the settings of each section."""
@@ -62,7 +59,7 @@ class SettingsResolver:
                     mark = node.mark
                 case _:
                     mark = self.nowhere
-            message = f"'schedule_epochs' spans {spanned} epochs, but the run has only {settings.epochs}"
+            message = f"'schedule_epochs' spans {counted(spanned, 'epoch')}, but the run has only {settings.epochs:,}"
             self.check.report(mark, message, f"reduce it, or set train.epochs to {spanned}")
 
     def _check_rates(self, settings: FinetuneSettings) -> None:

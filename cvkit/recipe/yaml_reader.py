@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import yaml
 
@@ -30,12 +31,13 @@ _HINTS = {
 }
 
 
-def read_tree(text: str, file: str) -> Node | None:
+def read_tree(text: str, file: str, folder: Path | None = None) -> Node | None:
     """Return the tree of `text`, or None if the text is empty; problems use `file` as the file name.
 
-    Raises `RecipeError` with every problem found.
+    Relative paths in the values start in `folder`; None keeps them as they are. Raises `RecipeError` with
+    every problem found.
     """
-    return _Reader(text.removeprefix("\ufeff"), file).read()
+    return _Reader(text.removeprefix("\ufeff"), file, folder).read()
 
 
 def decode(data: bytes, file: str) -> str:
@@ -56,8 +58,8 @@ def decode(data: bytes, file: str) -> str:
 class _Reader:
     """Builds nodes from the events of PyYAML, and collects the problems after which reading can continue."""
 
-    def __init__(self, text: str, file: str) -> None:
-        self.text, self.file = text, file
+    def __init__(self, text: str, file: str, folder: Path | None) -> None:
+        self.text, self.file, self.folder = text, file, folder
         self.lines = _LINE_BREAK.split(text)
         self.problems: list[Problem] = []
         self.count = 0
@@ -164,4 +166,4 @@ class _Reader:
         """Return the position for PyYAML's line and column, which count from 0, with the source if it is short."""
         source = self.lines[line] if line < len(self.lines) and column < _WIDEST_SOURCE else ""
         shown = "".join(c if c.isprintable() else " " for c in source[:_WIDEST_SOURCE])
-        return Mark(self.file, line + 1, column + 1, shown)
+        return Mark(self.file, line + 1, column + 1, shown, self.folder)

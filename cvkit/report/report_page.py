@@ -14,7 +14,7 @@ from ..engine.records import EpochRecord, Predictions
 from ..engine.trainer import Trainer
 from ..figures.artifacts import Table
 from ..figures.page import Fact, Page, Section
-from ..formatting import duration, legible, percent
+from ..formatting import counted, duration, legible, percent
 
 _DIGITS = 12
 _COMPONENTS = (
@@ -36,10 +36,10 @@ def report_page(
     data, model = (part.entry.member or part.entry.component.name for part in (recipe.dataset, recipe.model))
     return Page(
         title=recipe.name,
-        subtitle=f"{model} on {data}, {len(records)} epoch{'s' * (len(records) != 1)}, seed {recipe.seed}",
+        subtitle=f"{model} on {data}, {counted(len(records), 'epoch')}, seed {recipe.seed}",
         facts=tuple(_facts(trainer, records, predictions)),
         warnings=tuple(dict.fromkeys(warnings)),
-        notes=(*_notes(trainer, records), *map(_extension, info.get("extended", []))),
+        notes=(*_start(info), *_notes(trainer, records), *map(_extension, info.get("extended", []))),
         sections=(
             Section("Training", tuple(found.training)),
             Section("Classes", tuple(found.classes)),
@@ -118,7 +118,8 @@ def _notes(trainer: Trainer, records: Sequence[EpochRecord]) -> list[str]:
     if trainer.selection.stops:
         notes.append(
             f"Training stopped early after epoch {trainer.epoch} of {trainer.parts.plan.epochs}: the validation "
-            f"{trainer.parts.recipe.selection.metric} did not improve for {trainer.selection.stale} epochs "
+            f"{trainer.parts.recipe.selection.metric} did not improve for "
+            f"{counted(trainer.selection.stale, 'epoch')} "
             "(selection.patience)."
         )
     elif trainer.ended_early:
@@ -132,6 +133,13 @@ def _notes(trainer: Trainer, records: Sequence[EpochRecord]) -> list[str]:
             "(train.max_steps), so the learning-rate schedule did not finish."
         )
     return notes
+
+
+def _start(info: dict[str, Any]) -> Iterator[str]:
+    """Yield where the first weights and the learning rates come from, if the run was fine-tuned."""
+    if found := info.get("pretrained"):
+        head = "The last layer was new." if found["new_head"] else "The last layer has the loaded weights, too."
+        yield f"The model started from the weights '{found['source']}'. {head}"
 
 
 def _extension(note: dict[str, Any]) -> str:

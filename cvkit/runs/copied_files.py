@@ -219,6 +219,11 @@ class CopiedFiles(LockedFolder):
         state, _ = self.newest_state() if self.has_checkpoints() else (None, [])
         return None if state is None else RunSnapshot.of(state)
 
+    def data_digest(self) -> str | None:
+        """Return the digest of the training data in the newest checkpoint; None if there is no checkpoint."""
+        state, _ = self.newest_state() if self.has_checkpoints() else (None, [])
+        return None if state is None else state["data"]
+
     def has_checkpoints(self) -> bool:
         """Return whether there is a checkpoint, intact or not."""
         parent = self.path / "checkpoints"

@@ -42,8 +42,8 @@ class TrainingStarted:
 
 
 @dataclass(frozen=True)
-class DataRead:
-    """The data set was read; `line` is a part of what it read and left out."""
+class Noted:
+    """Something that the reader should know: what the data set read and left out, and where the weights come from."""
 
     line: str
 
@@ -73,7 +73,7 @@ class Reported:
     path: Path
 
 
-Event = Warned | DataRead | Tuned | TrainingStarted | Step | EpochRecord | TrainingEnded | Measured | Reported
+Event = Warned | Noted | Tuned | TrainingStarted | Step | EpochRecord | TrainingEnded | Measured | Reported
 
 
 def execute(session: Session) -> Generator[Event, None, None]:
@@ -85,7 +85,9 @@ def execute(session: Session) -> Generator[Event, None, None]:
         yield Warned(line)
     if session.parts.splits.account is not None:
         for line in session.parts.splits.account.lines():
-            yield DataRead(line)
+            yield Noted(line)
+    for line in session.parts.finetuning.notes:
+        yield Noted(line)
     known = dict.fromkeys(session.warnings)  # for example, a damaged checkpoint that was skipped
     for message in known:
         yield Warned(message)
@@ -104,7 +106,7 @@ def execute(session: Session) -> Generator[Event, None, None]:
         yield Measured(half, int(result.correct.sum()), len(result.labels), epoch)
     report = session.report()
     for line in cache_lines([trainer.parts.train_source, *trainer.parts.sources.values()]):
-        yield DataRead(line)
+        yield Noted(line)
     for message in dict.fromkeys(session.warnings):
         if message not in known:
             yield Warned(message)

@@ -10,6 +10,7 @@ from typing import Any
 from ..engine.lr_curve import MAX_STEPS, lr_curve
 from ..engine.trainer import Trainer
 from ..errors import RunError
+from ..formatting import counted
 from ..recipe import Recipe
 from .folder import TIME, RunFolder
 from .snapshot import RunSnapshot
@@ -31,10 +32,13 @@ class ScheduleExtension:
     def __post_init__(self) -> None:
         before = self.recipe.train
         if self.epochs <= before.epochs:
-            raise RunError(f"the run has {before.epochs} epochs; --epochs is the new total and must be larger")
+            raise RunError(
+                f"the run has {counted(before.epochs, 'epoch')}; --epochs is the new total and must be larger"
+            )
         if before.max_steps is not None:
             raise RunError(
-                f"train.max_steps ends this run after {before.max_steps:,} steps, so more epochs have no effect; "
+                f"train.max_steps ends this run after {counted(before.max_steps, 'step')}, so more "
+                "epochs have no effect; "
                 "start a new run with --set train.max_steps=null"
             )
         if self.schedule == "again" and sum(before.passes) < before.epochs:
@@ -72,11 +76,11 @@ class ScheduleExtension:
         end, spans = sum(passes), " + ".join(map(str, passes))
         match self.schedule:
             case "stretch":
-                return f"the schedule now spans {self.epochs} epochs instead of {spans}"
+                return f"the schedule now spans {counted(self.epochs, 'epoch')} instead of {spans}"
             case "hold":
                 return f"the schedule still spans {spans} epochs, and its last learning rate is held afterwards"
             case _:
-                return f"the schedule starts again after epoch {end} and spans {self.epochs - end} epochs"
+                return f"the schedule starts again after epoch {end} and spans {counted(self.epochs - end, 'epoch')}"
 
 
 def fork(

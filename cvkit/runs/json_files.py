@@ -155,6 +155,7 @@ class _Record(Shape):
     metrics: dict[str, _Measured] = Field({})
     validation_loss: _Measured | None = None
     validation_accuracy: _Fraction | None = None
+    group_lrs: dict[str, _Measured] = Field({})
 
     @model_validator(mode="after")
     def _evaluated(self) -> Self:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..data.splits import Half
+from ..engine.parts import RunParts
 from ..engine.records import EpochRecord
 from ..errors import CvkitError, DivergedError
+from ..formatting import counted
 from ..printable import shell_words
 from ..recipe import AUTO
 from .estimate import Estimate
-from .execute import DataRead, Event, Measured, Reported, TrainingStarted, Tuned, Warned, is_resumable
+from .execute import Event, Measured, Noted, Reported, TrainingStarted, Tuned, Warned, is_resumable
 from .folder import RunFolder
 from .session import Session
 
+_MOST_GROUPS = 6  # parameter groups in a line
 _WIDTH = 118  # longest line of an epoch: metrics beyond it are left out
 
 
@@ -33,7 +36,7 @@ class EventLines:
         match event:
             case Warned(message):
                 yield message
-            case DataRead(line):
+            case Noted(line):
                 yield line
             case Tuned():
                 yield from tuned_lines(event)
@@ -41,12 +44,16 @@ class EventLines:
                 self._estimate = Estimate(trainer)
                 if trainer.step:
                     yield f"continuing after step {trainer.step:,} of {trainer.parts.planned_steps:,}"
+                yield from rate_lines(trainer.parts)
                 yield header(trainer.parts.evaluated[0])
             case EpochRecord():
                 yield epoch_line(event)
             case Measured(half, correct, total, epoch):
                 weights = f" with the weights of epoch {epoch}" if epoch else ""
-                yield f"{half} accuracy{weights}: {100 * correct / total:.2f} % ({correct:,} of {total:,} images)"
+                yield (
+                    f"{half} accuracy{weights}: {100 * correct / total:.2f} % ({correct:,} of "
+                    f"{counted(total, 'image')})"
+                )
             case Reported(path):
                 yield f"report: {path}"
         if self._estimate is not None:
@@ -62,6 +69,16 @@ def tuned_lines(event: Tuned) -> Iterator[str]:
         yield f"keeping the {tuner.target} of the recipe: {event.value}"
 
 
+def rate_lines(parts: RunParts) -> Iterator[str]:
+    """Yield the rates of the optimizer's parameter groups as fractions of the head's, if there are several."""
+    groups = parts.finetuning.groups(parts.model, parts.loss)
+    shown = [f"{name} {factor:.3g}" for name, factor in {group.rates_name: group.factor for group in groups}.items()]
+    if len(shown) > _MOST_GROUPS:
+        shown = [*shown[: _MOST_GROUPS - 1], "...", shown[-1]]
+    if shown:
+        yield f"learning rates of the groups, relative to the head's (lr): {', '.join(shown)}"
+
+
 def header(half: Half) -> str:
     """Return the heads of the columns of `epoch_line`; it has the loss and the accuracy on the images of `half`."""
     return f"epoch   train loss     acc   {half} loss     acc          lr    images/s   seconds"
@@ -70,7 +87,7 @@ def header(half: Half) -> str:
 def epoch_line(record: EpochRecord) -> str:
     """Return the line of an epoch, aligned with `header`; accuracies are in percent.
 
-    The recipe's metrics follow while the line has at most 118 columns.
+    The rates of the other parameter groups and the recipe's metrics follow while the line has at most 118 columns.
     """
     width = len(f"{record.half} loss")
     line = (
@@ -84,6 +101,9 @@ def epoch_line(record: EpochRecord) -> str:
         ("test", record.test_accuracy if record.half == "validation" else None),
     ):
         line += "" if accuracy is None else f"   {name} {100 * accuracy:.2f}"
+    for name, rate in record.group_lrs.items():
+        more = f"   {name} lr {rate:.3g}"
+        line += more if name != "head" and len(line + more) <= _WIDTH else ""
     for name, value in record.metrics.items():
         more = f"   {name} {value:.4f}"
         line += more if len(line + more) <= _WIDTH else ""

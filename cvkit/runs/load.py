@@ -15,6 +15,7 @@ from ..engine.device import choose_device
 from ..engine.progress import epochs_trained
 from ..engine.trained_model import TrainedModel
 from ..errors import CheckpointError, DeviceError
+from ..formatting import counted
 from ..recipe import Recipe, changes
 from .folder import RunFolder
 from .snapshot import RunSnapshot
@@ -54,7 +55,7 @@ def load_trained(folder: RunFolder, recipe: Recipe, info: DataInfo) -> LoadedMod
     load_model_state(model, trained_weights(state))
     preprocessor = Preprocessor(info, (), device, recipe.train.channels_last)
     trained = TrainedModel(model.eval(), info, preprocessor, device, recipe.seed)
-    label = f"after step {state['step']:,}, {epochs_trained(state):,} of {recipe.train.epochs:,} epochs"
+    label = f"after step {state['step']:,}, {epochs_trained(state):,} of {counted(recipe.train.epochs, 'epoch')}"
     if chosen is not None and chosen["weights"] is not None:
         label += f"; the best weights so far, of epoch {chosen['epoch']:,}"
     if folder.info().get("status") != "finished":

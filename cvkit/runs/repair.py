@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import CheckpointError, FolderError, RunError
+from ..formatting import counted
 from ..printable import shell_words
 from ..recipe import Recipe, changes, dump, read_text
 from ..recipe.nodes import plain
@@ -28,7 +29,9 @@ def require_never_trained(folder: RunFolder, damaged: list[str]) -> None:
     epochs = len(folder.record_lines())  # a line that cannot be read also shows that the run was trained
     if not (epochs or damaged or info.get("trained") or info.get("sessions") or info.get("extended")):
         return
-    began = f"{epochs} {'epoch was' if epochs == 1 else 'epochs were'} trained" if epochs else "training had started"
+    began = (
+        f"{counted(epochs, 'epoch')} {'was' if epochs == 1 else 'were'} trained" if epochs else "training had started"
+    )
     lost = "; ".join(damaged) or f"its checkpoints are missing from '{folder.path / 'checkpoints'}'"
     command = shell_words("cvkit", "run", folder.recipe_path)
     raise CheckpointError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ..formatting import counted
 from ..recipe.dump import in_one_line
 from .choices import Choices
 from .photos import Photos
@@ -21,14 +22,17 @@ def recipe_text(photos: Photos, choices: Choices) -> str:
 
 
 def _head(photos: Photos) -> Iterator[str]:
-    yield f"# Written by `cvkit new` for {sum(photos.total.values()):,} photos of {len(photos.total)} classes."
+    yield (
+        f"# Written by `cvkit new` for {counted(sum(photos.total.values()), 'photo')} of "
+        f"{counted(len(photos.total), 'class')}."
+    )
     yield "# Change any value. `cvkit audit` checks the photos, `cvkit run` trains."
 
 
 def _data(photos: Photos, choices: Choices) -> Iterator[str]:
     yield "dataset:"
     comments = {
-        "path": "a relative path is searched for in the current folder",
+        "path": "a relative path starts in the folder of this recipe",
         "size": "height and width of the network's input, in pixels",
         "validation": "this fraction of the photos chooses the best epoch",
         "test": "this fraction is evaluated once, at the end: the number to trust",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..formatting import percent
+from ..formatting import counted, percent
 from .choices import ENOUGH, HEAD_ALONE, HEAD_LR, Choices
 from .photos import SHARE, Photos
 
@@ -58,7 +58,7 @@ def _decided(photos: Photos, choices: Choices) -> Iterator[str]:
 
 
 def _training(photos: Photos, choices: Choices) -> str:
-    plan = f"{choices.epochs} epochs of {photos.training:,} training photos"
+    plan = f"{counted(choices.epochs, 'epoch')} of {counted(photos.training, 'training photo')}"
     match choices.trained:
         case "head":
             return (

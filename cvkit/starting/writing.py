@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import CvkitError
@@ -32,7 +33,14 @@ class Started:
 
 
 def start(
-    place: Path, model: str, weights: Path | None, scratch: bool, size: int, catalog: Catalog, data: Path
+    place: Path,
+    model: str,
+    weights: Path | None,
+    scratch: bool,
+    size: int,
+    catalog: Catalog,
+    data: Path,
+    output: Path,
 ) -> Started:
     """Look at the photos at `place` and return a recipe for them, which was checked.
 
@@ -44,16 +52,24 @@ def start(
         size: Height and width of the network's input in pixels.
         catalog: The installed components.
         data: The data folder.
+        output: Where the recipe will be written. Relative paths in the recipe start in its folder.
 
     Raises:
         CvkitError: The photos, the network or the weights cannot be used.
     """
+    weights = None if weights is None else _seen_from(output, weights)
     pretrained = pretrained_of(model, weights, scratch, catalog)
     photos = look(place, size, catalog, data)
     choices = choose(photos, model, pretrained)
-    text = recipe_text(photos, choices)
-    recipe = resolve(read_text(text), catalog)
+    seen = replace(photos, options={**photos.options, "path": str(_seen_from(output, place))})
+    text = recipe_text(seen, choices)
+    recipe = resolve(read_text(text, file=str(output)), catalog)
     return Started(text, tuple(about(photos, choices)), missing_weights(recipe, photos.splits.info))
+
+
+def _seen_from(output: Path, place: Path) -> Path:
+    """Return a path that the user wrote, as the recipe at `output` contains it."""
+    return place if place.is_absolute() else Path(os.path.relpath(place, output.parent))
 
 
 def require_free(output: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..engine.assembly import build_parts
-from ..engine.building import open_dataset
+from ..engine.building import open_located
 from ..engine.records import EpochRecord, Predictions
 from ..host.catalog import Catalog
 from ..host.component import Origin
@@ -112,7 +112,7 @@ class Host:
         catalog = self.catalog(document.disabled)
         checked = resolve(document, catalog)
         data = data or self.folder / "data"
-        parts = build_parts(checked, open_dataset(checked, data))
+        parts = build_parts(*open_located(checked, data))
         session = Session(parts, RunFolder.create(self.folder / "runs", checked.name), data, catalog)
         with noted_end(session):
             reports = [event.path for event in execute(session) if isinstance(event, Reported)]

@@ -61,7 +61,7 @@ def _require_size(good: Sequence[tuple[Sample, ImageHeader]], size: tuple[int, i
     if others:
         raise DataError(
             f"framing: null requires images of {size[0]}x{size[1]} pixels (height x width), but {len(others):,} of "
-            f"{len(good):,} images have another size; set framing: crop, pad or squash\n{_lines(others)}"
+            f"{len(good):,} have another size; set framing: crop, pad or squash\n{_lines(others)}"
         )
 
 
@@ -87,8 +87,8 @@ def _dark(sampled: Sequence[Sample], count: int, reading: Reading) -> Iterator[s
     if highest < _DARK:
         bits = max(9, highest.bit_length())
         yield (
-            f"{count:,} images have 16 bits, but the largest value of {len(sampled)} of them is {highest}, so they "
-            f"are nearly black; if their values have {bits} bits, set bits: {bits}"
+            f"images with 16 bits: {count:,}. The largest value of {len(sampled)} of them is {highest}, so they are "
+            f"nearly black; if their values have {bits} bits, set bits: {bits}"
         )
 
 

@@ -14,13 +14,12 @@ from .finding import tree_of
 from .layout import layout_of
 from .opening import grouped, opened
 from .options import Bits, Folds, FramingName, Reading, Seed, Share, Side, SplitPlan
-from .places import located
 
 
 def image_folder(
     root: Path,
     *,
-    path: str,
+    path: Path,
     size: Side | tuple[Side, Side] = 224,
     framing: FramingName | None = "crop",
     decode: Literal["full", "draft"] = "full",
@@ -51,7 +50,7 @@ def image_folder(
 
     Args:
         root: The data folder.
-        path: The folder. A relative path is in the current folder, else in the data folder.
+        path: The folder. A relative path starts in the folder of the recipe, or else in the data folder.
         size: Height and width of the model's input in pixels, 1 to 8192: one number, or ``[height, width]``.
         framing: How images of other sizes are brought to `size`: ``crop`` keeps the centre, ``pad`` adds a border,
             ``squash`` changes the aspect ratio. ``null`` requires that every image has this size.
@@ -85,12 +84,12 @@ def image_folder(
     """
     reading = Reading(size, framing, decode, channels, bits, max_megapixels, on_error, mean, std)
     plan = SplitPlan(validation, test, folds, fold, seed)
-    base, notes = located(root, path)
+    base = root / path  # a run gives the absolute path
     if not base.is_dir():
         raise DataError(f"{base} is not a folder; the data set image_table reads tables of files")
     layout = layout_of(base, tree_of(base))
     samples = layout.samples if group is None else grouped(layout.samples, group)
-    return opened(base, samples, reading, plan, classes, layout.left_out, [*notes, *layout.notes])
+    return opened(base, samples, reading, plan, classes, layout.left_out, layout.notes)
 
 
 image_folder.read = read  # type: ignore[attr-defined]  # `cvkit explain` uses it to read other images

@@ -12,14 +12,13 @@ from cvkit import DataError, Splits
 from .file_split import read
 from .opening import grouped, opened
 from .options import Bits, Folds, FramingName, Reading, Seed, Share, Side, SplitPlan
-from .places import located
 from .table_rows import Columns, samples_of, tables_of
 
 
 def image_table(
     root: Path,
     *,
-    path: str,
+    path: Path,
     image: str | None = None,
     label: str | None = None,
     split: str | None = None,
@@ -50,7 +49,7 @@ def image_table(
 
     Args:
         root: The data folder.
-        path: The table or the folder. A relative path is in the current folder, else in the data folder.
+        path: The table or the folder. A relative path starts in the folder of the recipe, or else in the data folder.
         image: Column with the path of each file; by default the column ``file_name``, ``path``, ``file``,
             ``filename`` or ``image``.
         label: Column with the class; by default the column ``label``, ``class``, ``target`` or ``category``.
@@ -89,7 +88,7 @@ def image_table(
     """
     reading = Reading(size, framing, decode, channels, bits, max_megapixels, on_error, mean, std)
     plan = SplitPlan(validation, test, folds, fold, seed)
-    place, notes = located(root, path)
+    place = root / path  # a run gives the absolute path
     base = place if place.is_dir() else place.parent
     tables = tables_of(place)
     if not tables:
@@ -102,7 +101,7 @@ def image_table(
     samples = found.samples
     if group is not None and not found.group_is_column:
         samples = grouped(samples, group, found.columns)
-    return opened(place, samples, reading, plan, classes, found.left_out, [*notes, *found.notes])
+    return opened(place, samples, reading, plan, classes, found.left_out, found.notes)
 
 
 image_table.read = read  # type: ignore[attr-defined]  # `cvkit explain` uses it to read other images

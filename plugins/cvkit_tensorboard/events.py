@@ -59,7 +59,8 @@ def epoch(record: EpochRecord) -> Iterator[Event]:
         "epoch": record.epoch,
     }
     metrics = {f"metrics/{name}": value for name, value in record.metrics.items()}
-    yield _scalars(record.step, measured | where_asked | metrics)
+    rates = {f"learning_rate/{name}": rate for name, rate in record.group_lrs.items()}
+    yield _scalars(record.step, measured | where_asked | metrics | rates)
 
 
 def picture(tag: str, png: bytes, step: int) -> Event:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import timm
@@ -36,7 +37,7 @@ def timm_model(
     info: DataInfo,
     restoring: bool = False,
     *,
-    pretrained: bool | str = False,
+    pretrained: bool | Path = False,
     drop_rate: Annotated[float, Field(ge=0, le=1)] | None = None,
     drop_path_rate: Annotated[float, Field(ge=0, le=1)] | None = None,
     arguments: dict[str, object] | None = None,
@@ -70,7 +71,7 @@ def timm_model(
     if config is not None and config.fixed_input_size:
         options.setdefault("img_size", (info.height, info.width))
     hub = pretrained is True and not restoring
-    file = read_weights(pretrained) if isinstance(pretrained, str) and not restoring else None
+    file = read_weights(pretrained) if not isinstance(pretrained, bool) and not restoring else None
     weights = load_arguments(name) if hub else {}
     options |= {"drop_rate": drop_rate, "drop_path_rate": drop_path_rate, **weights}
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
@@ -31,7 +32,7 @@ def torchvision_model(
     info: DataInfo,
     restoring: bool = False,
     *,
-    pretrained: bool | str = False,
+    pretrained: bool | Path = False,
     arguments: dict[str, object] | None = None,
 ) -> nn.Module:
     """Return the torchvision model `name` with one logit per class, for the channels and image size of the data set.
@@ -63,7 +64,7 @@ def torchvision_model(
     except Exception as error:  # torchvision passes on the errors of its checks and of torch
         size = f"{info.channels}x{info.height}x{info.width}"
         raise ValueError(f"could not build torchvision/{name} for images of {size}: {one_line(error)}") from error
-    if isinstance(pretrained, str) and not restoring:
+    if not isinstance(pretrained, bool) and not restoring:
         load_file(model, pretrained, info)
     elif pretrained and not restoring:
         load_pretrained(name, model, info)

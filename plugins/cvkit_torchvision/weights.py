@@ -52,7 +52,7 @@ def load_pretrained(name: str, model: nn.Module, info: DataInfo) -> None:
     model.pretrained_weights = PretrainedWeights(f"torchvision {weights}", digest)  # type: ignore[assignment]
 
 
-def load_file(model: nn.Module, path: str, info: DataInfo) -> None:
+def load_file(model: nn.Module, path: Path, info: DataInfo) -> None:
     """Load weights from a file into `model`, adapted to the data set.
 
     Raises `RunError` if the file cannot be read, or if the weights belong to another model.

@@ -66,7 +66,7 @@ def test_folder_that_holds_the_data_is_used(tmp_path, default, capsys):
         (tmp_path / name / "cifar10.safetensors").touch()
         place = tmp_path / f"of-{name}"
         place.mkdir()
-        assert data_root_of(run_of(place, tmp_path / name), recipe_of(dataset), None) == tmp_path / name
+        assert data_root_of(run_of(place, tmp_path / name), recipe_of(dataset), None).path == tmp_path / name
     assert capsys.readouterr().err == ""
 
 
@@ -84,7 +84,7 @@ def test_where_it_does_not_the_default_is_used_and_that_is_said(tmp_path, defaul
     (tmp_path / "file").touch()
     (tmp_path / "somebody's").mkdir()
     named = tmp_path / data
-    assert data_root_of(run_of(tmp_path, named), recipe_of(dataset), None) == default
+    assert data_root_of(run_of(tmp_path, named), recipe_of(dataset), None).path == default
     said = capsys.readouterr().err
     assert str(named) in said
     assert str(default) in said
@@ -96,8 +96,8 @@ def test_where_it_does_not_the_default_is_used_and_that_is_said(tmp_path, defaul
 
 def test_folder_given_is_used_whatever_run_json_says(tmp_path, default, capsys):
     """The user's word counts."""
-    assert data_root_of(run_of(tmp_path, tmp_path), recipe_of("cifar10"), tmp_path / "mine") == tmp_path / "mine"
+    assert data_root_of(run_of(tmp_path, tmp_path), recipe_of("cifar10"), tmp_path / "mine").path == tmp_path / "mine"
     place = tmp_path / "more"
     place.mkdir()
-    assert data_root_of(run_of(place, default), recipe_of("cifar10"), None) == default
+    assert data_root_of(run_of(place, default), recipe_of("cifar10"), None).path == default
     assert capsys.readouterr().err == ""

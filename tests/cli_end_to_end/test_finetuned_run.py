@@ -68,6 +68,11 @@ def has_checkpoint(output: Path, step: int) -> bool:
     return any(int(manifest.parent.name.removeprefix("step-")) >= step for manifest in found)
 
 
+def group_rates(folder: Path) -> list[dict[str, float]]:
+    """Return the rates of the parameter groups in the records of a run."""
+    return [dict(record.group_lrs) for record in RunFolder(folder).records()]
+
+
 def remove(weights: Path) -> None:
     for file in weights.iterdir():
         file.unlink()
@@ -87,8 +92,14 @@ def test_killed_run_is_resumed_without_the_file(cvkit, recipe, tmp_path, weights
     assert groups == [
         ("head", 1.0, True), ("head, no decay", 1.0, False), ("body", 0.1, True), ("body, no decay", 0.1, False),
     ]  # fmt: skip
-    line = next(line for line in done.stderr.splitlines() if "starts from the weights" in line)
+    line = next(line for line in done.stdout.splitlines() if "starts from the weights" in line)
     assert re.sub(r"[0-9a-f]{12}\.\.\.", "DIGEST", line) == wording
+    assert "starts from the weights" not in done.stderr  # it is information, not a warning
+    assert "learning rates of the groups, relative to the head's (lr): head 1, body 0.1\n" in done.stdout
+    rates = group_rates(whole)
+    assert all(set(of_epoch) == {"head", "body"} for of_epoch in rates)
+    assert all(of_epoch["body"] == pytest.approx(of_epoch["head"] / 10) for of_epoch in rates)
+    assert f"   body lr {rates[1]['body']:.3g}" in done.stdout
     kept = weights.with_name("kept")
     for number, after in enumerate((2, 7)):
         output = tmp_path / f"killed{number}"
@@ -107,6 +118,7 @@ def test_killed_run_is_resumed_without_the_file(cvkit, recipe, tmp_path, weights
         assert all(torch.equal(expected[name], found[name]) for name in expected)
         again = json.loads((folder / "run.json").read_text())
         assert (again["pretrained"], again["data_info"]) == (info["pretrained"], info["data_info"])
+        assert group_rates(folder) == rates
 
 
 def test_extend_predict_and_explain_need_no_file(cvkit, recipe, tmp_path, weights):
@@ -131,7 +143,7 @@ def test_another_run_is_the_start(cvkit, recipe, tmp_path, weights):
     options = ("--set", f"finetune.from={first}", "--set", "train.max_steps=1", "--set", "optimizer.lr=1e-12")
     done = cvkit("run", recipe, *options, "--output", tmp_path / "second")
     assert done.returncode == 0, done.stderr
-    assert f"{first} after step 15" in done.stderr
+    assert f"{first} after step 15" in done.stdout
     second = only_run(tmp_path / "second")
     expected, found = trained(first), trained(second)
     head = [name for name in expected if name.startswith("fc.")]
@@ -141,5 +153,5 @@ def test_another_run_is_the_start(cvkit, recipe, tmp_path, weights):
     assert (info["pretrained"]["new_head"], info["data_info"]["mean"]) == (False, MEAN)
     wrong = cvkit("run", recipe, "--set", "finetune.from=nowhere", "--output", tmp_path / "third")
     assert wrong.returncode == 2
-    assert "finetune.from: 'nowhere'" in wrong.stderr
+    assert f"finetune.from: '{tmp_path / 'nowhere'}'" in wrong.stderr
     assert not (tmp_path / "third").exists()

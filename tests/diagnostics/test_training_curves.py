@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cvkit.diagnostics import curves, metrics, schedule
-from cvkit.diagnostics.training_curves import _thinned
+from cvkit.diagnostics.training_curves import _thinned, group_lines
 from cvkit.engine.records import EpochRecord
 
 
@@ -105,3 +105,51 @@ def test_title_says_which_metrics_are_better_if_they_are_lower():
 def test_run_without_metrics_has_no_figure_of_them():
     """As most runs are."""
     assert metrics(_records(2)) is None
+
+
+def _of_groups(epochs: int, factors: dict[str, float], *, floor: float = 0.0) -> list[EpochRecord]:
+    """Return records of an optimizer with groups, whose first rate rises from 0.1 to 0.4 in each epoch."""
+    rates = {name: max(0.4 * factor, floor) for name, factor in factors.items()}
+    return _records(epochs, learning_rate=0.4, group_lrs=rates)
+
+
+def test_every_parameter_group_has_a_line():
+    """With its own rate at every step; groups with the same rate are one line with both names."""
+    lines = group_lines(_of_groups(2, {"head": 1.0, "loss": 1.0, "body": 0.25}), {})
+    assert [name for name, _, _ in lines] == ["head, loss", "body"]
+    assert len({colour for _, _, colour in lines}) == 2
+    head, body = (values for _, values, _ in lines)
+    assert head.tolist() == pytest.approx([0.1, 0.2, 0.3, 0.4] * 2)
+    assert body.tolist() == pytest.approx([0.025, 0.05, 0.075, 0.1] * 2)
+
+
+def test_one_group_is_one_line_without_a_name():
+    """As before there were groups, also if all of them have the same rate."""
+    for records in (_records(2), _of_groups(2, {"head": 1.0, "body": 1.0})):
+        ((name, values, _),) = group_lines(records, {})
+        assert name == ""
+        assert len(values) == 8
+
+
+def test_rate_that_is_not_proportional_is_drawn_as_it_was_recorded():
+    """A schedule with a lowest rate: the epoch ends with the recorded value."""
+    lines = group_lines(_of_groups(1, {"head": 1.0, "body": 0.1}, floor=0.2), {"body": 0.1})
+    assert lines[1][1][-1] == pytest.approx(0.2)
+
+
+def test_epochs_that_end_at_zero_use_the_initial_ratio():
+    """There is no ratio to read at their end."""
+    records = _records(2, learning_rate=0.0, step_lrs=(0.3, 0.2, 0.1, 0.0), group_lrs={"head": 0.0, "body": 0.0})
+    _, (name, body, _) = group_lines(records, {"head": 1.0, "body": 0.5})
+    assert name == "body"
+    assert body.tolist() == pytest.approx([0.15, 0.1, 0.05, 0.0] * 2)
+
+
+def test_many_groups_name_the_first_and_the_last(wording):
+    """A line for each layer, from blue to orange; the caption has all names."""
+    factors = {name: 0.75**place for place, name in enumerate(["head", *(f"blocks.{i}" for i in range(9, -1, -1))])}
+    records = _of_groups(2, factors)
+    lines = group_lines(records, {})
+    assert [name for name, _, _ in lines if name] == ["head", "blocks.0"]
+    assert len({colour for _, _, colour in lines}) == 11
+    assert schedule(records).caption == wording

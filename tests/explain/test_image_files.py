@@ -110,3 +110,14 @@ def test_folder_that_may_not_be_looked_into_is_named(folder, monkeypatch):
 
     monkeypatch.setattr(os, "scandir", scandir)
     assert set(found(folder)) == {"a.JPG", "b.png", "y.webp", "cat"}
+
+
+def test_class_is_known_in_every_spelling_of_its_folder(tmp_path):
+    """`café` in one or two characters, and a name that is not UTF-8, as data sets store it."""
+    spellings = {"cafe\u0301": 0, "caf\u00e9s": 1, os.fsdecode(b"b\xe9b\xe9"): 2}
+    for name in spellings:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.png").touch()
+    classes = ("caf\u00e9", "cafe\u0301s", "b\\xe9b\\xe9")
+    found = find_images([tmp_path], classes, tmp_path / "out")
+    assert {file.path.parent.name: file.label for file in found} == spellings

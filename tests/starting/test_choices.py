@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -70,5 +72,6 @@ def test_every_recipe_is_valid_and_has_whole_batches(count, pretrained):
     found = photos(count, 1, options=OPTIONS | {"path": "my photos: #1"})
     recipe = resolve(read_text(recipe_text(found, choose(found, "timm/resnet18", pretrained))), discover())
     assert 2 <= recipe.train.batch_size <= found.training
-    assert recipe.dataset.options["path"] == "my photos: #1"
-    assert recipe.model.options["pretrained"] == (pretrained or False)
+    assert recipe.dataset.options["path"] == Path("my photos: #1").absolute()
+    written = Path(pretrained).absolute() if isinstance(pretrained, str) else pretrained or False
+    assert recipe.model.options["pretrained"] == written

@@ -1,0 +1,49 @@
+"""Open the data set of an existing run, which may have been moved since."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ..data.places import DataRoot
+from ..data.splits import Splits
+from ..engine.building import open_located
+from ..errors import CheckpointError, DataError
+from ..recipe import Recipe
+
+
+def open_run_data(recipe: Recipe, root: DataRoot, digest: Callable[[], str | None]) -> Splits:
+    """Return the data set of a run, from the place in its recipe or from its new place.
+
+    `digest` returns the digest of the data that the run was trained on, or None if it is unknown. Data at a new place
+    is compared with it. Raises `DataError` if there is no data set, and `CheckpointError` with both places if it
+    differs.
+    """
+    try:
+        placed, splits = open_located(recipe, root)
+    except DataError as error:
+        old = [path for path in _paths(recipe) if not path.exists()]
+        if not old:
+            raise DataError(f"{error}. Name the place of the data with --data") from error
+        if root.given:
+            raise DataError(f"{error}. It was to replace '{old[0]}', where the run read its data") from error
+        raise DataError(
+            f"the data of this run was not found at '{old[0]}' or in the data folder '{root.path}'. If it was moved, "
+            "name its new place with --data"
+        ) from error
+    moved = [(old, new) for old, new in zip(_paths(recipe), _paths(placed), strict=True) if old != new]
+    if moved and (known := digest()) is not None:
+        try:
+            splits.require(known)
+        except CheckpointError:
+            places = "; ".join(f"'{new}' differs from '{old}'" for old, new in moved)
+            raise CheckpointError(
+                f"the data was moved and is not what this run was trained on: the content of {places}, as the run "
+                "recorded it. Name the place of the original data with --data, or add --accept-changes to continue a "
+                "run with other data"
+            ) from None
+    return splits
+
+
+def _paths(recipe: Recipe) -> list[Path]:
+    return [value for value in recipe.dataset.options.values() if isinstance(value, Path)]
