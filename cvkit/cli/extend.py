@@ -11,7 +11,7 @@ import click
 
 from ..errors import CheckpointError, CvkitError
 from ..printable import shell_words
-from ..recipe.settings import MOST_EPOCHS
+from ..recipe.settings_group import MOST_EPOCHS
 from .loading import reopen, warn
 from .options import PluginChoice, accept_option, moved_data_option, plugin_options
 from .run import carry_out, rebuild_run

@@ -12,7 +12,7 @@ from ..checkpoint.pretrained import PretrainedWeights
 from ..data.framing import PretrainedInput
 from ..data.splits import DataInfo
 from ..recipe import Recipe
-from ..recipe.settings import FinetuneSettings
+from ..recipe.finetune_settings import FinetuneSettings
 from .building import initialised_model
 from .freezing import Freezing, freezing_of
 from .head import find_head, initialise_head

@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..errors import RunError
-from ..recipe.settings import FinetuneSettings
+from ..recipe.finetune_settings import FinetuneSettings
 
 
 @dataclass(frozen=True)

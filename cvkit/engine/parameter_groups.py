@@ -10,7 +10,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from ..guard import Guard
-from ..recipe.settings import FinetuneSettings
+from ..recipe.finetune_settings import FinetuneSettings
 
 NO_DECAY = ", no decay"
 """The end of the name of a group without weight decay."""

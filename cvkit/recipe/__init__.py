@@ -10,7 +10,8 @@ from .merge import kind_of
 from .named_overrides import overrides_named, resolve_named
 from .recipe import AUTO, Part, Recipe, TunerPart, deprecations
 from .resolver import resolve
-from .settings import EvaluationSettings, PluginSettings, ReportSettings, Settings, TrainSettings
+from .settings import EvaluationSettings, PluginSettings, ReportSettings, TrainSettings
+from .settings_group import Settings
 
 __all__ = [
     "AUTO",

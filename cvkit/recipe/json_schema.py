@@ -15,7 +15,8 @@ from .component_schema import Offer, offers_of
 from .merge import PART_LISTS, PARTS
 from .option_schema import Schema, option_schema
 from .part_resolver import DEFAULT_PARTS
-from .settings import SECTIONS, GeneralSettings, PluginSettings, Settings
+from .settings import SECTIONS, GeneralSettings, PluginSettings
+from .settings_group import Settings
 
 _DRAFT = "http://json-schema.org/draft-07/schema#"
 _DESCRIPTION = (

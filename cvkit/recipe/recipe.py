@@ -12,10 +12,10 @@ from ..host.registry import Entry
 from ..kinds import KINDS
 from ..signatures.signature import MISSING, Option
 from .coercion import coerce, show
+from .finetune_settings import FinetuneSettings
 from .settings import (
     SECTIONS,
     EvaluationSettings,
-    FinetuneSettings,
     GeneralSettings,
     PluginSettings,
     ReportSettings,

@@ -13,8 +13,10 @@ from ..host.requirements import distribution_of, installed, missing_requirements
 from .checker import Checker, accepts
 from .coercion import show
 from .document import Document
+from .finetune_settings import FinetuneSettings
 from .nodes import ListNode, MapNode, Mark, ScalarNode, plain
-from .settings import SECTIONS, FinetuneSettings, GeneralSettings, PluginSettings, Settings, TrainSettings
+from .settings import SECTIONS, GeneralSettings, PluginSettings, TrainSettings
+from .settings_group import Settings
 
 
 class SettingsResolver:

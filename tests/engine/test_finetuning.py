@@ -16,7 +16,7 @@ from cvkit.engine.head import find_head
 from cvkit.engine.parameter_groups import parameter_groups
 from cvkit.engine.records import EpochRecord
 from cvkit.engine.trainer import Step
-from cvkit.recipe.settings import FinetuneSettings
+from cvkit.recipe.finetune_settings import FinetuneSettings
 
 TEXT = """\
 name: small
