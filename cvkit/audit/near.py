@@ -29,7 +29,7 @@ FINE = 0.65
 """The correlation of 32x32 pixels from which a pair is a near duplicate."""
 
 STRICTER = 0.1
-"""What is added to the threshold for mirrored pairs: silhouettes of aircraft and birds are often alike if mirrored."""
+"""What is added to the threshold for mirrored pairs: mirrored silhouettes of aircraft and birds are often alike."""
 
 SHIFT = 4
 """The largest shift in pixels of 32."""
