@@ -28,6 +28,9 @@ COARSE = 0.75
 FINE = 0.65
 """The correlation of 32x32 pixels from which a pair is a near duplicate."""
 
+STRICTER = 0.1
+"""What is added to the threshold for mirrored pairs: mirrored silhouettes of aircraft and birds are often alike."""
+
 SHIFT = 4
 """The largest shift in pixels of 32."""
 
@@ -59,7 +62,7 @@ def near_pairs(small: Tensor, threshold: float = FINE) -> NearPairs:
     """Return the near duplicates among images uint8 (N, C, `SIDE`, `SIDE`), mirrored ones last."""
     vectors = _coarse(small)
     plain = _near(small, vectors, vectors, threshold, mirrored=False)
-    other = _near(small, vectors, _coarse(small, mirrored=True), threshold, mirrored=True)
+    other = _near(small, vectors, _coarse(small, mirrored=True), min(threshold + STRICTER, 1.0), mirrored=True)
     keys, known = (pairs[:, 0] * len(small) + pairs[:, 1] for pairs in (other.pairs, plain.pairs))
     new = ~torch.isin(keys, known)
     return NearPairs(
