@@ -13,7 +13,7 @@ from cvkit import KINDS
 HOME = Path(__file__).parents[2] / "docs"
 
 LEFT_OUT = {"no-untyped-def", "no-any-return", "import-untyped"}
-"""What only a strict mypy finds: hooks without annotations, results of any type, and that torchvision has no types."""
+"""What only a strict mypy finds: hooks without annotations, results of any type, torchvision without types."""
 
 FACTORIES = {
     "my_noise": "AugmentationFactory = Noise",
