@@ -185,7 +185,7 @@ class Environment:
 
 
 def in_process(words: list[str], folder: Path) -> tuple[int, str]:
-    """Run ``cvkit`` here and ``pytest`` in a fork, which saves the time of loading torch; Python afresh."""
+    """Run ``cvkit`` here and ``pytest`` in a fork, to save the seconds of loading torch; run Python afresh."""
     if words[0] == "cvkit":
         said = io.StringIO()
         output = contextlib.redirect_stdout(said), contextlib.redirect_stderr(said)
