@@ -14,7 +14,7 @@ from cvkit.data.resizing import frame, framed
 from cvkit.explain.image_io import reader_of
 from cvkit.explain.picture import fit_file
 
-SIZES = [(40, 70), (90, 133), (64, 64), (120, 147), (203, 140)]
+SIZES = [(40, 70), (90, 133), (64, 64), (120, 147), (203, 160)]
 
 
 @pytest.fixture
