@@ -153,6 +153,93 @@ def test_too_few_descriptors_are_told_with_the_way_to_more(free):
             os.close(descriptor)
 
 
+def epochs(source, count, **options) -> list[set[int]]:
+    """Load all images so often, and return the processes that loaded each time."""
+    found = []
+    for seed in range(count):
+        batches = source.batches(torch.arange(len(source)), 4, seed)
+        found.append({int(label) for _ in range(len(source) // 4) for label in next(batches).labels})
+    return found
+
+
+class Named(Doing):
+    """The label of an image is the process that loaded it."""
+
+    def __getitem__(self, index):
+        return super().__getitem__(index)[0], os.getpid()
+
+
+def test_workers_stay_over_epochs_within_the_block_and_end_with_it():
+    """Also if nobody asks for more than the last batch, as a training does; no descriptor is left open."""
+    source = DataLoaderSource(Named(), CPU, workers=2)
+    epochs(source, 1)
+    gc.collect()
+    before = len(os.listdir("/proc/self/fd"))
+    with source.kept_open():
+        first, *others = epochs(source, 3)
+        assert len(first) == 2
+        assert others == [first, first]
+        assert {worker.pid for worker in active_children()} == first
+    assert active_children() == []
+    gc.collect()
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert first.isdisjoint(*epochs(source, 1))
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_worker_that_dies_or_stops_between_two_epochs_is_replaced(number, monkeypatch):
+    """Nothing is lost: it had no batch."""
+    monkeypatch.setattr(workers, "LOOK_EVERY", 0.3)
+    source = DataLoaderSource(Named(), CPU, workers=2)
+    with source.kept_open():
+        (first,) = epochs(source, 1)
+        os.kill(min(first), number)
+        time.sleep(0.1)
+        (second,) = epochs(source, 1)
+    assert first.isdisjoint(second)
+
+
+def test_two_iterations_at_once_do_not_disturb_each_other():
+    """The second one gets processes of its own."""
+    source = DataLoaderSource(Doing(), CPU, workers=1)
+    with source.kept_open():
+        one = source.batches(torch.arange(40), 4)
+        next(one)
+        assert len([*source.batches(torch.arange(40), 4)]) == 10
+        assert len([*one]) == 9
+
+
+def test_iteration_that_is_broken_off_does_not_reach_the_next():
+    """Batches that were on their way are not taken for those of the next epoch."""
+    source = DataLoaderSource([(torch.full((3, 2, 2), i, dtype=torch.uint8), i) for i in range(40)], CPU, workers=2)
+    with source.kept_open():
+        broken = source.batches(torch.arange(40), 4)
+        next(broken)
+        broken.close()
+        labels = torch.cat([batch.labels for batch in source.batches(torch.arange(39, -1, -1), 4)])
+    assert labels.tolist() == [*range(39, -1, -1)]
+
+
+def test_program_that_ends_without_closing_its_workers_does_not_hang(tmp_path):
+    """multiprocessing would wait for them for ever, because they ignore its SIGTERM."""
+    script = tmp_path / "open.py"
+    script.write_text(
+        "import torch\n"
+        "from cvkit.data.loading import DataLoaderSource\n"
+        "from test_workers import Doing, epochs\n"
+        "source = DataLoaderSource(Doing(), torch.device('cpu'), workers=1)\n"
+        "source.kept_open().__enter__()\n"
+        "epochs(source, 1)\n"
+        "batches = source.batches(torch.arange(40), 4)\n"
+        "next(batches)\n"
+        "raise KeyboardInterrupt\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.path.dirname(__file__)}
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, env=environment, timeout=120)
+    assert "KeyboardInterrupt" in done.stderr
+    assert "Error" not in done.stderr
+
+
 def test_small_shared_memory_is_told_in_a_sentence(tmp_path):
     """As in a container with docker's 64 MB, here smaller; each worker hands over 600 kB an image."""
     script = tmp_path / "small.py"
