@@ -31,6 +31,19 @@ def test_whole_image_reaches_the_model(mode):
     assert not (frame(left_and_right(), info(Framing("crop", crop_pct=1.0))) > 0).any()
 
 
+@pytest.mark.parametrize(("mode", "lowest", "highest"), [("pad", 1.0, 1.0), ("squash", 1.0, 1.0), ("crop", 0.3, 0.7)])
+def test_class_at_the_edge_is_recognised_in_whole_images_alone(mode, lowest, highest):
+    """96x32 pixels, and the class is in the left sixth: of a crop of the centre, the nearest class mean is chance."""
+    draws = torch.Generator().manual_seed(0)
+    labels = torch.arange(200) % 2
+    images = torch.randint(100, (200, 3, 32, 96), dtype=torch.uint8, generator=draws)
+    images[labels == 1, :, :, :16] += 100
+    framed = torch.stack([frame(image, info(Framing(mode, crop_pct=1.0))) for image in images]).flatten(1).float()
+    means = torch.stack([framed[:100][labels[:100] == label].mean(dim=0) for label in (0, 1)])
+    found = torch.cdist(framed[100:], means).argmin(dim=1)
+    assert lowest <= float((found == labels[100:]).float().mean()) <= highest
+
+
 @pytest.mark.parametrize(
     ("framing", "size", "wanted", "expected"),
     [

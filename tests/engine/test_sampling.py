@@ -91,6 +91,14 @@ def test_run_resumed_in_an_epoch_uses_the_same_images(parts, sampler, stop):
         assert torch.equal(one, other)
 
 
+def test_sampled_epoch_is_the_same_on_any_number_of_workers(parts):
+    """The order is drawn once, and not by the processes that load the images."""
+    given = ("sampler=balanced", "train.resident=false", "train.epochs=1")
+    alone, several = (losses(Trainer(parts(*given, f"train.workers={workers}"))) for workers in (0, 2))
+    assert len(alone) == 6
+    assert alone == several
+
+
 def test_trial_samples_the_images_that_it_trains_on(parts):
     """Images that are held out are not used, and the sampler knows the labels of the others."""
     run = parts("sampler=one_class", "dataset.train_size=60")
