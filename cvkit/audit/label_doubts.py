@@ -16,8 +16,8 @@ def label_doubts(predictions: Predictions) -> Tensor:
     probability, because that finds more of the wrong labels than the same number by confidence in another class
     (docs/results.md). The predictions must be of images that the model was not trained on, because it repeats wrong
     labels that it was trained on. Source: Northcutt et al. 2021, "Confident Learning: Estimating Uncertainty in
-    Dataset Labels", arXiv:1911.00068, equation 2 for the number; a class without images has no average and adds none. The order is
-    cleanlab's "low_self_confidence".
+    Dataset Labels", arXiv:1911.00068, equation 2 for the number; a class without images has no average and adds
+    none. The order is cleanlab's "low_self_confidence".
     """
     chances, labels, predicted = predictions.probabilities, predictions.labels, predictions.predicted
     of_label = chances.gather(1, labels[:, None])[:, 0]
