@@ -208,7 +208,7 @@ def with_cvkit(
         epoch += 1
         order = torch.randperm(len(source))
         batches = source.batches(order, arguments.batch_size, epoch)
-        read(parts.preprocessor.for_training(batch.images) for batch in batches)
+        read(parts.preprocessor.for_training(batch.images, batch.labels)[0] for batch in batches)
 
     return evaluate if arguments.evaluation else train
 

@@ -68,7 +68,8 @@ def plain_steps(run: RunParts, steps: int) -> Callable[[], None]:
         train_step = trial._step  # uses the weights of a trial, so that those of the run stay the same for the sweeps
 
     def train() -> None:
-        taken = train_steps(train_step, run.train_source, run.batching, run.sampling, run.recipe.seed, 0)
+        parts = (train_step, run.train_source, run.batching, run.sampling)
+        taken = train_steps(*parts, run.recipe.seed, 0, planned=run.planned_steps)
         for _ in islice(taken, steps):
             pass
 

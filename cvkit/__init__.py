@@ -67,10 +67,11 @@ if TYPE_CHECKING:
     from .host.discovery import discover
     from .host.markers import hookimpl
     from .kinds import KINDS, Kind
-    from .protocols import Augmentation, Explainer, Metric, PhotoCrop, SampleAugmentation, Sampler
+    from .protocols import Augmentation, Explainer, Metric, MixingAugmentation, PhotoCrop, SampleAugmentation, Sampler
     from .recipe import Recipe, read, resolve
     from .runs.folder import RunFolder
     from .seeding import derive, permutation, preserved_randomness, seed_everything
+    from .step_progress import Progress, progress
 
 _LAZY = {
     "train": "api.training",
@@ -134,6 +135,7 @@ _LAZY = {
     "ExplainerFactory": "engine.factories",
     "LossFactory": "engine.factories",
     "Metric": "protocols",
+    "MixingAugmentation": "protocols",
     "MetricFactory": "engine.factories",
     "ModelFactory": "engine.factories",
     "OptimizerFactory": "engine.factories",
@@ -151,6 +153,8 @@ _LAZY = {
     "Evaluator": "engine.evaluator",
     "Proposal": "engine.proposal",
     "Trial": "engine.trial",
+    "Progress": "step_progress",
+    "progress": "step_progress",
     "derive": "seeding",
     "permutation": "seeding",
     "preserved_randomness": "seeding",
@@ -191,6 +195,7 @@ __all__ = [
     "MachineError",
     "Metric",
     "MetricFactory",
+    "MixingAugmentation",
     "Model",
     "ModelFactory",
     "NameTaken",
@@ -201,6 +206,7 @@ __all__ = [
     "Predictions",
     "PretrainedInput",
     "PretrainedWeights",
+    "Progress",
     "Proposal",
     "Recipe",
     "RecipeError",
@@ -234,6 +240,7 @@ __all__ = [
     "one_line",
     "permutation",
     "preserved_randomness",
+    "progress",
     "read",
     "read_header",
     "read_image",

@@ -39,6 +39,20 @@ class Augmentation(Protocol):
     def __call__(self, images: Tensor, /) -> Tensor: ...
 
 
+class MixingAugmentation(Protocol):
+    """Returns augmented images and their targets; it does not modify its input.
+
+    Args:
+        images: float (B, C, H, W) in [0, 1].
+        targets: float (B, K): for each image, the share of each class. Each row sums to 1.
+
+    Returns:
+        New images of the same shape and range, and new targets of the same shape, whose rows sum to 1.
+    """
+
+    def __call__(self, images: Tensor, targets: Tensor, /) -> tuple[Tensor, Tensor]: ...
+
+
 class SampleAugmentation(Protocol):
     """Returns one augmented image; it does not modify its input.
 

@@ -37,7 +37,8 @@ class Records(tuple[EpochRecord, ...]):
             values = {key: value for key, value in asdict(record).items() if key not in _SERIES}
             rates = {f"lr {name}": rate for name, rate in values.pop("group_lrs").items()}
             rows.append(values | values.pop("metrics") | rates)
-        return pd.DataFrame(rows).set_index("epoch") if rows else pd.DataFrame()
+        table = pd.DataFrame(rows).set_index("epoch") if rows else pd.DataFrame()
+        return table.astype({"train_accuracy": float}) if rows else table  # NaN for None, in every epoch too
 
     def _repr_html_(self) -> str:
         metrics = list(dict.fromkeys(name for record in self for name in record.metrics))
@@ -47,7 +48,7 @@ class Records(tuple[EpochRecord, ...]):
             (
                 f"{record.epoch}",
                 f"{record.train_loss:.4f}",
-                percent(record.train_accuracy, 2),
+                "-" if record.train_accuracy is None else percent(record.train_accuracy, 2),
                 f"{record.loss:.4f}",
                 percent(record.accuracy, 2),
                 *(f"{record.metrics[name]:.4f}" if name in record.metrics else "" for name in metrics),

@@ -105,6 +105,10 @@ def _remarks(entry: Entry, catalog: Catalog) -> Iterator[str]:
         yield f"deprecated: {entry.component.deprecated}"
     if entry.component.per_sample:
         yield "works on single images: list it before augmentations of batches in recipes"
+    if entry.component.mixes:
+        yield "mixes images and their labels: recipes with it need a loss that takes soft targets"
+    if entry.component.soft_targets:
+        yield "takes soft targets, so recipes may use it with augmentations that mix"
     for sentence in entry.missing_requirements():
         yield f"cannot be used here: {sentence}"
     if entry.component.is_family and entry.member is None:

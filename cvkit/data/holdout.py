@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..seeding import permutation
+from ..step_progress import ProgressOf
 from .loading import Batch, BatchSource, materialize, open_source
 from .splits import Split
 
@@ -24,9 +25,11 @@ class Subset:
     def __len__(self) -> int:
         return len(self.indices)
 
-    def batches(self, order: Tensor, batch_size: int, seed: int = 0, first: int = 0) -> Iterator[Batch]:
+    def batches(
+        self, order: Tensor, batch_size: int, seed: int = 0, first: int = 0, progress: ProgressOf | None = None
+    ) -> Iterator[Batch]:
         """Yield the images in `order`. Random augmentations are the same as in the complete source."""
-        return self.source.batches(self.indices[order], batch_size, seed, first)
+        return self.source.batches(self.indices[order], batch_size, seed, first, progress)
 
     def kept_open(self) -> AbstractContextManager[None]:
         """Keep the processes of the complete source."""

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ..errors import CvkitError
+from ..step_progress import ProgressOf
 from .caching import CachedSplit, CachePlan
 from .sample_augmentation import SampleAugmentations
 from .samples import Samples, collated, earlier_uses
@@ -32,11 +33,13 @@ class BatchSource(Protocol):
 
     def __len__(self) -> int: ...
 
-    def batches(self, order: Tensor, batch_size: int, seed: int = 0, first: int = 0) -> Iterator[Batch]:
+    def batches(
+        self, order: Tensor, batch_size: int, seed: int = 0, first: int = 0, progress: ProgressOf | None = None
+    ) -> Iterator[Batch]:
         """Yield the images in `order`, int64 (M,), from position `first` on, in batches of `batch_size`.
 
         The last batch may be smaller. Random augmentations of single images depend on `seed`, on the image's index,
-        and on how often the index occurs earlier in `order`.
+        and on how often the index occurs earlier in `order`; `progress` is what they see of training.
         """
         ...
 
@@ -55,7 +58,9 @@ class DeviceResidentSource:
     def __len__(self) -> int:
         return len(self._labels)
 
-    def batches(self, order: Tensor, batch_size: int, seed: int = 0, first: int = 0) -> Iterator[Batch]:
+    def batches(
+        self, order: Tensor, batch_size: int, seed: int = 0, first: int = 0, progress: ProgressOf | None = None
+    ) -> Iterator[Batch]:
         """Yield batches by index. Only the order is transferred to the device, once."""
         for chosen in order[first:].to(self._labels.device, non_blocking=True).split(batch_size):
             yield Batch(self._images[chosen], self._labels[chosen])
@@ -91,14 +96,20 @@ class DataLoaderSource:
         """Return a source of the same images whose augmentations do not share state with this one's."""
         return DataLoaderSource(self._split, self._device, self._workers, copy.deepcopy(self._augmentations))
 
-    def batches(self, order: Tensor, batch_size: int, seed: int = 0, first: int = 0) -> Iterator[Batch]:
+    def batches(
+        self, order: Tensor, batch_size: int, seed: int = 0, first: int = 0, progress: ProgressOf | None = None
+    ) -> Iterator[Batch]:
         """Yield batches in order. They do not depend on the number of workers."""
         if isinstance(self._split, CachedSplit):
             self._split.fill(self._workers)
         draws = order + len(self) * earlier_uses(order) if self._augmentations else order
         pool, self._idle = self._idle or self._new_pool(), None  # another iteration needs other processes
         try:
-            with closing(pool.load([(seed, chunk.tolist()) for chunk in draws[first:].split(batch_size)])) as batches:
+            requests = [
+                (seed, chunk.tolist(), None if progress is None else progress(number))
+                for number, chunk in enumerate(draws[first:].split(batch_size), start=first // batch_size)
+            ]
+            with closing(pool.load(requests)) as batches:
                 for batch in batches:
                     if isinstance(batch, CvkitError):
                         raise batch

@@ -5,14 +5,16 @@ Evaluation and prediction skip the augmentations.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from ..guard import Guard, shown
 from ..host.registry import Entry
-from ..protocols import Augmentation
+from ..protocols import Augmentation, MixingAugmentation
 from .splits import DataInfo
 
 
@@ -22,7 +24,7 @@ class Preprocessor:
     def __init__(
         self,
         info: DataInfo,
-        augmentations: Iterable[tuple[Entry, Augmentation]],
+        augmentations: Iterable[tuple[Entry, Callable[..., Any]]],
         device: torch.device,
         channels_last: bool,
     ) -> None:
@@ -30,29 +32,57 @@ class Preprocessor:
         mean, std = (torch.tensor(values, device=device).view(1, -1, 1, 1) for values in (info.mean, info.std))
         self._scale, self._shift = 1 / std, -mean / std
         self.augmentations = tuple((Guard(entry, "cannot augment images"), each) for entry, each in augmentations)
+        self.mixes = any(guard.entry.component.mixes for guard, _ in self.augmentations)
+        self._classes = info.num_classes
+        self._checked = False  # on a GPU, only the first mixed batch is checked, as the host would wait for it
         self._format = torch.channels_last if channels_last else torch.contiguous_format
 
     def to_float(self, images: Tensor) -> Tensor:
         """Return uint8 images (B, C, H, W) as float32 in [0, 1], in the run's memory format."""
         return images.to(torch.float32, memory_format=self._format).div_(255)
 
-    def augment(self, images: Tensor) -> Tensor:
+    def augment(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Return uint8 images (B, C, H, W) as float32 in [0, 1], augmented with the global random generators.
 
-        Raises `ComponentFailure` if an augmentation fails, or returns anything but the same number of images.
+        `labels`, int64 (B,), are returned unchanged, or as targets, float (B, K), if an augmentation mixes. Raises
+        `ComponentFailure` if an augmentation fails, or returns anything but the same number of images.
         """
-        floats = self.to_float(images)
+        floats, targets = self.to_float(images), self.one_hot(labels) if self.mixes else labels
         for guard, augmentation in self.augmentations:
-            floats = _augmented(guard, augmentation, floats)
-        return floats
+            if guard.entry.component.mixes:
+                floats, targets = self._mixed(guard, augmentation, floats, targets)
+            else:
+                floats = _augmented(guard, augmentation, floats)
+        return floats, targets
+
+    def one_hot(self, labels: Tensor) -> Tensor:
+        """Return labels, int64 (B,), as targets, float (B, K)."""
+        return one_hot(labels, self._classes).to(torch.float32)
+
+    def _mixed(
+        self, guard: Guard, augmentation: MixingAugmentation, images: Tensor, targets: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        made = guard(augmentation, images, targets)
+        if not isinstance(made, tuple) or len(made) != 2:
+            raise guard.failure(f"returned {shown(made)}; expected the images and the targets, as a tuple")
+        mixed, soft = _require_images(guard, made[0], images), made[1]
+        if not isinstance(soft, Tensor) or soft.shape != targets.shape or not soft.is_floating_point():
+            raise guard.failure(f"returned targets {shown(soft)}; expected {shown(targets)}")
+        if targets.device.type == "cpu" or not self._checked:
+            self._checked = True
+            for what, values in (("images", mixed), ("targets", soft)):
+                if not values.isfinite().all():
+                    raise guard.failure(f"returned {what} with values that are not finite")
+        return mixed, soft
 
     def normalize(self, images: Tensor) -> Tensor:
         """Return float images in [0, 1] normalised by (x - mean) / std, in one operation."""
         return torch.addcmul(self._shift, images, self._scale).contiguous(memory_format=self._format)
 
-    def for_training(self, images: Tensor) -> Tensor:
-        """Return uint8 images as augmented and normalised model inputs."""
-        return self.normalize(self.augment(images))
+    def for_training(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return uint8 images as augmented and normalised model inputs, and the labels or targets of the loss."""
+        augmented, targets = self.augment(images, labels)
+        return self.normalize(augmented), targets
 
     def for_evaluation(self, images: Tensor) -> Tensor:
         """Return uint8 images as normalised model inputs."""
@@ -60,7 +90,10 @@ class Preprocessor:
 
 
 def _augmented(guard: Guard, augmentation: Augmentation, images: Tensor) -> Tensor:
-    made = guard(augmentation, images)
+    return _require_images(guard, guard(augmentation, images), images)
+
+
+def _require_images(guard: Guard, made: object, images: Tensor) -> Tensor:
     if not isinstance(made, Tensor) or made.ndim != 4 or len(made) != len(images) or not made.is_floating_point():
         raise guard.failure(
             f"returned {shown(made)} for images {shown(images)}; expected as many float images (B, C, H, W)"

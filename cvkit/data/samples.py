@@ -11,6 +11,7 @@ from torch.utils.data import Dataset, default_collate, get_worker_info
 
 from ..errors import CvkitError
 from ..seeding import preserved_on_cpu
+from ..step_progress import Progress, during
 from .reduction import read_photo
 from .sample_augmentation import SampleAugmentations
 from .splits import Split
@@ -30,19 +31,19 @@ class Samples(Dataset[tuple[Tensor, int]]):
     def __len__(self) -> int:
         return len(self._split)
 
-    def __getitems__(self, request: tuple[int, list[int]]) -> list[tuple[Tensor, int]] | CvkitError:
-        """Return the samples of a batch, given as a seed and draws.
+    def __getitems__(self, request: tuple[int, list[int], Progress | None]) -> list[tuple[Tensor, int]] | CvkitError:
+        """Return the samples of a batch, given as a seed, draws, and the progress of training at its step.
 
         torch's loader requests them together, so generators are restored once.
         """
-        seed, draws = request
+        seed, draws, progress = request
         try:
             if not self._augmentations:
                 return [self._split[draw] for draw in draws]
             augment = self._of_epoch(seed, self._augmentations)
             needed = None if augment.crop is None else augment.crop.needed
             photos = [read_photo(self._split, draw % len(self), needed) for draw in draws]
-            with preserved_on_cpu():
+            with preserved_on_cpu(), during(progress):
                 return [
                     (augment(photo.image, seed, draw, photo.size), photo.label)
                     for draw, photo in zip(draws, photos, strict=True)

@@ -143,5 +143,8 @@ def augmented_sheet(parts: RunParts) -> Gallery:
     sample = materialize(framed(parts.splits.train, parts.info), chosen.tolist())
     with preserved_randomness():
         seed_everything("augmented views", seed)
-        views = [parts.augmented(originals, derive("augmented views", seed, view)).cpu() for view in range(_VIEWS)]
+        views = [
+            parts.augmented(originals, derive("augmented views", seed, view), sample.labels).cpu()
+            for view in range(_VIEWS)
+        ]
     return augmented_samples(sample.images, torch.stack(views), sample.labels, parts.info.classes)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..engine.records import EpochRecord
 from ..figures.artifacts import Figure
 from ..figures.style import BLUE, GREEN, MUTED, ORANGE, label_ends, render_figure
-from ..formatting import percent
+from ..formatting import counted, percent
 
 Series = NDArray[np.float64]
 Line = tuple[str, Series, str]  # label, values, colour
@@ -37,6 +37,9 @@ def curves(records: Sequence[EpochRecord]) -> Figure:
         "Values after each epoch. Training values are averaged over the epoch on augmented images while the weights "
         f"change, so training accuracy may be lower than {half} accuracy. The pale line is the loss of each step."
     )
+    if unmeasured := sum(record.train_accuracy is None for record in records):
+        epochs = "all epochs" if unmeasured == len(records) else counted(unmeasured, "epoch")
+        caption += f" There is no training accuracy for {epochs}: images were mixed, and those have no single label."
     if flips:
         caption += f" TTA: {half} accuracy with predictions averaged over horizontal flips."
     if any(record.accuracy_unaveraged is not None for record in records):
@@ -157,11 +160,10 @@ def _paint_loss(axes: Axes, records: Sequence[EpochRecord]) -> None:
 
 
 def _paint_accuracy(axes: Axes, records: Sequence[EpochRecord]) -> None:
-    lines = [
-        ("train", _joined([record.train_accuracy] for record in records), BLUE),
-        (records[-1].half, _joined([record.accuracy] for record in records), ORANGE),
-    ]
+    lines: list[Line] = []
     for name, accuracies, colour in (
+        ("train", [record.train_accuracy for record in records], BLUE),
+        (records[-1].half, [record.accuracy for record in records], ORANGE),
         ("TTA", [record.accuracy_tta for record in records], GREEN),
         ("not averaged", [record.accuracy_unaveraged for record in records], MUTED),
     ):

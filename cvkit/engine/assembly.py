@@ -120,7 +120,7 @@ def sanity_check(parts: RunParts) -> list[str]:
             warnings.append(f"the run starts without a trial training step, because {error}")
             train_step, copied = parts.train_step(parts.model, parts.loss, parts.preprocessor), False
         images = partial(parts.first_images, copy.deepcopy(parts.sample_augmentations))
-        check = SanityCheck(train_step, parts.new_schedule(train_step.optimizer), images)
+        check = SanityCheck(train_step, parts.new_schedule(train_step.optimizer), images, parts.beginning)
         check.evaluate(parts.info.num_classes)
         if copied:
             check.train(parts.batching)

@@ -16,7 +16,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from ..data.labels import Labels
 from ..data.splits import DataInfo, Splits
-from ..protocols import Augmentation, Explainer, Metric, SampleAugmentation, Sampler
+from ..protocols import Augmentation, Explainer, Metric, MixingAugmentation, SampleAugmentation, Sampler
 from .parts import RunParts
 from .proposal import Proposal
 from .step_plan import StepPlan
@@ -47,14 +47,19 @@ class SamplerFactory(Protocol):
 
 
 class AugmentationFactory(Protocol):
-    """Returns an `Augmentation`, or a `SampleAugmentation` if the component is declared ``per_sample``.
+    """Returns an `Augmentation`.
+
+    If the component is declared ``per_sample``, it returns a `SampleAugmentation`; if it is declared ``mixes``, a
+    `MixingAugmentation`.
 
     Args:
         info: Channels, size and classes of the data.
         options: The options of the component.
     """
 
-    def __call__(self, info: DataInfo, /, *args: Any, **options: Any) -> Augmentation | SampleAugmentation: ...
+    def __call__(
+        self, info: DataInfo, /, *args: Any, **options: Any
+    ) -> Augmentation | SampleAugmentation | MixingAugmentation: ...
 
 
 class ModelFactory(Protocol):
@@ -70,6 +75,8 @@ class ModelFactory(Protocol):
 
 class LossFactory(Protocol):
     """Returns a module from logits (B, K) and labels (B,) to the mean loss of the batch, a scalar.
+
+    If the component is declared ``soft_targets``, the module also takes targets, float (B, K), for the labels.
 
     A factory may name a second positional parameter, ``class_counts``: the number of training images of each class.
     They are counted when the factory first reads them.

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..data.loading import BatchSource
 from ..seeding import derive, seed_everything
+from ..step_progress import Progress, during
 from .device import tried_kernels
 from .eval_mode import eval_mode
 from .forward import ForwardPass
@@ -60,11 +61,14 @@ def train_steps(
     epoch: int,
     first: int = 0,
     purpose: str = "train",
+    *,
+    planned: int,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Take the optimizer steps of an epoch from step `first` on; yield (mean loss, correct predictions) after each.
 
     Order, augmentation and dropout are functions of (purpose, seed, epoch, step). So an epoch that is resumed midway
-    continues exactly as it would have without the interruption.
+    continues exactly as it would have without the interruption. `planned` steps are taken in the run, so that parts
+    can ask for their progress.
     """
     forward = train_step.forward
     forward.model.train()
@@ -72,10 +76,15 @@ def train_steps(
     order = sampling.order(derive(f"{purpose} order", seed, epoch))[: batching.used]
     skipped = first * batching.batch_size * batching.accumulate
     drawn = derive(f"{purpose} samples", seed, epoch)
-    batches = source.batches(order, batching.batch_size, drawn, skipped)
+
+    def progress_of(batch: int) -> Progress:
+        return Progress.of(epoch, batch // batching.accumulate, batching.steps, planned)
+
+    batches = source.batches(order, batching.batch_size, drawn, skipped, progress_of)
     for step in range(first, batching.steps):
         seed_everything(f"{purpose} step", seed, epoch, step)
-        with tried_kernels(forward.device), train_step.freezing.during(epoch):
+        now = Progress.of(epoch, step, batching.steps, planned)
+        with tried_kernels(forward.device), train_step.freezing.during(epoch), during(now):
             taken = train_step.take(islice(batches, batching.accumulate), batching.samples_in(step))
         yield taken
 

@@ -26,6 +26,7 @@ from ..recipe import Recipe
 from ..recipe.checker import TUNABLE
 from ..recipe.settings import TrainSettings
 from ..seeding import preserved_randomness
+from ..step_progress import Progress, during
 from .averaging import Averaged
 from .building import build_checked, own_copy, with_placeholder_lr
 from .finetuning import FineTuning
@@ -102,6 +103,11 @@ class RunParts:
         return self.recipe.train.steps(self.batching.steps)
 
     @property
+    def beginning(self) -> Progress:
+        """The progress before the first step, which parts see where they are tried or shown."""
+        return Progress.of(0, 0, self.batching.steps, self.planned_steps)
+
+    @property
     def trained_model(self) -> nn.Module:
         """The model that is evaluated: the averaged one if `train.ema` is set."""
         return self.model if self.ema is None else self.ema.module
@@ -174,18 +180,23 @@ class RunParts:
         apply_factors(optimizer, groups, Guard(part.entry))
         return optimizer
 
-    def augmented(self, images: Iterable[Tensor], draw: int) -> Tensor:
+    def augmented(self, images: Iterable[Tensor], draw: int, labels: Tensor | None = None) -> Tensor:
         """Return images as training sees them, without changing the state of the run's augmentations.
 
         Args:
             images: Images, uint8 (C, H, W); of any size if the data set's info has a framing.
             draw: The seed of the augmentations of single images.
+            labels: The labels of the images, int64 (B,), for augmentations that mix; None for the first class.
 
         Returns:
             Augmented images, float (B, C, H', W') in [0, 1], on the run's device.
         """
         samples, preprocessor = copy.deepcopy((self.sample_augmentations, self.preprocessor))
-        return preprocessor.augment(samples.batch(images, draw).to(self.device))
+        with during(self.beginning):
+            batch = samples.batch(images, draw).to(self.device)
+            given = torch.zeros(len(batch), dtype=torch.int64) if labels is None else labels
+            mixed, _ = preprocessor.augment(batch, given.to(self.device))
+            return mixed
 
     def first_images(self, samples: SampleAugmentations, count: int) -> Batch:
         """Return the first training images as a batch on the device.
@@ -196,7 +207,9 @@ class RunParts:
         """
         first = [self.splits.train[index] for index in range(min(count, len(self.splits.train)))]
         labels = torch.tensor([label for _, label in first])
-        return Batch(samples.batch([image for image, _ in first], 0).to(self.device), labels.to(self.device))
+        with during(self.beginning):
+            images = samples.batch([image for image, _ in first], 0)
+        return Batch(images.to(self.device), labels.to(self.device))
 
     @contextmanager
     def trial(
@@ -239,10 +252,10 @@ class RunParts:
             source = self.train_source
             images = source.with_own_state() if isinstance(source, DataLoaderSource) else source
             images, held = split_holdout(images, framed(self.splits.train, self.info), self.device, hold_out, seed)
-            schedule = parts.new_schedule if scheduled else None
+            schedule, train = parts.new_schedule if scheduled else None, parts.recipe.train
             sampling = self.sampling.of(images.indices) if isinstance(images, Subset) else self.sampling
             with images.kept_open():
-                yield Trial(step, images, self.batching, sampling, seed, f"{purpose} {repeat}", held, schedule)
+                yield Trial(step, images, self.batching, sampling, seed, f"{purpose} {repeat}", train, held, schedule)
 
 
 def _copied(weights: list[nn.Parameter]) -> list[nn.Parameter]:

@@ -54,7 +54,7 @@ class EpochProgress:
             self._started = None
 
     def add(self, loss: Tensor, hits: Tensor, samples: int, rate: float, momentum: float | None) -> None:
-        """Add a step's mean loss and correct predictions, scalars that stay on the device."""
+        """Add a step's mean loss and correct predictions, negative if it was mixed; they stay on the device."""
         self.losses[self.taken] = loss
         self._hits += hits
         self.counts.append(samples)
@@ -89,7 +89,7 @@ class EpochProgress:
             epoch=epoch,
             step=step,
             train_loss=float((losses * weights).sum() / weights.sum()),
-            train_accuracy=int(self._hits) / self.samples,
+            train_accuracy=None if int(self._hits) < 0 else int(self._hits) / self.samples,
             test_loss=None if test is None else test.loss,
             test_accuracy=None if test is None else test.accuracy,
             learning_rate=self.rates[-1],

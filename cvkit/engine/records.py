@@ -23,7 +23,7 @@ class EpochRecord:
         epoch: The number of the epoch, from 1.
         step: The number of optimizer steps of the run so far.
         train_loss: Mean over the epoch, on augmented images while the weights change.
-        train_accuracy: Measured like `train_loss`.
+        train_accuracy: Measured like `train_loss`; None if images were mixed, because those have no single label.
         test_loss: The loss on the test images after the epoch, or None if they were not evaluated.
         test_accuracy: The accuracy on the test images after the epoch, or None.
         learning_rate: The learning rate of the last step, with several groups that of the first, the head.
@@ -44,7 +44,7 @@ class EpochRecord:
     epoch: int
     step: int
     train_loss: float
-    train_accuracy: float
+    train_accuracy: float | None
     test_loss: float | None
     test_accuracy: float | None
     learning_rate: float

@@ -21,6 +21,7 @@ from ..guard import Guard, shown
 from ..protocols import require_maps
 from ..recipe import Part
 from ..seeding import preserved_randomness
+from ..step_progress import Progress, during
 from .building import build_checked
 from .eval_mode import eval_mode
 from .loop import EpochBatches
@@ -37,18 +38,24 @@ Images = Callable[[int], Batch]
 
 @dataclass(frozen=True)
 class SanityCheck:
-    """Checks `train_step` and `schedule`, which are copies, on training images from `images`."""
+    """Checks `train_step` and `schedule`, which are copies, on training images from `images`.
+
+    `beginning` is the progress of training that augmentations see, and model and loss in the training step.
+    """
 
     train_step: TrainStep
     schedule: Schedule
     images: Images
+    beginning: Progress
 
     def evaluate(self, classes: int) -> None:
         """Raise `ComponentFailure` if model and loss cannot evaluate two images."""
         batch, forward = self.images(_FEW), self.train_step.forward
         with eval_mode(forward.model, forward.loss), torch.no_grad():
-            for inputs in (forward.preprocessor.for_training, forward.preprocessor.for_evaluation):
-                logits = forward.logits_of(inputs(batch.images))
+            with during(self.beginning):
+                augmented, _ = forward.preprocessor.for_training(batch.images, batch.labels)
+            for inputs in (augmented, forward.preprocessor.for_evaluation(batch.images)):
+                logits = forward.logits_of(inputs)
                 if logits.shape[1] != classes:
                     made = f"returned logits {shown(logits)} for {len(batch.images)} images"
                     raise forward.guards.model.failure(f"{made}; expected ({len(batch.images)}, {classes})")
@@ -87,6 +94,7 @@ class SanityCheck:
         with (
             step.freezing.during(step.freezing.epochs),
             early_steps(),
+            during(self.beginning),
         ):  # fp16's first steps may overflow, and then the optimizer skips them
             self.train_step.take([self.images(count)], count)
             self.schedule.step()

@@ -155,6 +155,7 @@ class Trainer:
             parts.recipe.seed,
             self.epoch,
             progress.taken,
+            planned=parts.planned_steps,
         )
         steps = islice(steps, max(0, parts.planned_steps - self.step))
         last_read = time.monotonic()

@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 
 from ..data.loading import BatchSource
 from ..errors import RunError
+from ..recipe.settings import TrainSettings
 from .loop import EpochBatches, evaluate, train_steps
 from .records import Predictions
 from .sampling import Sampling
@@ -26,7 +27,8 @@ class Trial:
 
     Create it with `RunParts.trial`, which also restores the global random generators. Setting `learning_rate` sets
     the largest rate of the parameter groups and keeps their ratios. If the trial has a schedule, that sets the
-    learning rate after each step. The constructor raises `RunError` if the training images do not fill a batch.
+    learning rate after each step. `cvkit.progress` counts the trial's own steps, of as many as the run has, and stays
+    at the last one. The constructor raises `RunError` if the training images do not fill a batch.
     """
 
     def __init__(
@@ -37,11 +39,13 @@ class Trial:
         sampling: Sampling,
         seed: int,
         purpose: str,
+        settings: TrainSettings,
         held: BatchSource | None = None,
         new_schedule: Callable[[Optimizer], Schedule] | None = None,
     ) -> None:
         self._step, self._source, self._batching = train_step, source, replace(batching, samples=len(source))
         self._sampling, self._seed, self._purpose, self._held = sampling, seed, purpose, held
+        self._settings = settings
         rates = [float(group["lr"]) for group in train_step.optimizer.param_groups]
         largest = max(rates) or 1.0  # all rates may be 0, and then none has a ratio to another
         self._ratios = [rate / largest if any(rates) else 1.0 for rate in rates]
@@ -71,7 +75,14 @@ class Trial:
         """
         for epoch in count():
             for loss, _ in train_steps(
-                self._step, self._source, self._batching, self._sampling, self._seed, epoch, purpose=self._purpose
+                self._step,
+                self._source,
+                self._batching,
+                self._sampling,
+                self._seed,
+                epoch,
+                purpose=self._purpose,
+                planned=self._settings.steps(self._batching.steps),
             ):
                 if self._schedule is not None:
                     self._schedule.step()

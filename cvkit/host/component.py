@@ -28,6 +28,9 @@ class Component:
             reports missing ones, and a run records the installed versions.
         deprecated: One sentence that says what to use instead. `cvkit list` shows it, and recipes with the component
             print a warning.
+        mixes: For augmentations of batches: the built object is called with images and targets, float (B, K), and
+            returns both, such as mixed pairs of images. The recipe then needs a loss with ``soft_targets``.
+        soft_targets: For losses: the built module also takes targets, float (B, K), instead of labels, int64 (B,).
     """
 
     name: str
@@ -38,6 +41,8 @@ class Component:
     per_sample: bool = False
     requires: tuple[str, ...] = ()
     deprecated: str = ""
+    mixes: bool = False
+    soft_targets: bool = False
 
     @property
     def is_family(self) -> bool:

@@ -130,6 +130,10 @@ def _validate_component(component: object, hook: str) -> None:
         raise PluginError(f"{hook}: the family '*' must set `members`")
     if component.per_sample and hook != "cvkit_augmentations":
         raise PluginError(f"{hook}: '{name}' sets per_sample, which is only for augmentations")
+    if component.mixes and (hook != "cvkit_augmentations" or component.per_sample):
+        raise PluginError(f"{hook}: '{name}' sets mixes, which is only for augmentations of batches")
+    if component.soft_targets and hook != "cvkit_losses":
+        raise PluginError(f"{hook}: '{name}' sets soft_targets, which is only for losses")
     split_target(component.target)
     if component.members is not None:
         split_target(component.members)

@@ -163,6 +163,19 @@ class PartResolver:
                 )
             seen.add(target)
 
+    def check_mixing(self, augmentations: Iterable[Part], loss: Part | None) -> None:
+        """Report augmentations that mix labels if the loss takes only labels."""
+        mixing = [part.entry.id for part in augmentations if part.entry.component.mixes]
+        if loss is None or not mixing or loss.entry.component.soft_targets:
+            return
+        losses = self.catalog[KINDS["losses"].name]
+        others = [entry.id for entry in losses.entries() if entry.component.soft_targets]
+        node = self.root.items.get("loss")
+        message = f"loss '{loss.entry.id}' takes labels, but augmentation '{mixing[0]}' makes soft targets of them"
+        mark = self.nowhere if node is None else node.mark
+        hint = f"use a loss that takes soft targets: {', '.join(others)}" if others else "use a loss that takes them"
+        self.check.report(mark, message, hint)
+
     def check_augmentation_order(self, augmentations: tuple[Part, ...]) -> None:
         """Report an augmentation of single images that is listed after one of batches but applied before it."""
         batched = ""

@@ -47,6 +47,7 @@ def resolve(document: Document, catalog: Catalog) -> Recipe:
     parts: dict[str, Any] = {key: components.one(key, KINDS[kind]) for key, kind in PARTS.items()}
     lists: dict[str, Any] = {key: components.several(key, KINDS[kind]) for key, kind in PART_LISTS.items()}
     components.check_augmentation_order(lists["augmentations"])
+    components.check_mixing(lists["augmentations"], parts["loss"])
     components.check_tuner_targets(targets)
     if check.problems:
         raise RecipeError([*in_reading_order(check.problems), *components.causes()])

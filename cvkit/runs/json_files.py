@@ -139,7 +139,7 @@ class _Record(Shape):
     epoch: Annotated[int, Field(ge=1, le=1 << 53)]
     step: Count
     train_loss: _Measured
-    train_accuracy: _Fraction
+    train_accuracy: _Fraction | None
     test_loss: _Measured | None
     test_accuracy: _Fraction | None
     learning_rate: _Measured

@@ -85,13 +85,14 @@ def header(half: Half) -> str:
 
 
 def epoch_line(record: EpochRecord) -> str:
-    """Return the line of an epoch, aligned with `header`; accuracies are in percent.
+    """Return the line of an epoch, aligned with `header`; accuracies are in percent, with "-" for none.
 
     The rates of the other parameter groups and the recipe's metrics follow while the line has at most 118 columns.
     """
     width = len(f"{record.half} loss")
+    trained = "-" if record.train_accuracy is None else f"{100 * record.train_accuracy:.2f}"
     line = (
-        f"{record.epoch:>5}   {record.train_loss:>10.4f}   {100 * record.train_accuracy:>5.2f}   "
+        f"{record.epoch:>5}   {record.train_loss:>10.4f}   {trained:>5}   "
         f"{record.loss:>{width}.4f}   {100 * record.accuracy:>5.2f}   {record.learning_rate:>9.3g}   "
         f"{record.images_per_second:>9,.0f}   {record.seconds:>7.1f}"
     )

@@ -10,12 +10,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from ..data.framing import Framing
 from ..data.splits import DataInfo
 from ..kinds import KINDS
 from .contract import promise
-from .sample_parts import sample_images, sample_info, seeded
+from .sample_parts import sample_images, sample_info, sample_labels, seeded
 from .suite import Suite
 
 _SEEDS = range(8)
@@ -32,11 +33,14 @@ class AugmentationSuite(Suite):
         info: Channels, size and classes of the data, by default 3x32x32 and 10 classes.
         per_sample: Whether `factory` returns an augmentation of one image, uint8 (C, H, W), instead of a batch of
             floats. For a `component`, its declaration determines this.
+        mixes: Whether `factory` returns an augmentation of a batch and its targets. For a `component`, its
+            declaration determines this.
     """
 
     kind = KINDS["augmentations"]
     info: DataInfo = sample_info()
     per_sample: bool = False
+    mixes: bool = False
 
     def supplied(self) -> tuple[DataInfo]:
         """Return the information about the data set."""
@@ -46,16 +50,36 @@ class AugmentationSuite(Suite):
     def _one_by_one(self) -> bool:
         return self.per_sample or self.entry.component.per_sample
 
+    @property
+    def _mixing(self) -> bool:
+        return self.mixes or self.entry.component.mixes
+
+    def _targets(self, count: int) -> Tensor:
+        """Return targets (count, K): labels that cycle through the classes, some of them already mixed."""
+        targets = one_hot(sample_labels(self.info, count), self.info.num_classes).float()
+        targets[1::2] = 0.75 * targets[1::2] + 0.25 * targets[1::2].roll(1, dims=1)
+        return targets
+
+    def _mix(
+        self, augmentation: Callable[..., Any], images: Tensor, targets: Tensor, seed: int
+    ) -> tuple[Tensor, Tensor]:
+        with seeded(seed):
+            mixed, soft = augmentation(images, targets)
+        return mixed, soft
+
     def _images(self) -> Tensor:
         """Return the input of the augmentation: uint8 images for single images, else floats in [0, 1]."""
         images = sample_images(self.info, 8)
         return images if self._one_by_one else images / 255
 
-    def _augment(self, augmentation: Callable[[Tensor], Tensor], images: Tensor, seed: int = 0) -> Tensor:
-        """Augment images with seeded generators, as a batch or one by one."""
+    def _augment(self, augmentation: Callable[..., Any], images: Tensor, seed: int = 0) -> Tensor:
+        """Augment images with seeded generators, as a batch or one by one, without the targets of a mixed batch."""
+        if self._mixing:
+            return self._mix(augmentation, images, self._targets(len(images)), seed)[0]
         with seeded(seed):
             if not self._one_by_one:
-                return augmentation(images)
+                made: Tensor = augmentation(images)
+                return made
             return torch.stack([augmentation(image) for image in images])
 
     def test_shape(self) -> None:
@@ -104,7 +128,9 @@ class AugmentationSuite(Suite):
                 broken("the same seed resulted in other images", "Use the global generators, and keep no state")
 
     def test_samples_differ(self) -> None:
-        """Each image of a batch is augmented differently."""
+        """Each image of a batch is augmented differently. Mixing may use one draw for the batch."""
+        if self._mixing:
+            return
         with promise("every augmentation augments the images of a batch differently") as broken:
             augmentation, images = self.build(), self._images()[:1].repeat(8, 1, 1, 1)
             batches = (self._augment(augmentation, images, seed) for seed in _SEEDS)
@@ -131,10 +157,62 @@ class AugmentationSuite(Suite):
                 if not torch.allclose(out.float(), images.float(), rtol=0, atol=1e-6):
                     broken(f"pixels differ by up to {float((out.float() - images.float()).abs().max()):.3g}")
 
-    def _with(self, **options: Any) -> Callable[[Tensor], Tensor]:
-        built: Callable[[Tensor], Tensor] = self.entry.build(
-            *self.supplied(), **{**self._accepted_options(), **options}
-        )
+    def test_targets(self) -> None:
+        """If the augmentation mixes, targets stay shares of the classes: not negative, with a sum of 1 per image."""
+        if not self._mixing:
+            return
+        with promise("a mixing augmentation returns targets (B, K) of at least 0, with rows of sum 1") as broken:
+            augmentation, images, targets = self.build(), self._images(), self._targets(8)
+            for seed in _SEEDS:
+                _, soft = self._mix(augmentation, images, targets, seed)
+                if soft.shape != targets.shape or soft.dtype != targets.dtype:
+                    broken(f"{targets.dtype} {tuple(targets.shape)} became {soft.dtype} {tuple(soft.shape)}")
+                low, sums = float(soft.min()), soft.sum(dim=1)
+                if not (low >= -1e-6 and torch.allclose(sums, torch.ones_like(sums), atol=1e-5)):  # NaN fails too
+                    broken(f"the lowest target is {low:.3g}, and rows sum to {float(sums.min()):.4g} or more")
+
+    def test_targets_mixed(self) -> None:
+        """If the augmentation mixes, it changes targets at least sometimes: its images have several labels."""
+        if not self._mixing:
+            return
+        with promise("every mixing augmentation changes targets at least sometimes") as broken:
+            augmentation, images, targets = self.build(), self._images(), self._targets(8)
+            if all(torch.equal(self._mix(augmentation, images, targets, seed)[1], targets) for seed in _SEEDS):
+                broken(f"the targets of {len(_SEEDS)} batches were not changed", "Declare it without mixes=True")
+
+    def test_targets_kept(self) -> None:
+        """If the augmentation mixes, the given targets are not modified."""
+        if not self._mixing:
+            return
+        with promise("a mixing augmentation does not modify the targets that it is given") as broken:
+            augmentation, images, targets = self.build(), self._images(), self._targets(8)
+            for seed in _SEEDS:
+                self._mix(augmentation, images, targets, seed)
+                if not torch.equal(targets, self._targets(8)):
+                    broken("it writes to them", "Work on a clone")
+
+    def test_targets_seeded(self) -> None:
+        """If the augmentation mixes, the same global seed results in the same targets."""
+        if not self._mixing:
+            return
+        with promise("the targets of a mixing augmentation depend only on its input and the global seed") as broken:
+            augmentation, images, targets = self.build(), self._images(), self._targets(8)
+            first = self._mix(augmentation, images, targets, 1)[1]
+            self._mix(augmentation, images, targets, 2)
+            if not torch.equal(self._mix(augmentation, images, targets, 1)[1], first):
+                broken("the same seed resulted in other targets", "Use the global generators, and keep no state")
+
+    def test_targets_at_zero(self) -> None:
+        """If the augmentation mixes, targets are not changed with ``p: 0``, if there is such an option."""
+        if not self._mixing or "p" not in self.entry.signature().options:
+            return
+        with promise("a mixing augmentation with an option `p` keeps targets with p: 0") as broken:
+            augmentation, images, targets = self._with(p=0.0), self._images(), self._targets(8)
+            if not all(torch.equal(self._mix(augmentation, images, targets, seed)[1], targets) for seed in _SEEDS):
+                broken("targets were changed")
+
+    def _with(self, **options: Any) -> Callable[..., Any]:
+        built: Callable[..., Any] = self.entry.build(*self.supplied(), **{**self._accepted_options(), **options})
         return built
 
     def test_memory_format(self) -> None:

@@ -7,11 +7,15 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 from ..errors import ComponentError
+from ..step_progress import Progress, during
 
 Fail = Callable[..., NoReturn]
 """Reports a broken contract. The arguments are what was seen and, optionally, what to do next."""
 
 _LONGEST_CAUSE = 300
+
+MIDWAY = Progress.of(epoch=2, step=3, steps_per_epoch=8, planned=32)
+"""The progress of training in the checks: in the middle of a short run."""
 
 
 class ContractBroken(AssertionError):
@@ -29,7 +33,10 @@ class ContractBroken(AssertionError):
 
 @contextmanager
 def promise(contract: str) -> Iterator[Fail]:
-    """Raise `ContractBroken` if the block calls the function that this yields, or if the block raises an error."""
+    """Raise `ContractBroken` if the block calls the function that this yields, or if the block raises an error.
+
+    In the block, the progress of training is `MIDWAY`.
+    """
     __tracebackhide__ = True
 
     def broken(seen: str, advice: str = "") -> NoReturn:
@@ -37,7 +44,8 @@ def promise(contract: str) -> Iterator[Fail]:
         raise ContractBroken(contract, seen, advice)
 
     try:
-        yield broken
+        with during(MIDWAY):
+            yield broken
     except ContractBroken:
         raise
     except (Exception, SystemExit) as error:

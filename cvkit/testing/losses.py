@@ -24,10 +24,13 @@ class LossSuite(Suite):
 
     Attributes:
         info: Channels, size and classes of the data, by default 3x32x32 and 10 classes.
+        soft_targets: Whether the loss of `factory` takes targets (B, K) too. For a `component`, its declaration
+            determines this.
     """
 
     kind = KINDS["losses"]
     info: DataInfo = sample_info()
+    soft_targets: bool = False
 
     def supplied(self) -> tuple[DataInfo, tuple[int, ...]]:
         """Return the information about the data set, and uneven counts of its classes."""
@@ -135,6 +138,30 @@ class LossSuite(Suite):
                     f"{first:.7g}, but {second:.7g} after restoring the state in a new loss",
                     "Store trained tensors as nn.Parameter, and counters with register_buffer",
                 )
+
+    def test_soft_targets(self) -> None:
+        """If the loss takes soft targets, those that name one class have the loss of its label."""
+        if not (self.soft_targets or self.entry.component.soft_targets):
+            return
+        with promise("a loss with soft_targets gives one-hot targets (B, K) the loss of their labels") as broken:
+            loss, (logits, labels) = self._loss(), self._batch()
+            targets = one_hot(labels, self.info.num_classes).float()
+            hard, soft = self._value(loss, logits, labels), self._value(loss, logits, targets)
+            if not _same(hard, soft):
+                broken(f"{hard:.7g} for labels, but {soft:.7g} for the same labels as targets")
+
+    def test_soft_batch_mean(self) -> None:
+        """If the loss takes soft targets, a batch's loss is the mean of its parts' losses for these too."""
+        if not (self.soft_targets or self.entry.component.soft_targets):
+            return
+        with promise("the loss of a batch with soft targets is the mean of the losses of its parts") as broken:
+            loss, (logits, labels) = self._loss(), self._batch(12)
+            targets = one_hot(labels, self.info.num_classes).float()
+            mixed = 0.7 * targets + 0.3 * targets.flip(0)
+            whole = self._value(loss, logits, mixed)
+            parts = sum(self._value(loss, logits[part], mixed[part]) * share for part, share in _PARTS)
+            if not _same(whole, parts):
+                broken(f"{whole:.7g} for the batch, but {parts:.7g} from its parts", "Return the mean over samples")
 
     def test_order(self) -> None:
         """The order of the samples in a batch does not matter."""

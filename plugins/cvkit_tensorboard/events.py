@@ -43,6 +43,7 @@ def epoch(record: EpochRecord) -> Iterator[Event]:
     for position in range(len(record.step_losses)):
         yield _scalars(first + position, {tag: values[position] for tag, values in series.items() if values})
     more = {
+        "accuracy/train": record.train_accuracy,
         f"accuracy/{record.half}_flip_tta": record.accuracy_tta,
         f"accuracy/{record.half}_unaveraged": record.accuracy_unaveraged,
     }
@@ -52,7 +53,6 @@ def epoch(record: EpochRecord) -> Iterator[Event]:
     measured = {
         "loss/train": record.train_loss,
         f"loss/{record.half}": record.loss,
-        "accuracy/train": record.train_accuracy,
         f"accuracy/{record.half}": record.accuracy,
         "speed/images_per_second": record.images_per_second,
         "speed/seconds": record.seconds,

@@ -1,4 +1,4 @@
-"""Declare the components from PyTorch: three samplers, two optimizers, one loss and three schedules."""
+"""Declare the components from PyTorch: samplers, mixing augmentations, optimizers, losses and schedules."""
 
 from __future__ import annotations
 
@@ -16,6 +16,17 @@ def cvkit_samplers() -> Iterator[Component]:
 
 
 @hookimpl
+def cvkit_augmentations() -> Iterator[Component]:
+    """Declare mixup, cutmix and either of them by chance."""
+    for name, summary in (
+        ("mixup", "Blend pairs of images and their labels"),
+        ("cutmix", "Paste a rectangle of another image, and mix the labels by area"),
+        ("mixup_or_cutmix", "Mix each batch by mixup or by cutmix, by chance"),
+    ):
+        yield Component(name, f"cvkit_torch.mixing:{name}", summary, mixes=True)
+
+
+@hookimpl
 def cvkit_optimizers() -> Iterator[Component]:
     """Declare sgd and adamw."""
     yield Component("sgd", "cvkit_torch.optimizers:sgd", "Stochastic gradient descent with momentum")
@@ -24,8 +35,12 @@ def cvkit_optimizers() -> Iterator[Component]:
 
 @hookimpl
 def cvkit_losses() -> Iterator[Component]:
-    """Declare cross_entropy."""
-    yield Component("cross_entropy", "cvkit_torch.losses:cross_entropy", "Cross-entropy, with label smoothing")
+    """Declare cross_entropy and bce."""
+    for name, summary in (
+        ("cross_entropy", "Cross-entropy, with label smoothing"),
+        ("bce", "Binary cross-entropy of each class, with label smoothing"),
+    ):
+        yield Component(name, f"cvkit_torch.losses:{name}", summary, soft_targets=True)
 
 
 @hookimpl

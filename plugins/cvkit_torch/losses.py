@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
 from torch.nn.functional import cross_entropy as per_sample
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ def cross_entropy(
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0,
     class_weights: Literal["balanced"] | Weights | None = None,
 ) -> nn.CrossEntropyLoss:
-    """Return the mean cross-entropy of logits (B, K) and labels (B,).
+    """Return the mean cross-entropy of logits (B, K) and labels (B,), or of soft targets (B, K).
+
+    The loss of soft targets is the sum of the losses of all classes, each with its class weight, times its target.
 
     Args:
         info: Channels, image size and classes of the data set.
@@ -47,7 +50,7 @@ def cross_entropy(
             classes, at least 0. null: all classes have the same.
 
     Returns:
-        A module from logits (B, K) and int64 labels (B,) to the mean loss, a scalar.
+        A module from logits (B, K), and int64 labels (B,) or float targets (B, K), to the mean loss, a scalar.
 
     Raises:
         ValueError: The number of weights is not the number of classes, or all weights are 0.
@@ -63,6 +66,50 @@ def cross_entropy(
     if not any(weights):
         raise ValueError("class_weights are all 0, so nothing would be trained")
     return WeightedCrossEntropy(torch.tensor(weights), label_smoothing=label_smoothing)
+
+
+def bce(
+    info: DataInfo,
+    *,
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0,
+    target_threshold: Annotated[float, Field(gt=0, lt=1)] | None = None,
+    sum_classes: bool = False,
+) -> BinaryCrossEntropy:
+    """Return the mean binary cross-entropy of logits (B, K) and labels (B,), or of soft targets (B, K).
+
+    Each class is a question of its own: is it in the image? So an image that is mixed from two may have both.
+    Source: Wightman et al. 2021, "ResNet strikes back: An improved training procedure in timm".
+
+    Args:
+        info: Channels, image size and classes of the data set.
+        label_smoothing: Fraction of each target that is spread evenly over all classes, in [0, 1).
+        target_threshold: Replace targets above this number by 1 and the others by 0; null: keep them.
+        sum_classes: Sum the losses of an image's classes instead of taking their mean.
+
+    Returns:
+        A module from logits (B, K), and int64 labels (B,) or float targets (B, K), to the mean loss, a scalar.
+    """
+    return BinaryCrossEntropy(label_smoothing, target_threshold, sum_classes)
+
+
+class BinaryCrossEntropy(nn.Module):
+    """Binary cross-entropy of all classes, as a mean over samples."""
+
+    def __init__(self, label_smoothing: float, target_threshold: float | None, sum_classes: bool) -> None:
+        super().__init__()
+        self.label_smoothing, self.target_threshold = label_smoothing, target_threshold
+        self.sum_classes = sum_classes
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Return the mean loss over the batch, a scalar."""
+        classes = logits.shape[1]
+        targets = target if target.is_floating_point() else one_hot(target, classes).to(logits)
+        if self.label_smoothing:
+            targets = targets * (1 - self.label_smoothing) + self.label_smoothing / classes
+        if self.target_threshold is not None:
+            targets = (targets > self.target_threshold).to(logits)
+        losses = binary_cross_entropy_with_logits(logits, targets, reduction="none")
+        return losses.sum(dim=1).mean() if self.sum_classes else losses.mean()
 
 
 def _balanced(counts: Sequence[int]) -> list[float]:

@@ -27,6 +27,7 @@ ROOMS: dict[str, set[str]] = {
     "host": {"pluggy", "packaging"},
     "recipe": {"yaml", "pydantic", "typing_extensions"},
     "seeding": {"torch", "numpy"},
+    "step_progress": set(),
     "protocols": {"torch"},
     "guard": {"torch"},
     "data": {"torch", "numpy", "PIL", "torchvision"},

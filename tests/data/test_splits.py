@@ -100,7 +100,7 @@ def test_augmentations_see_floats_in_the_unit_interval_and_only_in_training(spli
         return images * 0
 
     pixels = Preprocessor(INFO, [(DARKEN, darken)], CPU, channels_last=False)
-    black = pixels.for_training(split.images)
+    black, _ = pixels.for_training(split.images, split.labels)
     assert 0 <= seen[0][0] < seen[0][1] <= 1
     torch.testing.assert_close(black[0, :, 0, 0], torch.tensor([-2.5, -1.6, -0.6]))
     pixels.for_evaluation(split.images)

@@ -88,9 +88,8 @@ def test_point_of_a_sweep_is_the_recipes_own_step(colours_run, options):
     swept = run_sweep(colours_run(*overrides), rates)
     run = colours_run(*overrides)
     step = run.train_step(run.model, run.loss, run.preprocessor)
-    steps = train_steps(
-        step, run.train_source, run.batching, run.sampling, run.recipe.seed, 0, purpose="lr range test 0"
-    )
+    source, seed, planned = run.train_source, run.recipe.seed, run.planned_steps
+    steps = train_steps(step, source, run.batching, run.sampling, seed, 0, purpose="lr range test 0", planned=planned)
     plain = []
     for rate in rates[: run.batching.steps]:
         step.optimizer.param_groups[0]["lr"] = rate

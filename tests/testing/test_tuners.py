@@ -93,7 +93,7 @@ def asks_the_loss_itself(run):
 
 
 def augments_by_itself(run):
-    run.preprocessor.augment(run.splits.train.images[:8])
+    run.preprocessor.augment(run.splits.train.images[:8], run.splits.train.labels[:8])
 
 
 def sorts_the_images(run):
