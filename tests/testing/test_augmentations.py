@@ -148,6 +148,52 @@ class HoldsALambda(Mirror):
         self.mirror = lambda image: image.flip(-1)
 
 
+class Blend:
+    """Blend each batch with its reverse; twins change what is returned."""
+
+    def __init__(self, info, *, p: float = 0.9) -> None:
+        self.p = p
+
+    def __call__(self, images, targets):
+        if torch.rand(()) >= self.p:
+            return images, targets
+        share = torch.rand(())
+        return images * share + images.flip(0) * (1 - share), self.soft(targets, share)
+
+    def soft(self, targets, share):
+        return targets * share + targets.flip(0) * (1 - share)
+
+
+class TestRightMixing(AugmentationSuite):
+    factory = staticmethod(Blend)
+    mixes = True
+
+
+class AddsTargets(Blend):
+    def soft(self, targets, share):
+        return targets + targets.flip(0)
+
+
+class KeepsTargets(Blend):
+    def soft(self, targets, share):
+        return targets.clone()
+
+
+class WritesToTargets(Blend):
+    def soft(self, targets, share):
+        return targets.mul_(share).add_((1 - share) / targets.shape[1])
+
+
+class DrawsTargetsApart(Blend):
+    def soft(self, targets, share):
+        return super().soft(targets, np.random.default_rng().uniform())
+
+
+class MixesAtZero(Blend):
+    def __call__(self, images, targets):
+        return images, self.soft(targets, torch.rand(()))
+
+
 TWINS = [
     ("shape", crops_smaller, False, "(8, 3, 28, 28)"),
     ("dtype", turns_double, False, "torch.float64"),
@@ -166,6 +212,21 @@ TWINS = [
     ("copies", HoldsAGenerator, False, "TypeError"),
     ("copies", HoldsALambda, True, "Error"),
 ]
+MIXING_TWINS = [
+    ("targets", AddsTargets, "2"),
+    ("targets_mixed", KeepsTargets, "8"),
+    ("targets_kept", WritesToTargets, ""),
+    ("targets_seeded", DrawsTargetsApart, ""),
+    ("targets_at_zero", MixesAtZero, ""),
+]
+
+
+@pytest.mark.parametrize(("check", "twin", "value"), MIXING_TWINS)
+def test_check_of_mixing_catches_its_broken_twin(check, twin, value, seen, wording):
+    """As those of other augmentations do."""
+    said = seen(AugmentationSuite, check, twin, mixes=True)
+    assert value in said
+    assert without_quotes(without_numbers(said)) == wording
 
 
 @pytest.mark.parametrize(
@@ -180,4 +241,4 @@ def test_check_catches_its_broken_twin(check, twin, per_sample, value, seen, wor
 
 def test_every_check_has_a_twin():
     """No check is trusted that has never failed."""
-    assert {check for check, *_ in TWINS} == AugmentationSuite.checks() - Suite.checks()
+    assert {check for check, *_ in TWINS + MIXING_TWINS} == AugmentationSuite.checks() - Suite.checks()

@@ -198,3 +198,21 @@ def test_every_component_of_cvkit_is_held_to_its_suite():
     tested |= {(kind, component.partition("/")[0] + "/*") for kind, component in tested}
     declared = {(entry.kind.name, entry.id) for entry in discover(distributions=[CORE], environment=False).entries()}
     assert declared - tested == NOT_HELD
+
+
+class TestMixup(AugmentationSuite):
+    component = "torch/mixup"
+
+
+class TestCutmix(AugmentationSuite):
+    component = "torch/cutmix"
+
+
+class TestMixupOrCutmix(AugmentationSuite):
+    component = "torch/mixup_or_cutmix"
+    options = {"off_epochs": 1}
+
+
+class TestBce(LossSuite):
+    component = "torch/bce"
+    options = {"label_smoothing": 0.1}

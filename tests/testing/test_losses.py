@@ -127,6 +127,26 @@ class CountsBatches(Focal):
         return losses.mean() / (1 + self.batches)
 
 
+class IgnoresShares(Focal):
+    """Takes the sum of all targets for each class."""
+
+    def forward(self, logits, labels):
+        if labels.is_floating_point():
+            return cross_entropy(logits, torch.ones_like(labels))
+        return super().forward(logits, labels)
+
+
+class SumsSoft(nn.CrossEntropyLoss):
+    """The mean of labels, but the sum of soft targets that are mixed."""
+
+    def __init__(self, info):
+        super().__init__()
+
+    def forward(self, logits, labels):
+        mixed = labels.is_floating_point() and labels.max() < 1
+        return super().forward(logits, labels) * (len(labels) if mixed else 1)
+
+
 TWINS = [
     ("module", only_a_function, "function"),
     ("scalar", KeepsTheBatch, "torch.float32 (12,)"),
@@ -151,6 +171,15 @@ def test_check_catches_its_broken_twin(check, twin, value, seen, wording):
     assert without_quotes(without_numbers(said)) == wording
 
 
+SOFT_TWINS = [("soft_targets", IgnoresShares), ("soft_batch_mean", SumsSoft)]
+
+
+@pytest.mark.parametrize(("check", "twin"), SOFT_TWINS)
+def test_check_of_soft_targets_catches_its_broken_twin(check, twin, seen, wording):
+    """As those of labels do."""
+    assert without_quotes(without_numbers(seen(LossSuite, check, twin, soft_targets=True))) == wording
+
+
 def test_every_check_has_a_twin():
     """No check is trusted that has never failed."""
-    assert {check for check, *_ in TWINS} == LossSuite.checks() - Suite.checks()
+    assert {check for check, *_ in TWINS + SOFT_TWINS} == LossSuite.checks() - Suite.checks()
