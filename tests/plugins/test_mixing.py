@@ -134,9 +134,7 @@ def test_loss_that_takes_only_labels_is_refused(tmp_path):
     """When the recipe is checked, with the losses that can be used."""
     (tmp_path / "odd_parts.py").write_text(PLUGIN)
     catalog = discover(paths=[tmp_path / "odd_parts.py"])
-    with pytest.raises(
-        RecipeError, match=r"(?s)'odd_parts/hard' takes labels.*torch/bce, torch/cross_entropy"
-    ):
+    with pytest.raises(RecipeError, match=r"(?s)'odd_parts/hard' takes labels.*torch/bce, torch/cross_entropy"):
         resolve(read_text(MIXED[0], ["loss=odd_parts/hard"]), catalog)
     resolve(read_text(RECIPE, ["loss=odd_parts/hard"]), catalog)
 
