@@ -43,8 +43,9 @@ class EventLines:
             case TrainingStarted(trainer):
                 self._estimate = Estimate(trainer)
                 if trainer.ended_early:
-                    epochs = trainer.parts.plan.epochs
-                    yield f"reporting on the run as it is, after epoch {trainer.epoch:,} of {epochs:,}"
+                    parts = trainer.parts  # the last epoch may not be evaluated yet, so its steps are counted
+                    done = trainer.step // parts.batching.steps
+                    yield f"reporting on the run as it is, after epoch {done:,} of {parts.plan.epochs:,}"
                 elif trainer.step:
                     yield f"continuing after step {trainer.step:,} of {trainer.parts.planned_steps:,}"
                 yield from rate_lines(trainer.parts)
