@@ -30,6 +30,8 @@ from ..formatting import legible, percent
 from .features import Features
 from .neighbours import AT_ONCE
 
+_SOURCE = " (from cvkit audit RECIPE)"  # of CSV files that the run folder does not contain
+
 SHOWN = 12
 """The maximum number of pairs, and of doubtful labels, in a gallery."""
 
@@ -67,13 +69,13 @@ def data_audit(trainer: Trainer, predictions: Predictions) -> DataAudit:
 
 
 def _checked(found: Audit, splits: Splits) -> Iterator[Artifact]:
-    rows = tuple((finding.what, finding.advice) for finding in findings(found))
+    rows = tuple((finding.what, finding.advice) for finding in findings(found, _SOURCE))
     if rows:
         yield Table("findings", "Findings", "The most important first.", ("finding", "what to do"), rows)
     yield split_table(found)
     if splits.account is None:  # else the section about the data has this table
         yield class_table(found)
-    yield from pair_galleries(found, splits, SHOWN)
+    yield from pair_galleries(found, splits, SHOWN, _SOURCE)
 
 
 def _doubts(trainer: Trainer, predictions: Predictions) -> Iterator[Gallery]:
@@ -107,15 +109,16 @@ def doubtful_labels(split: Split, predictions: Predictions, classes: tuple[str, 
                 (("image", thumbnail(image)),),
                 lines,
                 labels={"label": label, "predicted class": guess},
-                values={"doubt": float(measured.confidence[index] - measured.of_true[index])},
+                values={"doubt": 1 - float(measured.of_true[index])},
             )
         )
     half = predictions.half
     caption = (
-        f"{len(doubts):,} of {len(predictions.labels):,} {half} images; {len(shown):,} are shown, the most doubtful "
-        "first. The model was not trained on them. It predicts another class than the label, with at least the mean "
-        "confidence that it has in that class on images that have its label. Correct the labels that are wrong; an "
-        "error of the model looks the same."
+        f"{len(doubts):,} of {len(predictions.labels):,} {half} images; {len(shown):,} are shown, those whose label "
+        "has the lowest probability first. The model was not trained on them, and predicts another class. Their "
+        "number is that of the images that the model predicts to be of another class with at least the mean "
+        "confidence that it has in that class on images with that label. Correct the labels that are wrong; an error "
+        "of the model looks the same."
     )
     return Gallery(f"doubts-{half}", f"Doubtful labels of {half} images", caption, tuple(cards), sharp)
 

@@ -74,7 +74,7 @@ def _facts(trainer: Trainer, records: Sequence[EpochRecord], predictions: Predic
         )
     ]
     if half == "test" and last.validation_accuracy is not None:
-        facts.append(Fact("Validation accuracy", percent(last.validation_accuracy, 2), "final epoch"))
+        facts.append(Fact("Validation accuracy", percent(last.validation_accuracy, 2), "last epoch"))
     if last.accuracy_tta is not None:
         facts.append(
             Fact("With flip TTA", percent(last.accuracy_tta, 2), "mean over each image and its mirror image")

@@ -42,7 +42,11 @@ class EventLines:
                 yield from tuned_lines(event)
             case TrainingStarted(trainer):
                 self._estimate = Estimate(trainer)
-                if trainer.step:
+                if trainer.ended_early:
+                    parts = trainer.parts  # the last epoch may not be evaluated yet, so its steps are counted
+                    done = trainer.step // parts.batching.steps
+                    yield f"reporting on the run as it is, after epoch {done:,} of {parts.plan.epochs:,}"
+                elif trainer.step:
                     yield f"continuing after step {trainer.step:,} of {trainer.parts.planned_steps:,}"
                 yield from rate_lines(trainer.parts)
                 yield header(trainer.parts.evaluated[0])
@@ -87,7 +91,7 @@ def header(half: Half) -> str:
 def epoch_line(record: EpochRecord) -> str:
     """Return the line of an epoch, aligned with `header`; accuracies are in percent.
 
-    The rates of the other parameter groups and the recipe's metrics follow while the line has at most 118 columns.
+    The recipe's metrics and then the other groups' rates follow while the line has at most 118 columns.
     """
     width = len(f"{record.half} loss")
     line = (
@@ -101,12 +105,12 @@ def epoch_line(record: EpochRecord) -> str:
         ("test", record.test_accuracy if record.half == "validation" else None),
     ):
         line += "" if accuracy is None else f"   {name} {100 * accuracy:.2f}"
-    for name, rate in record.group_lrs.items():
-        more = f"   {name} lr {rate:.3g}"
-        line += more if name != "head" and len(line + more) <= _WIDTH else ""
     for name, value in record.metrics.items():
         more = f"   {name} {value:.4f}"
         line += more if len(line + more) <= _WIDTH else ""
+    for name, rate in record.group_lrs.items():
+        more = f"   {name} lr {rate:.3g}"
+        line += more if name != "head" and len(line + more) <= _WIDTH else ""
     return line
 
 
