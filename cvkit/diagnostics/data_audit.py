@@ -55,7 +55,7 @@ def data_audit(trainer: Trainer, predictions: Predictions) -> DataAudit:
     if total > limit:
         return DataAudit(
             "cvkit did not look for damaged images and duplicates, because the data set has more than "
-            f"{limit:,} images ({total:,}; report.audit). To check all of them: cvkit audit RECIPE",
+            f"{counted(limit, 'image')} ({total:,}; report.audit). To check all of them: cvkit audit RECIPE",
             doubts,
         )
     found = audit(splits)

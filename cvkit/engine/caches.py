@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from ..data.sample_augmentation import SampleAugmentations
 from ..data.splits import Splits, TensorSplit
 from ..errors import RunError
 from ..recipe import Recipe
+from .selection import evaluated_halves
 
 _VERSION = 1
 """Changes if a later cvkit decodes or frames images differently, so that it does not use caches of earlier ones."""
@@ -24,18 +25,17 @@ def cache_plans(recipe: Recipe, splits: Splits, single: SampleAugmentations) -> 
 
     Raises `RunError` if images cannot be kept on the disk, because the data set has no digest.
     """
-    names = ("train", *splits.halves)
     if recipe.train.cache is None:
         return {}
-    if recipe.train.cache == "memory":
-        return {name: CachePlan() for name in names}
+    if recipe.train.cache == "memory":  # images that are evaluated once gain nothing
+        return {name: CachePlan() for name in ("train", *evaluated_halves(recipe, splits))}
     if not splits.digest or splits.folder is None:
         raise RunError(
             "train.cache is 'disk', but the data set has no digest, so cvkit could not recognise images that have "
             "changed; use train.cache: memory"
         )
     folder = splits.folder / _FOLDER
-    return {name: CachePlan(folder, _key(recipe, splits, name, single)) for name in names}
+    return {name: CachePlan(folder, _key(recipe, splits, name, single)) for name in ("train", *splits.halves)}
 
 
 def _key(recipe: Recipe, splits: Splits, name: str, single: SampleAugmentations) -> dict[str, Any]:
@@ -62,9 +62,15 @@ def with_notes(recipe: Recipe, splits: Splits, single: SampleAugmentations) -> S
     return replace(splits, account=replace(splits.account, notes=notes))
 
 
-def cache_lines(sources: Iterable[BatchSource]) -> list[str]:
-    """Return what each cache of decoded images holds."""
-    return [line for each in sources if isinstance(each, DataLoaderSource) and (line := each.cache_line)]
+def filled_caches(sources: Mapping[str, BatchSource]) -> Iterator[str]:
+    """Decode the images of all caches; yield a line before and after each."""
+    for name, source in sources.items():
+        if not isinstance(source, DataLoaderSource) or source.cached is None:
+            continue
+        if not source.cached.filled():
+            yield f"train.cache: decoding {counted(len(source), f'{name} image')}"
+        source.fill_cache()
+        yield source.cached.line(name)
 
 
 def _notes(recipe: Recipe, splits: Splits, single: SampleAugmentations) -> Iterator[str]:

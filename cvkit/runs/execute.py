@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..data.splits import Half
-from ..engine.caches import cache_lines
+from ..engine.caches import filled_caches
 from ..engine.proposal import Proposal
 from ..engine.records import EpochRecord
 from ..engine.trainer import Step, Trainer
@@ -91,6 +91,9 @@ def execute(session: Session) -> Generator[Event, None, None]:
     known = dict.fromkeys(session.warnings)  # for example, a damaged checkpoint that was skipped
     for message in known:
         yield Warned(message)
+    if session.trains:  # a cache without room is found now, not after an epoch
+        for line in filled_caches({"training": session.parts.train_source, **session.parts.sources}):
+            yield Noted(line)
     for tuner, proposal in session.tune():
         yield Tuned(tuner, proposal, session.recipe.value(tuner.target))
     yield TrainingStarted(session.prepare())
@@ -105,8 +108,6 @@ def execute(session: Session) -> Generator[Event, None, None]:
         epoch = 0 if chosen.weights is None else chosen.epoch
         yield Measured(half, int(result.correct.sum()), len(result.labels), epoch)
     report = session.report()
-    for line in cache_lines([trainer.parts.train_source, *trainer.parts.sources.values()]):
-        yield Noted(line)
     for message in dict.fromkeys(session.warnings):
         if message not in known:
             yield Warned(message)

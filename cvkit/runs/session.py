@@ -81,6 +81,11 @@ class Session:
         """The number of optimizer steps that the run has taken."""
         return 0 if self._trainer is None else self._trainer.step
 
+    @property
+    def trains(self) -> bool:
+        """Whether steps of training are left."""
+        return not self.finishes and (self._trainer is None or not self._trainer.finished)
+
     def start(self) -> list[str]:
         """Lock the folder, and restore the run from the newest checkpoint if there is one.
 
