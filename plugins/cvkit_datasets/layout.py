@@ -12,6 +12,7 @@ from cvkit import IMAGE_FORMATS, DataError, LeftOut
 from .finding import FoundImage, Tree, composed, listed, readable
 from .samples import SPLIT_NAMES, Sample, SplitName
 
+_LIKE_SPLITS = {"training", "testing", "eval", "evaluation", "dev", "development", "holdout"}
 EXPECTED = "image_folder expects train/, val/ and test/ with one folder for each class, or one folder for each class"
 
 
@@ -31,6 +32,7 @@ def layout_of(base: Path, tree: Tree) -> Layout:
     if not tops:
         raise DataError(f"{base} contains no folders; {EXPECTED}{_table_hint(tree)}")
     _require_clear(base, tree, tops, splits)
+    _require_no_other_splits(base, tree)
     samples: list[Sample] = []
     left_out = list(tree.left_out)
     for image in tree.images:
@@ -74,6 +76,22 @@ def _require_clear(base: Path, tree: Tree, tops: list[str], splits: dict[str, Sp
             f"{base} contains images in {listed(beside)} beside train/, so it is unclear whether they are classes. "
             f"It contains {seen}. Move them into train/ or out of this folder. {EXPECTED}"
         )
+
+
+def _require_no_other_splits(base: Path, tree: Tree) -> None:
+    """Raise `DataError` if folders with names like those of splits contain folders that others contain too."""
+    inner: dict[str, set[str]] = {}
+    for name in tree.folders:
+        top, _, rest = name.partition("/")
+        if rest and "/" not in rest:
+            inner.setdefault(top, set()).add(rest)
+    for top, own in inner.items():
+        others = [other for other, names in inner.items() if other != top and names & own]
+        if top.lower() in _LIKE_SPLITS and others:
+            raise DataError(
+                f"{base} contains {listed([readable(one) for one in (top, *others)])}, which contain folders of the "
+                "same names, so they look like splits and not like classes. Rename them to train, val and test"
+            )
 
 
 def _parents(name: str) -> Iterator[str]:
