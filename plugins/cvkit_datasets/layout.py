@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cvkit import IMAGE_FORMATS, DataError, LeftOut
+from cvkit import IMAGE_FORMATS, DataAccount, DataError, LeftOut
 
 from .finding import FoundImage, Tree, composed, listed, readable
 from .samples import SPLIT_NAMES, Sample, SplitName
@@ -116,11 +116,17 @@ def _table_hint(tree: Tree) -> str:
     return f". There is a table, '{tables[0]}': the data set image_table reads tables" if tables else ""
 
 
-def require_classes(source: Path, samples: Iterable[Sample], classes: tuple[str, ...]) -> None:
-    """Raise `DataError` if an evaluated split has classes that the training images lack, or if there is only one."""
+def require_classes(
+    source: Path, samples: Iterable[Sample], classes: tuple[str, ...], left_out: tuple[LeftOut, ...]
+) -> None:
+    """Raise `DataError` if an evaluated split has classes that the training images lack, or if there is only one.
+
+    The message says what was left out and why, because that is often the reason.
+    """
+    reasons = "".join(f"\n  {line}" for line in DataAccount({}, left_out).lines()[1:])
     trained = {one.label for one in samples if one.split in (None, "train")}
     if not trained:
-        raise DataError(f"{source} contains no images for training; cvkit reads {', '.join(IMAGE_FORMATS)}")
+        raise DataError(f"{source} contains no images for training; cvkit reads {', '.join(IMAGE_FORMATS)}{reasons}")
     for split in ("validation", "test"):
         if unknown := sorted({one.label for one in samples if one.split == split} - trained):
             alike = {name.casefold(): name for name in trained}
@@ -134,4 +140,4 @@ def require_classes(source: Path, samples: Iterable[Sample], classes: tuple[str,
                 f"training images have {listed(sorted(trained))}"
             )
     if len(classes) < 2:
-        raise DataError(f"{source} has only the class '{classes[0]}'; classification requires at least two")
+        raise DataError(f"{source} has only the class '{classes[0]}'; classification requires at least two{reasons}")
