@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cvkit import IMAGE_FORMATS, DataError, LeftOut
+from cvkit import IMAGE_FORMATS, DataAccount, DataError, LeftOut
 
 from .finding import FoundImage, Tree, composed, listed, readable
 from .samples import SPLIT_NAMES, Sample, SplitName
 
+_LIKE_SPLITS = {"training", "testing", "eval", "evaluation", "dev", "development", "holdout"}
 EXPECTED = "image_folder expects train/, val/ and test/ with one folder for each class, or one folder for each class"
 
 
@@ -31,6 +32,7 @@ def layout_of(base: Path, tree: Tree) -> Layout:
     if not tops:
         raise DataError(f"{base} contains no folders; {EXPECTED}{_table_hint(tree)}")
     _require_clear(base, tree, tops, splits)
+    _require_no_other_splits(base, tree)
     samples: list[Sample] = []
     left_out = list(tree.left_out)
     for image in tree.images:
@@ -76,6 +78,22 @@ def _require_clear(base: Path, tree: Tree, tops: list[str], splits: dict[str, Sp
         )
 
 
+def _require_no_other_splits(base: Path, tree: Tree) -> None:
+    """Raise `DataError` if folders with names like those of splits contain folders that others contain too."""
+    inner: dict[str, set[str]] = {}
+    for name in tree.folders:
+        top, _, rest = name.partition("/")
+        if rest and "/" not in rest:
+            inner.setdefault(top, set()).add(rest)
+    for top, own in inner.items():
+        others = [other for other, names in inner.items() if other != top and names & own]
+        if top.lower() in _LIKE_SPLITS and others:
+            raise DataError(
+                f"{base} contains {listed([readable(one) for one in (top, *others)])}, which contain folders of the "
+                "same names, so they look like splits and not like classes. Rename them to train, val and test"
+            )
+
+
 def _parents(name: str) -> Iterator[str]:
     while "/" in name:
         name = name.rpartition("/")[0]
@@ -98,11 +116,17 @@ def _table_hint(tree: Tree) -> str:
     return f". There is a table, '{tables[0]}': the data set image_table reads tables" if tables else ""
 
 
-def require_classes(source: Path, samples: Iterable[Sample], classes: tuple[str, ...]) -> None:
-    """Raise `DataError` if an evaluated split has classes that the training images lack, or if there is only one."""
+def require_classes(
+    source: Path, samples: Iterable[Sample], classes: tuple[str, ...], left_out: tuple[LeftOut, ...]
+) -> None:
+    """Raise `DataError` if an evaluated split has classes that the training images lack, or if there is only one.
+
+    The message says what was left out and why, because that is often the reason.
+    """
+    reasons = "".join(f"\n  {line}" for line in DataAccount({}, left_out).lines()[1:])
     trained = {one.label for one in samples if one.split in (None, "train")}
     if not trained:
-        raise DataError(f"{source} contains no images for training; cvkit reads {', '.join(IMAGE_FORMATS)}")
+        raise DataError(f"{source} contains no images for training; cvkit reads {', '.join(IMAGE_FORMATS)}{reasons}")
     for split in ("validation", "test"):
         if unknown := sorted({one.label for one in samples if one.split == split} - trained):
             alike = {name.casefold(): name for name in trained}
@@ -116,4 +140,4 @@ def require_classes(source: Path, samples: Iterable[Sample], classes: tuple[str,
                 f"training images have {listed(sorted(trained))}"
             )
     if len(classes) < 2:
-        raise DataError(f"{source} has only the class '{classes[0]}'; classification requires at least two")
+        raise DataError(f"{source} has only the class '{classes[0]}'; classification requires at least two{reasons}")

@@ -40,7 +40,7 @@ def opened(
     base = source if source.is_dir() else source.parent
     good, damaged, seen = checked_files(samples, reading)
     names = _ordered({sample.label for sample in good}, classes)
-    require_classes(source, good, names)
+    require_classes(source, good, names, (*left_out, *damaged))
     try:
         split = assigned(good, plan)
     except DataError as error:
@@ -63,6 +63,11 @@ def opened(
         raise DataError(f"{source} contains no training images")
     if train.weights is not None and not any(train.weights):
         raise DataError(f"{source} has the weight 0 for each of the {len(train):,} training images")
+    unused = [name for label, name in enumerate(names) if train.weights is not None and not _used(train, label)]
+    if unused:
+        lacking.append(
+            f"the sampler weighted never uses {listed(unused)}, whose training images all have the weight 0"
+        )
     mean, std = reading.statistics
     return Splits(
         train=train,
@@ -80,6 +85,11 @@ def opened(
         digest=digest_of(base, [sample.path for sample in split], about=_about(split, names, reading)),
         account=DataAccount(counts, (*left_out, *damaged), (*notes, *seen, *lacking)),
     )
+
+
+def _used(split: FileSplit, label: int) -> bool:
+    """Return whether an image of a class has a weight above 0."""
+    return any(weight for weight, own in zip(split.weights or (), split.labels, strict=True) if own == label)
 
 
 def grouped(samples: Sequence[Sample], pattern: str, columns: Sequence[str] = ()) -> list[Sample]:
