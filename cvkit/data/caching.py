@@ -18,6 +18,7 @@ from torch.utils.data import Dataset
 
 from ..errors import CvkitError, DataError, MachineError
 from ..files.output_folder import OutputFolder
+from ..formatting import counted
 from ..resource_errors import reporting_shortages
 from .free_memory import free_memory
 from .image_store import INDEX, PIXELS, ImageStore, StoreInMemory, StoreOnDisk, StoreWriter, unreadable
@@ -138,8 +139,9 @@ class CachedSplit:
             return
         where, other = ("the memory", "disk") if folder is None else (f"the disk of '{folder}'", "memory")
         raise MachineError(
-            f"{counted(len(self), 'decoded image')} need about {gigabytes(whole)}, but {where} has only {gigabytes(free)} "
-            f"left; remove train.cache, or use train.cache: {other}, or decode: draft for large JPEG photos"
+            f"{counted(len(self), 'decoded image')} need about {gigabytes(whole)}, but {where} has only "
+            f"{gigabytes(free)} left; remove train.cache, or use train.cache: {other}, or decode: draft for large JPEG "
+            "photos"
         )
 
     def line(self, name: str) -> str:

@@ -26,7 +26,7 @@ from ..engine.records import Predictions
 from ..engine.trainer import Trainer
 from ..figures.artifacts import Artifact, Card, Gallery, Table
 from ..figures.thumbnails import pixelated, thumbnail
-from ..formatting import legible, percent
+from ..formatting import counted, legible, percent
 from .features import Features
 from .neighbours import AT_ONCE
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from ..data.loading import BatchSource, DataLoaderSource
 from ..data.sample_augmentation import SampleAugmentations
 from ..data.splits import Splits, TensorSplit
 from ..errors import RunError
+from ..formatting import counted
 from ..recipe import Recipe
 from .selection import evaluated_halves
 
@@ -62,9 +63,13 @@ def with_notes(recipe: Recipe, splits: Splits, single: SampleAugmentations) -> S
     return replace(splits, account=replace(splits.account, notes=notes))
 
 
-def filled_caches(sources: Mapping[str, BatchSource]) -> Iterator[str]:
-    """Decode the images of all caches; yield a line before and after each."""
-    for name, source in sources.items():
+def filled_caches(sources: Iterable[tuple[str, BatchSource]]) -> Iterator[str]:
+    """Decode the images of all caches; yield a line before and after each.
+
+    Args:
+        sources: Each split's name and images.
+    """
+    for name, source in sources:
         if not isinstance(source, DataLoaderSource) or source.cached is None:
             continue
         if not source.cached.filled():

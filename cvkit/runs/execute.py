@@ -92,7 +92,7 @@ def execute(session: Session) -> Generator[Event, None, None]:
     for message in known:
         yield Warned(message)
     if session.trains:  # a cache without room is found now, not after an epoch
-        for line in filled_caches({"training": session.parts.train_source, **session.parts.sources}):
+        for line in filled_caches([("training", session.parts.train_source), *session.parts.sources.items()]):
             yield Noted(line)
     for tuner, proposal in session.tune():
         yield Tuned(tuner, proposal, session.recipe.value(tuner.target))
