@@ -140,8 +140,8 @@ class CachedSplit:
         where, other = ("the memory", "disk") if folder is None else (f"the disk of '{folder}'", "memory")
         raise MachineError(
             f"{counted(len(self), 'decoded image')} need about {gigabytes(whole)}, but {where} has only "
-            f"{gigabytes(free)} left; remove train.cache, or use train.cache: {other}, or decode: draft for large JPEG "
-            "photos"
+            f"{gigabytes(free)} left; remove train.cache, or use train.cache: {other}, or decode: draft for "
+            "large JPEG photos"
         )
 
     def line(self, name: str) -> str:
