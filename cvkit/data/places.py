@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +31,16 @@ class DataRoot:
     def folder(self) -> Path:
         """The data folder; if the data is a file, the folder that contains it."""
         return self.path.parent if self.path.is_file() else self.path
+
+    def storage(self, data: Iterable[Path]) -> Path | None:
+        """Return the absolute data folder, for files that a run keeps; None if it is the data itself.
+
+        Args:
+            data: The places of the data set.
+        """
+        folder = _absolute(self.folder)
+        itself = self.path.is_file() or any(folder.is_relative_to(place) for place in data)
+        return None if itself else folder
 
 
 def located(path: Path, root: DataRoot, written: str = "") -> tuple[Path, list[str]]:

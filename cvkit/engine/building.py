@@ -99,7 +99,7 @@ def open_located(recipe: Recipe, root: Path | DataRoot) -> tuple[Recipe, Splits]
     if found:
         part = replace(part, options=part.options | found)
         recipe = replace(recipe, dataset=part)
-    splits = replace(checked(build_checked(part, root.folder), part.entry), folder=root.folder)
+    splits = replace(checked(build_checked(part, root.folder), part.entry), folder=root.storage(found.values()))
     if notes and splits.account is not None:
         account = replace(splits.account, notes=(*notes, *splits.account.notes))
         splits = replace(splits, account=account)

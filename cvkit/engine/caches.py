@@ -30,7 +30,12 @@ def cache_plans(recipe: Recipe, splits: Splits, single: SampleAugmentations) -> 
         return {}
     if recipe.train.cache == "memory":  # images that are evaluated once gain nothing
         return {name: CachePlan() for name in ("train", *evaluated_halves(recipe, splits))}
-    if not splits.digest or splits.folder is None:
+    if splits.folder is None:
+        raise RunError(
+            "train.cache is 'disk', but there is no data folder, or it is the data itself, where cvkit writes nothing; "
+            "name the folder that contains the data with --data, or use train.cache: memory"
+        )
+    if not splits.digest:
         raise RunError(
             "train.cache is 'disk', but the data set has no digest, so cvkit could not recognise images that have "
             "changed; use train.cache: memory"
