@@ -32,7 +32,7 @@ def cache_plans(recipe: Recipe, splits: Splits, single: SampleAugmentations) -> 
         return {name: CachePlan() for name in ("train", *evaluated_halves(recipe, splits))}
     if splits.folder is None:
         raise RunError(
-            "train.cache is 'disk', but there is no data folder, or it is the data itself, where cvkit writes nothing; "
+            "train.cache is 'disk', but there is no data folder, or it is the data itself, where nothing is written; "
             "name the folder that contains the data with --data, or use train.cache: memory"
         )
     if not splits.digest:
