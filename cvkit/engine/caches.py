@@ -53,11 +53,21 @@ def _key(recipe: Recipe, splits: Splits, name: str, single: SampleAugmentations)
         "digest": splits.digest,
         "dataset": [recipe.dataset.entry.id, options],
         "info": splits.info.to_json(),
-        "photos for": repr(single.crop) if name == "train" and single else "framing",
+        "photos for": _use(recipe, single) if name == "train" else "framing",
         "libraries": DECODED_BY,
     }
     made: dict[str, Any] = json.loads(json.dumps(key, default=str))
     return made
+
+
+def _use(recipe: Recipe, single: SampleAugmentations) -> Any:
+    """Return for what the training photos are decoded, which decides how far they may be reduced."""
+    if not single:
+        return "framing"
+    if single.crop is None:
+        return "augmentations"
+    first = next(part for part in recipe.augmentations if part.entry.component.per_sample)
+    return [first.entry.id, first.options]
 
 
 def with_notes(recipe: Recipe, splits: Splits, single: SampleAugmentations) -> Splits:

@@ -70,3 +70,15 @@ def test_cache_without_room_ends_the_run_before_its_first_step(photos, tmp_path,
     with pytest.raises(MachineError):
         list(execute(run))
     assert run.step == 0
+
+
+def test_photos_reduced_for_another_crop_have_another_cache(photos, tmp_path):
+    """The same crop, built again, has the same one."""
+
+    def place(scale: str) -> Path:
+        crop = f"augmentations=[{{name: torchvision/random_resized_crop, scale: {scale}}}]"
+        parts = session(photos, tmp_path, "disk", crop, "dataset.decode=draft").parts
+        return parts.train_source.cached.plan.place
+
+    assert place("[0.5, 1.0]") == place("[0.5, 1.0]")
+    assert place("[0.5, 1.0]") != place("[0.4, 1.0]")
