@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -177,13 +178,16 @@ def _written(place: Path) -> Iterator[StoreWriter]:
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DataError(
-            f"could not write '{place.parent}': {error.strerror}; give another data folder, or use train.cache: "
-            "memory"
-        ) from error
+        raise DataError(_not_written(place, error.strerror or str(error))) from error
     folder = OutputFolder(place, "train.cache: disk", frozenset((PIXELS, INDEX)))
+    if not os.access(place.parent, os.W_OK | os.X_OK):
+        raise DataError(_not_written(place, "no permission"))
     with reporting_shortages(_KEEPING), folder.replace_atomically() as making, (making / PIXELS).open("wb") as pixels:
         yield StoreWriter(making, pixels)
+
+
+def _not_written(place: Path, reason: str) -> str:
+    return f"could not write '{place.parent}': {reason}; give another data folder, or use train.cache: memory"
 
 
 def _existing(folder: Path) -> Path:

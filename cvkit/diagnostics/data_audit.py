@@ -141,7 +141,8 @@ def similar_in_features(trainer: Trainer, found: Audit) -> Gallery | None:
     evaluated, trained = (
         _vectors(features, split, indices) for split, indices in zip(splits, (rows, columns), strict=True)
     )
-    similarity, nearest = (evaluated @ trained.T).max(dim=1)
+    blocks = [(block @ trained.T).max(dim=1) for block in evaluated.split(AT_ONCE)]
+    similarity, nearest = (torch.cat(each) for each in zip(*blocks, strict=True))
     cards, sharp = [], True
     for row in similarity.argsort(descending=True, stable=True)[:SHOWN].tolist():
         places = ((half, splits[0], rows[row]), ("training", splits[1], columns[int(nearest[row])]))
