@@ -45,7 +45,7 @@ def start(
     """Look at the photos at `place` and return a recipe for them, which was checked.
 
     Args:
-        place: A folder or a table.
+        place: A folder or a table. If it does not exist, it is searched for in the data folder.
         model: The name of the network.
         weights: A file with pretrained weights.
         scratch: Whether the network starts from random weights.
@@ -57,6 +57,8 @@ def start(
     Raises:
         CvkitError: The photos, the network or the weights cannot be used.
     """
+    if not place.is_absolute() and not place.exists() and (data / place).exists():
+        place = (data / place).absolute()
     weights = None if weights is None else _seen_from(output, weights)
     pretrained = pretrained_of(model, weights, scratch, catalog)
     photos = look(place, size, catalog, data)
