@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -17,7 +16,7 @@ import torchvision
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ..errors import CvkitError, DataError, MachineError
+from ..errors import CvkitError, DataError, FolderError, MachineError
 from ..files.output_folder import OutputFolder
 from ..formatting import counted
 from ..resource_errors import reporting_shortages
@@ -180,10 +179,13 @@ def _written(place: Path) -> Iterator[StoreWriter]:
     except OSError as error:
         raise DataError(_not_written(place, error.strerror or str(error))) from error
     folder = OutputFolder(place, "train.cache: disk", frozenset((PIXELS, INDEX)))
-    if not os.access(place.parent, os.W_OK | os.X_OK):
-        raise DataError(_not_written(place, "no permission"))
-    with reporting_shortages(_KEEPING), folder.replace_atomically() as making, (making / PIXELS).open("wb") as pixels:
-        yield StoreWriter(making, pixels)
+    with reporting_shortages(_KEEPING):
+        try:
+            with folder.replace_atomically() as making, (making / PIXELS).open("wb") as pixels:
+                yield StoreWriter(making, pixels)
+        except FolderError as error:  # its advice is for a command with --output
+            reason = getattr(error.__cause__, "strerror", None) or str(error)
+            raise DataError(_not_written(place, reason)) from error
 
 
 def _not_written(place: Path, reason: str) -> str:

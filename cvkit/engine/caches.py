@@ -10,7 +10,7 @@ from typing import Any
 from ..data.caching import DECODED_BY, CachePlan
 from ..data.loading import BatchSource, DataLoaderSource
 from ..data.sample_augmentation import SampleAugmentations
-from ..data.splits import Splits, TensorSplit
+from ..data.splits import Splits
 from ..errors import RunError
 from ..formatting import counted
 from ..recipe import Recipe
@@ -70,36 +70,37 @@ def _use(recipe: Recipe, single: SampleAugmentations) -> Any:
     return [first.entry.id, first.options]
 
 
-def with_notes(recipe: Recipe, splits: Splits, single: SampleAugmentations) -> Splits:
-    """Return the splits with notes about decoding and caches in their account."""
+def with_notes(splits: Splits, single: SampleAugmentations) -> Splits:
+    """Return the splits with a note about decoding in their account."""
     if splits.account is None:
         return splits
-    notes = (*splits.account.notes, *_notes(recipe, splits, single))
+    notes = (*splits.account.notes, *_notes(splits, single))
     return replace(splits, account=replace(splits.account, notes=notes))
 
 
-def filled_caches(sources: Iterable[tuple[str, BatchSource]]) -> Iterator[str]:
-    """Decode the images of all caches; yield a line before and after each.
+def filled_caches(recipe: Recipe, sources: Iterable[tuple[str, BatchSource]]) -> Iterator[str]:
+    """Decode the images of all caches; yield a line before and after each, or a line if the setting has no effect.
 
     Args:
+        recipe: The recipe with the setting `train.cache`.
         sources: Each split's name and images.
     """
-    for name, source in sources:
-        if not isinstance(source, DataLoaderSource) or source.cached is None:
-            continue
-        if not source.cached.filled():
-            yield f"train.cache: decoding {counted(len(source), f'{name} image')}"
+    cached = [
+        (name, source, split)
+        for name, source in sources
+        if isinstance(source, DataLoaderSource) and (split := source.cached) is not None
+    ]
+    if recipe.train.cache is not None and not cached:
+        yield "train.cache has no effect, because all images are in memory already"
+    for name, source, split in cached:
+        if not split.filled():
+            yield f"train.cache: decoding {counted(len(split), f'{name} image')}"
         source.fill_cache()
-        yield source.cached.line(name)
+        yield split.line(name)
 
 
-def _notes(recipe: Recipe, splits: Splits, single: SampleAugmentations) -> Iterator[str]:
+def _notes(splits: Splits, single: SampleAugmentations) -> Iterator[str]:
     whole = bool(single) and single.crop is None
     if splits.info.framing is not None and splits.info.framing.decode == "draft":
         full = "; training photos in full, because their first augmentation does not allow it" if whole else ""
         yield f"decode: draft: JPEG photos are decoded at a half, a quarter or an eighth of their size{full}"
-    if recipe.train.cache is None or isinstance(splits.train, TensorSplit):
-        return
-    where = "in memory" if recipe.train.cache == "memory" else f"in '{splits.folder}/{_FOLDER}'"
-    own = "; training photos in their own sizes, because their augmentations need them" if whole else ""
-    yield f"train.cache: the images of each split are decoded once, when they are first used, and kept {where}{own}"

@@ -92,7 +92,8 @@ def execute(session: Session) -> Generator[Event, None, None]:
     for message in known:
         yield Warned(message)
     if session.trains:  # a cache without room is found now, not after an epoch
-        for line in filled_caches([("training", session.parts.train_source), *session.parts.sources.items()]):
+        parts = session.parts
+        for line in filled_caches(parts.recipe, [("training", parts.train_source), *parts.sources.items()]):
             yield Noted(line)
     for tuner, proposal in session.tune():
         yield Tuned(tuner, proposal, session.recipe.value(tuner.target))

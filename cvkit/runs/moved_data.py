@@ -40,8 +40,8 @@ def open_run_data(recipe: Recipe, root: DataRoot, digest: Callable[[], str | Non
             places = "; ".join(f"'{new}' differs from '{old}'" for old, new in moved)
             raise CheckpointError(
                 f"the data was moved and is not what this run was trained on: the content of {places}, as the run "
-                "recorded it. Name the place of the original data with --data, or add --accept-changes to continue a "
-                "run with other data"
+                "recorded it. Name the place of the original data with --data. Commands that continue a run "
+                "accept other data with --accept-changes"
             ) from None
     return splits
 

@@ -197,6 +197,18 @@ def test_folder_that_cannot_be_written_is_named(photos, tmp_path, wording):
     assert str(caught.value) == wording
 
 
+def test_folder_of_another_user_is_named(photos, tmp_path, monkeypatch):
+    """The advice is about the cache, not about an output folder."""
+
+    def refused(self):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("cvkit.files.scratch.Scratch.make", refused)
+    with pytest.raises(DataError, match="Permission denied; give another data folder") as caught:
+        CachedSplit(photos, None, plan("disk", tmp_path)).fill(0)
+    assert "--output" not in str(caught.value)
+
+
 @pytest.mark.parametrize("kind", ["memory", "disk"])
 def test_cache_can_be_sent_to_processes_that_are_not_forked(photos, tmp_path, kind):
     """As workers on macOS and Windows get it."""

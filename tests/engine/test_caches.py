@@ -82,3 +82,11 @@ def test_photos_reduced_for_another_crop_have_another_cache(photos, tmp_path):
 
     assert place("[0.5, 1.0]") == place("[0.5, 1.0]")
     assert place("[0.5, 1.0]") != place("[0.4, 1.0]")
+
+
+def test_setting_without_effect_is_reported(photos, tmp_path, wording):
+    """Here the images are in memory because of `train.resident`."""
+    events = execute(session(photos, tmp_path, "disk", "train.resident=true"))
+    lines = [event.line for event in events if isinstance(event, Noted)]
+    assert [line for line in lines if "train.cache" in line] == wording
+    assert not (tmp_path / "data" / "decoded").exists()
