@@ -175,8 +175,8 @@ def open_source(
         if resident is True and not augmentations:
             split = materialize(split)
         elif cache is not None or resident is True:
-            crop = augmentations.crop if augmentations else None
-            split = CachedSplit(split, None if crop is None else crop.needed, cache or CachePlan())
+            needed = augmentations.needed if augmentations else None
+            split = CachedSplit(split, needed, cache or CachePlan())
     if augmentations:
         return DataLoaderSource(split, device, workers, augmentations)
     if isinstance(split, TensorSplit) and (resident is True or (resident == "auto" and room.takes(split))):

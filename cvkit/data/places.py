@@ -19,7 +19,7 @@ class DataRoot:
 
     Attributes:
         path: The data folder.
-        reopened: Whether a run is continued. Then this may be the data itself, which was moved and renamed.
+        reopened: Whether this may be the data itself, which was moved and renamed since the run began.
         given: Whether the user named it for a run that is continued. Then it is searched first, and may be a file.
     """
 

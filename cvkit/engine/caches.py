@@ -1,4 +1,4 @@
-"""Where a run keeps decoded images, and what it says about how images are decoded."""
+"""Where a run keeps decoded images, and the notes about how images are decoded."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from ..data.sample_augmentation import SampleAugmentations
 from ..data.splits import Splits
 from ..errors import RunError
 from ..formatting import counted
+from ..host.registry import Entry
+from ..host.source_code import package_of, source_digest
 from ..recipe import Recipe
 from .selection import evaluated_halves
 
@@ -51,7 +53,7 @@ def _key(recipe: Recipe, splits: Splits, name: str, single: SampleAugmentations)
         "version": _VERSION,
         "split": name,
         "digest": splits.digest,
-        "dataset": [recipe.dataset.entry.id, options],
+        "dataset": [recipe.dataset.entry.id, options, _code(recipe.dataset.entry)],
         "info": splits.info.to_json(),
         "photos for": _use(recipe, single) if name == "train" else "framing",
         "libraries": DECODED_BY,
@@ -64,10 +66,16 @@ def _use(recipe: Recipe, single: SampleAugmentations) -> Any:
     """Return for what the training photos are decoded, which decides how far they may be reduced."""
     if not single:
         return "framing"
-    if single.crop is None:
+    if single.needed is None:
         return "augmentations"
     first = next(part for part in recipe.augmentations if part.entry.component.per_sample)
-    return [first.entry.id, first.options]
+    return [first.entry.id, first.options, _code(first.entry)]
+
+
+def _code(entry: Entry) -> str:
+    """Return the digest of the package that a component is in; empty if it has no source files."""
+    package = package_of(entry.component.target)
+    return "" if package is None else source_digest(package)
 
 
 def with_notes(splits: Splits, single: SampleAugmentations) -> Splits:
@@ -100,7 +108,7 @@ def filled_caches(recipe: Recipe, sources: Iterable[tuple[str, BatchSource]]) ->
 
 
 def _notes(splits: Splits, single: SampleAugmentations) -> Iterator[str]:
-    whole = bool(single) and single.crop is None
+    whole = bool(single) and single.needed is None
     if splits.info.framing is not None and splits.info.framing.decode == "draft":
         full = "; training photos in full, because their first augmentation does not allow it" if whole else ""
         yield f"decode: draft: JPEG photos are decoded at a half, a quarter or an eighth of their size{full}"

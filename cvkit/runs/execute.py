@@ -67,13 +67,29 @@ class Measured:
 
 
 @dataclass(frozen=True)
+class ReportStarted:
+    """The report is being written, which may take as long as an epoch."""
+
+
+@dataclass(frozen=True)
 class Reported:
     """The report was written to `path`."""
 
     path: Path
 
 
-Event = Warned | Noted | Tuned | TrainingStarted | Step | EpochRecord | TrainingEnded | Measured | Reported
+Event = (
+    Warned
+    | Noted
+    | Tuned
+    | TrainingStarted
+    | Step
+    | EpochRecord
+    | TrainingEnded
+    | Measured
+    | ReportStarted
+    | Reported
+)
 
 
 def execute(session: Session) -> Generator[Event, None, None]:
@@ -108,6 +124,7 @@ def execute(session: Session) -> Generator[Event, None, None]:
         result = trainer.final_predictions()
         epoch = 0 if chosen.weights is None else chosen.epoch
         yield Measured(half, int(result.correct.sum()), len(result.labels), epoch)
+    yield ReportStarted()
     report = session.report()
     for message in dict.fromkeys(session.warnings):
         if message not in known:

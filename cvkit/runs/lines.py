@@ -12,7 +12,7 @@ from ..formatting import counted
 from ..printable import shell_words
 from ..recipe import AUTO
 from .estimate import Estimate
-from .execute import Event, Measured, Noted, Reported, TrainingStarted, Tuned, Warned, is_resumable
+from .execute import Event, Measured, Noted, Reported, ReportStarted, TrainingStarted, Tuned, Warned, is_resumable
 from .folder import RunFolder
 from .session import Session
 
@@ -58,6 +58,8 @@ class EventLines:
                     f"{half} accuracy{weights}: {100 * correct / total:.2f} % ({correct:,} of "
                     f"{counted(total, 'image')})"
                 )
+            case ReportStarted():
+                yield "writing the report"
             case Reported(path):
                 yield f"report: {path}"
         if self._estimate is not None:
@@ -122,9 +124,13 @@ def way_on(session: Session) -> str:
 
 
 def stopped_line(session: Session) -> str:
-    """Return what an interrupted run saved, and how to continue it."""
-    done = f"stopped and saved after step {session.step:,}; " if session.saved and session.step else ""
-    return f"{done}{way_on(session)}"
+    """Return what an interrupted run saved, how to continue it, and how to evaluate it as it is."""
+    if not (session.saved and session.step):
+        return way_on(session)
+    finish = ""
+    if session.records:
+        finish = f"; or evaluate it as it is: {shell_words('cvkit', 'finish', session.folder.path)}"
+    return f"stopped and saved after step {session.step:,}; {way_on(session)}{finish}"
 
 
 def add_way_on(error: Exception, session: Session) -> None:

@@ -116,6 +116,7 @@ class Session:
             name=self.recipe.name,
             status="running",
             data=str(self.data.absolute()),
+            data_is_dataset=self.parts.splits.folder is None,
             data_info=self.parts.info.to_json(),
             **({} if account is None else {"data_account": account.lines()}),
             warnings=list(dict.fromkeys(self.warnings)),

@@ -42,7 +42,10 @@ def _decided(photos: Photos, choices: Choices) -> Iterator[str]:
         yield f"the photos have the splits {', '.join(photos.own)} of their own, which are kept"
     for name in ("validation", "test"):
         if name in photos.options:
-            yield f"{percent(SHARE, 0)} of each class become {name} photos, because there are none"
+            yield (
+                f"about {percent(SHARE, 0)} of each class, and at least one photo, become {name} photos, because "
+                "there are none"
+            )
     yield "the test photos are evaluated once, at the end"
     if "on_error" in photos.options:
         yield "on_error: skip, because there are damaged photos; they are left out, and nothing replaces them"

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cvkit import IMAGE_FORMATS, DataAccount, DataError, LeftOut
+from cvkit import IMAGE_FORMATS, DataAccount, DataError, LeftOut, composed_name, readable_name
 
-from .finding import FoundImage, Tree, composed, listed, readable
+from .finding import FoundImage, Tree, listed
 from .samples import SPLIT_NAMES, Sample, SplitName
 
 _LIKE_SPLITS = {"training", "testing", "eval", "evaluation", "dev", "development", "holdout"}
@@ -38,9 +38,9 @@ def layout_of(base: Path, tree: Tree) -> Layout:
     for image in tree.images:
         split, label = _place(image, splits)
         if label is None:
-            left_out.append(LeftOut(readable(image.name), "not in the folder of a class"))
+            left_out.append(LeftOut(readable_name(image.name), "not in the folder of a class"))
         else:
-            samples.append(Sample(readable(image.name), image.path, composed(label), split))
+            samples.append(Sample(readable_name(image.name), image.path, composed_name(label), split))
     labels = {sample.label for sample in samples}
     if not splits and len(labels) == 1:
         (label,) = labels
@@ -49,7 +49,7 @@ def layout_of(base: Path, tree: Tree) -> Layout:
             f"at least two. If the folders in '{label}' are the classes, set path to '{base / label}'"
         )
     filled = {name for image in tree.images for name in _parents(image.name)}
-    left_out += [LeftOut(readable(name), "contains no images") for name in tree.folders if name not in filled]
+    left_out += [LeftOut(readable_name(name), "contains no images") for name in tree.folders if name not in filled]
     return Layout(samples, left_out, [*_spellings(tree, splits)])
 
 
@@ -63,14 +63,14 @@ def _place(image: FoundImage, splits: dict[str, SplitName]) -> tuple[SplitName |
 
 def _require_clear(base: Path, tree: Tree, tops: list[str], splits: dict[str, SplitName]) -> None:
     images = Counter(image.name.partition("/")[0] for image in tree.images)
-    seen = ", ".join(f"{readable(top)}/ (images: {images[top]:,})" for top in tops[:10])
+    seen = ", ".join(f"{readable_name(top)}/ (images: {images[top]:,})" for top in tops[:10])
     seen += f" and {len(tops) - 10:,} more" if len(tops) > 10 else ""
     if splits and "train" not in splits.values():
         raise DataError(f"{base} contains {listed([*splits])}, but no train/; it contains {seen}. {EXPECTED}")
     for split in set(splits.values()):
         if len(names := [top for top, one in splits.items() if one == split]) > 1:
             raise DataError(f"{base} contains {listed(names)}, which all mean {split}; keep one of them")
-    beside = [readable(top) for top in tops if splits and top not in splits and images[top]]
+    beside = [readable_name(top) for top in tops if splits and top not in splits and images[top]]
     if beside:
         raise DataError(
             f"{base} contains images in {listed(beside)} beside train/, so it is unclear whether they are classes. "
@@ -89,8 +89,8 @@ def _require_no_other_splits(base: Path, tree: Tree) -> None:
         others = [other for other, names in inner.items() if other != top and names & own]
         if top.lower() in _LIKE_SPLITS and others:
             raise DataError(
-                f"{base} contains {listed([readable(one) for one in (top, *others)])}, which contain folders of the "
-                "same names, so they look like splits and not like classes. Rename them to train, val and test"
+                f"{base} contains {listed([readable_name(one) for one in (top, *others)])}, which contain folders of "
+                "the same names, so they look like splits and not like classes. Rename them to train, val and test"
             )
 
 
@@ -105,7 +105,7 @@ def _spellings(tree: Tree, splits: dict[str, SplitName]) -> Iterator[str]:
     spelled: dict[str, set[str]] = {}
     for image in tree.images:
         if (label := _place(image, splits)[1]) is not None:
-            spelled.setdefault(composed(label), set()).add(label)
+            spelled.setdefault(composed_name(label), set()).add(label)
     for label, names in spelled.items():
         if len(names) > 1:
             yield f"{len(names)} spellings of '{label}' in Unicode are read as one class"

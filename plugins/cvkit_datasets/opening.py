@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from cvkit import DataAccount, DataError, DataInfo, Framing, LeftOut, Splits
+from cvkit import DataAccount, DataError, DataInfo, Framing, LeftOut, Splits, composed_name
 
 from .contents import digest_of
 from .file_split import FileSplit
-from .finding import composed, listed, natural
+from .finding import listed, natural
 from .headers import checked_files
 from .layout import require_classes
 from .options import Reading, SplitPlan
@@ -103,7 +103,7 @@ def grouped(samples: Sequence[Sample], pattern: str, columns: Sequence[str] = ()
         expression = re.compile(pattern)
     except re.error as error:
         raise ValueError(f"group '{pattern}' is not a regular expression: {error}") from None
-    matches = [expression.search(composed(sample.name)) for sample in samples]
+    matches = [expression.search(composed_name(sample.name)) for sample in samples]
     missing = [sample.name for sample, match in zip(samples, matches, strict=True) if not (match and _found(match))]
     if missing:
         raise DataError(
@@ -122,7 +122,7 @@ def _ordered(found: set[str], classes: tuple[str, ...]) -> tuple[str, ...]:
     """Return the classes in the order of the option, or in natural order."""
     if not classes:
         return tuple(sorted(found, key=natural))
-    wanted = tuple(composed(name) for name in classes)
+    wanted = tuple(composed_name(name) for name in classes)
     if len(set(wanted)) < len(wanted) or set(wanted) != found:
         missing, extra = sorted(found - set(wanted)), sorted(set(wanted) - found)
         details = [f"not listed: {listed(missing)}"] * bool(missing) + [f"without images: {listed(extra)}"] * bool(

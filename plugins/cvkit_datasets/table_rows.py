@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from cvkit import IMAGE_FORMATS, DataError, LeftOut
+from cvkit import IMAGE_FORMATS, DataError, LeftOut, composed_name, readable_name
 
-from .finding import composed, listed, readable
+from .finding import listed
 from .samples import SPLIT_NAMES, Sample, SplitName
 from .tables import Row, as_text, rows_of
 
@@ -86,7 +86,14 @@ def samples_of(base: Path, tables: Sequence[tuple[Path, SplitName | None]], colu
             name = Path(os.path.relpath(path, base)).as_posix()
             own = _split_of(table, row[divided]) if divided is not None else split
             found.samples.append(
-                Sample(readable(name), path, composed(row[label]), own, composed(row[group]) if group else "", of_row)
+                Sample(
+                    readable_name(name),
+                    path,
+                    composed_name(row[label]),
+                    own,
+                    composed_name(row[group]) if group else "",
+                    of_row,
+                )
             )
     found.samples, repeated = _once(tables[0][0], found.samples)
     found.left_out += repeated
