@@ -32,7 +32,7 @@ def open_run_data(recipe: Recipe, root: DataRoot, digest: Callable[[], str | Non
         if root.given and (old := _missing(recipe)):
             raise DataError(f"{error}. It was to replace '{old[0]}', where the run read its data") from error
         raise
-    moved = [(old, new) for old, new in zip(_paths(recipe), _paths(placed), strict=True) if old != new]
+    moved = [(old, new) for old, new in zip(data_places(recipe), data_places(placed), strict=True) if old != new]
     if moved and (known := digest()) is not None:
         try:
             splits.require(known)
@@ -46,7 +46,8 @@ def open_run_data(recipe: Recipe, root: DataRoot, digest: Callable[[], str | Non
     return splits
 
 
-def _paths(recipe: Recipe) -> list[Path]:
+def data_places(recipe: Recipe) -> list[Path]:
+    """Return the paths of the data set in a recipe."""
     return [value for value in recipe.dataset.options.values() if isinstance(value, Path)]
 
 
