@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from lite0 import save_lite0
 from photos import APART, COUNTS, files, make
+from safetensors.torch import load_file
 from sklearn.linear_model import LogisticRegression
 
 import cvkit
@@ -89,11 +90,13 @@ def run(work: Path, recipe: Path, row: str, seed: int) -> dict[str, Any]:
 
 
 def linear_probe(work: Path) -> dict[str, Any]:
-    """Measure a logistic regression with class weights on the features of a written run, whose body never changed."""
+    """Measure a logistic regression with class weights on the ImageNet features of the training photos of seed 0."""
     found = [*work.glob("runs/written-0-*")]
     if not found:
-        raise SystemExit("run the row written first; the probe uses its body and its training photos")
+        raise SystemExit("run the row written first; the probe uses its split and its framing")
     model = cvkit.load(found[-1])
+    first = {name: value for name, value in load_file(work / "lite0.safetensors").items() if "classifier" not in name}
+    model.module.load_state_dict(first, strict=False)
     with (found[-1] / "data.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["split"] == "train"]
     apart = [*files(work / "apart")]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .data.image_formats import IMAGE_FORMATS
     from .data.image_headers import ImageHeader, largest_value, read_header
     from .data.labels import Labels
+    from .data.reduction import Needed
     from .data.splits import DataInfo, Split, Splits, TensorSplit
     from .engine.assembly import build_parts
     from .engine.calibration import Calibration
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     from .host.discovery import discover
     from .host.markers import hookimpl
     from .kinds import KINDS, Kind
+    from .printable import composed_name, readable_name
     from .protocols import Augmentation, Explainer, Metric, MixingAugmentation, PhotoCrop, SampleAugmentation, Sampler
     from .recipe import Recipe, read, resolve
     from .runs.folder import RunFolder
@@ -111,16 +113,19 @@ _LAZY = {
     "ImageHeader": "data.image_headers",
     "Labels": "data.labels",
     "LeftOut": "data.account",
+    "Needed": "data.reduction",
     "PhotoCrop": "protocols",
     "PretrainedInput": "data.framing",
     "PretrainedWeights": "checkpoint.pretrained",
     "WeightsFile": "checkpoint.weights_file",
+    "composed_name": "printable",
     "digest_of": "checkpoint.weights_file",
     "largest_value": "data.image_headers",
     "load_weights": "checkpoint.pretrained",
     "read_header": "data.image_headers",
     "read_image": "data.decoding",
     "read_weights": "checkpoint.weights_file",
+    "readable_name": "printable",
     "DataInfo": "data.splits",
     "Split": "data.splits",
     "Splits": "data.splits",
@@ -199,6 +204,7 @@ __all__ = [
     "Model",
     "ModelFactory",
     "NameTaken",
+    "Needed",
     "OptimizerFactory",
     "Origin",
     "PhotoCrop",
@@ -229,6 +235,7 @@ __all__ = [
     "UnknownComponent",
     "WeightsFile",
     "build_parts",
+    "composed_name",
     "derive",
     "digest_of",
     "discover",
@@ -245,6 +252,7 @@ __all__ = [
     "read_header",
     "read_image",
     "read_weights",
+    "readable_name",
     "resolve",
     "seed_everything",
     "train",

@@ -39,7 +39,7 @@ def _escaped(character: str) -> str:
     return ascii(character)[1:-1]
 
 
-def readable(name: str) -> str:
+def readable_name(name: str) -> str:
     """Return the name of a file as text that can be stored: bytes that are not UTF-8 become escapes."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
@@ -48,12 +48,13 @@ def named_in(name: str, names: Sequence[str]) -> int | None:
     """Return the position of `name` in `names` in any spelling of Unicode; None if it is absent."""
     if name in names:
         return names.index(name)
-    wanted, known = _composed(name), [_composed(each) for each in names]
+    wanted, known = composed_name(name), [composed_name(each) for each in names]
     return known.index(wanted) if wanted in known else None
 
 
-def _composed(name: str) -> str:
-    return unicodedata.normalize("NFC", readable(name))
+def composed_name(name: str) -> str:
+    """Return readable text in the composed form of Unicode (NFC), in which equal names are equal text."""
+    return unicodedata.normalize("NFC", readable_name(name))
 
 
 def on_one_line(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What a component raised is told in one line, with the place its author looks at first."""
+"""The error of a component is one line, with the position in its author's code."""
 
 from __future__ import annotations
 

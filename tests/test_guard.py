@@ -1,4 +1,4 @@
-"""A guarded call returns what the component returns, and what the component raises is told by its name."""
+"""A guarded call returns the component's result; an error in it names the component."""
 
 from __future__ import annotations
 

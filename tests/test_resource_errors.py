@@ -1,4 +1,4 @@
-"""What a machine lacks is told from the many errors that say so, and from nothing else."""
+"""Shortages of the machine are recognised by their errors, and no other errors are taken for one."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_lack_of_memory_that_torch_reports_is_the_machines():
     ],
 )
 def test_any_other_error_is_no_lack(error):
-    """A disk that fails under a data set is told with the data set's name."""
+    """If a disk fails while a data set reads, the error names the data set."""
     assert shortage_in(error) is None
 
 

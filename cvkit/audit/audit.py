@@ -31,6 +31,8 @@ class Audit:
         classes: Names of the classes.
         unread: Damaged files that the data set left out.
         skipped: Whether the search for near duplicates reached its limit, so that weaker pairs were not compared.
+        stops: Whether a run of the recipe stops because of the files in `unread`.
+        crops: Whether the framing of the recipe crops the images.
     """
 
     splits: tuple[SplitFacts, ...]
@@ -38,6 +40,8 @@ class Audit:
     classes: tuple[str, ...]
     skipped: bool
     unread: tuple[LeftOut, ...] = ()
+    stops: bool = False
+    crops: bool = False
 
     @property
     def damaged(self) -> tuple[str, ...]:
@@ -80,13 +84,16 @@ class Audit:
         return images_in(self.pairs, split, "training")
 
 
-def audit(splits: Splits, threshold: float = FINE, advance: Callable[[int], None] = lambda _: None) -> Audit:
+def audit(
+    splits: Splits, threshold: float = FINE, advance: Callable[[int], None] = lambda _: None, *, stops: bool = False
+) -> Audit:
     """Read every image of a data set once, and return what was found.
 
     Args:
         splits: The data set.
         threshold: The correlation from which two images are near duplicates, in (0, 1].
         advance: Is called with the number of images that were read since the last call.
+        stops: Whether a run stops because of damaged files that the data set left out here.
 
     Returns:
         Damaged images, duplicates, sizes and class counts.
@@ -95,4 +102,6 @@ def audit(splits: Splits, threshold: float = FINE, advance: Callable[[int], None
     pairs, skipped = duplicates(read, threshold)
     left_out = () if splits.account is None else splits.account.left_out
     unread = tuple(one for one in left_out if one.reason.startswith("damaged"))
-    return Audit(read, pairs, splits.info.classes, skipped, unread)
+    framing = splits.info.framing
+    crops = framing is not None and framing.mode == "crop"
+    return Audit(read, pairs, splits.info.classes, skipped, unread, stops, crops)

@@ -26,29 +26,44 @@ class Finding:
         return f"{self.what} {self.advice}"
 
 
-def findings(audit: Audit) -> list[Finding]:
-    """Return the findings, the most important first."""
+def findings(audit: Audit, source: str = "") -> list[Finding]:
+    """Return the findings, the most important first.
+
+    `source` follows the name of a CSV file that is not beside the findings: where the reader gets the file.
+    """
     return [
-        *_damaged(audit),
-        *_across(audit),
+        *_damaged(audit, source),
+        *_across(audit, source),
         *_conflicts(audit),
         *_classes(audit),
         *_repeated(audit),
-        *_grey(audit),
+        *_grey(audit, source),
         *_shapes(audit),
+        *_left_out(audit, source),
     ]
 
 
-def _damaged(audit: Audit) -> Iterator[Finding]:
-    named = audit.damaged
+def _damaged(audit: Audit, source: str) -> Iterator[Finding]:
+    named = audit.damaged if audit.stops else audit.damaged[: len(audit.damaged) - len(audit.unread)]
     if named:
+        choice = "Repair or delete the files, or set on_error: skip" if audit.stops else "Repair or delete the files"
         yield Finding(
             f"Damaged images: {len(named):,} could not be read ({_list(named)}).",
-            "Repair or delete the files, because a run stops at the first of them; damaged.csv gives the reasons.",
+            f"{choice}, because a run stops with an error; damaged.csv{source} gives the reasons.",
         )
 
 
-def _across(audit: Audit) -> Iterator[Finding]:
+def _left_out(audit: Audit, source: str) -> Iterator[Finding]:
+    if audit.unread and not audit.stops:
+        one = len(audit.unread) == 1
+        yield Finding(
+            f"{counted(len(audit.unread), 'image')} {'is' if one else 'are'} damaged and {'was' if one else 'were'} "
+            f"left out (on_error: skip): {_list([each.name for each in audit.unread])}.",
+            f"Repair or delete {'it' if one else 'them'}; damaged.csv{source} gives the reasons.",
+        )
+
+
+def _across(audit: Audit, source: str) -> Iterator[Finding]:
     names = [facts.name for facts in audit.splits]
     sides: list[tuple[SplitName, SplitName]] = [
         ("test", "training"),
@@ -63,13 +78,13 @@ def _across(audit: Audit) -> Iterator[Finding]:
                 if other == "training"
                 else "so choices depend on test images"
             )
-            advice = "Remove them from one of the two splits"
+            advice = "Delete one file of each pair, or keep both in one split with the option group"
             if split == "test" and other == "training":
-                advice += ", or report the accuracy without them (--run RUN)"
+                advice += "; cvkit audit RECIPE --run RUN prints the accuracy without them"
             yield Finding(
                 f"Duplicates across splits: {len(found):,} of {total:,} {split} images "
                 f"({percent(len(found) / total, 1)}) also exist among the {other} images, {effect}.",
-                f"{advice}; duplicates.csv lists the pairs.",
+                f"{advice}. duplicates.csv{source} lists the pairs.",
             )
     if audit.skipped:
         yield Finding(
@@ -116,23 +131,26 @@ def _classes(audit: Audit) -> Iterator[Finding]:
 def _repeated(audit: Audit) -> Iterator[Finding]:
     for facts in audit.splits:
         if found := images_in(audit.pairs, facts.name, facts.name):
+            pairs = sum(pair.first.split == pair.second.split == facts.name for pair in audit.pairs)
             yield Finding(
-                f"Duplicates within a split: {len(found):,} of {counted(len(facts), f'{facts.name} image')}.",
+                f"Duplicates within a split: {_pairs(pairs)} ({len(found):,} of "
+                f"{counted(len(facts), f'{facts.name} image')}).",
                 "They count more than once; keep one of each if that is not intended.",
             )
 
 
-def _grey(audit: Audit) -> Iterator[Finding]:
+def _grey(audit: Audit, source: str) -> Iterator[Finding]:
     grey, total = (sum(values) for values in zip(*_greys(audit.splits), strict=True))
     if grey and grey == total:
         yield Finding(
-            "All images are grey, stored with three equal channels.",
+            "All images are grey, read as three equal channels.",
             "A pretrained network can use them as they are; a network of your own needs one channel only.",
         )
     elif grey:
         yield Finding(
-            f"Grey images stored with three equal channels: {grey:,} of {total:,}.",
-            "Check in classes.csv that grey does not coincide with a class, because a model would learn that.",
+            f"Grey images: {grey:,} of {total:,}.",
+            f"Check in classes.csv{source} that grey does not coincide with a class, because a model would "
+            "learn that.",
         )
 
 
@@ -146,11 +164,11 @@ def _shapes(audit: Audit) -> Iterator[Finding]:
         short, longer = facts.sizes.aminmax(dim=1)
         long += int((longer > _LONG * short).sum())
         total += len(facts)
-    if long:
+    if long and audit.crops:
         yield Finding(
             f"Long images: one side is more than twice as long as the other in {long:,} of "
             f"{counted(total, 'image')}.",
-            "A square crop loses more than half of them; pad or squash them if the class is at an edge.",
+            "A square crop loses more than half of them; set framing: pad or squash if the class is at an edge.",
         )
 
 

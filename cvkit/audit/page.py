@@ -34,13 +34,16 @@ def audit_page(audit: Audit, splits: Splits, name: str, notes: Sequence[str] = (
     )
 
 
-def pair_galleries(audit: Audit, splits: Splits, shown: int = SHOWN) -> tuple[Gallery, ...]:
-    """Return a gallery of each sort of duplicates that was found, each with at most `shown` pairs."""
+def pair_galleries(audit: Audit, splits: Splits, shown: int = SHOWN, source: str = "") -> tuple[Gallery, ...]:
+    """Return a gallery of each sort of duplicates that was found, each with at most `shown` pairs.
+
+    `source` is as for `findings`.
+    """
     within = [pair for pair in audit.pairs if not pair.across]
     galleries = (
-        _gallery(audit, splits, audit.conflicts, "conflicts", "Duplicates with different labels", shown),
-        _gallery(audit, splits, audit.across, "across", "Duplicates across splits", shown),
-        _gallery(audit, splits, within, "within", "Duplicates within a split", shown),
+        _gallery(audit, splits, audit.conflicts, "conflicts", "Duplicates with different labels", shown, source),
+        _gallery(audit, splits, audit.across, "across", "Duplicates across splits", shown, source),
+        _gallery(audit, splits, within, "within", "Duplicates within a split", shown, source),
     )
     return tuple(gallery for gallery in galleries if gallery.cards)
 
@@ -63,7 +66,9 @@ def _facts(audit: Audit) -> list[Fact]:
     ]
 
 
-def _gallery(audit: Audit, splits: Splits, pairs: Sequence[Pair], name: str, title: str, most: int) -> Gallery:
+def _gallery(
+    audit: Audit, splits: Splits, pairs: Sequence[Pair], name: str, title: str, most: int, source: str
+) -> Gallery:
     """Return pairs at even distances in their order, so that the reader also sees the doubtful ones."""
     by_similarity = sorted(pairs, key=lambda pair: -pair.similarity)
     step = max(1.0, len(pairs) / most)
@@ -71,8 +76,8 @@ def _gallery(audit: Audit, splits: Splits, pairs: Sequence[Pair], name: str, tit
     caption = "Similarity: correlation of the contrast of 32x32 grey pixels at the best shift, 1 for equal pixels."
     if len(shown) < len(pairs):
         caption = (
-            f"{len(shown):,} of {len(pairs):,} pairs, from the most to the least similar; duplicates.csv lists all. "
-            f"{caption}"
+            f"{len(shown):,} of {len(pairs):,} pairs, from the most to the least similar; duplicates.csv{source} "
+            f"lists all. {caption}"
         )
     read: dict[SplitName, Split | None] = {
         "training": splits.train,

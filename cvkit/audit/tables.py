@@ -49,20 +49,25 @@ def csv_files(audit: Audit) -> dict[str, bytes]:
 
 
 def class_table(audit: Audit) -> Table:
-    """Return the images of each class in each split, and how many of them are grey although they have colours."""
+    """Return the images of each class in each split, and how many of them are grey images with three channels."""
     rows = []
     for label, name in enumerate(audit.classes):
         counts = [f"{int(counts[label])}" for counts in audit.counts.values()]
         grey = sum(int((facts.grey & (facts.labels == label)).sum()) for facts in audit.splits)
         rows.append((name, *counts, f"{grey}"))
-    caption = "Readable images by class and split. Grey: images with three equal channels, in all splits."
+    caption = (
+        "Readable images by class and split. Grey: images of all splits that are read as three equal channels, from "
+        "files with one channel or with three."
+    )
     return Table("classes", "Classes", caption, ("class", *audit.counts, "grey"), tuple(rows))
 
 
 def split_table(audit: Audit) -> Table:
     """Return the number, sizes and channels of the images of each split."""
-    header = ("split", "images", "damaged", "channels", "smallest", "median", "largest", "aspect ratios", "grey")
+    header = ("split", "images", "damaged", "channels read", "smallest", "median", "largest", "aspect ratios", "grey")
     rows = tuple(_split_row(facts) for facts in audit.splits)
+    if audit.unread:  # their split is unknown, because the data set leaves them out before it makes the splits
+        rows += (("left out", "", f"{len(audit.unread):,}", *[""] * (len(header) - 3)),)
     caption = "Sizes are width x height in pixels, ordered by area. Aspect ratio: width divided by height."
     return Table("splits", "Images", caption, header, rows)
 

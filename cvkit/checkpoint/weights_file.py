@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,7 +65,7 @@ def read_weights(path: str | Path) -> WeightsFile:
         content = load_file(file) if file.suffix == ".safetensors" else _unpickled(file)
     except Exception as error:  # safetensors, zipfile, pickle and torch each have errors of their own
         raise RunError(
-            f"could not read pretrained weights from '{file}': {one_line(error)}. cvkit reads safetensors, and files "
+            f"could not read pretrained weights from '{file}': {_why(error)}. cvkit reads safetensors, and files "
             "of torch.save that contain only tensors and plain values"
         ) from error
     return WeightsFile(place, _tensors(content, file), digest_of(file), config)
@@ -93,6 +94,15 @@ def _file_in(folder: Path) -> Path:
 
 def _unpickled(file: Path) -> Any:
     return torch.load(file, map_location="cpu", weights_only=True)
+
+
+def _why(error: Exception) -> str:
+    """Return why a file could not be read. torch's own text recommends to run the code in the file."""
+    if found := re.search(r"GLOBAL (\S+)", str(error)):
+        return f"it contains {found[1]}, which is neither a tensor nor a plain value"
+    if isinstance(error, OSError | MemoryError):
+        return one_line(error)
+    return "it is not a weights file, or it is damaged"
 
 
 def _tensors(content: Any, file: Path) -> dict[str, Tensor]:

@@ -65,11 +65,12 @@ def audit(
     from ..engine.building import open_dataset
     from ..figures.page import render
 
+    stops = checked.dataset.options.get("on_error") == "fail"
     if "on_error" in checked.dataset.options:  # a damaged file is a finding here, and not an error
         checked = checked.with_value("dataset.on_error", "skip")
     splits = open_dataset(checked, data_folder(data))
     with bar(sum(len(splits.half(name)) for name in splits.halves) + len(splits.train), "reading") as advance:
-        found = audited(splits, similarity, advance)
+        found = audited(splits, similarity, advance, stops=stops)
         notes = []
         if outcomes is not None:
             if not outcomes.are_of(found.labels(splits.final)):

@@ -156,14 +156,14 @@ def explain(
 
 def open_data(folder: RunFolder, recipe: Recipe, data: Path | None, digest: str | None = None) -> Splits:
     """Return the data set of a run; raise `CvkitError` if it cannot be opened or its digest is not `digest`."""
-    from ..runs.moved_data import open_run_data
+    from ..runs.moved_data import data_places, open_run_data
 
     try:
         splits = open_run_data(recipe, data_root_of(folder, recipe, data), lambda: digest)
     except DataError as error:
         raise DataError(f"{error}. Or give images to explain, which do not require the data set") from error
     if digest is not None:
-        splits.require(digest)
+        splits.require(digest, data_places(recipe))
         if why := splits.incomparable(digest):
             warn(f"could not check that the data set is the one the run was trained on: it {why}")
     return splits

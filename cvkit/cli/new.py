@@ -36,6 +36,12 @@ from .terminal import echo
     show_default=True,
     help="Height and width of the network's input in pixels.",
 )
+@click.option("--image", metavar="COLUMN", help="For a table: the column with the paths of the photos.")
+@click.option("--label", metavar="COLUMN", help="For a table: the column with the classes.")
+@click.option("--split", metavar="COLUMN", help="For a table: the column with train, validation or test.")
+@click.option(
+    "--group", metavar="GROUP", help="Column, or pattern of file names, whose equal values stay in one split."
+)
 @data_option
 @plugin_options
 def new(
@@ -45,6 +51,10 @@ def new(
     weights: Path | None,
     scratch: bool,
     size: int,
+    image: str | None,
+    label: str | None,
+    split: str | None,
+    group: str | None,
     data: Path | None,
     choice: PluginChoice,
 ) -> None:
@@ -59,7 +69,9 @@ def new(
     from ..starting import writing  # imports torch, so only after the arguments are valid
 
     writing.require_free(output)
-    started = writing.start(photos, model, weights, scratch, size, catalog, data_folder(data), output)
+    columns = {"image": image, "label": label, "split": split, "group": group}
+    reading = {"size": size} | {name: column for name, column in columns.items() if column is not None}
+    started = writing.start(photos, model, weights, scratch, reading, catalog, data_folder(data), output)
     writing.write(output, started.text)
     echo("\n".join(f"- {sentence}" for sentence in started.sentences))
     if started.lacking:

@@ -25,13 +25,14 @@ def data_root_of(folder: RunFolder, recipe: Recipe, given: Path | None) -> DataR
     """
     from ..data.places import DataRoot
 
-    default, known = data_folder(given), folder.info().get("data")
+    default, info = data_folder(given), folder.info()
+    known = info.get("data")
     if given is not None:
         return DataRoot(default, reopened=True, given=True)
     if not known or Path(known) == default.absolute():
         return DataRoot(default)
     if not (reason := _unfit(Path(known), recipe)):
-        return DataRoot(Path(known), reopened=True)
+        return DataRoot(Path(known), reopened=bool(info.get("data_is_dataset")))
     warn(f"the data folder '{known}' in run.json {reason}; using '{default}'. Choose another with --data")
     return DataRoot(default)
 

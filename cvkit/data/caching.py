@@ -16,11 +16,12 @@ import torchvision
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ..errors import CvkitError, DataError, MachineError
+from ..errors import CvkitError, DataError, FolderError, MachineError
 from ..files.output_folder import OutputFolder
+from ..formatting import counted
 from ..resource_errors import reporting_shortages
 from .free_memory import free_memory
-from .image_store import INDEX, PIXELS, ImageStore, StoreInMemory, StoreOnDisk, StoreWriter
+from .image_store import INDEX, PIXELS, ImageStore, StoreInMemory, StoreOnDisk, StoreWriter, unreadable
 from .reduction import Needed, Photo, read_photo
 from .splits import Split
 from .worker_errors import error_of
@@ -79,12 +80,20 @@ class CachedSplit:
     def _photo(self, index: int) -> Photo:
         return read_photo(self.split, index, self.needed) if self._store is None else self._store[index]
 
+    def filled(self) -> bool:
+        """Return whether all images are kept, by this run or by an earlier one on the disk."""
+        if self._store is None and self.plan.place is not None:
+            store = StoreOnDisk.opened(self.plan.place, self._key, len(self))
+            if store is not None:
+                self._store, self.bytes = store, store.bytes
+        return self._store is not None
+
     def fill(self, workers: int) -> None:
         """Decode all images with `workers` processes, unless they are there. Call it before workers use the split.
 
-        Raises `MachineError` if the images do not fit.
+        Raises `MachineError` if the images do not fit, and `DataError` if they cannot be written or read again.
         """
-        if self._store is not None:
+        if self.filled():
             return
         place = self.plan.place
         if place is None:
@@ -93,15 +102,17 @@ class CachedSplit:
                 self._add(store, photo)
             self._store = store
             return
-        key = json.loads(json.dumps(self.plan.key))
-        self._store = StoreOnDisk.opened(place, key, len(self))
-        if self._store is None:
-            with _written(place) as writer:
-                for photo in self._decoded(workers):
-                    self._add(writer, photo)
-                writer.finish(key)
-            self._store = StoreOnDisk.opened(place, key, len(self))
-        self.bytes = (place / PIXELS).stat().st_size
+        with _written(place) as writer:
+            for photo in self._decoded(workers):
+                self._add(writer, photo)
+            writer.finish(self._key)
+        if not self.filled():
+            raise DataError(unreadable(place))
+
+    @property
+    def _key(self) -> dict[str, Any]:
+        key: dict[str, Any] = json.loads(json.dumps(self.plan.key))
+        return key
 
     def _add(self, store: StoreInMemory | StoreWriter, photo: Photo) -> None:
         self._done += 1
@@ -128,16 +139,15 @@ class CachedSplit:
             return
         where, other = ("the memory", "disk") if folder is None else (f"the disk of '{folder}'", "memory")
         raise MachineError(
-            f"{len(self):,} decoded images need about {gigabytes(whole)}, but {where} has only {gigabytes(free)} "
-            f"left; remove train.cache, or use train.cache: {other}, or decode: draft for large JPEG photos"
+            f"{counted(len(self), 'decoded image')} need about {gigabytes(whole)}, but {where} has only "
+            f"{gigabytes(free)} left; remove train.cache, or use train.cache: {other}, or decode: draft for "
+            "large JPEG photos"
         )
 
-    def line(self) -> str:
-        """Return what the cache holds, as a sentence; empty if nothing was decoded yet."""
-        if self._store is None:
-            return ""
+    def line(self, name: str) -> str:
+        """Return what the filled cache of the split `name` holds, as a sentence."""
         where = "in memory" if self.plan.place is None else f"in '{self.plan.place}'; remove it to free the space"
-        return f"train.cache: {len(self):,} decoded images, {gigabytes(self.bytes)}, {where}"
+        return f"train.cache: {counted(len(self), f'decoded {name} image')}, {gigabytes(self.bytes)}, {where}"
 
 
 class _Photos(Dataset[Photo]):
@@ -167,13 +177,19 @@ def _written(place: Path) -> Iterator[StoreWriter]:
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DataError(
-            f"could not write '{place.parent}': {error.strerror}; give another data folder, or use train.cache: "
-            "memory"
-        ) from error
+        raise DataError(_not_written(place, error.strerror or str(error))) from error
     folder = OutputFolder(place, "train.cache: disk", frozenset((PIXELS, INDEX)))
-    with reporting_shortages(_KEEPING), folder.replace_atomically() as making, (making / PIXELS).open("wb") as pixels:
-        yield StoreWriter(making, pixels)
+    with reporting_shortages(_KEEPING):
+        try:
+            with folder.replace_atomically() as making, (making / PIXELS).open("wb") as pixels:
+                yield StoreWriter(making, pixels)
+        except FolderError as error:  # its advice is for a command with --output
+            reason = getattr(error.__cause__, "strerror", None) or str(error)
+            raise DataError(_not_written(place, reason)) from error
+
+
+def _not_written(place: Path, reason: str) -> str:
+    return f"could not write '{place.parent}': {reason}; give another data folder, or use train.cache: memory"
 
 
 def _existing(folder: Path) -> Path:

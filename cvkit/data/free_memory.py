@@ -9,7 +9,7 @@ _GROUP = Path("/sys/fs/cgroup")
 
 
 def free_memory(system: Path = Path("/proc/meminfo"), group: Path = _GROUP) -> int | None:
-    """Return the free memory in bytes, or None if the system does not say.
+    """Return the free memory in bytes, or None if it is unknown.
 
     Args:
         system: Linux's file about the memory.

@@ -20,6 +20,14 @@ _CHUNK = 64 << 20  # bytes; each chunk needs a file descriptor where processes a
 _COLUMNS = 8  # start, height, width, channels, height and width in the file, label, checksum
 
 
+def unreadable(folder: Path) -> str:
+    """Return what to say if the files of decoded images in `folder` are gone."""
+    return (
+        f"the decoded images in '{folder}' could not be read; another program removed or replaced them. Start again: "
+        "the images are decoded again"
+    )
+
+
 class ImageStore(Protocol):
     """Decoded images by index."""
 
@@ -82,7 +90,9 @@ class StoreOnDisk:
     def __init__(self, folder: Path, images: Any) -> None:
         self._folder = folder
         self._images: np.ndarray[Any, Any] = np.asarray(images, dtype=np.int64)
-        self._pixels: np.memmap[Any, Any] | None = None  # opened by each process
+        # Forked workers inherit the open file, so removing the folder during a run does not disturb them.
+        self._pixels: np.memmap[Any, Any] | None = np.memmap(folder / PIXELS, dtype=np.uint8, mode="r")
+        self.bytes = len(self._pixels)
 
     @classmethod
     def opened(cls, folder: Path, key: dict[str, Any], count: int) -> StoreOnDisk | None:
@@ -91,7 +101,7 @@ class StoreOnDisk:
             found = json.loads((folder / INDEX).read_text(encoding="utf-8"))
             store = cls(folder, found["images"])
             complete = store._images.shape == (count, _COLUMNS) and found["key"] == key
-            return store if complete and (folder / PIXELS).stat().st_size == found["bytes"] else None
+            return store if complete and store.bytes == found["bytes"] else None
         except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
             return None
 
@@ -100,7 +110,10 @@ class StoreOnDisk:
 
     def __getitem__(self, index: int, /) -> Photo:
         if self._pixels is None:
-            self._pixels = np.memmap(self._folder / PIXELS, dtype=np.uint8, mode="r")
+            try:
+                self._pixels = np.memmap(self._folder / PIXELS, dtype=np.uint8, mode="r")
+            except (OSError, ValueError) as error:
+                raise DataError(unreadable(self._folder)) from error
         start, *shape, height, width, label, checksum = self._images[index].tolist()
         pixels = np.array(self._pixels[start : start + shape[0] * shape[1] * shape[2]])
         if zlib.crc32(pixels.data) != checksum:

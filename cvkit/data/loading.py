@@ -88,9 +88,14 @@ class DataLoaderSource:
         return len(self._split)
 
     @property
-    def cache_line(self) -> str:
-        """What the cache of the images holds; empty if there is none."""
-        return self._split.line() if isinstance(self._split, CachedSplit) else ""
+    def cached(self) -> CachedSplit | None:
+        """The split whose images are decoded once; None without a cache."""
+        return self._split if isinstance(self._split, CachedSplit) else None
+
+    def fill_cache(self) -> None:
+        """Decode all images for the cache, if there is one and they are not in it."""
+        if self.cached is not None:
+            self.cached.fill(self._workers)
 
     def with_own_state(self) -> DataLoaderSource:
         """Return a source of the same images whose augmentations do not share state with this one's."""
@@ -100,10 +105,10 @@ class DataLoaderSource:
         self, order: Tensor, batch_size: int, seed: int = 0, first: int = 0, progress: ProgressOf | None = None
     ) -> Iterator[Batch]:
         """Yield batches in order. They do not depend on the number of workers."""
-        if isinstance(self._split, CachedSplit):
-            self._split.fill(self._workers)
+        self.fill_cache()
         draws = order + len(self) * earlier_uses(order) if self._augmentations else order
         pool, self._idle = self._idle or self._new_pool(), None  # another iteration needs other processes
+        handed_over = False  # after that, another iteration may use the pool
         try:
             requests = [
                 (seed, chunk.tolist(), None if progress is None else progress(number))
@@ -115,13 +120,13 @@ class DataLoaderSource:
                         raise batch
                     images, labels = batch
                     if pool.idle and self._keeping and self._idle is None:
-                        self._idle = pool
+                        self._idle, handed_over = pool, True
                     yield Batch(
                         images.to(self._device, non_blocking=True),
                         labels.to(self._device, torch.int64, non_blocking=True),
                     )
         finally:
-            if pool is not self._idle:
+            if not handed_over:
                 pool.close()
 
     @contextmanager
@@ -181,8 +186,8 @@ def open_source(
         if resident is True and not augmentations:
             split = materialize(split)
         elif cache is not None or resident is True:
-            crop = augmentations.crop if augmentations else None
-            split = CachedSplit(split, None if crop is None else crop.needed, cache or CachePlan())
+            needed = augmentations.needed if augmentations else None
+            split = CachedSplit(split, needed, cache or CachePlan())
     if augmentations:
         return DataLoaderSource(split, device, workers, augmentations)
     if isinstance(split, TensorSplit) and (resident is True or (resident == "auto" and room.takes(split))):

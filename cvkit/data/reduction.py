@@ -14,8 +14,8 @@ Needed = Callable[[int, int], tuple[int, int]]
 """From the height and the width of a photo to the smallest height and width that it may be reduced to."""
 
 GAP = 2
-"""How many times larger than the framed image a photo is decoded. Resized from twice the size, pixels differ by 1 to
-3 of 255 on average from those of a full decoding, from 1.5 times by 2 to 4. Decoding at an eighth is little
+"""How many times larger than the framed image a photo is decoded. docs/results.md ("Loading photos") has the
+difference from a full decoding; from 1.5 times the size it is about a half larger. Decoding at an eighth is little
 faster than at a quarter."""
 
 

@@ -89,7 +89,7 @@ class FramedSplit:
 
     def __getattr__(self, name: str) -> Any:
         """Return another attribute of the split, such as the names of its files."""
-        if name in ("split", "info"):  # pickle asks before they are set
+        if name in ("split", "info", "reduced"):  # pickle asks before they are set; reduced images are not framed
             raise AttributeError(name)
         return getattr(self.split, name)
 

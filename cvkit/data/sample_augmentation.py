@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from ..guard import Guard, shown
 from ..host.registry import Entry
 from ..protocols import PhotoCrop, SampleAugmentation
 from ..seeding import preserved_on_cpu, seed_cpu
+from .reduction import Needed
 from .resizing import frame
 from .splits import DataInfo
 
@@ -31,16 +33,17 @@ class SampleAugmentations:
         return bool(self._augmentations)
 
     @property
-    def crop(self) -> PhotoCrop | None:
-        """The first augmentation, if photos may be reduced for it when they are decoded."""
-        first = self._augmentations[0][1] if self._augmentations else None
-        reduces = self._info.framing is not None and self._info.framing.decode == "draft"
-        return first if reduces and isinstance(first, PhotoCrop) else None
+    def needed(self) -> Needed | None:
+        """How far photos may be reduced for the first augmentation when they are decoded; None if not at all."""
+        if not self._augmentations or self._info.framing is None or self._info.framing.decode != "draft":
+            return None
+        guard, first = self._augmentations[0]
+        return partial(_needed, Guard(guard.entry), first) if isinstance(first, PhotoCrop) else None
 
     def __call__(self, image: Tensor, seed: int, index: int, size: tuple[int, int] | None = None) -> Tensor:
         """Return `image`, uint8 (C, H, W), augmented with the draws of (seed, index), in the model's input size.
 
-        `size` is the height and the width in the file, if `image` was reduced for `crop` when it was decoded. Raises
+        `size` is the height and the width in the file, if `image` was reduced as far as `needed` allows. Raises
         `ComponentFailure` if an augmentation fails or changes the type or the channels, or if it changes the size
         although all images of the data set have the input size.
         """
@@ -67,3 +70,13 @@ class SampleAugmentations:
             raise guard.failure(f"returned {shown(output)} for an image {shown(image)}; it must not change {what}")
         made: Tensor = output
         return made
+
+
+def _needed(guard: Guard, crop: PhotoCrop, height: int, width: int) -> tuple[int, int]:
+    """Return ``crop.needed(height, width)``; raise `ComponentFailure` unless it is two positive integers."""
+    sides = guard(crop.needed, height, width)
+    if not (isinstance(sides, tuple | list) and len(sides) == 2 and all(type(n) is int and n > 0 for n in sides)):
+        raise guard.failure(
+            f"returned {sides!r} from needed({height}, {width}); expected a height and a width, two positive integers"
+        )
+    return sides[0], sides[1]

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, default_collate, get_worker_info
+from torch.utils.data import Dataset, default_collate
 
 from ..errors import CvkitError
 from ..seeding import preserved_on_cpu
@@ -41,8 +41,7 @@ class Samples(Dataset[tuple[Tensor, int]]):
             if not self._augmentations:
                 return [self._split[draw] for draw in draws]
             augment = self._of_epoch(seed, self._augmentations)
-            needed = None if augment.crop is None else augment.crop.needed
-            photos = [read_photo(self._split, draw % len(self), needed) for draw in draws]
+            photos = [read_photo(self._split, draw % len(self), augment.needed) for draw in draws]
             with preserved_on_cpu(), during(progress):
                 return [
                     (augment(photo.image, seed, draw, photo.size), photo.label)
@@ -52,13 +51,11 @@ class Samples(Dataset[tuple[Tensor, int]]):
             return error_of(error)
 
     def _of_epoch(self, seed: int, augmentations: SampleAugmentations) -> SampleAugmentations:
-        """Return the augmentations to use with `seed`.
+        """Return the augmentations to use with `seed`, a new copy for each seed.
 
-        A worker uses a new copy for each seed. So what a plugin's augmentation remembers does not depend on how many
-        epochs a worker has loaded, and a resumed run is exact.
+        So what a plugin's augmentation remembers does not depend on how many epochs this process has loaded, and a
+        run that is resumed after an epoch is exact.
         """
-        if get_worker_info() is None:
-            return augmentations
         if self._copy is None or self._copy[0] != seed:
             self._copy = (seed, copy.deepcopy(augmentations))
         return self._copy[1]

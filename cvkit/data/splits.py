@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
@@ -172,19 +173,21 @@ class Splits:
         """
         return bool(digest) and digest == self.digest
 
-    def require(self, digest: str) -> None:
+    def require(self, digest: str, places: Iterable[Path] = ()) -> None:
         """Raise an error if this data set is known to differ from the training data of a checkpoint.
 
         Args:
             digest: The digest in the checkpoint.
+            places: Where the data set is, for the message.
 
         Raises:
             CheckpointError: The digests differ.
         """
         if digest != self.digest and not self.incomparable(digest):
+            where = " and ".join(f"'{place}'" for place in places) or "the data set"
             raise CheckpointError(
-                "the content of the data set is not what this run was trained on; give the data folder "
-                "that contains the original data"
+                f"the content of {where} is not what this run was trained on; restore it, or name the place of the "
+                "original data with --data"
             )
 
 

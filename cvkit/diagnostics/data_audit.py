@@ -26,9 +26,11 @@ from ..engine.records import Predictions
 from ..engine.trainer import Trainer
 from ..figures.artifacts import Artifact, Card, Gallery, Table
 from ..figures.thumbnails import pixelated, thumbnail
-from ..formatting import legible, percent
+from ..formatting import counted, legible, percent
 from .features import Features
 from .neighbours import AT_ONCE
+
+_SOURCE = " (from cvkit audit RECIPE)"  # of CSV files that the run folder does not contain
 
 SHOWN = 12
 """The maximum number of pairs, and of doubtful labels, in a gallery."""
@@ -53,7 +55,7 @@ def data_audit(trainer: Trainer, predictions: Predictions) -> DataAudit:
     if total > limit:
         return DataAudit(
             "cvkit did not look for damaged images and duplicates, because the data set has more than "
-            f"{limit:,} images ({total:,}; report.audit). To check all of them: cvkit audit RECIPE",
+            f"{counted(limit, 'image')} ({total:,}; report.audit). To check all of them: cvkit audit RECIPE",
             doubts,
         )
     found = audit(splits)
@@ -67,13 +69,13 @@ def data_audit(trainer: Trainer, predictions: Predictions) -> DataAudit:
 
 
 def _checked(found: Audit, splits: Splits) -> Iterator[Artifact]:
-    rows = tuple((finding.what, finding.advice) for finding in findings(found))
+    rows = tuple((finding.what, finding.advice) for finding in findings(found, _SOURCE))
     if rows:
         yield Table("findings", "Findings", "The most important first.", ("finding", "what to do"), rows)
     yield split_table(found)
     if splits.account is None:  # else the section about the data has this table
         yield class_table(found)
-    yield from pair_galleries(found, splits, SHOWN)
+    yield from pair_galleries(found, splits, SHOWN, _SOURCE)
 
 
 def _doubts(trainer: Trainer, predictions: Predictions) -> Iterator[Gallery]:
@@ -107,15 +109,16 @@ def doubtful_labels(split: Split, predictions: Predictions, classes: tuple[str, 
                 (("image", thumbnail(image)),),
                 lines,
                 labels={"label": label, "predicted class": guess},
-                values={"doubt": float(measured.confidence[index] - measured.of_true[index])},
+                values={"doubt": 1 - float(measured.of_true[index])},
             )
         )
     half = predictions.half
     caption = (
-        f"{len(doubts):,} of {len(predictions.labels):,} {half} images; {len(shown):,} are shown, the most doubtful "
-        "first. The model was not trained on them. It predicts another class than the label, with at least the mean "
-        "confidence that it has in that class on images that have its label. Correct the labels that are wrong; an "
-        "error of the model looks the same."
+        f"{len(doubts):,} of {len(predictions.labels):,} {half} images; {len(shown):,} are shown, those whose label "
+        "has the lowest probability first. The model was not trained on them, and predicts another class. Their "
+        "number is that of the images that the model predicts to be of another class with at least the mean "
+        "confidence that it has in that class on images with that label. Correct the labels that are wrong; an error "
+        "of the model looks the same."
     )
     return Gallery(f"doubts-{half}", f"Doubtful labels of {half} images", caption, tuple(cards), sharp)
 
@@ -138,7 +141,8 @@ def similar_in_features(trainer: Trainer, found: Audit) -> Gallery | None:
     evaluated, trained = (
         _vectors(features, split, indices) for split, indices in zip(splits, (rows, columns), strict=True)
     )
-    similarity, nearest = (evaluated @ trained.T).max(dim=1)
+    blocks = [(block @ trained.T).max(dim=1) for block in evaluated.split(AT_ONCE)]
+    similarity, nearest = (torch.cat(each) for each in zip(*blocks, strict=True))
     cards, sharp = [], True
     for row in similarity.argsort(descending=True, stable=True)[:SHOWN].tolist():
         places = ((half, splits[0], rows[row]), ("training", splits[1], columns[int(nearest[row])]))

@@ -75,7 +75,7 @@ def build_parts(
     ]
     single = SampleAugmentations((pair for pair in augmentations if pair[0].component.per_sample), info)
     placing = (device, settings.resident, settings.workers, DeviceBudget(device))
-    splits = with_notes(recipe, splits, single)
+    splits = with_notes(splits, single)
     plans = cache_plans(recipe, splits, single)
     train = splits.train if single else framed(splits.train, info)
     source = open_source(train, *placing, single, plans.get("train"))

@@ -13,9 +13,8 @@ from torch.nn.parameter import is_lazy
 
 from ..data.checking import checked
 from ..data.labels import ClassCounts, Labels
-from ..data.places import DataRoot, located
+from ..data.places import DataNotFound, DataRoot, located
 from ..data.splits import DataInfo, Splits
-from ..errors import DataError
 from ..guard import Guard
 from ..host.registry import Entry
 from ..recipe import AUTO, Part, Recipe
@@ -84,7 +83,8 @@ def open_located(recipe: Recipe, root: Path | DataRoot) -> tuple[Recipe, Splits]
     """Return the recipe with the places where its data set was found, and the data set.
 
     Each option of the data set that is a path, and that exists at its place or in the data folder `root`, is replaced
-    by the place. Raises `DataError` if a required path does not exist, or if the data set cannot be opened.
+    by the place. Raises `DataNotFound` if a required path does not exist, and `DataError` if the data set cannot be
+    opened.
     """
     root = DataRoot(root) if isinstance(root, Path) else root
     part, found, notes = recipe.dataset, {}, []
@@ -93,13 +93,13 @@ def open_located(recipe: Recipe, root: Path | DataRoot) -> tuple[Recipe, Splits]
             try:
                 found[name], said = located(path, root, part.written.get(path, ""))
                 notes += said
-            except DataError:
+            except DataNotFound:
                 if part.option(name).required:
                     raise
     if found:
         part = replace(part, options=part.options | found)
         recipe = replace(recipe, dataset=part)
-    splits = replace(checked(build_checked(part, root.folder), part.entry), folder=root.folder)
+    splits = replace(checked(build_checked(part, root.folder), part.entry), folder=root.storage(found.values()))
     if notes and splits.account is not None:
         account = replace(splits.account, notes=(*notes, *splits.account.notes))
         splits = replace(splits, account=account)

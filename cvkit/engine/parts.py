@@ -35,6 +35,7 @@ from .loop import EpochBatches
 from .parameter_groups import apply_factors
 from .sampling import Sampling
 from .schedule import Schedule
+from .selection import evaluated_halves
 from .step import TrainStep
 from .step_plan import StepPlan
 from .trial import Trial
@@ -87,10 +88,7 @@ class RunParts:
     @property
     def evaluated(self) -> tuple[Half, ...]:
         """The halves that are evaluated after each epoch. Choices are made by the first one."""
-        if self.splits.validation is None:
-            return ("test",)
-        watched = self.recipe.evaluation.test == "each_epoch" and self.splits.test is not None
-        return ("validation", "test") if watched else ("validation",)
+        return evaluated_halves(self.recipe, self.splits)
 
     @property
     def plan(self) -> StepPlan:

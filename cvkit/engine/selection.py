@@ -7,11 +7,21 @@ from typing import Any
 
 from torch import Tensor
 
+from ..data.splits import Half, Splits
 from ..errors import RunError
+from ..recipe import Recipe
 from ..recipe.settings import SelectionSettings
 from .records import EpochRecord
 
 Weights = dict[str, Tensor]
+
+
+def evaluated_halves(recipe: Recipe, splits: Splits) -> tuple[Half, ...]:
+    """Return the halves that are evaluated after each epoch. Choices are made by the first one."""
+    if splits.validation is None:
+        return ("test",)
+    watched = recipe.evaluation.test == "each_epoch" and splits.test is not None
+    return ("validation", "test") if watched else ("validation",)
 
 
 class Selection:

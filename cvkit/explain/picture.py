@@ -16,7 +16,7 @@ from ..data.reduction import Wanted, needed_for_framing
 from ..data.resizing import frame, window_of
 from ..data.splits import DataInfo
 from ..figures.thumbnails import overlay
-from ..printable import readable
+from ..printable import readable_name
 from .image_io import Reader
 
 LONGEST = 1024
@@ -41,6 +41,12 @@ class Picture:
     label: int | None = None
     window: Window | None = None
 
+    @property
+    def is_cropped(self) -> bool:
+        """Whether the model does not see the whole image."""
+        window = self.window
+        return window is not None and (window.height > self.fitted.shape[-2] or window.width > self.fitted.shape[-1])
+
     def overlay(self, heat: Tensor) -> Tensor:
         """Blend `shown` with `heat`, float (H, W) in [0, 1]; return uint8 (3, H', W'). Cropped parts are dark."""
         height, width = self.shown.shape[-2:]
@@ -63,7 +69,7 @@ def fit_file(path: Path, read: Reader, info: DataInfo, label: int | None = None)
     needed = needed_for_framing(info)
     wanted = None if needed is None else Wanted(needed)
     image = read(path, wanted)
-    return fit(readable(str(path)), image, info, label, None if wanted is None else wanted.size)
+    return fit(readable_name(str(path)), image, info, label, None if wanted is None else wanted.size)
 
 
 def fit(

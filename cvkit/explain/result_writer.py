@@ -51,7 +51,7 @@ class ResultWriter:
         self.explained = self.labelled = self.right = 0
         self.layers: dict[str, str] = {}
         self.maps, self.empty = Counter[str](), Counter[str]()
-        self._sharp = True
+        self._sharp, self._crops = True, False
         folder.mkdir()
 
     def add(self, pictures: Sequence[Picture]) -> None:
@@ -73,6 +73,7 @@ class ResultWriter:
     def _add(self, picture: Picture, chances: Tensor, targets: list[int], maps: Mapping[str, Tensor]) -> None:
         guess = int(chances.argmax())
         self.explained += 1
+        self._crops |= picture.is_cropped
         self.labelled += picture.label is not None
         self.right += picture.label == guess
         true = "" if picture.label is None else self.classes[picture.label]
@@ -118,9 +119,10 @@ class ResultWriter:
     def gallery(self) -> Gallery:
         """Return the first `SHOWN` pictures with their explanations."""
         caption = (
-            "Maps show the evidence for a class beside each image. Brightness is relative to the maximum of each "
-            "map. Dark parts of an image are cropped before the model sees it."
+            "Maps show the evidence for a class beside each image. Brightness is relative to the maximum of each map."
         )
+        if self._crops:
+            caption += " Dark parts of an image are cropped before the model sees it."
         if self.explained > len(self.cards):
             caption += (
                 f" The first {len(self.cards):,} of {self.explained:,} images; explanations.csv lists all of them."

@@ -34,7 +34,7 @@ def coerce(value: Any, option: Option) -> Any:
         text = _json(value)
     except (TypeError, ValueError):
         raise ValueError(f"expected {describe(option.type)}, got {value!r}") from None
-    if has_plain_default(option) and text == _json(option.default):
+    if has_plain_default(option) and text == _json(option.default) and not _is_path(option.type):
         return option.default
     if option.type is Any:
         return json.loads(text)
@@ -47,6 +47,11 @@ def coerce(value: Any, option: Option) -> Any:
         return json.loads(text)
     except ValidationError:
         raise ValueError(f"expected {describe(option.type)}, got {show(value)}") from None
+
+
+def _is_path(kind: Any) -> bool:
+    """Return whether a type is a path, or one that may be null. A path's default may be declared as text."""
+    return any(isinstance(each, type) and issubclass(each, PurePath) for each in (kind, *get_args(kind)))
 
 
 def has_plain_default(option: Option) -> bool:

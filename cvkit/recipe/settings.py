@@ -144,7 +144,7 @@ class ReportSettings(Settings):
     audit: NonNegativeInt = Field(
         3_000,
         description="Largest data set of files, in images, in which the report looks for damaged images and "
-        "duplicates; 0: the report says nothing about the data's faults.",
+        "duplicates; 0: the report has no section about the data.",
     )
 
 

@@ -15,6 +15,8 @@ from ..engine.trainer import Trainer
 from ..figures.artifacts import Table
 from ..figures.page import Fact, Page, Section
 from ..formatting import counted, duration, legible, percent
+from ..recipe import Part
+from ..recipe.dump import in_one_line
 
 _DIGITS = 12
 _COMPONENTS = (
@@ -61,20 +63,24 @@ def _version(info: dict[str, Any]) -> str:
 
 def _facts(trainer: Trainer, records: Sequence[EpochRecord], predictions: Predictions) -> list[Fact]:
     last, half, chosen = records[-1], trainer.parts.splits.final, trainer.selection
-    averaged = ", averaged weights" if trainer.parts.ema is not None else ""
+    lower = lower_is_better(trainer.parts.recipe.metrics, trainer.parts.info)
     correct, total = int(predictions.correct.sum()), len(predictions.labels)
-    epoch = "final epoch"
+    weights = "after the last epoch"
     if chosen.weights is not None:
-        epoch = f"epoch {chosen.epoch}, which has the best validation {trainer.parts.recipe.selection.metric}"
+        metric = trainer.parts.recipe.selection.metric
+        extreme = "lowest" if metric in {"loss", *lower} else "highest"
+        weights = f"with the weights of epoch {chosen.epoch} ({extreme} validation {metric})"
+    weights += ", averaged weights" if trainer.parts.ema is not None else ""
+    plain = "" if last.accuracy_tta is None else ", without TTA"
     facts = [
         Fact(
             f"{half.capitalize()} accuracy",
             percent(predictions.accuracy, 2),
-            f"{epoch}, no TTA{averaged}: {correct:,} of {total:,}",
+            f"{correct:,} of {counted(total, f'{half} image')}, {weights}{plain}",
         )
     ]
     if half == "test" and last.validation_accuracy is not None:
-        facts.append(Fact("Validation accuracy", percent(last.validation_accuracy, 2), "final epoch"))
+        facts.append(Fact("Validation accuracy", percent(last.validation_accuracy, 2), "last epoch"))
     if last.accuracy_tta is not None:
         facts.append(
             Fact("With flip TTA", percent(last.accuracy_tta, 2), "mean over each image and its mirror image")
@@ -84,20 +90,27 @@ def _facts(trainer: Trainer, records: Sequence[EpochRecord], predictions: Predic
             Fact("Without averaging", percent(last.accuracy_unaveraged, 2), "the trained weights, not averaged")
         )
     measured = evaluate_metrics(trainer.parts.recipe.metrics, trainer.parts.info, predictions)
-    lower = lower_is_better(trainer.parts.recipe.metrics, trainer.parts.info)
     for name, value in measured.items():
-        best = "lower is better, " if name in lower else ""
-        facts.append(Fact(name, f"{value:.4f}", f"metric, {best}{epoch}, {half} images"))
+        best = ", lower is better" if name in lower else ""
+        facts.append(Fact(name, f"{value:.4f}", f"metric of the {half} images, {weights}{best}"))
     seconds = sum(record.seconds for record in records)
     speed = sum(record.images_per_second * record.seconds for record in records) / seconds
-    weights = sum(parameter.numel() for parameter in trainer.parts.model.parameters())
+    parameters = sum(parameter.numel() for parameter in trainer.parts.model.parameters())
     return [
         *facts,
-        Fact(f"{half.capitalize()} loss", f"{predictions.loss:.3f}"),
+        Fact(f"{half.capitalize()} loss", f"{predictions.loss:.3f}", _loss(trainer.parts.recipe.loss)),
         _calibration(predictions),
         Fact("Training time", duration(seconds), f"{speed:,.0f} images/s on {trainer.parts.device.type}"),
-        Fact("Weights", f"{weights:,}"),
+        Fact("Weights", f"{parameters:,}"),
     ]
+
+
+def _loss(loss: Part) -> str:
+    """Return the name of the loss and the options that are not the defaults, such as the weights of classes."""
+    options = {name: value for name, value in loss.options.items() if value != loss.option(name).default}
+    return ", ".join(
+        [loss.entry.component.name, *(f"{name}: {in_one_line(value)}" for name, value in options.items())]
+    )
 
 
 def _calibration(predictions: Predictions) -> Fact:

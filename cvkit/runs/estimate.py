@@ -1,4 +1,4 @@
-"""Estimates, early in a run, how long it will take."""
+"""Estimates, early in a run, how long its training will take."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LONG = 30 * 60.0
 
 
 class Estimate:
-    """Measures the steps of a trainer, and once enough are measured, estimates the time of the run."""
+    """Measures the steps of a trainer, and once enough are measured, estimates the time of the training."""
 
     def __init__(self, trainer: Trainer) -> None:
         self._parts, self._begun_at = trainer.parts, trainer.step
@@ -39,7 +39,7 @@ class Estimate:
             yield from self._estimated(self._seconds / self._counted)
 
     def _estimated(self, a_step: float) -> Iterator[str]:
-        """Yield how long the run, or the rest of a resumed run, will take at `a_step` seconds per step."""
+        """Yield how long the training, or the rest of it in a resumed run, will take at `a_step` seconds per step."""
         parts, steps = self._parts, self._parts.planned_steps - self._begun_at
         images_a_step = parts.batching.batch_size * parts.batching.accumulate
         passes = (3 if parts.recipe.evaluation.flip_tta else 1) + (parts.ema is not None)
@@ -47,7 +47,7 @@ class Estimate:
         evaluated = sum(len(parts.sources[half]) for half in parts.evaluated)
         an_evaluation = passes * a_step / images_a_step * evaluated / 3
         total = a_step * steps + an_evaluation * -(-steps // parts.plan.steps_per_epoch)
-        what = "the rest of the run" if self._begun_at else "the whole run"
+        what = "the rest of the training" if self._begun_at else "the training"
         yield f"{what} will take about {duration(total)} ({images_a_step / a_step:,.0f} images/s)"
         if total > _LONG and parts.recipe.shorter:
             yield f"a shorter recipe: {shell_words('cvkit', 'run', parts.recipe.shorter)}"

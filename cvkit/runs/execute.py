@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..data.splits import Half
-from ..engine.caches import cache_lines
+from ..engine.caches import filled_caches
 from ..engine.proposal import Proposal
 from ..engine.records import EpochRecord
 from ..engine.trainer import Step, Trainer
@@ -67,13 +67,29 @@ class Measured:
 
 
 @dataclass(frozen=True)
+class ReportStarted:
+    """The report is being written, which may take as long as an epoch."""
+
+
+@dataclass(frozen=True)
 class Reported:
     """The report was written to `path`."""
 
     path: Path
 
 
-Event = Warned | Noted | Tuned | TrainingStarted | Step | EpochRecord | TrainingEnded | Measured | Reported
+Event = (
+    Warned
+    | Noted
+    | Tuned
+    | TrainingStarted
+    | Step
+    | EpochRecord
+    | TrainingEnded
+    | Measured
+    | ReportStarted
+    | Reported
+)
 
 
 def execute(session: Session) -> Generator[Event, None, None]:
@@ -91,6 +107,10 @@ def execute(session: Session) -> Generator[Event, None, None]:
     known = dict.fromkeys(session.warnings)  # for example, a damaged checkpoint that was skipped
     for message in known:
         yield Warned(message)
+    if session.trains:  # a cache without room is found now, not after an epoch
+        parts = session.parts
+        for line in filled_caches(parts.recipe, [("training", parts.train_source), *parts.sources.items()]):
+            yield Noted(line)
     for tuner, proposal in session.tune():
         yield Tuned(tuner, proposal, session.recipe.value(tuner.target))
     yield TrainingStarted(session.prepare())
@@ -104,9 +124,8 @@ def execute(session: Session) -> Generator[Event, None, None]:
         result = trainer.final_predictions()
         epoch = 0 if chosen.weights is None else chosen.epoch
         yield Measured(half, int(result.correct.sum()), len(result.labels), epoch)
+    yield ReportStarted()
     report = session.report()
-    for line in cache_lines([trainer.parts.train_source, *trainer.parts.sources.values()]):
-        yield Noted(line)
     for message in dict.fromkeys(session.warnings):
         if message not in known:
             yield Warned(message)

@@ -109,6 +109,7 @@ class RunInfo(Shape):
     finished_early: bool = False
     error: str = ""
     data: str = ""
+    data_is_dataset: bool = False
     data_info: _DataInfo | None = None
     data_account: list[str] = Field([])
     warnings: list[str] = Field([])

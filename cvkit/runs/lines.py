@@ -12,7 +12,7 @@ from ..formatting import counted
 from ..printable import shell_words
 from ..recipe import AUTO
 from .estimate import Estimate
-from .execute import Event, Measured, Noted, Reported, TrainingStarted, Tuned, Warned, is_resumable
+from .execute import Event, Measured, Noted, Reported, ReportStarted, TrainingStarted, Tuned, Warned, is_resumable
 from .folder import RunFolder
 from .session import Session
 
@@ -42,7 +42,11 @@ class EventLines:
                 yield from tuned_lines(event)
             case TrainingStarted(trainer):
                 self._estimate = Estimate(trainer)
-                if trainer.step:
+                if trainer.ended_early:
+                    parts = trainer.parts  # the last epoch may not be evaluated yet, so its steps are counted
+                    done = trainer.step // parts.batching.steps
+                    yield f"reporting on the run as it is, after epoch {done:,} of {parts.plan.epochs:,}"
+                elif trainer.step:
                     yield f"continuing after step {trainer.step:,} of {trainer.parts.planned_steps:,}"
                 yield from rate_lines(trainer.parts)
                 yield header(trainer.parts.evaluated[0])
@@ -54,6 +58,8 @@ class EventLines:
                     f"{half} accuracy{weights}: {100 * correct / total:.2f} % ({correct:,} of "
                     f"{counted(total, 'image')})"
                 )
+            case ReportStarted():
+                yield "writing the report"
             case Reported(path):
                 yield f"report: {path}"
         if self._estimate is not None:
@@ -87,7 +93,7 @@ def header(half: Half) -> str:
 def epoch_line(record: EpochRecord) -> str:
     """Return the line of an epoch, aligned with `header`; accuracies are in percent, with "-" for none.
 
-    The rates of the other parameter groups and the recipe's metrics follow while the line has at most 118 columns.
+    The recipe's metrics and then the other groups' rates follow while the line has at most 118 columns.
     """
     width = len(f"{record.half} loss")
     trained = "-" if record.train_accuracy is None else f"{100 * record.train_accuracy:.2f}"
@@ -102,12 +108,12 @@ def epoch_line(record: EpochRecord) -> str:
         ("test", record.test_accuracy if record.half == "validation" else None),
     ):
         line += "" if accuracy is None else f"   {name} {100 * accuracy:.2f}"
-    for name, rate in record.group_lrs.items():
-        more = f"   {name} lr {rate:.3g}"
-        line += more if name != "head" and len(line + more) <= _WIDTH else ""
     for name, value in record.metrics.items():
         more = f"   {name} {value:.4f}"
         line += more if len(line + more) <= _WIDTH else ""
+    for name, rate in record.group_lrs.items():
+        more = f"   {name} lr {rate:.3g}"
+        line += more if name != "head" and len(line + more) <= _WIDTH else ""
     return line
 
 
@@ -119,9 +125,13 @@ def way_on(session: Session) -> str:
 
 
 def stopped_line(session: Session) -> str:
-    """Return what an interrupted run saved, and how to continue it."""
-    done = f"stopped and saved after step {session.step:,}; " if session.saved and session.step else ""
-    return f"{done}{way_on(session)}"
+    """Return what an interrupted run saved, how to continue it, and how to evaluate it as it is."""
+    if not (session.saved and session.step):
+        return way_on(session)
+    finish = ""
+    if session.records:
+        finish = f"; or evaluate it as it is: {shell_words('cvkit', 'finish', session.folder.path)}"
+    return f"stopped and saved after step {session.step:,}; {way_on(session)}{finish}"
 
 
 def add_way_on(error: Exception, session: Session) -> None:

@@ -57,7 +57,8 @@ def load_trained(folder: RunFolder, recipe: Recipe, info: DataInfo) -> LoadedMod
     trained = TrainedModel(model.eval(), info, preprocessor, device, recipe.seed)
     label = f"after step {state['step']:,}, {epochs_trained(state):,} of {counted(recipe.train.epochs, 'epoch')}"
     if chosen is not None and chosen["weights"] is not None:
-        label += f"; the best weights so far, of epoch {chosen['epoch']:,}"
+        so_far = "" if folder.info().get("status") == "finished" else " so far"
+        label += f"; the best weights{so_far}, of epoch {chosen['epoch']:,}"
     if folder.info().get("status") != "finished":
         label += "; the run has not finished"
     snapshot = RunSnapshot.of(state)

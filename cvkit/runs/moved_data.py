@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from ..data.places import DataRoot
+from ..data.places import DataNotFound, DataRoot, exists
 from ..data.splits import Splits
 from ..engine.building import open_located
 from ..errors import CheckpointError, DataError
@@ -21,17 +21,18 @@ def open_run_data(recipe: Recipe, root: DataRoot, digest: Callable[[], str | Non
     """
     try:
         placed, splits = open_located(recipe, root)
-    except DataError as error:
-        old = [path for path in _paths(recipe) if not path.exists()]
-        if not old:
-            raise DataError(f"{error}. Name the place of the data with --data") from error
+    except DataNotFound as error:
         if root.given:
-            raise DataError(f"{error}. It was to replace '{old[0]}', where the run read its data") from error
+            raise
         raise DataError(
-            f"the data of this run was not found at '{old[0]}' or in the data folder '{root.path}'. If it was moved, "
-            "name its new place with --data"
+            f"the data of this run was not found at '{_missing(recipe)[0]}' or in the data folder '{root.path}'. If "
+            "it was moved, name its new place with --data"
         ) from error
-    moved = [(old, new) for old, new in zip(_paths(recipe), _paths(placed), strict=True) if old != new]
+    except DataError as error:
+        if root.given and (old := _missing(recipe)):
+            raise DataError(f"{error}. It was to replace '{old[0]}', where the run read its data") from error
+        raise
+    moved = [(old, new) for old, new in zip(data_places(recipe), data_places(placed), strict=True) if old != new]
     if moved and (known := digest()) is not None:
         try:
             splits.require(known)
@@ -39,11 +40,19 @@ def open_run_data(recipe: Recipe, root: DataRoot, digest: Callable[[], str | Non
             places = "; ".join(f"'{new}' differs from '{old}'" for old, new in moved)
             raise CheckpointError(
                 f"the data was moved and is not what this run was trained on: the content of {places}, as the run "
-                "recorded it. Name the place of the original data with --data, or add --accept-changes to continue a "
-                "run with other data"
+                "recorded it. Name the place of the original data with --data. Commands that continue a run "
+                "accept other data with --accept-changes"
             ) from None
     return splits
 
 
-def _paths(recipe: Recipe) -> list[Path]:
+def data_places(recipe: Recipe) -> list[Path]:
+    """Return the paths of the data set in a recipe."""
     return [value for value in recipe.dataset.options.values() if isinstance(value, Path)]
+
+
+def _missing(recipe: Recipe) -> list[Path]:
+    """Return the places of required data that do not exist."""
+    named = recipe.dataset.options.items()
+    required = [value for name, value in named if isinstance(value, Path) and recipe.dataset.option(name).required]
+    return [place for place in required if not exists(place)]

@@ -10,6 +10,7 @@ from ..engine.trainer import Trainer
 from ..error_text import cause
 from ..errors import CheckpointError, CvkitError
 from ..resource_errors import shortage_in
+from .moved_data import data_places
 from .snapshot import RunSnapshot
 
 
@@ -27,7 +28,7 @@ def require_same_data(parts: RunParts, state: dict[str, Any], *, accept_changes:
     if accept_changes and state["data"] != parts.splits.digest:
         return ["the content of the data set changed since the run began, and the change was accepted"]
     try:
-        parts.splits.require(state["data"])
+        parts.splits.require(state["data"], data_places(parts.recipe))
     except CheckpointError as error:
         raise CheckpointError(f"{error}. To accept the change, add --accept-changes") from None
     return []

@@ -1,4 +1,4 @@
-"""What run.json says of the run that this process trains."""
+"""The contents of run.json for the run that this process trains."""
 
 from __future__ import annotations
 

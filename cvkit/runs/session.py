@@ -81,6 +81,11 @@ class Session:
         """The number of optimizer steps that the run has taken."""
         return 0 if self._trainer is None else self._trainer.step
 
+    @property
+    def trains(self) -> bool:
+        """Whether steps of training are left."""
+        return not self.finishes and (self._trainer is None or not self._trainer.finished)
+
     def start(self) -> list[str]:
         """Lock the folder, and restore the run from the newest checkpoint if there is one.
 
@@ -111,6 +116,7 @@ class Session:
             name=self.recipe.name,
             status="running",
             data=str(self.data.absolute()),
+            data_is_dataset=self.parts.splits.folder is None,
             data_info=self.parts.info.to_json(),
             **({} if account is None else {"data_account": account.lines()}),
             warnings=list(dict.fromkeys(self.warnings)),

@@ -15,7 +15,7 @@ HEAD_ALONE = 200
 """With up to this number of training photos only the head is trained, because they are too few for the rest."""
 
 HEAD_LR = 30
-"""Learning rate of the head relative to the body's (docs/results.md compares it with 10 and 3)."""
+"""Learning rate of the head relative to the body's (docs/results.md has accuracies with 30 and with 10)."""
 
 ENOUGH = 50
 """Validation photos of the smallest class from which an accuracy chooses the epoch. The loss varies less with few."""

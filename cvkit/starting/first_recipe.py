@@ -36,6 +36,7 @@ def _data(photos: Photos, choices: Choices) -> Iterator[str]:
         "size": "height and width of the network's input, in pixels",
         "validation": "this fraction of the photos chooses the best epoch",
         "test": "this fraction is evaluated once, at the end: the number to trust",
+        "group": "equal values stay in one split",
         "on_error": "damaged photos are left out and listed",
     }
     for name, value in photos.options.items():
@@ -45,7 +46,8 @@ def _data(photos: Photos, choices: Choices) -> Iterator[str]:
         "pad": "the whole photo, with a border, because many photos are long",
     }
     yield _line("framing", choices.framing, framing[choices.framing])
-    yield "  # group: '(patient[0-9]+)'  # if several photos show one object: keeps them in one split"
+    if "group" not in photos.options:
+        yield "  # group: '(patient[0-9]+)'  # if several photos show one object: keeps them in one split"
     yield "augmentations:  # remove RandomHorizontalFlip if left and right matter, as in text"
     yield "  - {name: torchvision/RandomResizedCrop, scale: [0.35, 1.0]}"
     yield "  - torchvision/RandomHorizontalFlip"

@@ -22,6 +22,7 @@ from ..recipe.dump import in_one_line
 SHARE = 0.15
 """The fraction of the photos that become validation images, and test images, unless the photos have such a split."""
 
+_COLUMNS = ("image", "label", "split")
 _METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 
 
@@ -74,21 +75,23 @@ class Photos:
         return round(statistics.median(shorter)), round(statistics.median(longer))
 
 
-def look(place: Path, size: int, catalog: Catalog, data: Path) -> Photos:
+def look(place: Path, reading: Mapping[str, Any], catalog: Catalog, data: Path) -> Photos:
     """Open the photos at `place`, a folder or a table, and return what they are.
 
     Photos without a validation or a test split are given one; damaged photos are left out.
 
     Args:
         place: The folder or the table.
-        size: Height and width of the model's input in pixels.
+        reading: Options of the data set that the user chose, such as `size`.
         catalog: The installed components.
         data: The data folder.
 
     Raises:
         DataError: The photos cannot be read, are in no known layout, or are too few.
     """
-    options: dict[str, Any] = {"name": _dataset_of(place), "path": str(place), "size": size}
+    options: dict[str, Any] = {"name": _dataset_of(place), "path": str(place), **reading}
+    if options["name"] == "image_folder" and (columns := [name for name in _COLUMNS if name in reading]):
+        raise DataError(f"'{place}' is a folder without a table, which has no columns; leave out --{columns[0]}")
     try:
         own = _open(options | {"on_error": "skip"}, catalog, data).account
         lacking = [] if own is None else [name for name in ("validation", "test") if name not in own.counts]

@@ -24,12 +24,17 @@ def about(photos: Photos, choices: Choices) -> Iterator[str]:
 
 def _found(photos: Photos) -> Iterator[str]:
     yield from photos.account.lines()
-    yield "photos of each class: " + ", ".join(f"{name} {count:,}" for name, count in photos.total.items())
+    yield "photos of each class: " + ", ".join(f"{_named(name)} {count:,}" for name, count in photos.total.items())
     shorter, longer = photos.typical
     yield f"the median photo has a shorter side of {shorter:,} and a longer side of {longer:,} pixels"
-    few = [name for name, count in photos.account.counts["train"].items() if count < _FEW]
+    few = [_named(name) for name, count in photos.account.counts["train"].items() if count < _FEW]
     if few:
         yield f"fewer than {_FEW} training photos: {', '.join(few)}; more photos help these classes most"
+
+
+def _named(name: str) -> str:
+    """Return the name of a class, with quotation marks if it could be read as something else in a list."""
+    return name if name.isprintable() and "," not in name and name == name.strip() else repr(name)
 
 
 def _decided(photos: Photos, choices: Choices) -> Iterator[str]:
@@ -37,7 +42,10 @@ def _decided(photos: Photos, choices: Choices) -> Iterator[str]:
         yield f"the photos have the splits {', '.join(photos.own)} of their own, which are kept"
     for name in ("validation", "test"):
         if name in photos.options:
-            yield f"{percent(SHARE, 0)} of each class become {name} photos, because there are none"
+            yield (
+                f"about {percent(SHARE, 0)} of each class, and at least one photo, become {name} photos, because "
+                "there are none"
+            )
     yield "the test photos are evaluated once, at the end"
     if "on_error" in photos.options:
         yield "on_error: skip, because there are damaged photos; they are left out, and nothing replaces them"

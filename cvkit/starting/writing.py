@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ..errors import CvkitError
 from ..files.safe_io import write_file
@@ -37,7 +39,7 @@ def start(
     model: str,
     weights: Path | None,
     scratch: bool,
-    size: int,
+    reading: Mapping[str, Any],
     catalog: Catalog,
     data: Path,
     output: Path,
@@ -45,11 +47,11 @@ def start(
     """Look at the photos at `place` and return a recipe for them, which was checked.
 
     Args:
-        place: A folder or a table.
+        place: A folder or a table. If it does not exist, it is searched for in the data folder.
         model: The name of the network.
         weights: A file with pretrained weights.
         scratch: Whether the network starts from random weights.
-        size: Height and width of the network's input in pixels.
+        reading: Options of the data set that the user chose, such as `size`.
         catalog: The installed components.
         data: The data folder.
         output: Where the recipe will be written. Relative paths in the recipe start in its folder.
@@ -57,9 +59,11 @@ def start(
     Raises:
         CvkitError: The photos, the network or the weights cannot be used.
     """
+    if not place.is_absolute() and not place.exists() and (data / place).exists():
+        place = (data / place).absolute()
     weights = None if weights is None else _seen_from(output, weights)
     pretrained = pretrained_of(model, weights, scratch, catalog)
-    photos = look(place, size, catalog, data)
+    photos = look(place, reading, catalog, data)
     choices = choose(photos, model, pretrained)
     seen = replace(photos, options={**photos.options, "path": str(_seen_from(output, place))})
     text = recipe_text(seen, choices)

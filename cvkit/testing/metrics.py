@@ -93,7 +93,9 @@ class MetricSuite(Suite):
         The lowest value is the best if the metric has the attribute `higher_is_better` with the value False, and
         else the highest. The choice of the best epoch relies on it.
         """
-        with promise("higher_is_better says whether the highest or the lowest value is the best") as broken:
+        with promise(
+            "higher_is_better is true if the highest value is the best, and false if the lowest is"
+        ) as broken:
             metric = self.build()
             higher = getattr(metric, "higher_is_better", True)
             if not isinstance(higher, bool):

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from torch import Tensor
 
-from cvkit import DataError, read_image
+from cvkit import CvkitError, DataError, Needed, read_image
 
 from .headers import reason_of
 from .options import Reading
 from .samples import Sample
-
-Needed = Callable[[int, int], tuple[int, int]]
-"""As for `read_image`."""
 
 
 @dataclass(frozen=True)
@@ -79,5 +76,7 @@ def read(path: Path, *, channels: int, bits: int, max_megapixels: int | None, ne
     """
     try:
         return read_image(path, channels, bits=bits, max_megapixels=max_megapixels, needed=needed)
+    except CvkitError:  # from `needed`
+        raise
     except Exception as error:  # Pillow's decoders raise many kinds of errors for damaged files
         raise DataError(f"could not read {path} as an image: {reason_of(error)}") from error

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import re
 import stat
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cvkit import IMAGE_FORMATS, LeftOut
+from cvkit import IMAGE_FORMATS, LeftOut, readable_name
 
 _OTHER_IMAGES = {
     *(".heic", ".heif", ".avif", ".jp2", ".jxl", ".psd", ".svg", ".ico", ".ppm", ".pgm", ".pbm", ".tga", ".exr"),
@@ -53,16 +52,6 @@ def natural(name: str) -> list[tuple[bool, int, str]]:
     return [(not part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts if part]
 
 
-def readable(name: str) -> str:
-    """Return the name of a file as text that can be stored: bytes that are not UTF-8 become escapes."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
-
-
-def composed(name: str) -> str:
-    """Return readable text in the composed form of Unicode (NFC), in which equal names are equal text."""
-    return unicodedata.normalize("NFC", readable(name))
-
-
 def listed(names: Iterable[str], most: int = 5) -> str:
     """Return quoted names for a message, the first `most` of them."""
     every = list(names)
@@ -74,7 +63,7 @@ def _walk(folder: Path, name: str, ancestors: frozenset[str], tree: Tree) -> Non
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: natural(entry.name))
     except OSError as error:
-        tree.left_out.append(LeftOut(readable(name) or ".", f"the folder cannot be opened: {error.strerror}"))
+        tree.left_out.append(LeftOut(readable_name(name) or ".", f"the folder cannot be opened: {error.strerror}"))
         return
     for entry in entries:
         inner = f"{name}/{entry.name}" if name else entry.name
@@ -89,7 +78,7 @@ def _walk(folder: Path, name: str, ancestors: frozenset[str], tree: Tree) -> Non
         elif not reason:
             tree.images.append(FoundImage(inner, folder / entry.name))
         if reason:
-            tree.left_out.append(LeftOut(readable(inner), reason))
+            tree.left_out.append(LeftOut(readable_name(inner), reason))
 
 
 def _reason(entry: os.DirEntry[str]) -> str:
@@ -110,4 +99,4 @@ def _reason(entry: os.DirEntry[str]) -> str:
     if not ending:
         return "the name has no ending"
     advice = "; convert them to JPEG or PNG" if ending in _OTHER_IMAGES else ""
-    return f"cvkit does not read files that end in {readable(ending)}{advice}"
+    return f"cvkit does not read files that end in {readable_name(ending)}{advice}"

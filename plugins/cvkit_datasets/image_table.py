@@ -42,10 +42,10 @@ def image_table(
 ) -> Splits:
     """Return a data set of the image files that a table lists with their labels.
 
-    The table is CSV, TSV, JSON lines or Parquet (which requires pyarrow) and has a row for each image. Its paths are
-    relative to the table. `path` may also be a folder in the form of Hugging Face's ``imagefolder``: it, or its
-    folders ``train``, ``val`` and ``test``, contain ``metadata.csv``, ``metadata.jsonl`` or ``metadata.parquet``.
-    Files are read and checked in the same way as by `image_folder`.
+    The table is CSV (with commas or semicolons), TSV, JSON lines or Parquet (which requires pyarrow) and has a row
+    for each image. Its paths are relative to the table. `path` may also be a folder in the form of Hugging Face's
+    ``imagefolder``: it, or its folders ``train``, ``val`` and ``test``, contain ``metadata.csv``, ``metadata.jsonl``
+    or ``metadata.parquet``. Files are read and checked in the same way as by `image_folder`.
 
     Args:
         root: The data folder.

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cvkit import IMAGE_FORMATS, DataError, LeftOut
+from cvkit import IMAGE_FORMATS, DataAccount, DataError, LeftOut, composed_name, readable_name
 
-from .finding import FoundImage, Tree, composed, listed, readable
+from .finding import FoundImage, Tree, listed
 from .samples import SPLIT_NAMES, Sample, SplitName
 
+_LIKE_SPLITS = {"training", "testing", "eval", "evaluation", "dev", "development", "holdout"}
 EXPECTED = "image_folder expects train/, val/ and test/ with one folder for each class, or one folder for each class"
 
 
@@ -31,14 +32,15 @@ def layout_of(base: Path, tree: Tree) -> Layout:
     if not tops:
         raise DataError(f"{base} contains no folders; {EXPECTED}{_table_hint(tree)}")
     _require_clear(base, tree, tops, splits)
+    _require_no_other_splits(base, tree)
     samples: list[Sample] = []
     left_out = list(tree.left_out)
     for image in tree.images:
         split, label = _place(image, splits)
         if label is None:
-            left_out.append(LeftOut(readable(image.name), "not in the folder of a class"))
+            left_out.append(LeftOut(readable_name(image.name), "not in the folder of a class"))
         else:
-            samples.append(Sample(readable(image.name), image.path, composed(label), split))
+            samples.append(Sample(readable_name(image.name), image.path, composed_name(label), split))
     labels = {sample.label for sample in samples}
     if not splits and len(labels) == 1:
         (label,) = labels
@@ -47,7 +49,7 @@ def layout_of(base: Path, tree: Tree) -> Layout:
             f"at least two. If the folders in '{label}' are the classes, set path to '{base / label}'"
         )
     filled = {name for image in tree.images for name in _parents(image.name)}
-    left_out += [LeftOut(readable(name), "contains no images") for name in tree.folders if name not in filled]
+    left_out += [LeftOut(readable_name(name), "contains no images") for name in tree.folders if name not in filled]
     return Layout(samples, left_out, [*_spellings(tree, splits)])
 
 
@@ -61,19 +63,35 @@ def _place(image: FoundImage, splits: dict[str, SplitName]) -> tuple[SplitName |
 
 def _require_clear(base: Path, tree: Tree, tops: list[str], splits: dict[str, SplitName]) -> None:
     images = Counter(image.name.partition("/")[0] for image in tree.images)
-    seen = ", ".join(f"{readable(top)}/ (images: {images[top]:,})" for top in tops[:10])
+    seen = ", ".join(f"{readable_name(top)}/ (images: {images[top]:,})" for top in tops[:10])
     seen += f" and {len(tops) - 10:,} more" if len(tops) > 10 else ""
     if splits and "train" not in splits.values():
         raise DataError(f"{base} contains {listed([*splits])}, but no train/; it contains {seen}. {EXPECTED}")
     for split in set(splits.values()):
         if len(names := [top for top, one in splits.items() if one == split]) > 1:
             raise DataError(f"{base} contains {listed(names)}, which all mean {split}; keep one of them")
-    beside = [readable(top) for top in tops if splits and top not in splits and images[top]]
+    beside = [readable_name(top) for top in tops if splits and top not in splits and images[top]]
     if beside:
         raise DataError(
             f"{base} contains images in {listed(beside)} beside train/, so it is unclear whether they are classes. "
             f"It contains {seen}. Move them into train/ or out of this folder. {EXPECTED}"
         )
+
+
+def _require_no_other_splits(base: Path, tree: Tree) -> None:
+    """Raise `DataError` if folders with names like those of splits contain folders that others contain too."""
+    inner: dict[str, set[str]] = {}
+    for name in tree.folders:
+        top, _, rest = name.partition("/")
+        if rest and "/" not in rest:
+            inner.setdefault(top, set()).add(rest)
+    for top, own in inner.items():
+        others = [other for other, names in inner.items() if other != top and names & own]
+        if top.lower() in _LIKE_SPLITS and others:
+            raise DataError(
+                f"{base} contains {listed([readable_name(one) for one in (top, *others)])}, which contain folders of "
+                "the same names, so they look like splits and not like classes. Rename them to train, val and test"
+            )
 
 
 def _parents(name: str) -> Iterator[str]:
@@ -87,7 +105,7 @@ def _spellings(tree: Tree, splits: dict[str, SplitName]) -> Iterator[str]:
     spelled: dict[str, set[str]] = {}
     for image in tree.images:
         if (label := _place(image, splits)[1]) is not None:
-            spelled.setdefault(composed(label), set()).add(label)
+            spelled.setdefault(composed_name(label), set()).add(label)
     for label, names in spelled.items():
         if len(names) > 1:
             yield f"{len(names)} spellings of '{label}' in Unicode are read as one class"
@@ -98,11 +116,17 @@ def _table_hint(tree: Tree) -> str:
     return f". There is a table, '{tables[0]}': the data set image_table reads tables" if tables else ""
 
 
-def require_classes(source: Path, samples: Iterable[Sample], classes: tuple[str, ...]) -> None:
-    """Raise `DataError` if an evaluated split has classes that the training images lack, or if there is only one."""
+def require_classes(
+    source: Path, samples: Iterable[Sample], classes: tuple[str, ...], left_out: tuple[LeftOut, ...]
+) -> None:
+    """Raise `DataError` if an evaluated split has classes that the training images lack, or if there is only one.
+
+    The message says what was left out and why, because that is often the reason.
+    """
+    reasons = "".join(f"\n  {line}" for line in DataAccount({}, left_out).lines()[1:])
     trained = {one.label for one in samples if one.split in (None, "train")}
     if not trained:
-        raise DataError(f"{source} contains no images for training; cvkit reads {', '.join(IMAGE_FORMATS)}")
+        raise DataError(f"{source} contains no images for training; cvkit reads {', '.join(IMAGE_FORMATS)}{reasons}")
     for split in ("validation", "test"):
         if unknown := sorted({one.label for one in samples if one.split == split} - trained):
             alike = {name.casefold(): name for name in trained}
@@ -116,4 +140,4 @@ def require_classes(source: Path, samples: Iterable[Sample], classes: tuple[str,
                 f"training images have {listed(sorted(trained))}"
             )
     if len(classes) < 2:
-        raise DataError(f"{source} has only the class '{classes[0]}'; classification requires at least two")
+        raise DataError(f"{source} has only the class '{classes[0]}'; classification requires at least two{reasons}")

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from cvkit import DataAccount, DataError, DataInfo, Framing, LeftOut, Splits
+from cvkit import DataAccount, DataError, DataInfo, Framing, LeftOut, Splits, composed_name
 
 from .contents import digest_of
 from .file_split import FileSplit
-from .finding import composed, listed, natural
+from .finding import listed, natural
 from .headers import checked_files
 from .layout import require_classes
 from .options import Reading, SplitPlan
@@ -40,7 +40,7 @@ def opened(
     base = source if source.is_dir() else source.parent
     good, damaged, seen = checked_files(samples, reading)
     names = _ordered({sample.label for sample in good}, classes)
-    require_classes(source, good, names)
+    require_classes(source, good, names, (*left_out, *damaged))
     try:
         split = assigned(good, plan)
     except DataError as error:
@@ -63,6 +63,11 @@ def opened(
         raise DataError(f"{source} contains no training images")
     if train.weights is not None and not any(train.weights):
         raise DataError(f"{source} has the weight 0 for each of the {len(train):,} training images")
+    unused = [name for label, name in enumerate(names) if train.weights is not None and not _used(train, label)]
+    if unused:
+        lacking.append(
+            f"the sampler weighted never uses {listed(unused)}, whose training images all have the weight 0"
+        )
     mean, std = reading.statistics
     return Splits(
         train=train,
@@ -82,6 +87,11 @@ def opened(
     )
 
 
+def _used(split: FileSplit, label: int) -> bool:
+    """Return whether an image of a class has a weight above 0."""
+    return any(weight for weight, own in zip(split.weights or (), split.labels, strict=True) if own == label)
+
+
 def grouped(samples: Sequence[Sample], pattern: str, columns: Sequence[str] = ()) -> list[Sample]:
     """Return the samples with the group that a regular expression finds in each name.
 
@@ -93,7 +103,7 @@ def grouped(samples: Sequence[Sample], pattern: str, columns: Sequence[str] = ()
         expression = re.compile(pattern)
     except re.error as error:
         raise ValueError(f"group '{pattern}' is not a regular expression: {error}") from None
-    matches = [expression.search(composed(sample.name)) for sample in samples]
+    matches = [expression.search(composed_name(sample.name)) for sample in samples]
     missing = [sample.name for sample, match in zip(samples, matches, strict=True) if not (match and _found(match))]
     if missing:
         raise DataError(
@@ -112,7 +122,7 @@ def _ordered(found: set[str], classes: tuple[str, ...]) -> tuple[str, ...]:
     """Return the classes in the order of the option, or in natural order."""
     if not classes:
         return tuple(sorted(found, key=natural))
-    wanted = tuple(composed(name) for name in classes)
+    wanted = tuple(composed_name(name) for name in classes)
     if len(set(wanted)) < len(wanted) or set(wanted) != found:
         missing, extra = sorted(found - set(wanted)), sorted(set(wanted) - found)
         details = [f"not listed: {listed(missing)}"] * bool(missing) + [f"without images: {listed(extra)}"] * bool(

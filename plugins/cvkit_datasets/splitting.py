@@ -14,9 +14,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from cvkit import DataError, derive
+from cvkit import DataError, composed_name, derive
 
-from .finding import composed, listed, natural
+from .finding import listed, natural
 from .options import SplitPlan
 from .samples import Sample, SplitName
 
@@ -133,7 +133,7 @@ def _strata(samples: Sequence[Sample], purpose: str, seed: int) -> dict[str, lis
 
 def _group_of(sample: Sample) -> str:
     """Return what keeps images together. Names are composed, because systems spell the same name differently."""
-    return f"group/{sample.group}" if sample.group else f"image/{composed(sample.name)}"
+    return f"group/{sample.group}" if sample.group else f"image/{composed_name(sample.name)}"
 
 
 def _around(expected: float, size: int) -> tuple[float, float]:

@@ -7,12 +7,13 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-from cvkit import DataError, LeftOut
+from cvkit import IMAGE_FORMATS, DataError, LeftOut, composed_name, readable_name
 
-from .finding import composed, listed, readable
+from .finding import listed
 from .samples import SPLIT_NAMES, Sample, SplitName
-from .tables import Row, rows_of
+from .tables import Row, as_text, rows_of
 
 _IMAGE = ("file_name", "path", "file", "filename", "image")
 _LABEL = ("label", "class", "target", "category")
@@ -61,27 +62,38 @@ def samples_of(base: Path, tables: Sequence[tuple[Path, SplitName | None]], colu
     """
     found = TableSamples()
     for table, split in tables:
-        rows = rows_of(table)
+        raw = rows_of(table)
+        rows = [as_text(row) for row in raw]
         header = [*dict.fromkeys(column for row in rows for column in row)]
         found.columns = header
+        _require_header(table, header)
         image = _column(table, header, "image", columns.image, _IMAGE, found.notes)
         label = _column(table, header, "label", columns.label, _LABEL, found.notes)
         divided = None
         if split is None and (columns.split is not None or "split" in header):
             divided = _column(table, header, "split", columns.split, _SPLIT, found.notes)
+            found.notes += _without_split(rows, divided)
         group = columns.group if columns.group in header else None
         weight = None
         if columns.weight is not None:
             weight = _column(table, header, "weight", columns.weight, (), found.notes)
         found.group_is_column = found.group_is_column or group is not None
         _require_values(table, rows, {name for name in (image, label, group, weight) if name is not None})
+        _require_plain(table, raw, label)
         weights = [None] * len(rows) if weight is None else _weights(table, rows, weight)
         for row, of_row in zip(rows, weights, strict=True):
             path = table.parent / row[image]
             name = Path(os.path.relpath(path, base)).as_posix()
             own = _split_of(table, row[divided]) if divided is not None else split
             found.samples.append(
-                Sample(readable(name), path, composed(row[label]), own, composed(row[group]) if group else "", of_row)
+                Sample(
+                    readable_name(name),
+                    path,
+                    composed_name(row[label]),
+                    own,
+                    composed_name(row[group]) if group else "",
+                    of_row,
+                )
             )
     found.samples, repeated = _once(tables[0][0], found.samples)
     found.left_out += repeated
@@ -114,13 +126,53 @@ def _column(
 
 
 def _require_values(table: Path, rows: Sequence[Row], columns: set[str]) -> None:
-    empty = [f"row {number}" for number, row in enumerate(rows, 1) if not all(row.get(name) for name in columns)]
+    lacking = [[name for name in sorted(columns) if not row.get(name)] for row in rows]
+    empty = [f"row {number} ({', '.join(names)})" for number, names in enumerate(lacking, 1) if names]
     if empty:
-        more = f" and {len(empty) - 5:,} more" if len(empty) > 5 else ""
+        raise DataError(f"{table} has empty values: {_first(empty)}; fill them in, or remove the rows")
+
+
+def _require_header(table: Path, header: Sequence[str]) -> None:
+    """Raise `DataError` if a column has the name of an image file, because then the table has no header."""
+    if any(Path(column).suffix.lower() in IMAGE_FORMATS for column in header):
         raise DataError(
-            f"{table} has empty values in {listed(sorted(columns))}: {', '.join(empty[:5])}{more}; fill them in, or "
-            "remove the rows"
+            f"{table} has no header: its first row is {listed(header)}. The first row must name the columns, such as "
+            "file,label"
         )
+
+
+def _require_plain(table: Path, rows: Sequence[dict[str, Any]], label: str) -> None:
+    """Raise `DataError` with up to five rows whose label is neither text nor an integer, such as a list or true."""
+
+    def plain(value: Any) -> bool:
+        return isinstance(value, str) or (
+            not isinstance(value, bool) and isinstance(value, int | float) and whole(value)
+        )
+
+    def whole(value: float) -> bool:
+        return float(value).is_integer()  # other programs write integers as 1.0
+
+    wrong = [f"row {number} ({row[label]!r})" for number, row in enumerate(rows, 1) if not plain(row[label])]
+    if wrong:
+        raise DataError(
+            f"{table} has labels in '{label}' that are neither text nor integers: {_first(wrong)}; write one class "
+            "for each image"
+        )
+
+
+def _without_split(rows: Sequence[Row], column: str) -> list[str]:
+    """Return a note if some rows have a split and others have none."""
+    empty = [f"row {number}" for number, row in enumerate(rows, 1) if not row.get(column)]
+    if not 0 < len(empty) < len(rows):
+        return []
+    return [
+        f"{len(empty):,} of {len(rows):,} rows have no value in the column '{column}' and are read as training "
+        f"images: {_first(empty)}"
+    ]
+
+
+def _first(rows: Sequence[str]) -> str:
+    return ", ".join(rows[:5]) + (f" and {len(rows) - 5:,} more" if len(rows) > 5 else "")
 
 
 def _weights(table: Path, rows: Sequence[Row], column: str) -> list[float]:
@@ -134,9 +186,8 @@ def _weights(table: Path, rows: Sequence[Row], column: str) -> list[float]:
         if not (math.isfinite(weights[-1]) and weights[-1] >= 0):
             wrong.append(f"row {number} ('{row[column]}')")
     if wrong:
-        more = f" and {len(wrong) - 5:,} more" if len(wrong) > 5 else ""
         raise DataError(
-            f"{table} has values in '{column}' that are no weights: {', '.join(wrong[:5])}{more}; a weight is a "
+            f"{table} has values in '{column}' that are no weights: {_first(wrong)}; a weight is a "
             "finite number of at least 0"
         )
     return weights

@@ -6,9 +6,11 @@ import csv
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from cvkit import DataError
+
+from .finding import listed
 
 ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -16,8 +18,8 @@ _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 Row = dict[str, str]
 
 
-def rows_of(path: Path) -> list[Row]:
-    """Return the rows of a table as text by column; empty and missing values are empty text.
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of a table by column, with the values that the format has; `as_text` makes them text.
 
     Raises `DataError` with the file, and the line if there is one, if the table cannot be read.
     """
@@ -35,22 +37,43 @@ def rows_of(path: Path) -> list[Row]:
         raise DataError(f"could not read {path}: {error.strerror or error}") from error
     if not raw:
         raise DataError(f"{path} contains no rows")
-    return [{str(column): _text(value) for column, value in row.items()} for row in raw]
+    return raw
+
+
+def as_text(row: dict[str, Any]) -> Row:
+    """Return the values of a row as text; empty and missing values are empty text."""
+    return {str(column): _text(value) for column, value in row.items()}
 
 
 def _delimited(path: Path, delimiter: str) -> Iterator[dict[str, Any]]:
     with path.open(encoding="utf-8-sig", newline="") as stream:  # spreadsheets write a byte order mark
-        reader = csv.DictReader(stream, delimiter=delimiter, strict=True)
+        reader = csv.reader(stream, delimiter=_delimiter_of(stream, delimiter), strict=True)
+        columns: list[str] = []
         try:
-            columns = reader.fieldnames or []
-            if len(set(columns)) < len(columns):
-                raise DataError(f"{path}:1: two columns have the same name: {', '.join(columns)}")
-            for row in reader:
-                if None in row or None in row.values():
-                    raise DataError(f"{path}:{reader.line_num}: the row does not have {len(columns)} values")
-                yield row
+            for row in filter(None, reader):
+                if not columns:
+                    columns = row
+                    if len(set(columns)) < len(columns):
+                        raise DataError(
+                            f"{path}:{reader.line_num}: two columns have the same name: {', '.join(columns)}"
+                        )
+                    continue
+                if len(row) != len(columns):
+                    raise DataError(
+                        f"{path}:{reader.line_num}: the number of values is {len(row)}, but that of the columns in "
+                        f"the header is {len(columns)}: {listed(columns)}. Correct the row or the header"
+                    )
+                yield dict(zip(columns, row, strict=True))
         except csv.Error as error:
-            raise DataError(f"{path}:{reader.line_num}: {error}") from error
+            quote = "a quotation mark is opened and not closed" if "unexpected end of data" in str(error) else error
+            raise DataError(f"{path}:{reader.line_num}: {quote}") from error
+
+
+def _delimiter_of(stream: TextIO, usual: str) -> str:
+    """Return what separates the columns: the usual sign, or a semicolon or a tab if the header has only that."""
+    header = next((line for line in stream if line.strip()), "")
+    stream.seek(0)
+    return next((sign for sign in (usual, ";", "\t") if sign in header), usual)
 
 
 def _json_lines(path: Path) -> Iterator[dict[str, Any]]:

@@ -93,6 +93,6 @@ def test_check_of_a_good_recipe_is_light(recipe):
 
 
 def test_check_of_a_bad_recipe_is_light(bad_recipe):
-    """A mistake is told before anything heavy loads, also by the commands that would train."""
+    """cvkit reports a mistake before anything heavy loads, also in the commands that would train."""
     for command in ("check", "run", "preview"):
         assert_light(modules_of(command, bad_recipe))

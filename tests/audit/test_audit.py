@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 import torch
@@ -14,7 +15,9 @@ from torch import Tensor
 from cvkit.audit.audit import Audit, audit
 from cvkit.audit.findings import findings
 from cvkit.audit.page import audit_page
-from cvkit.audit.tables import csv_files
+from cvkit.audit.tables import csv_files, split_table
+from cvkit.data.account import DataAccount, LeftOut
+from cvkit.data.framing import Framing
 from cvkit.data.splits import DataInfo, Split, Splits, TensorSplit
 from cvkit.errors import DataError
 from cvkit.figures.page import render
@@ -117,6 +120,19 @@ def test_damaged_images_are_listed_and_the_others_are_checked(wording):
     assert told(made) == wording
 
 
+def test_damaged_files_that_the_data_set_left_out_are_told_by_what_a_run_does(wording):
+    """With skip they are the least urgent finding; else the most urgent one. The table of images counts them."""
+    splits = of(in_memory([1, 2], [0, 1]), in_memory([2, 3], [1, 0]))
+    left_out = (LeftOut("dog/b.png", "damaged (image file is truncated)"), LeftOut(".x", "hidden"))
+    splits = replace(splits, account=DataAccount({}, left_out))
+    skipped, stopped = audit(splits), audit(splits, stops=True)
+    assert [
+        *(str(findings(skipped, " (from cvkit audit RECIPE)")[index]) for index in (0, -1)),
+        str(findings(stopped)[0]),
+    ] == wording
+    assert split_table(skipped).rows[-1][:3] == ("left out", "", "1")
+
+
 def test_a_defect_of_the_data_set_is_no_damaged_image():
     """Only cvkit's own errors count as damage; another one is a bug that must be seen."""
     files = Files([small(1), small(2)], [0, 1])
@@ -129,7 +145,12 @@ def test_images_of_any_size_and_shape_are_compared(wording):
     """A photo is its reduced copy's duplicate; long images are told."""
     wide = torch.cat([photo(1, 96), photo(2, 96), photo(3, 96)], dim=2)
     half = torch.nn.functional.interpolate(photo(5, 96)[None].float(), (48, 48), mode="area")[0].to(torch.uint8)
-    made = audit(of(Files([photo(5, 96), wide], [0, 1]), Files([half, photo(7, 64)], [0, 1])))
+    splits = of(Files([photo(5, 96), wide], [0, 1]), Files([half, photo(7, 64)], [0, 1]))
+    made, squashed = (
+        audit(replace(splits, info=replace(splits.info, framing=Framing(mode)))) for mode in ("crop", "squash")
+    )
+    assert "square crop" in told(made)
+    assert "square crop" not in told(squashed)
     assert made.leaked("test") == (0,)
     assert made.splits[0].sizes.tolist() == [[96, 96], [96, 288]]
     assert told(made) == wording

@@ -90,6 +90,21 @@ def test_file_that_cannot_be_read_is_an_error(tmp_path, monkeypatch, weights, ca
     assert (told.partition(": ")[0] if case in ("text", "pickle") else told) == wording
 
 
+@pytest.mark.parametrize(
+    ("content", "why"), [("pickle", "it contains print,"), ("photo", "it is not a weights file")]
+)
+def test_nobody_is_advised_to_run_what_a_file_contains(tmp_path, content, why):
+    """As torch's own text does."""
+    path = tmp_path / "w.pth"
+    if content == "pickle":
+        torch.save({"model": print}, path)
+    else:
+        path.write_bytes(b"\xff\xd8\xff\xe0 JFIF")
+    with pytest.raises(RunError, match=why) as caught:
+        read_weights(path)
+    assert "weights_only" not in str(caught.value)
+
+
 def test_head_for_other_classes_keeps_its_initial_weights(weights):
     """Everything else is loaded; with the same number of classes, the head is too."""
     model = Net(classes=5)

@@ -1,4 +1,4 @@
-"""However a run ends, its folder says how, the user is told how to go on, and nothing that was trained is lost."""
+"""However a run ends, run.json records it, cvkit prints how to continue, and no trained step is lost."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def kill(number: int) -> str:
     ],
 )
 def test_signal_interrupts_a_run_wherever_it_is(work, place, number):
-    """The exit code is the signal's, and nothing keeps the folder from being gone on with."""
+    """The exit code is the signal's, and the run can be continued."""
     answer, folder = work(place, kill(number))
     assert answer.code == 128 + number, answer.err
     assert f"cvkit resume {folder}" in answer.err

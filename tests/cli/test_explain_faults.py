@@ -140,10 +140,10 @@ def test_no_file_ends_it_for_the_others(cvkit, run_folder, images, rows):
 def test_picture_that_cannot_be_made_fit_is_named(cvkit, run_folder, images, rows, monkeypatch, wording):
     """As where there is not the memory to resize it; the next one is explained."""
 
-    def without_memory(image, info):
+    def without_memory(image, info, size):
         if image.shape[-2] == 50:
             raise MemoryError
-        return frame(image, info)
+        return frame(image, info, size)
 
     monkeypatch.setattr("cvkit.explain.picture.frame", without_memory)
     Image.new("RGB", (40, 40)).save(images / "good.png")

@@ -45,6 +45,35 @@ def test_recipe_runs_unchanged(cvkit, folder, source, unrendered, one_thread):
     assert "test accuracy" in answer.out
 
 
+@pytest.mark.parametrize("source", ["pets", "pets.csv"])
+def test_recipe_for_photos_in_the_data_folder_opens(cvkit, folder, source):
+    """From any folder in which it is written."""
+    rows = [f"{path.as_posix()},{path.parent.name}" for path in sorted(folder.glob("*/*"))]
+    Path("pets.csv").write_text("\n".join(["path,label", *rows]))
+    for name in ("data", "sub"):
+        Path(name).mkdir()
+    for name in ("pets", "pets.csv"):
+        Path(name).rename(Path("data", name))
+    answer = cvkit("new", source, *TINY, "--data", "data", "--output", "sub/recipe.yaml")
+    assert answer.code == 0, answer.err
+    checked = cvkit("audit", "sub/recipe.yaml")
+    assert checked.code == 0, checked.err
+
+
+def test_columns_of_a_table_may_have_any_name(cvkit, folder, wording):
+    """The recipe has them; a folder has no columns."""
+    rows = [f"{path.as_posix()},{path.parent.name},{path.stem[-1]}" for path in sorted(folder.glob("*/*"))]
+    Path("pets.csv").write_text("\n".join(["id,breed,animal", *rows]))
+    answer = cvkit("new", "pets.csv", *TINY, "--image", "id", "--label", "breed", "--group", "animal")
+    assert answer.code == 0, answer.err
+    lines = Path("recipe.yaml").read_text().splitlines()
+    assert [line.split("#")[0].strip() for line in lines[3:11]] == wording
+    assert cvkit("check", "recipe.yaml").code == 0
+    refused = cvkit("new", folder, *TINY, "--image", "id", "--output", "other.yaml")
+    assert refused.code == 2
+    assert refused.err == wording
+
+
 def test_new_keeps_an_existing_recipe(cvkit, folder):
     """Nothing is overwritten, nor made where a folder is missing."""
     Path("recipe.yaml").write_text("mine")

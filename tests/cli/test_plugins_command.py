@@ -151,7 +151,7 @@ def test_plugins_as_json_is_complete(cvkit):
 
 
 def test_plugins_shows_a_plugin_file(cvkit, tmp_path, monkeypatch, wording):
-    """A file named on the command line stands beside the installed ones."""
+    """The table lists a file named on the command line with the installed plugins."""
     monkeypatch.setattr(sys, "path", [*sys.path])
     (tmp_path / "lonely_net.py").write_text("")
     out = cvkit("plugins", "--plugin-path", tmp_path / "lonely_net.py").out

@@ -243,7 +243,7 @@ def test_why_of_a_file_outside_an_installed_project_is_not_the_projects(cvkit, s
 
 
 def test_why_of_a_file_says_how_to_load_it(cvkit, tmp_path, monkeypatch, wording):
-    """Quoted where a shell needs that; one that is loaded is told of as the plugin that it is."""
+    """Names are quoted if a shell requires it; a loaded plugin is described as a plugin."""
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "my nets" / "barn_net.py"

@@ -70,6 +70,16 @@ def test_folder_that_holds_the_data_is_used(tmp_path, default, capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_recorded_folder_is_the_data_itself_only_if_it_was_before(tmp_path, default):
+    """A data folder may contain folders that look like the classes of data that was deleted."""
+    for number, (values, itself) in enumerate([({}, False), ({"data_is_dataset": True}, True)]):
+        (tmp_path / str(number)).mkdir()
+        folder = run_of(tmp_path / str(number), tmp_path)
+        folder.write_info(folder.info() | values)
+        root = data_root_of(folder, recipe_of("shapes"), None)
+        assert (root.path, root.reopened) == (tmp_path, itself)
+
+
 @pytest.mark.parametrize(
     ("data", "dataset"),
     [

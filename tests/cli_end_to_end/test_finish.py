@@ -54,6 +54,8 @@ def test_stopped_run_is_evaluated_and_reported(cvkit, tmp_path):
     folder = stopped(tmp_path, after=2)
     answer = cvkit("finish", folder.path)
     assert answer.code == 0, answer.err
+    assert "reporting on the run as it is, after epoch 2 of 4" in answer.out
+    assert "continuing after" not in answer.out
     best = max(folder.records(), key=lambda record: record.loss)
     assert f"test accuracy with the weights of epoch {best.epoch}: " in answer.out
     assert [record.epoch for record in folder.records()] == [1, 2]

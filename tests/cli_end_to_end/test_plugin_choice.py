@@ -89,7 +89,7 @@ def test_model_in_a_file_is_checked_trained_and_remembered(folder, cvkit, wordin
 
 
 def test_code_that_changed_is_told_before_it_is_found_not_to_fit(folder, cvkit):
-    """An option that is gone, and weights of another shape: the change is why, so it is told first."""
+    """If an option was removed or weights have another shape, the changed plugin is the cause and is named first."""
     assert cvkit("run", "mine.yaml", "--plugin-path", "my_model.py").returncode == 0
     (run,) = (folder / "runs").iterdir()
     info = json.loads((run / "run.json").read_text())

@@ -208,7 +208,7 @@ def test_killed_process_is_resumed_from_the_command_line(recipe, cvkit, tmp_path
 
 
 def test_two_processes_do_not_work_in_one_folder(recipe, cvkit, tmp_path, wording):
-    """The second is told so."""
+    """The second run gets an error that names the reason."""
     from cvkit.host.discovery import discover
     from cvkit.recipe import dump, read, resolve
     from cvkit.runs.folder import RunFolder

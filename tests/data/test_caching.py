@@ -136,6 +136,33 @@ def test_changed_pixels_are_found_when_they_are_read(photos, tmp_path, workers, 
     assert str(caught.value) == wording
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_cache_that_is_removed_during_a_run_goes_on(photos, tmp_path, workers):
+    """Its file is open already."""
+    kept = CachedSplit(photos, None, plan("disk", tmp_path))
+    kept.fill(0)
+    shutil.rmtree(tmp_path / "decoded")
+    (batch,) = DataLoaderSource(kept, CPU, workers).batches(torch.tensor([6]), 1)
+    assert torch.equal(batch.images[0], photos[6][0])
+
+
+def test_cache_that_is_gone_is_a_sentence(photos, tmp_path, monkeypatch, wording):
+    """In a process that is not forked, and right after it was written."""
+    kept = CachedSplit(photos, None, plan("disk", tmp_path))
+    kept.fill(0)
+    sent = pickle.loads(pickle.dumps(kept))
+    shutil.rmtree(tmp_path / "decoded")
+    told = []
+    with pytest.raises(DataError) as caught:
+        sent[0]
+    told.append(str(caught.value))
+    monkeypatch.setattr(caching.StoreOnDisk, "opened", lambda *given: None)
+    with pytest.raises(DataError) as caught:
+        CachedSplit(photos, None, plan("disk", tmp_path)).fill(0)
+    told.append(str(caught.value))
+    assert "\n".join(told) == wording
+
+
 @pytest.mark.parametrize("kind", ["memory", "disk"])
 def test_cache_without_room_is_refused_before_the_room_is_used_up(tmp_path, kind, monkeypatch, wording):
     """The first images show how much all of them need."""
@@ -170,6 +197,18 @@ def test_folder_that_cannot_be_written_is_named(photos, tmp_path, wording):
     assert str(caught.value) == wording
 
 
+def test_folder_of_another_user_is_named(photos, tmp_path, monkeypatch):
+    """The advice is about the cache, not about an output folder."""
+
+    def refused(self):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("cvkit.files.scratch.Scratch.make", refused)
+    with pytest.raises(DataError, match="Permission denied; give another data folder") as caught:
+        CachedSplit(photos, None, plan("disk", tmp_path)).fill(0)
+    assert "--output" not in str(caught.value)
+
+
 @pytest.mark.parametrize("kind", ["memory", "disk"])
 def test_cache_can_be_sent_to_processes_that_are_not_forked(photos, tmp_path, kind):
     """As workers on macOS and Windows get it."""
@@ -186,9 +225,8 @@ def test_line_says_how_large_the_cache_is(photos, tmp_path, wording):
     lines = []
     for kind in ("memory", "disk"):
         kept = CachedSplit(photos, None, plan(kind, tmp_path))
-        assert kept.line() == ""
         kept.fill(0)
-        lines.append(kept.line())
+        lines.append(kept.line("training"))
     assert "\n".join(lines) == wording
 
 

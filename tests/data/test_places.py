@@ -105,3 +105,13 @@ def test_every_place_that_was_searched_is_said(here, wording):
     assert said == wording
     with pytest.raises(DataError, match="was not found"):
         located(here / ("x" * 5000), root)
+
+
+def test_nothing_is_kept_in_the_data_itself(here):
+    """Whether --data named it, a file, or a folder within it."""
+    photos, table = here / "data" / "pets", here / "data" / "pets.csv"
+    (photos / "cats").mkdir(parents=True)
+    table.touch()
+    assert DataRoot(here / "data").storage([photos]) == here / "data"
+    for place in (photos, photos / "cats", table):
+        assert DataRoot(place).storage([photos]) is None

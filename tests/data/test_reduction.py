@@ -10,11 +10,12 @@ import pytest
 import torch
 from PIL import Image
 
-from cvkit import DataInfo, Framing, read_image
+from cvkit import KINDS, Component, ComponentFailure, DataInfo, Framing, Origin, read_image
 from cvkit.data.reduction import needed_for_framing, read_photo
 from cvkit.data.resizing import FramedSplit, frame
 from cvkit.data.sample_augmentation import SampleAugmentations
 from cvkit.host.discovery import discover
+from cvkit.host.registry import Entry
 from cvkit_datasets.file_split import FileSplit
 from cvkit_torchvision.crops import random_resized_crop, resize_random_crop
 
@@ -116,8 +117,8 @@ def test_reduced_photos_have_the_crops_of_the_full_ones(tmp_path, size, turned, 
     full, draft = info(decode="full"), info()
     entry = discover()["augmentations"].find(crop.partition(",")[0])
     whole, reduced = (SampleAugmentations([(entry, CROPS[crop](each))], each) for each in (full, draft))
-    assert whole.crop is None
-    photo = read_photo(split, 0, reduced.crop.needed)
+    assert whole.needed is None
+    photo = read_photo(split, 0, reduced.needed)
     related, unrelated = [], []
     for index in range(20):
         expected = whole(split[0][0], 7, index)
@@ -149,6 +150,29 @@ def test_only_a_crop_that_comes_first_lets_photos_be_reduced():
     known = discover()["augmentations"]
     crop = (known.find("random_resized_crop"), random_resized_crop(info()))
     other = (known.find("color_jitter"), lambda image: image)
-    assert SampleAugmentations([crop, other], info()).crop is not None
-    assert SampleAugmentations([other, crop], info()).crop is None
-    assert SampleAugmentations([], info()).crop is None
+    assert SampleAugmentations([crop, other], info()).needed is not None
+    assert SampleAugmentations([other, crop], info()).needed is None
+    assert SampleAugmentations([], info()).needed is None
+
+
+class BrokenCrop:
+    """A crop of a plugin whose `needed` returns `sides` or fails."""
+
+    def __init__(self, sides: object) -> None:
+        self.sides = sides
+
+    def needed(self, height: int, width: int) -> object:
+        return self.sides[0] if self.sides == () else self.sides
+
+    def __call__(self, image: torch.Tensor, size: tuple[int, int] | None = None) -> torch.Tensor:
+        return image
+
+
+@pytest.mark.parametrize("sides", [(), None, (24,), (24, 0), (24.0, 24.0)])
+def test_crop_that_does_not_tell_what_it_needs_is_named_instead_of_the_photo(tmp_path, wording, sides):
+    """The photo is good."""
+    entry = Entry(KINDS["augmentations"], Component("crop", "acme:crop"), Origin("acme", "acme-crops", "1.0"))
+    needed = SampleAugmentations([(entry, BrokenCrop(sides))], info()).needed
+    with pytest.raises(ComponentFailure) as error:
+        read_photo(split_of(saved(tmp_path / "a.jpg", 100, 80)), 0, needed)
+    assert str(error.value) == wording

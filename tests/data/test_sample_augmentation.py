@@ -119,6 +119,29 @@ def test_batches_are_the_same_whatever_the_number_of_workers(workers):
     assert torch.equal(torch.cat([batch.images for batch in batches]), torch.stack(expected))
 
 
+class Fading:
+    """Darkens every image more than the one before."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, image: Tensor) -> Tensor:
+        self.calls += 1
+        return image // self.calls
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_epoch_does_not_depend_on_what_an_augmentation_remembers_of_earlier_ones(workers):
+    """So a run that is resumed after an epoch is exact."""
+    split = [(image, 1) for image in IMAGES]
+    source = DataLoaderSource(split, CPU, workers, SampleAugmentations([(entry("fading"), Fading())], INFO))
+    with source.kept_open():
+        first, second = (next(source.batches(torch.arange(6), 6, seed=seed)).images for seed in (1, 2))
+    expected = torch.stack([image // number for number, image in enumerate(IMAGES, 1)])
+    assert torch.equal(first, expected)
+    assert torch.equal(second, expected)
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_augmentation_in_place_does_not_reach_the_data_set(workers):
     """A data set in memory hands out views of itself."""

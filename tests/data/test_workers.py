@@ -209,6 +209,18 @@ def test_two_iterations_at_once_do_not_disturb_each_other():
         assert len([*one]) == 9
 
 
+def test_iteration_that_gave_its_processes_to_another_does_not_end_them():
+    """It has yielded its last batch, and is closed while the other one reads."""
+    source = DataLoaderSource(Doing(), CPU, workers=1)
+    with source.kept_open():
+        one = source.batches(torch.arange(8), 4)
+        next(one), next(one)
+        other = source.batches(torch.arange(40), 4)
+        next(other)
+        one.close()
+        assert len([*other]) == 9
+
+
 def test_iteration_that_is_broken_off_does_not_reach_the_next():
     """Batches that were on their way are not taken for those of the next epoch."""
     source = DataLoaderSource([(torch.full((3, 2, 2), i, dtype=torch.uint8), i) for i in range(40)], CPU, workers=2)

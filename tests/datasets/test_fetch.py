@@ -71,7 +71,7 @@ def test_first_source_that_works_is_used(tmp_path, image_set):
 
 
 def test_failure_lists_every_reason_and_leaves_nothing(tmp_path, image_set, wording):
-    """Where no source gives the set, each one's reason is told and the folder is as it was."""
+    """If every source fails, the error names each reason, and the folder is unchanged."""
     wrong = Fetchable("tiny", [failing("offline"), giving(image_set)], {"train_images": "0" * 64})
     with pytest.raises(DataError) as caught:
         wrong.fetch(tmp_path)

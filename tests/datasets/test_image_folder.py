@@ -313,6 +313,19 @@ def test_folder_without_class_folders_is_explained(tmp_path, wording):
         assert str(caught.value) == wording(name=name)
 
 
+@pytest.mark.parametrize("names", [("training", "testing"), ("Training", "DEV"), ("fit", "eval")])
+def test_folders_that_look_like_splits_are_not_classes(tmp_path, names, wording):
+    """Their folders repeat; a class of such a name without them is a class."""
+    for name in names:
+        for number in range(4):
+            photo(tmp_path / "pets" / name / "cat" / f"{number}.png")
+            photo(tmp_path / "classes" / name / f"{number}.png")
+    with pytest.raises(DataError, match=f"'{names[1]}'") as caught:
+        image_folder(tmp_path, path="pets", validation=0.25)
+    assert str(caught.value) == wording
+    assert set(image_folder(tmp_path, path="classes", validation=0.25).info.classes) == set(names)
+
+
 def test_folder_around_the_folder_is_explained(tmp_path, base, wording):
     """As an archive unpacks: one folder, in which the classes are."""
     base.rename(tmp_path / "inner")

@@ -172,6 +172,13 @@ def test_weights_are_a_column(tmp_path, base):
     assert len({one.digest for one in (plain, splits, other)}) == 3
 
 
+def test_class_that_the_sampler_never_uses_is_named(tmp_path, base):
+    """Its images all have the weight 0."""
+    write(base / "a.csv", [{**row, "quality": int(row["label"] == "cat")} for row in ROWS])
+    notes = image_table(tmp_path, path="data/a.csv", weight="quality", validation=4).account.notes
+    assert "the sampler weighted never uses 'dog', whose training images all have the weight 0" in notes
+
+
 @pytest.mark.parametrize("values", ["text", "negative", "infinite", "empty", "zeros"])
 def test_weights_that_cannot_be_used_name_their_rows(tmp_path, base, values, wording):
     """Up to five of them."""
@@ -214,6 +221,13 @@ BAD = {
     "no value": ("a.csv", HEAD + "photos/0.png,\nphotos/1.png,cat\n"),
     "contradiction": ("a.csv", HEAD + "photos/0.png,cat\nphotos/0.png,dog\n"),
     "split": ("a.csv", "path,label,split\nphotos/0.png,cat,holdout\n"),
+    "semicolon in a row": ("a.csv", "path;label\nphotos/0.png;cat;x\n"),
+    "no header": ("a.csv", "photos/0.png,cat\nphotos/1.png,dog\n"),
+    "comment": ("a.csv", "# mine\npath,label\n"),
+    "open quote": ("a.csv", HEAD + '"photos/0.png,cat\n'),
+    "list": ("a.jsonl", '{"path": "photos/0.png", "label": ["cat"]}\n'),
+    "truth": ("a.jsonl", '{"path": "photos/0.png", "label": true}\n{"path": "photos/1.png", "label": 1}\n'),
+    "fraction": ("a.jsonl", '{"path": "photos/0.png", "label": 1.5}\n'),
     "no JSON": ("a.jsonl", '{"path": "photos/0.png", "label": "cat"}\n{"path": \n'),
     "no object": ("a.jsonl", "[1]\n"),
     "ending": ("a.xlsx", ""),
@@ -229,6 +243,34 @@ def test_table_that_will_not_do_is_explained(tmp_path, base, case, wording):
     with pytest.raises(DataError, match=name.replace(".", r"\.")) as caught:
         image_table(tmp_path, path=f"data/{name}")
     assert str(caught.value) == wording
+
+
+def test_semicolons_and_empty_first_lines_are_read(tmp_path, base):
+    """As spreadsheets of some countries write them."""
+    lines = ["path;label", *(f"{row['path']};{row['label']}" for row in ROWS)]
+    (base / "a.csv").write_text("\n\n" + "\n".join(lines))
+    assert image_table(tmp_path, path="data/a.csv", validation=4).info.classes == ("cat", "dog")
+
+
+def test_rows_without_a_split_are_counted(tmp_path, base):
+    """Beside rows that have one; the note says how many, and which."""
+    write(base / "a.csv", [{**row, "split": "" if number < 7 else "train"} for number, row in enumerate(ROWS)])
+    notes = image_table(tmp_path, path="data/a.csv", validation=4).account.notes
+    assert any(note.startswith("7 of 24 rows have no value in the column 'split'") for note in notes)
+
+
+def test_images_that_are_all_left_out_are_the_reason(tmp_path, base):
+    """With their number, the first paths, and why."""
+    write(base / "a.csv", [{**row, "path": row["path"].replace("/", "\\")} for row in ROWS])
+    with pytest.raises(
+        DataError, match=r"no images for training.*\n  left out .* and 21 more: damaged: no such file"
+    ):
+        image_table(tmp_path, path="data/a.csv", validation=4, on_error="skip")
+    for row in ROWS[::2]:
+        (base / row["path"]).write_text("no image")
+    write(base / "a.csv", ROWS)
+    with pytest.raises(DataError, match=r"only the class 'cat'.*\n  left out .* and 9 more: damaged"):
+        image_table(tmp_path, path="data/a.csv", validation=4, on_error="skip")
 
 
 def test_text_in_another_encoding_is_explained(tmp_path, base, wording):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,10 @@ def test_report_of_photos_shows_their_faults(reported):
     assert "Duplicates with different labels: 2 pairs, 1 with equal pixels." in page
     assert "Duplicates across splits: 1 of 9 test images (11.1 %) also exist among the training images" in page
     assert "Classes with fewer than 20 training images: cat, dog." in page
+    faults = page.split("Faults of the data")[1].replace("which also writes duplicates.csv and damaged.csv", "")
+    assert "duplicates.csv (from cvkit audit RECIPE)" in faults
+    for name in re.findall(r"\w+\.csv(?! \(from cvkit audit RECIPE\))", faults):
+        assert [*run.rglob(name)], name
     splits = (run / "figures" / "splits.csv").read_text()
     assert "64 x 48" in splits
     for name in ("conflicts", "across", "within"):
@@ -93,3 +98,14 @@ def test_doubtful_labels_are_shown_with_both_classes():
         ("label: dog 5 %", "predicted: cat 95 %", "validation image 4"),
     ]
     assert gallery.caption.startswith("2 of 5 validation images; 2 are shown")
+
+
+def test_doubtful_labels_are_those_with_the_lowest_probability():
+    """One image is predicted with the usual confidence, so one is shown: that whose label is the least probable."""
+    chances = torch.tensor([[0.8, 0.1, 0.1], [0.5, 0.45, 0.05], [0.9, 0.0, 0.1]])
+    labels = torch.tensor([0, 2, 2])
+    split = TensorSplit(torch.stack([photo(seed) for seed in range(3)]), labels)
+    of = Predictions(chances.log().clamp(min=-50), labels, 0.5, "validation")
+    (card,) = doubtful_labels(split, of, ("cat", "dog", "owl")).cards
+    assert card.lines[2] == "validation image 1"
+    assert card.values["doubt"] == pytest.approx(0.95)

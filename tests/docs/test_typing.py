@@ -24,7 +24,7 @@ FACTORIES = {
     "my_signum": "OptimizerFactory = Signum",
     "my_poly": "SchedulerFactory = poly",
     "my_rates": "TunerFactory = try_rates",
-    "my_ece": "MetricFactory = calibration_error",
+    "my_brier": "MetricFactory = BrierScore",
     "my_occlusion": "ExplainerFactory = Occlusion",
     "model": "ModelFactory = all_conv",
 }
@@ -113,6 +113,7 @@ def told(page, tmp_path_factory, pytestconfig) -> str:
             if (module := Path(name).stem) in FACTORIES:
                 declared = f"import cvkit\n_: cvkit.{FACTORIES[module]}\n"
                 (folder / f"{module}.py").write_text(f"{code}\n{declared}")
+    assert {path.stem for path in folder.iterdir()} == FACTORIES.keys()
     (folder / "wrong.py").write_text(WRONG)
     return strict_mypy(pytestconfig, folder, *(f"{module}.py" for module in [*FACTORIES, "wrong"])).stdout
 

@@ -65,7 +65,7 @@ def told(page, title: str, cases: dict[str, object]) -> dict[str, list[str]]:
 
 
 def test_versioning_works_as_written(versions, follow_here):
-    """A renamed component is told of; a recipe's missing requirement is named."""
+    """The error names a renamed component and a missing requirement of a recipe."""
     follow_here(versions)
 
 

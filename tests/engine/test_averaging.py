@@ -60,7 +60,7 @@ def test_buffers_that_are_no_statistics_are_copied():
 
 
 def test_record_tells_both_accuracies(make_run):
-    """That of the averaged weights is the headline; that of the trained ones stands beside it."""
+    """The headline is that of the averaged weights; that of the trained weights is printed with it."""
     short = ("train.epochs=1", "scheduler=constant", "train.batch_size=32")
     averaged = [event for event in make_run("train.ema=0.9", *short).fit() if isinstance(event, EpochRecord)]
     plain = [event for event in make_run(*short).fit() if isinstance(event, EpochRecord)]

@@ -182,7 +182,7 @@ def test_head_starts_as_asked(make, head, spread):
     trainer = make(f"finetune.head={head}", "train.batch_size=40")
     layer = trainer.parts.model.get_submodule(trainer.parts.finetuning.head)
     assert float(layer.weight.detach().std()) == pytest.approx(spread, rel=0.3)
-    assert f"'{trainer.parts.finetuning.head}'" in trainer.parts.warnings[0]
+    assert f"'{trainer.parts.finetuning.head}'" in trainer.parts.finetuning.notes[0]
     first = next(event for event in trainer.fit() if isinstance(event, Step))
     if head == "zeros":
         assert first.loss == pytest.approx(torch.tensor(float(trainer.parts.info.num_classes)).log().item(), rel=1e-5)

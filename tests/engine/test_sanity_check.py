@@ -1,4 +1,4 @@
-"""What a component does wrong in training is told by its name before a run begins, and in training too."""
+"""An error of a component names it, both in the check before a run and in training."""
 
 from __future__ import annotations
 

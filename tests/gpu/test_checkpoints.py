@@ -1,4 +1,4 @@
-"""A checkpoint written on one device is gone on with on another, and on the same as if nothing had been."""
+"""A checkpoint of one device continues on another; on the same device the result is that of an uninterrupted run."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def test_names_that_a_module_loads_on_first_use_are_left_alone(install):
 
 
 def test_second_distribution_with_a_plugin_name_is_reported(install, wording):
-    """Two distributions cannot both be `acme`: the first in the alphabet is, the other is told."""
+    """Only one distribution can be `acme`: the first in the alphabet is loaded, the other is reported."""
     install("acme", GOOD.replace("acme_net", "second"), distribution="beta")
     install("acme", GOOD.replace("acme_net", "first"), distribution="alpha")
     catalog = discover()

@@ -168,7 +168,7 @@ def test_table_holds_at_least_25_architectures_of_each_layout_some():
     ],
 )
 def test_maps_of_transformers_equal_pytorch_grad_cam_which_is_told_layer_and_shape(name, layer, reshape):
-    """Within 1e-5 under its normalisation; here nothing is told."""
+    """Within 1e-5 under its normalisation; no warning is given."""
     model, images = timm.create_model(name, num_classes=10, img_size=(64, 96)).eval(), torch.randn(2, 3, 64, 96)
     ours = grad_cam(model, normalize="minmax")(images, TARGETS)
     with GradCAM(model, [model.get_submodule(layer)], reshape_transform=reshape) as cam:

@@ -11,6 +11,7 @@ from PIL import Image
 from torchvision.transforms import v2
 
 from cvkit import DataInfo, Framing, build_parts, discover, preserved_randomness, seed_everything
+from cvkit.engine.building import open_dataset
 from cvkit.recipe import read_text, resolve
 from cvkit_torchvision.crops import random_resized_crop, resize_random_crop
 from cvkit_torchvision.library_transform import library_transform
@@ -51,7 +52,7 @@ def edges(images: torch.Tensor) -> tuple[int, int]:
 def test_crop_sees_the_whole_photo(photos, name):
     """Of 320 training views, many show the left edge and many the right; the framed photo shows neither."""
     recipe = resolve(read_text(RECIPE % name), discover())
-    parts = build_parts(recipe, recipe.dataset.build(photos))
+    parts = build_parts(recipe, open_dataset(recipe, photos))
     order = torch.arange(4)
     views = torch.cat([next(parts.train_source.batches(order, 4, seed)).images for seed in range(80)])
     assert views.shape == (320, 3, 32, 32)

@@ -1,4 +1,4 @@
-"""timm: the names without importing it, models fitted to a data set, and weights that cannot be had."""
+"""timm: the names without importing it, models fitted to a data set, and weights that are missing."""
 
 from __future__ import annotations
 

@@ -19,6 +19,14 @@ def test_types_beyond_a_recipe_are_left_to_the_factory():
     assert plain_value({"b", "a", "c"}) == ["a", "b", "c"]
 
 
+def test_path_is_a_path_though_its_default_is_declared_as_text():
+    """Whether the recipe writes the default or another path; so both start in the folder of the recipe."""
+    for kind in (Path, Path | None):
+        option = Option("x", "", kind, "photos")
+        assert coerce("photos", option) == Path("photos")
+        assert coerce("others", option) == Path("others")
+
+
 def test_types_are_described_in_words(wording):
     """Types beyond those of the built-in settings read well too."""
     types = (int | float, dict[str, object], Sequence[float], tuple, Path | None, Any)

@@ -53,7 +53,7 @@ def test_dump_writes_full_ids_and_every_default(catalog):
 
 
 def test_note_stands_beside_the_value_it_explains(catalog):
-    """Where a value came from is told in a comment of one line, and read past."""
+    """A comment of one line names the origin of a value; reading the recipe ignores it."""
     recipe = resolve(read_text(RECIPES[1]), catalog).with_value("scheduler.max_lr", 0.4)
     text = dump(recipe, notes={"scheduler.max_lr": "by onecycle/lr_range_test\n(steepest)", "train.epochs": "why"})
     assert "  max_lr: 0.4  # by onecycle/lr_range_test (steepest)\n" in text

@@ -152,7 +152,7 @@ def test_mistake_is_named_by_a_plain_validator(right, wrong, message):
 
 
 def test_schema_says_that_it_is_laxer_than_check(wording):
-    """Whoever relies on it is told what to run besides."""
+    """The description names the command that checks the rest."""
     assert "`cvkit check`" in SCHEMA["description"]
     assert SCHEMA["description"] == wording
     for lax in ("model: {name: custom_resnet, width: 2.0}", "optimizer: {name: sgd, lr: auto}"):

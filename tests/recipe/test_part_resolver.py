@@ -132,7 +132,7 @@ def test_component_says_what_it_needs_and_is_not_there(offering, wording):
 
 
 def test_requirement_of_a_component_that_is_none_is_its_authors_mistake(offering, wording):
-    """A slip in a declaration is told as one."""
+    """A mistake in a declaration is reported as the plugin's."""
     with pytest.raises(RecipeError, match="'two words'") as caught:
         offering(Component("thing", "toy_factories:anything", requires=("two words",)))
     assert str(caught.value) == wording
@@ -158,7 +158,7 @@ def test_requirement_of_a_component_that_is_none_is_its_authors_mistake(offering
     ],
 )
 def test_auto_and_tuners_must_fit_together(refused, override, named, wording):
-    """Each way they can miss one another is told."""
+    """Each difference between them is reported."""
     problem = refused(TUNED, override)[0]
     assert named in f"{problem.message} {problem.hint}"
     assert str(problem) == wording

@@ -1,4 +1,4 @@
-"""What a recipe is checked for, and the words in which it is told."""
+"""The checks of a recipe, and their messages."""
 
 from __future__ import annotations
 

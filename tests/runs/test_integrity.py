@@ -1,4 +1,4 @@
-"""What a run goes on with: its own recipe, data and checkpoints, or a change that was accepted and is told."""
+"""A run continues with its own recipe, data and checkpoints, or with a change that was accepted and is reported."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_recipe_that_lost_a_default_is_told_and_left(stopped, wording):
 
 
 def test_remark_in_a_recipe_is_no_change(stopped):
-    """Nothing of it is told, and it stays."""
+    """No difference is reported, and the file stays."""
     edit(stopped, "name: small", "name: small  # mine")
     session = session_of(stopped)
     session.start()

@@ -44,7 +44,7 @@ def test_words_of_yaml_are_refused(text):
 
 
 def test_long_names_are_refused():
-    """A name that would make lines of the package overflow is told how long it may be."""
+    """If a name is too long for the lines of the package, the error states the maximum length."""
     assert read_name("a" * LONGEST).plugin == "a" * LONGEST
     with pytest.raises(CvkitError, match=rf"(?s)(?=.*\b{LONGEST + 1}\b)(?=.*\b{LONGEST}\b)"):
         read_name("a" * (LONGEST + 1))

@@ -22,7 +22,7 @@ def fill(tmp_path):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 picture = photo(hash_of(place) + number, 40).permute(1, 2, 0).numpy()
                 Image.fromarray(picture[:20]).save(path)
-        return look(tmp_path / "pets", 32, discover(), tmp_path)
+        return look(tmp_path / "pets", {"size": 32}, discover(), tmp_path)
 
     return filled
 

@@ -21,6 +21,7 @@ from forks import in_a_fork
 from PIL import Image
 
 from cvkit.engine.assembly import build_parts
+from cvkit.engine.building import open_dataset
 from cvkit.host.catalog import Catalog
 from cvkit.host.discovery import discover
 from cvkit.recipe import read_text, resolve
@@ -171,7 +172,7 @@ class Killed:
         if folder.info().get("status") == "finished":
             return
         session = Session(
-            build_parts(recipe, recipe.dataset.build(self.stage.home)), folder, self.stage.home, self.stage.catalog
+            build_parts(recipe, open_dataset(recipe, self.stage.home)), folder, self.stage.home, self.stage.catalog
         )
         session.start()
         for _ in session.tune():
