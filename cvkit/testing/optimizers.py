@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,13 +23,14 @@ class OptimizerSuite(Suite):
 
     kind = KINDS["optimizers"]
 
-    def supplied(self) -> tuple[list[nn.Parameter]]:
-        """Return the parameters of a small model."""
-        return (list(_net().parameters()),)
+    def supplied(self) -> tuple[list[nn.Parameter], list[tuple[str, nn.Parameter]]]:
+        """Return the parameters of a small model, and the same with their names."""
+        named = list(_net().named_parameters())
+        return [weight for _, weight in named], named
 
     def _optimizer(self, *parameters: nn.Parameter) -> Optimizer:
         with promise("every optimizer is a torch.optim.Optimizer") as broken:
-            optimizer = self.build(list(parameters))
+            optimizer = self.build(list(parameters), [(f"layer.{i}", each) for i, each in enumerate(parameters)])
             if not isinstance(optimizer, Optimizer):
                 broken(f"the factory returned {type(optimizer).__name__}")
         return optimizer
@@ -81,8 +83,12 @@ class OptimizerSuite(Suite):
         """Groups with names are kept in their order, and each has the rate of the options, for fine-tuning."""
         with promise("an optimizer keeps the parameter groups that it gets, with their names") as broken:
             first, *others = _net().parameters()
-            groups = [{"params": [first], "name": "head"}, {"params": others, "name": "body"}]
-            found = self.build(groups).param_groups
+            groups: list[dict[str, Any]] = [{"params": [first], "name": "head"}, {"params": others, "name": "body"}]
+            named = [
+                {**group, "params": [(f"{group['name']}.{i}", each) for i, each in enumerate(group["params"])]}
+                for group in groups
+            ]
+            found = self.build(groups, named).param_groups
             names = [group.get("name") for group in found]
             if names != ["head", "body"]:
                 broken(

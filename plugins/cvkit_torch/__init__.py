@@ -1,4 +1,4 @@
-"""Declare the components from PyTorch: three samplers, two optimizers, one loss and three schedules."""
+"""Declare the components from PyTorch: three samplers, three optimizers, one loss and three schedules."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ def cvkit_samplers() -> Iterator[Component]:
 
 @hookimpl
 def cvkit_optimizers() -> Iterator[Component]:
-    """Declare sgd and adamw."""
+    """Declare sgd, adamw and muon."""
     yield Component("sgd", "cvkit_torch.optimizers:sgd", "Stochastic gradient descent with momentum")
     yield Component("adamw", "cvkit_torch.optimizers:adamw", "Adam with decoupled weight decay")
+    yield Component("muon", "cvkit_torch.muon:Muon", "Muon for hidden matrices, AdamW for the other weights")
 
 
 @hookimpl

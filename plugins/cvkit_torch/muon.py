@@ -16,14 +16,14 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 Named = Iterable[tuple[str, Tensor]] | Iterable[dict[str, Any]]
 
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of Jordan et al. 2024
-_EMBEDDINGS = ("*embed*", "*cls_token*", "*class_token*", "*reg_token*")
+_NOT_HIDDEN = ("*embed*", "*cls_token*", "*class_token*", "*reg_token*", "loss..*")
 
 
 class Muon(Optimizer):
     """Descend along the orthogonalised momentum of each hidden matrix, and with AdamW in all other weights.
 
     Convolution kernels (O, I, H, W) are matrices (O, I * H * W). AdamW trains vectors and scalars, such as biases and
-    normalisation, embeddings, and the last matrix, which is the classifier's. A step of a matrix (A, B) is multiplied
+    normalisation, embeddings, and the classifier. A step of a matrix (A, B) is multiplied
     by 0.2 * sqrt(max(A, B)), so that it is as long as a step of AdamW (Liu et al. 2025, "Muon is Scalable for LLM
     Training"). So one learning rate and one weight decay suit both.
 
@@ -40,7 +40,8 @@ class Muon(Optimizer):
         adamw_betas: Decay rates of AdamW's averages of the gradient and of its square, each in [0, 1).
         adamw_eps: Term added to AdamW's denominator; above 0.
         adamw: Patterns of the names of weights that AdamW trains, besides vectors and scalars, such as ``head.*``;
-            null: embeddings and the last matrix.
+            null: embeddings, weights of the loss, and the
+            classifier: the parameter group ``head``, or else the last matrix.
     """
 
     def __init__(
@@ -66,8 +67,7 @@ class Muon(Optimizer):
             "adamw_eps": adamw_eps,
         }
         given: list[Any] = list(named_params)
-        entries = [pair for entry in given for pair in (entry["params"] if isinstance(entry, dict) else [entry])]
-        self._matrices = _hidden_matrices(entries, adamw)
+        self._matrices = _hidden_matrices(given, adamw)
         super().__init__(given, defaults)
 
     @torch.no_grad()
@@ -107,7 +107,9 @@ class Muon(Optimizer):
         square = state["square"].mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
         scale = math.sqrt(1 - beta2 ** state["step"])
         weight.addcdiv_(
-            average, (square.sqrt() / scale).add_(group["adamw_eps"]), value=-group["lr"] / (1 - beta1 ** state["step"])
+            average,
+            (square.sqrt() / scale).add_(group["adamw_eps"]),
+            value=-group["lr"] / (1 - beta1 ** state["step"]),
         )
 
 
@@ -124,13 +126,21 @@ def orthogonalised(matrix: Tensor, steps: int) -> Tensor:
     return x if wide else x.T
 
 
-def _hidden_matrices(named: list[tuple[str, Tensor]], patterns: list[str] | None) -> set[int]:
-    """Return the ids of the weights that are matrices of hidden layers."""
-    matrices = {name: weight for name, weight in named if weight.ndim >= 2}
+def _hidden_matrices(given: list[Any], patterns: list[str] | None) -> set[int]:
+    """Return the ids of the weights in `given`, pairs or groups of them, that are matrices of hidden layers."""
+    groups = [entry if isinstance(entry, dict) else {"params": [entry]} for entry in given]
+    matrices = {
+        name: (weight, str(group.get("name", "")).partition(",")[0] == "head")
+        for group in groups
+        for name, weight in group["params"]
+        if weight.ndim >= 2
+    }
     if patterns is None:
-        patterns = [*_EMBEDDINGS, *list(matrices)[-1:]]
+        heads = [name for name, (_, of_head) in matrices.items() if of_head]
+        last = [name for name in matrices if not name.startswith("loss..")][-1:]
+        patterns = [*_NOT_HIDDEN, *(heads or last)]
     return {
         id(weight)
-        for name, weight in matrices.items()
+        for name, (weight, _) in matrices.items()
         if not any(fnmatchcase(name, pattern) for pattern in patterns)
     }

@@ -134,6 +134,7 @@ TestSgdNesterov = held(
     weight_decay=5e-4,
 )
 TestAdamw = held(OptimizerSuite, "torch/adamw")
+TestMuon = held(OptimizerSuite, "torch/muon")
 TestTimmLamb = held(OptimizerSuite, "timm/lamb", weight_decay=0.1)
 TestTimmAdan = held(OptimizerSuite, "timm/adan", lr=0.01)
 
