@@ -89,6 +89,10 @@ class OptimizerFactory(Protocol):
     parameters, also in groups, as torch's optimizers accept them. The weights of the loss have names that begin with
     ``loss..``.
 
+    An optimizer with the attribute ``needs_closure = True`` gets a closure in ``step(closure)``. Each call clears the
+    gradients and computes them at the current weights, on the same augmented images and with the same random draws,
+    such as dropout. The first call is at the weights before the step; buffers change in this call only.
+
     Args:
         params: The parameters to optimize, or groups of them.
         options: The options of the component.

@@ -21,7 +21,7 @@ from ..data.preprocessing import Preprocessor
 from ..data.resizing import framed
 from ..data.sample_augmentation import SampleAugmentations
 from ..data.splits import DataInfo, Half, Splits
-from ..errors import Problem, RecipeError
+from ..errors import Problem, RecipeError, RunError
 from ..guard import Guard, Guards
 from ..recipe import Recipe
 from ..recipe.checker import TUNABLE
@@ -35,7 +35,7 @@ from .loop import EpochBatches
 from .parameter_groups import apply_factors
 from .sampling import Sampling
 from .schedule import Schedule
-from .step import TrainStep
+from .step import TrainStep, needs_closure
 from .step_plan import StepPlan
 from .trial import Trial
 
@@ -136,6 +136,11 @@ class RunParts:
         """
         optimizer = self._optimizer_of(model, loss)
         scaler = GradScaler(self.device.type, enabled=self.recipe.train.precision == "fp16")
+        if scaler.is_enabled() and needs_closure(optimizer):
+            raise RunError(
+                f"{self.recipe.optimizer.entry.owner} computes the gradient several times in a step, which "
+                "train.precision: fp16 does not support; use bf16 or fp32"
+            )
         freezing = self.finetuning.freezing(model)
         forward = self.forward(model, loss, preprocessor)
         return TrainStep(forward, optimizer, scaler, self.recipe.train.clip_norm, freezing)

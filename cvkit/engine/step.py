@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 
 from ..data.loading import Batch
+from ..seeding import preserved_randomness
 from .forward import ForwardPass
 from .freezing import Freezing
 
@@ -34,21 +35,55 @@ class TrainStep:
         Returns the mean loss over the samples (float32) and the number of correct predictions (int64). Both are
         scalars on the device: reading them here would make the host wait. Raises `ComponentFailure` if a part fails.
         """
+        inputs = ((self.forward.preprocessor.for_training(batch.images), batch.labels) for batch in batches)
+        if needs_closure(self.optimizer):
+            return self._take_with_closure(list(inputs), samples)
+        taken = self._gradient(inputs, samples)
+        self.forward.guards.optimizer(self.scaler.step, self.optimizer)
+        self.scaler.update()
+        return taken
+
+    def _take_with_closure(self, inputs: list[tuple[Tensor, Tensor]], samples: int) -> tuple[Tensor, Tensor]:
+        """Let the optimizer compute the gradient as often as it needs, on the same inputs with the same draws.
+
+        Buffers, such as the statistics of batch normalisation, change in the first computation only.
+        """
+        results: list[tuple[Tensor, Tensor]] = []
+        guard, forward = self.forward.guards.optimizer, self.forward
+
+        def closure() -> Tensor:
+            buffers = [each for part in (forward.model, forward.loss) for each in part.buffers()] if results else []
+            before = [buffer.clone() for buffer in buffers]
+            with preserved_randomness():
+                results.append(self._gradient(inputs, samples))
+            for buffer, value in zip(buffers, before, strict=True):
+                buffer.copy_(value)
+            return results[-1][0]
+
+        guard(self.optimizer.step, closure)
+        if not results:
+            raise guard.failure("declares needs_closure, but its step() does not call the closure")
+        return results[0]
+
+    def _gradient(self, inputs: Iterable[tuple[Tensor, Tensor]], samples: int) -> tuple[Tensor, Tensor]:
+        """Compute the gradient over pairs of model inputs and labels; return what `take` does."""
         forward, guards, device = self.forward, self.forward.guards, self.forward.device
         guards.optimizer(self.optimizer.zero_grad)
         total_loss, hits = torch.zeros((), device=device), torch.zeros((), dtype=torch.int64, device=device)
-        for batch in batches:
-            share = len(batch.labels) / samples
-            inputs = forward.preprocessor.for_training(batch.images)
+        for images, labels in inputs:
+            share = len(labels) / samples
             with forward.autocast():
-                logits = forward.logits_of(inputs)
-                loss = forward.loss_of(logits.float(), batch.labels) * share
+                logits = forward.logits_of(images)
+                loss = forward.loss_of(logits.float(), labels) * share
             guards.gradient(self.scaler.scale(loss).backward)
             total_loss += loss.detach()
-            hits += (logits.detach().argmax(dim=1) == batch.labels).sum()
+            hits += (logits.detach().argmax(dim=1) == labels).sum()
         if self.clip_norm is not None:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_([*forward.model.parameters(), *forward.loss.parameters()], self.clip_norm)
-        guards.optimizer(self.scaler.step, self.optimizer)
-        self.scaler.update()
         return total_loss, hits
+
+
+def needs_closure(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether ``step()`` needs a function that computes the gradient again."""
+    return bool(getattr(optimizer, "needs_closure", False))

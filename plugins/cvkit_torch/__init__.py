@@ -1,4 +1,4 @@
-"""Declare the components from PyTorch: three samplers, three optimizers, one loss and three schedules."""
+"""Declare the components from PyTorch: three samplers, four optimizers, one loss and three schedules."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ def cvkit_samplers() -> Iterator[Component]:
 
 @hookimpl
 def cvkit_optimizers() -> Iterator[Component]:
-    """Declare sgd, adamw and muon."""
+    """Declare sgd, adamw, muon and sam."""
     yield Component("sgd", "cvkit_torch.optimizers:sgd", "Stochastic gradient descent with momentum")
     yield Component("adamw", "cvkit_torch.optimizers:adamw", "Adam with decoupled weight decay")
     yield Component("muon", "cvkit_torch.muon:Muon", "Muon for hidden matrices, AdamW for the other weights")
+    yield Component("sam", "cvkit_torch.sam:SAM", "Sharpness-aware minimization, with momentum")
 
 
 @hookimpl

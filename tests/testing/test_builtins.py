@@ -135,6 +135,7 @@ TestSgdNesterov = held(
 )
 TestAdamw = held(OptimizerSuite, "torch/adamw")
 TestMuon = held(OptimizerSuite, "torch/muon")
+TestSam = held(OptimizerSuite, "torch/sam")
 TestTimmLamb = held(OptimizerSuite, "timm/lamb", weight_decay=0.1)
 TestTimmAdan = held(OptimizerSuite, "timm/adan", lr=0.01)
 
