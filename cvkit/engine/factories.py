@@ -92,12 +92,20 @@ class LossFactory(Protocol):
 class OptimizerFactory(Protocol):
     """Returns an optimizer.
 
+    A factory whose positional parameter has the name ``named_params`` gets pairs (name, parameter) instead of
+    parameters, also in groups, as torch's optimizers accept them. The weights of the loss have names that begin with
+    ``loss..``.
+
+    An optimizer with the attribute ``needs_closure = True`` gets a closure in ``step(closure)``. Each call clears the
+    gradients and computes them at the current weights, on the same augmented images and with the same random draws,
+    such as dropout. The first call is at the weights before the step; buffers change in this call only.
+
     Args:
-        params: The parameters to optimize.
+        params: The parameters to optimize, or groups of them.
         options: The options of the component.
     """
 
-    def __call__(self, params: Iterable[nn.Parameter], /, *args: Any, **options: Any) -> Optimizer: ...
+    def __call__(self, params: Iterable[Any], /, *args: Any, **options: Any) -> Optimizer: ...
 
 
 class SchedulerFactory(Protocol):

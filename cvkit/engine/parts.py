@@ -14,13 +14,14 @@ from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
+from ..checkpoint.state_dicts import named_weights
 from ..data.holdout import Subset, split_holdout
 from ..data.loading import Batch, BatchSource, DataLoaderSource
 from ..data.preprocessing import Preprocessor
 from ..data.resizing import framed
 from ..data.sample_augmentation import SampleAugmentations
 from ..data.splits import DataInfo, Half, Splits
-from ..errors import Problem, RecipeError
+from ..errors import Problem, RecipeError, RunError
 from ..guard import Guard, Guards
 from ..recipe import Recipe
 from ..recipe.checker import TUNABLE
@@ -36,7 +37,7 @@ from .parameter_groups import apply_factors
 from .sampling import Sampling
 from .schedule import Schedule
 from .selection import evaluated_halves
-from .step import TrainStep
+from .step import TrainStep, needs_closure
 from .step_plan import StepPlan
 from .trial import Trial
 
@@ -139,6 +140,11 @@ class RunParts:
         """
         optimizer = self._optimizer_of(model, loss)
         scaler = GradScaler(self.device.type, enabled=self.recipe.train.precision == "fp16")
+        if scaler.is_enabled() and needs_closure(optimizer):
+            raise RunError(
+                f"{self.recipe.optimizer.entry.owner} computes the gradient several times in a step, which "
+                "train.precision: fp16 does not support; use bf16 or fp32"
+            )
         freezing = self.finetuning.freezing(model)
         forward = self.forward(model, loss, preprocessor)
         return TrainStep(forward, optimizer, scaler, self.recipe.train.clip_norm, freezing)
@@ -169,12 +175,17 @@ class RunParts:
     def _optimizer_of(self, model: nn.Module, loss: nn.Module, copies: bool = False) -> Optimizer:
         """Return a new optimizer for the weights of `model` and `loss`, or for copies of these weights."""
         part = with_placeholder_lr(self.recipe.optimizer)
-        own = _copied if copies else list[nn.Parameter]
+        names = {id(weight): name for name, weight in named_weights(model, loss).items()}
         groups = self.finetuning.groups(model, loss)
         if not groups:
-            optimizer: Optimizer = build_checked(part, own(_trainable(model, loss)))
+            pairs = _named(_trainable(model, loss), names, copies)
+            optimizer: Optimizer = build_checked(part, [weight for _, weight in pairs], pairs)
             return optimizer
-        optimizer = build_checked(part, [{"params": own(group.weights), "name": group.name} for group in groups])
+        named: list[dict[str, Any]] = [
+            {"params": _named(group.weights, names, copies), "name": group.name} for group in groups
+        ]
+        plain = [{**group, "params": [weight for _, weight in group["params"]]} for group in named]
+        optimizer = build_checked(part, plain, named)
         apply_factors(optimizer, groups, Guard(part.entry))
         return optimizer
 
@@ -256,8 +267,10 @@ class RunParts:
                 yield Trial(step, images, self.batching, sampling, seed, f"{purpose} {repeat}", train, held, schedule)
 
 
-def _copied(weights: list[nn.Parameter]) -> list[nn.Parameter]:
-    return [nn.Parameter(weight.detach().clone()) for weight in weights]
+def _named(weights: list[nn.Parameter], names: Mapping[int, str], copies: bool) -> list[tuple[str, nn.Parameter]]:
+    """Return the weights, or copies of them, with their names."""
+    own = [nn.Parameter(weight.detach().clone()) for weight in weights] if copies else weights
+    return [(names[id(weight)], chosen) for weight, chosen in zip(weights, own, strict=True)]
 
 
 def _trainable(*modules: nn.Module) -> list[nn.Parameter]:

@@ -4,16 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 
 from ..data.loading import Batch
+from ..seeding import preserved_randomness
 from .forward import ForwardPass
 from .freezing import Freezing
 
 _MIXED = -(1 << 40)  # more than the images of an epoch, so that a sum of correct predictions with it is negative
+
+
+class Inputs(NamedTuple):
+    """A batch as model and loss receive it.
+
+    Attributes:
+        images: Augmented and normalised, float (B, C, H, W).
+        targets: What the loss compares with: the labels, or mixed targets, float (B, K).
+        labels: int64 (B,).
+    """
+
+    images: Tensor
+    targets: Tensor
+    labels: Tensor
 
 
 @dataclass(frozen=True)
@@ -37,23 +53,58 @@ class TrainStep:
         negative if targets were mixed, because a mixed image has no label to compare with. Both are scalars on the
         device: reading them here would make the host wait. Raises `ComponentFailure` if a part fails.
         """
+        prepare = self.forward.preprocessor.for_training
+        inputs = (Inputs(*prepare(batch.images, batch.labels), batch.labels) for batch in batches)
+        if needs_closure(self.optimizer):
+            return self._take_with_closure(list(inputs), samples)
+        taken = self._gradient(inputs, samples)
+        self.forward.guards.optimizer(self.scaler.step, self.optimizer)
+        self.scaler.update()
+        return taken
+
+    def _take_with_closure(self, inputs: list[Inputs], samples: int) -> tuple[Tensor, Tensor]:
+        """Let the optimizer compute the gradient as often as it needs, on the same inputs with the same draws.
+
+        Buffers, such as the statistics of batch normalisation, change in the first computation only.
+        """
+        results: list[tuple[Tensor, Tensor]] = []
+        guard, forward = self.forward.guards.optimizer, self.forward
+
+        def closure() -> Tensor:
+            buffers = [each for part in (forward.model, forward.loss) for each in part.buffers()] if results else []
+            before = [buffer.clone() for buffer in buffers]
+            with preserved_randomness():
+                results.append(self._gradient(inputs, samples))
+            for buffer, value in zip(buffers, before, strict=True):
+                buffer.copy_(value)
+            return results[-1][0]
+
+        guard(self.optimizer.step, closure)
+        if not results:
+            raise guard.failure("declares needs_closure, but its step() does not call the closure")
+        return results[0]
+
+    def _gradient(self, inputs: Iterable[Inputs], samples: int) -> tuple[Tensor, Tensor]:
+        """Compute the gradient over batches of model inputs; return what `take` does."""
         forward, guards, device = self.forward, self.forward.guards, self.forward.device
         guards.optimizer(self.optimizer.zero_grad)
         total_loss, hits = torch.zeros((), device=device), torch.zeros((), dtype=torch.int64, device=device)
-        for batch in batches:
-            share = len(batch.labels) / samples
-            inputs, targets = forward.preprocessor.for_training(batch.images, batch.labels)
+        for images, targets, labels in inputs:
+            share = len(labels) / samples
             with forward.autocast():
-                logits = forward.logits_of(inputs)
+                logits = forward.logits_of(images)
                 loss = forward.loss_of(logits.float(), targets) * share
             guards.gradient(self.scaler.scale(loss).backward)
             total_loss += loss.detach()
-            hits += (logits.detach().argmax(dim=1) == batch.labels).sum()
+            hits += (logits.detach().argmax(dim=1) == labels).sum()
             if forward.preprocessor.mixes:
-                hits += _MIXED * (targets != forward.preprocessor.one_hot(batch.labels)).any()
+                hits += _MIXED * (targets != forward.preprocessor.one_hot(labels)).any()
         if self.clip_norm is not None:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_([*forward.model.parameters(), *forward.loss.parameters()], self.clip_norm)
-        guards.optimizer(self.scaler.step, self.optimizer)
-        self.scaler.update()
         return total_loss, hits
+
+
+def needs_closure(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether ``step()`` needs a function that computes the gradient again."""
+    return bool(getattr(optimizer, "needs_closure", False))

@@ -9,6 +9,7 @@ OPTIMIZERS = Kind(
     "optimizer",
     ("params",),
     "a torch.optim.Optimizer",
+    by_name=("named_params",),
     key="optimizer",
     tunable=True,
     made="torch.optim:Optimizer",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +13,9 @@ from torch.optim import Optimizer
 
 from ..checkpoint.serialization import pack, unpack
 from ..checkpoint.state_dicts import load_optimizer_state, named_weights, optimizer_state
+from ..engine.step import needs_closure
 from ..kinds import KINDS
+from ..seeding import preserved_randomness
 from .contract import promise
 from .sample_parts import sample_info, sample_inputs, sample_labels, sample_model, seeded
 from .suite import Suite
@@ -22,13 +26,14 @@ class OptimizerSuite(Suite):
 
     kind = KINDS["optimizers"]
 
-    def supplied(self) -> tuple[list[nn.Parameter]]:
-        """Return the parameters of a small model."""
-        return (list(_net().parameters()),)
+    def supplied(self) -> tuple[list[nn.Parameter], list[tuple[str, nn.Parameter]]]:
+        """Return the parameters of a small model, and the same with their names."""
+        named = list(_net().named_parameters())
+        return [weight for _, weight in named], named
 
     def _optimizer(self, *parameters: nn.Parameter) -> Optimizer:
         with promise("every optimizer is a torch.optim.Optimizer") as broken:
-            optimizer = self.build(list(parameters))
+            optimizer = self.build(list(parameters), [(f"layer.{i}", each) for i, each in enumerate(parameters)])
             if not isinstance(optimizer, Optimizer):
                 broken(f"the factory returned {type(optimizer).__name__}")
         return optimizer
@@ -69,9 +74,7 @@ class OptimizerSuite(Suite):
             optimizer = self._optimizer(point)
             start = float(point.detach().square().sum()) / 2
             for _ in range(50):
-                optimizer.zero_grad(set_to_none=True)
-                (point.square().sum() / 2).backward()
-                optimizer.step()
+                _step(optimizer, lambda: point.square().sum() / 2)
             if not (end := float(point.detach().square().sum()) / 2) < start:
                 broken(
                     f"the value changed from {start:.4g} to {end:.4g} in 50 steps", "Try a smaller lr in `options`"
@@ -81,8 +84,12 @@ class OptimizerSuite(Suite):
         """Groups with names are kept in their order, and each has the rate of the options, for fine-tuning."""
         with promise("an optimizer keeps the parameter groups that it gets, with their names") as broken:
             first, *others = _net().parameters()
-            groups = [{"params": [first], "name": "head"}, {"params": others, "name": "body"}]
-            found = self.build(groups).param_groups
+            groups: list[dict[str, Any]] = [{"params": [first], "name": "head"}, {"params": others, "name": "body"}]
+            named = [
+                {**group, "params": [(f"{group['name']}.{i}", each) for i, each in enumerate(group["params"])]}
+                for group in groups
+            ]
+            found = self.build(groups, named).param_groups
             names = [group.get("name") for group in found]
             if names != ["head", "body"]:
                 broken(
@@ -111,6 +118,16 @@ class OptimizerSuite(Suite):
                     "Store everything that affects later steps in self.state and in the groups",
                 )
 
+    def test_closure(self) -> None:
+        """An optimizer that declares ``needs_closure`` calls the closure in every step."""
+        with promise("an optimizer with needs_closure computes the gradient by the closure in every step") as broken:
+            net = _net()
+            optimizer = self._optimizer(*net.parameters())
+            images, labels = sample_inputs(_INFO), sample_labels(_INFO)
+            for step in (1, 2):
+                if not _step(optimizer, lambda: cross_entropy(net(images), labels)):
+                    broken(f"step {step} did not call it", "Call closure() in step, or remove needs_closure")
+
     def test_leaves_frozen(self) -> None:
         """A parameter without a gradient is not changed, with or without weight decay."""
         with promise("an optimizer does not change parameters without a gradient") as broken:
@@ -138,9 +155,28 @@ def _train(net: nn.Module, optimizer: Optimizer, steps: int, first: int = 0) -> 
     net.train()
     for step in range(first, first + steps):
         with seeded(step):
-            optimizer.zero_grad(set_to_none=True)
-            cross_entropy(net(images), labels).backward()
-            optimizer.step()
+            _step(optimizer, lambda: cross_entropy(net(images), labels))
+
+
+def _step(optimizer: Optimizer, value: Callable[[], Tensor]) -> int:
+    """Take an optimizer step with the gradient of `value`; return how often it was computed."""
+    calls = 0
+
+    def closure() -> Tensor:
+        nonlocal calls
+        calls += 1
+        optimizer.zero_grad(set_to_none=True)
+        with preserved_randomness():
+            result = value()
+            result.backward()  # type: ignore[no-untyped-call]  # torch's
+        return result
+
+    if needs_closure(optimizer):
+        optimizer.step(closure)  # type: ignore[arg-type]  # a tensor is as good as a float
+    else:
+        closure()
+        optimizer.step()
+    return calls
 
 
 def _weights(net: nn.Module) -> Tensor:

@@ -1,4 +1,4 @@
-"""Declare every model of timm as ``timm/NAME``."""
+"""Declare every model of timm, and its optimizers, as ``timm/NAME``."""
 
 from __future__ import annotations
 
@@ -16,4 +16,16 @@ def cvkit_models() -> Iterator[Component]:
         "Any timm model, adapted to the classes, channels and image size of the data set",
         members="cvkit_timm.names:names",
         requires=("timm",),
+    )
+
+
+@hookimpl
+def cvkit_optimizers() -> Iterator[Component]:
+    """Declare the family of timm's optimizers."""
+    yield Component(
+        "*",
+        "cvkit_timm.optimizer:timm_optimizer",
+        "Any timm optimizer that a checkpoint can continue exactly",
+        members="cvkit_timm.names:optimizer_names",
+        requires=("timm>=1.0.12",),
     )

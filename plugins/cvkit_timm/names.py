@@ -1,7 +1,8 @@
-"""List the models of timm by reading its source, because importing timm takes seconds and loads torch."""
+"""List the models and optimizers of timm from its source: importing timm takes seconds and loads torch."""
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import re
 from pathlib import Path
@@ -16,3 +17,33 @@ def names() -> list[str]:
         return []
     files = (Path(package.origin).parent / "models").rglob("*.py")
     return sorted({name for file in files for name in _REGISTERED.findall(file.read_text(encoding="utf-8"))})
+
+
+_LEFT_OUT = {
+    "Adahessian",  # needs second derivatives, which a training step does not compute
+    "AdafactorBigVision",  # has a dtype in its groups, which a checkpoint cannot store
+    "Kron",  # draws from generators of its own, whose state it does not save
+    "MADGRAD",  # moves weights with a learning rate of 0
+}
+"""Classes of optimizers that break the contract, as `OptimizerSuite` says."""
+
+
+def optimizer_names() -> list[str]:
+    """Return the sorted names of timm's optimizers that a run can use, by reading the source of timm's registry.
+
+    The classes in `_LEFT_OUT` are missing, and so are the optimizers of apex and bitsandbytes, which timm does not
+    contain.
+    """
+    package = importlib.util.find_spec("timm")
+    registry = Path(package.origin).parent / "optim" / "_optim_factory.py" if package and package.origin else None
+    if registry is None or not registry.is_file():  # timm before 1.0.12
+        return []
+    found = set()
+    for node in ast.walk(ast.parse(registry.read_bytes())):
+        match node:
+            case ast.Call(func=ast.Name(id="OptimInfo"), keywords=keywords):
+                given = {keyword.arg: keyword.value for keyword in keywords}
+                match given.get("name"), given.get("opt_class"):
+                    case ast.Constant(value=str(name)), ast.Name(id=kind) | ast.Attribute(attr=kind):
+                        found |= set() if kind in _LEFT_OUT else {name}
+    return sorted(found)

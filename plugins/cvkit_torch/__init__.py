@@ -28,9 +28,11 @@ def cvkit_augmentations() -> Iterator[Component]:
 
 @hookimpl
 def cvkit_optimizers() -> Iterator[Component]:
-    """Declare sgd and adamw."""
+    """Declare sgd, adamw, muon and sam."""
     yield Component("sgd", "cvkit_torch.optimizers:sgd", "Stochastic gradient descent with momentum")
     yield Component("adamw", "cvkit_torch.optimizers:adamw", "Adam with decoupled weight decay")
+    yield Component("muon", "cvkit_torch.muon:Muon", "Muon for hidden matrices, AdamW for the other weights")
+    yield Component("sam", "cvkit_torch.sam:SAM", "Sharpness-aware minimization, with momentum")
 
 
 @hookimpl

@@ -9,13 +9,14 @@ import torch
 from torch import nn
 from torch.amp.grad_scaler import GradScaler
 
-from cvkit import KINDS, Component, DataInfo, Origin
+from cvkit import KINDS, Component, ComponentFailure, DataInfo, Origin
 from cvkit.data.loading import Batch
 from cvkit.data.preprocessing import Preprocessor
 from cvkit.engine.forward import Autocast, ForwardPass
 from cvkit.engine.step import TrainStep
 from cvkit.guard import Guard, Guards
 from cvkit.host.registry import Entry
+from cvkit_torch.sam import SAM
 
 CPU = torch.device("cpu")
 PART = Entry(KINDS["models"], Component("net", "test_step:net"), Origin("acme", "acme-net", "1.0"))
@@ -122,3 +123,49 @@ def test_step_never_reads_the_device():
     ours = train_step(device=meta)
     loss, hits = ours.take(split(batch(device=meta), [6, 6]), 12)
     assert loss.device == hits.device == meta
+
+
+def noisy_net():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Flatten(), nn.Linear(16, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 3))
+
+
+@pytest.mark.parametrize("sizes", [[12], [5, 7]], ids=["one", "accumulated"])
+def test_sam_step_equals_the_formula(sizes):
+    """The gradient at w + rho g/|g|, with the same dropout as g; batch statistics move once."""
+    model, theirs = noisy_net(), noisy_net()
+    ours = train_step(model)
+    object.__setattr__(ours, "optimizer", SAM(model.parameters(), lr=0.1, rho=0.2, momentum=0.0))
+    parts = split(batch(), sizes)
+
+    def gradients(net):
+        torch.manual_seed(7)
+        net.zero_grad()
+        for part in parts:
+            logits = net((part.images / 255 - 0.5) / 0.25)
+            (nn.functional.cross_entropy(logits, part.labels) * len(part.labels) / 12).backward()
+        return [weight.grad.clone() for weight in net.parameters()]
+
+    here = gradients(theirs)
+    buffers = [buffer.clone() for buffer in theirs.buffers()]
+    norm = torch.cat([each.flatten() for each in here]).norm()
+    before = [weight.detach().clone() for weight in theirs.parameters()]
+    with torch.no_grad():
+        for weight, gradient in zip(theirs.parameters(), here, strict=True):
+            weight += 0.2 * gradient / norm
+    there = gradients(theirs)
+    expected = [weight - 0.1 * gradient for weight, gradient in zip(before, there, strict=True)]
+
+    torch.manual_seed(7)
+    ours.take(parts, 12)
+    torch.testing.assert_close([weight.detach() for weight in model.parameters()], expected)
+    torch.testing.assert_close(list(model.buffers()), buffers)
+
+
+def test_optimizer_that_ignores_its_closure_is_named():
+    """Without a gradient there is no training."""
+    step = train_step()
+    step.optimizer.needs_closure = True
+    step.optimizer.step = lambda closure: None
+    with pytest.raises(ComponentFailure, match="does not call the closure"):
+        step.take([batch()], 12)

@@ -20,7 +20,8 @@ from safetensors.torch import load_file, save_file
 
 from cvkit import DataInfo, EpochRecord, PretrainedInput, RunError, trainer
 from cvkit_timm.model import timm_model
-from cvkit_timm.names import names
+from cvkit_timm.names import names, optimizer_names
+from cvkit_timm.optimizer import timm_optimizer
 
 COLOUR = DataInfo(3, 32, 32, ("a", "b", "c", "d", "e"), mean=(0.5,) * 3, std=(0.2,) * 3)
 GREY = DataInfo(1, 28, 28, ("a", "b", "c"), mean=(0.5,), std=(0.2,))
@@ -209,3 +210,41 @@ def test_real_weights_under_other_names_are_mapped_and_used(tmp_path):
     assert records[0].step_losses[0] == pytest.approx(math.log(len(COLOURS)), rel=1e-4)
     assert records[-1].accuracy > 0.8
     assert torch.equal(run.parts.model.state_dict()["bn1.running_mean"], renamed["bn1.running_mean"])
+
+
+def test_optimizer_names_are_what_timm_lists():
+    """All that timm itself contains, without aliases and without those that break the contract."""
+    left = {
+        name
+        for name in timm.optim.list_optimizers()
+        if name.startswith(("fused", "bnb")) or name.removeprefix("c").startswith(("adafactorbv", "kron", "madgrad"))
+    }
+    assert set(timm.optim.list_optimizers()) - set(optimizer_names()) - left == {
+        "adahessian",
+        "nesterov",
+        "nesterovw",
+    }
+    assert set(optimizer_names()) < set(timm.optim.list_optimizers())
+
+
+def test_optimizer_is_what_timm_builds():
+    """Options and groups reach timm's class."""
+    weight = torch.nn.Parameter(torch.ones(3))
+    made = timm_optimizer(
+        "adan", [{"params": [weight], "name": "head"}], lr=0.1, weight_decay=0.2, arguments={"betas": [0.9, 0.8, 0.7]}
+    )
+    assert type(made) is timm.optim.Adan
+    (group,) = made.param_groups
+    assert (group["lr"], group["weight_decay"], group["betas"]) == (0.1, 0.2, (0.9, 0.8, 0.7))
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("adafactor", {}), ("lamb", {"arguments": {"lr": 1}}), ("lamb", {"arguments": {"no_such": 1}})],
+    ids=["chooses-its-rate", "option", "unknown"],
+)
+def test_optimizer_that_cannot_be_built_says_why(name, options, wording):
+    """The name, the argument, and what to do."""
+    with pytest.raises(ValueError, match="timm/") as raised:
+        timm_optimizer(name, [torch.nn.Parameter(torch.ones(2, 2))], **options)
+    assert str(raised.value) == wording

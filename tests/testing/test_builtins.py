@@ -134,6 +134,10 @@ TestSgdNesterov = held(
     weight_decay=5e-4,
 )
 TestAdamw = held(OptimizerSuite, "torch/adamw")
+TestMuon = held(OptimizerSuite, "torch/muon")
+TestSam = held(OptimizerSuite, "torch/sam")
+TestTimmLamb = held(OptimizerSuite, "timm/lamb", weight_decay=0.1)
+TestTimmAdan = held(OptimizerSuite, "timm/adan", lr=0.01)
 
 TestConstant = held(SchedulerSuite, "torch/constant")
 TestStep = held(SchedulerSuite, "torch/step", every=2)

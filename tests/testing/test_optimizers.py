@@ -87,6 +87,10 @@ def merges_groups(params):
     return Heavy([weight for group in given for weight in group["params"]] if isinstance(given[0], dict) else given)
 
 
+class IgnoresItsClosure(Heavy):
+    needs_closure = True
+
+
 TWINS = [
     ("optimizer", NotAnOptimizer, "NotAnOptimizer"),
     ("holds_parameters", forgets_a_parameter, "7"),
@@ -96,6 +100,7 @@ TWINS = [
     ("groups", merges_groups, "None"),
     ("resume", RemembersElsewhere, ""),
     ("resume", KeepsAnObject, "CheckpointError"),
+    ("closure", IgnoresItsClosure, "1"),
     ("leaves_frozen", DecaysWhatIsFrozen, ""),
 ]
 
