@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -10,8 +9,14 @@ from torch import Tensor
 
 from .splits import DataInfo, Split
 
-Needed = Callable[[int, int], tuple[int, int]]
-"""From the height and the width of a photo to the smallest height and width that it may be reduced to."""
+
+class Needed(Protocol):
+    """Returns the smallest height and width that a photo may be reduced to, from those in its file."""
+
+    def __call__(self, height: int, width: int, /) -> tuple[int, int]:
+        """Return the smallest height and width, in pixels, for a photo of this height and width."""
+        ...
+
 
 GAP = 2
 """How many times larger than the framed image a photo is decoded. docs/results.md ("Loading photos") has the

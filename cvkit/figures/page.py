@@ -14,7 +14,7 @@ from .artifacts import Artifact, Table
 
 @dataclass(frozen=True)
 class Fact:
-    """A number with a label and a note: ``Fact("Test accuracy", "84.5 %", "final epoch, no TTA")``."""
+    """A number with a label and a note: ``Fact("Test accuracy", "84.5 %", "8,450 of 10,000 test images")``."""
 
     label: str
     value: str

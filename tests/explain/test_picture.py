@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from cvkit.data.framing import Framing
 from cvkit.data.splits import DataInfo
 from cvkit.explain.picture import LONGEST, fit
 from cvkit.figures.thumbnails import overlay
@@ -76,3 +79,12 @@ def test_picture_of_any_shape_can_be_shown(size, model):
     assert (longest, shortest) == (min(max(size), LONGEST), 1)
     assert picture.fitted.shape == (3, *model)
     assert picture.overlay(torch.ones(model)).shape == picture.shown.shape
+
+
+@pytest.mark.parametrize(
+    ("size", "mode", "cropped"), [((8, 8), "crop", False), ((160, 80), "crop", True), ((160, 80), "squash", False)]
+)
+def test_cropped_pictures_are_known(size, mode, cropped):
+    """The page explains the dark parts of a picture only if there are any."""
+    framed = replace(info(), framing=Framing(mode))
+    assert fit("a", Image.new("RGB", size, "red"), framed).is_cropped == cropped
