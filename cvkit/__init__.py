@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .data.framing import Framing, PretrainedInput
     from .data.image_formats import IMAGE_FORMATS
     from .data.image_headers import ImageHeader, largest_value, read_header
-    from .data.labels import Labels
+    from .data.labels import ClassCounts, Labels
     from .data.reduction import Needed
     from .data.splits import DataInfo, Split, Splits, TensorSplit
     from .engine.assembly import build_parts
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         SchedulerFactory,
         TunerFactory,
     )
+    from .engine.multi_label import MultiLabelPredictions
     from .engine.parts import RunParts
     from .engine.proposal import Proposal
     from .engine.records import EpochRecord, Predictions
@@ -111,6 +112,7 @@ _LAZY = {
     "Framing": "data.framing",
     "IMAGE_FORMATS": "data.image_formats",
     "ImageHeader": "data.image_headers",
+    "ClassCounts": "data.labels",
     "Labels": "data.labels",
     "LeftOut": "data.account",
     "Needed": "data.reduction",
@@ -149,6 +151,7 @@ _LAZY = {
     "SamplerFactory": "engine.factories",
     "SchedulerFactory": "engine.factories",
     "TunerFactory": "engine.factories",
+    "MultiLabelPredictions": "engine.multi_label",
     "Predictions": "engine.records",
     "EpochRecord": "engine.records",
     "RunParts": "engine.parts",
@@ -176,6 +179,7 @@ __all__ = [
     "Calibration",
     "Catalog",
     "CheckpointError",
+    "ClassCounts",
     "Component",
     "ComponentError",
     "ComponentFailure",
@@ -203,6 +207,7 @@ __all__ = [
     "MixingAugmentation",
     "Model",
     "ModelFactory",
+    "MultiLabelPredictions",
     "NameTaken",
     "Needed",
     "OptimizerFactory",

@@ -15,6 +15,9 @@ from ..errors import CheckpointError
 from ..files.strict_json import Count, Number, Shape, misfit
 
 
+_Share = Annotated[float, Field(ge=0, le=1)]
+
+
 class _Group(Shape):
     params: list[str]
 
@@ -53,6 +56,7 @@ class _Selection(Shape):
     value: Number
     stale: Count
     weights: dict[str, Tensor] | None
+    thresholds: list[_Share] = Field([])
 
 
 class _State(Shape):
@@ -66,6 +70,7 @@ class _State(Shape):
     scaler: dict[str, Any]
     progress: _Progress | None
     selection: _Selection | None = None  # older checkpoints do not contain it
+    thresholds: list[_Share] = Field([])  # of the labels, if images have several
     data: str
 
     @model_validator(mode="after")
@@ -95,3 +100,11 @@ def trained_weights(state: dict[str, Any]) -> dict[str, Tensor]:
         return dict(state["model"])
     averaged = state["ema"].items()
     return {key.removeprefix(_AVERAGED): value for key, value in averaged if key.startswith(_AVERAGED)}
+
+
+def trained_thresholds(state: dict[str, Any]) -> tuple[float, ...]:
+    """Return the thresholds of the labels that belong to `trained_weights`; empty if there are none."""
+    chosen = state.get("selection")
+    of_best = chosen is not None and chosen["weights"] is not None
+    found = chosen if of_best and chosen is not None else state
+    return tuple(found.get("thresholds", ()))

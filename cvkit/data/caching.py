@@ -67,11 +67,11 @@ class CachedSplit:
     def __len__(self) -> int:
         return len(self.split)
 
-    def __getitem__(self, index: int, /) -> tuple[Tensor, int]:
+    def __getitem__(self, index: int, /) -> tuple[Tensor, Any]:
         photo = self._photo(index)
         return photo.image, photo.label
 
-    def reduced(self, index: int, needed: Needed, /) -> tuple[Tensor, int]:
+    def reduced(self, index: int, needed: Needed, /) -> tuple[Tensor, Any]:
         """Return an image, reduced as it was when it was decoded, and its label."""
         photo = self._photo(index)
         needed(*photo.size)

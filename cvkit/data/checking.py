@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..formatting import counted
 from ..guard import Guard, shown
 from ..host.registry import Entry
 from .labels import weights_of
@@ -22,7 +20,7 @@ class CheckedSplit:
     """A split that checks each sample as it is read.
 
     Raises `ComponentFailure` with the data set's id and the image's number if the image cannot be read or is not
-    uint8 (C, H, W) of the size in `info`, or if the label is not an integer from 0 to K - 1.
+    uint8 (C, H, W) of the size in `info`, or if the label does not have the form of the task.
     """
 
     split: Split
@@ -33,16 +31,16 @@ class CheckedSplit:
     def __len__(self) -> int:
         return len(self.split)
 
-    def __getitem__(self, index: int, /) -> tuple[Tensor, int]:
+    def __getitem__(self, index: int, /) -> tuple[Tensor, Any]:
         return self._checked(index, self.guard(self.split.__getitem__, index))
 
-    def reduced(self, index: int, needed: Needed, /) -> tuple[Tensor, int]:
+    def reduced(self, index: int, needed: Needed, /) -> tuple[Tensor, Any]:
         """Return a sample whose image may be reduced, if the split can reduce images."""
         if not isinstance(self.split, ReducibleSplit):
             return self[index]
         return self._checked(index, self.guard(self.split.reduced, index, needed))
 
-    def _checked(self, index: int, sample: Any) -> tuple[Tensor, int]:
+    def _checked(self, index: int, sample: Any) -> tuple[Tensor, Any]:
         try:
             image, label = sample
         except (TypeError, ValueError):
@@ -50,13 +48,11 @@ class CheckedSplit:
         if not isinstance(image, Tensor) or image.dtype != torch.uint8 or not self._fits(image):
             height, width = ("any height", "any width") if self.info.framing else (self.info.height, self.info.width)
             raise self._wrong(index, shown(image), f"uint8 ({self.info.channels}, {height}, {width})")
-        try:
-            number = -1 if isinstance(label, Tensor) and label.ndim else operator.index(label)
-        except TypeError:
-            number = -1
-        if not 0 <= number < self.info.num_classes:
-            raise self._wrong(index, f"the label {shown(label)}", f"an integer from 0 to {self.info.num_classes - 1}")
-        return image, number
+        form, classes = self.info.labels, self.info.num_classes
+        checked = form.checked(label, classes)
+        if checked is None:
+            raise self._wrong(index, f"the label {shown(label)}", form.expected(classes))
+        return image, checked
 
     @property
     def names(self) -> tuple[str, ...] | None:
@@ -88,6 +84,10 @@ def checked(splits: Splits, entry: Entry) -> Splits:
     Raises `ComponentFailure` if a split is empty, if a split in memory does not match the data set's info, or if the
     digest is not a string.
     """
+    if splits.info.task not in entry.tasks:
+        raise Guard(entry, "cannot be used").failure(
+            f"has the task {splits.info.task} in DataInfo.task, but its declaration has tasks={entry.tasks!r}"
+        )
     if not isinstance(splits.digest, str):
         raise Guard(entry, "cannot be used").failure(
             f"has the digest {shown(splits.digest)}, but a digest must be a string"
@@ -121,21 +121,17 @@ def _checked(split: Split, info: DataInfo, entry: Entry, name: str) -> Split:
         raise guard.failure(f"{error} ({name} images)") from None
     if not isinstance(split, TensorSplit):
         return CheckedSplit(split, guard, info, name)
-    images, labels, masks = split.images, split.labels, split.masks
+    images, labels, masks, form = split.images, split.labels, split.masks, info.labels
     size, count = (info.channels, info.height, info.width), len(split)
+    masks_of = (count, *form.masked(info.num_classes), *size[1:])
     for what, value, dtype, shape in (
         ("images", images, torch.uint8, (count, *size)),
-        ("labels", labels, torch.int64, (count,)),
-        *([] if masks is None else [("masks", masks, torch.bool, (count, *size[1:]))]),
+        ("labels", labels, *form.in_memory(count, info.num_classes)),
+        *([] if masks is None else [("masks", masks, torch.bool, masks_of)]),
     ):
         if not isinstance(value, Tensor) or value.dtype != dtype or value.shape != shape:
             needed = f"{str(dtype).removeprefix('torch.')} {shape}"
             raise guard.failure(f"returned its {name} {what} as {shown(value)}; expected {needed}")
-    lowest, highest = int(labels.min()), int(labels.max())
-    if lowest < 0 or highest >= info.num_classes:
-        raise guard.failure(
-            f"has {name} labels from {lowest} to {highest}, but it has "
-            f"{counted(info.num_classes, 'class')}, from 0 to "
-            f"{info.num_classes - 1}"
-        )
+    if fault := form.fault(labels, info.num_classes):
+        raise guard.failure(f"has {name} {fault}")
     return split

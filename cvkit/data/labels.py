@@ -9,21 +9,21 @@ from typing import overload
 import torch
 from torch import Tensor
 
+from .label_forms import LabelForm, SingleLabels, as_batch, stacked
 from .splits import Split
 
+_SINGLE = SingleLabels()
 
-def labels_of(split: Split) -> Tensor:
-    """Return the label of every image, int64 (N,).
 
-    The images are read unless the split has an attribute `labels` with an integer for each of them.
+def labels_of(split: Split, form: LabelForm = _SINGLE) -> Tensor:
+    """Return the label of every image in its `form`: int64 (N,), or float32 (N, K) for label sets.
+
+    The images are read unless the split has an attribute `labels` with the label of each of them.
     """
-    try:
-        held = torch.as_tensor(getattr(split, "labels", None))
-    except (TypeError, ValueError, RuntimeError):  # it has none, or something else under this name
-        held = torch.empty(0)
-    if held.shape != (len(split),) or held.is_floating_point():
-        held = torch.tensor([label for _, label in (split[index] for index in range(len(split)))])
-    return held.to(torch.int64)
+    held = form.declared(getattr(split, "labels", None), len(split))
+    if held is None:
+        return stacked([label for _, label in (split[index] for index in range(len(split)))])
+    return as_batch(held)
 
 
 def weights_of(split: Split) -> Tensor | None:
@@ -56,7 +56,7 @@ class Labels:
 
     Args:
         count: The number of images.
-        read: Returns their labels, int64 (`count`,).
+        read: Returns their labels, int64 (`count`,), or float32 (`count`, K) for label sets.
         weights: Becomes the attribute `weights`.
 
     Attributes:
@@ -68,20 +68,21 @@ class Labels:
         self._count, self._read, self.weights = count, read, weights
 
     @classmethod
-    def of(cls, split: Split) -> Labels:
+    def of(cls, split: Split, form: LabelForm = _SINGLE) -> Labels:
         """Return the labels of a split.
 
         Args:
             split: The images. Each of them is read for its label, unless the split has an attribute `labels`.
+            form: The form of the labels.
         """
-        return cls(len(split), lambda: labels_of(split), weights_of(split))
+        return cls(len(split), lambda: labels_of(split, form), weights_of(split))
 
     def __len__(self) -> int:
         return self._count
 
     @cached_property
     def values(self) -> Tensor:
-        """The label of every image, int64 (N,)."""
+        """The label of every image, int64 (N,), or the label sets, float32 (N, K) of 0 and 1."""
         return self._read()
 
     def at(self, indices: Tensor) -> Labels:
@@ -100,14 +101,20 @@ class ClassCounts(Sequence[int]):
     Args:
         labels: The labels of the training images.
         classes: The number of classes.
+        form: The form of the labels.
     """
 
-    def __init__(self, labels: Labels, classes: int) -> None:
-        self._labels, self._classes = labels, classes
+    def __init__(self, labels: Labels, classes: int, form: LabelForm = _SINGLE) -> None:
+        self._labels, self._classes, self._form = labels, classes, form
+
+    @property
+    def images(self) -> int:
+        """The number of training images; an image with several labels is counted in each of them."""
+        return len(self._labels)
 
     @cached_property
     def _counts(self) -> list[int]:
-        counts: list[int] = torch.bincount(self._labels.values, minlength=self._classes).tolist()
+        counts: list[int] = self._form.counts(self._labels.values, self._classes).tolist()
         return counts
 
     def __len__(self) -> int:

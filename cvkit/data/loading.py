@@ -14,6 +14,7 @@ from torch import Tensor
 from ..errors import CvkitError
 from ..step_progress import ProgressOf
 from .caching import CachedSplit, CachePlan
+from .label_forms import as_batch, stacked
 from .sample_augmentation import SampleAugmentations
 from .samples import Samples, collated, earlier_uses
 from .splits import Split, TensorSplit
@@ -22,7 +23,7 @@ from .workers import WorkerPool
 
 @dataclass(frozen=True)
 class Batch:
-    """Images uint8 (B, C, H, W) and labels int64 (B,) on the run's device."""
+    """Images uint8 (B, C, H, W) and labels int64 (B,), or label sets float32 (B, K), on the run's device."""
 
     images: Tensor
     labels: Tensor
@@ -123,7 +124,7 @@ class DataLoaderSource:
                         self._idle, handed_over = pool, True
                     yield Batch(
                         images.to(self._device, non_blocking=True),
-                        labels.to(self._device, torch.int64, non_blocking=True),
+                        as_batch(labels).to(self._device, non_blocking=True),
                     )
         finally:
             if not handed_over:
@@ -204,4 +205,4 @@ def materialize(split: Split, indices: Sequence[int] | None = None) -> TensorSpl
         masks = None if split.masks is None else split.masks[chosen]
         return TensorSplit(split.images[chosen], split.labels[chosen], masks)
     pairs = [split[index] for index in (range(len(split)) if indices is None else indices)]
-    return TensorSplit(torch.stack([image for image, _ in pairs]), torch.tensor([label for _, label in pairs]))
+    return TensorSplit(torch.stack([image for image, _ in pairs]), stacked([label for _, label in pairs]))

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 from ..guard import Guard, shown
 from ..host.registry import Entry
@@ -33,7 +32,7 @@ class Preprocessor:
         self._scale, self._shift = 1 / std, -mean / std
         self.augmentations = tuple((Guard(entry, "cannot augment images"), each) for entry, each in augmentations)
         self.mixes = any(guard.entry.component.mixes for guard, _ in self.augmentations)
-        self._classes = info.num_classes
+        self.task, self.labels, self._classes = info.task, info.labels, info.num_classes
         self._checked = False  # on a GPU, only the first mixed batch is checked, as the host would wait for it
         self._format = torch.channels_last if channels_last else torch.contiguous_format
 
@@ -44,10 +43,10 @@ class Preprocessor:
     def augment(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Return uint8 images (B, C, H, W) as float32 in [0, 1], augmented with the global random generators.
 
-        `labels`, int64 (B,), are returned unchanged, or as targets, float (B, K), if an augmentation mixes. Raises
+        `labels` are returned unchanged, or as targets, float (B, K), if an augmentation mixes. Raises
         `ComponentFailure` if an augmentation fails, or returns anything but the same number of images.
         """
-        floats, targets = self.to_float(images), self.one_hot(labels) if self.mixes else labels
+        floats, targets = self.to_float(images), self.targets(labels) if self.mixes else labels
         for guard, augmentation in self.augmentations:
             if guard.entry.component.mixes:
                 floats, targets = self._mixed(guard, augmentation, floats, targets)
@@ -55,9 +54,9 @@ class Preprocessor:
                 floats = _augmented(guard, augmentation, floats)
         return floats, targets
 
-    def one_hot(self, labels: Tensor) -> Tensor:
-        """Return labels, int64 (B,), as targets, float (B, K)."""
-        return one_hot(labels, self._classes).to(torch.float32)
+    def targets(self, labels: Tensor) -> Tensor:
+        """Return labels as targets, float (B, K)."""
+        return self.labels.targets(labels, self._classes)
 
     def _mixed(
         self, guard: Guard, augmentation: MixingAugmentation, images: Tensor, targets: Tensor

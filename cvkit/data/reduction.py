@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -28,7 +28,7 @@ faster than at a quarter."""
 class ReducibleSplit(Protocol):
     """A split that can read a photo at a reduced size; optional."""
 
-    def reduced(self, index: int, needed: Needed, /) -> tuple[Tensor, int]:
+    def reduced(self, index: int, needed: Needed, /) -> tuple[Tensor, Any]:
         """Return the image at `index`, reduced as far as `needed` allows, and its label.
 
         `needed` is called once with the size in the file, or not at all if the image is not reduced.
@@ -65,7 +65,7 @@ class Photo:
     """
 
     image: Tensor
-    label: int
+    label: Any
     size: tuple[int, int]
 
 

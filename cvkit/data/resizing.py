@@ -83,7 +83,7 @@ class FramedSplit:
     def __len__(self) -> int:
         return len(self.split)
 
-    def __getitem__(self, index: int, /) -> tuple[Tensor, int]:
+    def __getitem__(self, index: int, /) -> tuple[Tensor, Any]:
         photo = read_photo(self.split, index, needed_for_framing(self.info))
         return frame(photo.image, self.info, photo.size), photo.label
 

@@ -18,7 +18,7 @@ from .splits import Split
 from .worker_errors import error_of
 
 
-class Samples(Dataset[tuple[Tensor, int]]):
+class Samples(Dataset[tuple[Tensor, Any]]):
     """A split's augmented samples, by draw: the image's index, plus the length of the split for each earlier use.
 
     So an image that an epoch uses twice is augmented in two ways. Errors are returned.
@@ -31,7 +31,7 @@ class Samples(Dataset[tuple[Tensor, int]]):
     def __len__(self) -> int:
         return len(self._split)
 
-    def __getitems__(self, request: tuple[int, list[int], Progress | None]) -> list[tuple[Tensor, int]] | CvkitError:
+    def __getitems__(self, request: tuple[int, list[int], Progress | None]) -> list[tuple[Tensor, Any]] | CvkitError:
         """Return the samples of a batch, given as a seed, draws, and the progress of training at its step.
 
         torch's loader requests them together, so generators are restored once.
@@ -70,6 +70,6 @@ def earlier_uses(order: Tensor) -> Tensor:
     return earlier
 
 
-def collated(samples: list[tuple[Tensor, int]] | CvkitError) -> Any:
+def collated(samples: list[tuple[Tensor, Any]] | CvkitError) -> Any:
     """Return samples as a batch, and an error as it is."""
     return samples if isinstance(samples, CvkitError) else default_collate(samples)

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from ..errors import CheckpointError
+from ..tasks import SINGLE_LABEL, TASKS
 from .account import DataAccount
 from .framing import Framing
+from .label_forms import LabelForm, label_form
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,6 +34,7 @@ class DataInfo:
         framing: How images are brought to the input size; None if every image of the data set has that size.
         fixed_normalisation: Whether `mean` and `std` are used although the model has pretrained weights that were
             trained with others.
+        task: ``single_label`` if each image has one class, ``multi_label`` if it has a set of labels.
     """
 
     channels: int
@@ -42,11 +45,21 @@ class DataInfo:
     std: tuple[float, ...]
     framing: Framing | None = None
     fixed_normalisation: bool = False
+    task: str = SINGLE_LABEL.name
+
+    def __post_init__(self) -> None:
+        if self.task not in TASKS:
+            raise ValueError(f"task is '{self.task}', but the tasks are {', '.join(TASKS)}")
 
     @property
     def num_classes(self) -> int:
         """The number of classes."""
         return len(self.classes)
+
+    @property
+    def labels(self) -> LabelForm:
+        """The form of the labels, which depends on the task."""
+        return label_form(self.task)
 
     def to_json(self) -> dict[str, Any]:
         """Return the properties as JSON values."""
@@ -71,13 +84,14 @@ class Split(Protocol):
     """A map-style data set: ``split[i]`` is (image, label).
 
     The image is uint8 (C, H, W). All images have the size in the data set's info, unless that has a framing. The
-    label is an integer. A split of files may have ``names``, a tuple of their paths in the data set's folder. The
+    label is an integer; if the task is ``multi_label``, it is a sequence or a tensor of K numbers, 1 for each label of
+    the image and 0 for the others. A split of files may have ``names``, a tuple of their paths in the data set's folder. The
     training images may have ``weights``, a number for each, which the sampler `weighted` uses.
     """
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, index: int, /) -> tuple[Tensor, int]: ...
+    def __getitem__(self, index: int, /) -> tuple[Tensor, Any]: ...
 
 
 @dataclass(frozen=True)
@@ -86,8 +100,9 @@ class TensorSplit:
 
     Attributes:
         images: uint8 (N, C, H, W).
-        labels: int64 (N,).
-        masks: bool (N, H, W), true on the object; None if unknown.
+        labels: int64 (N,); float32 (N, K) of 0 and 1 if the task is ``multi_label``.
+        masks: bool (N, H, W), true on the object; None if unknown. If the task is ``multi_label``, bool (N, K, H, W),
+            true on the object of each label.
     """
 
     images: Tensor
@@ -97,8 +112,8 @@ class TensorSplit:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, index: int, /) -> tuple[Tensor, int]:
-        return self.images[index], int(self.labels[index])
+    def __getitem__(self, index: int, /) -> tuple[Tensor, Any]:
+        return self.images[index], self.labels[index].tolist()
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from ..errors import ComponentFailure, RunError
 from ..formatting import counted
 from ..guard import Guard
 from ..recipe import Recipe
+from ..recipe.tasks import require_task
 from ..resource_errors import Shortage, reporting_shortages
 from ..seeding import derive, preserved_randomness, seed_everything
 from .averaging import Averaged, too_long
@@ -32,6 +33,7 @@ from .parts import RunParts
 from .sampling import Sampling
 from .sanity_check import SanityCheck
 from .selection import require_choice
+from .thresholds import require_thresholds
 
 
 def build_parts(
@@ -52,6 +54,7 @@ def build_parts(
         The parts of the run. `RunParts.warnings` contains the warnings of the sanity check.
 
     Raises:
+        RecipeError: A component does not support the task of the data set.
         DeviceError: The device does not work, or cannot compute in the precision.
         RunError: The settings do not suit the data.
         ComponentFailure: A component fails.
@@ -59,7 +62,9 @@ def build_parts(
     settings = recipe.train
     device = choose_device(settings.device, settings.precision)
     splits = checked(splits, recipe.dataset.entry)
-    require_choice(recipe.selection, metric_names(recipe.metrics), splits.validation is not None)
+    require_task(recipe, splits.info.task)
+    require_choice(recipe.selection, splits.info.task, metric_names(recipe.metrics), splits.validation is not None)
+    require_thresholds(recipe.evaluation.thresholds, splits)
     if splits.validation is None and recipe.evaluation.test == "final":
         raise RunError(
             "evaluation.test is 'final', but the data set has no validation images, so no image would be evaluated "
@@ -87,7 +92,7 @@ def build_parts(
             f"{counted(len(source), 'image')}; "
             "use a smaller train.batch_size, or set train.drop_last: false"
         )
-    labels = Labels.of(splits.train)
+    labels = Labels.of(splits.train, info.labels)
     sampling = Sampling(recipe, labels)
     sampling.order(derive("rehearsal", recipe.seed))
     of_batches = [pair for pair in augmentations if not pair[0].component.per_sample]

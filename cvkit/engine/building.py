@@ -49,7 +49,7 @@ def drawn(recipe: Recipe, purpose: str, part: Part, *supplied: Any, number: int 
 
 def initialised_loss(recipe: Recipe, info: DataInfo, labels: Labels, device: torch.device) -> nn.Module:
     """Return the recipe's loss on `device`. If it has weights, they are drawn from the recipe's seed."""
-    counts = ClassCounts(labels, info.num_classes)
+    counts = ClassCounts(labels, info.num_classes, info.labels)
     loss: nn.Module = drawn(recipe, "initialisation of the loss", recipe.loss, info, counts)
     require_initialised(recipe.loss.entry, loss)
     return loss.to(device)

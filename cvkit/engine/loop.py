@@ -15,7 +15,7 @@ from ..step_progress import Progress, during
 from .device import tried_kernels
 from .eval_mode import eval_mode
 from .forward import ForwardPass
-from .records import Predictions
+from .records import Predictions, predictions_of
 from .sampling import Sampling
 from .step import TrainStep
 
@@ -107,6 +107,5 @@ def evaluate(forward: ForwardPass, source: BatchSource, batch_size: int, flip: b
             logits.append(output.float())
             labels.append(batch.labels)
             losses.append(forward.loss_of(logits[-1], batch.labels) * len(batch.labels))
-    return Predictions(
-        torch.cat(logits).cpu(), torch.cat(labels).cpu(), float(torch.stack(losses).sum()) / len(source)
-    )
+    made = predictions_of(forward.preprocessor.task)
+    return made(torch.cat(logits).cpu(), torch.cat(labels).cpu(), float(torch.stack(losses).sum()) / len(source))

@@ -13,7 +13,7 @@ from ..recipe import Part
 from ..recipe.dump import in_one_line
 from ..seeding import preserved_randomness
 from .building import build_checked
-from .records import Predictions
+from .records import Predictions, predictions_of
 
 
 def evaluate_metrics(parts: Sequence[Part], info: DataInfo, predictions: Predictions) -> dict[str, float]:
@@ -49,7 +49,8 @@ def lower_is_better(parts: Sequence[Part], info: DataInfo) -> frozenset[str]:
 
 
 def _higher_is_better(part: Part, info: DataInfo) -> bool:
-    higher = getattr(build_checked(part, info), "higher_is_better", True)
+    usual = predictions_of(info.task).usual_thresholds(info.num_classes)
+    higher = getattr(build_checked(part, info, usual), "higher_is_better", True)
     if not isinstance(higher, bool):
         raise Guard(part.entry).failure(f"has the attribute higher_is_better = {shown(higher)}; expected a bool")
     return higher
@@ -59,7 +60,8 @@ def try_metrics(parts: Sequence[Part], info: DataInfo) -> None:
     """Raise `ComponentFailure` if a metric fails on artificial predictions: one correct image of each class."""
     lower_is_better(parts, info)
     classes = info.num_classes
-    evaluate_metrics(parts, info, Predictions(torch.eye(classes), torch.arange(classes), loss=0.0))
+    made = predictions_of(info.task)
+    evaluate_metrics(parts, info, made(torch.eye(classes), info.labels.examples(classes), loss=0.0))
 
 
 def metric_names(parts: Sequence[Part]) -> list[str]:
@@ -84,7 +86,8 @@ def _named(part: Part, name: str) -> str:
 
 
 def _value(part: Part, info: DataInfo, predictions: Predictions) -> float:
-    metric, guard = build_checked(part, info), Guard(part.entry, "fails on logits and labels")
+    metric = build_checked(part, info, predictions.thresholds)
+    guard = Guard(part.entry, "fails on logits and labels")
     value: float = guard(lambda logits, labels: float(metric(logits, labels)), predictions.logits, predictions.labels)
     if not math.isfinite(value):
         raise guard.failure(f"returned {value}; expected a finite number")

@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 
 from ..checkpoint.state_dicts import named_weights
 from ..data.holdout import Subset, split_holdout
+from ..data.label_forms import stacked
 from ..data.loading import Batch, BatchSource, DataLoaderSource
 from ..data.preprocessing import Preprocessor
 from ..data.resizing import framed
@@ -195,7 +196,7 @@ class RunParts:
         Args:
             images: Images, uint8 (C, H, W); of any size if the data set's info has a framing.
             draw: The seed of the augmentations of single images.
-            labels: The labels of the images, int64 (B,), for augmentations that mix; None for the first class.
+            labels: The labels of the images, for augmentations that mix; None for the first class.
 
         Returns:
             Augmented images, float (B, C, H', W') in [0, 1], on the run's device.
@@ -203,7 +204,7 @@ class RunParts:
         samples, preprocessor = copy.deepcopy((self.sample_augmentations, self.preprocessor))
         with during(self.beginning):
             batch = samples.batch(images, draw).to(self.device)
-            given = torch.zeros(len(batch), dtype=torch.int64) if labels is None else labels
+            given = self.info.labels.examples(self.info.num_classes)[[0] * len(batch)] if labels is None else labels
             mixed, _ = preprocessor.augment(batch, given.to(self.device))
             return mixed
 
@@ -215,7 +216,7 @@ class RunParts:
             count: The number of images.
         """
         first = [self.splits.train[index] for index in range(min(count, len(self.splits.train)))]
-        labels = torch.tensor([label for _, label in first])
+        labels = stacked([label for _, label in first])
         with during(self.beginning):
             images = samples.batch([image for image, _ in first], 0)
         return Batch(images.to(self.device), labels.to(self.device))

@@ -54,7 +54,7 @@ class EpochProgress:
             self._started = None
 
     def add(self, loss: Tensor, hits: Tensor, samples: int, rate: float, momentum: float | None) -> None:
-        """Add a step's mean loss and correct predictions, negative if it was mixed; they stay on the device."""
+        """Add a step's mean loss and correct predictions, negative if there is no accuracy; they stay on the device."""
         self.losses[self.taken] = loss
         self._hits += hits
         self.counts.append(samples)
@@ -91,18 +91,17 @@ class EpochProgress:
             train_loss=float((losses * weights).sum() / weights.sum()),
             train_accuracy=None if int(self._hits) < 0 else int(self._hits) / self.samples,
             test_loss=None if test is None else test.loss,
-            test_accuracy=None if test is None else test.accuracy,
             learning_rate=self.rates[-1],
             images_per_second=self.samples / self._seconds,
             seconds=self._seconds,
             step_losses=tuple(losses.tolist()),
             step_lrs=tuple(self.rates),
             step_momenta=tuple(self.momenta),
-            accuracy_tta=None if flipped is None else flipped.accuracy,
-            accuracy_unaveraged=None if unaveraged is None else unaveraged.accuracy,
             validation_loss=None if validation is None else validation.loss,
-            validation_accuracy=None if validation is None else validation.accuracy,
             group_lrs=self.group_rates,
+            **EpochRecord.score_fields(
+                {"test": test, "validation": validation, "tta": flipped, "unaveraged": unaveraged}
+            ),
         )
 
     def state(self) -> dict[str, Any]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..formatting import counted
+from ..tasks import SINGLE_LABEL, TASKS
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from ..data.splits import Half
+    from ..recipe.settings import ThresholdRule
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,8 @@ class EpochRecord:
         epoch: The number of the epoch, from 1.
         step: The number of optimizer steps of the run so far.
         train_loss: Mean over the epoch, on augmented images while the weights change.
-        train_accuracy: Measured like `train_loss`; None if images were mixed, because those have no single label.
+        train_accuracy: Measured like `train_loss`; None if images were mixed, because those have no single label, and
+            if images have label sets.
         test_loss: The loss on the test images after the epoch, or None if they were not evaluated.
         test_accuracy: The accuracy on the test images after the epoch, or None.
         learning_rate: The learning rate of the last step, with several groups that of the first, the head.
@@ -39,6 +42,11 @@ class EpochRecord:
         validation_loss: The loss on the validation images after the epoch, or None if there are none.
         validation_accuracy: The accuracy on the validation images after the epoch, or None.
         group_lrs: The learning rate of each parameter group in the last step, by name; empty if there is only one.
+        score_name: What the score of the run is: ``accuracy``, or ``mean_average_precision`` for label sets.
+        scores: Unless the score is the accuracy, which has fields of its own: the score on the ``test`` and the
+            ``validation`` images, and with ``tta`` and ``unaveraged`` like the accuracies.
+        thresholds: The probability from which on each label is predicted, in the order of the classes; empty if each
+            image has one class.
     """
 
     epoch: int
@@ -59,6 +67,9 @@ class EpochRecord:
     validation_loss: float | None = None
     validation_accuracy: float | None = None
     group_lrs: Mapping[str, float] = field(default_factory=dict)
+    score_name: str = SINGLE_LABEL.score
+    scores: Mapping[str, float] = field(default_factory=dict)
+    thresholds: tuple[float, ...] = ()
 
     @property
     def half(self) -> Half:
@@ -75,6 +86,41 @@ class EpochRecord:
         """The accuracy on the images of `half` after the epoch."""
         return _given(self.test_accuracy if self.validation_accuracy is None else self.validation_accuracy)
 
+    @property
+    def score(self) -> float:
+        """The score on the images of `half` after the epoch: `accuracy`, or what `score_name` says."""
+        return _given(self.score_of(self.half))
+
+    def score_of(self, which: Score) -> float | None:
+        """Return one of the scores, or None if it was not measured.
+
+        Args:
+            which: ``test`` or ``validation``; ``tta`` or ``unaveraged`` on the images of `half`.
+        """
+        if self.score_name == SINGLE_LABEL.score:
+            found: float | None = getattr(self, _ACCURACIES[which])
+            return found
+        return self.scores.get(which)
+
+    @staticmethod
+    def score_fields(predictions: Mapping[Score, Predictions | None]) -> dict[str, Any]:
+        """Return the fields of a record for the scores of `predictions`; None stands for what was not measured.
+
+        Args:
+            predictions: The predictions by what they measure, as for `score_of`.
+        """
+        measured = {which: found for which, found in predictions.items() if found is not None}
+        one = next(iter(measured.values()))
+        scores = {which: found.score for which, found in measured.items()}
+        if one.score_name == SINGLE_LABEL.score:
+            return {_ACCURACIES[which]: scores.get(which) for which in predictions}
+        return {
+            "test_accuracy": None,
+            "score_name": one.score_name,
+            "scores": scores,
+            "thresholds": one.thresholds,
+        }
+
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON values."""
         return asdict(self)
@@ -90,7 +136,19 @@ class EpochRecord:
             if f"test_{name}" in data:
                 data = {name: data[f"test_{name}"], **{key: data[key] for key in data if key != f"test_{name}"}}
         series = {key: tuple(data[key]) for key in ("step_losses", "step_lrs", "step_momenta")}
+        series["thresholds"] = tuple(data.get("thresholds", ()))
         return cls(**{**data, **series})
+
+
+Score = Literal["test", "validation", "tta", "unaveraged"]
+"""What a score of an epoch measures."""
+
+_ACCURACIES: Mapping[Score, str] = {
+    "test": "test_accuracy",
+    "validation": "validation_accuracy",
+    "tta": "accuracy_tta",
+    "unaveraged": "accuracy_unaveraged",
+}
 
 
 def _given(value: float | None) -> float:
@@ -114,6 +172,49 @@ class Predictions:
     loss: float
     half: Half | Literal["train"] | None = "test"
     names: tuple[str, ...] | None = None
+
+    score_name: ClassVar[str] = SINGLE_LABEL.score
+
+    @staticmethod
+    def usual_thresholds(classes: int) -> tuple[float, ...]:
+        """Return the thresholds of the labels if a recipe sets none: no thresholds, because images have one class.
+
+        Args:
+            classes: The number of classes.
+        """
+        return ()
+
+    @property
+    def thresholds(self) -> tuple[float, ...]:
+        """The probability from which on each label is predicted; empty, because images have one class."""
+        return ()
+
+    def with_thresholds(self, thresholds: tuple[float, ...]) -> Predictions:
+        """Return the predictions with other thresholds; these do not need any.
+
+        Args:
+            thresholds: A probability for each label, or empty.
+        """
+        return self
+
+    def thresholds_by(self, rule: ThresholdRule) -> tuple[float, ...]:
+        """Return the thresholds that a recipe's rule gives for these predictions; these do not need any.
+
+        Args:
+            rule: The setting ``evaluation.thresholds``.
+        """
+        return ()
+
+    @property
+    def score(self) -> float:
+        """The score that stands first: the accuracy."""
+        return self.accuracy
+
+    @property
+    def score_text(self) -> str:
+        """The score as text: a percentage, and what it counts."""
+        correct, total = int(self.correct.sum()), len(self.labels)
+        return f"{100 * correct / total:.2f} % ({correct:,} of {counted(total, 'image')})"
 
     def name(self, index: int) -> str:
         """Return the name of an image for readers: its file, or its position in the split.
@@ -149,3 +250,9 @@ class Predictions:
     def accuracy(self) -> float:
         """The fraction of images classified correctly."""
         return int(self.correct.sum()) / len(self.labels)
+
+
+def predictions_of(task: str) -> type[Predictions]:
+    """Return the class of the predictions of a task."""
+    made: type[Predictions] = TASKS[task].part("predictions")
+    return made

@@ -140,7 +140,7 @@ class SanityCheck:
                 explainer = build_checked(part, forward.model)
                 guard = Guard(part.entry, "cannot explain images")
                 with _until_enough(forward.model):
-                    require_maps(guard(explainer, inputs, batch.labels), inputs)
+                    require_maps(guard(explainer, inputs, forward.preprocessor.labels.class_of(batch.labels)), inputs)
             except CvkitError as error:
                 return error
             except _Enough:

@@ -11,6 +11,7 @@ from ..data.splits import Half, Splits
 from ..errors import RunError
 from ..recipe import Recipe
 from ..recipe.settings import SelectionSettings
+from ..tasks import TASKS
 from .records import EpochRecord
 
 Weights = dict[str, Tensor]
@@ -36,6 +37,7 @@ class Selection:
         value: The best value so far, or None.
         stale: The number of epochs since the value last improved.
         weights: The evaluated weights of that epoch, or None if they are not kept.
+        thresholds: The thresholds of the labels in that epoch; empty if each image has one class.
     """
 
     def __init__(self, settings: SelectionSettings, lower_is_better: Collection[str] = ()) -> None:
@@ -45,6 +47,7 @@ class Selection:
         self.epoch = self.stale = 0
         self.value: float | None = None
         self.weights: Weights | None = None
+        self.thresholds: tuple[float, ...] = ()
 
     @property
     def stops(self) -> bool:
@@ -65,6 +68,7 @@ class Selection:
             self.stale += 1
             return
         self.epoch, self.value, self.stale = record.epoch, value, 0
+        self.thresholds = record.thresholds
         if self._settings.keep_best:
             self.weights = weights()
 
@@ -72,31 +76,33 @@ class Selection:
         """Return the state, or None before the first epoch and if nothing is chosen."""
         if not self._settings.chooses or self.value is None:
             return None
-        return {"epoch": self.epoch, "value": self.value, "stale": self.stale, "weights": self.weights}
+        kept = {"weights": self.weights, **({"thresholds": [*self.thresholds]} if self.thresholds else {})}
+        return {"epoch": self.epoch, "value": self.value, "stale": self.stale, **kept}
 
     def restore(self, state: dict[str, Any] | None) -> None:
         """Continue from the result of `state`."""
         found = state or {"epoch": 0, "value": None, "stale": 0, "weights": None}
         self.epoch, self.value, self.stale = found["epoch"], found["value"], found["stale"]
-        self.weights = found["weights"]
+        self.weights, self.thresholds = found["weights"], tuple(found.get("thresholds", ()))
 
 
 def value_of(record: EpochRecord, metric: str) -> float:
-    """Return ``accuracy``, ``loss`` or one of the recipe's metrics, of the images that the run chooses by."""
-    return {"accuracy": record.accuracy, "loss": record.loss, **record.metrics}[metric]
+    """Return the score, ``loss`` or one of the recipe's metrics, of the images that the run chooses by."""
+    return {record.score_name: record.score, "loss": record.loss, **record.metrics}[metric]
 
 
-def require_choice(settings: SelectionSettings, metrics: Sequence[str], has_validation: bool) -> None:
+def require_choice(settings: SelectionSettings, task: str, metrics: Sequence[str], has_validation: bool) -> None:
     """Raise `RunError` if the run cannot make the choices of `settings`.
 
     Args:
         settings: What is chosen.
+        task: The task of the data set.
         metrics: The names of the recipe's metrics.
         has_validation: Whether the data set has validation images.
     """
     if not settings.chooses:
         return
-    known = ("accuracy", "loss", *metrics)
+    known = tuple(dict.fromkeys((TASKS[task].score, "loss", *metrics)))
     if settings.metric not in known:
         raise RunError(
             f"selection.metric is '{settings.metric}', but the records contain {', '.join(known)}; choose one of "

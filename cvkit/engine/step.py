@@ -10,12 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 
+from ..data.label_forms import NO_HITS
 from ..data.loading import Batch
 from ..seeding import preserved_randomness
 from .forward import ForwardPass
 from .freezing import Freezing
-
-_MIXED = -(1 << 40)  # more than the images of an epoch, so that a sum of correct predictions with it is negative
 
 
 class Inputs(NamedTuple):
@@ -24,7 +23,7 @@ class Inputs(NamedTuple):
     Attributes:
         images: Augmented and normalised, float (B, C, H, W).
         targets: What the loss compares with: the labels, or mixed targets, float (B, K).
-        labels: int64 (B,).
+        labels: int64 (B,), or label sets, float32 (B, K).
     """
 
     images: Tensor
@@ -50,8 +49,8 @@ class TrainStep:
         """Take one optimizer step over `batches`, which contain `samples` images in total.
 
         Returns the mean loss over the samples (float32) and the number of correct predictions (int64), which is
-        negative if targets were mixed, because a mixed image has no label to compare with. Both are scalars on the
-        device: reading them here would make the host wait. Raises `ComponentFailure` if a part fails.
+        negative if there is nothing to compare with: a mixed image has no label, and a label set needs thresholds.
+        Both are scalars on the device: reading them here would make the host wait. Raises `ComponentFailure` if a part fails.
         """
         prepare = self.forward.preprocessor.for_training
         inputs = (Inputs(*prepare(batch.images, batch.labels), batch.labels) for batch in batches)
@@ -96,9 +95,9 @@ class TrainStep:
                 loss = forward.loss_of(logits.float(), targets) * share
             guards.gradient(self.scaler.scale(loss).backward)
             total_loss += loss.detach()
-            hits += (logits.detach().argmax(dim=1) == labels).sum()
+            hits += forward.preprocessor.labels.hits(logits, labels)
             if forward.preprocessor.mixes:
-                hits += _MIXED * (targets != forward.preprocessor.one_hot(labels)).any()
+                hits += NO_HITS * (targets != forward.preprocessor.targets(labels)).any()
         if self.clip_norm is not None:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_([*forward.model.parameters(), *forward.loss.parameters()], self.clip_norm)

@@ -22,6 +22,7 @@ class TrainedModel:
         preprocessor: The preprocessing.
         device: The device of the model.
         seed: The seed of the run, for code that draws random numbers.
+        thresholds: The probability from which on each label is predicted; empty if each image has one class.
     """
 
     model: nn.Module
@@ -29,6 +30,7 @@ class TrainedModel:
     preprocessor: Preprocessor
     device: torch.device
     seed: int
+    thresholds: tuple[float, ...] = ()
 
     def inputs(self, images: Tensor) -> Tensor:
         """Return uint8 images (B, C, H, W), on any device, as model inputs."""

@@ -83,6 +83,7 @@ class Trainer:
         self.epoch = self.step = 0
         self._progress: EpochProgress | None = None
         self._predictions: Mapping[Half, Predictions] = {}
+        self._thresholds: tuple[float, ...] = ()  # of the last evaluation
         self._final: Predictions | None = None  # of the best weights
         self._ended = False
 
@@ -121,7 +122,8 @@ class Trainer:
         model = parts.trained_model if keep else own_copy(parts.recipe.model.entry, parts.trained_model)
         if best is not None:
             load_model_state(model, best)
-        return TrainedModel(model.eval(), parts.info, parts.preprocessor, parts.device, parts.recipe.seed)
+        thresholds = self._thresholds if best is None else self.selection.thresholds
+        return TrainedModel(model.eval(), parts.info, parts.preprocessor, parts.device, parts.recipe.seed, thresholds)
 
     def fit(self) -> Generator[Step | EpochRecord, None, None]:
         """Train to the end of the run; yield after each optimizer step and after each epoch.
@@ -190,7 +192,9 @@ class Trainer:
 
     def _record(self, progress: EpochProgress) -> EpochRecord:
         parts = self.parts
-        found = self._predictions = {half: self.evaluator.predict(half) for half in parts.evaluated}
+        found = {half: self.evaluator.predict(half) for half in parts.evaluated}
+        self._thresholds = found[parts.evaluated[0]].thresholds_by(parts.recipe.evaluation.thresholds)
+        found = self._predictions = {half: each.with_thresholds(self._thresholds) for half, each in found.items()}
         for half, predictions in found.items():
             if not math.isfinite(predictions.loss):
                 raise DivergedError(
@@ -211,10 +215,12 @@ class Trainer:
         half = self.parts.splits.final
         if self.selection.weights is not None and self.finished and self._progress is None:
             if self._final is None:
-                self._final = self.evaluator.predict(half, model=self.trained().model)
+                found = self.evaluator.predict(half, model=self.trained().model)
+                self._final = found.with_thresholds(self.selection.thresholds)
             return self._final
         if half not in self._predictions:
-            self._predictions = {**self._predictions, half: self.evaluator.predict(half)}
+            found = self.evaluator.predict(half).with_thresholds(self._thresholds)
+            self._predictions = {**self._predictions, half: found}
         return self._predictions[half]
 
     def _weights(self) -> dict[str, Tensor]:
@@ -238,6 +244,7 @@ class Trainer:
             "step": self.step,
             "progress": progress,
             "selection": self.selection.state(),
+            **({"thresholds": [*self._thresholds]} if self._thresholds else {}),
             **training_state(self.train_step, self.parts.ema, self.schedule),
         }
 
@@ -257,5 +264,6 @@ class Trainer:
         self.epoch, self.step = state["epoch"], state["step"]
         self.selection.restore(state.get("selection"))  # older checkpoints do not contain it
         self._progress, self._predictions, self._final = None, {}, None
+        self._thresholds = tuple(state.get("thresholds", ()))
         if state["progress"] is not None:
             self._progress = EpochProgress.from_state(state["progress"], parts.device)

@@ -6,7 +6,8 @@ set its keyword-only parameters. The typed signature is the schema of the recipe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,11 @@ class Component:
         mixes: For augmentations of batches: the built object is called with images and targets, float (B, K), and
             returns both, such as mixed pairs of images. The recipe then needs a loss with ``soft_targets``.
         soft_targets: For losses: the built module also takes targets, float (B, K), instead of labels, int64 (B,).
+        tasks: The tasks that it supports, of ``"single_label"`` and ``"multi_label"``; for data sets, the tasks that
+            it may have, the usual one first. Empty: all of them for models, optimizers, schedulers, explainers and
+            augmentations that do not mix, and ``("single_label",)`` for the others.
+        task_options: For data sets with several tasks: by the name of an option, the task of the data set if a recipe
+            sets this option.
     """
 
     name: str
@@ -43,6 +49,8 @@ class Component:
     deprecated: str = ""
     mixes: bool = False
     soft_targets: bool = False
+    tasks: tuple[str, ...] = ()
+    task_options: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def is_family(self) -> bool:

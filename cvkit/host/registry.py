@@ -12,6 +12,7 @@ from ..errors import AmbiguousComponent, ComponentError, CvkitError, PluginError
 from ..kinds import Kind
 from ..resource_errors import shortage_in
 from ..signatures.signature import Signature, read_signature, split_target
+from ..tasks import SINGLE_LABEL, TASKS
 from .component import Component, Origin
 from .requirements import missing_requirements
 
@@ -46,6 +47,12 @@ class Entry:
     def package(self) -> str:
         """The top-level module of the component's code."""
         return self.component.target.partition(":")[0].partition(".")[0]
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The names of the tasks that it supports; of a data set, those that it may have."""
+        sees_labels = self.kind.sees_labels or self.component.mixes
+        return self.component.tasks or ((SINGLE_LABEL.name,) if sees_labels else tuple(TASKS))
 
     def signature(self) -> Signature:
         """Return the parameters of the factory, read from its source, including options that it passes on."""

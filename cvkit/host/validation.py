@@ -14,6 +14,7 @@ import pluggy
 from ..errors import PluginError, did_you_mean
 from ..kinds import KINDS
 from ..signatures.signature import split_target
+from ..tasks import TASKS
 from . import hookspecs
 from .component import Component
 
@@ -134,9 +135,21 @@ def _validate_component(component: object, hook: str) -> None:
         raise PluginError(f"{hook}: '{name}' sets mixes, which is only for augmentations of batches")
     if component.soft_targets and hook != "cvkit_losses":
         raise PluginError(f"{hook}: '{name}' sets soft_targets, which is only for losses")
+    _require_tasks(component, hook)
     split_target(component.target)
     if component.members is not None:
         split_target(component.members)
+
+
+def _require_tasks(component: Component, hook: str) -> None:
+    """Raise `PluginError` unless `tasks` are names of tasks, and `task_options` choose among those of a data set."""
+    name, tasks, options = component.name, component.tasks, component.task_options
+    if not isinstance(tasks, tuple) or not {*tasks} <= {*TASKS}:
+        raise PluginError(f"{hook}: tasks of component '{name}' is {tasks!r}; it must be a tuple of {', '.join(TASKS)}")
+    if options and hook != "cvkit_datasets":
+        raise PluginError(f"{hook}: '{name}' sets task_options, which is only for data sets")
+    if not isinstance(options, Mapping) or not {*options.values()} <= {*tasks}:
+        raise PluginError(f"{hook}: task_options of '{name}' must name an option and one of its tasks each")
 
 
 def _require_text(component: Component, hook: str) -> None:

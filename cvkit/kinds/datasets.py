@@ -10,6 +10,7 @@ DATASETS = Kind(
     ("root",),
     "Splits: training and test images, and what is known of them",
     key="dataset",
+    sees_labels=True,
     made="cvkit.data.splits:Splits",
     factory="cvkit.engine.factories:DatasetFactory",
     suite="cvkit.testing.datasets:DatasetSuite",

@@ -40,6 +40,8 @@ class Kind:
         tunable: Whether tuners may set its options; these components are built after tuning.
         sets: Whether each of its components has a ``set`` key, the path of the option that it proposes a value for.
         affects_training: Whether the trained weights depend on it. If not, it may change during a run.
+        sees_labels: Whether its components work with the labels of images, so that each declares the tasks that it
+            supports. Components that declare none support ``single_label`` only.
         made: The class of what a factory returns, as ``"module:attribute"``.
         methods: The methods that it must have, if there is no common class.
         factory: The Protocol of a factory, as ``"module:attribute"``.
@@ -60,6 +62,7 @@ class Kind:
     tunable: bool = False
     sets: bool = False
     affects_training: bool = True
+    sees_labels: bool = False
     made: str = "builtins:object"
     methods: tuple[str, ...] = ()
     factory: str

@@ -11,6 +11,7 @@ LOSSES = Kind(
     "an nn.Module: logits (B, K), labels (B,) -> the mean loss, a scalar",
     by_name=("class_counts",),
     key="loss",
+    sees_labels=True,
     default="torch/cross_entropy",
     made="torch.nn:Module",
     factory="cvkit.engine.factories:LossFactory",

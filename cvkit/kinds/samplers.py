@@ -10,6 +10,7 @@ SAMPLERS = Kind(
     ("labels",),
     "a callable seed -> the order of an epoch: indices of training images, int64 (N,)",
     key="sampler",
+    sees_labels=True,
     default="torch/shuffle",
     methods=("__call__",),
     factory="cvkit.engine.factories:SamplerFactory",

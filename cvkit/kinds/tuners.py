@@ -10,6 +10,7 @@ TUNERS = Kind(
     ("run",),
     "a Proposal: a value for one place in the recipe",
     key="tuners",
+    sees_labels=True,
     many=True,
     sets=True,
     made="cvkit.engine.proposal:Proposal",

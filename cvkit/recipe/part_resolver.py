@@ -18,6 +18,7 @@ from .coercion import show
 from .merge import as_part, part_name
 from .nodes import ListNode, MapNode, Mark, Node, ScalarNode, plain
 from .recipe import AUTO, Part, TunerPart, undeclared
+from .tasks import instead, misfits, task_of
 
 DEFAULT_PARTS = {kind.key: kind.default for kind in KINDS.values() if kind.default is not None}
 
@@ -175,6 +176,27 @@ class PartResolver:
         mark = self.nowhere if node is None else node.mark
         hint = f"use a loss that takes soft targets: {', '.join(others)}" if others else "use a loss that takes them"
         self.check.report(mark, message, hint)
+
+    def check_task(self, dataset: Part | None) -> None:
+        """Report the parts that do not support the task of the data set, if the recipe tells the task."""
+        task = None if dataset is None else task_of(dataset)
+        made = ((place, part) for place, part in self.made.items() if part is not None)
+        for place, part, message in misfits(made, task) if task else ():
+            kind = part.entry.kind
+            fitting = (
+                entry.id
+                for entry in self.catalog[kind.name].entries()
+                if task in entry.tasks and entry.component.mixes == part.entry.component.mixes
+            )
+            self.check.report(self._mark(place), message, instead(kind, fitting))
+
+    def _mark(self, place: str) -> Mark:
+        """Return the position of a part, such as ``loss`` or ``metrics.0``."""
+        key, _, index = place.partition(".")
+        node = self.root.items.get(key)
+        if isinstance(node, ListNode) and index:
+            node = node.items[int(index)]
+        return self.nowhere if node is None else node.mark
 
     def check_augmentation_order(self, augmentations: tuple[Part, ...]) -> None:
         """Report an augmentation of single images that is listed after one of batches but applied before it."""

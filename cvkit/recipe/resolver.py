@@ -49,6 +49,7 @@ def resolve(document: Document, catalog: Catalog) -> Recipe:
     components.check_augmentation_order(lists["augmentations"])
     components.check_mixing(lists["augmentations"], parts["loss"])
     components.check_tuner_targets(targets)
+    components.check_task(parts["dataset"])
     if check.problems:
         raise RecipeError([*in_reading_order(check.problems), *components.causes()])
     return Recipe(**general, **parts, **lists, **sections)

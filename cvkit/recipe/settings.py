@@ -31,6 +31,13 @@ PassEpochs = Annotated[
 ObserverOptions = Annotated[dict[str, dict[str, Any]], Words("a mapping of plugins, each to its options")]
 
 
+USUAL_THRESHOLD = 0.5
+ThresholdRule = Annotated[
+    Literal["validation"] | Fraction | tuple[Fraction, ...],
+    Words("'validation', a number between 0 and 1, or a list of such numbers, one for each label"),
+]
+
+
 class GeneralSettings(Settings):
     """The top-level settings of a recipe."""
 
@@ -110,12 +117,18 @@ class EvaluationSettings(Settings):
     flip_tta: bool = Field(
         False, description="Also evaluate with predictions averaged over each image and its mirror image."
     )
+    thresholds: ThresholdRule = Field(
+        USUAL_THRESHOLD,
+        description="For images with a set of labels: the probability from which on a label is predicted, one number "
+        "or one for each label; validation: chosen for each label by F1 on the validation images, after each epoch.",
+    )
 
 
 class SelectionSettings(Settings):
     """Choices that a run makes by a value on the validation images after each epoch."""
 
-    metric: str = Field("accuracy", description="What decides: accuracy, loss, or the name of one of the metrics.")
+    metric: str = Field("accuracy", description="What decides: accuracy (mean_average_precision for images with a set of labels), loss, or the name of "
+        "one of the metrics.")
     goal: Literal["auto", "max", "min"] = Field(
         "auto",
         description="Whether the highest or the lowest value is the best; auto: min for loss and for metrics whose "

@@ -14,6 +14,7 @@ from ..data.framing import Decoding, FramingMode, Interpolation
 from ..engine.records import EpochRecord
 from ..files.strict_json import Count, Number, Shape, read_json, require_shape
 from ..recipe.settings import FolderName
+from ..tasks import SINGLE_LABEL, TASKS
 
 LARGEST = {"run.json": 1 << 24, "tuning.json": 1 << 26, "metrics.jsonl": 1 << 30, "predictions.csv": 1 << 30}
 """Maximum sizes in bytes: 16 MiB for run.json, 64 MiB for range tests, 1 GiB for epoch records and predictions."""
@@ -43,6 +44,7 @@ class _DataInfo(Shape):
     std: list[_Positive]
     framing: _Framing | None = None
     fixed_normalisation: bool = False
+    task: Annotated[str, Field(pattern=f"^({'|'.join(TASKS)})$")] = SINGLE_LABEL.name
 
     @model_validator(mode="after")
     def _one_a_channel(self) -> Self:
@@ -157,13 +159,17 @@ class _Record(Shape):
     validation_loss: _Measured | None = None
     validation_accuracy: _Fraction | None = None
     group_lrs: dict[str, _Measured] = Field({})
+    score_name: str = SINGLE_LABEL.score
+    scores: dict[str, _Fraction] = Field({})
+    thresholds: list[_Fraction] = Field([])
 
     @model_validator(mode="after")
     def _evaluated(self) -> Self:
         if self.test_loss is None and self.validation_loss is None:
             raise ValueError("neither test_loss nor validation_loss is a number")
         for half in ("test", "validation"):
-            if (getattr(self, f"{half}_loss") is None) != (getattr(self, f"{half}_accuracy") is None):
+            score = self.scores.get(half) if self.scores else getattr(self, f"{half}_accuracy")
+            if (getattr(self, f"{half}_loss") is None) != (score is None):
                 raise ValueError(f"{half}_loss and {half}_accuracy must both be numbers or both be null")
         return self
 

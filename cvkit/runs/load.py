@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ..checkpoint.contents import trained_weights
+from ..checkpoint.contents import trained_thresholds, trained_weights
 from ..checkpoint.state_dicts import load_model_state
 from ..data.preprocessing import Preprocessor
 from ..data.splits import DataInfo
@@ -54,7 +54,12 @@ def load_trained(folder: RunFolder, recipe: Recipe, info: DataInfo) -> LoadedMod
     chosen = state.get("selection")
     load_model_state(model, trained_weights(state))
     preprocessor = Preprocessor(info, (), device, recipe.train.channels_last)
-    trained = TrainedModel(model.eval(), info, preprocessor, device, recipe.seed)
+    thresholds = trained_thresholds(state)
+    if len(thresholds) not in (0, info.num_classes):
+        raise CheckpointError(
+            f"the checkpoint has {counted(len(thresholds), 'threshold')} for {counted(info.num_classes, 'label')}"
+        )
+    trained = TrainedModel(model.eval(), info, preprocessor, device, recipe.seed, thresholds)
     label = f"after step {state['step']:,}, {epochs_trained(state):,} of {counted(recipe.train.epochs, 'epoch')}"
     if chosen is not None and chosen["weights"] is not None:
         so_far = "" if folder.info().get("status") == "finished" else " so far"

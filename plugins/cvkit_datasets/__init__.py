@@ -9,7 +9,7 @@ from cvkit import Component, hookimpl
 
 @hookimpl
 def cvkit_datasets() -> Iterable[Component]:
-    """Declare the five data sets."""
+    """Declare the data sets."""
     yield Component("cifar10", "cvkit_datasets.cifar:cifar10", "60,000 photographs of 10 classes, 32x32")
     yield Component("cifar100", "cvkit_datasets.cifar:cifar100", "60,000 photographs of 100 classes, 32x32")
     yield Component(
@@ -17,3 +17,9 @@ def cvkit_datasets() -> Iterable[Component]:
     )
     yield Component("image_table", "cvkit_datasets.image_table:image_table", "Your own images, listed in a table")
     yield Component("shapes", "cvkit_datasets.shapes:shapes", "Drawn images of 10 shapes, with exact object masks")
+    yield Component(
+        "several_shapes",
+        "cvkit_datasets.several_shapes:several_shapes",
+        "Drawn images with up to three of 10 shapes each, for several labels an image",
+        tasks=("multi_label",),
+    )

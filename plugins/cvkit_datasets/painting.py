@@ -28,10 +28,10 @@ def paint(key: int, indices: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDAr
     draw = Draws(key, indices)
     labels = indices % len(OUTLINES)
     distance = _object_distance(draw, labels)
-    image, backdrop = _background(draw)
+    image, backdrop = background(draw)
     for _ in range(CLUTTER):
-        _cover(image, _clutter_distance(draw), draw(3))
-    _cover(image, distance, _contrasting(draw, backdrop))
+        cover(image, clutter_distance(draw), draw(3))
+    cover(image, distance, contrasting(draw, backdrop))
     image += draw(SIDE * SIDE, -0.06, 0.06).reshape(-1, 1, SIDE, SIDE)
     pixels = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
     return pixels, labels, distance < 0
@@ -39,12 +39,26 @@ def paint(key: int, indices: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDAr
 
 def _object_distance(draw: Draws, labels: NDArray[np.int64]) -> Floats:
     """Return the signed distance of the centre of each pixel to the object in pixels, (B, H, W)."""
-    area = np.array([outline.area for outline in OUTLINES], dtype=np.float32)[labels, None]
-    reach = np.array([outline.reach for outline in OUTLINES], dtype=np.float32)[labels, None]
-    unit = draw(1, *_SIZE) / np.sqrt(area)
+    unit = draw(1, *_SIZE) / np.sqrt(of_outlines("area", labels))
     place = draw(2, -1, 1)
-    centre = np.copysign(np.sqrt(np.abs(place)), place) * (SIDE / 2 - reach * unit)
-    x, y = _turned(*_pixels(centre), _direction(draw))
+    centre = np.copysign(np.sqrt(np.abs(place)), place) * (SIDE / 2 - of_outlines("reach", labels) * unit)
+    return outline_distance(labels, unit, centre, direction(draw))
+
+
+def of_outlines(name: str, labels: NDArray[np.int64]) -> Floats:
+    """Return a number of the outline of each label, (B, 1)."""
+    numbers: Floats = np.array([getattr(outline, name) for outline in OUTLINES], dtype=np.float32)[labels, None]
+    return numbers
+
+
+def outline_distance(
+    labels: NDArray[np.int64], unit: Floats, centre: Floats, direction: tuple[Floats, Floats]
+) -> Floats:
+    """Return the signed distance of the centre of each pixel to an object in pixels, (B, H, W).
+
+    `unit` (B, 1) is the length of the outline's unit in pixels, and `centre` (B, 2) an offset from the middle.
+    """
+    x, y = _turned(*_pixels(centre), direction)
     unit = unit[:, :, None]
     x, y = x / unit, y / unit
     distance = np.empty_like(x)
@@ -54,18 +68,18 @@ def _object_distance(draw: Draws, labels: NDArray[np.int64]) -> Floats:
     return distance * unit
 
 
-def _clutter_distance(draw: Draws) -> Floats:
+def clutter_distance(draw: Draws) -> Floats:
     """Return the distance (B, H, W) to a thin stroke of 0 to 7 pixels at a random position in the image."""
-    x, y = _turned(*_pixels(draw(2, -SIDE / 2, SIDE / 2)), _direction(draw))
+    x, y = _turned(*_pixels(draw(2, -SIDE / 2, SIDE / 2)), direction(draw))
     half, radius = draw(1, 0, 3.5)[:, :, None], draw(1, 0.5, 1.1)[:, :, None]
     return length(np.maximum(np.abs(x) - half, 0), y) - radius
 
 
-def _background(draw: Draws) -> tuple[Floats, Floats]:
+def background(draw: Draws) -> tuple[Floats, Floats]:
     """Return a texture (B, 3, H, W) between two similar colours, and these colours (B, 2, 3)."""
     first = draw(3, 0.1, 0.9)
     second = np.clip(first + draw(3, -0.3, 0.3), 0, 1)
-    x, _ = _turned(*_pixels(draw(2, -8, 8)), _direction(draw))
+    x, _ = _turned(*_pixels(draw(2, -8, 8)), direction(draw))
     stripes = np.abs(_fraction(x / draw(1, 5, 14)[:, :, None]) * 2 - 1)
     clouds = _smooth(draw(6 * 6).reshape(-1, 6, 6))
     share = draw(1)[:, :, None]
@@ -75,7 +89,7 @@ def _background(draw: Draws) -> tuple[Floats, Floats]:
     return first + (second - first) * blend, colours
 
 
-def _contrasting(draw: Draws, backdrop: Floats) -> Floats:
+def contrasting(draw: Draws, backdrop: Floats) -> Floats:
     """Return, of several random colours, the one farthest from the nearest colour of `backdrop` (B, 2, 3), (B, 3)."""
     colours = draw(_COLOURS * 3).reshape(-1, _COLOURS, 3)
     difference = colours[:, :, None] - backdrop[:, None]
@@ -85,7 +99,7 @@ def _contrasting(draw: Draws, backdrop: Floats) -> Floats:
     return colour
 
 
-def _cover(image: Floats, distance: Floats, colour: Floats) -> None:
+def cover(image: Floats, distance: Floats, colour: Floats) -> None:
     """Paint `colour` (B, 3) on `image` (B, 3, H, W) in place where `distance` (B, H, W) is below 0."""
     share = np.clip(0.5 - distance, 0, 1)[:, None]
     image += (colour[:, :, None, None] - image) * share
@@ -97,7 +111,7 @@ def _pixels(centre: Floats) -> tuple[Floats, Floats]:
     return axis[None, None, :] - centre[:, :1, None], axis[None, :, None] - centre[:, 1:, None]
 
 
-def _direction(draw: Draws) -> tuple[Floats, Floats]:
+def direction(draw: Draws) -> tuple[Floats, Floats]:
     """Return the cosine and sine, (B, 1, 1), of a random angle with an almost uniform distribution.
 
     The angle within a quarter turn comes from the rational parametrisation of the circle; a random number of quarter

@@ -22,4 +22,5 @@ def cvkit_tuners() -> Iterator[Component]:
         "lr_range_test",
         "cvkit_onecycle.range_test:lr_range_test",
         summary="Sweep the learning rate and propose its peak",
+        tasks=("single_label", "multi_label"),
     )

@@ -6,13 +6,22 @@ from collections.abc import Iterator
 
 from cvkit import Component, hookimpl
 
+ANY_TASK = ("single_label", "multi_label")
+
 
 @hookimpl
 def cvkit_samplers() -> Iterator[Component]:
     """Declare shuffle, balanced and weighted."""
-    yield Component("shuffle", "cvkit_torch.samplers:shuffle", "Every image once in an epoch, in random order")
+    yield Component(
+        "shuffle", "cvkit_torch.samplers:shuffle", "Every image once in an epoch, in random order", tasks=ANY_TASK
+    )
     yield Component("balanced", "cvkit_torch.samplers:Balanced", "Images of rare classes more often")
-    yield Component("weighted", "cvkit_torch.samplers:Weighted", "Images in proportion to weights of the data set")
+    yield Component(
+        "weighted",
+        "cvkit_torch.samplers:Weighted",
+        "Images in proportion to weights of the data set",
+        tasks=ANY_TASK,
+    )
 
 
 @hookimpl
@@ -23,7 +32,7 @@ def cvkit_augmentations() -> Iterator[Component]:
         ("cutmix", "Paste a rectangle of another image, and mix the labels by area"),
         ("mixup_or_cutmix", "Mix each batch by mixup or by cutmix, by chance"),
     ):
-        yield Component(name, f"cvkit_torch.mixing:{name}", summary, mixes=True)
+        yield Component(name, f"cvkit_torch.mixing:{name}", summary, mixes=True, tasks=ANY_TASK)
 
 
 @hookimpl
@@ -38,11 +47,11 @@ def cvkit_optimizers() -> Iterator[Component]:
 @hookimpl
 def cvkit_losses() -> Iterator[Component]:
     """Declare cross_entropy and bce."""
-    for name, summary in (
-        ("cross_entropy", "Cross-entropy, with label smoothing"),
-        ("bce", "Binary cross-entropy of each class, with label smoothing"),
+    for name, summary, tasks in (
+        ("cross_entropy", "Cross-entropy, with label smoothing", ()),
+        ("bce", "Binary cross-entropy of each class, with label smoothing", ANY_TASK),
     ):
-        yield Component(name, f"cvkit_torch.losses:{name}", summary, soft_targets=True)
+        yield Component(name, f"cvkit_torch.losses:{name}", summary, soft_targets=True, tasks=tasks)
 
 
 @hookimpl
