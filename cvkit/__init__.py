@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .api.training import train, trainer
     from .checkpoint.pretrained import PretrainedWeights, load_weights
     from .checkpoint.weights_file import WeightsFile, digest_of, read_weights
-    from .data.account import DataAccount, LeftOut
+    from .data.account import DataAccount, ImageCount, LeftOut
     from .data.decoding import read_image
     from .data.framing import Framing, PretrainedInput
     from .data.image_formats import IMAGE_FORMATS
@@ -114,6 +114,7 @@ _LAZY = {
     "ImageHeader": "data.image_headers",
     "ClassCounts": "data.labels",
     "Labels": "data.labels",
+    "ImageCount": "data.account",
     "LeftOut": "data.account",
     "Needed": "data.reduction",
     "PhotoCrop": "protocols",
@@ -196,6 +197,7 @@ __all__ = [
     "ExplainerFactory",
     "FolderError",
     "Framing",
+    "ImageCount",
     "ImageHeader",
     "Kind",
     "Labels",

@@ -31,3 +31,8 @@ def legible(name: str, limit: int = 60) -> str:
     """Return a class name on one line of at most `limit` characters; unprintable characters are replaced."""
     line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(name.split()))
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def in_words(name: str) -> str:
+    """Return the name of a score as words: ``mean_average_precision`` as "mean average precision"."""
+    return name.replace("_", " ")

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..engine.records import EpochRecord, Predictions
-from ..formatting import counted, duration, percent
+from ..formatting import counted, duration, in_words, percent
 from ..recipe import Recipe
+from ..tasks import SINGLE_LABEL
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -36,21 +37,26 @@ class Records(tuple[EpochRecord, ...]):
         for record in self:
             values = {key: value for key, value in asdict(record).items() if key not in _SERIES}
             rates = {f"lr {name}": rate for name, rate in values.pop("group_lrs").items()}
-            rows.append(values | values.pop("metrics") | rates)
+            scores = {f"{which} {values['score_name']}": score for which, score in values.pop("scores").items()}
+            hidden = () if scores else ("score_name", "thresholds")
+            rows.append({**values, **values.pop("metrics"), **rates, **scores})
+            for name in hidden:
+                rows[-1].pop(name)
         table = pd.DataFrame(rows).set_index("epoch") if rows else pd.DataFrame()
         return table.astype({"train_accuracy": float}) if rows else table  # NaN for None, in every epoch too
 
     def _repr_html_(self) -> str:
         metrics = list(dict.fromkeys(name for record in self for name in record.metrics))
         half = self[0].half if self else "test"
-        head = ("epoch", "train loss", "train accuracy", f"{half} loss", f"{half} accuracy", *metrics, "time")
+        score = in_words(self[0].score_name if self else SINGLE_LABEL.score)
+        head = ("epoch", "train loss", "train accuracy", f"{half} loss", f"{half} {score}", *metrics, "time")
         rows = [
             (
                 f"{record.epoch}",
                 f"{record.train_loss:.4f}",
                 "-" if record.train_accuracy is None else percent(record.train_accuracy, 2),
                 f"{record.loss:.4f}",
-                percent(record.accuracy, 2),
+                percent(record.score, 2),
                 *(f"{record.metrics[name]:.4f}" if name in record.metrics else "" for name in metrics),
                 duration(record.seconds),
             )
@@ -59,8 +65,9 @@ class Records(tuple[EpochRecord, ...]):
         return table(head, rows)
 
     def __repr__(self) -> str:
-        accuracy = f", {self[-1].half} accuracy {percent(self[-1].accuracy, 2)}" if self else ""
-        return f"Records({counted(len(self), 'epoch')}{accuracy})"
+        last = self[-1] if self else None
+        score = "" if last is None else f", {last.half} {in_words(last.score_name)} {percent(last.score, 2)}"
+        return f"Records({counted(len(self), 'epoch')}{score})"
 
 
 class Report(os.PathLike[str]):
@@ -106,17 +113,22 @@ class TrainedRun:
 
     @property
     def accuracy(self) -> float:
-        """The accuracy of `predictions`, in [0, 1]."""
+        """The accuracy of `predictions`, in [0, 1]; for sets of labels, the fraction of exact matches."""
         return self.predictions.accuracy
 
+    @property
+    def score(self) -> float:
+        """The score of `predictions`, in [0, 1]: the accuracy, or the mean average precision for sets of labels."""
+        return self.predictions.score
+
     def __repr__(self) -> str:
-        return f"TrainedRun({self.recipe.name!r}, accuracy={self.accuracy:.4f}, folder={str(self.folder)!r})"
+        score = f"{self.predictions.score_name}={self.score:.4f}"
+        return f"TrainedRun({self.recipe.name!r}, {score}, folder={str(self.folder)!r})"
 
     def _repr_html_(self) -> str:
-        correct, total = int(self.predictions.correct.sum()), len(self.predictions.labels)
         half = (self.predictions.half or "").capitalize()
         facts = [
-            (f"{half} accuracy", f"{percent(self.accuracy, 2)} ({correct:,} of {total:,})"),
+            (f"{half} {in_words(self.predictions.score_name)}", self.predictions.score_text),
             (f"{half} loss", f"{self.predictions.loss:.4f}"),
             *((name, f"{value:.4f}") for name, value in self.records[-1].metrics.items()),
             ("Epochs", f"{len(self.records):,}"),

@@ -14,7 +14,6 @@ from torch import Tensor
 from ..errors import CheckpointError
 from ..files.strict_json import Count, Number, Shape, misfit
 
-
 _Share = Annotated[float, Field(ge=0, le=1)]
 
 

@@ -218,4 +218,3 @@ def _tensor(values: Any) -> Tensor | None:
         return torch.as_tensor(values)
     except (TypeError, ValueError, RuntimeError):
         return None
-

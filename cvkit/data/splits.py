@@ -84,9 +84,9 @@ class Split(Protocol):
     """A map-style data set: ``split[i]`` is (image, label).
 
     The image is uint8 (C, H, W). All images have the size in the data set's info, unless that has a framing. The
-    label is an integer; if the task is ``multi_label``, it is a sequence or a tensor of K numbers, 1 for each label of
-    the image and 0 for the others. A split of files may have ``names``, a tuple of their paths in the data set's folder. The
-    training images may have ``weights``, a number for each, which the sampler `weighted` uses.
+    label is an integer; if the task is ``multi_label``, it is a sequence or a tensor of K numbers, 1 for each label
+    of the image and 0 for the others. A split of files may have ``names``, a tuple of their paths in the data set's
+    folder. The training images may have ``weights``, a number for each, which the sampler `weighted` uses.
     """
 
     def __len__(self) -> int: ...

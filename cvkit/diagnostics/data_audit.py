@@ -15,25 +15,25 @@ from torch.nn.functional import normalize
 
 from ..audit.audit import Audit, audit
 from ..audit.findings import findings
-from ..audit.label_doubts import label_doubts
 from ..audit.page import pair_galleries
 from ..audit.tables import class_table, split_table
+from ..data.label_forms import named
 from ..data.loading import materialize
 from ..data.resizing import framed, unframed
 from ..data.splits import Half, Split, Splits, TensorSplit
-from ..engine.per_sample import PerSample
 from ..engine.records import Predictions
 from ..engine.trainer import Trainer
 from ..figures.artifacts import Artifact, Card, Gallery, Table
 from ..figures.thumbnails import pixelated, thumbnail
-from ..formatting import counted, legible, percent
+from ..formatting import counted, legible
 from .features import Features
 from .neighbours import AT_ONCE
+from .task_report import task_report
 
 _SOURCE = " (from cvkit audit RECIPE)"  # of CSV files that the run folder does not contain
 
 SHOWN = 12
-"""The maximum number of pairs, and of doubtful labels, in a gallery."""
+"""The maximum number of pairs in a gallery."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def data_audit(trainer: Trainer, predictions: Predictions) -> DataAudit:
     splits = unframed(parts.splits)
     if isinstance(splits.train, TensorSplit) or not limit:
         return DataAudit()
-    doubts = tuple(_doubts(trainer, predictions))
+    doubts = tuple(task_report(parts.info.task).doubts(trainer, predictions))
     total = len(splits.train) + sum(len(splits.half(half)) for half in splits.halves)
     if total > limit:
         return DataAudit(
@@ -78,51 +78,6 @@ def _checked(found: Audit, splits: Splits) -> Iterator[Artifact]:
     yield from pair_galleries(found, splits, SHOWN, _SOURCE)
 
 
-def _doubts(trainer: Trainer, predictions: Predictions) -> Iterator[Gallery]:
-    splits, classes = trainer.parts.splits, trainer.parts.info.classes
-    every = {splits.final: predictions}
-    if splits.final == "test" and splits.validation is not None:
-        every["validation"] = trainer.evaluator.predict("validation", model=trainer.trained().model)
-    for half, of in every.items():
-        gallery = doubtful_labels(splits.half(half), of, classes)
-        if gallery.cards:
-            yield gallery
-
-
-def doubtful_labels(split: Split, predictions: Predictions, classes: tuple[str, ...]) -> Gallery:
-    """Return a gallery of the images of `split` whose label `predictions` contradict with confidence."""
-    doubts = label_doubts(predictions)
-    measured = PerSample.of(predictions)
-    shown = doubts[:SHOWN].tolist()
-    cards, sharp = [], True
-    for index in shown:
-        image = split[index][0]
-        sharp &= pixelated(image[None])
-        label, guess = (legible(classes[of[index]]) for of in (predictions.labels, predictions.predicted))
-        lines = (
-            f"label: {label} {percent(float(measured.of_true[index]))}",
-            f"predicted: {guess} {percent(float(measured.confidence[index]))}",
-            legible(predictions.name(index)),
-        )
-        cards.append(
-            Card(
-                (("image", thumbnail(image)),),
-                lines,
-                labels={"label": label, "predicted class": guess},
-                values={"doubt": 1 - float(measured.of_true[index])},
-            )
-        )
-    half = predictions.half
-    caption = (
-        f"{len(doubts):,} of {len(predictions.labels):,} {half} images; {len(shown):,} are shown, those whose label "
-        "has the lowest probability first. The model was not trained on them, and predicts another class. Their "
-        "number is that of the images that the model predicts to be of another class with at least the mean "
-        "confidence that it has in that class on images with that label. Correct the labels that are wrong; an error "
-        "of the model looks the same."
-    )
-    return Gallery(f"doubts-{half}", f"Doubtful labels of {half} images", caption, tuple(cards), sharp)
-
-
 def similar_in_features(trainer: Trainer, found: Audit) -> Gallery | None:
     """Return the evaluated images that are most similar to a training image in the features of the trained network.
 
@@ -143,6 +98,7 @@ def similar_in_features(trainer: Trainer, found: Audit) -> Gallery | None:
     )
     blocks = [(block @ trained.T).max(dim=1) for block in evaluated.split(AT_ONCE)]
     similarity, nearest = (torch.cat(each) for each in zip(*blocks, strict=True))
+    naming = parts.info.classes, parts.info.labels
     cards, sharp = [], True
     for row in similarity.argsort(descending=True, stable=True)[:SHOWN].tolist():
         places = ((half, splits[0], rows[row]), ("training", splits[1], columns[int(nearest[row])]))
@@ -150,7 +106,7 @@ def similar_in_features(trainer: Trainer, found: Audit) -> Gallery | None:
         for name, split, index in places:
             image, label = split[index]
             sharp &= pixelated(image[None])
-            pictures.append((f"{name}: {legible(parts.info.classes[label], 24)}", thumbnail(image)))
+            pictures.append((f"{name}: {legible(named(label, *naming), 24)}", thumbnail(image)))
             lines.append(legible(_name(split, name, index)))
         cards.append(Card(tuple(pictures), tuple(lines), values={"similarity": float(similarity[row])}))
     caption = (

@@ -10,25 +10,17 @@ import torch
 from ..data.loading import materialize
 from ..data.resizing import framed
 from ..data.splits import TensorSplit
-from ..engine.calibration import Calibration
 from ..engine.metrics import lower_is_better
 from ..engine.parts import RunParts
-from ..engine.per_sample import select_errors
 from ..engine.records import EpochRecord, Predictions
 from ..engine.trainer import Trainer
 from ..explain.explainers import Explainers
 from ..explain.scores import explained, on_objects, tables, weights_check
 from ..figures.artifacts import Artifact, Gallery
-from ..formatting import counted
 from ..seeding import derive, permutation, preserved_randomness, seed_everything
 from .augmentation_sheet import augmented_samples
-from .calibration import reliability
-from .class_confusion import confused_pairs, confusion
 from .data_audit import DataAudit, data_audit
-from .error_gallery import misclassified
-from .features import Features
-from .neighbours import AT_ONCE, Neighbours, nearest
-from .per_class import per_class_accuracy, per_class_scores
+from .task_report import TaskReport, task_report
 from .training_curves import curves, metrics, schedule
 
 _VIEWS = 3  # augmented versions shown of each sample
@@ -61,78 +53,44 @@ def diagnose(trainer: Trainer, records: Sequence[EpochRecord], predictions: Pred
     If an explainer fails, only its own maps are missing, and a warning reports it.
     """
     parts, trained = trainer.parts, trainer.trained()
-    classes = parts.info.classes
+    classes, report = parts.info.classes, task_report(parts.info.task)
     found = Diagnosis()
     measured = metrics(records, lower_is_better(parts.recipe.metrics, parts.info))
     factors = {group.rates_name: group.factor for group in parts.finetuning.groups(parts.model, parts.loss)}
     found.training = [curves(records), *([measured] if measured else []), schedule(records, factors)]
-    found.classes = [confusion(predictions, classes), per_class_accuracy(predictions, classes)]
-    found.classes += [per_class_scores(predictions, classes), confused_pairs(predictions, classes)]
-    found.confidence = [reliability(Calibration.of(predictions))]
+    found.classes = report.classes(predictions, classes)
+    found.confidence = report.confidence(predictions, classes)
     explainers = Explainers(trained, parts.recipe.explainers, found.warnings)
     if parts.recipe.report.misclassified:
-        found.errors = [_errors(trainer, predictions, explainers, found.warnings)]
+        found.errors = report.errors(trainer, predictions, explainers, found.warnings)
     images = parts.splits.half(parts.splits.final)
     if isinstance(images, TensorSplit) and images.masks is not None and explainers.working:
-        found.explanations += _on_objects(images, images.masks, explainers, parts.recipe.seed)
+        found.explanations += _on_objects(report, images, images.masks, explainers, parts.recipe.seed)
     if explainers.working:
-        found.explanations += _weights_check(parts, predictions, explainers, found.warnings)
+        found.explanations += _weights_check(parts, report.explained(predictions), explainers, found.warnings)
     if parts.recipe.report.augmented and parts.recipe.augmentations:
         found.data = [augmented_sheet(parts)]
     found.audit = data_audit(trainer, predictions)
     return found
 
 
-def _errors(trainer: Trainer, predictions: Predictions, explainers: Explainers, warnings: list[str]) -> Gallery:
-    parts = trainer.parts
-    settings, classes = parts.recipe.report, parts.info.classes
-    indices = select_errors(predictions, settings.misclassified, settings.rank)
-    if not len(indices):
-        return misclassified(torch.zeros(0, 1, 1, 1, dtype=torch.uint8), indices, predictions, classes, {})
-    images = materialize(parts.splits.half(parts.splits.final), indices.tolist()).images
-    for_predicted = explainers.explain(images, predictions.predicted[indices])
-    for_true = explainers.explain(images, predictions.labels[indices])
-    for what, maps in (("predicted", for_predicted), ("true", for_true)):
-        for name, of_errors in maps.items():
-            if empty := int((of_errors.amax(dim=(1, 2)) == 0).sum()):
-                found = f"{empty} of the {counted(len(indices), 'error')} shown"
-                warnings.append(f"{name} found no evidence for the {what} class in {found}: these maps are black")
-    both = {name: (for_predicted[name], for_true[name]) for name in for_predicted if name in for_true}
-    similar = _similar(trainer, predictions, images)
-    return misclassified(images, indices, predictions, classes, both, settings.rank, similar, explainers.layers())
-
-
-def _similar(
-    trainer: Trainer, predictions: Predictions, images: torch.Tensor
-) -> tuple[Neighbours, torch.Tensor] | None:
-    """Return the most similar correctly classified test images and their pixels; None if there are no features."""
-    correct = predictions.correct.nonzero().flatten()
-    parts = trainer.parts
-    split = parts.splits.half(parts.splits.final)
-    sample = materialize(split, range(min(2, len(split)))).images
-    features = Features.before_logits(trainer.trained(), sample)
-    if features is None or not len(correct):
-        return None
-    at_once = min(AT_ONCE, trainer.evaluator.batch_size)
-    found = nearest(features, images, parts.sources[parts.splits.final], correct, at_once=at_once)
-    similar = materialize(split, found.indices.flatten().tolist()).images
-    return found, similar.unflatten(0, found.indices.shape)
-
-
 def _weights_check(
-    parts: RunParts, predictions: Predictions, explainers: Explainers, warnings: list[str]
+    parts: RunParts, targets: torch.Tensor, explainers: Explainers, warnings: list[str]
 ) -> list[Artifact]:
     split = parts.splits.half(parts.splits.final)
     chosen = permutation(len(split), "weights check", parts.recipe.seed)[:_CHECKED]
     images = materialize(split, chosen.tolist()).images
-    found, lines = weights_check(explainers, images, predictions.predicted[chosen])
+    found, lines = weights_check(explainers, images, targets[chosen])
     warnings += lines
     return [*tables(found)]
 
 
-def _on_objects(test: TensorSplit, masks: torch.Tensor, explainers: Explainers, seed: int) -> list[Artifact]:
+def _on_objects(
+    report: TaskReport, test: TensorSplit, masks: torch.Tensor, explainers: Explainers, seed: int
+) -> list[Artifact]:
     chosen = permutation(len(test), "images scored", seed)[:_SCORED].sort().values
-    return [*tables(on_objects(explained(explainers, test.images[chosen], test.labels[chosen]), masks[chosen]))]
+    images, labels, of_labels = report.objects(test, masks, chosen)
+    return [*tables(on_objects(explained(explainers, images, labels), of_labels))] if len(images) else []
 
 
 def augmented_sheet(parts: RunParts) -> Gallery:
@@ -147,4 +105,4 @@ def augmented_sheet(parts: RunParts) -> Gallery:
             parts.augmented(originals, derive("augmented views", seed, view), sample.labels).cpu()
             for view in range(_VIEWS)
         ]
-    return augmented_samples(sample.images, torch.stack(views), sample.labels, parts.info.classes)
+    return augmented_samples(sample.images, torch.stack(views), sample.labels, parts.info.classes, parts.info.labels)

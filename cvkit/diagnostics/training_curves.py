@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from ..engine.records import EpochRecord
 from ..figures.artifacts import Figure
 from ..figures.style import BLUE, GREEN, MUTED, ORANGE, label_ends, render_figure
-from ..formatting import counted, percent
+from ..formatting import counted, in_words, percent
+from ..tasks import SINGLE_LABEL
 
 Series = NDArray[np.float64]
 Line = tuple[str, Series, str]  # label, values, colour
@@ -23,28 +24,37 @@ _MOST_NAMED = 4  # lines of parameter groups with a name; of more, the first and
 
 
 def curves(records: Sequence[EpochRecord]) -> Figure:
-    """Return a figure of training and test loss and accuracy by epoch, and of the loss at every step."""
-    half = records[-1].half
-    flips = any(record.accuracy_tta is not None for record in records)
+    """Return a figure of training and test loss and score by epoch, and of the loss at every step."""
+    half, score = records[-1].half, in_words(records[-1].score_name)
+    flips = any(record.score_of("tta") is not None for record in records)
 
     def paint(canvas: Canvas) -> None:
         upper, lower = canvas.subplots(2, 1, sharex=True)
         _label_epochs(lower, records)
         _paint_loss(upper, records)
-        _paint_accuracy(lower, records)
+        _paint_score(lower, records)
 
     caption = (
         "Values after each epoch. Training values are averaged over the epoch on augmented images while the weights "
-        f"change, so training accuracy may be lower than {half} accuracy. The pale line is the loss of each step."
+        f"change{_compared(records)}. The pale line is the loss of each step."
     )
-    if unmeasured := sum(record.train_accuracy is None for record in records):
-        epochs = "all epochs" if unmeasured == len(records) else counted(unmeasured, "epoch")
-        caption += f" There is no training accuracy for {epochs}: images were mixed, and those have no single label."
     if flips:
-        caption += f" TTA: {half} accuracy with predictions averaged over horizontal flips."
-    if any(record.accuracy_unaveraged is not None for record in records):
-        caption += f" Not averaged: {half} accuracy of the trained weights; the {half} line uses averaged weights."
-    return render_figure("curves", "Loss and accuracy", caption, paint, height=4.7)
+        caption += f" TTA: {half} {score} with predictions averaged over horizontal flips."
+    if any(record.score_of("unaveraged") is not None for record in records):
+        caption += f" Not averaged: {half} {score} of the trained weights; the {half} line uses averaged weights."
+    return render_figure("curves", f"Loss and {score}", caption, paint, height=4.7)
+
+
+def _compared(records: Sequence[EpochRecord]) -> str:
+    """Return what the reader should know of the training accuracy, if the score of the run is the accuracy."""
+    if records[-1].score_name != SINGLE_LABEL.score:
+        return ""
+    text = f", so training accuracy may be lower than {records[-1].half} accuracy"
+    unmeasured = sum(record.train_accuracy is None for record in records)
+    if unmeasured:
+        epochs = "all epochs" if unmeasured == len(records) else counted(unmeasured, "epoch")
+        text += f". There is no training accuracy for {epochs}: images were mixed, and those have no single label"
+    return text
 
 
 def metrics(records: Sequence[EpochRecord], lower_is_better: Collection[str] = ()) -> Figure | None:
@@ -159,19 +169,19 @@ def _paint_loss(axes: Axes, records: Sequence[EpochRecord]) -> None:
     _paint_lines(axes, records, [("train", train, BLUE), (records[-1].half, test, ORANGE)], "{:.3f}".format)
 
 
-def _paint_accuracy(axes: Axes, records: Sequence[EpochRecord]) -> None:
+def _paint_score(axes: Axes, records: Sequence[EpochRecord]) -> None:
     lines: list[Line] = []
-    for name, accuracies, colour in (
+    for name, scores, colour in (
         ("train", [record.train_accuracy for record in records], BLUE),
-        (records[-1].half, [record.accuracy for record in records], ORANGE),
-        ("TTA", [record.accuracy_tta for record in records], GREEN),
-        ("not averaged", [record.accuracy_unaveraged for record in records], MUTED),
+        (records[-1].half, [record.score for record in records], ORANGE),
+        ("TTA", [record.score_of("tta") for record in records], GREEN),
+        ("not averaged", [record.score_of("unaveraged") for record in records], MUTED),
     ):
-        if any(accuracy is not None for accuracy in accuracies):
-            lines.append((name, np.array([np.nan if each is None else each for each in accuracies]), colour))
+        if any(score is not None for score in scores):
+            lines.append((name, np.array([np.nan if each is None else each for each in scores]), colour))
     axes.set_ylim(*_around(np.concatenate([values for _, values, _ in lines]), floor=0.0, ceiling=1.0))
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g} %")
-    axes.set_title("accuracy")
+    axes.set_title(in_words(records[-1].score_name))
     _paint_lines(axes, records, lines, lambda value: percent(value, 1))
 
 

@@ -12,10 +12,9 @@ from torch import Tensor
 
 from ..formatting import counted
 from ..recipe.settings import USUAL_THRESHOLD, ThresholdRule
-from ..tasks import MULTI_LABEL
+from ..tasks import MULTI_LABEL, Task
 from .records import Predictions
 from .thresholds import best_thresholds, fixed_thresholds
-
 
 Average = Literal["macro", "micro", "samples"]
 
@@ -32,7 +31,7 @@ class MultiLabelPredictions(Predictions):
 
     chosen: tuple[float, ...] = ()
 
-    score_name: ClassVar[str] = MULTI_LABEL.score
+    task: ClassVar[Task] = MULTI_LABEL
 
     @staticmethod
     def usual_thresholds(classes: int) -> tuple[float, ...]:

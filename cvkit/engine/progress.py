@@ -54,7 +54,7 @@ class EpochProgress:
             self._started = None
 
     def add(self, loss: Tensor, hits: Tensor, samples: int, rate: float, momentum: float | None) -> None:
-        """Add a step's mean loss and correct predictions, negative if there is no accuracy; they stay on the device."""
+        """Add a step's mean loss and correct predictions, negative without an accuracy; they stay on the device."""
         self.losses[self.taken] = loss
         self._hits += hits
         self.counts.append(samples)

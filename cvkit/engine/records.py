@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..formatting import counted
-from ..tasks import SINGLE_LABEL, TASKS
+from ..tasks import SINGLE_LABEL, TASKS, Task
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -173,7 +173,12 @@ class Predictions:
     half: Half | Literal["train"] | None = "test"
     names: tuple[str, ...] | None = None
 
-    score_name: ClassVar[str] = SINGLE_LABEL.score
+    task: ClassVar[Task] = SINGLE_LABEL
+
+    @property
+    def score_name(self) -> str:
+        """What `score` is: ``accuracy``, or the score of another task."""
+        return self.task.score
 
     @staticmethod
     def usual_thresholds(classes: int) -> tuple[float, ...]:

@@ -50,7 +50,8 @@ class TrainStep:
 
         Returns the mean loss over the samples (float32) and the number of correct predictions (int64), which is
         negative if there is nothing to compare with: a mixed image has no label, and a label set needs thresholds.
-        Both are scalars on the device: reading them here would make the host wait. Raises `ComponentFailure` if a part fails.
+        Both are scalars on the device: reading them here would make the host wait. Raises `ComponentFailure` if a
+        part fails.
         """
         prepare = self.forward.preprocessor.for_training
         inputs = (Inputs(*prepare(batch.images, batch.labels), batch.labels) for batch in batches)

@@ -54,9 +54,9 @@ def require_thresholds(rule: ThresholdRule, splits: Splits) -> None:
     elif rule == "validation":
         if splits.validation is None:
             raise RunError(
-                "evaluation.thresholds is 'validation', but the data set has no validation images. Thresholds that are "
-                "chosen on test images would make their scores too optimistic. Use a data set with validation images, "
-                "or write the thresholds"
+                "evaluation.thresholds is 'validation', but the data set has no validation images. Thresholds that "
+                "are chosen on test images would make their scores too optimistic. Use a data set with validation "
+                "images, or write the thresholds"
             )
     elif isinstance(rule, tuple) and len(rule) != info.num_classes:
         raise RunError(

@@ -145,7 +145,9 @@ def _require_tasks(component: Component, hook: str) -> None:
     """Raise `PluginError` unless `tasks` are names of tasks, and `task_options` choose among those of a data set."""
     name, tasks, options = component.name, component.tasks, component.task_options
     if not isinstance(tasks, tuple) or not {*tasks} <= {*TASKS}:
-        raise PluginError(f"{hook}: tasks of component '{name}' is {tasks!r}; it must be a tuple of {', '.join(TASKS)}")
+        raise PluginError(
+            f"{hook}: tasks of component '{name}' is {tasks!r}; it must be a tuple of {', '.join(TASKS)}"
+        )
     if options and hook != "cvkit_datasets":
         raise PluginError(f"{hook}: '{name}' sets task_options, which is only for data sets")
     if not isinstance(options, Mapping) or not {*options.values()} <= {*tasks}:

@@ -127,8 +127,11 @@ class EvaluationSettings(Settings):
 class SelectionSettings(Settings):
     """Choices that a run makes by a value on the validation images after each epoch."""
 
-    metric: str = Field("accuracy", description="What decides: accuracy (mean_average_precision for images with a set of labels), loss, or the name of "
-        "one of the metrics.")
+    metric: str = Field(
+        "accuracy",
+        description="What decides: accuracy (mean_average_precision for images with a set of labels), loss, or the "
+        "name of one of the metrics.",
+    )
     goal: Literal["auto", "max", "min"] = Field(
         "auto",
         description="Whether the highest or the lowest value is the best; auto: min for loss and for metrics whose "

@@ -37,8 +37,6 @@ def instead(kind: Kind, names: Iterable[str] = ()) -> str:
 
 def require_task(recipe: Recipe, task: str) -> None:
     """Raise `RecipeError` with every component that does not support the task of the opened data set."""
-    problems = [
-        Problem(message, instead(part.entry.kind)) for _, part, message in misfits(recipe.parts(), task)
-    ]
+    problems = [Problem(message, instead(part.entry.kind)) for _, part, message in misfits(recipe.parts(), task)]
     if problems:
         raise RecipeError(problems)

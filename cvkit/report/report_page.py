@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from ..diagnostics.diagnose import Diagnosis
-from ..engine.calibration import BINS, Calibration
+from ..diagnostics.task_report import task_report
 from ..engine.metrics import evaluate_metrics, lower_is_better
 from ..engine.parts import RunParts
 from ..engine.records import EpochRecord, Predictions
 from ..engine.trainer import Trainer
 from ..figures.artifacts import Table
 from ..figures.page import Fact, Page, Section
-from ..formatting import counted, duration, legible, percent
+from ..formatting import counted, duration, in_words, legible, percent
 from ..recipe import Part
 from ..recipe.dump import in_one_line
 
@@ -33,7 +33,7 @@ def report_page(
     recipe_text: str,
     warnings: Sequence[str],
 ) -> Page:
-    """Return the report page. Its headline is the final epoch's accuracy without test-time augmentation."""
+    """Return the report page. Its headline is the final epoch's score without test-time augmentation."""
     recipe = trainer.parts.recipe
     data, model = (part.entry.member or part.entry.component.name for part in (recipe.dataset, recipe.model))
     return Page(
@@ -44,7 +44,7 @@ def report_page(
         notes=(*_start(info), *_notes(trainer, records), *map(_extension, info.get("extended", []))),
         sections=(
             Section("Training", tuple(found.training)),
-            Section("Classes", tuple(found.classes)),
+            Section(task_report(trainer.parts.info.task).title, tuple(found.classes)),
             Section("Confidence", tuple(found.confidence)),
             Section("Errors", tuple(found.errors)),
             Section("Explanation scores", tuple(found.explanations), broad=True),
@@ -64,31 +64,28 @@ def _version(info: dict[str, Any]) -> str:
 def _facts(trainer: Trainer, records: Sequence[EpochRecord], predictions: Predictions) -> list[Fact]:
     last, half, chosen = records[-1], trainer.parts.splits.final, trainer.selection
     lower = lower_is_better(trainer.parts.recipe.metrics, trainer.parts.info)
-    correct, total = int(predictions.correct.sum()), len(predictions.labels)
+    report, score = task_report(trainer.parts.info.task), in_words(predictions.score_name)
     weights = "after the last epoch"
     if chosen.weights is not None:
         metric = trainer.parts.recipe.selection.metric
         extreme = "lowest" if metric in {"loss", *lower} else "highest"
         weights = f"with the weights of epoch {chosen.epoch} ({extreme} validation {metric})"
     weights += ", averaged weights" if trainer.parts.ema is not None else ""
-    plain = "" if last.accuracy_tta is None else ", without TTA"
+    validation, tta, unaveraged = map(last.score_of, ("validation", "tta", "unaveraged"))
+    plain = "" if tta is None else ", without TTA"
     facts = [
         Fact(
-            f"{half.capitalize()} accuracy",
-            percent(predictions.accuracy, 2),
-            f"{correct:,} of {counted(total, f'{half} image')}, {weights}{plain}",
+            f"{half.capitalize()} {score}",
+            percent(predictions.score, 2),
+            f"{report.measured_on(predictions)}, {weights}{plain}",
         )
     ]
-    if half == "test" and last.validation_accuracy is not None:
-        facts.append(Fact("Validation accuracy", percent(last.validation_accuracy, 2), "last epoch"))
-    if last.accuracy_tta is not None:
-        facts.append(
-            Fact("With flip TTA", percent(last.accuracy_tta, 2), "mean over each image and its mirror image")
-        )
-    if last.accuracy_unaveraged is not None:
-        facts.append(
-            Fact("Without averaging", percent(last.accuracy_unaveraged, 2), "the trained weights, not averaged")
-        )
+    if half == "test" and validation is not None:
+        facts.append(Fact(f"Validation {score}", percent(validation, 2), "last epoch"))
+    if tta is not None:
+        facts.append(Fact("With flip TTA", percent(tta, 2), "mean over each image and its mirror image"))
+    if unaveraged is not None:
+        facts.append(Fact("Without averaging", percent(unaveraged, 2), "the trained weights, not averaged"))
     measured = evaluate_metrics(trainer.parts.recipe.metrics, trainer.parts.info, predictions)
     for name, value in measured.items():
         best = ", lower is better" if name in lower else ""
@@ -99,7 +96,7 @@ def _facts(trainer: Trainer, records: Sequence[EpochRecord], predictions: Predic
     return [
         *facts,
         Fact(f"{half.capitalize()} loss", f"{predictions.loss:.3f}", _loss(trainer.parts.recipe.loss)),
-        _calibration(predictions),
+        *report.facts(trainer, predictions),
         Fact("Training time", duration(seconds), f"{speed:,.0f} images/s on {trainer.parts.device.type}"),
         Fact("Weights", f"{parameters:,}"),
     ]
@@ -113,20 +110,13 @@ def _loss(loss: Part) -> str:
     )
 
 
-def _calibration(predictions: Predictions) -> Fact:
-    of = Calibration.of(predictions)
-    excess, low, high = (f"{100 * share:+.1f}" for share in (of.excess, *of.excess_interval))
-    note = f"ECE, {BINS} bins; mean confidence minus accuracy: {excess} % (95 % interval {low} to {high} %)"
-    return Fact("Calibration error", percent(of.error, 1), note)
-
-
 def _notes(trainer: Trainer, records: Sequence[EpochRecord]) -> list[str]:
-    best = max(records, key=lambda record: record.accuracy)
+    best = max(records, key=lambda record: record.score)
     notes = []
-    if best.accuracy > records[-1].accuracy and trainer.selection.weights is None:
+    if best.score > records[-1].score and trainer.selection.weights is None:
         notes.append(
-            f"The best epoch was {best.epoch}, with {percent(best.accuracy, 2)}. It was selected on the {best.half} "
-            "set, so its accuracy is too optimistic; the headline reports the final epoch."
+            f"The best epoch was {best.epoch}, with {percent(best.score, 2)}. It was selected on the {best.half} "
+            f"set, so its {in_words(best.score_name)} is too optimistic; the headline reports the final epoch."
         )
     if trainer.selection.stops:
         notes.append(

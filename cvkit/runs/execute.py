@@ -55,14 +55,14 @@ class TrainingEnded:
 
 @dataclass(frozen=True)
 class Measured:
-    """The result of the run was measured: `correct` of `total` images of `half`.
+    """The result of the run was measured on the images of `half`: its score, such as the accuracy, as text.
 
     `epoch` is the epoch whose weights were chosen; 0 if they are those of the end of training.
     """
 
     half: Half
-    correct: int
-    total: int
+    score_name: str
+    score: str
     epoch: int
 
 
@@ -123,7 +123,7 @@ def execute(session: Session) -> Generator[Event, None, None]:
     if half not in trainer.parts.evaluated or chosen.weights is not None:  # else the last epoch's line says it
         result = trainer.final_predictions()
         epoch = 0 if chosen.weights is None else chosen.epoch
-        yield Measured(half, int(result.correct.sum()), len(result.labels), epoch)
+        yield Measured(half, result.score_name, result.score_text, epoch)
     yield ReportStarted()
     report = session.report()
     for message in dict.fromkeys(session.warnings):

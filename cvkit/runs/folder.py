@@ -185,9 +185,7 @@ class RunFolder(CopiedFiles):
             predictions: The predictions for the test images.
             classes: Names of the classes.
         """
-        from .predictions_csv import predictions_csv
-
-        self.write("predictions.csv", predictions_csv(predictions, classes).encode(errors="replace"))
+        self.write("predictions.csv", predictions.task.part("csv")(predictions, classes).encode(errors="replace"))
 
     def write_data(self, splits: Splits) -> None:
         """Write data.csv: the split of each file of the data set, and the files left out. Nothing without files.

@@ -8,9 +8,10 @@ from ..data.splits import Half
 from ..engine.parts import RunParts
 from ..engine.records import EpochRecord
 from ..errors import CvkitError, DivergedError
-from ..formatting import counted
+from ..formatting import in_words
 from ..printable import shell_words
 from ..recipe import AUTO
+from ..tasks import SINGLE_LABEL, TASKS
 from .estimate import Estimate
 from .execute import Event, Measured, Noted, Reported, ReportStarted, TrainingStarted, Tuned, Warned, is_resumable
 from .folder import RunFolder
@@ -49,15 +50,12 @@ class EventLines:
                 elif trainer.step:
                     yield f"continuing after step {trainer.step:,} of {trainer.parts.planned_steps:,}"
                 yield from rate_lines(trainer.parts)
-                yield header(trainer.parts.evaluated[0])
+                yield header(trainer.parts.evaluated[0], TASKS[trainer.parts.info.task].column)
             case EpochRecord():
                 yield epoch_line(event)
-            case Measured(half, correct, total, epoch):
+            case Measured(half, score_name, score, epoch):
                 weights = f" with the weights of epoch {epoch}" if epoch else ""
-                yield (
-                    f"{half} accuracy{weights}: {100 * correct / total:.2f} % ({correct:,} of "
-                    f"{counted(total, 'image')})"
-                )
+                yield f"{half} {in_words(score_name)}{weights}: {score}"
             case ReportStarted():
                 yield "writing the report"
             case Reported(path):
@@ -85,13 +83,13 @@ def rate_lines(parts: RunParts) -> Iterator[str]:
         yield f"learning rates of the groups, relative to the head's (lr): {', '.join(shown)}"
 
 
-def header(half: Half) -> str:
-    """Return the heads of the columns of `epoch_line`; it has the loss and the accuracy on the images of `half`."""
-    return f"epoch   train loss     acc   {half} loss     acc          lr    images/s   seconds"
+def header(half: Half, score: str = SINGLE_LABEL.column) -> str:
+    """Return the heads of the columns of `epoch_line`; it has the loss and the score on the images of `half`."""
+    return f"epoch   train loss     acc   {half} loss   {score:>5}          lr    images/s   seconds"
 
 
 def epoch_line(record: EpochRecord) -> str:
-    """Return the line of an epoch, aligned with `header`; accuracies are in percent, with "-" for none.
+    """Return the line of an epoch, aligned with `header`; scores are in percent, with "-" for none.
 
     The recipe's metrics and then the other groups' rates follow while the line has at most 118 columns.
     """
@@ -99,15 +97,15 @@ def epoch_line(record: EpochRecord) -> str:
     trained = "-" if record.train_accuracy is None else f"{100 * record.train_accuracy:.2f}"
     line = (
         f"{record.epoch:>5}   {record.train_loss:>10.4f}   {trained:>5}   "
-        f"{record.loss:>{width}.4f}   {100 * record.accuracy:>5.2f}   {record.learning_rate:>9.3g}   "
+        f"{record.loss:>{width}.4f}   {100 * record.score:>5.2f}   {record.learning_rate:>9.3g}   "
         f"{record.images_per_second:>9,.0f}   {record.seconds:>7.1f}"
     )
-    for name, accuracy in (
-        ("with flip TTA", record.accuracy_tta),
-        ("without averaging", record.accuracy_unaveraged),
-        ("test", record.test_accuracy if record.half == "validation" else None),
+    for name, score in (
+        ("with flip TTA", record.score_of("tta")),
+        ("without averaging", record.score_of("unaveraged")),
+        ("test", record.score_of("test") if record.half == "validation" else None),
     ):
-        line += "" if accuracy is None else f"   {name} {100 * accuracy:.2f}"
+        line += "" if score is None else f"   {name} {100 * score:.2f}"
     for name, value in record.metrics.items():
         more = f"   {name} {value:.4f}"
         line += more if len(line + more) <= _WIDTH else ""

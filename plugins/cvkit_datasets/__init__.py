@@ -15,7 +15,13 @@ def cvkit_datasets() -> Iterable[Component]:
     yield Component(
         "image_folder", "cvkit_datasets.image_folder:image_folder", "Your own images, in folders of classes"
     )
-    yield Component("image_table", "cvkit_datasets.image_table:image_table", "Your own images, listed in a table")
+    yield Component(
+        "image_table",
+        "cvkit_datasets.image_table:image_table",
+        "Your own images, listed in a table",
+        tasks=("single_label", "multi_label"),
+        task_options={"labels_separator": "multi_label", "label_columns": "multi_label"},
+    )
     yield Component("shapes", "cvkit_datasets.shapes:shapes", "Drawn images of 10 shapes, with exact object masks")
     yield Component(
         "several_shapes",

@@ -14,6 +14,9 @@ from .headers import reason_of
 from .options import Reading
 from .samples import Sample
 
+Label = int | tuple[int, ...]
+"""The number of a class; for a set of labels, 1 for each label of the image and 0 for the others."""
+
 
 @dataclass(frozen=True)
 class FileSplit:
@@ -31,7 +34,7 @@ class FileSplit:
 
     names: tuple[str, ...]
     files: tuple[Path, ...]
-    labels: tuple[int, ...]
+    labels: tuple[Label, ...]
     channels: int
     bits: int
     max_megapixels: int | None
@@ -45,7 +48,7 @@ class FileSplit:
         return cls(
             tuple(sample.name for sample in samples),
             tuple(sample.path for sample in samples),
-            tuple(numbers[sample.label] for sample in samples),
+            tuple(_label_of(sample, numbers) for sample in samples),
             reading.channels,
             reading.bits,
             reading.max_megapixels,
@@ -55,17 +58,23 @@ class FileSplit:
     def __len__(self) -> int:
         return len(self.files)
 
-    def __getitem__(self, index: int, /) -> tuple[Tensor, int]:
+    def __getitem__(self, index: int, /) -> tuple[Tensor, Label]:
         return self._read(index, None)
 
-    def reduced(self, index: int, needed: Needed, /) -> tuple[Tensor, int]:
+    def reduced(self, index: int, needed: Needed, /) -> tuple[Tensor, Label]:
         """Return an image, reduced as far as `needed` allows if it is a JPEG file, and its label."""
         return self._read(index, needed)
 
-    def _read(self, index: int, needed: Needed | None) -> tuple[Tensor, int]:
+    def _read(self, index: int, needed: Needed | None) -> tuple[Tensor, Label]:
         path, megapixels = self.files[index], self.max_megapixels
         image = read(path, channels=self.channels, bits=self.bits, max_megapixels=megapixels, needed=needed)
         return image, self.labels[index]
+
+
+def _label_of(sample: Sample, numbers: dict[str, int]) -> Label:
+    if sample.label_set is None:
+        return numbers[sample.label]
+    return tuple(int(name in sample.label_set) for name in numbers)
 
 
 def read(path: Path, *, channels: int, bits: int, max_megapixels: int | None, needed: Needed | None = None) -> Tensor:

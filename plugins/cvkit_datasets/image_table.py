@@ -12,6 +12,7 @@ from cvkit import DataError, Splits
 from .file_split import read
 from .opening import grouped, opened
 from .options import Bits, Folds, FramingName, Reading, Seed, Share, Side, SplitPlan
+from .table_labels import label_columns_of
 from .table_rows import Columns, samples_of, tables_of
 
 
@@ -21,6 +22,8 @@ def image_table(
     path: Path,
     image: str | None = None,
     label: str | None = None,
+    labels_separator: str | None = None,
+    label_columns: tuple[str, ...] = (),
     split: str | None = None,
     group: str | None = None,
     weight: str | None = None,
@@ -52,7 +55,12 @@ def image_table(
         path: The table or the folder. A relative path starts in the folder of the recipe, or else in the data folder.
         image: Column with the path of each file; by default the column ``file_name``, ``path``, ``file``,
             ``filename`` or ``image``.
-        label: Column with the class; by default the column ``label``, ``class``, ``target`` or ``category``.
+        label: Column with the class; by default the column ``label``, ``class``, ``target`` or ``category``. With
+            `labels_separator`, column with the labels; by default one of these, ``labels``, ``classes`` or ``tags``.
+        labels_separator: What separates the labels of an image, such as ``|``; a list in JSON and Parquet needs any.
+            An image may then have several labels or none (multi-label). null: each image has one class.
+        label_columns: For images with several labels: a column for each label, with 1 in the rows that have it and 0
+            in the others.
         split: Column with ``train``, ``validation`` (or ``val``, ``valid``) or ``test``; by default the column
             ``split``, if it exists.
         group: Column whose equal values keep images in the same split, such as a patient; or a regular expression
@@ -80,7 +88,8 @@ def image_table(
             network, or of ImageNet.
 
     Returns:
-        Training, validation and test images, uint8 (`channels`, H, W) in their own sizes, with their labels.
+        Training, validation and test images, uint8 (`channels`, H, W) in their own sizes, with their labels or sets
+        of labels.
 
     Raises:
         ValueError: Options contradict each other, or `group` is neither a column nor a regular expression.
@@ -88,6 +97,7 @@ def image_table(
     """
     reading = Reading(size, framing, decode, channels, bits, max_megapixels, on_error, mean, std)
     plan = SplitPlan(validation, test, folds, fold, seed)
+    labels = label_columns_of(label, labels_separator, label_columns)
     place = root / path  # a run gives the absolute path
     base = place if place.is_dir() else place.parent
     tables = tables_of(place)
@@ -96,7 +106,7 @@ def image_table(
             f"{place} contains no metadata.csv, metadata.jsonl or metadata.parquet; set path to the table itself, or "
             "use the data set image_folder for one folder for each class"
         )
-    columns = Columns(image, label, split, group, weight)
+    columns = Columns(image, labels, split, group, weight)
     found = samples_of(base, tables, columns)
     samples = found.samples
     if group is not None and not found.group_is_column:

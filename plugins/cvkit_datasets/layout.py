@@ -124,11 +124,11 @@ def require_classes(
     The message says what was left out and why, because that is often the reason.
     """
     reasons = "".join(f"\n  {line}" for line in DataAccount({}, left_out).lines()[1:])
-    trained = {one.label for one in samples if one.split in (None, "train")}
+    trained = {label for one in samples if one.split in (None, "train") for label in one.labels}
     if not trained:
         raise DataError(f"{source} contains no images for training; cvkit reads {', '.join(IMAGE_FORMATS)}{reasons}")
     for split in ("validation", "test"):
-        if unknown := sorted({one.label for one in samples if one.split == split} - trained):
+        if unknown := sorted({label for one in samples if one.split == split for label in one.labels} - trained):
             alike = {name.casefold(): name for name in trained}
             hint = "".join(
                 f"; '{name}' and '{alike[name.casefold()]}' differ in case only"

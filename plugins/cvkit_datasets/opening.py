@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from cvkit import DataAccount, DataError, DataInfo, Framing, LeftOut, Splits, composed_name
+from cvkit import DataAccount, DataError, DataInfo, Framing, ImageCount, LeftOut, Splits, composed_name
 
 from .contents import digest_of
 from .file_split import FileSplit
@@ -19,6 +19,7 @@ from .layout import require_classes
 from .options import Reading, SplitPlan
 from .samples import Sample, SplitName
 from .splitting import assigned
+from .splitting_sets import assigned_sets
 
 _SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
 
@@ -39,20 +40,17 @@ def opened(
     """
     base = source if source.is_dir() else source.parent
     good, damaged, seen = checked_files(samples, reading)
-    names = _ordered({sample.label for sample in good}, classes)
+    names = _ordered({label for sample in good for label in sample.labels}, classes)
+    several = any(sample.label_set is not None for sample in good)
     require_classes(source, good, names, (*left_out, *damaged))
     try:
-        split = assigned(good, plan)
+        split = assigned_sets(good, plan) if several else assigned(good, plan)
     except DataError as error:
         raise DataError(f"{source}: {error}") from None
     numbers = {name: number for number, name in enumerate(names)}
-    split.sort(key=lambda sample: (numbers[sample.label], natural(sample.name)))
+    split.sort(key=lambda sample: ([numbers[label] for label in sample.labels], natural(sample.name)))
     parts = {name: [sample for sample in split if sample.split == name] for name in _SPLITS}
-    counts: dict[str, dict[str, int]] = {
-        name: {label: counted[label] for label in names}
-        for name, part in parts.items()
-        if part and (counted := Counter(sample.label for sample in part))
-    }
+    counts = {name: _counted(part, names) for name, part in parts.items() if part}
     lacking = [
         f"the {name} images lack {listed([label for label, count in classes_.items() if not count])}"
         for name, classes_ in counts.items()
@@ -63,7 +61,8 @@ def opened(
         raise DataError(f"{source} contains no training images")
     if train.weights is not None and not any(train.weights):
         raise DataError(f"{source} has the weight 0 for each of the {len(train):,} training images")
-    unused = [name for label, name in enumerate(names) if train.weights is not None and not _used(train, label)]
+    used = {label for sample in parts["train"] if sample.weight for label in sample.labels}
+    unused = [name for name in names if train.weights is not None and name not in used]
     if unused:
         lacking.append(
             f"the sampler weighted never uses {listed(unused)}, whose training images all have the weight 0"
@@ -81,15 +80,26 @@ def opened(
             std,
             framing=None if reading.framing is None else Framing(reading.framing, decode=reading.decode),
             fixed_normalisation=reading.mean is not None or reading.std is not None,
+            task="multi_label" if several else "single_label",
         ),
         digest=digest_of(base, [sample.path for sample in split], about=_about(split, names, reading)),
-        account=DataAccount(counts, (*left_out, *damaged), (*notes, *seen, *lacking)),
+        account=DataAccount(
+            counts, (*left_out, *damaged), (*notes, *seen, *lacking), images=_images(parts) if several else {}
+        ),
     )
 
 
-def _used(split: FileSplit, label: int) -> bool:
-    """Return whether an image of a class has a weight above 0."""
-    return any(weight for weight, own in zip(split.weights or (), split.labels, strict=True) if own == label)
+def _counted(samples: Sequence[Sample], names: Sequence[str]) -> dict[str, int]:
+    """Return the number of images of each class."""
+    found = Counter(label for sample in samples for label in sample.labels)
+    return {name: found[name] for name in names}
+
+
+def _images(parts: Mapping[str, Sequence[Sample]]) -> dict[str, ImageCount]:
+    """Return how many images each split has, and how many of these have no label."""
+    return {
+        name: ImageCount(len(part), sum(not sample.labels for sample in part)) for name, part in parts.items() if part
+    }
 
 
 def grouped(samples: Sequence[Sample], pattern: str, columns: Sequence[str] = ()) -> list[Sample]:
@@ -140,5 +150,6 @@ def _about(split: Sequence[Sample], classes: tuple[str, ...], reading: Reading) 
     whole = hashlib.sha256(f"{reading.channels} {reading.bits} {classes}".encode())
     for sample in split:
         weight = "" if sample.weight is None else f"{sample.weight!r} "
-        whole.update(f"\n{weight}{sample.split} {sample.label} {sample.name}".encode())
+        label = sample.label if sample.label_set is None else sample.label_set
+        whole.update(f"\n{weight}{sample.split} {label} {sample.name}".encode())
     return f"image files 2 {whole.hexdigest()}"

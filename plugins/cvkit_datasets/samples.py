@@ -25,10 +25,11 @@ class Sample:
     Attributes:
         name: Its path relative to the base folder, as readable text; it also decides the split.
         path: Where it is.
-        label: The name of its class.
+        label: The name of its class; the names of its labels as text, if it has a set of labels.
         split: The split that the folder or the table gives it, later the assigned one; None if there is none.
         group: Images of one group are assigned to the same split; empty if every image is a group of its own.
         weight: How often the sampler `weighted` uses it relative to others; None if the table has no weights.
+        label_set: The names of its labels; None if it has one class, `label`.
     """
 
     name: str
@@ -37,3 +38,9 @@ class Sample:
     split: SplitName | None = None
     group: str = ""
     weight: float | None = None
+    label_set: tuple[str, ...] | None = None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of its labels: its class, or those of its set."""
+        return (self.label,) if self.label_set is None else self.label_set

@@ -37,8 +37,8 @@ def several_shapes(
     """Draw a multi-label data set: 32x32 RGB images with up to three different shapes of 10, and a mask of each.
 
     A tenth of the images has no shape; the others have one, two or three in equal numbers. Each shape is in another
-    quarter of the image, and covers what is behind it. An image depends only on `seed`, on its split and on its index,
-    so other sizes do not change it. No image is in two splits.
+    quarter of the image, and covers what is behind it. An image depends only on `seed`, on its split and on its
+    index, so other sizes do not change it. No image is in two splits.
 
     Args:
         root: The data folder; not used.
@@ -67,9 +67,7 @@ def draw_split(half: str, size: int, seed: int) -> TensorSplit:
     return TensorSplit(images=images, labels=labels, masks=masks)
 
 
-def _paint(
-    key: int, indices: NDArray[np.int64]
-) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.bool_]]:
+def _paint(key: int, indices: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.bool_]]:
     """Return images uint8 (B, 3, 32, 32), label sets float32 (B, 10) and masks bool (B, 10, 32, 32)."""
     draw = Draws(key, indices)
     rows = np.arange(len(indices))

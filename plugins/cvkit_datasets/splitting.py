@@ -120,7 +120,7 @@ def _strata(samples: Sequence[Sample], purpose: str, seed: int) -> dict[str, lis
     """Return the groups of each class in the order of their hashes. A group belongs to its most frequent class."""
     members: dict[str, Counter[str]] = defaultdict(Counter)
     for sample in samples:
-        members[_group_of(sample)][sample.label] += 1
+        members[group_of(sample)][sample.label] += 1
     strata: dict[str, list[_Group]] = defaultdict(list)
     for name, labels in members.items():
         label = min(labels, key=lambda one: (-labels[one], natural(one)))
@@ -131,7 +131,7 @@ def _strata(samples: Sequence[Sample], purpose: str, seed: int) -> dict[str, lis
     return {label: strata[label] for label in sorted(strata, key=natural)}
 
 
-def _group_of(sample: Sample) -> str:
+def group_of(sample: Sample) -> str:
     """Return what keeps images together. Names are composed, because systems spell the same name differently."""
     return f"group/{sample.group}" if sample.group else f"image/{composed_name(sample.name)}"
 
@@ -175,7 +175,7 @@ def _apportioned(total: int, sizes: Mapping[str, int], target: SplitName) -> dic
 def _moved(samples: Sequence[Sample], groups: set[str], target: SplitName, option: str) -> list[Sample]:
     """Return the samples with those of `groups` in `target`; raise `DataError` if a class is not on both sides."""
     moved = [
-        replace(sample, split=target) if sample.split == "train" and _group_of(sample) in groups else sample
+        replace(sample, split=target) if sample.split == "train" and group_of(sample) in groups else sample
         for sample in samples
     ]
     before = Counter(sample.label for sample in samples if sample.split == "train")

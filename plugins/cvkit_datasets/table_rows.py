@@ -7,16 +7,16 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from cvkit import IMAGE_FORMATS, DataError, LeftOut, composed_name, readable_name
 
 from .finding import listed
 from .samples import SPLIT_NAMES, Sample, SplitName
+from .table_columns import column_of, first_rows
+from .table_labels import LabelColumns
 from .tables import Row, as_text, rows_of
 
 _IMAGE = ("file_name", "path", "file", "filename", "image")
-_LABEL = ("label", "class", "target", "category")
 _SPLIT = ("split",)
 _METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")  # Hugging Face's `imagefolder`
 
@@ -26,7 +26,7 @@ class Columns:
     """The columns of a table that the recipe names; None for the usual names."""
 
     image: str | None
-    label: str | None
+    labels: LabelColumns
     split: str | None
     group: str | None
     weight: str | None = None
@@ -67,21 +67,21 @@ def samples_of(base: Path, tables: Sequence[tuple[Path, SplitName | None]], colu
         header = [*dict.fromkeys(column for row in rows for column in row)]
         found.columns = header
         _require_header(table, header)
-        image = _column(table, header, "image", columns.image, _IMAGE, found.notes)
-        label = _column(table, header, "label", columns.label, _LABEL, found.notes)
+        image = column_of(table, header, "image", columns.image, _IMAGE, found.notes)
+        filled = columns.labels.filled(table, header, found.notes)
         divided = None
         if split is None and (columns.split is not None or "split" in header):
-            divided = _column(table, header, "split", columns.split, _SPLIT, found.notes)
+            divided = column_of(table, header, "split", columns.split, _SPLIT, found.notes)
             found.notes += _without_split(rows, divided)
         group = columns.group if columns.group in header else None
         weight = None
         if columns.weight is not None:
-            weight = _column(table, header, "weight", columns.weight, (), found.notes)
+            weight = column_of(table, header, "weight", columns.weight, (), found.notes)
         found.group_is_column = found.group_is_column or group is not None
-        _require_values(table, rows, {name for name in (image, label, group, weight) if name is not None})
-        _require_plain(table, raw, label)
+        _require_values(table, rows, filled | {name for name in (image, group, weight) if name is not None})
+        labels = columns.labels.read(table, raw, header, found.notes)
         weights = [None] * len(rows) if weight is None else _weights(table, rows, weight)
-        for row, of_row in zip(rows, weights, strict=True):
+        for row, given, of_row in zip(rows, labels, weights, strict=True):
             path = table.parent / row[image]
             name = Path(os.path.relpath(path, base)).as_posix()
             own = _split_of(table, row[divided]) if divided is not None else split
@@ -89,10 +89,11 @@ def samples_of(base: Path, tables: Sequence[tuple[Path, SplitName | None]], colu
                 Sample(
                     readable_name(name),
                     path,
-                    composed_name(row[label]),
+                    given.label,
                     own,
                     composed_name(row[group]) if group else "",
                     of_row,
+                    given.label_set,
                 )
             )
     found.samples, repeated = _once(tables[0][0], found.samples)
@@ -107,29 +108,11 @@ def _metadata(folder: Path) -> Path | None:
     return tables[0] if tables else None
 
 
-def _column(
-    table: Path, header: Sequence[str], option: str, named: str | None, usual: tuple[str, ...], notes: list[str]
-) -> str:
-    """Return the column that an option names, else the only one with a usual name."""
-    if named is not None:
-        if named not in header:
-            raise DataError(f"{table} has no column '{named}' ({option}); it has {listed(header, 20)}")
-        return named
-    there = [column for column in header if column.lower() in usual]
-    if len(there) != 1:
-        several = f"several columns that may be the {option}: {listed(there)}" if there else f"no {option} column"
-        raise DataError(f"{table} has {several}; set {option} to one of {listed(header, 20)}")
-    note = f"the column '{there[0]}' is read as the {option}"
-    if note not in notes:
-        notes.append(note)
-    return there[0]
-
-
 def _require_values(table: Path, rows: Sequence[Row], columns: set[str]) -> None:
     lacking = [[name for name in sorted(columns) if not row.get(name)] for row in rows]
     empty = [f"row {number} ({', '.join(names)})" for number, names in enumerate(lacking, 1) if names]
     if empty:
-        raise DataError(f"{table} has empty values: {_first(empty)}; fill them in, or remove the rows")
+        raise DataError(f"{table} has empty values: {first_rows(empty)}; fill them in, or remove the rows")
 
 
 def _require_header(table: Path, header: Sequence[str]) -> None:
@@ -141,25 +124,6 @@ def _require_header(table: Path, header: Sequence[str]) -> None:
         )
 
 
-def _require_plain(table: Path, rows: Sequence[dict[str, Any]], label: str) -> None:
-    """Raise `DataError` with up to five rows whose label is neither text nor an integer, such as a list or true."""
-
-    def plain(value: Any) -> bool:
-        return isinstance(value, str) or (
-            not isinstance(value, bool) and isinstance(value, int | float) and whole(value)
-        )
-
-    def whole(value: float) -> bool:
-        return float(value).is_integer()  # other programs write integers as 1.0
-
-    wrong = [f"row {number} ({row[label]!r})" for number, row in enumerate(rows, 1) if not plain(row[label])]
-    if wrong:
-        raise DataError(
-            f"{table} has labels in '{label}' that are neither text nor integers: {_first(wrong)}; write one class "
-            "for each image"
-        )
-
-
 def _without_split(rows: Sequence[Row], column: str) -> list[str]:
     """Return a note if some rows have a split and others have none."""
     empty = [f"row {number}" for number, row in enumerate(rows, 1) if not row.get(column)]
@@ -167,12 +131,8 @@ def _without_split(rows: Sequence[Row], column: str) -> list[str]:
         return []
     return [
         f"{len(empty):,} of {len(rows):,} rows have no value in the column '{column}' and are read as training "
-        f"images: {_first(empty)}"
+        f"images: {first_rows(empty)}"
     ]
-
-
-def _first(rows: Sequence[str]) -> str:
-    return ", ".join(rows[:5]) + (f" and {len(rows) - 5:,} more" if len(rows) > 5 else "")
 
 
 def _weights(table: Path, rows: Sequence[Row], column: str) -> list[float]:
@@ -187,7 +147,7 @@ def _weights(table: Path, rows: Sequence[Row], column: str) -> list[float]:
             wrong.append(f"row {number} ('{row[column]}')")
     if wrong:
         raise DataError(
-            f"{table} has values in '{column}' that are no weights: {_first(wrong)}; a weight is a "
+            f"{table} has values in '{column}' that are no weights: {first_rows(wrong)}; a weight is a "
             "finite number of at least 0"
         )
     return weights

@@ -44,16 +44,16 @@ def epoch(record: EpochRecord) -> Iterator[Event]:
         yield _scalars(first + position, {tag: values[position] for tag, values in series.items() if values})
     more = {
         "accuracy/train": record.train_accuracy,
-        f"accuracy/{record.half}_flip_tta": record.accuracy_tta,
-        f"accuracy/{record.half}_unaveraged": record.accuracy_unaveraged,
+        f"{record.score_name}/{record.half}_flip_tta": record.score_of("tta"),
+        f"{record.score_name}/{record.half}_unaveraged": record.score_of("unaveraged"),
     }
     if record.half == "validation":  # the test images may be watched too
-        more |= {"loss/test": record.test_loss, "accuracy/test": record.test_accuracy}
-    where_asked = {tag: accuracy for tag, accuracy in more.items() if accuracy is not None}
+        more |= {"loss/test": record.test_loss, f"{record.score_name}/test": record.score_of("test")}
+    where_asked = {tag: value for tag, value in more.items() if value is not None}
     measured = {
         "loss/train": record.train_loss,
         f"loss/{record.half}": record.loss,
-        f"accuracy/{record.half}": record.accuracy,
+        f"{record.score_name}/{record.half}": record.score,
         "speed/images_per_second": record.images_per_second,
         "speed/seconds": record.seconds,
         "epoch": record.epoch,

@@ -13,7 +13,7 @@ from torch import Tensor
 
 import cvkit
 from cvkit import Predictions, TensorSplit
-from cvkit.diagnostics.data_audit import doubtful_labels
+from cvkit.diagnostics.label_doubts import doubtful_labels
 
 
 def save(path: Path, image: Tensor) -> None:

@@ -1,0 +1,63 @@
+"""Galleries of images whose label a trained model contradicts, on images that it was not trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..audit.label_doubts import label_doubts
+from ..data.splits import Split
+from ..engine.per_sample import PerSample
+from ..engine.records import Predictions
+from ..engine.trainer import Trainer
+from ..figures.artifacts import Card, Gallery
+from ..figures.thumbnails import pixelated, thumbnail
+from ..formatting import legible, percent
+
+SHOWN = 12
+"""The maximum number of doubtful labels in a gallery."""
+
+
+def doubts(trainer: Trainer, predictions: Predictions) -> Iterator[Gallery]:
+    """Yield a gallery of doubtful labels for each evaluated split that has some."""
+    splits, classes = trainer.parts.splits, trainer.parts.info.classes
+    every = {splits.final: predictions}
+    if splits.final == "test" and splits.validation is not None:
+        every["validation"] = trainer.evaluator.predict("validation", model=trainer.trained().model)
+    for half, of in every.items():
+        gallery = doubtful_labels(splits.half(half), of, classes)
+        if gallery.cards:
+            yield gallery
+
+
+def doubtful_labels(split: Split, predictions: Predictions, classes: tuple[str, ...]) -> Gallery:
+    """Return a gallery of the images of `split` whose label `predictions` contradict with confidence."""
+    doubts = label_doubts(predictions)
+    measured = PerSample.of(predictions)
+    shown = doubts[:SHOWN].tolist()
+    cards, sharp = [], True
+    for index in shown:
+        image = split[index][0]
+        sharp &= pixelated(image[None])
+        label, guess = (legible(classes[of[index]]) for of in (predictions.labels, predictions.predicted))
+        lines = (
+            f"label: {label} {percent(float(measured.of_true[index]))}",
+            f"predicted: {guess} {percent(float(measured.confidence[index]))}",
+            legible(predictions.name(index)),
+        )
+        cards.append(
+            Card(
+                (("image", thumbnail(image)),),
+                lines,
+                labels={"label": label, "predicted class": guess},
+                values={"doubt": 1 - float(measured.of_true[index])},
+            )
+        )
+    half = predictions.half
+    caption = (
+        f"{len(doubts):,} of {len(predictions.labels):,} {half} images; {len(shown):,} are shown, those whose label "
+        "has the lowest probability first. The model was not trained on them, and predicts another class. Their "
+        "number is that of the images that the model predicts to be of another class with at least the mean "
+        "confidence that it has in that class on images with that label. Correct the labels that are wrong; an error "
+        "of the model looks the same."
+    )
+    return Gallery(f"doubts-{half}", f"Doubtful labels of {half} images", caption, tuple(cards), sharp)

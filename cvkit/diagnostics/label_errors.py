@@ -1,0 +1,99 @@
+"""Galleries of the errors of each label: false positives and false negatives, with maps of the label."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ..engine.multi_label import MultiLabelPredictions, label_names
+from ..figures.artifacts import Card, Gallery
+from ..figures.thumbnails import overlay, pixelated, thumbnail
+from ..formatting import counted, legible, percent
+
+Kind = Literal["false positives", "false negatives"]
+
+_TEXTS: dict[Kind, tuple[str, str]] = {
+    "false positives": ("Labels that are predicted and that the images do not have", "the highest probability first"),
+    "false negatives": ("Labels that the images have and that are not predicted", "the lowest probability first"),
+}
+
+
+def worst(predictions: MultiLabelPredictions, kind: Kind, n: int) -> tuple[Tensor, Tensor]:
+    """Return the images and labels, int64 (m,), of up to `n` errors of a kind, the most confident first.
+
+    Each label that has errors is shown: of L such labels, each gives up to n / L errors, rounded up.
+    """
+    given, predicted = predictions.labels.bool(), predictions.predicted
+    wrong = predicted & ~given if kind == "false positives" else given & ~predicted
+    sure = predictions.probabilities if kind == "false positives" else 1 - predictions.probabilities
+    chosen = sure.where(wrong, -1.0)
+    having = max(1, int(wrong.any(dim=0).sum()))
+    best, rows = chosen.sort(dim=0, descending=True, stable=True)
+    best, rows = best[: -(-n // having)], rows[: -(-n // having)]
+    labels = torch.arange(best.shape[1]).expand_as(rows)
+    order = best.flatten().argsort(descending=True, stable=True)
+    order = order[best.flatten()[order] >= 0][:n]
+    return rows.flatten()[order], labels.flatten()[order]
+
+
+def label_errors(
+    images: Tensor,
+    rows: Tensor,
+    labels: Tensor,
+    predictions: MultiLabelPredictions,
+    classes: tuple[str, ...],
+    maps: Mapping[str, Tensor],
+    kind: Kind,
+    layers: Mapping[str, str],
+) -> Gallery:
+    """Return a gallery of errors: images uint8 (m, C, H, W), their positions and their labels, int64 (m,)."""
+    cards = []
+    for number, (row, label) in enumerate(zip(rows.tolist(), labels.tolist(), strict=True)):
+        image, chance = images[number], float(predictions.probabilities[row, label])
+        heats = [(name, thumbnail(overlay(image, of_name[number]))) for name, of_name in maps.items()]
+        given, predicted = (
+            ", ".join(map(legible, label_names(of[row], classes))) or "no label"
+            for of in (predictions.labels, predictions.predicted)
+        )
+        lines = (
+            f"{legible(classes[label])}: {percent(chance, 1)} (threshold {predictions.thresholds[label]:.3f})",
+            f"true: {given}",
+            f"predicted: {predicted}",
+            legible(predictions.name(row)),
+        )
+        sure = chance if kind == "false positives" else 1 - chance
+        cards.append(
+            Card(
+                (("image", thumbnail(image)), *heats),
+                lines,
+                labels={"label": legible(classes[label])},
+                values={"confidence": sure},
+            )
+        )
+    return Gallery(
+        kind.replace(" ", "_"),
+        kind.capitalize(),
+        _caption(
+            predictions, kind, len(cards), [f"{name} at {layers[name]}" if name in layers else name for name in maps]
+        ),
+        tuple(cards),
+        pixelated(images) if len(images) else True,
+    )
+
+
+def _caption(predictions: MultiLabelPredictions, kind: Kind, shown: int, methods: list[str]) -> str:
+    total = int(predictions.counts[1 if kind == "false positives" else 2].sum())
+    images = counted(len(predictions.labels), f"{predictions.half} image")
+    if not total:
+        return f"There are no {kind} on {images}."
+    what, order = _TEXTS[kind]
+    caption = f"{what}: {shown:,} of {total:,} on {images}, {order}; each label that has errors is shown."
+    if methods:
+        caption += (
+            f" Beside each image, maps show the evidence for the label, by {', '.join(methods)}. Bright regions "
+            "matter most."
+        )
+    return caption

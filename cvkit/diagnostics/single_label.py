@@ -1,0 +1,111 @@
+"""The report of a run whose images have one class each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ..data.loading import materialize
+from ..data.splits import TensorSplit
+from ..engine.calibration import BINS, Calibration
+from ..engine.per_sample import select_errors
+from ..engine.records import Predictions
+from ..engine.trainer import Trainer
+from ..explain.explainers import Explainers
+from ..figures.artifacts import Artifact, Gallery
+from ..figures.page import Fact
+from ..formatting import counted, percent
+from .calibration import reliability
+from .class_confusion import confused_pairs, confusion
+from .error_gallery import misclassified
+from .features import Features
+from .label_doubts import doubts
+from .neighbours import AT_ONCE, Neighbours, nearest
+from .per_class import per_class_accuracy, per_class_scores
+
+
+class SingleLabelReport:
+    """The confusion of classes, the calibration of the predicted class, and misclassified images."""
+
+    title = "Classes"
+
+    def measured_on(self, predictions: Predictions) -> str:
+        """Return the number of correctly classified images."""
+        correct, total = int(predictions.correct.sum()), len(predictions.labels)
+        return f"{correct:,} of {counted(total, f'{predictions.half} image')}"
+
+    def facts(self, trainer: Trainer, predictions: Predictions) -> list[Fact]:
+        """Return the calibration error."""
+        of = Calibration.of(predictions)
+        excess, low, high = (f"{100 * share:+.1f}" for share in (of.excess, *of.excess_interval))
+        note = f"ECE, {BINS} bins; mean confidence minus accuracy: {excess} % (95 % interval {low} to {high} %)"
+        return [Fact("Calibration error", percent(of.error, 1), note)]
+
+    def classes(self, predictions: Predictions, classes: tuple[str, ...]) -> list[Artifact]:
+        """Return the confusion matrix, and the accuracy, precision and recall of each class."""
+        return [
+            confusion(predictions, classes),
+            per_class_accuracy(predictions, classes),
+            per_class_scores(predictions, classes),
+            confused_pairs(predictions, classes),
+        ]
+
+    def confidence(self, predictions: Predictions, classes: tuple[str, ...]) -> list[Artifact]:
+        """Return the reliability diagram."""
+        return [reliability(Calibration.of(predictions))]
+
+    def errors(
+        self, trainer: Trainer, predictions: Predictions, explainers: Explainers, warnings: list[str]
+    ) -> list[Artifact]:
+        """Return the gallery of misclassified images."""
+        return [_errors(trainer, predictions, explainers, warnings)]
+
+    def doubts(self, trainer: Trainer, predictions: Predictions) -> Sequence[Artifact]:
+        """Return the images whose class the model contradicts with confidence."""
+        return [*doubts(trainer, predictions)]
+
+    def explained(self, predictions: Predictions) -> Tensor:
+        """Return the predicted classes."""
+        return predictions.predicted
+
+    def objects(self, split: TensorSplit, masks: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the images with their classes and masks."""
+        return split.images[chosen], split.labels[chosen], masks[chosen]
+
+
+def _errors(trainer: Trainer, predictions: Predictions, explainers: Explainers, warnings: list[str]) -> Gallery:
+    parts = trainer.parts
+    settings, classes = parts.recipe.report, parts.info.classes
+    indices = select_errors(predictions, settings.misclassified, settings.rank)
+    if not len(indices):
+        return misclassified(torch.zeros(0, 1, 1, 1, dtype=torch.uint8), indices, predictions, classes, {})
+    images = materialize(parts.splits.half(parts.splits.final), indices.tolist()).images
+    for_predicted = explainers.explain(images, predictions.predicted[indices])
+    for_true = explainers.explain(images, predictions.labels[indices])
+    for what, maps in (("predicted", for_predicted), ("true", for_true)):
+        for name, of_errors in maps.items():
+            if empty := int((of_errors.amax(dim=(1, 2)) == 0).sum()):
+                found = f"{empty} of the {counted(len(indices), 'error')} shown"
+                warnings.append(f"{name} found no evidence for the {what} class in {found}: these maps are black")
+    both = {name: (for_predicted[name], for_true[name]) for name in for_predicted if name in for_true}
+    similar = _similar(trainer, predictions, images)
+    return misclassified(images, indices, predictions, classes, both, settings.rank, similar, explainers.layers())
+
+
+def _similar(
+    trainer: Trainer, predictions: Predictions, images: torch.Tensor
+) -> tuple[Neighbours, torch.Tensor] | None:
+    """Return the most similar correctly classified test images and their pixels; None if there are no features."""
+    correct = predictions.correct.nonzero().flatten()
+    parts = trainer.parts
+    split = parts.splits.half(parts.splits.final)
+    sample = materialize(split, range(min(2, len(split)))).images
+    features = Features.before_logits(trainer.trained(), sample)
+    if features is None or not len(correct):
+        return None
+    at_once = min(AT_ONCE, trainer.evaluator.batch_size)
+    found = nearest(features, images, parts.sources[parts.splits.final], correct, at_once=at_once)
+    similar = materialize(split, found.indices.flatten().tolist()).images
+    return found, similar.unflatten(0, found.indices.shape)

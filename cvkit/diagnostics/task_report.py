@@ -1,0 +1,63 @@
+"""What the report of a run contains for its task: each task has its own facts, sections and galleries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from torch import Tensor
+
+from ..data.splits import TensorSplit
+from ..engine.records import Predictions
+from ..engine.trainer import Trainer
+from ..explain.explainers import Explainers
+from ..figures.artifacts import Artifact
+from ..figures.page import Fact
+from ..tasks import TASKS
+
+
+class TaskReport(Protocol):
+    """Creates the parts of the report that depend on the task. `classes` are the names of the classes."""
+
+    title: str
+    """The title of the section about the classes."""
+
+    def measured_on(self, predictions: Predictions) -> str:
+        """Return what the score counts, for the note of the headline."""
+        ...
+
+    def facts(self, trainer: Trainer, predictions: Predictions) -> list[Fact]:
+        """Return further numbers for the top of the report."""
+        ...
+
+    def classes(self, predictions: Predictions, classes: tuple[str, ...]) -> list[Artifact]:
+        """Return what is measured for each class."""
+        ...
+
+    def confidence(self, predictions: Predictions, classes: tuple[str, ...]) -> list[Artifact]:
+        """Return how well the probabilities match the data."""
+        ...
+
+    def errors(
+        self, trainer: Trainer, predictions: Predictions, explainers: Explainers, warnings: list[str]
+    ) -> list[Artifact]:
+        """Return the most instructive errors, with explanations; `warnings` gets a line for what is missing."""
+        ...
+
+    def doubts(self, trainer: Trainer, predictions: Predictions) -> Sequence[Artifact]:
+        """Return the images whose labels the model contradicts with confidence."""
+        ...
+
+    def explained(self, predictions: Predictions) -> Tensor:
+        """Return the class of each image that a check of explanations explains, int64 (N,)."""
+        ...
+
+    def objects(self, split: TensorSplit, masks: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return images, a class for each, and the mask of its object, for the images of `split` at `chosen`."""
+        ...
+
+
+def task_report(task: str) -> TaskReport:
+    """Return the report of a task."""
+    report: TaskReport = TASKS[task].part("report")()
+    return report
