@@ -22,11 +22,13 @@ class Prediction:
         name: The path of the file, or "image N" for the Nth image of the call.
         classes: The most probable classes, the most probable first.
         probabilities: Their probabilities, in [0, 1].
+        labels: The predicted classes, the most probable first: one, unless the images of the run have sets of labels.
     """
 
     name: str
     classes: tuple[str, ...]
     probabilities: tuple[float, ...]
+    labels: tuple[str, ...] = ()
 
     def ranked(self) -> list[tuple[str, float]]:
         """Return pairs of a class and its probability, the most probable first."""

@@ -15,6 +15,7 @@ from PIL import Image
 
 from ..data.reduction import Needed
 from ..data.splits import DataInfo
+from ..engine.records import predictions_of
 from ..engine.trained_model import TrainedModel
 from ..errors import RunError
 from ..explain.explainers import Explainers
@@ -45,6 +46,8 @@ class Model:
         recipe: The recipe of the run.
         classes: The names of the classes, in the order of the model's outputs.
         checkpoint: After which step and epoch the weights were saved, in words.
+        thresholds: For images with a set of labels: the probability from which on each label is predicted, in the
+            order of the classes; empty if each image has one class.
     """
 
     def __init__(self, folder: RunFolder, recipe: Recipe, catalog: Catalog, info: DataInfo) -> None:
@@ -55,6 +58,8 @@ class Model:
         self._trained: TrainedModel = loaded.trained
         self.folder, self.recipe, self.classes = folder.path, recipe, info.classes
         self.checkpoint = loaded.checkpoint_label
+        self.thresholds = predictions_of(info.task).usual_thresholds(len(info.classes))
+        self.thresholds = loaded.trained.thresholds or self.thresholds
 
     def __repr__(self) -> str:
         return f"Model({str(self.folder)!r}, {self.checkpoint}, {counted(len(self.classes), 'class')})"
@@ -78,7 +83,8 @@ class Model:
             top: How many classes to return for each image, at least 1.
 
         Returns:
-            A prediction for a single image, a list of predictions for several images.
+            A prediction for a single image, a list of predictions for several images. `Prediction.labels` are the
+            labels at or above their thresholds, if the images of the run have sets of labels.
 
         Raises:
             DataError: A file cannot be read as an image.
@@ -97,10 +103,13 @@ class Model:
             part = enumerate(images[start : start + _AT_ONCE], start=start + 1)
             pictures = [self._picture(image, number) for number, image in part]
             logits = self._trained.logits(torch.stack([picture.fitted for picture in pictures]))
-            best = logits.softmax(dim=1).topk(min(top, len(self.classes)), dim=1)
-            for picture, values, indices in zip(pictures, best.values.tolist(), best.indices.tolist(), strict=True):
-                names = tuple(self.classes[index] for index in indices)
-                found.append(Prediction(picture.name, names, tuple(values)))
+            decision = self._trained.decision
+            chances = decision.probabilities(logits)
+            best = chances.topk(min(top, len(self.classes)), dim=1)
+            for number, picture in enumerate(pictures):
+                names = tuple(self.classes[index] for index in best.indices[number].tolist())
+                labels = tuple(self.classes[index] for index in decision.predicted(chances[number]))
+                found.append(Prediction(picture.name, names, tuple(best.values[number].tolist()), labels))
         return found
 
     def explain(
@@ -118,7 +127,7 @@ class Model:
             method: The name of an explainer that ``cvkit list explainers`` shows, or a mapping with options, as in
                 ``{"name": "score_cam", "chunk": 8}``. By default the first explainer of the recipe, or Grad-CAM if
                 the recipe has no explainer.
-            target: The class to explain, by name or index. By default the predicted class.
+            target: The class to explain, by name or index. By default the most probable class.
             against: A class to explain the target against: why the model prefers the target to this class. Not every
                 method can do this.
 

@@ -37,11 +37,10 @@ class Records(tuple[EpochRecord, ...]):
         for record in self:
             values = {key: value for key, value in asdict(record).items() if key not in _SERIES}
             rates = {f"lr {name}": rate for name, rate in values.pop("group_lrs").items()}
-            scores = {f"{which} {values['score_name']}": score for which, score in values.pop("scores").items()}
-            hidden = () if scores else ("score_name", "thresholds")
-            rows.append({**values, **values.pop("metrics"), **rates, **scores})
-            for name in hidden:
-                rows[-1].pop(name)
+            name, thresholds = values.pop("score_name"), values.pop("thresholds")
+            scores = {f"{which} {name}": score for which, score in values.pop("scores").items()}
+            values |= {"thresholds": thresholds} if thresholds else {}
+            rows.append(values | values.pop("metrics") | rates | scores)
         table = pd.DataFrame(rows).set_index("epoch") if rows else pd.DataFrame()
         return table.astype({"train_accuracy": float}) if rows else table  # NaN for None, in every epoch too
 

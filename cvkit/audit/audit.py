@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -52,9 +52,7 @@ class Audit:
     @cached_property
     def counts(self) -> dict[SplitName, Tensor]:
         """The readable images of each class, int64 (K,), by split."""
-        return {
-            facts.name: facts.labels[facts.labels >= 0].bincount(minlength=len(self.classes)) for facts in self.splits
-        }
+        return {facts.name: facts.labels.sum(dim=0) for facts in self.splits}
 
     @property
     def across(self) -> tuple[Pair, ...]:
@@ -67,13 +65,21 @@ class Audit:
         return tuple(sorted((pair for pair in self.pairs if pair.conflict), key=lambda pair: -pair.similarity))
 
     def labels(self, split: SplitName) -> tuple[str, ...]:
-        """Return the class of each image of a split; empty for a damaged image, whose label is unknown.
+        """Return the classes of each image of a split; empty for a damaged image, whose label is unknown.
 
         Args:
             split: Which split.
         """
         (facts,) = (facts for facts in self.splits if facts.name == split)
-        return tuple(self.classes[label] if label >= 0 else "" for label in facts.labels.tolist())
+        return tuple(self.named(row.nonzero()[:, 0].tolist()) for row in facts.labels)
+
+    def named(self, labels: Sequence[int]) -> str:
+        """Return the names of an image's classes, with ``|`` between them.
+
+        Args:
+            labels: The numbers of the classes.
+        """
+        return "|".join(self.classes[label] for label in labels)
 
     def leaked(self, split: SplitName) -> tuple[int, ...]:
         """Return the positions of images of a split that have a duplicate among the training images.

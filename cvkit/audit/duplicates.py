@@ -14,12 +14,12 @@ from .reading import SplitFacts, SplitName
 
 @dataclass(frozen=True)
 class Place:
-    """One image: its split, its position there, its name and its label."""
+    """One image: its split, its position there, its name and its classes."""
 
     split: SplitName
     index: int
     name: str
-    label: int
+    labels: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Pair:
     @property
     def conflict(self) -> bool:
         """Whether the images have different labels."""
-        return self.first.label != self.second.label
+        return self.first.labels != self.second.labels
 
 
 def duplicates(splits: Sequence[SplitFacts], threshold: float = FINE) -> tuple[tuple[Pair, ...], bool]:
@@ -104,4 +104,4 @@ def _across_groups(one: list[Key], other: list[Key]) -> Iterator[tuple[Key, Key]
 
 def _place(splits: Sequence[SplitFacts], key: Key) -> Place:
     facts, index = splits[key[0]], key[1]
-    return Place(facts.name, index, facts.names[index], int(facts.labels[index]))
+    return Place(facts.name, index, facts.names[index], tuple(facts.labels[index].nonzero()[:, 0].tolist()))

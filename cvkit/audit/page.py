@@ -90,14 +90,14 @@ def _gallery(
         for end in (pair.first, pair.second):
             image = _of(read, end.split)[end.index][0]
             sharp &= pixelated(image[None])
-            pictures.append((f"{end.split}: {legible(audit.classes[end.label], 24)}", thumbnail(image)))
+            pictures.append((f"{end.split}: {legible(audit.named(end.labels), 24)}", thumbnail(image)))
         lines = (
             "equal pixels" if pair.exact else f"similarity {pair.similarity:.2f}{', mirrored' * pair.mirrored}",
             *(legible(end.name) for end in (pair.first, pair.second)),
         )
         labels = {
             "splits": " and ".join(dict.fromkeys((pair.first.split, pair.second.split))),
-            "class of the first": legible(audit.classes[pair.first.label]),
+            "class of the first": legible(audit.named(pair.first.labels)),
         }
         values = {"similarity": pair.similarity, "doubt": -pair.similarity}
         cards.append(Card(tuple(pictures), lines, labels=labels, values=values))

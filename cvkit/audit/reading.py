@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from ..data.checking import CheckedSplit
-from ..data.splits import Split, Splits
+from ..data.splits import DataInfo, Split, Splits
 from ..errors import ComponentFailure, DataError
 
 SIDE = 32
@@ -28,7 +28,7 @@ class SplitFacts:
     Attributes:
         name: Which split.
         names: The file of each image, or ``test image 17``.
-        labels: int64 (N,); -1 for a damaged image, because its label could not be read.
+        labels: The classes of each image, bool (N, K); none of a damaged image, because they could not be read.
         sizes: Height and width of each image, int64 (N, 2); 0 for a damaged one.
         channels: Channels of the images.
         grey: Images with three equal channels, bool (N,).
@@ -58,15 +58,13 @@ def read_splits(splits: Splits, advance: Callable[[int], None]) -> tuple[SplitFa
         ("validation", splits.validation),
         ("test", splits.test),
     )
-    return tuple(
-        read_split(split, name, splits.info.channels, advance) for name, split in halves if split is not None
-    )
+    return tuple(read_split(split, name, splits.info, advance) for name, split in halves if split is not None)
 
 
-def read_split(split: Split, name: SplitName, channels: int, advance: Callable[[int], None]) -> SplitFacts:
+def read_split(split: Split, name: SplitName, info: DataInfo, advance: Callable[[int], None]) -> SplitFacts:
     """Read a split. An image that raises a cvkit error is damaged; any other error is not caught."""
-    count = len(split)
-    labels = torch.full((count,), -1)
+    count, channels = len(split), info.channels
+    labels = torch.zeros(count, info.num_classes, dtype=torch.bool)
     sizes = torch.zeros(count, 2, dtype=torch.int64)
     grey = torch.zeros(count, dtype=torch.bool)
     small = torch.zeros(count, 3 if channels == 3 else 1, SIDE, SIDE, dtype=torch.uint8)
@@ -80,7 +78,7 @@ def read_split(split: Split, name: SplitName, channels: int, advance: Callable[[
             damaged[index] = str(error)
             digests.append(b"")
             continue
-        labels[index] = label
+        labels[index, info.labels.classes_of(label)] = True
         sizes[index] = torch.tensor(image.shape[-2:])
         grey[index] = len(image) == 3 and torch.equal(image[0], image[1]) and torch.equal(image[0], image[2])
         small[index] = reduced(image)

@@ -21,7 +21,7 @@ def csv_files(audit: Audit) -> dict[str, bytes]:
             *(
                 cell
                 for end in (pair.first, pair.second)
-                for cell in (end.split, end.index, end.name, audit.classes[end.label])
+                for cell in (end.split, end.index, end.name, audit.named(end.labels))
             ),
             f"{pair.similarity:.4f}",
             int(pair.exact),
@@ -53,7 +53,7 @@ def class_table(audit: Audit) -> Table:
     rows = []
     for label, name in enumerate(audit.classes):
         counts = [f"{int(counts[label])}" for counts in audit.counts.values()]
-        grey = sum(int((facts.grey & (facts.labels == label)).sum()) for facts in audit.splits)
+        grey = sum(int((facts.grey & facts.labels[:, label]).sum()) for facts in audit.splits)
         rows.append((name, *counts, f"{grey}"))
     caption = (
         "Readable images by class and split. Grey: images of all splits that are read as three equal channels, from "

@@ -26,11 +26,9 @@ class Accuracies:
         chosen = correct[torch.tensor([*leaked], dtype=torch.int64)]
         return cls(int(correct.sum()), len(correct), int(chosen.sum()), len(chosen))
 
-    def sentence(self, split: str) -> str:
-        """Return the accuracies as a sentence."""
-        whole = (
-            f"The accuracy on {counted(self.images, f'{split} image')} is {percent(self.correct / self.images, 2)}"
-        )
+    def sentence(self, split: str, name: str = "accuracy") -> str:
+        """Return the accuracies, or what `name` says, as a sentence."""
+        whole = f"The {name} on {counted(self.images, f'{split} image')} is {percent(self.correct / self.images, 2)}"
         if not self.leaked:
             return f"{whole}. None of them has a duplicate among the training images."
         on_these = percent(self.leaked_correct / self.leaked, 2)

@@ -9,6 +9,7 @@ import click
 from ..errors import RunError
 from ..files.output_folder import OutputFolder
 from ..runs.data_folder import data_folder
+from ..tasks import SINGLE_LABEL
 from .loading import load_recipe
 from .options import PluginChoice, data_option, output_option, plugin_options, set_option
 from .terminal import bar, echo
@@ -78,7 +79,8 @@ def audit(
                     f"the predictions in '{run}' are not for the {splits.final} images of this recipe, because their "
                     "number or their classes differ; pass a run of this recipe"
                 )
-            notes = [Accuracies.of(outcomes.correct, found.leaked(splits.final)).sentence(splits.final)]
+            name = "accuracy" if splits.info.task == SINGLE_LABEL.name else "share of exact matches"
+            notes = [Accuracies.of(outcomes.correct, found.leaked(splits.final)).sentence(splits.final, name)]
         sentences = [*map(str, findings(found))] or ["No problems were found."]
         page = audit_page(found, splits, checked.name, notes)
         paths = place.write({"audit.html": render(page).encode(), **csv_files(found)})

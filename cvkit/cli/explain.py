@@ -139,7 +139,7 @@ def explain(
     elif errors:
         source = FromSplit.errors(images_of_run, count, opened.trained, half)
     else:
-        source = FromSplit.sample(images_of_run, count, recipe.seed, half)
+        source = FromSplit.sample(images_of_run, count, recipe.seed, half, info.labels)
     title = f"Explanations of {recipe.name}"
     job = ExplainJob(
         title, label, explainers, ExplainTargets(asked, rival), source, images_of_run if score else None, warnings

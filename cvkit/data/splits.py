@@ -115,6 +115,16 @@ class TensorSplit:
     def __getitem__(self, index: int, /) -> tuple[Tensor, Any]:
         return self.images[index], self.labels[index].tolist()
 
+    def objects(self) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return the images, a class for each, int64 (M,), and the masks of the classes if they are known.
+
+        An image with several labels is returned with each of them, and an image without a label is left out.
+        """
+        if self.labels.ndim == 1:
+            return self.images, self.labels, self.masks
+        rows, labels = self.labels.nonzero(as_tuple=True)
+        return self.images[rows], labels, None if self.masks is None else self.masks[rows, labels]
+
 
 @dataclass(frozen=True)
 class Splits:

@@ -20,7 +20,7 @@ from ..figures.artifacts import Artifact, Gallery
 from ..seeding import derive, permutation, preserved_randomness, seed_everything
 from .augmentation_sheet import augmented_samples
 from .data_audit import DataAudit, data_audit
-from .task_report import TaskReport, task_report
+from .task_report import task_report
 from .training_curves import curves, metrics, schedule
 
 _VIEWS = 3  # augmented versions shown of each sample
@@ -65,7 +65,7 @@ def diagnose(trainer: Trainer, records: Sequence[EpochRecord], predictions: Pred
         found.errors = report.errors(trainer, predictions, explainers, found.warnings)
     images = parts.splits.half(parts.splits.final)
     if isinstance(images, TensorSplit) and images.masks is not None and explainers.working:
-        found.explanations += _on_objects(report, images, images.masks, explainers, parts.recipe.seed)
+        found.explanations += _on_objects(images, explainers, parts.recipe.seed)
     if explainers.working:
         found.explanations += _weights_check(parts, report.explained(predictions), explainers, found.warnings)
     if parts.recipe.report.augmented and parts.recipe.augmentations:
@@ -85,12 +85,12 @@ def _weights_check(
     return [*tables(found)]
 
 
-def _on_objects(
-    report: TaskReport, test: TensorSplit, masks: torch.Tensor, explainers: Explainers, seed: int
-) -> list[Artifact]:
+def _on_objects(test: TensorSplit, explainers: Explainers, seed: int) -> list[Artifact]:
     chosen = permutation(len(test), "images scored", seed)[:_SCORED].sort().values
-    images, labels, of_labels = report.objects(test, masks, chosen)
-    return [*tables(on_objects(explained(explainers, images, labels), of_labels))] if len(images) else []
+    images, labels, masks = materialize(test, chosen.tolist()).objects()
+    if masks is None or not len(images):
+        return []
+    return [*tables(on_objects(explained(explainers, images, labels), masks))]
 
 
 def augmented_sheet(parts: RunParts) -> Gallery:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from ..data.loading import materialize
-from ..data.splits import TensorSplit
 from ..engine.multi_label import MultiLabelPredictions
 from ..engine.records import Predictions
 from ..engine.thresholds import described
@@ -81,11 +80,6 @@ class MultiLabelReport:
     def explained(self, predictions: Predictions) -> Tensor:
         """Return the most probable label of each image."""
         return predictions.logits.argmax(dim=1)
-
-    def objects(self, split: TensorSplit, masks: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return an image for each of its labels, the label, and the mask of the label."""
-        rows, labels = split.labels[chosen].nonzero(as_tuple=True)
-        return split.images[chosen][rows], labels, masks[chosen][rows, labels]
 
 
 def _sets(predictions: Predictions) -> MultiLabelPredictions:

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from ..data.loading import materialize
-from ..data.splits import TensorSplit
 from ..engine.calibration import BINS, Calibration
 from ..engine.per_sample import select_errors
 from ..engine.records import Predictions
@@ -69,10 +68,6 @@ class SingleLabelReport:
     def explained(self, predictions: Predictions) -> Tensor:
         """Return the predicted classes."""
         return predictions.predicted
-
-    def objects(self, split: TensorSplit, masks: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the images with their classes and masks."""
-        return split.images[chosen], split.labels[chosen], masks[chosen]
 
 
 def _errors(trainer: Trainer, predictions: Predictions, explainers: Explainers, warnings: list[str]) -> Gallery:

@@ -7,7 +7,6 @@ from typing import Protocol
 
 from torch import Tensor
 
-from ..data.splits import TensorSplit
 from ..engine.records import Predictions
 from ..engine.trainer import Trainer
 from ..explain.explainers import Explainers
@@ -50,10 +49,6 @@ class TaskReport(Protocol):
 
     def explained(self, predictions: Predictions) -> Tensor:
         """Return the class of each image that a check of explanations explains, int64 (N,)."""
-        ...
-
-    def objects(self, split: TensorSplit, masks: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return images, a class for each, and the mask of its object, for the images of `split` at `chosen`."""
         ...
 
 

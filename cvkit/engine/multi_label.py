@@ -87,6 +87,10 @@ class MultiLabelPredictions(Predictions):
         """Whether all labels of each image are predicted, and no others, bool (N,): an exact match."""
         return (self.predicted == self.labels.bool()).all(dim=1)
 
+    def confidence_of_errors(self) -> Tensor:
+        """Return how far the probability of the worst label of each image is on the wrong side, float32 (N,)."""
+        return (self.probabilities - self.labels).abs().where(self.predicted != self.labels.bool(), 0.0).amax(dim=1)
+
     @property
     def accuracy(self) -> float:
         """The fraction of images with an exact match."""

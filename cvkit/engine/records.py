@@ -221,6 +221,19 @@ class Predictions:
         correct, total = int(self.correct.sum()), len(self.labels)
         return f"{100 * correct / total:.2f} % ({correct:,} of {counted(total, 'image')})"
 
+    def confidence_of_errors(self) -> Tensor:
+        """Return a number for each image that is higher for more confident errors, float32 (N,)."""
+        return self.probabilities.amax(dim=1)
+
+    def worst_errors(self, n: int) -> Tensor:
+        """Return the positions of up to `n` errors, the most confident first, int64.
+
+        Args:
+            n: The number of errors.
+        """
+        errors = (~self.correct).nonzero().flatten()
+        return errors[self.confidence_of_errors()[errors].argsort(descending=True, stable=True)[:n]]
+
     def name(self, index: int) -> str:
         """Return the name of an image for readers: its file, or its position in the split.
 

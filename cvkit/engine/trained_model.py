@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ..data.preprocessing import Preprocessor
 from ..data.splits import DataInfo
+from .decision import Decision, decision_of
 from .eval_mode import eval_mode
 
 
@@ -35,6 +36,11 @@ class TrainedModel:
     def inputs(self, images: Tensor) -> Tensor:
         """Return uint8 images (B, C, H, W), on any device, as model inputs."""
         return self.preprocessor.for_evaluation(images.to(self.device))
+
+    @property
+    def decision(self) -> Decision:
+        """How logits become probabilities and predicted classes."""
+        return decision_of(self.info.task, self.thresholds)
 
     @torch.no_grad()
     def logits(self, images: Tensor, batch_size: int = 250) -> Tensor:

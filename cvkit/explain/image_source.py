@@ -9,10 +9,10 @@ from typing import Protocol
 
 import torch
 
+from ..data.label_forms import LabelForm, SingleLabels
 from ..data.loading import materialize
 from ..data.splits import DataInfo, Half, Split
-from ..engine.per_sample import select_errors
-from ..engine.records import Predictions
+from ..engine.records import predictions_of
 from ..engine.trained_model import TrainedModel
 from ..errors import DataError, one_line
 from ..formatting import counted
@@ -70,7 +70,8 @@ class FromFiles:
     def _read(self, files: Sequence[ImageFile]) -> Iterator[Picture]:
         for file in files:
             try:
-                picture = fit_file(file.path, self.read, self.info, file.label)
+                labels = None if file.label is None else (file.label,)
+                picture = fit_file(file.path, self.read, self.info, labels)
             except DataError as error:
                 self.unread.append(str(error))
             except Exception as error:  # one picture must not cost the others
@@ -89,12 +90,21 @@ class FromSplit:
     unread: list[str] = field(default_factory=list)
     by_outcome: bool = False
     half: Half = "test"
+    form: LabelForm = field(default_factory=SingleLabels)
 
     @classmethod
-    def sample(cls, split: Split, count: int, seed: int, half: Half = "test") -> FromSplit:
+    def sample(
+        cls, split: Split, count: int, seed: int, half: Half = "test", form: LabelForm | None = None
+    ) -> FromSplit:
         """Return a random sample of `count` images, or all if there are fewer, in the split's order."""
         chosen = sorted(permutation(len(split), "explained images", seed)[:count].tolist())
-        return cls(f"a sample of {counted(len(split), f'{half} image')}", split, chosen, half=half)
+        return cls(
+            f"a sample of {counted(len(split), f'{half} image')}",
+            split,
+            chosen,
+            half=half,
+            form=form or SingleLabels(),
+        )
 
     @classmethod
     def errors(cls, split: Split, count: int, trained: TrainedModel, half: Half = "test") -> FromSplit:
@@ -104,10 +114,12 @@ class FromSplit:
             part = materialize(split, range(start, min(start + _PREDICTED_AT_ONCE, len(split))))
             logits.append(trained.logits(part.images))
             labels.append(part.labels)
-        predictions = Predictions(torch.cat(logits), torch.cat(labels), math.nan, half)
+        made = predictions_of(trained.info.task)(torch.cat(logits), torch.cat(labels), math.nan, half)
+        predictions = made.with_thresholds(trained.thresholds)
         wrong = int((~predictions.correct).sum())
         name = f"the most confident of {counted(wrong, 'error')} on {counted(len(split), f'{half} image')}"
-        return cls(name, split, select_errors(predictions, count).tolist(), by_outcome=True, half=half)
+        chosen = predictions.worst_errors(count)
+        return cls(name, split, chosen.tolist(), by_outcome=True, half=half, form=trained.info.labels)
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -117,6 +129,6 @@ class FromSplit:
             part = self.indices[start : start + _AT_ONCE]
             read = materialize(self.split, part)
             yield [
-                Picture(f"{self.half} image {index}", image, image, label)
-                for index, image, label in zip(part, read.images, read.labels.tolist(), strict=True)
+                Picture(f"{self.half} image {index}", image, image, tuple(self.form.classes_of(label)))
+                for index, image, label in zip(part, read.images, read.labels, strict=True)
             ]

@@ -85,7 +85,7 @@ class ExplainJob:
     def _scores(self, explainers: Explainers, split: Split) -> Scores:
         chosen = FromSplit.sample(split, _SCORED, explainers.trained.seed).indices
         read = materialize(split, chosen)
-        return score(explainers, read.images, read.labels, read.masks)
+        return score(explainers, *read.objects())
 
 
 def in_short(unread: Sequence[str]) -> list[str]:

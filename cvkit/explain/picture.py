@@ -31,14 +31,14 @@ class Picture:
         name: The file or the position in the split.
         shown: The image in its own shape, uint8 (C, H', W').
         fitted: The image in the model's input size, uint8 (C, H, W).
-        label: The true class, if it is known.
+        labels: The true classes, or None if they are not known.
         window: How the image was framed; None if it has the input size.
     """
 
     name: str
     shown: Tensor
     fitted: Tensor
-    label: int | None = None
+    labels: tuple[int, ...] | None = None
     window: Window | None = None
 
     @property
@@ -64,16 +64,20 @@ class Picture:
         return torch.where(outside, blended // 2, blended)
 
 
-def fit_file(path: Path, read: Reader, info: DataInfo, label: int | None = None) -> Picture:
+def fit_file(path: Path, read: Reader, info: DataInfo, labels: tuple[int, ...] | None = None) -> Picture:
     """Return an image file as a `Picture`, decoded and framed like the run's own evaluation images."""
     needed = needed_for_framing(info)
     wanted = None if needed is None else Wanted(needed)
     image = read(path, wanted)
-    return fit(readable_name(str(path)), image, info, label, None if wanted is None else wanted.size)
+    return fit(readable_name(str(path)), image, info, labels, None if wanted is None else wanted.size)
 
 
 def fit(
-    name: str, image: Image.Image, info: DataInfo, label: int | None = None, size: tuple[int, int] | None = None
+    name: str,
+    image: Image.Image,
+    info: DataInfo,
+    labels: tuple[int, ...] | None = None,
+    size: tuple[int, int] | None = None,
 ) -> Picture:
     """Return an image of any size as a `Picture`, framed like the run's own evaluation images.
 
@@ -85,7 +89,7 @@ def fit(
     if (longest := max(image.size)) > LONGEST:
         width, height = (max(1, round(side / longest * LONGEST)) for side in image.size)
         image = image.resize((width, height), Image.Resampling.BICUBIC)
-    return Picture(name, tensor_of(image), frame(whole, info, size), label, window)
+    return Picture(name, tensor_of(image), frame(whole, info, size), labels, window)
 
 
 def tensor_of(image: Image.Image) -> Tensor:

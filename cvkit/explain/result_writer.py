@@ -58,9 +58,12 @@ class ResultWriter:
         """Explain a batch of pictures."""
         trained = self.explainers.trained
         fitted = torch.stack([picture.fitted for picture in pictures])
-        chances = trained.logits(fitted).softmax(dim=1)
-        guesses = chances.argmax(dim=1).tolist()
-        asked = [self.question.of(guess, picture.label) for picture, guess in zip(pictures, guesses, strict=True)]
+        chances = trained.decision.probabilities(trained.logits(fitted))
+        guesses = [trained.decision.predicted(of_picture) for of_picture in chances]
+        asked = [
+            self.question.of(guess or [int(of_picture.argmax())], picture.labels)
+            for picture, guess, of_picture in zip(pictures, guesses, chances, strict=True)
+        ]
         owners = [index for index, targets in enumerate(asked) for _ in targets]
         wanted = torch.tensor([target for targets in asked for target in targets], dtype=torch.int64)
         maps = self.explainers.explain(fitted[owners], wanted) if owners else {}
@@ -68,16 +71,17 @@ class ResultWriter:
         heats = {name: of_name.split([len(targets) for targets in asked]) for name, of_name in maps.items()}
         for index, picture in enumerate(pictures):
             of_picture = {name: of_name[index] for name, of_name in heats.items()}
-            self._add(picture, chances[index], asked[index], of_picture)
+            self._add(picture, chances[index], guesses[index], asked[index], of_picture)
 
-    def _add(self, picture: Picture, chances: Tensor, targets: list[int], maps: Mapping[str, Tensor]) -> None:
-        guess = int(chances.argmax())
+    def _add(
+        self, picture: Picture, chances: Tensor, guess: list[int], targets: list[int], maps: Mapping[str, Tensor]
+    ) -> None:
         self.explained += 1
         self._crops |= picture.is_cropped
-        self.labelled += picture.label is not None
-        self.right += picture.label == guess
-        true = "" if picture.label is None else self.classes[picture.label]
-        known = (picture.name, true, self.classes[guess], f"{float(chances[guess]):.6f}")
+        self.labelled += picture.labels is not None
+        self.right += picture.labels is not None and sorted(picture.labels) == sorted(guess)
+        probabilities = "|".join(f"{float(chances[label]):.6f}" for label in guess)
+        known = (picture.name, self._joined(picture.labels or ()), self._joined(guess), probabilities)
         if not (maps and targets):  # no explainer returned a map, or no class is to be explained
             self.rows.append((*known, *[""] * (len(HEADER) - len(known))))
         pictures = [("image", thumbnail(framed(picture.shown)))]
@@ -93,18 +97,32 @@ class ResultWriter:
                 pictures.append((label, thumbnail(framed(blended))))
         if len(self.cards) < SHOWN:
             self._sharp &= pixelated(picture.shown[None])
-            self.cards.append(self._card(picture, tuple(pictures), chances))
+            self.cards.append(self._card(picture, tuple(pictures), chances, guess))
 
-    def _card(self, picture: Picture, pictures: tuple[tuple[str, bytes], ...], chances: Tensor) -> Card:
-        confidence, guess = (float(value) for value in chances.max(dim=0))
-        predicted, true = legible(self.classes[int(guess)]), "not known"
-        lines = [f"predicted: {predicted} {percent(confidence)}", legible(picture.name)]
-        if picture.label is not None:
-            true = legible(self.classes[picture.label])
-            lines.insert(0, f"true: {true} {percent(float(chances[picture.label]))}")
+    def _joined(self, labels: Sequence[int]) -> str:
+        return "|".join(self.classes[label] for label in labels)
+
+    def _card(
+        self, picture: Picture, pictures: tuple[tuple[str, bytes], ...], chances: Tensor, guess: list[int]
+    ) -> Card:
+        confidence = float(chances.max())
+        lines = [f"predicted: {self._written(guess, chances)}", legible(picture.name)]
+        if picture.labels is not None:
+            lines.insert(0, f"true: {self._written(picture.labels, chances)}")
+        predicted, true = (
+            "not known"
+            if labels is None
+            else ", ".join(legible(self.classes[label]) for label in labels) or "no label"
+            for labels in (guess, picture.labels)
+        )
         labels = {"predicted class": predicted, "true class": true}
         values = {"order given": -float(self.explained), "confidence": confidence, "doubt": -confidence}
         return Card(pictures, tuple(lines), labels=labels, values=values)
+
+    def _written(self, labels: Sequence[int], chances: Tensor) -> str:
+        """Return the names of classes with their probabilities."""
+        named = (f"{legible(self.classes[label])} {percent(float(chances[label]))}" for label in labels)
+        return ", ".join(named) or "no label"
 
     def _write(self, picture: Picture, method: str, target: int, blended: Tensor) -> str:
         parts = [f"{self.explained:05}", Path(picture.name).stem, method, str(target), self.classes[target]]

@@ -19,16 +19,16 @@ class ExplainTargets:
     """The classes to explain.
 
     Attributes:
-        targets: The classes to explain in every picture; if empty, the predicted and the true class.
+        targets: The classes to explain in every picture; if empty, the predicted and the true classes.
         against: The class that each target is contrasted with, or None. It is not explained itself.
     """
 
     targets: Sequence[int] = ()
     against: int | None = None
 
-    def of(self, predicted: int, label: int | None) -> list[int]:
-        """Return the classes to explain for a picture."""
-        classes = self.targets or ([predicted] if label is None else [predicted, label])
+    def of(self, predicted: Sequence[int], labels: Sequence[int] | None) -> list[int]:
+        """Return the classes to explain for a picture with these predicted and true classes."""
+        classes = self.targets or [*predicted, *(labels or ())]
         return [target for target in dict.fromkeys(classes) if target != self.against]
 
     def apply_contrast(self, explainers: Explainers) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..data.splits import Split, Splits
+from ..data.splits import DataInfo, Split, Splits
 from ..figures.csv_export import csv_text
 
 
@@ -12,10 +12,10 @@ def data_csv(splits: Splits) -> str:
     """Return one line per file of the data set; empty if its images are not files.
 
     The columns are the file, the split (``train``, ``validation``, ``test`` or ``left out``), the class, if it is
-    known without reading the image, and the reason for leaving the file out.
+    known without reading the image (several with ``|`` between them), and the reason for leaving the file out.
     """
     parts = [("train", splits.train), *((half, splits.half(half)) for half in splits.halves)]
-    rows = [row for name, split in parts for row in _rows(name, split, splits.info.classes)]
+    rows = [row for name, split in parts for row in _rows(name, split, splits.info)]
     if not rows:
         return ""
     left_out = [] if splits.account is None else splits.account.left_out
@@ -23,10 +23,11 @@ def data_csv(splits: Splits) -> str:
     return csv_text(("file", "split", "class", "reason"), rows)
 
 
-def _rows(name: str, split: Split, classes: tuple[str, ...]) -> Iterator[tuple[str, str, str, str]]:
+def _rows(name: str, split: Split, info: DataInfo) -> Iterator[tuple[str, str, str, str]]:
     names = getattr(split, "names", None)
     if names is None:
         return
     labels = getattr(split, "labels", None)
     for index, file in enumerate(names):
-        yield file, name, "" if labels is None else classes[int(labels[index])], ""
+        of_file = () if labels is None else info.labels.classes_of(labels[index])
+        yield file, name, "|".join(info.classes[label] for label in of_file), ""

@@ -15,8 +15,9 @@ from torch.nn.functional import one_hot
 from ..data.framing import Framing
 from ..data.splits import DataInfo
 from ..kinds import KINDS
+from ..tasks import MULTI_LABEL
 from .contract import promise
-from .sample_parts import sample_images, sample_info, sample_labels, seeded
+from .sample_parts import sample_images, sample_info, sample_label_sets, sample_labels, seeded
 from .suite import Suite
 
 _SEEDS = range(8)
@@ -170,6 +171,20 @@ class AugmentationSuite(Suite):
                 low, sums = float(soft.min()), soft.sum(dim=1)
                 if not (low >= -1e-6 and torch.allclose(sums, torch.ones_like(sums), atol=1e-5)):  # NaN fails too
                     broken(f"the lowest target is {low:.3g}, and rows sum to {float(sums.min()):.4g} or more")
+
+    def test_label_sets(self) -> None:
+        """If the augmentation mixes and supports ``multi_label``, targets of sets stay within [0, 1]."""
+        if not self._mixing or MULTI_LABEL.name not in self.supported:
+            return
+        with promise("a mixing augmentation for multi_label returns targets (B, K) in [0, 1] for sets") as broken:
+            augmentation, images, targets = self.build(), self._images(), sample_label_sets(self.info, 8)
+            for seed in _SEEDS:
+                _, soft = self._mix(augmentation, images, targets, seed)
+                low, high = float(soft.min()), float(soft.max())
+                if soft.shape != targets.shape or not (low >= -1e-6 and high <= 1 + 1e-6):  # NaN fails too
+                    broken(f"{tuple(soft.shape)} from {low:.3g} to {high:.3g}")
+                if float(soft[:, targets.sum(dim=0) == 0].sum()) > 0:
+                    broken("a label that no image of the batch has got a share")
 
     def test_targets_mixed(self) -> None:
         """If the augmentation mixes, it changes targets at least sometimes: its images have several labels."""

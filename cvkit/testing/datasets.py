@@ -6,6 +6,7 @@ import pickle
 import tempfile
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from torch import Tensor
 from ..data.labels import weights_of
 from ..data.splits import DataInfo, Split, Splits, TensorSplit
 from ..kinds import KINDS
+from ..tasks import SINGLE_LABEL
 from .contract import Fail, promise
 from .network import without_network
 from .sample_parts import seeded
@@ -82,19 +84,24 @@ class DatasetSuite(Suite):
                 broken(f"info.classes is {classes!r}")
 
     def test_labels(self) -> None:
-        """Labels are integers that index the classes."""
-        with promise("labels are integers from 0 to one less than the number of classes") as broken:
+        """Labels are integers that index the classes, or sets of labels if the task is ``multi_label``."""
+        with promise("labels are integers from 0 to K - 1, or sets of K numbers for multi_label") as broken:
             splits = self._splits()
+            info = splits.info
+            if info.task not in self.supported:
+                broken(f"DataInfo.task is {info.task}", "Declare it: Component(..., tasks=(...))")
             for half, split in _halves(splits):
                 for index in _spread(split):
                     label = split[index][1]
-                    if not isinstance(label, int) or not 0 <= label < splits.info.num_classes:
-                        broken(
-                            f"{half} image {index} has label {label!r}, but there are {splits.info.num_classes} "
-                            "classes"
-                        )
-                if isinstance(split, TensorSplit) and split.labels.dtype != torch.int64:
-                    broken(f"the {half} labels are {split.labels.dtype}", "Convert them to int64: labels.long()")
+                    single = info.task == SINGLE_LABEL.name
+                    if info.labels.checked(label, info.num_classes) is None or (
+                        single and not isinstance(label, int)
+                    ):
+                        expected = info.labels.expected(info.num_classes)
+                        broken(f"{half} image {index} has label {label!r}; expected {expected}")
+                dtype, shape = info.labels.in_memory(len(split), info.num_classes)
+                if isinstance(split, TensorSplit) and (split.labels.dtype, split.labels.shape) != (dtype, shape):
+                    broken(f"the {half} labels are {split.labels.dtype}", f"Convert them to {dtype}, {shape}")
 
     def test_weights(self) -> None:
         """Weights, if there are any, are a finite number of at least 0 for each image, and not only 0."""
@@ -115,12 +122,15 @@ class DatasetSuite(Suite):
                     _require_image(broken, split[index][0], info, f"{half} {index}")
 
     def test_masks(self) -> None:
-        """Masks, if there are any, are bool (N, H, W), one per image."""
-        with promise("masks are bool (N, H, W), one per image") as broken:
-            for half, split in _halves(self._splits()):
+        """Masks, if there are any, are bool (N, H, W), one per image; bool (N, K, H, W) for sets of labels."""
+        with promise("masks are bool (N, H, W), one per image, or (N, K, H, W) for sets of labels") as broken:
+            splits = self._splits()
+            objects = splits.info.labels.masked(splits.info.num_classes)
+            for half, split in _halves(splits):
                 if not isinstance(split, TensorSplit) or (masks := split.masks) is None:
                     continue
-                if masks.dtype != torch.bool or masks.shape != split.images[:, 0].shape:
+                expected = (len(split), *objects, *split.images.shape[2:])
+                if masks.dtype != torch.bool or masks.shape != expected:
                     broken(f"{half} masks {masks.dtype} {tuple(masks.shape)} for images {tuple(split.images.shape)}")
 
     def test_stable(self) -> None:
@@ -211,5 +221,5 @@ def _require_image(broken: Fail, image: object, info: DataInfo, where: str) -> N
         broken(f"{where} is {image.dtype} {given}, but info requires uint8 {required}")
 
 
-def _same(one: tuple[Tensor, int], other: tuple[Tensor, int]) -> bool:
-    return torch.equal(one[0], other[0]) and one[1] == other[1]
+def _same(one: tuple[Tensor, Any], other: tuple[Tensor, Any]) -> bool:
+    return torch.equal(one[0], other[0]) and torch.equal(*(torch.as_tensor(each[1]) for each in (one, other)))

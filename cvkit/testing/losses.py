@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -12,10 +13,12 @@ from torch.optim import SGD
 
 from ..checkpoint.serialization import pack, unpack
 from ..checkpoint.state_dicts import load_model_state, model_state
+from ..data.labels import ClassCounts, Labels
 from ..data.splits import DataInfo
 from ..kinds import KINDS
+from ..tasks import MULTI_LABEL
 from .contract import promise
-from .sample_parts import sample_info, sample_labels, seeded
+from .sample_parts import sample_info, sample_label_sets, sample_labels, seeded
 from .suite import Suite
 
 
@@ -160,6 +163,24 @@ class LossSuite(Suite):
             mixed = 0.7 * targets + 0.3 * targets.flip(0)
             whole = self._value(loss, logits, mixed)
             parts = sum(self._value(loss, logits[part], mixed[part]) * share for part, share in _PARTS)
+            if not _same(whole, parts):
+                broken(f"{whole:.7g} for the batch, but {parts:.7g} from its parts", "Return the mean over samples")
+
+    def test_label_sets(self) -> None:
+        """If the loss supports ``multi_label``, it takes sets of labels, float (B, K), also empty ones."""
+        if MULTI_LABEL.name not in self.supported:
+            return
+        contract = "a loss for multi_label returns the mean over sets of labels (B, K), and less for right logits"
+        with promise(contract) as broken:
+            info, sets = replace(self.info, task=MULTI_LABEL.name), sample_label_sets(self.info, 12)
+            counts = ClassCounts(Labels(len(sets), lambda: sets), info.num_classes, info.labels)
+            loss: nn.Module = self.build(info, counts)
+            right, wrong = (self._value(loss, sign * (4 * sets - 2), sets) for sign in (1, -1))
+            if not right < wrong:  # also if one of them is not a number
+                broken(f"{right:.4g} for right logits, but {wrong:.4g} for wrong ones")
+            logits = self._batch(12)[0]
+            whole = self._value(loss, logits, sets)
+            parts = sum(self._value(loss, logits[part], sets[part]) * share for part, share in _PARTS)
             if not _same(whole, parts):
                 broken(f"{whole:.7g} for the batch, but {parts:.7g} from its parts", "Return the mean over samples")
 

@@ -3,34 +3,55 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
 from ..data.splits import DataInfo
+from ..engine.records import predictions_of
 from ..kinds import KINDS
 from ..protocols import Metric
+from ..tasks import MULTI_LABEL
 from .contract import promise
-from .sample_parts import sample_info, sample_labels, seeded
+from .sample_parts import sample_info, sample_label_sets, sample_labels, seeded
 from .suite import Suite
 
 
 class MetricSuite(Suite):
-    """The checks that every metric must pass; `info` is the data set it is built for, of 10 classes."""
+    """The checks that every metric must pass; `info` is the data set it is built for, of 10 classes.
+
+    The labels are sets if the metric supports ``multi_label`` only.
+    """
 
     kind = KINDS["metrics"]
     info: DataInfo = sample_info()
 
-    def supplied(self) -> tuple[DataInfo]:
-        """Return the data set's info."""
-        return (self.info,)
+    def supplied(self) -> tuple[DataInfo, tuple[float, ...]]:
+        """Return the data set's info with the task of the metric, and the thresholds of labels."""
+        info = replace(self.info, task=self.supported[0])
+        return info, predictions_of(info.task).usual_thresholds(info.num_classes)
+
+    def _labels(self, count: int = 40) -> Tensor:
+        """Return classes (count,), or sets of labels (count, K)."""
+        sets = self.supported[0] == MULTI_LABEL.name
+        return sample_label_sets(self.info, count) if sets else sample_labels(self.info, count)
+
+    def _right(self, labels: Tensor) -> Tensor:
+        """Return logits that predict the labels, in {0, 1}, or in {-1, 1} for sets."""
+        return 2 * labels - 1 if labels.ndim == 2 else one_hot(labels, self.info.num_classes).float()
+
+    def _wrong(self, labels: Tensor) -> Tensor:
+        """Return logits that predict other labels."""
+        right = self._right(labels)
+        return -right if labels.ndim == 2 else right.roll(1, dims=1)
 
     def _predictions(self, count: int = 40) -> tuple[Tensor, Tensor]:
-        """Return logits (count, K) and labels (count,)."""
+        """Return logits (count, K) and labels."""
         with seeded(1):
             logits = torch.randn(count, self.info.num_classes)
-        return logits, sample_labels(self.info, count)
+        return logits, self._labels(count)
 
     def _value(self, logits: Tensor, labels: Tensor, metric: Metric | None = None) -> float:
         return float((metric or self.build())(logits, labels))
@@ -47,15 +68,15 @@ class MetricSuite(Suite):
         """Right, wrong, equal and confident predictions, one image, and images of one class give a finite number."""
         with promise("every metric is a finite number, whatever the predictions are") as broken:
             logits, labels = self._predictions()
-            right = one_hot(labels, self.info.num_classes).float()
+            right, wrong = self._right(labels), self._wrong(labels)
             for name, given in (
                 ("right predictions", (right, labels)),
-                ("wrong predictions", (right.roll(1, dims=1), labels)),
+                ("wrong predictions", (wrong, labels)),
                 ("equal logits", (0 * right, labels)),
                 ("confident predictions", (300 * right, labels)),
-                ("confident and wrong predictions", (300 * right.roll(1, dims=1), labels)),
+                ("confident and wrong predictions", (300 * wrong, labels)),
                 ("one image", (logits[:1], labels[:1])),
-                ("images of one class", (logits, torch.zeros_like(labels))),
+                ("images without labels" if labels.ndim == 2 else "images of one class", (logits, 0 * labels)),
             ):
                 if not math.isfinite(value := self._value(*given)):
                     broken(f"{value} for {name}", "A class without images has no recall: leave it out of a mean")
@@ -100,9 +121,9 @@ class MetricSuite(Suite):
             higher = getattr(metric, "higher_is_better", True)
             if not isinstance(higher, bool):
                 broken(f"higher_is_better = {higher!r}", "Set it to True or to False")
-            _, labels = self._predictions()
-            certain = 300.0 * one_hot(labels, self.info.num_classes)
-            right, wrong = (self._value(logits, labels, metric) for logits in (certain, certain.roll(1, dims=1)))
+            labels = self._labels()
+            certain = (300 * self._right(labels), 300 * self._wrong(labels))
+            right, wrong = (self._value(logits, labels, metric) for logits in certain)
             if (wrong > right) if higher else (wrong < right):
                 broken(
                     f"{right:.7g} if all predictions are right and {wrong:.7g} if all are wrong, with "
@@ -113,8 +134,8 @@ class MetricSuite(Suite):
     def test_tells_right_from_wrong(self) -> None:
         """Right predictions and wrong ones have different values."""
         with promise("a metric has different values for right and for wrong predictions") as broken:
-            _, labels = self._predictions()
-            right = 4.0 * one_hot(labels, self.info.num_classes)
+            labels = self._labels()
+            right = 4.0 * self._right(labels)
             first, second = self._value(right, labels), self._value(-right, labels)
             if first == second:
                 broken(f"{first:.7g} for both")

@@ -56,6 +56,16 @@ def sample_labels(info: DataInfo, count: int = 4) -> Tensor:
     return torch.arange(count) % info.num_classes
 
 
+def sample_label_sets(info: DataInfo, count: int = 4) -> Tensor:
+    """Return sets of labels, float32 (count, K): of none, one, two and three labels, which cycle through the classes."""
+    rows = torch.arange(count)
+    sets = torch.zeros(count, info.num_classes)
+    for number in range(3):
+        has = rows % 4 > number
+        sets[rows[has], (rows[has] // 4 + 2 * number) % info.num_classes] = 1
+    return sets
+
+
 def sample_model(info: DataInfo) -> nn.Module:
     """Build a small network with batch norm, dropout and a buffer that is not in the state dict."""
     return SampleNet(info.channels, info.num_classes)

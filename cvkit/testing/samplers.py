@@ -8,7 +8,9 @@ from torch import Tensor
 from ..data.labels import Labels
 from ..engine.sampling import order_of, wrong_order
 from ..kinds import KINDS
+from ..tasks import MULTI_LABEL
 from .contract import Fail, promise
+from .sample_parts import sample_info, sample_label_sets
 from .suite import Suite
 
 
@@ -78,6 +80,14 @@ class SamplerSuite(Suite):
             ):
                 weights = None if self.weights is None else torch.arange(1, len(labels) + 1).double()
                 self._require_order(broken, name, torch.tensor(labels), weights)
+
+    def test_label_sets(self) -> None:
+        """If the sampler supports ``multi_label``, it works with sets of labels, also empty ones."""
+        if MULTI_LABEL.name not in self.supported:
+            return
+        with promise("a sampler for multi_label works with sets of labels, float (N, K)") as broken:
+            weights = None if self.weights is None else torch.arange(1, 13).double()
+            self._require_order(broken, "sets of labels", sample_label_sets(sample_info(), 12), weights)
 
     def test_any_weights(self) -> None:
         """It works with any weights, also if the images of a trial all have the weight 0."""

@@ -40,6 +40,7 @@ class Suite:
         options: Options as in a recipe.
         skips: Reasons for skipped checks by name, such as ``{"exports": "its loop depends on the data"}``.
         catalog: A catalog to search for `component` instead of the installed plugins.
+        tasks: The tasks that `factory` supports; for a `component`, its declaration determines this.
     """
 
     kind: ClassVar[Kind]
@@ -48,6 +49,7 @@ class Suite:
     options: Mapping[str, Any] = _NOTHING
     skips: Mapping[str, str] = _NOTHING
     catalog: Catalog | None = None
+    tasks: tuple[str, ...] = ()
     pytestmark: ClassVar[list[Any]] = []
 
     def __init_subclass__(cls) -> None:
@@ -127,6 +129,11 @@ class Suite:
                 if status.origin.plugin == self.component.partition("/")[0] and not status.works:
                     broken(status.line)
             return catalog[self.kind.name].find(self.component)
+
+    @property
+    def supported(self) -> tuple[str, ...]:
+        """The tasks that the component supports."""
+        return self.tasks or self.entry.tasks
 
     def supplied(self) -> tuple[Any, ...]:
         """Return the arguments that a run would supply to the factory."""

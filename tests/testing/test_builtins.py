@@ -74,6 +74,27 @@ class TestImageTable(DatasetSuite):
         self.root = tmp_path
 
 
+class TestImageTableOfLabelSets(DatasetSuite):
+    component = "datasets/image_table"
+    options = {"path": "pictures/table.csv", "size": 16, "labels_separator": "|"}
+    skips = {"promised_values": "labels_separator: null requires one class in each row"}
+
+    @pytest.fixture(autouse=True)
+    def pictures(self, tmp_path):
+        draw_pictures(tmp_path / "pictures", "")
+        rows = [
+            f"cats/{n}.png,{labels},{half}"
+            for n, labels, half in ((0, "a|b", "train"), (1, "", "train"), (2, "b", "test"))
+        ]
+        (tmp_path / "pictures" / "table.csv").write_text("\n".join(["path,tags,split", *rows]))
+        self.root = tmp_path
+
+
+class TestSeveralShapes(DatasetSuite):
+    component = "datasets/several_shapes"
+    options = {"train_size": 60, "test_size": 20, "validation_size": 20}
+
+
 @pytest.mark.cifar10
 class TestCifar10(DatasetSuite):
     component = "datasets/cifar10"
