@@ -55,12 +55,14 @@ class Selection:
         return self._settings.patience is not None and self.stale >= self._settings.patience
 
     def observe(self, record: EpochRecord, weights: Callable[[], Weights]) -> None:
-        """Compare the record of an epoch with the best one.
+        """Compare the record of an epoch with the best one, if the run chooses.
 
         Args:
             record: The record.
             weights: Returns a copy of the weights that the record measures.
         """
+        if not self._settings.chooses:
+            return
         value = value_of(record, self._settings.metric)
         gain = value - (value if self.value is None else self.value)
         improved = (gain if self._maximizes else -gain) > self._settings.min_change

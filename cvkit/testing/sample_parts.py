@@ -57,7 +57,7 @@ def sample_labels(info: DataInfo, count: int = 4) -> Tensor:
 
 
 def sample_label_sets(info: DataInfo, count: int = 4) -> Tensor:
-    """Return sets of labels, float32 (count, K): of none, one, two and three labels, which cycle through the classes."""
+    """Return sets of labels, float32 (count, K), of none, one, two and three labels in turn."""
     rows = torch.arange(count)
     sets = torch.zeros(count, info.num_classes)
     for number in range(3):

@@ -82,10 +82,8 @@ class TestImageTableOfLabelSets(DatasetSuite):
     @pytest.fixture(autouse=True)
     def pictures(self, tmp_path):
         draw_pictures(tmp_path / "pictures", "")
-        rows = [
-            f"cats/{n}.png,{labels},{half}"
-            for n, labels, half in ((0, "a|b", "train"), (1, "", "train"), (2, "b", "test"))
-        ]
+        found = ((0, "a|b", "train"), (1, "", "train"), (2, "b", "test"))
+        rows = [f"cats/{number}.png,{labels},{half}" for number, labels, half in found]
         (tmp_path / "pictures" / "table.csv").write_text("\n".join(["path,tags,split", *rows]))
         self.root = tmp_path
 
@@ -144,6 +142,7 @@ TestTimmResnet = held(ModelSuite, "timm/test_resnet", NO_WEIGHTS)
 TestTimmVit = held(ModelSuite, "timm/test_vit", NO_WEIGHTS)
 TestTorchvisionShufflenet = held(ModelSuite, "torchvision/shufflenet_v2_x0_5", NO_WEIGHTS)
 
+TestWeightedBce = held(LossSuite, "torch/bce", pos_weight="balanced", label_smoothing=0.1)
 TestCrossEntropy = held(LossSuite, "torch/cross_entropy", label_smoothing=0.1)
 
 TestSgd = held(OptimizerSuite, "torch/sgd")
@@ -184,6 +183,12 @@ TestMacroF1 = held(MetricSuite, "metrics/macro_f1")
 TestTopK = held(MetricSuite, "metrics/top_k", k=3)
 TestAuroc = held(MetricSuite, "metrics/auroc")
 TestEce = held(MetricSuite, "metrics/ece")
+TestMeanAveragePrecision = held(MetricSuite, "metrics/mean_average_precision")
+TestMicroAveragePrecision = held(MetricSuite, "metrics/mean_average_precision", average="micro")
+TestF1 = held(MetricSuite, "metrics/f1")
+TestF1OfSamples = held(MetricSuite, "metrics/f1", average="samples")
+TestF1OfALabel = held(MetricSuite, "metrics/f1", label="class_2")
+TestExactMatch = held(MetricSuite, "metrics/exact_match")
 
 TestGradCam = held(ExplainerSuite, "gradcam/grad_cam")
 TestGradCamMinmax = held(
