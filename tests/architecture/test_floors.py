@@ -24,6 +24,7 @@ ROOMS: dict[str, set[str]] = {
     "files": {"filelock", "pydantic"},
     "signatures": {"pydantic", "griffe"},
     "kinds": set(),
+    "tasks": set(),
     "host": {"pluggy", "packaging"},
     "recipe": {"yaml", "pydantic", "typing_extensions"},
     "seeding": {"torch", "numpy"},

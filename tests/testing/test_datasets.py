@@ -182,6 +182,10 @@ def has_statistics_of_colours(root):
     return replace(shades(root), info=replace(INFO, mean=(0.5,) * 3, std=(0.3,) * 3))
 
 
+def says_nothing_of_its_task(root):
+    return replace(shades(root), info=replace(INFO, task="multi_label"))
+
+
 TWINS = [
     ("splits", has_no_test_images, "test"),
     ("splits", is_a_pair, "tuple"),
@@ -193,6 +197,7 @@ TWINS = [
     ("labels", counts_classes_from_one, "label 2"),
     ("labels", has_short_labels, "torch.int32"),
     ("labels", gives_tensors_as_labels, "tensor(0)"),
+    ("labels", says_nothing_of_its_task, "DataInfo.task is multi_label"),
     ("images", frames_images_of_three_channels, "(1, H, W)"),
     ("images", gives_floats, "torch.float32 (1, 8, 10)"),
     ("images", gives_rows_for_columns, "torch.uint8 (1, 10, 8)"),
@@ -209,6 +214,48 @@ TWINS = [
     ("weights", has_weights(*[0.0] * 12), "the weight 0 for each image"),
     ("weights", has_weights(*["light"] * 12), "not numbers"),
 ]
+
+
+def with_sets(split, masks=None):
+    """The split with a set of labels for each image: its class."""
+    return TensorSplit(split.images, torch.eye(2)[split.labels], masks)
+
+
+def sets(root):
+    """Draw dark and light noise with sets of labels."""
+    return Splits(with_sets(half(0)), with_sets(half(1)), replace(INFO, task="multi_label"))
+
+
+class TestRightSets(DatasetSuite):
+    factory = staticmethod(sets)
+    tasks = ("multi_label",)
+
+
+def has_classes_for_sets(root):
+    return replace(sets(root), train=half(0))
+
+
+def has_halves_of_labels(root):
+    train = with_sets(half(0))
+    return replace(sets(root), train=TensorSplit(train.images, train.labels / 2))
+
+
+def has_a_mask_for_each_image(root):
+    train = with_sets(half(0), torch.ones(12, 8, 10, dtype=torch.bool))
+    return replace(sets(root), train=train)
+
+
+@pytest.mark.parametrize(
+    ("check", "twin", "value"),
+    [
+        ("labels", has_classes_for_sets, "expected 2 numbers"),
+        ("labels", has_halves_of_labels, "expected 2 numbers"),
+        ("masks", has_a_mask_for_each_image, "(12, 8, 10)"),
+    ],
+)
+def test_check_of_label_sets_catches_its_broken_twin(check, twin, value, seen):
+    """As those of classes do."""
+    assert value in seen(DatasetSuite, check, twin, tasks=("multi_label",))
 
 
 @pytest.mark.parametrize(("check", "twin", "value"), TWINS, ids=[f"{c}-{n}" for n, (c, *_) in enumerate(TWINS)])

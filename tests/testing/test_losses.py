@@ -6,7 +6,7 @@ import pytest
 import torch
 from masked import without_numbers, without_quotes
 from torch import nn
-from torch.nn.functional import cross_entropy, one_hot
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, one_hot
 
 from cvkit.testing import LossSuite, Suite
 
@@ -180,6 +180,56 @@ def test_check_of_soft_targets_catches_its_broken_twin(check, twin, seen, wordin
     assert without_quotes(without_numbers(seen(LossSuite, check, twin, soft_targets=True))) == wording
 
 
+class PrefersWrongSets(nn.Module):
+    def __init__(self, info):
+        super().__init__()
+
+    def forward(self, logits, sets):
+        return (logits * sets).mean()
+
+
+class SumsSets(PrefersWrongSets):
+    def forward(self, logits, sets):
+        return -super().forward(logits, sets) * len(sets)
+
+
+class IgnoresEmptySets(PrefersWrongSets):
+    """Has the mean over the images with a label."""
+
+    def forward(self, logits, sets):
+        some = sets.any(dim=1)
+        return -super().forward(logits[some], sets[some])
+
+
+SET_TWINS = [
+    (PrefersWrongSets, "for right logits, but"),
+    (SumsSets, "from its parts"),
+    (IgnoresEmptySets, "from its parts"),
+]
+
+
+@pytest.mark.parametrize(("twin", "value"), SET_TWINS)
+def test_check_of_label_sets_catches_its_broken_twin(twin, value, seen):
+    """As those of labels do."""
+    assert value in seen(LossSuite, "label_sets", twin, tasks=("multi_label",))
+
+
+class Sets(nn.Module):
+    """Binary cross-entropy of sets, and of one class."""
+
+    def __init__(self, info):
+        super().__init__()
+
+    def forward(self, logits, labels):
+        sets = labels if labels.ndim == 2 else one_hot(labels, logits.shape[1])
+        return binary_cross_entropy_with_logits(logits, sets.to(logits))
+
+
+class TestRightForSets(LossSuite):
+    factory = staticmethod(Sets)
+    tasks = ("single_label", "multi_label")
+
+
 def test_every_check_has_a_twin():
     """No check is trusted that has never failed."""
-    assert {check for check, *_ in TWINS + SOFT_TWINS} == LossSuite.checks() - Suite.checks()
+    assert {check for check, *_ in TWINS + SOFT_TWINS} | {"label_sets"} == LossSuite.checks() - Suite.checks()

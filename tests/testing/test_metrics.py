@@ -109,6 +109,33 @@ def test_check_catches_its_broken_twin(check, twin, words, seen):
     assert words in seen(MetricSuite, check, twin)
 
 
+def hamming(info, thresholds):
+    """Return the fraction of labels that are right at the thresholds of the run."""
+    least = torch.tensor(thresholds)
+    return lambda logits, sets: float(((logits.sigmoid() >= least) == sets.bool()).double().mean())
+
+
+class TestRightForSets(MetricSuite):
+    factory = staticmethod(hamming)
+    tasks = ("multi_label",)
+
+
+def reads_sets_as_classes(info):
+    return lambda logits, labels: float((logits.argmax(dim=1) == labels).double().mean())
+
+
+def divides_by_the_images_of_each_label(info):
+    return lambda logits, sets: float((((logits > 0) & (sets > 0)).sum(dim=0) / sets.sum(dim=0)).mean())
+
+
+@pytest.mark.parametrize(
+    ("twin", "words"), [(reads_sets_as_classes, "RuntimeError"), (divides_by_the_images_of_each_label, "nan for")]
+)
+def test_metric_of_sets_is_given_sets(twin, words, seen):
+    """If it is declared for them alone."""
+    assert words in seen(MetricSuite, "any_predictions", twin, tasks=("multi_label",))
+
+
 def test_every_check_has_a_twin():
     """No check is trusted that has never failed."""
     assert {check for check, *_ in TWINS} == MetricSuite.checks() - Suite.checks()

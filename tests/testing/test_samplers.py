@@ -111,6 +111,17 @@ def test_check_catches_its_broken_twin(check, twin, words, seen):
     assert words in seen(SamplerSuite, check, twin)
 
 
+def counts_classes(labels):
+    labels.values.bincount()
+    return draws(labels)
+
+
+def test_check_of_label_sets_catches_its_broken_twin(seen):
+    """A sampler that reads labels as classes."""
+    said = seen(SamplerSuite, "label_sets", counts_classes, tasks=("single_label", "multi_label"))
+    assert "RuntimeError for sets of labels" in said
+
+
 def test_every_check_has_a_twin():
     """No check is trusted that has never failed."""
-    assert {check for check, *_ in TWINS} == SamplerSuite.checks() - Suite.checks()
+    assert {check for check, *_ in TWINS} | {"label_sets"} == SamplerSuite.checks() - Suite.checks()
