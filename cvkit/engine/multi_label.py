@@ -155,7 +155,8 @@ class MultiLabelPredictions(Predictions):
 def f1_of(counts: Tensor) -> Tensor:
     """Return 2 TP / (2 TP + FP + FN) of true positives, false positives and false negatives (3, ...)."""
     hits, extra, missed = counts
-    return 2 * hits / (2 * hits + extra + missed)
+    scores: Tensor = 2 * hits / (2 * hits + extra + missed)
+    return scores
 
 
 def average_precision(scores: Tensor, positive: Tensor) -> Tensor:
@@ -169,7 +170,8 @@ def average_precision(scores: Tensor, positive: Tensor) -> Tensor:
     steps.index_add_(1, place, torch.stack([positive.double(), torch.ones(len(scores), dtype=torch.float64)]))
     hits, predicted = steps.flip(1)  # from the highest score
     precision = hits.cumsum(0) / predicted.cumsum(0)
-    return (precision * hits).sum() / hits.sum()
+    score: Tensor = (precision * hits).sum() / hits.sum()
+    return score
 
 
 def label_names(flags: Tensor, classes: Sequence[str]) -> tuple[str, ...]:

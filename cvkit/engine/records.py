@@ -143,6 +143,8 @@ class EpochRecord:
 Score = Literal["test", "validation", "tta", "unaveraged"]
 """What a score of an epoch measures."""
 
+SCORES: tuple[Score, ...] = ("test", "validation", "tta", "unaveraged")
+
 _ACCURACIES: Mapping[Score, str] = {
     "test": "test_accuracy",
     "validation": "validation_accuracy",

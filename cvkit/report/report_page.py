@@ -10,7 +10,7 @@ from ..diagnostics.diagnose import Diagnosis
 from ..diagnostics.task_report import task_report
 from ..engine.metrics import evaluate_metrics, lower_is_better
 from ..engine.parts import RunParts
-from ..engine.records import EpochRecord, Predictions
+from ..engine.records import SCORES, EpochRecord, Predictions
 from ..engine.trainer import Trainer
 from ..figures.artifacts import Table
 from ..figures.page import Fact, Page, Section
@@ -71,7 +71,7 @@ def _facts(trainer: Trainer, records: Sequence[EpochRecord], predictions: Predic
         extreme = "lowest" if metric in {"loss", *lower} else "highest"
         weights = f"with the weights of epoch {chosen.epoch} ({extreme} validation {metric})"
     weights += ", averaged weights" if trainer.parts.ema is not None else ""
-    validation, tta, unaveraged = map(last.score_of, ("validation", "tta", "unaveraged"))
+    validation, tta, unaveraged = (last.score_of(which) for which in SCORES[1:])
     plain = "" if tta is None else ", without TTA"
     facts = [
         Fact(

@@ -50,7 +50,7 @@ def opened(
     numbers = {name: number for number, name in enumerate(names)}
     split.sort(key=lambda sample: ([numbers[label] for label in sample.labels], natural(sample.name)))
     parts = {name: [sample for sample in split if sample.split == name] for name in _SPLITS}
-    counts = {name: _counted(part, names) for name, part in parts.items() if part}
+    counts: dict[str, dict[str, int]] = {name: _counted(part, names) for name, part in parts.items() if part}
     lacking = [
         f"the {name} images lack {listed([label for label, count in classes_.items() if not count])}"
         for name, classes_ in counts.items()
@@ -95,7 +95,7 @@ def _counted(samples: Sequence[Sample], names: Sequence[str]) -> dict[str, int]:
     return {name: found[name] for name in names}
 
 
-def _images(parts: Mapping[str, Sequence[Sample]]) -> dict[str, ImageCount]:
+def _images(parts: Mapping[SplitName, Sequence[Sample]]) -> dict[str, ImageCount]:
     """Return how many images each split has, and how many of these have no label."""
     return {
         name: ImageCount(len(part), sum(not sample.labels for sample in part)) for name, part in parts.items() if part
