@@ -239,13 +239,18 @@ def test_check_catches_its_broken_twin(check, twin, per_sample, value, seen, wor
     assert without_quotes(without_numbers(said)) == wording
 
 
+class DoublesTargets(Blend):
+    def soft(self, targets, share):
+        return 2 * targets
+
+
 class SmoothsTargets(Blend):
     def soft(self, targets, share):
         return 0.9 * super().soft(targets, share) + 0.1 / targets.shape[1]
 
 
 @pytest.mark.parametrize(
-    ("twin", "value"), [(AddsTargets, "to 2"), (SmoothsTargets, "that no image of the batch has")]
+    ("twin", "value"), [(DoublesTargets, "to 2"), (SmoothsTargets, "that no image of the batch has")]
 )
 def test_check_of_label_sets_catches_its_broken_twin(twin, value, seen):
     """Targets of sets are between 0 and 1, and labels that no image has get no share."""

@@ -197,7 +197,6 @@ TWINS = [
     ("labels", counts_classes_from_one, "label 2"),
     ("labels", has_short_labels, "torch.int32"),
     ("labels", gives_tensors_as_labels, "tensor(0)"),
-    ("labels", says_nothing_of_its_task, "DataInfo.task is multi_label"),
     ("images", frames_images_of_three_channels, "(1, H, W)"),
     ("images", gives_floats, "torch.float32 (1, 8, 10)"),
     ("images", gives_rows_for_columns, "torch.uint8 (1, 10, 8)"),
@@ -213,6 +212,7 @@ TWINS = [
     ("weights", has_weights(*[-1.0] * 12), "the weight -1 for image 0"),
     ("weights", has_weights(*[0.0] * 12), "the weight 0 for each image"),
     ("weights", has_weights(*["light"] * 12), "not numbers"),
+    ("labels", says_nothing_of_its_task, "DataInfo.task is multi_label"),
 ]
 
 

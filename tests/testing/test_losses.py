@@ -193,18 +193,9 @@ class SumsSets(PrefersWrongSets):
         return -super().forward(logits, sets) * len(sets)
 
 
-class IgnoresEmptySets(PrefersWrongSets):
-    """Has the mean over the images with a label."""
-
-    def forward(self, logits, sets):
-        some = sets.any(dim=1)
-        return -super().forward(logits[some], sets[some])
-
-
 SET_TWINS = [
     (PrefersWrongSets, "for right logits, but"),
     (SumsSets, "from its parts"),
-    (IgnoresEmptySets, "from its parts"),
 ]
 
 
