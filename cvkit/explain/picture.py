@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from ..data.decoding import tensor_of
 from ..data.framing import Window
 from ..data.reduction import Wanted, needed_for_framing
 from ..data.resizing import frame, window_of
@@ -85,13 +85,7 @@ def fit(
     if (longest := max(image.size)) > LONGEST:
         width, height = (max(1, round(side / longest * LONGEST)) for side in image.size)
         image = image.resize((width, height), Image.Resampling.BICUBIC)
-    return Picture(name, tensor_of(image), frame(whole, info, size), label, window)
-
-
-def tensor_of(image: Image.Image) -> Tensor:
-    """Return an image of mode L or RGB as uint8 (C, H, W)."""
-    pixels = np.array(image)
-    return torch.from_numpy(pixels.reshape(*pixels.shape[:2], -1)).permute(2, 0, 1).contiguous()
+    return Picture(name, tensor_of(image).contiguous(), frame(whole, info, size), label, window)
 
 
 def _span(start: int, side: int, resized: int, shown: int) -> tuple[int, int]:
