@@ -38,8 +38,8 @@ def curves(records: Sequence[EpochRecord]) -> Figure:
         f"change, so training accuracy may be lower than {half} accuracy. The pale line is the loss of each step."
     )
     if unmeasured := sum(record.train_accuracy is None for record in records):
-        epochs = "all epochs" if unmeasured == len(records) else counted(unmeasured, "epoch")
-        caption += f" There is no training accuracy for {epochs}: images were mixed, and those have no single label."
+        where = "" if unmeasured == len(records) else f" for {counted(unmeasured, 'epoch')}"
+        caption += f" There is no training accuracy{where}, because images were mixed and have no single label."
     if flips:
         caption += f" TTA: {half} accuracy with predictions averaged over horizontal flips."
     if any(record.accuracy_unaveraged is not None for record in records):
