@@ -39,6 +39,7 @@ class EpochRecord:
         validation_loss: The loss on the validation images after the epoch, or None if there are none.
         validation_accuracy: The accuracy on the validation images after the epoch, or None.
         group_lrs: The learning rate of each parameter group in the last step, by name; empty if there is only one.
+        decisions: What callbacks decided after the epoch, a line each: that training stops, or another learning rate.
     """
 
     epoch: int
@@ -59,6 +60,7 @@ class EpochRecord:
     validation_loss: float | None = None
     validation_accuracy: float | None = None
     group_lrs: Mapping[str, float] = field(default_factory=dict)
+    decisions: tuple[str, ...] = ()
 
     @property
     def half(self) -> Half:
@@ -75,6 +77,18 @@ class EpochRecord:
         """The accuracy on the images of `half` after the epoch."""
         return _given(self.test_accuracy if self.validation_accuracy is None else self.validation_accuracy)
 
+    def value(self, metric: str) -> float:
+        """Return a value by its name.
+
+        Args:
+            metric: ``accuracy`` or ``loss`` on the images of `half`, ``train_loss``, or one of the recipe's metrics.
+
+        Raises:
+            KeyError: The record has no such value.
+        """
+        own = {"accuracy": self.accuracy, "loss": self.loss, "train_loss": self.train_loss}
+        return {**own, **self.metrics}[metric]
+
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON values."""
         return asdict(self)
@@ -90,7 +104,7 @@ class EpochRecord:
             if f"test_{name}" in data:
                 data = {name: data[f"test_{name}"], **{key: data[key] for key in data if key != f"test_{name}"}}
         series = {key: tuple(data[key]) for key in ("step_losses", "step_lrs", "step_momenta")}
-        return cls(**{**data, **series})
+        return cls(**{**data, **series, "decisions": tuple(data.get("decisions", ()))})
 
 
 def _given(value: float | None) -> float:

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from ..engine.decisions_state import reopened
 from ..engine.lr_curve import MAX_STEPS, lr_curve
 from ..engine.trainer import Trainer
 from ..errors import RunError
@@ -111,8 +112,7 @@ def fork(
         folder.write_tuning(snapshot.tuning)
     folder.write_records(snapshot.records)
     folder.write_recipe(recipe)
-    if state.get("selection") is not None:  # more epochs are asked for, although the run may have stopped early
-        state = state | {"selection": state["selection"] | {"stale": 0}}
+    state = reopened(state)
     folder.save(state["step"], state | {"kept": replace(snapshot, recipe=recipe, info=info).state()})
     folder.write_info(info)
     return folder

@@ -52,6 +52,7 @@ class EventLines:
                 yield header(trainer.parts.evaluated[0])
             case EpochRecord():
                 yield epoch_line(event)
+                yield from event.decisions
             case Measured(half, correct, total, epoch):
                 weights = f" with the weights of epoch {epoch}" if epoch else ""
                 yield (

@@ -38,7 +38,7 @@ class RunSnapshot:
             "recipe": self.recipe,
             "tuning": self.tuning,
             "info": self.info,
-            "records": _packed([dict(vars(record)) for record in self.records]),
+            "records": _packed([vars(record) | {"decisions": list(record.decisions)} for record in self.records]),
         }
 
     @classmethod
