@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from ..step_progress import Progress
 from .records import EpochRecord
@@ -54,7 +54,7 @@ class Decision:
             raise ValueError(f"reason must be a text, got {self.reason!r}")
 
 
-class Callback(Protocol):
+class Callback:
     """Decides while a run trains, by the values that it returns; it changes nothing else.
 
     Write a subclass with the methods that you need. A callback sees counters and records. It does not see the loss of

@@ -67,9 +67,10 @@ class ScheduleExtension:
             lr_curve(trainer.parts, recipe.train).rates.max(axis=1) for recipe in (self.recipe, self.extended)
         )
         taken = trainer.schedule.taken
+        changed = "; callbacks may change these rates" if self.recipe.callbacks else ""
         return (
             f"{self._words()}; the learning rate continues at {after[taken]:.3g} (it was "
-            f"{before[max(taken - 1, 0)]:.3g}) and ends at {after[-1]:.3g}"
+            f"{before[max(taken - 1, 0)]:.3g}) and ends at {after[-1]:.3g}{changed}"
         )
 
     def _words(self) -> str:

@@ -156,7 +156,7 @@ def test_rate_replaces_the_schedulers_and_is_given_back(strange_run):
     ]
 
 
-@pytest.mark.parametrize("stop", [0, 1, 5, 8, 9, 17, 23, 24])
+@pytest.mark.parametrize("stop", [1, 8, 17])
 def test_resumed_run_is_the_same_to_the_bit(strange_run, stop):
     """After any step: weights, rates, records, the factor of plateau, and what is drawn."""
     options = (*WHOLE, "train.epochs=4", mine(PLATEAU, "factors", "{name: early_stopping, patience: 9}", "keep_best"))
@@ -225,7 +225,7 @@ def test_wrong_answer_is_reported_before_training(strange_run, callback, wording
     "overrides",
     [
         (mine("early_stopping"),),
-        (mine("{name: plateau, metric: loss}"),),
+        (mine("{name: plateau, metric: macro_f1}"), "metrics=[macro_f1]"),
         (HELD_OUT, mine("{name: keep_best, metric: f1}")),
     ],
 )

@@ -112,7 +112,7 @@ class AddsAMetric(Warming):
 
 
 TWINS = [
-    ("answers", ReturnsTrue, "returned True from after_epoch(); expected a Decision or None"),
+    ("answers", ReturnsTrue, "returned False from after_epoch(); expected a Decision or None"),
     ("answers", StopsAtAStep, "answered stop in before_step(); it can do that only in after_epoch()"),
     ("any_records", NegativeFactor, "lr_factor must be a finite number of at least 0, got"),
     ("any_records", DividesByTheChange, "ZeroDivisionError for constant values"),
