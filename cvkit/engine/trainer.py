@@ -33,6 +33,7 @@ from .progress import EpochProgress
 from .records import EpochRecord, Predictions
 from .resumable import require_finite_weights, require_place, restore_training, training_state
 from .trained_model import TrainedModel
+from .views import views_of
 
 _Taken = tuple[Tensor, Tensor]  # mean loss and correct predictions of a step
 _LESS_TRAINING = (
@@ -214,10 +215,11 @@ class Trainer:
                     "finite. Lower the learning rate, or set train.clip_norm"
                 )
         half = parts.evaluated[0]
-        flipped = self.evaluator.predict(half, flip=True) if parts.recipe.evaluation.flip_tta else None
+        views = views_of(parts.recipe.evaluation)
+        viewed = self.evaluator.predict(half, views=views) if views else None
         unaveraged = None if parts.ema is None else self.evaluator.predict(half, averaged=False)
         metrics = evaluate_metrics(parts.recipe.metrics, parts.info, found[half])
-        return replace(progress.record(self.epoch + 1, self.step, found, flipped, unaveraged), metrics=metrics)
+        return replace(progress.record(self.epoch + 1, self.step, found, viewed, unaveraged), metrics=metrics)
 
     def final_predictions(self) -> Predictions:
         """Return the predictions for the images that measure the result of the run.

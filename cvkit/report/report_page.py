@@ -12,6 +12,7 @@ from ..engine.metrics import evaluate_metrics, lower_is_better
 from ..engine.parts import RunParts
 from ..engine.records import EpochRecord, Predictions
 from ..engine.trainer import Trainer
+from ..engine.views import FLIP
 from ..figures.artifacts import Table
 from ..figures.page import Fact, Page, Section
 from ..formatting import counted, duration, legible, percent
@@ -81,9 +82,7 @@ def _facts(trainer: Trainer, records: Sequence[EpochRecord], predictions: Predic
     if half == "test" and last.validation_accuracy is not None:
         facts.append(Fact("Validation accuracy", percent(last.validation_accuracy, 2), "last epoch"))
     if last.accuracy_tta is not None:
-        facts.append(
-            Fact("With flip TTA", percent(last.accuracy_tta, 2), "mean over each image and its mirror image")
-        )
+        facts.append(Fact(f"With {last.tta}", percent(last.accuracy_tta, 2), _views(last)))
     if last.accuracy_unaveraged is not None:
         facts.append(
             Fact("Without averaging", percent(last.accuracy_unaveraged, 2), "the trained weights, not averaged")
@@ -102,6 +101,12 @@ def _facts(trainer: Trainer, records: Sequence[EpochRecord], predictions: Predic
         Fact("Training time", duration(seconds), f"{speed:,.0f} images/s on {trainer.parts.device.type}"),
         Fact("Weights", f"{parameters:,}"),
     ]
+
+
+def _views(record: EpochRecord) -> str:
+    if record.tta_views == FLIP:
+        return "mean over each image and its mirror image"
+    return f"mean of the logits over {counted(len(record.tta_views), 'view')} of each image"
 
 
 def _loss(loss: Part) -> str:

@@ -104,7 +104,7 @@ def epoch_line(record: EpochRecord) -> str:
         f"{record.images_per_second:>9,.0f}   {record.seconds:>7.1f}"
     )
     for name, accuracy in (
-        ("with flip TTA", record.accuracy_tta),
+        (f"with {record.tta}", record.accuracy_tta),
         ("without averaging", record.accuracy_unaveraged),
         ("test", record.test_accuracy if record.half == "validation" else None),
     ):
