@@ -124,13 +124,14 @@ class SchedulerFactory(Protocol):
 class CallbackFactory(Protocol):
     """Returns a `Callback`.
 
+    A factory may name a second positional parameter, ``plan``: the planned steps.
+
     Args:
         goals: The values of epoch records that the callback may decide by. `Goals.of` reports others.
-        plan: The planned steps.
         options: The options of the component.
     """
 
-    def __call__(self, goals: Goals, plan: StepPlan, /, *args: Any, **options: Any) -> Callback: ...
+    def __call__(self, goals: Goals, /, *args: Any, **options: Any) -> Callback: ...
 
 
 class TunerFactory(Protocol):

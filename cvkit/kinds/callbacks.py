@@ -7,8 +7,9 @@ from .kind import Kind, Template
 CALLBACKS = Kind(
     "callbacks",
     "callback",
-    ("goals", "plan"),
+    ("goals",),
     "an object that answers before_step(progress) and after_epoch(record) with a Decision or None, and has a state",
+    by_name=("plan",),
     key="callbacks",
     many=True,
     methods=("before_step", "after_epoch", "state_dict", "load_state_dict"),
