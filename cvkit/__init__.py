@@ -24,11 +24,14 @@ if TYPE_CHECKING:
     from .data.reduction import Needed
     from .data.splits import DataInfo, Split, Splits, TensorSplit
     from .engine.assembly import build_parts
+    from .engine.best_epoch import EarlyStopping, KeepBest
     from .engine.calibration import Calibration
+    from .engine.callback import Callback, Decision, Goals
     from .engine.eval_mode import eval_mode
     from .engine.evaluator import Evaluator
     from .engine.factories import (
         AugmentationFactory,
+        CallbackFactory,
         DatasetFactory,
         ExplainerFactory,
         LossFactory,
@@ -135,6 +138,12 @@ _LAZY = {
     "StepPlan": "engine.step_plan",
     "Augmentation": "protocols",
     "AugmentationFactory": "engine.factories",
+    "Callback": "engine.callback",
+    "CallbackFactory": "engine.factories",
+    "Decision": "engine.callback",
+    "EarlyStopping": "engine.best_epoch",
+    "Goals": "engine.callback",
+    "KeepBest": "engine.best_epoch",
     "DatasetFactory": "engine.factories",
     "Explainer": "protocols",
     "ExplainerFactory": "engine.factories",
@@ -174,6 +183,8 @@ __all__ = [
     "Augmentation",
     "AugmentationFactory",
     "Calibration",
+    "Callback",
+    "CallbackFactory",
     "Catalog",
     "CheckpointError",
     "Component",
@@ -184,15 +195,19 @@ __all__ = [
     "DataError",
     "DataInfo",
     "DatasetFactory",
+    "Decision",
     "DeviceError",
     "DivergedError",
+    "EarlyStopping",
     "EpochRecord",
     "Evaluator",
     "Explainer",
     "ExplainerFactory",
     "FolderError",
     "Framing",
+    "Goals",
     "ImageHeader",
+    "KeepBest",
     "Kind",
     "Labels",
     "LeftOut",

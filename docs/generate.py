@@ -31,7 +31,10 @@ from cvkit.signatures.signature import Option
 
 HOME = Path(__file__).parent
 BUILT_IN = "cvkit-core"
-MET = ("DataInfo", "Splits", "Split", "TensorSplit", "StepPlan", "Trial", "Proposal", "EpochRecord", "Predictions")
+MET = (
+    *("DataInfo", "Splits", "Split", "TensorSplit", "StepPlan", "Goals", "Progress", "Decision", "Trial", "Proposal"),
+    *("EpochRecord", "Predictions"),
+)
 """The classes that factories receive or return, beside those of torch."""
 HELPERS = ("derive", "permutation", "preserved_randomness", "seed_everything", "eval_mode")
 COMMANDS = ("list", "info", "plugins", "schema", "new-plugin", "add")
@@ -125,10 +128,19 @@ def describe_kind(kind: Kind) -> Iterator[str]:
     )
     for protocol in map(load, (kind.factory, *kind.products)):
         name = protocol.__name__
+        if "__call__" not in vars(protocol):
+            yield from ("", f"`{name}`: {doc(protocol)}", "", *table(["method", "what it does"], methods(protocol)))
+            continue
         call = str(inspect.signature(protocol.__call__)).replace("'", "").replace("self, ", "")
         yield from ("", f"`{name}`: {doc(protocol)}", "", "```python", f"def {name}{call}: ...", "```")
     yield ""
     yield from describe_suite(load(kind.suite), testing.Suite)
+
+
+def methods(kind: type) -> list[list[str]]:
+    """Return a row for each public method of a class."""
+    own = [member for name, member in vars(kind).items() if inspect.isfunction(member) and not name.startswith("_")]
+    return [[f"`{function.__name__}{bare(function)}`", first(function)] for function in own]
 
 
 def describe_suite(suite: type[testing.Suite], parent: type) -> Iterator[str]:

@@ -28,6 +28,7 @@ class _Schedule(Shape):
     taken: Count
     span: list[Count] | None = None
     scheduler: dict[str, Any] = Field({})
+    change: _Change | None = None
 
 
 class _Progress(Shape):
@@ -48,6 +49,31 @@ class _Progress(Shape):
         return self
 
 
+class _Change(Shape):
+    factor: Number
+    lr: Number | None
+    scheduled: Annotated[list[Number], Field(min_length=1)]
+
+
+class _Callback(Shape):
+    name: str
+    state: dict[str, Any]
+    factor: Number
+    lr: Number | None
+
+
+class _Kept(Shape):
+    epoch: Annotated[int, Field(ge=1)]
+    reason: str
+    weights: dict[str, Tensor]
+
+
+class _Decisions(Shape):
+    callbacks: list[_Callback]
+    kept: _Kept | None
+    stopped: str
+
+
 class _Selection(Shape):
     epoch: Annotated[int, Field(ge=1)]
     value: Number
@@ -65,7 +91,8 @@ class _State(Shape):
     schedule: _Schedule | None = None  # older checkpoints do not contain it
     scaler: dict[str, Any]
     progress: _Progress | None
-    selection: _Selection | None = None  # older checkpoints do not contain it
+    decisions: _Decisions | None = None  # older checkpoints do not contain it
+    selection: _Selection | None = None  # what older checkpoints contain instead
     data: str
 
     @model_validator(mode="after")
@@ -83,14 +110,21 @@ def require_usable(state: dict[str, Any]) -> None:
         raise CheckpointError(f"cannot be used: {misfit(error)}") from None
 
 
+def kept_weights(state: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the ``epoch`` and the ``weights`` that the run keeps as its result, or None."""
+    if (decided := state.get("decisions")) is not None:
+        return decided["kept"]  # type: ignore[no-any-return]  # the schema is checked
+    chosen = state.get("selection")
+    return None if chosen is None or chosen["weights"] is None else chosen
+
+
 _AVERAGED = "module."  # the prefix that torch's AveragedModel adds to the names of the averaged weights
 
 
 def trained_weights(state: dict[str, Any]) -> dict[str, Tensor]:
-    """Return the weights that a run evaluates: those of the best epoch, else the averaged ones, else the model's."""
-    chosen = state.get("selection")
-    if chosen is not None and chosen["weights"] is not None:
-        return dict(chosen["weights"])
+    """Return the weights that a run evaluates: those that it kept, else the averaged ones, else the model's."""
+    if (kept := kept_weights(state)) is not None:
+        return dict(kept["weights"])
     if state["ema"] is None:
         return dict(state["model"])
     averaged = state["ema"].items()

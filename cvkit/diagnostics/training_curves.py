@@ -25,7 +25,7 @@ _MOST_NAMED = 4  # lines of parameter groups with a name; of more, the first and
 def curves(records: Sequence[EpochRecord]) -> Figure:
     """Return a figure of training and test loss and accuracy by epoch, and of the loss at every step."""
     half = records[-1].half
-    flips = any(record.accuracy_tta is not None for record in records)
+    viewed = [record for record in records if record.accuracy_tta is not None]
 
     def paint(canvas: Canvas) -> None:
         upper, lower = canvas.subplots(2, 1, sharex=True)
@@ -40,8 +40,10 @@ def curves(records: Sequence[EpochRecord]) -> Figure:
     if unmeasured := sum(record.train_accuracy is None for record in records):
         where = "" if unmeasured == len(records) else f" for {counted(unmeasured, 'epoch')}"
         caption += f" There is no training accuracy{where}, because images were mixed and have no single label."
-    if flips:
-        caption += f" TTA: {half} accuracy with predictions averaged over horizontal flips."
+    if viewed:
+        names = ", ".join(viewed[-1].tta_views)
+        over = "horizontal flips" if viewed[-1].tta == "flip TTA" else f"the views {names}"
+        caption += f" TTA: {half} accuracy with predictions averaged over {over}."
     if any(record.accuracy_unaveraged is not None for record in records):
         caption += f" Not averaged: {half} accuracy of the trained weights; the {half} line uses averaged weights."
     return render_figure("curves", "Loss and accuracy", caption, paint, height=4.7)

@@ -24,6 +24,7 @@ from ..seeding import derive, preserved_randomness, seed_everything
 from .averaging import Averaged, too_long
 from .building import drawn, initialised_loss
 from .caches import cache_plans, with_notes
+from .deciding import deciding, try_callbacks
 from .device import choose_device
 from .finetuning import first_model
 from .loop import EpochBatches
@@ -97,6 +98,9 @@ def build_parts(
     parts = RunParts(
         recipe, splits, device, source, sources, batching, sampling, single, preprocessor, model, loss, tuning
     )
+    has_validation = splits.validation is not None
+    asked = deciding(recipe, info, parts.plan, has_validation)
+    try_callbacks(asked, parts.beginning, metric_names(recipe.metrics), has_validation)
     warnings = [*tuning.warnings, *sanity_check(parts)]
     if settings.ema is None:
         return replace(parts, warnings=tuple(warnings))

@@ -17,6 +17,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from ..data.labels import Labels
 from ..data.splits import DataInfo, Splits
 from ..protocols import Augmentation, Explainer, Metric, MixingAugmentation, SampleAugmentation, Sampler
+from .callback import Callback, Goals
 from .parts import RunParts
 from .proposal import Proposal
 from .step_plan import StepPlan
@@ -118,6 +119,19 @@ class SchedulerFactory(Protocol):
     """
 
     def __call__(self, optimizer: Optimizer, plan: StepPlan, /, *args: Any, **options: Any) -> LRScheduler: ...
+
+
+class CallbackFactory(Protocol):
+    """Returns a `Callback`.
+
+    A factory may name a second positional parameter, ``plan``: the planned steps.
+
+    Args:
+        goals: The values of epoch records that the callback may decide by. `Goals.of` reports others.
+        options: The options of the component.
+    """
+
+    def __call__(self, goals: Goals, /, *args: Any, **options: Any) -> Callback: ...
 
 
 class TunerFactory(Protocol):

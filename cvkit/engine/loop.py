@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..data.loading import BatchSource
+from ..recipe.settings import View
 from ..seeding import derive, seed_everything
 from ..step_progress import Progress, during
 from .device import tried_kernels
@@ -18,6 +19,7 @@ from .forward import ForwardPass
 from .records import Predictions
 from .sampling import Sampling
 from .step import TrainStep
+from .views import view
 
 
 @dataclass(frozen=True)
@@ -90,20 +92,24 @@ def train_steps(
 
 
 @torch.no_grad()
-def evaluate(forward: ForwardPass, source: BatchSource, batch_size: int, flip: bool = False) -> Predictions:
+def evaluate(
+    forward: ForwardPass, source: BatchSource, batch_size: int, views: Sequence[View] = ("identity",)
+) -> Predictions:
     """Return the predictions for every image of `source`, in its order, in evaluation mode.
 
-    With `flip`, the logits are the mean over each image and its mirror image. Reports must label the result as
-    test-time augmentation. The modes of model and loss are restored afterwards.
+    The logits are the mean over the `views` of each image; other views than the image itself are test-time
+    augmentation, and whoever shows the result must label it with them. The modes of model and loss are restored
+    afterwards.
     """
     logits, labels, losses = [], [], []
     with eval_mode(forward.model, forward.loss), tried_kernels(forward.preprocessor.device):
         for batch in source.batches(torch.arange(len(source)), batch_size):
             inputs = forward.preprocessor.for_evaluation(batch.images)
             with forward.autocast():
-                output = forward.logits_of(inputs)
-                if flip:
-                    output = (output + forward.logits_of(inputs.flip(-1))) / 2
+                output = forward.logits_of(view(inputs, views[0]))
+                for name in views[1:]:
+                    output = output + forward.logits_of(view(inputs, name))
+                output = output / len(views) if len(views) > 1 else output
             logits.append(output.float())
             labels.append(batch.labels)
             losses.append(forward.loss_of(logits[-1], batch.labels) * len(batch.labels))

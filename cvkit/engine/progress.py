@@ -75,12 +75,12 @@ class EpochProgress:
         epoch: int,
         step: int,
         predictions: Mapping[Half, Predictions],
-        flipped: Predictions | None,
+        viewed: Predictions | None,
         unaveraged: Predictions | None,
     ) -> EpochRecord:
         """Return the record of the epoch from the `predictions` of each evaluated half.
 
-        `flipped` are predictions with TTA, `unaveraged` those of the trained weights.
+        `viewed` are predictions with TTA, `unaveraged` those of the trained weights.
         """
         test, validation = predictions.get("test"), predictions.get("validation")
         losses = self.losses[: self.taken].cpu().double()  # on the CPU, because Apple's GPUs have no float64
@@ -98,7 +98,8 @@ class EpochProgress:
             step_losses=tuple(losses.tolist()),
             step_lrs=tuple(self.rates),
             step_momenta=tuple(self.momenta),
-            accuracy_tta=None if flipped is None else flipped.accuracy,
+            accuracy_tta=None if viewed is None else viewed.accuracy,
+            tta_views=() if viewed is None else viewed.views,
             accuracy_unaveraged=None if unaveraged is None else unaveraged.accuracy,
             validation_loss=None if validation is None else validation.loss,
             validation_accuracy=None if validation is None else validation.accuracy,

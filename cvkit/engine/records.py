@@ -32,13 +32,15 @@ class EpochRecord:
         step_losses: The loss of each optimizer step.
         step_lrs: The learning rate of each optimizer step.
         step_momenta: The momentum or first beta of each optimizer step; empty if the optimizer has neither.
-        accuracy_tta: Accuracy on the images of `half` averaged over horizontal flips, or None.
+        accuracy_tta: Accuracy on the images of `half` of the logits averaged over `tta_views`, or None.
         accuracy_unaveraged: Accuracy on the images of `half` of the trained weights if averaged weights are
             evaluated, or None.
         metrics: The value of each of the recipe's metrics on the images of `half`, by name.
         validation_loss: The loss on the validation images after the epoch, or None if there are none.
         validation_accuracy: The accuracy on the validation images after the epoch, or None.
         group_lrs: The learning rate of each parameter group in the last step, by name; empty if there is only one.
+        tta_views: The views of each image that `accuracy_tta` averages over, as in `evaluation.views`.
+        decisions: What callbacks decided after the epoch, a line each: that training stops, or another learning rate.
     """
 
     epoch: int
@@ -59,6 +61,14 @@ class EpochRecord:
     validation_loss: float | None = None
     validation_accuracy: float | None = None
     group_lrs: Mapping[str, float] = field(default_factory=dict)
+    tta_views: tuple[str, ...] = ()
+    decisions: tuple[str, ...] = ()
+
+    @property
+    def tta(self) -> str:
+        """The name of `accuracy_tta` for readers, with its views: ``flip TTA`` or ``TTA (identity, crop_90)``."""
+        flips = self.tta_views == ("identity", "horizontal_flip")
+        return "flip TTA" if flips else f"TTA ({', '.join(self.tta_views)})"
 
     @property
     def half(self) -> Half:
@@ -75,6 +85,18 @@ class EpochRecord:
         """The accuracy on the images of `half` after the epoch."""
         return _given(self.test_accuracy if self.validation_accuracy is None else self.validation_accuracy)
 
+    def value(self, metric: str) -> float:
+        """Return a value by its name.
+
+        Args:
+            metric: ``accuracy`` or ``loss`` on the images of `half`, ``train_loss``, or one of the recipe's metrics.
+
+        Raises:
+            KeyError: The record has no such value.
+        """
+        own = {"accuracy": self.accuracy, "loss": self.loss, "train_loss": self.train_loss}
+        return {**own, **self.metrics}[metric]
+
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON values."""
         return asdict(self)
@@ -89,8 +111,11 @@ class EpochRecord:
         for name in ("accuracy_tta", "accuracy_unaveraged"):  # until 0.1, they were always of the test images
             if f"test_{name}" in data:
                 data = {name: data[f"test_{name}"], **{key: data[key] for key in data if key != f"test_{name}"}}
+        if data.get("accuracy_tta") is not None and "tta_views" not in data:  # until 0.1, flips were the only ones
+            data = {**data, "tta_views": ("identity", "horizontal_flip")}
         series = {key: tuple(data[key]) for key in ("step_losses", "step_lrs", "step_momenta")}
-        return cls(**{**data, **series})
+        lists = {key: tuple(data.get(key, ())) for key in ("tta_views", "decisions")}
+        return cls(**{**data, **series, **lists})
 
 
 def _given(value: float | None) -> float:
@@ -107,6 +132,7 @@ class Predictions:
         loss: The mean loss over the split.
         half: Which images they are: ``test``, ``validation`` or ``train``; None for images of no split of the run.
         names: The files of the images, or None if they are not files.
+        views: The views of each image whose logits were averaged; empty without test-time augmentation.
     """
 
     logits: Tensor
@@ -114,6 +140,7 @@ class Predictions:
     loss: float
     half: Half | Literal["train"] | None = "test"
     names: tuple[str, ...] | None = None
+    views: tuple[str, ...] = ()
 
     def name(self, index: int) -> str:
         """Return the name of an image for readers: its file, or its position in the split.
@@ -125,9 +152,10 @@ class Predictions:
 
     def __repr__(self) -> str:
         images, classes = self.logits.shape
+        views = f", mean over {', '.join(self.views)}" if self.views else ""
         return (
             f"Predictions({counted(images, 'image')}, {counted(classes, 'class')}, accuracy "
-            f"{self.accuracy:.4f}, loss {self.loss:.4f})"
+            f"{self.accuracy:.4f}, loss {self.loss:.4f}{views})"
         )
 
     @cached_property

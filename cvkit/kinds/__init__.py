@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .augmentations import AUGMENTATIONS
+from .callbacks import CALLBACKS
 from .datasets import DATASETS
 from .explainers import EXPLAINERS
 from .kind import Kind, Template, load
@@ -18,7 +19,7 @@ __all__ = ["KINDS", "Kind", "Template", "load"]
 
 _KINDS = (
     *(DATASETS, SAMPLERS, AUGMENTATIONS, MODELS, LOSSES, OPTIMIZERS, SCHEDULERS),
-    *(TUNERS, METRICS, EXPLAINERS),
+    *(CALLBACKS, TUNERS, METRICS, EXPLAINERS),
 )
 
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _KINDS}

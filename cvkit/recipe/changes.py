@@ -29,7 +29,7 @@ _FREE = (
 )
 _ABSENT = "absent"
 
-_SINCE_0_1 = ("selection", "finetune", "sampler")
+_SINCE_0_1 = ("selection", "finetune", "sampler", "callbacks")
 RUN_KEYS = frozenset(("name", "seed", *PARTS, *SECTIONS)) - set(_SINCE_0_1)
 """The top-level keys of every recipe that a run writes, without the lists and sections that earlier versions lack."""
 

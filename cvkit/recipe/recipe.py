@@ -79,6 +79,7 @@ if TYPE_CHECKING:
         loss: Part
         optimizer: Part
         scheduler: Part
+        callbacks: tuple[Part, ...]
         tuners: tuple[TunerPart, ...]
         metrics: tuple[Part, ...]
         explainers: tuple[Part, ...]
@@ -107,6 +108,7 @@ class Recipe(_Parts):
         loss: The loss.
         optimizer: The optimizer.
         scheduler: The learning-rate scheduler.
+        callbacks: The callbacks, in the order in which they are asked.
         tuners: The tuners, in the order in which they run.
         metrics: The metrics that are evaluated after each epoch.
         explainers: The explainers of the report.

@@ -13,6 +13,17 @@ from .settings_group import MOST_EPOCHS, Settings
 
 Precision = Literal["fp32", "bf16", "fp16"]
 Rank = Literal["confidence", "loss", "margin"]
+View = Literal[
+    "identity",
+    "horizontal_flip",
+    "vertical_flip",
+    "shift_up",
+    "shift_down",
+    "shift_left",
+    "shift_right",
+    "crop_90",
+    "crop_80",
+]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 FolderName = Annotated[
     str,
@@ -106,6 +117,11 @@ class EvaluationSettings(Settings):
     batch_size: PositiveInt = Field(
         500,
         description="Images per batch of the evaluation; for streamed images, at most train.batch_size.",
+    )
+    views: tuple[View, ...] = Field(
+        (),
+        description="Also evaluate with the mean of the logits over these views of each image. shift_...: moved by a "
+        "sixteenth; crop_90, crop_80: the middle 90 or 80 %, enlarged.",
     )
     flip_tta: bool = Field(
         False, description="Also evaluate with predictions averaged over each image and its mirror image."

@@ -119,10 +119,10 @@ def execute(session: Session) -> Generator[Event, None, None]:
     if session.stop:
         return
     trainer = session.trainer
-    half, chosen = trainer.parts.splits.final, trainer.selection
-    if half not in trainer.parts.evaluated or chosen.weights is not None:  # else the last epoch's line says it
+    half, kept = trainer.parts.splits.final, trainer.outcome.kept
+    if half not in trainer.parts.evaluated or kept is not None:  # else the last epoch's line says it
         result = trainer.final_predictions()
-        epoch = 0 if chosen.weights is None else chosen.epoch
+        epoch = 0 if kept is None else kept.epoch
         yield Measured(half, int(result.correct.sum()), len(result.labels), epoch)
     yield ReportStarted()
     report = session.report()

@@ -157,6 +157,8 @@ class _Record(Shape):
     validation_loss: _Measured | None = None
     validation_accuracy: _Fraction | None = None
     group_lrs: dict[str, _Measured] = Field({})
+    tta_views: list[str] = Field([])
+    decisions: list[str] = Field([])
 
     @model_validator(mode="after")
     def _evaluated(self) -> Self:

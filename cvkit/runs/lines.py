@@ -52,6 +52,7 @@ class EventLines:
                 yield header(trainer.parts.evaluated[0])
             case EpochRecord():
                 yield epoch_line(event)
+                yield from event.decisions
             case Measured(half, correct, total, epoch):
                 weights = f" with the weights of epoch {epoch}" if epoch else ""
                 yield (
@@ -103,7 +104,7 @@ def epoch_line(record: EpochRecord) -> str:
         f"{record.images_per_second:>9,.0f}   {record.seconds:>7.1f}"
     )
     for name, accuracy in (
-        ("with flip TTA", record.accuracy_tta),
+        (f"with {record.tta}", record.accuracy_tta),
         ("without averaging", record.accuracy_unaveraged),
         ("test", record.test_accuracy if record.half == "validation" else None),
     ):

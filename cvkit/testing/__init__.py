@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .augmentations import AugmentationSuite
+    from .callbacks import CallbackSuite
     from .contract import ContractBroken
     from .datasets import DatasetSuite
     from .explainers import ExplainerSuite
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AugmentationSuite": "augmentations",
+    "CallbackSuite": "callbacks",
     "ContractBroken": "contract",
     "DatasetSuite": "datasets",
     "ExplainerSuite": "explainers",
@@ -46,6 +48,7 @@ _HOMES = {
 
 __all__ = [
     "AugmentationSuite",
+    "CallbackSuite",
     "ContractBroken",
     "DatasetSuite",
     "ExplainerSuite",

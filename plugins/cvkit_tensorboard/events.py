@@ -42,9 +42,10 @@ def epoch(record: EpochRecord) -> Iterator[Event]:
     }
     for position in range(len(record.step_losses)):
         yield _scalars(first + position, {tag: values[position] for tag, values in series.items() if values})
+    views = "flip_tta" if record.tta == "flip TTA" else "-".join(["tta", *record.tta_views])
     more = {
         "accuracy/train": record.train_accuracy,
-        f"accuracy/{record.half}_flip_tta": record.accuracy_tta,
+        f"accuracy/{record.half}_{views}": record.accuracy_tta,
         f"accuracy/{record.half}_unaveraged": record.accuracy_unaveraged,
     }
     if record.half == "validation":  # the test images may be watched too

@@ -1,4 +1,4 @@
-"""Declare the components from PyTorch: samplers, mixing augmentations, optimizers, losses and schedules."""
+"""Declare samplers, mixing augmentations, and the optimizers, losses, schedules and callbacks of PyTorch."""
 
 from __future__ import annotations
 
@@ -51,3 +51,14 @@ def cvkit_schedulers() -> Iterator[Component]:
     yield Component("constant", "cvkit_torch.schedulers:constant", "Constant learning rate")
     yield Component("step", "cvkit_torch.schedulers:step", "Multiply the learning rate by gamma every few epochs")
     yield Component("cosine", "cvkit_torch.schedulers:cosine", "Linear warm-up, then cosine decay")
+
+
+@hookimpl
+def cvkit_callbacks() -> Iterator[Component]:
+    """Declare keep_best, early_stopping and plateau."""
+    for name, factory, summary in (
+        ("keep_best", "keep_best", "Keep the weights of the best epoch"),
+        ("early_stopping", "early_stopping", "Stop after epochs without a better value"),
+        ("plateau", "Plateau", "Lower the learning rate after epochs without a better value"),
+    ):
+        yield Component(name, f"cvkit_torch.callbacks:{factory}", summary)

@@ -11,6 +11,7 @@ from cvkit.host.discovery import discover
 from cvkit.host.entry_points import CORE
 from cvkit.testing import (
     AugmentationSuite,
+    CallbackSuite,
     DatasetSuite,
     ExplainerSuite,
     LossSuite,
@@ -151,6 +152,10 @@ class TestOneCycleInOneEpoch(SchedulerSuite):
     options = {"max_lr": 0.4, "anneal": "linear"}
     plan = StepPlan(steps_per_epoch=7, epochs=1)
 
+
+TestKeepBest = held(CallbackSuite, "torch/keep_best", metric="macro_f1")
+TestEarlyStopping = held(CallbackSuite, "torch/early_stopping", metric="loss", patience=2)
+TestPlateau = held(CallbackSuite, "torch/plateau", patience=1, cooldown=1)
 
 TestLrRangeTest = held(TunerSuite, "onecycle/lr_range_test", steps=30)
 
