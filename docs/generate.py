@@ -31,7 +31,20 @@ from cvkit.signatures.signature import Option
 
 HOME = Path(__file__).parent
 BUILT_IN = "cvkit-core"
-MET = ("DataInfo", "Splits", "Split", "TensorSplit", "StepPlan", "Trial", "Proposal", "EpochRecord", "Predictions")
+MET = (
+    *(
+        "DataInfo",
+        "Splits",
+        "Split",
+        "TensorSplit",
+        "TrainingOutputs",
+        "StepPlan",
+        "Trial",
+        "Proposal",
+        "EpochRecord",
+    ),
+    "Predictions",
+)
 """The classes that factories receive or return, beside those of torch."""
 HELPERS = ("derive", "permutation", "preserved_randomness", "seed_everything", "eval_mode")
 COMMANDS = ("list", "info", "plugins", "schema", "new-plugin", "add")
@@ -144,7 +157,8 @@ def describe_component() -> Iterator[str]:
     documentation = parse_docstring((Component.__doc__ or "").replace("``", "`"))
     yield from (documentation.summary, "")
     for field in fields(Component):
-        default = "required" if field.default is MISSING else f"default `{field.default!r}`"
+        made = field.default if field.default_factory is MISSING else field.default_factory()
+        default = "required" if made is MISSING else f"default `{made!r}`"
         yield f"- `{field.name}` ({default}): {documentation.parameters[field.name]}"
 
 

@@ -65,6 +65,10 @@ class AugmentationFactory(Protocol):
 class ModelFactory(Protocol):
     """Returns a module from images (B, C, H, W) to logits (B, K).
 
+    If the component declares ``loss_terms``, the module returns a `TrainingOutputs` in training mode: the logits,
+    auxiliary logits and losses of its own. In evaluation mode, it returns the logits alone, so that evaluation,
+    explanations, averaged weights and exports need nothing else.
+
     Args:
         info: Channels, size and classes of the data.
         options: The options of the component.

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import islice
 
 import torch
-from torch import Tensor
 
 from ..data.loading import BatchSource
 from ..seeding import derive, seed_everything
@@ -17,7 +16,7 @@ from .eval_mode import eval_mode
 from .forward import ForwardPass
 from .records import Predictions
 from .sampling import Sampling
-from .step import TrainStep
+from .step import Taken, TrainStep
 
 
 @dataclass(frozen=True)
@@ -63,8 +62,8 @@ def train_steps(
     purpose: str = "train",
     *,
     planned: int,
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Take the optimizer steps of an epoch from step `first` on; yield (mean loss, correct predictions) after each.
+) -> Iterator[Taken]:
+    """Take the optimizer steps of an epoch from step `first` on; yield the measurements of each.
 
     Order, augmentation and dropout are functions of (purpose, seed, epoch, step). So an epoch that is resumed midway
     continues exactly as it would have without the interruption. `planned` steps are taken in the run, so that parts

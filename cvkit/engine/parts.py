@@ -128,7 +128,8 @@ class RunParts:
             preprocessor: Turns images into model inputs.
         """
         autocast = Autocast(self.device, self.recipe.train.precision)
-        return ForwardPass(model, model, loss, preprocessor, autocast, Guards.of(self.recipe))
+        weights = self.recipe.train.loss_weights
+        return ForwardPass(model, model, loss, preprocessor, autocast, Guards.of(self.recipe), weights)
 
     def train_step(self, model: nn.Module, loss: nn.Module, preprocessor: Preprocessor) -> TrainStep:
         """Return a training step with a new optimizer.

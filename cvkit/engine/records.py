@@ -22,7 +22,7 @@ class EpochRecord:
     Attributes:
         epoch: The number of the epoch, from 1.
         step: The number of optimizer steps of the run so far.
-        train_loss: Mean over the epoch, on augmented images while the weights change.
+        train_loss: Mean over the epoch of what is minimised, on augmented images while the weights change.
         train_accuracy: Measured like `train_loss`; None if images were mixed, because those have no single label.
         test_loss: The loss on the test images after the epoch, or None if they were not evaluated.
         test_accuracy: The accuracy on the test images after the epoch, or None.
@@ -39,6 +39,8 @@ class EpochRecord:
         validation_loss: The loss on the validation images after the epoch, or None if there are none.
         validation_accuracy: The accuracy on the validation images after the epoch, or None.
         group_lrs: The learning rate of each parameter group in the last step, by name; empty if there is only one.
+        train_terms: The mean over the epoch of each term of `train_loss`, without its weight, by name: ``main``, the
+            loss of the logits, and the terms of `cvkit.TrainingOutputs`; empty if the model declares none.
     """
 
     epoch: int
@@ -59,6 +61,7 @@ class EpochRecord:
     validation_loss: float | None = None
     validation_accuracy: float | None = None
     group_lrs: Mapping[str, float] = field(default_factory=dict)
+    train_terms: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def half(self) -> Half:

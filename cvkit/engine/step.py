@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -32,6 +32,21 @@ class Inputs(NamedTuple):
     labels: Tensor
 
 
+class Taken(NamedTuple):
+    """The measurements of an optimizer step, on the device: reading them makes the host wait.
+
+    Attributes:
+        loss: The mean loss over the samples, a float32 scalar.
+        hits: The number of correct predictions, an int64 scalar. It is negative if targets were mixed, because a
+            mixed image has no label to compare with.
+        terms: The mean over the samples of each term of the loss, without its weight; empty if there is only one.
+    """
+
+    loss: Tensor
+    hits: Tensor
+    terms: Mapping[str, Tensor]
+
+
 @dataclass(frozen=True)
 class TrainStep:
     """Takes optimizer steps with a `forward` pass.
@@ -46,12 +61,10 @@ class TrainStep:
     clip_norm: float | None = None
     freezing: Freezing = field(default_factory=Freezing)
 
-    def take(self, batches: Iterable[Batch], samples: int) -> tuple[Tensor, Tensor]:
+    def take(self, batches: Iterable[Batch], samples: int) -> Taken:
         """Take one optimizer step over `batches`, which contain `samples` images in total.
 
-        Returns the mean loss over the samples (float32) and the number of correct predictions (int64), which is
-        negative if targets were mixed, because a mixed image has no label to compare with. Both are scalars on the
-        device: reading them here would make the host wait. Raises `ComponentFailure` if a part fails.
+        Raises `ComponentFailure` if a part fails.
         """
         prepare = self.forward.preprocessor.for_training
         inputs = (Inputs(*prepare(batch.images, batch.labels), batch.labels) for batch in batches)
@@ -62,12 +75,12 @@ class TrainStep:
         self.scaler.update()
         return taken
 
-    def _take_with_closure(self, inputs: list[Inputs], samples: int) -> tuple[Tensor, Tensor]:
+    def _take_with_closure(self, inputs: list[Inputs], samples: int) -> Taken:
         """Let the optimizer compute the gradient as often as it needs, on the same inputs with the same draws.
 
         Buffers, such as the statistics of batch normalisation, change in the first computation only.
         """
-        results: list[tuple[Tensor, Tensor]] = []
+        results: list[Taken] = []
         guard, forward = self.forward.guards.optimizer, self.forward
 
         def closure() -> Tensor:
@@ -77,32 +90,36 @@ class TrainStep:
                 results.append(self._gradient(inputs, samples))
             for buffer, value in zip(buffers, before, strict=True):
                 buffer.copy_(value)
-            return results[-1][0]
+            return results[-1].loss
 
         guard(self.optimizer.step, closure)
         if not results:
             raise guard.failure("declares needs_closure, but its step() does not call the closure")
         return results[0]
 
-    def _gradient(self, inputs: Iterable[Inputs], samples: int) -> tuple[Tensor, Tensor]:
+    def _gradient(self, inputs: Iterable[Inputs], samples: int) -> Taken:
         """Compute the gradient over batches of model inputs; return what `take` does."""
         forward, guards, device = self.forward, self.forward.guards, self.forward.device
         guards.optimizer(self.optimizer.zero_grad)
         total_loss, hits = torch.zeros((), device=device), torch.zeros((), dtype=torch.int64, device=device)
+        total_terms: dict[str, Tensor] = {}
         for images, targets, labels in inputs:
             share = len(labels) / samples
             with forward.autocast():
-                logits = forward.logits_of(images)
-                loss = forward.loss_of(logits.float(), targets) * share
+                logits, terms = forward.terms_of(images, targets)
+                loss = forward.weighted(terms) * share
             guards.gradient(self.scaler.scale(loss).backward)
             total_loss += loss.detach()
+            if forward.loss_weights:
+                for name, term in terms.items():
+                    total_terms[name] = total_terms.get(name, 0) + term.detach() * share
             hits += (logits.detach().argmax(dim=1) == labels).sum()
             if forward.preprocessor.mixes:
                 hits += _MIXED * (targets != forward.preprocessor.one_hot(labels)).any()
         if self.clip_norm is not None:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_([*forward.model.parameters(), *forward.loss.parameters()], self.clip_norm)
-        return total_loss, hits
+        return Taken(total_loss, hits, total_terms)
 
 
 def needs_closure(optimizer: torch.optim.Optimizer) -> bool:

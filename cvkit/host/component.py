@@ -6,7 +6,11 @@ set its keyword-only parameters. The typed signature is the schema of the recipe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+MAIN_TERM = "main"
+"""The name of the loss of a model's logits, beside the names of its other loss terms."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,9 @@ class Component:
         mixes: For augmentations of batches: the built object is called with images and targets, float (B, K), and
             returns both, such as mixed pairs of images. The recipe then needs a loss with ``soft_targets``.
         soft_targets: For losses: the built module also takes targets, float (B, K), instead of labels, int64 (B,).
+        loss_terms: For models: further terms of the training loss, such as those of auxiliary logits, each with its
+            default weight, as in ``{"aux": 0.3}``. In training mode, the built module then returns a
+            `cvkit.TrainingOutputs` with exactly these terms, and in evaluation mode logits alone.
     """
 
     name: str
@@ -43,6 +50,7 @@ class Component:
     deprecated: str = ""
     mixes: bool = False
     soft_targets: bool = False
+    loss_terms: Mapping[str, float] = field(default_factory=dict, hash=False)
 
     @property
     def is_family(self) -> bool:

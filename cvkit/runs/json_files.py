@@ -157,6 +157,7 @@ class _Record(Shape):
     validation_loss: _Measured | None = None
     validation_accuracy: _Fraction | None = None
     group_lrs: dict[str, _Measured] = Field({})
+    train_terms: dict[str, _Measured] = Field({})
 
     @model_validator(mode="after")
     def _evaluated(self) -> Self:
