@@ -80,7 +80,12 @@ class ModelFactory(Protocol):
 class LossFactory(Protocol):
     """Returns a module from logits (B, K) and labels (B,) to the mean loss of the batch, a scalar.
 
-    If the component is declared ``soft_targets``, the module also takes targets, float (B, K), for the labels.
+    If the component is declared ``soft_targets``, the module also takes targets, float (B, K), for the labels. If it
+    is declared ``takes_images``, the module gets the augmented images, float (B, C, H, W) in [0, 1], as a third
+    argument in training mode.
+
+    A loss that uses weights which it neither trains nor stores, such as those of a teacher, has the attribute
+    ``fixed_weights``: their SHA-256 by their name. run.json records it, and a run is resumed with the same weights only.
 
     A factory may name a second positional parameter, ``class_counts``: the number of training images of each class.
     They are counted when the factory first reads them.

@@ -64,15 +64,17 @@ class ForwardPass:
             raise self.guards.model.failure(f"{made}; expected {name} ({len(inputs)}, K)")
         return logits
 
-    def terms_of(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def terms_of(
+        self, inputs: Tensor, targets: Tensor, images: Tensor | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the logits of a training batch, and the terms of its loss by name, each a scalar without its weight.
 
-        The first term is the loss of the logits. Raises `ComponentFailure` if the model does not return what it
-        declares.
+        The first term is the loss of the logits. `images` are as in `loss_of`. Raises `ComponentFailure` if the model
+        does not return what it declares.
         """
         if not self.loss_weights:
             logits = self.logits_of(inputs)
-            return logits, {MAIN_TERM: self.loss_of(logits.float(), targets)}
+            return logits, {MAIN_TERM: self.loss_of(logits.float(), targets, images)}
         made = self.guards.model(self.call, inputs)
         if not isinstance(made, TrainingOutputs):
             raise self.guards.model.failure(
@@ -84,9 +86,9 @@ class ForwardPass:
                 f"returned the loss terms {', '.join(names) or 'none'}, but declares {', '.join(self.loss_weights)}"
             )
         logits = self._require_logits(made.logits, inputs)
-        terms = {MAIN_TERM: self.loss_of(logits.float(), targets)}
+        terms = {MAIN_TERM: self.loss_of(logits.float(), targets, images)}
         for name, aux in made.aux.items():
-            terms[name] = self.loss_of(self._require_logits(aux, inputs, f"logits '{name}'").float(), targets)
+            terms[name] = self.loss_of(self._require_logits(aux, inputs, f"logits '{name}'").float(), targets, images)
         for name, loss in made.losses.items():
             if not isinstance(loss, Tensor) or loss.ndim:
                 raise self.guards.model.failure(f"returned the loss '{name}' as {shown(loss)}; expected a scalar")
@@ -100,9 +102,18 @@ class ForwardPass:
             total = total + weight * terms[name]
         return total
 
-    def loss_of(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Return the mean loss of a batch; raise `ComponentFailure` if the loss is not a scalar."""
-        loss = self.guards.loss(self.loss, logits, labels)
+    @property
+    def takes_images(self) -> bool:
+        """Whether the loss gets the augmented images in training."""
+        return self.guards.loss.entry.component.takes_images
+
+    def loss_of(self, logits: Tensor, labels: Tensor, images: Tensor | None = None) -> Tensor:
+        """Return the mean loss of a batch; raise `ComponentFailure` if the loss is not a scalar.
+
+        `images` are those of a training batch, float in [0, 1], if the loss takes them.
+        """
+        given = (logits, labels) if images is None else (logits, labels, images)
+        loss = self.guards.loss(self.loss, *given)
         if not isinstance(loss, Tensor) or loss.ndim:
             made = f"returned {shown(loss)}"
             raise self.guards.loss.failure(f"{made}; expected the mean loss of the batch, a scalar")

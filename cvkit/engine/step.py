@@ -25,11 +25,13 @@ class Inputs(NamedTuple):
         images: Augmented and normalised, float (B, C, H, W).
         targets: What the loss compares with: the labels, or mixed targets, float (B, K).
         labels: int64 (B,).
+        pixels: Augmented, float (B, C, H, W) in [0, 1]; None unless the loss takes them.
     """
 
     images: Tensor
     targets: Tensor
     labels: Tensor
+    pixels: Tensor | None
 
 
 class Taken(NamedTuple):
@@ -66,14 +68,19 @@ class TrainStep:
 
         Raises `ComponentFailure` if a part fails.
         """
-        prepare = self.forward.preprocessor.for_training
-        inputs = (Inputs(*prepare(batch.images, batch.labels), batch.labels) for batch in batches)
+        inputs = (self._inputs(batch) for batch in batches)
         if needs_closure(self.optimizer):
             return self._take_with_closure(list(inputs), samples)
         taken = self._gradient(inputs, samples)
         self.forward.guards.optimizer(self.scaler.step, self.optimizer)
         self.scaler.update()
         return taken
+
+    def _inputs(self, batch: Batch) -> Inputs:
+        forward = self.forward
+        augmented, targets = forward.preprocessor.augment(batch.images, batch.labels)
+        pixels = augmented if forward.takes_images else None
+        return Inputs(forward.preprocessor.normalize(augmented), targets, batch.labels, pixels)
 
     def _take_with_closure(self, inputs: list[Inputs], samples: int) -> Taken:
         """Let the optimizer compute the gradient as often as it needs, on the same inputs with the same draws.
@@ -103,10 +110,10 @@ class TrainStep:
         guards.optimizer(self.optimizer.zero_grad)
         total_loss, hits = torch.zeros((), device=device), torch.zeros((), dtype=torch.int64, device=device)
         total_terms: dict[str, Tensor] = {}
-        for images, targets, labels in inputs:
+        for images, targets, labels, pixels in inputs:
             share = len(labels) / samples
             with forward.autocast():
-                logits, terms = forward.terms_of(images, targets)
+                logits, terms = forward.terms_of(images, targets, pixels)
                 loss = forward.weighted(terms) * share
             guards.gradient(self.scaler.scale(loss).backward)
             total_loss += loss.detach()

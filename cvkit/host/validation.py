@@ -133,8 +133,9 @@ def _validate_component(component: object, hook: str) -> None:
         raise PluginError(f"{hook}: '{name}' sets per_sample, which is only for augmentations")
     if component.mixes and (hook != "cvkit_augmentations" or component.per_sample):
         raise PluginError(f"{hook}: '{name}' sets mixes, which is only for augmentations of batches")
-    if component.soft_targets and hook != "cvkit_losses":
-        raise PluginError(f"{hook}: '{name}' sets soft_targets, which is only for losses")
+    for field in ("soft_targets", "takes_images"):
+        if getattr(component, field) and hook != "cvkit_losses":
+            raise PluginError(f"{hook}: '{name}' sets {field}, which is only for losses")
     _require_loss_terms(component, hook)
     split_target(component.target)
     if component.members is not None:

@@ -120,6 +120,7 @@ class RunInfo(Shape):
     extended: list[_Extension] = Field([])
     pretrained: _Pretrained | None = None
     parameter_groups: list[_ParameterGroup] = Field([])
+    fixed_weights: dict[str, str] = Field({})
 
 
 class _Tuned(Shape):

@@ -37,12 +37,19 @@ def cvkit_optimizers() -> Iterator[Component]:
 
 @hookimpl
 def cvkit_losses() -> Iterator[Component]:
-    """Declare cross_entropy and bce."""
+    """Declare cross_entropy, bce and distillation."""
     for name, summary in (
         ("cross_entropy", "Cross-entropy, with label smoothing"),
         ("bce", "Binary cross-entropy of each class, with label smoothing"),
     ):
         yield Component(name, f"cvkit_torch.losses:{name}", summary, soft_targets=True)
+    yield Component(
+        "distillation",
+        "cvkit_torch.distillation:distillation",
+        "Cross-entropy, and the distance to the predictions of another run's model",
+        soft_targets=True,
+        takes_images=True,
+    )
 
 
 @hookimpl

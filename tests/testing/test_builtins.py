@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cvkit import StepPlan
+from cvkit import StepPlan, load
 from cvkit.host.discovery import discover
 from cvkit.host.entry_points import CORE
 from cvkit.testing import (
@@ -219,6 +219,18 @@ class TestCutmix(AugmentationSuite):
 class TestMixupOrCutmix(AugmentationSuite):
     component = "torch/mixup_or_cutmix"
     options = {"off_epochs": 1}
+
+
+class TestDistillation(LossSuite):
+    component = "torch/distillation"
+
+    @pytest.fixture
+    def options(self, teacher):
+        return {"teacher": str(teacher), "weight": 0.5}
+
+    @pytest.fixture
+    def info(self, teacher):
+        return load(teacher).info
 
 
 class TestBce(LossSuite):
