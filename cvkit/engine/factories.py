@@ -85,7 +85,8 @@ class LossFactory(Protocol):
     argument in training mode.
 
     A loss that uses weights which it neither trains nor stores, such as those of a teacher, has the attribute
-    ``fixed_weights``: their SHA-256 by their name. run.json records it, and a run is resumed with the same weights only.
+    ``fixed_weights``: their SHA-256 by their name. run.json records it, and a run is resumed only with the same
+    weights.
 
     A factory may name a second positional parameter, ``class_counts``: the number of training images of each class.
     They are counted when the factory first reads them.

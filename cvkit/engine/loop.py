@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import torch
+from torch import Tensor
 
-from ..data.loading import BatchSource
+from ..data.loading import Batch, BatchSource
 from ..seeding import derive, seed_everything
 from ..step_progress import Progress, during
 from .device import tried_kernels
@@ -80,12 +81,20 @@ def train_steps(
         return Progress.of(epoch, batch // batching.accumulate, batching.steps, planned)
 
     batches = source.batches(order, batching.batch_size, drawn, skipped, progress_of)
+    if sampling.soft_labels is not None:
+        batches = _with_soft_labels(batches, sampling.soft_labels, order[skipped:].split(batching.batch_size))
     for step in range(first, batching.steps):
         seed_everything(f"{purpose} step", seed, epoch, step)
         now = Progress.of(epoch, step, batching.steps, planned)
         with tried_kernels(forward.device), train_step.freezing.during(epoch), during(now):
             taken = train_step.take(islice(batches, batching.accumulate), batching.samples_in(step))
         yield taken
+
+
+def _with_soft_labels(batches: Iterator[Batch], soft: Tensor, orders: Iterable[Tensor]) -> Iterator[Batch]:
+    """Yield batches with the soft labels of their images; `orders` has the images of each."""
+    for batch, chosen in zip(batches, orders, strict=True):
+        yield replace(batch, soft=soft[chosen].to(batch.labels.device, non_blocking=True))
 
 
 @torch.no_grad()

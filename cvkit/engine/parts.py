@@ -219,7 +219,9 @@ class RunParts:
         labels = torch.tensor([label for _, label in first])
         with during(self.beginning):
             images = samples.batch([image for image, _ in first], 0)
-        return Batch(images.to(self.device), labels.to(self.device))
+        soft = self.sampling.soft_labels
+        given = None if soft is None else soft[: len(first)].to(self.device)
+        return Batch(images.to(self.device), labels.to(self.device), given)
 
     @contextmanager
     def trial(

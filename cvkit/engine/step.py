@@ -23,14 +23,16 @@ class Inputs(NamedTuple):
 
     Attributes:
         images: Augmented and normalised, float (B, C, H, W).
-        targets: What the loss compares with: the labels, or mixed targets, float (B, K).
+        targets: What the loss compares with: the labels, or soft or mixed targets, float (B, K).
         labels: int64 (B,).
+        soft: The soft labels of the data set, float (B, K), or None.
         pixels: Augmented, float (B, C, H, W) in [0, 1]; None unless the loss takes them.
     """
 
     images: Tensor
     targets: Tensor
     labels: Tensor
+    soft: Tensor | None
     pixels: Tensor | None
 
 
@@ -78,9 +80,9 @@ class TrainStep:
 
     def _inputs(self, batch: Batch) -> Inputs:
         forward = self.forward
-        augmented, targets = forward.preprocessor.augment(batch.images, batch.labels)
+        augmented, targets = forward.preprocessor.augment(batch.images, batch.labels, batch.soft)
         pixels = augmented if forward.takes_images else None
-        return Inputs(forward.preprocessor.normalize(augmented), targets, batch.labels, pixels)
+        return Inputs(forward.preprocessor.normalize(augmented), targets, batch.labels, batch.soft, pixels)
 
     def _take_with_closure(self, inputs: list[Inputs], samples: int) -> Taken:
         """Let the optimizer compute the gradient as often as it needs, on the same inputs with the same draws.
@@ -110,7 +112,7 @@ class TrainStep:
         guards.optimizer(self.optimizer.zero_grad)
         total_loss, hits = torch.zeros((), device=device), torch.zeros((), dtype=torch.int64, device=device)
         total_terms: dict[str, Tensor] = {}
-        for images, targets, labels, pixels in inputs:
+        for images, targets, labels, soft, pixels in inputs:
             share = len(labels) / samples
             with forward.autocast():
                 logits, terms = forward.terms_of(images, targets, pixels)
@@ -122,7 +124,7 @@ class TrainStep:
                     total_terms[name] = total_terms.get(name, 0) + term.detach() * share
             hits += (logits.detach().argmax(dim=1) == labels).sum()
             if forward.preprocessor.mixes:
-                hits += _MIXED * (targets != forward.preprocessor.one_hot(labels)).any()
+                hits += _MIXED * (targets != forward.preprocessor.unmixed(labels, soft)).any()
         if self.clip_norm is not None:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_([*forward.model.parameters(), *forward.loss.parameters()], self.clip_norm)

@@ -35,6 +35,8 @@ class Component:
         mixes: For augmentations of batches: the built object is called with images and targets, float (B, K), and
             returns both, such as mixed pairs of images. The recipe then needs a loss with ``soft_targets``.
         soft_targets: For losses: the built module also takes targets, float (B, K), instead of labels, int64 (B,).
+        soft_labels: For data sets: the training images have ``soft_labels``, float (N, K), which are the targets of
+            the loss. The recipe then needs a loss with ``soft_targets``.
         takes_images: For losses: in training mode, the built module gets a third argument, the augmented images,
             float (B, C, H, W) in [0, 1], as for the teacher of a distillation. In evaluation mode it gets two.
         loss_terms: For models: further terms of the training loss, such as those of auxiliary logits, each with its
@@ -52,6 +54,7 @@ class Component:
     deprecated: str = ""
     mixes: bool = False
     soft_targets: bool = False
+    soft_labels: bool = False
     takes_images: bool = False
     loss_terms: Mapping[str, float] = field(default_factory=dict, hash=False)
 

@@ -136,6 +136,8 @@ def _validate_component(component: object, hook: str) -> None:
     for field in ("soft_targets", "takes_images"):
         if getattr(component, field) and hook != "cvkit_losses":
             raise PluginError(f"{hook}: '{name}' sets {field}, which is only for losses")
+    if component.soft_labels and hook != "cvkit_datasets":
+        raise PluginError(f"{hook}: '{name}' sets soft_labels, which is only for data sets")
     _require_loss_terms(component, hook)
     split_target(component.target)
     if component.members is not None:

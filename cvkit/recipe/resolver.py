@@ -48,7 +48,7 @@ def resolve(document: Document, catalog: Catalog) -> Recipe:
     parts: dict[str, Any] = {key: components.one(key, KINDS[kind]) for key, kind in PARTS.items()}
     lists: dict[str, Any] = {key: components.several(key, KINDS[kind]) for key, kind in PART_LISTS.items()}
     components.check_augmentation_order(lists["augmentations"])
-    components.check_mixing(lists["augmentations"], parts["loss"])
+    components.check_soft_targets(parts["dataset"], lists["augmentations"], parts["loss"])
     components.check_tuner_targets(targets)
     sections["train"] = with_loss_weights(sections["train"], parts["model"], document.root, check)
     if check.problems:

@@ -29,8 +29,8 @@ def distillation(
     """Return the loss of labels, and the distance to the predictions of another run's model, the teacher.
 
     In training the loss is ``(1 - weight) * CE + weight * T^2 * KL(teacher || model)``, where both predictions of KL
-    are softened by the temperature T. The teacher sees the same augmented and mixed images, in its own normalisation and
-    size, in evaluation mode. It is not trained. In evaluation the loss is the cross-entropy alone.
+    are softened by the temperature T. The teacher sees the same augmented and mixed images, in its own normalisation
+    and size, in evaluation mode. It is not trained. In evaluation the loss is the cross-entropy alone.
 
     Sources: Hinton et al. 2015, "Distilling the Knowledge in a Neural Network", section 2; the defaults are those of
     Tian et al. 2020, "Contrastive Representation Distillation".
