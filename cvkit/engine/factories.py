@@ -110,6 +110,10 @@ class OptimizerFactory(Protocol):
     gradients and computes them at the current weights, on the same augmented images and with the same random draws,
     such as dropout. The first call is at the weights before the step; buffers change in this call only.
 
+    An optimizer with the methods ``train()`` and ``eval()`` has two modes, as schedule-free ones do: ``train()`` is
+    called before each step and ``eval()`` after it. So everything outside a step, such as evaluation, averaged
+    weights and checkpoints, sees the weights of the mode for evaluation.
+
     Args:
         params: The parameters to optimize, or groups of them.
         options: The options of the component.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -70,7 +71,10 @@ class TrainStep:
 
         Raises `ComponentFailure` if a part fails.
         """
-        inputs = (self._inputs(batch) for batch in batches)
+        with training_mode(self.optimizer, self.forward.guards.optimizer):
+            return self._take((self._inputs(batch) for batch in batches), samples)
+
+    def _take(self, inputs: Iterable[Inputs], samples: int) -> Taken:
         if needs_closure(self.optimizer):
             return self._take_with_closure(list(inputs), samples)
         taken = self._gradient(inputs, samples)
@@ -134,3 +138,21 @@ class TrainStep:
 def needs_closure(optimizer: torch.optim.Optimizer) -> bool:
     """Whether ``step()`` needs a function that computes the gradient again."""
     return bool(getattr(optimizer, "needs_closure", False))
+
+
+@contextmanager
+def training_mode(optimizer: torch.optim.Optimizer, guard: Callable[[Callable[[], Any]], Any]) -> Iterator[None]:
+    """Set an optimizer with two modes to the mode for training, within the block.
+
+    Such an optimizer, as a schedule-free one, trains at other weights than it is evaluated at. The weights between
+    steps are always those for evaluation. So results do not depend on when a run is evaluated or saved.
+    """
+    modes: Any = optimizer
+    if not all(callable(getattr(optimizer, mode, None)) for mode in ("train", "eval")):
+        yield
+        return
+    guard(modes.train)
+    try:
+        yield
+    finally:
+        guard(modes.eval)

@@ -18,20 +18,22 @@ if TYPE_CHECKING:
     from cvkit import DataInfo
 
 
-class _GoogLeNet(GoogLeNet):
-    def forward(self, x: Tensor) -> Tensor | TrainingOutputs:  # type: ignore[override]  # torchvision has its own tuple
+class _GoogLeNet(GoogLeNet):  # type: ignore[misc]  # torchvision has no types
+    def forward(self, x: Tensor) -> Tensor | TrainingOutputs:
         made = super().forward(x)
-        if not isinstance(made, GoogLeNetOutputs):
-            return made
-        return TrainingOutputs(made.logits, {"aux1": made.aux_logits1, "aux2": made.aux_logits2})
+        if isinstance(made, GoogLeNetOutputs):
+            return TrainingOutputs(made.logits, {"aux1": made.aux_logits1, "aux2": made.aux_logits2})
+        logits: Tensor = made
+        return logits
 
 
-class _Inception(Inception3):
-    def forward(self, x: Tensor) -> Tensor | TrainingOutputs:  # type: ignore[override]  # as above
+class _Inception(Inception3):  # type: ignore[misc]  # as above
+    def forward(self, x: Tensor) -> Tensor | TrainingOutputs:
         made = super().forward(x)
-        if not isinstance(made, InceptionOutputs):
-            return made
-        return TrainingOutputs(made.logits, {"aux": made.aux_logits})
+        if isinstance(made, InceptionOutputs):
+            return TrainingOutputs(made.logits, {"aux": made.aux_logits})
+        logits: Tensor = made
+        return logits
 
 
 def googlenet_aux(

@@ -210,11 +210,6 @@ TWINS = [
     ("labels", counts_classes_from_one, "label 2"),
     ("labels", has_short_labels, "torch.int32"),
     ("labels", gives_tensors_as_labels, "tensor(0)"),
-    ("soft_labels", has_soft_labels(*[(0.25, 0.75)] * 12), "not declared"),
-    ("soft_labels", has_soft_labels(*[(0.25, 0.25)] * 12), "the sum 0.5 for image 0"),
-    ("soft_labels", has_soft_labels(*[(-1.0, 2.0)] * 12), "negative"),
-    ("soft_labels", has_soft_labels((0.5, 0.5)), "shape (1, 2)"),
-    ("soft_labels", has_soft_labels(*["dark"] * 12), "not numbers"),
     ("images", frames_images_of_three_channels, "(1, H, W)"),
     ("images", gives_floats, "torch.float32 (1, 8, 10)"),
     ("images", gives_rows_for_columns, "torch.uint8 (1, 10, 8)"),
@@ -230,6 +225,11 @@ TWINS = [
     ("weights", has_weights(*[-1.0] * 12), "the weight -1 for image 0"),
     ("weights", has_weights(*[0.0] * 12), "the weight 0 for each image"),
     ("weights", has_weights(*["light"] * 12), "not numbers"),
+    ("soft_labels", has_soft_labels(*[(0.25, 0.75)] * 12), "not declared"),
+    ("soft_labels", has_soft_labels(*[(0.25, 0.25)] * 12), "the sum 0.5 for image 0"),
+    ("soft_labels", has_soft_labels(*[(-1.0, 2.0)] * 12), "negative"),
+    ("soft_labels", has_soft_labels((0.5, 0.5)), "shape (1, 2)"),
+    ("soft_labels", has_soft_labels(*["dark"] * 12), "not numbers"),
 ]
 
 
