@@ -72,7 +72,16 @@ if TYPE_CHECKING:
     from .host.markers import hookimpl
     from .kinds import KINDS, Kind
     from .printable import composed_name, readable_name
-    from .protocols import Augmentation, Explainer, Metric, MixingAugmentation, PhotoCrop, SampleAugmentation, Sampler
+    from .protocols import (
+        Augmentation,
+        Explainer,
+        Metric,
+        MixingAugmentation,
+        PhotoCrop,
+        SampleAugmentation,
+        Sampler,
+        TrainingOutputs,
+    )
     from .recipe import Recipe, read, resolve
     from .runs.folder import RunFolder
     from .seeding import derive, permutation, preserved_randomness, seed_everything
@@ -154,6 +163,7 @@ _LAZY = {
     "ModelFactory": "engine.factories",
     "OptimizerFactory": "engine.factories",
     "SampleAugmentation": "protocols",
+    "TrainingOutputs": "protocols",
     "Sampler": "protocols",
     "SamplerFactory": "engine.factories",
     "SchedulerFactory": "engine.factories",
@@ -245,6 +255,7 @@ __all__ = [
     "TensorSplit",
     "TrainedRun",
     "Trainer",
+    "TrainingOutputs",
     "Trial",
     "TunerFactory",
     "UnknownComponent",

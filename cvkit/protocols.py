@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -98,6 +99,23 @@ class PhotoCrop(Protocol):
             The crop, uint8 (C, H', W').
         """
         ...
+
+
+class TrainingOutputs(NamedTuple):
+    """What a model with ``loss_terms`` returns in training mode. In evaluation mode, it returns the logits alone.
+
+    The training loss is the loss of `logits`, plus the loss of each auxiliary output and each own loss, times its
+    weight in the recipe's ``train.loss_weights``.
+
+    Attributes:
+        logits: float (B, K).
+        aux: Auxiliary logits by name, each float (B, K); the recipe's loss compares each with the same targets.
+        losses: Losses of the model's own by name, each the mean over the batch, a scalar.
+    """
+
+    logits: Tensor
+    aux: Mapping[str, Tensor] = {}
+    losses: Mapping[str, Tensor] = {}
 
 
 class Explainer(Protocol):

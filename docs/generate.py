@@ -32,8 +32,8 @@ from cvkit.signatures.signature import Option
 HOME = Path(__file__).parent
 BUILT_IN = "cvkit-core"
 MET = (
-    *("DataInfo", "Splits", "Split", "TensorSplit", "StepPlan", "Goals", "Progress", "Decision", "Trial", "Proposal"),
-    *("EpochRecord", "Predictions"),
+    *("DataInfo", "Splits", "Split", "TensorSplit", "TrainingOutputs", "StepPlan", "Goals", "Progress", "Decision"),
+    *("Trial", "Proposal", "EpochRecord", "Predictions"),
 )
 """The classes that factories receive or return, beside those of torch."""
 HELPERS = ("derive", "permutation", "preserved_randomness", "seed_everything", "eval_mode")
@@ -156,7 +156,8 @@ def describe_component() -> Iterator[str]:
     documentation = parse_docstring((Component.__doc__ or "").replace("``", "`"))
     yield from (documentation.summary, "")
     for field in fields(Component):
-        default = "required" if field.default is MISSING else f"default `{field.default!r}`"
+        made = field.default if field.default_factory is MISSING else field.default_factory()
+        default = "required" if made is MISSING else f"default `{made!r}`"
         yield f"- `{field.name}` ({default}): {documentation.parameters[field.name]}"
 
 

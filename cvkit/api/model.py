@@ -44,6 +44,7 @@ class Model:
         folder: The run folder.
         recipe: The recipe of the run.
         classes: The names of the classes, in the order of the model's outputs.
+        info: Channels, size, normalisation and classes of the model's input.
         checkpoint: After which step and epoch the weights were saved, in words.
     """
 
@@ -51,7 +52,7 @@ class Model:
         loaded = load_trained(folder, recipe, info)
         for line in loaded.damaged:
             log.warning("%s", line)
-        self._folder, self._catalog, self._info = folder, catalog, info
+        self._folder, self._catalog, self.info = folder, catalog, info
         self._trained: TrainedModel = loaded.trained
         self.folder, self.recipe, self.classes = folder.path, recipe, info.classes
         self.checkpoint = loaded.checkpoint_label
@@ -167,10 +168,10 @@ class Model:
         return class_index(name, self.classes)
 
     def _picture(self, image: ImageLike, number: int) -> Picture:
-        return picture_of(image, f"image {number}", self._read, self._info)
+        return picture_of(image, f"image {number}", self._read, self.info)
 
     def _read(self, path: Path, needed: Needed | None = None) -> Image.Image:
-        return reader_of(self.recipe, self._info.channels)(path, needed)
+        return reader_of(self.recipe, self.info.channels)(path, needed)
 
 
 def load(folder: str | os.PathLike[str] | TrainedRun, *, plugins: PluginPaths = ()) -> Model:

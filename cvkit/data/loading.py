@@ -22,10 +22,11 @@ from .workers import WorkerPool
 
 @dataclass(frozen=True)
 class Batch:
-    """Images uint8 (B, C, H, W) and labels int64 (B,) on the run's device."""
+    """Images uint8 (B, C, H, W), labels int64 (B,) and soft labels float (B, K) or None, on the run's device."""
 
     images: Tensor
     labels: Tensor
+    soft: Tensor | None = None
 
 
 class BatchSource(Protocol):

@@ -72,7 +72,9 @@ class Split(Protocol):
 
     The image is uint8 (C, H, W). All images have the size in the data set's info, unless that has a framing. The
     label is an integer. A split of files may have ``names``, a tuple of their paths in the data set's folder. The
-    training images may have ``weights``, a number for each, which the sampler `weighted` uses.
+    training images may have ``weights``, a number for each, which the sampler `weighted` uses. If
+    the data set declares ``soft_labels``, they have ``soft_labels``, float (N, K): for each image, the share of each
+    class. Each row sums to 1.
     """
 
     def __len__(self) -> int: ...
@@ -88,11 +90,13 @@ class TensorSplit:
         images: uint8 (N, C, H, W).
         labels: int64 (N,).
         masks: bool (N, H, W), true on the object; None if unknown.
+        soft_labels: float (N, K), the share of each class; None if every image has one class.
     """
 
     images: Tensor
     labels: Tensor
     masks: Tensor | None = None
+    soft_labels: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -29,7 +29,7 @@ from .error_gallery import misclassified
 from .features import Features
 from .neighbours import AT_ONCE, Neighbours, nearest
 from .per_class import per_class_accuracy, per_class_scores
-from .training_curves import curves, metrics, schedule
+from .training_curves import curves, loss_terms, metrics, schedule
 
 _VIEWS = 3  # augmented versions shown of each sample
 _CHECKED = 32  # test images whose maps are compared with those of a model with randomized weights
@@ -65,7 +65,9 @@ def diagnose(trainer: Trainer, records: Sequence[EpochRecord], predictions: Pred
     found = Diagnosis()
     measured = metrics(records, lower_is_better(parts.recipe.metrics, parts.info))
     factors = {group.rates_name: group.factor for group in parts.finetuning.groups(parts.model, parts.loss)}
-    found.training = [curves(records), *([measured] if measured else []), schedule(records, factors)]
+    terms = loss_terms(records)
+    found.training = [curves(records), *(figure for figure in (terms, measured) if figure)]
+    found.training.append(schedule(records, factors))
     found.classes = [confusion(predictions, classes), per_class_accuracy(predictions, classes)]
     found.classes += [per_class_scores(predictions, classes), confused_pairs(predictions, classes)]
     found.confidence = [reliability(Calibration.of(predictions))]

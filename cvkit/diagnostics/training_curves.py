@@ -73,6 +73,28 @@ def metrics(records: Sequence[EpochRecord], lower_is_better: Collection[str] = (
     return render_figure("metrics", "Metrics", caption, paint, height=2.35 * len(names))
 
 
+def loss_terms(records: Sequence[EpochRecord]) -> Figure | None:
+    """Return a figure of the terms of the training loss by epoch, or None if the model declares none."""
+    names = list(records[-1].train_terms)
+    if not names:
+        return None
+
+    def paint(canvas: Canvas) -> None:
+        column = canvas.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0]
+        for axes, name in zip(column, names, strict=True):
+            values = np.array([record.train_terms.get(name, np.nan) for record in records])
+            axes.set_ylim(*_around(values, floor=-np.inf))
+            axes.set_title(name)
+            _paint_lines(axes, records, [("train", values, BLUE)], "{:.4f}".format)
+        _label_epochs(column[-1], records)
+
+    caption = (
+        "The terms of the training loss in each epoch, without their weights. main is the loss of the logits. The "
+        "training loss is main plus the other terms times train.loss_weights."
+    )
+    return render_figure("loss_terms", "Terms of the training loss", caption, paint, height=2.35 * len(names))
+
+
 def schedule(records: Sequence[EpochRecord], factors: Mapping[str, float] | None = None) -> Figure:
     """Return a figure of the learning rate at every optimizer step, and of the momentum (or beta) if there is one.
 

@@ -88,7 +88,7 @@ def build_parts(
             f"{counted(len(source), 'image')}; "
             "use a smaller train.batch_size, or set train.drop_last: false"
         )
-    labels = Labels.of(splits.train)
+    labels = Labels.of(splits.train, splits.info.num_classes)
     sampling = Sampling(recipe, labels)
     sampling.order(derive("rehearsal", recipe.seed))
     of_batches = [pair for pair in augmentations if not pair[0].component.per_sample]

@@ -66,6 +66,10 @@ class AugmentationFactory(Protocol):
 class ModelFactory(Protocol):
     """Returns a module from images (B, C, H, W) to logits (B, K).
 
+    If the component declares ``loss_terms``, the module returns a `TrainingOutputs` in training mode: the logits,
+    auxiliary logits and losses of its own. In evaluation mode, it returns the logits alone, so that evaluation,
+    explanations, averaged weights and exports need nothing else.
+
     Args:
         info: Channels, size and classes of the data.
         options: The options of the component.
@@ -77,7 +81,13 @@ class ModelFactory(Protocol):
 class LossFactory(Protocol):
     """Returns a module from logits (B, K) and labels (B,) to the mean loss of the batch, a scalar.
 
-    If the component is declared ``soft_targets``, the module also takes targets, float (B, K), for the labels.
+    If the component is declared ``soft_targets``, the module also takes targets, float (B, K), for the labels. If it
+    is declared ``takes_images``, the module gets the augmented images, float (B, C, H, W) in [0, 1], as a third
+    argument in training mode.
+
+    A loss that uses weights which it neither trains nor stores, such as those of a teacher, has the attribute
+    ``fixed_weights``: their SHA-256 by their name. run.json records it, and a run is resumed only with the same
+    weights.
 
     A factory may name a second positional parameter, ``class_counts``: the number of training images of each class.
     They are counted when the factory first reads them.
@@ -100,6 +110,10 @@ class OptimizerFactory(Protocol):
     An optimizer with the attribute ``needs_closure = True`` gets a closure in ``step(closure)``. Each call clears the
     gradients and computes them at the current weights, on the same augmented images and with the same random draws,
     such as dropout. The first call is at the weights before the step; buffers change in this call only.
+
+    An optimizer with the methods ``train()`` and ``eval()`` has two modes, as schedule-free ones do: ``train()`` is
+    called before each step and ``eval()`` after it. So everything outside a step, such as evaluation, averaged
+    weights and checkpoints, sees the weights of the mode for evaluation.
 
     Args:
         params: The parameters to optimize, or groups of them.

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import torch
 from torch import Tensor
 
-from ..data.loading import BatchSource
+from ..data.loading import Batch, BatchSource
 from ..recipe.settings import View
 from ..seeding import derive, seed_everything
 from ..step_progress import Progress, during
@@ -18,7 +18,7 @@ from .eval_mode import eval_mode
 from .forward import ForwardPass
 from .records import Predictions
 from .sampling import Sampling
-from .step import TrainStep
+from .step import Taken, TrainStep
 from .views import view
 
 
@@ -65,8 +65,8 @@ def train_steps(
     purpose: str = "train",
     *,
     planned: int,
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Take the optimizer steps of an epoch from step `first` on; yield (mean loss, correct predictions) after each.
+) -> Iterator[Taken]:
+    """Take the optimizer steps of an epoch from step `first` on; yield the measurements of each.
 
     Order, augmentation and dropout are functions of (purpose, seed, epoch, step). So an epoch that is resumed midway
     continues exactly as it would have without the interruption. `planned` steps are taken in the run, so that parts
@@ -83,12 +83,20 @@ def train_steps(
         return Progress.of(epoch, batch // batching.accumulate, batching.steps, planned)
 
     batches = source.batches(order, batching.batch_size, drawn, skipped, progress_of)
+    if sampling.soft_labels is not None:
+        batches = _with_soft_labels(batches, sampling.soft_labels, order[skipped:].split(batching.batch_size))
     for step in range(first, batching.steps):
         seed_everything(f"{purpose} step", seed, epoch, step)
         now = Progress.of(epoch, step, batching.steps, planned)
         with tried_kernels(forward.device), train_step.freezing.during(epoch), during(now):
             taken = train_step.take(islice(batches, batching.accumulate), batching.samples_in(step))
         yield taken
+
+
+def _with_soft_labels(batches: Iterator[Batch], soft: Tensor, orders: Iterable[Tensor]) -> Iterator[Batch]:
+    """Yield batches with the soft labels of their images; `orders` has the images of each."""
+    for batch, chosen in zip(batches, orders, strict=True):
+        yield replace(batch, soft=soft[chosen].to(batch.labels.device, non_blocking=True))
 
 
 @torch.no_grad()

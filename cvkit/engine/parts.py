@@ -128,7 +128,8 @@ class RunParts:
             preprocessor: Turns images into model inputs.
         """
         autocast = Autocast(self.device, self.recipe.train.precision)
-        return ForwardPass(model, model, loss, preprocessor, autocast, Guards.of(self.recipe))
+        weights = self.recipe.train.loss_weights
+        return ForwardPass(model, model, loss, preprocessor, autocast, Guards.of(self.recipe), weights)
 
     def train_step(self, model: nn.Module, loss: nn.Module, preprocessor: Preprocessor) -> TrainStep:
         """Return a training step with a new optimizer.
@@ -218,7 +219,9 @@ class RunParts:
         labels = torch.tensor([label for _, label in first])
         with during(self.beginning):
             images = samples.batch([image for image, _ in first], 0)
-        return Batch(images.to(self.device), labels.to(self.device))
+        soft = self.sampling.soft_labels
+        given = None if soft is None else soft[: len(first)].to(self.device)
+        return Batch(images.to(self.device), labels.to(self.device), given)
 
     @contextmanager
     def trial(

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..data.splits import Half
 from .records import EpochRecord, Predictions
+from .step import Taken
 
 
 class EpochProgress:
@@ -23,6 +24,7 @@ class EpochProgress:
         rates: Learning rate of each step.
         momenta: Momentum of each step; empty if the optimizer has none.
         group_rates: Learning rate of each named parameter group in the last step; empty if there are none.
+        terms: Mean of each term of the loss in each step, like `losses`; empty if there is only one.
         last_loss: The mean of the latest losses when they were last read.
     """
 
@@ -33,6 +35,7 @@ class EpochProgress:
         self.rates: list[float] = []
         self.momenta: list[float] = []
         self.group_rates: dict[str, float] = {}
+        self.terms: dict[str, Tensor] = {}
         self.last_loss = float("nan")
         self._hits = torch.zeros((), dtype=torch.int64, device=device)
         self._seconds = 0.0
@@ -53,10 +56,12 @@ class EpochProgress:
             self._seconds += time.perf_counter() - self._started
             self._started = None
 
-    def add(self, loss: Tensor, hits: Tensor, samples: int, rate: float, momentum: float | None) -> None:
-        """Add a step's mean loss and correct predictions, negative if it was mixed; they stay on the device."""
-        self.losses[self.taken] = loss
-        self._hits += hits
+    def add(self, taken: Taken, samples: int, rate: float, momentum: float | None) -> None:
+        """Add the measurements of a step; they stay on the device."""
+        self.losses[self.taken] = taken.loss
+        for name, term in taken.terms.items():
+            self.terms.setdefault(name, torch.zeros_like(self.losses))[self.taken] = term
+        self._hits += taken.hits
         self.counts.append(samples)
         self.samples += samples
         self.rates.append(rate)
@@ -85,6 +90,7 @@ class EpochProgress:
         test, validation = predictions.get("test"), predictions.get("validation")
         losses = self.losses[: self.taken].cpu().double()  # on the CPU, because Apple's GPUs have no float64
         weights = torch.tensor(self.counts, dtype=torch.float64)
+        terms = {name: values[: self.taken].cpu().double() for name, values in self.terms.items()}
         return EpochRecord(
             epoch=epoch,
             step=step,
@@ -104,12 +110,14 @@ class EpochProgress:
             validation_loss=None if validation is None else validation.loss,
             validation_accuracy=None if validation is None else validation.accuracy,
             group_lrs=self.group_rates,
+            train_terms={name: float((values * weights).sum() / weights.sum()) for name, values in terms.items()},
         )
 
     def state(self) -> dict[str, Any]:
         """Return the progress as plain values and tensors."""
         return {
             "losses": self.losses,
+            "terms": self.terms,
             "hits": self._hits,
             "counts": self.counts,
             "rates": self.rates,
@@ -126,6 +134,7 @@ class EpochProgress:
         progress._hits.copy_(state["hits"])
         progress.counts, progress.rates, progress.momenta = (list(state[k]) for k in ("counts", "rates", "momenta"))
         progress.group_rates = dict(state.get("group_rates", {}))  # older checkpoints do not contain it
+        progress.terms = {name: values.to(device) for name, values in state.get("terms", {}).items()}  # as above
         progress.samples, progress._seconds = sum(progress.counts), state["seconds"]
         return progress
 

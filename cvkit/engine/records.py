@@ -22,7 +22,7 @@ class EpochRecord:
     Attributes:
         epoch: The number of the epoch, from 1.
         step: The number of optimizer steps of the run so far.
-        train_loss: Mean over the epoch, on augmented images while the weights change.
+        train_loss: Mean over the epoch of what is minimised, on augmented images while the weights change.
         train_accuracy: Measured like `train_loss`; None if images were mixed, because those have no single label.
         test_loss: The loss on the test images after the epoch, or None if they were not evaluated.
         test_accuracy: The accuracy on the test images after the epoch, or None.
@@ -41,6 +41,8 @@ class EpochRecord:
         group_lrs: The learning rate of each parameter group in the last step, by name; empty if there is only one.
         tta_views: The views of each image that `accuracy_tta` averages over, as in `evaluation.views`.
         decisions: What callbacks decided after the epoch, a line each: that training stops, or another learning rate.
+        train_terms: The mean over the epoch of each term of `train_loss`, without its weight, by name: ``main``, the
+            loss of the logits, and the terms of `cvkit.TrainingOutputs`; empty if the model declares none.
     """
 
     epoch: int
@@ -63,6 +65,7 @@ class EpochRecord:
     group_lrs: Mapping[str, float] = field(default_factory=dict)
     tta_views: tuple[str, ...] = ()
     decisions: tuple[str, ...] = ()
+    train_terms: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def tta(self) -> str:

@@ -169,8 +169,8 @@ class Trainer:
         last_read = time.monotonic()
         progress.start_clock()
         scale = self.train_step.scaler.get_scale()  # 1 unless precision is fp16
-        for loss, hits in steps:
-            progress.add(loss, hits, self.parts.batching.samples_in(progress.taken), *self.schedule.setting)
+        for taken in steps:
+            progress.add(taken, self.parts.batching.samples_in(progress.taken), *self.schedule.setting)
             progress.group_rates = self.schedule.group_rates
             self.step += 1
             before, scale = scale, self.train_step.scaler.get_scale()

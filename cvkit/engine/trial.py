@@ -74,7 +74,7 @@ class Trial:
             The mean loss of each step, a scalar on the device.
         """
         for epoch in count():
-            for loss, _ in train_steps(
+            for taken in train_steps(
                 self._step,
                 self._source,
                 self._batching,
@@ -86,7 +86,7 @@ class Trial:
             ):
                 if self._schedule is not None:
                     self._schedule.step()
-                yield loss
+                yield taken.loss
 
     def steps_at(self, rates: Iterable[float]) -> Iterator[float]:
         """Take one optimizer step at each learning rate.

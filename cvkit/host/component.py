@@ -6,7 +6,11 @@ set its keyword-only parameters. The typed signature is the schema of the recipe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+MAIN_TERM = "main"
+"""The name of the loss of a model's logits, beside the names of its other loss terms."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,13 @@ class Component:
         mixes: For augmentations of batches: the built object is called with images and targets, float (B, K), and
             returns both, such as mixed pairs of images. The recipe then needs a loss with ``soft_targets``.
         soft_targets: For losses: the built module also takes targets, float (B, K), instead of labels, int64 (B,).
+        soft_labels: For data sets: the training images have ``soft_labels``, float (N, K), which are the targets of
+            the loss. The recipe then needs a loss with ``soft_targets``.
+        takes_images: For losses: in training mode, the built module gets a third argument, the augmented images,
+            float (B, C, H, W) in [0, 1], as for the teacher of a distillation. In evaluation mode it gets two.
+        loss_terms: For models: further terms of the training loss, such as those of auxiliary logits, each with its
+            default weight, as in ``{"aux": 0.3}``. In training mode, the built module then returns a
+            `cvkit.TrainingOutputs` with exactly these terms, and in evaluation mode logits alone.
     """
 
     name: str
@@ -43,6 +54,9 @@ class Component:
     deprecated: str = ""
     mixes: bool = False
     soft_targets: bool = False
+    soft_labels: bool = False
+    takes_images: bool = False
+    loss_terms: Mapping[str, float] = field(default_factory=dict, hash=False)
 
     @property
     def is_family(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -15,7 +16,7 @@ from ..errors import PluginError, did_you_mean
 from ..kinds import KINDS
 from ..signatures.signature import split_target
 from . import hookspecs
-from .component import Component
+from .component import MAIN_TERM, Component
 
 _PLUGIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -132,11 +133,34 @@ def _validate_component(component: object, hook: str) -> None:
         raise PluginError(f"{hook}: '{name}' sets per_sample, which is only for augmentations")
     if component.mixes and (hook != "cvkit_augmentations" or component.per_sample):
         raise PluginError(f"{hook}: '{name}' sets mixes, which is only for augmentations of batches")
-    if component.soft_targets and hook != "cvkit_losses":
-        raise PluginError(f"{hook}: '{name}' sets soft_targets, which is only for losses")
+    for field in ("soft_targets", "takes_images"):
+        if getattr(component, field) and hook != "cvkit_losses":
+            raise PluginError(f"{hook}: '{name}' sets {field}, which is only for losses")
+    if component.soft_labels and hook != "cvkit_datasets":
+        raise PluginError(f"{hook}: '{name}' sets soft_labels, which is only for data sets")
+    _require_loss_terms(component, hook)
     split_target(component.target)
     if component.members is not None:
         split_target(component.members)
+
+
+def _require_loss_terms(component: Component, hook: str) -> None:
+    """Raise `PluginError` unless `loss_terms` is empty, or a model's mapping of names to weights of at least 0."""
+    terms, name = component.loss_terms, component.name
+    if not isinstance(terms, Mapping):
+        raise PluginError(f"{hook}: loss_terms of '{name}' must be a mapping, such as {{'aux': 0.3}}")
+    if terms and hook != "cvkit_models":
+        raise PluginError(f"{hook}: '{name}' sets loss_terms, which is only for models")
+    for term, weight in terms.items():
+        if not isinstance(term, str) or not term.isidentifier() or term == MAIN_TERM:
+            raise PluginError(
+                f"{hook}: loss_terms of '{name}' names {term!r}; use letters, digits and underscores, and not "
+                f"'{MAIN_TERM}', which is the loss of the logits"
+            )
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < math.inf:
+            raise PluginError(
+                f"{hook}: loss_terms of '{name}' gives '{term}' the weight {weight!r}, not a number of at least 0"
+            )
 
 
 def _require_text(component: Component, hook: str) -> None:

@@ -163,15 +163,21 @@ class PartResolver:
                 )
             seen.add(target)
 
-    def check_mixing(self, augmentations: Iterable[Part], loss: Part | None) -> None:
-        """Report augmentations that mix labels if the loss takes only labels."""
-        mixing = [part.entry.id for part in augmentations if part.entry.component.mixes]
-        if loss is None or not mixing or loss.entry.component.soft_targets:
+    def check_soft_targets(self, dataset: Part | None, augmentations: Iterable[Part], loss: Part | None) -> None:
+        """Report soft labels and augmentations that mix labels if the loss takes only labels."""
+        made = [
+            f"augmentation '{part.entry.id}' makes soft targets of them"
+            for part in augmentations
+            if part.entry.component.mixes
+        ]
+        if dataset is not None and dataset.entry.component.soft_labels:
+            made.insert(0, f"data set '{dataset.entry.id}' has soft labels")
+        if loss is None or not made or loss.entry.component.soft_targets:
             return
         losses = self.catalog[KINDS["losses"].name]
         others = [entry.id for entry in losses.entries() if entry.component.soft_targets]
         node = self.root.items.get("loss")
-        message = f"loss '{loss.entry.id}' takes labels, but augmentation '{mixing[0]}' makes soft targets of them"
+        message = f"loss '{loss.entry.id}' takes labels, but {made[0]}"
         mark = self.nowhere if node is None else node.mark
         hint = f"use a loss that takes soft targets: {', '.join(others)}" if others else "use a loss that takes them"
         self.check.report(mark, message, hint)

@@ -40,6 +40,10 @@ PassEpochs = Annotated[
 
 
 ObserverOptions = Annotated[dict[str, dict[str, Any]], Words("a mapping of plugins, each to its options")]
+LossWeights = Annotated[
+    dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]],
+    Words("a mapping of loss terms, each to a number of at least 0"),
+]
 
 
 class GeneralSettings(Settings):
@@ -73,6 +77,11 @@ class TrainSettings(Settings):
     ema: Fraction | None = Field(
         None,
         description="Largest decay per step of averaged weights, which are evaluated; null: no averaging.",
+    )
+    loss_weights: LossWeights = Field(
+        {},
+        description="Weight of each further term of the training loss that the model declares, such as an auxiliary "
+        "output, by name; the loss of the logits has weight 1. Terms that are left out have the weight of the model.",
     )
     device: str = Field("auto", description="Torch device, such as cpu or cuda:0; auto chooses one.")
     checkpoint_every: PositiveInt | None = Field(

@@ -120,6 +120,7 @@ class RunInfo(Shape):
     extended: list[_Extension] = Field([])
     pretrained: _Pretrained | None = None
     parameter_groups: list[_ParameterGroup] = Field([])
+    fixed_weights: dict[str, str] = Field({})
 
 
 class _Tuned(Shape):
@@ -159,6 +160,7 @@ class _Record(Shape):
     group_lrs: dict[str, _Measured] = Field({})
     tta_views: list[str] = Field([])
     decisions: list[str] = Field([])
+    train_terms: dict[str, _Measured] = Field({})
 
     @model_validator(mode="after")
     def _evaluated(self) -> Self:

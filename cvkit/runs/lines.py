@@ -94,7 +94,8 @@ def header(half: Half) -> str:
 def epoch_line(record: EpochRecord) -> str:
     """Return the line of an epoch, aligned with `header`; accuracies are in percent, with "-" for none.
 
-    The recipe's metrics and then the other groups' rates follow while the line has at most 118 columns.
+    The recipe's metrics, the terms of the training loss and then the other groups' rates follow while the line has at
+    most 118 columns.
     """
     width = len(f"{record.half} loss")
     trained = "-" if record.train_accuracy is None else f"{100 * record.train_accuracy:.2f}"
@@ -111,6 +112,9 @@ def epoch_line(record: EpochRecord) -> str:
         line += "" if accuracy is None else f"   {name} {100 * accuracy:.2f}"
     for name, value in record.metrics.items():
         more = f"   {name} {value:.4f}"
+        line += more if len(line + more) <= _WIDTH else ""
+    for name, value in record.train_terms.items():
+        more = f"   {name} loss {value:.4f}"
         line += more if len(line + more) <= _WIDTH else ""
     for name, rate in record.group_lrs.items():
         more = f"   {name} lr {rate:.3g}"

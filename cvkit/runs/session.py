@@ -24,7 +24,7 @@ from .folder import TIME, RunFolder
 from .json_files import read_tuning
 from .repair import agree_on_recipe, began, put_back, require_never_trained, snapshot_of
 from .restore import require_same_data, restore_run
-from .run_info import RunInfo
+from .run_info import RunInfo, require_fixed_weights
 from .snapshot import RunSnapshot
 from .tuning_results import save_figure, tuning_figures, tuning_result
 
@@ -139,6 +139,7 @@ class Session:
         repairs += require_same_data(self.parts, state, accept_changes=self.accept_changes)
         restore_run(self.prepare(), state)
         info, lost = began(self.folder, snapshot, self._info.made_with)
+        require_fixed_weights(self.parts, info)
         self.records, self._tuning = list(snapshot.records), snapshot.tuning
         repairs += put_back(self.folder, snapshot, self.recipe)
         self.warnings += [*repairs, *lost, *info.get("warnings", [])]

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..data.labels import weights_of
+from ..data.labels import soft_labels_of, weights_of
 from ..data.splits import DataInfo, Split, Splits, TensorSplit
 from ..kinds import KINDS
 from .contract import Fail, promise
@@ -29,10 +29,13 @@ class DatasetSuite(Suite):
 
     Attributes:
         root: The data folder; None for an empty folder.
+        soft_labels: Whether the training images of `factory` have soft labels. For a `component`, its declaration
+            determines this.
     """
 
     kind = KINDS["datasets"]
     root: Path | None = None
+    soft_labels: bool = False
 
     def supplied(self) -> tuple[Path]:
         """Return the data folder."""
@@ -104,6 +107,21 @@ class DatasetSuite(Suite):
                     weights_of(split)
                 except ValueError as error:
                     broken(f"the split of {half} images {error}")
+
+    def test_soft_labels(self) -> None:
+        """Training images have soft labels if the component declares it: shares of the classes with a sum of 1."""
+        declared = self.soft_labels or self.entry.component.soft_labels
+        contract = "training images have soft labels (N, K), with a sum of 1 each, if the component declares them"
+        with promise(contract) as broken:
+            splits = self._splits()
+            try:
+                found = soft_labels_of(splits.train, splits.info.num_classes)
+            except ValueError as error:
+                broken(f"the split of training images {error}")
+            if declared and found is None:
+                broken("they have no attribute soft_labels", "Add it, or declare the component without soft_labels")
+            if found is not None and not declared:
+                broken("they have soft labels, which are not declared", "Declare it with soft_labels=True")
 
     def test_images(self) -> None:
         """Every image is uint8 (C, H, W), of the size in `info` unless that has a framing."""

@@ -61,7 +61,8 @@ def epoch(record: EpochRecord) -> Iterator[Event]:
     }
     metrics = {f"metrics/{name}": value for name, value in record.metrics.items()}
     rates = {f"learning_rate/{name}": rate for name, rate in record.group_lrs.items()}
-    yield _scalars(record.step, measured | where_asked | metrics | rates)
+    terms = {f"loss_terms/{name}": value for name, value in record.train_terms.items()}
+    yield _scalars(record.step, measured | where_asked | metrics | rates | terms)
 
 
 def picture(tag: str, png: bytes, step: int) -> Event:

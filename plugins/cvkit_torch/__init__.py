@@ -28,21 +28,34 @@ def cvkit_augmentations() -> Iterator[Component]:
 
 @hookimpl
 def cvkit_optimizers() -> Iterator[Component]:
-    """Declare sgd, adamw, muon and sam."""
+    """Declare sgd, adamw, muon, sam and schedule_free_adamw."""
     yield Component("sgd", "cvkit_torch.optimizers:sgd", "Stochastic gradient descent with momentum")
     yield Component("adamw", "cvkit_torch.optimizers:adamw", "Adam with decoupled weight decay")
     yield Component("muon", "cvkit_torch.muon:Muon", "Muon for hidden matrices, AdamW for the other weights")
     yield Component("sam", "cvkit_torch.sam:SAM", "Sharpness-aware minimization, with momentum")
+    yield Component(
+        "schedule_free_adamw",
+        "cvkit_torch.schedule_free:schedule_free_adamw",
+        "AdamW without a schedule, evaluated at averaged weights",
+        requires=("schedulefree>=1.4",),
+    )
 
 
 @hookimpl
 def cvkit_losses() -> Iterator[Component]:
-    """Declare cross_entropy and bce."""
+    """Declare cross_entropy, bce and distillation."""
     for name, summary in (
         ("cross_entropy", "Cross-entropy, with label smoothing"),
         ("bce", "Binary cross-entropy of each class, with label smoothing"),
     ):
         yield Component(name, f"cvkit_torch.losses:{name}", summary, soft_targets=True)
+    yield Component(
+        "distillation",
+        "cvkit_torch.distillation:distillation",
+        "Cross-entropy, and the distance to the predictions of another run's model",
+        soft_targets=True,
+        takes_images=True,
+    )
 
 
 @hookimpl
