@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .data.reduction import Needed
     from .data.splits import DataInfo, Split, Splits, TensorSplit
     from .engine.assembly import build_parts
+    from .engine.background import Background
     from .engine.calibration import Calibration
     from .engine.eval_mode import eval_mode
     from .engine.evaluator import Evaluator
@@ -130,6 +131,7 @@ _LAZY = {
     "Split": "data.splits",
     "Splits": "data.splits",
     "TensorSplit": "data.splits",
+    "Background": "engine.background",
     "Calibration": "engine.calibration",
     "eval_mode": "engine.eval_mode",
     "StepPlan": "engine.step_plan",
@@ -173,6 +175,7 @@ __all__ = [
     "AmbiguousComponent",
     "Augmentation",
     "AugmentationFactory",
+    "Background",
     "Calibration",
     "Catalog",
     "CheckpointError",

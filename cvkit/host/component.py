@@ -31,6 +31,8 @@ class Component:
         mixes: For augmentations of batches: the built object is called with images and targets, float (B, K), and
             returns both, such as mixed pairs of images. The recipe then needs a loss with ``soft_targets``.
         soft_targets: For losses: the built module also takes targets, float (B, K), instead of labels, int64 (B,).
+        signed: For explainers: maps are in [-1, 1]. Positive values are evidence for the class, and negative values
+            evidence against it. Scores use the positive values.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Component:
     deprecated: str = ""
     mixes: bool = False
     soft_targets: bool = False
+    signed: bool = False
 
     @property
     def is_family(self) -> bool:

@@ -134,6 +134,8 @@ def _validate_component(component: object, hook: str) -> None:
         raise PluginError(f"{hook}: '{name}' sets mixes, which is only for augmentations of batches")
     if component.soft_targets and hook != "cvkit_losses":
         raise PluginError(f"{hook}: '{name}' sets soft_targets, which is only for losses")
+    if component.signed and hook != "cvkit_explainers":
+        raise PluginError(f"{hook}: '{name}' sets signed, which is only for explainers")
     split_target(component.target)
     if component.members is not None:
         split_target(component.members)
