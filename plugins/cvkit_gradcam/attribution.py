@@ -15,7 +15,8 @@ class Attribution:
     Attributes:
         raw: How much each pixel adds to the logit of the class, in units of the logit, float32 or float64 (..., H,
             W).
-        maps: The raw maps, each divided by its largest absolute value, float32 (..., H, W) in [-1, 1].
+        maps: The maps that are shown and scored: the raw maps, each divided by its largest absolute value, float32
+            (..., H, W) in [-1, 1]. Those of occlusion are smoothed first.
         empty: Whether a map is zero everywhere, bool (...).
         method: Name of the component.
         targets: The explained classes, int64 (B,) or (B, T).
@@ -30,11 +31,18 @@ class Attribution:
     against: Tensor | None = None
 
     @classmethod
-    def of(cls, method: str, raw: Tensor, targets: Tensor, against: Tensor | None) -> Attribution:
-        """Return the attribution from raw maps (B, T, H, W); T is 1 if the targets are (B,)."""
-        raw = (raw if targets.ndim == 2 else raw[:, 0]).detach()
-        maps = divided_by_peak(raw)
-        return cls(raw, maps.float(), ~maps.flatten(-2).any(dim=-1), method, targets, against)
+    def of(
+        cls, method: str, raw: Tensor, targets: Tensor, against: Tensor | None, smoothed: Tensor | None = None
+    ) -> Attribution:
+        """Return the attribution from raw maps (B, T, H, W), which `smoothed` replaces as the maps to show.
+
+        T is 1 if the targets are (B,).
+        """
+        raw, shown = (
+            each if targets.ndim == 2 else each[:, 0] for each in (raw, raw if smoothed is None else smoothed)
+        )
+        maps = divided_by_peak(shown).float()
+        return cls(raw, maps, ~maps.flatten(-2).any(dim=-1), method, targets, against)
 
 
 def divided_by_peak(maps: Tensor) -> Tensor:

@@ -111,7 +111,7 @@ class IntegratedGradients:
                     raw.append(torch.stack(sums).sum(dim=0))
         finally:
             torch.clear_autocast_cache()
-        return Attribution.of("integrated_gradients", torch.cat(raw), targets, against)
+        return Attribution.of("integrated_gradients", torch.cat(raw).detach(), targets, against)
 
     def _points(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the places of the steps on the path, in (0, 1), and their weights, which sum to 1, both (steps,).

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d
 
 from cvkit import DataInfo, eval_mode
 
@@ -30,7 +31,8 @@ def occlusion(
     """Return the occlusion explainer of `model`, which needs a forward pass for each patch: 225 with the defaults.
 
     A pixel is positive if the logit falls when patches over it are covered, and negative if the logit rises. The
-    method works for every model, also without gradients.
+    method works for every model, also without gradients. Maps are averaged over a square of about the stride, so that
+    patches leave no steps in them.
     Source: Zeiler & Fergus 2014, "Visualizing and Understanding Convolutional Networks", arXiv 1311.2901, section 4.
 
     Args:
@@ -87,7 +89,14 @@ class Occlusion:
         with eval_mode(self.model), eager_mode(), torch.no_grad():
             asked = Targets.of(targets, against)
             raw = torch.cat([self._falls(images[at : at + 1], asked[at : at + 1]) for at in range(len(images))])
-        return Attribution.of("occlusion", raw, targets, against)
+            window = 2 * (self._sizes(images)[1] // 2) + 1
+            smoothed = avg_pool2d(raw, window, stride=1, padding=window // 2, count_include_pad=False)
+        return Attribution.of("occlusion", raw, targets, against, smoothed)
+
+    def _sizes(self, images: Tensor) -> tuple[int, int]:
+        """Return the side of the patch and the distance between patches."""
+        patch = self.patch or max(self.stride or 1, min(images.shape[-2:]) // _ACROSS)
+        return patch, self.stride or (patch + 1) // 2
 
     def _falls(self, image: Tensor, asked: Targets) -> Tensor:
         """Return the mean fall of the scores over all patches on each pixel, (1, T, H, W), of one image (1, C, H, W).
@@ -107,10 +116,8 @@ class Occlusion:
 
     def _masks(self, image: Tensor) -> Iterator[Tensor]:
         """Yield the masks of the patches, bool (P, 1, H, W), with P at most `chunk`; together, they cover all."""
-        height, width = image.shape[-2:]
-        patch = self.patch or max(self.stride or 1, min(height, width) // _ACROSS)
-        stride = self.stride or (patch + 1) // 2
-        rows, columns = (torch.arange(side, device=image.device) for side in (height, width))
+        patch, stride = self._sizes(image)
+        rows, columns = (torch.arange(side, device=image.device) for side in image.shape[-2:])
         corners = torch.cartesian_prod(_starts(rows, patch, stride), _starts(columns, patch, stride))
         for top, left in (part.unbind(dim=1) for part in corners.split(self.chunk)):
             across = (columns >= left[:, None]) & (columns < left[:, None] + patch)
