@@ -37,7 +37,7 @@ class Explainers:
         self, trained: TrainedModel, parts: Iterable[Part], warnings: list[str], background: Background | None = None
     ) -> None:
         self.trained, self._parts, self._warnings = trained, tuple(parts), warnings
-        self._background = background or no_background()
+        self._background = no_background() if background is None else background
         self.working: dict[str, MapFunction] = {}
         self.signed: set[str] = set()
         for part in self._parts:

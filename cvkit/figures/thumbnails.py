@@ -17,7 +17,7 @@ from .style import BLUE, ORANGE
 SIDE = 128
 """The length of a picture's longer side in pixels. Smaller images are enlarged by an integer factor up to it."""
 
-_SIGNED = LinearSegmentedColormap.from_list("signed", ["#A6DBFF", BLUE, "#000000", ORANGE, "#FFCC8F"])
+_SIGNED = LinearSegmentedColormap.from_list("signed", ["#74C2FF", BLUE, "#000000", ORANGE, "#FFB04D"])
 
 
 def is_enlarged(height: int, width: int, side: int = SIDE) -> bool:

@@ -61,7 +61,8 @@ class ExplainerSuite(Suite):
         return self._explained(self._built(model), chosen)
 
     def _built(self, model: nn.Module, background: Background | None = None) -> Any:
-        return self.build(model, self.info, background or sample_background(self.info))
+        given = sample_background(self.info) if background is None else background
+        return self.build(model, self.info, given)
 
     def _explained(self, explainer: Any, chosen: slice = slice(None)) -> Tensor:
         images, targets = sample_inputs(self.info), sample_labels(self.info)
