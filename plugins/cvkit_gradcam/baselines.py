@@ -29,7 +29,8 @@ def blurred(images: Tensor) -> Tensor:
     """
     sigma = min(images.shape[-2:]) / 8
     radius = int(3 * sigma + 0.5)
-    return gaussian_blur(images, [2 * radius + 1] * 2, [sigma] * 2)
+    smooth: Tensor = gaussian_blur(images, [2 * radius + 1] * 2, [sigma] * 2)
+    return smooth
 
 
 def baseline_of(name: Plain, info: DataInfo | None) -> Callable[[Tensor], Tensor]:

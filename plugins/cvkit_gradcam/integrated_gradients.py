@@ -119,11 +119,10 @@ class IntegratedGradients:
         With training images, the steps are the midpoints of equal parts, each with the same weight.
         """
         if self._references is None:
-            nodes, weights = leggauss(self.steps)
-            places, shares = (nodes + 1) / 2, weights / 2
-            return torch.from_numpy(places).to(images), torch.from_numpy(shares).to(images)
-        places = (torch.arange(self.steps, device=images.device) + 0.5) / self.steps
-        return places.to(images), torch.full_like(places, 1 / self.steps).to(images)
+            nodes, weights = map(torch.from_numpy, leggauss(self.steps))
+            return ((nodes + 1) / 2).to(images), (weights / 2).to(images)
+        middles = (torch.arange(self.steps) + 0.5) / self.steps
+        return middles.to(images), torch.full((self.steps,), 1 / self.steps).to(images)
 
     def _starts(self, images: Tensor, at_once: int) -> list[Tensor]:
         """Return the baselines of each part of the steps, (B or 1, steps of the part or 1, C, H, W)."""
@@ -142,7 +141,7 @@ class IntegratedGradients:
         points = (start + places.view(1, -1, 1, 1, 1) * change).flatten(0, 1)
         owners = torch.arange(len(images), device=images.device).repeat_interleave(steps)
         gradients = gradients_at_pixels(self.model, points, asked[owners]).unflatten(0, (len(images), steps))
-        added = gradients * change[:, :, None] * weights.view(1, -1, 1, 1, 1, 1)
+        added: Tensor = gradients * change[:, :, None] * weights.view(1, -1, 1, 1, 1, 1)
         return added.sum(dim=(1, 3))
 
 

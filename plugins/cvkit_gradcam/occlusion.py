@@ -112,7 +112,8 @@ class Occlusion:
             shares = masks.flatten(1).to(falls)
             total += falls.T @ shares
             count += shares.sum(dim=0)
-        return (total / count).unflatten(-1, image.shape[-2:])[None]
+        means: Tensor = (total / count).unflatten(-1, image.shape[-2:])
+        return means[None]
 
     def _masks(self, image: Tensor) -> Iterator[Tensor]:
         """Yield the masks of the patches, bool (P, 1, H, W), with P at most `chunk`; together, they cover all."""

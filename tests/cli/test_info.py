@@ -146,17 +146,17 @@ def cvkit_models():
 def cvkit_augmentations():
     yield Component("single", "shed:net", per_sample=True)
 
-@hookimpl
-def cvkit_explainers():
-    yield Component("signed", "shed:map", "A map", signed=True)
-
 def net(info, *, width: int, height: int = 3, depth=2):
     \"\"\"Build it.\"\"\"
-def map(model, info, background): "Map it."
 def odd(width, height, *, name: str = "x"): ...
 def loose(info, *, width: int = 3, **more):
     \"\"\"Ring \x07 the bell.\"\"\"
 def lost(): raise RuntimeError("the list is lost")
+
+@hookimpl
+def cvkit_explainers():
+    yield Component("signed", "shed:map", "A map", signed=True)
+def map(model, info, background): "Map it."
 """
 
 
