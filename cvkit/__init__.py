@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .data.reduction import Needed
     from .data.splits import DataInfo, Split, Splits, TensorSplit
     from .engine.assembly import build_parts
+    from .engine.background import Background
     from .engine.best_epoch import EarlyStopping, KeepBest
     from .engine.calibration import Calibration
     from .engine.callback import Callback, Decision, Goals
@@ -142,6 +143,7 @@ _LAZY = {
     "Split": "data.splits",
     "Splits": "data.splits",
     "TensorSplit": "data.splits",
+    "Background": "engine.background",
     "Calibration": "engine.calibration",
     "eval_mode": "engine.eval_mode",
     "StepPlan": "engine.step_plan",
@@ -192,6 +194,7 @@ __all__ = [
     "AmbiguousComponent",
     "Augmentation",
     "AugmentationFactory",
+    "Background",
     "Calibration",
     "Callback",
     "CallbackFactory",

@@ -126,7 +126,8 @@ class Explainer(Protocol):
         targets: Classes to explain, int64 (B,).
 
     Returns:
-        Maps, float32 (B, H, W) in [0, 1], detached from the graph.
+        Maps, float32 (B, H, W), detached from the graph: in [0, 1], or in [-1, 1] if the component is declared
+        ``signed``.
     """
 
     def __call__(self, images: Tensor, targets: Tensor, /) -> Tensor: ...
@@ -148,8 +149,15 @@ class Metric(Protocol):
     def __call__(self, logits: Tensor, labels: Tensor, /) -> float: ...
 
 
-def require_maps(maps: object, images: Tensor) -> Tensor:
-    """Return `maps`; raise `RunError` unless there is one finite map for each image, of the same height and width."""
+ROUNDING = 1e-6
+"""How far maps may exceed their range: maps that are resized after normalisation reach 1 + 1.2e-7."""
+
+
+def require_maps(maps: object, images: Tensor, *, signed: bool = False) -> Tensor:
+    """Return `maps`; raise `RunError` unless there is one finite map for each image, of the same height and width.
+
+    Signed maps must be in [-1, 1]. Other maps may leave [0, 1], and are then clipped for display with a warning.
+    """
     expected = (len(images), *images.shape[-2:])
     if not isinstance(maps, Tensor):
         raise RunError(f"returned maps of type {type(maps).__name__}; expected a tensor {expected}")
@@ -157,4 +165,9 @@ def require_maps(maps: object, images: Tensor) -> Tensor:
         raise RunError(f"returned maps of shape {tuple(maps.shape)}; expected {expected}")
     if not torch.isfinite(maps).all():
         raise RunError("returned maps with values that are not finite")
+    if signed and maps.numel() and maps.abs().max() > 1 + ROUNDING:
+        raise RunError(
+            f"returned signed maps with values from {float(maps.min()):.4g} to {float(maps.max()):.4g}; expected "
+            "values in [-1, 1]. Divide each map by its largest absolute value"
+        )
     return maps

@@ -32,8 +32,8 @@ from cvkit.signatures.signature import Option
 HOME = Path(__file__).parent
 BUILT_IN = "cvkit-core"
 MET = (
-    *("DataInfo", "Splits", "Split", "TensorSplit", "TrainingOutputs", "StepPlan", "Goals", "Progress", "Decision"),
-    *("Trial", "Proposal", "EpochRecord", "Predictions"),
+    *("DataInfo", "Splits", "Split", "TensorSplit", "Background", "TrainingOutputs", "StepPlan", "Goals", "Progress"),
+    *("Decision", "Trial", "Proposal", "EpochRecord", "Predictions"),
 )
 """The classes that factories receive or return, beside those of torch."""
 HELPERS = ("derive", "permutation", "preserved_randomness", "seed_everything", "eval_mode")

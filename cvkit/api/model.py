@@ -14,7 +14,8 @@ import torch
 from PIL import Image
 
 from ..data.reduction import Needed
-from ..data.splits import DataInfo
+from ..data.splits import DataInfo, Split
+from ..engine.background import background_of
 from ..engine.trained_model import TrainedModel
 from ..errors import RunError
 from ..explain.explainers import Explainers
@@ -28,6 +29,7 @@ from ..recipe import Recipe, resolve
 from ..runs.folder import RunFolder
 from ..runs.load import load_trained
 from ..runs.provenance import drift_of, require_plugins
+from ..runs.run_data import open_data_of
 from .answers import ImageExplanation, Prediction, PredictionList
 from .catalog import PluginPaths, catalog_of
 from .images import SINGLE, ImageLike, picture_of
@@ -35,6 +37,7 @@ from .results import TrainedRun
 
 log = logging.getLogger("cvkit")
 _AT_ONCE = 250  # images in memory
+_NO_TRAINING = "Name the place of its data with cvkit.load(run, data=...), or choose a method without training images"
 
 
 class Model:
@@ -48,7 +51,9 @@ class Model:
         checkpoint: After which step and epoch the weights were saved, in words.
     """
 
-    def __init__(self, folder: RunFolder, recipe: Recipe, catalog: Catalog, info: DataInfo) -> None:
+    def __init__(
+        self, folder: RunFolder, recipe: Recipe, catalog: Catalog, info: DataInfo, data: Path | None = None
+    ) -> None:
         loaded = load_trained(folder, recipe, info)
         for line in loaded.damaged:
             log.warning("%s", line)
@@ -56,6 +61,9 @@ class Model:
         self._trained: TrainedModel = loaded.trained
         self.folder, self.recipe, self.classes = folder.path, recipe, info.classes
         self.checkpoint = loaded.checkpoint_label
+        self._data, self._digest = data, loaded.digest
+        inputs = self._trained.inputs
+        self._background = background_of(self._training_images, info, inputs, recipe.seed, _NO_TRAINING)
 
     def __repr__(self) -> str:
         return f"Model({str(self.folder)!r}, {self.checkpoint}, {counted(len(self.classes), 'class')})"
@@ -114,6 +122,9 @@ class Model:
     ) -> ImageExplanation:
         """Return how much each pixel of an image supports a class.
 
+        Some methods compare the image with training images, such as integrated gradients with ``baseline: training``.
+        They need the data set of the run.
+
         Args:
             image: An image, as for `predict`.
             method: The name of an explainer that ``cvkit list explainers`` shows, or a mapping with options, as in
@@ -130,14 +141,15 @@ class Model:
             ValueError: `target` and `against` are the same class.
             DataError: There is no such class, or the file cannot be read as an image.
             RecipeError: There is no such method, or its options are wrong.
-            RunError: The method cannot explain this model, or cannot explain a class against another.
+            RunError: The method cannot explain this model, cannot explain a class against another, or needs training
+                images that cannot be opened.
         """
         picture = self._picture(image, 1)
         chosen_by_user = () if method is None else (json.dumps(method, default=dict),)
         names = ("method", "layer")
         recipe = with_methods(self.recipe, self._folder.document, self._catalog, chosen_by_user, names=names)
         warnings: list[str] = []
-        explainers = Explainers(self._trained, recipe.explainers[:1], warnings)
+        explainers = Explainers(self._trained, recipe.explainers[:1], warnings, self._background)
         rival = None if against is None else self.class_index(against)
         ExplainTargets((), rival).apply_contrast(explainers)
         images = picture.fitted[None]
@@ -148,10 +160,9 @@ class Model:
         if not maps:
             raise RunError("\n".join(warnings))
         ((name, heat),) = maps.items()
-        shown = picture.overlay(heat[0]).permute(1, 2, 0).numpy()
-        return ImageExplanation(
-            picture.name, name, self.classes[chosen], heat[0], Image.fromarray(shown), tuple(warnings)
-        )
+        signed = name in explainers.signed
+        shown = Image.fromarray(picture.overlay(heat[0], signed).permute(1, 2, 0).numpy())
+        return ImageExplanation(picture.name, name, self.classes[chosen], heat[0], shown, tuple(warnings), signed)
 
     def class_index(self, name: str | int) -> int:
         """Return the index of a class.
@@ -170,16 +181,30 @@ class Model:
     def _picture(self, image: ImageLike, number: int) -> Picture:
         return picture_of(image, f"image {number}", self._read, self.info)
 
+    def _training_images(self) -> Split:
+        return open_data_of(self._folder, self.recipe, self._data, self._digest, _log_warning).train
+
     def _read(self, path: Path, needed: Needed | None = None) -> Image.Image:
         return reader_of(self.recipe, self.info.channels)(path, needed)
 
 
-def load(folder: str | os.PathLike[str] | TrainedRun, *, plugins: PluginPaths = ()) -> Model:
+def _log_warning(line: str) -> None:
+    log.warning("%s", line)
+
+
+def load(
+    folder: str | os.PathLike[str] | TrainedRun,
+    *,
+    plugins: PluginPaths = (),
+    data: str | os.PathLike[str] | None = None,
+) -> Model:
     """Return the trained model of a run. Only the run folder is necessary.
 
     Args:
         folder: The run folder, or a run that `cvkit.train` returned.
         plugins: Paths of plugins that are not installed and that the run used.
+        data: The data folder, or the new place of the data of the run, for explainers that use training images. By
+            default the place where the run read them.
 
     Returns:
         The model, on the recipe's device, or on the best available device if that one cannot be used.
@@ -200,4 +225,5 @@ def load(folder: str | os.PathLike[str] | TrainedRun, *, plugins: PluginPaths = 
         raise RunError(
             f"'{found.path}' does not contain the classes of its data set; an old version of cvkit wrote it"
         )
-    return Model(found, resolve(document, catalog), catalog, info)
+    place = None if data is None else Path(data)
+    return Model(found, resolve(document, catalog), catalog, info, place)

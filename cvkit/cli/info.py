@@ -116,6 +116,8 @@ def _remarks(entry: Entry, catalog: Catalog) -> Iterator[str]:
     if terms := entry.component.loss_terms:
         weights = ", ".join(f"{name}: {weight:g}" for name, weight in terms.items())
         yield f"further terms of the training loss, which train.loss_weights weights: {{{weights}}}"
+    if entry.component.signed:
+        yield "returns signed maps: positive values are evidence for the class, negative values evidence against it"
     for sentence in entry.missing_requirements():
         yield f"cannot be used here: {sentence}"
     if entry.component.is_family and entry.member is None:

@@ -71,7 +71,7 @@ def diagnose(trainer: Trainer, records: Sequence[EpochRecord], predictions: Pred
     found.classes = [confusion(predictions, classes), per_class_accuracy(predictions, classes)]
     found.classes += [per_class_scores(predictions, classes), confused_pairs(predictions, classes)]
     found.confidence = [reliability(Calibration.of(predictions))]
-    explainers = Explainers(trained, parts.recipe.explainers, found.warnings)
+    explainers = Explainers(trained, parts.recipe.explainers, found.warnings, parts.background())
     if parts.recipe.report.misclassified:
         found.errors = [_errors(trainer, predictions, explainers, found.warnings)]
     images = parts.splits.half(parts.splits.final)
@@ -96,12 +96,15 @@ def _errors(trainer: Trainer, predictions: Predictions, explainers: Explainers, 
     for_true = explainers.explain(images, predictions.labels[indices])
     for what, maps in (("predicted", for_predicted), ("true", for_true)):
         for name, of_errors in maps.items():
-            if empty := int((of_errors.amax(dim=(1, 2)) == 0).sum()):
+            strength = of_errors.abs() if name in explainers.signed else of_errors
+            if empty := int((strength.amax(dim=(1, 2)) == 0).sum()):
                 found = f"{empty} of the {counted(len(indices), 'error')} shown"
                 warnings.append(f"{name} found no evidence for the {what} class in {found}: these maps are black")
     both = {name: (for_predicted[name], for_true[name]) for name in for_predicted if name in for_true}
     similar = _similar(trainer, predictions, images)
-    return misclassified(images, indices, predictions, classes, both, settings.rank, similar, explainers.layers())
+    return misclassified(
+        images, indices, predictions, classes, both, settings.rank, similar, explainers.layers(), explainers.signed
+    )
 
 
 def _similar(
@@ -129,12 +132,13 @@ def _weights_check(
     images = materialize(split, chosen.tolist()).images
     found, lines = weights_check(explainers, images, predictions.predicted[chosen])
     warnings += lines
-    return [*tables(found)]
+    return [*tables(found, explainers.signed)]
 
 
 def _on_objects(test: TensorSplit, masks: torch.Tensor, explainers: Explainers, seed: int) -> list[Artifact]:
     chosen = permutation(len(test), "images scored", seed)[:_SCORED].sort().values
-    return [*tables(on_objects(explained(explainers, test.images[chosen], test.labels[chosen]), masks[chosen]))]
+    maps = explained(explainers, test.images[chosen], test.labels[chosen])
+    return [*tables(on_objects(maps, masks[chosen]), explainers.signed)]
 
 
 def augmented_sheet(parts: RunParts) -> Gallery:

@@ -130,5 +130,5 @@ def sanity_check(parts: RunParts) -> list[str]:
             check.train(parts.batching)
             check.keep()
             load_model_state(train_step.forward.model, model_state(parts.model))
-            warnings += check.explain(parts.recipe.explainers)
+            warnings += check.explain(parts.recipe.explainers, parts.info, parts.background())
     return warnings

@@ -168,6 +168,10 @@ class MetricFactory(Protocol):
 class ExplainerFactory(Protocol):
     """Returns an `Explainer`.
 
+    A factory may name two further positional parameters: ``info``, the `DataInfo` of the data, and ``background``, a
+    `Background`: a sample of the training images, as model inputs, with their labels. The images are read when the
+    factory or the explainer first uses them. Then ``cvkit explain`` and `cvkit.load` need the data set of the run.
+
     Args:
         model: The model to explain.
         options: The options of the component.

@@ -29,6 +29,7 @@ from ..recipe.settings import TrainSettings
 from ..seeding import preserved_randomness
 from ..step_progress import Progress, during
 from .averaging import Averaged
+from .background import Background, background_of
 from .building import build_checked, own_copy, with_placeholder_lr
 from .finetuning import FineTuning
 from .forward import Autocast, ForwardPass
@@ -222,6 +223,14 @@ class RunParts:
         soft = self.sampling.soft_labels
         given = None if soft is None else soft[: len(first)].to(self.device)
         return Batch(images.to(self.device), labels.to(self.device), given)
+
+    def background(self) -> Background:
+        """Return the sample of training images that explainers may compare images with; it is read on first use."""
+
+        def inputs(images: Tensor) -> Tensor:
+            return self.preprocessor.for_evaluation(images.to(self.device))
+
+        return background_of(lambda: self.splits.train, self.info, inputs, self.recipe.seed)
 
     @contextmanager
     def trial(

@@ -42,6 +42,8 @@ class Component:
         loss_terms: For models: further terms of the training loss, such as those of auxiliary logits, each with its
             default weight, as in ``{"aux": 0.3}``. In training mode, the built module then returns a
             `cvkit.TrainingOutputs` with exactly these terms, and in evaluation mode logits alone.
+        signed: For explainers: maps are in [-1, 1]. Positive values are evidence for the class, and negative values
+            evidence against it. Scores use the positive values.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Component:
     soft_labels: bool = False
     takes_images: bool = False
     loss_terms: Mapping[str, float] = field(default_factory=dict, hash=False)
+    signed: bool = False
 
     @property
     def is_family(self) -> bool:

@@ -138,6 +138,8 @@ def _validate_component(component: object, hook: str) -> None:
             raise PluginError(f"{hook}: '{name}' sets {field}, which is only for losses")
     if component.soft_labels and hook != "cvkit_datasets":
         raise PluginError(f"{hook}: '{name}' sets soft_labels, which is only for data sets")
+    if component.signed and hook != "cvkit_explainers":
+        raise PluginError(f"{hook}: '{name}' sets signed, which is only for explainers")
     _require_loss_terms(component, hook)
     split_target(component.target)
     if component.members is not None:

@@ -33,6 +33,10 @@ BROKEN = {
         GOOD + "\n@hookimpl\ndef cvkit_losses():\n    yield Component('my_loss', 'a:b', per_sample=True)",
         "'my_loss'",
     ),
+    "signed": (
+        GOOD + "\n@hookimpl\ndef cvkit_losses():\n    yield Component('my_loss', 'a:b', signed=True)",
+        "'my_loss'",
+    ),
     "requires": (GOOD + "\ncvkit_requires = 'torch'", "cvkit_requires"),
     "requirement": (GOOD + "\ncvkit_requires = ('timm at least 1',)", "'timm at least 1'"),
     "twice": (

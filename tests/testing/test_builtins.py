@@ -196,6 +196,9 @@ TestSmoothedEigenCam = held(
     method="eigen_cam",
 )
 TestGuidedBackprop = held(ExplainerSuite, "gradcam/guided_backprop")
+TestIntegratedGradients = held(ExplainerSuite, "gradcam/integrated_gradients", steps=4)
+TestExpectedGradients = held(ExplainerSuite, "gradcam/integrated_gradients", baseline="training", steps=4)
+TestOcclusion = held(ExplainerSuite, "gradcam/occlusion", patch=16)
 
 
 class TestMixup(AugmentationSuite):
