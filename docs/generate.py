@@ -31,9 +31,33 @@ from cvkit.signatures.signature import Option
 
 HOME = Path(__file__).parent
 BUILT_IN = "cvkit-core"
-MET = ("DataInfo", "Splits", "Split", "TensorSplit", "StepPlan", "Trial", "Proposal", "EpochRecord", "Predictions")
+MET = (
+    "DataInfo",
+    "Splits",
+    "Split",
+    "TensorSplit",
+    "StepPlan",
+    "Trial",
+    "Proposal",
+    "EpochRecord",
+    "Predictions",
+    "Observer",
+    "Section",
+    "Table",
+    "Figure",
+    "Gallery",
+    "Card",
+)
 """The classes that factories receive or return, beside those of torch."""
-HELPERS = ("derive", "permutation", "preserved_randomness", "seed_everything", "eval_mode")
+HELPERS = (
+    "render_figure",
+    "thumbnail",
+    "derive",
+    "permutation",
+    "preserved_randomness",
+    "seed_everything",
+    "eval_mode",
+)
 COMMANDS = ("list", "info", "plugins", "schema", "new-plugin", "add")
 CHOOSING = ("--no-plugin", "--plugin-path")
 

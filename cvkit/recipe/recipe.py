@@ -82,6 +82,8 @@ if TYPE_CHECKING:
         tuners: tuple[TunerPart, ...]
         metrics: tuple[Part, ...]
         explainers: tuple[Part, ...]
+        sections: tuple[Part, ...]
+        observers: tuple[Part, ...]
 
 else:
     _Parts = make_dataclass(
@@ -110,6 +112,8 @@ class Recipe(_Parts):
         tuners: The tuners, in the order in which they run.
         metrics: The metrics that are evaluated after each epoch.
         explainers: The explainers of the report.
+        sections: The sections of the report that plugins write.
+        observers: The observers of the run.
         train: Settings of training.
         evaluation: Settings of evaluation.
         selection: Choices by a value on the validation images.
@@ -148,6 +152,22 @@ class Recipe(_Parts):
         """Return the paths of the options that are still ``"auto"``, because their tuner has not run."""
         values = {f"{path}.{key}": value for path, part in self.parts() for key, value in part.options.items()}
         return tuple(tuner.target for tuner in self.tuners if values.get(tuner.target) == AUTO)
+
+    def values(self) -> dict[str, Any]:
+        """Return every value of the recipe by its path, for programs that keep track of runs.
+
+        Returns:
+            Paths such as ``seed``, ``model.name``, ``model.width`` and ``train.epochs``, in the order of a recipe.
+            Components have their full ids.
+        """
+        found = {key: getattr(self, key) for key in GeneralSettings.model_fields}
+        for path, part in self.parts():
+            found[f"{path}.name"] = part.entry.id
+            found |= {f"{path}.set": part.target} if isinstance(part, TunerPart) else {}
+            found |= {f"{path}.{name}": value for name, value in part.options.items()}
+        for key in SECTIONS:
+            found |= {f"{key}.{name}": value for name, value in getattr(self, key).values().items()}
+        return found
 
     def value(self, path: str) -> Any:
         """Return the value of an option.

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from .losses import LossSuite
     from .metrics import MetricSuite
     from .models import ModelSuite
+    from .observers import ObserverSuite
     from .optimizers import OptimizerSuite
     from .sample_parts import sample_info
     from .samplers import SamplerSuite
     from .schedulers import SchedulerSuite
+    from .sections import SectionSuite
     from .suite import Suite
     from .tuners import TunerSuite
 
@@ -34,10 +36,12 @@ _HOMES = {
     "LossSuite": "losses",
     "MetricSuite": "metrics",
     "ModelSuite": "models",
+    "ObserverSuite": "observers",
     "OptimizerSuite": "optimizers",
     "Result": "host",
     "SamplerSuite": "samplers",
     "SchedulerSuite": "schedulers",
+    "SectionSuite": "sections",
     "Suite": "suite",
     "TunerSuite": "tuners",
     "assert_light_declaration": "import_cost",
@@ -53,10 +57,12 @@ __all__ = [
     "LossSuite",
     "MetricSuite",
     "ModelSuite",
+    "ObserverSuite",
     "OptimizerSuite",
     "Result",
     "SamplerSuite",
     "SchedulerSuite",
+    "SectionSuite",
     "Suite",
     "TunerSuite",
     "assert_light_declaration",

@@ -1,4 +1,4 @@
-"""The tutorials, followed to the letter; there is one for each kind, and one for observers."""
+"""The tutorials, followed to the letter; there is one for each kind, and one for the hooks that watch every run."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def test_tutorial_implements_hooks_that_exist(tutorial, page):
         assert {*filter(None, taken.partition(", *")[0].split(", "))} <= {*known[name]}
 
 
-def test_observer_lists_every_hook_that_watches(page):
+def test_page_about_hooks_lists_every_hook_that_watches(page):
     """With all of its arguments."""
     watching = hooks().keys() - {kind.hook for kind in KINDS.values()}
-    ((_, *rows),) = page(HOME / "observer.md").tables("The hooks")
+    ((_, *rows),) = page(HOME / "watching.md").tables("The hooks")
     assert [row[0] for row in rows] == [f"{name}({', '.join(hooks()[name])})" for name in hooks() if name in watching]
