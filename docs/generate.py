@@ -41,6 +41,8 @@ MET = (
     "Proposal",
     "EpochRecord",
     "Predictions",
+    "Command",
+    "Command",
     "Observer",
     "Section",
     "Table",

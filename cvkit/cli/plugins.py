@@ -12,8 +12,8 @@ from ..errors import CvkitError
 from ..host.catalog import PluginStatus
 from ..host.discovery import disabled_by_environment, discover, unknown_disabled
 from .loading import warn
-from .plugin_commands import PluginCommands, warn_of_refused
 from .options import PluginChoice, plugin_options
+from .plugin_commands import PluginCommands, warn_of_refused
 from .plugin_status import plugin_state
 from .tables import print_table
 from .terminal import echo

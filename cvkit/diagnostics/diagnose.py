@@ -39,7 +39,7 @@ _SCORED = 2_000  # test images whose maps are compared with their masks; this li
 
 @dataclass
 class Diagnosis:
-    """The artifacts of a run by theme, the sections of plugins, and a warning for each part that could not be diagnosed."""
+    """The artifacts of a run by theme, the sections of plugins, and a warning for each part that has no diagnosis."""
 
     training: list[Artifact] = field(default_factory=list)
     classes: list[Artifact] = field(default_factory=list)

@@ -1,6 +1,6 @@
 """`Observer`: what an observer of a recipe may do while a run is in progress.
 
-A class rather than a Protocol, so that an observer overrides only what it needs, and a later version can add a method.
+A class rather than a Protocol, so an observer overrides only what it needs, and a later version can add a method.
 """
 
 from __future__ import annotations

@@ -104,8 +104,8 @@ class EpochRecord:
         """Yield the number of each optimizer step of the epoch, and its measurements by name.
 
         Yields:
-            The number of steps of the run so far, and ``step/loss``, ``step/learning_rate`` and ``step/momentum``; the
-            last is missing if the optimizer has neither a momentum nor a beta.
+            The number of steps of the run so far, and ``step/loss``, ``step/learning_rate`` and ``step/momentum``;
+            the last is missing if the optimizer has neither a momentum nor a beta.
         """
         first = self.step - len(self.step_losses) + 1
         series = {

@@ -55,7 +55,7 @@ class Command:
     """The declaration of a command, ``cvkit NAME``, which does not import its code.
 
     Attributes:
-        name: The name on the command line: lower-case letters, digits and ``-``. It must differ from cvkit's commands.
+        name: The name on the command line: lower-case letters, digits and ``-``; not that of a command of cvkit.
         target: The click command, as ``"module:attribute"``. It is imported when the command is called.
         help: One line for ``cvkit --help``.
     """

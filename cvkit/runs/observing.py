@@ -22,7 +22,7 @@ class Observers:
         self._built: list[tuple[Entry, Observer]] = []
 
     def build(self, parts: Sequence[Part], folder: Path) -> list[str]:
-        """Build the observers of a recipe for the run in `folder`; return a line for each one that cannot be built."""
+        """Build the observers of a recipe for the run in `folder`; return a line for each that cannot be built."""
         faults = []
         for part in parts:
             try:

@@ -106,11 +106,11 @@ class ObserverSuite(Suite):
 
     def test_place(self) -> None:
         """It creates files in the run folder or at a place that an option names, and none in the current folder."""
-        with promise("an observer writes nothing into the current folder") as broken, _scene() as folder:
-            with TemporaryDirectory() as place, _inside(Path(place)):
-                _play(self._observer(folder), folder, "finished")
-                if found := sorted(os.listdir(place)):
-                    broken(f"it wrote '{found[0]}'", "Write to the run folder, which the factory receives")
+        contract = "an observer writes nothing into the current folder"
+        with promise(contract) as broken, _scene() as folder, TemporaryDirectory() as place, _inside(Path(place)):
+            _play(self._observer(folder), folder, "finished")
+            if found := sorted(os.listdir(place)):
+                broken(f"it wrote '{found[0]}'", "Write to the run folder, which the factory receives")
 
     def _run(self, status: RunEnd, contract: str, epochs: int = 2) -> None:
         with promise(contract), _scene() as folder:

@@ -68,7 +68,7 @@ class SectionSuite(Suite):
             self._shown(self._section())
 
     def test_any_outcome(self) -> None:
-        """It accepts right, wrong and certain predictions, few images, one epoch, and validation images with names."""
+        """It accepts right, wrong and certain predictions, one image, one epoch, and validation images with names."""
         with promise("every section accepts every outcome of a run") as broken:
             for name, records, predictions in self._outcomes():
                 try:

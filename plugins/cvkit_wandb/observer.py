@@ -23,8 +23,8 @@ _FILES = ("report.html", "recipe.yaml")
 class WandbObserver(Observer):
     """Report a run to Weights & Biases.
 
-    A resumed run continues the same W&B run. W&B keeps its files in ``wandb/`` of the run folder; `wandb sync` uploads
-    those of an offline run.
+    A resumed run continues the same W&B run. W&B keeps its files in ``wandb/`` of the run folder; `wandb sync`
+    uploads those of an offline run.
 
     Args:
         folder: The run folder.

@@ -6,8 +6,6 @@ from importlib.util import find_spec
 
 import pytest
 
-from cvkit.testing import ObserverSuite
-
 if find_spec("mlflow") is None:
     pytest.skip("mlflow is not installed", allow_module_level=True)
 
@@ -30,14 +28,6 @@ def store(tmp_path, monkeypatch):
     address = (tmp_path / "store").as_uri()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     return address
-
-
-class TestMlflow(ObserverSuite):
-    component = "mlflow/mlflow"
-
-    @pytest.fixture
-    def options(self, store):
-        return {"tracking_uri": store, "tags": {"who": "me"}}
 
 
 def the_run(store, experiment):

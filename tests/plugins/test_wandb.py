@@ -8,8 +8,6 @@ from importlib.util import find_spec
 
 import pytest
 
-from cvkit.testing import ObserverSuite
-
 if find_spec("wandb") is None:
     pytest.skip("wandb is not installed", allow_module_level=True)
 
@@ -28,11 +26,6 @@ observers: [{name: wandb, project: shapes, tags: [small]}]
 @pytest.fixture(autouse=True)
 def offline(monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "offline")
-
-
-class TestWandb(ObserverSuite):
-    component = "wandb/wandb"
-    options = {"mode": "offline", "tags": ["small"]}
 
 
 def records_of(folder):

@@ -109,5 +109,5 @@ def test_declaration_is_text():
     from cvkit.host.component import Origin
 
     catalog.admit(Origin("acme", "in-process", "0"), Plugin())
-    assert [entry.id for entry in catalog["sections"].entries()][0] == "acme/curve"
+    assert next(entry.id for entry in catalog["sections"].entries()) == "acme/curve"
     assert "acme_sections" not in sys.modules

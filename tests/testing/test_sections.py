@@ -59,7 +59,7 @@ def compares_two_epochs(records):
 
 
 def draws(records):
-    return Section("Luck", (), str(random.random()))  # noqa: S311
+    return Section("Luck", (), str(random.random()))
 
 
 def sorts_in_place(predictions):
