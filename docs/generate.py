@@ -42,7 +42,6 @@ MET = (
     "EpochRecord",
     "Predictions",
     "Command",
-    "Command",
     "Observer",
     "Section",
     "Table",

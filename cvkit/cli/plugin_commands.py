@@ -62,7 +62,7 @@ class PluginCommand:
                 mark_failed(failure)
                 raise failure from error
 
-        guarded.invoke = invoke  # type: ignore[method-assign]
+        vars(guarded)["invoke"] = invoke
         return guarded
 
 

@@ -8,10 +8,9 @@ from dataclasses import replace
 from typing import Any, get_args
 
 from ..engine.building import build_checked
-from ..errors import CvkitError, one_line
 from ..figures.artifacts import Artifact
 from ..figures.page import Page, Section, render
-from ..guard import Guard
+from ..guard import Guard, fault_of
 from ..host.registry import Entry
 from ..recipe import Part
 
@@ -27,8 +26,8 @@ def plugin_sections(parts: Sequence[Part], supplied: Sequence[Any], warnings: li
     for part in parts:
         try:
             sections.append(_section(part, supplied, taken))
-        except CvkitError as error:
-            warnings.append(f"{one_line(error)}; the report has no such section")
+        except (Exception, SystemExit) as error:
+            warnings.append(f"{fault_of(part.entry, error)}; the report has no such section")
     return sections
 
 

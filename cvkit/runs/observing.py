@@ -10,7 +10,7 @@ from typing import Any
 from ..engine.building import build_checked
 from ..engine.observer import Observer
 from ..error_text import cause
-from ..errors import CvkitError, one_line
+from ..guard import fault_of
 from ..host.registry import Entry
 from ..recipe import Part
 
@@ -27,8 +27,8 @@ class Observers:
         for part in parts:
             try:
                 self._built.append((part.entry, build_checked(part, folder)))
-            except CvkitError as error:
-                faults.append(f"{one_line(error)}; the run continues without it")
+            except (Exception, SystemExit) as error:
+                faults.append(f"{fault_of(part.entry, error)}; the run continues without it")
         return faults
 
     def notify(self, event: str, **arguments: Any) -> list[str]:

@@ -1,4 +1,4 @@
-"""The tutorials, followed to the letter; there is one for each kind, and one for the hooks that watch every run, and one for commands."""
+"""The tutorials, followed to the letter; there is one for each kind, for the hooks of all runs, and for commands."""
 
 from __future__ import annotations
 

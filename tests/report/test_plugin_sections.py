@@ -33,7 +33,7 @@ def curve(records, predictions, info, folder, *, title: str = "My losses"):
 class Plugin:
     @hookimpl
     def cvkit_sections(self):
-        for name in ("curve", "raising", "text", "escaping", "unshown"):
+        for name in ("curve", "raising", "hungry", "lacking", "text", "escaping", "unshown"):
             yield Component(name, f"acme_sections:{name}", "A section")
 
 
@@ -44,6 +44,10 @@ def host(cvkit_host, monkeypatch):
     exec(
         "from cvkit import Section, Table, Figure\n"
         "def raising(records): raise KeyError('losses')\n"
+        "def hungry(records): raise MemoryError('no room')\n"
+        "def lacking(folder):\n"
+        "    from cvkit import DataError\n"
+        "    raise DataError('there is no notes.txt')\n"
         "def text(records): return 'a text'\n"
         "def escaping(records): return Section('Out', (Table('../out', 'T', '', ('a',), ()),))\n"
         "def unshown(records): return Section('Drawing', (Figure('drawing', 'D', '', 5, b''),))\n",
@@ -77,6 +81,8 @@ def test_installed_plugin_adds_nothing_unless_the_recipe_names_it(host):
 
 FAULTS = {
     "raising": "KeyError: 'losses'",
+    "hungry": "MemoryError: no room",
+    "lacking": "there is no notes.txt",
     "text": "returned an object of type str; expected a Section of the report",
     "escaping": "has the artifact name '../out'",
     "unshown": "returned a section that cannot be shown",
