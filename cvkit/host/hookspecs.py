@@ -38,7 +38,7 @@ for _kind in KINDS.values():
 
 @hookspec
 def cvkit_commands() -> Iterable[Command]:
-    """Declare commands: ``cvkit NAME ...`` runs the click command of a `Command`."""
+    """Declare commands of the command line: each `Command` names a click command, which a user calls by its name."""
     raise NotImplementedError  # only implementations are called
 
 

@@ -22,6 +22,7 @@ from cvkit.testing import (
     OptimizerSuite,
     SamplerSuite,
     SchedulerSuite,
+    SectionSuite,
     Suite,
     TunerSuite,
 )
@@ -200,6 +201,8 @@ TestMacroF1 = held(MetricSuite, "metrics/macro_f1")
 TestTopK = held(MetricSuite, "metrics/top_k", k=3)
 TestAuroc = held(MetricSuite, "metrics/auroc")
 TestEce = held(MetricSuite, "metrics/ece")
+
+TestRiskCoverage = held(SectionSuite, "metrics/risk_coverage")
 
 TestGradCam = held(ExplainerSuite, "gradcam/grad_cam")
 TestGradCamMinmax = held(
