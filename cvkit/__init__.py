@@ -38,11 +38,13 @@ if TYPE_CHECKING:
         LossFactory,
         MetricFactory,
         ModelFactory,
+        ObserverFactory,
         OptimizerFactory,
         SamplerFactory,
         SchedulerFactory,
         TunerFactory,
     )
+    from .engine.observer import Observer
     from .engine.parts import RunParts
     from .engine.proposal import Proposal
     from .engine.records import EpochRecord, Predictions
@@ -67,8 +69,12 @@ if TYPE_CHECKING:
         UnknownComponent,
         one_line,
     )
+    from .figures.artifacts import Card, Figure, Gallery, Table
+    from .figures.page import Section
+    from .figures.style import render_figure
+    from .figures.thumbnails import thumbnail
     from .host.catalog import Catalog
-    from .host.component import Component, Origin
+    from .host.component import Command, Component, Origin
     from .host.discovery import discover
     from .host.markers import hookimpl
     from .kinds import KINDS, Kind
@@ -84,6 +90,8 @@ if TYPE_CHECKING:
         TrainingOutputs,
     )
     from .recipe import Recipe, read, resolve
+    from .report.section_factory import SectionFactory
+    from .runs.external_run import ExternalRun
     from .runs.folder import RunFolder
     from .seeding import derive, permutation, preserved_randomness, seed_everything
     from .step_progress import Progress, progress
@@ -95,6 +103,7 @@ _LAZY = {
     "Model": "api.model",
     "TrainedRun": "api.results",
     "Catalog": "host.catalog",
+    "Command": "host.component",
     "Component": "host.component",
     "Origin": "host.component",
     "discover": "host.discovery",
@@ -163,6 +172,8 @@ _LAZY = {
     "MixingAugmentation": "protocols",
     "MetricFactory": "engine.factories",
     "ModelFactory": "engine.factories",
+    "Observer": "engine.observer",
+    "ObserverFactory": "engine.factories",
     "OptimizerFactory": "engine.factories",
     "SampleAugmentation": "protocols",
     "TrainingOutputs": "protocols",
@@ -185,7 +196,16 @@ _LAZY = {
     "permutation": "seeding",
     "preserved_randomness": "seeding",
     "seed_everything": "seeding",
+    "ExternalRun": "runs.external_run",
     "RunFolder": "runs.folder",
+    "Card": "figures.artifacts",
+    "Figure": "figures.artifacts",
+    "Gallery": "figures.artifacts",
+    "Section": "figures.page",
+    "SectionFactory": "report.section_factory",
+    "Table": "figures.artifacts",
+    "render_figure": "figures.style",
+    "thumbnail": "figures.thumbnails",
 }
 
 __all__ = [
@@ -198,8 +218,10 @@ __all__ = [
     "Calibration",
     "Callback",
     "CallbackFactory",
+    "Card",
     "Catalog",
     "CheckpointError",
+    "Command",
     "Component",
     "ComponentError",
     "ComponentFailure",
@@ -216,8 +238,11 @@ __all__ = [
     "Evaluator",
     "Explainer",
     "ExplainerFactory",
+    "ExternalRun",
+    "Figure",
     "FolderError",
     "Framing",
+    "Gallery",
     "Goals",
     "ImageHeader",
     "KeepBest",
@@ -233,6 +258,8 @@ __all__ = [
     "ModelFactory",
     "NameTaken",
     "Needed",
+    "Observer",
+    "ObserverFactory",
     "OptimizerFactory",
     "Origin",
     "PhotoCrop",
@@ -251,10 +278,13 @@ __all__ = [
     "Sampler",
     "SamplerFactory",
     "SchedulerFactory",
+    "Section",
+    "SectionFactory",
     "Split",
     "Splits",
     "Step",
     "StepPlan",
+    "Table",
     "TensorSplit",
     "TrainedRun",
     "Trainer",
@@ -282,8 +312,10 @@ __all__ = [
     "read_image",
     "read_weights",
     "readable_name",
+    "render_figure",
     "resolve",
     "seed_everything",
+    "thumbnail",
     "train",
     "trainer",
 ]

@@ -34,9 +34,18 @@ BUILT_IN = "cvkit-core"
 MET = (
     *("DataInfo", "Splits", "Split", "TensorSplit", "Background", "TrainingOutputs", "StepPlan", "Goals", "Progress"),
     *("Decision", "Trial", "Proposal", "EpochRecord", "Predictions"),
+    *("Command", "Observer", "Section", "Table", "Figure", "Gallery", "Card"),
 )
 """The classes that factories receive or return, beside those of torch."""
-HELPERS = ("derive", "permutation", "preserved_randomness", "seed_everything", "eval_mode")
+HELPERS = (
+    "render_figure",
+    "thumbnail",
+    "derive",
+    "permutation",
+    "preserved_randomness",
+    "seed_everything",
+    "eval_mode",
+)
 COMMANDS = ("list", "info", "plugins", "schema", "new-plugin", "add")
 CHOOSING = ("--no-plugin", "--plugin-path")
 

@@ -79,8 +79,10 @@ def train(
             ):
                 report = _followed(session, ProgressBar() if progress else None)
         except KeyboardInterrupt:
+            _warn_of_observers(session)
             raise KeyboardInterrupt(stopped_line(session)) from None
         except Exception as error:
+            _warn_of_observers(session)
             add_way_on(error, session)
             raise
         return TrainedRun(
@@ -91,6 +93,12 @@ def train(
             Report(report),
             tuple(dict.fromkeys(session.warnings)),
         )
+
+
+def _warn_of_observers(session: Session) -> None:
+    """Log the faults of observers in a run that ended early; a finished run logs all its warnings."""
+    for line in dict.fromkeys(session.observer_faults):
+        log.warning("%s", line)
 
 
 def trainer(

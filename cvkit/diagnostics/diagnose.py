@@ -19,6 +19,7 @@ from ..engine.trainer import Trainer
 from ..explain.explainers import Explainers
 from ..explain.scores import explained, on_objects, tables, weights_check
 from ..figures.artifacts import Artifact, Gallery
+from ..figures.page import Section
 from ..formatting import counted
 from ..seeding import derive, permutation, preserved_randomness, seed_everything
 from .augmentation_sheet import augmented_samples
@@ -38,7 +39,7 @@ _SCORED = 2_000  # test images whose maps are compared with their masks; this li
 
 @dataclass
 class Diagnosis:
-    """The artifacts of a run by theme, and a warning for each part that could not be diagnosed."""
+    """The artifacts of a run by theme, the sections of plugins, and a warning for each part that has no diagnosis."""
 
     training: list[Artifact] = field(default_factory=list)
     classes: list[Artifact] = field(default_factory=list)
@@ -47,12 +48,14 @@ class Diagnosis:
     explanations: list[Artifact] = field(default_factory=list)
     data: list[Artifact] = field(default_factory=list)
     audit: DataAudit = field(default_factory=DataAudit)
+    sections: list[Section] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     def artifacts(self) -> list[Artifact]:
         """Return all artifacts in the order of the report."""
         shown = [*self.training, *self.classes, *self.confidence, *self.errors, *self.explanations, *self.data]
-        return [*shown, *self.audit.artifacts]
+        of_plugins = [artifact for section in self.sections for artifact in section.artifacts]
+        return [*shown, *self.audit.artifacts, *of_plugins]
 
 
 def diagnose(trainer: Trainer, records: Sequence[EpochRecord], predictions: Predictions) -> Diagnosis:

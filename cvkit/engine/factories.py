@@ -18,6 +18,7 @@ from ..data.labels import Labels
 from ..data.splits import DataInfo, Splits
 from ..protocols import Augmentation, Explainer, Metric, MixingAugmentation, SampleAugmentation, Sampler
 from .callback import Callback, Goals
+from .observer import Observer
 from .parts import RunParts
 from .proposal import Proposal
 from .step_plan import StepPlan
@@ -178,3 +179,14 @@ class ExplainerFactory(Protocol):
     """
 
     def __call__(self, model: nn.Module, /, *args: Any, **options: Any) -> Explainer: ...
+
+
+class ObserverFactory(Protocol):
+    """Returns an `Observer` of one session of a run. An error in the factory does not end the run.
+
+    Args:
+        folder: The run folder. It may come from an untrusted source; `RunFolder` writes into it safely.
+        options: The options of the component.
+    """
+
+    def __call__(self, folder: Path, /, *args: Any, **options: Any) -> Observer: ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -99,6 +99,49 @@ class EpochRecord:
         """
         own = {"accuracy": self.accuracy, "loss": self.loss, "train_loss": self.train_loss}
         return {**own, **self.metrics}[metric]
+
+    def scalars(self) -> dict[str, float]:
+        """Return the measurements of the epoch by the names under which observers report them.
+
+        Returns:
+            Names such as ``loss/train`` and ``accuracy/test``. What was not measured is missing.
+        """
+        views = "flip_tta" if self.tta == "flip TTA" else "-".join(["tta", *self.tta_views])
+        more = {
+            "accuracy/train": self.train_accuracy,
+            f"accuracy/{self.half}_{views}": self.accuracy_tta,
+            f"accuracy/{self.half}_unaveraged": self.accuracy_unaveraged,
+        }
+        if self.half == "validation":  # the test images may be evaluated too
+            more |= {"loss/test": self.test_loss, "accuracy/test": self.test_accuracy}
+        measured = {
+            "loss/train": self.train_loss,
+            f"loss/{self.half}": self.loss,
+            f"accuracy/{self.half}": self.accuracy,
+            "speed/images_per_second": self.images_per_second,
+            "speed/seconds": self.seconds,
+            "epoch": self.epoch,
+        }
+        measured |= {name: value for name, value in more.items() if value is not None}
+        measured |= {f"metrics/{name}": value for name, value in self.metrics.items()}
+        measured |= {f"learning_rate/{name}": rate for name, rate in self.group_lrs.items()}
+        return measured | {f"loss_terms/{name}": value for name, value in self.train_terms.items()}
+
+    def step_scalars(self) -> Iterator[tuple[int, dict[str, float]]]:
+        """Yield the number of each optimizer step of the epoch, and its measurements by name.
+
+        Yields:
+            The number of steps of the run so far, and ``step/loss``, ``step/learning_rate`` and ``step/momentum``;
+            the last is missing if the optimizer has neither a momentum nor a beta.
+        """
+        first = self.step - len(self.step_losses) + 1
+        series = {
+            "step/loss": self.step_losses,
+            "step/learning_rate": self.step_lrs,
+            "step/momentum": self.step_momenta,
+        }
+        for position in range(len(self.step_losses)):
+            yield first + position, {name: values[position] for name, values in series.items() if values}
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON values."""

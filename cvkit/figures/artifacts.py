@@ -38,7 +38,15 @@ class Figure:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text under a header. The first column names the row."""
+    """Rows of text under a header. The first column names the row.
+
+    Attributes:
+        name: The stem of its file name.
+        title: The heading.
+        caption: One or more sentences.
+        header: The name of each column.
+        rows: The cells of each row.
+    """
 
     name: str
     title: str

@@ -28,8 +28,13 @@ class Fact:
 class Section:
     """A heading, a paragraph of text, and artifacts in reading order.
 
-    A section without text and artifacts is omitted. If `broad` is true, each artifact has the full width of the page,
-    for example a table with long cells.
+    A section without text and artifacts is omitted.
+
+    Attributes:
+        title: The heading.
+        artifacts: Figures, tables and galleries.
+        text: A paragraph before them.
+        broad: Whether each artifact has the full width of the page, for example a table with long cells.
     """
 
     title: str

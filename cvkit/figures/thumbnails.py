@@ -34,6 +34,13 @@ def thumbnail(image: Tensor, side: int = SIDE) -> bytes:
     """Return a PNG of `image`, uint8 (C, H, W), enlarged by an integer factor or reduced to `side` pixels.
 
     Three channels are shown as red, green and blue. For any other number of channels, their mean is shown in grey.
+
+    Args:
+        image: uint8 (C, H, W).
+        side: The length of the longer side in pixels.
+
+    Returns:
+        The bytes of a PNG.
     """
     height, width = image.shape[1:]
     if len(image) != 3:

@@ -1,4 +1,4 @@
-"""The declaration of a component and its origin; `cvkit.kinds` has the kinds.
+"""The declarations of components and commands, and their origin; `cvkit.kinds` has the kinds.
 
 All kinds share one convention: the run supplies the positional parameters of a component's factory, and a recipe may
 set its keyword-only parameters. The typed signature is the schema of the recipe.
@@ -65,6 +65,21 @@ class Component:
     def is_family(self) -> bool:
         """Whether this declares a family of components rather than one component."""
         return self.name == "*"
+
+
+@dataclass(frozen=True)
+class Command:
+    """The declaration of a command, ``cvkit NAME``, which does not import its code.
+
+    Attributes:
+        name: The name on the command line: lower-case letters, digits and ``-``; not that of a command of cvkit.
+        target: The click command, as ``"module:attribute"``. It is imported when the command is called.
+        help: One line for ``cvkit --help``.
+    """
+
+    name: str
+    target: str
+    help: str
 
 
 @dataclass(frozen=True)

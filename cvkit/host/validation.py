@@ -16,9 +16,11 @@ from ..errors import PluginError, did_you_mean
 from ..kinds import KINDS
 from ..signatures.signature import split_target
 from . import hookspecs
-from .component import MAIN_TERM, Component
+from .component import MAIN_TERM, Command, Component
 
 _PLUGIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_COMMAND_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+COMMANDS_HOOK = "cvkit_commands"
 
 
 class HookManager(pluggy.PluginManager):
@@ -40,6 +42,11 @@ def hooks() -> dict[str, tuple[str, ...]]:
     """Return the arguments of every hook, by the name of the hook."""
     specifications = {name: value for name, value in vars(hookspecs).items() if name.startswith("cvkit_")}
     return {name: tuple(inspect.signature(value).parameters) for name, value in specifications.items()}
+
+
+def observing_hooks() -> set[str]:
+    """Return the names of the hooks that observe runs: those that receive something."""
+    return {name for name, arguments in hooks().items() if arguments}
 
 
 def validate_plugin(name: str, plugin: object) -> None:
@@ -107,15 +114,47 @@ def has_hooks(plugin: object) -> bool:
 def declared_components(manager: HookManager, plugin: object) -> Iterator[tuple[str, Component]]:
     """Yield the kind and the declaration of each component of a plugin; raise `PluginError` for invalid ones."""
     for kind in KINDS.values():
-        for implementation in getattr(manager.hook, kind.hook).get_hookimpls():
-            if implementation.plugin is plugin:
-                try:
-                    components = list(implementation.function() or ())
-                except (Exception, SystemExit) as error:
-                    raise PluginError(f"{kind.hook} raised {type(error).__name__}: {error}") from error
-                for component in components:
-                    _validate_component(component, kind.hook)
-                    yield kind.name, component
+        for component in _declared(manager, plugin, kind.hook):
+            _validate_component(component, kind.hook)
+            yield kind.name, component
+
+
+def declared_commands(manager: HookManager, plugin: object) -> list[Command]:
+    """Return the declaration of each command of a plugin; raise `PluginError` for invalid ones."""
+    commands = _declared(manager, plugin, COMMANDS_HOOK)
+    for command in commands:
+        _validate_command(command)
+    names = [command.name for command in commands]
+    for name in names:
+        if names.count(name) > 1:
+            raise PluginError(f"command '{name}' is declared twice")
+    return commands
+
+
+def _declared(manager: HookManager, plugin: object, hook: str) -> list[Any]:
+    """Return what a plugin's implementation of a hook yields."""
+    found: list[Any] = []
+    for implementation in getattr(manager.hook, hook).get_hookimpls():
+        if implementation.plugin is plugin:
+            try:
+                found += implementation.function() or ()
+            except (Exception, SystemExit) as error:
+                raise PluginError(f"{hook} raised {type(error).__name__}: {error}") from error
+    return found
+
+
+def _validate_command(command: object) -> None:
+    if not isinstance(command, Command):
+        raise PluginError(f"{COMMANDS_HOOK} yielded {command!r}, which is not a Command")
+    for field in ("name", "target", "help"):
+        value = getattr(command, field)
+        if not (isinstance(value, str) and value.strip() and value.isprintable()):
+            raise PluginError(f"{COMMANDS_HOOK}: {field} of command {command.name!r} must be one line of text")
+    if not _COMMAND_NAME.fullmatch(command.name):
+        raise PluginError(
+            f"{COMMANDS_HOOK}: command name '{command.name}' may only contain lower-case letters, digits and '-'"
+        )
+    split_target(command.target)
 
 
 def _validate_component(component: object, hook: str) -> None:

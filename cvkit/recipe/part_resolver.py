@@ -6,13 +6,15 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..errors import CvkitError, Problem, did_you_mean
 from ..host.catalog import Catalog, PluginStatus
 from ..host.component import Origin
 from ..host.registry import Entry
 from ..kinds import KINDS, Kind
-from ..signatures.signature import Signature
+from ..signatures.nested import nests, nests_one
+from ..signatures.signature import Option, Signature
 from .checker import TUNABLE, Checker
 from .coercion import show
 from .merge import as_part, part_name
@@ -81,17 +83,36 @@ class PartResolver:
             for fault in found.faults:
                 self.check.report(mark, f"{kind.singular} '{entry.id}' from {entry.origin} cannot be used: {fault}")
             return None
-        owner = f"for {kind.singular} '{entry.id}'"
+        owner = f"for {kind.singular} '{entry.id}'" + (f" ({path})" if path.count(".") and not kind.many else "")
         given = MapNode(mark, part.without("name").items, part.keys)
         options = signature.options
         if signature.accepts_extra:
             options = options | {key: undeclared(key) for key in given.items if key not in options}
         self.check.keys(given, options, "option", owner)
-        values = self.check.values(given, options, "option", owner, path)
+        nested = {key: option for key, option in options.items() if nests(option.type)}
+        own = {key: option for key, option in options.items() if key not in nested}
+        values = self.check.values(given, own, "option", owner, path)
+        values |= {key: self._nested(f"{path}.{key}", given, key, nested[key], owner, kind) for key in nested}
+        values = {key: values[key] for key in options if key in values}
         texts = {value: plain(given.items[key]) for key, value in values.items() if isinstance(value, Path)}
         written = {value: text for value, text in texts.items() if not os.path.isabs(text)}
         made = self.made[path] = Part(entry, values, written=written)
         return made
+
+    def _nested(self, path: str, given: MapNode, key: str, option: Option, owner: str, kind: Kind) -> Any:
+        """Return the component, or the tuple of components, that an option of a component of the same kind holds."""
+        node = given.items.get(key)
+        if node is None:
+            hint = f"write the name of {kind.article} {kind.singular}, or `name` with options"
+            self.check.report(given.mark, f"option '{key}' {owner} is missing", hint)
+            return None
+        if nests_one(option.type):
+            return self._part(path, node, kind)
+        if not isinstance(node, ListNode) or not node.items:
+            message = f"option '{key}' {owner}: expected a list of {kind.singular}s, got {show(plain(node))}"
+            self.check.report(node.mark, message, "write each on its own line after '- '")
+            return None
+        return tuple(self._part(f"{path}.{index}", item, kind) for index, item in enumerate(node.items))
 
     def _found(self, kind: Kind, name: str) -> _Found | CvkitError:
         """Return the component with that name, or the error of the look-up; each name is looked up only once."""

@@ -52,6 +52,7 @@ def report_page(
             Section("Explanation scores", tuple(found.explanations), broad=True),
             Section("Data", (*_data(trainer.parts), *found.data)),
             Section("Faults of the data", found.audit.artifacts, found.audit.text, broad=True),
+            *found.sections,
         ),
         details=tuple(_details(info)),
         recipe=recipe_text,

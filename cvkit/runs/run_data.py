@@ -55,16 +55,18 @@ def _unfit(named: Path, recipe: Recipe) -> str:
     """Return why a data set might write to the place `named`; empty if it would only read there."""
     if not (os.path.isdir(named) or (os.path.isfile(named) and _reads_a_path(recipe))):
         return "does not exist"
-    entry = recipe.dataset.entry
-    factory = entry.load()
-    if getattr(factory, "fetch", None) is None:  # only data sets with `fetch` download files
-        return ""
-    holds = getattr(factory, "holds", None)
-    if holds is None:
-        return f"may not contain {entry.id}"
-    return "" if Guard(entry)(holds, named) else f"does not contain {entry.id}"
+    for part in recipe.dataset.family():
+        factory = part.entry.load()
+        if getattr(factory, "fetch", None) is None:  # only data sets with `fetch` download files
+            continue
+        holds = getattr(factory, "holds", None)
+        if holds is None:
+            return f"may not contain {part.entry.id}"
+        if not Guard(part.entry)(holds, named):
+            return f"does not contain {part.entry.id}"
+    return ""
 
 
 def _reads_a_path(recipe: Recipe) -> bool:
     """Whether the data set reads a path in the recipe, whose new place may be a file."""
-    return any(isinstance(value, Path) for value in recipe.dataset.options.values())
+    return any(isinstance(value, Path) for part in recipe.dataset.family() for value in part.options.values())

@@ -19,9 +19,12 @@ from ..errors import FolderError, RunError
 from ..figures.page import render
 from ..host.catalog import Catalog
 from ..recipe import Recipe, TunerPart, dump
+from ..report.plugin_sections import plugin_sections
 from ..report.report_page import report_page
+from ..seeding import preserved_randomness
 from .folder import TIME, RunFolder
 from .json_files import read_tuning
+from .observing import Observers
 from .repair import agree_on_recipe, began, put_back, require_never_trained, snapshot_of
 from .restore import require_same_data, restore_run
 from .run_info import RunInfo, require_fixed_weights
@@ -40,6 +43,7 @@ class Session:
         warnings: Lines for the readers of the report.
         stop: Set it to end after the current step, which is then saved.
         saved: Whether the newest checkpoint contains all training so far, so that stopping at once loses nothing.
+        observer_faults: A line for each failure of an observer; they are warnings too.
         started: Whether run.json has the status "running" of this session.
     """
 
@@ -58,6 +62,8 @@ class Session:
         self.accept_changes, self.finishes = accept_changes, finishes
         self.warnings = [*parts.warnings]
         self.records: list[EpochRecord] = []
+        self.observer_faults: list[str] = []
+        self._observers = Observers()
         self.stop = self.started = False
         self.saved = True
         self._info = RunInfo(folder)
@@ -128,7 +134,8 @@ class Session:
         if state is None:
             self.folder.write_data(self.parts.splits)
         self.started = True
-        self._notify("run_started", recipe=self.recipe)
+        self._note_faults(self._observers.build(self.recipe.observers, self.folder.path))
+        self._notify("run_started", recipe=self.recipe, records=self.records)
         return self._info.changed()
 
     def _restore(self, state: dict[str, Any]) -> None:
@@ -218,6 +225,8 @@ class Session:
         self.folder.write_predictions(predictions, self.parts.info.classes)
         found = diagnose(self.trainer, records, predictions)
         self.warnings += found.warnings
+        supplied = (records, predictions, self.parts.info, self.folder.path)
+        found.sections = plugin_sections(self.recipe.sections, supplied, self.warnings)
         self.folder.save_artifacts(found.artifacts())
         found.training += tuning_figures(self.folder, self._tuning, self.warnings)
         self.warnings += self._info.changes()
@@ -227,6 +236,8 @@ class Session:
         early = {"finished_early": True} if self.trainer.ended_early else {}
         self.set_status("finished", finished=f"{datetime.now().astimezone():{TIME}}", **early)
         self._notify("run_finished", records=records, predictions=predictions)
+        self._notify("run_ended", status="finished", error="")
+        self._info.note(warnings=list(dict.fromkeys(self.warnings)))
         return path
 
     def recipe_text(self) -> str:
@@ -239,9 +250,17 @@ class Session:
             self._notify("run_failed", error=details["error"])
         elif status == "interrupted":
             self._notify("run_interrupted")
+        if status != "finished":
+            self._notify("run_ended", status=status, error=details.get("error", ""))
         self._info.note(status=status, warnings=list(dict.fromkeys(self.warnings)), **details)
 
     def _notify(self, event: str, **arguments: Any) -> None:
-        self.warnings += self.catalog.notify(
-            event, self.recipe.plugins.observers, folder=self.folder.path, **arguments
-        )
+        """Call the hooks of plugins that observe every run, then the observers of the recipe."""
+        folder, options = self.folder.path, self.recipe.plugins.observers
+        with preserved_randomness():  # some libraries draw names of runs
+            self._note_faults(self.catalog.notify(event, options, folder=folder, **arguments))
+            self._note_faults(self._observers.notify(event, **arguments))
+
+    def _note_faults(self, lines: list[str]) -> None:
+        self.observer_faults += lines
+        self.warnings += lines

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from .losses import LossSuite
     from .metrics import MetricSuite
     from .models import ModelSuite
+    from .observers import ObserverSuite
     from .optimizers import OptimizerSuite
     from .sample_parts import sample_info
     from .samplers import SamplerSuite
     from .schedulers import SchedulerSuite
+    from .sections import SectionSuite
     from .suite import Suite
     from .tuners import TunerSuite
 
@@ -36,10 +38,12 @@ _HOMES = {
     "LossSuite": "losses",
     "MetricSuite": "metrics",
     "ModelSuite": "models",
+    "ObserverSuite": "observers",
     "OptimizerSuite": "optimizers",
     "Result": "host",
     "SamplerSuite": "samplers",
     "SchedulerSuite": "schedulers",
+    "SectionSuite": "sections",
     "Suite": "suite",
     "TunerSuite": "tuners",
     "assert_light_declaration": "import_cost",
@@ -56,10 +60,12 @@ __all__ = [
     "LossSuite",
     "MetricSuite",
     "ModelSuite",
+    "ObserverSuite",
     "OptimizerSuite",
     "Result",
     "SamplerSuite",
     "SchedulerSuite",
+    "SectionSuite",
     "Suite",
     "TunerSuite",
     "assert_light_declaration",

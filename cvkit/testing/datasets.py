@@ -6,6 +6,7 @@ import pickle
 import tempfile
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,7 +14,11 @@ from torch import Tensor
 from ..data.labels import soft_labels_of, weights_of
 from ..data.splits import DataInfo, Split, Splits, TensorSplit
 from ..kinds import KINDS
+from ..recipe import read_any, resolve
+from ..signatures.nested import nests_one, nests_several
+from ..signatures.signature import Option
 from .contract import Fail, promise
+from .entries import installed_catalog
 from .network import without_network
 from .sample_parts import seeded
 from .suite import Suite
@@ -24,6 +29,8 @@ _LOOKED_AT = 200
 
 class DatasetSuite(Suite):
     """The checks that every data set must pass.
+
+    An option that is another data set is given as in a recipe: a name, or a mapping of `name` and options.
 
     If the data must be fetched first, set `root` to a folder that contains them, or skip the class if there is none.
 
@@ -40,6 +47,18 @@ class DatasetSuite(Suite):
     def supplied(self) -> tuple[Path]:
         """Return the data folder."""
         return (self.root or Path(_empty_folder().name),)
+
+    def _accepted(self, value: Any, option: Option) -> Any:
+        """Return the value of an option; a data set in it is given as in a recipe, and opened in `root`."""
+        if nests_several(option.type):
+            return tuple(self._opened(one) for one in value)
+        return self._opened(value) if nests_one(option.type) else super()._accepted(value, option)
+
+    def _opened(self, part: Any) -> Splits:
+        catalog = installed_catalog() if self.catalog is None else self.catalog
+        rest = {"model": "resnet/custom_resnet", "optimizer": "torch/sgd"}
+        made: Splits = resolve(read_any({"dataset": part, **rest}), catalog).dataset.build(*self.supplied())
+        return made
 
     def _splits(self, seed: int = 0) -> Splits:
         """Open the data set; the seed of the global generators must not matter."""

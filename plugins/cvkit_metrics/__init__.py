@@ -1,4 +1,4 @@
-"""Metrics for classes of uneven size, for many classes, and of probabilities."""
+"""Metrics for classes of uneven size, for many classes, and of probabilities; and a section about confidence."""
 
 from __future__ import annotations
 
@@ -17,3 +17,11 @@ def cvkit_metrics() -> Iterator[Component]:
     home = "cvkit_metrics.probabilities"
     yield Component("auroc", f"{home}:auroc", "The mean area under the ROC curves of the classes")
     yield Component("ece", f"{home}:ExpectedCalibrationError", "The mean difference between confidence and accuracy")
+
+
+@hookimpl
+def cvkit_sections() -> Iterator[Component]:
+    """Declare risk_coverage."""
+    yield Component(
+        "risk_coverage", "cvkit_metrics.risk_coverage:risk_coverage", "The error of the most confident predictions"
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -17,9 +19,11 @@ from cvkit.testing import (
     LossSuite,
     MetricSuite,
     ModelSuite,
+    ObserverSuite,
     OptimizerSuite,
     SamplerSuite,
     SchedulerSuite,
+    SectionSuite,
     Suite,
     TunerSuite,
 )
@@ -72,6 +76,40 @@ class TestImageTable(DatasetSuite):
         halves = ("train", "train", "test")
         rows = [f"{name}/{number}.png,{name},{halves[number]}" for name in ("cats", "dogs") for number in range(3)]
         (tmp_path / "pictures" / "table.csv").write_text("\n".join(["path,label,split", *rows]))
+        self.root = tmp_path
+
+
+FEW = {"name": "shapes", "train_size": 60, "test_size": 20}
+
+
+class TestSubset(DatasetSuite):
+    component = "datasets/subset"
+    options = {"of": FEW, "count": 30}
+
+
+class TestRepeat(DatasetSuite):
+    component = "datasets/repeat"
+    options = {"of": FEW, "times": 3}
+
+
+class TestRelabel(DatasetSuite):
+    component = "datasets/relabel"
+    options = {"of": FEW, "classes": {"circle": "round", "ring": "round"}}
+
+
+class TestConcatenate(DatasetSuite):
+    component = "datasets/concatenate"
+    options = {"of": [FEW, FEW | {"seed": 1}]}
+
+
+class TestSubsetOfFiles(DatasetSuite):
+    component = "datasets/subset"
+    options = {"of": {"name": "image_folder", "path": "pictures", "size": 16}, "fraction": 0.5}
+
+    @pytest.fixture(autouse=True)
+    def pictures(self, tmp_path, monkeypatch):
+        draw_pictures(tmp_path / "pictures", "train", "test")
+        monkeypatch.chdir(tmp_path)
         self.root = tmp_path
 
 
@@ -170,6 +208,8 @@ TestTopK = held(MetricSuite, "metrics/top_k", k=3)
 TestAuroc = held(MetricSuite, "metrics/auroc")
 TestEce = held(MetricSuite, "metrics/ece")
 
+TestRiskCoverage = held(SectionSuite, "metrics/risk_coverage")
+
 TestGradCam = held(ExplainerSuite, "gradcam/grad_cam")
 TestGradCamMinmax = held(
     ExplainerSuite,
@@ -199,6 +239,22 @@ TestGuidedBackprop = held(ExplainerSuite, "gradcam/guided_backprop")
 TestIntegratedGradients = held(ExplainerSuite, "gradcam/integrated_gradients", steps=4)
 TestExpectedGradients = held(ExplainerSuite, "gradcam/integrated_gradients", baseline="training", steps=4)
 TestOcclusion = held(ExplainerSuite, "gradcam/occlusion", patch=16)
+
+
+@pytest.mark.skipif(find_spec("wandb") is None, reason="wandb is not installed")
+class TestWandb(ObserverSuite):
+    component = "wandb/wandb"
+    options = {"mode": "offline", "tags": ["small"]}
+
+
+@pytest.mark.skipif(find_spec("mlflow") is None, reason="mlflow is not installed")
+class TestMlflow(ObserverSuite):
+    component = "mlflow/mlflow"
+
+    @pytest.fixture
+    def options(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+        return {"tracking_uri": (tmp_path / "store").as_uri(), "tags": {"who": "me"}}
 
 
 class TestMixup(AugmentationSuite):
