@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from .engine.step_plan import StepPlan
     from .engine.trainer import Step, Trainer
     from .engine.trial import Trial
+    from .engine.usual_rate import usual_range
     from .errors import (
         AmbiguousComponent,
         CheckpointError,
@@ -158,6 +159,7 @@ _LAZY = {
     "Evaluator": "engine.evaluator",
     "Proposal": "engine.proposal",
     "Trial": "engine.trial",
+    "usual_range": "engine.usual_rate",
     "Progress": "step_progress",
     "progress": "step_progress",
     "derive": "seeding",
@@ -257,6 +259,7 @@ __all__ = [
     "seed_everything",
     "train",
     "trainer",
+    "usual_range",
 ]
 
 

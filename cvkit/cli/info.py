@@ -109,6 +109,8 @@ def _remarks(entry: Entry, catalog: Catalog) -> Iterator[str]:
         yield "mixes images and their labels: recipes with it need a loss that takes soft targets"
     if entry.component.soft_targets:
         yield "takes soft targets, so recipes may use it with augmentations that mix"
+    if usual := entry.usual_lr():
+        yield f"usually trains well with a peak learning rate of {usual[0]:g} to {usual[1]:g}"
     for sentence in entry.missing_requirements():
         yield f"cannot be used here: {sentence}"
     if entry.component.is_family and entry.member is None:

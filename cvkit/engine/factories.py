@@ -123,6 +123,9 @@ class SchedulerFactory(Protocol):
 class TunerFactory(Protocol):
     """Returns a proposal for one value of the recipe, and does not modify the run.
 
+    A factory that also has the positional parameter ``target`` gets the path of this value, such as
+    ``scheduler.max_lr``.
+
     Args:
         run: The parts of the run.
         options: The options of the component.

@@ -57,6 +57,11 @@ class Schedule:
         """Advance to the next step; raise `ComponentFailure` if the scheduler fails."""
         self._go_to(self.taken + 1)
 
+    def skip_to(self, taken: int) -> None:
+        """Advance to a later step, or stay at the current one; raise `ComponentFailure` if the scheduler fails."""
+        with early_steps():
+            self._go_to(taken)
+
     def state(self) -> dict[str, Any]:
         """Return the position in the schedule as plain values and tensors."""
         return {"taken": self.taken, "span": self._span(), "scheduler": self.guard(self._scheduler.state_dict)}

@@ -31,6 +31,12 @@ class Component:
         mixes: For augmentations of batches: the built object is called with images and targets, float (B, K), and
             returns both, such as mixed pairs of images. The recipe then needs a loss with ``soft_targets``.
         soft_targets: For losses: the built module also takes targets, float (B, K), instead of labels, int64 (B,).
+        usual_lr: For optimizers: the lowest and the highest peak learning rate with which it usually trains well, as
+            in ``(0.03, 1.0)``. For a family: a function of the member's name that returns them or None, as
+            ``"module:attribute"``; it must not import torch. Tuners begin with this range, and a run warns if a tuner
+            proposes a rate outside it.
+        forecast: For tuners: a function of the factory's arguments that returns one line, what the tuner will do and
+            how many steps that takes, as ``"module:attribute"``. The line is shown before the tuner runs.
     """
 
     name: str
@@ -43,11 +49,20 @@ class Component:
     deprecated: str = ""
     mixes: bool = False
     soft_targets: bool = False
+    usual_lr: tuple[float, float] | str | None = None
+    forecast: str | None = None
 
     @property
     def is_family(self) -> bool:
         """Whether this declares a family of components rather than one component."""
         return self.name == "*"
+
+
+def is_range(usual: object) -> bool:
+    """Whether `usual` is a pair of learning rates, the lower one first."""
+    if not isinstance(usual, tuple) or len(usual) != 2 or not all(isinstance(end, int | float) for end in usual):
+        return False
+    return bool(0 < usual[0] < usual[1])
 
 
 @dataclass(frozen=True)

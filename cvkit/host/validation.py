@@ -15,7 +15,7 @@ from ..errors import PluginError, did_you_mean
 from ..kinds import KINDS
 from ..signatures.signature import split_target
 from . import hookspecs
-from .component import Component
+from .component import Component, is_range
 
 _PLUGIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -134,6 +134,12 @@ def _validate_component(component: object, hook: str) -> None:
         raise PluginError(f"{hook}: '{name}' sets mixes, which is only for augmentations of batches")
     if component.soft_targets and hook != "cvkit_losses":
         raise PluginError(f"{hook}: '{name}' sets soft_targets, which is only for losses")
+    if component.usual_lr is not None and hook != "cvkit_optimizers":
+        raise PluginError(f"{hook}: '{name}' sets usual_lr, which is only for optimizers")
+    if not isinstance(component.usual_lr, str | None) and not is_range(component.usual_lr):
+        raise PluginError(f"{hook}: usual_lr of '{name}' must be two rates, as in (0.03, 1.0)")
+    if component.forecast is not None and hook != "cvkit_tuners":
+        raise PluginError(f"{hook}: '{name}' sets forecast, which is only for tuners")
     split_target(component.target)
     if component.members is not None:
         split_target(component.members)
