@@ -24,7 +24,7 @@ def successive_halving(
     high: PositiveFloat | None = None,
     values: tuple[NonNegativeFloat, ...] | None = None,
     candidates: Annotated[int, Field(ge=2, le=64)] = 4,
-    budget: Annotated[float, Field(gt=0, le=100)] = 0.15,
+    budget: Annotated[float, Field(gt=0, le=10)] = 0.15,
     orders: Annotated[int, Field(ge=1, le=100)] = 2,
     images: Annotated[int, Field(ge=50, le=1_000_000)] = 1000,
 ) -> Proposal:
@@ -32,7 +32,7 @@ def successive_halving(
 
     Each training begins with the first weights of the run and follows the complete recipe in fewer steps: its
     schedule, frozen weights and curricula. All trainings of a rung have the same images in the same order and the
-    same random draws. The loss on validation images decides; if there are none, on training images that no trial
+    same random draws. The loss decides: on validation images, or if there are none, on training images that no trial
     trains on. The better half is trained again for twice as many steps, until the candidates of a rung cannot be told
     apart. Of several that cannot be told apart from the best, the middle one is proposed. A training with a loss that
     is not finite loses. The run itself does not change.
@@ -49,7 +49,7 @@ def successive_halving(
             the range on a log scale.
         values: The candidates, at least two, instead of a range; each at least 0.
         candidates: Number of candidates in a range, 2 to 64. The tuner trains fewer if the budget is short.
-        budget: Optimizer steps of all trials as a fraction of the steps of the run, above 0. Evaluations are extra.
+        budget: Optimizer steps of all trials as a fraction of the run's steps, in (0, 10]. Evaluations are extra.
         orders: Orders of the data in which each candidate is trained, 1 to 100; one if the budget is short.
         images: Most images to judge by, 50 to 1,000,000; at most a fifth of the training images.
 

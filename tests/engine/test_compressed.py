@@ -61,12 +61,11 @@ def test_compressed_to_its_own_length_a_trial_is_the_scheduled_trial():
 
 def test_frozen_weights_are_frozen_for_their_share_of_the_trial():
     """One epoch of four: a quarter of the steps, though the trial is shorter than an epoch."""
-    run = new_run("finetune={freeze: {epochs: 1}, head: default}")
+    run = new_run("finetune={freeze: {epochs: 1}}")
     with run.trial("test", scheduled=True, steps=4) as trial:
         body = next(trial._step.forward.model.parameters())
-        before, changed = body.detach().clone(), []
-        for _ in islice(trial.steps(), 4):
-            changed.append(not torch.equal(body, before))
+        before = body.detach().clone()
+        changed = [not torch.equal(body, before) for _ in islice(trial.steps(), 4)]
     assert changed == [False, True, True, True]
 
 

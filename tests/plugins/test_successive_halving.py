@@ -23,7 +23,7 @@ from cvkit_onecycle.race_request import Judging
 
 TARGET = "scheduler.max_lr"
 RACED = "tuners=[{name: successive_halving, set: scheduler.max_lr, budget: 4, candidates: 2, orders: 1, images: 50}]"
-"""Two values for 64 steps each: the run has 32 steps."""
+"""Two values for 32 steps each: the run has 16 steps."""
 
 
 def candidate(value: float, *losses: float, apart: float = 0.01) -> Trained:
@@ -139,7 +139,7 @@ def test_race_takes_the_steps_that_it_announced(colours_run, monkeypatch, wordin
     step = torch.optim.SGD.step
     monkeypatch.setattr(torch.optim.SGD, "step", lambda self: (taken.append(1), step(self)))
     (line, (_, proposal, _)) = tune(run)
-    assert len(taken) == proposal.data["steps"] == 128 == 4 * run.planned_steps
+    assert len(taken) == proposal.data["steps"] == 64 == 4 * run.planned_steps
     assert line.startswith(f"successive_halving for {TARGET}: ")
     assert line == wording
 
@@ -177,27 +177,27 @@ def options(run, **changed):
 def test_any_numeric_option_can_be_raced(colours_run):
     """Within a range, or from given values, also 0."""
     run = colours_run("tuners=[]", "scheduler.max_lr=0.1")
-    ranged = successive_halving(run, "optimizer.weight_decay", low=1e-4, high=1e-2, budget=1, orders=1, images=50)
+    ranged = successive_halving(run, "optimizer.weight_decay", low=1e-4, high=1e-2, budget=2, orders=1, images=50)
     assert [each["value"] for each in ranged.data["rungs"][0]["candidates"]] == [0.000316, 0.00316]
-    given = successive_halving(run, "optimizer.momentum", values=(0.9, 0.0), budget=1, orders=1, images=50)
+    given = successive_halving(run, "optimizer.momentum", values=(0.9, 0.0), budget=2, orders=1, images=50)
     assert [each["value"] for each in given.data["rungs"][0]["candidates"]] == [0.0, 0.9]
     assert given.value in (0.0, 0.9)
     assert render_figure("test", given.title, given.caption, given.draw).svg.startswith("<?xml")
 
 
 @pytest.mark.parametrize(
-    ("target", "wrong"),
+    ("target", "wrong", "named"),
     [
-        ("optimizer.weight_decay", {}),
-        (TARGET, {"low": 2.0}),
-        (TARGET, {"values": (0.1,)}),
-        (TARGET, {"values": (0.1, 0.2), "low": 0.1}),
+        ("optimizer.weight_decay", {}, "weight_decay"),
+        (TARGET, {"low": 2.0}, "low"),
+        (TARGET, {"values": (0.1,)}, "two"),
+        (TARGET, {"values": (0.1, 0.2), "low": 0.1}, "exclude"),
     ],
     ids=["no range", "empty range", "one value", "both"],
 )
-def test_request_without_candidates_is_refused(colours_run, target, wrong, wording):
+def test_request_without_candidates_is_refused(colours_run, target, wrong, named, wording):
     """Before anything is trained."""
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match=named) as caught:
         successive_halving(colours_run(), target, **wrong)
     assert str(caught.value) == wording
 
@@ -215,10 +215,10 @@ def test_validation_images_decide_if_there_are_any(colours_run):
     assert Judging.of(run, 1000) == Judging(False, len(run.splits.train) // 5)
     split = replace(run.splits, validation=run.splits.test)
     validated = replace(run, splits=split, sources={**run.sources, "validation": run.sources["test"]})
-    assert Judging.of(validated, 50) == Judging(True, 50)
+    assert Judging.of(validated, 50) == Judging(True, len(run.splits.test))
     proposal = build_checked(validated.recipe.tuners[0], validated, TARGET)
-    assert proposal.data["judged_on"] == {"half": "validation", "images": 50}
-    assert "50 validation images" in proposal.reason
+    assert proposal.data["judged_on"] == {"half": "validation", "images": len(run.splits.test)}
+    assert "validation images" in proposal.reason
 
 
 def test_page_shows_every_trial_and_why(colours_run, wording):

@@ -153,6 +153,7 @@ class TestOneCycleInOneEpoch(SchedulerSuite):
 
 
 TestLrRangeTest = held(TunerSuite, "onecycle/lr_range_test", steps=30)
+TestSuccessiveHalving = held(TunerSuite, "onecycle/successive_halving", candidates=2, orders=1, budget=1.0, images=50)
 
 TestShuffle = held(SamplerSuite, "torch/shuffle")
 TestBalanced = held(SamplerSuite, "torch/balanced", power=0.5)
