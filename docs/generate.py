@@ -33,7 +33,7 @@ HOME = Path(__file__).parent
 BUILT_IN = "cvkit-core"
 MET = ("DataInfo", "Splits", "Split", "TensorSplit", "StepPlan", "Trial", "Proposal", "EpochRecord", "Predictions")
 """The classes that factories receive or return, beside those of torch."""
-HELPERS = ("derive", "permutation", "preserved_randomness", "seed_everything", "eval_mode")
+HELPERS = ("derive", "permutation", "preserved_randomness", "seed_everything", "eval_mode", "usual_range")
 COMMANDS = ("list", "info", "plugins", "schema", "new-plugin", "add")
 CHOOSING = ("--no-plugin", "--plugin-path")
 

@@ -113,7 +113,7 @@ class Entry:
                 raise ValueError(f"{usual!r} is not a pair of rates, as in (0.03, 1.0)")
         except Exception as error:
             raise _broken(self, f"could not find its usual learning rates with '{declared}'", error) from error
-        return usual  # type: ignore[no-any-return]  # a target is whatever it names
+        return usual
 
     def forecast(self, *supplied: Any, **options: Any) -> str:
         """Return the line that a tuner shows before it runs, or "" if it declares none."""

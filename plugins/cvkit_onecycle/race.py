@@ -136,13 +136,13 @@ class Race:
     def rungs(self, plan: Plan, values: Sequence[float]) -> Iterator[Rung]:
         """Train the candidates, and after each rung the better half of them; yield each rung.
 
-        Stops if all candidates of a rung diverged, or if none can be told apart from the best.
+        Stops if none of the candidates that did not diverge is told apart from the best.
         """
         left = sorted(values)
         for number, steps in enumerate(plan.steps):
             rung = Rung(steps, tuple(self.trained(value, number, steps, plan.orders) for value in left))
             yield rung
-            if not rung.ranked or len(rung.level) == len(rung.candidates) or number + 1 == len(plan.steps):
+            if len(rung.level) == len(rung.ranked) or number + 1 == len(plan.steps):
                 return
             left = self.next_values(rung, plan.sizes[number + 1])
 
