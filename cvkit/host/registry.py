@@ -12,7 +12,8 @@ from ..errors import AmbiguousComponent, ComponentError, CvkitError, PluginError
 from ..kinds import Kind
 from ..resource_errors import shortage_in
 from ..signatures.signature import Signature, read_signature, split_target
-from .component import Component, Origin, is_range
+from .component import Component, Origin
+from .rate_range import is_range
 from .requirements import missing_requirements
 
 

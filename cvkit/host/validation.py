@@ -15,7 +15,8 @@ from ..errors import PluginError, did_you_mean
 from ..kinds import KINDS
 from ..signatures.signature import split_target
 from . import hookspecs
-from .component import Component, is_range
+from .component import Component
+from .rate_range import is_range
 
 _PLUGIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
