@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from .engine.step_plan import StepPlan
     from .engine.trainer import Step, Trainer
     from .engine.trial import Trial
+    from .engine.usual_rate import usual_range
     from .errors import (
         AmbiguousComponent,
         CheckpointError,
@@ -190,6 +191,7 @@ _LAZY = {
     "Evaluator": "engine.evaluator",
     "Proposal": "engine.proposal",
     "Trial": "engine.trial",
+    "usual_range": "engine.usual_rate",
     "Progress": "step_progress",
     "progress": "step_progress",
     "derive": "seeding",
@@ -318,6 +320,7 @@ __all__ = [
     "thumbnail",
     "train",
     "trainer",
+    "usual_range",
 ]
 
 

@@ -45,6 +45,7 @@ HELPERS = (
     "preserved_randomness",
     "seed_everything",
     "eval_mode",
+    "usual_range",
 )
 COMMANDS = ("list", "info", "plugins", "schema", "new-plugin", "add")
 CHOOSING = ("--no-plugin", "--plugin-path")

@@ -118,6 +118,8 @@ def _remarks(entry: Entry, catalog: Catalog) -> Iterator[str]:
         yield f"further terms of the training loss, which train.loss_weights weights: {{{weights}}}"
     if entry.component.signed:
         yield "returns signed maps: positive values are evidence for the class, negative values evidence against it"
+    if usual := entry.usual_lr():
+        yield f"usually trains well with a peak learning rate of {usual[0]:g} to {usual[1]:g}"
     for sentence in entry.missing_requirements():
         yield f"cannot be used here: {sentence}"
     if entry.component.is_family and entry.member is None:

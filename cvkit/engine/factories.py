@@ -152,6 +152,9 @@ class CallbackFactory(Protocol):
 class TunerFactory(Protocol):
     """Returns a proposal for one value of the recipe, and does not modify the run.
 
+    A factory that also has the positional parameter ``target`` gets the path of this value, such as
+    ``scheduler.max_lr``.
+
     Args:
         run: The parts of the run.
         options: The options of the component.

@@ -13,6 +13,7 @@ from ..data.loading import Batch, BatchSource
 from ..recipe.settings import View
 from ..seeding import derive, seed_everything
 from ..step_progress import Progress, during
+from .compressed import Compressed
 from .device import tried_kernels
 from .eval_mode import eval_mode
 from .forward import ForwardPass
@@ -65,12 +66,13 @@ def train_steps(
     purpose: str = "train",
     *,
     planned: int,
+    compressed: Compressed | None = None,
 ) -> Iterator[Taken]:
     """Take the optimizer steps of an epoch from step `first` on; yield the measurements of each.
 
     Order, augmentation and dropout are functions of (purpose, seed, epoch, step). So an epoch that is resumed midway
     continues exactly as it would have without the interruption. `planned` steps are taken in the run, so that parts
-    can ask for their progress.
+    can ask for their progress. A `compressed` trial has the progress of the run that it represents.
     """
     forward = train_step.forward
     forward.model.train()
@@ -79,16 +81,22 @@ def train_steps(
     skipped = first * batching.batch_size * batching.accumulate
     drawn = derive(f"{purpose} samples", seed, epoch)
 
+    def progress_at(step: int) -> Progress:
+        if compressed is not None:
+            return compressed.progress(epoch * batching.steps + step)
+        return Progress.of(epoch, step, batching.steps, planned)
+
     def progress_of(batch: int) -> Progress:
-        return Progress.of(epoch, batch // batching.accumulate, batching.steps, planned)
+        return progress_at(batch // batching.accumulate)
 
     batches = source.batches(order, batching.batch_size, drawn, skipped, progress_of)
     if sampling.soft_labels is not None:
         batches = _with_soft_labels(batches, sampling.soft_labels, order[skipped:].split(batching.batch_size))
     for step in range(first, batching.steps):
         seed_everything(f"{purpose} step", seed, epoch, step)
-        now = Progress.of(epoch, step, batching.steps, planned)
-        with tried_kernels(forward.device), train_step.freezing.during(epoch), during(now):
+        now = progress_at(step)
+        frozen = epoch if compressed is None else now.epoch
+        with tried_kernels(forward.device), train_step.freezing.during(frozen), during(now):
             taken = train_step.take(islice(batches, batching.accumulate), batching.samples_in(step))
         yield taken
 

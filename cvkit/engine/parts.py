@@ -15,7 +15,7 @@ from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
 from ..checkpoint.state_dicts import named_weights
-from ..data.holdout import Subset, split_holdout
+from ..data.holdout import Subset, some_of, split_holdout
 from ..data.loading import Batch, BatchSource, DataLoaderSource
 from ..data.preprocessing import Preprocessor
 from ..data.resizing import framed
@@ -31,6 +31,7 @@ from ..step_progress import Progress, during
 from .averaging import Averaged
 from .background import Background, background_of
 from .building import build_checked, own_copy, with_placeholder_lr
+from .compressed import Compressed
 from .finetuning import FineTuning
 from .forward import Autocast, ForwardPass
 from .loop import EpochBatches
@@ -241,6 +242,8 @@ class RunParts:
         *,
         values: Mapping[str, Any] = MappingProxyType({}),
         scheduled: bool = False,
+        steps: int | None = None,
+        validate: int = 0,
     ) -> Iterator[Trial]:
         """Create a copy of the parts for a trial training, as a context manager.
 
@@ -254,12 +257,16 @@ class RunParts:
             values: Options of the optimizer and the scheduler that replace the recipe's, as in
                 ``{"optimizer.weight_decay": 0.01}``.
             scheduled: Whether the recipe's scheduler sets the learning rate after each step.
+            steps: Steps in which the trial follows the complete run: its schedule, its frozen weights and its
+                progress; None to follow the beginning of the run.
+            validate: Number of validation images, chosen by the run's seed, that `Trial.held_out` evaluates instead
+                of training images.
 
         Yields:
             The trial.
 
         Raises:
-            RunError: The remaining images do not fill a batch.
+            RunError: The remaining images do not fill a batch, or the run has no validation images.
             RecipeError: The recipe does not accept one of `values`.
         """
         parts = self
@@ -273,10 +280,20 @@ class RunParts:
             source = self.train_source
             images = source.with_own_state() if isinstance(source, DataLoaderSource) else source
             images, held = split_holdout(images, framed(self.splits.train, self.info), self.device, hold_out, seed)
+            if validate:
+                held = some_of(self._validation_source, validate, seed)
             schedule, train = parts.new_schedule if scheduled else None, parts.recipe.train
             sampling = self.sampling.of(images.indices) if isinstance(images, Subset) else self.sampling
+            course = None if steps is None else Compressed(steps, self.planned_steps, self.batching.steps)
+            named = f"{purpose} {repeat}"
             with images.kept_open():
-                yield Trial(step, images, self.batching, sampling, seed, f"{purpose} {repeat}", train, held, schedule)
+                yield Trial(step, images, self.batching, sampling, seed, named, train, held, schedule, course)
+
+    @property
+    def _validation_source(self) -> BatchSource:
+        if "validation" not in self.sources:
+            raise RunError("this run has no validation images; hold training images out: run.trial(hold_out=500)")
+        return self.sources["validation"]
 
 
 def _named(weights: list[nn.Parameter], names: Mapping[int, str], copies: bool) -> list[tuple[str, nn.Parameter]]:

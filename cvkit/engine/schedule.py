@@ -94,6 +94,11 @@ class Schedule:
             rate = group["lr"] if change.lr is None else change.lr * (given["lr"] / first)
             group["lr"] = rate * change.factor
 
+    def skip_to(self, taken: int) -> None:
+        """Advance to a later step, or stay at the current one; raise `ComponentFailure` if the scheduler fails."""
+        with early_steps():
+            self._go_to(taken)
+
     def state(self) -> dict[str, Any]:
         """Return the position in the schedule as plain values and tensors."""
         state = {"taken": self.taken, "span": self._span(), "scheduler": self.guard(self._scheduler.state_dict)}

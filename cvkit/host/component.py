@@ -44,6 +44,12 @@ class Component:
             `cvkit.TrainingOutputs` with exactly these terms, and in evaluation mode logits alone.
         signed: For explainers: maps are in [-1, 1]. Positive values are evidence for the class, and negative values
             evidence against it. Scores use the positive values.
+        usual_lr: For optimizers: the lowest and the highest peak learning rate with which it usually trains well, as
+            in ``(0.03, 1.0)``. For a family: a function of the member's name that returns them or None, as
+            ``"module:attribute"``; it must not import torch. Tuners begin with this range, and a run warns if a tuner
+            proposes a rate outside it.
+        forecast: For tuners: a function of the factory's arguments that returns one line, what the tuner will do and
+            how many steps that takes, as ``"module:attribute"``. The line is shown before the tuner runs.
     """
 
     name: str
@@ -60,6 +66,8 @@ class Component:
     takes_images: bool = False
     loss_terms: Mapping[str, float] = field(default_factory=dict, hash=False)
     signed: bool = False
+    usual_lr: tuple[float, float] | str | None = None
+    forecast: str | None = None
 
     @property
     def is_family(self) -> bool:

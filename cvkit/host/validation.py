@@ -13,14 +13,26 @@ from typing import Any
 import pluggy
 
 from ..errors import PluginError, did_you_mean
+from ..formatting import plural
 from ..kinds import KINDS
 from ..signatures.signature import split_target
 from . import hookspecs
 from .component import MAIN_TERM, Command, Component
+from .rate_range import is_range
 
 _PLUGIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _COMMAND_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 COMMANDS_HOOK = "cvkit_commands"
+_OF_ONE_KIND = {
+    **dict.fromkeys(("per_sample", "mixes"), "augmentations"),
+    **dict.fromkeys(("soft_targets", "takes_images"), "losses"),
+    "soft_labels": "datasets",
+    "loss_terms": "models",
+    "signed": "explainers",
+    "usual_lr": "optimizers",
+    "forecast": "tuners",
+}
+"""The kind of component that may set each field of `Component`."""
 
 
 class HookManager(pluggy.PluginManager):
@@ -168,17 +180,13 @@ def _validate_component(component: object, hook: str) -> None:
         )
     if component.is_family and component.members is None:
         raise PluginError(f"{hook}: the family '*' must set `members`")
-    if component.per_sample and hook != "cvkit_augmentations":
-        raise PluginError(f"{hook}: '{name}' sets per_sample, which is only for augmentations")
-    if component.mixes and (hook != "cvkit_augmentations" or component.per_sample):
+    for field, kind in _OF_ONE_KIND.items():
+        if getattr(component, field) and hook != KINDS[kind].hook:
+            raise PluginError(f"{hook}: '{name}' sets {field}, which is only for {plural(KINDS[kind].singular)}")
+    if component.mixes and component.per_sample:
         raise PluginError(f"{hook}: '{name}' sets mixes, which is only for augmentations of batches")
-    for field in ("soft_targets", "takes_images"):
-        if getattr(component, field) and hook != "cvkit_losses":
-            raise PluginError(f"{hook}: '{name}' sets {field}, which is only for losses")
-    if component.soft_labels and hook != "cvkit_datasets":
-        raise PluginError(f"{hook}: '{name}' sets soft_labels, which is only for data sets")
-    if component.signed and hook != "cvkit_explainers":
-        raise PluginError(f"{hook}: '{name}' sets signed, which is only for explainers")
+    if not isinstance(component.usual_lr, str | None) and not is_range(component.usual_lr):
+        raise PluginError(f"{hook}: usual_lr of '{name}' must be two rates, as in (0.03, 1.0)")
     _require_loss_terms(component, hook)
     split_target(component.target)
     if component.members is not None:
@@ -190,8 +198,6 @@ def _require_loss_terms(component: Component, hook: str) -> None:
     terms, name = component.loss_terms, component.name
     if not isinstance(terms, Mapping):
         raise PluginError(f"{hook}: loss_terms of '{name}' must be a mapping, such as {{'aux': 0.3}}")
-    if terms and hook != "cvkit_models":
-        raise PluginError(f"{hook}: '{name}' sets loss_terms, which is only for models")
     for term, weight in terms.items():
         if not isinstance(term, str) or not term.isidentifier() or term == MAIN_TERM:
             raise PluginError(

@@ -111,8 +111,16 @@ def execute(session: Session) -> Generator[Event, None, None]:
         parts = session.parts
         for line in filled_caches(parts.recipe, [("training", parts.train_source), *parts.sources.items()]):
             yield Noted(line)
-    for tuner, proposal in session.tune():
+    for tuned in session.tune():
+        if isinstance(tuned, str):
+            yield Noted(tuned)
+            continue
+        tuner, proposal = tuned
         yield Tuned(tuner, proposal, session.recipe.value(tuner.target))
+        for message in session.warnings:
+            if message not in known:
+                known[message] = None
+                yield Warned(message)
     yield TrainingStarted(session.prepare())
     yield from session.train()
     yield TrainingEnded()

@@ -15,6 +15,7 @@ from ..engine.proposal import Proposal
 from ..engine.records import EpochRecord
 from ..engine.trainer import Step, Trainer
 from ..engine.tuning import tune
+from ..engine.usual_rate import unusual_rate
 from ..errors import FolderError, RunError
 from ..figures.page import render
 from ..host.catalog import Catalog
@@ -152,16 +153,26 @@ class Session:
         self.warnings += [*repairs, *lost, *info.get("warnings", [])]
         self._info.resume(info, self.step)
 
-    def tune(self) -> Iterator[tuple[TunerPart, Proposal]]:
-        """Run the recipe's tuners, unless an earlier session has run them, and yield what they propose."""
+    def tune(self) -> Iterator[str | tuple[TunerPart, Proposal]]:
+        """Run the recipe's tuners, unless an earlier session has run them.
+
+        Yields what each one proposes, and before that the line that announces what it will do, if there is one.
+        """
         if not self.recipe.tuners or self._trainer is not None or self._tuned():
             return
         results: list[dict[str, Any]] = []
         waiting = self.recipe.unresolved()
         notes = {tuner.target: f"by {tuner.entry.id}" for tuner in self.recipe.tuners if tuner.target in waiting}
-        for number, (tuner, proposal, recipe) in enumerate(tune(self.parts), start=1):
+        for event in tune(self.parts):
+            if isinstance(event, str):
+                yield event
+                continue
+            tuner, proposal, recipe = event
             self.parts = replace(self.parts, recipe=recipe)
-            results.append(tuning_result(number, tuner, proposal, self.warnings))
+            results.append(tuning_result(len(results) + 1, tuner, proposal, self.warnings))
+            if tuner.target in waiting:
+                unusual = unusual_rate(recipe, tuner.target, proposal.value, tuner.entry.id)
+                self.warnings += [unusual] if unusual else []
             if proposal.draw is not None:
                 save_figure(self.folder, results[-1]["name"], tuner, proposal, self.warnings)
             self._notify("tuner_finished", tuner=tuner.entry.id, sets=tuner.target, proposal=proposal)

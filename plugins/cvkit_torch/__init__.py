@@ -29,10 +29,13 @@ def cvkit_augmentations() -> Iterator[Component]:
 @hookimpl
 def cvkit_optimizers() -> Iterator[Component]:
     """Declare sgd, adamw, muon, sam and schedule_free_adamw."""
-    yield Component("sgd", "cvkit_torch.optimizers:sgd", "Stochastic gradient descent with momentum")
-    yield Component("adamw", "cvkit_torch.optimizers:adamw", "Adam with decoupled weight decay")
-    yield Component("muon", "cvkit_torch.muon:Muon", "Muon for hidden matrices, AdamW for the other weights")
-    yield Component("sam", "cvkit_torch.sam:SAM", "Sharpness-aware minimization, with momentum")
+    for name, target, usual, summary in (
+        ("sgd", "optimizers:sgd", (0.03, 1.0), "Stochastic gradient descent with momentum"),
+        ("adamw", "optimizers:adamw", (3e-4, 2e-2), "Adam with decoupled weight decay"),
+        ("muon", "muon:Muon", (3e-4, 2e-2), "Muon for hidden matrices, AdamW for the other weights"),
+        ("sam", "sam:SAM", (0.03, 1.0), "Sharpness-aware minimization, with momentum"),
+    ):
+        yield Component(name, f"cvkit_torch.{target}", summary, usual_lr=usual)  # the docstrings have the sources
     yield Component(
         "schedule_free_adamw",
         "cvkit_torch.schedule_free:schedule_free_adamw",

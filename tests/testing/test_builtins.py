@@ -197,6 +197,7 @@ TestEarlyStopping = held(CallbackSuite, "torch/early_stopping", metric="loss", p
 TestPlateau = held(CallbackSuite, "torch/plateau", patience=1, cooldown=1)
 
 TestLrRangeTest = held(TunerSuite, "onecycle/lr_range_test", steps=30)
+TestSuccessiveHalving = held(TunerSuite, "onecycle/successive_halving", candidates=2, orders=1, budget=1.0, images=50)
 
 TestShuffle = held(SamplerSuite, "torch/shuffle")
 TestBalanced = held(SamplerSuite, "torch/balanced", power=0.5)
