@@ -15,9 +15,10 @@ from ..step_progress import Progress, during
 from .device import tried_kernels
 from .eval_mode import eval_mode
 from .forward import ForwardPass
+from .progress import Taken
 from .records import Predictions
 from .sampling import Sampling
-from .step import Taken, TrainStep
+from .step import TrainStep
 
 
 @dataclass(frozen=True)
