@@ -38,12 +38,15 @@ class _Progress(Shape):
     rates: list[Number]
     momenta: list[Number]
     seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    terms: dict[str, Tensor] = Field({})  # older checkpoints do not contain it
 
     @model_validator(mode="after")
     def _series_fit(self) -> Self:
         taken = len(self.counts)
         if self.losses.dim() != 1 or self.hits.dim() != 0 or len(self.losses) < taken:
             raise ValueError("its losses must have one value per step")
+        if any(values.shape != self.losses.shape for values in self.terms.values()):
+            raise ValueError("the terms of its loss must have one value per step")
         if len(self.rates) != taken or len(self.momenta) not in (0, taken):
             raise ValueError("its series must have the same length")
         return self

@@ -17,9 +17,10 @@ from .compressed import Compressed
 from .device import tried_kernels
 from .eval_mode import eval_mode
 from .forward import ForwardPass
+from .progress import Taken
 from .records import Predictions
 from .sampling import Sampling
-from .step import Taken, TrainStep
+from .step import TrainStep
 from .views import view
 
 

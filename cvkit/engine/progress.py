@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from ..data.splits import Half
 from .records import EpochRecord, Predictions
-from .step import Taken
+
+
+class Taken(NamedTuple):
+    """The measurements of an optimizer step, on the device: reading them makes the host wait.
+
+    Attributes:
+        loss: The mean loss over the samples, a float32 scalar.
+        hits: The number of correct predictions, an int64 scalar. It is negative if targets were mixed, because a
+            mixed image has no label to compare with.
+        terms: The mean over the samples of each term of the loss, without its weight; empty if there is only one.
+    """
+
+    loss: Tensor
+    hits: Tensor
+    terms: Mapping[str, Tensor]
 
 
 class EpochProgress:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ from ..data.loading import Batch
 from ..seeding import preserved_randomness
 from .forward import ForwardPass
 from .freezing import Freezing
+from .progress import Taken
 
 _MIXED = -(1 << 40)  # more than the images of an epoch, so that a sum of correct predictions with it is negative
 
@@ -35,21 +36,6 @@ class Inputs(NamedTuple):
     labels: Tensor
     soft: Tensor | None
     pixels: Tensor | None
-
-
-class Taken(NamedTuple):
-    """The measurements of an optimizer step, on the device: reading them makes the host wait.
-
-    Attributes:
-        loss: The mean loss over the samples, a float32 scalar.
-        hits: The number of correct predictions, an int64 scalar. It is negative if targets were mixed, because a
-            mixed image has no label to compare with.
-        terms: The mean over the samples of each term of the loss, without its weight; empty if there is only one.
-    """
-
-    loss: Tensor
-    hits: Tensor
-    terms: Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)

@@ -155,7 +155,7 @@ class Trainer:
 
     def _train_epoch(self, progress: EpochProgress) -> Iterator[Step]:
         parts = self.parts
-        steps = train_steps(
+        planned = train_steps(
             self.train_step,
             parts.train_source,
             parts.batching,
@@ -165,7 +165,7 @@ class Trainer:
             progress.taken,
             planned=parts.planned_steps,
         )
-        steps = self._decided(islice(steps, max(0, parts.planned_steps - self.step)), progress)
+        steps = self._decided(islice(planned, max(0, parts.planned_steps - self.step)), progress)
         last_read = time.monotonic()
         progress.start_clock()
         scale = self.train_step.scaler.get_scale()  # 1 unless precision is fp16

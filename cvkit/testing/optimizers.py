@@ -182,12 +182,12 @@ def _step(optimizer: Optimizer, value: Callable[[], Tensor]) -> int:
         optimizer.zero_grad(set_to_none=True)
         with preserved_randomness():
             result = value()
-            result.backward()  # type: ignore[no-untyped-call]  # torch's
+            result.backward()
         return result
 
     with training_mode(optimizer, _unguarded):
         if needs_closure(optimizer):
-            optimizer.step(closure)
+            optimizer.step(closure)  # type: ignore[arg-type]  # a tensor is as good as a float
         else:
             closure()
             optimizer.step()

@@ -73,7 +73,7 @@ class Teacher:
                 f"teacher: the run '{folder}' takes images of {own.channels} channels, and the data set has "
                 f"{info.channels}"
             )
-        self.module = model.module.requires_grad_(False)
+        self.module = model.module.requires_grad_(False).cpu()
         self.source, self.sha256 = str(folder), _digest(self.module)
         self._size = (own.height, own.width)
         self._mean, self._std = (torch.tensor(values).view(1, -1, 1, 1) for values in (own.mean, own.std))
@@ -90,14 +90,18 @@ class Teacher:
         A step may ask several times for the same images, for auxiliary outputs or for a closure.
         """
         if self._last is None or self._last[0]() is not images:
-            device = images.device
-            self.module.to(device)
+            if self._order.device != images.device:
+                self._move(images.device)
             sized = images
             if tuple(images.shape[-2:]) != self._size:
                 sized = interpolate(images, self._size, mode="bilinear", antialias=True, align_corners=False)
-            logits = self.module((sized - self._mean.to(device)) / self._std.to(device)).float()
-            self._last = weakref.ref(images), logits[:, self._order.to(device)]
+            logits = self.module((sized - self._mean) / self._std).float()
+            self._last = weakref.ref(images), logits[:, self._order]
         return self._last[1]
+
+    def _move(self, device: torch.device) -> None:
+        self.module.to(device)
+        self._mean, self._std, self._order = (each.to(device) for each in (self._mean, self._std, self._order))
 
 
 class Distillation(nn.Module):

@@ -41,7 +41,7 @@ def schedule_free_adamw(
         A `schedulefree.AdamWScheduleFree`.
     """
     groups: list[Any] = list(params)
-    return AdamWScheduleFree(
+    optimizer: Optimizer = AdamWScheduleFree(
         groups,
         lr=lr,
         betas=cast("tuple[float, float]", tuple(betas)),
@@ -49,3 +49,4 @@ def schedule_free_adamw(
         weight_decay=weight_decay,
         warmup_steps=warmup_steps,
     )
+    return optimizer

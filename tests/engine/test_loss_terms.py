@@ -9,6 +9,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from cvkit import ComponentFailure, EpochRecord, RecipeError, trainer
+from cvkit.checkpoint.contents import require_usable
 
 PARTS = """
 import torch
@@ -114,6 +115,7 @@ def test_run_resumes_to_the_bit_with_every_term(plugin, changes):
     first, second = made(plugin, **changes), made(plugin, **changes)
     events = first.fit()
     next(events)
+    require_usable({**first.state(), "data": ""})
     second.restore(first.state())
     one, other = [e for e in events if isinstance(e, EpochRecord)], records(second)
     assert torch.equal(weights(first), weights(second))
