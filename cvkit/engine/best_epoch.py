@@ -69,7 +69,7 @@ class KeepBest(_Best):
 class EarlyStopping(_Best):
     """Stops training after a number of epochs without a better value.
 
-    If the run is extended afterwards, the epochs are counted anew.
+    If the run is extended afterwards, the epochs are counted from 0 again.
 
     Args:
         goals: The values that a callback may decide by.

@@ -77,7 +77,7 @@ class Verdict:
 
     Attributes:
         rate: The change of the scheduler's learning rates from now on.
-        stopped: Why training stops and who decided it; empty if it goes on.
+        stopped: Why training stops and who decided it; empty if it continues.
         keeps: Whether the weights of the epoch are kept.
         kept_for: Why they are kept; may be empty.
         lines: A line for each decision that readers of the run see.
@@ -93,8 +93,8 @@ class Verdict:
 class Deciding:
     """Asks `members` in order. All of them are asked, whatever the others answer.
 
-    Training stops if one of them says so, and the weights of an epoch are kept if one of them says so; the first that
-    does gives the reason. The learning rate is the one that the last member with a rate answered, or else the
+    Training stops if one of them stops it, and the weights of an epoch are kept if one of them keeps them; the first
+    that does gives the reason. The learning rate is the one that the last member with a rate answered, or else the
     scheduler's, multiplied by the factors of all members. `seed` is the run's.
     """
 
@@ -243,7 +243,7 @@ def _changed(rate: RateChange, decision: Decision) -> RateChange:
 
 
 def _deeds(decision: Decision, before: RateChange) -> Iterable[str]:
-    """Yield what a decision changes, for the run's output; that weights are kept is said at the end of the run."""
+    """Yield what a decision changes, for the run's output. The end of the run names the kept weights."""
     now = _changed(before, decision)
     if now != before:
         multiplied = f"multiplies the scheduled learning rate by {now.factor:.4g}"

@@ -77,7 +77,7 @@ class SettingsResolver:
             self.check.report(mark, message, "remove one of them")
 
     def _check_views(self, settings: EvaluationSettings) -> None:
-        """Report views that are given twice, or beside the setting that stands for two of them."""
+        """Report views that are given twice, or together with the setting that means two of them."""
         match self.root.items.get("evaluation"):
             case MapNode(items={"views": node}):
                 mark = node.mark

@@ -90,9 +90,11 @@ class CallbackSuite(Suite):
                 broken(str(error), "Return a cvkit.Decision, or None to change nothing")
 
     def test_any_records(self) -> None:
-        """It works with records that are constant, very good, very bad or alternating, also after it said stop."""
+        """It works with constant, very good, very bad and alternating values, also after it answered stop."""
         epochs = self.plan.epochs
-        with promise("every callback works with any values, also if training goes on after it said stop") as broken:
+        with promise(
+            "every callback works with any values, also if training continues after it answered stop"
+        ) as broken:
             for name, values in (
                 ("constant values", [0.5] * epochs),
                 ("perfect values", [1.0] * epochs),

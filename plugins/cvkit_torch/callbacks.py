@@ -49,7 +49,7 @@ def early_stopping(
 ) -> EarlyStopping:
     """Stop training after a number of epochs without a better value.
 
-    `selection.patience` does the same. If a run that stopped is extended, the epochs are counted anew.
+    `selection.patience` does the same. If a run that stopped is extended, the epochs are counted from 0 again.
 
     Args:
         goals: The values that the run may decide by.
