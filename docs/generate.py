@@ -137,9 +137,18 @@ def describe_kind(kind: Kind) -> Iterator[str]:
     for protocol in map(load, (kind.factory, *kind.products)):
         name = protocol.__name__
         call = str(inspect.signature(protocol.__call__)).replace("'", "").replace("self, ", "")
-        yield from ("", f"`{name}`: {doc(protocol)}", "", "```python", f"def {name}{call}: ...", "```")
+        yield from ("", f"`{name}`: {doc(protocol)}", "", "```python", *stub(name, call), "```")
     yield ""
     yield from describe_suite(load(kind.suite), testing.Suite)
+
+
+def stub(name: str, call: str) -> list[str]:
+    """Return the lines of a function without a body, broken as the formatter breaks them."""
+    line = f"def {name}{call}: ..."
+    if len(line) <= 118:
+        return [line]
+    arguments, _, returned = call.rpartition(" -> ")
+    return [f"def {name}(", f"    {arguments[1:-1]}", f") -> {returned}: ..."]
 
 
 def describe_suite(suite: type[testing.Suite], parent: type) -> Iterator[str]:
