@@ -142,7 +142,7 @@ def describe_kind(kind: Kind) -> Iterator[str]:
             yield from ("", f"`{name}`: {doc(protocol)}", "", *table(["method", "what it does"], methods(protocol)))
             continue
         call = str(inspect.signature(protocol.__call__)).replace("'", "").replace("self, ", "")
-        yield from ("", f"`{name}`: {doc(protocol)}", "", "```python", f"def {name}{call}: ...", "```")
+        yield from ("", f"`{name}`: {doc(protocol)}", "", "```python", *stub(name, call), "```")
     yield ""
     yield from describe_suite(load(kind.suite), testing.Suite)
 
@@ -151,6 +151,15 @@ def methods(kind: type) -> list[list[str]]:
     """Return a row for each public method of a class."""
     own = [member for name, member in vars(kind).items() if inspect.isfunction(member) and not name.startswith("_")]
     return [[f"`{function.__name__}{bare(function)}`", first(function)] for function in own]
+
+
+def stub(name: str, call: str) -> list[str]:
+    """Return the lines of a function without a body, broken as the formatter breaks them."""
+    line = f"def {name}{call}: ..."
+    if len(line) <= 118:
+        return [line]
+    arguments, _, returned = call.rpartition(" -> ")
+    return [f"def {name}(", f"    {arguments[1:-1]}", f") -> {returned}: ..."]
 
 
 def describe_suite(suite: type[testing.Suite], parent: type) -> Iterator[str]:
