@@ -20,11 +20,11 @@ def risk_coverage(predictions: Predictions, *, coverages: Coverages = (1.0, 0.95
     """Return the error of the most confident predictions, for every share of images that is predicted.
 
     The images are sorted by the probability of the predicted class. The coverage is the share that is predicted, and
-    the risk is the error among these images. The area under the curve is the mean risk over all coverages; it is lower
-    if wrong predictions are less confident.
+    the risk is the error among these images. The area under the curve is the mean risk over all coverages; it is
+    lower if wrong predictions are less confident.
 
-    Source: Geifman and El-Yaniv 2017, "Selective Classification for Deep Neural Networks", arXiv:1705.08500; the area:
-    Geifman, Uziel and El-Yaniv 2019, "Bias-Reduced Uncertainty Estimation for Deep Neural Classifiers",
+    Source: Geifman and El-Yaniv 2017, "Selective Classification for Deep Neural Networks", arXiv:1705.08500. The
+    area: Geifman, Uziel and El-Yaniv 2019, "Bias-Reduced Uncertainty Estimation for Deep Neural Classifiers",
     arXiv:1805.08206.
 
     Args:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from cvkit_metrics.risk_coverage import risk_coverage, risks_of
 
 from cvkit import Predictions
+from cvkit_metrics.risk_coverage import risk_coverage, risks_of
 
 
 def test_risks_equal_their_definition():
