@@ -77,7 +77,7 @@ class Component:
 
 @dataclass(frozen=True)
 class Command:
-    """The declaration of a command, ``cvkit NAME``, which does not import its code.
+    """The declaration of a command of the command line, which does not import its code.
 
     Attributes:
         name: The name on the command line: lower-case letters, digits and ``-``; not that of a command of cvkit.

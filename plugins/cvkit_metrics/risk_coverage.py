@@ -23,7 +23,7 @@ def risk_coverage(predictions: Predictions, *, coverages: Coverages = (1.0, 0.95
     the risk is the error among these images. The area under the curve is the mean risk over all coverages; it is
     lower if wrong predictions are less confident.
 
-    Source: Geifman and El-Yaniv 2017, "Selective Classification for Deep Neural Networks", arXiv:1705.08500; the
+    Source: Geifman and El-Yaniv 2017, "Selective Classification for Deep Neural Networks", arXiv:1705.08500. The
     area: Geifman, Uziel and El-Yaniv 2019, "Bias-Reduced Uncertainty Estimation for Deep Neural Classifiers",
     arXiv:1805.08206.
 
