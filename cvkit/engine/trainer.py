@@ -29,13 +29,12 @@ from .loop import train_steps
 from .metrics import evaluate_metrics
 from .outcome import Outcome
 from .parts import RunParts
-from .progress import EpochProgress
+from .progress import EpochProgress, Taken
 from .records import EpochRecord, Predictions
 from .resumable import require_finite_weights, require_place, restore_training, training_state
 from .trained_model import TrainedModel
 from .views import views_of
 
-_Taken = tuple[Tensor, Tensor]  # mean loss and correct predictions of a step
 _LESS_TRAINING = (
     "start a new run with a smaller train.batch_size; a larger train.accumulate keeps the number of images per step"
 )
@@ -187,7 +186,7 @@ class Trainer:
             progress.start_clock()
         progress.stop_clock()
 
-    def _decided(self, steps: Iterator[_Taken], progress: EpochProgress) -> Iterator[_Taken]:
+    def _decided(self, steps: Iterator[Taken], progress: EpochProgress) -> Iterator[Taken]:
         """Take the steps of an epoch, and ask the callbacks before each."""
         per_epoch, planned = self.parts.batching.steps, self.parts.planned_steps
         for taken in range(progress.taken, min(per_epoch, progress.taken + planned - self.step)):
