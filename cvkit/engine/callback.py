@@ -64,7 +64,8 @@ class Callback:
     def before_step(self, progress: Progress, /) -> Decision | None:
         """Decide before an optimizer step is taken. Only the learning rate can be changed here.
 
-        The global generators are seeded before each call, so what is drawn depends only on the seed and the step.
+        The CPU's global generators are seeded before this call and before `after_epoch`, so what is drawn depends
+        only on the seed, and on the step or the epoch.
 
         Args:
             progress: Epoch and step, from 0, and the planned number of both.

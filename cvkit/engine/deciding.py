@@ -16,7 +16,7 @@ from ..errors import CheckpointError, ComponentFailure
 from ..guard import Guard, shown
 from ..recipe import Recipe
 from ..recipe.settings import SelectionSettings
-from ..seeding import preserved_randomness, seed_everything
+from ..seeding import preserved_on_cpu, seed_cpu
 from ..step_progress import Progress
 from .best_epoch import EarlyStopping, KeepBest
 from .building import drawn
@@ -112,7 +112,7 @@ class Deciding:
         """Return the change of the learning rates from this step on."""
         for number, member in enumerate(self._of_steps):
             # The step that follows seeds the generators again, so they need not be restored.
-            seed_everything("callback before a step", self._seed, progress.step, number)
+            seed_cpu("callback before a step", self._seed, progress.step, number)
             decision = member.ask(member.callback.before_step, progress)
             if decision.stop or decision.keep:
                 word = "stop" if decision.stop else "keep"
@@ -124,9 +124,9 @@ class Deciding:
         """Return what the members decide by the record of an epoch. They do not see values of the test images."""
         known = without_test(record)
         decisions, lines = [], []
-        with preserved_randomness():
+        with preserved_on_cpu():
             for number, member in enumerate(self.members):
-                seed_everything("callback after an epoch", self._seed, record.epoch, number)
+                seed_cpu("callback after an epoch", self._seed, record.epoch, number)
                 decision = member.ask(member.callback.after_epoch, known)
                 before, member.rate = member.rate, _changed(member.rate, decision)
                 decisions.append((member, decision))
@@ -221,7 +221,7 @@ def try_callbacks(asked: Deciding, beginning: Progress, metrics: Sequence[str], 
         images_per_second=1.0, seconds=1.0, step_losses=(1.0,), step_lrs=(0.1,), step_momenta=(0.9,),
         metrics=dict.fromkeys(metrics, 0.5), validation_loss=loss, validation_accuracy=accuracy,
     )  # fmt: skip
-    with preserved_randomness():
+    with preserved_on_cpu():
         asked.before_step(beginning)
         asked.after_epoch(record)
         asked.require_storable()
