@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field, NonNegativeInt, PositiveInt
@@ -73,7 +73,7 @@ def _with_classes(of: Splits, classes: Sequence[str]) -> Splits:
     if len(set(classes)) < max(2, len(classes)):
         raise ValueError("classes: name at least two classes, each once")
     labels = [classes.index(name) if name in classes else -1 for name in of.info.classes]
-    new = {}
+    new: dict[str, Any] = {}
     for name, split in halves(of).items():
         kept = (torch.as_tensor(labels)[labels_of(split)] >= 0).nonzero().flatten().tolist()
         if not kept:

@@ -90,7 +90,7 @@ class Chain:
     @property
     def names(self) -> tuple[str, ...] | None:
         """The names of the images; those of each split begin with its number if a name occurs in two splits."""
-        found = [getattr(split, "names", None) for split in self.splits]
+        found: list[Any] = [getattr(split, "names", None) for split in self.splits]
         if any(names is None for names in found):
             return None
         flat = tuple(name for names in found for name in names)
@@ -101,7 +101,7 @@ class Chain:
     @property
     def labels(self) -> tuple[int, ...] | None:
         """The label of each image, if every split has them without reading the images."""
-        found = [getattr(split, "labels", None) for split in self.splits]
+        found: list[Any] = [getattr(split, "labels", None) for split in self.splits]
         if any(labels is None for labels in found):
             return None
         return tuple(new[int(label)] for labels, new in zip(found, self.maps, strict=True) for label in labels)
@@ -109,7 +109,7 @@ class Chain:
     @property
     def weights(self) -> tuple[float, ...] | None:
         """The weight of each image, 1 in a split without weights; None if no split has weights."""
-        found = [getattr(split, "weights", None) for split in self.splits]
+        found: list[Any] = [getattr(split, "weights", None) for split in self.splits]
         if all(weights is None for weights in found):
             return None
         pairs = zip(self.splits, found, strict=True)

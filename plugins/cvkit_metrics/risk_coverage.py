@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import torch
 from pydantic import Field
 
-from cvkit import Predictions, Section, SectionFactory, Table, render_figure
+from cvkit import Predictions, Section, Table, render_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -61,6 +61,3 @@ def _paint(canvas: Canvas, risks: Tensor) -> None:
     axes.plot(100 * shares.numpy(), 100 * risks.numpy())
     axes.set(xlabel="coverage (%)", ylabel="error (%)", xlim=(0, 100))
     axes.set_ylim(bottom=0)
-
-
-_: SectionFactory = risk_coverage

@@ -52,7 +52,7 @@ class WandbObserver(Observer):
         artifact: bool = True,
     ) -> None:
         self.folder, self.steps, self.artifact = folder, steps, artifact
-        self.place = {
+        self.place: dict[str, Any] = {
             "project": project,
             "entity": entity,
             "mode": mode,
