@@ -73,7 +73,7 @@ MORE = {
         "train.epochs=8",
     ),
 }
-"""Further overrides of the fresh cases. The photos have 32 steps in an epoch."""
+"""Further overrides of the fresh cases. The photos have 31 steps in an epoch."""
 
 PREPARED: dict[str, Callable[[Path], Path]] = {
     "custom_resnet 16 fine-tuned": source_run,

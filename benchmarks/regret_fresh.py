@@ -12,6 +12,7 @@ from PIL import Image
 from torch.nn.functional import interpolate
 
 import cvkit
+from cvkit.recipe import read_text, resolve
 
 SOURCE = """
 dataset: {name: shapes, train_size: 6000, test_size: 500}
@@ -22,6 +23,7 @@ scheduler: {name: one_cycle, max_lr: 0.3}
 train: {epochs: 4, batch_size: 128, channels_last: true, device: cpu}
 report: {misclassified: 0, augmented: 0}
 """
+PHOTOS = "{dataset: cifar10, model: custom_resnet, optimizer: sgd}"
 SIDES = range(48, 81)
 """Lengths in pixels of a photo's sides."""
 
@@ -43,7 +45,7 @@ def photos(data: Path) -> Path:
     folder = data / "regret_photos"
     if (folder / "complete").exists():
         return folder
-    recipe = cvkit.resolve(cvkit.read("{dataset: cifar10, model: custom_resnet}"), cvkit.discover())
+    recipe = resolve(read_text(PHOTOS), cvkit.discover())
     splits = recipe.dataset.build(data)
     used = {image.numpy().tobytes() for image, _ in map(_limited(recipe, data).train.__getitem__, range(5000))}
     sizes = torch.randint(SIDES.start, SIDES.stop, (3000, 2), generator=torch.Generator().manual_seed(0)).tolist()
