@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
-from ..data.splits import DataInfo
-from ..engine.records import EpochRecord, Predictions
 from ..figures.page import Section
 
 
@@ -17,6 +13,8 @@ class SectionFactory(Protocol):
     The name of an artifact becomes the name of its files in ``figures/PLUGIN/``. An error does not end the run: the
     report then has no such section, and says why.
 
+    A factory names the arguments that it uses as positional parameters, in any number.
+
     Args:
         records: The record of every epoch.
         predictions: The predictions of the final model for the images that measure the result.
@@ -25,13 +23,4 @@ class SectionFactory(Protocol):
         options: The options of the component.
     """
 
-    def __call__(
-        self,
-        records: Sequence[EpochRecord],
-        predictions: Predictions,
-        info: DataInfo,
-        folder: Path,
-        /,
-        *args: Any,
-        **options: Any,
-    ) -> Section: ...
+    def __call__(self, *args: Any, **options: Any) -> Section: ...
