@@ -2,12 +2,15 @@
 
     python benchmarks/regret.py grid      train every case at every rate of its grid; one hour on one core
     python benchmarks/regret.py sweep     run the range test of every case with several data orders; some minutes
+    python benchmarks/regret.py race      run the tuner successive_halving in every case with its default budget, and
+                                          with one of all the run's steps; some minutes
     python benchmarks/regret.py table     print the tables; with --write, write them to docs/results.md
 
 Every result is saved to a JSON file, so an interrupted command continues where it stopped. A case is a network and an
 optimizer (regret_cases.py). It is trained for three epochs on 5,000 images of CIFAR-10 with the one-cycle schedule
-and tested on 2,000 other images. A training that diverges counts as chance. A rule proposes the median of the rates
-that it reads from the sweeps of all data orders.
+and tested on 2,000 other images. Four fresh cases were not looked at while the tuner was made; two of them have other
+data. A training that diverges counts as chance. A rule proposes the median of the rates that it reads from the sweeps
+of all data orders.
 """
 
 from __future__ import annotations
@@ -18,21 +21,23 @@ import math
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from regret_cases import CASES, Case, rates_of
+from regret_cases import CASES, FRESH, Case, rates_of
 from regret_table import Curve, Outcome, Outcomes, Rates, by_case, by_rule
 from section import write_section
 
 from cvkit import DivergedError, EpochRecord, Trainer
 from cvkit_onecycle.finding import findings, rejection_reason
+from cvkit_onecycle.halving import successive_halving
 from cvkit_onecycle.sweep import Sweep, run_sweep
 
 CHANCE = {"accuracy": 0.1, "loss": math.log(10)}
+BUDGETS = (0.15, 1.0)  # of a race, as fractions of the run's steps
 STEPS, LOW, HIGH = 120, 1e-5, 10.0  # of a sweep; the range is wide enough for all rules and both optimizers
 
 
@@ -57,7 +62,7 @@ class Cache:
 def main() -> None:
     """Run the chosen phase."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("phase", choices=["grid", "sweep", "table"])
+    parser.add_argument("phase", choices=["grid", "sweep", "race", "table"])
     parser.add_argument("--cache", type=Path, default=Path("regret.json"), help="file for the results")
     parser.add_argument("--data", type=Path, default=Path.home() / ".cache" / "cvkit", help="folder with CIFAR-10")
     parser.add_argument("--seeds", type=int, default=2, help="number of seeds")
@@ -69,6 +74,8 @@ def main() -> None:
         fill(cache, "grid", grid_work(arguments.seeds, arguments.data))
     elif arguments.phase == "sweep":
         fill(cache, "sweep", sweep_work(arguments.seeds, arguments.orders, arguments.data))
+    elif arguments.phase == "race":
+        fill(cache, "race", race_work(arguments.seeds, arguments.data))
     else:
         report(cache, arguments.seeds, arguments.orders, arguments.write)
 
@@ -92,7 +99,7 @@ def grid_work(seeds: int, data: Path) -> Work:
     """Yield every training: the coarse grid of all cases for one seed after the other, then the fine grid."""
     for stage in ("coarse", "fine"):
         for seed in range(seeds):
-            for case in CASES:
+            for case in (*CASES, *FRESH):
                 for rate in rates_of(getattr(case.setup, stage)):
                     yield f"{case} | {seed} | {rate:g}", partial(trained, case, seed, rate, data)
 
@@ -100,9 +107,24 @@ def grid_work(seeds: int, data: Path) -> Work:
 def sweep_work(seeds: int, orders: int, data: Path) -> Work:
     """Yield every sweep, one seed after the other."""
     for seed in range(seeds):
-        for case in CASES:
+        for case in (*CASES, *FRESH):
             for order in range(orders):
                 yield f"{case} | {seed} | {order}", partial(swept, case, seed, order, data)
+
+
+def race_work(seeds: int, data: Path) -> Work:
+    """Yield every race, one seed and one budget after the other."""
+    for seed in range(seeds):
+        for budget in BUDGETS:
+            for case in (*CASES, *FRESH):
+                yield f"{case} | {seed} | {budget:g}", partial(raced, case, seed, budget, data)
+
+
+def raced(case: Case, seed: int, budget: float, data: Path) -> dict[str, Any]:
+    """Run the tuner, and return its proposal and its cost in steps."""
+    run = case.run(seed, case.setup.usual, data)
+    proposal = successive_halving(run, "scheduler.max_lr", budget=budget)
+    return {"rate": proposal.value, "steps": proposal.data["steps"], "reason": proposal.reason}
 
 
 def trained(case: Case, seed: int, rate: float, data: Path) -> dict[str, Any]:
@@ -126,7 +148,7 @@ def swept(case: Case, seed: int, order: int, data: Path) -> dict[str, Any]:
 
 def report(cache: Cache, seeds: int, orders: int, write: bool) -> None:
     """Print the tables of the cases with complete coarse grid and sweeps, or write them to docs/results.md."""
-    outcomes = outcomes_of(cache, seeds, orders)
+    outcomes, fresh = (outcomes_of(cache, seeds, orders, cases) for cases in (CASES, FRESH))
     if not outcomes:
         raise SystemExit(
             f"{cache.path} contains no case with a complete coarse grid and complete sweeps for {seeds} seed(s); run "
@@ -139,21 +161,46 @@ def report(cache: Cache, seeds: int, orders: int, write: bool) -> None:
         "in parentheses, its regret. * marks a rate outside the grid, which counts as the nearest rate of the grid."
         f"\n\n{by_case(outcomes)}"
     )
+    if fresh:
+        markdown += (
+            f"\n\nFresh cases, which were not looked at while the tuner successive_halving was made:\n\n"
+            f"{by_rule(fresh)}\n\n{by_case(fresh)}"
+        )
     if write:
         write_section("regret", markdown)
     else:
         print(markdown)
 
 
-def outcomes_of(cache: Cache, seeds: int, orders: int) -> Outcomes:
-    """Return the proposals of every rule and baseline for each complete case."""
-    curves = {case: curve for case in CASES if (curve := curve_of(cache, case, seeds))}
+def outcomes_of(cache: Cache, seeds: int, orders: int, cases: Sequence[Case]) -> Outcomes:
+    """Return the proposals of every rule, race and baseline for each of the `cases` that is complete.
+
+    As soon as the tuner was run in one of the cases, the others are left out until it was run there too.
+    """
+    curves = {case: curve for case in cases if (curve := curve_of(cache, case, seeds))}
     swept = {case: told for case in curves if (told := told_in(cache, case, seeds, orders))}
+    races = {case: told for case in swept if (told := races_in(cache, case, seeds))}
     outcomes: dict[str, dict[str, Outcome]] = {}
-    for case, rules in swept.items():
-        for name, rates in (rules | baselines(case, curves, seeds)).items():
-            outcomes.setdefault(name, {})[str(case)] = Outcome(curves[case], rates)
+    for case in races or swept:
+        proposed = {name: (rates, float(STEPS * orders)) for name, rates in swept[case].items()}
+        proposed |= races.get(case, {})
+        proposed |= {name: (rates, 0.0) for name, rates in baselines(case, curves, seeds).items()}
+        for name, (rates, steps) in proposed.items():
+            outcomes.setdefault(name, {})[str(case)] = Outcome(curves[case], rates, steps)
     return outcomes
+
+
+def races_in(cache: Cache, case: Case, seeds: int) -> dict[str, tuple[Rates, float]]:
+    """Return the rates and the mean cost in steps of the tuner for each budget; empty if a race is missing."""
+    found: dict[str, tuple[Rates, float]] = {}
+    for budget in BUDGETS:
+        keys = [f"{case} | {seed} | {budget:g}" for seed in range(seeds)]
+        if not all(key in cache["race"] for key in keys):
+            return {}
+        results = [cache["race"][key] for key in keys]
+        steps = statistics.mean(result["steps"] for result in results)
+        found[f"successive_halving, {budget:.0%}"] = [result["rate"] for result in results], steps
+    return found
 
 
 def curve_of(cache: Cache, case: Case, seeds: int) -> Curve | None:

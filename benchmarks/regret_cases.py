@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from regret_fresh import photos, source_run
 
 from cvkit import RunParts, Splits, build_parts, discover
 from cvkit.host.catalog import Catalog
@@ -24,6 +27,13 @@ NETWORKS = {
     "custom_resnet 16 (batch norm)": "{name: custom_resnet, width: 16}",
     "timm test_efficientnet_gn (group norm)": "timm/test_efficientnet_gn",
 }
+FRESH_NETWORKS = {
+    "timm test_vit (layer norm)": "timm/test_vit",
+    "custom_resnet 32 (batch norm)": "{name: custom_resnet, width: 32}",
+    "custom_resnet 16 fine-tuned": "{name: custom_resnet, width: 16}",
+    "timm test_resnet on photos": "timm/test_resnet",
+}
+"""Networks, or ways to train them, that were not looked at while the tuner successive_halving was made."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,23 @@ OPTIMIZERS = {
 }
 
 
+MORE = {
+    "custom_resnet 16 fine-tuned": ("finetune={{from: {data}/regret_source/source}}",),
+    "timm test_resnet on photos": (
+        "dataset={{name: image_folder, path: {data}/regret_photos, size: 64, framing: squash}}",
+        "augmentations=[{{name: torchvision/RandomResizedCrop, scale: [0.35, 1.0]}}, horizontal_flip]",
+        "train.epochs=8",
+    ),
+}
+"""Further overrides of the fresh cases. The photos have 31 steps in an epoch."""
+
+PREPARED: dict[str, Callable[[Path], Path]] = {
+    "custom_resnet 16 fine-tuned": source_run,
+    "timm test_resnet on photos": photos,
+}
+"""What makes the data of a fresh case, if they are not there."""
+
+
 def rates_of(exponents: tuple[float, ...]) -> list[float]:
     """Return the powers of ten, rounded to three digits."""
     return [float(f"{10**exponent:.3g}") for exponent in exponents]
@@ -75,23 +102,32 @@ class Case:
         """The setup of its optimizer."""
         return OPTIMIZERS[self.optimizer]
 
-    def recipe(self, seed: int, max_lr: float) -> Recipe:
+    def recipe(self, seed: int, max_lr: float, data: Path) -> Recipe:
         """Return the recipe for one training."""
         overrides = [
             f"seed={seed}",
-            f"model={NETWORKS[self.network]}",
+            f"model={(NETWORKS | FRESH_NETWORKS)[self.network]}",
             f"optimizer={self.setup.text}",
             f"scheduler.max_lr={max_lr}",
+            *(text.format(data=data) for text in MORE.get(self.network, ())),
         ]
         return resolve(read_text(RECIPE, overrides), catalog())
 
     def run(self, seed: int, max_lr: float, data: Path) -> RunParts:
-        """Return the parts of a run with CIFAR-10 from the folder `data`."""
-        recipe = self.recipe(seed, max_lr)
+        """Return the parts of a run with the data in the folder `data`."""
+        if self.network in PREPARED:
+            PREPARED[self.network](data)
+        recipe = self.recipe(seed, max_lr, data)
         return build_parts(recipe, splits(recipe, data))
 
 
 CASES = [Case(network, optimizer) for network in NETWORKS for optimizer in OPTIMIZERS]
+FRESH = [
+    Case("timm test_vit (layer norm)", "AdamW"),
+    Case("custom_resnet 32 (batch norm)", "SGD"),
+    Case("custom_resnet 16 fine-tuned", "SGD"),
+    Case("timm test_resnet on photos", "AdamW"),
+]
 
 
 @cache
@@ -100,11 +136,12 @@ def catalog() -> Catalog:
     return discover(paths=[Path(__file__).with_name("regret_nets.py")])
 
 
-_opened: dict[Path, Splits] = {}
+_opened: dict[tuple[Path, str], Splits] = {}
 
 
 def splits(recipe: Recipe, data: Path) -> Splits:
     """Return the data set of the recipe, which is opened only once."""
-    if data not in _opened:
-        _opened[data] = recipe.dataset.build(data)
-    return _opened[data]
+    key = data, recipe.dataset.entry.id
+    if key not in _opened:
+        _opened[key] = recipe.dataset.build(data)
+    return _opened[key]

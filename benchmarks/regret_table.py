@@ -38,10 +38,14 @@ class Curve:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The rates that a rule proposed in a case, one per seed (None for a refusal), and the `curve` of the case."""
+    """The rates that a rule proposed in a case, one per seed (None for a refusal), and the `curve` of the case.
+
+    `steps` are the optimizer steps that finding a rate took.
+    """
 
     curve: Curve
     rates: Rates
+    steps: float = 0.0
 
     @property
     def proposed(self) -> list[float]:
@@ -76,8 +80,8 @@ def by_rule(outcomes: Outcomes) -> str:
     ranks = mean_ranks(outcomes)
     lines = [
         "| | mean regret | median | worst | mean rank | refused | decades from the best rate, median "
-        "| lowest to highest |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| lowest to highest | cost in steps |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     rows = []
     for name, cases in outcomes.items():
@@ -85,8 +89,10 @@ def by_rule(outcomes: Outcomes) -> str:
         decades = [each.decades for each in cases.values() if each.decades is not None]
         refused = sum(rate is None for each in cases.values() for rate in each.rates)
         asked = sum(len(each.rates) for each in cases.values())
+        cost = f"{statistics.mean(each.steps for each in cases.values()):.0f}"
         if not regrets:
-            rows.append((float("inf"), f"| {name} | - | - | - | {ranks[name]:.1f} | {refused} of {asked} | - | - |"))
+            row = f"| {name} | - | - | - | {ranks[name]:.1f} | {refused} of {asked} | - | - | {cost} |"
+            rows.append((float("inf"), row))
             continue
         mean = statistics.mean(regrets)
         rows.append(
@@ -94,7 +100,7 @@ def by_rule(outcomes: Outcomes) -> str:
                 mean,
                 f"| {name} | {mean:.1f} | {statistics.median(regrets):.1f} | {max(regrets):.1f} | {ranks[name]:.1f} "
                 f"| {refused} of {asked} | {statistics.median(decades):+.2f} "
-                f"| {min(decades):+.2f} to {max(decades):+.2f} |",
+                f"| {min(decades):+.2f} to {max(decades):+.2f} | {cost} |",
             )
         )
     return "\n".join(lines + [row for _, row in sorted(rows, key=lambda row: row[0])])

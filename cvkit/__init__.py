@@ -24,28 +24,35 @@ if TYPE_CHECKING:
     from .data.reduction import Needed
     from .data.splits import DataInfo, Split, Splits, TensorSplit
     from .engine.assembly import build_parts
+    from .engine.background import Background
+    from .engine.best_epoch import EarlyStopping, KeepBest
     from .engine.calibration import Calibration
+    from .engine.callback import Callback, Decision, Goals
     from .engine.eval_mode import eval_mode
     from .engine.evaluator import Evaluator
     from .engine.factories import (
         AugmentationFactory,
+        CallbackFactory,
         DatasetFactory,
         ExplainerFactory,
         LossFactory,
         MetricFactory,
         ModelFactory,
+        ObserverFactory,
         OptimizerFactory,
         SamplerFactory,
         SchedulerFactory,
         TunerFactory,
     )
     from .engine.multi_label import MultiLabelPredictions
+    from .engine.observer import Observer
     from .engine.parts import RunParts
     from .engine.proposal import Proposal
     from .engine.records import EpochRecord, Predictions
     from .engine.step_plan import StepPlan
     from .engine.trainer import Step, Trainer
     from .engine.trial import Trial
+    from .engine.usual_rate import usual_range
     from .errors import (
         AmbiguousComponent,
         CheckpointError,
@@ -64,14 +71,29 @@ if TYPE_CHECKING:
         UnknownComponent,
         one_line,
     )
+    from .figures.artifacts import Card, Figure, Gallery, Table
+    from .figures.page import Section
+    from .figures.style import render_figure
+    from .figures.thumbnails import thumbnail
     from .host.catalog import Catalog
-    from .host.component import Component, Origin
+    from .host.component import Command, Component, Origin
     from .host.discovery import discover
     from .host.markers import hookimpl
     from .kinds import KINDS, Kind
     from .printable import composed_name, readable_name
-    from .protocols import Augmentation, Explainer, Metric, MixingAugmentation, PhotoCrop, SampleAugmentation, Sampler
+    from .protocols import (
+        Augmentation,
+        Explainer,
+        Metric,
+        MixingAugmentation,
+        PhotoCrop,
+        SampleAugmentation,
+        Sampler,
+        TrainingOutputs,
+    )
     from .recipe import Recipe, read, resolve
+    from .report.section_factory import SectionFactory
+    from .runs.external_run import ExternalRun
     from .runs.folder import RunFolder
     from .seeding import derive, permutation, preserved_randomness, seed_everything
     from .step_progress import Progress, progress
@@ -83,6 +105,7 @@ _LAZY = {
     "Model": "api.model",
     "TrainedRun": "api.results",
     "Catalog": "host.catalog",
+    "Command": "host.component",
     "Component": "host.component",
     "Origin": "host.component",
     "discover": "host.discovery",
@@ -133,11 +156,18 @@ _LAZY = {
     "Split": "data.splits",
     "Splits": "data.splits",
     "TensorSplit": "data.splits",
+    "Background": "engine.background",
     "Calibration": "engine.calibration",
     "eval_mode": "engine.eval_mode",
     "StepPlan": "engine.step_plan",
     "Augmentation": "protocols",
     "AugmentationFactory": "engine.factories",
+    "Callback": "engine.callback",
+    "CallbackFactory": "engine.factories",
+    "Decision": "engine.callback",
+    "EarlyStopping": "engine.best_epoch",
+    "Goals": "engine.callback",
+    "KeepBest": "engine.best_epoch",
     "DatasetFactory": "engine.factories",
     "Explainer": "protocols",
     "ExplainerFactory": "engine.factories",
@@ -146,8 +176,11 @@ _LAZY = {
     "MixingAugmentation": "protocols",
     "MetricFactory": "engine.factories",
     "ModelFactory": "engine.factories",
+    "Observer": "engine.observer",
+    "ObserverFactory": "engine.factories",
     "OptimizerFactory": "engine.factories",
     "SampleAugmentation": "protocols",
+    "TrainingOutputs": "protocols",
     "Sampler": "protocols",
     "SamplerFactory": "engine.factories",
     "SchedulerFactory": "engine.factories",
@@ -162,13 +195,23 @@ _LAZY = {
     "Evaluator": "engine.evaluator",
     "Proposal": "engine.proposal",
     "Trial": "engine.trial",
+    "usual_range": "engine.usual_rate",
     "Progress": "step_progress",
     "progress": "step_progress",
     "derive": "seeding",
     "permutation": "seeding",
     "preserved_randomness": "seeding",
     "seed_everything": "seeding",
+    "ExternalRun": "runs.external_run",
     "RunFolder": "runs.folder",
+    "Card": "figures.artifacts",
+    "Figure": "figures.artifacts",
+    "Gallery": "figures.artifacts",
+    "Section": "figures.page",
+    "SectionFactory": "report.section_factory",
+    "Table": "figures.artifacts",
+    "render_figure": "figures.style",
+    "thumbnail": "figures.thumbnails",
 }
 
 __all__ = [
@@ -177,10 +220,15 @@ __all__ = [
     "AmbiguousComponent",
     "Augmentation",
     "AugmentationFactory",
+    "Background",
     "Calibration",
+    "Callback",
+    "CallbackFactory",
+    "Card",
     "Catalog",
     "CheckpointError",
     "ClassCounts",
+    "Command",
     "Component",
     "ComponentError",
     "ComponentFailure",
@@ -189,16 +237,23 @@ __all__ = [
     "DataError",
     "DataInfo",
     "DatasetFactory",
+    "Decision",
     "DeviceError",
     "DivergedError",
+    "EarlyStopping",
     "EpochRecord",
     "Evaluator",
     "Explainer",
     "ExplainerFactory",
+    "ExternalRun",
+    "Figure",
     "FolderError",
     "Framing",
+    "Gallery",
+    "Goals",
     "ImageCount",
     "ImageHeader",
+    "KeepBest",
     "Kind",
     "Labels",
     "LeftOut",
@@ -212,6 +267,8 @@ __all__ = [
     "MultiLabelPredictions",
     "NameTaken",
     "Needed",
+    "Observer",
+    "ObserverFactory",
     "OptimizerFactory",
     "Origin",
     "PhotoCrop",
@@ -230,13 +287,17 @@ __all__ = [
     "Sampler",
     "SamplerFactory",
     "SchedulerFactory",
+    "Section",
+    "SectionFactory",
     "Split",
     "Splits",
     "Step",
     "StepPlan",
+    "Table",
     "TensorSplit",
     "TrainedRun",
     "Trainer",
+    "TrainingOutputs",
     "Trial",
     "TunerFactory",
     "UnknownComponent",
@@ -260,10 +321,13 @@ __all__ = [
     "read_image",
     "read_weights",
     "readable_name",
+    "render_figure",
     "resolve",
     "seed_everything",
+    "thumbnail",
     "train",
     "trainer",
+    "usual_range",
 ]
 
 

@@ -23,8 +23,12 @@ def duration(seconds: float) -> str:
 
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun, in the plural unless it is 1: ``1 epoch``, ``2,000 classes``."""
-    plural = noun if number == 1 else f"{noun}es" if noun.endswith("s") else f"{noun}s"
-    return f"{number:,} {plural}"
+    return f"{number:,} {noun if number == 1 else plural(noun)}"
+
+
+def plural(noun: str) -> str:
+    """Return the plural of an English noun that follows the rule: ``epochs``, ``classes``."""
+    return f"{noun}es" if noun.endswith("s") else f"{noun}s"
 
 
 def legible(name: str, limit: int = 60) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from .error_text import cause
-from .errors import ComponentFailure, CvkitError
+from .errors import ComponentFailure, CvkitError, one_line
 from .host.registry import Entry
 from .recipe import Recipe
 from .resource_errors import shortage_in
@@ -68,6 +68,14 @@ class Guards:
             loss=Guard(loss, "fails on logits and labels"),
             optimizer=Guard(optimizer),
         )
+
+
+def fault_of(entry: Entry, error: BaseException) -> str:
+    """Return an error of a component that a run can do without, as one line that names the component."""
+    if not isinstance(error, CvkitError):
+        return f"{entry.owner} failed: {cause(error, entry.package)}"
+    line = one_line(error)
+    return line if entry.id in line else f"{entry.owner} failed: {line}"
 
 
 def shown(value: object) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -100,6 +101,23 @@ class PhotoCrop(Protocol):
         ...
 
 
+class TrainingOutputs(NamedTuple):
+    """What a model with ``loss_terms`` returns in training mode. In evaluation mode, it returns the logits alone.
+
+    The training loss is the loss of `logits`, plus the loss of each auxiliary output and each own loss, times its
+    weight in the recipe's ``train.loss_weights``.
+
+    Attributes:
+        logits: float (B, K).
+        aux: Auxiliary logits by name, each float (B, K); the recipe's loss compares each with the same targets.
+        losses: Losses of the model's own by name, each the mean over the batch, a scalar.
+    """
+
+    logits: Tensor
+    aux: Mapping[str, Tensor] = {}
+    losses: Mapping[str, Tensor] = {}
+
+
 class Explainer(Protocol):
     """Returns maps of the evidence for target classes.
 
@@ -108,7 +126,8 @@ class Explainer(Protocol):
         targets: Classes to explain, int64 (B,).
 
     Returns:
-        Maps, float32 (B, H, W) in [0, 1], detached from the graph.
+        Maps, float32 (B, H, W), detached from the graph: in [0, 1], or in [-1, 1] if the component is declared
+        ``signed``.
     """
 
     def __call__(self, images: Tensor, targets: Tensor, /) -> Tensor: ...
@@ -130,8 +149,15 @@ class Metric(Protocol):
     def __call__(self, logits: Tensor, labels: Tensor, /) -> float: ...
 
 
-def require_maps(maps: object, images: Tensor) -> Tensor:
-    """Return `maps`; raise `RunError` unless there is one finite map for each image, of the same height and width."""
+ROUNDING = 1e-6
+"""How far maps may exceed their range: maps that are resized after normalisation reach 1 + 1.2e-7."""
+
+
+def require_maps(maps: object, images: Tensor, *, signed: bool = False) -> Tensor:
+    """Return `maps`; raise `RunError` unless there is one finite map for each image, of the same height and width.
+
+    Signed maps must be in [-1, 1]. Other maps may leave [0, 1], and are then clipped for display with a warning.
+    """
     expected = (len(images), *images.shape[-2:])
     if not isinstance(maps, Tensor):
         raise RunError(f"returned maps of type {type(maps).__name__}; expected a tensor {expected}")
@@ -139,4 +165,9 @@ def require_maps(maps: object, images: Tensor) -> Tensor:
         raise RunError(f"returned maps of shape {tuple(maps.shape)}; expected {expected}")
     if not torch.isfinite(maps).all():
         raise RunError("returned maps with values that are not finite")
+    if signed and maps.numel() and maps.abs().max() > 1 + ROUNDING:
+        raise RunError(
+            f"returned signed maps with values from {float(maps.min()):.4g} to {float(maps.max()):.4g}; expected "
+            "values in [-1, 1]. Divide each map by its largest absolute value"
+        )
     return maps

@@ -31,9 +31,22 @@ from cvkit.signatures.signature import Option
 
 HOME = Path(__file__).parent
 BUILT_IN = "cvkit-core"
-MET = ("DataInfo", "Splits", "Split", "TensorSplit", "StepPlan", "Trial", "Proposal", "EpochRecord", "Predictions")
+MET = (
+    *("DataInfo", "Splits", "Split", "TensorSplit", "Background", "TrainingOutputs", "StepPlan", "Goals", "Progress"),
+    *("Decision", "Trial", "Proposal", "EpochRecord", "Predictions"),
+    *("Command", "Observer", "Section", "Table", "Figure", "Gallery", "Card"),
+)
 """The classes that factories receive or return, beside those of torch."""
-HELPERS = ("derive", "permutation", "preserved_randomness", "seed_everything", "eval_mode")
+HELPERS = (
+    "render_figure",
+    "thumbnail",
+    "derive",
+    "permutation",
+    "preserved_randomness",
+    "seed_everything",
+    "eval_mode",
+    "usual_range",
+)
 COMMANDS = ("list", "info", "plugins", "schema", "new-plugin", "add")
 CHOOSING = ("--no-plugin", "--plugin-path")
 
@@ -125,10 +138,28 @@ def describe_kind(kind: Kind) -> Iterator[str]:
     )
     for protocol in map(load, (kind.factory, *kind.products)):
         name = protocol.__name__
+        if "__call__" not in vars(protocol):
+            yield from ("", f"`{name}`: {doc(protocol)}", "", *table(["method", "what it does"], methods(protocol)))
+            continue
         call = str(inspect.signature(protocol.__call__)).replace("'", "").replace("self, ", "")
-        yield from ("", f"`{name}`: {doc(protocol)}", "", "```python", f"def {name}{call}: ...", "```")
+        yield from ("", f"`{name}`: {doc(protocol)}", "", "```python", *stub(name, call), "```")
     yield ""
     yield from describe_suite(load(kind.suite), testing.Suite)
+
+
+def methods(kind: type) -> list[list[str]]:
+    """Return a row for each public method of a class."""
+    own = [member for name, member in vars(kind).items() if inspect.isfunction(member) and not name.startswith("_")]
+    return [[f"`{function.__name__}{bare(function)}`", first(function)] for function in own]
+
+
+def stub(name: str, call: str) -> list[str]:
+    """Return the lines of a function without a body, broken as the formatter breaks them."""
+    line = f"def {name}{call}: ..."
+    if len(line) <= 118:
+        return [line]
+    arguments, _, returned = call.rpartition(" -> ")
+    return [f"def {name}(", f"    {arguments[1:-1]}", f") -> {returned}: ..."]
 
 
 def describe_suite(suite: type[testing.Suite], parent: type) -> Iterator[str]:
@@ -144,7 +175,8 @@ def describe_component() -> Iterator[str]:
     documentation = parse_docstring((Component.__doc__ or "").replace("``", "`"))
     yield from (documentation.summary, "")
     for field in fields(Component):
-        default = "required" if field.default is MISSING else f"default `{field.default!r}`"
+        made = field.default if field.default_factory is MISSING else field.default_factory()
+        default = "required" if made is MISSING else f"default `{made!r}`"
         yield f"- `{field.name}` ({default}): {documentation.parameters[field.name]}"
 
 

@@ -195,3 +195,18 @@ def new_environment(tmp_path_factory) -> Callable[..., Environment]:
         return environment
 
     return made
+
+
+@pytest.fixture(scope="session")
+def teacher(tmp_path_factory) -> Path:
+    """Return the folder of a small run on `shapes`, whose model other runs are distilled from."""
+    from cvkit import train
+
+    recipe = {
+        "dataset": {"name": "shapes", "train_size": 40, "test_size": 20},
+        "model": {"name": "custom_resnet", "width": 4},
+        "optimizer": {"name": "sgd", "lr": 0.05},
+        "train": {"epochs": 1, "batch_size": 10, "device": "cpu"},
+        "report": {"misclassified": 0},
+    }
+    return train(recipe, output=tmp_path_factory.mktemp("teacher"), progress=False).folder

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from PIL import Image
 from torch import Tensor
 
+from ..figures.signed_maps import AGAINST, FOR
+from ..figures.thumbnails import signed_bar
 from ..formatting import percent
 from .results import table
 
@@ -75,9 +77,11 @@ class ImageExplanation:
         name: The path of the file, or "image 1".
         method: The name of the explainer.
         target: The class that is explained.
-        heat: How much each pixel of the model's input supports the class, float32 (H, W) in [0, 1].
+        heat: How much each pixel of the model's input supports the class, float32 (H, W) in [0, 1]; in [-1, 1] if it
+            is `signed`, with negative values for pixels that speak against the class.
         overlay: The image blended with the heat.
         warnings: Why the explanation may be wrong.
+        signed: Whether the heat has negative values. The overlay shows them in blue, and positive values in orange.
     """
 
     name: str
@@ -86,6 +90,7 @@ class ImageExplanation:
     heat: Tensor = field(repr=False)
     overlay: Image.Image = field(repr=False)
     warnings: tuple[str, ...] = ()
+    signed: bool = False
 
     def _repr_html_(self) -> str:
         pixels = io.BytesIO()
@@ -95,4 +100,11 @@ class ImageExplanation:
         notes = "".join(f"<br>{html.escape(line)}" for line in self.warnings)
         style = "min-width: 224px; image-rendering: pixelated" if max(self.overlay.size) < 224 else "max-width: 512px"
         image = f'<img src="{source}" alt="{text}" style="{style}">'
-        return f"<figure>{image}<figcaption>{text}{notes}</figcaption></figure>"
+        return f"<figure>{image}<figcaption>{text}{_legend() if self.signed else ''}{notes}</figcaption></figure>"
+
+
+def _legend() -> str:
+    """Return the colours of signed maps with their meaning, as HTML."""
+    source = f"data:image/png;base64,{base64.b64encode(signed_bar()).decode()}"
+    bar = f'<img src="{source}" alt="to" style="width: 8rem; height: 0.9rem; vertical-align: middle">'
+    return f"<br>{AGAINST} {bar} {FOR}"

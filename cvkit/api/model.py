@@ -14,7 +14,8 @@ import torch
 from PIL import Image
 
 from ..data.reduction import Needed
-from ..data.splits import DataInfo
+from ..data.splits import DataInfo, Split
+from ..engine.background import background_of
 from ..engine.records import predictions_of
 from ..engine.trained_model import TrainedModel
 from ..errors import RunError
@@ -29,6 +30,7 @@ from ..recipe import Recipe, resolve
 from ..runs.folder import RunFolder
 from ..runs.load import load_trained
 from ..runs.provenance import drift_of, require_plugins
+from ..runs.run_data import open_data_of
 from .answers import ImageExplanation, Prediction, PredictionList
 from .catalog import PluginPaths, catalog_of
 from .images import SINGLE, ImageLike, picture_of
@@ -36,6 +38,7 @@ from .results import TrainedRun
 
 log = logging.getLogger("cvkit")
 _AT_ONCE = 250  # images in memory
+_NO_TRAINING = "Name the place of its data with cvkit.load(run, data=...), or choose a method without training images"
 
 
 class Model:
@@ -45,21 +48,27 @@ class Model:
         folder: The run folder.
         recipe: The recipe of the run.
         classes: The names of the classes, in the order of the model's outputs.
+        info: Channels, size, normalisation and classes of the model's input.
         checkpoint: After which step and epoch the weights were saved, in words.
         thresholds: For images with a set of labels: the probability from which on each label is predicted, in the
             order of the classes; empty if each image has one class.
     """
 
-    def __init__(self, folder: RunFolder, recipe: Recipe, catalog: Catalog, info: DataInfo) -> None:
+    def __init__(
+        self, folder: RunFolder, recipe: Recipe, catalog: Catalog, info: DataInfo, data: Path | None = None
+    ) -> None:
         loaded = load_trained(folder, recipe, info)
         for line in loaded.damaged:
             log.warning("%s", line)
-        self._folder, self._catalog, self._info = folder, catalog, info
+        self._folder, self._catalog, self.info = folder, catalog, info
         self._trained: TrainedModel = loaded.trained
         self.folder, self.recipe, self.classes = folder.path, recipe, info.classes
         self.checkpoint = loaded.checkpoint_label
         self.thresholds = predictions_of(info.task).usual_thresholds(len(info.classes))
         self.thresholds = loaded.trained.thresholds or self.thresholds
+        self._data, self._digest = data, loaded.digest
+        inputs = self._trained.inputs
+        self._background = background_of(self._training_images, info, inputs, recipe.seed, _NO_TRAINING)
 
     def __repr__(self) -> str:
         return f"Model({str(self.folder)!r}, {self.checkpoint}, {counted(len(self.classes), 'class')})"
@@ -122,6 +131,9 @@ class Model:
     ) -> ImageExplanation:
         """Return how much each pixel of an image supports a class.
 
+        Some methods compare the image with training images, such as integrated gradients with ``baseline: training``.
+        They need the data set of the run.
+
         Args:
             image: An image, as for `predict`.
             method: The name of an explainer that ``cvkit list explainers`` shows, or a mapping with options, as in
@@ -138,14 +150,15 @@ class Model:
             ValueError: `target` and `against` are the same class.
             DataError: There is no such class, or the file cannot be read as an image.
             RecipeError: There is no such method, or its options are wrong.
-            RunError: The method cannot explain this model, or cannot explain a class against another.
+            RunError: The method cannot explain this model, cannot explain a class against another, or needs training
+                images that cannot be opened.
         """
         picture = self._picture(image, 1)
         chosen_by_user = () if method is None else (json.dumps(method, default=dict),)
         names = ("method", "layer")
         recipe = with_methods(self.recipe, self._folder.document, self._catalog, chosen_by_user, names=names)
         warnings: list[str] = []
-        explainers = Explainers(self._trained, recipe.explainers[:1], warnings)
+        explainers = Explainers(self._trained, recipe.explainers[:1], warnings, self._background)
         rival = None if against is None else self.class_index(against)
         ExplainTargets((), rival).apply_contrast(explainers)
         images = picture.fitted[None]
@@ -156,10 +169,9 @@ class Model:
         if not maps:
             raise RunError("\n".join(warnings))
         ((name, heat),) = maps.items()
-        shown = picture.overlay(heat[0]).permute(1, 2, 0).numpy()
-        return ImageExplanation(
-            picture.name, name, self.classes[chosen], heat[0], Image.fromarray(shown), tuple(warnings)
-        )
+        signed = name in explainers.signed
+        shown = Image.fromarray(picture.overlay(heat[0], signed).permute(1, 2, 0).numpy())
+        return ImageExplanation(picture.name, name, self.classes[chosen], heat[0], shown, tuple(warnings), signed)
 
     def class_index(self, name: str | int) -> int:
         """Return the index of a class.
@@ -176,18 +188,32 @@ class Model:
         return class_index(name, self.classes)
 
     def _picture(self, image: ImageLike, number: int) -> Picture:
-        return picture_of(image, f"image {number}", self._read, self._info)
+        return picture_of(image, f"image {number}", self._read, self.info)
+
+    def _training_images(self) -> Split:
+        return open_data_of(self._folder, self.recipe, self._data, self._digest, _log_warning).train
 
     def _read(self, path: Path, needed: Needed | None = None) -> Image.Image:
-        return reader_of(self.recipe, self._info.channels)(path, needed)
+        return reader_of(self.recipe, self.info.channels)(path, needed)
 
 
-def load(folder: str | os.PathLike[str] | TrainedRun, *, plugins: PluginPaths = ()) -> Model:
+def _log_warning(line: str) -> None:
+    log.warning("%s", line)
+
+
+def load(
+    folder: str | os.PathLike[str] | TrainedRun,
+    *,
+    plugins: PluginPaths = (),
+    data: str | os.PathLike[str] | None = None,
+) -> Model:
     """Return the trained model of a run. Only the run folder is necessary.
 
     Args:
         folder: The run folder, or a run that `cvkit.train` returned.
         plugins: Paths of plugins that are not installed and that the run used.
+        data: The data folder, or the new place of the data of the run, for explainers that use training images. By
+            default the place where the run read them.
 
     Returns:
         The model, on the recipe's device, or on the best available device if that one cannot be used.
@@ -208,4 +234,5 @@ def load(folder: str | os.PathLike[str] | TrainedRun, *, plugins: PluginPaths = 
         raise RunError(
             f"'{found.path}' does not contain the classes of its data set; an old version of cvkit wrote it"
         )
-    return Model(found, resolve(document, catalog), catalog, info)
+    place = None if data is None else Path(data)
+    return Model(found, resolve(document, catalog), catalog, info, place)

@@ -15,6 +15,7 @@ from ..engine.assembly import build_parts
 from ..engine.building import open_dataset, open_located
 from ..engine.trainer import Trainer
 from ..engine.tuning import tune
+from ..engine.usual_rate import unusual_rate
 from ..resource_errors import reporting_shortages
 from ..runs.data_folder import data_folder
 from ..runs.execute import Tuned, Warned, execute, noted_end
@@ -79,8 +80,10 @@ def train(
             ):
                 report = _followed(session, ProgressBar() if progress else None)
         except KeyboardInterrupt:
+            _warn_of_observers(session)
             raise KeyboardInterrupt(stopped_line(session)) from None
         except Exception as error:
+            _warn_of_observers(session)
             add_way_on(error, session)
             raise
         return TrainedRun(
@@ -91,6 +94,12 @@ def train(
             Report(report),
             tuple(dict.fromkeys(session.warnings)),
         )
+
+
+def _warn_of_observers(session: Session) -> None:
+    """Log the faults of observers in a run that ended early; a finished run logs all its warnings."""
+    for line in dict.fromkeys(session.observer_faults):
+        log.warning("%s", line)
 
 
 def trainer(
@@ -125,9 +134,17 @@ def trainer(
             log.info("%s", note)
         for warning in parts.warnings:
             log.warning("%s", warning)
-        for tuner, proposal, tuned in tune(parts):
+        for event in tune(parts):
+            if isinstance(event, str):
+                log.info("%s", event)
+                continue
+            tuner, proposal, tuned = event
             for line in tuned_lines(Tuned(tuner, proposal, tuned.value(tuner.target))):
                 log.info("%s", line)
+            if tuner.target in parts.recipe.unresolved() and (
+                unusual := unusual_rate(tuned, tuner.target, proposal.value, tuner.entry.id)
+            ):
+                log.warning("%s", unusual)
             parts = replace(parts, recipe=tuned)
         return Trainer(parts)
 

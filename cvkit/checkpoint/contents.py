@@ -30,6 +30,7 @@ class _Schedule(Shape):
     taken: Count
     span: list[Count] | None = None
     scheduler: dict[str, Any] = Field({})
+    change: _Change | None = None
 
 
 class _Progress(Shape):
@@ -39,15 +40,44 @@ class _Progress(Shape):
     rates: list[Number]
     momenta: list[Number]
     seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    terms: dict[str, Tensor] = Field({})  # older checkpoints do not contain it
 
     @model_validator(mode="after")
     def _series_fit(self) -> Self:
         taken = len(self.counts)
         if self.losses.dim() != 1 or self.hits.dim() != 0 or len(self.losses) < taken:
             raise ValueError("its losses must have one value per step")
+        if any(values.shape != self.losses.shape for values in self.terms.values()):
+            raise ValueError("the terms of its loss must have one value per step")
         if len(self.rates) != taken or len(self.momenta) not in (0, taken):
             raise ValueError("its series must have the same length")
         return self
+
+
+class _Change(Shape):
+    factor: Number
+    lr: Number | None
+    scheduled: Annotated[list[Number], Field(min_length=1)]
+
+
+class _Callback(Shape):
+    name: str
+    state: dict[str, Any]
+    factor: Number
+    lr: Number | None
+
+
+class _Kept(Shape):
+    epoch: Annotated[int, Field(ge=1)]
+    reason: str
+    weights: dict[str, Tensor]
+    thresholds: list[_Share] = Field([])
+
+
+class _Decisions(Shape):
+    callbacks: list[_Callback]
+    kept: _Kept | None
+    stopped: str
 
 
 class _Selection(Shape):
@@ -55,7 +85,6 @@ class _Selection(Shape):
     value: Number
     stale: Count
     weights: dict[str, Tensor] | None
-    thresholds: list[_Share] = Field([])
 
 
 class _State(Shape):
@@ -68,7 +97,8 @@ class _State(Shape):
     schedule: _Schedule | None = None  # older checkpoints do not contain it
     scaler: dict[str, Any]
     progress: _Progress | None
-    selection: _Selection | None = None  # older checkpoints do not contain it
+    decisions: _Decisions | None = None  # older checkpoints do not contain it
+    selection: _Selection | None = None  # what older checkpoints contain instead
     thresholds: list[_Share] = Field([])  # of the labels, if images have several
     data: str
 
@@ -87,14 +117,21 @@ def require_usable(state: dict[str, Any]) -> None:
         raise CheckpointError(f"cannot be used: {misfit(error)}") from None
 
 
+def kept_weights(state: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the ``epoch``, the ``weights`` and any ``thresholds`` that the run keeps as its result, or None."""
+    if (decided := state.get("decisions")) is not None:
+        return decided["kept"]  # type: ignore[no-any-return]  # the schema is checked
+    chosen = state.get("selection")
+    return None if chosen is None or chosen["weights"] is None else chosen
+
+
 _AVERAGED = "module."  # the prefix that torch's AveragedModel adds to the names of the averaged weights
 
 
 def trained_weights(state: dict[str, Any]) -> dict[str, Tensor]:
-    """Return the weights that a run evaluates: those of the best epoch, else the averaged ones, else the model's."""
-    chosen = state.get("selection")
-    if chosen is not None and chosen["weights"] is not None:
-        return dict(chosen["weights"])
+    """Return the weights that a run evaluates: those that it kept, else the averaged ones, else the model's."""
+    if (kept := kept_weights(state)) is not None:
+        return dict(kept["weights"])
     if state["ema"] is None:
         return dict(state["model"])
     averaged = state["ema"].items()
@@ -103,7 +140,5 @@ def trained_weights(state: dict[str, Any]) -> dict[str, Tensor]:
 
 def trained_thresholds(state: dict[str, Any]) -> tuple[float, ...]:
     """Return the thresholds of the labels that belong to `trained_weights`; empty if there are none."""
-    chosen = state.get("selection")
-    of_best = chosen is not None and chosen["weights"] is not None
-    found = chosen if of_best and chosen is not None else state
+    found = kept_weights(state) or state
     return tuple(found.get("thresholds", ()))

@@ -7,10 +7,11 @@ import os
 import sys
 import traceback
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import CvkitError, RecipeError, did_you_mean
+from ..errors import CvkitError, PluginError, RecipeError, did_you_mean
 from ..resource_errors import machine_error, shortage_in
 from ..runs.signals import exit_code_of_signal, heard, interrupt
 from .exit_code import exit_code_of
@@ -21,6 +22,9 @@ from .terminal import (
     keep_standard_streams,
     tolerate_narrow_encodings,
 )
+
+if TYPE_CHECKING:
+    from .plugin_commands import PluginCommands
 
 COMMANDS = {
     "new": "new:new",
@@ -43,8 +47,28 @@ COMMANDS = {
 }
 
 
+_OF_PLUGINS = "cvkit.commands_of_plugins"  # in the context of a call
+
+
 class LazyGroup(click.Group):
-    """A group that imports a command's module when the command is called."""
+    """A group that imports a command's module when the command is called, and finds plugins only for theirs."""
+
+    def of_plugins(self, ctx: click.Context) -> PluginCommands:
+        """Return the commands of plugins, which are found once, for help or a name that is not one of cvkit's."""
+        from .plugin_commands import commands_of_plugins
+
+        if _OF_PLUGINS not in ctx.meta:
+            ctx.meta[_OF_PLUGINS] = commands_of_plugins(COMMANDS)
+        found: PluginCommands = ctx.meta[_OF_PLUGINS]
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List cvkit's commands, then those of each plugin, which are not imported."""
+        from .plugin_commands import warn_of_refused
+
+        super().format_commands(ctx, formatter)
+        self.of_plugins(ctx).write_help(formatter)
+        warn_of_refused(self.of_plugins(ctx))
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the commands in the order that users need them."""
@@ -53,7 +77,8 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command, or None if no command has that name."""
         if cmd_name not in COMMANDS:
-            return None
+            of_plugin = self.of_plugins(ctx).found.get(cmd_name)
+            return None if of_plugin is None else of_plugin.load()
         module, attribute = COMMANDS[cmd_name].split(":")
         command: click.Command = getattr(import_module(f"cvkit.cli.{module}"), attribute)
         return command
@@ -62,8 +87,11 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command that `args` begins with; suggest the nearest name if there is none."""
-        if args and args[0] not in COMMANDS and (hint := did_you_mean(args[0], COMMANDS)):
-            ctx.fail(f"No such command '{args[0]}'. {hint}")
+        if args and args[0] not in COMMANDS and args[0] not in self.of_plugins(ctx).found:
+            if args[0] in self.of_plugins(ctx).refused:
+                raise PluginError(self.of_plugins(ctx).refused[args[0]])
+            if hint := did_you_mean(args[0], [*COMMANDS, *self.of_plugins(ctx).found]):
+                ctx.fail(f"No such command '{args[0]}'. {hint}")
         return super().resolve_command(ctx, args)
 
 

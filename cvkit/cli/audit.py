@@ -66,9 +66,11 @@ def audit(
     from ..engine.building import open_dataset
     from ..figures.page import render
 
-    stops = checked.dataset.options.get("on_error") == "fail"
-    if "on_error" in checked.dataset.options:  # a damaged file is a finding here, and not an error
-        checked = checked.with_value("dataset.on_error", "skip")
+    errors = {path: part.options.get("on_error") for path, part in checked.parts() if path.startswith("dataset")}
+    stops = "fail" in errors.values()
+    for path, value in errors.items():  # a damaged file is a finding here, and not an error
+        if value is not None:
+            checked = checked.with_value(f"{path}.on_error", "skip")
     splits = open_dataset(checked, data_folder(data))
     with bar(sum(len(splits.half(name)) for name in splits.halves) + len(splits.train), "reading") as advance:
         found = audited(splits, similarity, advance, stops=stops)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +17,6 @@ from ..host.assumed import METHOD
 from .explain_options import print_layers, without_layers
 from .loading import reopen, warn
 from .options import PluginChoice, moved_data_option, output_option, plugin_options
-from .run_data import data_root_of
 from .tables import print_table
 from .terminal import bar, echo
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from ..explain.scores import Scores
     from ..recipe import Recipe
     from ..runs.folder import RunFolder
+
+NO_TRAINING = "Name the place of the run's data with --data, or choose a method without training images"
 
 
 @click.command()
@@ -102,12 +106,16 @@ def explain(
         )
     results.require_safe_to_replace()
     # Older run folders do not store this, so the data set has to be opened.
-    info = found.data_info() or open_data(found, recipe, data).info
+    info = found.data_info()
+    if info is None:
+        with images_instead():
+            info = open_data(found, recipe, data, None).info
     asked = [class_index(name, info.classes) for name in targets]
     rival = None if against is None else class_index(against, info.classes)
     files = find_images(images, info.classes, results.path) if images else []
 
     from ..data.resizing import framed_halves
+    from ..engine.background import background_of
     from ..explain.explainers import Explainers  # imports torch, so only after the checks that do not need it
     from ..explain.image_io import reader_of
     from ..explain.image_source import FromFiles, FromSplit, ImageSource
@@ -121,16 +129,23 @@ def explain(
     label = f"{found.path.name}, {opened.checkpoint_label}"
     echo(label)
     warnings: list[str] = []
-    explainers = Explainers(opened.trained, recipe.explainers, warnings)
+
+    @cache
+    def splits_of_run() -> Splits:
+        return framed_halves(replace(open_data(found, recipe, data, opened.digest), info=info))
+
+    background = background_of(lambda: splits_of_run().train, info, opened.trained.inputs, recipe.seed, NO_TRAINING)
+    explainers = Explainers(opened.trained, recipe.explainers, warnings, background)
     if layers:
-        print_layers(explainers, Explainers(opened.trained, without_layers(recipe.explainers), []))
+        print_layers(explainers, Explainers(opened.trained, without_layers(recipe.explainers), [], background))
         for line in warnings:
             warn(line)
         return
     half: Half = "test"
     images_of_run: Split | None = None  # opened only if they are needed
     if not images or score:
-        splits = framed_halves(replace(open_data(found, recipe, data, opened.digest), info=info))
+        with images_instead():
+            splits = splits_of_run()
         half, images_of_run = splits.final, splits.half(splits.final)
     source: ImageSource
     if images_of_run is None or images:
@@ -154,24 +169,25 @@ def explain(
         echo(path)
 
 
-def open_data(folder: RunFolder, recipe: Recipe, data: Path | None, digest: str | None = None) -> Splits:
+def open_data(folder: RunFolder, recipe: Recipe, data: Path | None, digest: str | None) -> Splits:
     """Return the data set of a run; raise `CvkitError` if it cannot be opened or its digest is not `digest`."""
-    from ..runs.moved_data import data_places, open_run_data
+    from ..runs.run_data import open_data_of
 
+    return open_data_of(folder, recipe, data, digest, warn)
+
+
+@contextmanager
+def images_instead() -> Iterator[None]:
+    """Add to the message of a `DataError` that images do not require the data set."""
     try:
-        splits = open_run_data(recipe, data_root_of(folder, recipe, data), lambda: digest)
+        yield
     except DataError as error:
         raise DataError(f"{error}. Or give images to explain, which do not require the data set") from error
-    if digest is not None:
-        splits.require(digest, data_places(recipe))
-        if why := splits.incomparable(digest):
-            warn(f"could not check that the data set is the one the run was trained on: it {why}")
-    return splits
 
 
 def print_results(scores: Scores) -> None:
     """Print one line for each measure and map, and what the verdicts about new weights mean."""
-    from ..explain.scores import bounds  # torch loads here
+    from ..explain.scores import bounds, positive_part  # torch loads here
 
     rows = []
     for scored in scores.scored:
@@ -184,3 +200,5 @@ def print_results(scores: Scores) -> None:
             rows.append((scored.measure.name, name, f"{estimate.mean:.3f}", interval + remark))
     print_table(("measure", "map", "score", "95 % interval"), rows, grouped=True)
     echo(f"new weights: {bounds()}")
+    if scores.signed:
+        echo(f"{positive_part(scores.signed)}.")

@@ -109,6 +109,17 @@ def _remarks(entry: Entry, catalog: Catalog) -> Iterator[str]:
         yield "mixes images and their labels: recipes with it need a loss that takes soft targets"
     if entry.component.soft_targets:
         yield "takes soft targets, so recipes may use it with augmentations that mix"
+    if entry.component.soft_labels:
+        yield "its training images have soft labels: recipes with it need a loss that takes soft targets"
+    if entry.component.takes_images:
+        yield "gets the augmented images in training"
+    if terms := entry.component.loss_terms:
+        weights = ", ".join(f"{name}: {weight:g}" for name, weight in terms.items())
+        yield f"further terms of the training loss, which train.loss_weights weights: {{{weights}}}"
+    if entry.component.signed:
+        yield "returns signed maps: positive values are evidence for the class, negative values evidence against it"
+    if usual := entry.usual_lr():
+        yield f"usually trains well with a peak learning rate of {usual[0]:g} to {usual[1]:g}"
     if entry.component.tasks:
         yield f"tasks: {', '.join(entry.component.tasks)}"
     for sentence in entry.missing_requirements():

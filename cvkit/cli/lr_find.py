@@ -67,12 +67,16 @@ def lr_find(
         build_checked,
         open_dataset,
     )
+    from ..engine.tuning import forecast_of
+    from ..engine.usual_rate import unusual_rate
 
     parts = build_parts(checked, open_dataset(checked, data_folder(data)))
     with work() as sweep:
         sweep.started = True
         try:
-            proposal: Proposal = build_checked(tuner, parts)
+            if forecast := forecast_of(tuner, parts):
+                echo(forecast)
+            proposal: Proposal = build_checked(tuner, parts, tuner.target)
         except ComponentError:  # the tuner refuses its options
             sweep.started = False
             raise
@@ -82,6 +86,8 @@ def lr_find(
         if proposal.value is None:
             raise RunError(f"found no learning rate for {tuner.target}: {proposal.reason}")
     echo(f"{tuner.target}: {proposal.value} ({proposal.reason})")
+    if unusual := unusual_rate(checked, tuner.target, proposal.value, tuner.entry.id):
+        warn(unusual)
 
 
 def require_range_test(catalog: Catalog) -> None:

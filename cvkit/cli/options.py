@@ -53,6 +53,11 @@ def plugin_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return with_choice
 
 
+def choice_here() -> PluginChoice:
+    """Return the choice of a command without these options: the plugins that the current project lists."""
+    return PluginChoice(paths=_paths_at_hand(None))
+
+
 def _paths_at_hand(run: Path | None) -> tuple[Path, ...]:
     """Return the plugin paths that the current project lists, and print on stderr which file lists them.
 

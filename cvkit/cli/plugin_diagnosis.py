@@ -16,6 +16,7 @@ from ..host.entry_points import CORE, GROUP, canonical, direct_url, editable_fol
 from ..host.validation import hooks
 from ..printable import shell_words
 from .info import find_everywhere
+from .plugin_commands import names
 from .plugin_status import hooks_not_called, no_components
 from .traceback_excerpt import own_lines
 
@@ -87,6 +88,7 @@ def _of_working(catalog: Catalog, status: PluginStatus, point: EntryPoint | None
     source = f"'{point.value}'" if point else f"'{Path(origin.file).name}'"
     yield f"plugin '{origin.plugin}' ({origin}) works; its declaration took {1000 * status.seconds:.1f} ms"
     ids = [f"{entry.kind.singular} {entry.id}" for entry in catalog.entries() if entry.origin == origin]
+    ids += [f"command cvkit {name}" for name in names(catalog, origin)]
     if status.unsupported_hooks:
         meant = filter(None, (did_you_mean(name, hooks()) for name in status.unsupported_hooks))
         yield " ".join([f"  {hooks_not_called(status)}. The plugin may need a later version of cvkit.", *meant])

@@ -13,6 +13,7 @@ from ..host.catalog import PluginStatus
 from ..host.discovery import disabled_by_environment, discover, unknown_disabled
 from .loading import warn
 from .options import PluginChoice, plugin_options
+from .plugin_commands import PluginCommands, warn_of_refused
 from .plugin_status import plugin_state
 from .tables import print_table
 from .terminal import echo
@@ -31,6 +32,9 @@ def plugins(why: str | None, as_json: bool, choice: PluginChoice) -> None:
     catalog = discover(dict.fromkeys(choice.disabled, "--no-plugin"), choice.paths)
     for sentence in unknown_disabled(catalog, [*choice.disabled, *disabled_by_environment()]):
         warn(sentence)
+    from . import COMMANDS  # which names this module
+
+    warn_of_refused(PluginCommands.of(catalog, COMMANDS))
     if why:
         from .plugin_diagnosis import diagnose_plugin
 

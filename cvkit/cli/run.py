@@ -135,13 +135,21 @@ def carry_out(
         ):
             print_events(session)
     except KeyboardInterrupt as error:
+        warn_of_observers(session)
         echo(stopped_line(session), err=True)
         raise SystemExit(exit_code_of_signal(error)) from None
     except Exception as error:
         if session.started:
             mark_failed(error)
+        warn_of_observers(session)
         add_way_on(error, session)
         raise
+
+
+def warn_of_observers(session: Session) -> None:
+    """Warn about the observers that failed in a run that ended early; a finished run prints all its warnings."""
+    for line in dict.fromkeys(session.observer_faults):
+        warn(line)
 
 
 def print_events(session: Session) -> None:

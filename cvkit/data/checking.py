@@ -10,7 +10,8 @@ from torch import Tensor
 
 from ..guard import Guard, shown
 from ..host.registry import Entry
-from .labels import weights_of
+from ..tasks import SINGLE_LABEL
+from .labels import soft_labels_of, weights_of
 from .reduction import Needed, ReducibleSplit
 from .splits import DataInfo, Half, Split, Splits, TensorSplit
 
@@ -70,6 +71,11 @@ class CheckedSplit:
         """What the split has under this name; `checked` has checked it."""
         return getattr(self.split, "weights", None)
 
+    @property
+    def soft_labels(self) -> Any:
+        """What the split has under this name; `checked` has checked it."""
+        return getattr(self.split, "soft_labels", None)
+
     def _fits(self, image: Tensor) -> bool:
         size = (self.info.channels, self.info.height, self.info.width)
         return image.shape == size or (self.info.framing is not None and image.ndim == 3 and len(image) == size[0])
@@ -117,8 +123,16 @@ def _checked(split: Split, info: DataInfo, entry: Entry, name: str) -> Split:
         raise guard.failure(f"has no {name} images")
     try:
         weights_of(split)
+        soft = soft_labels_of(split, info.num_classes)
     except ValueError as error:
         raise guard.failure(f"{error} ({name} images)") from None
+    if name == "training" and (soft is not None) != entry.component.soft_labels:
+        declares = "declares soft_labels" if soft is None else "does not declare soft_labels=True"
+        raise guard.failure(f"{declares}, but its training images have {'none' if soft is None else 'some'}")
+    if soft is not None and info.task != SINGLE_LABEL.name:
+        raise guard.failure(
+            f"has soft labels, which are shares of classes, but its task is {info.task} ({name} images)"
+        )
     if not isinstance(split, TensorSplit):
         return CheckedSplit(split, guard, info, name)
     images, labels, masks, form = split.images, split.labels, split.masks, info.labels

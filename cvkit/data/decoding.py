@@ -34,6 +34,7 @@ _TURNS = {
 _SIDEWAYS = {5, 6, 7, 8}
 _SCALABLE = {"JPEG", "MPO"}  # their blocks can be decoded to 4x4, 2x2 or 1x1 pixels instead of 8x8
 _FACTORS = (1, 2, 4, 8)
+_STRIP = 1 << 18  # bytes that are copied at once: a whole photo takes Pillow up to five times as long
 _PILLOW = threading.RLock()  # its limit of pixels is global
 
 
@@ -60,9 +61,19 @@ def read_image(
         ValueError: The image has too many pixels, or values of an unknown range. Pillow's errors for files that are
             damaged or contain no image pass through.
     """
-    pixels = np.array(decode(path, channels, bits=bits, max_megapixels=max_megapixels, needed=needed))
+    return tensor_of(decode(path, channels, bits=bits, max_megapixels=max_megapixels, needed=needed))
+
+
+def tensor_of(image: Image.Image) -> Tensor:
+    """Return an image of mode L or RGB as uint8 (C, H, W), with the channels last in memory."""
+    width, height, channels = *image.size, len(image.getbands())
+    pixels = np.empty((height, width, channels), np.uint8)
+    rows = max(1, _STRIP // (width * channels))
+    for top in range(0, height, rows):
+        strip = image.crop((0, top, width, min(top + rows, height)))
+        pixels[top : top + rows] = np.asarray(strip).reshape(-1, width, channels)
     # A view with the channels last in memory: resizing it is three times as fast, and copying it would take as long.
-    return torch.from_numpy(pixels.reshape(*pixels.shape[:2], channels)).permute(2, 0, 1)
+    return torch.from_numpy(pixels).permute(2, 0, 1)
 
 
 def decode(

@@ -49,3 +49,10 @@ def split_holdout(
     drawn = permutation(len(source), "held out", seed)
     rest, apart = drawn[count:].sort().values, drawn[:count].sort().values
     return Subset(source, rest), open_source(materialize(split, apart.tolist()), device, resident=True, workers=0)
+
+
+def some_of(source: BatchSource, count: int, seed: int) -> BatchSource:
+    """Return `count` images of `source`, or all if there are fewer. The selection depends only on `seed`."""
+    if count >= len(source):
+        return source
+    return Subset(source, permutation(len(source), "validated", seed)[:count].sort().values)

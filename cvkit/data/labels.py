@@ -13,6 +13,7 @@ from .label_forms import LabelForm, SingleLabels, as_batch, stacked
 from .splits import Split
 
 _SINGLE = SingleLabels()
+_ROUNDING = 1e-3  # as much may the sum of an image's soft labels differ from 1
 
 
 def labels_of(split: Split, form: LabelForm = _SINGLE) -> Tensor:
@@ -49,6 +50,30 @@ def weights_of(split: Split) -> Tensor | None:
     return weights
 
 
+def soft_labels_of(split: Split, classes: int) -> Tensor | None:
+    """Return the attribute `soft_labels` of a split, float32 (N, K), or None if it has none.
+
+    Raises `ValueError` unless each row has a finite number of at least 0 for each class, and a sum of 1.
+    """
+    given = getattr(split, "soft_labels", None)
+    if given is None:
+        return None
+    expected = f"expected numbers ({len(split)}, {classes}) of at least 0, with a sum of 1 for each image"
+    try:
+        soft = torch.as_tensor(given, dtype=torch.float32)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"has soft labels that are not numbers; {expected}") from error
+    if soft.shape != (len(split), classes):
+        raise ValueError(f"has soft labels of the shape {tuple(soft.shape)}; {expected}")
+    if not (soft.isfinite() & (soft >= 0)).all():
+        raise ValueError(f"has soft labels that are negative or not finite; {expected}")
+    sums = soft.double().sum(dim=1)
+    wrong = ((sums - 1).abs() > _ROUNDING).nonzero().flatten()
+    if len(wrong):
+        raise ValueError(f"has soft labels with the sum {sums[wrong[0]]:.4g} for image {int(wrong[0])}; {expected}")
+    return soft
+
+
 class Labels:
     """The labels of the training images. They are read when `values` is first used.
 
@@ -58,24 +83,30 @@ class Labels:
         count: The number of images.
         read: Returns their labels, int64 (`count`,), or float32 (`count`, K) for label sets.
         weights: Becomes the attribute `weights`.
+        soft: Becomes the attribute `soft`.
 
     Attributes:
         weights: How often an image should be used relative to others, float64 (`count`,) with finite numbers of at
             least 0; None if the data set has no weights.
+        soft: The share of each class in each image, float32 (N, K); None if the data set has no soft labels.
     """
 
-    def __init__(self, count: int, read: Callable[[], Tensor], weights: Tensor | None = None) -> None:
-        self._count, self._read, self.weights = count, read, weights
+    def __init__(
+        self, count: int, read: Callable[[], Tensor], weights: Tensor | None = None, soft: Tensor | None = None
+    ) -> None:
+        self._count, self._read, self.weights, self.soft = count, read, weights, soft
 
     @classmethod
-    def of(cls, split: Split, form: LabelForm = _SINGLE) -> Labels:
+    def of(cls, split: Split, form: LabelForm = _SINGLE, classes: int | None = None) -> Labels:
         """Return the labels of a split.
 
         Args:
             split: The images. Each of them is read for its label, unless the split has an attribute `labels`.
             form: The form of the labels.
+            classes: The number of classes of soft labels; None to leave them out.
         """
-        return cls(len(split), lambda: labels_of(split, form), weights_of(split))
+        soft = None if classes is None else soft_labels_of(split, classes)
+        return cls(len(split), lambda: labels_of(split, form), weights_of(split), soft)
 
     def __len__(self) -> int:
         return self._count
@@ -92,7 +123,8 @@ class Labels:
             indices: The numbers of the images, int64 (M,).
         """
         weights = None if self.weights is None else self.weights[indices]
-        return Labels(len(indices), lambda: self.values[indices], weights)
+        soft = None if self.soft is None else self.soft[indices]
+        return Labels(len(indices), lambda: self.values[indices], weights, soft)
 
 
 class ClassCounts(Sequence[int]):

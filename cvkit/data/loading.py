@@ -23,10 +23,14 @@ from .workers import WorkerPool
 
 @dataclass(frozen=True)
 class Batch:
-    """Images uint8 (B, C, H, W) and labels int64 (B,), or label sets float32 (B, K), on the run's device."""
+    """Images uint8 (B, C, H, W), labels and soft labels float (B, K) or None, on the run's device.
+
+    The labels are int64 (B,), or label sets, float32 (B, K).
+    """
 
     images: Tensor
     labels: Tensor
+    soft: Tensor | None = None
 
 
 class BatchSource(Protocol):

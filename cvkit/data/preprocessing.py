@@ -40,19 +40,26 @@ class Preprocessor:
         """Return uint8 images (B, C, H, W) as float32 in [0, 1], in the run's memory format."""
         return images.to(torch.float32, memory_format=self._format).div_(255)
 
-    def augment(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def augment(self, images: Tensor, labels: Tensor, soft: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return uint8 images (B, C, H, W) as float32 in [0, 1], augmented with the global random generators.
 
-        `labels` are returned unchanged, or as targets, float (B, K), if an augmentation mixes. Raises
-        `ComponentFailure` if an augmentation fails, or returns anything but the same number of images.
+        `labels` are returned unchanged, or as targets, float (B, K), if an augmentation mixes. `soft` labels, float
+        (B, K), replace them. Raises `ComponentFailure` if an augmentation fails, or returns anything but the same
+        number of images.
         """
-        floats, targets = self.to_float(images), self.targets(labels) if self.mixes else labels
+        floats, targets = self.to_float(images), self.unmixed(labels, soft)
         for guard, augmentation in self.augmentations:
             if guard.entry.component.mixes:
                 floats, targets = self._mixed(guard, augmentation, floats, targets)
             else:
                 floats = _augmented(guard, augmentation, floats)
         return floats, targets
+
+    def unmixed(self, labels: Tensor, soft: Tensor | None) -> Tensor:
+        """Return what the loss compares with before images are mixed."""
+        if soft is not None:
+            return soft
+        return self.targets(labels) if self.mixes else labels
 
     def targets(self, labels: Tensor) -> Tensor:
         """Return labels as targets, float (B, K)."""

@@ -86,7 +86,9 @@ class Split(Protocol):
     The image is uint8 (C, H, W). All images have the size in the data set's info, unless that has a framing. The
     label is an integer; if the task is ``multi_label``, it is a sequence or a tensor of K numbers, 1 for each label
     of the image and 0 for the others. A split of files may have ``names``, a tuple of their paths in the data set's
-    folder. The training images may have ``weights``, a number for each, which the sampler `weighted` uses.
+    folder. The training images may have ``weights``, a number for each, which the sampler `weighted` uses. If the
+    data set declares ``soft_labels``, they have ``soft_labels``, float (N, K): for each image, the share of each
+    class. Each row sums to 1.
     """
 
     def __len__(self) -> int: ...
@@ -103,11 +105,13 @@ class TensorSplit:
         labels: int64 (N,); float32 (N, K) of 0 and 1 if the task is ``multi_label``.
         masks: bool (N, H, W), true on the object; None if unknown. If the task is ``multi_label``, bool (N, K, H, W),
             true on the object of each label.
+        soft_labels: float (N, K), the share of each class; None if every image has one class.
     """
 
     images: Tensor
     labels: Tensor
     masks: Tensor | None = None
+    soft_labels: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.labels)

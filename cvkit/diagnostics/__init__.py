@@ -5,7 +5,7 @@ from .calibration import reliability
 from .class_confusion import confused_pairs, confusion, confusion_matrix
 from .error_gallery import misclassified
 from .per_class import per_class_accuracy, per_class_scores
-from .training_curves import curves, metrics, schedule
+from .training_curves import curves, loss_terms, metrics, schedule
 
 __all__ = [
     "augmented_samples",
@@ -13,6 +13,7 @@ __all__ = [
     "confusion",
     "confusion_matrix",
     "curves",
+    "loss_terms",
     "metrics",
     "misclassified",
     "per_class_accuracy",

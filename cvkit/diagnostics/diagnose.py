@@ -17,11 +17,12 @@ from ..engine.trainer import Trainer
 from ..explain.explainers import Explainers
 from ..explain.scores import explained, on_objects, tables, weights_check
 from ..figures.artifacts import Artifact, Gallery
+from ..figures.page import Section
 from ..seeding import derive, permutation, preserved_randomness, seed_everything
 from .augmentation_sheet import augmented_samples
 from .data_audit import DataAudit, data_audit
 from .task_report import task_report
-from .training_curves import curves, metrics, schedule
+from .training_curves import curves, loss_terms, metrics, schedule
 
 _VIEWS = 3  # augmented versions shown of each sample
 _CHECKED = 32  # test images whose maps are compared with those of a model with randomized weights
@@ -30,7 +31,7 @@ _SCORED = 2_000  # test images whose maps are compared with their masks; this li
 
 @dataclass
 class Diagnosis:
-    """The artifacts of a run by theme, and a warning for each part that could not be diagnosed."""
+    """The artifacts of a run by theme, the sections of plugins, and a warning for each part that has no diagnosis."""
 
     training: list[Artifact] = field(default_factory=list)
     classes: list[Artifact] = field(default_factory=list)
@@ -39,12 +40,14 @@ class Diagnosis:
     explanations: list[Artifact] = field(default_factory=list)
     data: list[Artifact] = field(default_factory=list)
     audit: DataAudit = field(default_factory=DataAudit)
+    sections: list[Section] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     def artifacts(self) -> list[Artifact]:
         """Return all artifacts in the order of the report."""
         shown = [*self.training, *self.classes, *self.confidence, *self.errors, *self.explanations, *self.data]
-        return [*shown, *self.audit.artifacts]
+        of_plugins = [artifact for section in self.sections for artifact in section.artifacts]
+        return [*shown, *self.audit.artifacts, *of_plugins]
 
 
 def diagnose(trainer: Trainer, records: Sequence[EpochRecord], predictions: Predictions) -> Diagnosis:
@@ -57,10 +60,12 @@ def diagnose(trainer: Trainer, records: Sequence[EpochRecord], predictions: Pred
     found = Diagnosis()
     measured = metrics(records, lower_is_better(parts.recipe.metrics, parts.info))
     factors = {group.rates_name: group.factor for group in parts.finetuning.groups(parts.model, parts.loss)}
-    found.training = [curves(records), *([measured] if measured else []), schedule(records, factors)]
+    terms = loss_terms(records)
+    found.training = [curves(records), *(figure for figure in (terms, measured) if figure)]
+    found.training.append(schedule(records, factors))
     found.classes = report.classes(predictions, classes)
     found.confidence = report.confidence(predictions, classes)
-    explainers = Explainers(trained, parts.recipe.explainers, found.warnings)
+    explainers = Explainers(trained, parts.recipe.explainers, found.warnings, parts.background())
     if parts.recipe.report.misclassified:
         found.errors = report.errors(trainer, predictions, explainers, found.warnings)
     images = parts.splits.half(parts.splits.final)
@@ -82,7 +87,7 @@ def _weights_check(
     images = materialize(split, chosen.tolist()).images
     found, lines = weights_check(explainers, images, targets[chosen])
     warnings += lines
-    return [*tables(found)]
+    return [*tables(found, explainers.signed)]
 
 
 def _on_objects(test: TensorSplit, explainers: Explainers, seed: int) -> list[Artifact]:
@@ -90,7 +95,7 @@ def _on_objects(test: TensorSplit, explainers: Explainers, seed: int) -> list[Ar
     images, labels, masks = materialize(test, chosen.tolist()).objects()
     if masks is None or not len(images):
         return []
-    return [*tables(on_objects(explained(explainers, images, labels), masks))]
+    return [*tables(on_objects(explained(explainers, images, labels), masks), explainers.signed)]
 
 
 def augmented_sheet(parts: RunParts) -> Gallery:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
 from torch import Tensor
@@ -10,6 +10,7 @@ from torch import Tensor
 from ..engine.per_sample import PerSample
 from ..engine.records import Predictions
 from ..figures.artifacts import Card, Gallery, LabelledPng
+from ..figures.signed_maps import signed_legend
 from ..figures.thumbnails import overlay, pixelated, thumbnail
 from ..formatting import counted, legible, percent
 from ..recipe.settings import Rank
@@ -32,6 +33,7 @@ def misclassified(
     rank: Rank = "confidence",
     similar: tuple[Neighbours, Tensor] | None = None,
     layers: Mapping[str, str] = MappingProxyType({}),
+    signed: Collection[str] = (),
 ) -> Gallery:
     """Return a gallery of errors, with explanations of the predicted and the true class and with similar images.
 
@@ -40,10 +42,12 @@ def misclassified(
         indices: Their positions in the split, int64 (n,), in the order of `rank`.
         predictions: The predictions on the split.
         classes: Names of the classes.
-        maps: By name of the explainer, maps for the predicted and the true classes, float (n, H, W) in [0, 1].
+        maps: By name of the explainer, maps for the predicted and the true classes, float (n, H, W) in [0, 1], or in
+            [-1, 1] if the explainer is `signed`.
         rank: The measure that orders the errors.
         similar: Correctly classified neighbours of each image, and their images, uint8 (n, k, C, H, W).
         layers: By name of the explainer, the layer that it explains, if it reports one.
+        signed: The names of the explainers whose maps are signed.
 
     Returns:
         A gallery with one card per error.
@@ -61,7 +65,7 @@ def misclassified(
         )
         cards.append(
             Card(
-                _explained(images[row], {name: (of[0][row], of[1][row]) for name, of in maps.items()}),
+                _explained(images[row], {name: (of[0][row], of[1][row]) for name, of in maps.items()}, signed),
                 lines,
                 () if similar is None else _similar(*similar, row, predictions.labels, classes),
                 {"true class": true, "predicted class": guess},
@@ -75,15 +79,18 @@ def misclassified(
         tuple(cards),
         pixelated(images),
         "most similar correctly classified images",
+        signed_legend([name for name in maps if name in signed]),
     )
 
 
-def _explained(image: Tensor, maps: Mapping[str, tuple[Tensor, Tensor]]) -> tuple[LabelledPng, ...]:
+def _explained(
+    image: Tensor, maps: Mapping[str, tuple[Tensor, Tensor]], signed: Collection[str]
+) -> tuple[LabelledPng, ...]:
     pictures = [("image", thumbnail(image))]
     for name, heats in maps.items():
         prefix = f"{name}: " if len(maps) > 1 else ""
         pictures += [
-            (f"{prefix}{what}", thumbnail(overlay(image, heat)))
+            (f"{prefix}{what}", thumbnail(overlay(image, heat, name in signed)))
             for what, heat in zip(("predicted", "true"), heats, strict=True)
         ]
     return tuple(pictures)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..engine.multi_label import MultiLabelPredictions, label_names
 from ..figures.artifacts import Card, Gallery
+from ..figures.signed_maps import signed_legend
 from ..figures.thumbnails import overlay, pixelated, thumbnail
 from ..formatting import counted, legible, percent
 
@@ -48,12 +49,16 @@ def label_errors(
     maps: Mapping[str, Tensor],
     kind: Kind,
     layers: Mapping[str, str],
+    signed: Collection[str] = (),
 ) -> Gallery:
-    """Return a gallery of errors: images uint8 (m, C, H, W), their positions and their labels, int64 (m,)."""
+    """Return a gallery of errors: images uint8 (m, C, H, W), their positions and their labels, int64 (m,).
+
+    The maps of the explainers in `signed` are in [-1, 1].
+    """
     cards = []
     for number, (row, label) in enumerate(zip(rows.tolist(), labels.tolist(), strict=True)):
         image, chance = images[number], float(predictions.probabilities[row, label])
-        heats = [(name, thumbnail(overlay(image, of_name[number]))) for name, of_name in maps.items()]
+        heats = [(name, thumbnail(overlay(image, of_name[number], name in signed))) for name, of_name in maps.items()]
         given, predicted = (
             ", ".join(map(legible, label_names(of[row], classes))) or "no label"
             for of in (predictions.labels, predictions.predicted)
@@ -81,6 +86,7 @@ def label_errors(
         ),
         tuple(cards),
         pixelated(images) if len(images) else True,
+        legend=signed_legend([name for name in maps if name in signed]),
     )
 
 

@@ -63,13 +63,15 @@ class MultiLabelReport:
             images = materialize(split, rows.tolist() or [0]).images[: len(rows)]
             maps = explainers.explain(images, labels) if len(rows) else {}
             for name, heats in maps.items():
-                if empty := int((heats.amax(dim=(1, 2)) == 0).sum()):
+                strength = heats.abs() if name in explainers.signed else heats
+                if empty := int((strength.amax(dim=(1, 2)) == 0).sum()):
                     warnings.append(
                         f"{name} found no evidence for the label in {empty} of the {len(rows)} {kind} shown: these "
                         "maps are black"
                     )
+            layers, signed = explainers.layers(), explainers.signed
             galleries.append(
-                label_errors(images, rows, labels, found, parts.info.classes, maps, kind, explainers.layers())
+                label_errors(images, rows, labels, found, parts.info.classes, maps, kind, layers, signed)
             )
         return galleries
 

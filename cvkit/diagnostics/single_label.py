@@ -81,12 +81,15 @@ def _errors(trainer: Trainer, predictions: Predictions, explainers: Explainers, 
     for_true = explainers.explain(images, predictions.labels[indices])
     for what, maps in (("predicted", for_predicted), ("true", for_true)):
         for name, of_errors in maps.items():
-            if empty := int((of_errors.amax(dim=(1, 2)) == 0).sum()):
+            strength = of_errors.abs() if name in explainers.signed else of_errors
+            if empty := int((strength.amax(dim=(1, 2)) == 0).sum()):
                 found = f"{empty} of the {counted(len(indices), 'error')} shown"
                 warnings.append(f"{name} found no evidence for the {what} class in {found}: these maps are black")
     both = {name: (for_predicted[name], for_true[name]) for name in for_predicted if name in for_true}
     similar = _similar(trainer, predictions, images)
-    return misclassified(images, indices, predictions, classes, both, settings.rank, similar, explainers.layers())
+    return misclassified(
+        images, indices, predictions, classes, both, settings.rank, similar, explainers.layers(), explainers.signed
+    )
 
 
 def _similar(

@@ -26,7 +26,7 @@ _MOST_NAMED = 4  # lines of parameter groups with a name; of more, the first and
 def curves(records: Sequence[EpochRecord]) -> Figure:
     """Return a figure of training and test loss and score by epoch, and of the loss at every step."""
     half, score = records[-1].half, in_words(records[-1].score_name)
-    flips = any(record.score_of("tta") is not None for record in records)
+    viewed = [record for record in records if record.score_of("tta") is not None]
 
     def paint(canvas: Canvas) -> None:
         upper, lower = canvas.subplots(2, 1, sharex=True)
@@ -36,10 +36,12 @@ def curves(records: Sequence[EpochRecord]) -> Figure:
 
     caption = (
         "Values after each epoch. Training values are averaged over the epoch on augmented images while the weights "
-        f"change{_compared(records)}. The pale line is the loss of each step."
+        f"change{_compared(records)}. The pale line is the loss of each step.{_unmeasured(records)}"
     )
-    if flips:
-        caption += f" TTA: {half} {score} with predictions averaged over horizontal flips."
+    if viewed:
+        names = ", ".join(viewed[-1].tta_views)
+        over = "horizontal flips" if viewed[-1].tta == "flip TTA" else f"the views {names}"
+        caption += f" TTA: {half} {score} with predictions averaged over {over}."
     if any(record.score_of("unaveraged") is not None for record in records):
         caption += f" Not averaged: {half} {score} of the trained weights; the {half} line uses averaged weights."
     return render_figure("curves", f"Loss and {score}", caption, paint, height=4.7)
@@ -49,12 +51,16 @@ def _compared(records: Sequence[EpochRecord]) -> str:
     """Return what the reader should know of the training accuracy, if the score of the run is the accuracy."""
     if records[-1].score_name != SINGLE_LABEL.score:
         return ""
-    text = f", so training accuracy may be lower than {records[-1].half} accuracy"
+    return f", so training accuracy may be lower than {records[-1].half} accuracy"
+
+
+def _unmeasured(records: Sequence[EpochRecord]) -> str:
+    """Return a sentence about epochs without a training accuracy, if the score of the run is the accuracy."""
     unmeasured = sum(record.train_accuracy is None for record in records)
-    if unmeasured:
-        epochs = "all epochs" if unmeasured == len(records) else counted(unmeasured, "epoch")
-        text += f". There is no training accuracy for {epochs}: images were mixed, and those have no single label"
-    return text
+    if not unmeasured or records[-1].score_name != SINGLE_LABEL.score:
+        return ""
+    where = "" if unmeasured == len(records) else f" for {counted(unmeasured, 'epoch')}"
+    return f" There is no training accuracy{where}, because images were mixed and have no single label."
 
 
 def metrics(records: Sequence[EpochRecord], lower_is_better: Collection[str] = ()) -> Figure | None:
@@ -79,6 +85,28 @@ def metrics(records: Sequence[EpochRecord], lower_is_better: Collection[str] = (
 
     caption = f"The metrics of the recipe on the {half} images after each epoch."
     return render_figure("metrics", "Metrics", caption, paint, height=2.35 * len(names))
+
+
+def loss_terms(records: Sequence[EpochRecord]) -> Figure | None:
+    """Return a figure of the terms of the training loss by epoch, or None if the model declares none."""
+    names = list(records[-1].train_terms)
+    if not names:
+        return None
+
+    def paint(canvas: Canvas) -> None:
+        column = canvas.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0]
+        for axes, name in zip(column, names, strict=True):
+            values = np.array([record.train_terms.get(name, np.nan) for record in records])
+            axes.set_ylim(*_around(values, floor=-np.inf))
+            axes.set_title(name)
+            _paint_lines(axes, records, [("train", values, BLUE)], "{:.4f}".format)
+        _label_epochs(column[-1], records)
+
+    caption = (
+        "The terms of the training loss in each epoch, without their weights. main is the loss of the logits. The "
+        "training loss is main plus the other terms times train.loss_weights."
+    )
+    return render_figure("loss_terms", "Terms of the training loss", caption, paint, height=2.35 * len(names))
 
 
 def schedule(records: Sequence[EpochRecord], factors: Mapping[str, float] | None = None) -> Figure:

@@ -25,10 +25,11 @@ from ..seeding import derive, preserved_randomness, seed_everything
 from .averaging import Averaged, too_long
 from .building import drawn, initialised_loss
 from .caches import cache_plans, with_notes
+from .deciding import deciding, try_callbacks
 from .device import choose_device
 from .finetuning import first_model
 from .loop import EpochBatches
-from .metrics import metric_names, try_metrics
+from .metrics import example_predictions, metric_names, try_metrics
 from .parts import RunParts
 from .sampling import Sampling
 from .sanity_check import SanityCheck
@@ -92,7 +93,7 @@ def build_parts(
             f"{counted(len(source), 'image')}; "
             "use a smaller train.batch_size, or set train.drop_last: false"
         )
-    labels = Labels.of(splits.train, info.labels)
+    labels = Labels.of(splits.train, info.labels, info.num_classes)
     sampling = Sampling(recipe, labels)
     sampling.order(derive("rehearsal", recipe.seed))
     of_batches = [pair for pair in augmentations if not pair[0].component.per_sample]
@@ -102,6 +103,9 @@ def build_parts(
     parts = RunParts(
         recipe, splits, device, source, sources, batching, sampling, single, preprocessor, model, loss, tuning
     )
+    has_validation = splits.validation is not None
+    asked = deciding(recipe, info, parts.plan, has_validation)
+    try_callbacks(asked, parts.beginning, metric_names(recipe.metrics), has_validation, example_predictions(info))
     warnings = [*tuning.warnings, *sanity_check(parts)]
     if settings.ema is None:
         return replace(parts, warnings=tuple(warnings))
@@ -131,5 +135,5 @@ def sanity_check(parts: RunParts) -> list[str]:
             check.train(parts.batching)
             check.keep()
             load_model_state(train_step.forward.model, model_state(parts.model))
-            warnings += check.explain(parts.recipe.explainers)
+            warnings += check.explain(parts.recipe.explainers, parts.info, parts.background())
     return warnings

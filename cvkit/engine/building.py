@@ -87,7 +87,21 @@ def open_located(recipe: Recipe, root: Path | DataRoot) -> tuple[Recipe, Splits]
     opened.
     """
     root = DataRoot(root) if isinstance(root, Path) else root
-    part, found, notes = recipe.dataset, {}, []
+    notes: list[str] = []
+    part = _located(recipe.dataset, root, notes)
+    places = [value for one in part.family() for value in one.options.values() if isinstance(value, Path)]
+    if part != recipe.dataset:
+        recipe = replace(recipe, dataset=part)
+    splits = replace(_opened(part, root.folder), folder=root.storage(places))
+    if notes and splits.account is not None:
+        account = replace(splits.account, notes=(*notes, *splits.account.notes))
+        splits = replace(splits, account=account)
+    return recipe, splits
+
+
+def _located(part: Part, root: DataRoot, notes: list[str]) -> Part:
+    """Return the part with the places of its data, and of the data sets in its options."""
+    found = {}
     for name, path in part.options.items():
         if isinstance(path, Path):
             try:
@@ -96,14 +110,14 @@ def open_located(recipe: Recipe, root: Path | DataRoot) -> tuple[Recipe, Splits]
             except DataNotFound:
                 if part.option(name).required:
                     raise
-    if found:
-        part = replace(part, options=part.options | found)
-        recipe = replace(recipe, dataset=part)
-    splits = replace(checked(build_checked(part, root.folder), part.entry), folder=root.storage(found.values()))
-    if notes and splits.account is not None:
-        account = replace(splits.account, notes=(*notes, *splits.account.notes))
-        splits = replace(splits, account=account)
-    return recipe, splits
+    part = part.with_nested(lambda inner: _located(inner, root, notes))
+    return replace(part, options=part.options | found) if found else part
+
+
+def _opened(part: Part, folder: Path) -> Splits:
+    """Return the checked splits of a data set, whose own data sets are opened and checked first."""
+    whole = part.with_nested(lambda inner: _opened(inner, folder))
+    return checked(build_checked(whole, folder), part.entry)
 
 
 def require_initialised(entry: Entry, module: nn.Module) -> None:

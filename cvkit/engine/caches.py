@@ -15,7 +15,8 @@ from ..errors import RunError
 from ..formatting import counted
 from ..host.registry import Entry
 from ..host.source_code import package_of, source_digest
-from ..recipe import Recipe
+from ..recipe import Part, Recipe
+from ..signatures.nested import nests
 from .selection import evaluated_halves
 
 _VERSION = 1
@@ -48,18 +49,24 @@ def cache_plans(recipe: Recipe, splits: Splits, single: SampleAugmentations) -> 
 
 def _key(recipe: Recipe, splits: Splits, name: str, single: SampleAugmentations) -> dict[str, Any]:
     """Return what decides the pixels of a split, as JSON values."""
-    options = {key: value for key, value in recipe.dataset.options.items() if key != "path"}
+    family = [_without_places(part) for part in recipe.dataset.family()]
     key = {
         "version": _VERSION,
         "split": name,
         "digest": splits.digest,
-        "dataset": [recipe.dataset.entry.id, options, _code(recipe.dataset.entry)],
+        "dataset": family[0] if len(family) == 1 else family,
         "info": splits.info.to_json(),
         "photos for": _use(recipe, single) if name == "train" else "framing",
         "libraries": DECODED_BY,
     }
     made: dict[str, Any] = json.loads(json.dumps(key, default=str))
     return made
+
+
+def _without_places(part: Part) -> list[Any]:
+    """Return the id, the options and the code of a data set, without where its files are and without its parts."""
+    plain = {key: value for key, value in part.options.items() if key != "path" and not nests(part.option(key).type)}
+    return [part.entry.id, plain, _code(part.entry)]
 
 
 def _use(recipe: Recipe, single: SampleAugmentations) -> Any:

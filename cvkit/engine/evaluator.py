@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -11,11 +12,13 @@ from ..data.loading import BatchSource, DataLoaderSource, DeviceBudget, open_sou
 from ..data.resizing import framed
 from ..data.splits import Half, Split
 from ..formatting import counted
+from ..recipe.settings import View
 from ..resource_errors import Shortage, reporting_shortages
 from .forward import ForwardPass
 from .loop import evaluate
 from .parts import RunParts
 from .records import Predictions
+from .views import FLIP
 
 _LESS = "continue with a smaller evaluation.batch_size"
 
@@ -51,6 +54,7 @@ class Evaluator:
         split: Half | Split | None = None,
         *,
         flip: bool = False,
+        views: Sequence[View] = (),
         averaged: bool = True,
         model: nn.Module | None = None,
     ) -> Predictions:
@@ -58,7 +62,8 @@ class Evaluator:
 
         Args:
             split: The images, or ``validation`` or ``test``; None for those that measure the result of the run.
-            flip: Whether to average the logits of each image and its mirror image.
+            flip: Whether to average the logits of each image and its mirror image, if no views are given.
+            views: Views of each image whose logits are averaged, as in `evaluation.views`.
             averaged: Whether to use the averaged weights, if the recipe averages them.
             model: Another model with the same architecture; None for the model of the run.
 
@@ -84,8 +89,9 @@ class Evaluator:
             source = open_source(images, *placing)
         size = self._batch_size(source)
         with reporting_shortages(f"evaluating batches of {counted(size, 'image')}", {Shortage.MEMORY: _LESS}):
-            found = evaluate(forward, source, size, flip)
-        return replace(found, half=half, names=getattr(images, "names", None))
+            seen = tuple(views) or (FLIP if flip else ())
+            found = evaluate(forward, source, size, seen or ("identity",))
+        return replace(found, half=half, names=getattr(images, "names", None), views=seen)
 
     def _half_of(self, split: Split) -> Half | Literal["train"] | None:
         """Return which split of the run this is; None if it is another one."""

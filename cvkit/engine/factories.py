@@ -17,6 +17,8 @@ from torch.optim.lr_scheduler import LRScheduler
 from ..data.labels import Labels
 from ..data.splits import DataInfo, Splits
 from ..protocols import Augmentation, Explainer, Metric, MixingAugmentation, SampleAugmentation, Sampler
+from .callback import Callback, Goals
+from .observer import Observer
 from .parts import RunParts
 from .proposal import Proposal
 from .step_plan import StepPlan
@@ -65,6 +67,10 @@ class AugmentationFactory(Protocol):
 class ModelFactory(Protocol):
     """Returns a module from images (B, C, H, W) to logits (B, K).
 
+    If the component declares ``loss_terms``, the module returns a `TrainingOutputs` in training mode: the logits,
+    auxiliary logits and losses of its own. In evaluation mode, it returns the logits alone, so that evaluation,
+    explanations, averaged weights and exports need nothing else.
+
     Args:
         info: Channels, size and classes of the data.
         options: The options of the component.
@@ -76,7 +82,13 @@ class ModelFactory(Protocol):
 class LossFactory(Protocol):
     """Returns a module from logits (B, K) and labels (B,) to the mean loss of the batch, a scalar.
 
-    If the component is declared ``soft_targets``, the module also takes targets, float (B, K), for the labels.
+    If the component is declared ``soft_targets``, the module also takes targets, float (B, K), for the labels. If it
+    is declared ``takes_images``, the module gets the augmented images, float (B, C, H, W) in [0, 1], as a third
+    argument in training mode.
+
+    A loss that uses weights which it neither trains nor stores, such as those of a teacher, has the attribute
+    ``fixed_weights``: their SHA-256 by their name. run.json records it, and a run is resumed only with the same
+    weights.
 
     A factory may name a second positional parameter, ``class_counts``: the number of training images of each class.
     They are counted when the factory first reads them.
@@ -100,6 +112,10 @@ class OptimizerFactory(Protocol):
     gradients and computes them at the current weights, on the same augmented images and with the same random draws,
     such as dropout. The first call is at the weights before the step; buffers change in this call only.
 
+    An optimizer with the methods ``train()`` and ``eval()`` has two modes, as schedule-free ones do: ``train()`` is
+    called before each step and ``eval()`` after it. So everything outside a step, such as evaluation, averaged
+    weights and checkpoints, sees the weights of the mode for evaluation.
+
     Args:
         params: The parameters to optimize, or groups of them.
         options: The options of the component.
@@ -120,8 +136,24 @@ class SchedulerFactory(Protocol):
     def __call__(self, optimizer: Optimizer, plan: StepPlan, /, *args: Any, **options: Any) -> LRScheduler: ...
 
 
+class CallbackFactory(Protocol):
+    """Returns a `Callback`.
+
+    A factory may name a second positional parameter, ``plan``: the planned steps.
+
+    Args:
+        goals: The values of epoch records that the callback may decide by. `Goals.of` reports others.
+        options: The options of the component.
+    """
+
+    def __call__(self, goals: Goals, /, *args: Any, **options: Any) -> Callback: ...
+
+
 class TunerFactory(Protocol):
     """Returns a proposal for one value of the recipe, and does not modify the run.
+
+    A factory that also has the positional parameter ``target`` gets the path of this value, such as
+    ``scheduler.max_lr``.
 
     Args:
         run: The parts of the run.
@@ -140,9 +172,24 @@ class MetricFactory(Protocol):
 class ExplainerFactory(Protocol):
     """Returns an `Explainer`.
 
+    A factory may name two further positional parameters: ``info``, the `DataInfo` of the data, and ``background``, a
+    `Background`: a sample of the training images, as model inputs, with their labels. The images are read when the
+    factory or the explainer first uses them. Then ``cvkit explain`` and `cvkit.load` need the data set of the run.
+
     Args:
         model: The model to explain.
         options: The options of the component.
     """
 
     def __call__(self, model: nn.Module, /, *args: Any, **options: Any) -> Explainer: ...
+
+
+class ObserverFactory(Protocol):
+    """Returns an `Observer` of one session of a run. An error in the factory does not end the run.
+
+    Args:
+        folder: The run folder. It may come from an untrusted source; `RunFolder` writes into it safely.
+        options: The options of the component.
+    """
+
+    def __call__(self, folder: Path, /, *args: Any, **options: Any) -> Observer: ...

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import torch
 from torch import Tensor
 
-from ..data.loading import BatchSource
+from ..data.loading import Batch, BatchSource
+from ..recipe.settings import View
 from ..seeding import derive, seed_everything
 from ..step_progress import Progress, during
+from .compressed import Compressed
 from .device import tried_kernels
 from .eval_mode import eval_mode
 from .forward import ForwardPass
+from .progress import Taken
 from .records import Predictions, predictions_of
 from .sampling import Sampling
 from .step import TrainStep
+from .views import view
 
 
 @dataclass(frozen=True)
@@ -63,12 +67,13 @@ def train_steps(
     purpose: str = "train",
     *,
     planned: int,
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Take the optimizer steps of an epoch from step `first` on; yield (mean loss, correct predictions) after each.
+    compressed: Compressed | None = None,
+) -> Iterator[Taken]:
+    """Take the optimizer steps of an epoch from step `first` on; yield the measurements of each.
 
     Order, augmentation and dropout are functions of (purpose, seed, epoch, step). So an epoch that is resumed midway
     continues exactly as it would have without the interruption. `planned` steps are taken in the run, so that parts
-    can ask for their progress.
+    can ask for their progress. A `compressed` trial has the progress of the run that it represents.
     """
     forward = train_step.forward
     forward.model.train()
@@ -77,33 +82,51 @@ def train_steps(
     skipped = first * batching.batch_size * batching.accumulate
     drawn = derive(f"{purpose} samples", seed, epoch)
 
+    def progress_at(step: int) -> Progress:
+        if compressed is not None:
+            return compressed.progress(epoch * batching.steps + step)
+        return Progress.of(epoch, step, batching.steps, planned)
+
     def progress_of(batch: int) -> Progress:
-        return Progress.of(epoch, batch // batching.accumulate, batching.steps, planned)
+        return progress_at(batch // batching.accumulate)
 
     batches = source.batches(order, batching.batch_size, drawn, skipped, progress_of)
+    if sampling.soft_labels is not None:
+        batches = _with_soft_labels(batches, sampling.soft_labels, order[skipped:].split(batching.batch_size))
     for step in range(first, batching.steps):
         seed_everything(f"{purpose} step", seed, epoch, step)
-        now = Progress.of(epoch, step, batching.steps, planned)
-        with tried_kernels(forward.device), train_step.freezing.during(epoch), during(now):
+        now = progress_at(step)
+        frozen = epoch if compressed is None else now.epoch
+        with tried_kernels(forward.device), train_step.freezing.during(frozen), during(now):
             taken = train_step.take(islice(batches, batching.accumulate), batching.samples_in(step))
         yield taken
 
 
+def _with_soft_labels(batches: Iterator[Batch], soft: Tensor, orders: Iterable[Tensor]) -> Iterator[Batch]:
+    """Yield batches with the soft labels of their images; `orders` has the images of each."""
+    for batch, chosen in zip(batches, orders, strict=True):
+        yield replace(batch, soft=soft[chosen].to(batch.labels.device, non_blocking=True))
+
+
 @torch.no_grad()
-def evaluate(forward: ForwardPass, source: BatchSource, batch_size: int, flip: bool = False) -> Predictions:
+def evaluate(
+    forward: ForwardPass, source: BatchSource, batch_size: int, views: Sequence[View] = ("identity",)
+) -> Predictions:
     """Return the predictions for every image of `source`, in its order, in evaluation mode.
 
-    With `flip`, the logits are the mean over each image and its mirror image. Reports must label the result as
-    test-time augmentation. The modes of model and loss are restored afterwards.
+    The logits are the mean over the `views` of each image; other views than the image itself are test-time
+    augmentation, and whoever shows the result must label it with them. The modes of model and loss are restored
+    afterwards.
     """
     logits, labels, losses = [], [], []
     with eval_mode(forward.model, forward.loss), tried_kernels(forward.preprocessor.device):
         for batch in source.batches(torch.arange(len(source)), batch_size):
             inputs = forward.preprocessor.for_evaluation(batch.images)
             with forward.autocast():
-                output = forward.logits_of(inputs)
-                if flip:
-                    output = (output + forward.logits_of(inputs.flip(-1))) / 2
+                output = forward.logits_of(view(inputs, views[0]))
+                for name in views[1:]:
+                    output = output + forward.logits_of(view(inputs, name))
+                output = output / len(views) if len(views) > 1 else output
             logits.append(output.float())
             labels.append(batch.labels)
             losses.append(forward.loss_of(logits[-1], batch.labels) * len(batch.labels))

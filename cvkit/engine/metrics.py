@@ -59,9 +59,13 @@ def _higher_is_better(part: Part, info: DataInfo) -> bool:
 def try_metrics(parts: Sequence[Part], info: DataInfo) -> None:
     """Raise `ComponentFailure` if a metric fails on artificial predictions: one correct image of each class."""
     lower_is_better(parts, info)
+    evaluate_metrics(parts, info, example_predictions(info))
+
+
+def example_predictions(info: DataInfo) -> Predictions:
+    """Return artificial predictions for trying components: one correct image of each class."""
     classes = info.num_classes
-    made = predictions_of(info.task)
-    evaluate_metrics(parts, info, made(torch.eye(classes), info.labels.examples(classes), loss=0.0))
+    return predictions_of(info.task)(torch.eye(classes), info.labels.examples(classes), loss=0.0)
 
 
 def metric_names(parts: Sequence[Part]) -> list[str]:

@@ -67,9 +67,10 @@ class MultiLabelPredictions(Predictions):
 
     def __repr__(self) -> str:
         images, classes = self.logits.shape
+        views = f", mean over {', '.join(self.views)}" if self.views else ""
         return (
             f"MultiLabelPredictions({counted(images, 'image')}, {counted(classes, 'label')}, mean average precision "
-            f"{self.score:.4f}, loss {self.loss:.4f})"
+            f"{self.score:.4f}, loss {self.loss:.4f}{views})"
         )
 
     @cached_property

@@ -15,7 +15,7 @@ from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
 from ..checkpoint.state_dicts import named_weights
-from ..data.holdout import Subset, split_holdout
+from ..data.holdout import Subset, some_of, split_holdout
 from ..data.label_forms import stacked
 from ..data.loading import Batch, BatchSource, DataLoaderSource
 from ..data.preprocessing import Preprocessor
@@ -30,7 +30,9 @@ from ..recipe.settings import TrainSettings
 from ..seeding import preserved_randomness
 from ..step_progress import Progress, during
 from .averaging import Averaged
+from .background import Background, background_of
 from .building import build_checked, own_copy, with_placeholder_lr
+from .compressed import Compressed
 from .finetuning import FineTuning
 from .forward import Autocast, ForwardPass
 from .loop import EpochBatches
@@ -129,7 +131,8 @@ class RunParts:
             preprocessor: Turns images into model inputs.
         """
         autocast = Autocast(self.device, self.recipe.train.precision)
-        return ForwardPass(model, model, loss, preprocessor, autocast, Guards.of(self.recipe))
+        weights = self.recipe.train.loss_weights
+        return ForwardPass(model, model, loss, preprocessor, autocast, Guards.of(self.recipe), weights)
 
     def train_step(self, model: nn.Module, loss: nn.Module, preprocessor: Preprocessor) -> TrainStep:
         """Return a training step with a new optimizer.
@@ -219,7 +222,17 @@ class RunParts:
         labels = stacked([label for _, label in first])
         with during(self.beginning):
             images = samples.batch([image for image, _ in first], 0)
-        return Batch(images.to(self.device), labels.to(self.device))
+        soft = self.sampling.soft_labels
+        given = None if soft is None else soft[: len(first)].to(self.device)
+        return Batch(images.to(self.device), labels.to(self.device), given)
+
+    def background(self) -> Background:
+        """Return the sample of training images that explainers may compare images with; it is read on first use."""
+
+        def inputs(images: Tensor) -> Tensor:
+            return self.preprocessor.for_evaluation(images.to(self.device))
+
+        return background_of(lambda: self.splits.train, self.info, inputs, self.recipe.seed)
 
     @contextmanager
     def trial(
@@ -230,6 +243,8 @@ class RunParts:
         *,
         values: Mapping[str, Any] = MappingProxyType({}),
         scheduled: bool = False,
+        steps: int | None = None,
+        validate: int = 0,
     ) -> Iterator[Trial]:
         """Create a copy of the parts for a trial training, as a context manager.
 
@@ -243,12 +258,16 @@ class RunParts:
             values: Options of the optimizer and the scheduler that replace the recipe's, as in
                 ``{"optimizer.weight_decay": 0.01}``.
             scheduled: Whether the recipe's scheduler sets the learning rate after each step.
+            steps: Steps in which the trial follows the complete run: its schedule, its frozen weights and its
+                progress; None to follow the beginning of the run.
+            validate: Number of validation images, chosen by the run's seed, that `Trial.held_out` evaluates instead
+                of training images.
 
         Yields:
             The trial.
 
         Raises:
-            RunError: The remaining images do not fill a batch.
+            RunError: The remaining images do not fill a batch, or the run has no validation images.
             RecipeError: The recipe does not accept one of `values`.
         """
         parts = self
@@ -262,10 +281,20 @@ class RunParts:
             source = self.train_source
             images = source.with_own_state() if isinstance(source, DataLoaderSource) else source
             images, held = split_holdout(images, framed(self.splits.train, self.info), self.device, hold_out, seed)
+            if validate:
+                held = some_of(self._validation_source, validate, seed)
             schedule, train = parts.new_schedule if scheduled else None, parts.recipe.train
             sampling = self.sampling.of(images.indices) if isinstance(images, Subset) else self.sampling
+            course = None if steps is None else Compressed(steps, self.planned_steps, self.batching.steps)
+            named = f"{purpose} {repeat}"
             with images.kept_open():
-                yield Trial(step, images, self.batching, sampling, seed, f"{purpose} {repeat}", train, held, schedule)
+                yield Trial(step, images, self.batching, sampling, seed, named, train, held, schedule, course)
+
+    @property
+    def _validation_source(self) -> BatchSource:
+        if "validation" not in self.sources:
+            raise RunError("this run has no validation images; hold training images out: run.trial(hold_out=500)")
+        return self.sources["validation"]
 
 
 def _named(weights: list[nn.Parameter], names: Mapping[int, str], copies: bool) -> list[tuple[str, nn.Parameter]]:

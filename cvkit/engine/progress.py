@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from ..data.splits import Half
 from .records import EpochRecord, Predictions
+
+
+class Taken(NamedTuple):
+    """The measurements of an optimizer step, on the device: reading them makes the host wait.
+
+    Attributes:
+        loss: The mean loss over the samples, a float32 scalar.
+        hits: The number of correct predictions, an int64 scalar. It is negative if there is nothing to compare with:
+            a mixed image has no label, and a label set needs thresholds.
+        terms: The mean over the samples of each term of the loss, without its weight; empty if there is only one.
+    """
+
+    loss: Tensor
+    hits: Tensor
+    terms: Mapping[str, Tensor]
 
 
 class EpochProgress:
@@ -23,6 +38,7 @@ class EpochProgress:
         rates: Learning rate of each step.
         momenta: Momentum of each step; empty if the optimizer has none.
         group_rates: Learning rate of each named parameter group in the last step; empty if there are none.
+        terms: Mean of each term of the loss in each step, like `losses`; empty if there is only one.
         last_loss: The mean of the latest losses when they were last read.
     """
 
@@ -33,6 +49,7 @@ class EpochProgress:
         self.rates: list[float] = []
         self.momenta: list[float] = []
         self.group_rates: dict[str, float] = {}
+        self.terms: dict[str, Tensor] = {}
         self.last_loss = float("nan")
         self._hits = torch.zeros((), dtype=torch.int64, device=device)
         self._seconds = 0.0
@@ -53,10 +70,12 @@ class EpochProgress:
             self._seconds += time.perf_counter() - self._started
             self._started = None
 
-    def add(self, loss: Tensor, hits: Tensor, samples: int, rate: float, momentum: float | None) -> None:
-        """Add a step's mean loss and correct predictions, negative without an accuracy; they stay on the device."""
-        self.losses[self.taken] = loss
-        self._hits += hits
+    def add(self, taken: Taken, samples: int, rate: float, momentum: float | None) -> None:
+        """Add the measurements of a step; they stay on the device."""
+        self.losses[self.taken] = taken.loss
+        for name, term in taken.terms.items():
+            self.terms.setdefault(name, torch.zeros_like(self.losses))[self.taken] = term
+        self._hits += taken.hits
         self.counts.append(samples)
         self.samples += samples
         self.rates.append(rate)
@@ -75,16 +94,17 @@ class EpochProgress:
         epoch: int,
         step: int,
         predictions: Mapping[Half, Predictions],
-        flipped: Predictions | None,
+        viewed: Predictions | None,
         unaveraged: Predictions | None,
     ) -> EpochRecord:
         """Return the record of the epoch from the `predictions` of each evaluated half.
 
-        `flipped` are predictions with TTA, `unaveraged` those of the trained weights.
+        `viewed` are predictions with TTA, `unaveraged` those of the trained weights.
         """
         test, validation = predictions.get("test"), predictions.get("validation")
         losses = self.losses[: self.taken].cpu().double()  # on the CPU, because Apple's GPUs have no float64
         weights = torch.tensor(self.counts, dtype=torch.float64)
+        terms = {name: values[: self.taken].cpu().double() for name, values in self.terms.items()}
         return EpochRecord(
             epoch=epoch,
             step=step,
@@ -97,10 +117,12 @@ class EpochProgress:
             step_losses=tuple(losses.tolist()),
             step_lrs=tuple(self.rates),
             step_momenta=tuple(self.momenta),
+            tta_views=() if viewed is None else viewed.views,
             validation_loss=None if validation is None else validation.loss,
             group_lrs=self.group_rates,
+            train_terms={name: float((values * weights).sum() / weights.sum()) for name, values in terms.items()},
             **EpochRecord.score_fields(
-                {"test": test, "validation": validation, "tta": flipped, "unaveraged": unaveraged}
+                {"test": test, "validation": validation, "tta": viewed, "unaveraged": unaveraged}
             ),
         )
 
@@ -108,6 +130,7 @@ class EpochProgress:
         """Return the progress as plain values and tensors."""
         return {
             "losses": self.losses,
+            "terms": self.terms,
             "hits": self._hits,
             "counts": self.counts,
             "rates": self.rates,
@@ -124,6 +147,7 @@ class EpochProgress:
         progress._hits.copy_(state["hits"])
         progress.counts, progress.rates, progress.momenta = (list(state[k]) for k in ("counts", "rates", "momenta"))
         progress.group_rates = dict(state.get("group_rates", {}))  # older checkpoints do not contain it
+        progress.terms = {name: values.to(device) for name, values in state.get("terms", {}).items()}  # as above
         progress.samples, progress._seconds = sum(progress.counts), state["seconds"]
         return progress
 

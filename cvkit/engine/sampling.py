@@ -21,6 +21,11 @@ class Sampling:
         self._guard = Guard(recipe.sampler.entry, "cannot order the training images with seed")
         self._sampler: Sampler = drawn(recipe, "initialisation of the sampler", recipe.sampler, labels)
 
+    @property
+    def soft_labels(self) -> Tensor | None:
+        """The soft labels of the images, float32 (N, K) on the CPU, or None."""
+        return self._labels.soft
+
     def of(self, indices: Tensor) -> Sampling:
         """Return the same sampler, built for the images at `indices`, int64 (M,)."""
         return Sampling(self._recipe, self._labels.at(indices))

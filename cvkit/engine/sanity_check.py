@@ -16,12 +16,14 @@ from torch import Tensor, nn
 from ..checkpoint.serialization import require_packable
 from ..checkpoint.state_dicts import model_state, named_weights, optimizer_state
 from ..data.loading import Batch
+from ..data.splits import DataInfo
 from ..errors import CheckpointError, ComponentFailure, CvkitError, RunError
 from ..guard import Guard, shown
 from ..protocols import require_maps
 from ..recipe import Part
 from ..seeding import preserved_randomness
 from ..step_progress import Progress, during
+from .background import Background
 from .building import build_checked
 from .eval_mode import eval_mode
 from .loop import EpochBatches
@@ -114,33 +116,36 @@ class SanityCheck:
             except CheckpointError as error:
                 raise guard.failure(f"has a state that cannot be saved: {error}") from error
 
-    def explain(self, parts: Iterable[Part]) -> list[str]:
+    def explain(self, parts: Iterable[Part], info: DataInfo, background: Background) -> list[str]:
         """Run each explainer on an image; return a line for each one that cannot explain this model.
 
         Raise the error of an explainer that fails because of its options, or that requires options.
         """
         lines = []
         for part in parts:
-            error = self._explained(part)
+            error = self._explained(part, info, background)
             if error is None:
                 continue
             message = str(error) if isinstance(error, ComponentFailure) else f"{part.entry.owner}: {error}"
             plain = replace(part, options={})
-            if not _is_as_it_comes(part) and (_needs_options(part) or self._explained(plain) is None):
+            if not _is_as_it_comes(part) and (
+                _needs_options(part) or self._explained(plain, info, background) is None
+            ):
                 raise RunError(message) from error
             lines.append(f"{message}. The report will not contain its maps")
         return lines
 
-    def _explained(self, part: Part) -> CvkitError | None:
+    def _explained(self, part: Part, info: DataInfo, background: Background) -> CvkitError | None:
         """Return the error of an explainer, if it fails before many images have passed through the model."""
         forward, batch = self.train_step.forward, self.images(1)
         inputs = forward.preprocessor.for_evaluation(batch.images)
         with preserved_randomness(), eval_mode(forward.model):
             try:
-                explainer = build_checked(part, forward.model)
+                explainer = build_checked(part, forward.model, info, background)
                 guard = Guard(part.entry, "cannot explain images")
                 with _until_enough(forward.model):
-                    require_maps(guard(explainer, inputs, forward.preprocessor.labels.class_of(batch.labels)), inputs)
+                    target = forward.preprocessor.labels.class_of(batch.labels)
+                    require_maps(guard(explainer, inputs, target), inputs, signed=part.entry.component.signed)
             except CvkitError as error:
                 return error
             except _Enough:

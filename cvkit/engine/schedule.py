@@ -7,6 +7,7 @@ import warnings
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
@@ -21,6 +22,20 @@ from .step_plan import StepPlan
 _MOVED = ("lr", "momentum", "betas")  # settings of a parameter group that torch's schedulers change
 
 
+@dataclass(frozen=True)
+class RateChange:
+    """How callbacks change the learning rates that the scheduler sets.
+
+    Attributes:
+        factor: Multiplies the rate.
+        lr: Replaces the scheduler's rate of the first parameter group; the others keep their ratios to it. None: the
+            scheduler's rates are used.
+    """
+
+    factor: float = 1.0
+    lr: float | None = None
+
+
 class Schedule:
     """Sets the learning rates of `optimizer`, and anything else that the scheduler changes, after each step.
 
@@ -32,6 +47,8 @@ class Schedule:
 
     def __init__(self, part: Part, optimizer: Optimizer, passes: Sequence[StepPlan]) -> None:
         self.optimizer, self.taken = optimizer, 0
+        self._change = RateChange()
+        self._scheduled: list[float] = []  # the scheduler's rate of each group, while they are changed
         self._part, self._passes = with_placeholder_lr(part), passes
         self.guard = Guard(part.entry)
         self._starts = [0, *accumulate(plan.total_steps for plan in passes)][:-1]
@@ -55,11 +72,39 @@ class Schedule:
 
     def step(self) -> None:
         """Advance to the next step; raise `ComponentFailure` if the scheduler fails."""
+        change = self._change
+        self.change(RateChange())  # a scheduler may compute its next rate from its last one
         self._go_to(self.taken + 1)
+        self.change(change)
+
+    def change(self, change: RateChange) -> None:
+        """Change the learning rates of the next step and of all that follow, until the next call."""
+        if change == self._change:
+            return
+        groups = self.optimizer.param_groups
+        if self._scheduled:
+            for group, rate in zip(groups, self._scheduled, strict=True):
+                group["lr"] = rate
+        self._change, self._scheduled = change, []
+        if change == RateChange():
+            return
+        self._scheduled = [group["lr"] for group in groups]
+        first = self._given[0]["lr"] or 1.0
+        for group, given in zip(groups, self._given, strict=True):
+            rate = group["lr"] if change.lr is None else change.lr * (given["lr"] / first)
+            group["lr"] = rate * change.factor
+
+    def skip_to(self, taken: int) -> None:
+        """Advance to a later step, or stay at the current one; raise `ComponentFailure` if the scheduler fails."""
+        with early_steps():
+            self._go_to(taken)
 
     def state(self) -> dict[str, Any]:
         """Return the position in the schedule as plain values and tensors."""
-        return {"taken": self.taken, "span": self._span(), "scheduler": self.guard(self._scheduler.state_dict)}
+        state = {"taken": self.taken, "span": self._span(), "scheduler": self.guard(self._scheduler.state_dict)}
+        if self._scheduled:
+            state["change"] = {"factor": self._change.factor, "lr": self._change.lr, "scheduled": self._scheduled}
+        return state
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue at the position in `state`, after the optimizer's own state was restored.
@@ -68,18 +113,22 @@ class Schedule:
         changed, for example because epochs were added, it is stepped from its beginning, because schedulers store
         totals in their state.
         """
-        loaded = _settings(self.optimizer)
-        self.taken = state["taken"]
+        loaded, changed = _settings(self.optimizer), state.get("change")
+        change = RateChange() if changed is None else RateChange(changed["factor"], changed["lr"])
+        self._change, self._scheduled, self.taken = RateChange(), [], state["taken"]
         number, offset = self._place()
         self._begin(number)
         if state.get("span") != self._span():
             with early_steps():
                 self._go_to(self.taken)
+            self.change(change)
             return
         self.guard(self._scheduler.load_state_dict, state["scheduler"])
         self._offset = offset
         for group, settings in zip(self.optimizer.param_groups, loaded, strict=True):
             group.update(settings)
+        if changed is not None:
+            self._change, self._scheduled = change, list(changed["scheduled"])
 
     def _place(self) -> tuple[int, int]:
         """Return the number of the current pass, and how often its scheduler has been stepped."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,7 @@ from ..data.loading import Batch
 from ..seeding import preserved_randomness
 from .forward import ForwardPass
 from .freezing import Freezing
+from .progress import Taken
 
 
 class Inputs(NamedTuple):
@@ -22,13 +24,17 @@ class Inputs(NamedTuple):
 
     Attributes:
         images: Augmented and normalised, float (B, C, H, W).
-        targets: What the loss compares with: the labels, or mixed targets, float (B, K).
+        targets: What the loss compares with: the labels, or soft or mixed targets, float (B, K).
         labels: int64 (B,), or label sets, float32 (B, K).
+        soft: The soft labels of the data set, float (B, K), or None.
+        pixels: Augmented, float (B, C, H, W) in [0, 1]; None unless the loss takes them.
     """
 
     images: Tensor
     targets: Tensor
     labels: Tensor
+    soft: Tensor | None
+    pixels: Tensor | None
 
 
 @dataclass(frozen=True)
@@ -45,16 +51,15 @@ class TrainStep:
     clip_norm: float | None = None
     freezing: Freezing = field(default_factory=Freezing)
 
-    def take(self, batches: Iterable[Batch], samples: int) -> tuple[Tensor, Tensor]:
+    def take(self, batches: Iterable[Batch], samples: int) -> Taken:
         """Take one optimizer step over `batches`, which contain `samples` images in total.
 
-        Returns the mean loss over the samples (float32) and the number of correct predictions (int64), which is
-        negative if there is nothing to compare with: a mixed image has no label, and a label set needs thresholds.
-        Both are scalars on the device: reading them here would make the host wait. Raises `ComponentFailure` if a
-        part fails.
+        Raises `ComponentFailure` if a part fails.
         """
-        prepare = self.forward.preprocessor.for_training
-        inputs = (Inputs(*prepare(batch.images, batch.labels), batch.labels) for batch in batches)
+        with training_mode(self.optimizer, self.forward.guards.optimizer):
+            return self._take((self._inputs(batch) for batch in batches), samples)
+
+    def _take(self, inputs: Iterable[Inputs], samples: int) -> Taken:
         if needs_closure(self.optimizer):
             return self._take_with_closure(list(inputs), samples)
         taken = self._gradient(inputs, samples)
@@ -62,12 +67,18 @@ class TrainStep:
         self.scaler.update()
         return taken
 
-    def _take_with_closure(self, inputs: list[Inputs], samples: int) -> tuple[Tensor, Tensor]:
+    def _inputs(self, batch: Batch) -> Inputs:
+        forward = self.forward
+        augmented, targets = forward.preprocessor.augment(batch.images, batch.labels, batch.soft)
+        pixels = augmented if forward.takes_images else None
+        return Inputs(forward.preprocessor.normalize(augmented), targets, batch.labels, batch.soft, pixels)
+
+    def _take_with_closure(self, inputs: list[Inputs], samples: int) -> Taken:
         """Let the optimizer compute the gradient as often as it needs, on the same inputs with the same draws.
 
         Buffers, such as the statistics of batch normalisation, change in the first computation only.
         """
-        results: list[tuple[Tensor, Tensor]] = []
+        results: list[Taken] = []
         guard, forward = self.forward.guards.optimizer, self.forward
 
         def closure() -> Tensor:
@@ -77,34 +88,56 @@ class TrainStep:
                 results.append(self._gradient(inputs, samples))
             for buffer, value in zip(buffers, before, strict=True):
                 buffer.copy_(value)
-            return results[-1][0]
+            return results[-1].loss
 
         guard(self.optimizer.step, closure)
         if not results:
             raise guard.failure("declares needs_closure, but its step() does not call the closure")
         return results[0]
 
-    def _gradient(self, inputs: Iterable[Inputs], samples: int) -> tuple[Tensor, Tensor]:
+    def _gradient(self, inputs: Iterable[Inputs], samples: int) -> Taken:
         """Compute the gradient over batches of model inputs; return what `take` does."""
         forward, guards, device = self.forward, self.forward.guards, self.forward.device
         guards.optimizer(self.optimizer.zero_grad)
         total_loss, hits = torch.zeros((), device=device), torch.zeros((), dtype=torch.int64, device=device)
-        for images, targets, labels in inputs:
+        total_terms: dict[str, Tensor] = {}
+        for images, targets, labels, soft, pixels in inputs:
             share = len(labels) / samples
             with forward.autocast():
-                logits = forward.logits_of(images)
-                loss = forward.loss_of(logits.float(), targets) * share
+                logits, terms = forward.terms_of(images, targets, pixels)
+                loss = forward.weighted(terms) * share
             guards.gradient(self.scaler.scale(loss).backward)
             total_loss += loss.detach()
+            if forward.loss_weights:
+                for name, term in terms.items():
+                    total_terms[name] = total_terms.get(name, 0) + term.detach() * share
             hits += forward.preprocessor.labels.hits(logits, labels)
             if forward.preprocessor.mixes:
-                hits += NO_HITS * (targets != forward.preprocessor.targets(labels)).any()
+                hits += NO_HITS * (targets != forward.preprocessor.unmixed(labels, soft)).any()
         if self.clip_norm is not None:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_([*forward.model.parameters(), *forward.loss.parameters()], self.clip_norm)
-        return total_loss, hits
+        return Taken(total_loss, hits, total_terms)
 
 
 def needs_closure(optimizer: torch.optim.Optimizer) -> bool:
     """Whether ``step()`` needs a function that computes the gradient again."""
     return bool(getattr(optimizer, "needs_closure", False))
+
+
+@contextmanager
+def training_mode(optimizer: torch.optim.Optimizer, guard: Callable[[Callable[[], Any]], Any]) -> Iterator[None]:
+    """Set an optimizer with two modes to the mode for training, within the block.
+
+    Such an optimizer, as a schedule-free one, trains at other weights than it is evaluated at. The weights between
+    steps are always those for evaluation. So results do not depend on when a run is evaluated or saved.
+    """
+    modes: Any = optimizer
+    if not all(callable(getattr(optimizer, mode, None)) for mode in ("train", "eval")):
+        yield
+        return
+    guard(modes.train)
+    try:
+        yield
+    finally:
+        guard(modes.eval)

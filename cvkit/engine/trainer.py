@@ -19,17 +19,21 @@ from ..checkpoint.state_dicts import load_model_state, model_state
 from ..data.splits import Half
 from ..errors import DivergedError, RunError
 from ..resource_errors import Shortage, reporting_shortages
+from ..step_progress import Progress
 from .building import own_copy
 from .compilation import compiled
+from .deciding import deciding
+from .decisions_state import decisions_state, restore_decisions
 from .evaluator import Evaluator
 from .loop import train_steps
-from .metrics import evaluate_metrics, lower_is_better
+from .metrics import evaluate_metrics
+from .outcome import Outcome
 from .parts import RunParts
-from .progress import EpochProgress
+from .progress import EpochProgress, Taken
 from .records import EpochRecord, Predictions
 from .resumable import require_finite_weights, require_place, restore_training, training_state
-from .selection import Selection
 from .trained_model import TrainedModel
+from .views import views_of
 
 _LESS_TRAINING = (
     "start a new run with a smaller train.batch_size; a larger train.accumulate keeps the number of images per step"
@@ -58,7 +62,7 @@ class Step:
 class Trainer:
     """Trains the model of a run, from the first step or from a restored state.
 
-    `epoch` and `step` count the finished epochs and optimizer steps.
+    `epoch` and `step` count the finished epochs and optimizer steps, and `outcome` has what callbacks decided.
 
     Args:
         parts: The parts of the run.
@@ -79,7 +83,8 @@ class Trainer:
             self.train_step = replace(self.train_step, forward=replace(self.train_step.forward, call=call))
         self.schedule = parts.new_schedule(self.train_step.optimizer)
         self.evaluator = Evaluator(parts, self.train_step.forward)
-        self.selection = Selection(parts.recipe.selection, lower_is_better(parts.recipe.metrics, parts.info))
+        self.deciding = deciding(parts.recipe, parts.info, parts.plan, parts.splits.validation is not None)
+        self.outcome = Outcome()
         self.epoch = self.step = 0
         self._progress: EpochProgress | None = None
         self._predictions: Mapping[Half, Predictions] = {}
@@ -92,7 +97,7 @@ class Trainer:
         """Whether every planned epoch is finished, `train.max_steps` is reached, or the run stopped early."""
         limit = self.parts.recipe.train.max_steps
         ended = self.epoch >= self.parts.plan.epochs or (limit is not None and self.step >= limit)
-        return ended or self.selection.stops or self._ended
+        return ended or bool(self.outcome.stopped) or self._ended
 
     @property
     def ended_early(self) -> bool:
@@ -114,15 +119,15 @@ class Trainer:
         """Return the model that is evaluated, in evaluation mode, with its preprocessing.
 
         During training it is a copy of the current model, so that using it does not affect training. After training
-        it is the model itself, or the best one if `selection.keep_best` is set.
+        it is the model itself, or one with the weights that callbacks or `selection.keep_best` kept.
         """
         parts, done = self.parts, self.finished and self._progress is None
-        best = self.selection.weights if done else None
-        keep = done and best is None
-        model = parts.trained_model if keep else own_copy(parts.recipe.model.entry, parts.trained_model)
-        if best is not None:
-            load_model_state(model, best)
-        thresholds = self._thresholds if best is None else self.selection.thresholds
+        kept = self.outcome.kept if done else None
+        itself = done and kept is None
+        model = parts.trained_model if itself else own_copy(parts.recipe.model.entry, parts.trained_model)
+        if kept is not None:
+            load_model_state(model, kept.weights)
+        thresholds = self._thresholds if kept is None else kept.thresholds
         return TrainedModel(model.eval(), parts.info, parts.preprocessor, parts.device, parts.recipe.seed, thresholds)
 
     def fit(self) -> Generator[Step | EpochRecord, None, None]:
@@ -143,13 +148,15 @@ class Trainer:
                 with reporting_shortages("training", {Shortage.MEMORY: _LESS_TRAINING}):
                     yield from self._train_epoch(progress)
                 record = self._record(progress)
-                self.selection.observe(record, self._weights)
+                verdict = self.deciding.after_epoch(record)
+                self.outcome = self.outcome.after(verdict, record, self._weights)
+                self.schedule.change(verdict.rate)
                 self.epoch, self._progress = self.epoch + 1, None
-                yield record
+                yield replace(record, decisions=verdict.lines)
 
     def _train_epoch(self, progress: EpochProgress) -> Iterator[Step]:
         parts = self.parts
-        steps = train_steps(
+        planned = train_steps(
             self.train_step,
             parts.train_source,
             parts.batching,
@@ -159,12 +166,12 @@ class Trainer:
             progress.taken,
             planned=parts.planned_steps,
         )
-        steps = islice(steps, max(0, parts.planned_steps - self.step))
+        steps = self._decided(islice(planned, max(0, parts.planned_steps - self.step)), progress)
         last_read = time.monotonic()
         progress.start_clock()
         scale = self.train_step.scaler.get_scale()  # 1 unless precision is fp16
-        for loss, hits in steps:
-            progress.add(loss, hits, self.parts.batching.samples_in(progress.taken), *self.schedule.setting)
+        for taken in steps:
+            progress.add(taken, self.parts.batching.samples_in(progress.taken), *self.schedule.setting)
             progress.group_rates = self.schedule.group_rates
             self.step += 1
             before, scale = scale, self.train_step.scaler.get_scale()
@@ -180,6 +187,15 @@ class Trainer:
             yield Step(self.step, self.epoch + 1, progress.samples, progress.last_loss, ends_epoch)
             progress.start_clock()
         progress.stop_clock()
+
+    def _decided(self, steps: Iterator[Taken], progress: EpochProgress) -> Iterator[Taken]:
+        """Take the steps of an epoch, and ask the callbacks before each."""
+        per_epoch, planned = self.parts.batching.steps, self.parts.planned_steps
+        for taken in range(progress.taken, min(per_epoch, progress.taken + planned - self.step)):
+            now = Progress.of(self.epoch, taken, per_epoch, planned)
+            self.schedule.change(self.deciding.before_step(now))
+            yield next(steps)
+        yield from steps  # ends them
 
     def _require_finite(self, progress: EpochProgress) -> None:
         bad = progress.first_non_finite()
@@ -202,21 +218,22 @@ class Trainer:
                     "finite. Lower the learning rate, or set train.clip_norm"
                 )
         half = parts.evaluated[0]
-        flipped = self.evaluator.predict(half, flip=True) if parts.recipe.evaluation.flip_tta else None
+        views = views_of(parts.recipe.evaluation)
+        viewed = self.evaluator.predict(half, views=views) if views else None
         unaveraged = None if parts.ema is None else self.evaluator.predict(half, averaged=False)
         metrics = evaluate_metrics(parts.recipe.metrics, parts.info, found[half])
-        return replace(progress.record(self.epoch + 1, self.step, found, flipped, unaveraged), metrics=metrics)
+        return replace(progress.record(self.epoch + 1, self.step, found, viewed, unaveraged), metrics=metrics)
 
     def final_predictions(self) -> Predictions:
         """Return the predictions for the images that measure the result of the run.
 
         Those of the last epoch's evaluation are used if it evaluated these images; otherwise, evaluate them now.
         """
-        half = self.parts.splits.final
-        if self.selection.weights is not None and self.finished and self._progress is None:
+        half, kept = self.parts.splits.final, self.outcome.kept
+        if kept is not None and self.finished and self._progress is None:
             if self._final is None:
                 found = self.evaluator.predict(half, model=self.trained().model)
-                self._final = found.with_thresholds(self.selection.thresholds)
+                self._final = found.with_thresholds(kept.thresholds)
             return self._final
         if half not in self._predictions:
             found = self.evaluator.predict(half).with_thresholds(self._thresholds)
@@ -243,7 +260,7 @@ class Trainer:
             "epoch": self.epoch,
             "step": self.step,
             "progress": progress,
-            "selection": self.selection.state(),
+            "decisions": decisions_state(self.deciding, self.outcome),
             **({"thresholds": [*self._thresholds]} if self._thresholds else {}),
             **training_state(self.train_step, self.parts.ema, self.schedule),
         }
@@ -262,7 +279,7 @@ class Trainer:
         require_place(state, parts.batching.steps, parts.recipe.train.max_steps)
         restore_training(self.train_step, parts.ema, self.schedule, state, parts.recipe.loss.entry.owner)
         self.epoch, self.step = state["epoch"], state["step"]
-        self.selection.restore(state.get("selection"))  # older checkpoints do not contain it
+        self.outcome = restore_decisions(self.deciding, parts.recipe.selection, state)
         self._progress, self._predictions, self._final = None, {}, None
         self._thresholds = tuple(state.get("thresholds", ()))
         if state["progress"] is not None:

@@ -6,19 +6,23 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ..errors import RunError
+from ..printable import on_one_line
 from ..recipe import Recipe, TunerPart
 from .building import build_checked
 from .parts import RunParts
 from .proposal import Proposal
 
 
-def tune(parts: RunParts) -> Iterator[tuple[TunerPart, Proposal, Recipe]]:
+def tune(parts: RunParts) -> Iterator[str | tuple[TunerPart, Proposal, Recipe]]:
     """Run the recipe's tuners in order; yield each tuner, its proposal, and the recipe with all values set so far.
 
-    Raises `RunError` if a tuner proposes nothing for a value that is still ``auto``.
+    If a tuner forecasts what it will do, this line is yielded before it runs. Raises `RunError` if a tuner proposes
+    nothing for a value that is still ``auto``.
     """
     for tuner in parts.recipe.tuners:
-        proposal: Proposal = build_checked(tuner, parts)
+        if forecast := forecast_of(tuner, parts):
+            yield forecast
+        proposal: Proposal = build_checked(tuner, parts, tuner.target)
         if tuner.target in parts.recipe.unresolved() and proposal.value is not None:
             parts = replace(parts, recipe=parts.recipe.with_value(tuner.target, proposal.value))
         yield tuner, proposal, parts.recipe
@@ -27,3 +31,9 @@ def tune(parts: RunParts) -> Iterator[tuple[TunerPart, Proposal, Recipe]]:
                 f"{tuner.entry.id} proposes no value for {tuner.target}: {proposal.reason}. "
                 f"Set a value: {tuner.target}=VALUE"
             )
+
+
+def forecast_of(tuner: TunerPart, parts: RunParts) -> str:
+    """Return the line that announces what a tuner will do, or "" if it declares none."""
+    forecast = tuner.entry.forecast(parts, tuner.target, **tuner.options)
+    return f"{tuner.entry.component.name} for {tuner.target}: {on_one_line(forecast)}" if forecast else ""

@@ -9,41 +9,52 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..engine.background import Background, no_background
 from ..engine.trained_model import TrainedModel
 from ..error_text import cause
 from ..errors import CvkitError, one_line
-from ..protocols import require_maps
+from ..protocols import ROUNDING, require_maps
 from ..recipe import Part
 from ..seeding import preserved_randomness, seed_everything
 
 MapFunction = Callable[[Tensor, Tensor], Tensor]
 _AT_ONCE = 250  # maximum number of images explained in one batch
 _PIXELS = 1_000_000  # maximum pixels in a batch: gradients through the model need some kilobytes per pixel
-_ROUNDING = 1e-6  # tolerance beyond [0, 1]: maps that are resized after normalisation reach 1 + 1.2e-7
 
 
 class Explainers:
     """The explainers of `parts` by name. One that fails is skipped from then on, with a line in `warnings`.
 
     Each call derives its own seed, so that the same model and images always result in the same maps.
+
+    Attributes:
+        trained: The model.
+        working: The explainers that work so far.
+        signed: The names of the explainers whose maps are in [-1, 1]; the maps of the others are in [0, 1].
     """
 
-    def __init__(self, trained: TrainedModel, parts: Iterable[Part], warnings: list[str]) -> None:
+    def __init__(
+        self, trained: TrainedModel, parts: Iterable[Part], warnings: list[str], background: Background | None = None
+    ) -> None:
         self.trained, self._parts, self._warnings = trained, tuple(parts), warnings
+        self._background = no_background() if background is None else background
         self.working: dict[str, MapFunction] = {}
+        self.signed: set[str] = set()
         for part in self._parts:
             name = part.entry.member or part.entry.component.name
             repeats = sum(other.split(" ")[0] == name for other in self.working)
             name = f"{name} {repeats + 1}" if repeats else name
+            if part.entry.component.signed:
+                self.signed.add(name)
             with self._guarded(name):
-                self.working[name] = part.build(trained.model)
+                self.working[name] = part.build(trained.model, trained.info, self._background)
 
     def of(self, trained: TrainedModel) -> Explainers:
         """Return the same explainers for another model, for example one with randomized weights.
 
         Their warnings are discarded, because readers would attribute them to the maps of this model.
         """
-        return Explainers(trained, self._parts, [])
+        return Explainers(trained, self._parts, [], self._background)
 
     def explain(self, images: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """Return each working explainer's maps of uint8 images, float32 (N, H, W) on the CPU, computed in batches."""
@@ -62,8 +73,10 @@ class Explainers:
         return {name: layer for name, layer in reported.items() if layer}
 
     def _chunk(self, name: str, explainer: MapFunction, images: Tensor, targets: Tensor) -> Tensor:
-        maps = require_maps(explainer(self.trained.inputs(images), targets.to(self.trained.device)), images)
-        if maps.min() < -_ROUNDING or maps.max() > 1 + _ROUNDING:
+        signed = name in self.signed
+        returned = explainer(self.trained.inputs(images), targets.to(self.trained.device))
+        maps = require_maps(returned, images, signed=signed)
+        if not signed and (maps.min() < -ROUNDING or maps.max() > 1 + ROUNDING):
             self._warn(f"{name} returned map values outside [0, 1]; they are clipped for display")
         return maps.detach().float().cpu()
 

@@ -36,8 +36,9 @@ def reader_of(recipe: Recipe, channels: int) -> Reader:
             f"this run's images have {channels} channels, but image files are read with 1 or 3; omit the files to "
             "explain images of the run's test split"
         )
-    own = getattr(recipe.dataset.entry.load(), "read", None)
-    options = {} if own is None else _named(own, recipe.dataset.options)
+    readers = ((getattr(part.entry.load(), "read", None), part.options) for part in recipe.dataset.family())
+    own, given = next(((read, options) for read, options in readers if read is not None), (None, {}))
+    options = {} if own is None else _named(own, given)
 
     def read(path: Path, needed: Needed | None = None) -> Image.Image:
         if path.is_dir():

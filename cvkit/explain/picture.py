@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from ..data.decoding import tensor_of
 from ..data.framing import Window
 from ..data.reduction import Wanted, needed_for_framing
 from ..data.resizing import frame, window_of
@@ -47,20 +47,25 @@ class Picture:
         window = self.window
         return window is not None and (window.height > self.fitted.shape[-2] or window.width > self.fitted.shape[-1])
 
-    def overlay(self, heat: Tensor) -> Tensor:
-        """Blend `shown` with `heat`, float (H, W) in [0, 1]; return uint8 (3, H', W'). Cropped parts are dark."""
+    def overlay(self, heat: Tensor, signed: bool = False) -> Tensor:
+        """Blend `shown` with `heat`, float (H, W) in [0, 1]; return uint8 (3, H', W'). Cropped parts are dark.
+
+        `signed` heat is in [-1, 1].
+        """
         height, width = self.shown.shape[-2:]
         window = self.window or Window(heat.shape[0], heat.shape[1], 0, 0)
         top, bottom = _span(window.top, heat.shape[0], window.height, height)
         left, right = _span(window.left, heat.shape[1], window.width, width)
         size = (max(1, bottom - top), max(1, right - left))
-        enlarged = interpolate(heat[None, None], size, mode="bilinear", antialias=True)[0, 0].clamp(0, 1)
+        enlarged = interpolate(heat[None, None], size, mode="bilinear", antialias=True)[0, 0].clamp(
+            -1 if signed else 0, 1
+        )
         rows, columns = slice(max(top, 0), top + size[0]), slice(max(left, 0), left + size[1])
         heats, outside = torch.zeros(height, width), torch.ones(height, width, dtype=torch.bool)
         inside = heats[rows, columns].shape
         heats[rows, columns] = enlarged[max(-top, 0) :, max(-left, 0) :][: inside[0], : inside[1]]
         outside[rows, columns] = False
-        blended = overlay(self.shown, heats)
+        blended = overlay(self.shown, heats, signed)
         return torch.where(outside, blended // 2, blended)
 
 
@@ -89,13 +94,7 @@ def fit(
     if (longest := max(image.size)) > LONGEST:
         width, height = (max(1, round(side / longest * LONGEST)) for side in image.size)
         image = image.resize((width, height), Image.Resampling.BICUBIC)
-    return Picture(name, tensor_of(image), frame(whole, info, size), labels, window)
-
-
-def tensor_of(image: Image.Image) -> Tensor:
-    """Return an image of mode L or RGB as uint8 (C, H, W)."""
-    pixels = np.array(image)
-    return torch.from_numpy(pixels.reshape(*pixels.shape[:2], -1)).permute(2, 0, 1).contiguous()
+    return Picture(name, tensor_of(image).contiguous(), frame(whole, info, size), labels, window)
 
 
 def _span(start: int, side: int, resized: int, shown: int) -> tuple[int, int]:

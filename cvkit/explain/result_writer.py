@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..figures.artifacts import Card, Gallery
 from ..figures.csv_export import csv_text
+from ..figures.signed_maps import signed_legend
 from ..figures.thumbnails import pixelated, thumbnail
 from ..formatting import legible, percent
 from .explainers import Explainers
@@ -86,8 +87,9 @@ class ResultWriter:
             self.rows.append((*known, *[""] * (len(HEADER) - len(known))))
         pictures = [("image", thumbnail(framed(picture.shown)))]
         for method, heats in maps.items():
+            signed = method in self.explainers.signed
             for target, heat in zip(targets, heats, strict=True):
-                blended, empty = picture.overlay(heat), not bool((heat > 0).any())
+                blended, empty = picture.overlay(heat, signed), not bool((heat != 0 if signed else heat > 0).any())
                 self.maps[method] += 1
                 self.empty[method] += empty
                 asked = (method, self.classes[target], f"{float(chances[target]):.6f}", self._against)
@@ -146,7 +148,8 @@ class ResultWriter:
                 f" The first {len(self.cards):,} of {self.explained:,} images; explanations.csv lists all of them."
             )
         cards = [card if self.labelled else replace(card, labels=without_true(card.labels)) for card in self.cards]
-        return Gallery("images", "Images explained", caption, tuple(cards), self._sharp)
+        legend = signed_legend([method for method in self.layers if method in self.explainers.signed])
+        return Gallery("images", "Images explained", caption, tuple(cards), self._sharp, legend=legend)
 
     def notes(self) -> list[str]:
         """Return a line for each explainer with empty maps."""

@@ -38,7 +38,15 @@ class Figure:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text under a header. The first column names the row."""
+    """Rows of text under a header. The first column names the row.
+
+    Attributes:
+        name: The stem of its file name.
+        title: The heading.
+        caption: One or more sentences.
+        header: The name of each column.
+        rows: The cells of each row.
+    """
 
     name: str
     title: str
@@ -72,6 +80,23 @@ class Card:
 
 
 @dataclass(frozen=True)
+class Legend:
+    """What colours in the pictures of a gallery mean.
+
+    Attributes:
+        title: The pictures that it is about.
+        low: What the colour at the left end means.
+        high: What the colour at the right end means.
+        bar: The colours as PNG.
+    """
+
+    title: str
+    low: str
+    high: str
+    bar: bytes
+
+
+@dataclass(frozen=True)
 class Gallery:
     """Cards in reading order.
 
@@ -83,6 +108,7 @@ class Gallery:
         pixelated: Whether the pictures are enlarged and should be shown with sharp pixels.
         related: The heading of each card's related pictures. These are on the page only and not saved as files,
             because each would be repeated for many cards.
+        legend: What colours mean, if that is not plain.
     """
 
     name: str
@@ -91,6 +117,7 @@ class Gallery:
     cards: tuple[Card, ...]
     pixelated: bool = False
     related: str = ""
+    legend: Legend | None = None
 
     def choices(self) -> dict[str, dict[str, int]]:
         """Return, for each label name, how many cards have each label, sorted by label."""
@@ -100,7 +127,8 @@ class Gallery:
     def files(self) -> dict[str, bytes]:
         """Return the files to save, by relative name."""
         digits = max(2, len(str(len(self.cards))))
-        return {
+        legend = {f"{self.name}/legend.png": self.legend.bar} if self.legend else {}
+        return legend | {
             f"{self.name}/{number:0{digits}}-{_slug(label)}.png": png
             for number, card in enumerate(self.cards, start=1)
             for label, png in card.pictures

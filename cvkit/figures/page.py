@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from .artifacts import Artifact, Table
+
+_LONG = 16  # letters that fit below a picture of a card on the page
 
 
 @dataclass(frozen=True)
@@ -25,8 +28,13 @@ class Fact:
 class Section:
     """A heading, a paragraph of text, and artifacts in reading order.
 
-    A section without text and artifacts is omitted. If `broad` is true, each artifact has the full width of the page,
-    for example a table with long cells.
+    A section without text and artifacts is omitted.
+
+    Attributes:
+        title: The heading.
+        artifacts: Figures, tables and galleries.
+        text: A paragraph before them.
+        broad: Whether each artifact has the full width of the page, for example a table with long cells.
     """
 
     title: str
@@ -78,6 +86,7 @@ def render(page: Page) -> str:
     )
     environment.filters["data_uri"] = _data_uri
     environment.filters["digest"] = _digest
+    environment.filters["breakable"] = _breakable
     script = files("cvkit.figures").joinpath("page.js").read_text(encoding="utf-8")
     html = environment.get_template("page.html").render(page=page, script=script)
     return html.encode(errors="replace").decode()
@@ -86,6 +95,12 @@ def render(page: Page) -> str:
 def _data_uri(content: str | bytes, mime: str) -> str:
     data = content.encode() if isinstance(content, str) else content
     return f"data:{mime};base64,{base64.b64encode(data).decode()}"
+
+
+def _breakable(label: str) -> Markup:
+    """Return a label; words of more than `_LONG` letters may be continued on the next line after an underscore."""
+    words = [Markup("_<wbr>").join(word.split("_")) if len(word) > _LONG else word for word in label.split(" ")]
+    return Markup(" ").join(words)
 
 
 def _digest(script: str) -> str:

@@ -70,6 +70,16 @@ def render_figure(
 
     The same drawing results in the same bytes: fonts are outlines, identifiers use a constant salt, the files contain
     no date, and the user's matplotlib settings are ignored.
+
+    Args:
+        name: The stem of the file names.
+        title: The heading.
+        caption: One or more sentences.
+        paint: Draws on the figure that it receives.
+        height: The height in inches.
+
+    Returns:
+        The drawing as SVG and PNG.
     """
     text, pixels = io.StringIO(), io.BytesIO()
     with style.context(_STYLE, after_reset=True), warnings.catch_warnings():

@@ -7,12 +7,17 @@ import io
 import numpy as np
 import torch
 from matplotlib import colormaps
+from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.image import imsave
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from .style import BLUE, ORANGE
+
 SIDE = 128
 """The length of a picture's longer side in pixels. Smaller images are enlarged by an integer factor up to it."""
+
+_SIGNED = LinearSegmentedColormap.from_list("signed", ["#74C2FF", BLUE, "#000000", ORANGE, "#FFB04D"])
 
 
 def is_enlarged(height: int, width: int, side: int = SIDE) -> bool:
@@ -29,6 +34,13 @@ def thumbnail(image: Tensor, side: int = SIDE) -> bytes:
     """Return a PNG of `image`, uint8 (C, H, W), enlarged by an integer factor or reduced to `side` pixels.
 
     Three channels are shown as red, green and blue. For any other number of channels, their mean is shown in grey.
+
+    Args:
+        image: uint8 (C, H, W).
+        side: The length of the longer side in pixels.
+
+    Returns:
+        The bytes of a PNG.
     """
     height, width = image.shape[1:]
     if len(image) != 3:
@@ -44,12 +56,23 @@ def thumbnail(image: Tensor, side: int = SIDE) -> bytes:
     return file.getvalue()
 
 
-def overlay(image: Tensor, heat: Tensor) -> Tensor:
+def overlay(image: Tensor, heat: Tensor, signed: bool = False) -> Tensor:
     """Blend `image` with `heat` in equal parts; return uint8 (3, H, W).
 
     `image` is uint8 (C, H, W) and is shown in grey. `heat` is float (H, W) in [0, 1] and is shown in matplotlib's
     inferno colours, which are perceptually uniform, from black at 0 to light yellow at 1. Only the heat is coloured,
     so that colours of the image are not mistaken for heat.
+
+    `signed` heat is in [-1, 1]: orange above 0, blue below 0, black at 0, and brighter the farther from 0. People
+    with any colour-blindness can tell these two apart.
     """
-    colours = torch.from_numpy(colormaps["inferno"](heat.numpy().astype(np.float64))[..., :3]).permute(2, 0, 1)
+    values = heat.numpy().astype(np.float64)
+    shades: Colormap = _SIGNED if signed else colormaps["inferno"]
+    colours = torch.from_numpy(shades((values + 1) / 2 if signed else values)[..., :3]).permute(2, 0, 1)
     return (0.5 * image.float().mean(dim=0, keepdim=True) + 127.5 * colours).round().to(torch.uint8)
+
+
+def signed_bar() -> bytes:
+    """Return a PNG of the colours of signed heat on a grey image, from -1 on the left to 1 on the right."""
+    heat = torch.linspace(-1, 1, 2 * SIDE).expand(8, -1)
+    return thumbnail(overlay(torch.full((1, *heat.shape), 128, dtype=torch.uint8), heat, signed=True), 2 * SIDE)

@@ -12,9 +12,9 @@ from pluggy import HookImpl
 from ..errors import NameTaken
 from ..kinds import KINDS
 from ..signatures.signature import Option, signature_of
-from .component import Origin
+from .component import Command, Origin
 from .registry import Entry, Registry
-from .validation import HookManager, declared_components, hooks, validate_plugin
+from .validation import HookManager, declared_commands, declared_components, observing_hooks, validate_plugin
 
 NO_OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
@@ -83,12 +83,14 @@ class Catalog:
     Attributes:
         registries: The components of each kind, by the name of the kind; also available as ``catalog[kind]``.
         statuses: The result of loading each plugin.
+        commands: The commands of the plugins, each with the plugin that declares it.
     """
 
     registries: dict[str, Registry] = field(
         default_factory=lambda: {name: Registry(kind) for name, kind in KINDS.items()}
     )
     statuses: list[PluginStatus] = field(default_factory=list)
+    commands: list[tuple[Origin, Command]] = field(default_factory=list)
     _manager: HookManager = field(default_factory=HookManager, repr=False)
     _origins: dict[str, Origin] = field(default_factory=dict, repr=False)
 
@@ -107,7 +109,7 @@ class Catalog:
 
     def observer_options(self, plugin: str) -> dict[str, Option]:
         """Return the options of a plugin's observers: the keyword-only parameters of its observer hooks."""
-        observers = self._observers(hooks().keys() - {kind.hook for kind in KINDS.values()})
+        observers = self._observers(observing_hooks())
         own = [one.function for one in observers if one.plugin_name == plugin]
         return {name: option for function in own for name, option in signature_of(function).options.items()}
 
@@ -161,6 +163,7 @@ class Catalog:
         try:
             self._manager.register(plugin, name)
             found = list(declared_components(self._manager, plugin))
+            commands = declared_commands(self._manager, plugin)
             trial = {kind: Registry(KINDS[kind]) for kind in KINDS}
             for kind, component in found:
                 trial[kind].add(component, origin)
@@ -169,6 +172,7 @@ class Catalog:
                 self._manager.unregister(name=name)
             raise
         self._origins[name] = origin
+        self.commands += [(origin, command) for command in commands]
         for kind, component in found:
             self.registries[kind].add(component, origin)
 

@@ -1,8 +1,10 @@
-"""The hooks that a plugin may implement: one for each kind of component, and six that observe a run.
+"""The hooks that a plugin may implement: one for each kind of component, one for commands, and
+seven that observe a run.
 
 A component hook returns an iterable of `Component` declarations, so a plugin declares components without importing
 them. An observer hook returns nothing and cannot change the run; it receives the arguments that it names. Its
-keyword-only parameters, each with a default, are options that a recipe sets in ``plugins.observers``.
+keyword-only parameters, each with a default, are options that a recipe sets in ``plugins.observers``. The hooks see
+every run; an observer that only watches the runs whose recipe names it is a component.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..kinds import KINDS, Kind
-from .component import Component
+from .component import Command, Component
 from .markers import hookspec
 
 if TYPE_CHECKING:
@@ -32,6 +34,12 @@ def _component_hook(kind: Kind) -> Callable[[], Iterable[Component]]:
 
 for _kind in KINDS.values():
     globals()[_kind.hook] = _component_hook(_kind)
+
+
+@hookspec
+def cvkit_commands() -> Iterable[Command]:
+    """Declare commands of the command line: each `Command` names a click command, which a user calls by its name."""
+    raise NotImplementedError  # only implementations are called
 
 
 @hookspec
@@ -93,4 +101,15 @@ def cvkit_run_finished(records: list[Any], predictions: Any, folder: Path) -> No
         records: The `EpochRecord` of every epoch.
         predictions: The final `Predictions` for the test images.
         folder: The run folder, which contains the report.
+    """
+
+
+@hookspec
+def cvkit_run_ended(status: str, error: str, folder: Path) -> None:
+    """Observe the end of a session, however it ends, after the hook for this end.
+
+    Args:
+        status: ``finished``, ``interrupted`` or ``failed``.
+        error: The error message that the user sees; empty if there is none.
+        folder: The run folder.
     """

@@ -14,6 +14,7 @@ from ..resource_errors import shortage_in
 from ..signatures.signature import Signature, read_signature, split_target
 from ..tasks import SINGLE_LABEL, TASKS
 from .component import Component, Origin
+from .rate_range import is_range
 from .requirements import missing_requirements
 
 
@@ -83,9 +84,12 @@ class Entry:
         Raises `ComponentError` if the factory rejects the values with a `ValueError` or fails in any other way.
         Errors caused by a lack of memory or other resources are not converted.
         """
+        return self._called(self.component.target, supplied, options)
+
+    def _called(self, target: str, supplied: tuple[Any, ...], options: dict[str, Any]) -> Any:
         family = (self.member,) if self.component.is_family else ()
         try:
-            return self.load()(*family, *self._given(supplied), **options)
+            return _load(target, self)(*family, *self._given(supplied), **options)
         except CvkitError:
             raise
         except ValueError as error:
@@ -104,6 +108,25 @@ class Entry:
         except PluginError:
             return unnamed
         return unnamed if own.variadic else self.kind.given(own.positional, supplied)
+
+    def usual_lr(self) -> tuple[float, float] | None:
+        """Return the lowest and highest usual learning rate of an optimizer, or None if it declares none."""
+        declared = self.component.usual_lr
+        if not isinstance(declared, str):
+            return declared
+        of_member = _load(declared, self)
+        try:
+            usual = None if self.member is None else of_member(self.member)
+            if usual is not None and not is_range(usual):
+                raise ValueError(f"{usual!r} is not a pair of rates, as in (0.03, 1.0)")
+        except Exception as error:
+            raise _broken(self, f"could not find its usual learning rates with '{declared}'", error) from error
+        return usual
+
+    def forecast(self, *supplied: Any, **options: Any) -> str:
+        """Return the line that a tuner shows before it runs, or "" if it declares none."""
+        target = self.component.forecast
+        return "" if target is None else str(self._called(target, supplied, options))
 
     def missing_requirements(self) -> list[str]:
         """Return a sentence for each requirement that is not installed, with the command that installs it."""

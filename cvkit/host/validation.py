@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -12,13 +13,27 @@ from typing import Any
 import pluggy
 
 from ..errors import PluginError, did_you_mean
+from ..formatting import plural
 from ..kinds import KINDS
 from ..signatures.signature import split_target
 from ..tasks import TASKS
 from . import hookspecs
-from .component import Component
+from .component import MAIN_TERM, Command, Component
+from .rate_range import is_range
 
 _PLUGIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_COMMAND_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+COMMANDS_HOOK = "cvkit_commands"
+_OF_ONE_KIND = {
+    **dict.fromkeys(("per_sample", "mixes"), "augmentations"),
+    **dict.fromkeys(("soft_targets", "takes_images"), "losses"),
+    **dict.fromkeys(("soft_labels", "task_options"), "datasets"),
+    "loss_terms": "models",
+    "signed": "explainers",
+    "usual_lr": "optimizers",
+    "forecast": "tuners",
+}
+"""The kind of component that may set each field of `Component`."""
 
 
 class HookManager(pluggy.PluginManager):
@@ -40,6 +55,11 @@ def hooks() -> dict[str, tuple[str, ...]]:
     """Return the arguments of every hook, by the name of the hook."""
     specifications = {name: value for name, value in vars(hookspecs).items() if name.startswith("cvkit_")}
     return {name: tuple(inspect.signature(value).parameters) for name, value in specifications.items()}
+
+
+def observing_hooks() -> set[str]:
+    """Return the names of the hooks that observe runs: those that receive something."""
+    return {name for name, arguments in hooks().items() if arguments}
 
 
 def validate_plugin(name: str, plugin: object) -> None:
@@ -107,15 +127,47 @@ def has_hooks(plugin: object) -> bool:
 def declared_components(manager: HookManager, plugin: object) -> Iterator[tuple[str, Component]]:
     """Yield the kind and the declaration of each component of a plugin; raise `PluginError` for invalid ones."""
     for kind in KINDS.values():
-        for implementation in getattr(manager.hook, kind.hook).get_hookimpls():
-            if implementation.plugin is plugin:
-                try:
-                    components = list(implementation.function() or ())
-                except (Exception, SystemExit) as error:
-                    raise PluginError(f"{kind.hook} raised {type(error).__name__}: {error}") from error
-                for component in components:
-                    _validate_component(component, kind.hook)
-                    yield kind.name, component
+        for component in _declared(manager, plugin, kind.hook):
+            _validate_component(component, kind.hook)
+            yield kind.name, component
+
+
+def declared_commands(manager: HookManager, plugin: object) -> list[Command]:
+    """Return the declaration of each command of a plugin; raise `PluginError` for invalid ones."""
+    commands = _declared(manager, plugin, COMMANDS_HOOK)
+    for command in commands:
+        _validate_command(command)
+    names = [command.name for command in commands]
+    for name in names:
+        if names.count(name) > 1:
+            raise PluginError(f"command '{name}' is declared twice")
+    return commands
+
+
+def _declared(manager: HookManager, plugin: object, hook: str) -> list[Any]:
+    """Return what a plugin's implementation of a hook yields."""
+    found: list[Any] = []
+    for implementation in getattr(manager.hook, hook).get_hookimpls():
+        if implementation.plugin is plugin:
+            try:
+                found += implementation.function() or ()
+            except (Exception, SystemExit) as error:
+                raise PluginError(f"{hook} raised {type(error).__name__}: {error}") from error
+    return found
+
+
+def _validate_command(command: object) -> None:
+    if not isinstance(command, Command):
+        raise PluginError(f"{COMMANDS_HOOK} yielded {command!r}, which is not a Command")
+    for field in ("name", "target", "help"):
+        value = getattr(command, field)
+        if not (isinstance(value, str) and value.strip() and value.isprintable()):
+            raise PluginError(f"{COMMANDS_HOOK}: {field} of command {command.name!r} must be one line of text")
+    if not _COMMAND_NAME.fullmatch(command.name):
+        raise PluginError(
+            f"{COMMANDS_HOOK}: command name '{command.name}' may only contain lower-case letters, digits and '-'"
+        )
+    split_target(command.target)
 
 
 def _validate_component(component: object, hook: str) -> None:
@@ -129,16 +181,35 @@ def _validate_component(component: object, hook: str) -> None:
         )
     if component.is_family and component.members is None:
         raise PluginError(f"{hook}: the family '*' must set `members`")
-    if component.per_sample and hook != "cvkit_augmentations":
-        raise PluginError(f"{hook}: '{name}' sets per_sample, which is only for augmentations")
-    if component.mixes and (hook != "cvkit_augmentations" or component.per_sample):
+    for field, kind in _OF_ONE_KIND.items():
+        if getattr(component, field) and hook != KINDS[kind].hook:
+            raise PluginError(f"{hook}: '{name}' sets {field}, which is only for {plural(KINDS[kind].singular)}")
+    if component.mixes and component.per_sample:
         raise PluginError(f"{hook}: '{name}' sets mixes, which is only for augmentations of batches")
-    if component.soft_targets and hook != "cvkit_losses":
-        raise PluginError(f"{hook}: '{name}' sets soft_targets, which is only for losses")
+    if not isinstance(component.usual_lr, str | None) and not is_range(component.usual_lr):
+        raise PluginError(f"{hook}: usual_lr of '{name}' must be two rates, as in (0.03, 1.0)")
+    _require_loss_terms(component, hook)
     _require_tasks(component, hook)
     split_target(component.target)
     if component.members is not None:
         split_target(component.members)
+
+
+def _require_loss_terms(component: Component, hook: str) -> None:
+    """Raise `PluginError` unless `loss_terms` is empty, or a model's mapping of names to weights of at least 0."""
+    terms, name = component.loss_terms, component.name
+    if not isinstance(terms, Mapping):
+        raise PluginError(f"{hook}: loss_terms of '{name}' must be a mapping, such as {{'aux': 0.3}}")
+    for term, weight in terms.items():
+        if not isinstance(term, str) or not term.isidentifier() or term == MAIN_TERM:
+            raise PluginError(
+                f"{hook}: loss_terms of '{name}' names {term!r}; use letters, digits and underscores, and not "
+                f"'{MAIN_TERM}', which is the loss of the logits"
+            )
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < math.inf:
+            raise PluginError(
+                f"{hook}: loss_terms of '{name}' gives '{term}' the weight {weight!r}, not a number of at least 0"
+            )
 
 
 def _require_tasks(component: Component, hook: str) -> None:
@@ -148,8 +219,6 @@ def _require_tasks(component: Component, hook: str) -> None:
         raise PluginError(
             f"{hook}: tasks of component '{name}' is {tasks!r}; it must be a tuple of {', '.join(TASKS)}"
         )
-    if options and hook != "cvkit_datasets":
-        raise PluginError(f"{hook}: '{name}' sets task_options, which is only for data sets")
     if not isinstance(options, Mapping) or not {*options.values()} <= {*tasks}:
         raise PluginError(f"{hook}: task_options of '{name}' must name an option and one of its tasks each")
 

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from .augmentations import AUGMENTATIONS
+from .callbacks import CALLBACKS
 from .datasets import DATASETS
 from .explainers import EXPLAINERS
 from .kind import Kind, Template, load
 from .losses import LOSSES
 from .metrics import METRICS
 from .models import MODELS
+from .observers import OBSERVERS
 from .optimizers import OPTIMIZERS
 from .samplers import SAMPLERS
 from .schedulers import SCHEDULERS
+from .sections import SECTIONS
 from .tuners import TUNERS
 
 __all__ = ["KINDS", "Kind", "Template", "load"]
 
 _KINDS = (
     *(DATASETS, SAMPLERS, AUGMENTATIONS, MODELS, LOSSES, OPTIMIZERS, SCHEDULERS),
-    *(TUNERS, METRICS, EXPLAINERS),
+    *(CALLBACKS, TUNERS, METRICS, EXPLAINERS, SECTIONS, OBSERVERS),
 )
 
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _KINDS}

@@ -9,6 +9,7 @@ TUNERS = Kind(
     "tuner",
     ("run",),
     "a Proposal: a value for one place in the recipe",
+    by_name=("target",),
     key="tuners",
     sees_labels=True,
     many=True,

@@ -9,7 +9,7 @@ from typing import Any
 from ..kinds import KINDS
 from .document import read_text
 from .dump import dump, in_one_line
-from .merge import PART_LISTS, PARTS
+from .merge import NESTING, PART_LISTS, PARTS
 from .nodes import plain
 from .part_resolver import DEFAULT_PARTS
 from .recipe import Recipe
@@ -29,7 +29,7 @@ _FREE = (
 )
 _ABSENT = "absent"
 
-_SINCE_0_1 = ("selection", "finetune", "sampler")
+_SINCE_0_1 = ("selection", "finetune", "sampler", "callbacks")
 RUN_KEYS = frozenset(("name", "seed", *PARTS, *SECTIONS)) - set(_SINCE_0_1)
 """The top-level keys of every recipe that a run writes, without the lists and sections that earlier versions lack."""
 
@@ -74,13 +74,27 @@ def keys_of(text: str) -> set[str]:
 def _values(tree: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the path and text of every value: options of parts, settings and top-level keys."""
     for key, value in tree.items():
-        if isinstance(value, dict):
+        if key == NESTING:
+            yield from _nested_values(key, value)
+        elif isinstance(value, dict):
             yield from ((f"{key}.{name}", in_one_line(item)) for name, item in value.items())
         elif key in PART_LISTS:
             for index, part in enumerate(value):
                 yield from ((f"{key}.{index}.{name}", in_one_line(item)) for name, item in part.items())
         else:
             yield key, in_one_line(value)
+
+
+def _nested_values(path: str, value: Any) -> Iterator[tuple[str, str]]:
+    """Yield the path and text of each option of a part, and of the parts in its options."""
+    if isinstance(value, dict) and "name" in value:
+        for name, item in value.items():
+            yield from _nested_values(f"{path}.{name}", item)
+    elif isinstance(value, list) and value and all(isinstance(one, dict) and "name" in one for one in value):
+        for index, item in enumerate(value):
+            yield from _nested_values(f"{path}.{index}", item)
+    else:
+        yield path, in_one_line(value)
 
 
 def _default(path: str, recipe: Recipe) -> str | None:

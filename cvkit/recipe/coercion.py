@@ -12,10 +12,19 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
+from ..signatures.nested import nests_one
 from ..signatures.signature import Option
 
 _WIDEST_VALUE = 60
 _NOUNS = {int: "integer", float: "number", str: "text", bool: "true or false", type(None): "null"}
+
+
+class Nested:
+    """A value that is itself a part of the recipe, with a name and options."""
+
+    def plain(self) -> dict[str, Any]:
+        """Return the name and the options."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -73,6 +82,8 @@ def plain_value(value: Any) -> Any:
             return sorted(map(plain_value, value), key=str)
         case PurePath():
             return str(value)
+        case Nested():
+            return plain_value(value.plain())
     return value
 
 
@@ -93,6 +104,8 @@ def show(value: Any) -> str:
 def describe(kind: Any) -> str:
     """Return a type in words: "a positive integer", "'fp32' or 'bf16'", "a list in which each entry is a number"."""
     origin, arguments = get_origin(kind), get_args(kind)
+    if nests_one(kind):
+        return "a data set"
     if origin is Annotated:
         return _describe_bounded(arguments[0], arguments[1:])
     if origin in (Union, types.UnionType):

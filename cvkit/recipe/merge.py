@@ -11,6 +11,9 @@ PARTS = {kind.key: kind.name for kind in KINDS.values() if not kind.many}
 PART_LISTS = {kind.key: kind.name for kind in KINDS.values() if kind.many}
 """The keys that contain a list of components, and the kind of the components."""
 
+NESTING = KINDS["datasets"].key
+"""The key of the components whose options may be components of the same kind."""
+
 Path = tuple[str, ...]
 
 
@@ -30,7 +33,7 @@ def merge(below: Node | None, above: Node, path: Path = ()) -> Node:
     Mappings merge key by key; lists and scalars replace. A part with another name replaces the whole part below,
     because its options belong to another component.
     """
-    if is_part(path):
+    if is_part(path) or (_may_nest(path) and isinstance(above, MapNode)):
         below = as_part(below)
         if isinstance(below, MapNode) and _names_another(below, as_part(above)):
             return above
@@ -40,6 +43,11 @@ def merge(below: Node | None, above: Node, path: Path = ()) -> Node:
     for key, node in above.items.items():
         items[key] = merge(below.items.get(key), node, (*path, key))
     return MapNode(above.mark, items, below.keys | above.keys)
+
+
+def _may_nest(path: Path) -> bool:
+    """Return whether this is the path of an option of a data set, which may be another data set."""
+    return len(path) > 1 and path[0] == NESTING
 
 
 def as_part(node: Node | None) -> Node | None:

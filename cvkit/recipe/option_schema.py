@@ -7,11 +7,13 @@ from typing import Any
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 
 from ..signatures.docstring import parse_docstring
+from ..signatures.nested import nests_one, nests_several
 from ..signatures.signature import Expression, Option
 from .coercion import describe, has_plain_default, plain_value
 from .recipe import AUTO
 
 Schema = dict[str, Any]
+_DATASET: Schema = {"$ref": "#/definitions/datasets.whole"}
 
 
 def option_schema(option: Option, text: str = "", settable: bool = False) -> Schema:
@@ -39,6 +41,10 @@ def _sentence(text: str) -> str:
 def _type_schema(option: Option) -> Schema:
     if option.type is Any:
         return {}
+    if nests_one(option.type):
+        return {"allOf": [_DATASET]}
+    if nests_several(option.type):
+        return {"type": "array", "items": _DATASET, "minItems": 1}
     try:
         adapter = TypeAdapter(option.type)
         schema: Schema = _draft_7(_inlined(adapter.json_schema()))

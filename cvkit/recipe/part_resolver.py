@@ -6,13 +6,15 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..errors import CvkitError, Problem, did_you_mean
 from ..host.catalog import Catalog, PluginStatus
 from ..host.component import Origin
 from ..host.registry import Entry
 from ..kinds import KINDS, Kind
-from ..signatures.signature import Signature
+from ..signatures.nested import nests, nests_one
+from ..signatures.signature import Option, Signature
 from .checker import TUNABLE, Checker
 from .coercion import show
 from .merge import as_part, part_name
@@ -82,17 +84,36 @@ class PartResolver:
             for fault in found.faults:
                 self.check.report(mark, f"{kind.singular} '{entry.id}' from {entry.origin} cannot be used: {fault}")
             return None
-        owner = f"for {kind.singular} '{entry.id}'"
+        owner = f"for {kind.singular} '{entry.id}'" + (f" ({path})" if path.count(".") and not kind.many else "")
         given = MapNode(mark, part.without("name").items, part.keys)
         options = signature.options
         if signature.accepts_extra:
             options = options | {key: undeclared(key) for key in given.items if key not in options}
         self.check.keys(given, options, "option", owner)
-        values = self.check.values(given, options, "option", owner, path)
+        nested = {key: option for key, option in options.items() if nests(option.type)}
+        own = {key: option for key, option in options.items() if key not in nested}
+        values = self.check.values(given, own, "option", owner, path)
+        values |= {key: self._nested(f"{path}.{key}", given, key, nested[key], owner, kind) for key in nested}
+        values = {key: values[key] for key in options if key in values}
         texts = {value: plain(given.items[key]) for key, value in values.items() if isinstance(value, Path)}
         written = {value: text for value, text in texts.items() if not os.path.isabs(text)}
         made = self.made[path] = Part(entry, values, written=written)
         return made
+
+    def _nested(self, path: str, given: MapNode, key: str, option: Option, owner: str, kind: Kind) -> Any:
+        """Return the component, or the tuple of components, that an option of a component of the same kind holds."""
+        node = given.items.get(key)
+        if node is None:
+            hint = f"write the name of {kind.article} {kind.singular}, or `name` with options"
+            self.check.report(given.mark, f"option '{key}' {owner} is missing", hint)
+            return None
+        if nests_one(option.type):
+            return self._part(path, node, kind)
+        if not isinstance(node, ListNode) or not node.items:
+            message = f"option '{key}' {owner}: expected a list of {kind.singular}s, got {show(plain(node))}"
+            self.check.report(node.mark, message, "write each on its own line after '- '")
+            return None
+        return tuple(self._part(f"{path}.{index}", item, kind) for index, item in enumerate(node.items))
 
     def _found(self, kind: Kind, name: str) -> _Found | CvkitError:
         """Return the component with that name, or the error of the look-up; each name is looked up only once."""
@@ -164,15 +185,21 @@ class PartResolver:
                 )
             seen.add(target)
 
-    def check_mixing(self, augmentations: Iterable[Part], loss: Part | None) -> None:
-        """Report augmentations that mix labels if the loss takes only labels."""
-        mixing = [part.entry.id for part in augmentations if part.entry.component.mixes]
-        if loss is None or not mixing or loss.entry.component.soft_targets:
+    def check_soft_targets(self, dataset: Part | None, augmentations: Iterable[Part], loss: Part | None) -> None:
+        """Report soft labels and augmentations that mix labels if the loss takes only labels."""
+        made = [
+            f"augmentation '{part.entry.id}' makes soft targets of them"
+            for part in augmentations
+            if part.entry.component.mixes
+        ]
+        if dataset is not None and dataset.entry.component.soft_labels:
+            made.insert(0, f"data set '{dataset.entry.id}' has soft labels")
+        if loss is None or not made or loss.entry.component.soft_targets:
             return
         losses = self.catalog[KINDS["losses"].name]
         others = [entry.id for entry in losses.entries() if entry.component.soft_targets]
         node = self.root.items.get("loss")
-        message = f"loss '{loss.entry.id}' takes labels, but augmentation '{mixing[0]}' makes soft targets of them"
+        message = f"loss '{loss.entry.id}' takes labels, but {made[0]}"
         mark = self.nowhere if node is None else node.mark
         hint = f"use a loss that takes soft targets: {', '.join(others)}" if others else "use a loss that takes them"
         self.check.report(mark, message, hint)
@@ -195,7 +222,7 @@ class PartResolver:
         key, _, index = place.partition(".")
         node = self.root.items.get(key)
         if isinstance(node, ListNode) and index:
-            node = node.items[int(index)]
+            node = node.items[int(index.partition(".")[0])]
         return self.nowhere if node is None else node.mark
 
     def check_augmentation_order(self, augmentations: tuple[Part, ...]) -> None:

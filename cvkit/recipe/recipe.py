@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, make_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from ..errors import Problem, RecipeError, did_you_mean
 from ..host.registry import Entry
 from ..kinds import KINDS
+from ..signatures.nested import nests
 from ..signatures.signature import MISSING, Option
-from .coercion import coerce, show
+from .coercion import Nested, coerce, show
 from .finetune_settings import FinetuneSettings
 from .settings import (
     SECTIONS,
@@ -27,13 +28,13 @@ AUTO = "auto"
 
 
 @dataclass(frozen=True)
-class Part:
+class Part(Nested):
     """A component of a recipe, with its options including their defaults.
 
     Attributes:
         entry: The component.
-        options: Its options by name. Defaults that a recipe cannot express, such as computed ones, are missing; the
-            factory supplies them.
+        options: Its options by name. An option that is another component is a part, too. Defaults that a
+            recipe cannot express, such as computed ones, are missing; the factory supplies them.
         written: The text of each path in `options` as the recipe contains it, if that is relative.
     """
 
@@ -42,8 +43,46 @@ class Part:
     written: Mapping[Path, str] = field(default_factory=dict, compare=False, repr=False, kw_only=True)
 
     def build(self, *supplied: Any) -> Any:
-        """Build the component with the positional arguments `supplied` by the run, and its options."""
+        """Build the component with the positional arguments `supplied` by the run, and its options.
+
+        Options that are components are built first, with the same arguments.
+        """
+        return self.with_nested(lambda part: part.build(*supplied)).build_alone(*supplied)
+
+    def build_alone(self, *supplied: Any) -> Any:
+        """Build the component, whose options that are components are built already."""
         return self.entry.build(*supplied, **self.options)
+
+    def with_nested(self, made: Callable[[Part], Any]) -> Part:
+        """Return a copy in which each option that is a component is replaced by what `made` returns for it."""
+        options = {}
+        for name, value in self.options.items():
+            if isinstance(value, Part):
+                options[name] = made(value)
+            elif _are_parts(value):
+                options[name] = tuple(made(part) for part in value)
+            else:
+                options[name] = value
+        return replace(self, options=options)
+
+    def nested(self) -> Iterator[tuple[str, Part]]:
+        """Yield the path of each component in the options, such as ``of`` or ``of.0``, and the component."""
+        for name, value in self.options.items():
+            inner = {name: value} if isinstance(value, Part) else {}
+            if _are_parts(value):
+                inner = {f"{name}.{index}": part for index, part in enumerate(value)}
+            for path, part in inner.items():
+                yield path, part
+                yield from ((f"{path}.{deeper}", other) for deeper, other in part.nested())
+
+    def family(self) -> Iterator[Part]:
+        """Yield the part and every component in its options."""
+        yield self
+        yield from (part for _, part in self.nested())
+
+    def plain(self) -> dict[str, Any]:
+        """Return the name and the options."""
+        return {"name": self.entry.id, **self.options}
 
     def names(self) -> set[str]:
         """Return the names of all options, including those whose default the factory supplies."""
@@ -52,6 +91,10 @@ class Part:
     def option(self, name: str) -> Option:
         """Return the declaration of an option."""
         return self.entry.signature().options.get(name) or undeclared(name)
+
+
+def _are_parts(value: Any) -> bool:
+    return isinstance(value, tuple) and bool(value) and all(isinstance(one, Part) for one in value)
 
 
 def undeclared(name: str) -> Option:
@@ -79,9 +122,12 @@ if TYPE_CHECKING:
         loss: Part
         optimizer: Part
         scheduler: Part
+        callbacks: tuple[Part, ...]
         tuners: tuple[TunerPart, ...]
         metrics: tuple[Part, ...]
         explainers: tuple[Part, ...]
+        sections: tuple[Part, ...]
+        observers: tuple[Part, ...]
 
 else:
     _Parts = make_dataclass(
@@ -107,9 +153,12 @@ class Recipe(_Parts):
         loss: The loss.
         optimizer: The optimizer.
         scheduler: The learning-rate scheduler.
+        callbacks: The callbacks, in the order in which they are asked.
         tuners: The tuners, in the order in which they run.
         metrics: The metrics that are evaluated after each epoch.
         explainers: The explainers of the report.
+        sections: The sections of the report that plugins write.
+        observers: The observers of the run.
         train: Settings of training.
         evaluation: Settings of evaluation.
         selection: Choices by a value on the validation images.
@@ -135,19 +184,38 @@ class Recipe(_Parts):
         return replace(self, plugins=self.plugins.model_copy(update={"disable": disable}))
 
     def parts(self) -> Iterator[tuple[str, Part]]:
-        """Yield the path of every part, such as ``model`` or ``augmentations.0``, and the part."""
+        """Yield the path of every part, such as ``model``, ``augmentations.0`` or ``dataset.of``, and the part."""
         for place in fields(self):
             value = getattr(self, place.name)
-            if isinstance(value, Part):
-                yield place.name, value
-            elif isinstance(value, tuple):
-                for index, part in enumerate(item for item in value if isinstance(item, Part)):
-                    yield f"{place.name}.{index}", part
+            own = {place.name: value} if isinstance(value, Part) else {}
+            if isinstance(value, tuple):
+                parts = (item for item in value if isinstance(item, Part))
+                own = {f"{place.name}.{index}": part for index, part in enumerate(parts)}
+            for path, part in own.items():
+                yield path, part
+                yield from ((f"{path}.{inner}", nested) for inner, nested in part.nested())
 
     def unresolved(self) -> tuple[str, ...]:
         """Return the paths of the options that are still ``"auto"``, because their tuner has not run."""
         values = {f"{path}.{key}": value for path, part in self.parts() for key, value in part.options.items()}
         return tuple(tuner.target for tuner in self.tuners if values.get(tuner.target) == AUTO)
+
+    def values(self) -> dict[str, Any]:
+        """Return every value of the recipe by its path, for programs that keep track of runs.
+
+        Returns:
+            Paths such as ``seed``, ``model.name``, ``model.width`` and ``train.epochs``, in the order of a recipe.
+            Components have their full ids.
+        """
+        found = {key: getattr(self, key) for key in GeneralSettings.model_fields}
+        for path, part in self.parts():
+            found[f"{path}.name"] = part.entry.id
+            found |= {f"{path}.set": part.target} if isinstance(part, TunerPart) else {}
+            plain = {name: value for name, value in part.options.items() if not nests(part.option(name).type)}
+            found |= {f"{path}.{name}": value for name, value in plain.items()}
+        for key in SECTIONS:
+            found |= {f"{key}.{name}": value for name, value in getattr(self, key).values().items()}
+        return found
 
     def value(self, path: str) -> Any:
         """Return the value of an option.
@@ -185,14 +253,21 @@ class Recipe(_Parts):
             known = [f"{place}.{option}" for place, part in parts.items() for option in part.options]
             raise RecipeError([Problem(f"the recipe has no '{path}'", did_you_mean(path, known))])
         part = parts[owner]
+        if nests(part.option(name).type):
+            raise RecipeError([Problem(f"'{path}' is a component: change its options, such as '{path}.seed'")])
         changed = replace(part, options=part.options | {name: _accepted(path, value, part.option(name))})
-        key, _, index = owner.partition(".")
-        held: Any = changed
-        if index:
-            held = tuple(
-                changed if place == owner else other for place, other in parts.items() if place.startswith(f"{key}.")
-            )
-        return replace(self, **{key: held})
+        key, *rest = owner.split(".")
+        return replace(self, **{key: _placed(getattr(self, key), rest, changed)})
+
+
+def _placed(held: Any, path: Sequence[str], changed: Part) -> Any:
+    """Return a part, or a tuple of parts, in which the part at `path` is `changed`."""
+    if not path:
+        return changed
+    head, rest = path[0], path[1:]
+    if isinstance(held, tuple):
+        return tuple(_placed(one, rest, changed) if index == int(head) else one for index, one in enumerate(held))
+    return replace(held, options=held.options | {head: _placed(held.options[head], rest, changed)})
 
 
 def _accepted(path: str, value: Any, option: Option) -> Any:

@@ -14,6 +14,7 @@ from ..host.catalog import Catalog
 from ..kinds import KINDS
 from .checker import Checker
 from .document import Document
+from .loss_weights import with_loss_weights
 from .merge import PART_LISTS, PARTS
 from .nodes import ListNode, MapNode, Mark, ScalarNode, in_reading_order
 from .part_resolver import PartResolver
@@ -47,9 +48,10 @@ def resolve(document: Document, catalog: Catalog) -> Recipe:
     parts: dict[str, Any] = {key: components.one(key, KINDS[kind]) for key, kind in PARTS.items()}
     lists: dict[str, Any] = {key: components.several(key, KINDS[kind]) for key, kind in PART_LISTS.items()}
     components.check_augmentation_order(lists["augmentations"])
-    components.check_mixing(lists["augmentations"], parts["loss"])
+    components.check_soft_targets(parts["dataset"], lists["augmentations"], parts["loss"])
     components.check_tuner_targets(targets)
     components.check_task(parts["dataset"])
+    sections["train"] = with_loss_weights(sections["train"], parts["model"], document.root, check)
     if check.problems:
         raise RecipeError([*in_reading_order(check.problems), *components.causes()])
     return Recipe(**general, **parts, **lists, **sections)

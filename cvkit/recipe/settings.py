@@ -13,6 +13,17 @@ from .settings_group import MOST_EPOCHS, Settings
 
 Precision = Literal["fp32", "bf16", "fp16"]
 Rank = Literal["confidence", "loss", "margin"]
+View = Literal[
+    "identity",
+    "horizontal_flip",
+    "vertical_flip",
+    "shift_up",
+    "shift_down",
+    "shift_left",
+    "shift_right",
+    "crop_90",
+    "crop_80",
+]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 FolderName = Annotated[
     str,
@@ -29,6 +40,10 @@ PassEpochs = Annotated[
 
 
 ObserverOptions = Annotated[dict[str, dict[str, Any]], Words("a mapping of plugins, each to its options")]
+LossWeights = Annotated[
+    dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]],
+    Words("a mapping of loss terms, each to a number of at least 0"),
+]
 
 
 USUAL_THRESHOLD = 0.5
@@ -69,6 +84,11 @@ class TrainSettings(Settings):
     ema: Fraction | None = Field(
         None,
         description="Largest decay per step of averaged weights, which are evaluated; null: no averaging.",
+    )
+    loss_weights: LossWeights = Field(
+        {},
+        description="Weight of each further term of the training loss that the model declares, such as an auxiliary "
+        "output, by name; the loss of the logits has weight 1. Terms that are left out have the weight of the model.",
     )
     device: str = Field("auto", description="Torch device, such as cpu or cuda:0; auto chooses one.")
     checkpoint_every: PositiveInt | None = Field(
@@ -113,6 +133,11 @@ class EvaluationSettings(Settings):
     batch_size: PositiveInt = Field(
         500,
         description="Images per batch of the evaluation; for streamed images, at most train.batch_size.",
+    )
+    views: tuple[View, ...] = Field(
+        (),
+        description="Also evaluate with the mean of the logits over these views of each image. shift_...: moved by a "
+        "sixteenth; crop_90, crop_80: the middle 90 or 80 %, enlarged.",
     )
     flip_tta: bool = Field(
         False, description="Also evaluate with predictions averaged over each image and its mirror image."

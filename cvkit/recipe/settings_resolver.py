@@ -15,7 +15,7 @@ from .coercion import show
 from .document import Document
 from .finetune_settings import FinetuneSettings
 from .nodes import ListNode, MapNode, Mark, ScalarNode, plain
-from .settings import SECTIONS, GeneralSettings, PluginSettings, TrainSettings
+from .settings import SECTIONS, EvaluationSettings, GeneralSettings, PluginSettings, TrainSettings
 from .settings_group import Settings
 
 
@@ -38,6 +38,7 @@ class SettingsResolver:
         sections: dict[str, Any] = {key: self._section(key, kind) for key, kind in SECTIONS.items()}
         self._check_schedule_length(sections["train"])
         self._check_rates(sections["finetune"])
+        self._check_views(sections["evaluation"])
         self._check_disabled_plugins(sections["plugins"])
         sections["plugins"] = self._with_observer_options(sections["plugins"])
         return sections
@@ -74,6 +75,19 @@ class SettingsResolver:
                     mark = self.nowhere
             message = "'head_lr' and 'layer_decay' both set the rates of the body"
             self.check.report(mark, message, "remove one of them")
+
+    def _check_views(self, settings: EvaluationSettings) -> None:
+        """Report views that are given twice, or together with the setting that means two of them."""
+        match self.root.items.get("evaluation"):
+            case MapNode(items={"views": node}):
+                mark = node.mark
+            case _:
+                mark = self.nowhere
+        if settings.views and settings.flip_tta:
+            hint = "remove flip_tta; it is the same as views: [identity, horizontal_flip]"
+            self.check.report(mark, "'views' and 'flip_tta' exclude each other", hint)
+        if twice := sorted({name for name in settings.views if settings.views.count(name) > 1}):
+            self.check.report(mark, f"'views' contains {', '.join(twice)} twice", "write each view once")
 
     def _check_disabled_plugins(self, settings: PluginSettings) -> None:
         """Report misspelt plugin names; a name that resembles no plugin is one that is not installed."""

@@ -12,6 +12,7 @@ from ..engine.metrics import evaluate_metrics, lower_is_better
 from ..engine.parts import RunParts
 from ..engine.records import SCORES, EpochRecord, Predictions
 from ..engine.trainer import Trainer
+from ..engine.views import FLIP
 from ..figures.artifacts import Table
 from ..figures.page import Fact, Page, Section
 from ..formatting import counted, duration, in_words, legible, percent
@@ -19,6 +20,7 @@ from ..recipe import Part
 from ..recipe.dump import in_one_line
 
 _DIGITS = 12
+_MOST_CHANGES = 5  # of the learning rate by callbacks, each with a note
 _COMPONENTS = (
     f"Source: the first {_DIGITS} digits of the SHA-256 of the plugin's Python files; run.json has all digits."
 )
@@ -50,6 +52,7 @@ def report_page(
             Section("Explanation scores", tuple(found.explanations), broad=True),
             Section("Data", (*_data(trainer.parts), *found.data)),
             Section("Faults of the data", found.audit.artifacts, found.audit.text, broad=True),
+            *found.sections,
         ),
         details=tuple(_details(info)),
         recipe=recipe_text,
@@ -62,14 +65,12 @@ def _version(info: dict[str, Any]) -> str:
 
 
 def _facts(trainer: Trainer, records: Sequence[EpochRecord], predictions: Predictions) -> list[Fact]:
-    last, half, chosen = records[-1], trainer.parts.splits.final, trainer.selection
+    last, half, kept = records[-1], trainer.parts.splits.final, trainer.outcome.kept
     lower = lower_is_better(trainer.parts.recipe.metrics, trainer.parts.info)
     report, score = task_report(trainer.parts.info.task), in_words(predictions.score_name)
     weights = "after the last epoch"
-    if chosen.weights is not None:
-        metric = trainer.parts.recipe.selection.metric
-        extreme = "lowest" if metric in {"loss", *lower} else "highest"
-        weights = f"with the weights of epoch {chosen.epoch} ({extreme} validation {metric})"
+    if kept is not None:
+        weights = f"with the weights of epoch {kept.epoch}" + (f" ({kept.reason})" if kept.reason else "")
     weights += ", averaged weights" if trainer.parts.ema is not None else ""
     validation, tta, unaveraged = (last.score_of(which) for which in SCORES[1:])
     plain = "" if tta is None else ", without TTA"
@@ -83,7 +84,7 @@ def _facts(trainer: Trainer, records: Sequence[EpochRecord], predictions: Predic
     if half == "test" and validation is not None:
         facts.append(Fact(f"Validation {score}", percent(validation, 2), "last epoch"))
     if tta is not None:
-        facts.append(Fact("With flip TTA", percent(tta, 2), "mean over each image and its mirror image"))
+        facts.append(Fact(f"With {last.tta}", percent(tta, 2), _views(last)))
     if unaveraged is not None:
         facts.append(Fact("Without averaging", percent(unaveraged, 2), "the trained weights, not averaged"))
     measured = evaluate_metrics(trainer.parts.recipe.metrics, trainer.parts.info, predictions)
@@ -102,6 +103,12 @@ def _facts(trainer: Trainer, records: Sequence[EpochRecord], predictions: Predic
     ]
 
 
+def _views(record: EpochRecord) -> str:
+    if record.tta_views == FLIP:
+        return "mean over each image and its mirror image"
+    return f"mean of the logits over {counted(len(record.tta_views), 'view')} of each image"
+
+
 def _loss(loss: Part) -> str:
     """Return the name of the loss and the options that are not the defaults, such as the weights of classes."""
     options = {name: value for name, value in loss.options.items() if value != loss.option(name).default}
@@ -113,17 +120,16 @@ def _loss(loss: Part) -> str:
 def _notes(trainer: Trainer, records: Sequence[EpochRecord]) -> list[str]:
     best = max(records, key=lambda record: record.score)
     notes = []
-    if best.score > records[-1].score and trainer.selection.weights is None:
+    if best.score > records[-1].score and trainer.outcome.kept is None:
         notes.append(
             f"The best epoch was {best.epoch}, with {percent(best.score, 2)}. It was selected on the {best.half} "
             f"set, so its {in_words(best.score_name)} is too optimistic; the headline reports the final epoch."
         )
-    if trainer.selection.stops:
+    notes += _rates_changed(records)
+    if trainer.outcome.stopped:
         notes.append(
-            f"Training stopped early after epoch {trainer.epoch} of {trainer.parts.plan.epochs}: the validation "
-            f"{trainer.parts.recipe.selection.metric} did not improve for "
-            f"{counted(trainer.selection.stale, 'epoch')} "
-            "(selection.patience)."
+            f"Training stopped early after epoch {trainer.epoch} of {trainer.parts.plan.epochs}: "
+            f"{trainer.outcome.stopped}."
         )
     elif trainer.ended_early:
         notes.append(
@@ -136,6 +142,20 @@ def _notes(trainer: Trainer, records: Sequence[EpochRecord]) -> list[str]:
             "(train.max_steps), so the learning-rate schedule did not finish."
         )
     return notes
+
+
+def _rates_changed(records: Sequence[EpochRecord]) -> Iterator[str]:
+    """Yield a note for each of the first changes of the learning rate by callbacks, and how many follow."""
+    changes = [
+        f"After epoch {record.epoch}, {line}."
+        for record in records
+        for line in record.decisions
+        if "learning rate" in line.partition(":")[0]
+    ]
+    yield from changes[:_MOST_CHANGES]
+    if len(changes) > _MOST_CHANGES:
+        more = counted(len(changes) - _MOST_CHANGES, "time")
+        yield f"Callbacks changed the learning rate {more} more; metrics.jsonl has each change."
 
 
 def _start(info: dict[str, Any]) -> Iterator[str]:

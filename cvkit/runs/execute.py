@@ -111,18 +111,26 @@ def execute(session: Session) -> Generator[Event, None, None]:
         parts = session.parts
         for line in filled_caches(parts.recipe, [("training", parts.train_source), *parts.sources.items()]):
             yield Noted(line)
-    for tuner, proposal in session.tune():
+    for tuned in session.tune():
+        if isinstance(tuned, str):
+            yield Noted(tuned)
+            continue
+        tuner, proposal = tuned
         yield Tuned(tuner, proposal, session.recipe.value(tuner.target))
+        for message in session.warnings:
+            if message not in known:
+                known[message] = None
+                yield Warned(message)
     yield TrainingStarted(session.prepare())
     yield from session.train()
     yield TrainingEnded()
     if session.stop:
         return
     trainer = session.trainer
-    half, chosen = trainer.parts.splits.final, trainer.selection
-    if half not in trainer.parts.evaluated or chosen.weights is not None:  # else the last epoch's line says it
+    half, kept = trainer.parts.splits.final, trainer.outcome.kept
+    if half not in trainer.parts.evaluated or kept is not None:  # else the last epoch's line says it
         result = trainer.final_predictions()
-        epoch = 0 if chosen.weights is None else chosen.epoch
+        epoch = 0 if kept is None else kept.epoch
         yield Measured(half, result.score_name, result.score_text, epoch)
     yield ReportStarted()
     report = session.report()

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from ..engine.decisions_state import reopened
 from ..engine.lr_curve import MAX_STEPS, lr_curve
 from ..engine.trainer import Trainer
 from ..errors import RunError
@@ -66,9 +67,10 @@ class ScheduleExtension:
             lr_curve(trainer.parts, recipe.train).rates.max(axis=1) for recipe in (self.recipe, self.extended)
         )
         taken = trainer.schedule.taken
+        changed = "; callbacks may change these rates" if self.recipe.callbacks else ""
         return (
             f"{self._words()}; the learning rate continues at {after[taken]:.3g} (it was "
-            f"{before[max(taken - 1, 0)]:.3g}) and ends at {after[-1]:.3g}"
+            f"{before[max(taken - 1, 0)]:.3g}) and ends at {after[-1]:.3g}{changed}"
         )
 
     def _words(self) -> str:
@@ -111,8 +113,7 @@ def fork(
         folder.write_tuning(snapshot.tuning)
     folder.write_records(snapshot.records)
     folder.write_recipe(recipe)
-    if state.get("selection") is not None:  # more epochs are asked for, although the run may have stopped early
-        state = state | {"selection": state["selection"] | {"stale": 0}}
+    state = reopened(state)
     folder.save(state["step"], state | {"kept": replace(snapshot, recipe=recipe, info=info).state()})
     folder.write_info(info)
     return folder

@@ -8,6 +8,7 @@ data.csv           the split of each file of the data set, and the files left ou
 predictions.csv    the final model's prediction for every test image
 figures/           every figure (SVG and PNG), table and gallery of the report
 tuning.json        the measurements of the tuners
+observers/         for each experiment tracker, its own run that belongs to this one, and the last reported step
 report.html        the report, on one page
 
 The folder may come from a stranger. So links in it are not followed, and every file that is read has a limited size

@@ -122,6 +122,7 @@ class RunInfo(Shape):
     extended: list[_Extension] = Field([])
     pretrained: _Pretrained | None = None
     parameter_groups: list[_ParameterGroup] = Field([])
+    fixed_weights: dict[str, str] = Field({})
 
 
 class _Tuned(Shape):
@@ -159,6 +160,9 @@ class _Record(Shape):
     validation_loss: _Measured | None = None
     validation_accuracy: _Fraction | None = None
     group_lrs: dict[str, _Measured] = Field({})
+    tta_views: list[str] = Field([])
+    decisions: list[str] = Field([])
+    train_terms: dict[str, _Measured] = Field({})
     score_name: str = SINGLE_LABEL.score
     scores: dict[str, _Fraction] = Field({})
     thresholds: list[_Fraction] = Field([])

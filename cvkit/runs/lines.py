@@ -53,6 +53,7 @@ class EventLines:
                 yield header(trainer.parts.evaluated[0], TASKS[trainer.parts.info.task].column)
             case EpochRecord():
                 yield epoch_line(event)
+                yield from event.decisions
             case Measured(half, score_name, score, epoch):
                 weights = f" with the weights of epoch {epoch}" if epoch else ""
                 yield f"{half} {in_words(score_name)}{weights}: {score}"
@@ -91,7 +92,8 @@ def header(half: Half, score: str = SINGLE_LABEL.column) -> str:
 def epoch_line(record: EpochRecord) -> str:
     """Return the line of an epoch, aligned with `header`; scores are in percent, with "-" for none.
 
-    The recipe's metrics and then the other groups' rates follow while the line has at most 118 columns.
+    The recipe's metrics, the terms of the training loss and then the other groups' rates follow while the line has at
+    most 118 columns.
     """
     width = len(f"{record.half} loss")
     trained = "-" if record.train_accuracy is None else f"{100 * record.train_accuracy:.2f}"
@@ -101,13 +103,16 @@ def epoch_line(record: EpochRecord) -> str:
         f"{record.images_per_second:>9,.0f}   {record.seconds:>7.1f}"
     )
     for name, score in (
-        ("with flip TTA", record.score_of("tta")),
+        (f"with {record.tta}", record.score_of("tta")),
         ("without averaging", record.score_of("unaveraged")),
         ("test", record.score_of("test") if record.half == "validation" else None),
     ):
         line += "" if score is None else f"   {name} {100 * score:.2f}"
     for name, value in record.metrics.items():
         more = f"   {name} {value:.4f}"
+        line += more if len(line + more) <= _WIDTH else ""
+    for name, value in record.train_terms.items():
+        more = f"   {name} loss {value:.4f}"
         line += more if len(line + more) <= _WIDTH else ""
     for name, rate in record.group_lrs.items():
         more = f"   {name} lr {rate:.3g}"

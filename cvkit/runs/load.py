@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ..checkpoint.contents import trained_thresholds, trained_weights
+from ..checkpoint.contents import kept_weights, trained_thresholds, trained_weights
 from ..checkpoint.state_dicts import load_model_state
 from ..data.preprocessing import Preprocessor
 from ..data.splits import DataInfo
@@ -51,7 +51,7 @@ def load_trained(folder: RunFolder, recipe: Recipe, info: DataInfo) -> LoadedMod
         raise CheckpointError("; ".join([f"'{folder.path}' contains no checkpoint that can be read yet", *damaged]))
     device, remark = _device(recipe.train.device)
     model = initialised_model(recipe, info, device, restoring=True)
-    chosen = state.get("selection")
+    kept = kept_weights(state)
     load_model_state(model, trained_weights(state))
     preprocessor = Preprocessor(info, (), device, recipe.train.channels_last)
     thresholds = trained_thresholds(state)
@@ -61,9 +61,9 @@ def load_trained(folder: RunFolder, recipe: Recipe, info: DataInfo) -> LoadedMod
         )
     trained = TrainedModel(model.eval(), info, preprocessor, device, recipe.seed, thresholds)
     label = f"after step {state['step']:,}, {epochs_trained(state):,} of {counted(recipe.train.epochs, 'epoch')}"
-    if chosen is not None and chosen["weights"] is not None:
+    if kept is not None:
         so_far = "" if folder.info().get("status") == "finished" else " so far"
-        label += f"; the best weights{so_far}, of epoch {chosen['epoch']:,}"
+        label += f"; the best weights{so_far}, of epoch {kept['epoch']:,}"
     if folder.info().get("status") != "finished":
         label += "; the run has not finished"
     snapshot = RunSnapshot.of(state)

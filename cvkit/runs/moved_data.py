@@ -48,11 +48,15 @@ def open_run_data(recipe: Recipe, root: DataRoot, digest: Callable[[], str | Non
 
 def data_places(recipe: Recipe) -> list[Path]:
     """Return the paths of the data set in a recipe."""
-    return [value for value in recipe.dataset.options.values() if isinstance(value, Path)]
+    return [value for part in recipe.dataset.family() for value in part.options.values() if isinstance(value, Path)]
 
 
 def _missing(recipe: Recipe) -> list[Path]:
     """Return the places of required data that do not exist."""
-    named = recipe.dataset.options.items()
-    required = [value for name, value in named if isinstance(value, Path) and recipe.dataset.option(name).required]
+    required = [
+        value
+        for part in recipe.dataset.family()
+        for name, value in part.options.items()
+        if isinstance(value, Path) and part.option(name).required
+    ]
     return [place for place in required if not exists(place)]

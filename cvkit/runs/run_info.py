@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from ..engine.parts import RunParts
+from ..errors import CheckpointError
 from .environment import describe_environment, environment_changes
 from .folder import TIME, RunFolder
 from .provenance import describe_components, drift
@@ -35,8 +36,10 @@ class RunInfo:
         """Describe a run that begins: also its first weights and its parameter groups."""
         groups = [group.to_json() for group in parts.finetuning.groups(parts.model, parts.loss)]
         record = parts.finetuning.record
+        fixed = fixed_weights(parts)
         self.values = {"started": f"{datetime.now().astimezone():{TIME}}", "sessions": [], **self.made_with}
         self.values |= ({"pretrained": record} if record else {}) | ({"parameter_groups": groups} if groups else {})
+        self.values |= {"fixed_weights": fixed} if fixed else {}
 
     def resume(self, values: dict[str, Any], step: int) -> None:
         """Take the contents of an earlier session, and add a session that begins after `step`."""
@@ -61,3 +64,24 @@ class RunInfo:
             changed += drift(self.values["components"], session["components"])
             lines += [f"after step {session['after_step']:,}: {line}" for line in changed]
         return lines
+
+
+def fixed_weights(parts: RunParts) -> dict[str, str]:
+    """Return the SHA-256 of the weights that the loss uses without training them, by their name."""
+    return dict(getattr(parts.loss, "fixed_weights", {}))
+
+
+def require_fixed_weights(parts: RunParts, info: dict[str, Any]) -> None:
+    """Raise `CheckpointError` if the loss uses other weights than those that the run recorded in `info`."""
+    recorded, now = info.get("fixed_weights", {}), fixed_weights(parts)
+    if not recorded or sorted(recorded.values()) == sorted(now.values()):
+        return
+    names = ", ".join(f"'{name}'" for name in now) or "none"
+    raise CheckpointError(
+        f"{parts.recipe.loss.entry.owner} uses the weights of {names}, which are not those that the run began with: "
+        f"their SHA-256 was {_shown(recorded)} and is {_shown(now)}. Restore them, or start a new run"
+    )
+
+
+def _shown(digests: dict[str, str]) -> str:
+    return ", ".join(f"{digest[:12]}..." for digest in digests.values()) or "none"

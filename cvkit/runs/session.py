@@ -15,16 +15,20 @@ from ..engine.proposal import Proposal
 from ..engine.records import EpochRecord
 from ..engine.trainer import Step, Trainer
 from ..engine.tuning import tune
+from ..engine.usual_rate import unusual_rate
 from ..errors import FolderError, RunError
 from ..figures.page import render
 from ..host.catalog import Catalog
 from ..recipe import Recipe, TunerPart, dump
+from ..report.plugin_sections import plugin_sections
 from ..report.report_page import report_page
+from ..seeding import preserved_randomness
 from .folder import TIME, RunFolder
 from .json_files import read_tuning
+from .observing import Observers
 from .repair import agree_on_recipe, began, put_back, require_never_trained, snapshot_of
 from .restore import require_same_data, restore_run
-from .run_info import RunInfo
+from .run_info import RunInfo, require_fixed_weights
 from .snapshot import RunSnapshot
 from .tuning_results import save_figure, tuning_figures, tuning_result
 
@@ -40,6 +44,7 @@ class Session:
         warnings: Lines for the readers of the report.
         stop: Set it to end after the current step, which is then saved.
         saved: Whether the newest checkpoint contains all training so far, so that stopping at once loses nothing.
+        observer_faults: A line for each failure of an observer; they are warnings too.
         started: Whether run.json has the status "running" of this session.
     """
 
@@ -58,6 +63,8 @@ class Session:
         self.accept_changes, self.finishes = accept_changes, finishes
         self.warnings = [*parts.warnings]
         self.records: list[EpochRecord] = []
+        self.observer_faults: list[str] = []
+        self._observers = Observers()
         self.stop = self.started = False
         self.saved = True
         self._info = RunInfo(folder)
@@ -128,7 +135,8 @@ class Session:
         if state is None:
             self.folder.write_data(self.parts.splits)
         self.started = True
-        self._notify("run_started", recipe=self.recipe)
+        self._note_faults(self._observers.build(self.recipe.observers, self.folder.path))
+        self._notify("run_started", recipe=self.recipe, records=self.records)
         return self._info.changed()
 
     def _restore(self, state: dict[str, Any]) -> None:
@@ -139,21 +147,32 @@ class Session:
         repairs += require_same_data(self.parts, state, accept_changes=self.accept_changes)
         restore_run(self.prepare(), state)
         info, lost = began(self.folder, snapshot, self._info.made_with)
+        require_fixed_weights(self.parts, info)
         self.records, self._tuning = list(snapshot.records), snapshot.tuning
         repairs += put_back(self.folder, snapshot, self.recipe)
         self.warnings += [*repairs, *lost, *info.get("warnings", [])]
         self._info.resume(info, self.step)
 
-    def tune(self) -> Iterator[tuple[TunerPart, Proposal]]:
-        """Run the recipe's tuners, unless an earlier session has run them, and yield what they propose."""
+    def tune(self) -> Iterator[str | tuple[TunerPart, Proposal]]:
+        """Run the recipe's tuners, unless an earlier session has run them.
+
+        Yields what each one proposes, and before that the line that announces what it will do, if there is one.
+        """
         if not self.recipe.tuners or self._trainer is not None or self._tuned():
             return
         results: list[dict[str, Any]] = []
         waiting = self.recipe.unresolved()
         notes = {tuner.target: f"by {tuner.entry.id}" for tuner in self.recipe.tuners if tuner.target in waiting}
-        for number, (tuner, proposal, recipe) in enumerate(tune(self.parts), start=1):
+        for event in tune(self.parts):
+            if isinstance(event, str):
+                yield event
+                continue
+            tuner, proposal, recipe = event
             self.parts = replace(self.parts, recipe=recipe)
-            results.append(tuning_result(number, tuner, proposal, self.warnings))
+            results.append(tuning_result(len(results) + 1, tuner, proposal, self.warnings))
+            if tuner.target in waiting:
+                unusual = unusual_rate(recipe, tuner.target, proposal.value, tuner.entry.id)
+                self.warnings += [unusual] if unusual else []
             if proposal.draw is not None:
                 save_figure(self.folder, results[-1]["name"], tuner, proposal, self.warnings)
             self._notify("tuner_finished", tuner=tuner.entry.id, sets=tuner.target, proposal=proposal)
@@ -217,6 +236,8 @@ class Session:
         self.folder.write_predictions(predictions, self.parts.info.classes)
         found = diagnose(self.trainer, records, predictions)
         self.warnings += found.warnings
+        supplied = (records, predictions, self.parts.info, self.folder.path)
+        found.sections = plugin_sections(self.recipe.sections, supplied, self.warnings)
         self.folder.save_artifacts(found.artifacts())
         found.training += tuning_figures(self.folder, self._tuning, self.warnings)
         self.warnings += self._info.changes()
@@ -226,6 +247,8 @@ class Session:
         early = {"finished_early": True} if self.trainer.ended_early else {}
         self.set_status("finished", finished=f"{datetime.now().astimezone():{TIME}}", **early)
         self._notify("run_finished", records=records, predictions=predictions)
+        self._notify("run_ended", status="finished", error="")
+        self._info.note(warnings=list(dict.fromkeys(self.warnings)))
         return path
 
     def recipe_text(self) -> str:
@@ -238,9 +261,17 @@ class Session:
             self._notify("run_failed", error=details["error"])
         elif status == "interrupted":
             self._notify("run_interrupted")
+        if status != "finished":
+            self._notify("run_ended", status=status, error=details.get("error", ""))
         self._info.note(status=status, warnings=list(dict.fromkeys(self.warnings)), **details)
 
     def _notify(self, event: str, **arguments: Any) -> None:
-        self.warnings += self.catalog.notify(
-            event, self.recipe.plugins.observers, folder=self.folder.path, **arguments
-        )
+        """Call the hooks of plugins that observe every run, then the observers of the recipe."""
+        folder, options = self.folder.path, self.recipe.plugins.observers
+        with preserved_randomness():  # some libraries draw names of runs
+            self._note_faults(self.catalog.notify(event, options, folder=folder, **arguments))
+            self._note_faults(self._observers.notify(event, **arguments))
+
+    def _note_faults(self, lines: list[str]) -> None:
+        self.observer_faults += lines
+        self.warnings += lines

@@ -38,7 +38,7 @@ class RunSnapshot:
             "recipe": self.recipe,
             "tuning": self.tuning,
             "info": self.info,
-            "records": _packed([dict(vars(record)) for record in self.records]),
+            "records": _packed([_plain(record) for record in self.records]),
         }
 
     @classmethod
@@ -105,6 +105,11 @@ def _ranges(epochs: Sequence[int]) -> str:
         else:
             groups.append([epoch])
     return ", ".join(str(g[0]) if len(g) == 1 else f"{g[0]}-{g[-1]}" for g in groups)
+
+
+def _plain(record: EpochRecord) -> dict[str, Any]:
+    """Return the values of a record; only its series over steps are tuples."""
+    return vars(record) | {name: list(getattr(record, name)) for name in ("tta_views", "decisions")}
 
 
 def _packed(records: list[dict[str, Any]]) -> dict[str, Any]:

@@ -10,7 +10,9 @@ import pathlib
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Literal, Union
 
-_MODULES = {"typing", "t", "collections", "abc", "pydantic", "pathlib", "builtins", "numbers"}
+from .nested import NestedDataset
+
+_MODULES = {"typing", "t", "collections", "abc", "pydantic", "pathlib", "builtins", "numbers", "cvkit"}
 
 
 Lookup = Callable[[str], "tuple[ast.expr, Lookup] | None"]
@@ -41,7 +43,7 @@ def _known() -> dict[str, Any]:
     names |= {name: getattr(collections.abc, name) for name in ("Sequence", "Mapping", "Iterable")}
     for name in ("PositiveInt", "NonNegativeInt", "PositiveFloat", "NonNegativeFloat"):
         names[name] = getattr(pydantic, name)
-    names |= {"List": list, "Tuple": tuple, "Dict": dict, "Path": pathlib.Path}
+    names |= {"List": list, "Tuple": tuple, "Dict": dict, "Path": pathlib.Path, "Splits": NestedDataset}
     return names | {"Number": float, "object": Any, "Any": Any}
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .augmentations import AugmentationSuite
+    from .callbacks import CallbackSuite
     from .contract import ContractBroken
     from .datasets import DatasetSuite
     from .explainers import ExplainerSuite
@@ -18,15 +19,18 @@ if TYPE_CHECKING:
     from .losses import LossSuite
     from .metrics import MetricSuite
     from .models import ModelSuite
+    from .observers import ObserverSuite
     from .optimizers import OptimizerSuite
     from .sample_parts import sample_info
     from .samplers import SamplerSuite
     from .schedulers import SchedulerSuite
+    from .sections import SectionSuite
     from .suite import Suite
     from .tuners import TunerSuite
 
 _HOMES = {
     "AugmentationSuite": "augmentations",
+    "CallbackSuite": "callbacks",
     "ContractBroken": "contract",
     "DatasetSuite": "datasets",
     "ExplainerSuite": "explainers",
@@ -34,10 +38,12 @@ _HOMES = {
     "LossSuite": "losses",
     "MetricSuite": "metrics",
     "ModelSuite": "models",
+    "ObserverSuite": "observers",
     "OptimizerSuite": "optimizers",
     "Result": "host",
     "SamplerSuite": "samplers",
     "SchedulerSuite": "schedulers",
+    "SectionSuite": "sections",
     "Suite": "suite",
     "TunerSuite": "tuners",
     "assert_light_declaration": "import_cost",
@@ -46,6 +52,7 @@ _HOMES = {
 
 __all__ = [
     "AugmentationSuite",
+    "CallbackSuite",
     "ContractBroken",
     "DatasetSuite",
     "ExplainerSuite",
@@ -53,10 +60,12 @@ __all__ = [
     "LossSuite",
     "MetricSuite",
     "ModelSuite",
+    "ObserverSuite",
     "OptimizerSuite",
     "Result",
     "SamplerSuite",
     "SchedulerSuite",
+    "SectionSuite",
     "Suite",
     "TunerSuite",
     "assert_light_declaration",

@@ -11,11 +11,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..data.labels import weights_of
+from ..data.labels import soft_labels_of, weights_of
 from ..data.splits import DataInfo, Split, Splits, TensorSplit
 from ..kinds import KINDS
+from ..recipe import read_any, resolve
+from ..signatures.nested import nests_one, nests_several
+from ..signatures.signature import Option
 from ..tasks import SINGLE_LABEL
 from .contract import Fail, promise
+from .entries import installed_catalog
 from .network import without_network
 from .sample_parts import seeded
 from .suite import Suite
@@ -27,18 +31,35 @@ _LOOKED_AT = 200
 class DatasetSuite(Suite):
     """The checks that every data set must pass.
 
+    An option that is another data set is given as in a recipe: a name, or a mapping of `name` and options.
+
     If the data must be fetched first, set `root` to a folder that contains them, or skip the class if there is none.
 
     Attributes:
         root: The data folder; None for an empty folder.
+        soft_labels: Whether the training images of `factory` have soft labels. For a `component`, its declaration
+            determines this.
     """
 
     kind = KINDS["datasets"]
     root: Path | None = None
+    soft_labels: bool = False
 
     def supplied(self) -> tuple[Path]:
         """Return the data folder."""
         return (self.root or Path(_empty_folder().name),)
+
+    def _accepted(self, value: Any, option: Option) -> Any:
+        """Return the value of an option; a data set in it is given as in a recipe, and opened in `root`."""
+        if nests_several(option.type):
+            return tuple(self._opened(one) for one in value)
+        return self._opened(value) if nests_one(option.type) else super()._accepted(value, option)
+
+    def _opened(self, part: Any) -> Splits:
+        catalog = installed_catalog() if self.catalog is None else self.catalog
+        rest = {"model": "resnet/custom_resnet", "optimizer": "torch/sgd"}
+        made: Splits = resolve(read_any({"dataset": part, **rest}), catalog).dataset.build(*self.supplied())
+        return made
 
     def _splits(self, seed: int = 0) -> Splits:
         """Open the data set; the seed of the global generators must not matter."""
@@ -111,6 +132,21 @@ class DatasetSuite(Suite):
                     weights_of(split)
                 except ValueError as error:
                     broken(f"the split of {half} images {error}")
+
+    def test_soft_labels(self) -> None:
+        """Training images have soft labels if the component declares it: shares of the classes with a sum of 1."""
+        declared = self.soft_labels or self.entry.component.soft_labels
+        contract = "training images have soft labels (N, K), with a sum of 1 each, if the component declares them"
+        with promise(contract) as broken:
+            splits = self._splits()
+            try:
+                found = soft_labels_of(splits.train, splits.info.num_classes)
+            except ValueError as error:
+                broken(f"the split of training images {error}")
+            if declared and found is None:
+                broken("they have no attribute soft_labels", "Add it, or declare the component without soft_labels")
+            if found is not None and not declared:
+                broken("they have soft labels, which are not declared", "Declare it with soft_labels=True")
 
     def test_images(self) -> None:
         """Every image is uint8 (C, H, W), of the size in `info` unless that has a framing."""

@@ -11,10 +11,12 @@ from torch.nn.modules import module as torch_module
 
 from ..checkpoint.state_dicts import model_state
 from ..data.splits import DataInfo
+from ..engine.background import Background
 from ..kinds import KINDS
+from ..protocols import ROUNDING
 from .comparison import difference
 from .contract import Fail, promise
-from .sample_parts import sample_info, sample_inputs, sample_labels, sample_model, seeded
+from .sample_parts import sample_background, sample_info, sample_inputs, sample_labels, sample_model, seeded
 from .suite import Suite
 
 
@@ -25,10 +27,18 @@ class ExplainerSuite(Suite):
 
     Attributes:
         info: Channels, size and classes of the images, by default 3x32x32 and 10 classes.
+        signed: Whether the maps of `factory` are in [-1, 1] instead of [0, 1]. For a `component`, its declaration
+            determines this.
     """
 
     kind = KINDS["explainers"]
     info: DataInfo = sample_info()
+    signed: bool = False
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether the maps are in [-1, 1]."""
+        return self.signed or self.entry.component.signed
 
     def model(self) -> nn.Module:
         """Return a model to explain, with weights drawn from the global generators.
@@ -38,9 +48,9 @@ class ExplainerSuite(Suite):
         """
         return sample_model(self.info)
 
-    def supplied(self) -> tuple[nn.Module]:
-        """Return a model in evaluation mode."""
-        return (self._drawn(),)
+    def supplied(self) -> tuple[nn.Module, DataInfo, Background]:
+        """Return a model in evaluation mode, the properties of the images, and background samples of noise."""
+        return self._drawn(), self.info, sample_background(self.info)
 
     def _drawn(self, seed: int = 0) -> nn.Module:
         with seeded(seed):
@@ -48,7 +58,11 @@ class ExplainerSuite(Suite):
 
     def _maps(self, model: nn.Module, chosen: slice = slice(None)) -> Tensor:
         """Build the explainer and return its maps of the selected sample images."""
-        return self._explained(self.build(model), chosen)
+        return self._explained(self._built(model), chosen)
+
+    def _built(self, model: nn.Module, background: Background | None = None) -> Any:
+        given = sample_background(self.info) if background is None else background
+        return self.build(model, self.info, given)
 
     def _explained(self, explainer: Any, chosen: slice = slice(None)) -> Tensor:
         images, targets = sample_inputs(self.info), sample_labels(self.info)
@@ -77,14 +91,25 @@ class ExplainerSuite(Suite):
                 broken(f"{bad} of {maps.numel()} values are not finite", "Do not divide by a maximum of 0")
 
     def test_range(self) -> None:
-        """Maps lie in [0, 1]."""
-        with promise("every explainer returns maps in [0, 1]") as broken:
+        """Maps lie in [0, 1], or in [-1, 1] if they are signed."""
+        signed = self.is_signed
+        contract = "every explainer returns maps in [0, 1]"
+        with promise("every signed explainer returns maps in [-1, 1]" if signed else contract) as broken:
             maps = self._maps(self._drawn())
-            if maps.min() < 0 or maps.max() > 1 + 1e-6:
+            if maps.min() < (-1 - ROUNDING if signed else 0) or maps.max() > 1 + ROUNDING:
                 broken(
                     f"values from {float(maps.min()):.4g} to {float(maps.max()):.4g}",
-                    "Divide each map by its maximum",
+                    f"Divide each map by its {'largest absolute value' if signed else 'maximum'}",
                 )
+
+    def test_signs(self) -> None:
+        """Signed maps have negative values, because no class is supported by every pixel of noise."""
+        if not self.is_signed:
+            return
+        with promise("the maps of a signed explainer are negative where pixels speak against the class") as broken:
+            maps = self._maps(self._drawn())
+            if not (maps < 0).any():
+                broken("no value is negative", "Do not declare the component signed, or keep the sign")
 
     def test_detached(self) -> None:
         """Maps are detached from the graph."""
@@ -135,11 +160,21 @@ class ExplainerSuite(Suite):
         """The input images are not modified, and do not require a gradient afterwards."""
         with promise("an explainer does not modify its input images") as broken:
             images, before = sample_inputs(self.info), sample_inputs(self.info)
-            self.build(self._drawn())(images, sample_labels(self.info))
+            self._built(self._drawn())(images, sample_labels(self.info))
             if images.requires_grad or images.grad is not None:
                 broken("they require a gradient afterwards", "Use images.clone().requires_grad_()")
             if not torch.equal(images, before):
                 broken("it writes to them")
+
+    def test_leaves_background(self) -> None:
+        """The background samples are not modified, and do not require a gradient afterwards."""
+        with promise("an explainer does not modify its background samples") as broken:
+            given, before = sample_background(self.info), sample_background(self.info)
+            self._explained(self._built(self._drawn(), given))
+            if given.images.requires_grad:
+                broken("they require a gradient afterwards", "Use background.images.clone()")
+            if not (torch.equal(given.images, before.images) and torch.equal(given.labels, before.labels)):
+                broken("it writes to them", "Use background.images.clone()")
 
     def test_leaves_modes(self) -> None:
         """The mode of every module, training or evaluation, is not changed."""
@@ -188,7 +223,7 @@ class ExplainerSuite(Suite):
         with promise("no hook of an explainer remains on the model between explanations") as broken:
             model = self._drawn()
             before = dict(_hooks(model))
-            explainer = self.build(model)  # keep the object, as a report does: some remove their hooks when deleted
+            explainer = self._built(model)  # keep the object, as a report does: some remove their hooks when deleted
             self._explained(explainer)
             if left := [place for place, count in _hooks(model) if count > before[place]]:
                 broken(f"there are hooks on {', '.join(left[:3])}", "Remove their handles in a finally block")

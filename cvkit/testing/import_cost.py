@@ -1,4 +1,4 @@
-"""Check that declaring a plugin is cheap: importing it and calling its component hooks loads no heavy library."""
+"""Check that declaring a plugin is cheap: importing it and calling its declaring hooks loads no heavy library."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 
 from ..host.discovery import HEAVY_MODULES
 from ..host.entry_points import GROUP
+from ..host.validation import COMMANDS_HOOK
 from ..kinds import KINDS
 from .contract import promise
 
@@ -87,6 +88,8 @@ def main() -> None:
     for kind in KINDS.values():
         if kind.hook in hooks:
             list(getattr(plugin, kind.hook)() or ())
+    if COMMANDS_HOOK in hooks:
+        list(getattr(plugin, COMMANDS_HOOK)() or ())
     _say({"hooks": hooks})
 
 

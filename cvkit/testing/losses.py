@@ -18,7 +18,7 @@ from ..data.splits import DataInfo
 from ..kinds import KINDS
 from ..tasks import MULTI_LABEL
 from .contract import promise
-from .sample_parts import sample_info, sample_label_sets, sample_labels, seeded
+from .sample_parts import sample_images, sample_info, sample_label_sets, sample_labels, seeded
 from .suite import Suite
 
 
@@ -29,11 +29,14 @@ class LossSuite(Suite):
         info: Channels, size and classes of the data, by default 3x32x32 and 10 classes.
         soft_targets: Whether the loss of `factory` takes targets (B, K) too. For a `component`, its declaration
             determines this.
+        takes_images: Whether the loss of `factory` gets images in training. For a `component`, its declaration
+            determines this.
     """
 
     kind = KINDS["losses"]
     info: DataInfo = sample_info()
     soft_targets: bool = False
+    takes_images: bool = False
 
     def supplied(self) -> tuple[DataInfo, tuple[int, ...]]:
         """Return the information about the data set, and uneven counts of its classes."""
@@ -52,9 +55,16 @@ class LossSuite(Suite):
             logits = torch.randn(count, self.info.num_classes)
         return logits, sample_labels(self.info, count)
 
-    def _value(self, loss: nn.Module, logits: Tensor, labels: Tensor) -> float:
+    def _call(self, loss: nn.Module, logits: Tensor, labels: Tensor, chosen: Tensor | slice = slice(None)) -> Tensor:
+        """Return the loss as a run calls it: in training also with the images, of the `chosen` samples."""
+        if not loss.training or not (self.takes_images or self.entry.component.takes_images):
+            return loss(logits, labels)  # type: ignore[no-any-return]  # a loss may return anything
+        images = sample_images(self.info, 12) / 255
+        return loss(logits, labels, images[chosen])  # type: ignore[no-any-return]  # as above
+
+    def _value(self, loss: nn.Module, logits: Tensor, labels: Tensor, chosen: Tensor | slice = slice(None)) -> float:
         with torch.no_grad():
-            return float(loss(logits, labels))
+            return float(self._call(loss, logits, labels, chosen))
 
     def test_module(self) -> None:
         """The loss is a module, so that it can be moved to a device."""
@@ -63,7 +73,7 @@ class LossSuite(Suite):
     def test_scalar(self) -> None:
         """Logits (B, K) and labels (B,) result in a floating-point scalar."""
         with promise("every loss returns a scalar for logits (B, K) and labels (B,)") as broken:
-            value = self._loss()(*self._batch())
+            value = self._call(self._loss(), *self._batch())
             if not (isinstance(value, Tensor) and value.shape == () and value.is_floating_point()):
                 got = f"{value.dtype} {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
                 broken(got, "Return the mean over the batch")
@@ -73,7 +83,7 @@ class LossSuite(Suite):
         with promise("every loss has a finite, nonzero gradient with respect to the logits") as broken:
             logits, labels = self._batch()
             logits.requires_grad_()
-            (gradient,) = torch.autograd.grad(self._loss()(logits, labels), logits)
+            (gradient,) = torch.autograd.grad(self._call(self._loss(), logits, labels), logits)
             if not torch.isfinite(gradient).all():
                 broken("the gradient is not finite")
             if not gradient.any():
@@ -106,7 +116,7 @@ class LossSuite(Suite):
         with promise(contract) as broken:
             loss, (logits, labels) = self._loss(), self._batch()
             logits.requires_grad_()
-            value = loss.train()(logits, labels)
+            value = self._call(loss.train(), logits, labels)
             known = {id(logits), *map(id, loss.parameters())}
             if strangers := [leaf for leaf in _leaves(value) if id(leaf) not in known]:
                 broken(
@@ -127,7 +137,7 @@ class LossSuite(Suite):
         ) as broken:
             loss, (logits, labels) = self._loss(), self._batch()
             weights = [parameter for parameter in loss.parameters() if parameter.requires_grad]
-            value = loss.train()(logits.requires_grad_(), labels)
+            value = self._call(loss.train(), logits.requires_grad_(), labels)
             if weights and value.requires_grad:
                 value.backward()
                 SGD(weights, lr=0.5).step()
@@ -162,7 +172,7 @@ class LossSuite(Suite):
             targets = one_hot(labels, self.info.num_classes).float()
             mixed = 0.7 * targets + 0.3 * targets.flip(0)
             whole = self._value(loss, logits, mixed)
-            parts = sum(self._value(loss, logits[part], mixed[part]) * share for part, share in _PARTS)
+            parts = sum(self._value(loss, logits[part], mixed[part], part) * share for part, share in _PARTS)
             if not _same(whole, parts):
                 broken(f"{whole:.7g} for the batch, but {parts:.7g} from its parts", "Return the mean over samples")
 
@@ -180,15 +190,26 @@ class LossSuite(Suite):
                 broken(f"{right:.4g} for right logits, but {wrong:.4g} for wrong ones")
             logits = self._batch(12)[0]
             whole = self._value(loss, logits, sets)
-            parts = sum(self._value(loss, logits[part], sets[part]) * share for part, share in _PARTS)
+            parts = sum(self._value(loss, logits[part], sets[part], part) * share for part, share in _PARTS)
             if not _same(whole, parts):
                 broken(f"{whole:.7g} for the batch, but {parts:.7g} from its parts", "Return the mean over samples")
+
+    def test_evaluates_alone(self) -> None:
+        """In evaluation mode, logits and labels result in a scalar, also if the loss takes images in training."""
+        with promise("a loss in evaluation mode returns a scalar for logits and labels alone") as broken:
+            loss = self._loss().eval()
+            value = loss(*self._batch())
+            if not (isinstance(value, Tensor) and value.shape == ()):
+                broken(
+                    f"it returns {type(value).__name__}", "Return the loss of the labels if self.training is false"
+                )
 
     def test_order(self) -> None:
         """The order of the samples in a batch does not matter."""
         with promise("a loss does not depend on the order of the samples in a batch") as broken:
             loss, (logits, labels) = self._loss(), self._batch()
-            first, turned = self._value(loss, logits, labels), self._value(loss, logits.flip(0), labels.flip(0))
+            back = torch.arange(len(labels)).flip(0)
+            first, turned = self._value(loss, logits, labels), self._value(loss, logits[back], labels[back], back)
             if not _same(first, turned):
                 broken(f"{first:.7g}, but {turned:.7g} for the same batch in reverse order")
 
@@ -197,7 +218,7 @@ class LossSuite(Suite):
         with promise("the loss of a batch is the mean of the losses of its parts, weighted by their sizes") as broken:
             loss, (logits, labels) = self._loss(), self._batch(12)
             whole = self._value(loss, logits, labels)
-            parts = sum(self._value(loss, logits[part], labels[part]) * share for part, share in _PARTS)
+            parts = sum(self._value(loss, logits[part], labels[part], part) * share for part, share in _PARTS)
             if not _same(whole, parts):
                 broken(f"{whole:.7g} for the batch, but {parts:.7g} from its parts", "Return the mean over samples")
 

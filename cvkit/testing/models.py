@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Collection
 
 import torch
 from torch import Tensor, nn
@@ -12,10 +13,11 @@ from ..checkpoint.serialization import pack, unpack
 from ..checkpoint.state_dicts import load_model_state, model_state
 from ..data.splits import DataInfo
 from ..kinds import KINDS
+from ..protocols import TrainingOutputs
 from .comparison import close, difference, different
 from .contract import promise
 from .sample_parts import sample_info, sample_inputs, seeded
-from .sample_steps import take_gradients, train, update
+from .sample_steps import parts_of, take_gradients, train, update
 from .suite import Suite
 
 _STEPS = 16
@@ -32,10 +34,13 @@ class ModelSuite(Suite):
 
     Attributes:
         info: Channels, size and classes of the data, by default 3x32x32 and 10 classes.
+        loss_terms: The names of the further terms of the training loss of `factory`. For a `component`, its
+            declaration determines them.
     """
 
     kind = KINDS["models"]
     info: DataInfo = sample_info()
+    loss_terms: Collection[str] = ()
 
     def supplied(self) -> tuple[DataInfo]:
         """Return the information about the data set."""
@@ -62,6 +67,32 @@ class ModelSuite(Suite):
         """Two images result in logits (2, K)."""
         self._require_logits(self.info)
 
+    def test_training_outputs(self) -> None:
+        """With ``loss_terms``, training mode returns exactly these terms beside the logits; else logits alone."""
+        declared = set(self.loss_terms or self.entry.component.loss_terms)
+        contract = "a model returns logits in training, or with loss_terms TrainingOutputs with exactly these terms"
+        with promise(contract) as broken:
+            images = sample_inputs(self.info)
+            with seeded(1):
+                made = self._model().train()(images)
+            if not isinstance(made, TrainingOutputs):
+                if declared:
+                    broken(f"it declares {_listed(declared)}, but returns {type(made).__name__}")
+                return
+            returned = {*made.aux, *made.losses}
+            if not declared or returned != declared or len(made.aux) + len(made.losses) > len(returned):
+                broken(
+                    f"it declares {_listed(declared)}, but returns {_listed([*made.aux, *made.losses])}",
+                    "Return the terms that the component declares, a constant where one does not apply",
+                )
+            expected = (len(images), self.info.num_classes)
+            for name, logits in (("logits", made.logits), *made.aux.items()):
+                if tuple(logits.shape) != expected:
+                    broken(f"'{name}' has shape {tuple(logits.shape)}; expected {expected}")
+            for name, loss in made.losses.items():
+                if loss.ndim or not loss.is_floating_point():
+                    broken(f"the loss '{name}' is {loss.dtype} {tuple(loss.shape)}", "Return the mean of the batch")
+
     def test_takes_info(self) -> None:
         """The model also works for a data set with 1 channel and 3 classes."""
         self._require_logits(sample_info(1, self.info.height, self.info.width, classes=3))
@@ -83,10 +114,13 @@ class ModelSuite(Suite):
         with promise("every model returns finite logits for normalised images") as broken:
             for training in (True, False):
                 with seeded(1):
-                    logits = self._model().train(training)(sample_inputs(self.info))
-                if bad := int((~torch.isfinite(logits)).sum()):
-                    mode = "training" if training else "evaluation"
-                    broken(f"{bad} of {logits.numel()} logits are not finite in {mode} mode")
+                    outputs, own = parts_of(self._model().train(training)(sample_inputs(self.info)))
+                mode = "training" if training else "evaluation"
+                for logits in outputs:
+                    if bad := int((~torch.isfinite(logits)).sum()):
+                        broken(f"{bad} of {logits.numel()} logits are not finite in {mode} mode")
+                if not all(torch.isfinite(loss).all() for loss in own):
+                    broken(f"a loss of its own is not finite in {mode} mode")
 
     def test_gradients(self) -> None:
         """The loss has a nonzero gradient with respect to every parameter that requires one.
@@ -242,3 +276,7 @@ class ModelSuite(Suite):
                     tensor.zero_()
             if not torch.equal(self._logits(model, images), expected):
                 broken("changing the copy changes the model")
+
+
+def _listed(names: Collection[str]) -> str:
+    return ", ".join(sorted(names)) or "no terms"

@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 
 from ..checkpoint.serialization import pack, unpack
 from ..checkpoint.state_dicts import load_optimizer_state, named_weights, optimizer_state
-from ..engine.step import needs_closure
+from ..engine.step import needs_closure, training_mode
 from ..kinds import KINDS
 from ..seeding import preserved_randomness
 from .contract import promise
@@ -128,6 +128,20 @@ class OptimizerSuite(Suite):
                 if not _step(optimizer, lambda: cross_entropy(net(images), labels)):
                     broken(f"step {step} did not call it", "Call closure() in step, or remove needs_closure")
 
+    def test_modes(self) -> None:
+        """``train()`` and ``eval()``, if there are any, change nothing when they are called again."""
+        with promise("an optimizer with two modes stays in a mode that it is set to again") as broken:
+            net = _net()
+            optimizer = self._optimizer(*net.parameters())
+            _train(net, optimizer, steps=3)
+            for mode in ("eval", "train", "eval"):
+                switch = getattr(optimizer, mode, lambda: None)
+                switch()
+                before = _weights(net)
+                switch()
+                if not torch.equal(_weights(net), before):
+                    broken(f"a second {mode}() changes the weights", "Store the mode in the groups")
+
     def test_leaves_frozen(self) -> None:
         """A parameter without a gradient is not changed, with or without weight decay."""
         with promise("an optimizer does not change parameters without a gradient") as broken:
@@ -168,15 +182,20 @@ def _step(optimizer: Optimizer, value: Callable[[], Tensor]) -> int:
         optimizer.zero_grad(set_to_none=True)
         with preserved_randomness():
             result = value()
-            result.backward()  # type: ignore[no-untyped-call]  # torch's
+            result.backward()
         return result
 
-    if needs_closure(optimizer):
-        optimizer.step(closure)  # type: ignore[arg-type]  # a tensor is as good as a float
-    else:
-        closure()
-        optimizer.step()
+    with training_mode(optimizer, _unguarded):
+        if needs_closure(optimizer):
+            optimizer.step(closure)  # type: ignore[arg-type]  # a tensor is as good as a float
+        else:
+            closure()
+            optimizer.step()
     return calls
+
+
+def _unguarded(call: Callable[[], Any]) -> Any:
+    return call()
 
 
 def _weights(net: nn.Module) -> Tensor:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..data.splits import DataInfo, Splits, TensorSplit
+from ..engine.background import Background
 from ..host.component import Component
 from ..host.markers import hookimpl
 from ..seeding import derive, preserved_randomness, seed_everything
@@ -49,6 +50,11 @@ def sample_inputs(info: DataInfo, count: int = 4) -> Tensor:
     """Return normalised images as model inputs, float32 (count, C, H, W)."""
     mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in (info.mean, info.std))
     return (sample_images(info, count) / 255 - mean) / std
+
+
+def sample_background(info: DataInfo, count: int = 16) -> Background:
+    """Return background samples of noise; they are not the sample images."""
+    return Background.of(sample_inputs(info, count + 4)[4:].flip(-1), sample_labels(info, count))
 
 
 def sample_labels(info: DataInfo, count: int = 4) -> Tensor:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim import SGD
 
 from ..data.splits import DataInfo
+from ..protocols import TrainingOutputs
 from .sample_parts import sample_inputs, sample_labels, seeded
 
 _RATE = 0.01
@@ -19,8 +21,16 @@ def take_gradients(model: nn.Module, info: DataInfo, step: int = 0) -> nn.Module
     count = 4 * (step + 1)
     images, labels = sample_inputs(info, count)[-4:], sample_labels(info, count)[-4:]
     with seeded(1 + step):
-        cross_entropy(model.train()(images).float(), labels).backward()
+        logits, own = parts_of(model.train()(images))
+        sum([*(cross_entropy(each.float(), labels) for each in logits), *own], torch.zeros(())).backward()
     return model
+
+
+def parts_of(made: Tensor | TrainingOutputs) -> tuple[list[Tensor], list[Tensor]]:
+    """Return all logits that a model returned in training mode, and the losses of its own."""
+    if isinstance(made, TrainingOutputs):
+        return [made.logits, *made.aux.values()], list(made.losses.values())
+    return [made], []
 
 
 def update(model: nn.Module) -> None:

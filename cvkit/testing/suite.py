@@ -15,7 +15,7 @@ from ..host.registry import Entry
 from ..kinds import Kind
 from ..recipe.coercion import coerce, show
 from ..recipe.recipe import undeclared
-from ..signatures.signature import read_signature
+from ..signatures.signature import Option, read_signature
 from .annotated_values import is_readable, own_options, promised_values
 from .contract import brief, promise
 from .entries import entry_of, installed_catalog
@@ -164,9 +164,13 @@ class Suite:
                 if name not in signature.options and not signature.accepts_extra:
                     broken(f"there is no option '{name}'", did_you_mean(name, signature.options))
             return {
-                name: coerce(value, signature.options.get(name) or undeclared(name))
+                name: self._accepted(value, signature.options.get(name) or undeclared(name))
                 for name, value in self.options.items()
             }
+
+    def _accepted(self, value: Any, option: Option) -> Any:
+        """Return the value of an option as a recipe would pass it."""
+        return coerce(value, option)
 
     def test_declaration(self) -> None:
         """The factory accepts the arguments that a run supplies, and recipes can write the names of its options."""

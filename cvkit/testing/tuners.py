@@ -65,14 +65,14 @@ class TunerSuite(Suite):
     recipe: str = RECIPE
     sets: str = "scheduler.max_lr"
 
-    def supplied(self) -> tuple[RunParts]:
-        """Return a run of the recipe with ``auto`` as the value of `sets`."""
+    def supplied(self) -> tuple[RunParts, str]:
+        """Return a run of the recipe with ``auto`` as the value of `sets`, and `sets`."""
         recipe = self._recipe()
         owner, _, name = self.sets.rpartition(".")
         part = dict(recipe.parts())[owner]
         waiting: Any = {owner: replace(part, options={**part.options, name: AUTO})}
         tuners = (TunerPart(self.entry, self._accepted_options(), self.sets),)
-        return (_run(replace(recipe, tuners=tuners, **waiting)),)
+        return _run(replace(recipe, tuners=tuners, **waiting)), self.sets
 
     def _recipe(self) -> Recipe:
         return resolve(read_text(self.recipe, ["train.device=cpu"]), _catalog())  # the CPU is exact on every machine
@@ -194,9 +194,9 @@ def _tune(kind: type[TunerSuite]) -> TunerOutcome:
     recipe = suite._recipe()
     untouched = _run(recipe)
     with seeded(1):
-        (tuned,) = suite.supplied()
+        tuned, target = suite.supplied()
         generators = _generators()
-        proposal = suite.build(tuned)
+        proposal = suite.build(tuned, target)
         after = _generators()
     tuned = replace(tuned, recipe=tuned.recipe.with_value(suite.sets, recipe.value(suite.sets)))
     return TunerOutcome(

@@ -1,4 +1,4 @@
-"""Declare the data sets of cvkit: CIFAR-10, CIFAR-100, a folder or a table of images, and drawn shapes."""
+"""Declare the data sets of cvkit: CIFAR, folders and tables of images, drawn shapes, and four that change others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cvkit import Component, hookimpl
 
 @hookimpl
 def cvkit_datasets() -> Iterable[Component]:
-    """Declare the data sets."""
+    """Declare the ten data sets."""
     yield Component("cifar10", "cvkit_datasets.cifar:cifar10", "60,000 photographs of 10 classes, 32x32")
     yield Component("cifar100", "cvkit_datasets.cifar:cifar100", "60,000 photographs of 100 classes, 32x32")
     yield Component(
@@ -28,4 +28,10 @@ def cvkit_datasets() -> Iterable[Component]:
         "cvkit_datasets.several_shapes:several_shapes",
         "Drawn images with up to three of 10 shapes each, for several labels an image",
         tasks=("multi_label",),
+    )
+    yield Component("subset", "cvkit_datasets.subset:subset", "Some images or classes of another data set")
+    yield Component("repeat", "cvkit_datasets.repeat:repeat", "Another data set with longer epochs")
+    yield Component("relabel", "cvkit_datasets.relabel:relabel", "Another data set with renamed or merged classes")
+    yield Component(
+        "concatenate", "cvkit_datasets.concatenate:concatenate", "The images of several data sets together"
     )

@@ -32,6 +32,18 @@ def cvkit_explainers() -> Iterator[Component]:
         summary="Any of these methods, averaged over mirrored images and contrasts",
     )
     yield Component(
+        "integrated_gradients",
+        "cvkit_gradcam.integrated_gradients:integrated_gradients",
+        summary="Integrated gradients (Sundararajan et al. 2017): what each pixel adds to a logit, with its sign",
+        signed=True,
+    )
+    yield Component(
+        "occlusion",
+        "cvkit_gradcam.occlusion:occlusion",
+        summary="Occlusion (Zeiler & Fergus 2014): how much a logit falls when a patch is covered, with its sign",
+        signed=True,
+    )
+    yield Component(
         "guided_backprop",
         "cvkit_gradcam.guided_backprop:guided_backprop",
         summary="Guided Backpropagation (Springenberg et al. 2014): a negative control that hardly uses the weights",

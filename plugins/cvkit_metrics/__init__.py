@@ -1,4 +1,4 @@
-"""Metrics for classes of uneven size, for many classes, of probabilities, and of label sets."""
+"""Metrics for uneven and for many classes, of probabilities, and of label sets; and a section about confidence."""
 
 from __future__ import annotations
 
@@ -23,3 +23,11 @@ def cvkit_metrics() -> Iterator[Component]:
         ("exact_match", "The fraction of images all of whose labels are right"),
     ):
         yield Component(name, f"cvkit_metrics.label_sets:{name}", summary, tasks=("multi_label",))
+
+
+@hookimpl
+def cvkit_sections() -> Iterator[Component]:
+    """Declare risk_coverage."""
+    yield Component(
+        "risk_coverage", "cvkit_metrics.risk_coverage:risk_coverage", "The error of the most confident predictions"
+    )

@@ -34,33 +34,9 @@ def text(tag: str, markdown: str) -> Event:
 
 def epoch(record: EpochRecord) -> Iterator[Event]:
     """Yield the scalars of each step of an epoch, then the scalars of the epoch."""
-    first = record.step - len(record.step_losses) + 1
-    series = {
-        "step/loss": record.step_losses,
-        "step/learning_rate": record.step_lrs,
-        "step/momentum": record.step_momenta,
-    }
-    for position in range(len(record.step_losses)):
-        yield _scalars(first + position, {tag: values[position] for tag, values in series.items() if values})
-    more = {
-        "accuracy/train": record.train_accuracy,
-        f"{record.score_name}/{record.half}_flip_tta": record.score_of("tta"),
-        f"{record.score_name}/{record.half}_unaveraged": record.score_of("unaveraged"),
-    }
-    if record.half == "validation":  # the test images may be watched too
-        more |= {"loss/test": record.test_loss, f"{record.score_name}/test": record.score_of("test")}
-    where_asked = {tag: value for tag, value in more.items() if value is not None}
-    measured = {
-        "loss/train": record.train_loss,
-        f"loss/{record.half}": record.loss,
-        f"{record.score_name}/{record.half}": record.score,
-        "speed/images_per_second": record.images_per_second,
-        "speed/seconds": record.seconds,
-        "epoch": record.epoch,
-    }
-    metrics = {f"metrics/{name}": value for name, value in record.metrics.items()}
-    rates = {f"learning_rate/{name}": rate for name, rate in record.group_lrs.items()}
-    yield _scalars(record.step, measured | where_asked | metrics | rates)
+    for step, values in record.step_scalars():
+        yield _scalars(step, values)
+    yield _scalars(record.step, record.scalars())
 
 
 def picture(tag: str, png: bytes, step: int) -> Event:

@@ -27,5 +27,6 @@ def cvkit_optimizers() -> Iterator[Component]:
         "cvkit_timm.optimizer:timm_optimizer",
         "Any timm optimizer that a checkpoint can continue exactly",
         members="cvkit_timm.names:optimizer_names",
+        usual_lr="cvkit_timm.names:usual_lr",
         requires=("timm>=1.0.12",),
     )

@@ -47,3 +47,18 @@ def optimizer_names() -> list[str]:
                     case ast.Constant(value=str(name)), ast.Name(id=kind) | ast.Attribute(attr=kind):
                         found |= set() if kind in _LEFT_OUT else {name}
     return sorted(found)
+
+
+_SGD, _ADAM = (0.03, 1.0), (3e-4, 2e-2)
+_USUAL = {
+    **dict.fromkeys(("sgd", "momentum"), _SGD),  # as torch/sgd, whose docstring has the sources
+    **dict.fromkeys(("adam", "adamw", "nadam", "nadamw", "radam"), _ADAM),  # as torch/adamw
+    "lamb": (1e-3, 2e-2),  # Wightman et al. 2021, "ResNet strikes back", arXiv:2110.00476: 5e-3 to 8e-3
+    "lion": (3e-5, 5e-3),  # Chen et al. 2023, arXiv:2302.06675: a third to a tenth of AdamW's
+    "adan": (1e-3, 3e-2),  # Xie et al. 2022, arXiv:2208.06677: five to ten times Adam's, up to 1.5e-2
+}
+
+
+def usual_lr(name: str) -> tuple[float, float] | None:
+    """Return the lowest and highest peak learning rate with which an optimizer usually trains well, if known."""
+    return _USUAL.get(name)

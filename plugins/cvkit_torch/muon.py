@@ -32,7 +32,7 @@ class Muon(Optimizer):
 
     Args:
         named_params: Names and parameters, or groups of them.
-        lr: Learning rate; above 0.
+        lr: Learning rate; above 0. Usual peaks are those of AdamW, 3e-4 to 2e-2, because of the length of a step.
         momentum: Momentum of the matrices, in [0, 1).
         nesterov: Use Nesterov momentum for the matrices.
         weight_decay: Decoupled weight decay, at least 0.

@@ -23,7 +23,7 @@ class SAM(SGD):
 
     Args:
         params: Tensors or parameter groups to optimize.
-        lr: Learning rate; above 0.
+        lr: Learning rate; above 0. Usual peaks are those of SGD, 0.03 to 1.
         rho: Distance to the point where the gradient is taken; above 0.
         momentum: Momentum factor, in [0, 1).
         nesterov: Use Nesterov momentum; requires `momentum` above 0.

@@ -9,7 +9,15 @@ from cvkit import Component, hookimpl
 
 @hookimpl
 def cvkit_models() -> Iterator[Component]:
-    """Declare the family of torchvision's classification models."""
+    """Declare the family of torchvision's classification models, and two of them with auxiliary classifiers."""
+    for name, terms in (("googlenet_aux", {"aux1": 0.3, "aux2": 0.3}), ("inception_v3_aux", {"aux": 0.4})):
+        yield Component(
+            name,
+            f"cvkit_torchvision.auxiliary:{name}",
+            f"torchvision's {name.removesuffix('_aux')}, trained with its auxiliary classifiers",
+            requires=("torchvision",),
+            loss_terms=terms,
+        )
     yield Component(
         "*",
         "cvkit_torchvision.model:torchvision_model",

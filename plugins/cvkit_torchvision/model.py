@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ _NOT_ARGUMENTS = {
     "num_classes": "the data set sets it",
     "image_size": "the data set sets it",
     "input_size": "the data set sets it",
-    "aux_logits": "a run trains a single output",
+    "aux_logits": "use torchvision/googlenet_aux or torchvision/inception_v3_aux, which train them",
     "pretrained": "it is an option of its own; write it next to 'arguments'",
     "weights": "write pretrained: true, or the path of a file, next to 'arguments' instead",
     "transform_input": "the normalisation of the run does that",
@@ -55,11 +56,26 @@ def torchvision_model(
         ValueError: The images or the arguments do not fit the model, or its weights do not fit the arguments.
         cvkit.RunError: The pretrained weights could not be downloaded or read, or belong to another model.
     """
+    return built(name, info, restoring, pretrained, arguments)
+
+
+def built(
+    name: str,
+    info: DataInfo,
+    restoring: bool,
+    pretrained: bool | Path,
+    arguments: dict[str, object] | None,
+    auxiliary: Callable[..., nn.Module] | None = None,
+) -> nn.Module:
+    """Return the model `name`, or the class `auxiliary` of the same model with auxiliary logits."""
     options = dict(arguments or {})
     for key in sorted(options.keys() & _NOT_ARGUMENTS.keys()):
         raise ValueError(f"arguments: '{key}' cannot be set for torchvision/{name}: {_NOT_ARGUMENTS[key]}")
     try:
-        model: nn.Module = get_model(name, num_classes=info.num_classes, **_demanded(name, info) | options)
+        options = {"num_classes": info.num_classes, **_demanded(name, info), **options}
+        model: nn.Module = (
+            get_model(name, **options) if auxiliary is None else auxiliary(**options | {"aux_logits": True})
+        )
         fit_channels(model, info.channels)
     except Exception as error:  # torchvision passes on the errors of its checks and of torch
         size = f"{info.channels}x{info.height}x{info.width}"

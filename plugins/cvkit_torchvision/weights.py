@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _OWN_NORMALISATION = ("googlenet", "inception_v3")
 """Models with TensorFlow's weights, which torchvision normalises a second time; a run does it once, with 0.5."""
+AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
+"""Auxiliary classifiers of GoogLeNet and Inception, which have an output per class too."""
 _ANSWER_WITHIN = 5.0  # seconds; torch.hub itself waits until the timeout of the operating system
 
 
@@ -63,7 +65,13 @@ def load_file(model: nn.Module, path: Path, info: DataInfo) -> None:
         tensors = dict(interpolate_embeddings(info.height, model.patch_size, tensors))
     if first in tensors and tensors[first].ndim == 4 and tensors[first].shape[1] == 3:
         tensors[first] = adapted(tensors[first], info.channels)
-    load_weights(model, tensors, source=str(file.path), heads=[last_layer(model)], sha256=file.sha256)
+    load_weights(
+        model, tensors, source=str(file.path), heads=[last_layer(model), *_auxiliary(model)], sha256=file.sha256
+    )
+
+
+def _auxiliary(model: nn.Module) -> list[str]:
+    return [name for name, _ in model.named_children() if f"{name}." in AUXILIARY]
 
 
 def input_of(name: str) -> PretrainedInput:
@@ -80,14 +88,15 @@ def fit(theirs: dict[str, Tensor], model: nn.Module, info: DataInfo) -> dict[str
     """Return a state dict for `model` from the pretrained weights `theirs`.
 
     The first convolution is adapted to the channels of the data set. The position embedding of a vision transformer
-    is resized to the images. The last layer keeps the weights of `model`. Weights that `model` does not have, such as
-    those of auxiliary outputs, are left out.
+    is resized to the images. The last layer and auxiliary classifiers keep the weights of `model`. Weights that
+    `model` does not have, such as those of auxiliary outputs, are left out.
     """
     if isinstance(model, VisionTransformer):
         theirs = interpolate_embeddings(info.height, model.patch_size, theirs)
     first, last, ours = f"{first_layer(model)[0]}.weight", f"{last_layer(model)}.", model.state_dict()
     theirs = {**theirs, first: adapted(theirs[first], info.channels)}
-    return {key: ours[key] if key.startswith(last) else tensor for key, tensor in theirs.items() if key in ours}
+    kept = {key: tensor for key, tensor in ours.items() if key.startswith((last, *AUXILIARY))}
+    return {key: tensor for key, tensor in theirs.items() if key in ours} | kept
 
 
 def _pretrained(name: str) -> nn.Module:

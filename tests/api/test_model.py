@@ -146,6 +146,39 @@ def test_explanation_by_another_method_for_another_class(model, images):
     assert torch.equal(model.explain(images[0], method="eigen_cam", target=3).heat, by_name.heat)
 
 
+def test_signed_explanation_has_both_signs_and_a_legend(model, images):
+    """Orange for the class and blue against it."""
+    found = model.explain(images[0], method={"name": "integrated_gradients", "steps": 2})
+    assert found.signed
+    assert found.heat.abs().max() == 1
+    assert found.heat.min() < 0 < found.heat.max()
+    assert "against the class" in found._repr_html_()
+    assert "against the class" not in model.explain(images[0])._repr_html_()
+
+
+EXPECTED = {"name": "integrated_gradients", "baseline": "training", "steps": 2}
+
+
+def test_explanation_may_use_training_images(model, images):
+    """From where the run read them."""
+    maps = [model.explain(images[0], method=EXPECTED).heat for _ in range(2)]
+    assert torch.equal(*maps)
+    assert not torch.equal(maps[0], model.explain(images[0], method=EXPECTED | {"baseline": "mean"}).heat)
+
+
+def test_missing_training_images_are_named_with_what_to_do(run, tmp_path, images, monkeypatch):
+    """Any other method works without them."""
+    model = cvkit.load(run, data=tmp_path)
+
+    def missing(*_):
+        raise cvkit.DataError("the data was not found")
+
+    monkeypatch.setattr("cvkit.runs.run_data.open_run_data", missing)
+    with pytest.raises(cvkit.RunError, match=r"the data was not found\. .*cvkit.load\(run, data=...\)"):
+        model.explain(images[0], method=EXPECTED)
+    assert model.explain(images[0]).method == "grad_cam"
+
+
 def test_unknown_class_and_method_are_refused(model, images):
     """With what was perhaps meant."""
     with pytest.raises(cvkit.DataError, match=model.classes[0]):

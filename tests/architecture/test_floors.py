@@ -34,7 +34,7 @@ ROOMS: dict[str, set[str]] = {
     "data": {"torch", "numpy", "PIL", "torchvision"},
     "checkpoint": {"torch", "safetensors", "pydantic"},
     "engine": {"torch", "numpy"},
-    "figures": {"torch", "numpy", "matplotlib", "PIL", "jinja2"},
+    "figures": {"torch", "numpy", "matplotlib", "PIL", "jinja2", "markupsafe"},
     "audit": {"torch"},
     "explain": {"torch", "numpy", "PIL", "pydantic"},
     "diagnostics": {"torch", "numpy", "matplotlib"},

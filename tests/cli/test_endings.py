@@ -63,7 +63,7 @@ class Linear(nn.Module):
 
 def tune(run):
     reach("tuning")
-    return Proposal(0.01, "as always", "One rate")
+    return Proposal(0.05, "as always", "One rate")
 
 
 class Flat:

@@ -152,6 +152,11 @@ def odd(width, height, *, name: str = "x"): ...
 def loose(info, *, width: int = 3, **more):
     \"\"\"Ring \x07 the bell.\"\"\"
 def lost(): raise RuntimeError("the list is lost")
+
+@hookimpl
+def cvkit_explainers():
+    yield Component("signed", "shed:map", "A map", signed=True)
+def map(model, info, background): "Map it."
 """
 
 
@@ -200,6 +205,11 @@ def test_info_tells_the_marks(shed, wording):
 def test_info_tells_augmentations_of_single_images(shed, wording):
     """Where in a recipe they stand is not what their name tells."""
     assert without_place(shed("single")) == wording
+
+
+def test_info_tells_signed_explainers(shed):
+    """What negative values mean."""
+    assert "signed maps: positive values are evidence for the class" in shed("shed/signed")
 
 
 def test_info_tells_breaches_of_the_contract(shed, wording):

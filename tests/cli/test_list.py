@@ -198,8 +198,9 @@ def test_list_finds_text_in_ids_summaries_and_members(cvkit):
 
 def test_list_of_one_plugin(cvkit):
     """Only what that plugin offers, of one kind or of all."""
-    assert names(cvkit("list", "--plugin", "onecycle")) == ["onecycle/one_cycle", "onecycle/lr_range_test"]
-    assert names(cvkit("list", "tuners", "--plugin", "onecycle")) == ["onecycle/lr_range_test"]
+    tuners = ["onecycle/lr_range_test", "onecycle/successive_halving"]
+    assert names(cvkit("list", "--plugin", "onecycle")) == ["onecycle/one_cycle", *tuners]
+    assert names(cvkit("list", "tuners", "--plugin", "onecycle")) == tuners
 
 
 NOTHING = [

@@ -40,11 +40,11 @@ def cvkit_tuners():
 def scribble(run):
     def paint(figure):
         raise LookupError("no such colour")
-    return Proposal(0.02, "because", "Scribbles", draw=paint)
+    return Proposal(0.05, "because", "Scribbles", draw=paint)
 
 
 def hoard(run):
-    return Proposal(0.02, "because", "A hoard", data={"all": {1, 2}, "none": float("nan")})
+    return Proposal(0.05, "because", "A hoard", data={"all": {1, 2}, "none": float("nan")})
 """
 
 
@@ -105,7 +105,7 @@ def test_tuner_that_cannot_show_what_it_found_costs_no_run(session, tuner, words
     """Its value is used, and a warning names it."""
     tuned = session("optimizer.lr=auto", f"tuners=[{{name: {tuner}, set: optimizer.lr}}]")
     list(tuned.tune())
-    assert tuned.recipe.optimizer.options["lr"] == 0.02
+    assert tuned.recipe.optimizer.options["lr"] == 0.05
     (warning,) = [line for line in tuned.warnings if "tuners_that_fail" in line]
     assert words in warning
     assert f"'{tuner}" in warning or f"/{tuner}" in warning

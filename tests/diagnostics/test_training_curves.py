@@ -53,6 +53,13 @@ def test_curves_label_test_time_augmentation_where_there_is_any():
     assert "TTA" not in curves(_records(2)).caption
 
 
+def test_epochs_of_mixed_images_have_no_training_accuracy(wording):
+    """The caption says which epochs have none, and why."""
+    plain, mixed = _records(3), _records(3, train_accuracy=None)
+    assert "mixed" not in curves(plain).caption
+    assert [curves(records).caption for records in (mixed, [mixed[0], *plain[1:]])] == wording
+
+
 def test_schedule_leaves_out_momentum_where_there_is_none(wording):
     """An optimizer without momentum has one panel, about half as high."""
     with_momentum, without = schedule(_records(3)), schedule(_records(3, momenta=False))

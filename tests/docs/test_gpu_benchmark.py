@@ -40,10 +40,10 @@ def succeeds(bench):
 
 def test_parts_that_fail_or_hang_do_not_cost_the_others(gpu, monkeypatch, tmp_path, capfd, wording):
     """A figure is kept that was known before, a failure with its traceback, and the time is kept."""
-    parts = {"one": (1, fails), "two": (1, hangs), "three": (8, succeeds)}
+    parts = {"one": (100, fails), "two": (1, hangs), "three": (99, succeeds)}  # the second has 0.6 s
     monkeypatch.setattr(gpu, "PARTS", parts)
     monkeypatch.setattr(gpu, "GRACE", 0.1)
-    monkeypatch.setattr(sys, "argv", ["gpu.py", "--minutes", "0.08", "--out", str(tmp_path), "--device", "cpu"])
+    monkeypatch.setattr(sys, "argv", ["gpu.py", "--minutes", "1", "--out", str(tmp_path), "--device", "cpu"])
     gpu.main()
     entries = [json.loads(line) for line in (tmp_path / "figures.jsonl").read_text().splitlines()]
     assert [entry["part"] for entry in entries] == ["one", "one", "two", "three"]

@@ -22,7 +22,10 @@ any_page = pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.rela
 @any_page
 def test_commands_exist(path: Path, page):
     """Every `cvkit ...` shown is a command, and its options are options of it."""
+    own = re.findall(r'yield Command\("([\w-]+)"', page(path).text)  # commands that the page itself adds
     for arguments in page(path).calls_of("cvkit"):
+        if arguments[0] in own:
+            continue
         command: click.Command = cli
         for word in arguments:
             if isinstance(command, click.Group) and not word.startswith("-"):

@@ -1,4 +1,4 @@
-"""The tutorials, followed to the letter; there is one for each kind, and one for observers."""
+"""The tutorials, followed to the letter; there is one for each kind, for the hooks of all runs, and for commands."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cvkit import KINDS
-from cvkit.host.validation import hooks
+from cvkit.host.validation import COMMANDS_HOOK, hooks, observing_hooks
 
 HOME = Path(__file__).parents[2] / "docs" / "tutorials"
 INDEX = HOME / "README.md"
@@ -45,15 +45,16 @@ def test_tutorial_implements_hooks_that_exist(tutorial, page):
     code = "\n".join(page(tutorial).files().values())
     implemented = dict(re.findall(r"^@hookimpl\ndef (\w+)\((.*)\)", code, re.M))
     known = hooks()
-    watching = {*known} - {kind.hook for kind in KINDS.values()}
+    watching = observing_hooks()
     of_kind = {kind.hook for kind in KINDS.values() if kind.noun == tutorial.stem}
+    of_kind |= {COMMANDS_HOOK} if tutorial.stem == "command" else set()
     assert implemented.keys() == (of_kind or watching)
     for name, taken in implemented.items():
         assert {*filter(None, taken.partition(", *")[0].split(", "))} <= {*known[name]}
 
 
-def test_observer_lists_every_hook_that_watches(page):
+def test_page_about_hooks_lists_every_hook_that_watches(page):
     """With all of its arguments."""
-    watching = hooks().keys() - {kind.hook for kind in KINDS.values()}
-    ((_, *rows),) = page(HOME / "observer.md").tables("The hooks")
+    watching = observing_hooks()
+    ((_, *rows),) = page(HOME / "watching.md").tables("The hooks")
     assert [row[0] for row in rows] == [f"{name}({', '.join(hooks()[name])})" for name in hooks() if name in watching]

@@ -23,9 +23,12 @@ FACTORIES = {
     "my_gce": "LossFactory = GeneralizedCrossEntropy",
     "my_signum": "OptimizerFactory = Signum",
     "my_poly": "SchedulerFactory = poly",
+    "my_gap": "CallbackFactory = Gap",
     "my_rates": "TunerFactory = try_rates",
     "my_brier": "MetricFactory = BrierScore",
     "my_occlusion": "ExplainerFactory = Occlusion",
+    "my_confidences": "SectionFactory = confidences",
+    "my_journal": "ObserverFactory = Journal",
     "model": "ModelFactory = all_conv",
 }
 """The pages' own, by module."""
@@ -89,6 +92,18 @@ def a_number(run: cvkit.RunParts) -> float:
     return 0.1
 
 
+def of_records_alone(goals: cvkit.Goals) -> Callable[[cvkit.EpochRecord], bool]:
+    return lambda record: record.loss < 0.1
+
+
+def a_table(predictions: cvkit.Predictions) -> cvkit.Table:
+    return cvkit.Table("losses", "Losses", "", ("loss",), ((f"{predictions.loss:.3f}",),))
+
+
+def a_name(folder: Path) -> str:
+    return folder.name
+
+
 _1: cvkit.ModelFactory = channels_first  # wrong
 _2: cvkit.ModelFactory = makes_a_tensor  # wrong
 _3: cvkit.SchedulerFactory = without_plan  # wrong
@@ -100,6 +115,9 @@ _8: cvkit.OptimizerFactory = of_a_model  # wrong
 _9: cvkit.TunerFactory = a_number  # wrong
 _10: cvkit.MetricFactory = of_labels_alone  # wrong
 _11: cvkit.SamplerFactory = without_seed  # wrong
+_12: cvkit.CallbackFactory = of_records_alone  # wrong
+_13: cvkit.SectionFactory = a_table  # wrong
+_14: cvkit.ObserverFactory = a_name  # wrong
 """
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,11 +12,23 @@ import torch
 from sklearn import metrics as reference
 from small import run_of
 
-from cvkit import DataInfo, EpochRecord, MultiLabelPredictions, Predictions, RecipeError, RunError, Step
+from cvkit import (
+    CvkitError,
+    DataInfo,
+    EpochRecord,
+    MultiLabelPredictions,
+    Predictions,
+    RecipeError,
+    RunError,
+    Step,
+)
+from cvkit.checkpoint.contents import trained_thresholds
 from cvkit.checkpoint.serialization import pack, unpack
+from cvkit.engine.deciding import without_test
 from cvkit.engine.multi_label import average_precision
 from cvkit.engine.thresholds import best_thresholds
 from cvkit.engine.trainer import Trainer
+from cvkit.engine.tuning import tune
 from cvkit.runs.json_files import read_record
 
 RECIPE = """\
@@ -32,6 +45,7 @@ train: {epochs: 2, batch_size: 8}
 
 
 BEST = "selection={metric: mean_average_precision, keep_best: true}"
+KEEPS = "callbacks=[{name: keep_best, metric: mean_average_precision}]"
 
 
 def predictions(seed=0, images=60, labels=7, ties=True):
@@ -133,7 +147,26 @@ def test_record_has_the_score_and_no_accuracy(sets_run):
     assert read_record(json.dumps(record.to_json()).encode()) == record
 
 
-@pytest.mark.parametrize("knobs", [(), (BEST, "augmentations=[mixup]")])
+def test_scores_have_their_name(sets_run):
+    """For observers and callbacks; callbacks do not see those of the test images."""
+    run = sets_run("train.epochs=1", "evaluation={test: each_epoch, flip_tta: true}")
+    (record,) = [event for event in run.fit() if isinstance(event, EpochRecord)]
+    assert record.value("mean_average_precision") == record.score
+    scalars = record.scalars()
+    assert {name for name in scalars if "/validation" in name} == {
+        "loss/validation",
+        "mean_average_precision/validation",
+        "mean_average_precision/validation_flip_tta",
+    }
+    assert scalars["mean_average_precision/test"] == record.scores["test"]
+    assert not [name for name in scalars if name.startswith("accuracy")]
+    known = without_test(record)
+    assert known.scores == {name: score for name, score in record.scores.items() if name != "test"}
+    assert known.score == record.score
+    assert without_test(replace(record, validation_loss=None)).scores == {}
+
+
+@pytest.mark.parametrize("knobs", [(), (BEST, "augmentations=[mixup]"), (KEEPS,)])
 def test_run_with_sets_continues_bit_identically(sets_run, same, knobs):
     """Weights, records and thresholds, through the JSON of a checkpoint."""
     whole = sets_run(*knobs)
@@ -158,8 +191,12 @@ def test_thresholds_of_the_best_epoch_belong_to_its_weights(sets_run):
     """Not those of the last epoch."""
     run = sets_run(BEST, "train.epochs=3", "optimizer.lr=2")
     records = [event for event in run.fit() if isinstance(event, EpochRecord)]
-    assert run.final_predictions().thresholds == records[run.selection.epoch - 1].thresholds
-    assert run.trained().thresholds == records[run.selection.epoch - 1].thresholds
+    kept = run.outcome.kept
+    assert kept.reason == "highest validation mean_average_precision"
+    assert kept.thresholds == records[kept.epoch - 1].thresholds != ()
+    assert run.final_predictions().thresholds == kept.thresholds
+    assert run.trained().thresholds == kept.thresholds
+    assert trained_thresholds(run.state()) == kept.thresholds
 
 
 @pytest.mark.parametrize(
@@ -193,6 +230,26 @@ def test_settings_that_do_not_suit_the_data_are_refused(sets_run, overrides, say
         sets_run(*overrides)
 
 
+def test_callback_that_needs_an_accuracy_is_refused(sets_run):
+    """The message has the name of the score."""
+    with pytest.raises(CvkitError, match="'accuracy', but the records contain train_loss, mean_average_precision"):
+        sets_run("callbacks=[early_stopping]")
+
+
+def test_section_for_one_class_is_refused(sets_run):
+    """It reads the predictions as classes."""
+    with pytest.raises(RecipeError, match="section 'metrics/risk_coverage' supports single_label"):
+        sets_run("sections=[risk_coverage]")
+
+
+def test_values_are_raced_on_sets(catalog):
+    """By their loss on validation images."""
+    race = "{name: successive_halving, set: optimizer.lr, budget: 4, values: [0.01, 0.1], orders: 1}"
+    run = run_of(catalog, "optimizer.lr=auto", f"tuners=[{race}]", text=RECIPE)
+    ((_, proposal, _),) = [event for event in tune(run) if not isinstance(event, str)]
+    assert proposal.value in (0.01, 0.1)
+
+
 def test_single_label_has_no_thresholds(make_run):
     """Neither records nor states mention them."""
     run = make_run("train.epochs=1")
@@ -200,6 +257,7 @@ def test_single_label_has_no_thresholds(make_run):
     assert (record.thresholds, record.scores, record.score_name) == ((), {}, "accuracy")
     assert record.score == record.accuracy
     assert "thresholds" not in run.state()
+    assert record.value("accuracy") == record.accuracy
     assert isinstance(run.final_predictions(), Predictions)
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cvkit import EpochRecord, RunError
+from cvkit import Callback, Decision, EarlyStopping, EpochRecord, Goals, KeepBest, RunError
 from cvkit.checkpoint.state_dicts import model_state
-from cvkit.engine.selection import Selection
-from cvkit.recipe.settings import SelectionSettings
 
 HELD_OUT = "dataset.validation_size=20"
 EPOCHS = "train.epochs=6"
@@ -21,44 +19,51 @@ def record(epoch: int, accuracy: float, loss: float = 1.0, **metrics: float) -> 
     )  # fmt: skip
 
 
-def follow(settings: SelectionSettings, *accuracies: float) -> Selection:
-    chosen = Selection(settings)
-    for epoch, accuracy in enumerate(accuracies, start=1):
-        chosen.observe(record(epoch, accuracy), lambda: {"w": torch.tensor(0.0)})
-    return chosen
+GOALS = Goals({"accuracy": "max", "loss": "min", "f1": "max", "ece": "min"})
+
+
+def decisions(callback: Callback, *accuracies: float) -> list[Decision]:
+    """Return what a callback decides after each epoch."""
+    records = [record(epoch, accuracy) for epoch, accuracy in enumerate(accuracies, start=1)]
+    return [callback.after_epoch(each) or Decision() for each in records]
 
 
 def test_best_epoch_is_the_first_of_equal_ones():
     """So that a tie does not prefer the longer training."""
-    chosen = follow(SelectionSettings(keep_best=True), 0.4, 0.7, 0.7, 0.6)
-    assert (chosen.epoch, chosen.value, chosen.stale) == (2, 0.7, 2)
+    best = KeepBest(GOALS)
+    assert [decision.keep for decision in decisions(best, 0.4, 0.7, 0.7, 0.6)] == [True, True, False, False]
+    assert best.state_dict() == {"value": 0.7, "stale": 2}
 
 
 def test_patience_counts_epochs_without_a_better_value():
     """A change below `min_change` is no improvement."""
-    settings = SelectionSettings(patience=2, min_change=0.05)
-    assert not follow(settings, 0.4, 0.44).stops
-    assert follow(settings, 0.4, 0.44, 0.45).stops
-    assert not follow(settings, 0.4, 0.44, 0.5).stops
+    for accuracies, stops in (((0.4, 0.44), False), ((0.4, 0.44, 0.45), True), ((0.4, 0.44, 0.5), False)):
+        assert decisions(EarlyStopping(GOALS, patience=2, min_change=0.05), *accuracies)[-1].stop == stops
+
+
+def test_run_that_stopped_and_trains_on_waits_anew():
+    """It has been asked for more epochs."""
+    stops = [decision.stop for decision in decisions(EarlyStopping(GOALS, patience=2), 0.5, 0.4, 0.4, 0.4, 0.4, 0.6)]
+    assert stops == [False, False, True, False, True, False]
 
 
 @pytest.mark.parametrize(
-    ("settings", "best"),
+    ("options", "best"),
     [
-        (SelectionSettings(metric="loss", keep_best=True), 1),
-        (SelectionSettings(metric="accuracy", keep_best=True), 2),
-        (SelectionSettings(metric="f1", keep_best=True), 2),
-        (SelectionSettings(metric="f1", goal="min", keep_best=True), 1),
-        (SelectionSettings(metric="ece", keep_best=True), 1),
-        (SelectionSettings(metric="ece", goal="max", keep_best=True), 2),
+        ({"metric": "loss"}, 1),
+        ({"metric": "accuracy"}, 2),
+        ({"metric": "f1"}, 2),
+        ({"metric": "f1", "goal": "min"}, 1),
+        ({"metric": "ece"}, 1),
+        ({"metric": "ece", "goal": "max"}, 2),
     ],
 )
-def test_goal_follows_the_metric(settings, best):
+def test_goal_follows_the_metric(options, best):
     """The lowest loss, the highest accuracy, and the lowest value of a metric that is lower if it is better."""
-    chosen = Selection(settings, lower_is_better={"ece"})
-    chosen.observe(record(1, 0.5, loss=0.2, f1=0.1, ece=0.1), dict)
-    chosen.observe(record(2, 0.6, loss=0.3, f1=0.2, ece=0.2), dict)
-    assert chosen.epoch == best
+    callback = KeepBest(GOALS, **options)
+    callback.after_epoch(record(1, 0.5, loss=0.2, f1=0.1, ece=0.1))
+    second = callback.after_epoch(record(2, 0.6, loss=0.3, f1=0.2, ece=0.2))
+    assert (2 if second is not None and second.keep else 1) == best
 
 
 def test_run_keeps_the_epoch_with_the_lowest_calibration_error(make_run):
@@ -66,7 +71,10 @@ def test_run_keeps_the_epoch_with_the_lowest_calibration_error(make_run):
     run = make_run(HELD_OUT, "metrics=[ece]", "selection.metric=ece", "selection.keep_best=true", EPOCHS)
     errors = [event.metrics["ece"] for event in run.fit() if isinstance(event, EpochRecord)]
     assert len({*errors}) == 6
-    assert (run.selection.epoch, run.selection.value) == (errors.index(min(errors)) + 1, min(errors))
+    assert (run.outcome.kept.epoch, run.outcome.kept.reason) == (
+        errors.index(min(errors)) + 1,
+        "lowest validation ece",
+    )
 
 
 def test_validation_is_evaluated_after_each_epoch_and_the_test_images_once(make_run, monkeypatch):
@@ -107,7 +115,7 @@ def test_best_weights_are_evaluated_at_the_end(make_run):
             records.append(event)
             states.append({name: value.clone() for name, value in model_state(run.parts.model).items()})
     best = max(records, key=lambda one: one.loss)
-    assert run.selection.epoch == best.epoch < 3
+    assert run.outcome.kept.epoch == best.epoch < 3
     chosen = model_state(run.trained().model)
     assert all(torch.equal(chosen[name], value) for name, value in states[best.epoch - 1].items())
     assert run.evaluator.predict("validation", model=run.trained().model).loss == best.loss
@@ -133,7 +141,7 @@ def test_choice_survives_a_checkpoint(make_run, after):
             break
     second.restore(first.state())
     list(second.fit())
-    assert (second.epoch, second.selection.epoch, second.selection.value) == (3, 1, whole.selection.value)
+    assert (second.epoch, second.outcome.kept.epoch, second.outcome.stopped) == (3, 1, whole.outcome.stopped)
     chosen, expected = (model_state(run.trained().model) for run in (second, whole))
     assert all(torch.equal(chosen[name], value) for name, value in expected.items())
 

@@ -57,7 +57,7 @@ def test_step_equals_a_hand_written_one():
     inputs = (data.images / 255 - 0.5) / 0.25
     expected = nn.functional.cross_entropy(theirs(inputs), data.labels)
     expected.backward()
-    loss, hits = ours.take([data], 12)
+    loss, hits, _ = ours.take([data], 12)
     with torch.no_grad():
         for parameter in theirs.parameters():
             parameter -= 0.1 * parameter.grad
@@ -70,8 +70,8 @@ def test_step_equals_a_hand_written_one():
 def test_accumulated_micro_batches_equal_one_batch(sizes):
     """Uneven micro-batches included: each counts by its samples."""
     whole, parts = train_step(), train_step()
-    loss, hits = whole.take([batch()], 12)
-    accumulated_loss, accumulated_hits = parts.take(split(batch(), sizes), 12)
+    loss, hits, _ = whole.take([batch()], 12)
+    accumulated_loss, accumulated_hits, _ = parts.take(split(batch(), sizes), 12)
     torch.testing.assert_close(weights(whole), weights(parts))
     torch.testing.assert_close(loss, accumulated_loss)
     assert int(hits) == int(accumulated_hits)
@@ -111,7 +111,7 @@ def test_bf16_computes_in_bf16_and_keeps_fp32_weights():
     model = nn.Sequential(nn.Flatten(), nn.Linear(16, 3))
     model.register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
     ours = train_step(model, autocast=Autocast(CPU, "bf16"))
-    loss, _ = ours.take([batch()], 12)
+    loss, _, _ = ours.take([batch()], 12)
     assert seen == [torch.bfloat16]
     assert all(p.dtype == torch.float32 for p in model.parameters())
     assert loss.dtype == torch.float32
@@ -121,7 +121,7 @@ def test_step_never_reads_the_device():
     """On the meta device any read raises, so a step that completes there has not made the host wait."""
     meta = torch.device("meta")
     ours = train_step(device=meta)
-    loss, hits = ours.take(split(batch(device=meta), [6, 6]), 12)
+    loss, hits, _ = ours.take(split(batch(device=meta), [6, 6]), 12)
     assert loss.device == hits.device == meta
 
 

@@ -6,11 +6,12 @@ import base64
 import hashlib
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
-from cvkit.figures.artifacts import Card, Figure, Gallery, Table
+from cvkit.figures.artifacts import Card, Figure, Gallery, Legend, Table
 from cvkit.figures.page import Fact, Page, Section, render
 from cvkit.report.report_page import _details
 
@@ -130,6 +131,28 @@ def test_page_describes_every_picture(page):
     reader = Reader(render(page))
     alternatives = [value for tag, name, value in reader.attributes if (tag, name) == ("img", "alt")]
     assert alternatives == ["Curves. Of <b>x</b>.", '"image"; true: <b>x</b>', "near; true: <b>x</b>"]
+
+
+def test_long_names_below_pictures_break_at_underscores():
+    """As that of integrated gradients is wider than a picture; all others stay as they are, and all are escaped."""
+    labels = ("integrated_gradients: <b>", "grad_cam: a_class")
+    card = Card(tuple((label, b"") for label in labels))
+    html = render(Page("Page", sections=(Section("Cards", (Gallery("g", "G", "", (card,)),)),)))
+    assert "<span>integrated_<wbr>gradients: &lt;b&gt;</span>" in html
+    assert "<span>grad_cam: a_class</span>" in html
+
+
+def test_legend_stands_above_the_cards():
+    """Between its two labels; a gallery without one has none."""
+    gallery = Gallery(
+        "g", "G", "", (Card((("one", b"1"),)),), legend=Legend("Colours of one", "against", "for", b"bar")
+    )
+    html = render(Page("Page", sections=(Section("Cards", (gallery,)),)))
+    assert re.search(r"Colours of one.*against <img .*> for", html)
+    assert gallery.files()["g/legend.png"] == b"bar"
+    assert 'class="legend"' not in render(
+        Page("Page", sections=(Section("Cards", (replace(gallery, legend=None),)),))
+    )
 
 
 def test_same_page_is_the_same_bytes(page):

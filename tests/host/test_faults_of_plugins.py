@@ -33,6 +33,34 @@ BROKEN = {
         GOOD + "\n@hookimpl\ndef cvkit_losses():\n    yield Component('my_loss', 'a:b', per_sample=True)",
         "'my_loss'",
     ),
+    "signed": (
+        GOOD + "\n@hookimpl\ndef cvkit_losses():\n    yield Component('my_loss', 'a:b', signed=True)",
+        "'my_loss'",
+    ),
+    "loss_terms": (
+        GOOD + "\n@hookimpl\ndef cvkit_losses():\n    yield Component('my_loss', 'a:b', loss_terms={'aux': 1})",
+        "'my_loss'",
+    ),
+    "terms": (
+        GOOD + "\n@hookimpl\ndef cvkit_models():\n    yield Component('net', 'a:b', loss_terms=('aux', 'side'))",
+        "'net'",
+    ),
+    "main_term": (
+        GOOD + "\n@hookimpl\ndef cvkit_models():\n    yield Component('net', 'a:b', loss_terms={'main': 1})",
+        "'main'",
+    ),
+    "weight": (
+        GOOD + "\n@hookimpl\ndef cvkit_models():\n    yield Component('net', 'a:b', loss_terms={'aux': -1})",
+        "'aux'",
+    ),
+    "takes_images": (
+        GOOD + "\n@hookimpl\ndef cvkit_models():\n    yield Component('net', 'a:b', takes_images=True)",
+        "'net'",
+    ),
+    "soft_labels": (
+        GOOD + "\n@hookimpl\ndef cvkit_losses():\n    yield Component('my_loss', 'a:b', soft_labels=True)",
+        "'my_loss'",
+    ),
     "requires": (GOOD + "\ncvkit_requires = 'torch'", "cvkit_requires"),
     "requirement": (GOOD + "\ncvkit_requires = ('timm at least 1',)", "'timm at least 1'"),
     "twice": (

@@ -117,9 +117,9 @@ root = sys.modules["cvkit"] = ModuleType("cvkit")  # in whose place the kinds ar
 root.__path__ = [sys.argv[1]]
 from cvkit.kinds import KINDS, Kind, Template
 
-KINDS["callbacks"] = Kind(
-    "callbacks", "callback", ("info",), "a callable () -> a value",
-    key="callbacks", many=True, default=None, affects_training=True, methods=("__call__",),
+KINDS["hints"] = Kind(
+    "hints", "hint", ("info",), "a callable () -> a value",
+    key="hints", many=True, default=None, affects_training=True, methods=("__call__",),
     factory="cvkit.engine.factories:ModelFactory", suite="cvkit.testing.suite:Suite",
     template=Template("stopping", "Stops early"),
 )
@@ -148,25 +148,25 @@ class Plugin:
     pass
 
 
-for kind, name in {"models": "net", "datasets": "data", "optimizers": "sgd", "callbacks": "stopping",
+for kind, name in {"models": "net", "datasets": "data", "optimizers": "sgd", "hints": "stopping",
                    "losses": "cross_entropy", "schedulers": "constant", "samplers": "shuffle"}.items():
     declared = [Component(name, f"acme_parts:{name}", summary="A part")]
     setattr(Plugin, KINDS[kind].hook, staticmethod(hookimpl(lambda declared=declared: declared)))
 
 catalog = catalog_of({"torch": Plugin()})
-text = "dataset: data\\nmodel: net\\noptimizer: sgd\\ncallbacks: [{name: stopping, power: 0.5}]\\n"
+text = "dataset: data\\nmodel: net\\noptimizer: sgd\\nhints: [{name: stopping, power: 0.5}]\\n"
 recipe = resolve(read_text(text), catalog)
-(part,) = recipe.callbacks
+(part,) = recipe.hints
 assert part.options == {"power": 0.5}
 assert part.build("info")() == ("info", 0.5)
 assert part.entry.kind.accepts(part.build("info")) and not part.entry.kind.accepts(5)
-assert dict(recipe.parts())["callbacks.0"] is part
-assert recipe.with_value("callbacks.0.power", 0.25).callbacks[0].options == {"power": 0.25}
+assert dict(recipe.parts())["hints.0"] is part
+assert recipe.with_value("hints.0.power", 0.25).hints[0].options == {"power": 0.25}
 again = resolve(read_text(dump(recipe)), catalog)
-assert again.callbacks == recipe.callbacks
-assert "callbacks" in recipe_schema(catalog)[0]["properties"]
-assert "callback" in KIND_TEMPLATES
-assert resolve(read_text(text.rpartition("callbacks")[0]), catalog).callbacks == ()
+assert again.hints == recipe.hints
+assert "hints" in recipe_schema(catalog)[0]["properties"]
+assert "hint" in KIND_TEMPLATES
+assert resolve(read_text(text.rpartition("hints")[0]), catalog).hints == ()
 print("followed")
 '''
 

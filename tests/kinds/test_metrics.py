@@ -151,8 +151,8 @@ def test_run_keeps_and_shows_its_metrics(cvkit_host, tmp_path):
     for name, value in last.items():
         assert name in page
         assert f"{value:.4f}" in page
-    assert "metric, lower is better, final epoch, test images" in page.replace("\u00a0", " ")
-    assert "metric, final epoch, test images" in page.replace("\u00a0", " ")
+    assert "metric of the test images, after the last epoch, lower is better" in page.replace("\u00a0", " ")
+    assert "metric of the test images, after the last epoch" in page.replace("\u00a0", " ")
 
 
 def record_data() -> dict[str, object]:

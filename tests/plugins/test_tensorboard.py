@@ -125,6 +125,17 @@ def test_scalars_are_the_records(finished):
         assert values(f"step/{tag}") == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("accuracy", [0.5, None])
+def test_epoch_of_mixed_images_has_no_scalar_for_the_training_accuracy(accuracy):
+    """The others are there."""
+    from cvkit_tensorboard.events import epoch
+
+    record = EpochRecord(1, 1, 0.9, accuracy, 0.8, 0.6, 0.1, 100.0, 1.0, (0.9,), (0.1,), ())
+    tags = {value.tag for event in epoch(record) for value in event.summary.value}
+    assert ("accuracy/train" in tags) == (accuracy is not None)
+    assert "accuracy/test" in tags
+
+
 def test_recipe_is_text(finished):
     """The text plugin shows the recipe as the run folder holds it."""
     held = points(finished)

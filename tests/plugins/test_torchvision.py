@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from importlib.metadata import version
 
 import pytest
@@ -17,6 +18,7 @@ from torchvision.transforms import v2
 
 from cvkit import DataInfo, PretrainedInput, RunError, preserved_randomness, seed_everything
 from cvkit.testing import AugmentationSuite, ModelSuite
+from cvkit_torchvision.auxiliary import googlenet_aux, inception_v3_aux
 from cvkit_torchvision.library_transform import library_transform
 from cvkit_torchvision.model import torchvision_model
 from cvkit_torchvision.names import models, transforms
@@ -160,6 +162,41 @@ def test_model_fits_the_data_set(name, info):
     model = torchvision_model(name, info)
     assert model.training
     assert model(torch.rand(2, info.channels, info.height, info.width)).shape == (2, info.num_classes)
+
+
+def test_auxiliary_classifiers_are_torchvisions():
+    """In training the logits are those of torchvision's class to the bit; evaluation has logits alone."""
+    model = googlenet_aux(replace(COLOUR, height=64, width=64), arguments={"init_weights": False})
+    images = torch.rand(2, 3, 64, 64)
+    with torch.no_grad(), preserved_randomness():
+        torch.manual_seed(1)
+        made = model(images)
+        torch.manual_seed(1)
+        logits, aux2, aux1 = torchvision.models.GoogLeNet.forward(model, images)
+        assert model.eval()(images).shape == (2, 5)
+    assert torch.equal(made.logits, logits)
+    assert torch.equal(made.aux["aux1"], aux1)
+    assert torch.equal(made.aux["aux2"], aux2)
+
+
+def test_auxiliary_classifier_of_inception_is_a_term(monkeypatch):
+    """Without the seconds that its forward pass takes on a CPU."""
+    outputs = torchvision.models.inception.InceptionOutputs(torch.ones(2, 5), torch.zeros(2, 5))
+    monkeypatch.setattr(torchvision.models.Inception3, "forward", lambda self, x: outputs)
+    made = inception_v3_aux(COLOUR, arguments={"init_weights": False})(torch.rand(2, 3, 32, 32))
+    assert made.logits is outputs.logits
+    assert dict(made.aux) == {"aux": outputs.aux_logits}
+
+
+def test_pretrained_auxiliary_classifiers_start_anew():
+    """torchvision's weights of them are for its own classes."""
+    model = googlenet_aux(COLOUR, arguments={"init_weights": False})
+    theirs = torchvision.models.GoogLeNet(num_classes=7, aux_logits=False, init_weights=False).state_dict()
+    drawn = model.aux1.fc2.weight.detach().clone()
+    model.load_state_dict(fit(theirs, model, COLOUR))
+    own = model.state_dict()
+    assert torch.equal(own["aux1.fc2.weight"], drawn)
+    assert torch.equal(own["conv2.conv.weight"], theirs["conv2.conv.weight"])
 
 
 def test_model_of_fixed_input_size_is_built_for_the_images():

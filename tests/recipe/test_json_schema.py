@@ -86,7 +86,11 @@ MISTAKES = {
     "out of bounds": ("width: 8", "width: 0", "0 is less than or equal to the minimum of 0"),
     "true for a number": ("width: 8", "width: true", "True is not of type 'integer'"),
     "unknown component": ("custom_resnet", "custom_resnt", "'custom_resnt' is not one of"),
-    "unknown bare component": ("optimizer: sgd", "optimizer: sdg", "'sdg' is not one of"),
+    "unknown bare component": (
+        "optimizer: sgd",
+        "optimizer: sgd\nloss: cros_entropy",
+        "'cros_entropy' is not one of",
+    ),
     "unknown member": ("custom_resnet", "timm/resnet19", "'timm/resnet19' is not one of"),
     "option of another component": ("custom_resnet", "timm/resnet18", "'width' was unexpected"),
     "no name": ("  name: custom_resnet\n", "", "'name' is a required property"),
@@ -139,7 +143,7 @@ MISTAKES = {
     [
         ("width: 8", "widht: 8", "'widht' was unexpected"),
         ("optimizer: sgd", "optimizer: {name: sgd, lr: 0.1, momentun: 0.9}", "'momentun' was unexpected"),
-        ("optimizer: sgd", "optimizer: sdg", "'sdg' is not one of"),
+        ("optimizer: sgd", "optimizer: sgd\nloss: cros_entropy", "'cros_entropy' is not one of"),
         ("optimizer: sgd", "optimizer: sgd\nloss: {name: cross_entropy, smoothin: 0.1}", "'smoothin' was unexpected"),
         ("optimizer: sgd", "optimizer: sgd\nexplainers: [{name: grad_cam, laier: x}]", "'laier' was unexpected"),
     ],

@@ -40,6 +40,13 @@ def test_every_field_of_a_record_and_of_the_data_is_declared():
     assert set(_DataInfo.model_fields) == {field.name for field in fields(DataInfo)}
 
 
+def test_epoch_of_mixed_images_is_read_as_it_was_written():
+    """It has no training accuracy."""
+    record = read_record(encoded(RECORD | {"train_accuracy": None}))
+    assert record.train_accuracy is None
+    assert read_record(encoded(record.to_json())) == record
+
+
 def test_record_is_read_as_it_was_written():
     """Those of a cvkit that measured less, too."""
     record = read_record(encoded(RECORD))

@@ -27,6 +27,7 @@ augmentations: [random_resized_crop, color_jitter]
 model: {name: timm/test_resnet, drop_rate: 0.2}
 optimizer: {name: adamw, lr: 0.01}
 finetune: {freeze: {epochs: 1, batch_norm: always}, head_lr: 4}
+callbacks: [{name: plateau, patience: 0, factor: 0.5, threshold: 0.9}]
 selection: {keep_best: true, patience: 2, min_change: 0.5}
 train: {epochs: 5, batch_size: 4, workers: 2, cache: %s, checkpoint_every: 2, device: cpu}
 report: {misclassified: 0, augmented: 0}
@@ -83,7 +84,7 @@ def assert_same(one, other) -> None:
         assert one == other
 
 
-def test_killed_run_with_sampler_freezing_early_stopping_cache_and_workers_ends_with_the_same_bits(tmp_path, photos):
+def test_killed_run_with_sampler_freezing_callbacks_cache_and_workers_ends_with_the_same_bits(tmp_path, photos):
     """Killed while the body is frozen, and while it waits for a better epoch; compared with a run without a cache."""
     text = RECIPE % (photos, "disk")
     assert in_a_fork(lambda: carry_out(tmp_path / "whole", RECIPE % (photos, "null"), tmp_path / "data")) == 0
@@ -91,6 +92,7 @@ def test_killed_run_with_sampler_freezing_early_stopping_cache_and_workers_ends_
     epochs = [record["epoch"] for record in expected[2]]
     steps = expected[1]["step"] // len(epochs)
     assert 3 <= len(epochs) < 5, "the run did not stop early"
+    assert expected[1]["schedule"]["change"]["factor"] < 1, "plateau did not reduce the rate"
     for die_after in (steps - 1, 2 * steps + 1):
         code = in_a_fork(lambda die_after=die_after: carry_out(tmp_path / "run", text, tmp_path / "data", die_after))
         assert code == -signal.SIGKILL

@@ -5,7 +5,8 @@ from __future__ import annotations
 from cvkit.host.catalog import Catalog, PluginStatus
 
 BUILT_IN = [
-    *("datasets", "gradcam", "kornia", "metrics", "onecycle", "resnet", "tensorboard", "timm", "torch", "torchvision")
+    *("datasets", "gradcam", "kornia", "metrics", "mlflow", "onecycle", "resnet", "tensorboard", "timm", "torch"),
+    *("torchvision", "wandb"),
 ]
 GOOD = """
 @hookimpl

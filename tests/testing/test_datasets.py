@@ -166,6 +166,23 @@ class TestRightWithWeights(DatasetSuite):
     skips = {"docstring": "it is made by a function"}
 
 
+def has_soft_labels(*rows):
+    """Make a factory whose training images have these soft labels."""
+
+    def make(root):
+        train = Stream(half(0))
+        train.soft_labels = rows
+        return replace(shades(root), train=train)
+
+    return make
+
+
+class TestRightWithSoftLabels(DatasetSuite):
+    factory = staticmethod(has_soft_labels(*[(0.25, 0.75)] * 12))
+    soft_labels = True
+    skips = {"docstring": "it is made by a function"}
+
+
 def draws_from_the_global_generator(root):
     return replace(shades(root), train=half(int(torch.randint(1000, ()))))
 
@@ -212,6 +229,11 @@ TWINS = [
     ("weights", has_weights(*[-1.0] * 12), "the weight -1 for image 0"),
     ("weights", has_weights(*[0.0] * 12), "the weight 0 for each image"),
     ("weights", has_weights(*["light"] * 12), "not numbers"),
+    ("soft_labels", has_soft_labels(*[(0.25, 0.75)] * 12), "not declared"),
+    ("soft_labels", has_soft_labels(*[(0.25, 0.25)] * 12), "the sum 0.5 for image 0"),
+    ("soft_labels", has_soft_labels(*[(-1.0, 2.0)] * 12), "negative"),
+    ("soft_labels", has_soft_labels((0.5, 0.5)), "shape (1, 2)"),
+    ("soft_labels", has_soft_labels(*["dark"] * 12), "not numbers"),
     ("labels", says_nothing_of_its_task, "DataInfo.task is multi_label"),
 ]
 

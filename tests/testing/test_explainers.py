@@ -67,6 +67,50 @@ class KeepsTheSign(Saliency):
         return gradient.mean(dim=1).clamp(-1, 1)
 
 
+class Signed(Saliency):
+    """How much each pixel moves the target's logit, and whether up or down, beside training images."""
+
+    def __init__(self, model, info, background) -> None:
+        super().__init__(model)
+        self.info, self.background = info, background
+
+    def gradient(self, images, targets):
+        gradient = super().gradient(images, targets)
+        return gradient * (images - self.background.images[: len(self.background.labels)].mean(dim=0))
+
+    def maps(self, gradient):
+        maps = gradient.sum(dim=1)
+        return maps / maps.abs().amax(dim=(1, 2), keepdim=True).clamp(min=1e-12)
+
+
+class TestRightWithSignAndData(ExplainerSuite):
+    factory = staticmethod(Signed)
+    signed = True
+
+
+class DividesByThePositiveMaximum(Signed):
+    def maps(self, gradient):
+        maps = gradient.sum(dim=1)
+        return maps / (0.1 * maps.amax(dim=(1, 2), keepdim=True))
+
+
+class DropsTheSign(Signed):
+    def maps(self, gradient):
+        return super().maps(gradient).abs()
+
+
+class WritesIntoTheBackground(Signed):
+    def gradient(self, images, targets):
+        self.background.images.mul_(0.5)
+        return super().gradient(images, targets)
+
+
+class AsksTheBackground(Signed):
+    def gradient(self, images, targets):
+        self.background.images.requires_grad_()
+        return super().gradient(images, targets).detach()
+
+
 class KeepsItsGraph(Saliency):
     def maps(self, gradient):
         return super().maps(gradient).requires_grad_()
@@ -224,6 +268,22 @@ TWINS = [
 ]
 
 
+SIGNED = [
+    ("range", DividesByThePositiveMaximum, "to 10"),
+    ("signs", DropsTheSign, ""),
+    ("leaves_background", WritesIntoTheBackground, ""),
+    ("leaves_background", AsksTheBackground, ""),
+]
+
+
+@pytest.mark.parametrize(("check", "twin", "value"), SIGNED, ids=[f"{c}-{t.__name__}" for c, t, _ in SIGNED])
+def test_check_of_signed_maps_and_data_catches_its_broken_twin(check, twin, value, seen, wording):
+    """A declaration in the suite says that maps are signed."""
+    said = seen(ExplainerSuite, check, twin, signed=True)
+    assert value in said
+    assert without_quotes(without_numbers(said)) == wording
+
+
 @pytest.mark.parametrize(("check", "twin", "value"), TWINS, ids=[f"{c}-{t.__name__}" for c, t, _ in TWINS])
 def test_check_catches_its_broken_twin(check, twin, value, seen, wording):
     """What the twin does wrong is what the failure says was seen, with its own names and numbers."""
@@ -234,4 +294,4 @@ def test_check_catches_its_broken_twin(check, twin, value, seen, wording):
 
 def test_every_check_has_a_twin():
     """No check is trusted that has never failed."""
-    assert {check for check, *_ in TWINS} == ExplainerSuite.checks() - Suite.checks()
+    assert {check for check, *_ in TWINS + SIGNED} == ExplainerSuite.checks() - Suite.checks()

@@ -221,6 +221,34 @@ class TestRightForSets(LossSuite):
     tasks = ("single_label", "multi_label")
 
 
+class WeighsByBrightness(Focal):
+    """In training, bright images count more; evaluation has no images."""
+
+    def forward(self, logits, labels, images=None):
+        losses = cross_entropy(logits, labels, reduction="none")
+        return self.joined(losses if images is None else losses * (1 + images.mean(dim=(1, 2, 3))))
+
+
+class TestRightWithImages(LossSuite):
+    factory = staticmethod(WeighsByBrightness)
+    takes_images = True
+
+
+class AlwaysNeedsImages(WeighsByBrightness):
+    def forward(self, logits, labels, images):
+        return super().forward(logits, labels, images)
+
+
+IMAGE_TWINS = [("evaluates_alone", AlwaysNeedsImages)]
+
+
+@pytest.mark.parametrize(("check", "twin"), IMAGE_TWINS)
+def test_check_of_images_catches_its_broken_twin(check, twin, seen, wording):
+    """A loss that takes images gets none in evaluation."""
+    assert without_quotes(without_numbers(seen(LossSuite, check, twin, takes_images=True))) == wording
+
+
 def test_every_check_has_a_twin():
     """No check is trusted that has never failed."""
-    assert {check for check, *_ in TWINS + SOFT_TWINS} | {"label_sets"} == LossSuite.checks() - Suite.checks()
+    known = TWINS + SOFT_TWINS + IMAGE_TWINS
+    assert {check for check, *_ in known} | {"label_sets"} == LossSuite.checks() - Suite.checks()

@@ -8,7 +8,8 @@ from masked import without_numbers, without_quotes
 from torch import nn
 from torch.nn import functional
 
-from cvkit.testing import ModelSuite, Suite, sample_info
+from cvkit import TrainingOutputs
+from cvkit.testing import ContractBroken, ModelSuite, Suite, sample_info
 
 
 class Net(nn.Module):
@@ -73,6 +74,36 @@ class SkipsBlocks(Net):
 
 class TestRightWithSkippedBlocks(ModelSuite):
     factory = staticmethod(SkipsBlocks)
+
+
+class HasSides(Net):
+    """In training, the logits of an auxiliary head and a loss of its own."""
+
+    def __init__(self, info):
+        super().__init__(info)
+        self.side = nn.Linear(8, info.num_classes)
+
+    def forward(self, images):
+        pooled = self.pool(self.features(images))
+        logits = self.head(pooled)
+        return self.outputs(logits, self.side(pooled), pooled.square().mean()) if self.training else logits
+
+    def outputs(self, logits, side, size):
+        return TrainingOutputs(logits, {"side": side}, {"size": size})
+
+
+class TestRightWithTerms(ModelSuite):
+    factory = staticmethod(HasSides)
+    loss_terms = ("side", "size")
+
+
+class ForgetsToDeclare(HasSides):
+    pass
+
+
+class ReturnsItsOwnLossTwice(HasSides):
+    def outputs(self, logits, side, size):
+        return TrainingOutputs(logits, {"side": side}, {"side": size})
 
 
 class DrawsNoiseOfItsOwn(Net):
@@ -219,6 +250,8 @@ def not_a_module(info):
 
 TWINS = [
     ("logits_shape", KeepsPlaces, "(2, 32, 32, 10)"),
+    ("training_outputs", ForgetsToDeclare, "no terms"),
+    ("training_outputs", ReturnsItsOwnLossTwice, "side, side"),
     ("takes_info", KnowsOneDataSet, "RuntimeError"),
     ("finite", TakesLogs, ""),
     ("finite", not_a_module, "function"),
@@ -250,6 +283,41 @@ def test_check_catches_its_broken_twin(check, twin, value, seen, wording):
     said = seen(ModelSuite, check, twin)
     assert value in said
     assert without_quotes(without_numbers(said)) == wording
+
+
+class LeavesOutASide(HasSides):
+    def outputs(self, logits, side, size):
+        return TrainingOutputs(logits, {}, {"size": size})
+
+
+class GivesTheSideTooManyClasses(HasSides):
+    def outputs(self, logits, side, size):
+        return TrainingOutputs(logits, {"side": side.repeat(1, 2)}, {"size": size})
+
+
+class GivesALossForEachImage(HasSides):
+    def outputs(self, logits, side, size):
+        return TrainingOutputs(logits, {"side": side}, {"size": side.mean(dim=1)})
+
+
+class GivesLogitsAlone(HasSides):
+    def outputs(self, logits, side, size):
+        return logits
+
+
+@pytest.mark.parametrize(
+    "twin", [LeavesOutASide, GivesTheSideTooManyClasses, GivesALossForEachImage, GivesLogitsAlone]
+)
+def test_terms_are_those_that_are_declared(twin, wording):
+    """Neither more nor fewer, of the right shapes."""
+
+    class Held(ModelSuite):
+        factory = staticmethod(twin)
+        loss_terms = ("side", "size")
+
+    with pytest.raises(ContractBroken) as caught:
+        Held().test_training_outputs()
+    assert str(caught.value) == wording
 
 
 def test_every_check_has_a_twin():

@@ -91,6 +91,17 @@ class IgnoresItsClosure(Heavy):
     needs_closure = True
 
 
+class SwitchesTwice(Heavy):
+    def train(self):
+        pass
+
+    @torch.no_grad()
+    def eval(self):
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.mul_(0.99 if group["lr"] else 1.0)
+
+
 TWINS = [
     ("optimizer", NotAnOptimizer, "NotAnOptimizer"),
     ("holds_parameters", forgets_a_parameter, "7"),
@@ -101,6 +112,7 @@ TWINS = [
     ("resume", RemembersElsewhere, ""),
     ("resume", KeepsAnObject, "CheckpointError"),
     ("closure", IgnoresItsClosure, "1"),
+    ("modes", SwitchesTwice, "eval"),
     ("leaves_frozen", DecaysWhatIsFrozen, ""),
 ]
 

@@ -5,7 +5,7 @@ from .maps import explained
 from .mask_metrics import energy_in_mask, top_k_iou
 from .measures import MEASURES, Measure
 from .pointing_game import pointing_game
-from .result import ACCURATE, Scored, Scores, tables
+from .result import ACCURATE, Scored, Scores, positive_part, tables
 from .scoring import on_objects, score, weights_check
 from .verdict import CAVEAT, Verdict, bounds
 from .weight_randomization import redrawn
@@ -24,6 +24,7 @@ __all__ = [
     "explained",
     "on_objects",
     "pointing_game",
+    "positive_part",
     "redrawn",
     "score",
     "tables",

@@ -14,6 +14,9 @@ Maps = dict[str, Tensor]
 def explained(explainers: Explainers, images: Tensor, targets: Tensor) -> Maps:
     """Return the maps of each explainer and of each baseline.
 
-    `images` are uint8 (N, C, H, W), and `targets`, int64 (N,), are the classes to explain.
+    `images` are uint8 (N, C, H, W), and `targets`, int64 (N,), are the classes to explain. Of signed maps this is the
+    positive part, so that all maps mean the same: the evidence for the class.
     """
-    return explainers.explain(images, targets) | baseline_maps(images, targets)
+    maps = explainers.explain(images, targets)
+    positive = {name: of_name.clamp(min=0) for name, of_name in maps.items() if name in explainers.signed}
+    return maps | positive | baseline_maps(images, targets)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -86,11 +86,15 @@ def _estimated(values: Mapping[str, Tensor]) -> dict[str, Estimate]:
 
 @dataclass(frozen=True)
 class Scores:
-    """The scores of explanations of `n` images, with `accuracy` the share that the model classifies correctly."""
+    """The scores of explanations of `n` images, with `accuracy` the share that the model classifies correctly.
+
+    `signed` are the names of the explainers of whose maps only the positive part was scored.
+    """
 
     n: int
     accuracy: float
     scored: tuple[Scored, ...]
+    signed: frozenset[str] = frozenset()
 
     @property
     def warnings(self) -> list[str]:
@@ -119,7 +123,7 @@ class Scores:
 
     def tables(self) -> list[Table]:
         """Return a narrow table for each group of measures, with explainers first and baselines last."""
-        return tables(self.scored)
+        return tables(self.scored, self.signed)
 
     def to_json(self) -> dict[str, Any]:
         """Return all estimates and margins as JSON values."""
@@ -127,6 +131,7 @@ class Scores:
             "images": self.n,
             "accuracy": self.accuracy,
             "warnings": self.warnings,
+            "positive_part": sorted(self.signed),
             "measures": {
                 scored.measure.name: {
                     **asdict(scored.measure),
@@ -142,15 +147,23 @@ class Scores:
         }
 
 
-def tables(scored: Iterable[Scored]) -> list[Table]:
-    """Return a narrow table for each group of measures, with explainers first and baselines last."""
+def positive_part(signed: Collection[str]) -> str:
+    """Return a sentence that says which part of the maps of the `signed` explainers is scored."""
+    return f"Of the signed maps of {', '.join(sorted(signed))}, only the positive values are scored"
+
+
+def tables(scored: Iterable[Scored], signed: Collection[str] = ()) -> list[Table]:
+    """Return a narrow table for each group of measures, with explainers first and baselines last.
+
+    `signed` are the names of the explainers of whose maps only the positive part was scored.
+    """
     groups: dict[str, list[Scored]] = {}
     for one in scored:
         groups.setdefault(one.measure.group, []).append(one)
-    return [_table(group, members) for group, members in groups.items()]
+    return [_table(group, members, signed) for group, members in groups.items()]
 
 
-def _table(group: str, members: list[Scored]) -> Table:
+def _table(group: str, members: list[Scored], signed: Collection[str]) -> Table:
     names = list(dict.fromkeys(name for scored in members for name in scored.estimates))
     names.sort(key=lambda name: name in BASELINES)
     verdicts = {name: verdict for scored in members for name, verdict in scored.verdicts.items()}
@@ -163,7 +176,10 @@ def _table(group: str, members: list[Scored]) -> Table:
         for name in names
     )
     header = ("map", *(scored.measure.name for scored in members), *(["verdict"] if verdicts else []))
-    return Table(*_TITLES[group], _caption(members), header, rows)
+    caption = _caption(members)
+    if scored_in_part := [name for name in names if name in signed]:
+        caption += f" {positive_part(scored_in_part)}."
+    return Table(*_TITLES[group], caption, header, rows)
 
 
 def _cell(scored: Scored, name: str) -> str:

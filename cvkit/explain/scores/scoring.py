@@ -43,7 +43,8 @@ def score(
             scored += _of_pairs(explainers, images, labels, masks[chosen])
     scored += _by_removal(explainers, maps, images, labels)
     scored += _under_change(explainers, maps, images, labels)
-    return Scores(len(images), accuracy, tuple(scored))
+    signed = frozenset(explainers.signed & {name for found in scored for name in found.estimates})
+    return Scores(len(images), accuracy, tuple(scored), signed)
 
 
 def on_objects(maps: Maps, masks: Tensor) -> list[Scored]:
