@@ -77,7 +77,7 @@ def test_batches_are_those_of_the_stream_and_each_photo_is_read_once(photos, tmp
     augmentations = crop()
     expected = {seed: batches(photos, augmentations, seed=seed) for seed in (3, 4)}
     photos.log.write_text("")
-    kept = CachedSplit(photos, augmentations.crop.needed, plan(kind, tmp_path))
+    kept = CachedSplit(photos, augmentations.needed, plan(kind, tmp_path))
     for seed, streamed in expected.items():
         for one, other in zip(batches(kept, augmentations, workers, seed), streamed, strict=True):
             assert torch.equal(one, other)

@@ -56,7 +56,7 @@ def test_plugin_may_be_an_object_in_its_module(install):
 
 LATER = """
 @hookimpl(optionalhook=True)
-def cvkit_callbacks(plan):
+def cvkit_of_a_later_version(plan):
     raise RuntimeError("called")
 """
 
@@ -69,7 +69,7 @@ def test_optional_hook_of_a_later_version_lets_a_plugin_in(install):
     assert status(catalog, "acme").works
     assert catalog["models"].find("acme/acme_net").id == "acme/acme_net"
     assert [status(catalog, name).unsupported_hooks for name in ("acme", "future", "torch")] == [
-        ("cvkit_callbacks",)
+        ("cvkit_of_a_later_version",)
     ] * 2 + [()]
     assert catalog.notify("run_started", recipe=None, folder=None) == []
 

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from cvkit.errors import PluginError
 from cvkit.host.discovery import discover
+from cvkit.signatures.nested import nests
 from cvkit.signatures.signature import MISSING, Expression, read_signature, split_target
 
 FACTORY = '''
@@ -88,6 +89,9 @@ def test_signature_read_from_source_is_the_imported_one(entry):
     for option, parameter in zip(own.options.values(), set_by_recipe, strict=True):
         assert option.default == (MISSING if parameter.default is parameter.empty else parameter.default)
         written = parameter.annotation
+        if nests(option.type):  # read from source, the class of a nested data set is not imported
+            assert written in ("Splits", "tuple[Splits, ...]")
+            continue
         names = vars(sys.modules[factory.__module__])  # a factory may be a class
         type_ = eval(written, names) if isinstance(written, str) else written
         assert TypeAdapter(option.type).json_schema() == TypeAdapter(type_).json_schema()
