@@ -2,7 +2,7 @@
 
 A task is in a lower room than the code that works on its labels. So it names this code as ``"module:attribute"``, as
 a kind of component does, and checking a recipe loads no torch. `data/label_forms.py`, `engine/records.py`,
-`engine/decision.py`, `diagnostics/task_report.py` and `runs/folder.py` look up their part of the record.
+`engine/prediction_rule.py`, `diagnostics/task_report.py` and `runs/folder.py` look up their part of the record.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Task:
         column: The same, short enough for the head of a column.
         labels: The form of the labels, a `LabelForm`.
         predictions: The class of predictions, `Predictions` or a subclass.
-        decision: How logits become predicted classes, a `Decision`.
+        prediction_rule: How logits become predicted classes, a `PredictionRule`.
         report: The sections and facts of the report, a `TaskReport`.
         csv: The function that formats predictions.csv.
     """
@@ -35,7 +35,7 @@ class Task:
     column: str
     labels: str
     predictions: str
-    decision: str
+    prediction_rule: str
     report: str
     csv: str
 
@@ -51,7 +51,7 @@ SINGLE_LABEL = Task(
     column="acc",
     labels="cvkit.data.label_forms:SingleLabels",
     predictions="cvkit.engine.records:Predictions",
-    decision="cvkit.engine.decision:OneClass",
+    prediction_rule="cvkit.engine.prediction_rule:OneClass",
     report="cvkit.diagnostics.single_label:SingleLabelReport",
     csv="cvkit.runs.predictions_csv:predictions_csv",
 )
@@ -63,7 +63,7 @@ MULTI_LABEL = Task(
     column="mAP",
     labels="cvkit.data.label_forms:LabelSets",
     predictions="cvkit.engine.multi_label:MultiLabelPredictions",
-    decision="cvkit.engine.decision:LabelSet",
+    prediction_rule="cvkit.engine.prediction_rule:LabelSet",
     report="cvkit.diagnostics.multi_label:MultiLabelReport",
     csv="cvkit.runs.multi_label_csv:multi_label_csv",
 )

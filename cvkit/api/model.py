@@ -112,12 +112,12 @@ class Model:
             part = enumerate(images[start : start + _AT_ONCE], start=start + 1)
             pictures = [self._picture(image, number) for number, image in part]
             logits = self._trained.logits(torch.stack([picture.fitted for picture in pictures]))
-            decision = self._trained.decision
-            chances = decision.probabilities(logits)
+            rule = self._trained.prediction_rule
+            chances = rule.probabilities(logits)
             best = chances.topk(min(top, len(self.classes)), dim=1)
             for number, picture in enumerate(pictures):
                 names = tuple(self.classes[index] for index in best.indices[number].tolist())
-                labels = tuple(self.classes[index] for index in decision.predicted(chances[number]))
+                labels = tuple(self.classes[index] for index in rule.predicted(chances[number]))
                 found.append(Prediction(picture.name, names, tuple(best.values[number].tolist()), labels))
         return found
 

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from ..data.preprocessing import Preprocessor
 from ..data.splits import DataInfo
-from .decision import Decision, decision_of
 from .eval_mode import eval_mode
+from .prediction_rule import PredictionRule, prediction_rule_of
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class TrainedModel:
         return self.preprocessor.for_evaluation(images.to(self.device))
 
     @property
-    def decision(self) -> Decision:
+    def prediction_rule(self) -> PredictionRule:
         """How logits become probabilities and predicted classes."""
-        return decision_of(self.info.task, self.thresholds)
+        return prediction_rule_of(self.info.task, self.thresholds)
 
     @torch.no_grad()
     def logits(self, images: Tensor, batch_size: int = 250) -> Tensor:

@@ -59,8 +59,8 @@ class ResultWriter:
         """Explain a batch of pictures."""
         trained = self.explainers.trained
         fitted = torch.stack([picture.fitted for picture in pictures])
-        chances = trained.decision.probabilities(trained.logits(fitted))
-        guesses = [trained.decision.predicted(of_picture) for of_picture in chances]
+        chances = trained.prediction_rule.probabilities(trained.logits(fitted))
+        guesses = [trained.prediction_rule.predicted(of_picture) for of_picture in chances]
         asked = [
             self.question.of(guess or [int(of_picture.argmax())], picture.labels)
             for picture, guess, of_picture in zip(pictures, guesses, chances, strict=True)

@@ -108,7 +108,7 @@ def _ranges(epochs: Sequence[int]) -> str:
 
 
 def _plain(record: EpochRecord) -> dict[str, Any]:
-    """Return the values of a record; only its series over steps are tuples."""
+    """Return the values of a record; only its series of numbers are tuples."""
     return vars(record) | {name: list(getattr(record, name)) for name in ("tta_views", "decisions")}
 
 

@@ -101,10 +101,8 @@ def test_record_of_an_earlier_cvkit_is_of_flips(make_run):
         for event in make_run("train.epochs=1", "evaluation.flip_tta=true").fit()
         if isinstance(event, EpochRecord)
     ]
-    data = record.to_json() | {
-        name: list(getattr(record, name)) for name in ("step_losses", "step_lrs", "step_momenta")
-    }
-    data["decisions"] = list(data["decisions"])
+    series = ("step_losses", "step_lrs", "step_momenta", "decisions", "thresholds")
+    data = record.to_json() | {name: list(getattr(record, name)) for name in series}
     del data["tta_views"]
     assert checked_record(data) == record
 

@@ -45,5 +45,5 @@ def _area(trained: TrainedModel, start: Tensor, end: Tensor, targets: Tensor, ma
     chances = []
     for step in range(STEPS + 1):
         logits = trained.logits(torch.where(turn < places * step // STEPS, end, start))
-        chances.append(trained.decision.probabilities(logits.double()).gather(1, targets[:, None])[:, 0])
+        chances.append(trained.prediction_rule.probabilities(logits.double()).gather(1, targets[:, None])[:, 0])
     return torch.trapezoid(torch.stack(chances), dim=0) / STEPS

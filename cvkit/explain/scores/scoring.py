@@ -33,13 +33,13 @@ def score(
         raise RunError(f"scoring explanations requires at least two images, but there are {len(images)}")
     chosen = permutation(len(images), "images scored", explainers.trained.seed)[:at_most]
     images, labels = images[chosen], labels[chosen]
-    right = explainers.trained.decision.includes(explainers.trained.logits(images), labels)
+    right = explainers.trained.prediction_rule.includes(explainers.trained.logits(images), labels)
     accuracy = float(right.double().mean())
     maps = explained(explainers, images, labels)
     scored: list[Scored] = []
     if masks is not None:
         scored += on_objects(maps, masks[chosen])
-        if not explainers.trained.decision.several:  # the pairs are pasted together from images of one object
+        if not explainers.trained.prediction_rule.several:  # the pairs are pasted together from images of one object
             scored += _of_pairs(explainers, images, labels, masks[chosen])
     scored += _by_removal(explainers, maps, images, labels)
     scored += _under_change(explainers, maps, images, labels)

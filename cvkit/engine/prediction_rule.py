@@ -12,7 +12,7 @@ from ..recipe.settings import USUAL_THRESHOLD
 from ..tasks import TASKS
 
 
-class Decision(Protocol):
+class PredictionRule(Protocol):
     """Turns logits into probabilities, and the probabilities of an image into its predicted classes."""
 
     several: bool
@@ -76,7 +76,7 @@ class LabelSet:
         return chances.double() >= torch.tensor(least, dtype=torch.float64)
 
 
-def decision_of(task: str, thresholds: tuple[float, ...] = ()) -> Decision:
+def prediction_rule_of(task: str, thresholds: tuple[float, ...] = ()) -> PredictionRule:
     """Return how a model of a task decides, with the thresholds of its labels."""
-    decision: Decision = TASKS[task].part("decision")(thresholds)
-    return decision
+    rule: PredictionRule = TASKS[task].part("prediction_rule")(thresholds)
+    return rule
