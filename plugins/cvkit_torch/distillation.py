@@ -62,7 +62,7 @@ class Teacher:
         except CvkitError as error:
             raise RunError(
                 f"teacher: the model of '{folder}' is needed for training and could not be loaded: {error}. Put the "
-                "run folder back, or name another one in `teacher`"
+                "run folder back, or name its new place in `teacher` and continue with --accept-changes"
             ) from error
         own, classes = model.info, model.classes
         if set(classes) != set(info.classes):
