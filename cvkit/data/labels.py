@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .splits import Split
 
-_ROUNDING = 1e-3  # as much may the sum of an image's soft labels differ from 1
+_ROUNDING = 1e-3  # the sum of an image's soft labels may differ from 1 by this much
 
 
 def labels_of(split: Split) -> Tensor:
