@@ -13,7 +13,7 @@ from .label_forms import LabelForm, SingleLabels, as_batch, stacked
 from .splits import Split
 
 _SINGLE = SingleLabels()
-_ROUNDING = 1e-3  # as much may the sum of an image's soft labels differ from 1
+_ROUNDING = 1e-3  # the sum of an image's soft labels may differ from 1 by this much
 
 
 def labels_of(split: Split, form: LabelForm = _SINGLE) -> Tensor:

@@ -12,7 +12,14 @@ from .records import EpochRecord
 class _Best(Callback):
     """Follows a value of the records: `value` is the best so far, and `stale` counts the epochs since then."""
 
-    def __init__(self, goals: Goals, metric: str, goal: Literal["auto", "max", "min"], min_change: float) -> None:
+    def __init__(
+        self,
+        goals: Goals,
+        *,
+        metric: str = "accuracy",
+        goal: Literal["auto", "max", "min"] = "auto",
+        min_change: float = 0.0,
+    ) -> None:
         self._metric, self._min_change = metric, min_change
         self._maximizes = goals.of(metric, goal) == "max"
         self.value: float | None = None
@@ -45,16 +52,6 @@ class KeepBest(_Best):
     Raises:
         ValueError: The run cannot decide by this value.
     """
-
-    def __init__(
-        self,
-        goals: Goals,
-        *,
-        metric: str = "accuracy",
-        goal: Literal["auto", "max", "min"] = "auto",
-        min_change: float = 0.0,
-    ) -> None:
-        super().__init__(goals, metric, goal, min_change)
 
     @property
     def reason(self) -> str:
@@ -91,7 +88,7 @@ class EarlyStopping(_Best):
         patience: int = 5,
         min_change: float = 0.0,
     ) -> None:
-        super().__init__(goals, metric, goal, min_change)
+        super().__init__(goals, metric=metric, goal=goal, min_change=min_change)
         self._patience = patience
 
     def after_epoch(self, record: EpochRecord, /) -> Decision | None:

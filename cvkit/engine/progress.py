@@ -147,7 +147,7 @@ class EpochProgress:
         progress._hits.copy_(state["hits"])
         progress.counts, progress.rates, progress.momenta = (list(state[k]) for k in ("counts", "rates", "momenta"))
         progress.group_rates = dict(state.get("group_rates", {}))  # older checkpoints do not contain it
-        progress.terms = {name: values.to(device) for name, values in state.get("terms", {}).items()}  # as above
+        progress.terms = {name: values.to(device, copy=True) for name, values in state.get("terms", {}).items()}
         progress.samples, progress._seconds = sum(progress.counts), state["seconds"]
         return progress
 

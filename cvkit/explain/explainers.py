@@ -44,10 +44,10 @@ class Explainers:
             name = part.entry.member or part.entry.component.name
             repeats = sum(other.split(" ")[0] == name for other in self.working)
             name = f"{name} {repeats + 1}" if repeats else name
-            if part.entry.component.signed:
-                self.signed.add(name)
             with self._guarded(name):
                 self.working[name] = part.build(trained.model, trained.info, self._background)
+                if part.entry.component.signed:
+                    self.signed.add(name)
 
     def of(self, trained: TrainedModel) -> Explainers:
         """Return the same explainers for another model, for example one with randomized weights.

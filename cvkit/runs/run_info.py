@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from ..engine.parts import RunParts
 from ..errors import CheckpointError
+from ..guard import Guard, shown
 from .environment import describe_environment, environment_changes
 from .folder import TIME, RunFolder
 from .provenance import describe_components, drift
@@ -67,8 +69,15 @@ class RunInfo:
 
 
 def fixed_weights(parts: RunParts) -> dict[str, str]:
-    """Return the SHA-256 of the weights that the loss uses without training them, by their name."""
-    return dict(getattr(parts.loss, "fixed_weights", {}))
+    """Return the SHA-256 of the weights that the loss uses without training them, by their name.
+
+    Raises `ComponentFailure` if the loss does not name them by text.
+    """
+    guard = Guard(parts.recipe.loss.entry, "cannot name its fixed_weights")
+    found = guard(getattr, parts.loss, "fixed_weights", {})
+    if not isinstance(found, Mapping) or not all(isinstance(text, str) for pair in found.items() for text in pair):
+        raise guard.failure(f"has fixed_weights {shown(found)}; expected a mapping of names to SHA-256, both text")
+    return dict(found)
 
 
 def require_fixed_weights(parts: RunParts, info: dict[str, Any]) -> None:

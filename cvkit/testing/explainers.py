@@ -106,7 +106,9 @@ class ExplainerSuite(Suite):
         """Signed maps have negative values, because no class is supported by every pixel of noise."""
         if not self.is_signed:
             return
-        with promise("the maps of a signed explainer are negative where pixels speak against the class") as broken:
+        with promise(
+            "the maps of a signed explainer are negative where pixels are evidence against the class"
+        ) as broken:
             maps = self._maps(self._drawn())
             if not (maps < 0).any():
                 broken("no value is negative", "Do not declare the component signed, or keep the sign")

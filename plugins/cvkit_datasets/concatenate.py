@@ -33,7 +33,7 @@ def concatenate(root: Path, *, of: tuple[Splits, ...]) -> Splits:
     for number, one in enumerate(of[1:], start=1):
         for field in _ALIKE:
             if (own := getattr(one.info, field)) != (expected := getattr(first, field)):
-                raise ValueError(f"of: data set {number} has the {field} {own}, but data set 0 has {expected}")
+                raise ValueError(f"of.{number} has the {field} {own}, but of.0 has {expected}")
     classes = tuple(dict.fromkeys(name for one in of for name in one.info.classes))
     new: dict[str, Split] = {}
     missing = []
@@ -43,7 +43,7 @@ def concatenate(root: Path, *, of: tuple[Splits, ...]) -> Splits:
         if have:
             maps = [[classes.index(name) for name in info.classes] for _, info in have]
             new[half] = chain([split for split, _ in have], maps)
-            missing += [f"data set {number} has no {half} images" for number, one in enumerate(found) if one is None]
+            missing += [f"of.{number} has no {half} images" for number, one in enumerate(found) if one is None]
     note = "; ".join([f"{len(of)} data sets are concatenated", *missing])
     fields: dict[str, Any] = {"train": None, "validation": None, "test": None, **new}
     return Splits(

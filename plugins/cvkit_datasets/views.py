@@ -1,6 +1,7 @@
 """Splits that show another split: some of its images, with other labels, or several splits one after the other.
 
-Images stay lazily decoded, and names, weights, masks and reduced decoding survive. A split in memory stays one.
+Images stay lazily decoded, and names, weights, masks and reduced decoding survive. Soft labels are refused. A
+split in memory stays one.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ class Chain:
         flat = tuple(name for names in found for name in names)
         if len(set(flat)) == len(flat):
             return flat
-        return tuple(f"{number}/{name}" for number, names in enumerate(found, start=1) for name in names)
+        return tuple(f"of.{number}/{name}" for number, names in enumerate(found) for name in names)
 
     @property
     def labels(self) -> tuple[int, ...] | None:
@@ -125,7 +126,11 @@ def read_reduced(split: Split, index: int, needed: Needed) -> tuple[Tensor, int]
 
 
 def view(split: Split, indices: Sequence[int], new_labels: Sequence[int], *, distinct: int | None = None) -> Split:
-    """Return some images of a split with new labels; a split in memory is copied and stays in memory."""
+    """Return some images of a split with new labels; a split in memory is copied and stays in memory.
+
+    Raises `ValueError` if the split has soft labels.
+    """
+    _require_labels(split)
     if isinstance(split, TensorSplit):
         chosen = torch.as_tensor(indices, dtype=torch.int64)
         labels = torch.as_tensor(new_labels, dtype=torch.int64)[split.labels[chosen]]
@@ -134,8 +139,21 @@ def view(split: Split, indices: Sequence[int], new_labels: Sequence[int], *, dis
     return View(split, tuple(indices), tuple(new_labels), len(indices) if distinct is None else distinct)
 
 
+def _require_labels(split: Split) -> None:
+    if getattr(split, "soft_labels", None) is not None:
+        raise ValueError(
+            "of: the data set has soft labels, which subset, repeat, relabel and concatenate do not keep; use it as "
+            "the data set of the recipe"
+        )
+
+
 def chain(splits: Sequence[Split], maps: Sequence[Sequence[int]]) -> Split:
-    """Return the images of several splits with new labels; in memory if every split is."""
+    """Return the images of several splits with new labels; in memory if every split is.
+
+    Raises `ValueError` if a split has soft labels.
+    """
+    for split in splits:
+        _require_labels(split)
     held = [split for split in splits if isinstance(split, TensorSplit)]
     if len(held) < len(splits):
         return Chain(tuple(splits), tuple(tuple(one) for one in maps))

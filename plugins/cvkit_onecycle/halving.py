@@ -33,9 +33,9 @@ def successive_halving(
     Each training begins with the first weights of the run and follows the complete recipe in fewer steps: its
     schedule, frozen weights and curricula. All trainings of a rung have the same images in the same order and the
     same random draws. The loss decides: on validation images, or if there are none, on training images that no trial
-    trains on. The better half is trained again for twice as many steps, until the candidates of a rung cannot be told
-    apart. Of several that cannot be told apart from the best, the middle one is proposed. A training with a loss that
-    is not finite loses. The run itself does not change.
+    trains on. The better half is trained again for twice as many steps, until the candidates of a rung cannot be
+    distinguished. Of several that cannot be distinguished from the best, the middle one is proposed. A training with
+    a loss that is not finite loses. The run itself does not change.
 
     Source: Jamieson & Talwalkar 2016, "Non-stochastic Best Arm Identification and Hyperparameter Optimization",
     arXiv:1502.07943.

@@ -19,7 +19,7 @@ BLOCKS = 20
 """Parts of the images to judge by; their losses tell how much a difference depends on the images."""
 
 APART = 2.0
-"""Standard errors by which two candidates must differ to be told apart."""
+"""Standard errors by which two candidates must differ to be distinguished."""
 
 ORDER_NOISE = 2.0
 """Noise of a difference from the order of the data, as a multiple of that from the images, if there is one order.
@@ -82,7 +82,7 @@ class Rung:
 
     @property
     def level(self) -> list[Trained]:
-        """The best candidate and those that are not told apart from it, in the order of their values."""
+        """The best candidate and those that are not distinguished from it, in the order of their values."""
         if not self.ranked:
             return []
         best, noise = self.ranked[0], self.noise
@@ -94,7 +94,7 @@ class Rung:
 
     @property
     def winner(self) -> Trained:
-        """The middle one of the candidates that are not told apart; of two in the middle, the one with less loss.
+        """The middle one of the candidates that are not distinguished; of two in the middle, the one with less loss.
 
         The loss of most options has a single minimum, so the middle of a flat region is farther from both slopes.
         """
@@ -124,7 +124,7 @@ def _standard_error(values: Losses) -> float:
 class Race:
     """A race for the option `target` of a run, judged on the images of `judging`.
 
-    With `beyond`, the ends of the candidates are no limits: if the best of a rung is at an end and told apart from
+    With `beyond`, the ends of the candidates are no limits: if the best of a rung is at an end and distinguished from
     all others, the next rung also trains the next value beyond.
     """
 
@@ -136,7 +136,7 @@ class Race:
     def rungs(self, plan: Plan, values: Sequence[float]) -> Iterator[Rung]:
         """Train the candidates, and after each rung the better half of them; yield each rung.
 
-        Stops if none of the candidates that did not diverge is told apart from the best.
+        Stops if none of the candidates that did not diverge is distinguished from the best.
         """
         left = sorted(values)
         for number, steps in enumerate(plan.steps):

@@ -26,7 +26,7 @@ class Outcome:
 
     @property
     def level(self) -> list[float]:
-        """The values of the last rung that are not told apart from the best."""
+        """The values of the last rung that are not distinguished from the best."""
         return [each.value for each in self.rungs[-1].level]
 
     @property
@@ -46,8 +46,8 @@ class Outcome:
             return f"it has the lowest loss on {self.request.judging} {raced}{self._end(value)}"
         best = last.ranked[0].value
         return (
-            f"it is the middle of {_listed(self.level)}, which cannot be told apart from the best, {best:g}, by the "
-            f"loss on {self.request.judging}, {raced}"
+            f"it is the middle of {_listed(self.level)}, which cannot be distinguished from the best, {best:g}, by "
+            f"the loss on {self.request.judging}, {raced}"
         )
 
     def _end(self, value: float) -> str:

@@ -16,8 +16,8 @@ PROPOSED = "C1"
 def draw(figure: Figure, rungs: Sequence[Rung], target: str, value: float | None, level: Sequence[float]) -> None:
     """Draw the loss of every candidate, a line for each rung, and the proposed `value`.
 
-    The values in `level`, which are not told apart, have a shaded background. A candidate that diverged is a cross at
-    the top.
+    The values in `level`, which are not distinguished, have a shaded background. A candidate that diverged is a cross
+    at the top.
     """
     axes = figure.subplots()
     tried = [each.value for rung in rungs for each in rung.candidates]
@@ -38,7 +38,7 @@ def draw(figure: Figure, rungs: Sequence[Rung], target: str, value: float | None
         diverged = [each.value for each in rung.candidates if each.losses is None]
         axes.plot(diverged, [0.97] * len(diverged), "x", color=colour, transform=axes.get_xaxis_transform())
     if len(level) > 1:
-        axes.axvspan(level[0], level[-1], color=PROPOSED, alpha=0.12, linewidth=0, label="not told apart")
+        axes.axvspan(level[0], level[-1], color=PROPOSED, alpha=0.12, linewidth=0, label="not distinguishable")
     if value is not None:
         axes.axvline(value, color=PROPOSED, linestyle="--", linewidth=1.2, zorder=1, label=f"proposed: {value:g}")
     if min(tried) > 0:

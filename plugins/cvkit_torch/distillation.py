@@ -62,7 +62,8 @@ class Teacher:
         except CvkitError as error:
             raise RunError(
                 f"teacher: the model of '{folder}' is needed for training and could not be loaded: {error}. Put the "
-                "run folder back, or name another one in `teacher`"
+                "run folder back, or name its place in `teacher`; a run that has begun then continues with "
+                "--accept-changes"
             ) from error
         own, classes = model.info, model.classes
         if set(classes) != set(info.classes):

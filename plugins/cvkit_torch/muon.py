@@ -16,7 +16,7 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 Named = Iterable[tuple[str, Tensor]] | Iterable[dict[str, Any]]
 
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of Jordan et al. 2024
-_NOT_HIDDEN = ("*embed*", "*cls_token*", "*class_token*", "*reg_token*", "loss..*")
+_NOT_HIDDEN = ("*embed*", "*cls_token*", "*class_token*", "*reg_token*", "*bias_table*", "loss..*")
 
 
 class Muon(Optimizer):
@@ -133,7 +133,7 @@ def _hidden_matrices(given: list[Any], patterns: list[str] | None) -> set[int]:
         name: (weight, str(group.get("name", "")).partition(",")[0] == "head")
         for group in groups
         for name, weight in group["params"]
-        if weight.ndim >= 2
+        if weight.ndim >= 2 and min(weight.shape[0], weight[0].numel()) > 1  # not the scales of channels
     }
     if patterns is None:
         heads = [name for name, (_, of_head) in matrices.items() if of_head]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat
 from schedulefree import AdamWScheduleFree
 from torch.optim import Optimizer
 
@@ -15,7 +15,7 @@ def schedule_free_adamw(
     params: Params,
     *,
     lr: PositiveFloat = 0.0025,
-    betas: tuple[Fraction, Fraction] = (0.9, 0.999),
+    betas: tuple[Annotated[float, Field(gt=0, lt=1)], Fraction] = (0.9, 0.999),
     eps: PositiveFloat = 1e-8,
     weight_decay: NonNegativeFloat = 0.0,
     warmup_steps: NonNegativeInt = 0,
@@ -31,8 +31,8 @@ def schedule_free_adamw(
     Args:
         params: Tensors or parameter groups to optimize.
         lr: Learning rate; above 0.
-        betas: Interpolation between the latest point and the average, and decay rate of the running average of the
-            gradient's square, each in [0, 1).
+        betas: Interpolation between the latest point and the average, in (0, 1), and decay rate of the running
+            average of the gradient's square, in [0, 1).
         eps: Term added to the denominator for numerical stability; above 0.
         weight_decay: Weight decay, at least 0.
         warmup_steps: Steps of a linear warm-up.

@@ -118,7 +118,7 @@ class WandbObserver(Observer):
             self.run.log_artifact(artifact)
 
     def run_ended(self, status: str, error: str) -> None:
-        """Tell W&B how the session ended: an interrupted run is preempted, and can be resumed."""
+        """Report to W&B how the session ended: an interrupted run is preempted, and can be resumed."""
         if self.run is None:
             return
         self.run.summary["status"] = status

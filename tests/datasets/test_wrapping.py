@@ -125,7 +125,7 @@ def test_photos_are_reduced_through_wrappers(of_files):
     wrapped = chain([view(Reducible(), [1, 0], [5, 6]), Reducible()], [range(7), range(7)])
     assert [wrapped.reduced(index, needed)[1] for index in range(4)] == [6, 5, 0, 1]
     assert [index for index, _ in asked] == [1, 0, 0, 1]
-    assert wrapped.names == ("1/b", "1/a", "2/a", "2/b")
+    assert wrapped.names == ("of.0/b", "of.0/a", "of.1/a", "of.1/b")
     assert isinstance(opened(of_files).train, CheckedSplit)
 
 
@@ -164,7 +164,7 @@ def test_concatenate_joins_classes_by_name_and_splits_by_kind(tmp_path):
         "test": {"cat": 4, "dog": 2, "owl": 4, "ant": 2},
     }
     assert len(set(both.train.names)) == 27
-    assert both.train.names[0].startswith("1/")
+    assert both.train.names[0].startswith("of.0/")
     for index, name in enumerate(both.train.names):
         assert f"/{both.info.classes[both.train[index][1]]}/" in name
     one, two = opened(first).info, opened(second).info
@@ -173,7 +173,7 @@ def test_concatenate_joins_classes_by_name_and_splits_by_kind(tmp_path):
     assert isinstance(memory.train, TensorSplit)
     assert memory.train.masks is not None
     assert len(memory.validation) == 10
-    assert "data set 1 has no validation images" in memory.account.lines()[-1]
+    assert "of.1 has no validation images" in memory.account.lines()[-1]
 
 
 WRAPPED = {
@@ -221,7 +221,7 @@ def test_option_that_does_not_fit_the_data_is_refused(dataset, message):
 
 def test_data_sets_of_other_sizes_are_not_concatenated(of_files):
     """The message says which and what."""
-    with pytest.raises(ComponentError, match="data set 1 has the height 16, but data set 0 has 32"):
+    with pytest.raises(ComponentError, match=r"of\.1 has the height 16, but of\.0 has 32"):
         opened({"name": "concatenate", "of": [SHAPES, of_files]})
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from cvkit import ComponentFailure, RecipeError, trainer
+from cvkit import ComponentError, ComponentFailure, RecipeError, trainer
 
 PARTS = """
 from dataclasses import dataclass, replace
@@ -69,24 +70,47 @@ def made(tmp_path, monkeypatch):
     sys.modules.pop("voted_parts", None)
 
 
-def given_to(run):
-    """Train, and return the logits and targets that the loss got, step by step, and the loss of each step."""
-    seen = []
-    hook = run.parts.loss.register_forward_hook(lambda _, given, value: seen.append((*given, value)))
-    records = [event for event in run.fit() if hasattr(event, "step_losses")]
-    hook.remove()
-    return [values for values in seen if values[1].is_floating_point()], records
+@contextmanager
+def watched(model, loss):
+    """Yield a list that gets, for each batch of training, the model's inputs and what the loss got and returned."""
+    seen, inputs = [], []
+    hooks = (
+        model.register_forward_pre_hook(lambda part, given: inputs.append(given[0])),
+        loss.register_forward_hook(
+            lambda part, given, value: seen.append((inputs[-1], *given, value)) if part.training else None
+        ),
+    )
+    yield seen
+    for hook in hooks:
+        hook.remove()
+
+
+def numbers_of(run, inputs):
+    """Return the number of each training image by its pixels."""
+    mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in (run.parts.info.mean, run.parts.info.std))
+    pixels = (inputs * std + mean).mul(255).round().to(torch.uint8)
+    train = run.parts.splits.train
+    images = torch.stack([train[number][0] for number in range(len(train))])
+    same = (pixels[:, None] == images).flatten(2).all(dim=2)
+    assert (same.sum(dim=1) == 1).all()
+    return same.int().argmax(dim=1)
+
+
+def require_own_labels(run, seen, count):
+    """Assert that each of `count` images was compared with its own soft labels."""
+    inputs, targets = (torch.cat([values[place] for values in seen]) for place in (0, 2))
+    assert len(targets) == count
+    assert torch.equal(targets, run.parts.splits.train.soft_labels[numbers_of(run, inputs)])
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["memory", "streamed"])
 def test_loss_compares_with_the_soft_labels_of_each_image(made, streamed):
     """In the order of the epoch; accuracy compares with the label beside the image."""
     run = made(dataset={"name": "voted_parts/voted", "streamed": streamed})
-    soft = run.parts.splits.train.soft_labels
-    seen, records = given_to(run)
-    targets = torch.cat([targets for _, targets, _ in seen[:4]])
-    assert torch.equal(targets[torch.arange(40)].sort(dim=0).values, soft.sort(dim=0).values)
-    logits, first, value = seen[0]
+    with watched(run.parts.model, run.parts.loss) as seen:
+        records = [event for event in run.fit() if hasattr(event, "step_losses")]
+    require_own_labels(run, seen, 80)
+    _, logits, first, value = seen[0]
     torch.testing.assert_close(value, cross_entropy(logits, first))
     assert records[0].train_accuracy is not None
 
@@ -98,6 +122,17 @@ def test_memory_and_stream_train_alike(made):
         assert list(run.fit())
     for a, b in zip(one.parts.model.parameters(), other.parts.model.parameters(), strict=True):
         assert torch.equal(a, b)
+
+
+def test_resumed_epoch_compares_with_the_soft_labels_of_each_image(made):
+    """Also with several batches in a step."""
+    settings = RECIPE["train"] | {"accumulate": 2}
+    first, second = (made(train=settings) for _ in range(2))
+    next(first.fit())
+    second.restore(first.state())
+    with watched(second.parts.model, second.parts.loss) as seen:
+        assert list(second.fit())
+    require_own_labels(second, seen, 60)
 
 
 def test_mixed_run_resumes_to_the_bit(made):
@@ -115,15 +150,19 @@ def test_mixed_run_resumes_to_the_bit(made):
 def test_trial_on_fewer_images_has_their_soft_labels(made):
     """Images that are held out take theirs with them."""
     run = made()
-    rows = {tuple(row) for row in run.parts.splits.train.soft_labels.tolist()}
     with run.parts.trial("try", hold_out=20) as trial:
-        seen = []
-        step = trial._step
-        step.forward.loss.register_forward_hook(lambda _, given, value: seen.append(given[1]))
-        list(trial.steps_at([0.1, 0.1]))
-    found = {tuple(row) for targets in seen for row in targets.tolist()}
-    assert len(found) == 20
-    assert found <= rows
+        forward = trial._step.forward
+        with watched(forward.model, forward.loss) as seen:
+            list(trial.steps_at([0.1, 0.1]))
+    require_own_labels(run, seen, 20)
+
+
+def test_wrapped_data_set_with_soft_labels_is_refused(made):
+    """Rather than trained with hard labels."""
+    for wrapper in ({"name": "repeat", "times": 2}, {"name": "concatenate"}):
+        of = {"name": "voted_parts/voted"}
+        with pytest.raises(ComponentError, match="soft labels"):
+            made(dataset=wrapper | {"of": [of] if wrapper["name"] == "concatenate" else of})
 
 
 def test_loss_without_soft_targets_is_refused_by_the_check(made, wording):

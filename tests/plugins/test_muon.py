@@ -77,6 +77,7 @@ def test_head_vectors_and_embeddings_are_adamws():
     ]
     assert trained_by_muon(groups) == {"0.weight", "3.weight"}
     others = [("pos_embed", nn.Parameter(torch.ones(2, 2))), ("a", nn.Parameter(torch.ones(2, 2)))]
+    others += [("layer_scale", nn.Parameter(torch.ones(2, 1, 1))), ("bias_table", nn.Parameter(torch.ones(9, 3)))]
     others += [("fc", nn.Parameter(torch.ones(2, 2))), ("loss..centres", nn.Parameter(torch.ones(2, 2)))]
     assert trained_by_muon(others) == {"a"}
-    assert trained_by_muon(others, adamw=["a", "p*"]) == {"fc", "loss..centres"}
+    assert trained_by_muon(others, adamw=["a", "p*", "bias*"]) == {"fc", "loss..centres"}

@@ -156,21 +156,21 @@ def test_interrupted_and_resumed_run(host, tmp_path, monkeypatch):
     from cvkit.runs.folder import RunFolder
     from cvkit.runs.session import Session
 
-    recipe = resolve(read_text(RECIPE + "observers: [notes]\n"), host.catalog())
+    recipe = resolve(read_text(RECIPE + "observers: [notes]\n", ["train.epochs=3"]), host.catalog())
     folder = RunFolder.create(tmp_path, "twice")
     for stops in (True, False):
         session = Session(build_parts(*open_located(recipe, tmp_path)), folder, tmp_path, host.catalog())
         try:
             with noted_end(session):
                 for event in execute(session):
-                    if stops and isinstance(event, cvkit.EpochRecord):
+                    if stops and isinstance(event, cvkit.EpochRecord) and event.epoch == 2:
                         raise KeyboardInterrupt
         except KeyboardInterrupt:
             assert SEEN[-1] == ("notes", "run_ended", "interrupted", "")
     started = [event[3] for event in SEEN if event[1] == "run_started"]
     epochs = [event[2] for event in SEEN if event[1] == "epoch_finished"]
-    assert started == [0, 0]  # the checkpoint was written before the evaluation of the first epoch
-    assert epochs == [1, 1, 2]
+    assert started == [0, 1]  # the checkpoint was written before the evaluation of the second epoch
+    assert epochs == [1, 2, 2, 3]
     assert SEEN[-1] == ("notes", "run_ended", "finished", "")
 
 
