@@ -8,7 +8,7 @@ from typing import Any
 
 from cvkit import DataInfo, Split, Splits
 
-from .views import account_of, chain, digest_of, halves
+from .views import account_of, chain, digest_of, splits_of
 
 _ALIKE = ("channels", "height", "width", "framing", "fixed_normalisation")
 
@@ -38,7 +38,7 @@ def concatenate(root: Path, *, of: tuple[Splits, ...]) -> Splits:
     new: dict[str, Split] = {}
     missing = []
     for half in ("train", "validation", "test"):
-        found = [halves(one).get(half) for one in of]
+        found = [splits_of(one).get(half) for one in of]
         have = [(split, one.info) for split, one in zip(found, of, strict=True) if split is not None]
         if have:
             maps = [[classes.index(name) for name in info.classes] for _, info in have]

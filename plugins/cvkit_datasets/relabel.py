@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cvkit import Splits
 
-from .views import changed, halves, view
+from .views import changed, splits_of, view
 
 
 def relabel(root: Path, *, of: Splits, classes: dict[str, str]) -> Splits:
@@ -34,7 +34,7 @@ def relabel(root: Path, *, of: Splits, classes: dict[str, str]) -> Splits:
     if len(new) < 2:
         raise ValueError("classes: at least two classes must be left")
     labels = [new.index(name) for name in named]
-    splits = {name: view(split, range(len(split)), labels) for name, split in halves(of).items()}
+    splits = {name: view(split, range(len(split)), labels) for name, split in splits_of(of).items()}
     changes = ", ".join(f"{before} is {after}" for before, after in zip(old, named, strict=True) if before != after)
     note = f"classes are relabelled: {changes}" if changes else "no class is relabelled"
     return changed(of, splits, "relabel", {"classes": named}, note, new)

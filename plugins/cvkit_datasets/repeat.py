@@ -9,7 +9,7 @@ from pydantic import Field
 
 from cvkit import Splits
 
-from .views import changed, halves, view
+from .views import changed, splits_of, view
 
 
 def repeat(root: Path, *, of: Splits, times: Annotated[int, Field(ge=1, le=1_000)] = 2) -> Splits:
@@ -26,7 +26,8 @@ def repeat(root: Path, *, of: Splits, times: Annotated[int, Field(ge=1, le=1_000
     Returns:
         The repeated training images, and the other splits as they are.
     """
+    splits = splits_of(of)
     count, same = len(of.train), range(of.info.num_classes)
     train = view(of.train, [*range(count)] * times, same, distinct=count)
     note = f"each of the {count:,} training images occurs {times} times in an epoch"
-    return changed(of, {**halves(of), "train": train}, "repeat", {"times": times}, note)
+    return changed(of, {**splits, "train": train}, "repeat", {"times": times}, note)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cvkit import Split, Splits, permutation
 
-from .views import changed, halves, labels_of, view
+from .views import changed, labels_of, splits_of, view
 
 
 def subset(
@@ -51,7 +51,7 @@ def subset(
         raise ValueError("set either fraction or count")
     kept = _with_classes(of, classes) if classes else of
     new: dict[str, Any] = {}
-    for name, split in halves(kept).items():
+    for name, split in splits_of(kept).items():
         if splits == "train" and name != "train":
             new[name] = split
             continue
@@ -60,7 +60,7 @@ def subset(
             raise ValueError(f"count: {size} is more than the {len(split)} {name} images of the data set")
         new[name] = view(split, _chosen(split, max(1, size), name, seed), range(kept.info.num_classes))
     options = {"fraction": fraction, "count": count, "classes": list(classes), "splits": splits, "seed": seed}
-    sizes = ", ".join(f"{len(split):,} of {len(halves(of)[name]):,} {name}" for name, split in new.items())
+    sizes = ", ".join(f"{len(split):,} of {len(splits_of(of)[name]):,} {name}" for name, split in new.items())
     of_classes = f", of {len(classes)} of {of.info.num_classes} classes" if classes else ""
     return changed(kept, new, "subset", options, f"the data set is a subset: {sizes} images{of_classes}")
 
@@ -74,7 +74,7 @@ def _with_classes(of: Splits, classes: Sequence[str]) -> Splits:
         raise ValueError("classes: name at least two classes, each once")
     labels = [classes.index(name) if name in classes else -1 for name in of.info.classes]
     new: dict[str, Any] = {}
-    for name, split in halves(of).items():
+    for name, split in splits_of(of).items():
         kept = (torch.as_tensor(labels)[labels_of(split)] >= 0).nonzero().flatten().tolist()
         if not kept:
             raise ValueError(f"classes: there are no {name} images of {' or '.join(classes)}")

@@ -126,11 +126,7 @@ def read_reduced(split: Split, index: int, needed: Needed) -> tuple[Tensor, int]
 
 
 def view(split: Split, indices: Sequence[int], new_labels: Sequence[int], *, distinct: int | None = None) -> Split:
-    """Return some images of a split with new labels; a split in memory is copied and stays in memory.
-
-    Raises `ValueError` if the split has soft labels.
-    """
-    _require_labels(split)
+    """Return some images of a split with new labels; a split in memory is copied and stays in memory."""
     if isinstance(split, TensorSplit):
         chosen = torch.as_tensor(indices, dtype=torch.int64)
         labels = torch.as_tensor(new_labels, dtype=torch.int64)[split.labels[chosen]]
@@ -139,21 +135,8 @@ def view(split: Split, indices: Sequence[int], new_labels: Sequence[int], *, dis
     return View(split, tuple(indices), tuple(new_labels), len(indices) if distinct is None else distinct)
 
 
-def _require_labels(split: Split) -> None:
-    if getattr(split, "soft_labels", None) is not None:
-        raise ValueError(
-            "of: the data set has soft labels, which subset, repeat, relabel and concatenate do not keep; use it as "
-            "the data set of the recipe"
-        )
-
-
 def chain(splits: Sequence[Split], maps: Sequence[Sequence[int]]) -> Split:
-    """Return the images of several splits with new labels; in memory if every split is.
-
-    Raises `ValueError` if a split has soft labels.
-    """
-    for split in splits:
-        _require_labels(split)
+    """Return the images of several splits with new labels; in memory if every split is."""
     held = [split for split in splits if isinstance(split, TensorSplit)]
     if len(held) < len(splits):
         return Chain(tuple(splits), tuple(tuple(one) for one in maps))
@@ -171,15 +154,21 @@ def labels_of(split: Split) -> Tensor:
     return Labels.of(split).values
 
 
-def halves(splits: Splits) -> dict[str, Split]:
+def splits_of(splits: Splits) -> dict[str, Split]:
     """Return the splits that exist by the names of their fields.
 
     Raises:
-        ValueError: Images have sets of labels.
+        ValueError: Images have sets of labels, or soft labels, which the data sets that wrap others do not keep.
     """
+    found = {name: split for name in ("train", "validation", "test") if (split := getattr(splits, name)) is not None}
     if splits.info.task != "single_label":
         raise ValueError("of: the images of the data set have sets of labels, and each must have one class")
-    return {name: split for name in ("train", "validation", "test") if (split := getattr(splits, name)) is not None}
+    if any(getattr(split, "soft_labels", None) is not None for split in found.values()):
+        raise ValueError(
+            "of: the data set has soft labels, which subset, repeat, relabel and concatenate do not keep; use it as "
+            "the data set of the recipe"
+        )
+    return found
 
 
 def changed(
