@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..data.splits import Splits
+from ..data.splits import DataInfo, Splits
 from ..errors import RunError
 from ..formatting import counted
 from ..recipe.settings import USUAL_THRESHOLD, ThresholdRule
@@ -40,6 +40,13 @@ def _best(chances: Tensor, positive: Tensor) -> float:
 def fixed_thresholds(rule: float | tuple[float, ...], classes: int) -> tuple[float, ...]:
     """Return a threshold for each label: the number of a recipe, or its list."""
     return rule if isinstance(rule, tuple) else (rule,) * classes
+
+
+def recipe_thresholds(rule: ThresholdRule, info: DataInfo) -> tuple[float, ...]:
+    """Return the thresholds of a recipe; empty if they are chosen on validation images, or images have one class."""
+    if rule == "validation" or info.task == SINGLE_LABEL.name:
+        return ()
+    return fixed_thresholds(rule, info.num_classes)
 
 
 def require_thresholds(rule: ThresholdRule, splits: Splits) -> None:

@@ -32,6 +32,7 @@ from .parts import RunParts
 from .progress import EpochProgress, Taken
 from .records import EpochRecord, Predictions
 from .resumable import require_finite_weights, require_place, restore_training, training_state
+from .thresholds import recipe_thresholds
 from .trained_model import TrainedModel
 from .views import views_of
 
@@ -88,7 +89,8 @@ class Trainer:
         self.epoch = self.step = 0
         self._progress: EpochProgress | None = None
         self._predictions: Mapping[Half, Predictions] = {}
-        self._thresholds: tuple[float, ...] = ()  # of the last evaluation
+        self._thresholds = recipe_thresholds(parts.recipe.evaluation.thresholds, parts.info)
+        self._evaluated_at = 0  # the step of the last evaluation, to which predictions and thresholds belong
         self._final: Predictions | None = None  # of the best weights
         self._ended = False
 
@@ -127,6 +129,8 @@ class Trainer:
         model = parts.trained_model if itself else own_copy(parts.recipe.model.entry, parts.trained_model)
         if kept is not None:
             load_model_state(model, kept.weights)
+        if itself:
+            self._leave_out_earlier_weights()
         thresholds = self._thresholds if kept is None else kept.thresholds
         return TrainedModel(model.eval(), parts.info, parts.preprocessor, parts.device, parts.recipe.seed, thresholds)
 
@@ -208,9 +212,7 @@ class Trainer:
 
     def _record(self, progress: EpochProgress) -> EpochRecord:
         parts = self.parts
-        found = {half: self.evaluator.predict(half) for half in parts.evaluated}
-        self._thresholds = found[parts.evaluated[0]].thresholds_by(parts.recipe.evaluation.thresholds)
-        found = self._predictions = {half: each.with_thresholds(self._thresholds) for half, each in found.items()}
+        found = self._evaluate()
         for half, predictions in found.items():
             if not math.isfinite(predictions.loss):
                 raise DivergedError(
@@ -224,10 +226,29 @@ class Trainer:
         metrics = evaluate_metrics(parts.recipe.metrics, parts.info, found[half])
         return replace(progress.record(self.epoch + 1, self.step, found, viewed, unaveraged), metrics=metrics)
 
+    def _evaluate(self) -> Mapping[Half, Predictions]:
+        """Evaluate the current weights, and choose the thresholds of labels."""
+        parts = self.parts
+        found = {half: self.evaluator.predict(half) for half in parts.evaluated}
+        self._thresholds = found[parts.evaluated[0]].thresholds_by(parts.recipe.evaluation.thresholds)
+        self._predictions = {half: each.with_thresholds(self._thresholds) for half, each in found.items()}
+        self._evaluated_at = self.step
+        return self._predictions
+
+    def _leave_out_earlier_weights(self) -> None:
+        """Discard predictions and thresholds of earlier weights, which are left if `end` drops an epoch's steps."""
+        if self._evaluated_at == self.step:
+            return
+        if self.parts.recipe.evaluation.thresholds == "validation":
+            self._evaluate()
+        else:
+            self._predictions, self._evaluated_at = {}, self.step
+
     def final_predictions(self) -> Predictions:
         """Return the predictions for the images that measure the result of the run.
 
-        Those of the last epoch's evaluation are used if it evaluated these images; otherwise, evaluate them now.
+        Those of the last epoch's evaluation are used if it evaluated these images; otherwise, evaluate them now. If
+        training ended within an epoch, no evaluation has seen these weights, and thresholds are chosen now.
         """
         half, kept = self.parts.splits.final, self.outcome.kept
         if kept is not None and self.finished and self._progress is None:
@@ -235,6 +256,7 @@ class Trainer:
                 found = self.evaluator.predict(half, model=self.trained().model)
                 self._final = found.with_thresholds(kept.thresholds)
             return self._final
+        self._leave_out_earlier_weights()
         if half not in self._predictions:
             found = self.evaluator.predict(half).with_thresholds(self._thresholds)
             self._predictions = {**self._predictions, half: found}
@@ -281,6 +303,7 @@ class Trainer:
         self.epoch, self.step = state["epoch"], state["step"]
         self.outcome = restore_decisions(self.deciding, parts.recipe.selection, state)
         self._progress, self._predictions, self._final = None, {}, None
-        self._thresholds = tuple(state.get("thresholds", ()))
+        self._thresholds = tuple(state.get("thresholds", ())) or self._thresholds
         if state["progress"] is not None:
             self._progress = EpochProgress.from_state(state["progress"], parts.device)
+        self._evaluated_at = self.step - (0 if self._progress is None else self._progress.taken)

@@ -13,6 +13,7 @@ from ..data.splits import DataInfo
 from ..engine.building import initialised_model
 from ..engine.device import choose_device
 from ..engine.progress import epochs_trained
+from ..engine.thresholds import recipe_thresholds
 from ..engine.trained_model import TrainedModel
 from ..errors import CheckpointError, DeviceError
 from ..formatting import counted
@@ -54,7 +55,8 @@ def load_trained(folder: RunFolder, recipe: Recipe, info: DataInfo) -> LoadedMod
     kept = kept_weights(state)
     load_model_state(model, trained_weights(state))
     preprocessor = Preprocessor(info, (), device, recipe.train.channels_last)
-    thresholds = trained_thresholds(state)
+    rule = recipe.evaluation.thresholds
+    thresholds = trained_thresholds(state) or recipe_thresholds(rule, info)
     if len(thresholds) not in (0, info.num_classes):
         raise CheckpointError(
             f"the checkpoint has {counted(len(thresholds), 'threshold')} for {counted(info.num_classes, 'label')}"
@@ -64,6 +66,9 @@ def load_trained(folder: RunFolder, recipe: Recipe, info: DataInfo) -> LoadedMod
     if kept is not None:
         so_far = "" if folder.info().get("status") == "finished" else " so far"
         label += f"; the best weights{so_far}, of epoch {kept['epoch']:,}"
+    elif rule == "validation" and state["progress"] is not None:
+        earlier = f"epoch {state['epoch']:,}" if state["epoch"] else "no epoch yet, so 0.5"
+        label += f"; thresholds of {earlier}"
     if folder.info().get("status") != "finished":
         label += "; the run has not finished"
     snapshot = RunSnapshot.of(state)

@@ -85,6 +85,30 @@ def test_batches_are_those_of_the_stream_and_each_photo_is_read_once(photos, tmp
     assert tuple(kept[0][0].shape) == (3, 32, 32)
 
 
+class WithSets(Photos):
+    """Photos with sets of labels: none, one or several."""
+
+    def reduced(self, index, needed):
+        image, _ = super().reduced(index, needed)
+        return image, torch.tensor([index % 2, index % 3 == 2, 0], dtype=torch.float32)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("kind", ["memory", "disk"])
+def test_sets_of_labels_are_kept(tmp_path, kind, workers):
+    """By the run that decodes the photos, and by another one that finds them on the disk."""
+    photos = WithSets(tmp_path / "reads.txt")
+    expected = [photos[index][1] for index in range(7)]
+    kept = CachedSplit(photos, None, plan(kind, tmp_path))
+    kept.fill(workers)
+    splits = [kept]
+    if kind == "disk":
+        splits.append(CachedSplit(photos, None, plan(kind, tmp_path)))
+        assert splits[1].filled()
+    for split in splits:
+        assert torch.equal(torch.stack([split[index][1] for index in range(7)]), torch.stack(expected))
+
+
 def test_another_run_uses_what_is_on_the_disk(photos, tmp_path):
     """With the same key; another key is another cache."""
     for _ in range(2):

@@ -187,6 +187,29 @@ def test_run_with_sets_continues_bit_identically(sets_run, same, knobs):
     assert torch.equal(whole.final_predictions().logits, second.final_predictions().logits)
 
 
+def test_thresholds_of_an_epoch_that_is_cut_off_are_chosen_for_its_weights(sets_run):
+    """Not those of the epoch before, whose predictions are discarded too."""
+    run = sets_run()
+    events = run.fit()
+    for event in events:
+        if isinstance(event, Step) and event.step == 7:
+            break
+    run._thresholds = (0.9,) * 10  # as chosen for the weights of the first epoch
+    assert not run.end()
+    found = run.final_predictions()
+    assert found.thresholds == run.evaluator.predict("validation").thresholds_by("validation")
+    assert torch.equal(found.logits, run.evaluator.predict("test").logits)
+    assert run.trained().thresholds == found.thresholds
+
+
+def test_thresholds_of_the_recipe_hold_before_the_first_evaluation(sets_run):
+    """A model that is loaded from a checkpoint of the first epoch uses them."""
+    run = sets_run("evaluation={thresholds: 0.3}")
+    next(run.fit())
+    assert run.trained().thresholds == (0.3,) * 10
+    assert trained_thresholds(run.state()) == (0.3,) * 10
+
+
 def test_thresholds_of_the_best_epoch_belong_to_its_weights(sets_run):
     """Not those of the last epoch."""
     run = sets_run(BEST, "train.epochs=3", "optimizer.lr=2")
