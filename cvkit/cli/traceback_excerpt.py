@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
 from pathlib import Path
 
@@ -12,6 +13,10 @@ _CHAIN = re.compile(
 )
 _FRAME = re.compile(r'  File "(?P<file>.*?)", line .*\n(?:    .*\n|  \[.*\n)*')
 _FOREIGN = (str(Path(__file__).parents[1]), str(Path(importlib.__file__).parent), "<frozen ")
+# This package loads entry points instead of the standard library once anything has imported it.
+_ENTRY_POINTS = f"{os.sep}importlib_metadata{os.sep}"
+    f"{os.sep}importlib_metadata{os.sep}"  # it loads entry points instead of the standard library, if imported
+)
 
 
 def own_lines(trace: str) -> list[str]:
@@ -21,7 +26,7 @@ def own_lines(trace: str) -> list[str]:
     no error has any, returns no lines, because the message alone is enough.
     """
     for error in reversed(_CHAIN.split(trace)):
-        frames = [found for found in _FRAME.finditer(error) if not found["file"].startswith(_FOREIGN)]
+        frames = [found for found in _FRAME.finditer(error) if not _foreign(found["file"])]
         if frames:
             shown = [frames[0][0].splitlines()]
             shown += [["  ..."]] if len(frames) > 2 else []
@@ -29,3 +34,7 @@ def own_lines(trace: str) -> list[str]:
             message = error[max(found.end() for found in _FRAME.finditer(error)) :].partition("\n")[0]
             return [*(line for lines in shown for line in lines), message]
     return []
+
+
+def _foreign(file: str) -> bool:
+    return file.startswith(_FOREIGN) or _ENTRY_POINTS in file

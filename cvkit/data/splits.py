@@ -11,10 +11,11 @@ from ..errors import CheckpointError
 from ..tasks import SINGLE_LABEL, TASKS
 from .account import DataAccount
 from .framing import Framing
-from .label_forms import LabelForm, label_form
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from .label_forms import LabelForm
 
 Half = Literal["validation", "test"]
 """A split that is evaluated."""
@@ -59,6 +60,8 @@ class DataInfo:
     @property
     def labels(self) -> LabelForm:
         """The form of the labels, which depends on the task."""
+        from .label_forms import label_form  # torch loads here
+
         return label_form(self.task)
 
     def to_json(self) -> dict[str, Any]:

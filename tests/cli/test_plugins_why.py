@@ -49,8 +49,14 @@ def test_why_of_a_broken_plugin_shows_cause_remedy_and_traceback(cvkit, site, wo
     ]
 
 
-def test_why_of_a_failure_deep_in_a_library_keeps_the_plugins_own_line(cvkit, site):
-    """However many lines the library, and its message, have in between."""
+@pytest.mark.parametrize("backport", [False, True])
+def test_why_of_a_failure_deep_in_a_library_keeps_the_plugins_own_line(cvkit, site, backport):
+    """However many lines the library, and its message, have in between.
+
+    The package importlib_metadata, which other packages import, replaces what finds and loads entry points.
+    """
+    if backport:
+        pytest.importorskip("importlib_metadata")
     deep = "def f(n):\n    if n == 0:\n        raise OSError('no disk\\nat all')\n    f(n - 1)\n"
     site("acme-nets", "[cvkit]\nacme = acme_net\n", acme_net="import deep_acme\ndeep_acme.f(9)\n", deep_acme=deep)
     _, _, *trace = cvkit("plugins", "--why", "acme").out.splitlines()
