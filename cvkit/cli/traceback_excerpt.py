@@ -15,8 +15,6 @@ _FRAME = re.compile(r'  File "(?P<file>.*?)", line .*\n(?:    .*\n|  \[.*\n)*')
 _FOREIGN = (str(Path(__file__).parents[1]), str(Path(importlib.__file__).parent), "<frozen ")
 # This package loads entry points instead of the standard library once anything has imported it.
 _ENTRY_POINTS = f"{os.sep}importlib_metadata{os.sep}"
-    f"{os.sep}importlib_metadata{os.sep}"  # it loads entry points instead of the standard library, if imported
-)
 
 
 def own_lines(trace: str) -> list[str]:
