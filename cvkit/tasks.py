@@ -20,7 +20,7 @@ class Task:
     Attributes:
         name: The name in `DataInfo.task`, in declarations and in messages.
         meaning: What an image has, as in "each image has one class".
-        score: The name of the score that stands first: in the line of an epoch, in curves, records and the report.
+        score: The name of the main score: in the line of an epoch, in curves, records and the report.
         column: The same, short enough for the head of a column.
         labels: The form of the labels, a `LabelForm`.
         predictions: The class of predictions, `Predictions` or a subclass.

@@ -65,8 +65,8 @@ def wording(snapshot, tmp_path, tmp_path_factory) -> SnapshotAssertion:
     """What a user reads, compared with the snapshot beside the test; ``make wording`` accepts what it says now.
 
     Folders that differ from one run of the tests to the next are written as ``<tmp>``, ``<base>``, ``<repo>`` and
-    ``<home>``, and the numbers of modules that a test wrote as ``N``. The estimate of a run's time is left out, because
-    only slow machines print it for such short runs.
+    ``<home>``, and the numbers of modules that a test wrote as ``N``. The estimate of a run's time is left out,
+    because only slow machines print it for such short runs.
     """
     folders = {
         tmp_path: "<tmp>",

@@ -50,7 +50,7 @@ class Model:
         classes: The names of the classes, in the order of the model's outputs.
         info: Channels, size, normalisation and classes of the model's input.
         checkpoint: After which step and epoch the weights were saved, in words.
-        thresholds: For images with a set of labels: the probability from which on each label is predicted, in the
+        thresholds: For images with a set of labels: the lowest probability at which each label is predicted, in the
             order of the classes; empty if each image has one class.
     """
 

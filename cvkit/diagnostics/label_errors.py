@@ -25,7 +25,7 @@ _TEXTS: dict[Kind, tuple[str, str]] = {
 def worst(predictions: MultiLabelPredictions, kind: Kind, n: int) -> tuple[Tensor, Tensor]:
     """Return the images and labels, int64 (m,), of up to `n` errors of a kind, the most confident first.
 
-    Each label that has errors is shown: of L such labels, each gives up to n / L errors, rounded up.
+    Of L labels that have errors, each gives up to n / L errors, rounded up. So if L is at most n, each is shown.
     """
     given, predicted = predictions.labels.bool(), predictions.predicted
     wrong = predicted & ~given if kind == "false positives" else given & ~predicted
@@ -82,7 +82,7 @@ def label_errors(
         kind.replace(" ", "_"),
         kind.capitalize(),
         _caption(
-            predictions, kind, len(cards), [f"{name} at {layers[name]}" if name in layers else name for name in maps]
+            predictions, kind, labels, [f"{name} at {layers[name]}" if name in layers else name for name in maps]
         ),
         tuple(cards),
         pixelated(images) if len(images) else True,
@@ -90,13 +90,15 @@ def label_errors(
     )
 
 
-def _caption(predictions: MultiLabelPredictions, kind: Kind, shown: int, methods: list[str]) -> str:
-    total = int(predictions.counts[1 if kind == "false positives" else 2].sum())
+def _caption(predictions: MultiLabelPredictions, kind: Kind, labels: Tensor, methods: list[str]) -> str:
+    of_label = predictions.counts[1 if kind == "false positives" else 2]
+    total, having, shown = int(of_label.sum()), int((of_label > 0).sum()), len(labels.unique())
     images = counted(len(predictions.labels), f"{predictions.half} image")
     if not total:
         return f"There are no {kind} on {images}."
     what, order = _TEXTS[kind]
-    caption = f"{what}: {shown:,} of {total:,} on {images}, {order}; each label that has errors is shown."
+    which = "each label that has errors is shown" if shown == having else f"{shown:,} of {having:,} labels are shown"
+    caption = f"{what}: {len(labels):,} of {total:,} on {images}, {order}; {which}."
     if methods:
         caption += (
             f" Beside each image, maps show the evidence for the label, by {', '.join(methods)}. Bright regions "

@@ -32,7 +32,10 @@ class MultiLabelReport:
 
     def facts(self, trainer: Trainer, predictions: Predictions) -> list[Fact]:
         """Return the F1 scores and exact matches, which depend on thresholds."""
-        found, rule = _sets(predictions), described(trainer.parts.recipe.evaluation.thresholds)
+        found, setting = _sets(predictions), trainer.parts.recipe.evaluation.thresholds
+        rule = described(setting)
+        if setting == found.half == "validation":
+            rule += ", which are these images, so it is too optimistic"
         exact = int(found.correct.sum())
         images = counted(len(found.labels), f"{found.half} image")
         return [

@@ -44,7 +44,7 @@ class MultiLabelPredictions(Predictions):
 
     @property
     def thresholds(self) -> tuple[float, ...]:
-        """The probability from which on each label is predicted, in the order of the classes."""
+        """The lowest probability at which each label is predicted, in the order of the classes."""
         return self.chosen or self.usual_thresholds(self.logits.shape[1])
 
     def with_thresholds(self, thresholds: tuple[float, ...]) -> MultiLabelPredictions:
@@ -104,7 +104,7 @@ class MultiLabelPredictions(Predictions):
 
     @property
     def score(self) -> float:
-        """The score that stands first: the mean average precision over labels; 0 if no image has a label."""
+        """The main score: the mean average precision over labels; 0 if no image has a label."""
         found = self.average_precision
         return float(found.nanmean().nan_to_num(0.0))
 

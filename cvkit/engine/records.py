@@ -49,8 +49,8 @@ class EpochRecord:
         score_name: What the score of the run is: ``accuracy``, or ``mean_average_precision`` for label sets.
         scores: Unless the score is the accuracy, which has fields of its own: the score on the ``test`` and the
             ``validation`` images, and with ``tta`` and ``unaveraged`` like the accuracies.
-        thresholds: The probability from which on each label is predicted, in the order of the classes; empty if each
-            image has one class.
+        thresholds: The lowest probability at which each label is predicted, in the order of the classes; empty if
+            each image has one class.
     """
 
     epoch: int
@@ -101,7 +101,7 @@ class EpochRecord:
 
     @property
     def score(self) -> float:
-        """The score on the images of `half` after the epoch: `accuracy`, or what `score_name` says."""
+        """The score on the images of `half` after the epoch: the one that `score_name` names."""
         return _given(self.score_of(self.half))
 
     def score_of(self, which: Score) -> float | None:
@@ -138,7 +138,7 @@ class EpochRecord:
         """Return a value by its name.
 
         Args:
-            metric: What `score_name` says, such as ``accuracy``, or ``loss``, both on the images of `half`;
+            metric: The value of `score_name`, such as ``accuracy``, or ``loss``, both on the images of `half`;
                 ``train_loss``, or one of the recipe's metrics.
 
         Raises:
@@ -267,7 +267,7 @@ class Predictions:
 
     @property
     def thresholds(self) -> tuple[float, ...]:
-        """The probability from which on each label is predicted; empty, because images have one class."""
+        """The lowest probability at which each label is predicted; empty, because images have one class."""
         return ()
 
     def with_thresholds(self, thresholds: tuple[float, ...]) -> Predictions:
@@ -288,7 +288,7 @@ class Predictions:
 
     @property
     def score(self) -> float:
-        """The score that stands first: the accuracy."""
+        """The main score: the accuracy."""
         return self.accuracy
 
     @property

@@ -1,4 +1,4 @@
-"""The thresholds of labels: the probability from which on a label is predicted.
+"""The thresholds of labels: the lowest probability at which a label is predicted.
 
 A threshold is fixed by the recipe, or chosen on the validation images, and never on the test images.
 """

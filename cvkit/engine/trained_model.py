@@ -23,7 +23,7 @@ class TrainedModel:
         preprocessor: The preprocessing.
         device: The device of the model.
         seed: The seed of the run, for code that draws random numbers.
-        thresholds: The probability from which on each label is predicted; empty if each image has one class.
+        thresholds: The lowest probability at which each label is predicted; empty if each image has one class.
     """
 
     model: nn.Module

@@ -205,7 +205,7 @@ class PartResolver:
         self.check.report(mark, message, hint)
 
     def check_task(self, dataset: Part | None) -> None:
-        """Report the parts that do not support the task of the data set, if the recipe tells the task."""
+        """Report the parts that do not support the task of the data set, if the recipe determines it."""
         task = None if dataset is None else task_of(dataset)
         made = ((place, part) for place, part in self.made.items() if part is not None)
         for place, part, message in misfits(made, task) if task else ():

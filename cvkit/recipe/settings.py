@@ -144,8 +144,9 @@ class EvaluationSettings(Settings):
     )
     thresholds: ThresholdRule = Field(
         USUAL_THRESHOLD,
-        description="For images with a set of labels: the probability from which on a label is predicted, one number "
-        "or one for each label; validation: chosen for each label by F1 on the validation images, after each epoch.",
+        description="For images with a set of labels: the lowest probability at which a label is predicted, one "
+        "number or one for each label; validation: chosen for each label by F1 on the validation images, after each "
+        "epoch.",
     )
 
 
@@ -180,7 +181,10 @@ class ReportSettings(Settings):
     """Settings of the report."""
 
     misclassified: NonNegativeInt = Field(48, description="Number of misclassified images to show and explain.")
-    rank: Rank = Field("confidence", description="Measure that ranks misclassified images.")
+    rank: Rank = Field(
+        "confidence",
+        description="Measure that ranks misclassified images; errors of label sets are always ranked by confidence.",
+    )
     augmented: NonNegativeInt = Field(16, description="Number of augmented training images to show.")
     audit: NonNegativeInt = Field(
         3_000,

@@ -11,7 +11,7 @@ from .recipe import Part, Recipe
 
 
 def task_of(dataset: Part) -> str | None:
-    """Return the task of a data set with the options of a recipe; None if only the opened data set says it."""
+    """Return the task of a data set with the options of a recipe; None if the data must be opened to know it."""
     component, tasks = dataset.entry.component, dataset.entry.tasks
     for name, task in component.task_options.items():
         if name in dataset.options and dataset.options[name] != dataset.option(name).default:

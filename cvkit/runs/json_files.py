@@ -174,7 +174,8 @@ class _Record(Shape):
         for half in ("test", "validation"):
             score = self.scores.get(half) if self.scores else getattr(self, f"{half}_accuracy")
             if (getattr(self, f"{half}_loss") is None) != (score is None):
-                raise ValueError(f"{half}_loss and {half}_accuracy must both be numbers or both be null")
+                name = f"the {self.score_name} of {half}" if self.scores else f"{half}_accuracy"
+                raise ValueError(f"{half}_loss and {name} must both be numbers or both be null")
         return self
 
     @model_validator(mode="after")

@@ -44,7 +44,7 @@ def f1(
 
     Args:
         info: The labels of the data set.
-        thresholds: The probability from which on each label is predicted.
+        thresholds: The lowest probability at which each label is predicted.
         average: ``macro``: the mean over labels; labels that no image has and that are never predicted are skipped.
             ``micro``: that of all pairs of an image and a label together. ``samples``: the mean over images; images
             without labels and predictions are skipped.
@@ -70,6 +70,6 @@ def exact_match(info: DataInfo, thresholds: tuple[float, ...] = ()) -> Metric:
 
     Args:
         info: Not used.
-        thresholds: The probability from which on each label is predicted.
+        thresholds: The lowest probability at which each label is predicted.
     """
     return lambda logits, labels: MultiLabelPredictions(logits, labels, loss=0.0, chosen=thresholds).accuracy

@@ -11,6 +11,7 @@ import torch
 
 from cvkit import Recipe, Trainer, build_parts, discover, read, resolve
 from cvkit.engine.tuning import tune
+from cvkit.recipe.tasks import task_of
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
 SMALL = {
@@ -21,16 +22,21 @@ SMALL = {
     "train.batch_size": 16,
     "train.device": "cpu",
 }
-SHAPES = "{dataset: {name: shapes, train_size: 72, test_size: 20}, model: custom_resnet, optimizer: sgd}"
+DRAWN = {  # by task; validation images choose thresholds only
+    "single_label": "{dataset: {name: shapes, train_size: 72, test_size: 20}, model: custom_resnet, optimizer: sgd}",
+    "multi_label": "{dataset: {name: several_shapes, train_size: 72, test_size: 20, validation_size: 20}, "
+    "model: custom_resnet, optimizer: sgd, loss: bce}",
+}
 
 
 def small(path: Path, tmp_path: Path) -> Recipe:
     """The recipe on a few drawn images, its sizes cut down, and nothing else changed."""
     catalog = discover()
+    recipe = resolve(read(path), catalog)
     shapes = tmp_path / "shapes.yaml"
-    shapes.write_text(SHAPES)
-    drawn = resolve(read(shapes), catalog)  # without validation images, so nothing can be chosen
-    recipe = replace(resolve(read(path), catalog), dataset=drawn.dataset, selection=drawn.selection)
+    shapes.write_text(DRAWN[task_of(recipe.dataset) or "single_label"])
+    drawn = resolve(read(shapes), catalog)
+    recipe = replace(recipe, dataset=drawn.dataset, selection=drawn.selection)
     known = {f"{place}.{name}" for place, part in recipe.parts() for name in part.options}
     for name, value in SMALL.items():
         if name in known or name.startswith("train."):
