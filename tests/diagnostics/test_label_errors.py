@@ -13,7 +13,7 @@ CLASSES = tuple("abcdef")
 
 @pytest.fixture
 def found() -> MultiLabelPredictions:
-    """Predictions of 8 images without any label, in which labels a to d are predicted with a probability above 0.5."""
+    """Predictions of 8 images without any label; labels a to d are predicted, with different probabilities."""
     logits = torch.full((8, 6), -3.0)
     logits[:, :4] = torch.linspace(1, 4, 32).view(8, 4)
     return MultiLabelPredictions(logits, torch.zeros(8, 6), 0.5, "test")
