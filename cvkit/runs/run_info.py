@@ -80,10 +80,15 @@ def fixed_weights(parts: RunParts) -> dict[str, str]:
     return dict(found)
 
 
+def same_digests(fixed: Mapping[str, str], info: Mapping[str, Any]) -> bool:
+    """Return whether these fixed weights of a loss have the digests that the run recorded in `info`."""
+    return sorted(info.get("fixed_weights", {}).values()) == sorted(fixed.values())
+
+
 def require_fixed_weights(parts: RunParts, info: dict[str, Any]) -> None:
     """Raise `CheckpointError` if the loss uses other weights than those that the run recorded in `info`."""
     recorded, now = info.get("fixed_weights", {}), fixed_weights(parts)
-    if not recorded or sorted(recorded.values()) == sorted(now.values()):
+    if not recorded or same_digests(now, info):
         return
     names = ", ".join(f"'{name}'" for name in now) or "none"
     raise CheckpointError(

@@ -27,7 +27,7 @@ from .folder import TIME, RunFolder
 from .json_files import read_tuning
 from .observing import Observers
 from .repair import agree_on_recipe, began, put_back, require_never_trained, snapshot_of
-from .restore import require_same_data, restore_run
+from .restore import moved_places, require_same_data, restore_run
 from .run_info import RunInfo, require_fixed_weights
 from .snapshot import RunSnapshot
 from .tuning_results import save_figure, tuning_figures, tuning_result
@@ -142,8 +142,8 @@ class Session:
     def _restore(self, state: dict[str, Any]) -> None:
         """Restore the run after checking its recipe and data, and repair the files beside the checkpoint."""
         snapshot, repairs = snapshot_of(self.folder, state)
-        same_data = self.parts.splits.are_known(state["data"])
-        repairs += agree_on_recipe(self.folder, snapshot, self.recipe, self.accept_changes, same_data=same_data)
+        moved = moved_places(self.parts, state, snapshot.info)
+        repairs += agree_on_recipe(self.folder, snapshot, self.recipe, self.accept_changes, moved=moved)
         repairs += require_same_data(self.parts, state, accept_changes=self.accept_changes)
         restore_run(self.prepare(), state)
         info, lost = began(self.folder, snapshot, self._info.made_with)
