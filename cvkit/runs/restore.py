@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..data.splits import DataInfo
+from ..engine.fixed_weights import fixed_weights
 from ..engine.parts import RunParts
 from ..engine.trainer import Trainer
 from ..error_text import cause
 from ..errors import CheckpointError, CvkitError
 from ..resource_errors import shortage_in
 from .moved_data import data_places
-from .run_info import fixed_weights, same_digests
+from .run_info import same_digests
 from .snapshot import RunSnapshot
 
 
@@ -42,10 +43,11 @@ def moved_places(parts: RunParts, state: Mapping[str, Any], info: Mapping[str, A
     They are the path of a data set with the content of the checkpoint's `state`, and the places of fixed weights of
     the loss with the digests in run.json, `info`.
     """
-    fixed = fixed_weights(parts)
+    loss = parts.recipe.loss
+    fixed = fixed_weights(loss.entry, parts.loss)
     moved = {"dataset.path"} if parts.splits.are_known(state["data"]) else set()
     if fixed and same_digests(fixed, info):
-        moved |= {f"loss.{name}" for name, value in parts.recipe.loss.options.items() if str(value) in fixed}
+        moved |= {f"loss.{name}" for name, value in loss.options.items() if str(value) in fixed}
     return moved
 
 
