@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,20 +141,21 @@ def execute(session: Session) -> Generator[Event, None, None]:
 
 
 @contextmanager
-def noted_end(session: Session) -> Iterator[None]:
+def noted_end(session: Session, warn: Callable[[str], None] = lambda line: None) -> Iterator[None]:
     """If the run ends early, write how it ended into the run folder. Unlock the folder in every case.
 
     The status is "interrupted" if the user stopped the run or the machine ran out of a resource, otherwise "failed".
+    `warn` is called with the faults of observers if the run ends early; a finished run yields all its warnings.
     """
     try:
         yield
     except KeyboardInterrupt:
-        _note(session, "interrupted")
+        _note(session, "interrupted", warn)
         raise
     except Exception as error:
         known = isinstance(error, CvkitError)
         message = str(error) if known or is_resumable(error) else f"{type(error).__name__}: {one_line(error)}"
-        _note(session, "interrupted" if is_resumable(error) else "failed", error=message)
+        _note(session, "interrupted" if is_resumable(error) else "failed", warn, error=message)
         raise
     finally:
         session.folder.unlock()
@@ -165,8 +166,10 @@ def is_resumable(error: BaseException) -> bool:
     return bool(getattr(error, "resumable", False))
 
 
-def _note(session: Session, status: str, **details: str) -> None:
+def _note(session: Session, status: str, warn: Callable[[str], None], **details: str) -> None:
     """Write the status if possible. The run may have ended because the folder cannot be written."""
     if session.started:
         with suppress(CvkitError, OSError):
             session.set_status(status, **details)
+    for line in dict.fromkeys(session.observer_faults):
+        warn(line)

@@ -15,7 +15,7 @@ from ..engine.proposal import Proposal
 from ..engine.records import EpochRecord
 from ..engine.trainer import Step, Trainer
 from ..engine.tuning import tune
-from ..engine.usual_rate import unusual_rate
+from ..engine.usual_rate import unusual_rate_used
 from ..errors import FolderError, RunError
 from ..figures.page import render
 from ..host.catalog import Catalog
@@ -168,11 +168,10 @@ class Session:
                 yield event
                 continue
             tuner, proposal, recipe = event
-            self.parts = replace(self.parts, recipe=recipe)
             results.append(tuning_result(len(results) + 1, tuner, proposal, self.warnings))
-            if tuner.target in waiting:
-                unusual = unusual_rate(recipe, tuner.target, proposal.value, tuner.entry.id)
-                self.warnings += [unusual] if unusual else []
+            if unusual := unusual_rate_used(self.recipe, tuner, proposal):
+                self.warnings.append(unusual)
+            self.parts = replace(self.parts, recipe=recipe)
             if proposal.draw is not None:
                 save_figure(self.folder, results[-1]["name"], tuner, proposal, self.warnings)
             self._notify("tuner_finished", tuner=tuner.entry.id, sets=tuner.target, proposal=proposal)

@@ -98,6 +98,17 @@ def test_resumed_run_continues_the_same_run_and_repeats_no_step(tmp_path):
     assert [row["epoch"] for row in history(folder) if "epoch" in row] == [1, 2]
 
 
+def test_epochs_that_wandb_lacks_are_reported_when_the_run_is_resumed(tmp_path):
+    """The first session had no observer, or could not reach the server."""
+    from cvkit.testing.observers import _new_folder, _play
+    from cvkit_wandb.observer import WandbObserver
+
+    folder = _new_folder(tmp_path)
+    _play(WandbObserver(folder), folder, "finished", known=1)
+    assert [row["step"] for row in history(folder) if "step/loss" in row] == [1, 2, 3, 4, 5, 6]
+    assert [row["epoch"] for row in history(folder) if "epoch" in row] == [1, 2]
+
+
 def test_link_in_the_run_folder_is_refused(tmp_path):
     """W&B would write through it."""
     from cvkit import RunError
