@@ -83,7 +83,7 @@ class Request:
         if not given and len(set(spread(first, last, candidates))) < candidates:
             raise ValueError(
                 f"the range from {first:g} to {last:g} is too narrow for {candidates} candidates, which have three "
-                "digits; widen it, or write values"
+                "digits; widen it, or write `values`"
             )
         judging = Judging.of(run, images)
         open_ended = not given and low is None and high is None
