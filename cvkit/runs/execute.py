@@ -104,9 +104,7 @@ def execute(session: Session) -> Generator[Event, None, None]:
             yield Noted(line)
     for line in session.parts.finetuning.notes:
         yield Noted(line)
-    known = dict.fromkeys(session.warnings)  # for example, a damaged checkpoint that was skipped
-    for message in known:
-        yield Warned(message)
+    yield from _new_warnings(session)  # for example, a damaged checkpoint that was skipped
     if session.trains:  # a cache without room is found now, not after an epoch
         parts = session.parts
         for line in filled_caches(parts.recipe, [("training", parts.train_source), *parts.sources.items()]):
@@ -117,10 +115,7 @@ def execute(session: Session) -> Generator[Event, None, None]:
             continue
         tuner, proposal = tuned
         yield Tuned(tuner, proposal, session.recipe.value(tuner.target))
-        for message in session.warnings:
-            if message not in known:
-                known[message] = None
-                yield Warned(message)
+        yield from _new_warnings(session)
     yield TrainingStarted(session.prepare())
     yield from session.train()
     yield TrainingEnded()
@@ -134,10 +129,16 @@ def execute(session: Session) -> Generator[Event, None, None]:
         yield Measured(half, result.score_name, result.score_text, epoch)
     yield ReportStarted()
     report = session.report()
-    for message in dict.fromkeys(session.warnings):
-        if message not in known:
-            yield Warned(message)
+    yield from _new_warnings(session)
     yield Reported(report)
+
+
+def _new_warnings(session: Session) -> Iterator[Warned]:
+    """Yield each warning that was not shown yet."""
+    for line in dict.fromkeys(session.warnings):
+        if line not in session.shown:
+            session.shown.add(line)
+            yield Warned(line)
 
 
 @contextmanager
@@ -145,7 +146,7 @@ def noted_end(session: Session, warn: Callable[[str], None] = lambda line: None)
     """If the run ends early, write how it ended into the run folder. Unlock the folder in every case.
 
     The status is "interrupted" if the user stopped the run or the machine ran out of a resource, otherwise "failed".
-    `warn` is called with the faults of observers if the run ends early; a finished run yields all its warnings.
+    `warn` is called with new faults of observers if the run ends early; a finished run yields all its warnings.
     """
     try:
         yield
@@ -172,4 +173,5 @@ def _note(session: Session, status: str, warn: Callable[[str], None], **details:
         with suppress(CvkitError, OSError):
             session.set_status(status, **details)
     for line in dict.fromkeys(session.observer_faults):
-        warn(line)
+        if line not in session.shown:
+            warn(line)

@@ -45,6 +45,7 @@ class Session:
         stop: Set it to end after the current step, which is then saved.
         saved: Whether the newest checkpoint contains all training so far, so that stopping at once loses nothing.
         observer_faults: A line for each failure of an observer; they are warnings too.
+        shown: The warnings that were shown to the user.
         started: Whether run.json has the status "running" of this session.
     """
 
@@ -64,6 +65,7 @@ class Session:
         self.warnings = [*parts.warnings]
         self.records: list[EpochRecord] = []
         self.observer_faults: list[str] = []
+        self.shown: set[str] = set()
         self._observers = Observers()
         self.stop = self.started = False
         self.saved = True
