@@ -50,6 +50,7 @@ class Model:
         classes: The names of the classes, in the order of the model's outputs.
         info: Channels, size, normalisation and classes of the model's input.
         checkpoint: After which step and epoch the weights were saved, in words.
+        finished: Whether the run has finished; otherwise its further training replaces these weights.
         thresholds: For images with a set of labels: the lowest probability at which each label is predicted, in the
             order of the classes; empty if each image has one class.
     """
@@ -63,7 +64,7 @@ class Model:
         self._folder, self._catalog, self.info = folder, catalog, info
         self._trained: TrainedModel = loaded.trained
         self.folder, self.recipe, self.classes = folder.path, recipe, info.classes
-        self.checkpoint = loaded.checkpoint_label
+        self.checkpoint, self.finished = loaded.checkpoint_label, loaded.finished
         self.thresholds = predictions_of(info.task).usual_thresholds(len(info.classes))
         self.thresholds = loaded.trained.thresholds or self.thresholds
         self._data, self._digest = data, loaded.digest

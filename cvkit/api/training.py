@@ -8,6 +8,7 @@ import signal
 from collections.abc import Mapping
 from contextlib import closing, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from ..engine.assembly import build_parts
 from ..engine.building import open_dataset, open_located
 from ..engine.trainer import Trainer
 from ..engine.tuning import tune
-from ..engine.usual_rate import unusual_rate
+from ..engine.usual_rate import unusual_rate_used
 from ..resource_errors import reporting_shortages
 from ..runs.data_folder import data_folder
 from ..runs.execute import Tuned, Warned, execute, noted_end
@@ -74,16 +75,14 @@ def train(
         session = Session(parts, folder, root, catalog)
         try:
             with (
-                noted_end(session),
+                noted_end(session, partial(log.warning, "%s")),
                 ended_by_signals(session, log.warning, _signals()),
                 reporting_shortages("the run was in progress"),
             ):
                 report = _followed(session, ProgressBar() if progress else None)
         except KeyboardInterrupt:
-            _warn_of_observers(session)
             raise KeyboardInterrupt(stopped_line(session)) from None
         except Exception as error:
-            _warn_of_observers(session)
             add_way_on(error, session)
             raise
         return TrainedRun(
@@ -94,12 +93,6 @@ def train(
             Report(report),
             tuple(dict.fromkeys(session.warnings)),
         )
-
-
-def _warn_of_observers(session: Session) -> None:
-    """Log the faults of observers in a run that ended early; a finished run logs all its warnings."""
-    for line in dict.fromkeys(session.observer_faults):
-        log.warning("%s", line)
 
 
 def trainer(
@@ -141,9 +134,7 @@ def trainer(
             tuner, proposal, tuned = event
             for line in tuned_lines(Tuned(tuner, proposal, tuned.value(tuner.target))):
                 log.info("%s", line)
-            if tuner.target in parts.recipe.unresolved() and (
-                unusual := unusual_rate(tuned, tuner.target, proposal.value, tuner.entry.id)
-            ):
+            if unusual := unusual_rate_used(parts.recipe, tuner, proposal):
                 log.warning("%s", unusual)
             parts = replace(parts, recipe=tuned)
         return Trainer(parts)

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from ..data.checking import CheckedSplit
 from ..data.splits import DataInfo, Split, Splits
 from ..errors import ComponentFailure, DataError
 
@@ -63,7 +62,7 @@ def read_splits(splits: Splits, advance: Callable[[int], None]) -> tuple[SplitFa
 
 def read_split(split: Split, name: SplitName, info: DataInfo, advance: Callable[[int], None]) -> SplitFacts:
     """Read a split. An image that raises a cvkit error is damaged; any other error is not caught."""
-    count, channels = _distinct(split), info.channels
+    count, channels = len(split), info.channels
     labels = torch.zeros(count, info.num_classes, dtype=torch.bool)
     sizes = torch.zeros(count, 2, dtype=torch.int64)
     grey = torch.zeros(count, dtype=torch.bool)
@@ -103,17 +102,6 @@ def digest_of(image: Tensor) -> bytes:
     return digest.digest()
 
 
-def _distinct(split: Split) -> int:
-    """Return the number of images without the repetitions at the end, which are no duplicates."""
-    return int(getattr(_unchecked(split), "distinct", len(split)))
-
-
-def _unchecked(split: Split) -> Split:
-    while isinstance(split, CheckedSplit):
-        split = split.split
-    return split
-
-
 def _names(split: Split, name: SplitName, count: int) -> tuple[str, ...]:
-    names = getattr(_unchecked(split), "names", None)
-    return tuple(map(str, names[:count])) if names else tuple(f"{name} image {index}" for index in range(count))
+    names = getattr(split, "names", None)
+    return tuple(map(str, names)) if names else tuple(f"{name} image {index}" for index in range(count))

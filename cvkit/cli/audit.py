@@ -63,6 +63,7 @@ def audit(
     from ..audit.page import audit_page
     from ..audit.tables import csv_files
     from ..audit.without_duplicates import Accuracies
+    from ..data.repetitions import without_repetitions
     from ..engine.building import open_dataset
     from ..figures.page import render
 
@@ -71,7 +72,7 @@ def audit(
     for path, value in errors.items():  # a damaged file is a finding here, and not an error
         if value is not None:
             checked = checked.with_value(f"{path}.on_error", "skip")
-    splits = open_dataset(checked, data_folder(data))
+    splits = without_repetitions(open_dataset(checked, data_folder(data)))
     with bar(sum(len(splits.half(name)) for name in splits.halves) + len(splits.train), "reading") as advance:
         found = audited(splits, similarity, advance, stops=stops)
         notes = []

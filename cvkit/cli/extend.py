@@ -65,7 +65,7 @@ def extend(
     from ..runs.extend import ScheduleExtension, fork
     from ..runs.folder import RunFolder
     from ..runs.repair import agree_on_recipe, began, differences, snapshot_of
-    from ..runs.restore import require_same_data, restore_run
+    from ..runs.restore import moved_places, require_same_data, restore_run
 
     found = RunFolder.open(folder)
     if output is not None and found.path.resolve() in (output.resolve(), *output.resolve().parents):
@@ -86,8 +86,8 @@ def extend(
     place = data_root_of(found, recipe, data)
     parts = rebuild_run(recipe if extension is None else extension.extended, place, found, accept_changes)
     snapshot, warnings = snapshot_of(found, state)
-    same_data = parts.splits.are_known(state["data"])
-    warnings += [*damaged, *agree_on_recipe(found, snapshot, recipe, accept_changes, same_data=same_data)]
+    moved = moved_places(parts, state, snapshot.info)
+    warnings += [*damaged, *agree_on_recipe(found, snapshot, recipe, accept_changes, moved=moved)]
     warnings += differences(found, snapshot).values()
     warnings += require_same_data(parts, state, accept_changes=accept_changes)
     trainer = Trainer(parts)

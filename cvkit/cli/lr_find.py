@@ -86,7 +86,7 @@ def lr_find(
         if proposal.value is None:
             raise RunError(f"found no learning rate for {tuner.target}: {proposal.reason}")
     echo(f"{tuner.target}: {proposal.value} ({proposal.reason})")
-    if unusual := unusual_rate(checked, tuner.target, proposal.value, tuner.entry.id):
+    if unusual := unusual_rate(checked, tuner, proposal):
         warn(unusual)
 
 

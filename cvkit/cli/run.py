@@ -129,27 +129,19 @@ def carry_out(
     session = Session(parts, folder, data, catalog, accept_changes=accept_changes, finishes=finishes)
     try:
         with (
-            noted_end(session),
+            noted_end(session, warn),
             ended_by_signals(session, partial(echo, err=True)),
             reporting_shortages("the run was in progress"),
         ):
             print_events(session)
     except KeyboardInterrupt as error:
-        warn_of_observers(session)
         echo(stopped_line(session), err=True)
         raise SystemExit(exit_code_of_signal(error)) from None
     except Exception as error:
         if session.started:
             mark_failed(error)
-        warn_of_observers(session)
         add_way_on(error, session)
         raise
-
-
-def warn_of_observers(session: Session) -> None:
-    """Warn about the observers that failed in a run that ended early; a finished run prints all its warnings."""
-    for line in dict.fromkeys(session.observer_faults):
-        warn(line)
 
 
 def print_events(session: Session) -> None:

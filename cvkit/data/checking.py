@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -75,6 +76,12 @@ class CheckedSplit:
     def soft_labels(self) -> Any:
         """What the split has under this name; `checked` has checked it."""
         return getattr(self.split, "soft_labels", None)
+
+    @property
+    def originals(self) -> Sequence[int] | None:
+        """A number for each image, the same for its repetitions, if the split repeats images."""
+        originals: Sequence[int] | None = getattr(self.split, "originals", None)
+        return originals
 
     def _fits(self, image: Tensor) -> bool:
         size = (self.info.channels, self.info.height, self.info.width)

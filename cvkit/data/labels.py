@@ -32,16 +32,10 @@ def weights_of(split: Split) -> Tensor | None:
 
     Raises `ValueError` unless it contains a finite number of at least 0 for each image, and not only zeros.
     """
-    given = getattr(split, "weights", None)
-    if given is None:
-        return None
     expected = f"expected {len(split)} finite numbers of at least 0"
-    try:
-        weights = torch.as_tensor(given, dtype=torch.float64)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(f"has weights that are not numbers; {expected}") from error
-    if weights.shape != (len(split),):
-        raise ValueError(f"has weights of the shape {tuple(weights.shape)}; {expected}")
+    weights = _numbers(split, "weights", torch.float64, (len(split),), expected)
+    if weights is None:
+        return None
     wrong = (~(weights.isfinite() & (weights >= 0))).nonzero().flatten()
     if len(wrong):
         raise ValueError(f"has the weight {weights[wrong[0]]:g} for image {int(wrong[0])}; {expected}")
@@ -55,16 +49,10 @@ def soft_labels_of(split: Split, classes: int) -> Tensor | None:
 
     Raises `ValueError` unless each row has a finite number of at least 0 for each class, and a sum of 1.
     """
-    given = getattr(split, "soft_labels", None)
-    if given is None:
-        return None
     expected = f"expected numbers ({len(split)}, {classes}) of at least 0, with a sum of 1 for each image"
-    try:
-        soft = torch.as_tensor(given, dtype=torch.float32)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(f"has soft labels that are not numbers; {expected}") from error
-    if soft.shape != (len(split), classes):
-        raise ValueError(f"has soft labels of the shape {tuple(soft.shape)}; {expected}")
+    soft = _numbers(split, "soft labels", torch.float32, (len(split), classes), expected)
+    if soft is None:
+        return None
     if not (soft.isfinite() & (soft >= 0)).all():
         raise ValueError(f"has soft labels that are negative or not finite; {expected}")
     sums = soft.double().sum(dim=1)
@@ -72,6 +60,20 @@ def soft_labels_of(split: Split, classes: int) -> Tensor | None:
     if len(wrong):
         raise ValueError(f"has soft labels with the sum {sums[wrong[0]]:.4g} for image {int(wrong[0])}; {expected}")
     return soft
+
+
+def _numbers(split: Split, name: str, dtype: torch.dtype, shape: tuple[int, ...], expected: str) -> Tensor | None:
+    """Return an attribute of a split as a tensor of this shape, or None if it has none; else raise `ValueError`."""
+    given = getattr(split, name.replace(" ", "_"), None)
+    if given is None:
+        return None
+    try:
+        numbers = torch.as_tensor(given, dtype=dtype)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"has {name} that are not numbers; {expected}") from error
+    if numbers.shape != shape:
+        raise ValueError(f"has {name} of the shape {tuple(numbers.shape)}; {expected}")
+    return numbers
 
 
 class Labels:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -102,9 +101,9 @@ class DataLoaderSource:
         if self.cached is not None:
             self.cached.fill(self._workers)
 
-    def with_own_state(self) -> DataLoaderSource:
-        """Return a source of the same images whose augmentations do not share state with this one's."""
-        return DataLoaderSource(self._split, self._device, self._workers, copy.deepcopy(self._augmentations))
+    def separate(self) -> DataLoaderSource:
+        """Return a source of the same images with its own processes, and so with its own augmentations."""
+        return DataLoaderSource(self._split, self._device, self._workers, self._augmentations)
 
     def batches(
         self, order: Tensor, batch_size: int, seed: int = 0, first: int = 0, progress: ProgressOf | None = None

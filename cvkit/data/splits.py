@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
@@ -91,7 +91,8 @@ class Split(Protocol):
     of the image and 0 for the others. A split of files may have ``names``, a tuple of their paths in the data set's
     folder. The training images may have ``weights``, a number for each, which the sampler `weighted` uses. If the
     data set declares ``soft_labels``, they have ``soft_labels``, float (N, K): for each image, the share of each
-    class. Each row sums to 1.
+    class. Each row sums to 1. If training images are repeated on purpose, they have ``originals``: a number for each
+    image, the same for its repetitions. The audit and data.csv contain such an image once.
     """
 
     def __len__(self) -> int: ...
@@ -109,12 +110,14 @@ class TensorSplit:
         masks: bool (N, H, W), true on the object; None if unknown. If the task is ``multi_label``, bool (N, K, H, W),
             true on the object of each label.
         soft_labels: float (N, K), the share of each class; None if every image has one class.
+        originals: A number for each image, the same for repetitions of an image; None if no image is repeated.
     """
 
     images: Tensor
     labels: Tensor
     masks: Tensor | None = None
     soft_labels: Tensor | None = None
+    originals: Sequence[int] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -19,6 +19,7 @@ from ..audit.page import pair_galleries
 from ..audit.tables import class_table, split_table
 from ..data.label_forms import named
 from ..data.loading import materialize
+from ..data.repetitions import once, without_repetitions
 from ..data.resizing import framed, unframed
 from ..data.splits import Half, Split, Splits, TensorSplit
 from ..engine.records import Predictions
@@ -47,7 +48,7 @@ class DataAudit:
 def data_audit(trainer: Trainer, predictions: Predictions) -> DataAudit:
     """Return the section for a run on files; an empty one for images in memory, and if `report.audit` is 0."""
     parts, limit = trainer.parts, trainer.parts.recipe.report.audit
-    splits = unframed(parts.splits)
+    splits = without_repetitions(unframed(parts.splits))
     if isinstance(splits.train, TensorSplit) or not limit:
         return DataAudit()
     doubts = tuple(task_report(parts.info.task).doubts(trainer, predictions))
@@ -85,7 +86,7 @@ def similar_in_features(trainer: Trainer, found: Audit) -> Gallery | None:
     """
     parts = trainer.parts
     half: Half = parts.splits.final
-    splits: tuple[Split, Split] = parts.splits.half(half), framed(parts.splits.train, parts.info)
+    splits: tuple[Split, Split] = parts.splits.half(half), framed(once(parts.splits.train), parts.info)
     damaged = {facts.name: facts.damaged for facts in found.splits}
     leaked = {*found.leaked(half), *damaged[half]}
     rows = [index for index in range(len(splits[0])) if index not in leaked]

@@ -25,7 +25,7 @@ from ..seeding import derive, preserved_randomness, seed_everything
 from .averaging import Averaged, too_long
 from .building import drawn, initialised_loss
 from .caches import cache_plans, with_notes
-from .deciding import deciding, try_callbacks
+from .deciding import deciding, require_choice, try_callbacks
 from .device import choose_device
 from .finetuning import first_model
 from .loop import EpochBatches
@@ -33,8 +33,8 @@ from .metrics import example_predictions, metric_names, try_metrics
 from .parts import RunParts
 from .sampling import Sampling
 from .sanity_check import SanityCheck
-from .selection import require_choice
 from .thresholds import require_thresholds
+from .tuning import forecast_of
 
 
 def build_parts(
@@ -64,7 +64,7 @@ def build_parts(
     device = choose_device(settings.device, settings.precision)
     splits = checked(splits, recipe.dataset.entry)
     require_task(recipe, splits.info.task)
-    require_choice(recipe.selection, splits.info.task, metric_names(recipe.metrics), splits.validation is not None)
+    require_choice(recipe, splits.info, splits.validation is not None)
     require_thresholds(recipe.evaluation.thresholds, splits)
     if splits.validation is None and recipe.evaluation.test == "final":
         raise RunError(
@@ -107,12 +107,21 @@ def build_parts(
     asked = deciding(recipe, info, parts.plan, has_validation)
     try_callbacks(asked, parts.beginning, metric_names(recipe.metrics), has_validation, example_predictions(info))
     warnings = [*tuning.warnings, *sanity_check(parts)]
+    if not restoring:
+        try_forecasts(parts)
     if settings.ema is None:
         return replace(parts, warnings=tuple(warnings))
     if warning := too_long(settings.ema, parts.planned_steps):
         warnings.append(warning)
     ema: Averaged = Guard(recipe.model.entry, "cannot be averaged")(Averaged, model, settings.ema)
     return replace(parts, ema=ema, warnings=tuple(warnings))
+
+
+def try_forecasts(parts: RunParts) -> None:
+    """Raise `ComponentError` if a tuner refuses its options when it forecasts what it will do."""
+    with preserved_randomness():
+        for tuner in parts.recipe.tuners:
+            forecast_of(tuner, parts)
 
 
 def sanity_check(parts: RunParts) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from ..formatting import counted
-from .callback import Callback, Decision, Goals, named_value
+from .callback import Callback, Decision, Goals
 from .records import EpochRecord
 
 
@@ -56,7 +56,7 @@ class KeepBest(_Best):
     @property
     def reason(self) -> str:
         """Why weights are kept, such as ``highest validation accuracy``."""
-        return f"{'highest' if self._maximizes else 'lowest'} {named_value(self._metric)}"
+        return f"{'highest' if self._maximizes else 'lowest'} {Goals.named(self._metric)}"
 
     def after_epoch(self, record: EpochRecord, /) -> Decision | None:
         """Keep the weights of an epoch that is better than all before."""
@@ -96,5 +96,5 @@ class EarlyStopping(_Best):
         if self.improves(record) or self.stale < self._patience:
             return None
         waited, self.stale = self.stale, 0
-        reason = f"the {named_value(self._metric)} did not improve for {counted(waited, 'epoch')}"
+        reason = f"the {Goals.named(self._metric)} did not improve for {counted(waited, 'epoch')}"
         return Decision(stop=True, reason=reason)

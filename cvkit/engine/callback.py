@@ -138,7 +138,11 @@ class Goals:
             "metric to the recipe's metrics"
         )
 
+    @staticmethod
+    def named(metric: str) -> str:
+        """Return the name of a value for readers, such as ``validation loss``.
 
-def named_value(metric: str) -> str:
-    """Return the name of a value for readers, such as ``validation loss``."""
-    return "training loss" if metric == "train_loss" else f"validation {metric}"
+        Args:
+            metric: The name of the value.
+        """
+        return "training loss" if metric == "train_loss" else f"validation {metric}"

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..checkpoint.serialization import require_packable
 from ..data.splits import DataInfo
-from ..errors import CheckpointError, ComponentFailure
+from ..errors import CheckpointError, ComponentFailure, RunError
 from ..guard import Guard, shown
 from ..recipe import Recipe
 from ..recipe.settings import SelectionSettings
@@ -190,6 +190,15 @@ def deciding(recipe: Recipe, info: DataInfo, plan: StepPlan, has_validation: boo
             built = drawn(recipe, "initialisation of a callback", part, goals, plan, number=number)
             members.append(Member(part.entry.id, built, Guard(part.entry)))
     return Deciding(members, recipe.seed)
+
+
+def require_choice(recipe: Recipe, info: DataInfo, has_validation: bool) -> None:
+    """Raise `RunError` if the run cannot make the choices of `selection`."""
+    if recipe.selection.chooses:
+        try:
+            goals_of(recipe, info, has_validation).of(recipe.selection.metric)
+        except ValueError as error:
+            raise RunError(f"selection.{error}") from None
 
 
 def goals_of(recipe: Recipe, info: DataInfo, has_validation: bool) -> Goals:

@@ -7,7 +7,7 @@ from typing import Any
 from ..formatting import counted
 from ..recipe.settings import SelectionSettings
 from .best_epoch import EarlyStopping, KeepBest
-from .callback import named_value
+from .callback import Goals
 from .deciding import Deciding
 from .outcome import Outcome
 
@@ -57,6 +57,6 @@ def _of_earlier_checkpoint(asked: Deciding, settings: SelectionSettings, old: St
             kept = {"epoch": old["epoch"], "reason": member.callback.reason, "weights": old["weights"]}
         if isinstance(member.callback, EarlyStopping) and old["stale"] >= (settings.patience or 0):
             waited, own["stale"] = counted(old["stale"], "epoch"), 0
-            stopped = f"the {named_value(settings.metric)} did not improve for {waited} ({member.name})"
+            stopped = f"the {Goals.named(settings.metric)} did not improve for {waited} ({member.name})"
         callbacks.append({"name": member.name, "state": own, "factor": 1.0, "lr": None})
     return {"callbacks": callbacks, "kept": kept, "stopped": stopped}

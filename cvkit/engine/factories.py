@@ -88,7 +88,7 @@ class LossFactory(Protocol):
 
     A loss that uses weights which it neither trains nor stores, such as those of a teacher, has the attribute
     ``fixed_weights``: their SHA-256 by their name. run.json records it, and a run is resumed only with the same
-    weights.
+    weights. If the name is the text of an option, the option may name another place of the same weights.
 
     A factory may name a second positional parameter, ``class_counts``: the number of training images of each class.
     They are counted when the factory first reads them.

@@ -279,7 +279,7 @@ class RunParts:
         with preserved_randomness():
             step, seed = parts.copied_train_step(), self.recipe.seed
             source = self.train_source
-            images = source.with_own_state() if isinstance(source, DataLoaderSource) else source
+            images = source.separate() if isinstance(source, DataLoaderSource) else source
             images, held = split_holdout(images, framed(self.splits.train, self.info), self.device, hold_out, seed)
             if validate:
                 held = some_of(self._validation_source, validate, seed)

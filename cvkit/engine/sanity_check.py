@@ -26,6 +26,7 @@ from ..step_progress import Progress, during
 from .background import Background
 from .building import build_checked
 from .eval_mode import eval_mode
+from .fixed_weights import fixed_weights
 from .loop import EpochBatches
 from .schedule import Schedule, early_steps
 from .step import TrainStep
@@ -102,7 +103,7 @@ class SanityCheck:
             self.schedule.step()
 
     def keep(self) -> None:
-        """Raise `ComponentFailure` if a checkpoint cannot store the state of a part."""
+        """Raise `ComponentFailure` if a checkpoint cannot store the state of a part, or run.json fixed weights."""
         train_step, schedule = self.train_step, self.schedule
         guards, loss = train_step.forward.guards, train_step.forward.loss
         weights = named_weights(train_step.forward.model, loss)
@@ -115,6 +116,7 @@ class SanityCheck:
                 require_packable(guard(state))
             except CheckpointError as error:
                 raise guard.failure(f"has a state that cannot be saved: {error}") from error
+        fixed_weights(guards.loss.entry, loss)
 
     def explain(self, parts: Iterable[Part], info: DataInfo, background: Background) -> list[str]:
         """Run each explainer on an image; return a line for each one that cannot explain this model.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ..recipe import Recipe
+from ..recipe import Recipe, TunerPart
+from .proposal import Proposal
 
 _PEAKS = ("lr", "max_lr")  # the names under which optimizers and schedulers take their highest learning rate
 
@@ -23,12 +22,18 @@ def usual_range(recipe: Recipe, target: str) -> tuple[float, float] | None:
     return recipe.optimizer.entry.usual_lr() if target.rpartition(".")[2] in _PEAKS else None
 
 
-def unusual_rate(recipe: Recipe, target: str, value: Any, by: str) -> str:
-    """Return a sentence that says that the `value` proposed by the tuner `by` is not usual, or ""."""
-    usual = usual_range(recipe, target)
+def unusual_rate(recipe: Recipe, tuner: TunerPart, proposal: Proposal) -> str:
+    """Return a sentence that says that the rate that a tuner proposes is not usual, or ""."""
+    usual, value = usual_range(recipe, tuner.target), proposal.value
     if usual is None or not isinstance(value, int | float) or usual[0] <= value <= usual[1]:
         return ""
     return (
-        f"{by} proposes {value:g} for {target}, outside the usual range of {recipe.optimizer.entry.id}, {usual[0]:g} "
-        f"to {usual[1]:g}; compare it with a rate in this range, or let the tuner successive_halving compare some"
+        f"{tuner.entry.id} proposes {value:g} for {tuner.target}, outside the usual range of "
+        f"{recipe.optimizer.entry.id}, {usual[0]:g} to {usual[1]:g}; compare it with a rate in this range, or let "
+        "the tuner successive_halving compare some"
     )
+
+
+def unusual_rate_used(recipe: Recipe, tuner: TunerPart, proposal: Proposal) -> str:
+    """Return this sentence if the run uses the rate, because the value in `recipe` is still ``auto``, or ""."""
+    return unusual_rate(recipe, tuner, proposal) if tuner.target in recipe.unresolved() else ""

@@ -49,7 +49,9 @@ class Component:
             ``"module:attribute"``; it must not import torch. Tuners begin with this range, and a run warns if a tuner
             proposes a rate outside it.
         forecast: For tuners: a function of the factory's arguments that returns one line, what the tuner will do and
-            how many steps that takes, as ``"module:attribute"``. The line is shown before the tuner runs.
+            how many steps that takes, as ``"module:attribute"``. The line is shown before the tuner runs. cvkit also
+            calls the function before the run has a folder, so an error about options is found then; values that
+            tuners set are still ``auto``.
         tasks: The tasks that it supports, of ``"single_label"`` and ``"multi_label"``; for data sets, the tasks that
             it may have, the usual one first. Empty: ``("single_label",)`` for data sets, samplers, losses, tuners,
             metrics, sections and augmentations that mix, and all of them for the others.

@@ -155,8 +155,8 @@ class SelectionSettings(Settings):
 
     metric: str = Field(
         "accuracy",
-        description="What decides: accuracy (mean_average_precision for images with a set of labels), loss, or the "
-        "name of one of the metrics.",
+        description="What decides: accuracy (mean_average_precision for images with a set of labels), loss, "
+        "train_loss, or the name of one of the metrics.",
     )
     goal: Literal["auto", "max", "min"] = Field(
         "auto",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..data.repetitions import once
 from ..data.splits import DataInfo, Split, Splits
 from ..figures.csv_export import csv_text
 
@@ -14,7 +15,7 @@ def data_csv(splits: Splits) -> str:
     The columns are the file, the split (``train``, ``validation``, ``test`` or ``left out``), the class, if it is
     known without reading the image (several with ``|`` between them), and the reason for leaving the file out.
     """
-    parts = [("train", splits.train), *((half, splits.half(half)) for half in splits.halves)]
+    parts = [("train", once(splits.train)), *((half, splits.half(half)) for half in splits.halves)]
     rows = [row for name, split in parts for row in _rows(name, split, splits.info)]
     if not rows:
         return ""

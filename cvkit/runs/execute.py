@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,9 +104,7 @@ def execute(session: Session) -> Generator[Event, None, None]:
             yield Noted(line)
     for line in session.parts.finetuning.notes:
         yield Noted(line)
-    known = dict.fromkeys(session.warnings)  # for example, a damaged checkpoint that was skipped
-    for message in known:
-        yield Warned(message)
+    yield from _new_warnings(session)  # for example, a damaged checkpoint that was skipped
     if session.trains:  # a cache without room is found now, not after an epoch
         parts = session.parts
         for line in filled_caches(parts.recipe, [("training", parts.train_source), *parts.sources.items()]):
@@ -117,10 +115,7 @@ def execute(session: Session) -> Generator[Event, None, None]:
             continue
         tuner, proposal = tuned
         yield Tuned(tuner, proposal, session.recipe.value(tuner.target))
-        for message in session.warnings:
-            if message not in known:
-                known[message] = None
-                yield Warned(message)
+        yield from _new_warnings(session)
     yield TrainingStarted(session.prepare())
     yield from session.train()
     yield TrainingEnded()
@@ -134,27 +129,34 @@ def execute(session: Session) -> Generator[Event, None, None]:
         yield Measured(half, result.score_name, result.score_text, epoch)
     yield ReportStarted()
     report = session.report()
-    for message in dict.fromkeys(session.warnings):
-        if message not in known:
-            yield Warned(message)
+    yield from _new_warnings(session)
     yield Reported(report)
 
 
+def _new_warnings(session: Session) -> Iterator[Warned]:
+    """Yield each warning that was not shown yet."""
+    for line in dict.fromkeys(session.warnings):
+        if line not in session.shown:
+            session.shown.add(line)
+            yield Warned(line)
+
+
 @contextmanager
-def noted_end(session: Session) -> Iterator[None]:
+def noted_end(session: Session, warn: Callable[[str], None] = lambda line: None) -> Iterator[None]:
     """If the run ends early, write how it ended into the run folder. Unlock the folder in every case.
 
     The status is "interrupted" if the user stopped the run or the machine ran out of a resource, otherwise "failed".
+    `warn` is called with new faults of observers if the run ends early; a finished run yields all its warnings.
     """
     try:
         yield
     except KeyboardInterrupt:
-        _note(session, "interrupted")
+        _note(session, "interrupted", warn)
         raise
     except Exception as error:
         known = isinstance(error, CvkitError)
         message = str(error) if known or is_resumable(error) else f"{type(error).__name__}: {one_line(error)}"
-        _note(session, "interrupted" if is_resumable(error) else "failed", error=message)
+        _note(session, "interrupted" if is_resumable(error) else "failed", warn, error=message)
         raise
     finally:
         session.folder.unlock()
@@ -165,8 +167,11 @@ def is_resumable(error: BaseException) -> bool:
     return bool(getattr(error, "resumable", False))
 
 
-def _note(session: Session, status: str, **details: str) -> None:
+def _note(session: Session, status: str, warn: Callable[[str], None], **details: str) -> None:
     """Write the status if possible. The run may have ended because the folder cannot be written."""
     if session.started:
         with suppress(CvkitError, OSError):
             session.set_status(status, **details)
+    for line in dict.fromkeys(session.observer_faults):
+        if line not in session.shown:
+            warn(line)

@@ -30,6 +30,7 @@ class LoadedModel:
         trained: The model with its preprocessing and device.
         checkpoint_label: The step of the checkpoint as a phrase, and the device if it is not the recipe's.
         digest: The digest of the data set that the model was trained on.
+        finished: Whether the run has finished; otherwise its further training replaces the checkpoint.
         damaged: A line for each checkpoint that was skipped, and for each later change of the recipe that affects the
             model.
     """
@@ -37,6 +38,7 @@ class LoadedModel:
     trained: TrainedModel
     checkpoint_label: str
     digest: str
+    finished: bool
     damaged: tuple[str, ...]
 
 
@@ -63,18 +65,18 @@ def load_trained(folder: RunFolder, recipe: Recipe, info: DataInfo) -> LoadedMod
         )
     trained = TrainedModel(model.eval(), info, preprocessor, device, recipe.seed, thresholds)
     label = f"after step {state['step']:,}, {epochs_trained(state):,} of {counted(recipe.train.epochs, 'epoch')}"
+    finished = folder.info().get("status") == "finished"
     if kept is not None:
-        so_far = "" if folder.info().get("status") == "finished" else " so far"
-        label += f"; the best weights{so_far}, of epoch {kept['epoch']:,}"
+        label += f"; the best weights{'' if finished else ' so far'}, of epoch {kept['epoch']:,}"
     elif rule == "validation" and state["progress"] is not None:
         earlier = f"epoch {state['epoch']:,}" if state["epoch"] else "no epoch yet, so 0.5"
         label += f"; thresholds of {earlier}"
-    if folder.info().get("status") != "finished":
+    if not finished:
         label += "; the run has not finished"
     snapshot = RunSnapshot.of(state)
     changed = () if snapshot is None else changes(snapshot.recipe, recipe)
     edits = [f"recipe.yaml was changed after the checkpoint: {change}" for change in changed if not change.free]
-    return LoadedModel(trained, label + remark, state["data"], (*damaged, *edits))
+    return LoadedModel(trained, label + remark, state["data"], finished, (*damaged, *edits))
 
 
 def _device(asked: str) -> tuple[torch.device, str]:

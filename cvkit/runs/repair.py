@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ..errors import CheckpointError, FolderError, RunError
@@ -40,22 +40,20 @@ def require_never_trained(folder: RunFolder, damaged: list[str]) -> None:
 
 
 def agree_on_recipe(
-    folder: RunFolder, snapshot: RunSnapshot, recipe: Recipe, accept: bool, *, same_data: bool = False
+    folder: RunFolder, snapshot: RunSnapshot, recipe: Recipe, accept: bool, *, moved: Collection[str] = ()
 ) -> list[str]:
     """Return a line for each value of `recipe` that the run was not trained with, if these changes are accepted.
 
-    `same_data` means that the data set is known to contain the run's training data, so its path may change. Raises
-    `RunError` if a change is not accepted, or if a changed value affects training: the run would then match neither
-    the old recipe nor the new one.
+    `moved` are options that may name another place, because the run uses the same content there. Raises `RunError` if
+    a change is not accepted, or if a changed value affects training: the run would then match neither the old recipe
+    nor the new one.
     """
     found = changes(snapshot.recipe, recipe)
     if not found:
         return _reworded(folder, snapshot)
     name, said = folder.recipe_path, "; ".join(map(str, found))
     back = f"to continue with the original recipe, remove '{name}': cvkit restores it from the checkpoint"
-    if bound := [
-        change.path for change in found if not (change.free or (same_data and change.path == "dataset.path"))
-    ]:
+    if bound := [change.path for change in found if not (change.free or change.path in moved)]:
         command = shell_words("cvkit", "run", name)
         longer = (
             f". For more epochs, remove '{name}' and use {shell_words('cvkit', 'extend', folder.path)} --epochs N"

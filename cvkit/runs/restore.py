@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ..data.splits import DataInfo
+from ..engine.fixed_weights import fixed_weights
 from ..engine.parts import RunParts
 from ..engine.trainer import Trainer
 from ..error_text import cause
 from ..errors import CheckpointError, CvkitError
 from ..resource_errors import shortage_in
 from .moved_data import data_places
+from .run_info import same_digests
 from .snapshot import RunSnapshot
 
 
@@ -32,6 +35,20 @@ def require_same_data(parts: RunParts, state: dict[str, Any], *, accept_changes:
     except CheckpointError as error:
         raise CheckpointError(f"{error}. To accept the change, add --accept-changes") from None
     return []
+
+
+def moved_places(parts: RunParts, state: Mapping[str, Any], info: Mapping[str, Any]) -> set[str]:
+    """Return the options that may name another place than before, because the run uses the same content there.
+
+    They are the path of a data set with the content of the checkpoint's `state`, and the places of fixed weights of
+    the loss with the digests in run.json, `info`.
+    """
+    loss = parts.recipe.loss
+    fixed = fixed_weights(loss.entry, parts.loss)
+    moved = {"dataset.path"} if parts.splits.are_known(state["data"]) else set()
+    if fixed and same_digests(fixed, info):
+        moved |= {f"loss.{name}" for name, value in loss.options.items() if str(value) in fixed}
+    return moved
 
 
 def restore_run(trainer: Trainer, state: dict[str, Any]) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from ..engine.fixed_weights import fixed_weights
 from ..engine.parts import RunParts
 from ..errors import CheckpointError
-from ..guard import Guard, shown
 from .environment import describe_environment, environment_changes
 from .folder import TIME, RunFolder
 from .provenance import describe_components, drift
@@ -38,7 +38,7 @@ class RunInfo:
         """Describe a run that begins: also its first weights and its parameter groups."""
         groups = [group.to_json() for group in parts.finetuning.groups(parts.model, parts.loss)]
         record = parts.finetuning.record
-        fixed = fixed_weights(parts)
+        fixed = fixed_weights(parts.recipe.loss.entry, parts.loss)
         self.values = {"started": f"{datetime.now().astimezone():{TIME}}", "sessions": [], **self.made_with}
         self.values |= ({"pretrained": record} if record else {}) | ({"parameter_groups": groups} if groups else {})
         self.values |= {"fixed_weights": fixed} if fixed else {}
@@ -68,26 +68,20 @@ class RunInfo:
         return lines
 
 
-def fixed_weights(parts: RunParts) -> dict[str, str]:
-    """Return the SHA-256 of the weights that the loss uses without training them, by their name.
-
-    Raises `ComponentFailure` if the loss does not name them by text.
-    """
-    guard = Guard(parts.recipe.loss.entry, "cannot name its fixed_weights")
-    found = guard(getattr, parts.loss, "fixed_weights", {})
-    if not isinstance(found, Mapping) or not all(isinstance(text, str) for pair in found.items() for text in pair):
-        raise guard.failure(f"has fixed_weights {shown(found)}; expected a mapping of names to SHA-256, both text")
-    return dict(found)
+def same_digests(fixed: Mapping[str, str], info: Mapping[str, Any]) -> bool:
+    """Return whether these fixed weights of a loss have the digests that the run recorded in `info`."""
+    return sorted(info.get("fixed_weights", {}).values()) == sorted(fixed.values())
 
 
 def require_fixed_weights(parts: RunParts, info: dict[str, Any]) -> None:
     """Raise `CheckpointError` if the loss uses other weights than those that the run recorded in `info`."""
-    recorded, now = info.get("fixed_weights", {}), fixed_weights(parts)
-    if not recorded or sorted(recorded.values()) == sorted(now.values()):
+    entry = parts.recipe.loss.entry
+    recorded, now = info.get("fixed_weights", {}), fixed_weights(entry, parts.loss)
+    if not recorded or same_digests(now, info):
         return
     names = ", ".join(f"'{name}'" for name in now) or "none"
     raise CheckpointError(
-        f"{parts.recipe.loss.entry.owner} uses the weights of {names}, which are not those that the run began with: "
+        f"{entry.owner} uses the weights of {names}, which are not those that the run began with: "
         f"their SHA-256 was {_shown(recorded)} and is {_shown(now)}. Restore them, or start a new run"
     )
 

@@ -15,7 +15,7 @@ from ..engine.proposal import Proposal
 from ..engine.records import EpochRecord
 from ..engine.trainer import Step, Trainer
 from ..engine.tuning import tune
-from ..engine.usual_rate import unusual_rate
+from ..engine.usual_rate import unusual_rate_used
 from ..errors import FolderError, RunError
 from ..figures.page import render
 from ..host.catalog import Catalog
@@ -27,7 +27,7 @@ from .folder import TIME, RunFolder
 from .json_files import read_tuning
 from .observing import Observers
 from .repair import agree_on_recipe, began, put_back, require_never_trained, snapshot_of
-from .restore import require_same_data, restore_run
+from .restore import moved_places, require_same_data, restore_run
 from .run_info import RunInfo, require_fixed_weights
 from .snapshot import RunSnapshot
 from .tuning_results import save_figure, tuning_figures, tuning_result
@@ -45,6 +45,7 @@ class Session:
         stop: Set it to end after the current step, which is then saved.
         saved: Whether the newest checkpoint contains all training so far, so that stopping at once loses nothing.
         observer_faults: A line for each failure of an observer; they are warnings too.
+        shown: The warnings that were shown to the user.
         started: Whether run.json has the status "running" of this session.
     """
 
@@ -64,6 +65,7 @@ class Session:
         self.warnings = [*parts.warnings]
         self.records: list[EpochRecord] = []
         self.observer_faults: list[str] = []
+        self.shown: set[str] = set()
         self._observers = Observers()
         self.stop = self.started = False
         self.saved = True
@@ -142,8 +144,8 @@ class Session:
     def _restore(self, state: dict[str, Any]) -> None:
         """Restore the run after checking its recipe and data, and repair the files beside the checkpoint."""
         snapshot, repairs = snapshot_of(self.folder, state)
-        same_data = self.parts.splits.are_known(state["data"])
-        repairs += agree_on_recipe(self.folder, snapshot, self.recipe, self.accept_changes, same_data=same_data)
+        moved = moved_places(self.parts, state, snapshot.info)
+        repairs += agree_on_recipe(self.folder, snapshot, self.recipe, self.accept_changes, moved=moved)
         repairs += require_same_data(self.parts, state, accept_changes=self.accept_changes)
         restore_run(self.prepare(), state)
         info, lost = began(self.folder, snapshot, self._info.made_with)
@@ -168,11 +170,10 @@ class Session:
                 yield event
                 continue
             tuner, proposal, recipe = event
-            self.parts = replace(self.parts, recipe=recipe)
             results.append(tuning_result(len(results) + 1, tuner, proposal, self.warnings))
-            if tuner.target in waiting:
-                unusual = unusual_rate(recipe, tuner.target, proposal.value, tuner.entry.id)
-                self.warnings += [unusual] if unusual else []
+            if unusual := unusual_rate_used(self.recipe, tuner, proposal):
+                self.warnings.append(unusual)
+            self.parts = replace(self.parts, recipe=recipe)
             if proposal.draw is not None:
                 save_figure(self.folder, results[-1]["name"], tuner, proposal, self.warnings)
             self._notify("tuner_finished", tuner=tuner.entry.id, sets=tuner.target, proposal=proposal)

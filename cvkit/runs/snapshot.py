@@ -19,7 +19,7 @@ from ..errors import CheckpointError, RecipeError, one_line
 from ..recipe import keys_of
 from .json_files import checked_info, checked_record, checked_tuning
 
-FIXED = ("started", "components", "environment", "extended", "pretrained", "parameter_groups")
+FIXED = ("started", "components", "environment", "extended", "pretrained", "parameter_groups", "fixed_weights")
 """The keys of run.json that describe how the run began. Later sessions do not change them."""
 
 

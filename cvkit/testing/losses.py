@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import replace
 
 import torch
@@ -15,6 +16,7 @@ from ..checkpoint.serialization import pack, unpack
 from ..checkpoint.state_dicts import load_model_state, model_state
 from ..data.labels import ClassCounts, Labels
 from ..data.splits import DataInfo
+from ..engine.fixed_weights import fixed_weights
 from ..kinds import KINDS
 from ..tasks import MULTI_LABEL
 from .contract import promise
@@ -150,6 +152,20 @@ class LossSuite(Suite):
                 broken(
                     f"{first:.7g}, but {second:.7g} after restoring the state in a new loss",
                     "Store trained tensors as nn.Parameter, and counters with register_buffer",
+                )
+
+    def test_fixed_weights(self) -> None:
+        """If the loss names weights that it uses without training them, the same weights have the same SHA-256."""
+        contract = "fixed_weights of a loss maps names to SHA-256, the same for the same weights"
+        with promise(contract) as broken:
+            first, second = (fixed_weights(self.entry, self._loss()) for _ in range(2))
+            for name, digest in first.items():
+                if not re.fullmatch("[0-9a-f]{64}", digest):
+                    broken(f"{digest!r} for {name!r}", "Use hashlib.sha256(...).hexdigest()")
+            if first != second:
+                broken(
+                    "another loss with the same options has other names or digests",
+                    "Compute them from the weights alone, because a run is resumed only with the same",
                 )
 
     def test_soft_targets(self) -> None:

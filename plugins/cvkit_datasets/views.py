@@ -11,6 +11,7 @@ import json
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import accumulate
 from typing import Any, cast
 
@@ -22,15 +23,11 @@ from cvkit import DataAccount, Labels, Needed, Split, Splits, TensorSplit
 
 @dataclass(frozen=True)
 class View:
-    """Some images of a split, in the order of `indices`, with the label ``new_labels[label]`` of each.
-
-    `distinct` is the number of images before the first repetition.
-    """
+    """Some images of a split, in the order of `indices`, with the label ``new_labels[label]`` of each."""
 
     split: Split
     indices: tuple[int, ...]
     new_labels: tuple[int, ...]
-    distinct: int
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -44,23 +41,28 @@ class View:
         image, label = read_reduced(self.split, self.indices[index], needed)
         return image, self.new_labels[label]
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...] | None:
         """The names of the images, if the split has them."""
         names = getattr(self.split, "names", None)
         return None if names is None else tuple(names[index] for index in self.indices)
 
-    @property
+    @cached_property
     def labels(self) -> tuple[int, ...] | None:
         """The label of each image, if the split has them without reading the images."""
         labels = getattr(self.split, "labels", None)
         return None if labels is None else tuple(self.new_labels[int(labels[index])] for index in self.indices)
 
-    @property
+    @cached_property
     def weights(self) -> tuple[float, ...] | None:
         """The weight of each image, if the split has them."""
         weights = getattr(self.split, "weights", None)
         return None if weights is None else tuple(float(weights[index]) for index in self.indices)
+
+    @cached_property
+    def originals(self) -> tuple[int, ...] | None:
+        """A number for each image, the same for its repetitions; None if no image is repeated."""
+        return originals_of(self.split, self.indices)
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,12 @@ class Chain:
     maps: tuple[tuple[int, ...], ...]
 
     def __len__(self) -> int:
-        return sum(map(len, self.splits))
+        return self._starts[-1]
+
+    @cached_property
+    def _starts(self) -> tuple[int, ...]:
+        """The place of the first image of each split, and the number of all images."""
+        return tuple(accumulate(map(len, self.splits), initial=0))
 
     def __getitem__(self, index: int, /) -> tuple[Tensor, int]:
         return self._at(index, lambda split, place: split[place])
@@ -83,12 +90,11 @@ class Chain:
     def _at(self, index: int, read: Callable[[Split, int], tuple[Tensor, int]]) -> tuple[Tensor, int]:
         if not 0 <= index < len(self):
             raise IndexError(index)
-        ends = [*accumulate(map(len, self.splits))]
-        part = bisect_right(ends, index)
-        image, label = read(self.splits[part], index - (ends[part] - len(self.splits[part])))
+        part = bisect_right(self._starts, index) - 1
+        image, label = read(self.splits[part], index - self._starts[part])
         return image, self.maps[part][label]
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...] | None:
         """The names of the images; those of each split begin with its number if a name occurs in two splits."""
         found: list[Any] = [getattr(split, "names", None) for split in self.splits]
@@ -99,7 +105,7 @@ class Chain:
             return flat
         return tuple(f"of.{number}/{name}" for number, names in enumerate(found) for name in names)
 
-    @property
+    @cached_property
     def labels(self) -> tuple[int, ...] | None:
         """The label of each image, if every split has them without reading the images."""
         found: list[Any] = [getattr(split, "labels", None) for split in self.splits]
@@ -107,7 +113,7 @@ class Chain:
             return None
         return tuple(new[int(label)] for labels, new in zip(found, self.maps, strict=True) for label in labels)
 
-    @property
+    @cached_property
     def weights(self) -> tuple[float, ...] | None:
         """The weight of each image, 1 in a split without weights; None if no split has weights."""
         found: list[Any] = [getattr(split, "weights", None) for split in self.splits]
@@ -118,6 +124,32 @@ class Chain:
             float(one) for split, weights in pairs for one in (weights if weights is not None else [1.0] * len(split))
         )
 
+    @cached_property
+    def originals(self) -> tuple[int, ...] | None:
+        """A number for each image, the same for its repetitions; None if no image is repeated."""
+        return originals_in(self.splits)
+
+
+def originals_of(split: Split, indices: Sequence[int]) -> tuple[int, ...] | None:
+    """Return the image of `split` that each of `indices` shows; None if each shows another one."""
+    inner = getattr(split, "originals", None)
+    shown = tuple(indices) if inner is None else tuple(inner[index] for index in indices)
+    return shown if len(set(shown)) < len(shown) else None
+
+
+def originals_in(splits: Sequence[Split]) -> tuple[int, ...] | None:
+    """Return a number for each image of several splits, the same for repetitions; None if no image is repeated."""
+    found = [getattr(split, "originals", None) for split in splits]
+    if all(originals is None for originals in found):
+        return None
+    shown = (
+        (part, number)
+        for part, (split, originals) in enumerate(zip(splits, found, strict=True))
+        for number in (range(len(split)) if originals is None else originals)
+    )
+    numbers: dict[tuple[int, int], int] = {}
+    return tuple(numbers.setdefault(one, len(numbers)) for one in shown)
+
 
 def read_reduced(split: Split, index: int, needed: Needed) -> tuple[Tensor, int]:
     """Return a sample whose image may be reduced, if the split can reduce images."""
@@ -125,14 +157,14 @@ def read_reduced(split: Split, index: int, needed: Needed) -> tuple[Tensor, int]
     return split[index] if reduced is None else cast("tuple[Tensor, int]", reduced(index, needed))
 
 
-def view(split: Split, indices: Sequence[int], new_labels: Sequence[int], *, distinct: int | None = None) -> Split:
+def view(split: Split, indices: Sequence[int], new_labels: Sequence[int]) -> Split:
     """Return some images of a split with new labels; a split in memory is copied and stays in memory."""
     if isinstance(split, TensorSplit):
         chosen = torch.as_tensor(indices, dtype=torch.int64)
         labels = torch.as_tensor(new_labels, dtype=torch.int64)[split.labels[chosen]]
         masks = None if split.masks is None else split.masks[chosen]
-        return TensorSplit(split.images[chosen], labels, masks)
-    return View(split, tuple(indices), tuple(new_labels), len(indices) if distinct is None else distinct)
+        return TensorSplit(split.images[chosen], labels, masks, originals=originals_of(split, indices))
+    return View(split, tuple(indices), tuple(new_labels))
 
 
 def chain(splits: Sequence[Split], maps: Sequence[Sequence[int]]) -> Split:
@@ -146,6 +178,7 @@ def chain(splits: Sequence[Split], maps: Sequence[Sequence[int]]) -> Split:
         torch.cat([split.images for split in held]),
         torch.cat(labels),
         torch.cat(masks) if len(masks) == len(held) else None,
+        originals=originals_in(held),
     )
 
 

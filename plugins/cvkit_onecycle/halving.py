@@ -59,7 +59,7 @@ def successive_halving(
 
     Raises:
         ValueError: There are no candidates, because neither `values` nor a range is given and the option has no usual
-            range; or `high` is not above `low`.
+            range; or `high` is not above `low`, or so near that the candidates would not differ.
     """
     request = Request.of(
         run,

@@ -10,6 +10,9 @@ import numpy as np
 SHORTEST = 16
 """Fewest optimizer steps of a training that is compared; a shorter one hardly moves the statistics of batch norm."""
 
+MOST = 10
+"""Largest budget, as a multiple of the run's steps."""
+
 
 @dataclass(frozen=True)
 class Plan:

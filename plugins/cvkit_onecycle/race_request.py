@@ -10,7 +10,7 @@ from typing import Any
 
 from cvkit import RunParts, usual_range
 
-from .race_plan import SHORTEST, Plan, plan_race, rounded, spread
+from .race_plan import MOST, SHORTEST, Plan, plan_race, rounded, spread
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,11 @@ class Request:
             )
         if not first < last:
             raise ValueError(f"high ({last:g}) must be above low ({first:g})")
+        if not given and len(set(spread(first, last, candidates))) < candidates:
+            raise ValueError(
+                f"the range from {first:g} to {last:g} is too narrow for {candidates} candidates, which have three "
+                "digits; widen it, or write `values`"
+            )
         judging = Judging.of(run, images)
         open_ended = not given and low is None and high is None
         count = len(given) or candidates
@@ -134,9 +139,10 @@ class Request:
         instead = ""
         if self.middle is not None:
             instead = f", so this is the middle of the usual range, {self.low:g} to {self.high:g}, without a race"
+        advice = f"set budget: {needed:g} for a race" if needed <= MOST else f"no budget up to {MOST} allows a race"
         return (
             f"a budget of {self.budget:,} steps ({self.share:g} of the run's {self.planned:,}) is too short to train "
-            f"{fewest} values for {SHORTEST} steps each{instead}; set budget: {needed:g} for a race"
+            f"{fewest} values for {SHORTEST} steps each{instead}; {advice}"
         )
 
     def data(self) -> dict[str, Any]:

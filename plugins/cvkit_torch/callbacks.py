@@ -100,7 +100,7 @@ class Plateau(Callback):
         cooldown: NonNegativeInt = 0,
         min_factor: Annotated[float, Field(ge=0, lt=1)] = 0.0,
     ) -> None:
-        self._metric, self._patience = metric, patience
+        self._metric, self._name, self._patience = metric, goals.named(metric), patience
         self._rate = SGD([torch.zeros(())], lr=1.0)
         self._plateau = ReduceLROnPlateau(
             self._rate,
@@ -125,9 +125,8 @@ class Plateau(Callback):
         self._plateau.step(record.value(self._metric))
         if self.factor == before:
             return None
-        name = "training loss" if self._metric == "train_loss" else f"validation {self._metric}"
         epochs = f"{self._patience + 1} epochs" if self._patience else "an epoch"
-        return Decision(lr_factor=self.factor, reason=f"the {name} did not improve for {epochs}")
+        return Decision(lr_factor=self.factor, reason=f"the {self._name} did not improve for {epochs}")
 
     def state_dict(self) -> dict[str, Any]:
         """Return the factor, and torch's counters."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -37,7 +38,7 @@ def distillation(
 
     Args:
         info: Channels, image size and classes of the data set.
-        teacher: Folder of the run whose trained model is the teacher. It has the same classes, in any order.
+        teacher: Folder of the finished run whose trained model is the teacher. It has the same classes, in any order.
         temperature: T, by which logits are divided, above 0.
         weight: Share of the teacher, in [0, 1].
         label_smoothing: Fraction of the target probability that is spread evenly over all classes, in [0, 1).
@@ -48,7 +49,7 @@ def distillation(
 
     Raises:
         ValueError: The teacher has other classes or other channels.
-        cvkit.RunError: The folder contains no trained model that can be loaded.
+        cvkit.RunError: The folder contains no trained model that can be loaded, or its run has not finished.
     """
     return Distillation(Teacher(teacher, info), temperature, weight, label_smoothing)
 
@@ -65,6 +66,13 @@ class Teacher:
                 "run folder back, or name its place in `teacher`; a run that has begun then continues with "
                 "--accept-changes"
             ) from error
+        if not model.finished:
+            place = shlex.quote(str(folder))
+            raise RunError(
+                f"teacher: the run '{folder}' has not finished, and its further training would replace the weights "
+                f"of the teacher. Train it to its end with cvkit resume {place}, or end it where it is with cvkit "
+                f"finish {place}; or name another run in `teacher`"
+            )
         own, classes = model.info, model.classes
         if set(classes) != set(info.classes):
             odd = ", ".join(sorted(set(classes) ^ set(info.classes))[:5])

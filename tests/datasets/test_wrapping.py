@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from pathlib import Path
 
@@ -11,7 +12,9 @@ import torch
 from PIL import Image
 
 from cvkit import ComponentError, TensorSplit, discover, resolve
+from cvkit.audit.audit import audit
 from cvkit.data.checking import CheckedSplit
+from cvkit.data.repetitions import once, without_repetitions
 from cvkit.engine.building import open_dataset
 from cvkit.recipe import read_any
 from cvkit.runs.data_csv import data_csv
@@ -130,17 +133,51 @@ def test_photos_are_reduced_through_wrappers(of_files):
 
 
 def test_repeat_makes_epochs_longer_and_evaluation_stays(of_files):
-    """In memory and from files; the audit does not call the repetitions duplicates."""
-    from cvkit.audit.audit import audit
-
+    """In memory and from files."""
     twice = opened({"name": "repeat", "of": SHAPES, "times": 3})
     assert (len(twice.train), len(twice.test)) == (180, 20)
     assert torch.equal(twice.train.images[:60], twice.train.images[120:])
     files = opened({"name": "repeat", "of": of_files, "times": 2})
     assert len(files.train) == 36
     assert files.train.names[:18] == files.train.names[18:]
-    found = audit(files, 0.95, lambda count: None)
-    assert len(found.splits[0]) == 18
+
+
+@pytest.mark.parametrize("memory", [True, False], ids=["memory", "files"])
+def test_repeated_images_are_counted_once_in_any_nesting(of_files, memory):
+    """By data.csv and by the audit, which does not call the repetitions duplicates."""
+    base, size = (SHAPES, 60) if memory else (of_files, 18)
+    twice = {"name": "repeat", "of": {"name": "subset", "of": base, "count": 9}, "times": 2}
+    names = {name: name for name in opened(base).info.classes}
+    for dataset, distinct, length in (
+        (twice, 9, 18),
+        ({"name": "repeat", "of": twice}, 9, 36),
+        ({"name": "relabel", "of": twice, "classes": names}, 9, 18),
+        ({"name": "subset", "of": twice, "count": 17}, None, 17),
+        ({"name": "concatenate", "of": [twice, base, {**twice, "times": 3}]}, 9 + size + 9, 18 + size + 27),
+    ):
+        splits = opened(dataset)
+        found = once(splits.train)
+        assert len(splits.train) == length
+        assert len(found) == (distinct or len(pixels(splits.train)))
+        if dataset["name"] != "concatenate":
+            assert len(pixels(found)) == len(found)
+            assert pixels(found) == pixels(splits.train)
+            assert not audit(without_repetitions(splits), 0.999).pairs
+        if not memory:
+            assert data_csv(splits).count(",train,") == len(found)
+
+
+def test_report_audits_repeated_images_once(of_files, cvkit_host):
+    """As `cvkit audit` does."""
+    recipe = {
+        "dataset": {"name": "repeat", "of": {**of_files, "size": 32}},
+        "model": {"name": "custom_resnet", "width": 2},
+        "optimizer": {"name": "sgd", "lr": 0.01},
+        "train": {"epochs": 1, "batch_size": 18, "workers": 0},
+        "report": {"misclassified": 0, "augmented": 0},
+    }
+    page = (cvkit_host.run(json.dumps(recipe)).folder / "report.html").read_text()
+    assert "equal pixels" not in page
 
 
 def test_relabel_renames_and_merges(of_files):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import pytest
@@ -10,6 +11,8 @@ from torch.nn.functional import cross_entropy
 
 from cvkit import ComponentFailure, EpochRecord, RecipeError, trainer
 from cvkit.checkpoint.contents import require_usable
+from cvkit.checkpoint.serialization import pack, unpack
+from cvkit.engine.progress import EpochProgress, Taken
 
 PARTS = """
 import torch
@@ -75,6 +78,13 @@ def made(plugin, **changes):
     return trainer(recipe, plugins=[plugin])
 
 
+def stored(state):
+    """A state as a checkpoint returns it."""
+    packed, tensors = pack(state)
+    tensors = {name: tensor.clone() for name, tensor in tensors.items()}
+    return unpack(json.loads(json.dumps(packed)), tensors)
+
+
 def records(run):
     return [event for event in run.fit() if isinstance(event, EpochRecord)]
 
@@ -116,7 +126,7 @@ def test_run_resumes_to_the_bit_with_every_term(plugin, changes):
     events = first.fit()
     next(events)
     require_usable({**first.state(), "data": ""})
-    second.restore(first.state())
+    second.restore(stored(first.state()))
     one, other = [e for e in events if isinstance(e, EpochRecord)], records(second)
     assert torch.equal(weights(first), weights(second))
     for a, b in zip(one, other, strict=True):
@@ -124,6 +134,19 @@ def test_run_resumes_to_the_bit_with_every_term(plugin, changes):
         assert list(a.train_terms) == ["main", "side", "size"]
         total = a.train_terms["main"] + 0.5 * a.train_terms["side"] + 0.1 * a.train_terms["size"]
         assert a.train_loss == pytest.approx(total, rel=1e-4)
+
+
+def test_restored_progress_shares_no_tensor_with_the_state():
+    """A step of one trainer would otherwise change the record of the other."""
+    taken = Taken(torch.tensor(2.0), torch.tensor(1), {"main": torch.tensor(1.0)})
+    first = EpochProgress(3, torch.device("cpu"))
+    first.add(taken, 10, 0.1, None)
+    before = {name: values.clone() for name, values in first.state().items() if name in ("losses", "hits")}
+    second = EpochProgress.from_state(first.state(), torch.device("cpu"))
+    second.add(taken, 10, 0.1, None)
+    assert all(torch.equal(first.state()[name], values) for name, values in before.items())
+    assert first.terms["main"].tolist() == [1, 0, 0]
+    assert second.terms["main"].tolist() == [1, 1, 0]
 
 
 def test_evaluation_sees_logits_alone(plugin):

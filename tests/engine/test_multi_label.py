@@ -243,7 +243,10 @@ def test_recipe_with_parts_for_one_class_is_refused(sets_run, override, says):
     [
         (("dataset.validation_size=0",), "has no validation images"),
         (("evaluation.thresholds=[0.5, 0.5]",), "has 2 numbers, but the data set has 10 labels"),
-        (("selection.keep_best=true",), "selection.metric is 'accuracy', but the records contain mean_average_prec"),
+        (
+            ("selection.keep_best=true",),
+            "selection.metric is 'accuracy', but the records contain train_loss, mean_ave",
+        ),
         (("dataset=shapes", "dataset.train_size=40", "loss=cross_entropy", "metrics=[]"), "remove it"),
     ],
 )

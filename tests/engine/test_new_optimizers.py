@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 import schedulefree
 import torch
 
-from cvkit import EpochRecord, RunError, trainer
+from cvkit import EpochRecord, RecipeError, RunError, discover, resolve, trainer
 from cvkit.engine.step import training_mode
+from cvkit.recipe import read_any
 from cvkit_torch.schedule_free import schedule_free_adamw
 
 RECIPE = {
@@ -62,6 +65,16 @@ def test_schedule_free_step_equals_the_reference():
         other.step()
     other.eval()
     torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    ("betas", "accepted"), [([0, 0.999], False), ([1, 0.999], False), ([0.9, 1], False), ([0.01, 0], True)]
+)
+def test_first_beta_of_schedule_free_is_above_0(betas, accepted):
+    """The library divides by it in `eval()`."""
+    recipe = RECIPE | {"optimizer": {"name": "schedule_free_adamw", "betas": betas}, "scheduler": "constant"}
+    with nullcontext() if accepted else pytest.raises(RecipeError, match="'betas' for optimizer"):
+        resolve(read_any(recipe), discover())
 
 
 def test_averaged_weights_average_those_that_are_evaluated():

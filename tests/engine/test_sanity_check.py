@@ -34,7 +34,7 @@ def cvkit_models():
 
 @hookimpl
 def cvkit_losses():
-    return declared("raises", "raises_late", "leaves", "forgets_to_average")
+    return declared("raises", "raises_late", "leaves", "forgets_to_average", "misnames")
 
 
 @hookimpl
@@ -124,6 +124,13 @@ class leaves(raises):
 class forgets_to_average(raises):
     def forward(self, logits, labels):
         return cross_entropy(logits, labels, reduction="none" if self.training else "mean")
+
+
+class misnames(raises):
+    fixed_weights = "teacher"
+
+    def forward(self, logits, labels):
+        return cross_entropy(logits, labels)
 
 
 def stops(info):
@@ -252,6 +259,7 @@ PLAIN = ("augmentations=[]", "explainers=[]", "scheduler=constant", "model={name
         ("loss=raises", "strange_parts/raises", "LookupError: no weight for this class"),
         ("loss=leaves", "strange_parts/leaves", "SystemExit"),
         ("loss=forgets_to_average", "strange_parts/forgets_to_average", "float32 (8,)"),
+        ("loss=misnames", "strange_parts/misnames", "has fixed_weights 'teacher'"),
         ("augmentations=[stops]", "strange_parts/stops", "'Tensor' object has no attribute 'no_such_thing'"),
         ("augmentations=[shrinks_the_batch]", "strange_parts/shrinks_the_batch", "float32 (1, 3, 32, 32)"),
         ("optimizer=lbfgs", "strange_parts/lbfgs", "closure"),

@@ -146,6 +146,14 @@ def test_choice_survives_a_checkpoint(make_run, after):
     assert all(torch.equal(chosen[name], value) for name, value in expected.items())
 
 
+def test_choice_by_the_training_loss_needs_no_validation_images(make_run):
+    """As for the callbacks, which name the same values in their errors."""
+    run = make_run("selection.keep_best=true", "selection.metric=train_loss")
+    losses = [event.train_loss for event in run.fit() if isinstance(event, EpochRecord)]
+    assert run.outcome.kept.reason == "lowest training loss"
+    assert run.outcome.kept.epoch == losses.index(min(losses)) + 1
+
+
 @pytest.mark.parametrize(
     "overrides",
     [
@@ -153,6 +161,7 @@ def test_choice_survives_a_checkpoint(make_run, after):
         ("selection.patience=3",),
         ("evaluation.test=final",),
         (HELD_OUT, "selection.patience=3", "selection.metric=f1"),
+        ("selection.patience=3", "selection.metric=f1"),
     ],
 )
 def test_choice_that_cannot_be_made_is_refused(make_run, overrides, wording):

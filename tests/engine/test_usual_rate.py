@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cvkit import Component, Origin, PluginError, discover, hookimpl, usual_range
-from cvkit.engine.usual_rate import unusual_rate
+from cvkit import Component, Origin, PluginError, Proposal, discover, hookimpl, usual_range
+from cvkit.engine.usual_rate import unusual_rate, unusual_rate_used
 from cvkit.host.registry import Entry
 from cvkit.kinds import KINDS
 from cvkit.recipe import read_text, resolve
@@ -13,8 +13,16 @@ from cvkit.recipe import read_text, resolve
 RECIPE = "{dataset: shapes, model: custom_resnet, optimizer: adamw, scheduler: {name: one_cycle, max_lr: 0.1}}"
 
 
+TUNER = "tuners=[{name: lr_range_test, set: scheduler.max_lr}]"
+
+
 def recipe(*overrides):
-    return resolve(read_text(RECIPE, overrides), discover())
+    return resolve(read_text(RECIPE, [TUNER, *overrides]), discover())
+
+
+def said_of(made, value, report=unusual_rate):
+    """What is said of a value that the tuner proposes."""
+    return report(made, made.tuners[0], Proposal(value, "", ""))
 
 
 @pytest.mark.parametrize(
@@ -33,17 +41,21 @@ def test_usual_range_is_that_of_the_optimizer_for_a_learning_rate(optimizer, tar
 
 @pytest.mark.parametrize(("value", "said"), [(0.317, True), (1e-5, True), (0.005, False), (0.02, False)])
 def test_proposal_outside_the_usual_range_is_reported(value, said):
-    line = unusual_rate(recipe(), "scheduler.max_lr", value, "onecycle/lr_range_test")
-    assert bool(line) is said
+    assert bool(said_of(recipe(), value)) is said
+
+
+@pytest.mark.parametrize(("rate", "said"), [("auto", True), ("0.01", False)])
+def test_run_reports_a_proposal_only_if_it_uses_it(rate, said):
+    assert bool(said_of(recipe(f"scheduler.max_lr={rate}"), 0.317, unusual_rate_used)) is said
 
 
 def test_report_of_an_unusual_proposal_names_both(wording):
-    assert unusual_rate(recipe(), "scheduler.max_lr", 0.317, "onecycle/lr_range_test") == wording
+    assert said_of(recipe(), 0.317) == wording
 
 
 @pytest.mark.parametrize("value", [None, "fast", [0.1]])
 def test_proposal_that_is_no_number_is_not_compared(value):
-    assert unusual_rate(recipe(), "scheduler.max_lr", value, "acme/tuner") == ""
+    assert said_of(recipe(), value) == ""
 
 
 def no_pair(name):

@@ -40,6 +40,18 @@ class Plugin:
     def cvkit_explainers(self):
         yield Component("halves", f"{__name__}:Halves", "Two halves", signed=True)
         yield Component("plain", f"{__name__}:Halves", "Two halves")
+        yield Component("refuses", f"{__name__}:Refuses", "Two halves", signed=True)
+
+
+class Refuses(Halves):
+    def __init__(self, model, background):
+        raise ValueError("this model has no halves")
+
+
+class OtherPlugin:
+    @hookimpl
+    def cvkit_explainers(self):
+        yield Component("refuses", f"{__name__}:Halves", "Two halves")
 
 
 @pytest.fixture
@@ -48,6 +60,7 @@ def explainers_of():
     catalog = discover()
     catalog.admit(Origin("sample", "in-process", "0"), SamplePlugin())
     catalog.admit(Origin("two", "in-process", "0"), Plugin())
+    catalog.admit(Origin("three", "in-process", "0"), OtherPlugin())
     info, warnings = sample_info(height=8, width=8), []
     trained = TrainedModel(
         nn.Identity(), info, Preprocessor(info, [], torch.device("cpu"), False), torch.device("cpu"), 0
@@ -71,6 +84,16 @@ def test_signed_maps_keep_their_sign(explainers_of):
     assert explainers.signed == {"halves"}
     assert maps["halves"].min() == -0.5
     assert warnings == ["plain returned map values outside [0, 1]; they are clipped for display"]
+
+
+def test_signed_explainer_that_cannot_be_built_does_not_give_its_sign_to_another(explainers_of):
+    """Of the same short name, from another plugin."""
+    explainers, warnings = explainers_of("two/refuses, three/refuses", BACKGROUND)
+    assert list(explainers.working) == ["refuses"]
+    assert explainers.signed == set()
+    explainers.explain(IMAGES, TARGETS)
+    assert "refuses could not explain this model" in warnings[0]
+    assert warnings[1] == "refuses returned map values outside [0, 1]; they are clipped for display"
 
 
 def test_signed_maps_beyond_their_range_are_refused(explainers_of):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -88,6 +89,16 @@ def test_missing_teacher_is_a_sentence(tmp_path, info, wording):
     assert str(caught.value).replace(str(tmp_path), "FOLDER") == wording
 
 
+def test_teacher_that_has_not_finished_is_refused(teacher, tmp_path, info, wording):
+    """Its further training would replace its weights, and then the run could not be resumed."""
+    stopped = tmp_path / "stopped"
+    shutil.copytree(teacher, stopped)
+    RunFolder(stopped).write_info(RunFolder(stopped).info() | {"status": "interrupted"})
+    with pytest.raises(RunError, match="not finished") as caught:
+        distillation(info, teacher=stopped)
+    assert str(caught.value).replace(str(tmp_path), "FOLDER") == wording
+
+
 def test_teacher_is_neither_trained_nor_copied_nor_stored(loss):
     """It belongs to no state, and copies of the loss, for trials, share it."""
     assert not list(loss.parameters())
@@ -147,10 +158,27 @@ def test_run_records_its_teacher_and_refuses_another(teacher, tmp_path, monkeypa
     assert said.partition(" uses ")[2] == wording
 
 
-def start_again(path, root):
+def test_run_continues_with_its_teacher_at_another_place(teacher, tmp_path):
+    """If the change is accepted, and if the weights there are the same."""
+    run = train(distilled(teacher), output=tmp_path / "runs", data=tmp_path, progress=False)
+    moved = tmp_path / "moved"
+    shutil.copytree(teacher, moved)
+    recipe = run.folder / "recipe.yaml"
+    recipe.write_text(recipe.read_text().replace(str(teacher), str(moved)))
+    with pytest.raises(RunError, match="add --accept-changes"):
+        start_again(run.folder, tmp_path)
+    start_again(run.folder, tmp_path, accept_changes=True)
+    other = train({**STUDENT, "train": STUDENT["train"] | {"epochs": 1}}, output=moved, progress=False).folder
+    recipe.write_text(recipe.read_text().replace(str(moved), str(other)))
+    with pytest.raises(RunError, match=r"cannot change loss\.teacher"):
+        start_again(run.folder, tmp_path, accept_changes=True)
+
+
+def start_again(path, root, accept_changes=False):
     folder, catalog = RunFolder.open(path), discover(distributions=["cvkit-core"])
     recipe = resolve(read_text(folder.recipe_text()), catalog)
-    session = Session(build_parts(recipe, recipe.dataset.build(root), restoring=True), folder, root, catalog)
+    parts = build_parts(recipe, recipe.dataset.build(root), restoring=True)
+    session = Session(parts, folder, root, catalog, accept_changes=accept_changes)
     try:
         session.start()
     finally:

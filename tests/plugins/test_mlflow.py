@@ -80,6 +80,18 @@ def test_resumed_run_continues_the_same_run_and_repeats_no_step(tmp_path, store)
     assert [value for _, value in points(client, run, "epoch")] == [1, 2]
 
 
+def test_epochs_that_mlflow_lacks_are_reported_when_the_run_is_resumed(tmp_path, store):
+    """The first session had no observer, or could not reach the server."""
+    from cvkit.testing.observers import _new_folder, _play
+    from cvkit_mlflow.observer import MlflowObserver
+
+    folder = _new_folder(tmp_path)
+    _play(MlflowObserver(folder), folder, "finished", known=1)
+    client, run = the_run(store, "cvkit")
+    assert [step for step, _ in points(client, run, "step/loss")] == [1, 2, 3, 4, 5, 6]
+    assert [value for _, value in points(client, run, "epoch")] == [1, 2]
+
+
 def test_value_of_a_tuner_becomes_a_parameter(tmp_path, store):
     """While it is `auto`, there is none."""
     from dataclasses import replace

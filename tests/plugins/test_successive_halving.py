@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
+from itertools import count
 
 import numpy as np
 import pytest
 import torch
 from masked import without_numbers
 
-from cvkit import ComponentError
+from cvkit import ComponentError, RunFolder, discover
 from cvkit.engine.building import build_checked
 from cvkit.engine.trainer import Trainer
+from cvkit.engine.trial import Trial
 from cvkit.engine.tuning import tune
 from cvkit.figures.style import render_figure
+from cvkit.runs.execute import noted_end
+from cvkit.runs.session import Session
 from cvkit_onecycle.halving import forecast, successive_halving
 from cvkit_onecycle.race import Race, Rung, Trained
 from cvkit_onecycle.race_plan import SHORTEST, Plan, plan_race, spread
@@ -169,6 +173,13 @@ def test_short_budget_proposes_the_middle_of_the_usual_range(colours_run, wordin
     assert forecast(run, TARGET, **options(run, budget=needed)).startswith("training 2 values")
 
 
+def test_run_too_short_for_any_race_is_not_given_a_budget_that_the_option_refuses(colours_run, wording):
+    """Two values need 32 steps, and the budget is at most ten times the run."""
+    run = colours_run("tuners=[]", "scheduler.max_lr=0.1", "train.max_steps=3", "train.batch_size=16")
+    assert run.planned_steps == 3
+    assert successive_halving(run, TARGET).reason == wording
+
+
 def options(run, **changed):
     """The options of a recipe's tuner, some of them changed."""
     return run.recipe.tuners[0].options | changed
@@ -190,10 +201,11 @@ def test_any_numeric_option_can_be_raced(colours_run):
     [
         ("optimizer.weight_decay", {}, "weight_decay"),
         (TARGET, {"low": 2.0}, "low"),
+        (TARGET, {"low": 0.1, "high": 0.1001}, "narrow"),
         (TARGET, {"values": (0.1,)}, "two"),
         (TARGET, {"values": (0.1, 0.2), "low": 0.1}, "exclude"),
     ],
-    ids=["no range", "empty range", "one value", "both"],
+    ids=["no range", "empty range", "narrow range", "one value", "both"],
 )
 def test_request_without_candidates_is_refused(colours_run, target, wrong, named, wording):
     """Before anything is trained."""
@@ -202,11 +214,44 @@ def test_request_without_candidates_is_refused(colours_run, target, wrong, named
     assert str(caught.value) == wording
 
 
-def test_refused_request_is_an_error_of_the_component(colours_run):
-    """Also if the forecast finds it, which is called first."""
-    run = colours_run("tuners=[{name: successive_halving, set: scheduler.max_lr, low: 2.0}]")
-    with pytest.raises(ComponentError, match="must be above"):
-        list(tune(run))
+@pytest.mark.parametrize("wrong", ["low: 2.0", "low: 0.1, high: 0.1001", "values: [0.1]"])
+def test_refused_request_is_found_before_the_run_has_a_folder(colours_run, wrong):
+    """When the run is built."""
+    with pytest.raises(ComponentError, match="onecycle/successive_halving"):
+        colours_run(f"tuners=[{{name: successive_halving, set: scheduler.max_lr, {wrong}}}]")
+
+
+def test_race_that_was_interrupted_is_repeated_with_the_same_trials(colours_run, tmp_path, monkeypatch):
+    """In the middle of a trial. The next session proposes the same value, whatever it has drawn before."""
+    raced = {}
+    for name in ("whole", "interrupted"):
+        (tmp_path / name).mkdir()
+        taken = count()
+
+        def stops(trial, steps, of=Trial.take, taken=taken):
+            for loss in of(trial, steps):
+                if next(taken) == 40:  # of 64 steps
+                    raise KeyboardInterrupt
+                yield loss
+
+        if name == "interrupted":
+            with monkeypatch.context() as patched:
+                patched.setattr(Trial, "take", stops)
+                with pytest.raises(KeyboardInterrupt):
+                    tuned_in(tmp_path / name, colours_run(RACED))
+            assert RunFolder(tmp_path / name).info()["status"] == "interrupted"
+            torch.manual_seed(5)
+        raced[name] = tuned_in(tmp_path / name, colours_run(RACED))
+    assert raced["interrupted"] == raced["whole"]
+
+
+def tuned_in(path, run):
+    """What the tuners of a run find in a session in the folder `path`, and the recipe that it writes."""
+    session = Session(run, RunFolder(path), path, discover())
+    with noted_end(session):
+        session.start()
+        assert list(session.tune())
+    return json.loads((path / "tuning.json").read_text()), (path / "recipe.yaml").read_text()
 
 
 def test_validation_images_decide_if_there_are_any(colours_run):

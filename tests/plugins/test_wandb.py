@@ -25,7 +25,11 @@ observers: [{name: wandb, project: shapes, tags: [small]}]
 
 @pytest.fixture(autouse=True)
 def offline(monkeypatch):
+    """W&B reads its environment once in a process, so it forgets what an earlier test in this process set."""
+    import wandb
+
     monkeypatch.setenv("WANDB_MODE", "offline")
+    wandb.teardown()
 
 
 def records_of(folder):
@@ -94,6 +98,17 @@ def test_resumed_run_continues_the_same_run_and_repeats_no_step(tmp_path):
     runs = {record.run.run_id for record in records_of(folder) if record.HasField("run")}
     assert len(runs) == 1
     assert len([*folder.glob("wandb/offline-run-*")]) == 2
+    assert [row["step"] for row in history(folder) if "step/loss" in row] == [1, 2, 3, 4, 5, 6]
+    assert [row["epoch"] for row in history(folder) if "epoch" in row] == [1, 2]
+
+
+def test_epochs_that_wandb_lacks_are_reported_when_the_run_is_resumed(tmp_path):
+    """The first session had no observer, or could not reach the server."""
+    from cvkit.testing.observers import _new_folder, _play
+    from cvkit_wandb.observer import WandbObserver
+
+    folder = _new_folder(tmp_path)
+    _play(WandbObserver(folder), folder, "finished", known=1)
     assert [row["step"] for row in history(folder) if "step/loss" in row] == [1, 2, 3, 4, 5, 6]
     assert [row["epoch"] for row in history(folder) if "epoch" in row] == [1, 2]
 

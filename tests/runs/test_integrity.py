@@ -210,7 +210,7 @@ def test_data_set_that_was_moved_is_accepted_where_its_content_is_the_same(origi
     kept = RunSnapshot(text.replace("  train_size: 70\n", "  train_size: 70\n  path: there\n"), [], (), {})
     with pytest.raises(RunError, match=r"dataset\.path"):
         agree_on_recipe(RunFolder(original), kept, recipe, True)
-    assert agree_on_recipe(RunFolder(original), kept, recipe, True, same_data=True)
+    assert agree_on_recipe(RunFolder(original), kept, recipe, True, moved={"dataset.path"})
 
 
 @pytest.mark.parametrize("key", ["sessions", "warnings"])

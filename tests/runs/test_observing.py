@@ -174,6 +174,26 @@ def test_interrupted_and_resumed_run(host, tmp_path, monkeypatch):
     assert SEEN[-1] == ("notes", "run_ended", "finished", "")
 
 
+def test_fault_in_a_run_that_fails_is_reported_once_by_the_command_and_in_python(tmp_path, capsys, caplog):
+    """A finished run has it among its warnings."""
+    (tmp_path / "recipe.yaml").write_text(RECIPE)
+    plugin = tmp_path / "watching.py"
+    plugin.write_text(
+        "from cvkit import hookimpl\n\n"
+        "@hookimpl\ndef cvkit_run_started(recipe, folder):\n    raise OSError('asleep')\n\n"
+        "@hookimpl\ndef cvkit_run_ended(status, error, folder):\n    raise OSError('away')\n"
+    )
+    place = ("--plugin-path", plugin, "--output", tmp_path / "runs")
+    shown = call(capsys, "run", tmp_path / "recipe.yaml", "--set", "optimizer.lr=1e30", *place)
+    assert shown.code == 1
+    assert [shown.err.count(f"OSError: {word}") for word in ("asleep", "away")] == [1, 1]
+    with pytest.raises(cvkit.DivergedError):
+        cvkit.train(RECIPE, set={"optimizer.lr": 1e30}, plugins=[plugin], output=tmp_path / "runs", progress=False)
+    for word in ("asleep", "away"):
+        (line,) = [one for one in caplog.records if f"OSError: {word}" in one.getMessage()]
+        assert line.levelname == "WARNING"
+
+
 def test_list_shows_observers(capsys):
     """By their kind."""
     shown = call(capsys, "list", "observers").out

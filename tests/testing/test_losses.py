@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+from secrets import token_bytes
+
 import pytest
 import torch
 from masked import without_numbers, without_quotes
@@ -147,6 +150,34 @@ class SumsSoft(nn.CrossEntropyLoss):
         return super().forward(logits, labels) * (len(labels) if mixed else 1)
 
 
+class NamesItsTeacher(Focal):
+    """With the digest of the teacher's weights."""
+
+    @property
+    def fixed_weights(self):
+        return {"teacher": sha256(b"its weights").hexdigest()}
+
+
+class TestRightWithFixedWeights(LossSuite):
+    factory = staticmethod(NamesItsTeacher)
+
+
+class NamesATensor(Focal):
+    fixed_weights = {"teacher": torch.ones(3)}
+
+
+class NamesAFile(Focal):
+    fixed_weights = {"teacher": "teacher.pt"}
+
+
+class NamesItsMemory(Focal):
+    """Another digest for each copy."""
+
+    @property
+    def fixed_weights(self):
+        return {"teacher": sha256(token_bytes()).hexdigest()}
+
+
 TWINS = [
     ("module", only_a_function, "function"),
     ("scalar", KeepsTheBatch, "torch.float32 (12,)"),
@@ -157,6 +188,9 @@ TWINS = [
     ("weights", HidesItsBias, "(10,)"),
     ("weights", ForgetsItsBias, "bias"),
     ("state", CountsBatches, ""),
+    ("fixed_weights", NamesATensor, "dict"),
+    ("fixed_weights", NamesAFile, "'teacher.pt'"),
+    ("fixed_weights", NamesItsMemory, "digests"),
     ("order", WeighsByPlace, ""),
     ("batch_mean", Sums, ""),
     ("prefers_right", LikesMistakes, ""),
