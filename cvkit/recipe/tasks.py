@@ -23,9 +23,21 @@ def misfits(parts: Iterable[tuple[str, Part]], task: str) -> Iterator[tuple[str,
     """Yield the place, the part and a message for each part that does not support a task."""
     for place, part in parts:
         if part.entry.kind.key != "dataset" and task not in part.entry.tasks:
-            owner = f"{part.entry.kind.singular} '{part.entry.id}'"
-            supported = f"{owner} supports {', '.join(part.entry.tasks)}"
-            yield place, part, f"{supported}, but the data set is {task}: {TASKS[task].meaning}"
+            yield place, part, f"{_supported(part)}, but the data set is {task}: {TASKS[task].meaning}"
+
+
+def misfit_datasets(dataset: Part) -> Iterator[str]:
+    """Yield a message for each data set that wraps another one whose task it does not support."""
+    for outer in dataset.family():
+        inner = [part for _, part in outer.nested() if part.entry.kind.key == "dataset"]
+        for part in inner:
+            task = task_of(part)
+            if task is not None and task not in outer.entry.tasks:
+                yield f"{_supported(outer)}, but its data set '{part.entry.id}' is {task}: {TASKS[task].meaning}"
+
+
+def _supported(part: Part) -> str:
+    return f"{part.entry.kind.singular} '{part.entry.id}' supports {', '.join(part.entry.tasks)}"
 
 
 def instead(kind: Kind, names: Iterable[str] = ()) -> str:
