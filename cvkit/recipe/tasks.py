@@ -26,14 +26,12 @@ def misfits(parts: Iterable[tuple[str, Part]], task: str) -> Iterator[tuple[str,
             yield place, part, f"{_supported(part)}, but the data set is {task}: {TASKS[task].meaning}"
 
 
-def misfit_datasets(dataset: Part) -> Iterator[str]:
-    """Yield a message for each data set that wraps another one whose task it does not support."""
-    for outer in dataset.family():
-        inner = [part for _, part in outer.nested() if part.entry.kind.key == "dataset"]
-        for part in inner:
-            task = task_of(part)
-            if task is not None and task not in outer.entry.tasks:
-                yield f"{_supported(outer)}, but its data set '{part.entry.id}' is {task}: {TASKS[task].meaning}"
+def misfit_datasets(dataset: Part) -> Iterator[tuple[Part, str]]:
+    """Yield each data set in the options of another one that does not support its task, and a message."""
+    for _, part in dataset.nested():
+        task = task_of(part) if part.entry.kind.key == "dataset" else None
+        if task is not None and task not in dataset.entry.tasks:
+            yield part, f"{_supported(dataset)}, but '{part.entry.id}' in it is {task}: {TASKS[task].meaning}"
 
 
 def _supported(part: Part) -> str:
