@@ -220,7 +220,9 @@ class PartResolver:
             ]
             hint = instead(kind, (entry.id for entry in fitting))
             if fitting and place not in self.root.items and place == kind.key:  # the default, which nobody wrote
-                short = (one.component.name if one.component.name in components.names() else one.id for one in fitting)
+                short = (
+                    one.component.name if one.component.name in components.names() else one.id for one in fitting
+                )
                 hint = f"write {' or '.join(f'{kind.key}: {name}' for name in short)}"
             self.check.report(self._mark(place), message, hint)
 

@@ -15,7 +15,8 @@ from .table_columns import column_of, first_rows
 from .tables import as_text
 
 _ONE = ("label", "class", "target", "category")
-_SEVERAL = (*_ONE, "labels", "classes", "tags")
+_TAGS = ("labels", "classes", "tags")
+_SEVERAL = (*_ONE, *_TAGS)
 Rows = Sequence[dict[str, Any]]
 _YES, _NO = ("1", "true", "yes"), ("0", "false", "no")
 
@@ -60,7 +61,13 @@ class ClassColumn:
     classes: tuple[str, ...] = ()
 
     def filled(self, table: Path, header: Sequence[str], notes: list[str]) -> set[str]:
-        """Return the column."""
+        """Return the column; raise `DataError` with what to write if only one for several labels has a usual name."""
+        tags = [column for column in header if column.lower() in _TAGS]
+        if self.named is None and tags and not any(column.lower() in _ONE for column in header):
+            raise DataError(
+                f"{table} has no label column; if an image has several labels in '{tags[0]}', set labels_separator "
+                f"to what separates them, else set label to one of {listed(header, 20)}"
+            )
         return {column_of(table, header, "label", self.named, _ONE, notes)}
 
     def read(

@@ -15,7 +15,6 @@ from cvkit_datasets.options import SplitPlan
 from cvkit_datasets.samples import Sample
 from cvkit_datasets.splitting_sets import assigned_sets
 
-
 LISTS = "\n".join(
     f'{{"file": "0.png", "labels": {cell}, "split": "train"}}'
     for cell in ('["a", ["b"]]', "[true]", '{"a": 1}', "[1.5]", '["a"]')
@@ -134,12 +133,25 @@ def test_digest_depends_on_the_labels(tmp_path):
         ("file,cat,dog,split\n0.png,1,maybe,train\n3.png,0,1,test\n", {"label_columns": ("cat", "dog")}),
         (ROWS, {"label_columns": ("cat",)}),
         ("file,tags,split\n0.png,,train\n3.png,owl,test\n", {"labels_separator": "|"}),
+        (ROWS, {}),
         (LISTS, {"labels_separator": "|", "path": "tags.jsonl"}),
         (ROWS, {"label_columns": ("tags", "split", "tags")}),
         (ROWS, {"label_columns": ("tags",), "classes": ("tags",)}),
         ("file,tags,split\n0.png,cat|dog,train\n0.png,cat,train\n3.png,cat,test\n", {"labels_separator": "|"}),
     ],
-    ids=["both", "empty separator", "empty cell", "other value", "no column", "no label", "lists", "repeated", "classes", "contradiction"],
+    ids=[
+        "both",
+        "empty separator",
+        "empty cell",
+        "other value",
+        "no column",
+        "no label",
+        "no separator",
+        "lists",
+        "repeated",
+        "classes",
+        "contradiction",
+    ],
 )
 def test_table_of_sets_that_will_not_do_is_explained(tmp_path, rows, options, wording):
     """With the rows and what to do."""
