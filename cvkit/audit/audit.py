@@ -9,6 +9,7 @@ from functools import cached_property
 from torch import Tensor
 
 from ..data.account import LeftOut
+from ..data.label_forms import joined
 from ..data.splits import Splits
 from .duplicates import Pair, duplicates, images_in
 from .near import FINE
@@ -52,7 +53,7 @@ class Audit:
     @cached_property
     def counts(self) -> dict[SplitName, Tensor]:
         """The readable images of each class, int64 (K,), by split."""
-        return {facts.name: facts.labels.sum(dim=0) for facts in self.splits}
+        return {facts.name: facts.counts(len(self.classes)) for facts in self.splits}
 
     @property
     def across(self) -> tuple[Pair, ...]:
@@ -71,7 +72,7 @@ class Audit:
             split: Which split.
         """
         (facts,) = (facts for facts in self.splits if facts.name == split)
-        return tuple(self.named(row.nonzero()[:, 0].tolist()) for row in facts.labels)
+        return tuple(map(self.named, facts.labels))
 
     def named(self, labels: Sequence[int]) -> str:
         """Return the names of an image's classes, with ``|`` between them.
@@ -79,7 +80,7 @@ class Audit:
         Args:
             labels: The numbers of the classes.
         """
-        return "|".join(self.classes[label] for label in labels)
+        return joined(labels, self.classes)
 
     def leaked(self, split: SplitName) -> tuple[int, ...]:
         """Return the positions of images of a split that have a duplicate among the training images.

@@ -104,4 +104,4 @@ def _across_groups(one: list[Key], other: list[Key]) -> Iterator[tuple[Key, Key]
 
 def _place(splits: Sequence[SplitFacts], key: Key) -> Place:
     facts, index = splits[key[0]], key[1]
-    return Place(facts.name, index, facts.names[index], tuple(facts.labels[index].nonzero()[:, 0].tolist()))
+    return Place(facts.name, index, facts.names[index], facts.labels[index])

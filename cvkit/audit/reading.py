@@ -27,7 +27,7 @@ class SplitFacts:
     Attributes:
         name: Which split.
         names: The file of each image, or ``test image 17``.
-        labels: The classes of each image, bool (N, K); none of a damaged image, because they could not be read.
+        labels: The numbers of the classes of each image; none of a damaged image, because they could not be read.
         sizes: Height and width of each image, int64 (N, 2); 0 for a damaged one.
         channels: Channels of the images.
         grey: Images with three equal channels, bool (N,).
@@ -38,7 +38,7 @@ class SplitFacts:
 
     name: SplitName
     names: tuple[str, ...]
-    labels: Tensor
+    labels: tuple[tuple[int, ...], ...]
     sizes: Tensor
     channels: int
     grey: Tensor
@@ -48,6 +48,12 @@ class SplitFacts:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def counts(self, classes: int, chosen: Tensor | None = None) -> Tensor:
+        """Return the number of images of each class, int64 (K,): of all, or of those `chosen`, bool (N,)."""
+        used = [True] * len(self) if chosen is None else chosen.tolist()
+        of_images = [label for labels, use in zip(self.labels, used, strict=True) if use for label in labels]
+        return torch.tensor(of_images, dtype=torch.int64).bincount(minlength=classes)
 
 
 def read_splits(splits: Splits, advance: Callable[[int], None]) -> tuple[SplitFacts, ...]:
@@ -63,7 +69,7 @@ def read_splits(splits: Splits, advance: Callable[[int], None]) -> tuple[SplitFa
 def read_split(split: Split, name: SplitName, info: DataInfo, advance: Callable[[int], None]) -> SplitFacts:
     """Read a split. An image that raises a cvkit error is damaged; any other error is not caught."""
     count, channels = len(split), info.channels
-    labels = torch.zeros(count, info.num_classes, dtype=torch.bool)
+    labels: list[tuple[int, ...]] = []
     sizes = torch.zeros(count, 2, dtype=torch.int64)
     grey = torch.zeros(count, dtype=torch.bool)
     small = torch.zeros(count, 3 if channels == 3 else 1, SIDE, SIDE, dtype=torch.uint8)
@@ -75,14 +81,16 @@ def read_split(split: Split, name: SplitName, info: DataInfo, advance: Callable[
             image, label = split[index]
         except (DataError, ComponentFailure) as error:
             damaged[index] = str(error)
+            labels.append(())
             digests.append(b"")
             continue
-        labels[index, info.labels.classes_of(label)] = True
+        labels.append(tuple(info.labels.classes_of(label)))
         sizes[index] = torch.tensor(image.shape[-2:])
         grey[index] = len(image) == 3 and torch.equal(image[0], image[1]) and torch.equal(image[0], image[2])
         small[index] = reduced(image)
         digests.append(digest_of(image))
-    return SplitFacts(name, _names(split, name, count), labels, sizes, channels, grey, tuple(digests), small, damaged)
+    names = _names(split, name, count)
+    return SplitFacts(name, names, tuple(labels), sizes, channels, grey, tuple(digests), small, damaged)
 
 
 def reduced(image: Tensor) -> Tensor:

@@ -50,11 +50,11 @@ def csv_files(audit: Audit) -> dict[str, bytes]:
 
 def class_table(audit: Audit) -> Table:
     """Return the images of each class in each split, and how many of them are grey images with three channels."""
+    greys = [facts.counts(len(audit.classes), facts.grey) for facts in audit.splits]
     rows = []
     for label, name in enumerate(audit.classes):
         counts = [f"{int(counts[label])}" for counts in audit.counts.values()]
-        grey = sum(int((facts.grey & facts.labels[:, label]).sum()) for facts in audit.splits)
-        rows.append((name, *counts, f"{grey}"))
+        rows.append((name, *counts, f"{sum(int(grey[label]) for grey in greys)}"))
     caption = (
         "Readable images by class and split. Grey: images of all splits that are read as three equal channels, from "
         "files with one channel or with three."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..formatting import counted
@@ -64,6 +64,7 @@ class DataAccount:
             "counts": {split: dict(classes) for split, classes in self.counts.items()},
             "left_out": [{"name": one.name, "reason": one.reason} for one in self.left_out],
             "notes": list(self.notes),
+            "images": {split: asdict(count) for split, count in self.images.items()},
         }
 
     def _total(self) -> str:

@@ -9,9 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..errors import DataError
 from ..guard import Guard, shown
 from ..host.registry import Entry
 from ..tasks import SINGLE_LABEL
+from .label_forms import SEPARATOR
 from .labels import soft_labels_of, weights_of
 from .reduction import Needed, ReducibleSplit
 from .splits import DataInfo, Half, Split, Splits, TensorSplit
@@ -95,11 +97,16 @@ def checked(splits: Splits, entry: Entry) -> Splits:
     """Return the splits of the data set `entry`, checked.
 
     Raises `ComponentFailure` if a split is empty, if a split in memory does not match the data set's info, or if the
-    digest is not a string.
+    digest is not a string; `DataError` if a label has the character that separates labels in files.
     """
     if splits.info.task not in entry.tasks:
         raise Guard(entry, "cannot be used").failure(
             f"has the task {splits.info.task} in DataInfo.task, but its declaration has tasks={entry.tasks!r}"
+        )
+    if splits.info.task != SINGLE_LABEL.name and (wrong := [one for one in splits.info.classes if SEPARATOR in one]):
+        raise DataError(
+            f"data set '{entry.id}' has labels with '{SEPARATOR}': {', '.join(map(repr, wrong[:3]))}. It separates "
+            "the labels of an image in CSV files; rename these labels in the data"
         )
     if not isinstance(splits.digest, str):
         raise Guard(entry, "cannot be used").failure(

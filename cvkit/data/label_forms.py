@@ -7,7 +7,7 @@ numbers, 1 for each label that the image has and 0 for the others.
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, Protocol
 
@@ -17,6 +17,9 @@ from torch.nn.functional import one_hot
 
 from ..formatting import counted
 from ..tasks import TASKS
+
+SEPARATOR = "|"
+"""What separates the labels of an image in CSV files; no label of a set contains it."""
 
 NO_HITS = -(1 << 40)  # more than the images of an epoch, so that a sum of correct predictions with it is negative
 
@@ -210,6 +213,11 @@ def as_batch(labels: Tensor) -> Tensor:
 def named(label: Any, classes: Sequence[str], form: LabelForm) -> str:
     """Return the names of an image's classes as text, such as "cat, dog"; "no label" for an empty set."""
     return ", ".join(classes[index] for index in form.classes_of(label)) or "no label"
+
+
+def joined(labels: Iterable[int], classes: Sequence[str]) -> str:
+    """Return the names of an image's classes as the cell of a CSV file: ``cat|dog``; empty for an empty set."""
+    return SEPARATOR.join(classes[label] for label in labels)
 
 
 def _tensor(values: Any) -> Tensor | None:

@@ -31,13 +31,18 @@ def worst(predictions: MultiLabelPredictions, kind: Kind, n: int) -> tuple[Tenso
     wrong = predicted & ~given if kind == "false positives" else given & ~predicted
     sure = predictions.probabilities if kind == "false positives" else 1 - predictions.probabilities
     chosen = sure.where(wrong, -1.0)
-    having = max(1, int(wrong.any(dim=0).sum()))
-    best, rows = chosen.sort(dim=0, descending=True, stable=True)
-    best, rows = best[: -(-n // having)], rows[: -(-n // having)]
-    labels = torch.arange(best.shape[1]).expand_as(rows)
-    order = best.flatten().argsort(descending=True, stable=True)
-    order = order[best.flatten()[order] >= 0][:n]
-    return rows.flatten()[order], labels.flatten()[order]
+    having = wrong.any(dim=0).nonzero()[:, 0]
+    if not len(having):
+        return having, having
+    chosen, found = chosen[:, having], []
+    for _ in range(-(-n // len(having))):
+        best = chosen.max(dim=0)  # of equal ones the first, unlike topk, so that the choice does not vary
+        found.append(best)
+        chosen = chosen.scatter(0, best.indices[None], -1.0)
+    sure, rows = (torch.cat(each) for each in zip(*found, strict=True))
+    order = sure.argsort(descending=True, stable=True)
+    order = order[sure[order] >= 0][:n]
+    return rows[order], having.repeat(len(found))[order]
 
 
 def label_errors(

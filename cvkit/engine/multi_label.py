@@ -17,6 +17,7 @@ from .records import Predictions
 from .thresholds import best_thresholds, fixed_thresholds
 
 Average = Literal["macro", "micro", "samples"]
+_LABELS = 64  # are measured together, which limits the memory to some copies of their scores
 
 
 @dataclass(frozen=True, repr=False)
@@ -100,7 +101,8 @@ class MultiLabelPredictions(Predictions):
     @cached_property
     def average_precision(self) -> Tensor:
         """The average precision of each label, float64 (K,); NaN for a label that no image has."""
-        return torch.stack([average_precision(*of) for of in zip(self.logits.T, self.labels.T.bool(), strict=True)])
+        parts = zip(self.logits.T.split(_LABELS), self.labels.T.bool().split(_LABELS), strict=True)
+        return torch.cat([average_precision(*part) for part in parts])
 
     @property
     def score(self) -> float:
@@ -111,7 +113,7 @@ class MultiLabelPredictions(Predictions):
     @property
     def micro_average_precision(self) -> float:
         """The average precision of all pairs of an image and a label together; 0 if no image has a label."""
-        return float(average_precision(self.logits.flatten(), self.labels.flatten().bool()).nan_to_num(0.0))
+        return float(average_precision(self.logits.reshape(1, -1), self.labels.reshape(1, -1).bool()).nan_to_num(0.0))
 
     @property
     def score_text(self) -> str:
@@ -161,17 +163,19 @@ def f1_of(counts: Tensor) -> Tensor:
 
 
 def average_precision(scores: Tensor, positive: Tensor) -> Tensor:
-    """Return the average precision of scores (N,) for the images that are `positive`, bool (N,), a float64 scalar.
+    """Return the average precision of each row of scores (L, N) for the images that are `positive`, float64 (L,).
 
     It is the sum over thresholds of the precision times the increase of the recall; images with equal scores are one
     step. NaN if no image is positive. It equals scikit-learn's ``average_precision_score``.
     """
-    values, place = scores.double().unique(return_inverse=True)
-    steps = torch.zeros(2, len(values), dtype=torch.float64)
-    steps.index_add_(1, place, torch.stack([positive.double(), torch.ones(len(scores), dtype=torch.float64)]))
-    hits, predicted = steps.flip(1)  # from the highest score
-    precision = hits.cumsum(0) / predicted.cumsum(0)
-    score: Tensor = (precision * hits).sum() / hits.sum()
+    values, order = scores.sort(dim=1, descending=True)
+    hits = positive.gather(1, order).double().cumsum(1)
+    predicted = torch.arange(1, values.shape[1] + 1, dtype=torch.float64)
+    last = torch.ones_like(positive)  # of equal scores
+    last[:, :-1] = values[:, :-1] != values[:, 1:]
+    reached = hits.where(last, 0.0).cummax(dim=1).values  # hits are counted where a step ends
+    increase = torch.cat([reached[:, :1], reached.diff(dim=1)], dim=1)
+    score: Tensor = (hits / predicted * increase).sum(dim=1) / hits[:, -1]
     return score
 
 

@@ -21,20 +21,29 @@ def best_thresholds(probabilities: Tensor, labels: Tensor) -> tuple[float, ...]:
     `probabilities` and `labels` are (N, K). A threshold is halfway between two neighbouring probabilities. Of several
     thresholds with the same F1, the nearest to 0.5 is chosen; it is 0.5 for a label that no image has.
     """
-    return tuple(_best(chances, own) for chances, own in zip(probabilities.T.double(), labels.T.bool(), strict=True))
+    parts = zip(probabilities.T.split(_LABELS), labels.T.bool().split(_LABELS), strict=True)
+    return tuple(threshold for part in parts for threshold in _best(*part).tolist())
 
 
-def _best(chances: Tensor, positive: Tensor) -> float:
-    if not positive.any():
-        return USUAL_THRESHOLD
-    values, place = chances.unique(return_inverse=True)  # ascending
-    hits = torch.zeros(len(values), dtype=torch.float64).index_add(0, place, positive.double())
-    predicted = torch.zeros(len(values), dtype=torch.float64).index_add(0, place, torch.ones_like(chances))
-    hits, predicted = (each.flip(0).cumsum(0).flip(0) for each in (hits, predicted))  # with at least this probability
-    f1 = 2 * hits / (predicted + positive.sum())
-    halfway = torch.cat([values[:1] / 2, (values[1:] + values[:-1]) / 2])
-    best = (f1 == f1.max()).nonzero()[:, 0]
-    return float(halfway[best[(halfway[best] - USUAL_THRESHOLD).abs().argmin()]])
+_LABELS = 64  # are searched together, which limits the memory to some copies of their probabilities
+
+
+def _best(chances: Tensor, positive: Tensor) -> Tensor:
+    """Return the threshold of each label, float64 (L,), from probabilities and labels (L, N)."""
+    values, order = chances.sort(dim=1)
+    values = values.double()
+    hits = positive.gather(1, order).double().flip(1).cumsum(1).flip(1)  # with at least this probability
+    predicted = torch.arange(values.shape[1], 0, -1, dtype=torch.float64)
+    f1 = 2 * hits / (predicted + positive.sum(dim=1, keepdim=True))
+    previous = values.roll(1, dims=1)
+    previous[:, 0] = 0.0
+    halfway = (values + previous) / 2
+    first = values != previous  # of equal probabilities; a threshold cannot divide them
+    first[:, 0] = True
+    f1 = f1.where(first, -1.0)
+    distance = (halfway - USUAL_THRESHOLD).abs().where(f1 == f1.amax(dim=1, keepdim=True), torch.inf)
+    best = halfway.gather(1, distance.argmin(dim=1, keepdim=True))[:, 0]
+    return best.where(positive.any(dim=1), USUAL_THRESHOLD)
 
 
 def fixed_thresholds(rule: float | tuple[float, ...], classes: int) -> tuple[float, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # OWASP, "CSV Injection"
 
@@ -17,7 +18,7 @@ def csv_text(header: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
     apostrophe unless it is a number. Programs that read the file have to remove it.
     """
     text = io.StringIO(newline="")
-    csv.writer(text).writerows([[_harmless(cell) for cell in row] for row in (header, *rows)])
+    csv.writer(text).writerows(map(_harmless, row) for row in chain((header,), rows))
     return text.getvalue()
 
 

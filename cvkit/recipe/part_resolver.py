@@ -20,7 +20,7 @@ from .coercion import show
 from .merge import as_part, part_name
 from .nodes import ListNode, MapNode, Mark, Node, ScalarNode, plain
 from .recipe import AUTO, Part, TunerPart, undeclared
-from .tasks import instead, misfits, task_of
+from .tasks import instead, misfit_datasets, misfits, task_of
 
 DEFAULT_PARTS = {kind.key: kind.default for kind in KINDS.values() if kind.default is not None}
 
@@ -207,15 +207,24 @@ class PartResolver:
     def check_task(self, dataset: Part | None) -> None:
         """Report the parts that do not support the task of the data set, if the recipe determines it."""
         task = None if dataset is None else task_of(dataset)
+        for part, message in () if dataset is None else misfit_datasets(dataset):
+            self.check.report(self._mark("dataset"), message, f"use '{part.entry.id}' alone")
         made = ((place, part) for place, part in self.made.items() if part is not None)
         for place, part, message in misfits(made, task) if task else ():
             kind = part.entry.kind
-            fitting = (
-                entry.id
-                for entry in self.catalog[kind.name].entries()
+            components = self.catalog[kind.name]
+            fitting = [
+                entry
+                for entry in components.entries()
                 if task in entry.tasks and entry.component.mixes == part.entry.component.mixes
-            )
-            self.check.report(self._mark(place), message, instead(kind, fitting))
+            ]
+            hint = instead(kind, (entry.id for entry in fitting))
+            if fitting and place not in self.root.items and place == kind.key:  # the default, which nobody wrote
+                short = (
+                    one.component.name if one.component.name in components.names() else one.id for one in fitting
+                )
+                hint = f"write {' or '.join(f'{kind.key}: {name}' for name in short)}"
+            self.check.report(self._mark(place), message, hint)
 
     def _mark(self, place: str) -> Mark:
         """Return the position of a part, such as ``loss`` or ``metrics.0``."""

@@ -145,8 +145,8 @@ class EvaluationSettings(Settings):
     thresholds: ThresholdRule = Field(
         USUAL_THRESHOLD,
         description="For images with a set of labels: the lowest probability at which a label is predicted, one "
-        "number or one for each label; validation: chosen for each label by F1 on the validation images, after each "
-        "epoch.",
+        "number or one for each label in the order of the classes; validation: chosen for each label by F1 on the "
+        "validation images, after each epoch.",
     )
 
 

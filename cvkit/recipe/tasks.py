@@ -23,9 +23,19 @@ def misfits(parts: Iterable[tuple[str, Part]], task: str) -> Iterator[tuple[str,
     """Yield the place, the part and a message for each part that does not support a task."""
     for place, part in parts:
         if part.entry.kind.key != "dataset" and task not in part.entry.tasks:
-            owner = f"{part.entry.kind.singular} '{part.entry.id}'"
-            supported = f"{owner} supports {', '.join(part.entry.tasks)}"
-            yield place, part, f"{supported}, but the data set is {task}: {TASKS[task].meaning}"
+            yield place, part, f"{_supported(part)}, but the data set is {task}: {TASKS[task].meaning}"
+
+
+def misfit_datasets(dataset: Part) -> Iterator[tuple[Part, str]]:
+    """Yield each data set in the options of another one that does not support its task, and a message."""
+    for _, part in dataset.nested():
+        task = task_of(part) if part.entry.kind.key == "dataset" else None
+        if task is not None and task not in dataset.entry.tasks:
+            yield part, f"{_supported(dataset)}, but '{part.entry.id}' in it is {task}: {TASKS[task].meaning}"
+
+
+def _supported(part: Part) -> str:
+    return f"{part.entry.kind.singular} '{part.entry.id}' supports {', '.join(part.entry.tasks)}"
 
 
 def instead(kind: Kind, names: Iterable[str] = ()) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..data.label_forms import joined
 from ..data.repetitions import once
 from ..data.splits import DataInfo, Split, Splits
 from ..figures.csv_export import csv_text
@@ -31,4 +32,4 @@ def _rows(name: str, split: Split, info: DataInfo) -> Iterator[tuple[str, str, s
     labels = getattr(split, "labels", None)
     for index, file in enumerate(names):
         of_file = () if labels is None else info.labels.classes_of(labels[index])
-        yield file, name, "|".join(info.classes[label] for label in of_file), ""
+        yield file, name, joined(of_file, info.classes), ""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from ..engine.multi_label import MultiLabelPredictions, label_names
+from ..data.label_forms import joined, label_form
+from ..engine.multi_label import MultiLabelPredictions
 from ..figures.csv_export import csv_text
-
-SEPARATOR = "|"
 
 
 def multi_label_csv(predictions: MultiLabelPredictions, classes: Sequence[str]) -> str:
@@ -16,15 +15,25 @@ def multi_label_csv(predictions: MultiLabelPredictions, classes: Sequence[str]) 
     The columns ``true`` and ``predicted`` contain labels with ``|`` between them; ``correct`` is 1 for an exact
     match. A column ``probability LABEL`` follows for each label. The column ``file`` exists if the images are files.
     """
-    columns: dict[str, Sequence[object]] = {
-        "index": range(len(predictions.labels)),
-        **({} if predictions.names is None else {"file": predictions.names}),
-        "true": [SEPARATOR.join(label_names(row, classes)) for row in predictions.labels],
-        "predicted": [SEPARATOR.join(label_names(row, classes)) for row in predictions.predicted],
-        "correct": predictions.correct.int().tolist(),
-        **{
-            f"probability {name}": [f"{value:.6f}" for value in predictions.probabilities[:, label].tolist()]
-            for label, name in enumerate(classes)
-        },
-    }
-    return csv_text(tuple(columns), zip(*columns.values(), strict=True))
+    header = (
+        "index",
+        *(() if predictions.names is None else ("file",)),
+        *("true", "predicted", "correct"),
+        *(f"probability {name}" for name in classes),
+    )
+    return csv_text(header, _rows(predictions, classes))
+
+
+def _rows(predictions: MultiLabelPredictions, classes: Sequence[str]) -> Iterator[Sequence[object]]:
+    """Yield the rows one by one, because all cells of 1,000 labels at once take much more memory than their text."""
+    form = label_form(predictions.task.name)
+    correct, names = predictions.correct.int().tolist(), predictions.names
+    for index, (labels, guess) in enumerate(zip(predictions.labels, predictions.predicted, strict=True)):
+        yield (
+            index,
+            *(() if names is None else (names[index],)),
+            joined(form.classes_of(labels), classes),
+            joined(form.classes_of(guess), classes),
+            correct[index],
+            *(f"{value:.6f}" for value in predictions.probabilities[index].tolist()),
+        )

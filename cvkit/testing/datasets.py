@@ -98,10 +98,17 @@ class DatasetSuite(Suite):
                 )
 
     def test_classes(self) -> None:
-        """There are at least two classes with unique names."""
-        with promise("a data set has at least two classes with unique names") as broken:
-            classes = self._splits().info.classes
-            if len(classes) < 2 or len(set(classes)) < len(classes) or not all(isinstance(c, str) for c in classes):
+        """There are at least two classes with unique names, or one label if the task is ``multi_label``."""
+        with promise(
+            "a data set has at least two classes, or one label for multi_label, with unique names"
+        ) as broken:
+            info = self._splits().info
+            classes, least = info.classes, 2 if info.task == SINGLE_LABEL.name else 1
+            if (
+                len(classes) < least
+                or len(set(classes)) < len(classes)
+                or not all(isinstance(c, str) for c in classes)
+            ):
                 broken(f"info.classes is {classes!r}")
 
     def test_labels(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from cvkit import CvkitError, DataError, Needed, read_image
@@ -14,18 +15,18 @@ from .headers import reason_of
 from .options import Reading
 from .samples import Sample
 
-Label = int | tuple[int, ...]
-"""The number of a class; for a set of labels, 1 for each label of the image and 0 for the others."""
+Label = int | Tensor
+"""The number of a class; for a set of labels uint8 (K,), 1 for each label of the image and 0 for the others."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # tensors have no equality as a whole
 class FileSplit:
     """Image files; ``split[i]`` is an image in its own size, uint8 (C, H, W), and its label.
 
     Attributes:
         names: The path of each file, relative to the folder of the data set.
         files: The files.
-        labels: The label of each.
+        labels: The label of each: numbers of classes, or uint8 (N, K) for sets of labels.
         channels: 1 or 3.
         bits: As for `read`.
         max_megapixels: As for `read`.
@@ -34,7 +35,7 @@ class FileSplit:
 
     names: tuple[str, ...]
     files: tuple[Path, ...]
-    labels: tuple[Label, ...]
+    labels: tuple[int, ...] | Tensor
     channels: int
     bits: int
     max_megapixels: int | None
@@ -48,7 +49,7 @@ class FileSplit:
         return cls(
             tuple(sample.name for sample in samples),
             tuple(sample.path for sample in samples),
-            tuple(_label_of(sample, numbers) for sample in samples),
+            _labels_of(samples, numbers),
             reading.channels,
             reading.bits,
             reading.max_megapixels,
@@ -71,10 +72,13 @@ class FileSplit:
         return image, self.labels[index]
 
 
-def _label_of(sample: Sample, numbers: dict[str, int]) -> Label:
-    if sample.label_set is None:
-        return numbers[sample.label]
-    return tuple(int(name in sample.label_set) for name in numbers)
+def _labels_of(samples: Sequence[Sample], numbers: dict[str, int]) -> tuple[int, ...] | Tensor:
+    if all(sample.label_set is None for sample in samples):
+        return tuple(numbers[sample.label] for sample in samples)
+    sets = torch.zeros(len(samples), len(numbers), dtype=torch.uint8)  # a byte for each; a tuple takes eight
+    for row, sample in zip(sets, samples, strict=True):
+        row[[numbers[name] for name in sample.labels]] = 1
+    return sets
 
 
 def read(path: Path, *, channels: int, bits: int, max_megapixels: int | None, needed: Needed | None = None) -> Tensor:

@@ -57,10 +57,11 @@ def image_table(
             ``filename`` or ``image``.
         label: Column with the class; by default the column ``label``, ``class``, ``target`` or ``category``. With
             `labels_separator`, column with the labels; by default one of these, ``labels``, ``classes`` or ``tags``.
-        labels_separator: What separates the labels of an image, such as ``|``; a list in JSON and Parquet needs any.
-            An image may then have several labels or none (multi-label). null: each image has one class.
+        labels_separator: What separates the labels of an image, such as ``|``. An image may then have several labels
+            or none (multi-label). Lists in JSON and Parquet need no separator; set any text, so that cvkit reads
+            several labels. null: each image has one class.
         label_columns: For images with several labels: a column for each label, with 1 in the rows that have it and 0
-            in the others.
+            in the others. The columns are the classes, in this order.
         split: Column with ``train``, ``validation`` (or ``val``, ``valid``) or ``test``; by default the column
             ``split``, if it exists.
         group: Column whose equal values keep images in the same split, such as a patient; or a regular expression
@@ -77,7 +78,8 @@ def image_table(
         folds: Number of folds for cross-validation, 2 to 1000; one of them becomes the validation images.
         fold: The fold that becomes the validation images, from 1 to `folds`.
         seed: Seed of the assignment to splits, at least 0.
-        classes: The order of the classes; by default they are sorted, with 2 before 10.
+        classes: The order of the classes; by default they are sorted, with 2 before 10. If images have several
+            labels, it may contain labels that no image has. With `label_columns`, leave it out.
         on_error: ``fail`` reports all missing and damaged files and stops; ``skip`` leaves them out and lists them.
         channels: 1 reads grey images, 3 reads RGB images.
         bits: How many bits the values of 16-bit grey files use, 9 to 16, such as 12.
@@ -98,6 +100,8 @@ def image_table(
     reading = Reading(size, framing, decode, channels, bits, max_megapixels, on_error, mean, std)
     plan = SplitPlan(validation, test, folds, fold, seed)
     labels = label_columns_of(label, labels_separator, label_columns)
+    if labels.classes and classes:
+        raise ValueError("label_columns lists the classes in their order; remove classes")
     place = root / path  # a run gives the absolute path
     base = place if place.is_dir() else place.parent
     tables = tables_of(place)
@@ -111,7 +115,7 @@ def image_table(
     samples = found.samples
     if group is not None and not found.group_is_column:
         samples = grouped(samples, group, found.columns)
-    return opened(place, samples, reading, plan, classes, found.left_out, found.notes)
+    return opened(place, samples, reading, plan, classes or labels.classes, found.left_out, found.notes)
 
 
 image_table.read = read  # type: ignore[attr-defined]  # `cvkit explain` uses it to read other images

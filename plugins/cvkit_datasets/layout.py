@@ -141,3 +141,13 @@ def require_classes(
             )
     if len(classes) < 2:
         raise DataError(f"{source} has only the class '{classes[0]}'; classification requires at least two{reasons}")
+
+
+def require_labels(source: Path, samples: Iterable[Sample], left_out: tuple[LeftOut, ...]) -> None:
+    """Raise `DataError` if images have sets of labels, but no training image has a label."""
+    reasons = "".join(f"\n  {line}" for line in DataAccount({}, left_out).lines()[1:])
+    train = [one for one in samples if one.split in (None, "train")]
+    if not train:
+        raise DataError(f"{source} contains no images for training; cvkit reads {', '.join(IMAGE_FORMATS)}{reasons}")
+    if not any(one.labels for one in train):
+        raise DataError(f"{source}: no training image has a label{reasons}")

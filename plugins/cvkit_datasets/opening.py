@@ -15,7 +15,7 @@ from .contents import digest_of
 from .file_split import FileSplit
 from .finding import listed, natural
 from .headers import checked_files
-from .layout import require_classes
+from .layout import require_classes, require_labels
 from .options import Reading, SplitPlan
 from .samples import Sample, SplitName
 from .splitting import assigned
@@ -40,9 +40,12 @@ def opened(
     """
     base = source if source.is_dir() else source.parent
     good, damaged, seen = checked_files(samples, reading)
-    names = _ordered({label for sample in good for label in sample.labels}, classes)
     several = any(sample.label_set is not None for sample in good)
-    require_classes(source, good, names, (*left_out, *damaged))
+    names = _ordered({label for sample in good for label in sample.labels}, classes, several)
+    if several:
+        require_labels(source, good, (*left_out, *damaged))
+    else:
+        require_classes(source, good, names, (*left_out, *damaged))
     try:
         split = assigned_sets(good, plan) if several else assigned(good, plan)
     except DataError as error:
@@ -51,11 +54,7 @@ def opened(
     split.sort(key=lambda sample: ([numbers[label] for label in sample.labels], natural(sample.name)))
     parts = {name: [sample for sample in split if sample.split == name] for name in _SPLITS}
     counts: dict[str, dict[str, int]] = {name: _counted(part, names) for name, part in parts.items() if part}
-    lacking = [
-        f"the {name} images lack {listed([label for label, count in classes_.items() if not count])}"
-        for name, classes_ in counts.items()
-        if not all(classes_.values())
-    ]
+    lacking = [_lack(name, own, several) for name, own in counts.items() if not all(own.values())]
     train, validation, test = (FileSplit.of(parts[name], names, reading) if parts[name] else None for name in _SPLITS)
     if train is None:
         raise DataError(f"{source} contains no training images")
@@ -95,6 +94,18 @@ def _counted(samples: Sequence[Sample], names: Sequence[str]) -> dict[str, int]:
     return {name: found[name] for name in names}
 
 
+def _lack(split: str, counts: Mapping[str, int], several: bool) -> str:
+    """Return a note about the classes without images in a split."""
+    absent = [name for name, count in counts.items() if not count]
+    note = f"the {split} images lack {listed(absent)}"
+    if not several or split != "train":
+        return note
+    alike = {name.casefold(): name for name, count in counts.items() if count}
+    pairs = [f"'{name}' and '{alike[name.casefold()]}'" for name in absent if name.casefold() in alike]
+    cases = f"; {', '.join(pairs)} differ in case only" if pairs else ""
+    return f"{note}{cases}. The model has an output for each, and learns never to predict it"
+
+
 def _images(parts: Mapping[SplitName, Sequence[Sample]]) -> dict[str, ImageCount]:
     """Return how many images each split has, and how many of these have no label."""
     return {
@@ -128,13 +139,13 @@ def _found(match: re.Match[str]) -> str:
     return match[1 if match.re.groups else 0] or ""
 
 
-def _ordered(found: set[str], classes: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the classes in the order of the option, or in natural order."""
+def _ordered(found: set[str], classes: tuple[str, ...], several: bool) -> tuple[str, ...]:
+    """Return the classes in the order of the option, or in natural order. Only of `several`, images may lack some."""
     if not classes:
         return tuple(sorted(found, key=natural))
     wanted = tuple(composed_name(name) for name in classes)
-    if len(set(wanted)) < len(wanted) or set(wanted) != found:
-        missing, extra = sorted(found - set(wanted)), sorted(set(wanted) - found)
+    missing, extra = sorted(found - set(wanted)), [] if several else sorted(set(wanted) - found)
+    if len(set(wanted)) < len(wanted) or missing or extra:
         details = [f"not listed: {listed(missing)}"] * bool(missing) + [f"without images: {listed(extra)}"] * bool(
             extra
         )

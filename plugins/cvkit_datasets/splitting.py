@@ -35,7 +35,7 @@ class _Group:
 
 def assigned(samples: Sequence[Sample], plan: SplitPlan) -> list[Sample]:
     """Return the samples, each with its split; raise `DataError` if the plan does not suit them."""
-    _require_whole_groups(samples)
+    require_whole_groups(samples)
     given = {sample.split for sample in samples if sample.split}
     for name, wanted in (("validation", plan.validation or plan.folds), ("test", plan.test)):
         if wanted and name in given:
@@ -62,7 +62,8 @@ def assigned(samples: Sequence[Sample], plan: SplitPlan) -> list[Sample]:
     return pool
 
 
-def _require_whole_groups(samples: Iterable[Sample]) -> None:
+def require_whole_groups(samples: Iterable[Sample]) -> None:
+    """Raise `DataError` if a group has images in several of the splits that the data has."""
     splits: dict[str, set[SplitName]] = defaultdict(set)
     for sample in samples:
         if sample.group and sample.split:

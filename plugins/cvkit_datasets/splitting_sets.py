@@ -17,23 +17,27 @@ from cvkit import DataError
 from .finding import natural
 from .options import SplitPlan
 from .samples import Sample
-from .splitting import assigned, group_of
+from .splitting import assigned, group_of, require_whole_groups
 
 _NONE = "(no label)"
+_DIVIDED = (None, "train")
+"""The splits of the images that `assigned` divides."""
 
 
 def assigned_sets(samples: Sequence[Sample], plan: SplitPlan) -> list[Sample]:
     """Return the samples, each with its split; raise `DataError` if the plan does not suit them.
 
-    If too few groups belong to a label to divide them, one or fewer than the folds, they stay training images.
+    If too few groups belong to a label to divide them, fewer than the splits or the folds, they stay training images.
+    Groups that have a split of their own, validation or test, are not counted.
     """
-    stratum = _strata(samples)
+    require_whole_groups(samples)
+    stratum = _strata([sample for sample in samples if sample.split in _DIVIDED])
     sizes = Counter(stratum.values())
-    least = plan.folds or 2
+    least = plan.folds or 1 + (plan.validation is not None) + (plan.test is not None)
     given, kept = [], []
     for sample in samples:
-        own = stratum[group_of(sample)]
-        if sample.split or sizes[own] >= least:
+        own = stratum.get(group_of(sample), _NONE)
+        if sample.split not in _DIVIDED or sizes[own] >= least:
             given.append(replace(sample, label=own))
         else:
             kept.append(replace(sample, split="train"))

@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy as per_sample
 if TYPE_CHECKING:
     from cvkit import ClassCounts, DataInfo
 
+_HIGHEST_WEIGHT = 100.0  # of the balanced positive weights; without it, 1 of 100,000 images would have 99,999
 Weights = Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=1)]
 
 
@@ -87,8 +88,10 @@ def bce(
         target_threshold: Replace targets above this number by 1 and the others by 0; null: keep them.
         sum_classes: Sum the losses of an image's classes instead of taking their mean.
         pos_weight: Factor of the loss of the positive target of each class. ``balanced``: the number of training
-            images without the class divided by that with it; else one number for each class, in the order of the
-            classes, at least 0. null: 1 for all classes.
+            images without the class divided by that with it, but at most 100, because a few images with a higher
+            weight would dominate the gradient; else one number for each class, at least 0, in the order of the
+            classes: that of `label_columns` or `classes` of the data set, else sorted, with 2 before 10. null: 1 for
+            all classes.
 
     Returns:
         A module from logits (B, K), and int64 labels (B,) or float targets (B, K), to the mean loss, a scalar.
@@ -146,9 +149,9 @@ def _require_weights(name: str, weights: Sequence[float], info: DataInfo) -> Non
 
 
 def _positive(counts: ClassCounts | Sequence[int]) -> list[float]:
-    """Return (N - n) / n for each class with n of N images; 1 for a class that no image or every image has."""
+    """Return (N - n) / n, up to a limit, for each class with n of N images; 1 if no image or every image has it."""
     images = counts.images if hasattr(counts, "images") else sum(counts)
-    return [(images - count) / count if 0 < count < images else 1.0 for count in counts]
+    return [min((images - count) / count, _HIGHEST_WEIGHT) if 0 < count < images else 1.0 for count in counts]
 
 
 def _balanced(counts: Sequence[int]) -> list[float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from cvkit import DataAccount, LeftOut
+from cvkit import DataAccount, ImageCount, LeftOut
 
 
 def test_lines_name_a_few_files_of_each_reason_and_count_the_rest(wording):
@@ -19,3 +19,9 @@ def test_lines_name_a_few_files_of_each_reason_and_count_the_rest(wording):
     assert len(stored["left_out"]) == 1201
     assert stored["left_out"][-1] == {"name": "a.png", "reason": "damaged: cut"}
     assert stored["notes"] == ["a note"]
+
+
+def test_json_has_the_images_of_sets():
+    """An image with several labels counts for each, so the counts of the classes do not give the number of images."""
+    account = DataAccount({"train": {"cat": 2, "dog": 2}}, images={"train": ImageCount(5, 2)})
+    assert json.loads(json.dumps(account.to_json()))["images"] == {"train": {"images": 5, "unlabelled": 2}}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -102,12 +103,41 @@ def test_label_is_predicted_from_its_threshold_on():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_best_threshold_has_the_highest_f1_of_all(seed):
-    """No other threshold of a fine grid is better; equal ones are not nearer to 0.5."""
+    """No other threshold of a fine grid is better."""
     found = predictions(seed)
     thresholds = best_thresholds(found.probabilities, found.labels)
     best = found.with_thresholds(thresholds).f1
     for value in torch.linspace(0.01, 0.99, 99).tolist():
         assert (found.with_thresholds((value,) * 7).f1.nan_to_num(0.0) <= best + 1e-12).all()
+
+
+def slow_threshold(chances, positive):
+    """Try every threshold between neighbouring probabilities; of the best ones, return the nearest to 0.5."""
+    values = [0.0, *sorted({*chances.tolist()})]
+    halfway = [(one + other) / 2 for one, other in pairwise(values)]
+
+    def f1(threshold):
+        found = chances >= threshold
+        return 2 * int((found & positive).sum()) / int(found.sum() + positive.sum())
+
+    best = max(map(f1, halfway))
+    return min((one for one in halfway if f1(one) == best), key=lambda one: abs(one - 0.5))
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_thresholds_of_many_labels_are_those_of_a_search_in_each(ties):
+    """Labels are searched in groups of 64; of equal thresholds, the nearest to 0.5 is chosen."""
+    found = predictions(5, images=20, labels=130, ties=ties)
+    chances = found.probabilities.double()
+    expected = [slow_threshold(*of) for of in zip(chances.T, found.labels.T.bool(), strict=True)]
+    assert best_thresholds(found.probabilities, found.labels) == tuple(expected)
+
+
+def test_average_precision_of_many_labels_is_that_of_scikit_learn():
+    """Labels are measured in groups of 64."""
+    found = predictions(6, images=20, labels=130)
+    each = reference.average_precision_score(found.labels.numpy(), found.logits.numpy(), average=None)
+    np.testing.assert_allclose(found.average_precision.numpy(), each, rtol=1e-12)
 
 
 def test_threshold_of_a_label_that_no_image_has_is_usual():
@@ -124,7 +154,7 @@ def test_threshold_is_halfway_between_probabilities():
 
 def test_single_precision_of_nothing_is_not_a_number():
     """As there is no recall."""
-    assert math.isnan(average_precision(torch.tensor([1.0, 2.0]), torch.tensor([False, False])))
+    assert math.isnan(average_precision(torch.tensor([[1.0, 2.0]]), torch.tensor([[False, False]])))
 
 
 @pytest.fixture

@@ -72,6 +72,14 @@ def test_balanced_weight_of_positives_is_negatives_by_positives():
         bce(INFO, pos_weight=[2.0])
 
 
+def test_balanced_weight_of_rare_positives_is_limited():
+    """To 100; one of 1,000 images would have 999."""
+    sets = torch.zeros(1_000, 4)
+    sets[:1, 0], sets[:10, 1], sets[:500, 2] = 1, 1, 1
+    loss = bce(INFO, ClassCounts(Labels(1_000, lambda: sets), 4, INFO.labels), pos_weight="balanced")
+    assert loss.pos_weight.tolist() == [100, 99, 1, 1]
+
+
 def test_smoothing_of_sets_moves_targets_towards_a_half():
     """And of one class towards all classes, as before."""
     logits, sets = drawn()

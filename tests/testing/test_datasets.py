@@ -253,6 +253,18 @@ class TestRightSets(DatasetSuite):
     tasks = ("multi_label",)
 
 
+def one_label(root):
+    """Draw noise with a label that each image has or not."""
+    splits = sets(root)
+    halves = (TensorSplit(half.images, half.labels[:, :1]) for half in (splits.train, splits.test))
+    return Splits(*halves, replace(splits.info, classes=("light",)))
+
+
+class TestRightOneLabel(DatasetSuite):
+    factory = staticmethod(one_label)
+    tasks = ("multi_label",)
+
+
 def has_classes_for_sets(root):
     return replace(sets(root), train=half(0))
 
