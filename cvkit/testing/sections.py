@@ -12,7 +12,8 @@ import torch
 from torch.nn.functional import one_hot
 
 from ..data.splits import DataInfo
-from ..engine.records import EpochRecord, Predictions
+from ..engine.predictions import Predictions
+from ..engine.records import EpochRecord
 from ..figures.page import Page, Section, render
 from ..kinds import KINDS
 from ..report.plugin_sections import faults
