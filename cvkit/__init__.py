@@ -47,8 +47,9 @@ if TYPE_CHECKING:
     from .engine.multi_label import MultiLabelPredictions
     from .engine.observer import Observer
     from .engine.parts import RunParts
+    from .engine.predictions import Predictions
     from .engine.proposal import Proposal
-    from .engine.records import EpochRecord, Predictions
+    from .engine.records import EpochRecord
     from .engine.step_plan import StepPlan
     from .engine.trainer import Step, Trainer
     from .engine.trial import Trial
@@ -186,7 +187,7 @@ _LAZY = {
     "SchedulerFactory": "engine.factories",
     "TunerFactory": "engine.factories",
     "MultiLabelPredictions": "engine.multi_label",
-    "Predictions": "engine.records",
+    "Predictions": "engine.predictions",
     "EpochRecord": "engine.records",
     "RunParts": "engine.parts",
     "build_parts": "engine.assembly",

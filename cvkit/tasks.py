@@ -1,7 +1,7 @@
 """The tasks: what the images of a data set are labelled with. Everything that depends on it follows from the record.
 
 A task is in a lower room than the code that works on its labels. So it names this code as ``"module:attribute"``, as
-a kind of component does, and checking a recipe loads no torch. `data/label_forms.py`, `engine/records.py`,
+a kind of component does, and checking a recipe loads no torch. `data/label_forms.py`, `engine/predictions.py`,
 `engine/prediction_rule.py`, `diagnostics/task_report.py` and `runs/folder.py` look up their part of the record.
 """
 
@@ -50,7 +50,7 @@ SINGLE_LABEL = Task(
     score="accuracy",
     column="acc",
     labels="cvkit.data.label_forms:SingleLabels",
-    predictions="cvkit.engine.records:Predictions",
+    predictions="cvkit.engine.predictions:Predictions",
     prediction_rule="cvkit.engine.prediction_rule:OneClass",
     report="cvkit.diagnostics.single_label:SingleLabelReport",
     csv="cvkit.runs.predictions_csv:predictions_csv",

@@ -16,7 +16,7 @@ from PIL import Image
 from ..data.reduction import Needed
 from ..data.splits import DataInfo, Split
 from ..engine.background import background_of
-from ..engine.records import predictions_of
+from ..engine.predictions import predictions_of
 from ..engine.trained_model import TrainedModel
 from ..errors import RunError
 from ..explain.explainers import Explainers

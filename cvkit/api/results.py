@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..engine.records import EpochRecord, Predictions
+from ..engine.predictions import Predictions
+from ..engine.records import EpochRecord
 from ..formatting import counted, duration, in_words, percent
 from ..recipe import Recipe
 from ..tasks import SINGLE_LABEL

@@ -1,11 +1,12 @@
-"""Labels that a trained model contradicts with confidence."""
+"""Labels that a trained model contradicts with confidence: classes, and labels of sets."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from ..engine.records import Predictions
+from ..engine.multi_label import MultiLabelPredictions
+from ..engine.predictions import Predictions
 
 
 def label_doubts(predictions: Predictions) -> Tensor:
@@ -26,3 +27,21 @@ def label_doubts(predictions: Predictions) -> Tensor:
     wrong = predicted != labels
     number = int((wrong & (chances.amax(dim=1) >= usual[predicted])).sum())
     return of_label.where(wrong, torch.inf).argsort(stable=True)[:number]
+
+
+def set_doubts(predictions: MultiLabelPredictions) -> tuple[Tensor, Tensor]:
+    """Return the images and the labels, int64 (n,), of doubtful pairs, most doubtful first.
+
+    Each label is a question with two answers. An answer is doubtful if the other one is more probable, and at least
+    as probable as on average on the images that have it: equation 2 of the source of `label_doubts`, with two
+    classes. The first pairs are those whose answer has the lowest probability. An average over no images is NaN,
+    which no probability exceeds.
+    """
+    given, chances = predictions.labels.bool(), predictions.probabilities.double()
+    has = chances.where(given, torch.nan).nanmean(dim=0)
+    lacks = (1 - chances).where(~given, torch.nan).nanmean(dim=0)
+    other = (1 - chances).where(given, chances)
+    doubtful = (other > 0.5) & (other >= lacks.where(given, has))
+    rows, labels = doubtful.nonzero(as_tuple=True)
+    order = other[rows, labels].argsort(descending=True, stable=True)
+    return rows[order], labels[order]

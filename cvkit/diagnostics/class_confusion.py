@@ -10,7 +10,7 @@ from matplotlib.figure import Figure as Canvas
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..engine.records import Predictions
+from ..engine.predictions import Predictions
 from ..figures.artifacts import Figure, Table
 from ..figures.style import INK, render_figure
 from ..formatting import counted, legible, percent

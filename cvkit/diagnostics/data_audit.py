@@ -22,7 +22,7 @@ from ..data.loading import materialize
 from ..data.repetitions import once, without_repetitions
 from ..data.resizing import framed, unframed
 from ..data.splits import Half, Split, Splits, TensorSplit
-from ..engine.records import Predictions
+from ..engine.predictions import Predictions
 from ..engine.trainer import Trainer
 from ..figures.artifacts import Artifact, Card, Gallery, Table
 from ..figures.thumbnails import pixelated, thumbnail

@@ -12,7 +12,8 @@ from ..data.resizing import framed
 from ..data.splits import TensorSplit
 from ..engine.metrics import lower_is_better
 from ..engine.parts import RunParts
-from ..engine.records import EpochRecord, Predictions
+from ..engine.predictions import Predictions
+from ..engine.records import EpochRecord
 from ..engine.trainer import Trainer
 from ..explain.explainers import Explainers
 from ..explain.scores import explained, on_objects, tables, weights_check

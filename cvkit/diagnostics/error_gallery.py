@@ -8,7 +8,7 @@ from types import MappingProxyType
 from torch import Tensor
 
 from ..engine.per_sample import PerSample
-from ..engine.records import Predictions
+from ..engine.predictions import Predictions
 from ..figures.artifacts import Card, Gallery, LabelledPng
 from ..figures.signed_maps import signed_legend
 from ..figures.thumbnails import overlay, pixelated, thumbnail

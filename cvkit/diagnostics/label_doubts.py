@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ..audit.label_doubts import label_doubts
 from ..data.splits import Split
 from ..engine.per_sample import PerSample
-from ..engine.records import Predictions
+from ..engine.predictions import Predictions
 from ..engine.trainer import Trainer
 from ..figures.artifacts import Card, Gallery
 from ..figures.thumbnails import pixelated, thumbnail
@@ -17,14 +17,18 @@ SHOWN = 12
 """The maximum number of doubtful labels in a gallery."""
 
 
-def doubts(trainer: Trainer, predictions: Predictions) -> Iterator[Gallery]:
-    """Yield a gallery of doubtful labels for each evaluated split that has some."""
+Contradicted = Callable[[Split, Predictions, tuple[str, ...]], Gallery]
+"""A function of a split, its predictions and the names of the classes: a gallery of doubtful labels."""
+
+
+def doubts(trainer: Trainer, predictions: Predictions, of: Contradicted) -> Iterator[Gallery]:
+    """Yield the gallery that `of` returns for each evaluated split that has doubtful labels."""
     splits, classes = trainer.parts.splits, trainer.parts.info.classes
     every = {splits.final: predictions}
     if splits.final == "test" and splits.validation is not None:
         every["validation"] = trainer.evaluator.predict("validation", model=trainer.trained().model)
-    for half, of in every.items():
-        gallery = doubtful_labels(splits.half(half), of, classes)
+    for half, predicted in every.items():
+        gallery = of(splits.half(half), predicted, classes)
         if gallery.cards:
             yield gallery
 

@@ -13,6 +13,7 @@ from ..figures.artifacts import Card, Gallery
 from ..figures.signed_maps import signed_legend
 from ..figures.thumbnails import overlay, pixelated, thumbnail
 from ..formatting import counted, legible, percent
+from .black_maps import is_black
 
 Kind = Literal["false positives", "false negatives"]
 
@@ -60,10 +61,14 @@ def label_errors(
 
     The maps of the explainers in `signed` are in [-1, 1].
     """
+    black = {name: is_black(of_name, name in signed).tolist() for name, of_name in maps.items()}
     cards = []
     for number, (row, label) in enumerate(zip(rows.tolist(), labels.tolist(), strict=True)):
         image, chance = images[number], float(predictions.probabilities[row, label])
-        heats = [(name, thumbnail(overlay(image, of_name[number], name in signed))) for name, of_name in maps.items()]
+        heats = [
+            (name + ", empty" * black[name][number], thumbnail(overlay(image, of_name[number], name in signed)))
+            for name, of_name in maps.items()
+        ]
         given, predicted = (
             ", ".join(map(legible, label_names(of[row], classes))) or "no label"
             for of in (predictions.labels, predictions.predicted)
@@ -83,12 +88,11 @@ def label_errors(
                 values={"confidence": sure},
             )
         )
+    methods = [f"{name} at {layers[name]}" if name in layers else name for name in maps]
     return Gallery(
         kind.replace(" ", "_"),
         kind.capitalize(),
-        _caption(
-            predictions, kind, labels, [f"{name} at {layers[name]}" if name in layers else name for name in maps]
-        ),
+        _caption(predictions, kind, labels, methods) + _about_empty(black, signed),
         tuple(cards),
         pixelated(images) if len(images) else True,
         legend=signed_legend([name for name in maps if name in signed]),
@@ -110,3 +114,15 @@ def _caption(predictions: MultiLabelPredictions, kind: Kind, labels: Tensor, met
             "matter most."
         )
     return caption
+
+
+def _about_empty(black: Mapping[str, list[bool]], signed: Collection[str]) -> str:
+    """Return what an empty map means, if there are some of maps without sign."""
+    names = [name for name, of_name in black.items() if any(of_name) and name not in signed]
+    if not names:
+        return ""
+    return (
+        f" A map of {' or '.join(names)} is empty if no region raises the logit of the label, which is usual for "
+        "labels with probabilities below 50 %. An explainer with signed maps, such as occlusion, also shows what "
+        "lowers the logit."
+    )

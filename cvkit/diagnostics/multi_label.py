@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from torch import Tensor
 
 from ..data.loading import materialize
 from ..engine.multi_label import MultiLabelPredictions
-from ..engine.records import Predictions
-from ..engine.thresholds import described
+from ..engine.predictions import Predictions
+from ..engine.thresholds import origin
 from ..engine.trainer import Trainer
 from ..explain.explainers import Explainers
 from ..figures.artifacts import Artifact
 from ..figures.page import Fact
 from ..formatting import counted, percent
+from .black_maps import black_maps
+from .label_doubts import doubts
 from .label_errors import Kind, label_errors, worst
 from .per_label import label_calibration, label_scores, precision_recall
+from .set_doubts import doubtful_sets
 
 
 class MultiLabelReport:
@@ -30,18 +33,25 @@ class MultiLabelReport:
         images = counted(len(predictions.labels), f"{predictions.half} image")
         return f"mean over {counted(labels, 'label')} on {images}, no threshold"
 
-    def facts(self, trainer: Trainer, predictions: Predictions) -> list[Fact]:
-        """Return the F1 scores and exact matches, which depend on thresholds."""
-        found, setting = _sets(predictions), trainer.parts.recipe.evaluation.thresholds
-        rule = described(setting)
-        if setting == found.half == "validation":
-            rule += ", which are these images, so it is too optimistic"
-        exact = int(found.correct.sum())
-        images = counted(len(found.labels), f"{found.half} image")
+    def facts(self, trainer: Trainer, predictions: Predictions, measured: Collection[float]) -> list[Fact]:
+        """Return the F1 scores and exact matches that the metrics do not show, and where thresholds come from."""
+        found = _sets(predictions)
+        exact, images = int(found.correct.sum()), counted(len(found.labels), f"{found.half} image")
+        own = (
+            ("Macro F1", found.mean_f1("macro"), "mean over labels"),
+            ("Micro F1", found.mean_f1("micro"), "all labels of all images together"),
+            ("Exact match", found.accuracy, f"{exact:,} of {images} with all labels right"),
+        )
+        low, high = min(found.thresholds), max(found.thresholds)
+        setting = trainer.parts.recipe.evaluation.thresholds
+        seen = "; these are the images, so F1 and exact match are too optimistic"
         return [
-            Fact("Macro F1", percent(found.mean_f1("macro"), 2), f"mean over labels; {rule}"),
-            Fact("Micro F1", percent(found.mean_f1("micro"), 2), f"all labels of all images together; {rule}"),
-            Fact("Exact match", percent(found.accuracy, 2), f"{exact:,} of {images} with all labels right; {rule}"),
+            *(Fact(name, percent(value, 2), note) for name, value, note in own if value not in measured),
+            Fact(
+                "Thresholds",
+                f"{low:.3f}" if low == high else f"{low:.3f} to {high:.3f}",
+                origin(setting) + (seen if setting == found.half == "validation" else ""),
+            ),
         ]
 
     def classes(self, predictions: Predictions, classes: tuple[str, ...]) -> list[Artifact]:
@@ -65,13 +75,7 @@ class MultiLabelReport:
             rows, labels = worst(found, kind, max(1, parts.recipe.report.misclassified // len(kinds)))
             images = materialize(split, rows.tolist() or [0]).images[: len(rows)]
             maps = explainers.explain(images, labels) if len(rows) else {}
-            for name, heats in maps.items():
-                strength = heats.abs() if name in explainers.signed else heats
-                if empty := int((strength.amax(dim=(1, 2)) == 0).sum()):
-                    warnings.append(
-                        f"{name} found no evidence for the label in {empty} of the {len(rows)} {kind} shown: these "
-                        "maps are black"
-                    )
+            warnings += black_maps(maps, explainers.signed, "label", f"{len(rows)} {kind}")
             layers, signed = explainers.layers(), explainers.signed
             galleries.append(
                 label_errors(images, rows, labels, found, parts.info.classes, maps, kind, layers, signed)
@@ -79,8 +83,8 @@ class MultiLabelReport:
         return galleries
 
     def doubts(self, trainer: Trainer, predictions: Predictions) -> Sequence[Artifact]:
-        """Return nothing: the method for doubtful labels requires one class for each image."""
-        return ()
+        """Return the labels of images that the model contradicts with confidence, given or missing."""
+        return [*doubts(trainer, predictions, lambda split, of, classes: doubtful_sets(split, _sets(of), classes))]
 
     def explained(self, predictions: Predictions) -> Tensor:
         """Return the most probable label of each image."""

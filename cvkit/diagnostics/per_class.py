@@ -9,7 +9,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import PercentFormatter
 from torch import Tensor
 
-from ..engine.records import Predictions
+from ..engine.predictions import Predictions
 from ..figures.artifacts import Figure, Table
 from ..figures.style import BLUE, FAINT, INK, MUTED, render_figure
 from ..formatting import legible, percent

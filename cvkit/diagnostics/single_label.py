@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import Tensor
@@ -10,17 +10,18 @@ from torch import Tensor
 from ..data.loading import materialize
 from ..engine.calibration import BINS, Calibration
 from ..engine.per_sample import select_errors
-from ..engine.records import Predictions
+from ..engine.predictions import Predictions
 from ..engine.trainer import Trainer
 from ..explain.explainers import Explainers
 from ..figures.artifacts import Artifact, Gallery
 from ..figures.page import Fact
 from ..formatting import counted, percent
+from .black_maps import black_maps
 from .calibration import reliability
 from .class_confusion import confused_pairs, confusion
 from .error_gallery import misclassified
 from .features import Features
-from .label_doubts import doubts
+from .label_doubts import doubtful_labels, doubts
 from .neighbours import AT_ONCE, Neighbours, nearest
 from .per_class import per_class_accuracy, per_class_scores
 
@@ -35,7 +36,7 @@ class SingleLabelReport:
         correct, total = int(predictions.correct.sum()), len(predictions.labels)
         return f"{correct:,} of {counted(total, f'{predictions.half} image')}"
 
-    def facts(self, trainer: Trainer, predictions: Predictions) -> list[Fact]:
+    def facts(self, trainer: Trainer, predictions: Predictions, measured: Collection[float]) -> list[Fact]:
         """Return the calibration error."""
         of = Calibration.of(predictions)
         excess, low, high = (f"{100 * share:+.1f}" for share in (of.excess, *of.excess_interval))
@@ -63,7 +64,7 @@ class SingleLabelReport:
 
     def doubts(self, trainer: Trainer, predictions: Predictions) -> Sequence[Artifact]:
         """Return the images whose class the model contradicts with confidence."""
-        return [*doubts(trainer, predictions)]
+        return [*doubts(trainer, predictions, doubtful_labels)]
 
     def explained(self, predictions: Predictions) -> Tensor:
         """Return the predicted classes."""
@@ -80,11 +81,7 @@ def _errors(trainer: Trainer, predictions: Predictions, explainers: Explainers, 
     for_predicted = explainers.explain(images, predictions.predicted[indices])
     for_true = explainers.explain(images, predictions.labels[indices])
     for what, maps in (("predicted", for_predicted), ("true", for_true)):
-        for name, of_errors in maps.items():
-            strength = of_errors.abs() if name in explainers.signed else of_errors
-            if empty := int((strength.amax(dim=(1, 2)) == 0).sum()):
-                found = f"{empty} of the {counted(len(indices), 'error')} shown"
-                warnings.append(f"{name} found no evidence for the {what} class in {found}: these maps are black")
+        warnings += black_maps(maps, explainers.signed, f"{what} class", counted(len(indices), "error"))
     both = {name: (for_predicted[name], for_true[name]) for name in for_predicted if name in for_true}
     similar = _similar(trainer, predictions, images)
     return misclassified(

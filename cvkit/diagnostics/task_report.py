@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from torch import Tensor
 
-from ..engine.records import Predictions
+from ..engine.predictions import Predictions
 from ..engine.trainer import Trainer
 from ..explain.explainers import Explainers
 from ..figures.artifacts import Artifact
@@ -25,8 +25,11 @@ class TaskReport(Protocol):
         """Return what the score counts, for the note of the headline."""
         ...
 
-    def facts(self, trainer: Trainer, predictions: Predictions) -> list[Fact]:
-        """Return further numbers for the top of the report."""
+    def facts(self, trainer: Trainer, predictions: Predictions, measured: Collection[float]) -> list[Fact]:
+        """Return further numbers for the top of the report, without those that `measured` contains.
+
+        `measured` are the values of the recipe's metrics.
+        """
         ...
 
     def classes(self, predictions: Predictions, classes: tuple[str, ...]) -> list[Artifact]:

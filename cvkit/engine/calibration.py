@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from .per_sample import PerSample
-from .records import Predictions
+from .predictions import Predictions
 
 BINS = 15
 """The number of bins of equal width. Source: Guo et al. 2017, arXiv:1706.04599."""

@@ -23,7 +23,8 @@ from .best_epoch import EarlyStopping, KeepBest
 from .building import drawn
 from .callback import Callback, Decision, Goal, Goals
 from .metrics import lower_is_better, metric_names
-from .records import EpochRecord, Predictions, Score
+from .predictions import Predictions
+from .records import EpochRecord, Score
 from .schedule import RateChange
 from .step_plan import StepPlan
 

@@ -17,7 +17,7 @@ from ..resource_errors import Shortage, reporting_shortages
 from .forward import ForwardPass
 from .loop import evaluate
 from .parts import RunParts
-from .records import Predictions
+from .predictions import Predictions
 from .views import FLIP
 
 _LESS = "continue with a smaller evaluation.batch_size"

@@ -17,8 +17,8 @@ from .compressed import Compressed
 from .device import tried_kernels
 from .eval_mode import eval_mode
 from .forward import ForwardPass
+from .predictions import Predictions, predictions_of
 from .progress import Taken
-from .records import Predictions, predictions_of
 from .sampling import Sampling
 from .step import TrainStep
 from .views import view

@@ -13,7 +13,7 @@ from ..recipe import Part
 from ..recipe.dump import in_one_line
 from ..seeding import preserved_randomness
 from .building import build_checked
-from .records import Predictions, predictions_of
+from .predictions import Predictions, predictions_of
 
 
 def evaluate_metrics(parts: Sequence[Part], info: DataInfo, predictions: Predictions) -> dict[str, float]:

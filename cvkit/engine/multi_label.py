@@ -13,7 +13,7 @@ from torch import Tensor
 from ..formatting import counted
 from ..recipe.settings import USUAL_THRESHOLD, ThresholdRule
 from ..tasks import MULTI_LABEL, Task
-from .records import Predictions
+from .predictions import Predictions
 from .thresholds import best_thresholds, fixed_thresholds
 
 Average = Literal["macro", "micro", "samples"]

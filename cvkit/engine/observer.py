@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from ..recipe import Recipe
+    from .predictions import Predictions
     from .proposal import Proposal
-    from .records import EpochRecord, Predictions
+    from .records import EpochRecord
 
 RunEnd = Literal["finished", "interrupted", "failed"]
 """How a session of a run ends. An interrupted run can be resumed."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..recipe.settings import Rank
-from .records import Predictions
+from .predictions import Predictions
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from ..data.splits import Half
-from .records import EpochRecord, Predictions
+from .predictions import Predictions
+from .records import EpochRecord
 
 
 class Taken(NamedTuple):

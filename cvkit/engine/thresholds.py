@@ -81,8 +81,8 @@ def require_thresholds(rule: ThresholdRule, splits: Splits) -> None:
         )
 
 
-def described(rule: ThresholdRule) -> str:
+def origin(rule: ThresholdRule) -> str:
     """Return where the thresholds come from, as a phrase."""
     if rule == "validation":
-        return "thresholds chosen for each label by F1 on the validation images"
-    return "thresholds of the recipe" if isinstance(rule, tuple) else f"threshold {rule:g} for each label"
+        return "chosen for each label by F1 on the validation images"
+    return "a threshold for each label, in the recipe" if isinstance(rule, tuple) else "the same for each label"

@@ -29,8 +29,9 @@ from .loop import train_steps
 from .metrics import evaluate_metrics
 from .outcome import Outcome
 from .parts import RunParts
+from .predictions import Predictions
 from .progress import EpochProgress, Taken
-from .records import EpochRecord, Predictions
+from .records import EpochRecord
 from .resumable import require_finite_weights, require_place, restore_training, training_state
 from .thresholds import recipe_thresholds
 from .trained_model import TrainedModel

@@ -16,7 +16,7 @@ from ..recipe.settings import TrainSettings
 from .compressed import Compressed
 from .eval_mode import eval_mode
 from .loop import EpochBatches, evaluate, train_steps
-from .records import Predictions
+from .predictions import Predictions
 from .sampling import Sampling
 from .schedule import Schedule
 from .step import TrainStep

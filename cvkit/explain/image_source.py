@@ -12,7 +12,7 @@ import torch
 from ..data.label_forms import LabelForm, SingleLabels
 from ..data.loading import materialize
 from ..data.splits import DataInfo, Half, Split
-from ..engine.records import predictions_of
+from ..engine.predictions import predictions_of
 from ..engine.trained_model import TrainedModel
 from ..errors import DataError, one_line
 from ..formatting import counted

@@ -10,7 +10,8 @@ from ..diagnostics.diagnose import Diagnosis
 from ..diagnostics.task_report import task_report
 from ..engine.metrics import evaluate_metrics, lower_is_better
 from ..engine.parts import RunParts
-from ..engine.records import SCORES, EpochRecord, Predictions
+from ..engine.predictions import Predictions
+from ..engine.records import SCORES, EpochRecord
 from ..engine.trainer import Trainer
 from ..engine.views import FLIP
 from ..figures.artifacts import Table
@@ -97,7 +98,7 @@ def _facts(trainer: Trainer, records: Sequence[EpochRecord], predictions: Predic
     return [
         *facts,
         Fact(f"{half.capitalize()} loss", f"{predictions.loss:.3f}", _loss(trainer.parts.recipe.loss)),
-        *report.facts(trainer, predictions),
+        *report.facts(trainer, predictions, measured.values()),
         Fact("Training time", duration(seconds), f"{speed:,.0f} images/s on {trainer.parts.device.type}"),
         Fact("Weights", f"{parameters:,}"),
     ]

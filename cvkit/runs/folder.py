@@ -30,7 +30,7 @@ from .copied_files import CopiedFiles
 
 if TYPE_CHECKING:  # only what computes loads torch; most mistakes are reported before that
     from ..data.splits import Splits
-    from ..engine.records import Predictions
+    from ..engine.predictions import Predictions
     from ..figures.artifacts import Artifact, Figure
     from .predictions_csv import Outcomes
 

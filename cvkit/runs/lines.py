@@ -85,8 +85,12 @@ def rate_lines(parts: RunParts) -> Iterator[str]:
 
 
 def header(half: Half, score: str = SINGLE_LABEL.column) -> str:
-    """Return the heads of the columns of `epoch_line`; it has the loss and the score on the images of `half`."""
-    return f"epoch   train loss     acc   {half} loss   {score:>5}          lr    images/s   seconds"
+    """Return the heads of the columns of `epoch_line`; it has the loss and the score on the images of `half`.
+
+    Only images with one class have an accuracy in training.
+    """
+    trained = "     acc" if score == SINGLE_LABEL.column else ""
+    return f"epoch   train loss{trained}   {half} loss   {score:>5}          lr    images/s   seconds"
 
 
 def epoch_line(record: EpochRecord) -> str:
@@ -98,7 +102,8 @@ def epoch_line(record: EpochRecord) -> str:
     width = len(f"{record.half} loss")
     trained = "-" if record.train_accuracy is None else f"{100 * record.train_accuracy:.2f}"
     line = (
-        f"{record.epoch:>5}   {record.train_loss:>10.4f}   {trained:>5}   "
+        f"{record.epoch:>5}   {record.train_loss:>10.4f}   "
+        f"{f'{trained:>5}   ' if record.score_name == SINGLE_LABEL.score else ''}"
         f"{record.loss:>{width}.4f}   {100 * record.score:>5.2f}   {record.learning_rate:>9.3g}   "
         f"{record.images_per_second:>9,.0f}   {record.seconds:>7.1f}"
     )

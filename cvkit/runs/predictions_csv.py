@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..engine.per_sample import PerSample
-from ..engine.records import Predictions
+from ..engine.predictions import Predictions
 from ..figures.csv_export import csv_text
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from ..engine.assembly import build_parts
 from ..engine.building import open_located
-from ..engine.records import EpochRecord, Predictions
+from ..engine.predictions import Predictions
+from ..engine.records import EpochRecord
 from ..host.catalog import Catalog
 from ..host.component import Origin
 from ..host.discovery import discover

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from ..data.splits import DataInfo
-from ..engine.records import predictions_of
+from ..engine.predictions import predictions_of
 from ..kinds import KINDS
 from ..protocols import Metric
 from ..tasks import MULTI_LABEL

@@ -13,8 +13,9 @@ from tempfile import TemporaryDirectory
 import torch
 
 from ..engine.observer import Observer, RunEnd
+from ..engine.predictions import Predictions
 from ..engine.proposal import Proposal
-from ..engine.records import EpochRecord, Predictions
+from ..engine.records import EpochRecord
 from ..errors import did_you_mean
 from ..host.component import Origin
 from ..host.discovery import discover

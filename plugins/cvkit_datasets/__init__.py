@@ -13,7 +13,11 @@ def cvkit_datasets() -> Iterable[Component]:
     yield Component("cifar10", "cvkit_datasets.cifar:cifar10", "60,000 photographs of 10 classes, 32x32")
     yield Component("cifar100", "cvkit_datasets.cifar:cifar100", "60,000 photographs of 100 classes, 32x32")
     yield Component(
-        "image_folder", "cvkit_datasets.image_folder:image_folder", "Your own images, in folders of classes"
+        "image_folder",
+        "cvkit_datasets.image_folder:image_folder",
+        "Your own images, in folders of classes",
+        tasks=("single_label", "multi_label"),
+        task_options={"several_labels": "multi_label"},
     )
     yield Component(
         "image_table",

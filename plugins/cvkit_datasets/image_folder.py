@@ -14,6 +14,7 @@ from .finding import tree_of
 from .layout import layout_of
 from .opening import grouped, opened
 from .options import Bits, Folds, FramingName, Reading, Seed, Share, Side, SplitPlan
+from .same_image import merged
 
 
 def image_folder(
@@ -30,6 +31,7 @@ def image_folder(
     fold: PositiveInt | None = None,
     seed: Seed = 0,
     classes: tuple[str, ...] = (),
+    several_labels: bool = False,
     on_error: Literal["fail", "skip"] = "fail",
     channels: Literal[1, 3] = 3,
     bits: Bits = 16,
@@ -65,6 +67,9 @@ def image_folder(
         fold: The fold that becomes the validation images, from 1 to `folds`.
         seed: Seed of the assignment to splits, at least 0.
         classes: The order of the classes; by default they are sorted, with 2 before 10.
+        several_labels: Whether an image may have several labels or none (multi-label). An image is then in the folder
+            of each of its labels, as links or as files with equal bytes, or, if it has no label, beside these
+            folders. Files of different images may have the same name.
         on_error: ``fail`` reports all damaged files and stops; ``skip`` leaves them out and lists them.
         channels: 1 reads grey images, 3 reads RGB images.
         bits: How many bits the values of 16-bit grey files use, 9 to 16, such as 12.
@@ -75,7 +80,8 @@ def image_folder(
             network, or of ImageNet.
 
     Returns:
-        Training, validation and test images, uint8 (`channels`, H, W) in their own sizes, with their labels.
+        Training, validation and test images, uint8 (`channels`, H, W) in their own sizes, with their labels or
+        sets of labels.
 
     Raises:
         ValueError: Options contradict each other, or `group` is not a regular expression.
@@ -87,9 +93,10 @@ def image_folder(
     base = root / path  # a run gives the absolute path
     if not base.is_dir():
         raise DataError(f"{base} is not a folder; the data set image_table reads tables of files")
-    layout = layout_of(base, tree_of(base))
-    samples = layout.samples if group is None else grouped(layout.samples, group)
-    return opened(base, samples, reading, plan, classes, layout.left_out, layout.notes)
+    layout = layout_of(base, tree_of(base), several=several_labels)
+    samples, notes = merged(layout.samples) if several_labels else (layout.samples, [])
+    samples = samples if group is None else grouped(samples, group)
+    return opened(base, samples, reading, plan, classes, layout.left_out, [*layout.notes, *notes])
 
 
 image_folder.read = read  # type: ignore[attr-defined]  # `cvkit explain` uses it to read other images

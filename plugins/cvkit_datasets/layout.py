@@ -25,8 +25,11 @@ class Layout:
     notes: list[str]
 
 
-def layout_of(base: Path, tree: Tree) -> Layout:
-    """Return the images of `tree` with their classes and splits; raise `DataError` if the layout is not clear."""
+def layout_of(base: Path, tree: Tree, *, several: bool = False) -> Layout:
+    """Return the images of `tree` with their classes and splits; raise `DataError` if the layout is not clear.
+
+    If images may have `several` labels, each file has a set of labels: its folder, or none outside of such folders.
+    """
     tops = [name for name in tree.folders if "/" not in name]
     splits = {top: SPLIT_NAMES[top.lower()] for top in tops if top.lower() in SPLIT_NAMES}
     if not tops:
@@ -37,11 +40,13 @@ def layout_of(base: Path, tree: Tree) -> Layout:
     left_out = list(tree.left_out)
     for image in tree.images:
         split, label = _place(image, splits)
-        if label is None:
+        if label is None and not (several and bool(split) == bool(splits)):
             left_out.append(LeftOut(readable_name(image.name), "not in the folder of a class"))
         else:
-            samples.append(Sample(readable_name(image.name), image.path, composed_name(label), split))
-    labels = {sample.label for sample in samples}
+            own = () if label is None else (composed_name(label),)
+            label_set = own if several else None
+            samples.append(Sample(readable_name(image.name), image.path, "".join(own), split, label_set=label_set))
+    labels = {label for sample in samples for label in sample.labels}
     if not splits and len(labels) == 1:
         (label,) = labels
         raise DataError(

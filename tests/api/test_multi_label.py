@@ -89,8 +89,8 @@ def test_report_has_sections_of_its_own(run):
     page = run.report.path.read_text()
     for text in (
         "Test mean average precision",
-        "Macro F1",
-        "thresholds chosen for each label by F1 on the validation images",
+        "Micro F1",
+        "chosen for each label by F1 on the validation images",
         "Scores by label",
         "Precision and recall",
         "Calibration by label",
@@ -98,6 +98,7 @@ def test_report_has_sections_of_its_own(run):
         "False negatives",
     ):
         assert text in page, text
+    assert "Macro F1" not in page, "it is the recipe's metric f1, which is shown"
     for text in ("Confusion matrix", "Misclassified", "Test accuracy", "training accuracy"):
         assert text not in page, text
 

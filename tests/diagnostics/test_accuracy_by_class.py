@@ -9,7 +9,7 @@ import torch
 from masked import without_numbers
 
 from cvkit.diagnostics import per_class_accuracy
-from cvkit.engine.records import Predictions
+from cvkit.engine.predictions import Predictions
 
 
 @pytest.mark.parametrize("classes", [1, 2, 40, 41, 1000])

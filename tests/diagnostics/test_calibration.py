@@ -11,7 +11,7 @@ import torch
 
 from cvkit import Calibration
 from cvkit.diagnostics import reliability
-from cvkit.engine.records import Predictions
+from cvkit.engine.predictions import Predictions
 
 
 def _predictions(confidence, correct):

@@ -9,7 +9,7 @@ import torch
 
 from cvkit.diagnostics import confused_pairs, confusion, confusion_matrix
 from cvkit.diagnostics.class_confusion import _pooled
-from cvkit.engine.records import Predictions
+from cvkit.engine.predictions import Predictions
 
 
 def _predictions(labels, predicted, classes):

@@ -9,11 +9,23 @@ import pytest
 import torch
 from photos import photo
 from PIL import Image
+from small import run_of
 from torch import Tensor
 
 import cvkit
-from cvkit import Predictions, TensorSplit
+from cvkit import MultiLabelPredictions, Predictions, TensorSplit, Trainer
+from cvkit.diagnostics.data_audit import data_audit
 from cvkit.diagnostics.label_doubts import doubtful_labels
+from cvkit.diagnostics.set_doubts import doubtful_sets
+
+SETS = """\
+name: sets
+dataset: {name: image_table, path: tags.csv, labels_separator: "|", size: 32}
+model: {name: custom_resnet, width: 2, logit_scale: 4}
+loss: bce
+optimizer: {name: sgd, lr: 0.01}
+train: {epochs: 1, batch_size: 8, workers: 0}
+"""
 
 
 def save(path: Path, image: Tensor) -> None:
@@ -109,3 +121,34 @@ def test_doubtful_labels_are_those_with_the_lowest_probability():
     (card,) = doubtful_labels(split, of, ("cat", "dog", "owl")).cards
     assert card.lines[2] == "validation image 1"
     assert card.values["doubt"] == pytest.approx(0.95)
+
+
+def test_doubtful_labels_of_sets_are_shown_one_by_one():
+    """A label that may be missing and one that may be wrong, each with all labels of the image."""
+    chances = torch.tensor([[0.9, 0.2], [0.8, 0.1], [0.95, 0.9], [0.1, 0.8], [0.03, 0.7]])
+    labels = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [1.0, 1.0]])
+    split = TensorSplit(torch.stack([photo(seed) for seed in range(5)]), labels)
+    of = MultiLabelPredictions(chances.logit(), labels, 0.5, "validation")
+    gallery = doubtful_sets(split, of, ("cat", "dog"))
+    assert [card.lines for card in gallery.cards] == [
+        ("cat: may be wrong, probability 3.0 %", "labels: cat, dog", "validation image 4"),
+        ("cat: may be missing, probability 95.0 %", "labels: dog", "validation image 2"),
+    ]
+    assert [card.values["doubt"] for card in gallery.cards] == pytest.approx([0.97, 0.95])
+    assert gallery.caption.startswith(
+        "2 labels of 5 validation images: 1 that may be missing, and 1 that may be wrong"
+    )
+
+
+def test_doubtful_labels_of_sets_are_in_the_section(folder):
+    """As those of classes are, if the images are files: of the test and of the validation images."""
+    rows = [
+        f"{path.relative_to(folder).as_posix()},{path.parent.name},{path.parts[-3]}"
+        for path in sorted(folder.rglob("*.png"))
+    ]
+    (folder / "tags.csv").write_text("\n".join(["file,labels,split", *rows]))
+    trainer = Trainer(run_of(cvkit.discover(), f"dataset.path={folder / 'tags.csv'}", text=SETS))
+    for _ in trainer.fit():
+        pass
+    names = [artifact.name for artifact in data_audit(trainer, trainer.final_predictions()).artifacts]
+    assert {"doubts-test", "doubts-validation"} <= set(names)

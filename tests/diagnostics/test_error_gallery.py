@@ -11,7 +11,7 @@ from matplotlib.image import imread
 from cvkit.diagnostics import misclassified
 from cvkit.diagnostics.neighbours import Neighbours
 from cvkit.engine.per_sample import select_errors
-from cvkit.engine.records import Predictions
+from cvkit.engine.predictions import Predictions
 
 CLASSES = ("cat", "dog", "<b>x</b>")
 

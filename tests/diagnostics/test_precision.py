@@ -8,7 +8,7 @@ import torch
 from torch.nn.functional import one_hot
 
 from cvkit.diagnostics import per_class_scores
-from cvkit.engine.records import Predictions
+from cvkit.engine.predictions import Predictions
 
 
 def _table(labels, predicted, classes):

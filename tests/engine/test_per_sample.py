@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from cvkit.engine.per_sample import PerSample
-from cvkit.engine.records import Predictions
+from cvkit.engine.predictions import Predictions
 from cvkit.runs.folder import RunFolder
 
 

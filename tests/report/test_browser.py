@@ -12,7 +12,7 @@ from playwright.sync_api import sync_playwright
 
 from cvkit.diagnostics import misclassified
 from cvkit.diagnostics.neighbours import Neighbours
-from cvkit.engine.records import Predictions
+from cvkit.engine.predictions import Predictions
 from cvkit.figures.artifacts import Figure, Table
 from cvkit.figures.page import Fact, Page, Section, render
 

@@ -33,6 +33,18 @@ class TestRightWithPredictionsAlone(SectionSuite):
     skips = {"docstring": "it is written in one line"}
 
 
+class TestRightWithSetsToo(SectionSuite):
+    factory = staticmethod(lambda records, predictions: Section("Score", (), f"{records[-1].score} {predictions}"))
+    tasks = ("single_label", "multi_label")
+    skips = {"docstring": "it is written in one line"}
+
+
+class TestRightWithSetsAlone(SectionSuite):
+    factory = staticmethod(lambda predictions: Section("F1", (), f"{predictions.f1.tolist()}"))
+    tasks = ("multi_label",)
+    skips = {"docstring": "it is written in one line"}
+
+
 def table_alone(records):
     return Table("t", "T", "", ("epoch",), ())
 
@@ -67,6 +79,10 @@ def sorts_in_place(predictions):
     return Section("Sorted")
 
 
+def shows_an_accuracy(records):
+    return Section("Accuracy", (), f"{100 * records[-1].test_accuracy:.1f}")
+
+
 def writes_a_file(folder):
     (folder / "mine.txt").write_text("x")
     return Section("File")
@@ -91,6 +107,14 @@ def test_check_catches_its_broken_twin(check, twin, words, seen):
     assert words in seen(SectionSuite, check, twin)
 
 
+def test_check_catches_a_section_that_takes_sets_for_classes(seen):
+    """It works on classes, and declares that it works on sets; without the declaration, the check does not apply."""
+    tasks = ("single_label", "multi_label")
+    words = seen(SectionSuite, "label_sets", shows_an_accuracy, tasks=tasks)
+    assert "for sets of labels and right predictions, it raised TypeError" in words
+    type("One", (SectionSuite,), {"factory": staticmethod(shows_an_accuracy)})().test_label_sets()
+
+
 def test_every_check_has_a_twin():
     """No check is trusted that has never failed."""
-    assert {check for check, *_ in TWINS} == SectionSuite.checks() - Suite.checks()
+    assert {"label_sets", *(check for check, *_ in TWINS)} == SectionSuite.checks() - Suite.checks()
