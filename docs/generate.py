@@ -32,7 +32,20 @@ from cvkit.signatures.signature import Option
 HOME = Path(__file__).parent
 BUILT_IN = "cvkit-core"
 MET = (
-    *("DataInfo", "Splits", "Split", "TensorSplit", "Framing", "DataAccount", "Labels", "Background", "TrainingOutputs", "StepPlan", "Goals", "Progress"),
+    *(
+        "DataInfo",
+        "Splits",
+        "Split",
+        "TensorSplit",
+        "Framing",
+        "DataAccount",
+        "Labels",
+        "Background",
+        "TrainingOutputs",
+        "StepPlan",
+        "Goals",
+        "Progress",
+    ),
     *("Decision", "Trial", "Proposal", "EpochRecord", "Predictions", "MultiLabelPredictions"),
     *("Command", "Observer", "Section", "Table", "Figure", "Gallery", "Card"),
 )
