@@ -140,7 +140,7 @@ class Metric(Protocol):
 
     Args:
         logits: float32 (N, K).
-        labels: int64 (N,).
+        labels: int64 (N,); float32 (N, K) of 0 and 1 if the task is ``multi_label``.
 
     Returns:
         A finite number.

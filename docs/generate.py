@@ -32,14 +32,28 @@ from cvkit.signatures.signature import Option
 HOME = Path(__file__).parent
 BUILT_IN = "cvkit-core"
 MET = (
-    *("DataInfo", "Splits", "Split", "TensorSplit", "Background", "TrainingOutputs", "StepPlan", "Goals", "Progress"),
-    *("Decision", "Trial", "Proposal", "EpochRecord", "Predictions"),
+    *(
+        "DataInfo",
+        "Splits",
+        "Split",
+        "TensorSplit",
+        "Framing",
+        "DataAccount",
+        "Labels",
+        "Background",
+        "TrainingOutputs",
+        "StepPlan",
+        "Goals",
+        "Progress",
+    ),
+    *("Decision", "Trial", "Proposal", "EpochRecord", "Predictions", "MultiLabelPredictions"),
     *("Command", "Observer", "Section", "Table", "Figure", "Gallery", "Card"),
 )
 """The classes that factories receive or return, beside those of torch."""
 HELPERS = (
     "render_figure",
     "thumbnail",
+    "progress",
     "derive",
     "permutation",
     "preserved_randomness",

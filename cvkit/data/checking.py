@@ -12,6 +12,7 @@ from torch import Tensor
 from ..errors import DataError
 from ..guard import Guard, shown
 from ..host.registry import Entry
+from ..signatures.nested import nests
 from ..tasks import SINGLE_LABEL
 from .label_forms import SEPARATOR
 from .labels import soft_labels_of, weights_of
@@ -125,9 +126,12 @@ def _checked_half(splits: Splits, entry: Entry, name: Half) -> Split | None:
     return None if split is None else _checked(split, splits.info, entry, name)
 
 
+def _form(info: DataInfo) -> tuple[object, ...]:
+    """Return what the check of a sample depends on."""
+    return (info.channels, info.height, info.width, info.framing, info.num_classes, info.task)
+
+
 def _checked(split: Split, info: DataInfo, entry: Entry, name: str) -> Split:
-    if isinstance(split, CheckedSplit):
-        return split
     guard = Guard(entry, f"cannot read {name} image")
     if not isinstance(split, Split):
         raise guard.failure(
@@ -142,11 +146,17 @@ def _checked(split: Split, info: DataInfo, entry: Entry, name: str) -> Split:
         raise guard.failure(f"{error} ({name} images)") from None
     if name == "training" and (soft is not None) != entry.component.soft_labels:
         declares = "declares soft_labels" if soft is None else "does not declare soft_labels=True"
-        raise guard.failure(f"{declares}, but its training images have {'none' if soft is None else 'some'}")
+        message = f"{declares}, but its training images have {'none' if soft is None else 'some'}"
+        if any(nests(option.type) for option in entry.signature().options.values()):
+            which = "without" if soft is None else "with"
+            message += f"; it wraps another data set: declare a second component {which} soft_labels=True for those"
+        raise guard.failure(message)
     if soft is not None and info.task != SINGLE_LABEL.name:
         raise guard.failure(
             f"has soft labels, which are shares of classes, but its task is {info.task} ({name} images)"
         )
+    if isinstance(split, CheckedSplit) and _form(split.info) == _form(info):
+        return split
     if not isinstance(split, TensorSplit):
         return CheckedSplit(split, guard, info, name)
     images, labels, masks, form = split.images, split.labels, split.masks, info.labels

@@ -164,7 +164,15 @@ class TunerFactory(Protocol):
 
 
 class MetricFactory(Protocol):
-    """Returns a `Metric` for the classes in `info`."""
+    """Returns a `Metric` for the classes in `info`.
+
+    A factory may name a second positional parameter, ``thresholds``: if images have label sets, the probability from
+    which on each label is predicted, a tuple of K floats; else an empty tuple.
+
+    Args:
+        info: Channels, size and classes of the data.
+        options: The options of the component.
+    """
 
     def __call__(self, info: DataInfo, /, *args: Any, **options: Any) -> Metric: ...
 

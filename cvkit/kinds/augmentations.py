@@ -13,7 +13,11 @@ AUGMENTATIONS = Kind(
     many=True,
     methods=("__call__",),
     factory="cvkit.engine.factories:AugmentationFactory",
-    products=("cvkit.protocols:Augmentation", "cvkit.protocols:SampleAugmentation"),
+    products=(
+        "cvkit.protocols:Augmentation",
+        "cvkit.protocols:SampleAugmentation",
+        "cvkit.protocols:MixingAugmentation",
+    ),
     suite="cvkit.testing.augmentations:AugmentationSuite",
     template=Template("BrightnessContrast", "Random brightness and contrast"),
 )

@@ -58,7 +58,8 @@ def parse_docstring(text: str) -> Docstring:
     text = text.strip()
     paragraphs = [*_paragraphs(text)]
     sections = griffe.parse_google(griffe.Docstring(text), warnings=False, **_GOOGLE)
-    if not any(isinstance(one, griffe.DocstringSectionParameters) for one in sections):
+    listing = (griffe.DocstringSectionParameters, griffe.DocstringSectionAttributes)
+    if not any(isinstance(one, listing) for one in sections):
         sections += griffe.parse_sphinx(griffe.Docstring(text), warnings=False)
     listed: dict[str, str] = {}
     description, returns, raises = "", "", []

@@ -57,7 +57,8 @@ class DatasetSuite(Suite):
 
     def _opened(self, part: Any) -> Splits:
         catalog = installed_catalog() if self.catalog is None else self.catalog
-        rest = {"model": "resnet/custom_resnet", "optimizer": "torch/sgd"}
+        # A recipe is checked with its loss, and this one supports every task and soft labels.
+        rest = {"model": "resnet/custom_resnet", "optimizer": "torch/sgd", "loss": "torch/bce"}
         made: Splits = resolve(read_any({"dataset": part, **rest}), catalog).dataset.build(*self.supplied())
         return made
 

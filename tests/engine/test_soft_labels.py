@@ -14,7 +14,7 @@ from cvkit import ComponentError, ComponentFailure, RecipeError, trainer
 PARTS = """
 from dataclasses import dataclass, replace
 import torch
-from cvkit import Component, hookimpl
+from cvkit import Component, Splits, hookimpl
 from cvkit_datasets.shapes import shapes
 
 @dataclass
@@ -35,6 +35,12 @@ def voted(root, *, streamed: bool = False):
 def plain(root):
     return shapes(root, train_size=40, test_size=20)
 
+def same(root, *, of: Splits):
+    return of
+
+def fewer(root, *, of: Splits):
+    return replace(of, info=replace(of.info, classes=of.info.classes[:9]))
+
 def sets(root):
     splits = voted(root)
     return replace(splits, info=replace(splits.info, task="multi_label"))
@@ -44,6 +50,9 @@ def cvkit_datasets():
     yield Component("voted", "voted_parts:voted", soft_labels=True)
     yield Component("silent", "voted_parts:voted")
     yield Component("empty", "voted_parts:plain", soft_labels=True)
+    yield Component("same", "voted_parts:same")
+    yield Component("same_votes", "voted_parts:same", soft_labels=True)
+    yield Component("fewer", "voted_parts:fewer", soft_labels=True)
     yield Component("sets", "voted_parts:sets", soft_labels=True, tasks=("multi_label",))
 
 @hookimpl
@@ -163,6 +172,22 @@ def test_wrapped_data_set_with_soft_labels_is_refused(made):
         of = {"name": "voted_parts/voted"}
         with pytest.raises(ComponentError, match="soft labels"):
             made(dataset=wrapper | {"of": [of] if wrapper["name"] == "concatenate" else of})
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_wrapper_declares_the_soft_labels_of_what_it_wraps(made, streamed):
+    """Also if it returns the training images of the other data set unchanged."""
+    of = {"name": "voted_parts/voted", "streamed": streamed}
+    made(dataset={"name": "same_votes", "of": of})
+    with pytest.raises(ComponentFailure, match="wraps another data set: declare a second component") as caught:
+        made(dataset={"name": "same", "of": of})
+    assert "voted_parts/same" in str(caught.value)
+
+
+def test_wrapper_that_returns_other_classes_with_the_same_images_is_refused(made):
+    """Its images were checked with the classes of the data set that it wraps."""
+    with pytest.raises(ComponentFailure, match=r"voted_parts/fewer.*\(40, 9\)"):
+        made(dataset={"name": "fewer", "of": {"name": "voted_parts/voted", "streamed": True}})
 
 
 def test_loss_without_soft_targets_is_refused_by_the_check(made, wording):

@@ -56,7 +56,8 @@ def test_text_without_parameters_keeps_everything_else():
 
 def test_attributes_of_a_dataclass_are_parameters():
     """The reference page lists the fields of `Component` from them."""
-    assert parse_docstring("A thing.\n\nAttributes:\n    name: Its name.").parameters == {"name": "Its name."}
+    found = parse_docstring("A thing.\n\nAttributes:\n    name: Its name.")
+    assert (found.parameters, found.description) == ({"name": "Its name."}, "")
 
 
 @pytest.mark.parametrize("text", ["", "One line.", "Two.\n\nParagraphs with `width`.", "Args:\n    broken"])

@@ -265,6 +265,17 @@ class TestRightOneLabel(DatasetSuite):
     tasks = ("multi_label",)
 
 
+def same(root, *, of: Splits):
+    """Return another data set."""
+    return of
+
+
+class TestRightWrapperOfSets(DatasetSuite):
+    factory = staticmethod(same)
+    options = {"of": {"name": "several_shapes", "train_size": 12, "test_size": 4, "validation_size": 0}}
+    tasks = ("single_label", "multi_label")
+
+
 def has_classes_for_sets(root):
     return replace(sets(root), train=half(0))
 
