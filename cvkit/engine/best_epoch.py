@@ -16,11 +16,11 @@ class _Best(Callback):
         self,
         goals: Goals,
         *,
-        metric: str = "accuracy",
+        metric: str | None = None,
         goal: Literal["auto", "max", "min"] = "auto",
         min_change: float = 0.0,
     ) -> None:
-        self._metric, self._min_change = metric, min_change
+        self._metric, self._min_change = metric or goals.score, min_change
         self._maximizes = goals.of(metric, goal) == "max"
         self.value: float | None = None
         self.stale = 0
@@ -45,7 +45,7 @@ class KeepBest(_Best):
 
     Args:
         goals: The values that a callback may decide by.
-        metric: The name of the value.
+        metric: The name of the value; None for the main score of the run.
         goal: Whether the highest or the lowest value is the best.
         min_change: Smallest difference that counts as a better value.
 
@@ -70,7 +70,7 @@ class EarlyStopping(_Best):
 
     Args:
         goals: The values that a callback may decide by.
-        metric: The name of the value.
+        metric: The name of the value; None for the main score of the run.
         goal: Whether the highest or the lowest value is the best.
         patience: The number of epochs.
         min_change: Smallest difference that counts as a better value.
@@ -83,7 +83,7 @@ class EarlyStopping(_Best):
         self,
         goals: Goals,
         *,
-        metric: str = "accuracy",
+        metric: str | None = None,
         goal: Literal["auto", "max", "min"] = "auto",
         patience: int = 5,
         min_change: float = 0.0,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..step_progress import Progress
+from ..tasks import SINGLE_LABEL
 from .records import EpochRecord
 
 Goal = Literal["max", "min"]
@@ -111,20 +112,23 @@ class Goals:
         best: For each value by its name, whether the highest (``max``) or the lowest (``min``) is the best. It has
             ``train_loss`` and, if there are validation images, ``loss``, the recipe's metrics, and ``accuracy``, or
             ``mean_average_precision`` for images with a set of labels.
+        score: The name of the main score, ``accuracy`` or ``mean_average_precision``.
     """
 
     best: Mapping[str, Goal]
+    score: str = SINGLE_LABEL.score
 
-    def of(self, metric: str, goal: Literal["auto", "max", "min"] = "auto") -> Goal:
+    def of(self, metric: str | None = None, goal: Literal["auto", "max", "min"] = "auto") -> Goal:
         """Return whether the highest or the lowest value of a metric is the best.
 
         Args:
-            metric: The name of the value.
+            metric: The name of the value; None for the main score.
             goal: The option of a callback; ``auto`` for what the metric declares.
 
         Raises:
             ValueError: The run cannot decide by this value.
         """
+        metric = metric or self.score
         if metric in self.best:
             return self.best[metric] if goal == "auto" else goal
         if "loss" not in self.best:

@@ -209,7 +209,7 @@ def goals_of(recipe: Recipe, info: DataInfo, has_validation: bool) -> Goals:
         lowest = lower_is_better(recipe.metrics, info)
         best |= {TASKS[info.task].score: "max", "loss": "min"}
         best |= {name: "min" if name in lowest else "max" for name in metric_names(recipe.metrics)}
-    return Goals(best)
+    return Goals(best, TASKS[info.task].score)
 
 
 def _of_selection(settings: SelectionSettings, goals: Goals) -> Iterable[Member]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..formatting import counted
 from ..recipe.settings import SelectionSettings
+from ..tasks import SINGLE_LABEL
 from .best_epoch import EarlyStopping, KeepBest
 from .callback import Goals
 from .deciding import Deciding
@@ -57,6 +58,7 @@ def _of_earlier_checkpoint(asked: Deciding, settings: SelectionSettings, old: St
             kept = {"epoch": old["epoch"], "reason": member.callback.reason, "weights": old["weights"]}
         if isinstance(member.callback, EarlyStopping) and old["stale"] >= (settings.patience or 0):
             waited, own["stale"] = counted(old["stale"], "epoch"), 0
-            stopped = f"the {Goals.named(settings.metric)} did not improve for {waited} ({member.name})"
+            value = Goals.named(settings.metric or SINGLE_LABEL.score)
+            stopped = f"the {value} did not improve for {waited} ({member.name})"
         callbacks.append({"name": member.name, "state": own, "factor": 1.0, "lr": None})
     return {"callbacks": callbacks, "kept": kept, "stopped": stopped}

@@ -153,10 +153,10 @@ class EvaluationSettings(Settings):
 class SelectionSettings(Settings):
     """Choices that a run makes by a value on the validation images after each epoch."""
 
-    metric: str = Field(
-        "accuracy",
-        description="What decides: accuracy (mean_average_precision for images with a set of labels), loss, "
-        "train_loss, or the name of one of the metrics.",
+    metric: str | None = Field(
+        None,
+        description="What decides: loss, train_loss, or the name of one of the metrics; null: the main score, which "
+        "is accuracy, or mean_average_precision for images with a set of labels.",
     )
     goal: Literal["auto", "max", "min"] = Field(
         "auto",

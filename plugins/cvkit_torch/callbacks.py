@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def keep_best(
     goals: Goals,
     *,
-    metric: str = "accuracy",
+    metric: str | None = None,
     goal: Literal["auto", "max", "min"] = "auto",
     min_change: NonNegativeFloat = 0.0,
 ) -> KeepBest:
@@ -28,7 +28,8 @@ def keep_best(
 
     Args:
         goals: The values that the run may decide by.
-        metric: What decides: accuracy, loss, train_loss, or the name of one of the metrics.
+        metric: What decides: loss, train_loss, or the name of one of the metrics; null: the main score, which is
+            accuracy, or mean_average_precision for label sets.
         goal: Whether the highest or the lowest value is the best; auto: min for losses and for metrics whose lowest
             value is the best, else max.
         min_change: Smallest difference that counts as a better value, at least 0.
@@ -42,7 +43,7 @@ def keep_best(
 def early_stopping(
     goals: Goals,
     *,
-    metric: str = "accuracy",
+    metric: str | None = None,
     goal: Literal["auto", "max", "min"] = "auto",
     patience: PositiveInt = 5,
     min_change: NonNegativeFloat = 0.0,
@@ -53,7 +54,8 @@ def early_stopping(
 
     Args:
         goals: The values that the run may decide by.
-        metric: What decides: accuracy, loss, train_loss, or the name of one of the metrics.
+        metric: What decides: loss, train_loss, or the name of one of the metrics; null: the main score, which is
+            accuracy, or mean_average_precision for label sets.
         goal: Whether the highest or the lowest value is the best; auto: min for losses and for metrics whose lowest
             value is the best, else max.
         patience: Number of epochs, at least 1.

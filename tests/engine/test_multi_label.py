@@ -45,8 +45,8 @@ train: {epochs: 2, batch_size: 8}
 """
 
 
-BEST = "selection={metric: mean_average_precision, keep_best: true}"
-KEEPS = "callbacks=[{name: keep_best, metric: mean_average_precision}]"
+BEST = "selection={keep_best: true}"
+KEEPS = "callbacks=[keep_best]"
 
 
 def predictions(seed=0, images=60, labels=7, ties=True):
@@ -274,7 +274,7 @@ def test_recipe_with_parts_for_one_class_is_refused(sets_run, override, says):
         (("dataset.validation_size=0",), "has no validation images"),
         (("evaluation.thresholds=[0.5, 0.5]",), "has 2 numbers, but the data set has 10 labels"),
         (
-            ("selection.keep_best=true",),
+            ("selection={keep_best: true, metric: accuracy}",),
             "selection.metric is 'accuracy', but the records contain train_loss, mean_ave",
         ),
         (("dataset=shapes", "dataset.train_size=40", "loss=cross_entropy", "metrics=[]"), "remove it"),
@@ -289,7 +289,7 @@ def test_settings_that_do_not_suit_the_data_are_refused(sets_run, overrides, say
 def test_callback_that_needs_an_accuracy_is_refused(sets_run):
     """The message has the name of the score."""
     with pytest.raises(CvkitError, match="'accuracy', but the records contain train_loss, mean_average_precision"):
-        sets_run("callbacks=[early_stopping]")
+        sets_run("callbacks=[{name: early_stopping, metric: accuracy}]")
 
 
 def test_section_for_one_class_is_refused(sets_run):
