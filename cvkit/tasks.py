@@ -22,6 +22,7 @@ class Task:
         meaning: What an image has, as in "each image has one class".
         score: The name of the main score: in the line of an epoch, in curves, records and the report.
         column: The same, short enough for the head of a column.
+        rare: What to do if some classes are much rarer than others, as an imperative sentence.
         labels: The form of the labels, a `LabelForm`.
         predictions: The class of predictions, `Predictions` or a subclass.
         prediction_rule: How logits become predicted classes, a `PredictionRule`.
@@ -33,6 +34,7 @@ class Task:
     meaning: str
     score: str
     column: str
+    rare: str
     labels: str
     predictions: str
     prediction_rule: str
@@ -49,6 +51,7 @@ SINGLE_LABEL = Task(
     "each image has one class",
     score="accuracy",
     column="acc",
+    rare="Judge the run by balanced accuracy, and weight the classes in the loss or in the sampling.",
     labels="cvkit.data.label_forms:SingleLabels",
     predictions="cvkit.engine.predictions:Predictions",
     prediction_rule="cvkit.engine.prediction_rule:OneClass",
@@ -61,6 +64,7 @@ MULTI_LABEL = Task(
     "each image has a set of labels",
     score="mean_average_precision",
     column="mAP",
+    rare="Judge the run by the score of each label, and give rare labels more weight: loss bce, pos_weight balanced.",
     labels="cvkit.data.label_forms:LabelSets",
     predictions="cvkit.engine.multi_label:MultiLabelPredictions",
     prediction_rule="cvkit.engine.prediction_rule:LabelSet",

@@ -11,6 +11,7 @@ from torch import Tensor
 from ..data.account import LeftOut
 from ..data.label_forms import joined
 from ..data.splits import Splits
+from ..tasks import SINGLE_LABEL
 from .duplicates import Pair, duplicates, images_in
 from .near import FINE
 from .reading import SplitFacts, SplitName, read_splits
@@ -34,6 +35,7 @@ class Audit:
         skipped: Whether the search for near duplicates reached its limit, so that weaker pairs were not compared.
         stops: Whether a run of the recipe stops because of the files in `unread`.
         crops: Whether the framing of the recipe crops the images.
+        task: The task of the data set.
     """
 
     splits: tuple[SplitFacts, ...]
@@ -43,6 +45,7 @@ class Audit:
     unread: tuple[LeftOut, ...] = ()
     stops: bool = False
     crops: bool = False
+    task: str = SINGLE_LABEL.name
 
     @property
     def damaged(self) -> tuple[str, ...]:
@@ -111,4 +114,4 @@ def audit(
     unread = tuple(one for one in left_out if one.reason.startswith("damaged"))
     framing = splits.info.framing
     crops = framing is not None and framing.mode == "crop"
-    return Audit(read, pairs, splits.info.classes, skipped, unread, stops, crops)
+    return Audit(read, pairs, splits.info.classes, skipped, unread, stops, crops, splits.info.task)

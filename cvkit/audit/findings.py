@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..formatting import counted, legible, percent
+from ..formatting import counted, in_words, legible, percent
+from ..tasks import TASKS
 from .audit import FEW, RATIO, Audit
 from .duplicates import images_in
 from .near import LIMIT
@@ -74,7 +75,7 @@ def _across(audit: Audit, source: str) -> Iterator[Finding]:
         if split in names and other in names and (found := images_in(audit.pairs, split, other)):
             total = next(len(facts) for facts in audit.splits if facts.name == split)
             effect = (
-                f"so the {split} accuracy is probably too high"
+                f"so the {split} {in_words(TASKS[audit.task].score)} is probably too high"
                 if other == "training"
                 else "so choices depend on test images"
             )
@@ -118,7 +119,7 @@ def _classes(audit: Audit) -> Iterator[Finding]:
         yield Finding(
             f"The class {legible(most)} has {ratio:,.0f} times as many training images ({int(present.max()):,}) as "
             f"{legible(least)} ({int(present.min()):,}).",
-            "Judge the run by balanced accuracy, and weight the classes in the loss or in the sampling.",
+            TASKS[audit.task].rare,
         )
     few = [audit.classes[index] for index in ((counts > 0) & (counts < FEW)).nonzero().flatten().tolist()]
     if few:

@@ -50,7 +50,10 @@ class Background:
 
     @property
     def labels(self) -> Tensor:
-        """The class of each image, int64 (N,), on the device of the model; of several labels, the first."""
+        """The class of each image, int64 (N,), on the device of the model.
+
+        Of several labels, it is the first; -1 for an image without labels.
+        """
         return self._sample[1]
 
     @cached_property
@@ -83,7 +86,8 @@ def background_of(
             what = f"training images are needed as background samples, and could not be read: {error}"
             raise DataError(f"{what}. {advice}" if advice else what) from error
         images = inputs(sample.images)
-        return images, info.labels.class_of(sample.labels).to(images.device)
+        unlabelled = info.labels.targets(sample.labels, info.num_classes).sum(dim=1) == 0
+        return images, info.labels.class_of(sample.labels).masked_fill(unlabelled, -1).to(images.device)
 
     return Background(read)
 

@@ -74,6 +74,8 @@ class Teacher:
                 f"finish {place}; or name another run in `teacher`"
             )
         own, classes = model.info, model.classes
+        if own.task != info.task:
+            raise ValueError(f"teacher: the run '{folder}' is {own.task}, and the data set is {info.task}")
         if set(classes) != set(info.classes):
             odd = ", ".join(sorted(set(classes) ^ set(info.classes))[:5])
             raise ValueError(f"teacher: the run '{folder}' has other classes than the data set; they differ in {odd}")

@@ -185,6 +185,16 @@ def test_unbalanced_and_missing_classes_are_told(wording):
     assert told(made) == wording
 
 
+def test_advice_on_rare_labels_is_something_that_the_task_supports():
+    """Balanced accuracy and a balanced sampler are refused for sets of labels."""
+    rare = in_memory([*range(44)], [0] * 40 + [1] * 4)
+    sets = TensorSplit(rare.images, torch.eye(2)[rare.labels])
+    splits = of(sets, sets)
+    made = audit(replace(splits, info=replace(splits.info, task="multi_label")))
+    (said,) = [line for line in map(str, findings(made)) if "times as many" in line]
+    assert "loss bce, pos_weight balanced" in said
+
+
 def test_page_and_tables_contain_the_pairs():
     """Class names of strangers are escaped; damaged images are not read again."""
     files = Files([small(1), None, small(2)], [0, 1, 1], ("cat/<b>.png", "dog/b.png", "dog/c.png"))

@@ -52,12 +52,14 @@ def test_images_of_any_size_are_framed():
 
 
 def test_images_with_sets_of_labels_have_one_class_each():
-    """The first label."""
+    """The first label; -1 if they have none."""
     one = split(6)
     sets = TensorSplit(one.images, torch.eye(2)[one.labels])
+    sets.labels[3] = 0
     found = background_of(lambda: sets, replace(INFO, task="multi_label"), halved, 0)
     assert found.labels.dtype == torch.int64
-    assert torch.equal(found.labels, (2 * found.images[:, 0, 0, 0]).long() % 2)
+    numbers = (2 * found.images[:, 0, 0, 0]).long()
+    assert torch.equal(found.labels, torch.where(numbers == 3, -1, numbers % 2))
 
 
 def test_images_are_read_once_and_not_before_they_are_used():

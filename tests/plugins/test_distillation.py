@@ -74,9 +74,13 @@ def test_teacher_of_another_size_sees_resized_images(loss):
     assert loss.teacher.logits(torch.rand(2, 3, 48, 40)).shape[0] == 2
 
 
-@pytest.mark.parametrize("changes", [{"classes": ("cat", "dog")}, {"channels": 1}], ids=["classes", "channels"])
+@pytest.mark.parametrize(
+    "changes",
+    [{"classes": ("cat", "dog")}, {"channels": 1}, {"task": "multi_label"}],
+    ids=["classes", "channels", "task"],
+)
 def test_teacher_that_does_not_fit_is_refused(teacher, info, changes, wording):
-    """By the classes' names or the channels."""
+    """By the classes' names, the channels or the task."""
     with pytest.raises(ValueError, match="teacher") as caught:
         distillation(replace(info, **changes), teacher=teacher)
     assert str(caught.value).replace(str(teacher), "RUN") == wording
