@@ -71,7 +71,9 @@ class TunerSuite(Suite):
         owner, _, name = self.sets.rpartition(".")
         part = dict(recipe.parts())[owner]
         waiting: Any = {owner: replace(part, options={**part.options, name: AUTO})}
-        tuners = (TunerPart(self.entry, self._accepted_options(), self.sets),)
+        literal = {name: one.default for name, one in self.entry.signature().options.items() if one.literal}
+        options = literal | self._accepted_options()  # a resolved recipe contains defaults too
+        tuners = (TunerPart(self.entry, options, self.sets),)
         return _run(replace(recipe, tuners=tuners, **waiting)), self.sets
 
     def _recipe(self) -> Recipe:
