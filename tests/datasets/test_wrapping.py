@@ -11,13 +11,15 @@ import pytest
 import torch
 from PIL import Image
 
-from cvkit import ComponentError, TensorSplit, discover, resolve
+from cvkit import ComponentError, RecipeError, TensorSplit, discover, resolve
 from cvkit.audit.audit import audit
 from cvkit.data.checking import CheckedSplit
 from cvkit.data.repetitions import once, without_repetitions
 from cvkit.engine.building import open_dataset
 from cvkit.recipe import read_any
 from cvkit.runs.data_csv import data_csv
+from cvkit_datasets.several_shapes import several_shapes
+from cvkit_datasets.views import splits_of
 
 CATALOG = discover(distributions=["cvkit-core"])
 SHAPES = {"name": "shapes", "train_size": 60, "test_size": 20, "validation_size": 10}
@@ -299,12 +301,19 @@ def test_run_on_a_wrapped_data_set_finishes(cvkit_host):
     ],
 )
 def test_sets_of_labels_are_refused(options):
-    """These data sets need one class for each image."""
-    with pytest.raises(ComponentError, match="of: the images of the data set have sets of labels"):
+    """These data sets need one class for each image, which the recipe shows."""
+    with pytest.raises(RecipeError, match="but 'datasets/several_shapes' in it is multi_label"):
         opened({**options, "of": SETS})
 
 
 def test_sets_of_labels_are_not_concatenated():
     """Also if only one of the data sets has them."""
-    with pytest.raises(ComponentError, match="of: the images of the data set have sets of labels"):
+    with pytest.raises(RecipeError, match="but 'datasets/several_shapes' in it is multi_label"):
         opened({"name": "concatenate", "of": [SHAPES, SETS]})
+
+
+def test_sets_of_labels_that_only_the_opened_data_show_are_refused():
+    """As of a data set of a plugin that may have both tasks."""
+    splits = several_shapes(Path(), train_size=4, test_size=2, validation_size=0)
+    with pytest.raises(ValueError, match="of: the images of the data set have sets of labels"):
+        splits_of(splits)

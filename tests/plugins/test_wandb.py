@@ -33,9 +33,14 @@ def offline(monkeypatch):
 
 
 def records_of(folder):
-    """The records in the files of every session of a run, in order, as W&B would upload them."""
+    """The records in the files of every session of a run, in order, as W&B would upload them.
+
+    W&B writes them in another process, which `teardown` waits for.
+    """
+    import wandb
     from wandb.proto.wandb_internal_pb2 import Record
 
+    wandb.teardown()
     for file in sorted(folder.glob("wandb/offline-run-*/run-*.wandb")):
         for content in chunks(file.read_bytes()):
             record = Record()
