@@ -20,6 +20,7 @@ class Task:
     Attributes:
         name: The name in `DataInfo.task`, in declarations and in messages.
         meaning: What an image has, as in "each image has one class".
+        noun: What one of the outputs of a model is: a class or a label.
         score: The name of the main score: in the line of an epoch, in curves, records and the report.
         column: The same, short enough for the head of a column.
         rare: What to do if some classes are much rarer than others, as an imperative sentence.
@@ -32,6 +33,7 @@ class Task:
 
     name: str
     meaning: str
+    noun: str
     score: str
     column: str
     rare: str
@@ -49,6 +51,7 @@ class Task:
 SINGLE_LABEL = Task(
     "single_label",
     "each image has one class",
+    noun="class",
     score="accuracy",
     column="acc",
     rare="Judge the run by balanced accuracy, and weight the classes in the loss or in the sampling.",
@@ -62,6 +65,7 @@ SINGLE_LABEL = Task(
 MULTI_LABEL = Task(
     "multi_label",
     "each image has a set of labels",
+    noun="label",
     score="mean_average_precision",
     column="mAP",
     rare="Judge the run by the score of each label, and give rare labels more weight: loss bce, pos_weight balanced.",

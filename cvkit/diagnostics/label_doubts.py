@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from ..audit.label_doubts import label_doubts
 from ..data.splits import Split
@@ -38,24 +39,15 @@ def doubtful_labels(split: Split, predictions: Predictions, classes: tuple[str, 
     doubts = label_doubts(predictions)
     measured = PerSample.of(predictions)
     shown = doubts[:SHOWN].tolist()
-    cards, sharp = [], True
+    found = []
     for index in shown:
-        image = split[index][0]
-        sharp &= pixelated(image[None])
         label, guess = (legible(classes[of[index]]) for of in (predictions.labels, predictions.predicted))
         lines = (
             f"label: {label} {percent(float(measured.of_true[index]))}",
             f"predicted: {guess} {percent(float(measured.confidence[index]))}",
-            legible(predictions.name(index)),
         )
-        cards.append(
-            Card(
-                (("image", thumbnail(image)),),
-                lines,
-                labels={"label": label, "predicted class": guess},
-                values={"doubt": 1 - float(measured.of_true[index])},
-            )
-        )
+        labels = {"label": label, "predicted class": guess}
+        found.append(Doubt(index, lines, labels, 1 - float(measured.of_true[index])))
     half = predictions.half
     caption = (
         f"{len(doubts):,} of {len(predictions.labels):,} {half} images; {len(shown):,} are shown, those whose label "
@@ -64,4 +56,26 @@ def doubtful_labels(split: Split, predictions: Predictions, classes: tuple[str, 
         "confidence that it has in that class on images with that label. Correct the labels that are wrong; an error "
         "of the model looks the same."
     )
+    return doubts_gallery(split, predictions, found, caption)
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A doubtful label: the image at `index`, what its card says and can be filtered by, and how doubtful it is."""
+
+    index: int
+    lines: tuple[str, ...]
+    labels: Mapping[str, str]
+    doubt: float
+
+
+def doubts_gallery(split: Split, predictions: Predictions, found: Iterable[Doubt], caption: str) -> Gallery:
+    """Return a gallery of doubtful labels of images of `split`."""
+    cards, sharp, half = [], True, predictions.half
+    for one in found:
+        image = split[one.index][0]
+        sharp &= pixelated(image[None])
+        lines = (*one.lines, legible(predictions.name(one.index)))
+        pictures = (("image", thumbnail(image)),)
+        cards.append(Card(pictures, lines, labels=one.labels, values={"doubt": one.doubt}))
     return Gallery(f"doubts-{half}", f"Doubtful labels of {half} images", caption, tuple(cards), sharp)

@@ -14,7 +14,7 @@ from ..formatting import counted
 from ..recipe.settings import USUAL_THRESHOLD, ThresholdRule
 from ..tasks import MULTI_LABEL, Task
 from .predictions import Predictions
-from .thresholds import best_thresholds, fixed_thresholds
+from .thresholds import best_thresholds, fixed_thresholds, meet_thresholds
 
 Average = Literal["macro", "micro", "samples"]
 _LABELS = 64  # are measured together, which limits the memory to some copies of their scores
@@ -66,14 +66,6 @@ class MultiLabelPredictions(Predictions):
             return best_thresholds(self.probabilities, self.labels)
         return fixed_thresholds(rule, self.logits.shape[1])
 
-    def __repr__(self) -> str:
-        images, classes = self.logits.shape
-        views = f", mean over {', '.join(self.views)}" if self.views else ""
-        return (
-            f"MultiLabelPredictions({counted(images, 'image')}, {counted(classes, 'label')}, mean average precision "
-            f"{self.score:.4f}, loss {self.loss:.4f}{views})"
-        )
-
     @cached_property
     def probabilities(self) -> Tensor:
         """The sigmoid of the logits, float32 (N, K)."""
@@ -82,7 +74,7 @@ class MultiLabelPredictions(Predictions):
     @cached_property
     def predicted(self) -> Tensor:
         """Whether each label is predicted for each image, bool (N, K)."""
-        return self.probabilities.double() >= torch.tensor(self.thresholds, dtype=torch.float64)
+        return meet_thresholds(self.probabilities, self.chosen)
 
     @cached_property
     def correct(self) -> Tensor:

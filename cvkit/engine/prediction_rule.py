@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-import torch
 from torch import Tensor
 
-from ..recipe.settings import USUAL_THRESHOLD
 from ..tasks import TASKS
+from .thresholds import meet_thresholds
 
 
 class PredictionRule(Protocol):
@@ -64,16 +63,12 @@ class LabelSet:
 
     def predicted(self, chances: Tensor) -> list[int]:
         """Return the labels above their thresholds."""
-        above = self._above(chances[None])[0].tolist()
+        above = meet_thresholds(chances[None], self.thresholds)[0].tolist()
         return [label for label in chances.argsort(descending=True, stable=True).tolist() if above[label]]
 
     def includes(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Return whether the label is above its threshold."""
-        return self._above(self.probabilities(logits)).gather(1, targets[:, None])[:, 0]
-
-    def _above(self, chances: Tensor) -> Tensor:
-        least = self.thresholds or (USUAL_THRESHOLD,) * chances.shape[1]
-        return chances.double() >= torch.tensor(least, dtype=torch.float64)
+        return meet_thresholds(self.probabilities(logits), self.thresholds).gather(1, targets[:, None])[:, 0]
 
 
 def prediction_rule_of(task: str, thresholds: tuple[float, ...] = ()) -> PredictionRule:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from ..formatting import counted
+from ..formatting import counted, in_words
 from ..tasks import SINGLE_LABEL, TASKS, Task
 
 if TYPE_CHECKING:
@@ -109,8 +109,8 @@ class Predictions:
         images, classes = self.logits.shape
         views = f", mean over {', '.join(self.views)}" if self.views else ""
         return (
-            f"Predictions({counted(images, 'image')}, {counted(classes, 'class')}, accuracy "
-            f"{self.accuracy:.4f}, loss {self.loss:.4f}{views})"
+            f"{type(self).__name__}({counted(images, 'image')}, {counted(classes, self.task.noun)}, "
+            f"{in_words(self.score_name)} {self.score:.4f}, loss {self.loss:.4f}{views})"
         )
 
     @cached_property

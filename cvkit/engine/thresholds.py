@@ -15,6 +15,12 @@ from ..recipe.settings import USUAL_THRESHOLD, ThresholdRule
 from ..tasks import SINGLE_LABEL
 
 
+def meet_thresholds(probabilities: Tensor, thresholds: tuple[float, ...]) -> Tensor:
+    """Return whether each probability (N, K) is at least the threshold of its label; 0.5 without thresholds."""
+    least = thresholds or (USUAL_THRESHOLD,) * probabilities.shape[1]
+    return probabilities.double() >= torch.tensor(least, dtype=torch.float64)
+
+
 def best_thresholds(probabilities: Tensor, labels: Tensor) -> tuple[float, ...]:
     """Return, for each label, the threshold with the highest F1 on these images.
 

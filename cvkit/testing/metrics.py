@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 
 import torch
@@ -22,7 +23,8 @@ from .suite import Suite
 class MetricSuite(Suite):
     """The checks that every metric must pass; `info` is the data set it is built for, of 10 classes.
 
-    The labels are sets if the metric supports ``multi_label`` only.
+    The labels are sets if the metric supports ``multi_label`` only; a metric that supports both tasks is also called
+    with sets, to see whether it returns numbers.
     """
 
     kind = KINDS["metrics"]
@@ -30,12 +32,15 @@ class MetricSuite(Suite):
 
     def supplied(self) -> tuple[DataInfo, tuple[float, ...]]:
         """Return the data set's info with the task of the metric, and the thresholds of labels."""
-        info = replace(self.info, task=self.supported[0])
-        return info, predictions_of(info.task).usual_thresholds(info.num_classes)
+        return self._supplied(self.supported[0])
 
-    def _labels(self, count: int = 40) -> Tensor:
+    def _supplied(self, task: str) -> tuple[DataInfo, tuple[float, ...]]:
+        info = replace(self.info, task=task)
+        return info, predictions_of(task).usual_thresholds(info.num_classes)
+
+    def _labels(self, count: int = 40, task: str = "") -> Tensor:
         """Return classes (count,), or sets of labels (count, K)."""
-        sets = self.supported[0] == MULTI_LABEL.name
+        sets = (task or self.supported[0]) == MULTI_LABEL.name
         return sample_label_sets(self.info, count) if sets else sample_labels(self.info, count)
 
     def _right(self, labels: Tensor) -> Tensor:
@@ -47,39 +52,44 @@ class MetricSuite(Suite):
         right = self._right(labels)
         return -right if labels.ndim == 2 else right.roll(1, dims=1)
 
-    def _predictions(self, count: int = 40) -> tuple[Tensor, Tensor]:
+    def _predictions(self, count: int = 40, task: str = "") -> tuple[Tensor, Tensor]:
         """Return logits (count, K) and labels."""
         with seeded(1):
             logits = torch.randn(count, self.info.num_classes)
-        return logits, self._labels(count)
+        return logits, self._labels(count, task)
+
+    def _various(self, task: str) -> Iterator[tuple[str, tuple[Tensor, Tensor]]]:
+        """Yield predictions of all kinds: a name, logits and labels."""
+        logits, labels = self._predictions(task=task)
+        right, wrong = self._right(labels), self._wrong(labels)
+        yield "right predictions", (right, labels)
+        yield "wrong predictions", (wrong, labels)
+        yield "equal logits", (0 * right, labels)
+        yield "confident predictions", (300 * right, labels)
+        yield "confident and wrong predictions", (300 * wrong, labels)
+        yield "one image", (logits[:1], labels[:1])
+        yield "images without labels" if labels.ndim == 2 else "images of one class", (logits, 0 * labels)
 
     def _value(self, logits: Tensor, labels: Tensor, metric: Metric | None = None) -> float:
         return float((metric or self.build())(logits, labels))
 
     def test_number(self) -> None:
-        """Logits float32 (N, K) and labels int64 (N,) give a finite number."""
+        """Logits float32 (N, K) and labels int64 (N,), or sets float32 (N, K), give a finite number."""
         with promise("every metric turns logits (N, K) and labels (N,) into a finite number") as broken:
-            value = self.build()(*self._predictions())
-            if not (isinstance(value, int | float) and math.isfinite(value)):
-                got = f"a tensor {tuple(value.shape)}" if isinstance(value, Tensor) else repr(value)
-                broken(got, "Return a float: `.item()` of a tensor")
+            for task in self.supported:
+                value = self.build(*self._supplied(task))(*self._predictions(task=task))
+                if not (isinstance(value, int | float) and math.isfinite(value)):
+                    got = f"a tensor {tuple(value.shape)}" if isinstance(value, Tensor) else repr(value)
+                    broken(got, "Return a float: `.item()` of a tensor")
 
     def test_any_predictions(self) -> None:
         """Right, wrong, equal and confident predictions, one image, and images of one class give a finite number."""
         with promise("every metric is a finite number, whatever the predictions are") as broken:
-            logits, labels = self._predictions()
-            right, wrong = self._right(labels), self._wrong(labels)
-            for name, given in (
-                ("right predictions", (right, labels)),
-                ("wrong predictions", (wrong, labels)),
-                ("equal logits", (0 * right, labels)),
-                ("confident predictions", (300 * right, labels)),
-                ("confident and wrong predictions", (300 * wrong, labels)),
-                ("one image", (logits[:1], labels[:1])),
-                ("images without labels" if labels.ndim == 2 else "images of one class", (logits, 0 * labels)),
-            ):
-                if not math.isfinite(value := self._value(*given)):
-                    broken(f"{value} for {name}", "A class without images has no recall: leave it out of a mean")
+            for task in self.supported:
+                metric = self.build(*self._supplied(task))
+                for name, given in self._various(task):
+                    if not math.isfinite(value := self._value(*given, metric)):
+                        broken(f"{value} for {name}", "A class without images has no recall: leave it out of a mean")
 
     def test_repeatable(self) -> None:
         """The same predictions give the same value again: it keeps nothing, and draws nothing."""

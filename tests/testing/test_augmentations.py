@@ -249,16 +249,19 @@ class SmoothsTargets(Blend):
         return 0.9 * super().soft(targets, share) + 0.1 / targets.shape[1]
 
 
-@pytest.mark.parametrize(
-    ("twin", "value"), [(DoublesTargets, "to 2"), (SmoothsTargets, "that no image of the batch has")]
-)
-def test_check_of_label_sets_catches_its_broken_twin(twin, value, seen):
+SET_TWINS = [
+    ("label_sets", DoublesTargets, "to 2"),
+    ("label_sets", SmoothsTargets, "that no image of the batch has"),
+]
+
+
+@pytest.mark.parametrize(("check", "twin", "value"), SET_TWINS)
+def test_check_of_label_sets_catches_its_broken_twin(check, twin, value, seen):
     """Targets of sets are between 0 and 1, and labels that no image has get no share."""
-    assert value in seen(AugmentationSuite, "label_sets", twin, mixes=True, tasks=("single_label", "multi_label"))
+    assert value in seen(AugmentationSuite, check, twin, mixes=True, tasks=("single_label", "multi_label"))
 
 
 def test_every_check_has_a_twin():
     """No check is trusted that has never failed."""
-    assert {check for check, *_ in TWINS + MIXING_TWINS} | {
-        "label_sets"
-    } == AugmentationSuite.checks() - Suite.checks()
+    known = TWINS + MIXING_TWINS + SET_TWINS
+    assert {check for check, *_ in known} == AugmentationSuite.checks() - Suite.checks()

@@ -228,15 +228,15 @@ class SumsSets(PrefersWrongSets):
 
 
 SET_TWINS = [
-    (PrefersWrongSets, "for right logits, but"),
-    (SumsSets, "from its parts"),
+    ("label_sets", PrefersWrongSets, "for right logits, but"),
+    ("label_sets", SumsSets, "from its parts"),
 ]
 
 
-@pytest.mark.parametrize(("twin", "value"), SET_TWINS)
-def test_check_of_label_sets_catches_its_broken_twin(twin, value, seen):
+@pytest.mark.parametrize(("check", "twin", "value"), SET_TWINS)
+def test_check_of_label_sets_catches_its_broken_twin(check, twin, value, seen):
     """As those of labels do."""
-    assert value in seen(LossSuite, "label_sets", twin, tasks=("multi_label",))
+    assert value in seen(LossSuite, check, twin, tasks=("multi_label",))
 
 
 class Sets(nn.Module):
@@ -284,5 +284,5 @@ def test_check_of_images_catches_its_broken_twin(check, twin, seen, wording):
 
 def test_every_check_has_a_twin():
     """No check is trusted that has never failed."""
-    known = TWINS + SOFT_TWINS + IMAGE_TWINS
-    assert {check for check, *_ in known} | {"label_sets"} == LossSuite.checks() - Suite.checks()
+    known = TWINS + SOFT_TWINS + IMAGE_TWINS + SET_TWINS
+    assert {check for check, *_ in known} == LossSuite.checks() - Suite.checks()

@@ -128,12 +128,20 @@ def divides_by_the_images_of_each_label(info):
     return lambda logits, sets: float((((logits > 0) & (sets > 0)).sum(dim=0) / sets.sum(dim=0)).mean())
 
 
+def of_both(of_sets):
+    """The metric for sets, and the accuracy for classes."""
+    return lambda info: of_sets(info) if info.task == "multi_label" else reads_sets_as_classes(info)
+
+
+@pytest.mark.parametrize("tasks", [("multi_label",), ("single_label", "multi_label")], ids=["alone", "both"])
 @pytest.mark.parametrize(
     ("twin", "words"), [(reads_sets_as_classes, "RuntimeError"), (divides_by_the_images_of_each_label, "nan for")]
 )
-def test_metric_of_sets_is_given_sets(twin, words, seen):
-    """If it is declared for them alone."""
-    assert words in seen(MetricSuite, "any_predictions", twin, tasks=("multi_label",))
+def test_metric_of_sets_is_given_sets(twin, words, tasks, seen):
+    """If it is declared for them alone, and if it is declared for both tasks."""
+    if twin is divides_by_the_images_of_each_label and len(tasks) == 2:
+        twin = of_both(twin)
+    assert words in seen(MetricSuite, "any_predictions", twin, tasks=tasks)
 
 
 def test_every_check_has_a_twin():

@@ -107,14 +107,16 @@ def test_check_catches_its_broken_twin(check, twin, words, seen):
     assert words in seen(SectionSuite, check, twin)
 
 
-def test_check_catches_a_section_that_takes_sets_for_classes(seen):
+SET_TWINS = [("label_sets", shows_an_accuracy, "for sets of labels and right predictions, it raised TypeError")]
+
+
+@pytest.mark.parametrize(("check", "twin", "words"), SET_TWINS)
+def test_check_catches_a_section_that_takes_sets_for_classes(check, twin, words, seen):
     """It works on classes, and declares that it works on sets; without the declaration, the check does not apply."""
-    tasks = ("single_label", "multi_label")
-    words = seen(SectionSuite, "label_sets", shows_an_accuracy, tasks=tasks)
-    assert "for sets of labels and right predictions, it raised TypeError" in words
-    type("One", (SectionSuite,), {"factory": staticmethod(shows_an_accuracy)})().test_label_sets()
+    assert words in seen(SectionSuite, check, twin, tasks=("single_label", "multi_label"))
+    getattr(type("One", (SectionSuite,), {"factory": staticmethod(twin)})(), f"test_{check}")()
 
 
 def test_every_check_has_a_twin():
     """No check is trusted that has never failed."""
-    assert {"label_sets", *(check for check, *_ in TWINS)} == SectionSuite.checks() - Suite.checks()
+    assert {check for check, *_ in TWINS + SET_TWINS} == SectionSuite.checks() - Suite.checks()
