@@ -48,7 +48,8 @@ class Prediction:
 
     def __repr__(self) -> str:
         ranked = ", ".join(f"{name} {percent(value, 1)}" for name, value in self.ranked())
-        return f"Prediction({self.name!r}: {ranked})"
+        labels = "" if self.labels == self.classes[:1] else f"{', '.join(self.labels) or 'no label'}; most probable "
+        return f"Prediction({self.name!r}: {labels}{ranked})"
 
     def _repr_html_(self) -> str:
         return PredictionList([self])._repr_html_()
@@ -58,15 +59,17 @@ class PredictionList(list[Prediction]):
     """Predictions, one for each image, in order; a notebook shows them as a table."""
 
     def _repr_html_(self) -> str:
+        sets = any(each.labels != each.classes[:1] for each in self)
         rows = [
             (
                 each.name,
+                *([", ".join(each.labels) or "no label"] if sets else []),
                 *(f"{name} {percent(p, 1)}" for name, p in zip(each.classes, each.probabilities, strict=True)),
             )
             for each in self
         ]
-        head = ("image", "predicted", *[""] * (max(map(len, rows), default=2) - 2))
-        return table(head, rows)
+        named = ("image", "predicted", "most probable") if sets else ("image", "predicted")
+        return table((*named, *[""] * (max(map(len, rows), default=0) - len(named))), rows)
 
 
 @dataclass(frozen=True)

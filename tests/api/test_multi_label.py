@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 
 import pytest
 import torch
 
 import cvkit
+from cvkit.api.answers import Prediction, PredictionList
 from cvkit.runs.folder import RunFolder
 
 RECIPE = {
@@ -51,6 +53,16 @@ def test_predicted_labels_are_those_of_the_run(run, model):
     for each, flags in zip(found, run.predictions.predicted, strict=True):
         assert {*each.labels} == {model.classes[label] for label in flags.nonzero()[:, 0].tolist()}
         assert len(each.classes) == 3
+
+
+def test_shown_predictions_separate_labels_from_probable_ones():
+    """A notebook would otherwise show labels below their thresholds as predicted."""
+    none = Prediction("a.png", ("cat", "dog"), (0.42, 0.1), ())
+    both = Prediction("b.png", ("cat", "dog"), (0.9, 0.8), ("cat", "dog"))
+    assert repr(none) == "Prediction('a.png': no label; most probable cat 42.0 %, dog 10.0 %)"
+    assert repr(both) == "Prediction('b.png': cat, dog; most probable cat 90.0 %, dog 80.0 %)"
+    shown = re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", PredictionList([none, both])._repr_html_())
+    assert shown[:8] == ["image", "predicted", "most probable", "", "a.png", "no label", "cat 42.0 %", "dog 10.0 %"]
 
 
 def test_predictions_file_has_a_column_for_each_label(run):
