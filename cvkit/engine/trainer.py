@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -16,7 +16,6 @@ from typing import Any
 from torch import Tensor
 
 from ..checkpoint.state_dicts import load_model_state, model_state
-from ..data.splits import Half
 from ..errors import DivergedError, RunError
 from ..resource_errors import Shortage, reporting_shortages
 from ..step_progress import Progress
@@ -25,6 +24,7 @@ from .compilation import compiled
 from .deciding import deciding
 from .decisions_state import decisions_state, restore_decisions
 from .evaluator import Evaluator
+from .latest_evaluation import LatestEvaluation
 from .loop import train_steps
 from .metrics import evaluate_metrics
 from .outcome import Outcome
@@ -33,7 +33,6 @@ from .predictions import Predictions
 from .progress import EpochProgress, Taken
 from .records import EpochRecord
 from .resumable import require_finite_weights, require_place, restore_training, training_state
-from .thresholds import recipe_thresholds
 from .trained_model import TrainedModel
 from .views import views_of
 
@@ -89,9 +88,7 @@ class Trainer:
         self.outcome = Outcome()
         self.epoch = self.step = 0
         self._progress: EpochProgress | None = None
-        self._predictions: Mapping[Half, Predictions] = {}
-        self._thresholds = recipe_thresholds(parts.recipe.evaluation.thresholds, parts.info)
-        self._evaluated_at = 0  # the step of the last evaluation, to which predictions and thresholds belong
+        self.evaluation = LatestEvaluation(parts, self.evaluator)
         self._final: Predictions | None = None  # of the best weights
         self._ended = False
 
@@ -131,8 +128,8 @@ class Trainer:
         if kept is not None:
             load_model_state(model, kept.weights)
         if itself:
-            self._leave_out_earlier_weights()
-        thresholds = self._thresholds if kept is None else kept.thresholds
+            self.evaluation.require(self.step)
+        thresholds = self.evaluation.thresholds if kept is None else kept.thresholds
         return TrainedModel(model.eval(), parts.info, parts.preprocessor, parts.device, parts.recipe.seed, thresholds)
 
     def fit(self) -> Generator[Step | EpochRecord, None, None]:
@@ -213,7 +210,7 @@ class Trainer:
 
     def _record(self, progress: EpochProgress) -> EpochRecord:
         parts = self.parts
-        found = self._evaluate()
+        found = self.evaluation.make(self.step)
         for half, predictions in found.items():
             if not math.isfinite(predictions.loss):
                 raise DivergedError(
@@ -227,24 +224,6 @@ class Trainer:
         metrics = evaluate_metrics(parts.recipe.metrics, parts.info, found[half])
         return replace(progress.record(self.epoch + 1, self.step, found, viewed, unaveraged), metrics=metrics)
 
-    def _evaluate(self) -> Mapping[Half, Predictions]:
-        """Evaluate the current weights, and choose the thresholds of labels."""
-        parts = self.parts
-        found = {half: self.evaluator.predict(half) for half in parts.evaluated}
-        self._thresholds = found[parts.evaluated[0]].thresholds_by(parts.recipe.evaluation.thresholds)
-        self._predictions = {half: each.with_thresholds(self._thresholds) for half, each in found.items()}
-        self._evaluated_at = self.step
-        return self._predictions
-
-    def _leave_out_earlier_weights(self) -> None:
-        """Discard predictions and thresholds of earlier weights, which are left if `end` drops an epoch's steps."""
-        if self._evaluated_at == self.step:
-            return
-        if self.parts.recipe.evaluation.thresholds == "validation":
-            self._evaluate()
-        else:
-            self._predictions, self._evaluated_at = {}, self.step
-
     def final_predictions(self) -> Predictions:
         """Return the predictions for the images that measure the result of the run.
 
@@ -257,11 +236,7 @@ class Trainer:
                 found = self.evaluator.predict(half, model=self.trained().model)
                 self._final = found.with_thresholds(kept.thresholds)
             return self._final
-        self._leave_out_earlier_weights()
-        if half not in self._predictions:
-            found = self.evaluator.predict(half).with_thresholds(self._thresholds)
-            self._predictions = {**self._predictions, half: found}
-        return self._predictions[half]
+        return self.evaluation.predictions(half, self.step)
 
     def _weights(self) -> dict[str, Tensor]:
         """Return a copy of the evaluated weights on the CPU."""
@@ -284,7 +259,7 @@ class Trainer:
             "step": self.step,
             "progress": progress,
             "decisions": decisions_state(self.deciding, self.outcome),
-            **({"thresholds": [*self._thresholds]} if self._thresholds else {}),
+            **({"thresholds": [*thresholds]} if (thresholds := self.evaluation.thresholds) else {}),
             **training_state(self.train_step, self.parts.ema, self.schedule),
         }
 
@@ -303,8 +278,8 @@ class Trainer:
         restore_training(self.train_step, parts.ema, self.schedule, state, parts.recipe.loss.entry.owner)
         self.epoch, self.step = state["epoch"], state["step"]
         self.outcome = restore_decisions(self.deciding, parts.recipe.selection, state)
-        self._progress, self._predictions, self._final = None, {}, None
-        self._thresholds = tuple(state.get("thresholds", ())) or self._thresholds
+        self._progress = self._final = None
         if state["progress"] is not None:
             self._progress = EpochProgress.from_state(state["progress"], parts.device)
-        self._evaluated_at = self.step - (0 if self._progress is None else self._progress.taken)
+        since = 0 if self._progress is None else self._progress.taken
+        self.evaluation.restore(state.get("thresholds", ()), self.step - since)

@@ -169,10 +169,9 @@ def test_record_has_the_score_and_no_accuracy(sets_run):
     (record,) = [event for event in run.fit() if isinstance(event, EpochRecord)]
     assert (record.train_accuracy, record.test_accuracy, record.validation_accuracy) == (None, None, None)
     assert record.score_name == "mean_average_precision"
-    assert record.score == record.scores["validation"] == run._predictions["validation"].score
-    assert record.thresholds == best_thresholds(
-        run._predictions["validation"].probabilities, run._predictions["validation"].labels
-    )
+    found = run.evaluation.predictions("validation", run.step)
+    assert record.score == record.scores["validation"] == found.score
+    assert record.thresholds == best_thresholds(found.probabilities, found.labels)
     assert run.final_predictions().thresholds == record.thresholds
     assert read_record(json.dumps(record.to_json()).encode()) == record
 
@@ -224,7 +223,7 @@ def test_thresholds_of_an_epoch_that_is_cut_off_are_chosen_for_its_weights(sets_
     for event in events:
         if isinstance(event, Step) and event.step == 7:
             break
-    run._thresholds = (0.9,) * 10  # as chosen for the weights of the first epoch
+    run.evaluation.thresholds = (0.9,) * 10  # as chosen for the weights of the first epoch
     assert not run.end()
     found = run.final_predictions()
     assert found.thresholds == run.evaluator.predict("validation").thresholds_by("validation")
