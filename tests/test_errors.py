@@ -68,7 +68,7 @@ def test_problem_says_only_what_it_knows(problem, text):
 
 
 def test_recipe_error_tells_every_problem_in_order():
-    """All mistakes are told together, each with its place."""
+    """All mistakes are reported together, each with its place."""
     first, second = Problem("one", file="a", line=1, column=2), Problem("two", file="a", line=3, column=4)
     error = RecipeError([first, second])
     assert error.problems == (first, second)

@@ -1,4 +1,4 @@
-"""Training from Python: what it returns, what it leaves alone, and how mistakes are told."""
+"""Training from Python: what it returns, what it leaves alone, and how it reports mistakes."""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ def test_a_defect_of_the_data_set_is_no_damaged_image():
 
 
 def test_images_of_any_size_and_shape_are_compared(wording):
-    """A photo is its reduced copy's duplicate; long images are told."""
+    """A photo is its reduced copy's duplicate; long images are reported."""
     wide = torch.cat([photo(1, 96), photo(2, 96), photo(3, 96)], dim=2)
     half = torch.nn.functional.interpolate(photo(5, 96)[None].float(), (48, 48), mode="area")[0].to(torch.uint8)
     splits = of(Files([photo(5, 96), wide], [0, 1]), Files([half, photo(7, 64)], [0, 1]))

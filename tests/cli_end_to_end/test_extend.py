@@ -225,7 +225,7 @@ def test_choice_that_the_scheduler_cannot_make_is_told_as_such(tmp_path, extend,
 
 
 def test_run_that_stopped_early_trains_on(extend, tmp_path):
-    """More epochs are asked for, so the epochs without a better value are counted anew."""
+    """More epochs are asked for, so the epochs without a better value are counted from 0 again."""
     chooses = ("dataset.validation_size=20", "selection.patience=1", "selection.min_change=0.99", "train.epochs=4")
     session = trained(tmp_path, *SET_BY_HAND, *chooses)
     session.report()

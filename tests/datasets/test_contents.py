@@ -109,7 +109,7 @@ def test_file_changed_a_moment_ago_is_read_again(base, cache, monkeypatch):
     ],
 )
 def test_damaged_cache_is_as_good_as_none(base, cache, content):
-    """The digest is right, and the cache is written anew."""
+    """The digest is right, and the cache is written again."""
     first = digest(base)
     (file,) = cache.iterdir()
     file.write_bytes(content)

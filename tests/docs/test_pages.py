@@ -38,7 +38,7 @@ def test_commands_exist(path: Path, page):
 
 @any_page
 def test_commands_on_recipes_resolve(path: Path, page, catalog):
-    """The recipes that pages run are there, and what they are told by `--set` is accepted."""
+    """The recipes that pages run are there, and what `--set` gives them is accepted."""
     shown = page(path)
     assert all((ROOT / name).is_file() for name in re.findall(r"\brecipes/[\w-]+\.yaml", shown.text))
     for arguments in shown.calls_of("cvkit"):

@@ -53,6 +53,6 @@ def test_refusal_in_one_seed_leaves_the_other_seeds_rate(table, curve):
 
 
 def test_rules_of_equal_regret_share_their_rank(table, curve):
-    """Neither stands first for being named first."""
+    """Neither is ranked first because it is named first."""
     outcomes = {name: {"case": table.Outcome(curve, [0.1])} for name in ("one", "other")}
     assert table.mean_ranks(outcomes) == {"one": 1.5, "other": 1.5}

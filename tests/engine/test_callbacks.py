@@ -278,7 +278,7 @@ def test_checkpoint_of_an_earlier_cvkit_is_continued(make_run, patience):
 
 
 def test_extended_schedule_keeps_the_factor(make_run):
-    """The schedule is computed anew for more epochs, and callbacks still multiply it."""
+    """The schedule is computed again for more epochs, and callbacks still multiply it."""
     run = make_run(*WHOLE, mine(PLATEAU))
     list(run.fit())
     longer = make_run(*WHOLE, mine(PLATEAU), "train.epochs=7")

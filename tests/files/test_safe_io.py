@@ -98,7 +98,7 @@ def test_path_that_leads_out_is_refused(folder, canary, wording):
 
 
 def test_pipe_device_and_folder_do_not_hang_a_reader(folder, wording):
-    """They are told apart from a regular file before anything waits for them."""
+    """They are recognised before anything waits for them."""
     os.mkfifo(folder / "pipe")
     said = set()
     for path, number in ((folder / "pipe", errno.EINVAL), (folder, errno.EISDIR), (Path("/dev/zero"), errno.EINVAL)):
@@ -110,7 +110,7 @@ def test_pipe_device_and_folder_do_not_hang_a_reader(folder, wording):
 
 
 def test_file_with_another_name_is_not_added_to(folder, canary, wording):
-    """A hard link to a file outside; writing it anew gives it content of its own."""
+    """A hard link to a file outside; writing it again gives it content of its own."""
     os.link(canary, folder / "a")
     acts = (lambda: append_file(folder / "a", b"more"), lambda: require_own_file(folder / "a"))
     assert {refused(act, errno.EMLINK) for act in acts} == wording

@@ -69,7 +69,7 @@ def test_predictions_and_neighbours_are_the_cpus(gpu, make_run):
 
 
 def test_scores_are_measured(gpu, make_run):
-    """With weights drawn anew, removal, pairs of objects and baselines."""
+    """With new random weights, removal, pairs of objects and baselines."""
     run, _ = trained_on(make_run, "auto", "explainers=[grad_cam, eigen_cam]")
     warnings: list[str] = []
     explainers = Explainers(run.trained(), run.parts.recipe.explainers, warnings)

@@ -1,4 +1,4 @@
-"""Observers: what their hooks are told, and the options that a recipe sets."""
+"""Observers: what their hooks receive, and the options that a recipe sets."""
 
 from __future__ import annotations
 

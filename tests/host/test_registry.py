@@ -124,7 +124,7 @@ def test_component_is_built_with_what_it_is_given(models):
 
 
 def test_nothing_is_imported_before_it_is_used(factories):
-    """Names, signatures and ambiguity are told without importing a factory."""
+    """Names, signatures and ambiguity are reported without importing a factory."""
     models = catalog(factories)["models"]
     models.find("small_net").signature()
     with pytest.raises(AmbiguousComponent):

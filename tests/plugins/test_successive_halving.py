@@ -267,7 +267,7 @@ def test_validation_images_decide_if_there_are_any(colours_run):
 
 
 def test_page_shows_every_trial_and_why(colours_run, wording):
-    """Loss of every candidate of every rung, what is not told apart, and the proposal."""
+    """Loss of every candidate of every rung, what cannot be distinguished, and the proposal."""
     proposal = build_checked(colours_run(RACED).recipe.tuners[0], colours_run(RACED), TARGET)
     seen = []
     render_figure("test", "", "", lambda canvas: (proposal.draw(canvas), seen.append(canvas)))

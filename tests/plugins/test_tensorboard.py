@@ -198,7 +198,7 @@ def copied(finished: RunFolder, path: Path) -> Path:
 
 
 def written(folder: Path, finished: RunFolder) -> list[str]:
-    """Have the observer write all of a run anew; return what it failed to do."""
+    """Have the observer write all of a run again; return what it failed to do."""
     passed = {"records": finished.records(), "predictions": None, "folder": folder}
     return CATALOG.notify("run_started", recipe=None, folder=folder) + CATALOG.notify("run_finished", **passed)
 

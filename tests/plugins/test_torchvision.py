@@ -333,7 +333,7 @@ def test_names_of_enumerations_are_text():
     ids=["smaller", "expands", "range", "interpolation", "policy", "in place"],
 )
 def test_transform_that_does_not_fit_is_a_sentence(name, options, value, wording):
-    """Wrong options, and what would change the images' shape, are told when the run starts."""
+    """Wrong options, and what would change the images' shape, are reported when the run starts."""
     with pytest.raises(ValueError, match=value) as caught:
         library_transform(name, COLOUR, **options)
     assert without_cause(caught.value) == wording

@@ -214,7 +214,7 @@ def test_path_of_an_override_has_a_limit():
 
 
 def test_ambiguous_entry_is_asked_for_by_index(wording):
-    """Two entries of one name cannot be told apart by it."""
+    """A name that two entries share does not identify one of them."""
     problem = refused(read_text, "augmentations: [flip, flip]", ["augmentations.flip.p=1"])
     assert problem.hint.count("flip") == 2
     assert str(problem) == wording

@@ -91,7 +91,7 @@ tuners: {}
     ],
 )
 def test_wrong_value_says_what_was_expected(refused, override, got, wording):
-    """Types are told in words, and values as a recipe writes them."""
+    """Messages name types in words, and show values as a recipe writes them."""
     (problem,) = refused(BASE, override)
     assert place(problem) == (f"--set {override}", 0, 0)
     assert got in problem.message

@@ -1,4 +1,4 @@
-"""What the observers of a run are told, and when."""
+"""What the observers of a run receive, and when."""
 
 from __future__ import annotations
 

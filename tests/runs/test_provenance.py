@@ -46,7 +46,7 @@ def test_every_component_is_described():
 
 
 def test_components_that_are_gone_are_not_described_again():
-    """They are told of as gone, not as changed."""
+    """They are reported as gone, not as changed."""
     assert describe_current([NET, NET | {"place": "nowhere.0"}], discover()) == []
 
 

@@ -51,7 +51,7 @@ def test_long_names_are_refused():
 
 
 def test_names_of_installed_plugins_are_taken():
-    """Two plugins of a name could not be told apart."""
+    """A name that two plugins share would not identify one of them."""
     for status in discover().statuses:
         with pytest.raises(CvkitError, match=f"'{status.origin.plugin}'"):
             require_free(read_name(status.origin.plugin), KINDS["models"])

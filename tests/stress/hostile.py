@@ -588,7 +588,7 @@ def _alone(spoil: Spoil) -> Spoil:
 
 
 def seal(checkpoint: Path) -> None:
-    """Write the manifest anew, so that the checkpoint is undamaged as far as digests can tell."""
+    """Write the manifest again, so that the checkpoint is undamaged as far as digests can tell."""
     manifest = {
         name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         for name in OF_CHECKPOINT[:2]

@@ -1,4 +1,4 @@
-"""Trains the network of `knowing.safetensors` anew and writes its weights, in half precision, beside this file.
+"""Trains the network of `knowing.safetensors` again and writes its weights, in half precision, beside this file.
 
     python tests/diagnostics/scores/make_knowing.py
 
