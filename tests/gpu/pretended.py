@@ -173,9 +173,7 @@ class PretendedGPU(TorchFunctionMode):
 
     def _require_one_device(self, name: str, args: tuple[Any, ...], tensors: list[Tensor]) -> None:
         """Raise what torch would where tensors of two devices meet; a number of the CPU may meet any."""
-        if (
-            name in COPIES or torch._C._current_autograd_node() is not None
-        ):  # what backward makes is not distinguished
+        if name in COPIES or torch._C._current_autograd_node() is not None:  # backward makes tensors of its own
             return
         elsewhere = [tensor for tensor in tensors if not isinstance(tensor, Pretended)]
         if len(elsewhere) == len(tensors) or not any(tensor.ndim for tensor in elsewhere):
