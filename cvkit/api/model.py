@@ -28,7 +28,7 @@ from ..formatting import counted
 from ..host.catalog import Catalog
 from ..recipe import Recipe, resolve
 from ..runs.folder import RunFolder
-from ..runs.load import load_trained
+from ..runs.load import info_of_run, load_trained
 from ..runs.provenance import drift_of, require_plugins
 from ..runs.run_data import open_data_of
 from .answers import ImageExplanation, Prediction, PredictionList
@@ -230,10 +230,6 @@ def load(
     require_plugins(found.path, found.info(), catalog, "add plugins=[{}]")
     for sentence in drift_of(found.info(), catalog):
         log.warning("%s", sentence)
-    info = found.data_info()
-    if info is None:
-        raise RunError(
-            f"'{found.path}' does not contain the classes of its data set; an old version of cvkit wrote it"
-        )
+    info = info_of_run(found)
     place = None if data is None else Path(data)
     return Model(found, resolve(document, catalog), catalog, info, place)

@@ -41,6 +41,7 @@ ROOMS: dict[str, set[str]] = {
     "report": {"torch"},
     "runs": {"torch", "numpy", "pydantic", "platformdirs"},
     "api": {"torch", "numpy", "PIL", "rich", "pandas", "IPython"},
+    "serving": {"PIL", "starlette", "uvicorn"},
     "starting": {"torch"},
     "scaffold": {"jinja2"},
     "testing": {"pytest", "torch", "numpy", "pydantic"},

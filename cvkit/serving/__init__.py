@@ -1,0 +1,1 @@
+"""`cvkit serve`: a page and a JSON endpoint that predict uploaded images."""

@@ -1,0 +1,110 @@
+"""What the server answers: predictions and explanations of an uploaded image as JSON values."""
+
+from __future__ import annotations
+
+import base64
+import io
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from PIL import Image
+
+from ..api.model import Model
+from ..errors import CvkitError
+from ..formatting import counted
+from ..host.entry_points import CORE
+
+_LONGEST = 1024  # pixels of the longer side of a map that is sent
+
+
+class RefusedUpload(Exception):
+    """An upload that cannot be answered; the message says why, and contains no path of the server's machine."""
+
+
+class Answers:
+    """Answers requests with a trained model, one at a time, because one prediction uses all cores or the GPU."""
+
+    def __init__(self, model: Model) -> None:
+        self._model, self._lock = model, Lock()
+
+    def about(self) -> dict[str, Any]:
+        """Return what the model is: its name, checkpoint, task, classes and input size, and a line about them."""
+        model, info = self._model, self._model.info
+        size = f"images of {info.height} x {info.width} pixels"
+        return {
+            "name": model.recipe.name,
+            "summary": f"{counted(len(model.classes), 'class')}, {size}, {model.checkpoint}",
+            "checkpoint": model.checkpoint,
+            "task": info.task,
+            "classes": list(model.classes),
+            "input": {"channels": info.channels, "height": info.height, "width": info.width},
+            "cvkit": version(CORE),
+        }
+
+    def prediction(self, upload: bytes, top: int) -> dict[str, Any]:
+        """Return the most probable classes of an image.
+
+        Args:
+            upload: The bytes of an image file.
+            top: How many classes to return, at least 1.
+
+        Returns:
+            ``predictions``: a class and its probability each, the most probable first; ``labels``: the predicted
+            classes.
+
+        Raises:
+            RefusedUpload: The bytes cannot be read as an image.
+        """
+        with self._as_file(upload) as path:
+            found = self._model.predict(path, top=top)
+        ranked = [{"class": name, "probability": chance} for name, chance in found.ranked()]
+        return {"predictions": ranked, "labels": list(found.labels)}
+
+    def explanation(self, upload: bytes, target: str | None) -> dict[str, Any]:
+        """Return which pixels of an image support a class.
+
+        Args:
+            upload: The bytes of an image file.
+            target: The class to explain, by name; None for the most probable one.
+
+        Returns:
+            ``class``, ``method``, ``signed``, ``warnings``, and ``map``: the image blended with the map, a PNG in a
+            data URI.
+
+        Raises:
+            RefusedUpload: The bytes cannot be read as an image, there is no such class, or the method cannot explain
+                this model.
+        """
+        with self._as_file(upload) as path:
+            found = self._model.explain(path, target=target)
+        return {
+            "class": found.target,
+            "method": found.method,
+            "signed": found.signed,
+            "warnings": list(found.warnings),
+            "map": _data_uri(found.overlay),
+        }
+
+    @contextmanager
+    def _as_file(self, upload: bytes) -> Iterator[Path]:
+        """Yield the upload as a file, because data sets read files, and an image must be read as in training."""
+        with self._lock, tempfile.TemporaryDirectory(prefix="cvkit-serve-") as folder:
+            path = Path(folder) / "upload"
+            path.write_bytes(upload)
+            try:
+                yield path
+            except (CvkitError, ValueError) as error:
+                raise RefusedUpload(str(error).replace(str(path), "the upload")) from error
+
+
+def _data_uri(image: Image.Image) -> str:
+    small = image.copy()
+    small.thumbnail((_LONGEST, _LONGEST))
+    pixels = io.BytesIO()
+    small.save(pixels, "png")
+    return f"data:image/png;base64,{base64.b64encode(pixels.getvalue()).decode()}"
