@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from importlib.resources import files
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -81,6 +82,9 @@ class _Handlers:
 
     async def _body(self, request: Request) -> bytes:
         """Return the body; stop reading where it is too long, whatever length the request claims."""
+        origin = request.headers.get("origin")
+        if origin is not None and urlsplit(origin).netloc != request.url.netloc:
+            raise HTTPException(403, f"the web page {origin} may not use this server")
         if request.headers.get("content-type", "").startswith("multipart/"):
             raise HTTPException(415, "send the bytes of the image as the body, as curl --data-binary @FILE does")
         upload = bytearray()

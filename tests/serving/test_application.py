@@ -137,6 +137,15 @@ def test_request_for_another_host_is_refused(client, upload):
     assert client.get("/model", headers={"host": "example.com"}).status_code == 400
 
 
+def test_request_of_another_web_page_is_refused(client, upload):
+    """A browser sends it with the page's origin, although the page cannot read the answer."""
+    codes = [
+        client.post("/predict", content=upload, headers={"origin": origin}).status_code
+        for origin in ("http://example.com", "null", "http://localhost")
+    ]
+    assert codes == [403, 403, 200]
+
+
 @pytest.mark.parametrize("path", ["/../pyproject.toml", "/etc/passwd", "/static/page.js", "/predict"])
 def test_no_file_is_served(client, path):
     """There is one page, and it contains everything."""
