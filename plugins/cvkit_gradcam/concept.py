@@ -179,9 +179,9 @@ class Concept:
         if not separator.tells_apart:
             self._warn(
                 f"concept '{self.name}' is not told apart from the training images at layer '{self.layer}': the "
-                f"accuracy of the separator is {_percent(separator.accuracy)}, and the best of {ROUNDS} random groups "
-                f"of training images reaches {_percent(separator.limit)}. So the maps may mean nothing; use more "
-                "pictures, pictures that show the concept more clearly, or another layer"
+                f"accuracy of the separator is {_percent(separator.accuracy)}, and the best of {ROUNDS} random "
+                f"groups of training images reaches {_percent(separator.limit)}. So the maps may mean nothing; use "
+                "more pictures, pictures that show the concept more clearly, or another layer"
             )
 
     def _warn(self, line: str) -> None:
