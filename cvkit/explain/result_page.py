@@ -19,8 +19,11 @@ def explanation_page(
     facts = [Fact("Images explained", f"{sheet.explained:,}", source.name)]
     if sheet.labelled and not source.by_outcome:
         share = percent(sheet.right / sheet.labelled, 1)
-        note = f"{sheet.right:,} of {counted(sheet.labelled, 'image')} with a known class"
-        facts.append(Fact("Classified correctly", share, note))
+        known = f"{sheet.right:,} of {counted(sheet.labelled, 'image')} with a known"
+        if sheet.partial:
+            facts.append(Fact("Known label predicted", share, f"{known} label; other labels are not known"))
+        else:
+            facts.append(Fact("Classified correctly", share, f"{known} class"))
     notes = sheet.explainers.notes()
     layers = tuple((name, layer or "not reported") for name, layer in sheet.layers.items())
     return Page(
