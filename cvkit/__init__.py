@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .data.framing import Framing, PretrainedInput
     from .data.image_formats import IMAGE_FORMATS
     from .data.image_headers import ImageHeader, largest_value, read_header
+    from .data.input_files import read_input
     from .data.labels import ClassCounts, Labels
     from .data.reduction import Needed
     from .data.splits import DataInfo, Split, Splits, TensorSplit
@@ -151,6 +152,7 @@ _LAZY = {
     "load_weights": "checkpoint.pretrained",
     "read_header": "data.image_headers",
     "read_image": "data.decoding",
+    "read_input": "data.input_files",
     "read_weights": "checkpoint.weights_file",
     "readable_name": "printable",
     "DataInfo": "data.splits",
@@ -320,6 +322,7 @@ __all__ = [
     "read",
     "read_header",
     "read_image",
+    "read_input",
     "read_weights",
     "readable_name",
     "render_figure",

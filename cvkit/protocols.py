@@ -121,6 +121,9 @@ class TrainingOutputs(NamedTuple):
 class Explainer(Protocol):
     """Returns maps of the evidence for target classes.
 
+    An explainer may have the attributes ``notes`` and ``warnings``, lists of lines about its maps so far. They are
+    read after each call: notes are shown with the maps, and warnings say why the maps may mean nothing.
+
     Args:
         images: Normalised images (B, C, H, W).
         targets: Classes to explain, int64 (B,).

@@ -51,6 +51,7 @@ MET = (
 )
 """The classes that factories receive or return, beside those of torch."""
 HELPERS = (
+    "read_input",
     "render_figure",
     "thumbnail",
     "progress",

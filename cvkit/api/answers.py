@@ -85,6 +85,7 @@ class ImageExplanation:
         overlay: The image blended with the heat.
         warnings: Why the explanation may be wrong.
         signed: Whether the heat has negative values. The overlay shows them in blue, and positive values in orange.
+        notes: What the explainer reports about the heat, such as how well a concept is told apart.
     """
 
     name: str
@@ -94,13 +95,14 @@ class ImageExplanation:
     overlay: Image.Image = field(repr=False)
     warnings: tuple[str, ...] = ()
     signed: bool = False
+    notes: tuple[str, ...] = ()
 
     def _repr_html_(self) -> str:
         pixels = io.BytesIO()
         self.overlay.save(pixels, "png")
         source = f"data:image/png;base64,{base64.b64encode(pixels.getvalue()).decode()}"
         text = html.escape(f"{self.method} for {self.target}, {self.name}")
-        notes = "".join(f"<br>{html.escape(line)}" for line in self.warnings)
+        notes = "".join(f"<br>{html.escape(line)}" for line in (*self.notes, *self.warnings))
         style = "min-width: 224px; image-rendering: pixelated" if max(self.overlay.size) < 224 else "max-width: 512px"
         image = f'<img src="{source}" alt="{text}" style="{style}">'
         return f"<figure>{image}<figcaption>{text}{_legend() if self.signed else ''}{notes}</figcaption></figure>"

@@ -172,7 +172,10 @@ class Model:
         ((name, heat),) = maps.items()
         signed = name in explainers.signed
         shown = Image.fromarray(picture.overlay(heat[0], signed).permute(1, 2, 0).numpy())
-        return ImageExplanation(picture.name, name, self.classes[chosen], heat[0], shown, tuple(warnings), signed)
+        notes = tuple(line for _, line in explainers.notes())
+        return ImageExplanation(
+            picture.name, name, self.classes[chosen], heat[0], shown, tuple(warnings), signed, notes
+        )
 
     def class_index(self, name: str | int) -> int:
         """Return the index of a class.

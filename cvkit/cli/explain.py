@@ -161,6 +161,8 @@ def explain(
     )
     with bar(len(source), "explaining") as advance:
         paths = job.write(results, advance)
+    for name, line in explainers.notes():
+        echo(f"{name}: {line}")
     for line in job.warnings:
         warn(line)
     if job.scores:

@@ -27,6 +27,9 @@ NO_HITS = -(1 << 40)  # more than the images of an epoch, so that a sum of corre
 class LabelForm(Protocol):
     """What labels look like, and how they are counted, named and compared. K is the number of classes."""
 
+    several: bool
+    """Whether an image may have several labels, or none."""
+
     def checked(self, label: Any, classes: int) -> Any:
         """Return the label of one image as samples contain it; None if it is not valid."""
         ...
@@ -78,6 +81,8 @@ class LabelForm(Protocol):
 
 class SingleLabels:
     """Labels are classes, integers from 0 to K - 1: int64 (N,)."""
+
+    several = False
 
     def checked(self, label: Any, classes: int) -> int | None:
         """Return the label as an int; None if it is not an integer from 0 to K - 1."""
@@ -138,6 +143,8 @@ class SingleLabels:
 
 class LabelSets:
     """Labels are sets: float32 (N, K), 1 for each label that an image has and 0 for the others."""
+
+    several = True
 
     def checked(self, label: Any, classes: int) -> Tensor | None:
         """Return the set as float32 (K,); None unless it contains K numbers that are 0 or 1."""

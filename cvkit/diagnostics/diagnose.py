@@ -16,6 +16,7 @@ from ..engine.predictions import Predictions
 from ..engine.records import EpochRecord
 from ..engine.trainer import Trainer
 from ..explain.explainers import Explainers
+from ..explain.result_page import noted
 from ..explain.scores import explained, on_objects, tables, weights_check
 from ..figures.artifacts import Artifact, Gallery
 from ..figures.page import Section
@@ -74,6 +75,7 @@ def diagnose(trainer: Trainer, records: Sequence[EpochRecord], predictions: Pred
         found.explanations += _on_objects(images, explainers, parts.recipe.seed)
     if explainers.working:
         found.explanations += _weights_check(parts, report.explained(predictions), explainers, found.warnings)
+    found.explanations += noted(explainers.notes())
     if parts.recipe.report.augmented and parts.recipe.augmentations:
         found.data = [augmented_sheet(parts)]
     found.audit = data_audit(trainer, predictions)

@@ -65,12 +65,18 @@ class Explainers:
                 seed_everything(f"explanations {name}", self.trained.seed)
                 chunks = zip(images.split(size), targets.split(size), strict=True)
                 maps[name] = torch.cat([self._chunk(name, explainer, *chunk) for chunk in chunks])
+                for line in lines_of(explainer, "warnings"):
+                    self._warn(f"{name}: {line}")
         return maps
 
     def layers(self) -> dict[str, str]:
         """Return the dotted name of the layer that each working explainer explains, for those that report one."""
         reported = {name: layer_of(explainer, self.trained.model) for name, explainer in self.working.items()}
         return {name: layer for name, layer in reported.items() if layer}
+
+    def notes(self) -> list[tuple[str, str]]:
+        """Return what the working explainers report about their maps so far: pairs of their name and a line."""
+        return [(name, line) for name, explainer in self.working.items() for line in lines_of(explainer, "notes")]
 
     def _chunk(self, name: str, explainer: MapFunction, images: Tensor, targets: Tensor) -> Tensor:
         signed = name in self.signed
@@ -93,6 +99,17 @@ class Explainers:
             self.working.pop(name, None)
             reason = one_line(error) if isinstance(error, CvkitError) else cause(error)
             self._warnings.append(f"{name} could not explain this model and is skipped: {reason}")
+
+
+def lines_of(explainer: Any, attribute: str) -> list[str]:
+    """Return the lines in an explainer's attribute `notes` or `warnings`; none if it has no such attribute.
+
+    If an explainer wraps another one in its attribute `explainer`, the inner one is used.
+    """
+    lines = getattr(explainer, attribute, None)
+    if lines is None and (inner := getattr(explainer, "explainer", None)) is not None:
+        return lines_of(inner, attribute)
+    return [" ".join(str(line).split()) for line in lines] if isinstance(lines, list | tuple) else []
 
 
 def layer_of(explainer: Any, model: nn.Module) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import torch
@@ -77,7 +77,7 @@ class FromFiles:
             except Exception as error:  # one picture must not cost the others
                 self.unread.append(f"{file.path}: cannot be resized for the model: {one_line(error)}")
             else:
-                yield picture
+                yield replace(picture, partial=self.info.labels.several)  # a folder names one of several labels
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ class Picture:
         fitted: The image in the model's input size, uint8 (C, H, W).
         labels: The true classes, or None if they are not known.
         window: How the image was framed; None if it has the input size.
+        partial: Whether the image may have further labels besides `labels`.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Picture:
     fitted: Tensor
     labels: tuple[int, ...] | None = None
     window: Window | None = None
+    partial: bool = False
 
     @property
     def is_cropped(self) -> bool:

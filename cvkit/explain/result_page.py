@@ -19,8 +19,12 @@ def explanation_page(
     facts = [Fact("Images explained", f"{sheet.explained:,}", source.name)]
     if sheet.labelled and not source.by_outcome:
         share = percent(sheet.right / sheet.labelled, 1)
-        note = f"{sheet.right:,} of {counted(sheet.labelled, 'image')} with a known class"
-        facts.append(Fact("Classified correctly", share, note))
+        known = f"{sheet.right:,} of {counted(sheet.labelled, 'image')} with a known"
+        if sheet.partial:
+            facts.append(Fact("Known label predicted", share, f"{known} label; other labels are not known"))
+        else:
+            facts.append(Fact("Classified correctly", share, f"{known} class"))
+    notes = sheet.explainers.notes()
     layers = tuple((name, layer or "not reported") for name, layer in sheet.layers.items())
     return Page(
         title=title,
@@ -36,8 +40,13 @@ def explanation_page(
                 broad=True,
             ),
         ),
-        details=(Table("methods", "Methods", "", ("method", "layer"), layers),) if layers else (),
+        details=(*([Table("methods", "Methods", "", ("method", "layer"), layers)] if layers else []), *noted(notes)),
     )
+
+
+def noted(notes: Sequence[tuple[str, str]]) -> list[Table]:
+    """Return a table of what explainers report about their maps; none if they report nothing."""
+    return [Table("methods_notes", "Notes on the methods", "", ("method", "note"), tuple(notes))] if notes else []
 
 
 def _scored_on(scores: Scores) -> str:

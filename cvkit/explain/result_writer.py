@@ -15,10 +15,10 @@ from ..figures.artifacts import Card, Gallery
 from ..figures.csv_export import csv_text
 from ..figures.signed_maps import signed_legend
 from ..figures.thumbnails import pixelated, thumbnail
-from ..formatting import legible, percent
+from ..formatting import counted, legible, percent
 from .explainers import Explainers
 from .picture import Picture
-from .targets import ExplainTargets
+from .targets import MOST, ExplainTargets
 
 SHOWN = 200
 """The maximum number of pictures on the page. All pictures are explained and listed in the CSV file."""
@@ -50,6 +50,8 @@ class ResultWriter:
         self.rows: list[tuple[object, ...]] = []
         self.cards: list[Card] = []
         self.explained = self.labelled = self.right = 0
+        self.partial = False
+        self._left_out: list[int] = []
         self.layers: dict[str, str] = {}
         self.maps, self.empty = Counter[str](), Counter[str]()
         self._sharp, self._crops = True, False
@@ -61,10 +63,14 @@ class ResultWriter:
         fitted = torch.stack([picture.fitted for picture in pictures])
         chances = trained.prediction_rule.probabilities(trained.logits(fitted))
         guesses = [trained.prediction_rule.predicted(of_picture) for of_picture in chances]
-        asked = [
-            self.question.of(guess or [int(of_picture.argmax())], picture.labels)
-            for picture, guess, of_picture in zip(pictures, guesses, chances, strict=True)
-        ]
+        asked = []
+        for picture, guess, of_picture in zip(pictures, guesses, chances, strict=True):
+            known = sorted(
+                picture.labels or (), key=of_picture.tolist().__getitem__
+            )  # the clearest errors come first
+            shown = guess or [int(of_picture.argmax())]
+            asked.append(self.question.of(shown, known))
+            self._left_out.append(self.question.left_out(shown, known))
         owners = [index for index, targets in enumerate(asked) for _ in targets]
         wanted = torch.tensor([target for targets in asked for target in targets], dtype=torch.int64)
         maps = self.explainers.explain(fitted[owners], wanted) if owners else {}
@@ -79,8 +85,11 @@ class ResultWriter:
     ) -> None:
         self.explained += 1
         self._crops |= picture.is_cropped
-        self.labelled += picture.labels is not None
-        self.right += picture.labels is not None and sorted(picture.labels) == sorted(guess)
+        if picture.labels is not None:
+            self.labelled += 1
+            self.partial |= picture.partial
+            true, said = {*picture.labels}, {*guess}
+            self.right += true <= said if picture.partial else true == said
         probabilities = "|".join(f"{float(chances[label]):.6f}" for label in guess)
         known = (picture.name, self._joined(picture.labels or ()), self._joined(guess), probabilities)
         if not (maps and targets):  # no explainer returned a map, or no class is to be explained
@@ -110,7 +119,8 @@ class ResultWriter:
         confidence = float(chances.max())
         lines = [f"predicted: {self._written(guess, chances)}", legible(picture.name)]
         if picture.labels is not None:
-            lines.insert(0, f"true: {self._written(picture.labels, chances)}")
+            what = "contains" if picture.partial else "true"
+            lines.insert(0, f"{what}: {self._written(picture.labels, chances)}")
         predicted, true = (
             "not known"
             if labels is None
@@ -152,13 +162,20 @@ class ResultWriter:
         return Gallery("images", "Images explained", caption, tuple(cards), self._sharp, legend=legend)
 
     def notes(self) -> list[str]:
-        """Return a line for each explainer with empty maps."""
-        return [
+        """Return a line for each explainer with empty maps, and one about labels that are not explained."""
+        lines = [
             f"{method} found no evidence for the class in {count:,} of {self.maps[method]:,} maps; these maps are "
             "dark"
             for method, count in self.empty.items()
             if count
         ]
+        if left := [number for number in self._left_out if number]:
+            lines.append(
+                f"{counted(sum(left), 'label')} {'has' if sum(left) == 1 else 'have'} no map, in "
+                f"{counted(len(left), 'image')}: the {MOST} most probable predicted labels of an image are explained, "
+                f"and the {MOST} least probable true labels that are not predicted; name others with --target"
+            )
+        return lines
 
 
 def without_true(labels: Mapping[str, str]) -> dict[str, str]:

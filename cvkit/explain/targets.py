@@ -13,13 +13,17 @@ from torch import Tensor
 from ..errors import RunError
 from .explainers import Explainers, MapFunction
 
+MOST = 5
+"""The largest number of predicted labels of an image that are explained, and of labels that are missed."""
+
 
 @dataclass(frozen=True)
 class ExplainTargets:
     """The classes to explain.
 
     Attributes:
-        targets: The classes to explain in every picture; if empty, the predicted and the true classes.
+        targets: The classes to explain in every picture; if empty, the predicted and the true classes, of many the
+            first `MOST` of both.
         against: The class that each target is contrasted with, or None. It is not explained itself.
     """
 
@@ -28,8 +32,15 @@ class ExplainTargets:
 
     def of(self, predicted: Sequence[int], labels: Sequence[int] | None) -> list[int]:
         """Return the classes to explain for a picture with these predicted and true classes."""
-        classes = self.targets or [*predicted, *(labels or ())]
+        missed = [label for label in labels or () if label not in predicted]
+        classes = self.targets or [*predicted[:MOST], *missed[:MOST]]
         return [target for target in dict.fromkeys(classes) if target != self.against]
+
+    def left_out(self, predicted: Sequence[int], labels: Sequence[int] | None) -> int:
+        """Return the number of predicted and true classes that are not explained because they are too many."""
+        if self.targets:
+            return 0
+        return len({*predicted, *(labels or ())} - {self.against}) - len(self.of(predicted, labels))
 
     def apply_contrast(self, explainers: Explainers) -> None:
         """Make the explainers contrast with `against`; raise `RunError` that names those that cannot."""

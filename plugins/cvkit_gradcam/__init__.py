@@ -44,6 +44,12 @@ def cvkit_explainers() -> Iterator[Component]:
         signed=True,
     )
     yield Component(
+        "concept",
+        "cvkit_gradcam.concept:concept",
+        summary="TCAV (Kim et al. 2018): where a concept, given by example pictures, speaks for or against a class",
+        signed=True,
+    )
+    yield Component(
         "guided_backprop",
         "cvkit_gradcam.guided_backprop:guided_backprop",
         summary="Guided Backpropagation (Springenberg et al. 2014): a negative control that hardly uses the weights",

@@ -268,6 +268,20 @@ TestExpectedGradients = held(ExplainerSuite, "gradcam/integrated_gradients", bas
 TestOcclusion = held(ExplainerSuite, "gradcam/occlusion", patch=16)
 
 
+class TestConcept(ExplainerSuite):
+    component = "gradcam/concept"
+    options = {"folder": "pictures", "layer": "features.3"}
+
+    @pytest.fixture(autouse=True)
+    def pictures(self, tmp_path, monkeypatch):
+        draw_pictures(tmp_path / "pictures", "")
+        monkeypatch.chdir(tmp_path)
+
+
+class TestContributionOfAConcept(TestConcept):
+    options = {"folder": "pictures", "values": "contribution", "pictures": 5}
+
+
 @pytest.mark.skipif(find_spec("wandb") is None, reason="wandb is not installed")
 class TestWandb(ObserverSuite):
     component = "wandb/wandb"
