@@ -13,7 +13,7 @@ from ..explain.image_io import FileReader, reader_of
 from ..recipe import Recipe
 from ..runs.folder import RunFolder
 from ..runs.load import LoadedModel, load_trained
-from .run_classifier import RunClassifier, precision_on
+from .run_classifier import run_classifier
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,7 @@ def data_info_of(folder: RunFolder) -> DataInfo:
 def opened_run(folder: RunFolder, recipe: Recipe, loaded: LoadedModel) -> OpenedClassifier:
     """Return the classifier of a run whose model is loaded; raise `DataError` if files cannot be read for it."""
     trained = loaded.trained
-    precision, remark = precision_on(trained.device, recipe.train.precision)
-    classifier = RunClassifier(trained, precision)
+    classifier, remarks = run_classifier(recipe, trained)
     return OpenedClassifier(
         classifier,
         reader_of(recipe, trained.info.channels),
@@ -78,5 +77,5 @@ def opened_run(folder: RunFolder, recipe: Recipe, loaded: LoadedModel) -> Opened
         classifier.digest,
         min(recipe.evaluation.batch_size, recipe.train.batch_size),
         recipe.train.workers,
-        (*loaded.damaged, *([remark] if remark else [])),
+        (*loaded.damaged, *remarks),
     )

@@ -15,6 +15,7 @@ from ..engine.forward import Autocast
 from ..engine.prediction_rule import PredictionRule
 from ..engine.trained_model import TrainedModel
 from ..errors import DeviceError
+from ..recipe import Recipe
 from ..recipe.settings import Precision
 
 
@@ -57,10 +58,12 @@ class RunClassifier:
         return found.hexdigest()
 
 
-def precision_on(device: torch.device, asked: Precision) -> tuple[Precision, str]:
-    """Return the precision that `device` computes in, and a remark if it is not the one that was asked for."""
+def run_classifier(recipe: Recipe, trained: TrainedModel) -> tuple[RunClassifier, list[str]]:
+    """Return the classifier of a run, and a line if its device does not support the precision of the recipe."""
+    precision, device = recipe.train.precision, trained.device
     try:
-        choose_device(str(device), asked)
+        choose_device(str(device), precision)
     except DeviceError:
-        return "fp32", f"the run evaluated in {asked}, which '{device}' does not support; predicting in fp32"
-    return asked, ""
+        line = f"the run evaluated in {precision}, which '{device}' does not support; predicting in fp32"
+        return RunClassifier(trained, "fp32"), [line]
+    return RunClassifier(trained, precision), []
