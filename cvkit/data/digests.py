@@ -34,7 +34,7 @@ def digests_of(split: Split) -> tuple[str, ...] | None:
         pixels = split.images.cpu().contiguous().numpy()
         return tuple(hashlib.sha256(memoryview(image)).hexdigest() for image in pixels)
     files: Sequence[Path] | None = getattr(split, "files", None)
-    if files is None:
+    if files is None or len(files) != len(split):
         return None
     with ThreadPoolExecutor(_THREADS) as threads:
         return tuple(threads.map(file_digest, files, chunksize=1))

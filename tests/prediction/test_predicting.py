@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import itertools
 from pathlib import Path
@@ -43,6 +44,14 @@ def test_digest_is_that_of_the_bytes(opened, some):
     assert [each.digest for each in predicted(opened, some)] == [
         hashlib.sha256(path.read_bytes()).hexdigest() for path in some
     ]
+
+
+def test_predictions_of_the_run_have_the_same_digests(run):
+    """So an image is recognised in both tables."""
+    files = run.recipe.dataset.build(Path("unused")).test.files
+    with (run.folder / "predictions.csv").open(newline="") as stream:
+        rows = [*csv.DictReader(stream)]
+    assert [row["digest"] for row in rows] == [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
 
 
 def test_file_that_cannot_be_read_does_not_cost_the_others(opened, some, tmp_path):
