@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import html
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from PIL import Image
 from torch import Tensor
 
+from ..errors import DataError
 from ..figures.signed_maps import AGAINST, FOR
 from ..figures.thumbnails import signed_bar
 from ..formatting import percent
@@ -25,12 +27,34 @@ class Prediction:
         classes: The most probable classes, the most probable first.
         probabilities: Their probabilities, in [0, 1].
         labels: The predicted classes, the most probable first: one, unless the images of the run have sets of labels.
+        digest: The SHA-256 of the bytes of the file; empty for other images.
+        error: Why a file could not be predicted, so that it has no classes; empty for all others.
     """
 
     name: str
     classes: tuple[str, ...]
     probabilities: tuple[float, ...]
     labels: tuple[str, ...] = ()
+    digest: str = ""
+    error: str = ""
+
+    @classmethod
+    def of(
+        cls, name: str, chances: Tensor, predicted: Sequence[int], classes: Sequence[str], top: int, digest: str = ""
+    ) -> Prediction:
+        """Return the prediction of an image from its probabilities (K,) and its predicted classes.
+
+        Args:
+            name: The name of the image.
+            chances: The probability of each class, (K,).
+            predicted: The predicted classes, the most probable first.
+            classes: The names of the classes.
+            top: How many classes the prediction has.
+            digest: The digest of the file.
+        """
+        best = chances.topk(min(top, len(classes)))
+        names = tuple(classes[index] for index in best.indices.tolist())
+        return cls(name, names, tuple(best.values.tolist()), tuple(classes[index] for index in predicted), digest)
 
     def ranked(self) -> list[tuple[str, float]]:
         """Return pairs of a class and its probability, the most probable first."""
@@ -38,15 +62,23 @@ class Prediction:
 
     @property
     def label(self) -> str:
-        """The most probable class."""
+        """The most probable class; raises `DataError` if the file could not be predicted."""
+        self._require_predicted()
         return self.classes[0]
 
     @property
     def probability(self) -> float:
-        """The probability of the most probable class."""
+        """The probability of the most probable class; raises `DataError` if the file could not be predicted."""
+        self._require_predicted()
         return self.probabilities[0]
 
+    def _require_predicted(self) -> None:
+        if self.error:
+            raise DataError(self.error)
+
     def __repr__(self) -> str:
+        if self.error:
+            return f"Prediction({self.name!r}: {self.error})"
         ranked = ", ".join(f"{name} {percent(value, 1)}" for name, value in self.ranked())
         labels = "" if self.labels == self.classes[:1] else f"{', '.join(self.labels) or 'no label'}; most probable "
         return f"Prediction({self.name!r}: {labels}{ranked})"
@@ -59,11 +91,11 @@ class PredictionList(list[Prediction]):
     """Predictions, one for each image, in order; a notebook shows them as a table."""
 
     def _repr_html_(self) -> str:
-        sets = any(each.labels != each.classes[:1] for each in self)
+        sets = any(each.labels != each.classes[:1] for each in self if not each.error)
         rows = [
             (
                 each.name,
-                *([", ".join(each.labels) or "no label"] if sets else []),
+                *([each.error or ", ".join(each.labels) or "no label"] if sets or each.error else []),
                 *(f"{name} {percent(p, 1)}" for name, p in zip(each.classes, each.probabilities, strict=True)),
             )
             for each in self

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
 
@@ -26,13 +27,16 @@ from ..explain.selection import class_index, with_methods
 from ..explain.targets import ExplainTargets
 from ..formatting import counted
 from ..host.catalog import Catalog
+from ..prediction.opened import OpenedClassifier, data_info_of, opened_run
+from ..prediction.run_classifier import run_classifier
 from ..recipe import Recipe, resolve
 from ..runs.folder import RunFolder
-from ..runs.load import info_of_run, load_trained
+from ..runs.load import load_trained
 from ..runs.provenance import drift_of, require_plugins
 from ..runs.run_data import open_data_of
 from .answers import ImageExplanation, Prediction, PredictionList
 from .catalog import PluginPaths, catalog_of
+from .files import paths_of, predictions_of_files
 from .images import SINGLE, ImageLike, picture_of
 from .results import TrainedRun
 
@@ -61,8 +65,11 @@ class Model:
         loaded = load_trained(folder, recipe, info)
         for line in loaded.damaged:
             log.warning("%s", line)
-        self._folder, self._catalog, self.info = folder, catalog, info
+        self._folder, self._catalog, self._loaded, self.info = folder, catalog, loaded, info
         self._trained: TrainedModel = loaded.trained
+        self._classifier, remarks = run_classifier(recipe, loaded.trained)
+        for line in remarks:
+            log.warning("%s", line)
         self.folder, self.recipe, self.classes = folder.path, recipe, info.classes
         self.checkpoint, self.finished = loaded.checkpoint_label, loaded.finished
         self.thresholds = predictions_of(info.task).usual_thresholds(len(info.classes))
@@ -112,15 +119,48 @@ class Model:
         for start in range(0, len(images), _AT_ONCE):
             part = enumerate(images[start : start + _AT_ONCE], start=start + 1)
             pictures = [self._picture(image, number) for number, image in part]
-            logits = self._trained.logits(torch.stack([picture.fitted for picture in pictures]))
-            rule = self._trained.prediction_rule
-            chances = rule.probabilities(logits)
-            best = chances.topk(min(top, len(self.classes)), dim=1)
-            for number, picture in enumerate(pictures):
-                names = tuple(self.classes[index] for index in best.indices[number].tolist())
-                labels = tuple(self.classes[index] for index in rule.predicted(chances[number]))
-                found.append(Prediction(picture.name, names, tuple(best.values[number].tolist()), labels))
+            logits = self._classifier.logits(torch.stack([picture.fitted for picture in pictures]))
+            rule = self._classifier.prediction_rule
+            for picture, chances in zip(pictures, rule.probabilities(logits), strict=True):
+                found.append(Prediction.of(picture.name, chances, rule.predicted(chances), self.classes, top))
         return found
+
+    def predict_files(
+        self,
+        paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+        top: int = 1,
+        *,
+        workers: int | None = None,
+        batch_size: int | None = None,
+    ) -> Iterator[Prediction]:
+        """Yield the predictions of any number of files, as ``cvkit predict`` makes them.
+
+        Files are loaded by worker processes, and only some batches are in memory. A file that cannot be read gives a
+        prediction without classes whose `error` says why.
+
+        Args:
+            paths: Files, folders, which are searched with their subfolders, and patterns such as ``photos/*.jpg``.
+                One of them or a list. The paths of an iterator are files, and it may have very many.
+            top: How many classes to return for each file, at least 1.
+            workers: Processes that load images, at least 0; by default ``train.workers`` of the recipe.
+            batch_size: Images that are predicted at once, at least 1; by default as the run evaluates them.
+
+        Returns:
+            An iterator over the predictions, in the order of the files; those of a folder are sorted by name.
+
+        Raises:
+            DataError: A path does not exist.
+            MachineError: The memory is not large enough.
+            ValueError: `top`, `workers` or `batch_size` is too small.
+        """
+        for name, value, least in (("top", top, 1), ("workers", workers, 0), ("batch_size", batch_size, 1)):
+            if value is not None and (not isinstance(value, int | np.integer) or value < least):
+                raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
+        return predictions_of_files(self._opened, paths_of(paths), top, workers, batch_size)
+
+    @cached_property
+    def _opened(self) -> OpenedClassifier:
+        return opened_run(self._folder, self.recipe, self._loaded)
 
     def explain(
         self,
@@ -233,6 +273,6 @@ def load(
     require_plugins(found.path, found.info(), catalog, "add plugins=[{}]")
     for sentence in drift_of(found.info(), catalog):
         log.warning("%s", sentence)
-    info = info_of_run(found)
+    info = data_info_of(found)
     place = None if data is None else Path(data)
     return Model(found, resolve(document, catalog), catalog, info, place)

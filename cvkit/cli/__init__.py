@@ -32,6 +32,7 @@ COMMANDS = {
     "resume": "resume:resume",
     "finish": "finish:finish",
     "extend": "extend:extend",
+    "predict": "predict:predict",
     "explain": "explain:explain",
     "serve": "serve:serve",
     "check": "check:check",

@@ -1,11 +1,14 @@
-"""The exit code of a command that an error ends: 2 before the command has started its work, and 1 after that."""
+"""The exit code of a command that an error ends: 2 before the command has started its work, and 1 after that.
+
+A command that has done its work, except for files that it could not read, exits with 3.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-NOTHING_STARTED, FAILED = 2, 1
+NOTHING_STARTED, FAILED, SOME_FAILED = 2, 1, 3
 
 
 class Work:

@@ -40,8 +40,8 @@ def serve(folder: Path, host: str, port: int, max_mb: float, data: Path | None, 
     if missing := missing_requirements(_REQUIRED, CORE):
         raise RunError(". ".join(missing))
     from ..api.model import Model
+    from ..prediction.opened import data_info_of
     from ..runs.folder import RunFolder
-    from ..runs.load import info_of_run
     from ..serving.answers import Answers
     from ..serving.application import application
     from ..serving.server import bind, hosts_for, is_loopback, run
@@ -49,7 +49,7 @@ def serve(folder: Path, host: str, port: int, max_mb: float, data: Path | None, 
     found = RunFolder.open(folder)
     with bind(host, port) as listener:
         recipe, catalog = reopen(found, choice)
-        model = Model(found, recipe, catalog, info_of_run(found), data)
+        model = Model(found, recipe, catalog, data_info_of(found), data)
         served = application(Answers(model), int(max_mb * 1_000_000), hosts_for(host))
         if not is_loopback(host):
             warn(f"everybody who can reach {host} can send images to this server; it asks for no password")

@@ -120,14 +120,19 @@ def console(err: bool = False) -> Console:
 
 
 @contextmanager
-def bar(total: int, label: str) -> Iterator[Callable[[int], None]]:
+def bar(total: int | None, label: str) -> Iterator[Callable[[int], None]]:
     """Yield a function that advances a progress bar of `total` images; without a terminal it shows nothing.
+
+    If `total` is None, the bar shows the number of images so far.
 
     The first call starts the work: an error after it exits with 1.
     """
-    from rich.progress import Progress
+    from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
-    shown = Progress(console=console(err=True), transient=True, disable=not on_terminal(err=True))
+    columns = [*Progress.get_default_columns()]
+    if total is None:
+        columns[2:] = [MofNCompleteColumn(), TimeElapsedColumn()]
+    shown = Progress(*columns, console=console(err=True), transient=True, disable=not on_terminal(err=True))
     with work() as done_so_far, shown as progress:
         task = progress.add_task(label, total=total)
 

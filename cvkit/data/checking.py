@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -64,6 +65,12 @@ class CheckedSplit:
         """The names of the images' files, if the split has them."""
         names: tuple[str, ...] | None = getattr(self.split, "names", None)
         return names
+
+    @property
+    def files(self) -> Sequence[Path] | None:
+        """The files of the images, if the split has them."""
+        files: Sequence[Path] | None = getattr(self.split, "files", None)
+        return files
 
     @property
     def labels(self) -> Any:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from PIL import Image
+from torch import Tensor
 
-from ..data.decoding import MODES, decode, upright
+from ..data.decoding import MODES, read_image, tensor_of, upright
 from ..data.reduction import Needed
 from ..errors import CvkitError, DataError, one_line
 from ..recipe import Recipe
+
+Read = TypeVar("Read")
 
 
 class Reader(Protocol):
@@ -23,24 +27,39 @@ class Reader(Protocol):
         ...
 
 
-def reader_of(recipe: Recipe, channels: int) -> Reader:
-    """Return a function that reads an image file: the ``read(path)`` of the data set's factory, or `decode`.
+@dataclass(frozen=True)
+class FileReader:
+    """Reads image files with a function that returns uint8 (C, H, W) in the file's own size.
 
-    ``read(path)`` returns uint8 (C, H, W) in the file's own size. Its keyword-only parameters receive the data set's
-    options of the same names. Any error becomes a `DataError` that names the
-    file, and so does a path that is not a regular file. Raises `DataError` immediately if image files cannot have
-    this number of channels.
+    Any error becomes a `DataError` that names the file, and so does a path that is not a regular file.
+
+    Attributes:
+        channels: Channels of the images, 1 or 3.
+        own: The function: the ``read(path)`` of a data set's factory, or `read_image`.
+        options: Its keyword arguments.
     """
-    if channels not in MODES:
-        raise DataError(
-            f"this run's images have {channels} channels, but image files are read with 1 or 3; omit the files to "
-            "explain images of the run's test split"
-        )
-    readers = ((getattr(part.entry.load(), "read", None), part.options) for part in recipe.dataset.family())
-    own, given = next(((read, options) for read, options in readers if read is not None), (None, {}))
-    options = {} if own is None else _named(own, given)
 
-    def read(path: Path, needed: Needed | None = None) -> Image.Image:
+    channels: int
+    own: Callable[..., Tensor]
+    options: Mapping[str, Any]
+
+    def __call__(self, path: Path, needed: Needed | None = None) -> Image.Image:
+        """Return the image in mode L or RGB; with `needed`, as `cvkit.read_image` reduces it."""
+        return self._checked(path, lambda: image_of(self._read(path, needed), self.channels))
+
+    def pixels(self, path: Path, needed: Needed | None = None) -> Tensor:
+        """Return the same pixels as uint8 (`channels`, H, W)."""
+
+        def read() -> Tensor:
+            made = self._read(path, needed)
+            return made if len(made) == self.channels else tensor_of(image_of(made, self.channels))
+
+        return self._checked(path, read)
+
+    def _read(self, path: Path, needed: Needed | None) -> Tensor:
+        return self.own(path, **self.options, **_named(self.own, {"needed": needed}))
+
+    def _checked(self, path: Path, read: Callable[[], Read]) -> Read:
         if path.is_dir():
             raise DataError(f"{path}: the folder cannot be read; check its permissions")
         if not path.exists():
@@ -48,16 +67,34 @@ def reader_of(recipe: Recipe, channels: int) -> Reader:
         if not path.is_file():  # reading a pipe or a device may never end
             raise DataError(f"{path}: is not a regular file")
         try:
-            if own is None:
-                return decode(path, channels, needed=needed)
-            pixels = own(path, **options, **_named(own, {"needed": needed})).permute(1, 2, 0)
-            return Image.fromarray(pixels.squeeze(2).numpy()).convert(MODES[channels])
+            return read()
         except CvkitError:
             raise
         except Exception as error:  # Pillow and data sets may raise anything for a damaged file
             raise DataError(f"{path}: cannot be read as an image: {one_line(error)}") from error
 
-    return read
+
+def image_of(pixels: Tensor, channels: int) -> Image.Image:
+    """Return uint8 (C, H, W) as an image in the mode of `channels`."""
+    return Image.fromarray(pixels.permute(1, 2, 0).squeeze(2).numpy()).convert(MODES[channels])
+
+
+def reader_of(recipe: Recipe, channels: int) -> FileReader:
+    """Return what reads an image file: the ``read(path)`` of the data set's factory, or `read_image`.
+
+    ``read(path)`` returns uint8 (C, H, W) in the file's own size. Its keyword-only parameters receive the data set's
+    options of the same names. Raises `DataError` immediately if image files cannot have this number of channels.
+    """
+    if channels not in MODES:
+        raise DataError(
+            f"this run's images have {channels} channels, but image files are read with 1 or 3, so the model "
+            "can only be used with images of its own data set; to explain images of the test split, omit the files"
+        )
+    for part in recipe.dataset.family():
+        own = getattr(part.entry.load(), "read", None)
+        if own is not None:
+            return FileReader(channels, own, _named(own, part.options))
+    return FileReader(channels, read_image, {"channels": channels})
 
 
 def _named(read: Callable[..., Any], options: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,8 +17,13 @@ def csv_text(header: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
     formula, and class names often come from the folder names of someone else's data set. Such a cell gets a leading
     apostrophe unless it is a number. Programs that read the file have to remove it.
     """
+    return csv_lines(chain((header,), rows))
+
+
+def csv_lines(rows: Iterable[Sequence[object]], end: str = "\r\n") -> str:
+    """Return rows as the lines of a CSV file, each with `end`; formulas are made harmless as in `csv_text`."""
     text = io.StringIO(newline="")
-    csv.writer(text).writerows(map(_harmless, row) for row in chain((header,), rows))
+    csv.writer(text, lineterminator=end).writerows(map(_harmless, row) for row in rows)
     return text.getvalue()
 
 

@@ -22,12 +22,13 @@ TEMPORARY = ".tmp-"
 
 # Opening a pipe does not block (NONBLOCK), and opening a link fails (NOFOLLOW). Windows has neither flag and relies
 # on the check before the file is opened.
-_SAFELY = (
+SAFELY = (
     getattr(os, "O_NOFOLLOW", 0)
     | getattr(os, "O_NONBLOCK", 0)
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_BINARY", 0)
 )
+"""Flags for `os.open` that every file of an untrusted folder is opened with."""
 
 
 def read_file(path: Path, limit: int, *, below: Path | None = None) -> bytes:
@@ -47,7 +48,7 @@ def open_file(path: Path, limit: int, *, below: Path | None = None) -> BufferedR
     """Open a regular file of at most `limit` bytes for reading; raises the same errors as `read_file`."""
     _require_folders(path, below)
     _require_regular(os.lstat(path), path)
-    descriptor = os.open(path, os.O_RDONLY | _SAFELY)
+    descriptor = os.open(path, os.O_RDONLY | SAFELY)
     try:
         found = os.fstat(descriptor)
         _require_regular(found, path)
@@ -68,7 +69,7 @@ def write_file(path: Path, content: bytes, *, below: Path | None = None, durable
     """
     _require_folders(path, below)
     temporary = temporary_beside(path)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFELY, 0o666)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFELY, 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
@@ -93,7 +94,7 @@ def append_file(path: Path, content: bytes, *, below: Path | None = None) -> Non
     _require_folders(path, below)
     with suppress(FileNotFoundError):
         _require_regular(os.lstat(path), path)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | _SAFELY, 0o666)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | SAFELY, 0o666)
     try:
         found = os.fstat(descriptor)
         _require_regular(found, path)

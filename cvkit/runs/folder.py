@@ -179,14 +179,18 @@ class RunFolder(CopiedFiles):
         there = all(os.path.lexists(self.path / name) for name in names)
         return {name: self.read(name) for name in names} if there else {}
 
-    def write_predictions(self, predictions: Predictions, classes: Sequence[str]) -> None:
+    def write_predictions(
+        self, predictions: Predictions, classes: Sequence[str], digests: Sequence[str] | None = None
+    ) -> None:
         """Write predictions.csv: one line per test image, with the measures of `PerSample`.
 
         Args:
             predictions: The predictions for the test images.
             classes: Names of the classes.
+            digests: The digest of each image, by which it is recognised in other data; None if there are none.
         """
-        self.write("predictions.csv", predictions.task.part("csv")(predictions, classes).encode(errors="replace"))
+        text: str = predictions.task.part("csv")(predictions, classes, digests)
+        self.write("predictions.csv", text.encode(errors="replace"))
 
     def write_data(self, splits: Splits) -> None:
         """Write data.csv: the split of each file of the data set, and the files left out. Nothing without files.

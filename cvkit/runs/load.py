@@ -15,7 +15,7 @@ from ..engine.device import choose_device
 from ..engine.progress import epochs_trained
 from ..engine.thresholds import recipe_thresholds
 from ..engine.trained_model import TrainedModel
-from ..errors import CheckpointError, DeviceError, RunError
+from ..errors import CheckpointError, DeviceError
 from ..formatting import counted
 from ..recipe import Recipe, changes
 from .folder import RunFolder
@@ -40,16 +40,6 @@ class LoadedModel:
     digest: str
     finished: bool
     damaged: tuple[str, ...]
-
-
-def info_of_run(folder: RunFolder) -> DataInfo:
-    """Return the channels, size and classes of a run's data; raise `RunError` if its folder does not contain them."""
-    info = folder.data_info()
-    if info is None:
-        raise RunError(
-            f"'{folder.path}' does not contain the classes of its data set; an old version of cvkit wrote it"
-        )
-    return info
 
 
 def load_trained(folder: RunFolder, recipe: Recipe, info: DataInfo) -> LoadedModel:

@@ -9,22 +9,28 @@ from ..engine.multi_label import MultiLabelPredictions
 from ..figures.csv_export import csv_text
 
 
-def multi_label_csv(predictions: MultiLabelPredictions, classes: Sequence[str]) -> str:
+def multi_label_csv(
+    predictions: MultiLabelPredictions, classes: Sequence[str], digests: Sequence[str] | None = None
+) -> str:
     """Return predictions as CSV: one line per image in the order of the split.
 
     The columns ``true`` and ``predicted`` contain labels with ``|`` between them; ``correct`` is 1 for an exact
-    match. A column ``probability LABEL`` follows for each label. The column ``file`` exists if the images are files.
+    match. A column ``probability LABEL`` follows for each label. The column ``file`` exists if the images are files,
+    and ``digest`` if there are `digests`.
     """
     header = (
         "index",
         *(() if predictions.names is None else ("file",)),
+        *(() if digests is None else ("digest",)),
         *("true", "predicted", "correct"),
         *(f"probability {name}" for name in classes),
     )
-    return csv_text(header, _rows(predictions, classes))
+    return csv_text(header, _rows(predictions, classes, digests))
 
 
-def _rows(predictions: MultiLabelPredictions, classes: Sequence[str]) -> Iterator[Sequence[object]]:
+def _rows(
+    predictions: MultiLabelPredictions, classes: Sequence[str], digests: Sequence[str] | None
+) -> Iterator[Sequence[object]]:
     """Yield the rows one by one, because all cells of 1,000 labels at once take much more memory than their text."""
     form = label_form(predictions.task.name)
     correct, names = predictions.correct.int().tolist(), predictions.names
@@ -32,6 +38,7 @@ def _rows(predictions: MultiLabelPredictions, classes: Sequence[str]) -> Iterato
         yield (
             index,
             *(() if names is None else (names[index],)),
+            *(() if digests is None else (digests[index],)),
             joined(form.classes_of(labels), classes),
             joined(form.classes_of(guess), classes),
             correct[index],

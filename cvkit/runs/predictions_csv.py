@@ -15,15 +15,16 @@ from ..engine.predictions import Predictions
 from ..figures.csv_export import csv_text
 
 
-def predictions_csv(predictions: Predictions, classes: Sequence[str]) -> str:
+def predictions_csv(predictions: Predictions, classes: Sequence[str], digests: Sequence[str] | None = None) -> str:
     """Return predictions as CSV: one line per image in the order of the split, with the measures of `PerSample`.
 
-    The column ``file`` exists if the images are files.
+    The column ``file`` exists if the images are files, and ``digest`` if there are `digests`.
     """
     measured = PerSample.of(predictions)
     columns: dict[str, Sequence[object]] = {
         "index": range(len(predictions.labels)),
         **({} if predictions.names is None else {"file": predictions.names}),
+        **({} if digests is None else {"digest": digests}),
         "true": [classes[label] for label in predictions.labels.tolist()],
         "predicted": [classes[label] for label in predictions.predicted.tolist()],
         "correct": predictions.correct.int().tolist(),

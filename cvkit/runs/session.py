@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from ..data.digests import digests_of
 from ..diagnostics.diagnose import diagnose
 from ..engine.parts import RunParts
 from ..engine.proposal import Proposal
@@ -234,7 +235,8 @@ class Session:
         if not records:
             raise RunError(f"'{self.folder.path}' contains no epoch record, so there is nothing to report")
         predictions = self.trainer.final_predictions()
-        self.folder.write_predictions(predictions, self.parts.info.classes)
+        splits = self.parts.splits
+        self.folder.write_predictions(predictions, self.parts.info.classes, digests_of(splits.half(splits.final)))
         found = diagnose(self.trainer, records, predictions)
         self.warnings += found.warnings
         supplied = (records, predictions, self.parts.info, self.folder.path)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
+from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -46,6 +47,12 @@ class View:
         """The names of the images, if the split has them."""
         names = getattr(self.split, "names", None)
         return None if names is None else tuple(names[index] for index in self.indices)
+
+    @cached_property
+    def files(self) -> tuple[Path, ...] | None:
+        """The files of the images, if the split has them."""
+        files = getattr(self.split, "files", None)
+        return None if files is None else tuple(files[index] for index in self.indices)
 
     @cached_property
     def labels(self) -> tuple[int, ...] | None:
@@ -104,6 +111,12 @@ class Chain:
         if len(set(flat)) == len(flat):
             return flat
         return tuple(f"of.{number}/{name}" for number, names in enumerate(found) for name in names)
+
+    @cached_property
+    def files(self) -> tuple[Path, ...] | None:
+        """The files of the images, if every split has them."""
+        found: list[Any] = [getattr(split, "files", None) for split in self.splits]
+        return None if any(files is None for files in found) else tuple(file for files in found for file in files)
 
     @cached_property
     def labels(self) -> tuple[int, ...] | None:

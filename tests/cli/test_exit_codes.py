@@ -11,6 +11,7 @@ from unittest.mock import patch
 
 import pytest
 from commands import Answer
+from PIL import Image
 
 import cvkit
 from cvkit.cli import COMMANDS, main
@@ -62,6 +63,8 @@ class Linear(nn.Module):
         if ran["started"] and self.training:
             reach("training", DataError("image 7 is damaged"))
             reach("out of memory", MemoryError())
+        if not ran["started"] and not self.training:
+            reach("predicting", DataError("image 3 is too large"))
         if ran["started"] and not self.training:
             reach("evaluating", DataError("image 9 is damaged"))
         return self.layer(images.flatten(1))
@@ -116,6 +119,11 @@ NOTHING_STARTED = [  # the command, its options, where a component fails, and a 
     ("explain stopped --method flat", ("--against", "ring"), "", "against"),
     ("explain stopped text.png --method flat", (), "", "text.png"),
     ("explain stopped --method flat", (), "explaining:1", "no map"),
+    ("predict empty text.png", (), "", "recipe.yaml"),
+    ("predict lost text.png", (), "", "checkpoint"),
+    ("predict stopped nowhere.png", (), "", "nowhere.png"),
+    ("predict stopped text.png --output recipe.csv --resume --top 0", (), "", "--top"),
+    ("predict stopped text.png --output file/p.csv", (), "", "file"),
     ("lr-find recipe.yaml", ABSENT, "", "cuda:77"),
     ("lr-find recipe.yaml", FEW, "", "33"),
     ("lr-find recipe.yaml", ("--output", "taken"), "", "notes.txt"),
@@ -136,6 +144,7 @@ FAILED = [
     ("finish later", (), "evaluating:1", "image 9"),
     ("extend stopped --epochs 3", HOLD, "training:1", "image 7"),
     ("explain stopped --method flat", ("--count", "40"), "explaining:2", "no map"),
+    ("predict stopped a.png b.png --batch-size 1", (), "predicting:2", "image 3 is too large"),
     ("lr-find recipe.yaml", SWEEP, "", "optimizer.lr"),
     ("lr-find recipe.yaml", (*SWEEP, "--output", "file/found"), "", "file/found"),
     ("preview recipe.yaml", ("--output", "file/previews"), "", "file/previews"),
@@ -181,6 +190,8 @@ def command(cvkit, stopped, tmp_path, monkeypatch, one_thread) -> Iterator[Calla
     for taken in ("stopped", "fragile", "preview-fragile"):
         Path("taken", taken).mkdir(parents=True)
         Path("taken", taken, "notes.txt").write_text("mine")
+    for file in ("a.png", "b.png"):
+        Image.new("RGB", (32, 32)).save(file)
     for file in ("file", "text.png"):
         Path(file).write_text("no folder and no image")
 

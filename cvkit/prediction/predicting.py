@@ -1,0 +1,67 @@
+"""Predict files one batch at a time, so that any number of them can be predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from ..formatting import counted
+from ..resource_errors import Shortage, reporting_shortages
+from .loading import loaded_batches
+from .opened import OpenedClassifier
+
+
+@dataclass(frozen=True)
+class FilePrediction:
+    """What a classifier predicts for a file.
+
+    Attributes:
+        path: The path as it was given.
+        digest: The SHA-256 of its bytes; empty if it cannot be read.
+        error: Why it could not be predicted; empty if it was.
+        logits: float32 (K,); None if the file could not be predicted.
+        probabilities: float32 (K,); None likewise.
+        predicted: The predicted classes, the most probable first: one, unless the model predicts sets of labels.
+    """
+
+    path: Path
+    digest: str
+    error: str = ""
+    logits: Tensor | None = None
+    probabilities: Tensor | None = None
+    predicted: tuple[int, ...] = ()
+
+
+def predicted_batches(
+    opened: OpenedClassifier, paths: Iterable[Path], *, batch_size: int | None = None, workers: int | None = None
+) -> Iterator[list[FilePrediction]]:
+    """Yield the predictions of files in order, a list for each batch.
+
+    `batch_size` and `workers` are those of the run by default. Raises `MachineError` if the memory is too small.
+    """
+    size = batch_size or opened.batch_size
+    number = opened.workers if workers is None else workers
+    smaller = {Shortage.MEMORY: "use a smaller batch size (--batch-size)"}
+    rule = opened.classifier.prediction_rule
+    with closing(loaded_batches(paths, opened.reader, opened.info, size, number)) as batches:
+        for batch in batches:
+            if not len(batch.images):
+                yield [FilePrediction(file.path, file.digest, file.error) for file in batch.files]
+                continue
+            with reporting_shortages(f"predicting batches of {counted(size, 'image')}", smaller):
+                logits = opened.classifier.logits(batch.images)
+                chances = rule.probabilities(logits)
+            rows = iter(zip(logits, chances, strict=True))
+            found = []
+            for file in batch.files:
+                if file.error:
+                    found.append(FilePrediction(file.path, file.digest, file.error))
+                    continue
+                of_logits, of_chances = next(rows)
+                predicted = tuple(rule.predicted(of_chances))
+                found.append(FilePrediction(file.path, file.digest, "", of_logits, of_chances, predicted))
+            yield found

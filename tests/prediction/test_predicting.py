@@ -1,0 +1,96 @@
+"""Predictions of files: those of the run's own evaluation, for any number of files and whatever is among them."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import itertools
+from pathlib import Path
+
+import pytest
+import torch
+from opened_runs import opened_of
+
+import cvkit
+from cvkit.prediction.predicting import FilePrediction, predicted_batches
+
+
+def predicted(opened, paths, **options) -> list[FilePrediction]:
+    """Return the predictions of all files."""
+    return [each for batch in predicted_batches(opened, paths, **options) for each in batch]
+
+
+@pytest.mark.parametrize("of", ["run", "run_in_bf16"])
+def test_logits_are_those_of_the_evaluation_to_the_bit(request, of):
+    """Framing, normalisation, precision and batches are the same."""
+    run_in = request.getfixturevalue(of)
+    files = run_in.recipe.dataset.build(Path("unused")).test.files
+    found = predicted(opened_of(run_in), files)
+    assert len(found) == len(run_in.predictions.labels) > 5
+    assert torch.equal(torch.stack([each.logits for each in found]), run_in.predictions.logits)
+    assert [each.predicted[0] for each in found] == run_in.predictions.predicted.tolist()
+
+
+def test_worker_processes_change_nothing(opened, some):
+    """Order, digests and logits are those of one process."""
+    alone, together = (predicted(opened, some, batch_size=2, workers=workers) for workers in (0, 2))
+    for one, other in zip(alone, together, strict=True):
+        assert (one.path, one.digest, one.predicted) == (other.path, other.digest, other.predicted)
+        assert torch.equal(one.logits, other.logits)
+
+
+def test_digest_is_that_of_the_bytes(opened, some):
+    """So the file can be recognised elsewhere, as by sha256sum."""
+    assert [each.digest for each in predicted(opened, some)] == [
+        hashlib.sha256(path.read_bytes()).hexdigest() for path in some
+    ]
+
+
+def test_predictions_of_the_run_have_the_same_digests(run):
+    """So an image is recognised in both tables."""
+    files = run.recipe.dataset.build(Path("unused")).test.files
+    with (run.folder / "predictions.csv").open(newline="") as stream:
+        rows = [*csv.DictReader(stream)]
+    assert [row["digest"] for row in rows] == [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
+
+
+def test_file_that_cannot_be_read_does_not_cost_the_others(opened, some, tmp_path):
+    """It has an error instead, and so has a batch in which no file can be read."""
+    damaged = tmp_path / "damaged.png"
+    damaged.write_bytes(some[0].read_bytes()[:200])
+    found = predicted(opened, [some[0], damaged, some[1], tmp_path / "absent.png", tmp_path], batch_size=3)
+    assert [bool(each.error) for each in found] == [False, True, False, True, True]
+    assert "damaged.png" in found[1].error
+    assert found[1].digest == hashlib.sha256(damaged.read_bytes()).hexdigest()
+    assert "no such file" in found[3].error
+    assert (found[3].digest, found[4].digest) == ("", "")
+    good = predicted(opened, some[:2])
+    torch.testing.assert_close(found[2].logits, good[1].logits)
+
+
+def test_endless_list_of_files_is_predicted_as_it_comes(opened, some):
+    """Only a part of the paths is taken from it, and no result is held."""
+    taken = itertools.count()
+    endless = ((next(taken) and path) or path for path in itertools.cycle(some))
+    batches = predicted_batches(opened, endless, batch_size=1, workers=0)
+    assert [next(batches)[0].path for _ in range(300)] == [*itertools.islice(itertools.cycle(some), 300)]
+    assert next(taken) <= 600
+    batches.close()
+
+
+def test_python_yields_the_same_predictions(run, opened, some, tmp_path):
+    """From a folder or a list, with the class names; an unreadable file has an error and no class."""
+    model = cvkit.load(run)
+    (tmp_path / "a.png").write_bytes(some[0].read_bytes())
+    (tmp_path / "b.png").write_text("no image")
+    good, bad = model.predict_files(tmp_path, top=2)
+    expected = model.predict(some[0], top=2)
+    assert (good.classes, good.probabilities) == (expected.classes, expected.probabilities)
+    assert good.digest == predicted(opened, some[:1])[0].digest
+    assert bad.classes == ()
+    assert "b.png" in repr(bad)
+    with pytest.raises(cvkit.DataError, match=r"b\.png"):
+        _ = bad.label
+    with pytest.raises(cvkit.DataError, match="nowhere"):
+        model.predict_files("nowhere")
+    assert len([*model.predict_files(iter(some))]) == len(some)
