@@ -72,6 +72,11 @@ if TYPE_CHECKING:
         UnknownComponent,
         one_line,
     )
+    from .export.certificate import Certificate
+    from .export.classifier import ExportedClassifier
+    from .export.exporter import Exporter
+    from .export.exporter_factory import ExporterFactory
+    from .export.serving import ModelToExport, ServingModel
     from .figures.artifacts import Card, Figure, Gallery, Table
     from .figures.page import Section
     from .figures.style import render_figure
@@ -213,6 +218,12 @@ _LAZY = {
     "Table": "figures.artifacts",
     "render_figure": "figures.style",
     "thumbnail": "figures.thumbnails",
+    "Certificate": "export.certificate",
+    "ExportedClassifier": "export.classifier",
+    "Exporter": "export.exporter",
+    "ExporterFactory": "export.exporter_factory",
+    "ModelToExport": "export.serving",
+    "ServingModel": "export.serving",
 }
 
 __all__ = [
@@ -227,6 +238,7 @@ __all__ = [
     "CallbackFactory",
     "Card",
     "Catalog",
+    "Certificate",
     "CheckpointError",
     "ClassCounts",
     "Command",
@@ -246,6 +258,9 @@ __all__ = [
     "Evaluator",
     "Explainer",
     "ExplainerFactory",
+    "ExportedClassifier",
+    "Exporter",
+    "ExporterFactory",
     "ExternalRun",
     "Figure",
     "FolderError",
@@ -265,6 +280,7 @@ __all__ = [
     "MixingAugmentation",
     "Model",
     "ModelFactory",
+    "ModelToExport",
     "MultiLabelPredictions",
     "NameTaken",
     "Needed",
@@ -290,6 +306,7 @@ __all__ = [
     "SchedulerFactory",
     "Section",
     "SectionFactory",
+    "ServingModel",
     "Split",
     "Splits",
     "Step",

@@ -314,6 +314,11 @@ class TestBce(LossSuite):
     options = {"label_smoothing": 0.1}
 
 
+@pytest.mark.skipif(find_spec("onnxscript") is None, reason="onnxscript is not installed")
+class TestOnnx(ExporterSuite):
+    component = "export/onnx"
+
+
 SUITES = [kind for kind in list(globals().values()) if isinstance(kind, type) and issubclass(kind, Suite)]
 NOT_HELD = {
     ("datasets", "datasets/cifar100"),  # of cifar10's code, and nowhere to be had without its home's network

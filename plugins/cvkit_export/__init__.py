@@ -1,0 +1,20 @@
+"""Declare exporters: formats in which other programs use a trained model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cvkit import Component, hookimpl
+
+_ONNX = ("onnx>=1.17", "onnxscript>=0.5", "onnxruntime>=1.20")  # the extra `onnx`
+
+
+@hookimpl
+def cvkit_exporters() -> Iterator[Component]:
+    """Declare one exporter for each format."""
+    yield Component(
+        "onnx",
+        "cvkit_export.onnx_file:OnnxFile",
+        summary="ONNX: pixels in, probabilities out, with a script that predicts files without torch",
+        requires=_ONNX,
+    )
