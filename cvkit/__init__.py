@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .api.model import Model, load
-    from .api.results import TrainedRun
+    from .api.results import ExportedModel, TrainedRun
     from .api.training import train, trainer
     from .checkpoint.pretrained import PretrainedWeights, load_weights
     from .checkpoint.weights_file import WeightsFile, digest_of, read_weights
@@ -110,6 +110,7 @@ _LAZY = {
     "load": "api.model",
     "Model": "api.model",
     "TrainedRun": "api.results",
+    "ExportedModel": "api.results",
     "Catalog": "host.catalog",
     "Command": "host.component",
     "Component": "host.component",
@@ -259,6 +260,7 @@ __all__ = [
     "Explainer",
     "ExplainerFactory",
     "ExportedClassifier",
+    "ExportedModel",
     "Exporter",
     "ExporterFactory",
     "ExternalRun",

@@ -51,7 +51,8 @@ def frame(image: Image.Image) -> np.ndarray:
     """Return an image as pixels of the model's size, uint8 (C, H, W)."""
     height, width, top, left = window(image.height, image.width)
     if framing["interpolation"] == "nearest":
-        rows, columns = (np.arange(n) * s // n for n, s in ((height, image.height), (width, image.width)))
+        pairs = ((height, image.height), (width, image.width))
+        rows, columns = ((np.arange(n, dtype=np.float32) * np.float32(s / n)).astype(int) for n, s in pairs)
         image = Image.fromarray(np.asarray(image)[rows][:, columns])
     else:
         image = image.resize((width, height), Image.Resampling[framing["interpolation"].upper()])

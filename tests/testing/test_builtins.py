@@ -16,6 +16,7 @@ from cvkit.testing import (
     CallbackSuite,
     DatasetSuite,
     ExplainerSuite,
+    ExporterSuite,
     LossSuite,
     MetricSuite,
     ModelSuite,
@@ -240,12 +241,14 @@ TestRiskCoverage = held(SectionSuite, "metrics/risk_coverage")
 TestGradCam = held(ExplainerSuite, "gradcam/grad_cam")
 TestGradCamMinmax = held(
     ExplainerSuite,
+    ExporterSuite,
     "gradcam/grad_cam",
     {"promised_values": "normalize and compat exclude each other, as grad_cam says"},
     normalize="minmax",
 )
 TestGradCamAsTorchcam = held(
     ExplainerSuite,
+    ExporterSuite,
     "gradcam/grad_cam",
     {"promised_values": "normalize and compat exclude each other, as grad_cam says"},
     compat="torchcam",
@@ -258,6 +261,7 @@ TestScoreCam = held(ExplainerSuite, "gradcam/score_cam")
 TestSmoothed = held(ExplainerSuite, "gradcam/smoothed")
 TestSmoothedEigenCam = held(
     ExplainerSuite,
+    ExporterSuite,
     "gradcam/smoothed",
     {"promised_values": "compat names libraries that lack Eigen-CAM, as smoothed says"},
     method="eigen_cam",
