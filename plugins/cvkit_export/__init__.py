@@ -18,3 +18,17 @@ def cvkit_exporters() -> Iterator[Component]:
         summary="ONNX: pixels in, probabilities out, with a script that predicts files without torch",
         requires=_ONNX,
     )
+    yield Component(
+        "torch", "cvkit_export.program:Program", summary="torch.export: pixels in, probabilities out, for torch alone"
+    )
+    yield Component(
+        "safetensors",
+        "cvkit_export.weights:Safetensors",
+        summary="Weights of a timm or torchvision model for that library, with a model card",
+    )
+    yield Component(
+        "hub",
+        "cvkit_export.weights:Hub",
+        summary="A timm model in the layout of the Hugging Face hub; nothing is uploaded",
+        requires=("timm>=1.0.16",),  # the first that reads such a folder as local-dir:
+    )

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +15,7 @@ from torch import Tensor
 from cvkit import DataInfo, ExportedClassifier, Exporter, ExporterFactory, ModelToExport
 
 from .onnx_layers import first_difference
+from .quiet import quiet
 
 MODEL, SCRIPT = "model.onnx", "predict.py"
 _LARGEST = 1_900_000_000  # bytes of weights; a protobuf message has at most 2 GB
@@ -92,16 +89,3 @@ def properties(model: ModelToExport) -> dict[str, str]:
 def script() -> str:
     """Return the text of the script that predicts files."""
     return files("cvkit_export").joinpath(SCRIPT).read_text(encoding="utf-8")
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Discard what torch.onnx and its libraries print and log while they export."""
-    level = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(level)

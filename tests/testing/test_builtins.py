@@ -6,6 +6,7 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
+import timm
 from PIL import Image
 
 from cvkit import StepPlan, load
@@ -241,14 +242,12 @@ TestRiskCoverage = held(SectionSuite, "metrics/risk_coverage")
 TestGradCam = held(ExplainerSuite, "gradcam/grad_cam")
 TestGradCamMinmax = held(
     ExplainerSuite,
-    ExporterSuite,
     "gradcam/grad_cam",
     {"promised_values": "normalize and compat exclude each other, as grad_cam says"},
     normalize="minmax",
 )
 TestGradCamAsTorchcam = held(
     ExplainerSuite,
-    ExporterSuite,
     "gradcam/grad_cam",
     {"promised_values": "normalize and compat exclude each other, as grad_cam says"},
     compat="torchcam",
@@ -261,7 +260,6 @@ TestScoreCam = held(ExplainerSuite, "gradcam/score_cam")
 TestSmoothed = held(ExplainerSuite, "gradcam/smoothed")
 TestSmoothedEigenCam = held(
     ExplainerSuite,
-    ExporterSuite,
     "gradcam/smoothed",
     {"promised_values": "compat names libraries that lack Eigen-CAM, as smoothed says"},
     method="eigen_cam",
@@ -321,6 +319,30 @@ class TestBce(LossSuite):
 @pytest.mark.skipif(find_spec("onnxscript") is None, reason="onnxscript is not installed")
 class TestOnnx(ExporterSuite):
     component = "export/onnx"
+
+
+class TestProgram(ExporterSuite):
+    component = "export/torch"
+
+
+class LibraryExport(ExporterSuite):
+    """An exporter of timm's models, with a small one."""
+
+    trained_as = ("timm/test_byobnet", {"pretrained": False, "arguments": None})
+
+    def model(self):
+        return timm.create_model("test_byobnet", num_classes=10)
+
+
+class TestSafetensors(LibraryExport):
+    component = "export/safetensors"
+
+
+class TestHub(LibraryExport):
+    component = "export/hub"
+
+
+del LibraryExport  # it is held to by the two above
 
 
 SUITES = [kind for kind in list(globals().values()) if isinstance(kind, type) and issubclass(kind, Suite)]
