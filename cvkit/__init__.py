@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .api.model import Model, load
-    from .api.results import TrainedRun
+    from .api.results import ExportedModel, TrainedRun
     from .api.training import train, trainer
     from .checkpoint.pretrained import PretrainedWeights, load_weights
     from .checkpoint.weights_file import WeightsFile, digest_of, read_weights
@@ -73,6 +73,11 @@ if TYPE_CHECKING:
         UnknownComponent,
         one_line,
     )
+    from .export.certificate import Certificate
+    from .export.classifier import ExportedClassifier
+    from .export.exporter import Exporter
+    from .export.exporter_factory import ExporterFactory
+    from .export.serving import ModelToExport, ServingModel
     from .figures.artifacts import Card, Figure, Gallery, Table
     from .figures.page import Section
     from .figures.style import render_figure
@@ -106,6 +111,7 @@ _LAZY = {
     "load": "api.model",
     "Model": "api.model",
     "TrainedRun": "api.results",
+    "ExportedModel": "api.results",
     "Catalog": "host.catalog",
     "Command": "host.component",
     "Component": "host.component",
@@ -215,6 +221,12 @@ _LAZY = {
     "Table": "figures.artifacts",
     "render_figure": "figures.style",
     "thumbnail": "figures.thumbnails",
+    "Certificate": "export.certificate",
+    "ExportedClassifier": "export.classifier",
+    "Exporter": "export.exporter",
+    "ExporterFactory": "export.exporter_factory",
+    "ModelToExport": "export.serving",
+    "ServingModel": "export.serving",
 }
 
 __all__ = [
@@ -229,6 +241,7 @@ __all__ = [
     "CallbackFactory",
     "Card",
     "Catalog",
+    "Certificate",
     "CheckpointError",
     "ClassCounts",
     "Command",
@@ -248,6 +261,10 @@ __all__ = [
     "Evaluator",
     "Explainer",
     "ExplainerFactory",
+    "ExportedClassifier",
+    "ExportedModel",
+    "Exporter",
+    "ExporterFactory",
     "ExternalRun",
     "Figure",
     "FolderError",
@@ -267,6 +284,7 @@ __all__ = [
     "MixingAugmentation",
     "Model",
     "ModelFactory",
+    "ModelToExport",
     "MultiLabelPredictions",
     "NameTaken",
     "Needed",
@@ -292,6 +310,7 @@ __all__ = [
     "SchedulerFactory",
     "Section",
     "SectionFactory",
+    "ServingModel",
     "Split",
     "Splits",
     "Step",

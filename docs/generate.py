@@ -47,7 +47,7 @@ MET = (
         "Progress",
     ),
     *("Decision", "Trial", "Proposal", "EpochRecord", "Predictions", "MultiLabelPredictions"),
-    *("Command", "Observer", "Section", "Table", "Figure", "Gallery", "Card"),
+    *("Exporter", "ModelToExport", "Command", "Observer", "Section", "Table", "Figure", "Gallery", "Card"),
 )
 """The classes that factories receive or return, beside those of torch."""
 HELPERS = (

@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from ..data.reduction import Needed
-from ..data.splits import DataInfo, Split
+from ..data.splits import DataInfo, Split, Splits
 from ..engine.background import background_of
 from ..engine.predictions import predictions_of
 from ..engine.trained_model import TrainedModel
@@ -25,7 +25,10 @@ from ..explain.image_io import reader_of
 from ..explain.picture import Picture
 from ..explain.selection import class_index, with_methods
 from ..explain.targets import ExplainTargets
+from ..export.choosing import with_exporters
+from ..export.jobs import exports_of
 from ..formatting import counted
+from ..host.assumed import EXPORTER
 from ..host.catalog import Catalog
 from ..prediction.opened import OpenedClassifier, data_info_of, opened_run
 from ..prediction.run_classifier import run_classifier
@@ -38,7 +41,7 @@ from .answers import ImageExplanation, Prediction, PredictionList
 from .catalog import PluginPaths, catalog_of
 from .files import paths_of, predictions_of_files
 from .images import SINGLE, ImageLike, picture_of
-from .results import TrainedRun
+from .results import ExportedModel, TrainedRun
 
 log = logging.getLogger("cvkit")
 _AT_ONCE = 250  # images in memory
@@ -217,6 +220,48 @@ class Model:
             picture.name, name, self.classes[chosen], heat[0], shown, tuple(warnings), signed, notes
         )
 
+    def export(
+        self,
+        to: str | Mapping[str, Any] = EXPORTER,
+        *,
+        output: str | os.PathLike[str] = "exports",
+        images: Iterable[str | os.PathLike[str]] = (),
+        agreement: float | None = None,
+    ) -> ExportedModel:
+        """Write the model as files for other programs, after a comparison of the files with the run.
+
+        The files predict the test images of the run, and the certificate beside them has the result.
+
+        Args:
+            to: The name of an exporter that ``cvkit list exporters`` shows, or a mapping with options, as in
+                ``{"name": "onnx", "opset": 20}``.
+            output: The folder for exports. The files go into a subfolder named after the run and the exporter, and
+                replace an earlier export there.
+            images: Image files or folders to compare with instead of the test images of the run.
+            agreement: The share of the images that must keep their class, in [0, 1]; None for that of the exporter.
+
+        Returns:
+            The folder with the files, and the certificate.
+
+        Raises:
+            ValueError: `agreement` is not in [0, 1].
+            RecipeError: There is no such exporter, or its options are wrong.
+            DataError: There are no images to compare with.
+            RunError: The format does not support the model, or too few images keep their class; an earlier export
+                then stays as it is.
+        """
+        if agreement is not None and not 0 <= agreement <= 1:
+            raise ValueError(f"agreement must be between 0 and 1, got {agreement!r}")
+        chosen = to if isinstance(to, str) else json.dumps(dict(to), default=dict)
+        names = ("to", "options")
+        recipe = with_exporters(self.recipe, self._folder.document, self._catalog, [chosen], names=names)
+        given = [Path(image).expanduser() for image in images]
+        where = ("export(images=...)", "cvkit.load(run, data=...)")
+        (job,) = exports_of(self._folder, recipe, self._loaded, self._splits, given, agreement, names=where)
+        place = job.place(Path(output).expanduser() / self.folder.resolve().name)
+        place.require_safe_to_replace()
+        return ExportedModel(place.path, place.path / job.exporter.files[0], job.write(place))
+
     def class_index(self, name: str | int) -> int:
         """Return the index of a class.
 
@@ -235,7 +280,10 @@ class Model:
         return picture_of(image, f"image {number}", self._read, self.info)
 
     def _training_images(self) -> Split:
-        return open_data_of(self._folder, self.recipe, self._data, self._digest, _log_warning).train
+        return self._splits().train
+
+    def _splits(self) -> Splits:
+        return open_data_of(self._folder, self.recipe, self._data, self._digest, _log_warning)
 
     def _read(self, path: Path, needed: Needed | None = None) -> Image.Image:
         return reader_of(self.recipe, self.info.channels)(path, needed)

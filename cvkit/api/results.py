@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..engine.predictions import Predictions
 from ..engine.records import EpochRecord
+from ..export.certificate import Certificate
 from ..formatting import counted, duration, in_words, percent
 from ..recipe import Recipe
 from ..tasks import SINGLE_LABEL
@@ -139,6 +140,25 @@ class TrainedRun:
         warnings = "".join(f"<li>{html.escape(line)}</li>" for line in self.warnings)
         listed = f"<p>Warnings</p><ul>{warnings}</ul>" if warnings else ""
         return f"<h4>{html.escape(self.recipe.name)}</h4>{table((), facts)}{listed}"
+
+
+@dataclass(frozen=True)
+class ExportedModel:
+    """A model that was exported and compared with its run.
+
+    Attributes:
+        folder: The folder with the files and the certificate.
+        file: The file with the model.
+        certificate: The result of the comparison.
+    """
+
+    folder: Path
+    file: Path
+    certificate: Certificate
+
+    def __repr__(self) -> str:
+        agreement = percent(self.certificate.agreement, 2)
+        return f"ExportedModel({str(self.file)!r}, {agreement} of {counted(self.certificate.images, 'image')} agree)"
 
 
 def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

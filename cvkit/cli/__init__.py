@@ -35,6 +35,7 @@ COMMANDS = {
     "predict": "predict:predict",
     "explain": "explain:explain",
     "serve": "serve:serve",
+    "export": "export:export",
     "check": "check:check",
     "audit": "audit:audit",
     "preview": "preview:preview",

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 METHOD = "gradcam/grad_cam"
 """The explainer that explanations use if neither the user nor the recipe names one."""
 
+EXPORTER = "export/onnx"
+"""The exporter that `cvkit export` uses if neither the user nor the recipe names one."""
+
 TUNER = "onecycle/lr_range_test"
 """The tuner that `lr-find` adds to a recipe without a range test."""
 

@@ -6,6 +6,7 @@ from .augmentations import AUGMENTATIONS
 from .callbacks import CALLBACKS
 from .datasets import DATASETS
 from .explainers import EXPLAINERS
+from .exporters import EXPORTERS
 from .kind import Kind, Template, load
 from .losses import LOSSES
 from .metrics import METRICS
@@ -21,7 +22,7 @@ __all__ = ["KINDS", "Kind", "Template", "load"]
 
 _KINDS = (
     *(DATASETS, SAMPLERS, AUGMENTATIONS, MODELS, LOSSES, OPTIMIZERS, SCHEDULERS),
-    *(CALLBACKS, TUNERS, METRICS, EXPLAINERS, SECTIONS, OBSERVERS),
+    *(CALLBACKS, TUNERS, METRICS, EXPLAINERS, SECTIONS, OBSERVERS, EXPORTERS),
 )
 
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _KINDS}

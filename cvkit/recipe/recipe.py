@@ -128,6 +128,7 @@ if TYPE_CHECKING:
         explainers: tuple[Part, ...]
         sections: tuple[Part, ...]
         observers: tuple[Part, ...]
+        exporters: tuple[Part, ...]
 
 else:
     _Parts = make_dataclass(
@@ -159,6 +160,7 @@ class Recipe(_Parts):
         explainers: The explainers of the report.
         sections: The sections of the report that plugins write.
         observers: The observers of the run.
+        exporters: The exporters that ``cvkit export`` uses if it is given none.
         train: Settings of training.
         evaluation: Settings of evaluation.
         selection: Choices by a value on the validation images.

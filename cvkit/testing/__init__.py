@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .contract import ContractBroken
     from .datasets import DatasetSuite
     from .explainers import ExplainerSuite
+    from .exporters import ExporterSuite
     from .host import Host, Result
     from .import_cost import assert_light_declaration
     from .losses import LossSuite
@@ -34,6 +35,7 @@ _HOMES = {
     "ContractBroken": "contract",
     "DatasetSuite": "datasets",
     "ExplainerSuite": "explainers",
+    "ExporterSuite": "exporters",
     "Host": "host",
     "LossSuite": "losses",
     "MetricSuite": "metrics",
@@ -56,6 +58,7 @@ __all__ = [
     "ContractBroken",
     "DatasetSuite",
     "ExplainerSuite",
+    "ExporterSuite",
     "Host",
     "LossSuite",
     "MetricSuite",

@@ -40,6 +40,7 @@ ROOMS: dict[str, set[str]] = {
     "diagnostics": {"torch", "numpy", "matplotlib"},
     "report": {"torch"},
     "runs": {"torch", "numpy", "pydantic", "platformdirs"},
+    "export": {"torch", "numpy", "onnxruntime", "pydantic"},
     "prediction": {"torch", "pyarrow"},
     "api": {"torch", "numpy", "PIL", "rich", "pandas", "IPython"},
     "serving": {"PIL", "starlette", "uvicorn"},

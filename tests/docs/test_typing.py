@@ -29,6 +29,7 @@ FACTORIES = {
     "my_occlusion": "ExplainerFactory = Occlusion",
     "my_confidences": "SectionFactory = confidences",
     "my_journal": "ObserverFactory = Journal",
+    "my_int8": "ExporterFactory = Int8Weights",
     "model": "ModelFactory = all_conv",
 }
 """The pages' own, by module."""
@@ -104,6 +105,10 @@ def a_name(folder: Path) -> str:
     return folder.name
 
 
+def a_path(info: cvkit.DataInfo) -> Path:
+    return Path(info.classes[0])
+
+
 _1: cvkit.ModelFactory = channels_first  # wrong
 _2: cvkit.ModelFactory = makes_a_tensor  # wrong
 _3: cvkit.SchedulerFactory = without_plan  # wrong
@@ -118,6 +123,7 @@ _11: cvkit.SamplerFactory = without_seed  # wrong
 _12: cvkit.CallbackFactory = of_records_alone  # wrong
 _13: cvkit.SectionFactory = a_table  # wrong
 _14: cvkit.ObserverFactory = a_name  # wrong
+_15: cvkit.ExporterFactory = a_path  # wrong
 """
 
 

@@ -5,7 +5,19 @@ from __future__ import annotations
 from cvkit.host.catalog import Catalog, PluginStatus
 
 BUILT_IN = [
-    *("datasets", "gradcam", "kornia", "metrics", "mlflow", "onecycle", "resnet", "tensorboard", "timm", "torch"),
+    *(
+        "datasets",
+        "export",
+        "gradcam",
+        "kornia",
+        "metrics",
+        "mlflow",
+        "onecycle",
+        "resnet",
+        "tensorboard",
+        "timm",
+        "torch",
+    ),
     *("torchvision", "wandb"),
 ]
 GOOD = """

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
+import timm
 from PIL import Image
 
 from cvkit import StepPlan, load
@@ -16,6 +17,7 @@ from cvkit.testing import (
     CallbackSuite,
     DatasetSuite,
     ExplainerSuite,
+    ExporterSuite,
     LossSuite,
     MetricSuite,
     ModelSuite,
@@ -326,6 +328,35 @@ class TestDistillation(LossSuite):
 class TestBce(LossSuite):
     component = "torch/bce"
     options = {"label_smoothing": 0.1}
+
+
+@pytest.mark.skipif(find_spec("onnxscript") is None, reason="onnxscript is not installed")
+class TestOnnx(ExporterSuite):
+    component = "export/onnx"
+
+
+class TestProgram(ExporterSuite):
+    component = "export/torch"
+
+
+class LibraryExport(ExporterSuite):
+    """An exporter of timm's models, with a small one."""
+
+    trained_as = ("timm/test_byobnet", {"pretrained": False, "arguments": None})
+
+    def model(self):
+        return timm.create_model("test_byobnet", num_classes=10)
+
+
+class TestSafetensors(LibraryExport):
+    component = "export/safetensors"
+
+
+class TestHub(LibraryExport):
+    component = "export/hub"
+
+
+del LibraryExport  # it is held to by the two above
 
 
 SUITES = [kind for kind in list(globals().values()) if isinstance(kind, type) and issubclass(kind, Suite)]

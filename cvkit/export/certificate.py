@@ -1,0 +1,134 @@
+"""`Certificate`: what was measured when an exported file predicted the test images, and whether that is enough."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ..data.splits import DataInfo
+from .replay import TIE, Replay
+
+BATCH_TOLERANCE = 1e-3
+"""How much more a probability may differ with another batch size than in the comparison of all images."""
+
+
+@dataclass(frozen=True)
+class ChangedImage:
+    """An image that the file predicts differently from the run's model.
+
+    Attributes:
+        name: Its file, or its position in the split.
+        true: The names of its true classes; None if they are not known.
+        before: The classes that the model predicts.
+        after: The classes that the file predicts.
+        gap: The largest difference of a probability.
+        tied: Whether the classes were tied, so that the change does not count.
+    """
+
+    name: str
+    true: tuple[str, ...] | None
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    gap: float
+    tied: bool
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """The measurement that an exported file computes the same as the run that it comes from.
+
+    Attributes:
+        exporter: The full id of the exporter.
+        options: The options of the exporter.
+        run: The name of the run folder.
+        source: The images that were predicted, as a phrase.
+        images: The number of images.
+        unread: A line for each image file that could not be read.
+        agreement: The share of the images that keep their class, in [0, 1]; tied images count as equal.
+        required: The share that was required.
+        changed: Every image whose predicted classes changed.
+        accuracy_before: The share of the labelled images that the model classifies correctly; None without labels.
+        accuracy_after: The same for the file.
+        worst_gap: The largest difference of a probability over all images and classes.
+        worst_image: The name of the image with this difference.
+        batch_gaps: The largest difference of a probability, by the batch size, on the first images.
+        latency_before: Milliseconds in which the model predicts one image on the CPU.
+        latency_after: Milliseconds in which the file predicts one image on the CPU.
+        environment: Versions of the libraries and the number of threads.
+        files: The SHA-256 of each file. In the file with the model, the digest of this certificate counts as zeros.
+    """
+
+    exporter: str
+    options: Mapping[str, Any]
+    run: str
+    source: str
+    images: int
+    unread: tuple[str, ...]
+    agreement: float
+    required: float
+    changed: tuple[ChangedImage, ...]
+    accuracy_before: float | None
+    accuracy_after: float | None
+    worst_gap: float
+    worst_image: str
+    batch_gaps: Mapping[int, float]
+    latency_before: float
+    latency_after: float
+    environment: Mapping[str, Any]
+    files: Mapping[str, str]
+
+    @property
+    def passed(self) -> bool:
+        """Whether enough images keep their class, and the probabilities do not depend on the batch size."""
+        return self.agreement >= self.required and not self.bad_batch_sizes
+
+    @property
+    def bad_batch_sizes(self) -> list[int]:
+        """The batch sizes with which a probability differs by more than in the comparison of all images."""
+        return [size for size, gap in self.batch_gaps.items() if not gap <= self.worst_gap + BATCH_TOLERANCE]
+
+    @property
+    def counted_changes(self) -> int:
+        """The number of images whose class changed without a tie."""
+        return sum(not image.tied for image in self.changed)
+
+    def to_json(self) -> bytes:
+        """Return the certificate as JSON text; an infinite difference is null."""
+        values = asdict(self) | {"passed": self.passed, "tie": TIE}
+        return (json.dumps(_finite(values), indent=1) + "\n").encode()
+
+
+def changed_images(found: Replay, info: DataInfo) -> tuple[ChangedImage, ...]:
+    """Return every image whose predicted classes changed."""
+
+    def named(classes: Sequence[int]) -> tuple[str, ...]:
+        return tuple(info.classes[index] for index in classes)
+
+    return tuple(
+        ChangedImage(
+            found.names[index],
+            None if (true := found.labels[index]) is None else named(true),
+            named(found.classes_before[index]),
+            named(found.classes_after[index]),
+            float(found.gaps[index]),
+            found.is_tied(index),
+        )
+        for index in found.changed()
+    )
+
+
+def accuracy(found: Replay, predicted: Sequence[Sequence[int]]) -> float | None:
+    """Return the share of the labelled images whose predicted classes are the true ones; None without labels."""
+    pairs = [(label, made) for label, made in zip(found.labels, predicted, strict=True) if label is not None]
+    return sum({*label} == {*made} for label, made in pairs) / len(pairs) if pairs else None
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

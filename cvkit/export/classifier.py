@@ -1,0 +1,137 @@
+"""`ExportedClassifier`: a file that was exported from a run, as a classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..data.splits import DataInfo
+from ..engine.prediction_rule import PredictionRule, prediction_rule_of
+from ..errors import RunError, one_line
+from .metadata import KEY, read_metadata
+from .serving import INPUT, OUTPUTS
+
+ONNX, PROGRAM = ".onnx", ".pt2"
+
+
+@dataclass(frozen=True)
+class ExportedClassifier:
+    """Predicts images with an exported file, in the library that reads it; a `Classifier`.
+
+    Attributes:
+        path: The file.
+        info: Channels, size, framing and classes of the images.
+        thresholds: The lowest probability at which each label is predicted; empty if each image has one class.
+        compute: From uint8 images (B, C, H, W) to logits float32 (B, K).
+    """
+
+    path: Path
+    info: DataInfo
+    thresholds: tuple[float, ...]
+    compute: Callable[[Tensor], Tensor]
+
+    @classmethod
+    def open(cls, path: Path, *, trusted: bool = False) -> ExportedClassifier:
+        """Return the classifier in a file.
+
+        Args:
+            path: A ``.onnx`` or ``.pt2`` file that ``cvkit export`` wrote.
+            trusted: Whether the file comes from a source that you trust. A ``.pt2`` file contains pickled objects,
+                so reading it can run code; reading a ``.onnx`` file does not.
+
+        Returns:
+            The classifier, on the CPU.
+
+        Raises:
+            RunError: There is no such file, it has another format, is damaged or was not written by cvkit, a
+                library is missing, or it is a ``.pt2`` file and not trusted.
+        """
+        if not path.is_file():
+            raise RunError(f"there is no file '{path}'; give a file that cvkit export wrote, such as model.onnx")
+        if path.suffix == ONNX:
+            return _onnx(path)
+        if path.suffix != PROGRAM:
+            raise RunError(f"'{path}' is neither {ONNX} nor {PROGRAM}; give a file that cvkit export wrote")
+        if not trusted:
+            raise RunError(
+                f"'{path}' was not read: torch unpickles objects in {PROGRAM} files, which can run code. If you "
+                "trust its source, call ExportedClassifier.open(path, trusted=True); or export the run to onnx"
+            )
+        return _program(path)
+
+    @property
+    def prediction_rule(self) -> PredictionRule:
+        """How logits become probabilities and predicted classes."""
+        return prediction_rule_of(self.info.task, self.thresholds)
+
+    def logits(self, images: Tensor, batch_size: int = 250) -> Tensor:
+        """Return the logits of images, computed in batches.
+
+        Args:
+            images: Images of the model's size, uint8 (B, C, H, W).
+            batch_size: The largest number of images at once.
+
+        Returns:
+            float32 (B, K).
+
+        Raises:
+            RunError: The library that reads the file cannot compute with these images.
+        """
+        try:
+            return torch.cat([self.compute(part) for part in images.split(batch_size)])
+        except Exception as error:  # each library has errors of its own
+            raise RunError(f"'{self.path}' cannot predict images {tuple(images.shape)}: {one_line(error)}") from error
+
+
+def _onnx(path: Path) -> ExportedClassifier:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise RunError(f"reading '{path}' requires onnxruntime: pip install 'cvkit-core[onnx]'") from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.log_severity_level = 3  # its warnings are about its own optimisations
+    try:
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        known = session.get_modelmeta().custom_metadata_map
+    except Exception as error:  # onnxruntime has a class for each of its states
+        raise RunError(f"'{path}' cannot be read by onnxruntime: {one_line(error)}") from error
+    info, thresholds = _metadata(path, known.get(KEY))
+
+    def compute(images: Tensor) -> Tensor:
+        (logits,) = session.run([OUTPUTS[0]], {INPUT: np.ascontiguousarray(images.cpu().numpy())})
+        return torch.from_numpy(np.asarray(logits))
+
+    return ExportedClassifier(path, info, thresholds, compute)
+
+
+def _program(path: Path) -> ExportedClassifier:
+    found: dict[str, Any] = {f"{KEY}.json": ""}
+    try:
+        module = torch.export.load(path, extra_files=found).module()
+    except Exception as error:  # torch has no common error for damaged files
+        raise RunError(f"'{path}' cannot be read by torch.export: {one_line(error)}") from error
+    text = found[f"{KEY}.json"]
+    info, thresholds = _metadata(path, text.decode() if isinstance(text, bytes) else text)
+
+    @torch.no_grad()
+    def compute(images: Tensor) -> Tensor:
+        logits: Tensor = module(images.cpu())[0]
+        return logits
+
+    return ExportedClassifier(path, info, thresholds, compute)
+
+
+def _metadata(path: Path, text: str | None) -> tuple[DataInfo, tuple[float, ...]]:
+    if not text:
+        raise RunError(f"'{path}' contains no classes: cvkit export did not write it, or its metadata was removed")
+    try:
+        return read_metadata(text)
+    except ValueError as error:
+        raise RunError(f"'{path}': {one_line(error)}") from error

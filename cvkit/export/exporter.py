@@ -1,0 +1,69 @@
+"""`Exporter`: what writes a trained model as files of one format, and reads them again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from torch import Tensor
+
+from .serving import ModelToExport
+
+Logits = Callable[[Tensor], Tensor]
+"""From uint8 images (B, C, H, W) of the model's size to logits float32 (B, K)."""
+
+
+class Exporter:
+    """Writes a trained model as files of one format, and reads them again. Derive an exporter from it.
+
+    cvkit exports a model, reads the files again, and compares the predictions of both on the test images. The result
+    is the certificate. If fewer than `agreement` of the images keep their class, nothing is written.
+
+    Attributes:
+        files: The names of the files that it writes, the one with the model first.
+        agreement: The share of the images, in [0, 1], that must keep their class unless the user gives another.
+            Images whose classes were tied do not count as changed.
+    """
+
+    files: tuple[str, ...] = ()
+    agreement: float = 1.0
+
+    def export(self, model: ModelToExport, folder: Path) -> None:
+        """Write `files` to a folder, without changing the model.
+
+        Args:
+            model: The trained model.
+            folder: An empty folder.
+
+        Raises:
+            ValueError: The format does not support this model; the message is the reason.
+        """
+        raise NotImplementedError
+
+    def load(self, folder: Path, model: ModelToExport) -> Logits:
+        """Return a function that computes with the files as their users do, in the library that reads them.
+
+        Args:
+            folder: The folder with the files that `export` wrote.
+            model: The trained model, for formats that contain weights alone and need the architecture.
+
+        Returns:
+            A function from uint8 images (B, C, H, W) of the model's size, for every B of at least 1, to logits
+            float32 (B, K).
+        """
+        raise NotImplementedError
+
+    def first_difference(self, folder: Path, model: ModelToExport, images: Tensor) -> str:
+        """Return where the outputs of the files first differ from the outputs of the model.
+
+        It is called if the files do not agree with the model.
+
+        Args:
+            folder: The folder with the files that `export` wrote.
+            model: The trained model.
+            images: Images whose predictions differ, uint8 (B, C, H, W).
+
+        Returns:
+            A phrase such as ``after layer 'layer1.0.conv1'``; empty if it cannot be told.
+        """
+        return ""

@@ -1,0 +1,152 @@
+"""Export a model with one exporter, measure the files against the run, and write them with their certificate."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..engine.trained_model import TrainedModel
+from ..errors import RunError, one_line
+from ..explain.image_source import ImageSource
+from ..figures.page import render
+from ..files.output_folder import OutputFolder
+from ..guard import Guard
+from ..recipe import Part
+from ..recipe.coercion import plain_value
+from .certificate import Certificate, accuracy, changed_images
+from .certificate_page import certificate_page
+from .exporter import Exporter
+from .failure import failure
+from .metadata import CERTIFICATE_PLACE
+from .replay import Replay, latency, replay
+from .serving import ModelToExport
+
+CERTIFICATE, PAGE = "certificate.json", "certificate.html"
+_LIBRARIES = ("cvkit-core", "torch", "onnx", "onnxscript", "onnxruntime", "timm", "torchvision", "safetensors")
+
+
+@dataclass(frozen=True)
+class ExportJob:
+    """An export of one model by one exporter.
+
+    Attributes:
+        trained: The run's model.
+        model: The same model for exporters.
+        part: The exporter in the recipe.
+        exporter: The exporter.
+        source: The images to compare with.
+        names: Names of these images in their order, if they have better ones than their position.
+        run: The name of the run folder.
+        required: The share of the images that must keep their class; None for that of the exporter.
+    """
+
+    trained: TrainedModel
+    model: ModelToExport
+    part: Part
+    exporter: Exporter
+    source: ImageSource
+    names: Sequence[str]
+    run: str
+    required: float | None = None
+
+    def place(self, parent: Path) -> OutputFolder:
+        """Return the output folder in `parent`, named after the exporter."""
+        written = frozenset((*self.exporter.files, CERTIFICATE, PAGE))
+        return OutputFolder(parent / self.part.entry.id.rpartition("/")[2], "cvkit export", written)
+
+    def write(self, place: OutputFolder, advance: Callable[[int], None] = lambda _: None) -> Certificate:
+        """Write the files and the certificate to the folder `place` in one atomic step, and return the certificate.
+
+        `advance` is called with the number of images that were just compared. Raises `RunError` if the format does
+        not support the model, or if too few images keep their class; an earlier export then stays as it is.
+        """
+        guard = Guard(self.part.entry, "cannot export the model")
+        with place.replace_atomically() as making:
+            try:
+                guard(_refusals_kept, self.exporter.export, self.model, making)
+            except _Refused as refusal:
+                raise RunError(f"{self.part.entry.id} cannot export this model: {refusal}") from refusal
+            self._require_files(guard, making)
+            compute = Guard(self.part.entry, "cannot read the exported files")(self.exporter.load, making, self.model)
+            runs = Guard(self.part.entry, "cannot predict with the exported files")
+            found = replay(self.trained, lambda images: runs(compute, images), self.source, self.names, advance)
+            certificate = self._certificate(found, making, compute)
+            if not certificate.passed:
+                differ = Guard(self.part.entry)
+                where = differ(self.exporter.first_difference, making, self.model, found.suspects)
+                raise RunError(failure(certificate, self.exporter.files[0], where))
+            self._seal(certificate, making)
+        return certificate
+
+    def _require_files(self, guard: Guard, folder: Path) -> None:
+        written = sorted(path.name for path in folder.iterdir())
+        missing, foreign = {*self.exporter.files} - {*written}, {*written} - {*self.exporter.files}
+        if missing or foreign:
+            listed = ", ".join(sorted(missing | foreign))
+            raise guard.failure(f"{'did not write' if missing else 'wrote more than its `files` names'}: {listed}")
+
+    def _certificate(self, found: Replay, folder: Path, compute: Callable[..., Any]) -> Certificate:
+        worst = int(found.gaps.argmax())
+        changed = changed_images(found, self.model.info)
+        counted_changes = sum(not image.tied for image in changed)
+        single = found.examples[:1]
+        return Certificate(
+            exporter=self.part.entry.id,
+            options=plain_value(dict(self.part.options)),
+            run=self.run,
+            source=self.source.name,
+            images=len(found),
+            unread=tuple(self.source.unread),
+            agreement=1 - counted_changes / len(found),
+            required=self.exporter.agreement if self.required is None else self.required,
+            changed=changed,
+            accuracy_before=accuracy(found, found.classes_before),
+            accuracy_after=accuracy(found, found.classes_after),
+            worst_gap=float(found.gaps[worst]),
+            worst_image=found.names[worst],
+            batch_gaps=found.batch_gaps,
+            latency_before=latency(self.model.logits, single),
+            latency_after=latency(compute, single),
+            environment=_environment(self.trained),
+            files={name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in self.exporter.files},
+        )
+
+    def _seal(self, certificate: Certificate, folder: Path) -> None:
+        """Write the certificate, its page, and its digest into the file with the model if that has a place for it."""
+        content = certificate.to_json()
+        (folder / CERTIFICATE).write_bytes(content)
+        page = certificate_page(certificate, self.exporter.files[0])
+        (folder / PAGE).write_bytes(render(page).encode())
+        file = folder / self.exporter.files[0]
+        whole, place = file.read_bytes(), CERTIFICATE_PLACE.encode()
+        if whole.count(place) == 1:
+            file.write_bytes(whole.replace(place, hashlib.sha256(content).hexdigest().encode()))
+
+
+class _Refused(RunError):
+    """A format does not support a model."""
+
+
+def _refusals_kept(export: Callable[..., None], model: ModelToExport, folder: Path) -> None:
+    """Call `export`; a `ValueError` that it raises itself is a refusal, which the user sees without its origin."""
+    try:
+        export(model, folder)
+    except ValueError as error:
+        raise _Refused(one_line(error)) from error
+
+
+def _environment(trained: TrainedModel) -> dict[str, Any]:
+    found: dict[str, Any] = {"python": platform.python_version(), "platform": platform.platform()}
+    for library in _LIBRARIES:
+        try:
+            found[library] = version(library)
+        except PackageNotFoundError:
+            continue
+    return found | {"run's device": str(trained.device), "threads": torch.get_num_threads()}

@@ -1,0 +1,95 @@
+"""What an exported file contains beside the weights, as JSON: classes, framing, thresholds, and the run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+from ..data.framing import Framing
+from ..data.resizing import DEFAULT
+from ..data.splits import DataInfo
+from ..engine.trained_model import TrainedModel
+from ..files.strict_json import Shape, read_json, require_shape
+from ..recipe import Recipe, dump
+from ..recipe.coercion import plain_value
+
+KEY = "cvkit"
+"""The name under which formats with named metadata contain the JSON text of the metadata."""
+
+FORMAT = 1
+"""The version of the metadata; a reader refuses a later one."""
+
+CERTIFICATE_PLACE = "0" * 64
+"""Stands in a file for the SHA-256 of its certificate, which is made after the file."""
+
+
+class _InfoShape(Shape):
+    channels: int
+    height: int
+    width: int
+    classes: list[str]
+    mean: list[float]
+    std: list[float]
+    task: str
+
+
+class _MetadataShape(Shape):
+    format: int
+    info: _InfoShape
+    thresholds: list[float]
+
+
+def metadata_of(recipe: Recipe, trained: TrainedModel, run: str, checkpoint: str) -> dict[str, Any]:
+    """Return the metadata of a run's model as JSON values.
+
+    `run` is the name of the run folder and `checkpoint` describes the weights.
+    """
+    part = recipe.model
+    return metadata_values(trained, part.entry.id, part.options) | {
+        "run": run,
+        "recipe": recipe.name,
+        "recipe_sha256": hashlib.sha256(dump(recipe).encode()).hexdigest(),
+        "checkpoint": checkpoint,
+    }
+
+
+def metadata_values(trained: TrainedModel, model: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the metadata of a model with this id and these options, without those of its run.
+
+    The framing is always given, also for a data set whose images all have the model's size: as `cvkit.load` frames
+    files then.
+    """
+    info = trained.info
+    return {
+        "format": FORMAT,
+        "cvkit_version": version("cvkit-core"),
+        "model": model,
+        "model_options": plain_value(dict(options)),
+        "info": info.to_json() | {"framing": (info.framing or DEFAULT).to_json()},
+        "thresholds": list(trained.thresholds),
+        "certificate_sha256": CERTIFICATE_PLACE,
+    }
+
+
+def read_metadata(text: str) -> tuple[DataInfo, tuple[float, ...]]:
+    """Return the `DataInfo` and the thresholds in the metadata of a file.
+
+    Raises `ValueError` if they are damaged, do not fit together, or if a later version of cvkit wrote them.
+    """
+    values = read_json(text.encode())
+    require_shape(_MetadataShape, values)
+    if values["format"] > FORMAT:
+        raise ValueError(f"its metadata has format {values['format']}; this version of cvkit reads up to {FORMAT}")
+    try:
+        info = DataInfo.from_json(values["info"])
+        Framing(**(values["info"].get("framing") or {}))
+    except (TypeError, KeyError) as error:
+        raise ValueError(f"its metadata does not describe a framing: {error}") from error
+    if not info.classes or len(info.mean) != info.channels or len(info.std) != info.channels:
+        raise ValueError("its metadata gives no classes, or another number of channels than means")
+    thresholds = tuple(values["thresholds"])
+    if len(thresholds) not in (0, info.num_classes):
+        raise ValueError("its metadata has another number of thresholds than of classes")
+    return info, thresholds

@@ -1,0 +1,171 @@
+"""Predict the same images with a trained model and with an exported file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..engine.trained_model import TrainedModel
+from ..errors import RunError
+from ..explain.image_source import ImageSource
+from .exporter import Logits
+
+TIE = 1e-4
+"""The largest difference of two probabilities, or of one from its threshold, that counts as a tie."""
+
+BATCH_SIZES = (1, 2, 7)
+"""The batch sizes that a file is also tried with; a graph with a fixed batch size fails in one of them."""
+
+_TIMED = 9  # measured calls, after a third as many that are not
+
+
+@dataclass(frozen=True)
+class Replay:
+    """The predictions of the same N images by a run's model and by a file.
+
+    Attributes:
+        names: The file of each image, or its position in the split.
+        labels: The true classes of each image; None if they are not known.
+        before: Probabilities of the model, float (N, K).
+        after: Probabilities of the file, float (N, K).
+        classes_before: The predicted classes of each image by the model.
+        classes_after: The predicted classes of each image by the file.
+        thresholds: The threshold of each label; empty if each image has one class.
+        batch_gaps: For each batch size, the largest difference of a probability from `before`.
+        examples: The first images, uint8 (n, C, H, W).
+        suspects: The images with the largest differences of a probability, uint8 (n, C, H, W).
+    """
+
+    names: tuple[str, ...]
+    labels: tuple[tuple[int, ...] | None, ...]
+    before: Tensor
+    after: Tensor
+    classes_before: tuple[tuple[int, ...], ...]
+    classes_after: tuple[tuple[int, ...], ...]
+    thresholds: tuple[float, ...]
+    batch_gaps: dict[int, float]
+    examples: Tensor
+    suspects: Tensor
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def gaps(self) -> Tensor:
+        """The largest difference of a probability of each image, (N,); infinite if a result is not a number."""
+        return _gaps(self.before, self.after)
+
+    def changed(self) -> list[int]:
+        """Return the indices of the images whose predicted classes differ, or whose result is not a number."""
+        pairs = enumerate(zip(self.classes_before, self.classes_after, strict=True))
+        infinite = ~torch.isfinite(self.gaps)
+        return [index for index, (one, other) in pairs if {*one} != {*other} or infinite[index]]
+
+    def is_tied(self, index: int) -> bool:
+        """Whether the classes of a changed image differ only by classes that were tied in the model's prediction."""
+        if not torch.isfinite(self.gaps[index]):
+            return False
+        chances = self.before[index]
+        differing = {*self.classes_before[index]} ^ {*self.classes_after[index]}
+        if self.thresholds:
+            return all(abs(float(chances[label]) - self.thresholds[label]) <= TIE for label in differing)
+        return all(float(chances.max() - chances[label]) <= TIE for label in differing)
+
+
+def replay(
+    trained: TrainedModel, compute: Logits, source: ImageSource, names: Sequence[str], advance: Callable[[int], None]
+) -> Replay:
+    """Predict the images of `source` with the model and with `compute`.
+
+    `names` are names of the images, in their order, if the source has better ones than its own. `advance` is called
+    with the number of images that were just predicted. Raises `RunError` if there are no images or if `compute`
+    returns anything but finite or infinite logits (B, K).
+    """
+    rule = trained.prediction_rule
+    seen: list[str] = []
+    labels: list[tuple[int, ...] | None] = []
+    before, after, worst = [], [], _Worst()
+    examples: Tensor | None = None
+    for pictures in source:
+        images = torch.stack([picture.fitted for picture in pictures])
+        first, second = trained.logits(images), required(compute, images, trained.info.num_classes)
+        before.append(rule.probabilities(first))
+        after.append(rule.probabilities(second))
+        worst.add(images, _gaps(before[-1], after[-1]))
+        seen += [picture.name for picture in pictures]
+        labels += [picture.labels for picture in pictures]
+        examples = images if examples is None else examples
+        advance(len(pictures))
+    if examples is None:
+        raise RunError("\n".join(["there are no images to compare the exported file with the run", *source.unread]))
+    chances, results = torch.cat(before), torch.cat(after)
+    few = examples[: 2 * max(BATCH_SIZES)]
+    gaps = {
+        size: float(_gaps(chances[: len(few)], rule.probabilities(torch.cat(batches))).max())
+        for size in BATCH_SIZES
+        for batches in [[required(compute, part, trained.info.num_classes) for part in few.split(size)]]
+    }
+    return Replay(
+        names=tuple(names or seen),
+        labels=tuple(labels),
+        before=chances,
+        after=results,
+        classes_before=tuple(tuple(rule.predicted(one)) for one in chances),
+        classes_after=tuple(tuple(rule.predicted(one)) for one in results),
+        thresholds=_thresholds(trained),
+        batch_gaps=gaps,
+        examples=few,
+        suspects=worst.images(),
+    )
+
+
+def required(compute: Logits, images: Tensor, classes: int) -> Tensor:
+    """Return the logits of images; raise `RunError` unless they are a float tensor (B, K)."""
+    logits = compute(images)
+    if not isinstance(logits, Tensor) or logits.shape != (len(images), classes) or not logits.is_floating_point():
+        shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        raise RunError(
+            f"the exported file returned {shape} for {len(images)} images; expected logits ({len(images)}, {classes})"
+        )
+    return logits.float()
+
+
+def latency(compute: Callable[[Tensor], object], image: Tensor) -> float:
+    """Return the median time in milliseconds in which `compute` predicts one image, uint8 (1, C, H, W)."""
+    times = []
+    for number in range(_TIMED + _TIMED // 3):
+        start = time.perf_counter()
+        compute(image)
+        if number >= _TIMED // 3:
+            times.append(time.perf_counter() - start)
+    return 1000 * sorted(times)[_TIMED // 2]
+
+
+class _Worst:
+    """Keeps the images with the largest differences."""
+
+    def __init__(self, most: int = 2) -> None:
+        self._most = most
+        self._found: list[tuple[float, Tensor]] = []
+
+    def add(self, images: Tensor, gaps: Tensor) -> None:
+        found = [*self._found, *zip(gaps.tolist(), images, strict=True)]
+        self._found = sorted(found, key=lambda one: -one[0])[: self._most]
+
+    def images(self) -> Tensor:
+        return torch.stack([image for _, image in self._found])
+
+
+def _gaps(before: Tensor, after: Tensor) -> Tensor:
+    return (before - after).abs().amax(dim=1).nan_to_num(torch.inf, torch.inf)
+
+
+def _thresholds(trained: TrainedModel) -> tuple[float, ...]:
+    """Return the threshold of each label, also where the usual ones are used; empty if each image has one class."""
+    if not trained.prediction_rule.several:
+        return ()
+    return trained.thresholds or (0.5,) * trained.info.num_classes

@@ -1,0 +1,98 @@
+"""The model as other programs use it: pixels in, logits and probabilities out."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..data.splits import DataInfo
+from ..engine.prediction_rule import prediction_rule_of
+
+INPUT = "images"
+OUTPUTS = ("logits", "probabilities")
+"""The names of the input and the outputs of `ServingModel`, for formats that name them."""
+
+
+class ServingModel(nn.Module):
+    """From uint8 images (B, C, H, W) of the model's size to logits and probabilities, both float32 (B, K).
+
+    The normalisation is part of the module, so a file that contains it needs no preprocessing but framing. Whatever
+    else a file shall compute from the logits, such as calibrated probabilities, belongs in `outputs`.
+
+    Args:
+        network: The network, from normalised images to logits.
+        info: Channels, size, normalisation and task of the images.
+    """
+
+    def __init__(self, network: nn.Module, info: DataInfo) -> None:
+        super().__init__()
+        self.network = network
+        mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in (info.mean, info.std))
+        self.scale: Tensor
+        self.shift: Tensor
+        self.register_buffer("scale", 1 / std)
+        self.register_buffer("shift", -mean / std)
+        self._rule = prediction_rule_of(info.task)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Return `OUTPUTS` of uint8 images (B, C, H, W)."""
+        inputs = torch.addcmul(self.shift, images.to(torch.float32) / 255, self.scale)  # as `Preprocessor`
+        return self.outputs(self.network(inputs).float())
+
+    def outputs(self, logits: Tensor) -> tuple[Tensor, ...]:
+        """Return `OUTPUTS` from the logits (B, K)."""
+        return logits, self._rule.probabilities(logits)
+
+
+@dataclass(frozen=True)
+class ModelToExport:
+    """A trained model that an exporter writes: on the CPU, in float32 and in evaluation mode.
+
+    Attributes:
+        network: The network, from normalised images float (B, C, H, W) to logits (B, K).
+        info: Channels, size, normalisation, framing and classes of the images.
+        component: The full id of the model in the recipe, such as ``timm/resnet18``.
+        options: The options of the model in the recipe.
+        metadata: What a file should contain beside the weights: classes, framing, thresholds, the run. JSON values.
+    """
+
+    network: nn.Module
+    info: DataInfo
+    component: str
+    options: Mapping[str, Any]
+    metadata: Mapping[str, Any]
+
+    def serving(self) -> ServingModel:
+        """Return the module from uint8 images (B, C, H, W) of the model's size to logits and probabilities.
+
+        The network in it is a copy, so whatever an exporter does to the module leaves this model unchanged.
+        """
+        return ServingModel(copy.deepcopy(self.network), self.info).eval()
+
+    def metadata_text(self) -> str:
+        """Return the metadata as one line of JSON in ASCII, for formats that contain text."""
+        return json.dumps(self.metadata)
+
+    @torch.no_grad()
+    def logits(self, images: Tensor) -> Tensor:
+        """Return the logits that a file should compute.
+
+        Args:
+            images: Images of the model's size, uint8 (B, C, H, W).
+
+        Returns:
+            float32 (B, K).
+        """
+        logits: Tensor = ServingModel(self.network, self.info)(images)[0]
+        return logits
+
+
+def on_cpu(model: nn.Module) -> nn.Module:
+    """Return a copy of a model on the CPU, in float32, in the usual memory order and in evaluation mode."""
+    return copy.deepcopy(model).to("cpu", torch.float32).to(memory_format=torch.contiguous_format).eval()
