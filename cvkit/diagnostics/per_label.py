@@ -8,7 +8,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import PercentFormatter
 from torch import Tensor
 
-from ..engine.calibration import BINS
+from ..engine.calibration import BINS, bins_of
 from ..engine.multi_label import MultiLabelPredictions
 from ..figures.artifacts import Figure, Table
 from ..figures.style import BLUE, ORANGE, render_figure
@@ -116,8 +116,8 @@ def label_calibration(predictions: MultiLabelPredictions, classes: tuple[str, ..
 
 def _calibration_error(chances: Tensor, labels: Tensor) -> Tensor:
     """Return the expected calibration error of one label: the sum over bins of |sum of differences|, over images."""
-    bins = (chances * BINS).long().clamp(max=BINS - 1)
-    return torch.zeros(BINS, dtype=torch.float64).index_add(0, bins, chances - labels).abs().sum() / len(chances)
+    places = bins_of(chances, BINS)
+    return torch.zeros(BINS, dtype=torch.float64).index_add(0, places, chances - labels).abs().sum() / len(chances)
 
 
 def _percent(score: Tensor) -> str:

@@ -7,12 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from .per_sample import PerSample
 from .predictions import Predictions
 
 BINS = 15
 """The number of bins of equal width. Source: Guo et al. 2017, arXiv:1706.04599."""
+
+
+def bins_of(probabilities: Tensor, bins: int = BINS) -> Tensor:
+    """Return the bin of each probability, int64. Bin i of M contains (i/M, (i+1)/M], and the first one also 0."""
+    places: Tensor = ((probabilities * bins).ceil().long() - 1).clamp(0, bins - 1)
+    return places
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,7 @@ class Calibration:
             bins: The number of bins of equal width in [0, 1], at least 1.
         """
         confidence = PerSample.of(predictions).confidence.double()
-        places = ((confidence * bins).ceil().long() - 1).clamp(0, bins - 1)
+        places = bins_of(confidence, bins)
         counts = torch.bincount(places, minlength=bins)
         sums = (
             torch.bincount(places, weights=values, minlength=bins)

@@ -81,7 +81,8 @@ class Callback:
 
         Args:
             record: The record of the epoch, without the values of the test images: nothing is chosen by them. If
-                there are no validation images, `score`, `accuracy` and `loss` are NaN, and `metrics` is empty.
+                there are no validation images, `score`, `accuracy` and `loss` are NaN, and `metrics` is empty. Decide
+                by `score`, the main score of any task: `accuracy` is NaN if images have sets of labels.
 
         Returns:
             What changes, or None.

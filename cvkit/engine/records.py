@@ -92,7 +92,7 @@ class EpochRecord:
 
     @property
     def accuracy(self) -> float:
-        """The accuracy on the images of `half` after the epoch."""
+        """The accuracy on the images of `half` after the epoch; NaN if images have sets of labels, unlike `score`."""
         return _given(self.test_accuracy if self.validation_accuracy is None else self.validation_accuracy)
 
     @property

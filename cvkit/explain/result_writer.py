@@ -172,8 +172,9 @@ class ResultWriter:
         if left := [number for number in self._left_out if number]:
             lines.append(
                 f"{counted(sum(left), 'label')} {'has' if sum(left) == 1 else 'have'} no map, in "
-                f"{counted(len(left), 'image')}: the {MOST} most probable predicted labels of an image are explained, "
-                f"and the {MOST} least probable true labels that are not predicted; name others with --target"
+                f"{counted(len(left), 'image')}: the {MOST} most probable predicted labels of an image are "
+                f"explained, and the {MOST} least probable true labels that are not predicted; name others with "
+                "--target"
             )
         return lines
 

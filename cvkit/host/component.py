@@ -53,8 +53,10 @@ class Component:
             calls the function before the run has a folder, so an error about options is found then; values that
             tuners set are still ``auto``.
         tasks: The tasks that it supports, of ``"single_label"`` and ``"multi_label"``; for data sets, the tasks that
-            it may have, the usual one first. Empty: ``("single_label",)`` for data sets, samplers, losses, tuners,
-            metrics, sections and augmentations that mix, and all of them for the others.
+            it may have, the usual one first. A data set that wraps others and may have several tasks has the task of
+            the others; one that changes the task declares the task that it has. Empty: ``("single_label",)`` for
+            data sets, samplers, losses, tuners, metrics, sections and augmentations that mix, and all of them for the
+            others.
         task_options: For data sets with several tasks: by the name of an option, the task of the data set if a recipe
             sets this option.
     """

@@ -11,12 +11,18 @@ from .recipe import Part, Recipe
 
 
 def task_of(dataset: Part) -> str | None:
-    """Return the task of a data set with the options of a recipe; None if the data must be opened to know it."""
+    """Return the task of a data set with the options of a recipe; None if the data must be opened to know it.
+
+    A data set that wraps others, and that may have several tasks, has the task that all of the others have.
+    """
     component, tasks = dataset.entry.component, dataset.entry.tasks
     for name, task in component.task_options.items():
         if name in dataset.options and dataset.options[name] != dataset.option(name).default:
             return task
-    return tasks[0] if len(tasks) == 1 or component.task_options else None
+    if len(tasks) == 1 or component.task_options:
+        return tasks[0]
+    wrapped = {task_of(part) for _, part in dataset.nested() if part.entry.kind.key == "dataset"}
+    return wrapped.pop() if len(wrapped) == 1 else None
 
 
 def misfits(parts: Iterable[tuple[str, Part]], task: str) -> Iterator[tuple[str, Part, str]]:

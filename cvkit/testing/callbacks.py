@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from ..checkpoint.serialization import pack, unpack
@@ -12,9 +13,10 @@ from ..engine.deciding import Deciding, Member, Verdict
 from ..engine.records import EpochRecord
 from ..engine.schedule import RateChange
 from ..engine.step_plan import StepPlan
-from ..errors import ComponentFailure
+from ..errors import ComponentError, ComponentFailure
 from ..kinds import KINDS
 from ..step_progress import Progress
+from ..tasks import MULTI_LABEL, SINGLE_LABEL
 from .contract import promise
 from .suite import Suite
 
@@ -148,6 +150,26 @@ class CallbackSuite(Suite):
                             "Return everything that decides from state_dict(), and take it in load_state_dict()",
                         )
 
+    def test_any_task(self) -> None:
+        """If images have sets of labels, it decides by the main score as by the accuracy."""
+        if MULTI_LABEL.name not in self.supported:
+            return
+        goals = Goals({_score_of_sets(name): best for name, best in self.goals.best.items()}, MULTI_LABEL.score)
+        try:
+            built = self.entry.build(goals, self.plan, **self._accepted_options())
+        except ComponentError:
+            return  # an option names the accuracy, and a run reports this before it starts
+        with promise("every callback decides by the main score of any task, or declares its tasks") as broken:
+            expected = _answers(self._asked(), self._events())
+            found = _answers(Deciding([Member("it", built)], seed=0), map(_of_sets, self._events()))
+            for event, one, other in zip(self._events(), expected, found, strict=True):
+                if _decided(one) != _decided(other):
+                    broken(
+                        f"for sets of labels it decides differently {_place(event)}",
+                        "Use record.score, because record.accuracy is NaN for sets of labels; or declare "
+                        "tasks=('single_label',)",
+                    )
+
     def test_record(self) -> None:
         """It does not modify the record, which other callbacks see and the run saves."""
         with promise("a callback leaves the record as it is") as broken:
@@ -156,6 +178,31 @@ class CallbackSuite(Suite):
             for event, fresh in zip(events, self._events(), strict=True):
                 if event != fresh:
                     broken(f"another record afterwards, {_place(event)}", "Work on a copy")
+
+
+def _score_of_sets(name: str) -> str:
+    return MULTI_LABEL.score if name == SINGLE_LABEL.score else name
+
+
+def _of_sets(event: _Event) -> _Event:
+    """Return a record as that of a run whose images have sets of labels."""
+    if isinstance(event, Progress):
+        return event
+    return replace(
+        event,
+        train_accuracy=None,
+        validation_accuracy=None,
+        score_name=MULTI_LABEL.score,
+        scores={"validation": event.accuracy},
+        thresholds=(0.5, 0.5),
+    )
+
+
+def _decided(answer: _Answer) -> tuple[object, ...]:
+    """Return an answer without its reasons, which name the score."""
+    if isinstance(answer, Verdict):
+        return answer.rate, bool(answer.stopped), answer.keeps
+    return (answer,)
 
 
 def _answers(asked: Deciding, events: Iterable[_Event]) -> list[_Answer]:

@@ -106,6 +106,11 @@ class TakesNothing(Warming):
         pass
 
 
+class ReadsTheAccuracy(Warming):
+    def after_epoch(self, record, /):
+        return Decision(keep=record.accuracy > 0.5)
+
+
 class AddsAMetric(Warming):
     def after_epoch(self, record, /):
         record.metrics["gap"] = record.loss - record.train_loss
@@ -122,8 +127,28 @@ TWINS = [
     ("state", StateAsAList, "returned list from state_dict(); expected a dict"),
     ("resume", ForgetsTheFactor, "decides differently after epoch"),
     ("resume", TakesNothing, "decides differently after epoch"),
+    ("any_task", ReadsTheAccuracy, "for sets of labels it decides differently after epoch 3"),
     ("record", AddsAMetric, "another record afterwards, after epoch 1"),
 ]
+
+
+class ReadsTheScore(Warming):
+    def after_epoch(self, record, /):
+        return Decision(keep=record.score > 0.5, lr=record.value(record.score_name))
+
+
+class TestRightWithAnyScore(CallbackSuite):
+    factory = staticmethod(ReadsTheScore)
+
+
+class OnlyForClasses(CallbackSuite):
+    factory = staticmethod(ReadsTheAccuracy)
+    tasks = ("single_label",)
+
+
+def test_callback_that_declares_its_task_may_read_the_accuracy():
+    """A recipe with sets of labels is refused then, so the check has nothing to find."""
+    OnlyForClasses().test_any_task()
 
 
 @pytest.mark.parametrize(("check", "twin", "words"), TWINS, ids=[f"{c}-{t.__name__}" for c, t, _ in TWINS])
