@@ -41,6 +41,7 @@ ROOMS: dict[str, set[str]] = {
     "report": {"torch"},
     "runs": {"torch", "numpy", "pydantic", "platformdirs"},
     "prediction": {"torch", "pyarrow"},
+    "evaluation": {"torch"},
     "api": {"torch", "numpy", "PIL", "rich", "pandas", "IPython"},
     "starting": {"torch"},
     "scaffold": {"jinja2"},
