@@ -33,6 +33,7 @@ COMMANDS = {
     "finish": "finish:finish",
     "extend": "extend:extend",
     "predict": "predict:predict",
+    "evaluate": "evaluate:evaluate",
     "explain": "explain:explain",
     "serve": "serve:serve",
     "export": "export:export",

@@ -15,11 +15,15 @@ from ..explain.explainers import Explainers
 from ..figures.artifacts import Artifact
 from ..figures.page import Fact
 from ..formatting import counted, percent
+from ..recipe.settings import EvaluationSettings, ReportSettings
 from .black_maps import black_maps
 from .label_doubts import doubts
 from .label_errors import Kind, label_errors, worst
 from .per_label import label_calibration, label_scores, precision_recall
 from .set_doubts import doubtful_sets
+from .task_report import ImagesAt
+
+_KINDS: tuple[Kind, ...] = ("false positives", "false negatives")
 
 
 class MultiLabelReport:
@@ -33,7 +37,9 @@ class MultiLabelReport:
         images = counted(len(predictions.labels), f"{predictions.half} image")
         return f"mean over {counted(labels, 'label')} on {images}, no threshold"
 
-    def facts(self, trainer: Trainer, predictions: Predictions, measured: Collection[float]) -> list[Fact]:
+    def facts(
+        self, settings: EvaluationSettings, predictions: Predictions, measured: Collection[float]
+    ) -> list[Fact]:
         """Return the F1 scores and exact matches that the metrics do not show, and where thresholds come from."""
         found = _sets(predictions)
         exact, images = int(found.correct.sum()), counted(len(found.labels), f"{found.half} image")
@@ -43,7 +49,7 @@ class MultiLabelReport:
             ("Exact match", found.accuracy, f"{exact:,} of {images} with all labels right"),
         )
         low, high = min(found.thresholds), max(found.thresholds)
-        setting = trainer.parts.recipe.evaluation.thresholds
+        setting = settings.thresholds
         seen = "; these are the images, so F1 and exact match are too optimistic"
         return [
             *(Fact(name, percent(value, 2), note) for name, value, note in own if value not in measured),
@@ -69,10 +75,9 @@ class MultiLabelReport:
         """Return a gallery of false positives and one of false negatives, each with maps of its label."""
         found, parts = _sets(predictions), trainer.parts
         split = parts.splits.half(parts.splits.final)
-        kinds: tuple[Kind, ...] = ("false positives", "false negatives")
         galleries: list[Artifact] = []
-        for kind in kinds:
-            rows, labels = worst(found, kind, max(1, parts.recipe.report.misclassified // len(kinds)))
+        for kind in _KINDS:
+            rows, labels = worst(found, kind, max(1, parts.recipe.report.misclassified // len(_KINDS)))
             images = materialize(split, rows.tolist() or [0]).images[: len(rows)]
             maps = explainers.explain(images, labels) if len(rows) else {}
             warnings += black_maps(maps, explainers.signed, "label", f"{len(rows)} {kind}")
@@ -80,6 +85,18 @@ class MultiLabelReport:
             galleries.append(
                 label_errors(images, rows, labels, found, parts.info.classes, maps, kind, layers, signed)
             )
+        return galleries
+
+    def plain_errors(
+        self, settings: ReportSettings, predictions: Predictions, classes: tuple[str, ...], images: ImagesAt
+    ) -> list[Artifact]:
+        """Return a gallery of false positives and one of false negatives."""
+        found = _sets(predictions)
+        galleries: list[Artifact] = []
+        for kind in _KINDS:
+            rows, labels = worst(found, kind, max(1, settings.misclassified // len(_KINDS)))
+            shown = images(rows.tolist() or [0])[: len(rows)]
+            galleries.append(label_errors(shown, rows, labels, found, classes, {}, kind, {}))
         return galleries
 
     def doubts(self, trainer: Trainer, predictions: Predictions) -> Sequence[Artifact]:

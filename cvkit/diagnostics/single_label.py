@@ -16,6 +16,7 @@ from ..explain.explainers import Explainers
 from ..figures.artifacts import Artifact, Gallery
 from ..figures.page import Fact
 from ..formatting import counted, percent
+from ..recipe.settings import EvaluationSettings, ReportSettings
 from .black_maps import black_maps
 from .calibration import reliability
 from .class_confusion import confused_pairs, confusion
@@ -24,6 +25,7 @@ from .features import Features
 from .label_doubts import doubtful_labels, doubts
 from .neighbours import AT_ONCE, Neighbours, nearest
 from .per_class import per_class_accuracy, per_class_scores
+from .task_report import ImagesAt
 
 
 class SingleLabelReport:
@@ -36,7 +38,9 @@ class SingleLabelReport:
         correct, total = int(predictions.correct.sum()), len(predictions.labels)
         return f"{correct:,} of {counted(total, f'{predictions.half} image')}"
 
-    def facts(self, trainer: Trainer, predictions: Predictions, measured: Collection[float]) -> list[Fact]:
+    def facts(
+        self, settings: EvaluationSettings, predictions: Predictions, measured: Collection[float]
+    ) -> list[Fact]:
         """Return the calibration error."""
         of = Calibration.of(predictions)
         excess, low, high = (f"{100 * share:+.1f}" for share in (of.excess, *of.excess_interval))
@@ -61,6 +65,14 @@ class SingleLabelReport:
     ) -> list[Artifact]:
         """Return the gallery of misclassified images."""
         return [_errors(trainer, predictions, explainers, warnings)]
+
+    def plain_errors(
+        self, settings: ReportSettings, predictions: Predictions, classes: tuple[str, ...], images: ImagesAt
+    ) -> list[Artifact]:
+        """Return the gallery of misclassified images."""
+        indices = select_errors(predictions, settings.misclassified, settings.rank)
+        shown = images(indices.tolist()) if len(indices) else torch.zeros(0, 1, 1, 1, dtype=torch.uint8)
+        return [misclassified(shown, indices, predictions, classes, {}, settings.rank)]
 
     def doubts(self, trainer: Trainer, predictions: Predictions) -> Sequence[Artifact]:
         """Return the images whose class the model contradicts with confidence."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from torch import Tensor
@@ -12,7 +12,10 @@ from ..engine.trainer import Trainer
 from ..explain.explainers import Explainers
 from ..figures.artifacts import Artifact
 from ..figures.page import Fact
+from ..recipe.settings import EvaluationSettings, ReportSettings
 from ..tasks import TASKS
+
+ImagesAt = Callable[[Sequence[int]], Tensor]
 
 
 class TaskReport(Protocol):
@@ -25,10 +28,12 @@ class TaskReport(Protocol):
         """Return what the score counts, for the note of the headline."""
         ...
 
-    def facts(self, trainer: Trainer, predictions: Predictions, measured: Collection[float]) -> list[Fact]:
+    def facts(
+        self, settings: EvaluationSettings, predictions: Predictions, measured: Collection[float]
+    ) -> list[Fact]:
         """Return further numbers for the top of the report, without those that `measured` contains.
 
-        `measured` are the values of the recipe's metrics.
+        `settings` are those of the recipe, and `measured` are the values of the recipe's metrics.
         """
         ...
 
@@ -44,6 +49,12 @@ class TaskReport(Protocol):
         self, trainer: Trainer, predictions: Predictions, explainers: Explainers, warnings: list[str]
     ) -> list[Artifact]:
         """Return the most instructive errors, with explanations; `warnings` gets a line for what is missing."""
+        ...
+
+    def plain_errors(
+        self, settings: ReportSettings, predictions: Predictions, classes: tuple[str, ...], images: ImagesAt
+    ) -> list[Artifact]:
+        """Return the most instructive errors without explanations; `images` returns images by their positions."""
         ...
 
     def doubts(self, trainer: Trainer, predictions: Predictions) -> Sequence[Artifact]:

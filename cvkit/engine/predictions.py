@@ -24,7 +24,8 @@ class Predictions:
         logits: float32 (N, K).
         labels: int64 (N,).
         loss: The mean loss over the split.
-        half: Which images they are: ``test``, ``validation`` or ``train``; None for images of no split of the run.
+        half: Which images they are: ``test``, ``validation`` or ``train``; ``given`` for other labelled images that a
+            user gave; None for images of no split of the run.
         names: The files of the images, or None if they are not files.
         views: The views of each image whose logits were averaged; empty without test-time augmentation.
     """
@@ -32,7 +33,7 @@ class Predictions:
     logits: Tensor
     labels: Tensor
     loss: float
-    half: Half | Literal["train"] | None = "test"
+    half: Half | Literal["train", "given"] | None = "test"
     names: tuple[str, ...] | None = None
     views: tuple[str, ...] = ()
 

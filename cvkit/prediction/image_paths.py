@@ -36,6 +36,11 @@ class ImagePaths:
         """The number of files; None if it is only known at the end."""
         return len(self.given) if not self.listed and all(map(os.path.isfile, self.given)) else None
 
+    @staticmethod
+    def is_image(name: str) -> bool:
+        """Return whether a file is an image by its ending."""
+        return os.path.splitext(name)[1].lower() in IMAGE_FORMATS
+
     def require_there(self) -> None:
         """Raise `DataError` for the first name that is neither a file nor a folder, and matches nothing."""
         for name in self.given:
@@ -62,7 +67,7 @@ class ImagePaths:
     def _matched(self, path: str) -> Iterator[Path]:
         if os.path.isdir(path):
             yield from self._below(path)
-        elif _is_image(path):
+        elif self.is_image(path):
             yield Path(path)
         else:
             self.left_out += 1
@@ -82,15 +87,11 @@ class ImagePaths:
             for name in sorted(names):
                 if name.startswith("."):
                     continue
-                if _is_image(name):
+                if self.is_image(name):
                     yield Path(place, name)
                 else:
                     self.left_out += 1
         yield from closed
-
-
-def _is_image(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in IMAGE_FORMATS
 
 
 def _entries(folder: str) -> list[str]:

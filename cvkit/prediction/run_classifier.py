@@ -14,9 +14,10 @@ from ..engine.eval_mode import eval_mode
 from ..engine.forward import Autocast
 from ..engine.prediction_rule import PredictionRule
 from ..engine.trained_model import TrainedModel
+from ..engine.views import view
 from ..errors import DeviceError
 from ..recipe import Recipe
-from ..recipe.settings import Precision
+from ..recipe.settings import Precision, View
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,12 @@ class RunClassifier:
     Attributes:
         trained: The model, in evaluation mode.
         precision: The number format of the forward pass.
+        views: The views of each image whose logits are averaged.
     """
 
     trained: TrainedModel
     precision: Precision
+    views: tuple[View, ...] = ("identity",)
 
     @property
     def info(self) -> DataInfo:
@@ -46,7 +49,11 @@ class RunClassifier:
         """Return the logits of uint8 images (B, C, H, W), float32 (B, K) on the CPU."""
         model, device = self.trained.model, self.trained.device
         with eval_mode(model), tried_kernels(device), Autocast(device, self.precision)():
-            output: Tensor = model(self.trained.inputs(images))
+            inputs = self.trained.inputs(images)
+            output: Tensor = model(view(inputs, self.views[0]))
+            for name in self.views[1:]:
+                output = output + model(view(inputs, name))
+            output = output / len(self.views) if len(self.views) > 1 else output
         return output.float().cpu()
 
     def digest(self) -> str:

@@ -98,7 +98,7 @@ def _facts(trainer: Trainer, records: Sequence[EpochRecord], predictions: Predic
     return [
         *facts,
         Fact(f"{half.capitalize()} loss", f"{predictions.loss:.3f}", _loss(trainer.parts.recipe.loss)),
-        *report.facts(trainer, predictions, measured.values()),
+        *report.facts(trainer.parts.recipe.evaluation, predictions, measured.values()),
         Fact("Training time", duration(seconds), f"{speed:,.0f} images/s on {trainer.parts.device.type}"),
         Fact("Weights", f"{parameters:,}"),
     ]

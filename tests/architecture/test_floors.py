@@ -42,6 +42,7 @@ ROOMS: dict[str, set[str]] = {
     "runs": {"torch", "numpy", "pydantic", "platformdirs"},
     "export": {"torch", "numpy", "onnxruntime", "pydantic"},
     "prediction": {"torch", "pyarrow"},
+    "evaluation": {"torch"},
     "api": {"torch", "numpy", "PIL", "rich", "pandas", "IPython"},
     "serving": {"PIL", "starlette", "uvicorn"},
     "starting": {"torch"},

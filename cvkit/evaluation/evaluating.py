@@ -1,0 +1,227 @@
+"""Predictions for labelled images with their loss, thresholds and metrics, as the evaluation of the run has them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ..checkpoint.state_dicts import load_model_state
+from ..data.digests import digests_of
+from ..data.label_forms import LabelForm
+from ..data.labels import Labels
+from ..data.loading import DataLoaderSource, DeviceBudget, materialize, open_source
+from ..data.resizing import framed
+from ..data.splits import DataInfo, Split, Splits
+from ..engine.building import initialised_loss
+from ..engine.eval_mode import eval_mode
+from ..engine.metrics import evaluate_metrics, metric_names
+from ..engine.predictions import Predictions, predictions_of
+from ..engine.views import views_of
+from ..errors import CvkitError, DataError, RunError, one_line
+from ..formatting import counted
+from ..prediction.loading import framed_file
+from ..prediction.opened import OpenedClassifier
+from ..prediction.predicting import FilePrediction, predicted_batches
+from ..prediction.run_classifier import RunClassifier
+from ..recipe import Recipe
+from ..recipe.settings import View
+from ..runs.folder import RunFolder
+from ..tasks import SINGLE_LABEL
+from .given_images import GivenImages
+
+Advance = Callable[[int], None]
+Name = Literal["train", "validation", "test", "given"]
+_MOST_NAMED = 5  # unreadable files in an error
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A trained model, measured on labelled images.
+
+    Attributes:
+        predictions: The predictions, in the order of the images; the loss is not a number if it could not be computed.
+        metrics: The value of each metric of the recipe.
+        digests: The digest of each image; None if there are none.
+        unread: The files that could not be read, each with the reason.
+        notes: What was left out or is missing, as sentences.
+        images: Returns images by their positions, uint8 (n, C, H, W).
+    """
+
+    predictions: Predictions
+    metrics: dict[str, float]
+    digests: tuple[str, ...] | None
+    unread: tuple[str, ...]
+    notes: tuple[str, ...]
+    images: Callable[[Sequence[int]], Tensor]
+
+
+class _TrainingLabels(Labels):
+    """The labels of the training images of a run, whose data set is opened when they are first used."""
+
+    def __init__(self, data: Callable[[], Splits], form: LabelForm) -> None:
+        super().__init__(0, lambda: Labels.of(data().train, form).values)
+        self._data = data
+
+    def __len__(self) -> int:
+        return len(self._data().train)
+
+
+class RunEvaluator:
+    """Evaluates the trained model of a run.
+
+    `training_data` opens the data set of the run, which some losses need for the number of images of each class.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        recipe: Recipe,
+        opened: OpenedClassifier,
+        training_data: Callable[[], Splits],
+        views: tuple[View, ...] = (),
+    ) -> None:
+        self.folder, self.recipe, self.views = folder, recipe, views
+        classifier = opened.classifier
+        if not isinstance(classifier, RunClassifier):
+            raise DataError("only the model of a run can be evaluated")
+        self.classifier = replace(classifier, views=views or ("identity",))
+        self.opened = replace(opened, classifier=self.classifier)
+        self._training_data = training_data
+        self._notes: list[str] = []
+
+    @property
+    def info(self) -> DataInfo:
+        """Channels, size and classes of the images."""
+        return self.classifier.info
+
+    def of_split(self, splits: Splits, name: Name, advance: Advance) -> Evaluation:
+        """Evaluate the split `name` of the run's data set."""
+        split: Split | None = getattr(splits, name)
+        if split is None:
+            others = ", ".join(half for half in ("train", "validation", "test") if getattr(splits, half) is not None)
+            raise DataError(f"the data set of the run has no {name} images; it has {others}")
+        images, settings, device = framed(split, self.info), self.recipe.train, self.classifier.trained.device
+        source = open_source(images, device, settings.resident, settings.workers, DeviceBudget(device))
+        size = self.recipe.evaluation.batch_size
+        size = min(size, settings.batch_size) if isinstance(source, DataLoaderSource) else size
+
+        def batches() -> Iterator[tuple[Tensor, Tensor]]:
+            for batch in source.batches(torch.arange(len(source)), size):
+                yield self.classifier.logits(batch.images), batch.labels
+                advance(len(batch.labels))
+
+        found = self._scored(batches(), getattr(images, "names", None), name)
+        return self._evaluation(found, digests_of(split), (), lambda at: materialize(images, at).images)
+
+    def of_files(
+        self, given: GivenImages, advance: Advance, *, batch_size: int | None = None, workers: int | None = None
+    ) -> Evaluation:
+        """Evaluate labelled files; one that cannot be read is left out."""
+        made: list[tuple[int, FilePrediction]] = []
+        unread: list[str] = []
+
+        def batches() -> Iterator[tuple[Tensor, Tensor]]:
+            start = 0
+            predicted = predicted_batches(self.opened, given.files, batch_size=batch_size, workers=workers)
+            for batch in predicted:
+                good = [(start + place, each) for place, each in enumerate(batch) if each.logits is not None]
+                unread.extend(each.error for each in batch if each.error)
+                made.extend((place, replace(each, logits=None, probabilities=None)) for place, each in good)
+                start += len(batch)
+                if good:
+                    logits = torch.stack([each.logits for _, each in good if each.logits is not None])
+                    yield logits, self._labels([given.labels[place] for place, _ in good])
+                advance(len(batch))
+
+        found = self._scored(batches(), None, "given", unread)
+        places = [place for place, _ in made]
+        found = replace(found, names=tuple(given.names[place] for place in places))
+        files = [given.files[place] for place in places]
+        digests = tuple(each.digest for _, each in made)
+
+        def images(at: Sequence[int]) -> Tensor:
+            return torch.stack([framed_file(files[index], self.opened.reader, self.info) for index in at])
+
+        return self._evaluation(found, digests, tuple(unread), images, given.notes)
+
+    def _labels(self, labels: Sequence[tuple[int, ...]]) -> Tensor:
+        if self.info.task == SINGLE_LABEL.name:
+            return torch.tensor([label for (label,) in labels])
+        sets = torch.zeros(len(labels), self.info.num_classes)
+        for row, of_image in zip(sets, labels, strict=True):
+            row[list(of_image)] = 1
+        return sets
+
+    def _scored(
+        self,
+        batches: Iterator[tuple[Tensor, Tensor]],
+        names: tuple[str, ...] | None,
+        half: Name,
+        unread: Sequence[str] = (),
+    ) -> Predictions:
+        logits, labels, losses = [], [], []
+        for of_batch, truth in batches:
+            logits.append(of_batch)
+            labels.append(truth.cpu())
+            losses.append(self._loss_of(of_batch, truth))
+        if not logits:
+            raise DataError("\n".join(["no image could be read", *unread[:_MOST_NAMED]]))
+        whole = torch.cat(labels)
+        loss = float(torch.stack(losses).sum()) / len(whole)
+        made = predictions_of(self.info.task)(torch.cat(logits), whole, loss, half, names, self.views)
+        return made.with_thresholds(self.classifier.trained.thresholds)
+
+    def _loss_of(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Return the sum of the losses of a batch; not a number if the loss could not be built."""
+        if self._loss is None:
+            return torch.tensor(math.nan)
+        device = self.classifier.trained.device
+        with torch.no_grad(), eval_mode(self._loss):
+            value: Tensor = self._loss(logits.to(device), labels.to(device))
+        return value * len(labels)
+
+    @cached_property
+    def _loss(self) -> nn.Module | None:
+        info, data = self.info, self._training_data
+        try:
+            device = self.classifier.trained.device
+            loss = initialised_loss(self.recipe, info, _TrainingLabels(data, info.labels), device)
+            if loss.state_dict():
+                state, _ = self.folder.newest_state()
+                load_model_state(loss, (state or {}).get("loss", {}), "loss")
+        except CvkitError as error:
+            self._notes.append(f"the loss was not computed: {one_line(error)}")
+            return None
+        return loss
+
+    def _evaluation(
+        self,
+        found: Predictions,
+        digests: tuple[str, ...] | None,
+        unread: tuple[str, ...],
+        images: Callable[[Sequence[int]], Tensor],
+        notes: Sequence[str] = (),
+    ) -> Evaluation:
+        metrics: dict[str, float] = {}
+        for part, name in zip(self.recipe.metrics, metric_names(self.recipe.metrics), strict=True):
+            try:
+                (metrics[name],) = evaluate_metrics([part], self.info, found).values()
+            except CvkitError as error:
+                self._notes.append(f"the metric {name} was not computed: {one_line(error)}")
+        if unread:
+            self._notes.append(f"left out {counted(len(unread), 'file')} that could not be read")
+        return Evaluation(found, metrics, digests, unread, (*notes, *self._notes), images)
+
+
+def seen_views(recipe: Recipe) -> tuple[View, ...]:
+    """Return the views of a recipe's test-time augmentation; raise `RunError` if it has none."""
+    views = views_of(recipe.evaluation)
+    if not views:
+        raise RunError("the recipe of the run has no views: neither evaluation.views nor evaluation.flip_tta is set")
+    return views

@@ -1,0 +1,112 @@
+"""The results of an evaluation: a page, the predictions and the numbers."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..diagnostics.task_report import task_report
+from ..engine.metrics import lower_is_better
+from ..figures.page import Fact, Page, Section, render
+from ..files.output_folder import OutputFolder
+from ..formatting import in_words, percent
+from ..report.plugin_sections import plugin_sections
+from .evaluating import Evaluation, RunEvaluator
+
+PAGE, PREDICTIONS, METRICS = "evaluation.html", "predictions.csv", "metrics.json"
+
+
+def results_folder(path: Path) -> OutputFolder:
+    """Return the folder at `path` for the results of an evaluation."""
+    return OutputFolder(path, "cvkit evaluate", frozenset((PAGE, PREDICTIONS, METRICS)))
+
+
+def write_results(place: OutputFolder, of: RunEvaluator, found: Evaluation, data: str) -> list[Path]:
+    """Write the results in one atomic step, and return their paths; `data` says what was evaluated."""
+    predictions, warnings = found.predictions, [*of.opened.warnings]
+    page = evaluation_page(of, found, data, warnings)
+    table: str = predictions.task.part("csv")(predictions, of.info.classes, found.digests)
+    return place.write(
+        {
+            PAGE: render(page).encode(),
+            PREDICTIONS: table.encode(errors="replace"),
+            METRICS: (json.dumps(numbers(of, found, data), indent=1, ensure_ascii=False) + "\n").encode(),
+        }
+    )
+
+
+def numbers(of: RunEvaluator, found: Evaluation, data: str) -> dict[str, Any]:
+    """Return the numbers of an evaluation as JSON values; a loss that could not be computed is null."""
+    predictions = found.predictions
+    return {
+        "model": of.opened.label,
+        "model_digest": of.classifier.digest(),
+        "data": data,
+        "images": len(predictions.labels),
+        predictions.score_name: predictions.score,
+        **({} if predictions.score_name == "accuracy" else {"exact_match": predictions.accuracy}),
+        "loss": predictions.loss if math.isfinite(predictions.loss) else None,
+        "metrics": found.metrics,
+        "thresholds": [*predictions.thresholds],
+        "views": [*predictions.views],
+        "unread": [*found.unread],
+        "notes": [*found.notes],
+    }
+
+
+def evaluation_page(of: RunEvaluator, found: Evaluation, data: str, warnings: list[str]) -> Page:
+    """Return the page; `warnings` gets a line for each section of a plugin that fails."""
+    recipe, info, predictions = of.recipe, of.info, found.predictions
+    report = task_report(info.task)
+    errors = []
+    if recipe.report.misclassified:
+        errors = report.plain_errors(recipe.report, predictions, info.classes, found.images)
+    records = of.folder.records()
+    sections = plugin_sections(recipe.sections, (records, predictions, info, of.folder.path), warnings)
+    return Page(
+        title=f"Evaluation of {recipe.name}",
+        subtitle=f"{of.opened.label}, on {data}",
+        facts=tuple(_facts(of, found)),
+        warnings=tuple(dict.fromkeys(warnings)),
+        notes=tuple(f"{line[0].upper()}{line[1:]}." for line in found.notes),
+        sections=(
+            Section(report.title, tuple(report.classes(predictions, info.classes))),
+            Section("Confidence", tuple(report.confidence(predictions, info.classes))),
+            Section("Errors", tuple(errors)),
+            *sections,
+        ),
+        generated=f"Created by cvkit evaluate. Weights: {of.classifier.digest()[:12]}.",
+    )
+
+
+def _facts(of: RunEvaluator, found: Evaluation) -> list[Fact]:
+    predictions, recipe = found.predictions, of.recipe
+    report = task_report(of.info.task)
+    views = f", mean over the views {', '.join(predictions.views)}" if predictions.views else ""
+    score = in_words(predictions.score_name)
+    lower = lower_is_better(recipe.metrics, of.info)
+    facts = [
+        Fact(
+            f"{score[0].upper()}{score[1:]}",
+            percent(predictions.score, 2),
+            f"{report.measured_on(predictions)}{views}",
+        )
+    ]
+    for name, value in found.metrics.items():
+        facts.append(Fact(name, f"{value:.4f}", "lower is better" if name in lower else ""))
+    if math.isfinite(predictions.loss):
+        facts.append(Fact("Loss", f"{predictions.loss:.3f}", recipe.loss.entry.component.name))
+    return [*facts, *report.facts(recipe.evaluation, predictions, found.metrics.values())]
+
+
+def result_lines(found: Evaluation) -> Sequence[str]:
+    """Return the numbers of an evaluation as lines of text."""
+    predictions = found.predictions
+    views = f" over the views {', '.join(predictions.views)}" if predictions.views else ""
+    lines = [f"{in_words(predictions.score_name)}{views}: {predictions.score_text}"]
+    if math.isfinite(predictions.loss):
+        lines.append(f"loss: {predictions.loss:.4f}")
+    return [*lines, *(f"{name}: {value:.4f}" for name, value in found.metrics.items())]
