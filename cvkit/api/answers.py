@@ -25,12 +25,17 @@ class Prediction:
         classes: The most probable classes, the most probable first.
         probabilities: Their probabilities, in [0, 1].
         labels: The predicted classes, the most probable first: one, unless the images of the run have sets of labels.
+        declined: Whether the calibration of the run declines the image, so that a person should decide.
+        prediction_set: The classes of the prediction set, the most probable first; None unless the run was calibrated
+            with an error rate.
     """
 
     name: str
     classes: tuple[str, ...]
     probabilities: tuple[float, ...]
     labels: tuple[str, ...] = ()
+    declined: bool = False
+    prediction_set: tuple[str, ...] | None = None
 
     def ranked(self) -> list[tuple[str, float]]:
         """Return pairs of a class and its probability, the most probable first."""
@@ -49,6 +54,7 @@ class Prediction:
     def __repr__(self) -> str:
         ranked = ", ".join(f"{name} {percent(value, 1)}" for name, value in self.ranked())
         labels = "" if self.labels == self.classes[:1] else f"{', '.join(self.labels) or 'no label'}; most probable "
+        labels = "declined; most probable " if self.declined else labels
         return f"Prediction({self.name!r}: {labels}{ranked})"
 
     def _repr_html_(self) -> str:
@@ -59,11 +65,11 @@ class PredictionList(list[Prediction]):
     """Predictions, one for each image, in order; a notebook shows them as a table."""
 
     def _repr_html_(self) -> str:
-        sets = any(each.labels != each.classes[:1] for each in self)
+        sets = any(each.declined or each.labels != each.classes[:1] for each in self)
         rows = [
             (
                 each.name,
-                *([", ".join(each.labels) or "no label"] if sets else []),
+                *(["declined" if each.declined else ", ".join(each.labels) or "no label"] if sets else []),
                 *(f"{name} {percent(p, 1)}" for name, p in zip(each.classes, each.probabilities, strict=True)),
             )
             for each in self

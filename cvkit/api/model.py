@@ -6,6 +6,7 @@ import json
 import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, overload
 
@@ -13,8 +14,13 @@ import numpy as np
 import torch
 from PIL import Image
 
+from ..calibrating.calibrate import prepared, require_one_class
+from ..calibrating.promises import promise_of
+from ..calibrating.result import CalibrationResult
+from ..calibrating.saving import save
 from ..data.reduction import Needed
-from ..data.splits import DataInfo, Split
+from ..data.splits import DataInfo, Split, Splits
+from ..engine.abstention import Abstention
 from ..engine.background import background_of
 from ..engine.predictions import predictions_of
 from ..engine.trained_model import TrainedModel
@@ -34,6 +40,7 @@ from ..runs.run_data import open_data_of
 from .answers import ImageExplanation, Prediction, PredictionList
 from .catalog import PluginPaths, catalog_of
 from .images import SINGLE, ImageLike, picture_of
+from .predicting import predictions_for
 from .results import TrainedRun
 
 log = logging.getLogger("cvkit")
@@ -59,20 +66,24 @@ class Model:
         self, folder: RunFolder, recipe: Recipe, catalog: Catalog, info: DataInfo, data: Path | None = None
     ) -> None:
         loaded = load_trained(folder, recipe, info)
-        for line in loaded.damaged:
-            log.warning("%s", line)
+        _warn(*loaded.damaged)
         self._folder, self._catalog, self.info = folder, catalog, info
         self._trained: TrainedModel = loaded.trained
         self.folder, self.recipe, self.classes = folder.path, recipe, info.classes
         self.checkpoint, self.finished = loaded.checkpoint_label, loaded.finished
         self.thresholds = predictions_of(info.task).usual_thresholds(len(info.classes))
         self.thresholds = loaded.trained.thresholds or self.thresholds
-        self._data, self._digest = data, loaded.digest
+        self._data, self._digest, self._loaded = data, loaded.digest, loaded
         inputs = self._trained.inputs
         self._background = background_of(self._training_images, info, inputs, recipe.seed, _NO_TRAINING)
 
     def __repr__(self) -> str:
         return f"Model({str(self.folder)!r}, {self.checkpoint}, {counted(len(self.classes), 'class')})"
+
+    @property
+    def abstention(self) -> Abstention | None:
+        """The calibration of the probabilities, and which images are declined; None if the run is not calibrated."""
+        return self._trained.abstention
 
     @property
     def module(self) -> torch.nn.Module:
@@ -85,6 +96,9 @@ class Model:
     def predict(self, images: Iterable[ImageLike], top: int = ...) -> PredictionList: ...
     def predict(self, images: ImageLike | Iterable[ImageLike], top: int = 1) -> Prediction | PredictionList:
         """Return the most probable classes of an image, or of each of several images.
+
+        If the run is calibrated, by `calibrate` or ``cvkit calibrate``, the probabilities are calibrated ones, and
+        `Prediction.declined` is true for images that the model declines.
 
         Args:
             images: An image, or a list of images. An image is the path of a file, a PIL image, a tensor uint8
@@ -112,15 +126,57 @@ class Model:
         for start in range(0, len(images), _AT_ONCE):
             part = enumerate(images[start : start + _AT_ONCE], start=start + 1)
             pictures = [self._picture(image, number) for number, image in part]
-            logits = self._trained.logits(torch.stack([picture.fitted for picture in pictures]))
-            rule = self._trained.prediction_rule
-            chances = rule.probabilities(logits)
-            best = chances.topk(min(top, len(self.classes)), dim=1)
-            for number, picture in enumerate(pictures):
-                names = tuple(self.classes[index] for index in best.indices[number].tolist())
-                labels = tuple(self.classes[index] for index in rule.predicted(chances[number]))
-                found.append(Prediction(picture.name, names, tuple(best.values[number].tolist()), labels))
+            found += predictions_for(self._trained, pictures, top)
         return found
+
+    def calibrate(
+        self,
+        *,
+        accuracy: float | None = None,
+        coverage: float | None = None,
+        error_rate: float | None = None,
+        per_class: bool = False,
+        foreign: str | os.PathLike[str] | None = None,
+    ) -> CalibrationResult:
+        """Calibrate the probabilities and let the model decline images, as ``cvkit calibrate`` does.
+
+        The temperature and the rule are chosen on different validation images of the run, and measured on its test
+        images. They are written into the run folder, and `predict` uses them from now on. Give at most one of
+        `accuracy`, `coverage` and `error_rate`; without them no image is declined.
+
+        Args:
+            accuracy: The accuracy of the images that are not declined, in (0, 1).
+            coverage: The share of images that are not declined, in (0, 1].
+            error_rate: The share of images whose prediction set may miss their class, in (0, 1). Images are declined
+                unless their set contains exactly one class.
+            per_class: Whether to fit a temperature and a bias for each class (vector scaling).
+            foreign: A folder of images of no class of the run; how many of them are declined is measured.
+
+        Returns:
+            The calibration with its measurements.
+
+        Raises:
+            ValueError: A value is out of its range, several of the three values are given, or `foreign` without any.
+            DataError: The data of the run, or the foreign images, cannot be read.
+            RunError: The run has no validation or test images, its images have sets of labels, or no rule keeps the
+                promise.
+        """
+        promise = promise_of(accuracy, coverage, error_rate)
+        if foreign is not None and promise is None:
+            raise ValueError("foreign needs a rule that declines: give accuracy, coverage or error_rate")
+        require_one_class(self.info.task)
+        place = None if foreign is None else Path(foreign).expanduser()
+        loaded = replace(self._loaded, trained=replace(self._trained, abstention=None))
+        self._folder.lock()
+        try:
+            job = prepared(self._folder, loaded, self.recipe, self._splits(), promise, per_class, place)
+            result = job.make(lambda images: None)
+            save(self._folder, result, loaded)
+        finally:
+            self._folder.unlock()
+        _warn(*result.remarks())
+        self._trained = replace(self._trained, abstention=result.abstention)
+        return result
 
     def explain(
         self,
@@ -163,7 +219,8 @@ class Model:
         rival = None if against is None else self.class_index(against)
         ExplainTargets((), rival).apply_contrast(explainers)
         images = picture.fitted[None]
-        chosen = int(self._trained.logits(images).argmax()) if target is None else self.class_index(target)
+        probable = self._trained.prediction_rule.probabilities(self._trained.logits(images)).argmax()
+        chosen = int(probable) if target is None else self.class_index(target)
         if chosen == rival:
             raise ValueError(f"target and against are both '{self.classes[chosen]}'; give another target")
         maps = explainers.explain(images, torch.tensor([chosen]))
@@ -192,14 +249,18 @@ class Model:
         return picture_of(image, f"image {number}", self._read, self.info)
 
     def _training_images(self) -> Split:
-        return open_data_of(self._folder, self.recipe, self._data, self._digest, _log_warning).train
+        return self._splits().train
+
+    def _splits(self) -> Splits:
+        return open_data_of(self._folder, self.recipe, self._data, self._digest, _warn)
 
     def _read(self, path: Path, needed: Needed | None = None) -> Image.Image:
         return reader_of(self.recipe, self.info.channels)(path, needed)
 
 
-def _log_warning(line: str) -> None:
-    log.warning("%s", line)
+def _warn(*lines: str) -> None:
+    for line in lines:
+        log.warning("%s", line)
 
 
 def load(

@@ -32,6 +32,7 @@ COMMANDS = {
     "resume": "resume:resume",
     "finish": "finish:finish",
     "extend": "extend:extend",
+    "calibrate": "calibrate:calibrate",
     "explain": "explain:explain",
     "check": "check:check",
     "audit": "audit:audit",
