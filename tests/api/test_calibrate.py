@@ -73,7 +73,7 @@ def test_wrong_argument_is_a_value_error(run, arguments):
     """And changes nothing."""
     model = cvkit.load(run)
     before = model.abstention
-    with pytest.raises(ValueError, match="must be between|give one of them|foreign needs"):
+    with pytest.raises(ValueError, match=r"must be between|give one of them|foreign needs"):
         model.calibrate(**arguments)
     assert model.abstention == before
 
