@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .api.model import Model, load
     from .api.results import ExportedModel, TrainedRun
     from .api.training import train, trainer
+    from .calibrating.result import CalibrationResult
     from .checkpoint.pretrained import PretrainedWeights, load_weights
     from .checkpoint.weights_file import WeightsFile, digest_of, read_weights
     from .data.account import DataAccount, ImageCount, LeftOut
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from .data.labels import ClassCounts, Labels
     from .data.reduction import Needed
     from .data.splits import DataInfo, Split, Splits, TensorSplit
+    from .engine.abstention import Abstention
     from .engine.assembly import build_parts
     from .engine.background import Background
     from .engine.best_epoch import EarlyStopping, KeepBest
@@ -166,7 +168,9 @@ _LAZY = {
     "Splits": "data.splits",
     "TensorSplit": "data.splits",
     "Background": "engine.background",
+    "Abstention": "engine.abstention",
     "Calibration": "engine.calibration",
+    "CalibrationResult": "calibrating.result",
     "eval_mode": "engine.eval_mode",
     "StepPlan": "engine.step_plan",
     "Augmentation": "protocols",
@@ -232,11 +236,13 @@ _LAZY = {
 __all__ = [
     "IMAGE_FORMATS",
     "KINDS",
+    "Abstention",
     "AmbiguousComponent",
     "Augmentation",
     "AugmentationFactory",
     "Background",
     "Calibration",
+    "CalibrationResult",
     "Callback",
     "CallbackFactory",
     "Card",

@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..errors import DataError
+from ..engine.prediction_rule import PredictionRule
 from ..figures.signed_maps import AGAINST, FOR
 from ..figures.thumbnails import signed_bar
 from ..formatting import percent
@@ -29,6 +30,9 @@ class Prediction:
         labels: The predicted classes, the most probable first: one, unless the images of the run have sets of labels.
         digest: The SHA-256 of the bytes of the file; empty for other images.
         error: Why a file could not be predicted, so that it has no classes; empty for all others.
+        declined: Whether the calibration of the run declines the image, so that a person should decide.
+        prediction_set: The classes of the prediction set, the most probable first; None unless the run was calibrated
+            with an error rate.
     """
 
     name: str
@@ -38,23 +42,33 @@ class Prediction:
     digest: str = ""
     error: str = ""
 
+    declined: bool = False
+    prediction_set: tuple[str, ...] | None = None
+
     @classmethod
     def of(
-        cls, name: str, chances: Tensor, predicted: Sequence[int], classes: Sequence[str], top: int, digest: str = ""
+        cls, name: str, chances: Tensor, rule: PredictionRule, classes: Sequence[str], top: int, digest: str = ""
     ) -> Prediction:
-        """Return the prediction of an image from its probabilities (K,) and its predicted classes.
+        """Return the prediction of an image from its probabilities.
 
         Args:
             name: The name of the image.
             chances: The probability of each class, (K,).
-            predicted: The predicted classes, the most probable first.
+            rule: How the model decides.
             classes: The names of the classes.
             top: How many classes the prediction has.
             digest: The digest of the file.
         """
-        best = chances.topk(min(top, len(classes)))
-        names = tuple(classes[index] for index in best.indices.tolist())
-        return cls(name, names, tuple(best.values.tolist()), tuple(classes[index] for index in predicted), digest)
+        best, possible = chances.topk(min(top, len(classes))), rule.prediction_set(chances)
+        return cls(
+            name,
+            tuple(classes[index] for index in best.indices.tolist()),
+            tuple(best.values.tolist()),
+            tuple(classes[index] for index in rule.predicted(chances)),
+            digest,
+            declined=bool(rule.declined(chances[None])),
+            prediction_set=None if possible is None else tuple(classes[index] for index in possible),
+        )
 
     def ranked(self) -> list[tuple[str, float]]:
         """Return pairs of a class and its probability, the most probable first."""
@@ -72,6 +86,11 @@ class Prediction:
         self._require_predicted()
         return self.probabilities[0]
 
+    @property
+    def decision(self) -> str:
+        """The predicted labels as text, or "declined"."""
+        return "declined" if self.declined else ", ".join(self.labels) or "no label"
+
     def _require_predicted(self) -> None:
         if self.error:
             raise DataError(self.error)
@@ -80,7 +99,8 @@ class Prediction:
         if self.error:
             return f"Prediction({self.name!r}: {self.error})"
         ranked = ", ".join(f"{name} {percent(value, 1)}" for name, value in self.ranked())
-        labels = "" if self.labels == self.classes[:1] else f"{', '.join(self.labels) or 'no label'}; most probable "
+        usual = self.labels == self.classes[:1] and not self.declined
+        labels = "" if usual else f"{self.decision}; most probable "
         return f"Prediction({self.name!r}: {labels}{ranked})"
 
     def _repr_html_(self) -> str:
@@ -91,11 +111,11 @@ class PredictionList(list[Prediction]):
     """Predictions, one for each image, in order; a notebook shows them as a table."""
 
     def _repr_html_(self) -> str:
-        sets = any(each.labels != each.classes[:1] for each in self if not each.error)
+        sets = any(each.declined or each.labels != each.classes[:1] for each in self if not each.error)
         rows = [
             (
                 each.name,
-                *([each.error or ", ".join(each.labels) or "no label"] if sets or each.error else []),
+                *([each.error or each.decision] if sets or each.error else []),
                 *(f"{name} {percent(p, 1)}" for name, p in zip(each.classes, each.probabilities, strict=True)),
             )
             for each in self

@@ -31,10 +31,11 @@ def predictions_of_files(
     opened: OpenedClassifier, paths: Iterable[Path], top: int, workers: int | None, batch_size: int | None
 ) -> Iterator[Prediction]:
     """Yield a prediction for each file; one that cannot be read has an error and no classes."""
+    rule, classes = opened.classifier.prediction_rule, opened.info.classes
     for batch in predicted_batches(opened, paths, batch_size=batch_size, workers=workers):
         for each in batch:
             name = readable_name(str(each.path))
             if each.probabilities is None:
                 yield Prediction(name, (), (), digest=each.digest, error=each.error)
             else:
-                yield Prediction.of(name, each.probabilities, each.predicted, opened.info.classes, top, each.digest)
+                yield Prediction.of(name, each.probabilities, rule, classes, top, each.digest)

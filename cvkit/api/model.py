@@ -6,7 +6,7 @@ import json
 import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, overload
 
@@ -14,8 +14,13 @@ import numpy as np
 import torch
 from PIL import Image
 
+from ..calibrating.calibrate import prepared, require_one_class
+from ..calibrating.promises import promise_of
+from ..calibrating.result import CalibrationResult
+from ..calibrating.saving import save
 from ..data.reduction import Needed
 from ..data.splits import DataInfo, Split, Splits
+from ..engine.abstention import Abstention
 from ..engine.background import background_of
 from ..engine.predictions import predictions_of
 from ..engine.trained_model import TrainedModel
@@ -66,23 +71,24 @@ class Model:
         self, folder: RunFolder, recipe: Recipe, catalog: Catalog, info: DataInfo, data: Path | None = None
     ) -> None:
         loaded = load_trained(folder, recipe, info)
-        for line in loaded.damaged:
-            log.warning("%s", line)
-        self._folder, self._catalog, self._loaded, self.info = folder, catalog, loaded, info
+        self._folder, self._catalog, self.info = folder, catalog, info
         self._trained: TrainedModel = loaded.trained
-        self._classifier, remarks = run_classifier(recipe, loaded.trained)
-        for line in remarks:
-            log.warning("%s", line)
+        _warn(*loaded.damaged, *run_classifier(recipe, loaded.trained)[1])
         self.folder, self.recipe, self.classes = folder.path, recipe, info.classes
         self.checkpoint, self.finished = loaded.checkpoint_label, loaded.finished
         self.thresholds = predictions_of(info.task).usual_thresholds(len(info.classes))
         self.thresholds = loaded.trained.thresholds or self.thresholds
-        self._data, self._digest = data, loaded.digest
+        self._data, self._digest, self._loaded = data, loaded.digest, loaded
         inputs = self._trained.inputs
         self._background = background_of(self._training_images, info, inputs, recipe.seed, _NO_TRAINING)
 
     def __repr__(self) -> str:
         return f"Model({str(self.folder)!r}, {self.checkpoint}, {counted(len(self.classes), 'class')})"
+
+    @property
+    def abstention(self) -> Abstention | None:
+        """The calibration of the probabilities, and which images are declined; None if the run is not calibrated."""
+        return self._trained.abstention
 
     @property
     def module(self) -> torch.nn.Module:
@@ -95,6 +101,9 @@ class Model:
     def predict(self, images: Iterable[ImageLike], top: int = ...) -> PredictionList: ...
     def predict(self, images: ImageLike | Iterable[ImageLike], top: int = 1) -> Prediction | PredictionList:
         """Return the most probable classes of an image, or of each of several images.
+
+        If the run is calibrated, by `calibrate` or ``cvkit calibrate``, the probabilities are calibrated ones, and
+        `Prediction.declined` is true for images that the model declines.
 
         Args:
             images: An image, or a list of images. An image is the path of a file, a PIL image, a tensor uint8
@@ -122,10 +131,13 @@ class Model:
         for start in range(0, len(images), _AT_ONCE):
             part = enumerate(images[start : start + _AT_ONCE], start=start + 1)
             pictures = [self._picture(image, number) for number, image in part]
-            logits = self._classifier.logits(torch.stack([picture.fitted for picture in pictures]))
-            rule = self._classifier.prediction_rule
+            classifier = self._opened.classifier
+            logits, rule = (
+                classifier.logits(torch.stack([picture.fitted for picture in pictures])),
+                classifier.prediction_rule,
+            )
             for picture, chances in zip(pictures, rule.probabilities(logits), strict=True):
-                found.append(Prediction.of(picture.name, chances, rule.predicted(chances), self.classes, top))
+                found.append(Prediction.of(picture.name, chances, rule, self.classes, top))
         return found
 
     def predict_files(
@@ -161,9 +173,58 @@ class Model:
                 raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
         return predictions_of_files(self._opened, paths_of(paths), top, workers, batch_size)
 
-    @cached_property
+    @property
     def _opened(self) -> OpenedClassifier:
-        return opened_run(self._folder, self.recipe, self._loaded)
+        return opened_run(self._folder, self.recipe, replace(self._loaded, trained=self._trained))
+
+    def calibrate(
+        self,
+        *,
+        accuracy: float | None = None,
+        coverage: float | None = None,
+        error_rate: float | None = None,
+        per_class: bool = False,
+        foreign: str | os.PathLike[str] | None = None,
+    ) -> CalibrationResult:
+        """Calibrate the probabilities and let the model decline images, as ``cvkit calibrate`` does.
+
+        The temperature and the rule are chosen on different validation images of the run, and measured on its test
+        images. They are written into the run folder, and `predict` uses them from now on. Give at most one of
+        `accuracy`, `coverage` and `error_rate`; without them no image is declined.
+
+        Args:
+            accuracy: The accuracy of the images that are not declined, in (0, 1).
+            coverage: The share of images that are not declined, in (0, 1].
+            error_rate: The share of images whose prediction set may miss their class, in (0, 1). Images are declined
+                unless their set contains exactly one class.
+            per_class: Whether to fit a temperature and a bias for each class (vector scaling).
+            foreign: A folder of images of no class of the run; how many of them are declined is measured.
+
+        Returns:
+            The calibration with its measurements.
+
+        Raises:
+            ValueError: A value is out of its range, several of the three values are given, or `foreign` without any.
+            DataError: The data of the run, or the foreign images, cannot be read.
+            RunError: The run has no validation or test images, its images have sets of labels, or no rule keeps the
+                promise.
+        """
+        promise = promise_of(accuracy, coverage, error_rate)
+        if foreign is not None and promise is None:
+            raise ValueError("foreign needs a rule that declines: give accuracy, coverage or error_rate")
+        require_one_class(self.info.task)
+        place = None if foreign is None else Path(foreign).expanduser()
+        loaded = replace(self._loaded, trained=replace(self._trained, abstention=None))
+        self._folder.lock()
+        try:
+            job = prepared(self._folder, loaded, self.recipe, self._splits(), promise, per_class, place)
+            result = job.make(lambda images: None)
+            save(self._folder, result, loaded)
+        finally:
+            self._folder.unlock()
+        _warn(*result.remarks())
+        self._trained = replace(self._trained, abstention=result.abstention)
+        return result
 
     def explain(
         self,
@@ -206,7 +267,8 @@ class Model:
         rival = None if against is None else self.class_index(against)
         ExplainTargets((), rival).apply_contrast(explainers)
         images = picture.fitted[None]
-        chosen = int(self._trained.logits(images).argmax()) if target is None else self.class_index(target)
+        probable = self._trained.prediction_rule.probabilities(self._trained.logits(images)).argmax()
+        chosen = int(probable) if target is None else self.class_index(target)
         if chosen == rival:
             raise ValueError(f"target and against are both '{self.classes[chosen]}'; give another target")
         maps = explainers.explain(images, torch.tensor([chosen]))
@@ -283,14 +345,15 @@ class Model:
         return self._splits().train
 
     def _splits(self) -> Splits:
-        return open_data_of(self._folder, self.recipe, self._data, self._digest, _log_warning)
+        return open_data_of(self._folder, self.recipe, self._data, self._digest, _warn)
 
     def _read(self, path: Path, needed: Needed | None = None) -> Image.Image:
         return reader_of(self.recipe, self.info.channels)(path, needed)
 
 
-def _log_warning(line: str) -> None:
-    log.warning("%s", line)
+def _warn(*lines: str) -> None:
+    for line in lines:
+        log.warning("%s", line)
 
 
 def load(

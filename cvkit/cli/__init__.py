@@ -34,6 +34,7 @@ COMMANDS = {
     "extend": "extend:extend",
     "predict": "predict:predict",
     "evaluate": "evaluate:evaluate",
+    "calibrate": "calibrate:calibrate",
     "explain": "explain:explain",
     "serve": "serve:serve",
     "export": "export:export",

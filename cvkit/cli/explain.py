@@ -123,7 +123,7 @@ def explain(
     from ..explain.targets import ExplainTargets
     from ..runs.load import load_trained
 
-    opened = load_trained(found, recipe, info)
+    opened = load_trained(found, recipe, info, calibrated=False)
     for line in opened.damaged:
         warn(line)
     label = f"{found.path.name}, {opened.checkpoint_label}"

@@ -20,6 +20,7 @@ from ..recipe.settings import EvaluationSettings, ReportSettings
 from .black_maps import black_maps
 from .calibration import reliability
 from .class_confusion import confused_pairs, confusion
+from .coverage import coverage_curve, coverage_table
 from .error_gallery import misclassified
 from .features import Features
 from .label_doubts import doubtful_labels, doubts
@@ -57,8 +58,8 @@ class SingleLabelReport:
         ]
 
     def confidence(self, predictions: Predictions, classes: tuple[str, ...]) -> list[Artifact]:
-        """Return the reliability diagram."""
-        return [reliability(Calibration.of(predictions))]
+        """Return the reliability diagram, and the accuracy of the most confident predictions."""
+        return [reliability(Calibration.of(predictions)), coverage_curve(predictions), coverage_table(predictions)]
 
     def errors(
         self, trainer: Trainer, predictions: Predictions, explainers: Explainers, warnings: list[str]

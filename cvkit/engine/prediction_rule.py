@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from ..tasks import TASKS
+from .abstention import Abstention
 from .thresholds import meet_thresholds
 
 
@@ -29,17 +31,29 @@ class PredictionRule(Protocol):
         """Return whether a class of each image, int64 (B,), is predicted, maybe among others, bool (B,)."""
         ...
 
+    def declined(self, chances: Tensor) -> Tensor:
+        """Return whether the model declines each image, from its probabilities (B, K), bool (B,)."""
+        ...
+
+    def prediction_set(self, chances: Tensor) -> list[int] | None:
+        """Return the classes of the prediction set of an image from its probabilities (K,); None if there are none."""
+        ...
+
+
+_AS_TRAINED = Abstention()  # does not change probabilities and declines no image
+
 
 @dataclass(frozen=True)
 class OneClass:
-    """The most probable class, by the softmax."""
+    """The most probable class, by the softmax of the logits after the calibration, if there is one."""
 
     thresholds: tuple[float, ...] = ()
+    abstention: Abstention = _AS_TRAINED
     several: bool = False
 
     def probabilities(self, logits: Tensor) -> Tensor:
-        """Return the softmax."""
-        return logits.softmax(dim=1)
+        """Return the softmax of the calibrated logits."""
+        return self.abstention.calibrated(logits)
 
     def predicted(self, chances: Tensor) -> list[int]:
         """Return the most probable class."""
@@ -47,7 +61,18 @@ class OneClass:
 
     def includes(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Return whether the class is the most probable one."""
-        return logits.argmax(dim=1) == targets
+        return self.abstention.calibrated_logits(logits).argmax(dim=1) == targets
+
+    def declined(self, chances: Tensor) -> Tensor:
+        """Return whether the rule of the calibration declines each image."""
+        return self.abstention.declined(chances)
+
+    def prediction_set(self, chances: Tensor) -> list[int] | None:
+        """Return the classes that the calibration does not exclude, the most probable first, if it makes sets."""
+        if self.abstention.rule != "conformal":
+            return None
+        inside = self.abstention.prediction_sets(chances).tolist()
+        return [index for index in chances.argsort(descending=True, stable=True).tolist() if inside[index]]
 
 
 @dataclass(frozen=True)
@@ -55,6 +80,7 @@ class LabelSet:
     """The labels whose sigmoid is at least the threshold of the label; 0.5 if there are no thresholds."""
 
     thresholds: tuple[float, ...] = ()
+    abstention: None = None
     several: bool = True
 
     def probabilities(self, logits: Tensor) -> Tensor:
@@ -70,8 +96,18 @@ class LabelSet:
         """Return whether the label is above its threshold."""
         return meet_thresholds(self.probabilities(logits), self.thresholds).gather(1, targets[:, None])[:, 0]
 
+    def declined(self, chances: Tensor) -> Tensor:
+        """Return that no image is declined, because an image may have no label."""
+        return torch.zeros(len(chances), dtype=torch.bool)
 
-def prediction_rule_of(task: str, thresholds: tuple[float, ...] = ()) -> PredictionRule:
-    """Return how a model of a task decides, with the thresholds of its labels."""
-    rule: PredictionRule = TASKS[task].part("prediction_rule")(thresholds)
+    def prediction_set(self, chances: Tensor) -> None:
+        """Return that there is no prediction set: the labels are one already."""
+
+
+def prediction_rule_of(
+    task: str, thresholds: tuple[float, ...] = (), abstention: Abstention | None = None
+) -> PredictionRule:
+    """Return how a model of a task decides, with the thresholds of its labels and its calibration."""
+    made = TASKS[task].part("prediction_rule")
+    rule: PredictionRule = made(thresholds) if abstention is None else made(thresholds, abstention)
     return rule

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ..data.preprocessing import Preprocessor
 from ..data.splits import DataInfo
+from .abstention import Abstention
 from .eval_mode import eval_mode
 from .prediction_rule import PredictionRule, prediction_rule_of
 
@@ -24,6 +25,7 @@ class TrainedModel:
         device: The device of the model.
         seed: The seed of the run, for code that draws random numbers.
         thresholds: The lowest probability at which each label is predicted; empty if each image has one class.
+        abstention: The calibration of the probabilities and what is declined; None if the run is not calibrated.
     """
 
     model: nn.Module
@@ -32,6 +34,7 @@ class TrainedModel:
     device: torch.device
     seed: int
     thresholds: tuple[float, ...] = ()
+    abstention: Abstention | None = None
 
     def inputs(self, images: Tensor) -> Tensor:
         """Return uint8 images (B, C, H, W), on any device, as model inputs."""
@@ -40,7 +43,7 @@ class TrainedModel:
     @property
     def prediction_rule(self) -> PredictionRule:
         """How logits become probabilities and predicted classes."""
-        return prediction_rule_of(self.info.task, self.thresholds)
+        return prediction_rule_of(self.info.task, self.thresholds, self.abstention)
 
     @torch.no_grad()
     def logits(self, images: Tensor, batch_size: int = 250) -> Tensor:

@@ -10,6 +10,8 @@ figures/           every figure (SVG and PNG), table and gallery of the report
 tuning.json        the measurements of the tuners
 observers/         for each experiment tracker, its own run that belongs to this one, and the last reported step
 report.html        the report, on one page
+calibration.json   the temperature and what the model declines, of `cvkit calibrate`, with the digest of the weights
+calibration.html   what the calibration promises, and what was measured
 
 The folder may come from a stranger. So links in it are not followed, and every file that is read has a limited size
 and a checked shape.
@@ -17,6 +19,7 @@ and a checked shape.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -27,6 +30,7 @@ from ..errors import FolderError
 from ..files.safe_io import clear_temporaries, is_folder
 from ..printable import shell_words
 from .copied_files import CopiedFiles
+from .json_files import LARGEST, read_calibration
 
 if TYPE_CHECKING:  # only what computes loads torch; most mistakes are reported before that
     from ..data.splits import Splits
@@ -218,6 +222,46 @@ class RunFolder(CopiedFiles):
                 f"'{self.path}' contains no predictions.csv; if the run has not finished, continue it: {again}"
             )
         return found
+
+    def calibration(self) -> dict[str, Any] | None:
+        """Return the content of calibration.json, or None if the run is not calibrated.
+
+        Raises:
+            FolderError: The file is damaged, or cannot be read.
+        """
+        if not os.path.lexists(self.path / "calibration.json"):
+            return None
+        try:
+            return read_calibration(self.read("calibration.json", LARGEST["calibration.json"]))
+        except ValueError as error:
+            raise FolderError(f"'{self.path / 'calibration.json'}' is damaged: {error}") from error
+
+    def write_calibration(self, content: dict[str, Any], html: str) -> list[Path]:
+        """Write calibration.html and calibration.json, and return their paths.
+
+        Args:
+            content: The content of calibration.json.
+            html: The page.
+        """
+        text = json.dumps(content, indent=2, allow_nan=False)
+        self.write("calibration.html", html.encode())
+        self.write("calibration.json", f"{text}\n".encode())  # last, because it is what predictions use
+        return [self.path / "calibration.json", self.path / "calibration.html"]
+
+    def remove_calibration(self) -> None:
+        """Remove calibration.json and calibration.html.
+
+        Raises:
+            FolderError: Neither exists, or one cannot be removed.
+        """
+        there = [path for name in ("json", "html") if os.path.lexists(path := self.path / f"calibration.{name}")]
+        if not there:
+            raise FolderError(f"'{self.path}' contains no calibration to remove")
+        try:
+            for path in there:
+                path.unlink()
+        except OSError as error:
+            raise FolderError(f"could not remove '{path}': {error.strerror}") from error
 
     def write_report(self, html: str) -> Path:
         """Write report.html, and return its path.

@@ -6,7 +6,7 @@ be missing. A new field of run.json must be declared here, because the files may
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -16,8 +16,15 @@ from ..files.strict_json import Count, Number, Shape, read_json, require_shape
 from ..recipe.settings import FolderName
 from ..tasks import SINGLE_LABEL, TASKS
 
-LARGEST = {"run.json": 1 << 24, "tuning.json": 1 << 26, "metrics.jsonl": 1 << 30, "predictions.csv": 1 << 30}
-"""Maximum sizes in bytes: 16 MiB for run.json, 64 MiB for range tests, 1 GiB for epoch records and predictions."""
+LARGEST = {
+    "run.json": 1 << 24,
+    "tuning.json": 1 << 26,
+    "calibration.json": 1 << 24,
+    "metrics.jsonl": 1 << 30,
+    "predictions.csv": 1 << 30,
+}
+"""Maximum sizes in bytes: 16 MiB for run.json and the calibration, 64 MiB for range tests, 1 GiB for epoch records
+and predictions."""
 
 _Scalar = str | int | float | bool | None
 _Pixels = Annotated[int, Field(ge=1, le=65_536)]
@@ -186,6 +193,27 @@ class _Record(Shape):
         if self.step < taken:
             raise ValueError(f"step {self.step:,} is less than the number of steps in this epoch, {taken:,}")
         return self
+
+
+class _Calibration(Shape):
+    weights: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    temperatures: Annotated[list[_Positive], Field(min_length=1)]
+    biases: list[Number] = Field([])
+    rule: Literal["threshold", "conformal"]
+    level: _Fraction
+
+    @model_validator(mode="after")
+    def _one_a_class(self) -> Self:
+        if len(self.biases) != (0 if len(self.temperatures) == 1 else len(self.temperatures)):
+            raise ValueError("there must be one temperature, or a temperature and a bias for each class")
+        return self
+
+
+def read_calibration(content: bytes) -> dict[str, Any]:
+    """Return the content of calibration.json; raise `ValueError` that names an invalid value."""
+    found = read_json(content)
+    require_shape(_Calibration, found)
+    return dict(found)
 
 
 def read_info(content: bytes) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import torch
 
 from ..checkpoint.contents import kept_weights, trained_thresholds, trained_weights
 from ..checkpoint.state_dicts import load_model_state
+from ..checkpoint.weights_digest import weights_digest
 from ..data.preprocessing import Preprocessor
 from ..data.splits import DataInfo
 from ..engine.building import initialised_model
@@ -18,6 +19,7 @@ from ..engine.trained_model import TrainedModel
 from ..errors import CheckpointError, DeviceError
 from ..formatting import counted
 from ..recipe import Recipe, changes
+from .calibration import calibration_of
 from .folder import RunFolder
 from .snapshot import RunSnapshot
 
@@ -31,8 +33,9 @@ class LoadedModel:
         checkpoint_label: The step of the checkpoint as a phrase, and the device if it is not the recipe's.
         digest: The digest of the data set that the model was trained on.
         finished: Whether the run has finished; otherwise its further training replaces the checkpoint.
-        damaged: A line for each checkpoint that was skipped, and for each later change of the recipe that affects the
-            model.
+        damaged: A line for each checkpoint that was skipped, for each later change of the recipe that affects the
+            model, and for a calibration that cannot be used.
+        weights: The digest of the weights.
     """
 
     trained: TrainedModel
@@ -40,11 +43,13 @@ class LoadedModel:
     digest: str
     finished: bool
     damaged: tuple[str, ...]
+    weights: str
 
 
-def load_trained(folder: RunFolder, recipe: Recipe, info: DataInfo) -> LoadedModel:
+def load_trained(folder: RunFolder, recipe: Recipe, info: DataInfo, *, calibrated: bool = True) -> LoadedModel:
     """Return the model that the run in `folder` evaluates: the averaged model if the run averages weights.
 
+    With `calibrated`, it has the calibration of the run, if there is one for these weights.
     Neither the data set nor pretrained weights are needed, and nothing is written. The model is placed on the
     recipe's device, or on the best available device if that one cannot be used. Raises `CheckpointError` if there is
     no checkpoint, or if it contains another model.
@@ -55,7 +60,8 @@ def load_trained(folder: RunFolder, recipe: Recipe, info: DataInfo) -> LoadedMod
     device, remark = _device(recipe.train.device)
     model = initialised_model(recipe, info, device, restoring=True)
     kept = kept_weights(state)
-    load_model_state(model, trained_weights(state))
+    weights = trained_weights(state)
+    load_model_state(model, weights)
     preprocessor = Preprocessor(info, (), device, recipe.train.channels_last)
     rule = recipe.evaluation.thresholds
     thresholds = trained_thresholds(state) or recipe_thresholds(rule, info)
@@ -63,7 +69,9 @@ def load_trained(folder: RunFolder, recipe: Recipe, info: DataInfo) -> LoadedMod
         raise CheckpointError(
             f"the checkpoint has {counted(len(thresholds), 'threshold')} for {counted(info.num_classes, 'label')}"
         )
-    trained = TrainedModel(model.eval(), info, preprocessor, device, recipe.seed, thresholds)
+    digest = weights_digest(weights)
+    abstention, unused = calibration_of(folder, digest, info) if calibrated else (None, ())
+    trained = TrainedModel(model.eval(), info, preprocessor, device, recipe.seed, thresholds, abstention)
     label = f"after step {state['step']:,}, {epochs_trained(state):,} of {counted(recipe.train.epochs, 'epoch')}"
     finished = folder.info().get("status") == "finished"
     if kept is not None:
@@ -76,7 +84,7 @@ def load_trained(folder: RunFolder, recipe: Recipe, info: DataInfo) -> LoadedMod
     snapshot = RunSnapshot.of(state)
     changed = () if snapshot is None else changes(snapshot.recipe, recipe)
     edits = [f"recipe.yaml was changed after the checkpoint: {change}" for change in changed if not change.free]
-    return LoadedModel(trained, label + remark, state["data"], finished, (*damaged, *edits))
+    return LoadedModel(trained, label + remark, state["data"], finished, (*damaged, *edits, *unused), digest)
 
 
 def _device(asked: str) -> tuple[torch.device, str]:

@@ -79,7 +79,7 @@ def flat(model):
 '''
 RECIPE = """\
 name: fragile
-dataset: {name: shapes, train_size: 32, test_size: 40}
+dataset: {name: shapes, train_size: 32, test_size: 40, validation_size: 8}
 model: fragile/linear
 optimizer: {name: sgd, lr: 0.01}
 explainers: []
@@ -124,6 +124,10 @@ NOTHING_STARTED = [  # the command, its options, where a component fails, and a 
     ("predict stopped nowhere.png", (), "", "nowhere.png"),
     ("predict stopped text.png --output recipe.csv --resume --top 0", (), "", "--top"),
     ("predict stopped text.png --output file/p.csv", (), "", "file"),
+    ("calibrate empty", (), "", "recipe.yaml"),
+    ("calibrate lost", (), "", "checkpoint"),
+    ("calibrate locked", (), "", "locked"),
+    ("calibrate later", ("--coverage", "0.5", "--foreign", "empty"), "", "no images"),
     ("lr-find recipe.yaml", ABSENT, "", "cuda:77"),
     ("lr-find recipe.yaml", FEW, "", "33"),
     ("lr-find recipe.yaml", ("--output", "taken"), "", "notes.txt"),
@@ -145,6 +149,7 @@ FAILED = [
     ("extend stopped --epochs 3", HOLD, "training:1", "image 7"),
     ("explain stopped --method flat", ("--count", "40"), "explaining:2", "no map"),
     ("predict stopped a.png b.png --batch-size 1", (), "predicting:2", "image 3 is too large"),
+    ("calibrate stopped", ("--error-rate", "0.01"), "", "lowest"),
     ("lr-find recipe.yaml", SWEEP, "", "optimizer.lr"),
     ("lr-find recipe.yaml", (*SWEEP, "--output", "file/found"), "", "file/found"),
     ("preview recipe.yaml", ("--output", "file/previews"), "", "file/previews"),
@@ -233,7 +238,13 @@ def test_exit_code_is_1_where_work_that_had_started_failed(command, line, option
 
 
 @pytest.mark.parametrize(
-    "line", ["resume stopped", "extend stopped --epochs 3 --schedule hold", "explain stopped --method flat"]
+    "line",
+    [
+        "resume stopped",
+        "extend stopped --epochs 3 --schedule hold",
+        "explain stopped --method flat",
+        "calibrate later",
+    ],
 )
 def test_exit_code_is_0_without_the_trouble(command, line):
     """So it is the trouble that the codes above tell."""

@@ -1,0 +1,1 @@
+"""Calibrate the probabilities of a trained model, and let it decline images."""
