@@ -33,6 +33,7 @@ COMMANDS = {
     "finish": "finish:finish",
     "extend": "extend:extend",
     "explain": "explain:explain",
+    "compare": "compare:compare",
     "check": "check:check",
     "audit": "audit:audit",
     "preview": "preview:preview",
