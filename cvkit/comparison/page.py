@@ -8,6 +8,7 @@ from ..figures.artifacts import Figure, Gallery
 from ..figures.page import Fact, Page, Section
 from ..formatting import counted, in_words, percent
 from .comparison import Comparison
+from .measures import Verdict
 from .pair import Pair
 from .sentences import counts, interval, p_text, result
 from .tables import changed_table, class_table, cost_table, measure_table, run_table
@@ -53,22 +54,23 @@ def _facts(pair: Pair, comparison: Comparison) -> list[Fact]:
         group.letter: f"mean of {counted(len(group.runs), 'run')}" if len(group.runs) > 1 else ""
         for group in comparison.groups
     }
+    a, b = pair.first.letter, pair.second.letter
+    verdicts: dict[Verdict, str] = {
+        "better": f"{b} is better",
+        "worse": f"{b} is worse",
+        "equivalent": "equivalent",
+        "undecided": "no difference found",
+    }
     return [
+        Fact(f"{b} compared with {a}", verdicts[pair.verdict], f"p = {p_text(main.p_value)}"),
         Fact(
             f"Difference in {score}",
             f"{100 * main.difference:+.2f} points",
-            f"{pair.second.letter} minus {pair.first.letter}; 95 % interval {interval(main.interval)}; "
-            f"p = {p_text(main.p_value)}",
+            f"{b} minus {a}; 95 % interval {interval(main.interval)}",
         ),
-        Fact(
-            f"{score[:1].upper()}{score[1:]} of {pair.first.letter}", percent(main.first, 2), runs[pair.first.letter]
-        ),
-        Fact(
-            f"{score[:1].upper()}{score[1:]} of {pair.second.letter}",
-            percent(main.second, 2),
-            runs[pair.second.letter],
-        ),
-        Fact("Fixed", f"{len(pair.images.fixed):,}", f"correct in {pair.second.letter} only"),
-        Fact("Broken", f"{len(pair.images.broken):,}", f"correct in {pair.first.letter} only"),
+        Fact(f"{score[:1].upper()}{score[1:]} of {a}", percent(main.first, 2), runs[a]),
+        Fact(f"{score[:1].upper()}{score[1:]} of {b}", percent(main.second, 2), runs[b]),
+        Fact("Fixed", f"{len(pair.images.fixed):,}", f"correct in {b} only"),
+        Fact("Broken", f"{len(pair.images.broken):,}", f"correct in {a} only"),
         Fact("Images", f"{comparison.images:,}", f"recognised by their {comparison.aligned_by}"),
     ]
