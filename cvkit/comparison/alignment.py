@@ -58,8 +58,8 @@ def align(runs: Sequence[RunResults], common: bool) -> Aligned:
         raise RunError(f"the runs cannot be compared: {'all' if relabelled else 'no'} images {reason}")
     if relabelled and not common:
         raise RunError(
-            f"{counted(relabelled, 'image')} of {len(shared):,} do not have the same labels in all runs, so their "
-            f"test sets differ; {_COMMON}"
+            f"the runs have different labels for {relabelled:,} of {counted(len(shared), 'image')}, so their test "
+            f"sets differ; {_COMMON}"
         )
     notes = [f"{counted(count, 'image')} of {name} that another run lacks" for name, count in lacking.items()]
     notes += [f"{counted(relabelled, 'image')} whose labels differ between the runs"] if relabelled else []
@@ -69,33 +69,40 @@ def align(runs: Sequence[RunResults], common: bool) -> Aligned:
 
 
 def _require_one_task(runs: Sequence[RunResults]) -> None:
-    tasks = {run.table.several: run.name for run in runs}
+    tasks = {run.table.several: run for run in runs}
     if len(tasks) > 1:
         raise RunError(
-            f"the runs have different tasks: images have sets of labels in '{tasks[True]}' and one class in "
-            f"'{tasks[False]}'"
+            f"the runs have different tasks: images have sets of labels in '{tasks[True].path}' and one class in "
+            f"'{tasks[False].path}'"
         )
     for run in runs:
         if run.table.labels != runs[0].table.labels:
-            raise RunError(f"'{run.name}' and '{runs[0].name}' have different labels, so they cannot be compared")
+            raise RunError(f"'{run.path}' and '{runs[0].path}' have different labels, so they cannot be compared")
 
 
 def _keys(runs: Sequence[RunResults]) -> tuple[str, list[list[Hashable]]]:
     """Return how images are recognised, and the key of each image of each run."""
     if all(run.table.digests is not None for run in runs):
         return "digest", [_numbered(run.table.digests or ()) for run in runs]
-    for run in runs:
-        if not run.data or run.data != runs[0].data:
-            bare = next(each for each in runs if each.table.digests is None)
-            why = "have different data sets" if run.data and runs[0].data else "do not record a digest of their data"
-            raise RunError(
-                f"it is not known whether the runs were evaluated on the same images: the predictions.csv of "
-                f"'{bare.name}' contains no digests of the images, and '{runs[0].name}' and '{run.name}' {why}. "
-                "Train them again with this version of cvkit"
-            )
+    if why := _why_data_may_differ(runs):
+        bare = next(run for run in runs if run.table.digests is None)
+        raise RunError(
+            f"it is not known whether the runs were evaluated on the same images: predictions.csv in '{bare.path}' "
+            f"contains no digests of the images, and {why}. Train them again with this version of cvkit"
+        )
     if all(run.table.files is not None for run in runs):
         return "file", [_numbered(run.table.files or ()) for run in runs]
     return "index", [[*range(len(run.table))] for run in runs]
+
+
+def _why_data_may_differ(runs: Sequence[RunResults]) -> str:
+    """Return why the test images of runs may differ; empty if the digests of their data are equal."""
+    for run in runs:
+        if not run.data:
+            return f"'{run.path}' does not record a digest of its data"
+        if run.data != runs[0].data:
+            return f"the data of '{run.path}' is not that of '{runs[0].path}'"
+    return ""
 
 
 def _numbered(names: Sequence[str]) -> list[Hashable]:

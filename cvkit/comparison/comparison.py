@@ -171,7 +171,7 @@ def _single(groups: Sequence[Group]) -> list[str]:
         ]
     if single:
         return [
-            f"{' and '.join(single)} {'was' if len(single) == 1 else 'were'} trained once, so the intervals do not "
-            "contain how much the score varies with the seed there."
+            f"{' and '.join(single)} {'was' if len(single) == 1 else 'were'} trained only once, so the intervals do "
+            "not include how much that score varies with the seed."
         ]
     return []

@@ -107,16 +107,18 @@ def _distance(df: float) -> float:
 def repeated_means(first: Tensor, second: Tensor) -> Repeated:
     """Return the difference of the means of `second`, (s, N), and `first`, (r, N): a value of each run and image.
 
-    The variance of the difference is estimated without bias under the model of two crossed random effects, runs and
-    images: var(run means) / r contains the effect of the runs and the interaction; var(image means) / n contains that
-    of the images and the interaction once more, so it is subtracted there. Source: the expected mean squares of a
-    two-way layout, Searle, Casella and McCulloch 1992, "Variance Components", section 4.3.
+    The variance of the difference is estimated under the model of two crossed random effects, runs and images:
+    var(run means) / r contains the effect of the runs and the interaction; var(image means) / n contains that of the
+    images and the interaction once more, so it is subtracted there. Source: the expected mean squares of a two-way
+    layout, Searle, Casella and McCulloch 1992, "Variance Components", section 4.3.
     """
     one, other = first.double(), second.double()
     n = one.shape[1]
     images = float((other.mean(dim=0) - one.mean(dim=0)).var()) / n if n > 1 else 0.0
     images -= _interaction(one) + _interaction(other)
-    parts = Components(_of_runs(one), _of_runs(other), max(0.0, images), (len(one), len(other)), n)
+    # The interaction is the least that run means vary; by chance, a few vary less.
+    of_first, of_second = (max(_of_runs(each), _interaction(each)) for each in (one, other))
+    parts = Components(of_first, of_second, max(0.0, images), (len(one), len(other)), n)
     return Repeated(float(other.mean() - one.mean()), parts)
 
 

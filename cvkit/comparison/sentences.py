@@ -13,6 +13,7 @@ def result(pair: Pair) -> str:
     main, n = pair.main, counted(pair.n, "image")
     score = in_words(main.name)
     scores = f"{percent(main.second, 2)} instead of {percent(main.first, 2)}"
+    both = f"{percent(main.second, 2)} and {percent(main.first, 2)}"
     sure = f"95 % interval {interval(main.interval)}, p = {p_text(main.p_value)}, {n}"
     margin = f"{100 * pair.margin:g} points"
     match pair.verdict:
@@ -22,12 +23,12 @@ def result(pair: Pair) -> str:
             return f"{pair.second} is {verdict} than {pair.first}: {found}.{small}"
         case "equivalent":
             return (
-                f"{pair.second} and {pair.first} are equivalent within {margin}: their {score} is {scores}, "
+                f"{pair.second} and {pair.first} are equivalent within {margin}: {score} {both}, "
                 f"{points(main)} (90 % interval {interval(main.narrow)}, {n})."
             )
         case _:
             return (
-                f"{pair.second} and {pair.first} cannot be distinguished with {n}: their {score} is {scores}, "
+                f"{pair.second} and {pair.first} cannot be distinguished with {n}: {score} {both}, "
                 f"{points(main)} ({sure}). {needed(pair)}"
             )
 

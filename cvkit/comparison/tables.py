@@ -119,9 +119,9 @@ COST = ("", "run", "training time", "epochs", "images/s", "numbers in the model"
 
 def _cost(group: Group) -> Iterator[str]:
     costs = [run.cost for run in group.runs]
-    yield duration(sum(cost.seconds for cost in costs) / len(costs))
+    yield duration(sum(cost.seconds for cost in costs) / len(costs)) if all(cost.epochs for cost in costs) else _NONE
     yield _same(f"{cost.epochs:,}" for cost in costs)
-    yield f"{sum(cost.speed for cost in costs) / len(costs):,.0f}"
+    yield f"{sum(cost.speed for cost in costs) / len(costs):,.0f}" if all(cost.epochs for cost in costs) else _NONE
     yield _same(_NONE if cost.weights is None else f"{cost.weights:,}" for cost in costs)
     yield _same(legible(str(run.info.get("environment", {}).get("device", _NONE))) for run in group.runs)
 

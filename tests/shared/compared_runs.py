@@ -9,10 +9,12 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from small import RECIPE
+import small
 
 CLASSES = ("cat", "dog", "bird")
 LABELS = ("sky", "tree", "water")
+RECIPE = small.RECIPE.replace("horizontal_flip, cutout", "{name: horizontal_flip}, {name: cutout}")
+"""A recipe in which each component is a mapping, as a run writes it."""
 
 
 def recipe_text(seed: int = 0, text: str = RECIPE) -> str:
