@@ -10,12 +10,14 @@ TYPE_CHECKING = False  # as type checkers know it, without the 15 ms of `typing`
 if TYPE_CHECKING:
     from typing import Any
 
+    from .api.comparing import compare
     from .api.model import Model, load
     from .api.results import ExportedModel, TrainedRun
     from .api.training import train, trainer
     from .calibrating.result import CalibrationResult
     from .checkpoint.pretrained import PretrainedWeights, load_weights
     from .checkpoint.weights_file import WeightsFile, digest_of, read_weights
+    from .comparison.comparison import Comparison
     from .data.account import DataAccount, ImageCount, LeftOut
     from .data.decoding import read_image
     from .data.framing import Framing, PretrainedInput
@@ -108,6 +110,8 @@ if TYPE_CHECKING:
     from .step_progress import Progress, progress
 
 _LAZY = {
+    "compare": "api.comparing",
+    "Comparison": "comparison.comparison",
     "train": "api.training",
     "trainer": "api.training",
     "load": "api.model",
@@ -251,6 +255,7 @@ __all__ = [
     "CheckpointError",
     "ClassCounts",
     "Command",
+    "Comparison",
     "Component",
     "ComponentError",
     "ComponentFailure",
@@ -331,6 +336,7 @@ __all__ = [
     "UnknownComponent",
     "WeightsFile",
     "build_parts",
+    "compare",
     "composed_name",
     "derive",
     "digest_of",

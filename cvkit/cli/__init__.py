@@ -38,6 +38,7 @@ COMMANDS = {
     "explain": "explain:explain",
     "serve": "serve:serve",
     "export": "export:export",
+    "compare": "compare:compare",
     "check": "check:check",
     "audit": "audit:audit",
     "preview": "preview:preview",

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import FolderError
 from ..files.safe_io import clear_temporaries, is_folder
 from ..printable import shell_words
-from .copied_files import CopiedFiles
+from .copied_files import CopiedFiles, Read
 from .json_files import LARGEST, read_calibration
 
 if TYPE_CHECKING:  # only what computes loads torch; most mistakes are reported before that
@@ -215,7 +215,18 @@ class RunFolder(CopiedFiles):
         """
         from .predictions_csv import outcomes
 
-        found = self._held("predictions.csv", outcomes)
+        return self.read_predictions(outcomes)
+
+    def read_predictions(self, read: Callable[[bytes], Read]) -> Read:
+        """Return what `read` finds in predictions.csv.
+
+        Args:
+            read: Parses the content; raises `ValueError` if it is not valid.
+
+        Raises:
+            FolderError: The file is missing, because the run has not finished, or it is damaged.
+        """
+        found = self._held("predictions.csv", read)
         if found is None:
             again = shell_words("cvkit", "resume", self.path)
             raise FolderError(

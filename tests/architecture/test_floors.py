@@ -44,6 +44,7 @@ ROOMS: dict[str, set[str]] = {
     "export": {"torch", "numpy", "onnxruntime", "pydantic"},
     "prediction": {"torch", "pyarrow"},
     "evaluation": {"torch"},
+    "comparison": {"torch", "matplotlib"},
     "api": {"torch", "numpy", "PIL", "rich", "pandas", "IPython"},
     "serving": {"PIL", "starlette", "uvicorn"},
     "starting": {"torch"},

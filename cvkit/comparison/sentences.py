@@ -1,0 +1,100 @@
+"""What a comparison found, in sentences."""
+
+from __future__ import annotations
+
+from ..formatting import counted, in_words, percent
+from .measures import Measure
+from .pair import Pair
+from .paired import POWER
+
+
+def result(pair: Pair) -> str:
+    """Return the result of a pair of groups in one or two sentences, the verdict first."""
+    main, n = pair.main, counted(pair.n, "image")
+    score = in_words(main.name)
+    scores = f"{percent(main.second, 2)} instead of {percent(main.first, 2)}"
+    both = f"{percent(main.second, 2)} and {percent(main.first, 2)}"
+    sure = f"95 % interval {interval(main.interval)}, p = {p_text(main.p_value)}, {n}"
+    margin = f"{100 * pair.margin:g} points"
+    match pair.verdict:
+        case "better" | "worse" as verdict:
+            small = f" The difference is smaller than the margin of {margin}." if pair.is_equivalent else ""
+            found = f"its {score} is {scores}, {points(main)} ({sure})"
+            return f"{pair.second} is {verdict} than {pair.first}: {found}.{small}"
+        case "equivalent":
+            return (
+                f"{pair.second} and {pair.first} are equivalent within {margin}: {score} {both}, "
+                f"{points(main)} (90 % interval {interval(main.narrow)}, {n})."
+            )
+        case _:
+            return (
+                f"{pair.second} and {pair.first} cannot be distinguished with {n}: {score} {both}, "
+                f"{points(main)} ({sure}). {needed(pair)}"
+            )
+
+
+def needed(pair: Pair) -> str:
+    """Return how many images or runs would show a difference of the observed size."""
+    main = pair.main
+    if not main.difference:
+        return "No difference was observed, so no number of images would show one."
+    ways = []
+    if main.images_needed is not None:
+        ways.append(f"about {_rounded(main.images_needed):,} images")
+    if main.runs_needed is not None:
+        ways.append(f"{main.runs_needed:,} runs of each recipe on these images")
+    if ways:
+        return f"A difference of this size would be found with {' or '.join(ways)}, with a power of {percent(POWER)}."
+    return (
+        "More images alone would not show a difference of this size, because the score varies too much with the "
+        "seed; train each recipe more often."
+    )
+
+
+def _rounded(number: int) -> int:
+    """Round up to two digits, because the number follows from an uncertain difference."""
+    step = int(10 ** max(0, len(str(number)) - 2))
+    return -(-number // step) * step
+
+
+def points(measure: Measure) -> str:
+    """Return a difference of fractions in percentage points, such as ``+0.42 points``."""
+    return f"{100 * measure.difference:+.2f} points"
+
+
+def interval(ends: tuple[float, float]) -> str:
+    """Return an interval of fractions in percentage points, such as ``-0.10 to +0.94``."""
+    return " to ".join(f"{100 * end:+.2f}" for end in ends)
+
+
+def p_text(p_value: float) -> str:
+    """Return a p-value with two digits; small ones as a power of ten."""
+    return "1" if p_value > 0.995 else f"{p_value:.2g}"
+
+
+def score_text(measure: Measure, value: float) -> str:
+    """Return a score: a percentage, or a loss in nats."""
+    return f"{value:.4f}" if measure.lower_is_better else percent(value, 2)
+
+
+def difference_text(measure: Measure) -> str:
+    """Return a difference: in percentage points, or of a loss in nats."""
+    return f"{measure.difference:+.4f}" if measure.lower_is_better else points(measure)
+
+
+def interval_text(measure: Measure, ends: tuple[float, float]) -> str:
+    """Return an interval of a difference in the same unit."""
+    return " to ".join(f"{end:+.4f}" for end in ends) if measure.lower_is_better else interval(ends)
+
+
+def counts(pair: Pair) -> str:
+    """Return how many images were fixed and broken, as a sentence."""
+    what = (
+        "are predicted correctly by most runs of"
+        if len(pair.second.runs) + len(pair.first.runs) > 2
+        else ("are predicted correctly by")
+    )
+    return (
+        f"{counted(len(pair.images.fixed), 'image')} {what} {pair.second.letter} and not {pair.first.letter} "
+        f"(fixed), {len(pair.images.broken):,} the opposite (broken)."
+    )
