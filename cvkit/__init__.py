@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .api.model import Model, load
+    from .api.repeating import RepeatedRuns, repeat
     from .api.results import TrainedRun
     from .api.training import train, trainer
     from .checkpoint.pretrained import PretrainedWeights, load_weights
@@ -103,6 +104,8 @@ _LAZY = {
     "train": "api.training",
     "trainer": "api.training",
     "load": "api.model",
+    "repeat": "api.repeating",
+    "RepeatedRuns": "api.repeating",
     "Model": "api.model",
     "TrainedRun": "api.results",
     "Catalog": "host.catalog",
@@ -281,6 +284,7 @@ __all__ = [
     "Proposal",
     "Recipe",
     "RecipeError",
+    "RepeatedRuns",
     "RunError",
     "RunFolder",
     "RunParts",
@@ -323,6 +327,7 @@ __all__ = [
     "read_weights",
     "readable_name",
     "render_figure",
+    "repeat",
     "resolve",
     "seed_everything",
     "thumbnail",

@@ -32,6 +32,7 @@ COMMANDS = {
     "resume": "resume:resume",
     "finish": "finish:finish",
     "extend": "extend:extend",
+    "repeat": "repeat:repeat",
     "explain": "explain:explain",
     "check": "check:check",
     "audit": "audit:audit",

@@ -6,7 +6,7 @@ be missing. A new field of run.json must be declared here, because the files may
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -101,6 +101,15 @@ class _ParameterGroup(Shape):
     weights: Count
 
 
+class _Result(Shape):
+    half: Literal["test", "validation"]
+    score_name: str
+    score: _Fraction
+    loss: _Measured
+    epoch: Count
+    metrics: dict[str, _Measured] = Field({})
+
+
 class RunInfo(Shape):
     """The schema of run.json."""
 
@@ -109,6 +118,7 @@ class RunInfo(Shape):
     started: str = ""
     finished: str = ""
     finished_early: bool = False
+    result: _Result | None = None
     error: str = ""
     data: str = ""
     data_is_dataset: bool = False

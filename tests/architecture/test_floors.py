@@ -40,6 +40,7 @@ ROOMS: dict[str, set[str]] = {
     "diagnostics": {"torch", "numpy", "matplotlib"},
     "report": {"torch"},
     "runs": {"torch", "numpy", "pydantic", "platformdirs"},
+    "repeats": {"pydantic", "matplotlib"},
     "api": {"torch", "numpy", "PIL", "rich", "pandas", "IPython"},
     "starting": {"torch"},
     "scaffold": {"jinja2"},
