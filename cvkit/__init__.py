@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from .api.comparing import compare
     from .api.model import Model, load
+    from .api.repeating import RepeatedRuns, repeat
     from .api.results import ExportedModel, TrainedRun
     from .api.training import train, trainer
     from .calibrating.result import CalibrationResult
@@ -115,6 +116,8 @@ _LAZY = {
     "train": "api.training",
     "trainer": "api.training",
     "load": "api.model",
+    "repeat": "api.repeating",
+    "RepeatedRuns": "api.repeating",
     "Model": "api.model",
     "TrainedRun": "api.results",
     "ExportedModel": "api.results",
@@ -312,6 +315,7 @@ __all__ = [
     "Proposal",
     "Recipe",
     "RecipeError",
+    "RepeatedRuns",
     "RunError",
     "RunFolder",
     "RunParts",
@@ -357,6 +361,7 @@ __all__ = [
     "read_weights",
     "readable_name",
     "render_figure",
+    "repeat",
     "resolve",
     "seed_everything",
     "thumbnail",

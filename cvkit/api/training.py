@@ -24,6 +24,7 @@ from ..runs.folder import RunFolder
 from ..runs.interruption import ended_by_signals
 from ..runs.lines import EventLines, add_way_on, folder_line, stopped_line, tuned_lines
 from ..runs.session import Session
+from ..runs.watching import Events
 from ..seeding import preserved_randomness
 from .catalog import PluginPaths, RecipeLike, checked_recipe
 from .progress import ProgressBar
@@ -76,10 +77,10 @@ def train(
         try:
             with (
                 noted_end(session, partial(log.warning, "%s")),
-                ended_by_signals(session, log.warning, _signals()),
+                ended_by_signals(session, log.warning, own_signals()),
                 reporting_shortages("the run was in progress"),
             ):
-                report = _followed(session, ProgressBar() if progress else None)
+                followed(execute(session), ProgressBar() if progress else None)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(stopped_line(session)) from None
         except Exception as error:
@@ -90,7 +91,7 @@ def train(
             session.recipe,
             Records(session.records),
             session.trainer.final_predictions(),
-            Report(report),
+            Report(folder.report_path),
             tuple(dict.fromkeys(session.warnings)),
         )
 
@@ -140,19 +141,18 @@ def trainer(
         return Trainer(parts)
 
 
-def _followed(session: Session, bar: ProgressBar | None) -> Path:
-    """Execute the session, log what happens, and return the report's path."""
+def followed(events: Events, bar: ProgressBar | None) -> None:
+    """Consume the events of a run, and log what happens."""
     lines = EventLines()
-    with closing(execute(session)) as events, bar or nullcontext():
+    with closing(events), bar or nullcontext():
         for event in events:
             level = logging.WARNING if isinstance(event, Warned) else logging.INFO
             for line in lines.of(event):
                 log.log(level, "%s", line)
             if bar is not None:
                 bar.show(event)
-    return session.folder.report_path
 
 
-def _signals() -> tuple[str, ...]:
+def own_signals() -> tuple[str, ...]:
     """Return the signals to handle: Ctrl-C and a notebook's stop button, unless the program handles them itself."""
     return ("SIGINT",) if signal.getsignal(signal.SIGINT) is signal.default_int_handler else ()

@@ -35,6 +35,7 @@ COMMANDS = {
     "predict": "predict:predict",
     "evaluate": "evaluate:evaluate",
     "calibrate": "calibrate:calibrate",
+    "repeat": "repeat:repeat",
     "explain": "explain:explain",
     "serve": "serve:serve",
     "export": "export:export",

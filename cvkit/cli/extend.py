@@ -14,7 +14,7 @@ from ..printable import shell_words
 from ..recipe.settings_group import MOST_EPOCHS
 from .loading import reopen, warn
 from .options import PluginChoice, accept_option, moved_data_option, plugin_options
-from .run import carry_out, rebuild_run
+from .run import carry_out
 from .run_data import data_root_of
 from .terminal import echo
 
@@ -64,6 +64,7 @@ def extend(
     from ..recipe import dump
     from ..runs.extend import ScheduleExtension, fork
     from ..runs.folder import RunFolder
+    from ..runs.opening import rebuild_run
     from ..runs.repair import agree_on_recipe, began, differences, snapshot_of
     from ..runs.restore import moved_places, require_same_data, restore_run
 

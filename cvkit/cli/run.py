@@ -19,12 +19,11 @@ from .run_data import data_root_of
 from .terminal import OutputLost, echo
 
 if TYPE_CHECKING:
-    from ..data.places import DataRoot
     from ..engine.parts import RunParts
     from ..host.catalog import Catalog
-    from ..recipe import Recipe
     from ..runs.folder import RunFolder
     from ..runs.session import Session
+    from ..runs.watching import Events
 
 
 @click.command()
@@ -50,6 +49,7 @@ def run(
     """
     checked, catalog = load_recipe(recipe, overrides, choice)
     from ..recipe import AUTO, changes
+    from ..runs.opening import build_run
     from ..runs.unfinished import newest_unfinished  # imports torch, so only after the recipe is checked
 
     found, passed_over = newest_unfinished(output, checked.name) if resume else (None, [])
@@ -80,30 +80,13 @@ def resume_run(
 
     If `finishes` is true, evaluate and report it instead of training it further.
     """
+    from ..runs.opening import rebuild_run
+
     recipe, catalog = reopen(folder, choice)
     place = data_root_of(folder, recipe, data)
     carry_out(
         rebuild_run(recipe, place, folder, accept_changes), catalog, folder, place.path, accept_changes, finishes
     )
-
-
-def build_run(recipe: Recipe, data: Path) -> RunParts:
-    """Return the parts of a new run; raise an error if they do not fit together, before a folder is created."""
-    from ..engine.assembly import build_parts
-    from ..engine.building import open_located
-
-    return build_parts(*open_located(recipe, data))
-
-
-def rebuild_run(recipe: Recipe, data: DataRoot, folder: RunFolder, accept_changes: bool) -> RunParts:
-    """Return the parts of the run in `folder`, which are restored from its checkpoint if there is one."""
-    from ..engine.assembly import build_parts
-    from ..runs.moved_data import open_run_data
-
-    splits = open_run_data(recipe, data, lambda: None if accept_changes else folder.data_digest())
-    restoring = folder.has_checkpoints()
-    recorded = folder.pretrained_input() if restoring else None
-    return build_parts(recipe, splits, restoring=restoring, recorded=recorded)
 
 
 def carry_out(
@@ -118,7 +101,7 @@ def carry_out(
 
     If `finishes` is true, the run is evaluated and reported instead of trained further.
     """
-    from ..runs.execute import noted_end
+    from ..runs.execute import execute, noted_end
     from ..runs.folder import RunFolder
     from ..runs.interruption import ended_by_signals
     from ..runs.lines import add_way_on, folder_line, stopped_line
@@ -133,7 +116,7 @@ def carry_out(
             ended_by_signals(session, partial(echo, err=True)),
             reporting_shortages("the run was in progress"),
         ):
-            print_events(session)
+            print_events(session, execute(session))
     except KeyboardInterrupt as error:
         echo(stopped_line(session), err=True)
         raise SystemExit(exit_code_of_signal(error)) from None
@@ -144,17 +127,17 @@ def carry_out(
         raise
 
 
-def print_events(session: Session) -> None:
-    """Execute the session and print its events; if printing fails, raise `OutputLost` after saving the step."""
+def print_events(session: Session, events: Events) -> None:
+    """Consume the events of a session and print them; if printing fails, raise `OutputLost` after saving the step."""
     from ..engine.records import EpochRecord
     from ..engine.trainer import Step
-    from ..runs.execute import TrainingEnded, TrainingStarted, Warned, execute
+    from ..runs.execute import TrainingEnded, TrainingStarted, Warned
     from ..runs.lines import EventLines
     from .display import Display
 
     lost: OutputLost | None = None
     lines = EventLines()
-    with ExitStack() as shown, closing(execute(session)) as events:
+    with ExitStack() as shown, closing(events):
         display: Display | None = None
         for event in events:
             if isinstance(event, Step | EpochRecord) and display is not None:

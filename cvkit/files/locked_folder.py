@@ -26,9 +26,13 @@ class LockedFolder(ConfinedFolder):
 
     def lock(self) -> None:
         """Lock the folder until this process ends; raise `FolderError` if another process has locked it."""
+        self.lock_within(0)
+
+    def lock_within(self, seconds: float) -> None:
+        """Lock the folder as `lock` does, and wait so long for a process that has locked it for a moment."""
         try:
             require_own_file(self.path / ".lock", below=self.path)
-            self._lock.acquire()
+            self._lock.acquire(timeout=seconds, blocking=seconds > 0)
             self._identity = _identity(self.path)
         except Timeout:
             raise FolderError(f"another process is using '{self.path}'") from None

@@ -108,6 +108,15 @@ class _ParameterGroup(Shape):
     weights: Count
 
 
+class _Result(Shape):
+    half: Literal["test", "validation"]
+    score_name: str
+    score: _Fraction
+    loss: _Measured
+    epoch: Count
+    metrics: dict[str, _Measured] = Field({})
+
+
 class RunInfo(Shape):
     """The schema of run.json."""
 
@@ -116,6 +125,7 @@ class RunInfo(Shape):
     started: str = ""
     finished: str = ""
     finished_early: bool = False
+    result: _Result | None = None
     error: str = ""
     data: str = ""
     data_is_dataset: bool = False

@@ -45,7 +45,7 @@ class RunInfo:
 
     def resume(self, values: dict[str, Any], step: int) -> None:
         """Take the contents of an earlier session, and add a session that begins after `step`."""
-        ended = ("error", "finished", "finished_early")
+        ended = ("error", "finished", "finished_early", "result")
         self.values = {name: value for name, value in values.items() if name not in ended}
         sessions = [*values.get("sessions", []), {"after_step": step, **self.made_with}]
         self.values |= {"sessions": sessions, "trained": True}

@@ -29,6 +29,7 @@ from .json_files import read_tuning
 from .observing import Observers
 from .repair import agree_on_recipe, began, put_back, require_never_trained, snapshot_of
 from .restore import moved_places, require_same_data, restore_run
+from .result import result_of
 from .run_info import RunInfo, require_fixed_weights
 from .snapshot import RunSnapshot
 from .tuning_results import save_figure, tuning_figures, tuning_result
@@ -248,7 +249,8 @@ class Session:
         page = report_page(self.trainer, records, predictions, found, info, self.recipe_text(), self.warnings)
         path = self.folder.write_report(render(page))
         early = {"finished_early": True} if self.trainer.ended_early else {}
-        self.set_status("finished", finished=f"{datetime.now().astimezone():{TIME}}", **early)
+        finished = f"{datetime.now().astimezone():{TIME}}"
+        self.set_status("finished", finished=finished, result=result_of(self.trainer, predictions), **early)
         self._notify("run_finished", records=records, predictions=predictions)
         self._notify("run_ended", status="finished", error="")
         self._info.note(warnings=list(dict.fromkeys(self.warnings)))

@@ -45,6 +45,7 @@ ROOMS: dict[str, set[str]] = {
     "prediction": {"torch", "pyarrow"},
     "evaluation": {"torch"},
     "comparison": {"torch", "matplotlib"},
+    "repeats": {"pydantic", "matplotlib"},
     "api": {"torch", "numpy", "PIL", "rich", "pandas", "IPython"},
     "serving": {"PIL", "starlette", "uvicorn"},
     "starting": {"torch"},
