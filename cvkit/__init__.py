@@ -10,7 +10,8 @@ TYPE_CHECKING = False  # as type checkers know it, without the 15 ms of `typing`
 if TYPE_CHECKING:
     from typing import Any
 
-    from .api.model import Model, load
+    from .api.loading import load
+    from .api.model import Model
     from .api.results import TrainedRun
     from .api.training import train, trainer
     from .checkpoint.pretrained import PretrainedWeights, load_weights
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
         UnknownComponent,
         one_line,
     )
+    from .evaluation.evaluating import Evaluation
     from .figures.artifacts import Card, Figure, Gallery, Table
     from .figures.page import Section
     from .figures.style import render_figure
@@ -102,7 +104,7 @@ if TYPE_CHECKING:
 _LAZY = {
     "train": "api.training",
     "trainer": "api.training",
-    "load": "api.model",
+    "load": "api.loading",
     "Model": "api.model",
     "TrainedRun": "api.results",
     "Catalog": "host.catalog",
@@ -193,6 +195,7 @@ _LAZY = {
     "build_parts": "engine.assembly",
     "Trainer": "engine.trainer",
     "Step": "engine.trainer",
+    "Evaluation": "evaluation.evaluating",
     "Evaluator": "engine.evaluator",
     "Proposal": "engine.proposal",
     "Trial": "engine.trial",
@@ -243,6 +246,7 @@ __all__ = [
     "DivergedError",
     "EarlyStopping",
     "EpochRecord",
+    "Evaluation",
     "Evaluator",
     "Explainer",
     "ExplainerFactory",
