@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .api.comparing import compare
-    from .api.model import Model, load
+    from .api.loading import load
+    from .api.model import Model
     from .api.repeating import RepeatedRuns, repeat
     from .api.results import ExportedModel, TrainedRun
     from .api.training import train, trainer
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
         UnknownComponent,
         one_line,
     )
+    from .evaluation.evaluating import Evaluation
     from .export.certificate import Certificate
     from .export.classifier import ExportedClassifier
     from .export.exporter import Exporter
@@ -115,9 +117,9 @@ _LAZY = {
     "Comparison": "comparison.comparison",
     "train": "api.training",
     "trainer": "api.training",
-    "load": "api.model",
     "repeat": "api.repeating",
     "RepeatedRuns": "api.repeating",
+    "load": "api.loading",
     "Model": "api.model",
     "TrainedRun": "api.results",
     "ExportedModel": "api.results",
@@ -212,6 +214,7 @@ _LAZY = {
     "build_parts": "engine.assembly",
     "Trainer": "engine.trainer",
     "Step": "engine.trainer",
+    "Evaluation": "evaluation.evaluating",
     "Evaluator": "engine.evaluator",
     "Proposal": "engine.proposal",
     "Trial": "engine.trial",
@@ -272,6 +275,7 @@ __all__ = [
     "DivergedError",
     "EarlyStopping",
     "EpochRecord",
+    "Evaluation",
     "Evaluator",
     "Explainer",
     "ExplainerFactory",

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from PIL import Image
 from torch import Tensor
 
-from ..errors import DataError
 from ..engine.prediction_rule import PredictionRule
+from ..errors import DataError
 from ..figures.signed_maps import AGAINST, FOR
 from ..figures.thumbnails import signed_bar
 from ..formatting import percent

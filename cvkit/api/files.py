@@ -5,12 +5,24 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from ..prediction.image_paths import ImagePaths
 from ..prediction.opened import OpenedClassifier
 from ..prediction.predicting import predicted_batches
 from ..printable import readable_name
 from .answers import Prediction
+
+
+def require_counts(**counts: tuple[Any, int]) -> None:
+    """Raise `ValueError` unless each argument is an integer of at least its limit, or None if it is not `top`."""
+    for name, (value, least) in counts.items():
+        if value is None and name != "top":
+            continue
+        if not isinstance(value, int | np.integer) or value < least:
+            raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
 
 
 def paths_of(given: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> ImagePaths:

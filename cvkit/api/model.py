@@ -1,4 +1,4 @@
-"""`load`: a trained model from its run folder, to predict and explain with."""
+"""`Model`: a trained model, to predict, evaluate and explain with."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, overload
 
-import numpy as np
 import torch
 from PIL import Image
 
-from ..calibrating.calibrate import prepared, require_one_class
+from ..calibrating.calibrate import prepared as prepared_calibration
+from ..calibrating.calibrate import require_one_class
 from ..calibrating.promises import promise_of
 from ..calibrating.result import CalibrationResult
 from ..calibrating.saving import save
@@ -25,6 +25,9 @@ from ..engine.background import background_of
 from ..engine.predictions import predictions_of
 from ..engine.trained_model import TrainedModel
 from ..errors import RunError
+from ..evaluation.evaluating import Evaluation
+from ..evaluation.given_images import TableColumns
+from ..evaluation.request import Request, SplitName, prepared
 from ..explain.explainers import Explainers
 from ..explain.image_io import reader_of
 from ..explain.picture import Picture
@@ -35,18 +38,16 @@ from ..export.jobs import exports_of
 from ..formatting import counted
 from ..host.assumed import EXPORTER
 from ..host.catalog import Catalog
-from ..prediction.opened import OpenedClassifier, data_info_of, opened_run
+from ..prediction.opened import OpenedClassifier, opened_run
 from ..prediction.run_classifier import run_classifier
-from ..recipe import Recipe, resolve
+from ..recipe import Recipe
 from ..runs.folder import RunFolder
 from ..runs.load import load_trained
-from ..runs.provenance import drift_of, require_plugins
 from ..runs.run_data import open_data_of
 from .answers import ImageExplanation, Prediction, PredictionList
-from .catalog import PluginPaths, catalog_of
-from .files import paths_of, predictions_of_files
+from .files import paths_of, predictions_of_files, require_counts
 from .images import SINGLE, ImageLike, picture_of
-from .results import ExportedModel, TrainedRun
+from .results import ExportedModel
 
 log = logging.getLogger("cvkit")
 _AT_ONCE = 250  # images in memory
@@ -54,7 +55,7 @@ _NO_TRAINING = "Name the place of its data with cvkit.load(run, data=...), or ch
 
 
 class Model:
-    """A trained model, loaded from a run folder by `load`.
+    """A trained model, loaded from a run folder by `cvkit.load`.
 
     Attributes:
         folder: The run folder.
@@ -120,8 +121,7 @@ class Model:
             TypeError: An image has another type, or a tensor or an array is not uint8.
             ValueError: `top` is less than 1, or the shape of a tensor or an array is not that of an image.
         """
-        if not isinstance(top, int | np.integer) or top < 1:
-            raise ValueError(f"top must be an integer of at least 1, got {top!r}")
+        require_counts(top=(top, 1))
         if isinstance(images, Iterable) and not isinstance(images, SINGLE):
             return PredictionList(self._predict(list(images), top))
         return self._predict([images], top)[0]
@@ -150,8 +150,8 @@ class Model:
     ) -> Iterator[Prediction]:
         """Yield the predictions of any number of files, as ``cvkit predict`` makes them.
 
-        Files are loaded by worker processes, and only some batches are in memory. A file that cannot be read gives a
-        prediction without classes whose `error` says why.
+        Only some batches are in memory. A file that cannot be read gives a prediction without classes whose `error`
+        says why.
 
         Args:
             paths: Files, folders, which are searched with their subfolders, and patterns such as ``photos/*.jpg``.
@@ -168,10 +168,46 @@ class Model:
             MachineError: The memory is not large enough.
             ValueError: `top`, `workers` or `batch_size` is too small.
         """
-        for name, value, least in (("top", top, 1), ("workers", workers, 0), ("batch_size", batch_size, 1)):
-            if value is not None and (not isinstance(value, int | np.integer) or value < least):
-                raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
+        require_counts(top=(top, 1), workers=(workers, 0), batch_size=(batch_size, 1))
         return predictions_of_files(self._opened, paths_of(paths), top, workers, batch_size)
+
+    def evaluate(
+        self,
+        data: str | os.PathLike[str] | None = None,
+        *,
+        split: SplitName | None = None,
+        column: str | None = None,
+        label_column: str | None = None,
+        ignore_unknown: bool = False,
+        views: bool = False,
+        workers: int | None = None,
+        batch_size: int | None = None,
+    ) -> Evaluation:
+        """Return the predictions and metrics for labelled images, as ``cvkit evaluate`` measures them.
+
+        Args:
+            data: A folder with a folder for each class, or a CSV, TSV or Parquet table of files and classes. By
+                default the data set of the run; with `split`, its new place.
+            split: Images of the run's own data set; by default those that measured its result.
+            column: Column of the table with the paths.
+            label_column: Column of the table with the class, or with labels that have ``|`` between them.
+            ignore_unknown: Whether images of classes that the model does not have are left out.
+            views: Whether to average the logits over the views of ``evaluation.views``.
+            workers: Processes that load files, at least 0; by default as in the run.
+            batch_size: Files that are predicted at once, at least 1; by default as in the run.
+
+        Returns:
+            The evaluation. `Evaluation.unread` names the files that could not be read.
+
+        Raises:
+            DataError: The images cannot be found or read, or their classes are not those of the model.
+            RunError: The recipe has no views.
+        """
+        require_counts(workers=(workers, 0), batch_size=(batch_size, 1))
+        columns = TableColumns(column, label_column)
+        place = None if data is None else Path(data).expanduser()
+        request = Request(place, split, columns, ignore_unknown, views, batch_size, workers)
+        return prepared(self._folder, self.recipe, self._loaded, request, _warn).measure(lambda done: None)
 
     @property
     def _opened(self) -> OpenedClassifier:
@@ -217,7 +253,7 @@ class Model:
         loaded = replace(self._loaded, trained=replace(self._trained, abstention=None))
         self._folder.lock()
         try:
-            job = prepared(self._folder, loaded, self.recipe, self._splits(), promise, per_class, place)
+            job = prepared_calibration(self._folder, loaded, self.recipe, self._splits(), promise, per_class, place)
             result = job.make(lambda images: None)
             save(self._folder, result, loaded)
         finally:
@@ -354,36 +390,3 @@ class Model:
 def _warn(*lines: str) -> None:
     for line in lines:
         log.warning("%s", line)
-
-
-def load(
-    folder: str | os.PathLike[str] | TrainedRun,
-    *,
-    plugins: PluginPaths = (),
-    data: str | os.PathLike[str] | None = None,
-) -> Model:
-    """Return the trained model of a run. Only the run folder is necessary.
-
-    Args:
-        folder: The run folder, or a run that `cvkit.train` returned.
-        plugins: Paths of plugins that are not installed and that the run used.
-        data: The data folder, or the new place of the data of the run, for explainers that use training images. By
-            default the place where the run read them.
-
-    Returns:
-        The model, on the recipe's device, or on the best available device if that one cannot be used.
-
-    Raises:
-        FolderError: The folder is not a run folder.
-        RunError: A plugin that the run used is missing.
-        CheckpointError: The folder contains no checkpoint that can be read.
-    """
-    found = RunFolder.open(folder.folder if isinstance(folder, TrainedRun) else Path(folder).expanduser())
-    document = found.document()
-    catalog = catalog_of(document.disabled, plugins)
-    require_plugins(found.path, found.info(), catalog, "add plugins=[{}]")
-    for sentence in drift_of(found.info(), catalog):
-        log.warning("%s", sentence)
-    info = data_info_of(found)
-    place = None if data is None else Path(data)
-    return Model(found, resolve(document, catalog), catalog, info, place)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import click
 
@@ -13,9 +12,6 @@ from .exit_code import SOME_FAILED
 from .loading import reopen, warn
 from .options import PluginChoice, output_option, plugin_options
 from .terminal import bar, echo
-
-if TYPE_CHECKING:
-    from ..data.splits import Splits
 
 MOST_NAMED = 5  # unreadable files on stderr; metrics.json has all
 
@@ -41,7 +37,7 @@ MOST_NAMED = 5  # unreadable files on stderr; metrics.json has all
 @click.option("--views", is_flag=True, help="Average over the views of evaluation.views or evaluation.flip_tta.")
 @output_option(
     "evaluations",
-    "Folder for the results, which go into a subfolder named after the run and the data; earlier results are replaced.",
+    "Folder for the results, which go into a subfolder named after run and data; earlier results are replaced.",
 )
 @click.option("--batch-size", metavar="N", type=click.IntRange(1), help="Files per batch. Default: as in the run.")
 @click.option(
@@ -78,44 +74,25 @@ def evaluate(
 
     found = RunFolder.open(folder)
     recipe, _ = reopen(found, choice)
-    from ..evaluation.evaluating import RunEvaluator, seen_views
-    from ..evaluation.given_images import TableColumns, given_images
+    from ..evaluation.given_images import TableColumns  # imports torch, so only after the recipe is checked
     from ..evaluation.page import result_lines, results_folder, write_results
-    from ..prediction.opened import data_info_of, opened_run
+    from ..evaluation.request import Request, prepared
+    from ..prediction.opened import data_info_of
     from ..runs.load import load_trained
-    from ..runs.run_data import open_data_of
 
-    info = data_info_of(found)
-    images = None
-    if given and data is not None:
-        images = given_images(data, info, TableColumns(column, label_column), ignore_unknown=ignore_unknown)
-    loaded = load_trained(found, recipe, info)
-    opened = opened_run(found, recipe, loaded)
-
-    @cache
-    def own_data() -> Splits:
-        return open_data_of(found, recipe, None if given else data, loaded.digest, warn)
-
-    name = (split or own_data().final) if images is None else "given"
-    what = f"'{data}'" if images is not None else f"the {name} images of the run"
-    suffix = data.resolve().stem if images is not None and data is not None else name
-    place = results_folder(output / f"{found.path.name}-{suffix}")
+    columns = TableColumns(column, label_column)
+    request = Request(data, split, columns, ignore_unknown, views, batch_size, workers)
+    task = prepared(found, recipe, load_trained(found, recipe, data_info_of(found)), request, warn)
+    place = results_folder(output / f"{found.path.name}-{task.suffix}")
     if found.path.resolve() in place.path.resolve().parents:
-        raise FolderError(
-            f"'{output}' is inside the run folder, which evaluate never writes to; choose another --output"
-        )
+        raise FolderError(f"'{output}' is inside the run folder, which stays as it is; choose another --output")
     place.require_safe_to_replace()
-    of = RunEvaluator(found, recipe, opened, own_data, seen_views(recipe) if views else ())
-    for line in opened.warnings:
+    for line in task.of.opened.warnings:
         warn(line)
-    echo(f"{opened.label}, on {what}")
-    total = len(getattr(own_data(), name) or ()) if images is None else len(images.files)
-    with bar(total, "evaluating") as advance:
-        if images is None:
-            measured = of.of_split(own_data(), name, advance)
-        else:
-            measured = of.of_files(images, advance, batch_size=batch_size, workers=workers)
-        paths = write_results(place, of, measured, what)
+    echo(f"{task.of.opened.label}, on {task.what}")
+    with bar(task.total, "evaluating") as advance:
+        measured = task.measure(advance)
+        paths = write_results(place, task.of, measured, task.what)
     for line in [*measured.unread[:MOST_NAMED], *measured.notes]:
         warn(line)
     for line in result_lines(measured):

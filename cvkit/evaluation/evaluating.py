@@ -45,7 +45,7 @@ class Evaluation:
     """A trained model, measured on labelled images.
 
     Attributes:
-        predictions: The predictions, in the order of the images; the loss is not a number if it could not be computed.
+        predictions: The predictions, in the order of the images; the loss is NaN if it could not be computed.
         metrics: The value of each metric of the recipe.
         digests: The digest of each image; None if there are none.
         unread: The files that could not be read, each with the reason.

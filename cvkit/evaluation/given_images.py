@@ -152,12 +152,13 @@ def _matched(
 
 
 def _unknown(place: Path, unknown: Sequence[str], classes: Sequence[str]) -> str:
-    hints = [f"'{name}': {hint}" for name in unknown[:_MOST_NAMED] if (hint := did_you_mean(name, classes))]
+    near = {name: did_you_mean(name, classes) for name in unknown[:_MOST_NAMED]}
+    hints = "".join(f". '{name}': {hint}" for name, hint in near.items() if hint)
     inner = [name for name in unknown if (place / name).is_dir() and set(os.listdir(place / name)) & {*classes}]
-    advice = f". '{inner[0]}' contains folders of classes: give '{place / inner[0]}'" if inner else ""
+    advice = f"'{inner[0]}' has folders of classes: evaluate '{place / inner[0]}'. " if inner else ""
     return (
-        f"'{place}' has classes that the model does not have: {_listed(unknown)}. The model has {_listed(classes)}"
-        f"{advice}{''.join(f'. {hint}' for hint in hints)}. Rename them, or leave their images out with --ignore-unknown"
+        f"'{place}' has classes that the model does not have: {_listed(unknown)}. The model has {_listed(classes)}. "
+        f"{advice}Rename them, or leave their images out with --ignore-unknown{hints}"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 
 from ..data.splits import DataInfo
@@ -22,7 +23,8 @@ class OpenedClassifier:
 
     Attributes:
         classifier: The classifier.
-        reader: Reads image files as the data set of the run does.
+        open_reader: Returns what reads image files as the data set of the run does. Raises `DataError` if files
+            cannot be read for the model.
         label: The model in words, for a line of output.
         digest: Returns what identifies the model. It differs if the model predicts differently.
         batch_size: The number of images that the run evaluates at once.
@@ -31,12 +33,17 @@ class OpenedClassifier:
     """
 
     classifier: Classifier
-    reader: FileReader
+    open_reader: Callable[[], FileReader]
     label: str
     digest: Callable[[], str]
     batch_size: int
     workers: int
     warnings: tuple[str, ...] = ()
+
+    @cached_property
+    def reader(self) -> FileReader:
+        """What reads image files."""
+        return self.open_reader()
 
     @property
     def info(self) -> DataInfo:
@@ -67,12 +74,12 @@ def data_info_of(folder: RunFolder) -> DataInfo:
 
 
 def opened_run(folder: RunFolder, recipe: Recipe, loaded: LoadedModel) -> OpenedClassifier:
-    """Return the classifier of a run whose model is loaded; raise `DataError` if files cannot be read for it."""
+    """Return the classifier of a run whose model is loaded."""
     trained = loaded.trained
     classifier, remarks = run_classifier(recipe, trained)
     return OpenedClassifier(
         classifier,
-        reader_of(recipe, trained.info.channels),
+        partial(reader_of, recipe, trained.info.channels),
         f"{folder.path.name}, {loaded.checkpoint_label}",
         classifier.digest,
         min(recipe.evaluation.batch_size, recipe.train.batch_size),
