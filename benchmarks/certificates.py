@@ -2,8 +2,8 @@
 
     python benchmarks/certificates.py FOLDER
 
-Each architecture starts from random weights and trains for a few steps on `shapes`, so that its classes differ. FOLDER
-keeps the result of each architecture in results.json; a second call continues with those that are missing.
+Each architecture starts from random weights and trains for a few steps on `shapes`, so that its classes differ.
+FOLDER keeps the result of each architecture in results.json; another call continues with those that are missing.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from cvkit.formatting import counted, percent
 TEST = 200
 RECIPE: dict[str, Any] = {
     "dataset": {"name": "shapes", "train_size": 320, "test_size": TEST},
-    "optimizer": {"name": "adamw", "lr": 0.001},
-    "train": {"epochs": 2, "batch_size": 32, "device": "cpu"},
+    "optimizer": {"name": "adamw", "lr": 0.002},
+    "train": {"epochs": 2, "batch_size": 16, "device": "cpu"},
     "report": {"misclassified": 0, "augmented": 0},
 }
 MODELS: dict[str, dict[str, Any]] = {
@@ -107,7 +107,7 @@ def section(results: dict[str, dict[str, Any]]) -> str:
         f"{len(certified)} of {counted(len(known), 'architecture')} were exported with a certificate. "
         f"{counted(changed, 'image')} of {sum(found['images'] for found in certified):,} have another class, outside "
         f"ties of {TIE:g}; the largest difference of a probability is {largest:.1e}. Each model started from random "
-        f"weights and trained for 20 steps on `shapes`, so its accuracy means nothing beyond this table. {TEST} test "
+        f"weights and trained for 40 steps on `shapes`, so its accuracy means nothing beyond this table. {TEST} test "
         f"images of 32x32 pixels, one CPU thread, {versions}.",
         "",
         "| model | images with the same class | largest difference of a probability | accuracy before | after "
@@ -119,9 +119,7 @@ def section(results: dict[str, dict[str, Any]]) -> str:
         lines += ["", "Not exported:", "", *(f"- `{name}`: {reason}" for name, reason in failed)]
     options = [f"`{name}` {MODELS[name]}" for name, _ in known if MODELS[name]]
     lines += ["", f"Options that differ from the defaults: {'; '.join(options)}.", ""]
-    lines.append(
-        "The times are of one image in a process that shares its two cores with others, so read them as rough."
-    )
+    lines.append("The times are those of one image, on a computer that other processes used too; read them as rough.")
     return "\n".join(lines)
 
 

@@ -123,5 +123,5 @@ def test_program_is_a_classifier_of_its_own(tmp_path):
 def test_damaged_program_is_an_error(tmp_path):
     """In one line."""
     (tmp_path / "model.pt2").write_bytes(b"PK no archive")
-    with pytest.raises(cvkit.RunError, match="cannot be read by torch.export"):
+    with pytest.raises(cvkit.RunError, match=r"cannot be read by torch\.export"):
         ExportedClassifier.open(tmp_path / "model.pt2", trusted=True)
