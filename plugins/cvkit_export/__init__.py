@@ -19,6 +19,12 @@ def cvkit_exporters() -> Iterator[Component]:
         requires=_ONNX,
     )
     yield Component(
+        "onnx_int8",
+        "cvkit_export.int8:Int8OnnxFile",
+        summary="ONNX in 8-bit integers, with ranges measured on training images; the classes of some images change",
+        requires=_ONNX,
+    )
+    yield Component(
         "torch", "cvkit_export.program:Program", summary="torch.export: pixels in, probabilities out, for torch alone"
     )
     yield Component(

@@ -79,7 +79,8 @@ class Hub(Exporter):
         import timm
 
         network = timm.create_model(f"local-dir:{folder}", pretrained=True).eval()
-        return normalised(network, network.pretrained_cfg["mean"], network.pretrained_cfg["std"])
+        known: Any = network.pretrained_cfg  # a plain attribute
+        return normalised(network, known["mean"], known["std"])
 
 
 _: ExporterFactory = Safetensors

@@ -335,6 +335,12 @@ class TestOnnx(ExporterSuite):
     component = "export/onnx"
 
 
+@pytest.mark.skipif(find_spec("onnxscript") is None, reason="onnxscript is not installed")
+class TestOnnxInt8(ExporterSuite):
+    component = "export/onnx_int8"
+    gap = 0.1
+
+
 class TestProgram(ExporterSuite):
     component = "export/torch"
 
