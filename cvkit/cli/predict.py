@@ -96,13 +96,13 @@ def predict(
     from ..prediction.predicting import predicted_batches
 
     opened = open_classifier(folder, lambda run: reopen(run, choice)[0])
-    several = opened.classifier.prediction_rule.several
-    if several and top is not None:
+    rule = opened.classifier.prediction_rule
+    if rule.several and top is not None:
         raise DataError(
             "--top is for images with one class each, but this model predicts a set of labels: those at or above "
             "their thresholds. Remove --top, or use --all for the probability of each label"
         )
-    columns = Columns(opened.info.classes, several, top or 1, every)
+    columns = Columns(opened.info.classes, rule.several, top or 1, every, rule.declines)
     for line in opened.warnings:
         warn(line)
     echo(opened.label, err=True)

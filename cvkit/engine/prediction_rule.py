@@ -19,6 +19,11 @@ class PredictionRule(Protocol):
     several: bool
     """Whether an image may have several classes, or none."""
 
+    @property
+    def declines(self) -> bool:
+        """Whether it can decline images."""
+        ...
+
     def probabilities(self, logits: Tensor) -> Tensor:
         """Return the probability of each class, (B, K)."""
         ...
@@ -36,7 +41,7 @@ class PredictionRule(Protocol):
         ...
 
     def prediction_set(self, chances: Tensor) -> list[int] | None:
-        """Return the classes of the prediction set of an image from its probabilities (K,); None if there are none."""
+        """Return the classes in the prediction set of an image from its probabilities (K,), or None without sets."""
         ...
 
 
@@ -50,6 +55,11 @@ class OneClass:
     thresholds: tuple[float, ...] = ()
     abstention: Abstention = _AS_TRAINED
     several: bool = False
+
+    @property
+    def declines(self) -> bool:
+        """Whether the calibration has a rule that declines images."""
+        return self.abstention.declines
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Return the softmax of the calibrated logits."""
@@ -82,6 +92,7 @@ class LabelSet:
     thresholds: tuple[float, ...] = ()
     abstention: None = None
     several: bool = True
+    declines: bool = False
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Return the sigmoid."""

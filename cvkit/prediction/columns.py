@@ -11,7 +11,7 @@ from ..printable import readable_name
 if TYPE_CHECKING:
     from .predicting import FilePrediction  # which imports torch
 
-Cell = str | float | list[str] | list[float] | None
+Cell = str | bool | float | list[str] | list[float] | None
 FILE, ERROR = "file", "error"
 
 
@@ -24,12 +24,14 @@ class Columns:
         several: Whether the model predicts sets of labels.
         top: The number of most probable classes, for images with one class.
         every: Whether there is a column for the probability of each class.
+        declines: Whether the model can decline images, so that there is a column that says so.
     """
 
     classes: Sequence[str]
     several: bool
     top: int = 1
     every: bool = False
+    declines: bool = False
 
     @property
     def types(self) -> dict[str, type]:
@@ -40,6 +42,8 @@ class Columns:
         else:
             for rank in range(1, min(self.top, len(self.classes)) + 1):
                 found |= {_ranked("class", rank): str, _ranked("probability", rank): float}
+        if self.declines:
+            found |= {"declined": bool}
         if self.every:
             found |= {f"probability {name}": float for name in self.classes}
         return found | {ERROR: str}
@@ -58,6 +62,8 @@ class Columns:
             best = chances.topk(min(self.top, len(self.classes)))
             for value, label in zip(best.values.tolist(), best.indices.tolist(), strict=True):
                 cells += [self.classes[label], value]
+        if self.declines:
+            cells += [prediction.declined]
         if self.every:
             cells += chances.tolist()
         return [*front, *cells, prediction.error]

@@ -59,7 +59,7 @@ def parquet_output(path: Path, columns: Columns) -> Iterator[ParquetOutput]:
     import pyarrow
     from pyarrow import parquet
 
-    kinds = {str: pyarrow.string(), float: pyarrow.float32()}
+    kinds = {str: pyarrow.string(), bool: pyarrow.bool_(), float: pyarrow.float32()}
     kinds |= {list[str]: pyarrow.list_(pyarrow.string()), list[float]: pyarrow.list_(pyarrow.float32())}
     schema = pyarrow.schema([(name, kinds[kind]) for name, kind in columns.types.items()])
     temporary = temporary_beside(path)

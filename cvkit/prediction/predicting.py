@@ -26,6 +26,7 @@ class FilePrediction:
         logits: float32 (K,); None if the file could not be predicted.
         probabilities: float32 (K,); None likewise.
         predicted: The predicted classes, the most probable first: one, unless the model predicts sets of labels.
+        declined: Whether the model declines the image.
     """
 
     path: Path
@@ -34,6 +35,7 @@ class FilePrediction:
     logits: Tensor | None = None
     probabilities: Tensor | None = None
     predicted: tuple[int, ...] = ()
+    declined: bool = False
 
 
 def predicted_batches(
@@ -55,13 +57,13 @@ def predicted_batches(
             with reporting_shortages(f"predicting batches of {counted(size, 'image')}", smaller):
                 logits = opened.classifier.logits(batch.images)
                 chances = rule.probabilities(logits)
-            rows = iter(zip(logits, chances, strict=True))
+            rows = iter(zip(logits, chances, rule.declined(chances).tolist(), strict=True))
             found = []
             for file in batch.files:
                 if file.error:
                     found.append(FilePrediction(file.path, file.digest, file.error))
                     continue
-                of_logits, of_chances = next(rows)
+                of_logits, of_chances, declined = next(rows)
                 predicted = tuple(rule.predicted(of_chances))
-                found.append(FilePrediction(file.path, file.digest, "", of_logits, of_chances, predicted))
+                found.append(FilePrediction(file.path, file.digest, "", of_logits, of_chances, predicted, declined))
             yield found

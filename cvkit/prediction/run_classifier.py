@@ -57,8 +57,9 @@ class RunClassifier:
         return output.float().cpu()
 
     def digest(self) -> str:
-        """Return the SHA-256 of the weights, the thresholds and the precision."""
-        found = hashlib.sha256(f"{self.trained.thresholds} {self.precision}".encode())
+        """Return the SHA-256 of the weights, the thresholds, the calibration and the precision."""
+        trained = self.trained
+        found = hashlib.sha256(f"{trained.thresholds} {trained.abstention} {self.precision}".encode())
         for name, value in self.trained.model.state_dict().items():
             found.update(f"\n{name} {value.dtype} {tuple(value.shape)}".encode())
             found.update(memoryview(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()))

@@ -122,6 +122,8 @@ def _records(stream: BinaryIO) -> Iterator[bytes]:
 def _text(cell: Cell) -> str:
     if isinstance(cell, list):
         return SEPARATOR.join(map(_text, cell))
+    if isinstance(cell, bool):
+        return str(cell).lower()
     return f"{cell:.{_DIGITS}f}" if isinstance(cell, float) else cell or ""
 
 

@@ -55,7 +55,7 @@ class Answers:
 
         Returns:
             ``predictions``: a class and its probability each, the most probable first; ``labels``: the predicted
-            classes.
+            classes; ``declined``: whether the calibration of the run declines the image.
 
         Raises:
             RefusedUpload: The bytes cannot be read as an image.
@@ -63,7 +63,7 @@ class Answers:
         with self._as_file(upload) as path:
             found = self._model.predict(path, top=top)
         ranked = [{"class": name, "probability": chance} for name, chance in found.ranked()]
-        return {"predictions": ranked, "labels": list(found.labels)}
+        return {"predictions": ranked, "labels": list(found.labels), "declined": found.declined}
 
     def explanation(self, upload: bytes, target: str | None) -> dict[str, Any]:
         """Return which pixels of an image support a class.
