@@ -12,8 +12,9 @@ Everything here consists of tensor operations without data-dependent control flo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -41,6 +42,29 @@ class Abstention:
     biases: tuple[float, ...] = ()
     rule: DecliningRule = "threshold"
     level: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the attributes as JSON values."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Abstention:
+        """Return the calibration with the attributes that `to_json` returned; other keys are ignored.
+
+        Args:
+            values: The attributes.
+
+        Raises:
+            ValueError: An attribute is missing or has a value that no calibration has.
+        """
+        try:
+            temperatures, biases = (tuple(map(float, values[key])) for key in ("temperatures", "biases"))
+            rule, level = values["rule"], float(values["level"])
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"it does not describe a calibration: {error}") from error
+        if rule not in ("threshold", "conformal") or not temperatures or min(temperatures) <= 0:
+            raise ValueError("it does not describe a calibration")
+        return cls(temperatures, biases, rule, level)
 
     @property
     def declines(self) -> bool:

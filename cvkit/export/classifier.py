@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..data.splits import DataInfo
-from ..engine.prediction_rule import PredictionRule, prediction_rule_of
+from ..engine.prediction_rule import PredictionRule
 from ..errors import RunError, one_line
 from .metadata import KEY, read_metadata
 from .serving import INPUT, OUTPUTS
@@ -27,13 +27,13 @@ class ExportedClassifier:
     Attributes:
         path: The file.
         info: Channels, size, framing and classes of the images.
-        thresholds: The lowest probability at which each label is predicted; empty if each image has one class.
+        prediction_rule: How logits become probabilities and predicted classes.
         compute: From uint8 images (B, C, H, W) to logits float32 (B, K).
     """
 
     path: Path
     info: DataInfo
-    thresholds: tuple[float, ...]
+    prediction_rule: PredictionRule
     compute: Callable[[Tensor], Tensor]
 
     @classmethod
@@ -64,11 +64,6 @@ class ExportedClassifier:
                 "trust its source, call ExportedClassifier.open(path, trusted=True); or export the run to onnx"
             )
         return _program(path)
-
-    @property
-    def prediction_rule(self) -> PredictionRule:
-        """How logits become probabilities and predicted classes."""
-        return prediction_rule_of(self.info.task, self.thresholds)
 
     def logits(self, images: Tensor, batch_size: int = 250) -> Tensor:
         """Return the logits of images, computed in batches.
@@ -102,13 +97,13 @@ def _onnx(path: Path) -> ExportedClassifier:
         known = session.get_modelmeta().custom_metadata_map
     except Exception as error:  # onnxruntime has a class for each of its states
         raise RunError(f"'{path}' cannot be read by onnxruntime: {one_line(error)}") from error
-    info, thresholds = _metadata(path, known.get(KEY))
+    info, rule = _metadata(path, known.get(KEY))
 
     def compute(images: Tensor) -> Tensor:
         (logits,) = session.run([OUTPUTS[0]], {INPUT: np.ascontiguousarray(images.cpu().numpy())})
         return torch.from_numpy(np.asarray(logits))
 
-    return ExportedClassifier(path, info, thresholds, compute)
+    return ExportedClassifier(path, info, rule, compute)
 
 
 def _program(path: Path) -> ExportedClassifier:
@@ -118,17 +113,17 @@ def _program(path: Path) -> ExportedClassifier:
     except Exception as error:  # torch has no common error for damaged files
         raise RunError(f"'{path}' cannot be read by torch.export: {one_line(error)}") from error
     text = found[f"{KEY}.json"]
-    info, thresholds = _metadata(path, text.decode() if isinstance(text, bytes) else text)
+    info, rule = _metadata(path, text.decode() if isinstance(text, bytes) else text)
 
     @torch.no_grad()
     def compute(images: Tensor) -> Tensor:
         logits: Tensor = module(images.cpu())[0]
         return logits
 
-    return ExportedClassifier(path, info, thresholds, compute)
+    return ExportedClassifier(path, info, rule, compute)
 
 
-def _metadata(path: Path, text: str | None) -> tuple[DataInfo, tuple[float, ...]]:
+def _metadata(path: Path, text: str | None) -> tuple[DataInfo, PredictionRule]:
     if not text:
         raise RunError(f"'{path}' contains no classes: cvkit export did not write it, or its metadata was removed")
     try:

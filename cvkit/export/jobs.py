@@ -64,6 +64,7 @@ def exports_of(
         recipe.model.entry.id,
         recipe.model.options,
         metadata_of(recipe, loaded.trained, folder.path.name, loaded.checkpoint_label),
+        loaded.trained.abstention,
     )
     return [
         ExportJob(loaded.trained, model, part, exporter, source, named, folder.path.name, required)

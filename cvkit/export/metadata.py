@@ -10,6 +10,8 @@ from typing import Any
 from ..data.framing import Framing
 from ..data.resizing import DEFAULT
 from ..data.splits import DataInfo
+from ..engine.abstention import Abstention
+from ..engine.prediction_rule import PredictionRule, prediction_rule_of
 from ..engine.trained_model import TrainedModel
 from ..files.strict_json import Shape, read_json, require_shape
 from ..recipe import Recipe, dump
@@ -39,6 +41,7 @@ class _MetadataShape(Shape):
     format: int
     info: _InfoShape
     thresholds: list[float]
+    calibration: dict[str, Any] | None = None
 
 
 def metadata_of(recipe: Recipe, trained: TrainedModel, run: str, checkpoint: str) -> dict[str, Any]:
@@ -69,12 +72,13 @@ def metadata_values(trained: TrainedModel, model: str, options: Mapping[str, Any
         "model_options": plain_value(dict(options)),
         "info": info.to_json() | {"framing": (info.framing or DEFAULT).to_json()},
         "thresholds": list(trained.thresholds),
+        "calibration": None if trained.abstention is None else trained.abstention.to_json(),
         "certificate_sha256": CERTIFICATE_PLACE,
     }
 
 
-def read_metadata(text: str) -> tuple[DataInfo, tuple[float, ...]]:
-    """Return the `DataInfo` and the thresholds in the metadata of a file.
+def read_metadata(text: str) -> tuple[DataInfo, PredictionRule]:
+    """Return the `DataInfo` in the metadata of a file, and how the model decides.
 
     Raises `ValueError` if they are damaged, do not fit together, or if a later version of cvkit wrote them.
     """
@@ -92,4 +96,8 @@ def read_metadata(text: str) -> tuple[DataInfo, tuple[float, ...]]:
     thresholds = tuple(values["thresholds"])
     if len(thresholds) not in (0, info.num_classes):
         raise ValueError("its metadata has another number of thresholds than of classes")
-    return info, thresholds
+    calibration = values.get("calibration")
+    abstention = None if calibration is None else Abstention.from_json(calibration)
+    if abstention is not None and len(abstention.temperatures) not in (1, info.num_classes):
+        raise ValueError("its metadata has another number of temperatures than of classes")
+    return info, prediction_rule_of(info.task, thresholds, abstention)

@@ -12,25 +12,28 @@ import torch
 from torch import Tensor, nn
 
 from ..data.splits import DataInfo
+from ..engine.abstention import Abstention
 from ..engine.prediction_rule import prediction_rule_of
 
 INPUT = "images"
 OUTPUTS = ("logits", "probabilities")
+DECLINED = "declined"
 """The names of the input and the outputs of `ServingModel`, for formats that name them."""
 
 
 class ServingModel(nn.Module):
     """From uint8 images (B, C, H, W) of the model's size to logits and probabilities, both float32 (B, K).
 
-    The normalisation is part of the module, so a file that contains it needs no preprocessing but framing. Whatever
-    else a file shall compute from the logits, such as calibrated probabilities, belongs in `outputs`.
+    The normalisation is part of the module, so a file that contains it needs no preprocessing but framing. If the run
+    is calibrated, the probabilities are calibrated. If it declines images, a third output, bool (B,), says which.
 
     Args:
         network: The network, from normalised images to logits.
         info: Channels, size, normalisation and task of the images.
+        abstention: The calibration of the run; None if it has none.
     """
 
-    def __init__(self, network: nn.Module, info: DataInfo) -> None:
+    def __init__(self, network: nn.Module, info: DataInfo, abstention: Abstention | None = None) -> None:
         super().__init__()
         self.network = network
         mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in (info.mean, info.std))
@@ -38,16 +41,20 @@ class ServingModel(nn.Module):
         self.shift: Tensor
         self.register_buffer("scale", 1 / std)
         self.register_buffer("shift", -mean / std)
-        self._rule = prediction_rule_of(info.task)
+        self._rule = prediction_rule_of(info.task, abstention=abstention)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Return `OUTPUTS` of uint8 images (B, C, H, W)."""
+        """Return the outputs of uint8 images (B, C, H, W)."""
         inputs = torch.addcmul(self.shift, images.to(torch.float32) / 255, self.scale)  # as `Preprocessor`
-        return self.outputs(self.network(inputs).float())
+        logits = self.network(inputs).float()
+        probabilities = self._rule.probabilities(logits)
+        declined = (self._rule.declined(probabilities),) if self._rule.declines else ()
+        return logits, probabilities, *declined
 
-    def outputs(self, logits: Tensor) -> tuple[Tensor, ...]:
-        """Return `OUTPUTS` from the logits (B, K)."""
-        return logits, self._rule.probabilities(logits)
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """The names of the outputs, in their order."""
+        return (*OUTPUTS, DECLINED) if self._rule.declines else OUTPUTS
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,7 @@ class ModelToExport:
         component: The full id of the model in the recipe, such as ``timm/resnet18``.
         options: The options of the model in the recipe.
         metadata: What a file should contain beside the weights: classes, framing, thresholds, the run. JSON values.
+        abstention: The calibration of the run; None if it has none.
     """
 
     network: nn.Module
@@ -67,13 +75,14 @@ class ModelToExport:
     component: str
     options: Mapping[str, Any]
     metadata: Mapping[str, Any]
+    abstention: Abstention | None = None
 
     def serving(self) -> ServingModel:
-        """Return the module from uint8 images (B, C, H, W) of the model's size to logits and probabilities.
+        """Return the module from uint8 images (B, C, H, W) of the model's size to its outputs.
 
         The network in it is a copy, so whatever an exporter does to the module leaves this model unchanged.
         """
-        return ServingModel(copy.deepcopy(self.network), self.info).eval()
+        return ServingModel(copy.deepcopy(self.network), self.info, self.abstention).eval()
 
     def metadata_text(self) -> str:
         """Return the metadata as one line of JSON in ASCII, for formats that contain text."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..data.splits import DataInfo
 from ..engine.abstention import Abstention
 from ..errors import FolderError
@@ -29,15 +27,10 @@ def calibration_of(folder: RunFolder, digest: str, info: DataInfo) -> tuple[Abst
             "calibration.json belongs to other weights, because the run was trained further, so it is ignored and no "
             f"image is declined; {again}",
         )
-    found = _abstention(content)
+    found = Abstention.from_json(content)
     if len(found.temperatures) not in (1, info.num_classes):
         fitted = counted(len(found.temperatures), "temperature")
         return None, (
             f"calibration.json has {fitted} for {counted(info.num_classes, 'class')}, so it is ignored; {again}",
         )
     return found, ()
-
-
-def _abstention(content: dict[str, Any]) -> Abstention:
-    temperatures, biases = (tuple(map(float, content.get(key, ()))) for key in ("temperatures", "biases"))
-    return Abstention(temperatures, biases, content["rule"], float(content["level"]))

@@ -53,14 +53,15 @@ class OnnxFile(Exporter):
             raise ValueError(f"its weights have {size:,} bytes, and a file of this format has at most 2 GB")
         shape = (2, self.info.channels, self.info.height, self.info.width)  # a batch of 1 would become a constant
         images = torch.zeros(shape, dtype=torch.uint8)
+        serving = model.serving()
         with quiet():
             program = torch.onnx.export(
-                model.serving(),
+                serving,
                 (images,),
                 dynamo=True,
                 opset_version=self.opset,
                 input_names=["images"],
-                output_names=["logits", "probabilities"],
+                output_names=[*serving.output_names],
                 dynamic_shapes=({0: torch.export.Dim("batch")},),
                 verbose=False,
             )

@@ -15,6 +15,7 @@ from PIL import Image, ImageOps
 session = onnxruntime.InferenceSession(Path(__file__).parent / "model.onnx", providers=["CPUExecutionProvider"])
 metadata = json.loads(session.get_modelmeta().custom_metadata_map["cvkit"])
 info, thresholds = metadata["info"], metadata["thresholds"]
+declines = "declined" in [output.name for output in session.get_outputs()]
 size, framing = (info["height"], info["width"]), info["framing"]
 
 
@@ -62,18 +63,20 @@ def frame(image: Image.Image) -> np.ndarray:
     return np.atleast_3d(np.asarray(canvas)).transpose(2, 0, 1)
 
 
-def predict(path: str) -> list[tuple[str, float]]:
-    """Return the names of the predicted classes with their probabilities, the most probable first."""
-    (chances,) = session.run(["probabilities"], {"images": frame(read(path))[None]})[0]
+def predict(path: str) -> tuple[list[tuple[str, float]], bool]:
+    """Return the predicted classes with their probabilities, and whether the model declines the image."""
+    found = session.run(["probabilities"] + ["declined"] * declines, {"images": frame(read(path))[None]})
+    chances = found[0][0]
     order = np.argsort(-chances, kind="stable")
     if info["task"] == "single_label":
         chosen = [order[0]]
     else:
         limits = np.array(thresholds or [0.5] * len(chances), np.float32)
         chosen = [k for k in order if chances[k] >= limits[k]]
-    return [(info["classes"][k], float(chances[k])) for k in chosen]
+    return [(info["classes"][k], float(chances[k])) for k in chosen], declines and bool(found[1][0])
 
 
 if __name__ == "__main__":
     for path in sys.argv[1:]:
-        print(path, *(f"{name} {chance:.4f}" for name, chance in predict(path)), sep="\t")
+        labels, declined = predict(path)
+        print(path, *(f"{name} {chance:.4f}" for name, chance in labels), *["declined"] * declined, sep="\t")
