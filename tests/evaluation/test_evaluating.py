@@ -52,8 +52,8 @@ def test_folder_of_classes_has_the_figures_of_the_same_images(run, model, tmp_pa
     torch.testing.assert_close(found.predictions.logits[places], run.predictions.logits)
     assert found.predictions.score == run.predictions.score
     assert found.predictions.half == "given"
-    weights = torch.tensor([1.0])  # the batches differ, and the weighted loss is a mean over each
-    assert found.predictions.loss == pytest.approx(run.predictions.loss, rel=0.1 * float(weights))
+    # The batches have other images, and the loss with class weights is a weighted mean over each.
+    assert found.predictions.loss == pytest.approx(run.predictions.loss, rel=0.1)
     assert found.metrics["balanced_accuracy"] == pytest.approx(
         model.evaluate(split="test").metrics["balanced_accuracy"]
     )
