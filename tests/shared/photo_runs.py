@@ -18,8 +18,12 @@ name: photos
 dataset: {{name: image_folder, path: {place}, size: 32, validation: 0.25, test: 0.25}}
 model: {{name: custom_resnet, width: 2}}
 optimizer: {{name: sgd, lr: 0.05}}
+loss: {{name: cross_entropy, class_weights: balanced}}
+metrics: [balanced_accuracy, macro_f1]
+evaluation: {{flip_tta: true}}
 train: {{epochs: 1, batch_size: 5, device: cpu, workers: 0, precision: {precision}}}
-report: {{misclassified: 0}}
+report: {{misclassified: 4}}
+explainers: []
 """
 
 
