@@ -109,7 +109,7 @@ class LabelSet:
 
     def declined(self, chances: Tensor) -> Tensor:
         """Return that no image is declined, because an image may have no label."""
-        return torch.zeros(len(chances), dtype=torch.bool)
+        return chances.new_zeros(len(chances), dtype=torch.bool)
 
     def prediction_set(self, chances: Tensor) -> None:
         """Return that there is no prediction set: the labels are one already."""

@@ -7,6 +7,7 @@ from ..engine.abstention import Abstention
 from ..errors import FolderError
 from ..formatting import counted
 from ..printable import shell_words
+from ..tasks import SINGLE_LABEL
 from .folder import RunFolder
 
 
@@ -27,6 +28,8 @@ def calibration_of(folder: RunFolder, digest: str, info: DataInfo) -> tuple[Abst
             "calibration.json belongs to other weights, because the run was trained further, so it is ignored and no "
             f"image is declined; {again}",
         )
+    if info.task != SINGLE_LABEL.name:
+        return None, (f"calibration.json is ignored, because images of this run have sets of labels; {again}",)
     found = Abstention.from_json(content)
     if len(found.temperatures) not in (1, info.num_classes):
         fitted = counted(len(found.temperatures), "temperature")
