@@ -40,7 +40,7 @@ def needed(pair: Pair) -> str:
         return "No difference was observed, so no number of images would show one."
     ways = []
     if main.images_needed is not None:
-        ways.append(f"about {_rounded(main.images_needed):,} images")
+        ways.append(f"about {counted(_rounded(main.images_needed), 'image')}")
     if main.runs_needed is not None:
         ways.append(f"{main.runs_needed:,} runs of each recipe on these images")
     if ways:
