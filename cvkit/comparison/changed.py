@@ -11,6 +11,7 @@ from ..recipe.dump import in_one_line
 from .run_results import RunResults
 
 ABSENT = "absent"
+_ORDER = " (order)"
 _DIGITS = 12  # hexadecimal digits of a digest in a table
 
 
@@ -77,7 +78,7 @@ def _values(path: str, value: Any) -> Iterator[tuple[str, str]]:
             yield f"{front}{name}", item["name"]
             yield from _values(f"{front}{name}", rest) if rest else ()
         if len(value) > 1:
-            yield f"{path} (order)", ", ".join(_names(value))
+            yield f"{path}{_ORDER}", ", ".join(_names(value))
     else:
         yield path, in_one_line(value)
 
@@ -132,6 +133,8 @@ def _pairs(area: str, first: Mapping[str, str], second: Mapping[str, str]) -> It
         one, other = first.get(path, ABSENT), second.get(path, ABSENT)
         if one == other or any(path.startswith(f"{owner}.") for owner in alone):
             continue
+        if path.endswith(_ORDER) and {*one.split(", ")} != {*other.split(", ")}:
+            continue  # the components that only one run has say so already
         if ABSENT in (one, other):
             alone.append(path)
             of = second if one == ABSENT else first

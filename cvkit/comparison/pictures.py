@@ -83,7 +83,8 @@ def _gallery(
     caption += f"The largest change of the probability of {'what is true' if _several(pair) else 'the true class'} "
     caption += "comes first; changed_images.csv lists all."
     if mapped:
-        caption += " Maps show the evidence for the true class, or for a label that only one model predicts."
+        of = "a label that only one of the groups predicts" if _several(pair) else "the true class"
+        caption += f" Maps show the evidence for {of}."
     signed = sorted({method for of in mapped for method in of.explainers.signed})
     stacked = torch.stack(framed) if framed else torch.zeros(0, 1, 1, 1, dtype=torch.uint8)
     legend = signed_legend(signed)

@@ -14,12 +14,12 @@ def result(pair: Pair) -> str:
     score = in_words(main.name)
     scores = f"{percent(main.second, 2)} instead of {percent(main.first, 2)}"
     both = f"{percent(main.second, 2)} and {percent(main.first, 2)}"
-    sure = f"95 % interval {interval(main.interval)}, p = {p_text(main.p_value)}, {n}"
+    sure = f"95 % interval {interval(main.interval)}, p = {p_text(main.p_value)}"
     margin = f"{100 * pair.margin:g} points"
     match pair.verdict:
         case "better" | "worse" as verdict:
             small = f" The difference is smaller than the margin of {margin}." if pair.is_equivalent else ""
-            found = f"its {score} is {scores}, {points(main)} ({sure})"
+            found = f"its {score} is {scores}, {points(main)} ({sure}, {n})"
             return f"{pair.second} is {verdict} than {pair.first}: {found}.{small}"
         case "equivalent":
             return (
@@ -40,7 +40,7 @@ def needed(pair: Pair) -> str:
         return "No difference was observed, so no number of images would show one."
     ways = []
     if main.images_needed is not None:
-        ways.append(f"about {_rounded(main.images_needed):,} images")
+        ways.append(f"about {counted(_rounded(main.images_needed), 'image')}")
     if main.runs_needed is not None:
         ways.append(f"{main.runs_needed:,} runs of each recipe on these images")
     if ways:

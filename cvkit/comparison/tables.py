@@ -60,7 +60,7 @@ def measure_table(pair: Pair, comparison: Comparison) -> Table:
         caption += f". p-values are corrected for {counted(len(comparison.pairs), 'comparison')} by Holm's method"
     title = f"{pair.second.letter} compared with {pair.first.letter}"
     name = f"scores_{pair.second.letter.replace(' ', '_')}"
-    return Table(name, title, f"{caption}.", measure_header(pair), measure_rows(pair))
+    return Table(name, title, f"{caption[:1].upper()}{caption[1:]}.", measure_header(pair), measure_rows(pair))
 
 
 def changed_rows(pair: Pair) -> tuple[tuple[str, ...], ...]:

@@ -131,7 +131,7 @@ def test_fixed_and_broken_images_are_shown_with_maps(cvkit, retrained):
     assert all(card.count("<img") == 3 for card in cards)
     values = json.loads(Path("comparisons/run-vs-other/comparison.json").read_text())
     assert values["groups"][0]["runs"][0]["weights"] > 1_000
-    assert values["groups"][0]["runs"][0]["epochs"] == 3
+    assert values["groups"][0]["runs"][0]["epochs"] == 2
 
 
 def test_pictures_without_maps(cvkit, retrained):
