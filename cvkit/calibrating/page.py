@@ -67,7 +67,8 @@ def _facts(result: CalibrationResult) -> list[Fact]:
             shown = f"{result.coverage.hits:,} of {counted(result.coverage.of, 'test image')} are not declined"
             facts.append(Fact("Coverage", result.coverage.text, shown))
         if promise.wanted != "accuracy":
-            facts.append(Fact("Accuracy of kept images", result.kept_accuracy.text, result.kept_accuracy.interval))
+            kept = result.kept_accuracy
+            facts.append(Fact("Accuracy of kept images", kept.text, f"95 % interval {kept.interval}"))
     if (foreign := result.foreign) is not None:
         facts.append(Fact("Foreign images declined", foreign.text, f"95 % interval {foreign.interval}"))
     return [

@@ -81,8 +81,8 @@ class Promise:
                 f"no threshold reaches an accuracy of {percent(self.value, 2)} on {total}, with a lower bound at a "
                 f"confidence of {percent(LEVEL)}; the best is {percent(float(bounds[top]), 2)}, for the "
                 f"{counted(int(kept[top]), 'image')} with the highest probabilities, of which "
-                f"{right[kept[top] - 1]:,} are right. Promise less, or use more validation images: {least:,} images "
-                f"above a threshold are necessary even if all of them are right"
+                f"{right[kept[top] - 1]:,} are right. Promise less, or use more validation images: "
+                f"{counted(least, 'image')} above a threshold are necessary even if all of them are right"
             )
         at = int(enough[-1])
         found = replace(calibrated, level=float(confidence[kept[at] - 1]))
