@@ -96,6 +96,7 @@ def section(results: dict[str, dict[str, Any]]) -> str:
     """Return the text with the table of all results."""
     known = [(name, results[name]) for name in MODELS if name in results]
     failed = [(name, found["failed"]) for name, found in known if "failed" in found]
+    waiting = len(MODELS) - len(known)
     certified = [found for _, found in known if "failed" not in found]
     environment = certified[-1]["environment"]
     versions = ", ".join(
@@ -104,10 +105,12 @@ def section(results: dict[str, dict[str, Any]]) -> str:
     changed = sum(sum(not image["tied"] for image in found["changed"]) for found in certified)
     largest = max(found["worst_gap"] for found in certified)
     lines = [
-        f"{len(certified)} of {counted(len(known), 'architecture')} were exported with a certificate. "
+        f"{len(certified)} of {counted(len(known), 'architecture')} were exported with a certificate"
+        f"{f'; {waiting} more are not measured yet' if waiting else ''}. "
         f"{counted(changed, 'image')} of {sum(found['images'] for found in certified):,} have another class, outside "
         f"ties of {TIE:g}; the largest difference of a probability is {largest:.1e}. Each model started from random "
-        f"weights and trained for 40 steps on `shapes`, so its accuracy means nothing beyond this table. {TEST} test "
+        f"weights and trained for 40 steps on `shapes`: most are hardly better than chance, so this table shows that the "
+        f"graphs compute the same numbers, and the certificate of a trained model is the stronger test of its classes. {TEST} test "
         f"images of 32x32 pixels, one CPU thread, {versions}.",
         "",
         "| model | images with the same class | largest difference of a probability | accuracy before | after "
