@@ -76,7 +76,7 @@ def measured(name: str, options: dict[str, Any], folder: Path) -> dict[str, Any]
 def row(name: str, found: dict[str, Any]) -> str:
     """Return the row of an architecture."""
     if "failed" in found:
-        return f"| `{name}` | not exported | | | | | |"
+        return f"| `{name}` | not exported | | | | |"
     changed = [image for image in found["changed"] if not image["tied"]]
     ties = len(found["changed"]) - len(changed)
     tied = f", {counted(ties, 'tie')}" if ties else ""
@@ -86,7 +86,6 @@ def row(name: str, found: dict[str, Any]) -> str:
         f"{found['worst_gap']:.1e}",
         percent(found["accuracy_before"], 1),
         percent(found["accuracy_after"], 1),
-        f"{found['latency_after'] / found['latency_before']:.2f}",
         f"{found['bytes'] / 1e6:.1f}",
     )
     return f"| {' | '.join(cells)} |"
@@ -109,20 +108,19 @@ def section(results: dict[str, dict[str, Any]]) -> str:
         f"{f'; {waiting} more are not measured yet' if waiting else ''}. "
         f"{counted(changed, 'image')} of {sum(found['images'] for found in certified):,} have another class, outside "
         f"ties of {TIE:g}; the largest difference of a probability is {largest:.1e}. Each model started from random "
-        f"weights and trained for 40 steps on `shapes`: most are hardly better than chance, so this table shows that the "
-        f"graphs compute the same numbers, and the certificate of a trained model is the stronger test of its classes. {TEST} test "
+        "weights and trained for 40 steps on `shapes`: most are hardly better than chance, so this table shows that "
+        "the graphs compute the same numbers. The certificate of a trained model is a stronger test of its classes. "
+        f"{TEST} test "
         f"images of 32x32 pixels, one CPU thread, {versions}.",
         "",
-        "| model | images with the same class | largest difference of a probability | accuracy before | after "
-        "| time, relative to torch | MB |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| model | images with the same class | largest difference of a probability | accuracy before | after | MB |",
+        "| --- | --- | --- | --- | --- | --- |",
         *(row(name, found) for name, found in known),
     ]
     if failed:
         lines += ["", "Not exported:", "", *(f"- `{name}`: {reason}" for name, reason in failed)]
     options = [f"`{name}` {MODELS[name]}" for name, _ in known if MODELS[name]]
-    lines += ["", f"Options that differ from the defaults: {'; '.join(options)}.", ""]
-    lines.append("The times are those of one image, on a computer that other processes used too; read them as rough.")
+    lines += ["", f"Options that differ from the defaults: {'; '.join(options)}."]
     return "\n".join(lines)
 
 

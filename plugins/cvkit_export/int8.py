@@ -32,8 +32,8 @@ class Int8OnnxFile(OnnxFile):
     """Write the model as an ONNX graph that computes with 8-bit integers, a quarter of the size.
 
     onnxruntime's static quantization replaces weights (7 bits, for each output channel) and activations (8 bits). The
-    ranges of the activations are those of up to 64 training images. Classes of some images change, so only 98 % of the images must
-    keep theirs, unless the user requires more.
+    ranges of the activations are those of up to 64 training images. Classes of some images change, so only 98 % of
+    the images must keep theirs, unless the user requires more.
 
     Source: Jacob et al. 2018, "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
     Inference", arXiv:1712.05877.
