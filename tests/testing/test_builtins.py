@@ -338,7 +338,7 @@ class TestOnnx(ExporterSuite):
 @pytest.mark.skipif(find_spec("onnxscript") is None, reason="onnxscript is not installed")
 class TestOnnxInt8(ExporterSuite):
     component = "export/onnx_int8"
-    gap = 0.1
+    gap = 0.05
 
 
 class TestProgram(ExporterSuite):
