@@ -33,6 +33,7 @@ COMMANDS = {
     "finish": "finish:finish",
     "extend": "extend:extend",
     "repeat": "repeat:repeat",
+    "search": "search:search",
     "explain": "explain:explain",
     "check": "check:check",
     "audit": "audit:audit",

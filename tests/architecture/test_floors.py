@@ -41,6 +41,7 @@ ROOMS: dict[str, set[str]] = {
     "report": {"torch"},
     "runs": {"torch", "numpy", "pydantic", "platformdirs"},
     "repeats": {"pydantic", "matplotlib"},
+    "search": {"pydantic", "matplotlib", "optuna"},
     "api": {"torch", "numpy", "PIL", "rich", "pandas", "IPython"},
     "starting": {"torch"},
     "scaffold": {"jinja2"},
