@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     import optuna
 
 _NAME = "cvkit"  # the pruner hyperband hashes the name of the study
+_OF_PRUNERS = "completed_rung_"  # what successive halving, and so hyperband, writes into a trial
 
 
 def require_optuna() -> None:
-    """Raise `RunError` unless Optuna can be imported; silence its log lines."""
+    """Raise `RunError` unless Optuna can be imported."""
     try:
-        import optuna
+        import optuna  # noqa: F401
     except ImportError as error:
         raise RunError(
             f"cvkit search needs Optuna, which could not be imported ({error}); install it with: "
             "python -m pip install 'cvkit-core[search]'"
         ) from error
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
 class Advisor:
@@ -42,14 +42,12 @@ class Advisor:
     def __init__(
         self, search: SearchDefinition, goal: str, epochs: int, earlier: Sequence[Trial], trial: Trial | None = None
     ) -> None:
-        import optuna
 
         number = len(earlier) if trial is None else trial.number
         distributions = {path: space.distribution() for path, space in search.space.items()}
         study = study_of(search, goal, epochs, earlier, derive("search", search.settings.seed, number) % 2**32)
         if trial is not None:
             study.enqueue_trial(dict(trial.params))
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._asked = study.ask(distributions)
         self.params: dict[str, Any] = dict(self._asked.params)
         self.values: list[float] = []
@@ -63,7 +61,7 @@ class Advisor:
     def attrs(self) -> dict[str, Any]:
         """Return what the pruner remembers of the trial."""
         kept = self._asked.storage.get_trial_system_attrs(self._asked._trial_id)  # no public name
-        return {name: value for name, value in kept.items() if name != "fixed_params"}
+        return {name: value for name, value in kept.items() if name.startswith(_OF_PRUNERS)}
 
 
 def study_of(
@@ -72,6 +70,7 @@ def study_of(
     """Return a study in memory with these trials; those that are running count as running for the sampler."""
     import optuna
 
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # else each study writes a line
     settings = search.settings
     sampler: optuna.samplers.BaseSampler = optuna.samplers.RandomSampler(seed=seed)
     if settings.sampler == "tpe":

@@ -72,6 +72,10 @@ class SearchDefinition:
         """Return the proposed values as overrides, parts before their options."""
         return [f"{path}={self.space[path].text(params[path])}" for path in sorted(params)]
 
+    def shown(self, params: Mapping[str, Any]) -> str:
+        """Return the proposed values for readers, in the order of the space."""
+        return ", ".join(f"{path}={space.shown(params[path])}" for path, space in self.space.items())
+
     def trial_recipe(self, params: Mapping[str, Any], catalog: Catalog) -> Recipe:
         """Return the recipe of a trial, which never evaluates the test images.
 

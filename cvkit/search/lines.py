@@ -71,7 +71,7 @@ def rows(search: SearchDefinition, trials: Sequence[Trial], goal: str) -> list[t
             trial.state if not trial.error else f"failed: {trial.error.splitlines()[0]}",
             f"{trial.epochs:,}",
             duration(trial.seconds),
-            *(search.space[path].text(trial.params[path]) for path in search.space),
+            *(space.shown(trial.params[path]) for path, space in search.space.items()),
         )
         for trial in ended
     ]
@@ -98,5 +98,5 @@ def best_lines(search: SearchDefinition, trials: Sequence[Trial], metric: str, g
     if best is None:
         return ["no trial is complete, so there is no best recipe"]
     word = "lowest" if goal == "min" else "highest"
-    values = ", ".join(search.overrides(best.params))
+    values = search.shown(best.params)
     return [f"{word} validation {in_words(metric)}: {best.value:.4f}, trial {best.number}, with {values}"]

@@ -44,6 +44,10 @@ class Range:
         """Return a value that Optuna proposed as an override writes it."""
         return json.dumps(int(value) if self.whole else float(value))
 
+    def shown(self, value: Any) -> str:
+        """Return a value for readers, a number with 4 digits."""
+        return str(value) if self.whole else f"{value:.4g}"
+
     def to_json(self) -> dict[str, Any]:
         """Return the range for search.json."""
         return {"low": self.low, "high": self.high, "log": self.log, "step": self.step, "whole": self.whole}
@@ -68,6 +72,10 @@ class Choices:
     def text(self, value: Any) -> str:
         """Return a value that Optuna proposed as an override writes it."""
         return str(value)
+
+    def shown(self, value: Any) -> str:
+        """Return a value for readers."""
+        return self.text(value)
 
     def to_json(self) -> dict[str, Any]:
         """Return the choices for search.json."""

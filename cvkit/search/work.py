@@ -25,7 +25,7 @@ from .advisor import Advisor, importance, write_database
 from .best import recipe_of
 from .definition import SearchDefinition
 from .folder import SearchFolder
-from .lines import best_lines, outcome_line
+from .lines import best_lines, estimate_line, outcome_line
 from .page import search_page
 from .trial_run import TrialRun
 from .trials import Trial, best_of
@@ -81,6 +81,8 @@ class SearchJob:
                 watch.tell(f"trial {trial.number} is saved but not finished, because max_minutes is used up")
                 return
             watch.tell(outcome_line(ended, metric))
+            if ended.number == 0 and (line := estimate_line(self.search, self.folder.trials())):
+                watch.tell(line)
 
     def _take(self, goal: str) -> tuple[Trial, RunFolder, Advisor] | None:
         """Lock and return an unfinished trial, or a new one; None if the search ends or others train the rest."""
@@ -114,7 +116,7 @@ class SearchJob:
 
     def _carried_out(self, trial: Trial, folder: RunFolder, run: TrialRun, watch: Watch) -> Trial:
         """Train a trial, and return it with its measurements."""
-        watch.tell(f"trial {trial.number}: {', '.join(self.search.overrides(trial.params))}")
+        watch.tell(f"trial {trial.number}: {self.search.shown(trial.params)}")
         try:
             session = self._session(trial, folder, watch)
             watch.carry_out(session, run.events(session))
