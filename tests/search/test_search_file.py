@@ -30,7 +30,8 @@ def test_space_has_the_types_of_the_recipe(tmp_path, catalog):
     assert search.space["optimizer.momentum"] == Range(0, 0.95)
     assert search.space["augmentations.0.padding"] == Choices(("1", "2", "3"))
     assert search.settings.name == "mine"
-    text = SEARCH.replace("low: 1e-3, high: 3", "low: 1, high: 3").replace(
+    text = SEARCH.replace("low: 1e-3, high: 3", "low: 1, high: 3")
+    text = text.replace(
         "{choices: [1, 2, 3]}", "{low: 1, high: 3}"
     )
     space = SearchFile(written(tmp_path, text)).resolve(catalog).space
