@@ -31,9 +31,7 @@ def test_space_has_the_types_of_the_recipe(tmp_path, catalog):
     assert search.space["augmentations.0.padding"] == Choices(("1", "2", "3"))
     assert search.settings.name == "mine"
     text = SEARCH.replace("low: 1e-3, high: 3", "low: 1, high: 3")
-    text = text.replace(
-        "{choices: [1, 2, 3]}", "{low: 1, high: 3}"
-    )
+    text = text.replace("{choices: [1, 2, 3]}", "{low: 1, high: 3}")
     space = SearchFile(written(tmp_path, text)).resolve(catalog).space
     assert (space["optimizer.lr"].whole, space["augmentations.0.padding"].whole) == (False, True)
 
