@@ -36,6 +36,7 @@ COMMANDS = {
     "evaluate": "evaluate:evaluate",
     "calibrate": "calibrate:calibrate",
     "repeat": "repeat:repeat",
+    "search": "search:search",
     "explain": "explain:explain",
     "serve": "serve:serve",
     "export": "export:export",

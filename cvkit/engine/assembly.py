@@ -19,6 +19,7 @@ from ..errors import ComponentFailure, RunError
 from ..formatting import counted
 from ..guard import Guard
 from ..recipe import Recipe
+from ..recipe.metric_names import metric_names
 from ..recipe.tasks import require_task
 from ..resource_errors import Shortage, reporting_shortages
 from ..seeding import derive, preserved_randomness, seed_everything
@@ -29,7 +30,7 @@ from .deciding import deciding, require_choice, try_callbacks
 from .device import choose_device
 from .finetuning import first_model
 from .loop import EpochBatches
-from .metrics import example_predictions, metric_names, try_metrics
+from .metrics import example_predictions, try_metrics
 from .parts import RunParts
 from .sampling import Sampling
 from .sanity_check import SanityCheck

@@ -15,6 +15,7 @@ from ..data.splits import DataInfo
 from ..errors import CheckpointError, ComponentFailure, RunError
 from ..guard import Guard, shown
 from ..recipe import Recipe
+from ..recipe.metric_names import metric_names
 from ..recipe.settings import SelectionSettings
 from ..seeding import preserved_on_cpu, seed_cpu
 from ..step_progress import Progress
@@ -22,7 +23,7 @@ from ..tasks import TASKS
 from .best_epoch import EarlyStopping, KeepBest
 from .building import drawn
 from .callback import Callback, Decision, Goal, Goals
-from .metrics import lower_is_better, metric_names
+from .metrics import lower_is_better
 from .predictions import Predictions
 from .records import EpochRecord, Score
 from .schedule import RateChange

@@ -69,6 +69,14 @@ def read_text(text: str, overrides: Sequence[str] = (), *, file: str = "<text>",
     return _document(text, Path(file), overrides, extends)
 
 
+def read_inline(root: MapNode, path: Path, overrides: Sequence[str] = ()) -> Document:
+    """Return the recipe that a mapping in the file at `path` contains; it may extend other recipes.
+
+    Raises `RecipeError` like `read`.
+    """
+    return Document(override(_extended(root, path, ()), overrides), display(path), path.stem)
+
+
 def read_any(recipe: str | os.PathLike[str] | Mapping[str, Any], overrides: Sequence[str] = ()) -> Document:
     """Read a recipe that is a path, the text of a recipe, or a mapping.
 
@@ -134,6 +142,11 @@ def _compose(text: str, path: Path, below: tuple[Path, ...], extends: bool = Tru
     if not isinstance(root, MapNode):
         hint = "write lines such as `model: resnet`"
         raise RecipeError([root.mark.problem("a recipe must be a mapping of keys to values", hint)])
+    return _extended(root, path, below, extends)
+
+
+def _extended(root: MapNode, path: Path, below: tuple[Path, ...], extends: bool = True) -> MapNode:
+    """Return the tree of the file at `path` merged with the recipe it extends."""
     if "extends" not in root.items:
         return root
     target = root.items["extends"]

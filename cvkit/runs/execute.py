@@ -92,9 +92,10 @@ Event = (
 )
 
 
-def execute(session: Session) -> Generator[Event, None, None]:
+def execute(session: Session, *, reports: bool = True) -> Generator[Event, None, None]:
     """Start the session, tune, train and report; yield an event for each thing that happens.
 
+    Without `reports`, end after training, so that the images that measure the result are not evaluated.
     If `Session.stop` is set, the generator saves the current step and returns. Call it inside `noted_end`.
     """
     for line in session.start():
@@ -119,7 +120,7 @@ def execute(session: Session) -> Generator[Event, None, None]:
     yield TrainingStarted(session.prepare())
     yield from session.train()
     yield TrainingEnded()
-    if session.stop:
+    if session.stop or not reports:
         return
     trainer = session.trainer
     half, kept = trainer.parts.splits.final, trainer.outcome.kept

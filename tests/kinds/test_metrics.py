@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from cvkit import Component, ComponentFailure, DataInfo, Origin, Predictions, hookimpl
-from cvkit.engine.metrics import evaluate_metrics, lower_is_better, metric_names, try_metrics
+from cvkit.engine.metrics import evaluate_metrics, lower_is_better, try_metrics
+from cvkit.recipe.metric_names import metric_names
 from cvkit.engine.records import EpochRecord
 from cvkit.host.discovery import discover
 from cvkit.recipe import changes, dump, read_text, resolve

@@ -1,0 +1,1 @@
+"""Searches values of a recipe that are best on the validation images, with Optuna."""
