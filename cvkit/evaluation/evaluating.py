@@ -20,7 +20,7 @@ from ..data.resizing import framed
 from ..data.splits import DataInfo, Split, Splits
 from ..engine.building import initialised_loss
 from ..engine.eval_mode import eval_mode
-from ..engine.metrics import evaluate_metrics, metric_names
+from ..engine.metrics import evaluate_metrics
 from ..engine.predictions import Predictions, predictions_of
 from ..engine.views import views_of
 from ..errors import CvkitError, DataError, RunError, one_line
@@ -30,6 +30,7 @@ from ..prediction.opened import OpenedClassifier
 from ..prediction.predicting import FilePrediction, predicted_batches
 from ..prediction.run_classifier import RunClassifier
 from ..recipe import Recipe
+from ..recipe.metric_names import metric_names
 from ..recipe.settings import View
 from ..runs.folder import RunFolder
 from ..tasks import SINGLE_LABEL

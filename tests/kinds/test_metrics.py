@@ -12,10 +12,10 @@ import torch
 
 from cvkit import Component, ComponentFailure, DataInfo, Origin, Predictions, hookimpl
 from cvkit.engine.metrics import evaluate_metrics, lower_is_better, try_metrics
-from cvkit.recipe.metric_names import metric_names
 from cvkit.engine.records import EpochRecord
 from cvkit.host.discovery import discover
 from cvkit.recipe import changes, dump, read_text, resolve
+from cvkit.recipe.metric_names import metric_names
 from cvkit.runs.json_files import checked_record
 
 RECIPE = """
