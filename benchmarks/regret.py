@@ -6,7 +6,8 @@
                                           with one of all the run's steps; some minutes
     python benchmarks/regret.py table     print the tables; with --write, write them to docs/results.md
 
-Every result is saved to a JSON file, so an interrupted command continues where it stopped. A case is a network and an
+Every result is saved to a JSON file, by default results/regret.json beside this script, so an interrupted command
+continues where it stopped. Delete the file to measure everything again. A case is a network and an
 optimizer (regret_cases.py). It is trained for three epochs on 5,000 images of CIFAR-10 with the one-cycle schedule
 and tested on 2,000 other images. Four fresh cases were not looked at while the tuner was made; two of them have other
 data. A training that diverges counts as chance. A rule proposes the median of the rates that it reads from the sweeps
@@ -36,6 +37,7 @@ from cvkit_onecycle.finding import findings, rejection_reason
 from cvkit_onecycle.halving import successive_halving
 from cvkit_onecycle.sweep import Sweep, run_sweep
 
+RESULTS = Path(__file__).with_name("results") / "regret.json"
 CHANCE = {"accuracy": 0.1, "loss": math.log(10)}
 BUDGETS = (0.15, 1.0)  # of a race, as fractions of the run's steps
 STEPS, LOW, HIGH = 120, 1e-5, 10.0  # of a sweep; the range is wide enough for all rules and both optimizers
@@ -63,7 +65,7 @@ def main() -> None:
     """Run the chosen phase."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("phase", choices=["grid", "sweep", "race", "table"])
-    parser.add_argument("--cache", type=Path, default=Path("regret.json"), help="file for the results")
+    parser.add_argument("--cache", type=Path, default=RESULTS, help="file for the results")
     parser.add_argument("--data", type=Path, default=Path.home() / ".cache" / "cvkit", help="folder with CIFAR-10")
     parser.add_argument("--seeds", type=int, default=2, help="number of seeds")
     parser.add_argument("--orders", type=int, default=3, help="number of data orders of a range test")
