@@ -86,7 +86,7 @@ class TrialRun:
             self._trial,
             state=state,
             value=value,
-            values=[*self._advisor.values],
+            values=tuple(self._advisor.values),
             epochs=len(self._advisor.values),
             steps=0 if session is None else session.step,
             seconds=self.seconds,

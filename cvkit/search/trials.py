@@ -68,7 +68,8 @@ class Trial:
         """Return the trial of a file; raise `ValueError` that names an invalid value."""
         values = read_json(content)
         require_shape(_Trial, values)
-        return cls(**{name: values[name] for name in cls.__dataclass_fields__ if name in values})
+        known = {name: values[name] for name in cls.__dataclass_fields__ if name in values}
+        return cls(**known | {"values": tuple(known.get("values", ()))})
 
 
 def best_of(trials: Sequence[Trial], goal: str) -> Trial | None:
