@@ -116,9 +116,7 @@ def repeated_means(first: Tensor, second: Tensor) -> Repeated:
     n = one.shape[1]
     images = float((other.mean(dim=0) - one.mean(dim=0)).var()) / n if n > 1 else 0.0
     images -= _interaction(one) + _interaction(other)
-    # The interaction is the least that run means vary; by chance, a few vary less.
-    of_first, of_second = (max(_of_runs(each), _interaction(each)) for each in (one, other))
-    parts = Components(of_first, of_second, max(0.0, images), (len(one), len(other)), n)
+    parts = Components(_of_runs(one), _of_runs(other), max(0.0, images), (len(one), len(other)), n)
     return Repeated(float(other.mean() - one.mean()), parts)
 
 
