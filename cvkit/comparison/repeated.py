@@ -4,9 +4,9 @@ A score varies with the seed of the training and with the choice of the test ima
 recipes differ, not whether these trainings do, so seeds are the outer level: the runs of a recipe are a sample of all
 its runs, as the images are a sample of all images.
 
-A percentile bootstrap over so few seeds finds differences that do not exist (docs/results.md has the measurement):
-with three seeds it underestimates the variance by a third and assumes that it is known. So the variance is estimated
-from its components, and Student's t accounts for how few runs estimate them.
+A percentile bootstrap over so few runs does not keep its level (docs/results.md has the measurement): it counts the
+interaction of runs and images twice, underestimates the variance over three seeds by a third, and assumes that it is
+known. So the variance is estimated from its components, and Student's t accounts for how few runs estimate them.
 """
 
 from __future__ import annotations
@@ -116,9 +116,7 @@ def repeated_means(first: Tensor, second: Tensor) -> Repeated:
     n = one.shape[1]
     images = float((other.mean(dim=0) - one.mean(dim=0)).var()) / n if n > 1 else 0.0
     images -= _interaction(one) + _interaction(other)
-    # The interaction is the least that run means vary; by chance, a few vary less.
-    of_first, of_second = (max(_of_runs(each), _interaction(each)) for each in (one, other))
-    parts = Components(of_first, of_second, max(0.0, images), (len(one), len(other)), n)
+    parts = Components(_of_runs(one), _of_runs(other), max(0.0, images), (len(one), len(other)), n)
     return Repeated(float(other.mean() - one.mean()), parts)
 
 

@@ -94,12 +94,6 @@ def test_repeats_of_a_recipe_are_a_group(runs):
     assert given.pairs[0].measures == found.pairs[0].measures
 
 
-def test_interval_of_repeats_is_wider_than_that_of_images_alone(runs):
-    """Seeds are a second source of chance."""
-    main = compare_runs(runs["plain"], runs["better"]).pairs[0].main
-    assert main.interval[1] - main.interval[0] > main.bootstrap[1] - main.bootstrap[0]
-
-
 def test_several_comparisons_are_corrected(runs):
     """The p-value of one of two comparisons is twice as large as alone, if it is the smaller one."""
     third = RECIPE.replace("lr: 0.05", "lr: 0.2")

@@ -37,19 +37,16 @@ def test_interval_is_the_paired_t_if_runs_do_not_vary():
 
 
 def test_interaction_is_counted_once():
-    """With independent noise for each run and image, the variance is that of all values together, not twice.
-
-    It is a little more, because parts whose estimate is negative by chance count as 0.
-    """
+    """With independent noise for each run and image, the variance is that of all values together, not twice."""
     generator = torch.Generator().manual_seed(2)
     found = [
         repeated_means(*(torch.randn(4, 200, generator=generator) for _ in range(2))).variance.total
         for _ in range(200)
     ]
-    assert 2 / (4 * 200) < sum(found) / len(found) < 1.4 * 2 / (4 * 200)
+    assert sum(found) / len(found) == pytest.approx(2 / (4 * 200), rel=0.15)
 
 
-@pytest.mark.parametrize(("runs", "spread"), [(3, 0.1), (3, 0.0), (5, 0.2)])
+@pytest.mark.parametrize(("runs", "spread"), [(2, 0.1), (3, 0.1), (3, 0.0), (5, 0.2)])
 def test_equal_recipes_differ_rarely(runs, spread):
     """Of 300 pairs of recipes that are equal, about 5 % are found to differ, seldom more than 8 %."""
     generator = torch.Generator().manual_seed(3)
