@@ -43,9 +43,9 @@ class Measures:
 
     metrics: tuple[Part, ...] = ()
     loss_name: str = ""
-    train: TrainSettings = field(default_factory=TrainSettings)
-    evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
-    report: ReportSettings = field(default_factory=ReportSettings)
+    train: TrainSettings = field(default_factory=lambda: TrainSettings.model_validate({}))
+    evaluation: EvaluationSettings = field(default_factory=lambda: EvaluationSettings.model_validate({}))
+    report: ReportSettings = field(default_factory=lambda: ReportSettings.model_validate({}))
     notes: tuple[str, ...] = (WITHOUT_RUN,)
 
     def loss(self, info: DataInfo, device: torch.device) -> nn.Module | None:

@@ -94,7 +94,7 @@ def prepared_file(
                 "an exported file has no images of its own; name labelled images with --data, or its run with --run"
             )
         thresholds = opened.classifier.prediction_rule.thresholds
-        settings = EvaluationSettings(thresholds=thresholds) if thresholds else EvaluationSettings()
+        settings = EvaluationSettings.model_validate({"thresholds": thresholds} if thresholds else {})
         return _task(LabelledEvaluator(opened, Measures(evaluation=settings)), request, None)
     folder, recipe = run
     _require_same(opened.info, data_info_of(folder), folder)
