@@ -95,6 +95,13 @@ def moved_data_option(command: Command) -> Command:
     )(command)
 
 
+def trust_option(command: Command) -> Command:
+    """Add ``--trust``, without which no file is read that can run code."""
+    return click.option(
+        "--trust", "trusted", is_flag=True, help="Read a .pt2 file, which can run code. Do so only if you trust it."
+    )(command)
+
+
 def accept_option(command: Command) -> Command:
     """Add ``--accept-changes``, which confirms that a run's recipe or data were changed on purpose."""
     return click.option(

@@ -15,7 +15,7 @@ from ..errors import DataError
 from ..formatting import counted
 from .exit_code import FAILED, SOME_FAILED
 from .loading import reopen, warn
-from .options import PluginChoice, plugin_options
+from .options import PluginChoice, plugin_options, trust_option
 from .terminal import bar, echo
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ MOST_NAMED = 5  # unreadable files on stderr; the column `error` has all
 
 
 @click.command()
-@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="MODEL", type=click.Path(path_type=Path))
 @click.argument("images", nargs=-1)
 @click.option(
     "--table",
@@ -53,6 +53,7 @@ MOST_NAMED = 5  # unreadable files on stderr; the column `error` has all
 @click.option(
     "--workers", metavar="N", type=click.IntRange(0, 256), help="Processes that load images. Default: as in the run."
 )
+@trust_option
 @plugin_options
 @click.pass_context
 def predict(
@@ -67,10 +68,12 @@ def predict(
     resume: bool,
     batch_size: int | None,
     workers: int | None,
+    trusted: bool,
     choice: PluginChoice,
 ) -> None:
-    """Predict the class of IMAGES with the trained model of RUN, and write a table.
+    """Predict the class of IMAGES with a trained MODEL, and write a table.
 
+    MODEL is a run folder, or a model.onnx or model.pt2 file that `cvkit export` wrote.
     IMAGES are files, folders, which are searched with their subfolders, and patterns such as 'photos/*.jpg'; - reads
     a path from each line of standard input. The table has the file, the SHA-256 of its bytes, the class and its
     probability. A file that cannot be read has the reason in the column `error`; the others are predicted, and the
@@ -95,7 +98,7 @@ def predict(
     from ..prediction.output import PredictionsFile
     from ..prediction.predicting import predicted_batches
 
-    opened = open_classifier(folder, lambda run: reopen(run, choice)[0])
+    opened = open_classifier(folder, lambda run: reopen(run, choice)[0], trusted=trusted)
     rule = opened.classifier.prediction_rule
     if rule.several and top is not None:
         raise DataError(

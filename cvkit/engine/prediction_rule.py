@@ -20,6 +20,11 @@ class PredictionRule(Protocol):
     """Whether an image may have several classes, or none."""
 
     @property
+    def thresholds(self) -> tuple[float, ...]:
+        """The lowest probability at which each label is predicted; empty if each image has one class."""
+        ...
+
+    @property
     def declines(self) -> bool:
         """Whether it can decline images."""
         ...

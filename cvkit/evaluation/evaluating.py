@@ -1,4 +1,4 @@
-"""Predictions for labelled images with their loss, thresholds and metrics, as the evaluation of the run has them."""
+"""Predictions for labelled images with their loss, thresholds and metrics, as the evaluation of a run has them."""
 
 from __future__ import annotations
 
@@ -11,30 +11,23 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from ..checkpoint.state_dicts import load_model_state
 from ..data.digests import digests_of
-from ..data.label_forms import LabelForm
-from ..data.labels import Labels
 from ..data.loading import DataLoaderSource, DeviceBudget, materialize, open_source
 from ..data.resizing import framed
 from ..data.splits import DataInfo, Split, Splits
-from ..engine.building import initialised_loss
 from ..engine.eval_mode import eval_mode
 from ..engine.metrics import evaluate_metrics
 from ..engine.predictions import Predictions, predictions_of
-from ..engine.views import views_of
-from ..errors import CvkitError, DataError, RunError, one_line
+from ..errors import CvkitError, DataError, one_line
 from ..formatting import counted
 from ..prediction.loading import framed_file
 from ..prediction.opened import OpenedClassifier
 from ..prediction.predicting import FilePrediction, predicted_batches
-from ..prediction.run_classifier import RunClassifier
-from ..recipe import Recipe
 from ..recipe.metric_names import metric_names
 from ..recipe.settings import View
-from ..runs.folder import RunFolder
 from ..tasks import SINGLE_LABEL
 from .given_images import GivenImages
+from .measures import Measures
 
 Advance = Callable[[int], None]
 Name = Literal["train", "validation", "test", "given"]
@@ -62,39 +55,19 @@ class Evaluation:
     images: Callable[[Sequence[int]], Tensor]
 
 
-class _TrainingLabels(Labels):
-    """The labels of the training images of a run, whose data set is opened when they are first used."""
+class LabelledEvaluator:
+    """Evaluates a classifier on labelled images.
 
-    def __init__(self, data: Callable[[], Splits], form: LabelForm) -> None:
-        super().__init__(0, lambda: Labels.of(data().train, form).values)
-        self._data = data
-
-    def __len__(self) -> int:
-        return len(self._data().train)
-
-
-class RunEvaluator:
-    """Evaluates the trained model of a run.
-
-    `training_data` opens the data set of the run, which some losses need for the number of images of each class.
+    Args:
+        opened: The classifier.
+        measures: What is measured beside its predictions.
+        views: The views over which the classifier averages logits; empty for one.
     """
 
-    def __init__(
-        self,
-        folder: RunFolder,
-        recipe: Recipe,
-        opened: OpenedClassifier,
-        training_data: Callable[[], Splits],
-        views: tuple[View, ...] = (),
-    ) -> None:
-        self.folder, self.recipe, self.views = folder, recipe, views
-        classifier = opened.classifier
-        if not isinstance(classifier, RunClassifier):
-            raise DataError("only the model of a run can be evaluated")
-        self.classifier = replace(classifier, views=views or ("identity",))
-        self.opened = replace(opened, classifier=self.classifier)
-        self._training_data = training_data
-        self._notes: list[str] = []
+    def __init__(self, opened: OpenedClassifier, measures: Measures, views: tuple[View, ...] = ()) -> None:
+        self.opened, self.measures, self.views = opened, measures, views
+        self.classifier = opened.classifier
+        self._notes: list[str] = [*measures.notes]
 
     @property
     def info(self) -> DataInfo:
@@ -102,14 +75,14 @@ class RunEvaluator:
         return self.classifier.info
 
     def of_split(self, splits: Splits, name: Name, advance: Advance) -> Evaluation:
-        """Evaluate the split `name` of the run's data set."""
+        """Evaluate the split `name` of a run's data set."""
         split: Split | None = getattr(splits, name)
         if split is None:
             others = ", ".join(half for half in ("train", "validation", "test") if getattr(splits, half) is not None)
             raise DataError(f"the data set of the run has no {name} images; it has {others}")
-        images, settings, device = framed(split, self.info), self.recipe.train, self.classifier.trained.device
+        images, settings, device = self._fitting(split, splits.info), self.measures.train, self.opened.device
         source = open_source(images, device, settings.resident, settings.workers, DeviceBudget(device))
-        size = self.recipe.evaluation.batch_size
+        size = self.measures.evaluation.batch_size
         size = min(size, settings.batch_size) if isinstance(source, DataLoaderSource) else size
 
         def batches() -> Iterator[tuple[Tensor, Tensor]]:
@@ -151,6 +124,11 @@ class RunEvaluator:
 
         return self._evaluation(found, digests, tuple(unread), images, given.notes)
 
+    def _fitting(self, split: Split, data: DataInfo) -> Split:
+        """Return the images in the input size; images that all have it stay as they are, also in memory."""
+        same = (data.height, data.width) == (self.info.height, self.info.width)
+        return split if data.framing is None and same else framed(split, self.info)
+
     def _labels(self, labels: Sequence[tuple[int, ...]]) -> Tensor:
         if self.info.task == SINGLE_LABEL.name:
             return torch.tensor([label for (label,) in labels])
@@ -176,30 +154,24 @@ class RunEvaluator:
         whole = torch.cat(labels)
         loss = float(torch.stack(losses).sum()) / len(whole)
         made = predictions_of(self.info.task)(torch.cat(logits), whole, loss, half, names, self.views)
-        return made.with_thresholds(self.classifier.trained.thresholds)
+        return made.with_thresholds(self.classifier.prediction_rule.thresholds)
 
     def _loss_of(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Return the sum of the losses of a batch; not a number if the loss could not be built."""
         if self._loss is None:
             return torch.tensor(math.nan)
-        device = self.classifier.trained.device
+        device = self.opened.device
         with torch.no_grad(), eval_mode(self._loss):
             value: Tensor = self._loss(logits.to(device), labels.to(device))
         return value * len(labels)
 
     @cached_property
     def _loss(self) -> nn.Module | None:
-        info, data = self.info, self._training_data
         try:
-            device = self.classifier.trained.device
-            loss = initialised_loss(self.recipe, info, _TrainingLabels(data, info.labels), device)
-            if loss.state_dict():
-                state, _ = self.folder.newest_state()
-                load_model_state(loss, (state or {}).get("loss", {}), "loss")
+            return self.measures.loss(self.info, self.opened.device)
         except CvkitError as error:
             self._notes.append(f"the loss was not computed: {one_line(error)}")
             return None
-        return loss
 
     def _evaluation(
         self,
@@ -210,7 +182,7 @@ class RunEvaluator:
         notes: Sequence[str] = (),
     ) -> Evaluation:
         metrics: dict[str, float] = {}
-        for part, name in zip(self.recipe.metrics, metric_names(self.recipe.metrics), strict=True):
+        for part, name in zip(self.measures.metrics, metric_names(self.measures.metrics), strict=True):
             try:
                 (metrics[name],) = evaluate_metrics([part], self.info, found).values()
             except CvkitError as error:
@@ -218,11 +190,3 @@ class RunEvaluator:
         if unread:
             self._notes.append(f"left out {counted(len(unread), 'file')} that could not be read")
         return Evaluation(found, metrics, digests, unread, (*notes, *self._notes), images)
-
-
-def seen_views(recipe: Recipe) -> tuple[View, ...]:
-    """Return the views of a recipe's test-time augmentation; raise `RunError` if it has none."""
-    views = views_of(recipe.evaluation)
-    if not views:
-        raise RunError("the recipe of the run has no views: neither evaluation.views nor evaluation.flip_tta is set")
-    return views

@@ -13,8 +13,7 @@ from ..engine.metrics import lower_is_better
 from ..figures.page import Fact, Page, Section, render
 from ..files.output_folder import OutputFolder
 from ..formatting import in_words, percent
-from ..report.plugin_sections import plugin_sections
-from .evaluating import Evaluation, RunEvaluator
+from .evaluating import Evaluation, LabelledEvaluator
 
 PAGE, PREDICTIONS, METRICS = "evaluation.html", "predictions.csv", "metrics.json"
 
@@ -24,7 +23,7 @@ def results_folder(path: Path) -> OutputFolder:
     return OutputFolder(path, "cvkit evaluate", frozenset((PAGE, PREDICTIONS, METRICS)))
 
 
-def write_results(place: OutputFolder, of: RunEvaluator, found: Evaluation, data: str) -> list[Path]:
+def write_results(place: OutputFolder, of: LabelledEvaluator, found: Evaluation, data: str) -> list[Path]:
     """Write the results in one atomic step, and return their paths; `data` says what was evaluated."""
     predictions, warnings = found.predictions, [*of.opened.warnings]
     page = evaluation_page(of, found, data, warnings)
@@ -38,12 +37,12 @@ def write_results(place: OutputFolder, of: RunEvaluator, found: Evaluation, data
     )
 
 
-def numbers(of: RunEvaluator, found: Evaluation, data: str) -> dict[str, Any]:
+def numbers(of: LabelledEvaluator, found: Evaluation, data: str) -> dict[str, Any]:
     """Return the numbers of an evaluation as JSON values; a loss that could not be computed is null."""
     predictions = found.predictions
     return {
         "model": of.opened.label,
-        "model_digest": of.classifier.digest(),
+        "model_digest": of.opened.digest(),
         "data": data,
         "images": len(predictions.labels),
         predictions.score_name: predictions.score,
@@ -57,17 +56,16 @@ def numbers(of: RunEvaluator, found: Evaluation, data: str) -> dict[str, Any]:
     }
 
 
-def evaluation_page(of: RunEvaluator, found: Evaluation, data: str, warnings: list[str]) -> Page:
+def evaluation_page(of: LabelledEvaluator, found: Evaluation, data: str, warnings: list[str]) -> Page:
     """Return the page; `warnings` gets a line for each section of a plugin that fails."""
-    recipe, info, predictions = of.recipe, of.info, found.predictions
+    measures, info, predictions = of.measures, of.info, found.predictions
     report = task_report(info.task)
     errors = []
-    if recipe.report.misclassified:
-        errors = report.plain_errors(recipe.report, predictions, info.classes, found.images)
-    records = of.folder.records()
-    sections = plugin_sections(recipe.sections, (records, predictions, info, of.folder.path), warnings)
+    if measures.report.misclassified:
+        errors = report.plain_errors(measures.report, predictions, info.classes, found.images)
+    sections = measures.sections(predictions, info, warnings)
     return Page(
-        title=f"Evaluation of {recipe.name}",
+        title=f"Evaluation of {of.opened.name}",
         subtitle=f"{of.opened.label}, on {data}",
         facts=tuple(_facts(of, found)),
         warnings=tuple(dict.fromkeys(warnings)),
@@ -78,16 +76,16 @@ def evaluation_page(of: RunEvaluator, found: Evaluation, data: str, warnings: li
             Section("Errors", tuple(errors)),
             *sections,
         ),
-        generated=f"Created by cvkit evaluate. Weights: {of.classifier.digest()[:12]}.",
+        generated=f"Created by cvkit evaluate. Model digest: {of.opened.digest()[:12]}.",
     )
 
 
-def _facts(of: RunEvaluator, found: Evaluation) -> list[Fact]:
-    predictions, recipe = found.predictions, of.recipe
+def _facts(of: LabelledEvaluator, found: Evaluation) -> list[Fact]:
+    predictions, measures = found.predictions, of.measures
     report = task_report(of.info.task)
     views = f", mean over the views {', '.join(predictions.views)}" if predictions.views else ""
     score = in_words(predictions.score_name)
-    lower = lower_is_better(recipe.metrics, of.info)
+    lower = lower_is_better(measures.metrics, of.info)
     facts = [
         Fact(
             f"{score[0].upper()}{score[1:]}",
@@ -98,8 +96,8 @@ def _facts(of: RunEvaluator, found: Evaluation) -> list[Fact]:
     for name, value in found.metrics.items():
         facts.append(Fact(name, f"{value:.4f}", "lower is better" if name in lower else ""))
     if math.isfinite(predictions.loss):
-        facts.append(Fact("Loss", f"{predictions.loss:.3f}", recipe.loss.entry.component.name))
-    return [*facts, *report.facts(recipe.evaluation, predictions, found.metrics.values())]
+        facts.append(Fact("Loss", f"{predictions.loss:.3f}", measures.loss_name))
+    return [*facts, *report.facts(measures.evaluation, predictions, found.metrics.values())]
 
 
 def result_lines(found: Evaluation) -> Sequence[str]:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Literal
 
-from ..data.splits import Splits
-from ..prediction.opened import opened_run
-from ..recipe import Recipe
+from ..data.splits import DataInfo, Splits
+from ..errors import DataError, RunError
+from ..explain.image_io import reader_of
+from ..prediction.opened import OpenedClassifier, data_info_of, opened_run
+from ..recipe import EvaluationSettings, Recipe
 from ..runs.folder import RunFolder
 from ..runs.load import LoadedModel
 from ..runs.run_data import Warn, open_data_of
-from .evaluating import Advance, Evaluation, Name, RunEvaluator, seen_views
+from .evaluating import Advance, Evaluation, LabelledEvaluator, Name
 from .given_images import TableColumns, given_images
+from .measures import Measures, RunMeasures, seen_views
 
 SplitName = Literal["train", "validation", "test"]
 
@@ -56,7 +59,7 @@ class Task:
         measure: Evaluates; it calls its argument with the number of images that were just evaluated.
     """
 
-    of: RunEvaluator
+    of: LabelledEvaluator
     what: str
     suffix: str
     total: int
@@ -69,18 +72,60 @@ def prepared(folder: RunFolder, recipe: Recipe, loaded: LoadedModel, request: Re
     Raises `DataError` if the images cannot be found or their classes are not those of the model, and `RunError` if
     the recipe has no views.
     """
-    info = loaded.trained.info
-    others = request.data is not None and request.split is None
+    views = seen_views(recipe) if request.views else ()
+    own = _own_data(folder, recipe, request, loaded.digest, warn)
+    of = LabelledEvaluator(opened_run(folder, recipe, loaded, views), RunMeasures.of(folder, recipe, own), views)
+    return _task(of, request, own)
 
-    @cache
-    def own() -> Splits:
-        return open_data_of(folder, recipe, None if others else request.data, loaded.digest, warn)
 
-    of = RunEvaluator(
-        folder, recipe, opened_run(folder, recipe, loaded), own, seen_views(recipe) if request.views else ()
+def prepared_file(
+    opened: OpenedClassifier, run: tuple[RunFolder, Recipe] | None, request: Request, warn: Warn
+) -> Task:
+    """Return the evaluation of an exported file: on other images, or with the data, loss and metrics of a run.
+
+    Raises `DataError` if the images cannot be found or their classes are not those of the file, and `RunError` if the
+    classes of the run differ from those of the file.
+    """
+    if request.views:
+        raise RunError("an exported file computes one view of each image; leave out --views, or evaluate the run")
+    if run is None:
+        if request.data is None or request.split is not None:
+            raise DataError(
+                "an exported file has no images of its own; name labelled images with --data, or its run with --run"
+            )
+        thresholds = opened.classifier.prediction_rule.thresholds
+        settings = EvaluationSettings.model_validate({"thresholds": thresholds} if thresholds else {})
+        return _task(LabelledEvaluator(opened, Measures(evaluation=settings)), request, None)
+    folder, recipe = run
+    _require_same(opened.info, data_info_of(folder), folder)
+    state, damaged = folder.newest_state()
+    own = _own_data(folder, recipe, request, None if state is None else state["data"], warn)
+    precision = recipe.train.precision
+    notes = () if precision == "fp32" else (f"the run evaluates in {precision}, and the exported file in fp32",)
+    opened = replace(
+        opened,
+        open_reader=partial(reader_of, recipe, opened.info.channels),
+        batch_size=min(recipe.evaluation.batch_size, recipe.train.batch_size),
+        workers=recipe.train.workers,
+        warnings=(*opened.warnings, *damaged),
     )
-    if request.data is not None and others:
-        images = given_images(request.data, info, request.columns, ignore_unknown=request.ignore_unknown)
+    return _task(LabelledEvaluator(opened, RunMeasures.of(folder, recipe, own, notes)), request, own)
+
+
+def _own_data(
+    folder: RunFolder, recipe: Recipe, request: Request, digest: str | None, warn: Warn
+) -> Callable[[], Splits]:
+    """Return what opens the data set of a run, once; ``--data`` is its place only together with a split."""
+    place = None if request.split is None else request.data
+    return cache(lambda: open_data_of(folder, recipe, place, digest, warn))
+
+
+def _task(of: LabelledEvaluator, request: Request, own: Callable[[], Splits] | None) -> Task:
+    """Return the evaluation of the images that are asked for; `own` opens the data set of the run, if any."""
+    if own is None or (request.data is not None and request.split is None):
+        if request.data is None:
+            raise DataError("there are no images to evaluate; name them with --data")
+        images = given_images(request.data, of.info, request.columns, ignore_unknown=request.ignore_unknown)
 
         def measure(advance: Advance) -> Evaluation:
             return of.of_files(images, advance, batch_size=request.batch_size, workers=request.workers)
@@ -89,3 +134,21 @@ def prepared(folder: RunFolder, recipe: Recipe, loaded: LoadedModel, request: Re
     name: Name = request.split or own().final
     total = len(getattr(own(), name) or ())
     return Task(of, f"the {name} images of the run", name, total, lambda advance: of.of_split(own(), name, advance))
+
+
+def _require_same(file: DataInfo, run: DataInfo, folder: RunFolder) -> None:
+    """Raise `RunError` unless a file and a run have the same classes in the same order, task and channels."""
+    if file.classes != run.classes:
+        alone = [name for name in file.classes if name not in run.classes]
+        absent = [name for name in run.classes if name not in file.classes]
+        sides = [f"only in the file: {', '.join(alone[:5])}"] if alone else []
+        sides += [f"only in the run: {', '.join(absent[:5])}"] if absent else []
+        raise RunError(
+            f"the classes of '{folder.path}' are not those of the exported file "
+            f"({'; '.join(sides) or 'their order differs'}); give --run the run that the file was exported from"
+        )
+    if (file.task, file.channels) != (run.task, run.channels):
+        raise RunError(
+            f"the images of '{folder.path}' have the task {run.task} and {run.channels} channels, but the exported "
+            f"file {file.task} and {file.channels}; give --run the run that the file was exported from"
+        )

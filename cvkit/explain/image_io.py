@@ -85,16 +85,27 @@ def reader_of(recipe: Recipe, channels: int) -> FileReader:
     ``read(path)`` returns uint8 (C, H, W) in the file's own size. Its keyword-only parameters receive the data set's
     options of the same names. Raises `DataError` immediately if image files cannot have this number of channels.
     """
-    if channels not in MODES:
-        raise DataError(
-            f"this run's images have {channels} channels, but image files are read with 1 or 3, so the model "
-            "can only be used with images of its own data set; to explain images of the test split, omit the files"
-        )
+    _require_channels(channels)
     for part in recipe.dataset.family():
         own = getattr(part.entry.load(), "read", None)
         if own is not None:
             return FileReader(channels, own, _named(own, part.options))
+    return default_reader(channels)
+
+
+def default_reader(channels: int) -> FileReader:
+    """Return what reads an image file with `read_image`; raise `DataError` for another number of channels."""
+    _require_channels(channels)
     return FileReader(channels, read_image, {"channels": channels})
+
+
+def _require_channels(channels: int) -> None:
+    """Raise `DataError` if image files cannot have this number of channels."""
+    if channels not in MODES:
+        raise DataError(
+            f"the model's images have {channels} channels, but image files are read with 1 or 3, so the model "
+            "can only be used with images of its run's data set; to use images of the test split, omit the files"
+        )
 
 
 def _named(read: Callable[..., Any], options: Mapping[str, Any]) -> dict[str, Any]:

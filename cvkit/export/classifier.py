@@ -14,7 +14,7 @@ from torch import Tensor
 from ..data.splits import DataInfo
 from ..engine.prediction_rule import PredictionRule
 from ..errors import RunError, one_line
-from .metadata import KEY, read_metadata
+from .metadata import KEY, FileMetadata, read_metadata
 from .serving import INPUT, OUTPUTS
 
 ONNX, PROGRAM = ".onnx", ".pt2"
@@ -29,12 +29,16 @@ class ExportedClassifier:
         info: Channels, size, framing and classes of the images.
         prediction_rule: How logits become probabilities and predicted classes.
         compute: From uint8 images (B, C, H, W) to logits float32 (B, K).
+        run: The name of the run folder that the file was exported from; empty if the file does not say it.
+        checkpoint: After which step and epoch of the run the weights were saved, in words; empty likewise.
     """
 
     path: Path
     info: DataInfo
     prediction_rule: PredictionRule
     compute: Callable[[Tensor], Tensor]
+    run: str = ""
+    checkpoint: str = ""
 
     @classmethod
     def open(cls, path: Path, *, trusted: bool = False) -> ExportedClassifier:
@@ -57,11 +61,15 @@ class ExportedClassifier:
         if path.suffix == ONNX:
             return _onnx(path)
         if path.suffix != PROGRAM:
-            raise RunError(f"'{path}' is neither {ONNX} nor {PROGRAM}; give a file that cvkit export wrote")
+            raise RunError(
+                f"'{path}' is neither {ONNX} nor {PROGRAM}, the formats that cvkit reads; "
+                "give a file of one of them that cvkit export wrote"
+            )
         if not trusted:
             raise RunError(
                 f"'{path}' was not read: torch unpickles objects in {PROGRAM} files, which can run code. If you "
-                "trust its source, call ExportedClassifier.open(path, trusted=True); or export the run to onnx"
+                "trust its source, add --trust to the command, or call ExportedClassifier.open(path, trusted=True); "
+                "otherwise, export the run to onnx"
             )
         return _program(path)
 
@@ -97,13 +105,13 @@ def _onnx(path: Path) -> ExportedClassifier:
         known = session.get_modelmeta().custom_metadata_map
     except Exception as error:  # onnxruntime has a class for each of its states
         raise RunError(f"'{path}' cannot be read by onnxruntime: {one_line(error)}") from error
-    info, rule = _metadata(path, known.get(KEY))
+    found = _metadata(path, known.get(KEY))
 
     def compute(images: Tensor) -> Tensor:
         (logits,) = session.run([OUTPUTS[0]], {INPUT: np.ascontiguousarray(images.cpu().numpy())})
         return torch.from_numpy(np.asarray(logits))
 
-    return ExportedClassifier(path, info, rule, compute)
+    return _classifier(path, found, compute)
 
 
 def _program(path: Path) -> ExportedClassifier:
@@ -113,17 +121,21 @@ def _program(path: Path) -> ExportedClassifier:
     except Exception as error:  # torch has no common error for damaged files
         raise RunError(f"'{path}' cannot be read by torch.export: {one_line(error)}") from error
     text = found[f"{KEY}.json"]
-    info, rule = _metadata(path, text.decode() if isinstance(text, bytes) else text)
+    metadata = _metadata(path, text.decode() if isinstance(text, bytes) else text)
 
     @torch.no_grad()
     def compute(images: Tensor) -> Tensor:
         logits: Tensor = module(images.cpu())[0]
         return logits
 
-    return ExportedClassifier(path, info, rule, compute)
+    return _classifier(path, metadata, compute)
 
 
-def _metadata(path: Path, text: str | None) -> tuple[DataInfo, PredictionRule]:
+def _classifier(path: Path, found: FileMetadata, compute: Callable[[Tensor], Tensor]) -> ExportedClassifier:
+    return ExportedClassifier(path, found.info, found.prediction_rule, compute, found.run, found.checkpoint)
+
+
+def _metadata(path: Path, text: str | None) -> FileMetadata:
     if not text:
         raise RunError(f"'{path}' contains no classes: cvkit export did not write it, or its metadata was removed")
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -42,6 +43,25 @@ class _MetadataShape(Shape):
     info: _InfoShape
     thresholds: list[float]
     calibration: dict[str, Any] | None = None
+    run: str = ""
+    checkpoint: str = ""
+
+
+@dataclass(frozen=True)
+class FileMetadata:
+    """What the metadata of a file says.
+
+    Attributes:
+        info: Channels, size, framing and classes of the images.
+        prediction_rule: How logits become probabilities and predicted classes.
+        run: The name of the run folder; empty if the file does not say it.
+        checkpoint: After which step and epoch the weights were saved, in words; empty likewise.
+    """
+
+    info: DataInfo
+    prediction_rule: PredictionRule
+    run: str
+    checkpoint: str
 
 
 def metadata_of(recipe: Recipe, trained: TrainedModel, run: str, checkpoint: str) -> dict[str, Any]:
@@ -77,8 +97,8 @@ def metadata_values(trained: TrainedModel, model: str, options: Mapping[str, Any
     }
 
 
-def read_metadata(text: str) -> tuple[DataInfo, PredictionRule]:
-    """Return the `DataInfo` in the metadata of a file, and how the model decides.
+def read_metadata(text: str) -> FileMetadata:
+    """Return what the metadata of a file says.
 
     Raises `ValueError` if they are damaged, do not fit together, or if a later version of cvkit wrote them.
     """
@@ -100,4 +120,5 @@ def read_metadata(text: str) -> tuple[DataInfo, PredictionRule]:
     abstention = None if calibration is None else Abstention.from_json(calibration)
     if abstention is not None and len(abstention.temperatures) not in (1, info.num_classes):
         raise ValueError("its metadata has another number of temperatures than of classes")
-    return info, prediction_rule_of(info.task, thresholds, abstention)
+    rule = prediction_rule_of(info.task, thresholds, abstention)
+    return FileMetadata(info, rule, values.get("run", ""), values.get("checkpoint", ""))

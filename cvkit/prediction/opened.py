@@ -1,20 +1,27 @@
-"""Open what predicts images: a run folder. The path decides, in this one place."""
+"""Open what predicts images: a run folder or an exported file. The path decides, in this one place."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
+import torch
+
+from ..data.digests import file_digest
 from ..data.splits import DataInfo
 from ..engine.classifier import Classifier
-from ..errors import FolderError, RunError
-from ..explain.image_io import FileReader, reader_of
+from ..errors import RunError
+from ..explain.image_io import FileReader, default_reader, reader_of
+from ..export.classifier import ONNX, PROGRAM, ExportedClassifier
 from ..recipe import Recipe
+from ..recipe.settings import View
 from ..runs.folder import RunFolder
 from ..runs.load import LoadedModel, load_trained
 from .run_classifier import run_classifier
+
+_FILES_AT_ONCE = 50  # images in memory; a file does not say how many its run evaluated at once
 
 
 @dataclass(frozen=True)
@@ -25,17 +32,21 @@ class OpenedClassifier:
         classifier: The classifier.
         open_reader: Returns what reads image files as the data set of the run does. Raises `DataError` if files
             cannot be read for the model.
+        name: The name of the recipe or of the file, for a title.
         label: The model in words, for a line of output.
         digest: Returns what identifies the model. It differs if the model predicts differently.
-        batch_size: The number of images that the run evaluates at once.
-        workers: The number of processes with which the run loads images.
+        device: The device that the classifier computes on.
+        batch_size: The number of images that are predicted at once, unless the user gives another.
+        workers: The number of processes that load images, unless the user gives another.
         warnings: Lines that readers of the predictions must see.
     """
 
     classifier: Classifier
     open_reader: Callable[[], FileReader]
+    name: str
     label: str
     digest: Callable[[], str]
+    device: torch.device
     batch_size: int
     workers: int
     warnings: tuple[str, ...] = ()
@@ -51,16 +62,42 @@ class OpenedClassifier:
         return self.classifier.info
 
 
-def open_classifier(path: Path, recipe_of: Callable[[RunFolder], Recipe]) -> OpenedClassifier:
-    """Return the classifier at `path`, which is a run folder; `recipe_of` reads the recipe of the run.
+def is_exported(path: Path) -> bool:
+    """Return whether a path is meant as an exported file: it is a file, or has the name of one and does not exist."""
+    return path.is_file() or (path.suffix in (ONNX, PROGRAM) and not path.exists())
 
-    Raises `FolderError` if there is none, and `CheckpointError` if the run has no checkpoint.
+
+def open_classifier(
+    path: Path, recipe_of: Callable[[RunFolder], Recipe], *, trusted: bool = False
+) -> OpenedClassifier:
+    """Return the classifier at `path`, which is a run folder or a file that ``cvkit export`` wrote.
+
+    `recipe_of` reads the recipe of a run. A ``.pt2`` file is only read if it is `trusted`, because it can run code.
+    Raises `FolderError` if there is neither, `CheckpointError` if the run has no checkpoint, and `RunError` if the
+    file cannot be read.
     """
-    if path.is_file():
-        raise FolderError(f"'{path}' is a file; expected a run folder, which `cvkit run` creates")
+    if is_exported(path):
+        return opened_file(path, trusted=trusted)
     folder = RunFolder.open(path)
     recipe = recipe_of(folder)
     return opened_run(folder, recipe, load_trained(folder, recipe, data_info_of(folder)))
+
+
+def opened_file(path: Path, *, trusted: bool) -> OpenedClassifier:
+    """Return the classifier in an exported file, which reads images as `cvkit.read_image` does."""
+    classifier = ExportedClassifier.open(path, trusted=trusted)
+    origin = f" of run {classifier.run}" if classifier.run else ""
+    state = f", exported {classifier.checkpoint}" if classifier.checkpoint else ""
+    return OpenedClassifier(
+        classifier,
+        partial(default_reader, classifier.info.channels),
+        path.name,
+        f"{path.name}{origin}{state}",
+        partial(file_digest, path),
+        torch.device("cpu"),
+        _FILES_AT_ONCE,
+        0,
+    )
 
 
 def data_info_of(folder: RunFolder) -> DataInfo:
@@ -73,15 +110,21 @@ def data_info_of(folder: RunFolder) -> DataInfo:
     return info
 
 
-def opened_run(folder: RunFolder, recipe: Recipe, loaded: LoadedModel) -> OpenedClassifier:
-    """Return the classifier of a run whose model is loaded."""
+def opened_run(
+    folder: RunFolder, recipe: Recipe, loaded: LoadedModel, views: tuple[View, ...] = ()
+) -> OpenedClassifier:
+    """Return the classifier of a run whose model is loaded; its logits are averaged over `views`, if any."""
     trained = loaded.trained
     classifier, remarks = run_classifier(recipe, trained)
+    if views:
+        classifier = replace(classifier, views=views)
     return OpenedClassifier(
         classifier,
         partial(reader_of, recipe, trained.info.channels),
+        recipe.name,
         f"{folder.path.name}, {loaded.checkpoint_label}",
         classifier.digest,
+        trained.device,
         min(recipe.evaluation.batch_size, recipe.train.batch_size),
         recipe.train.workers,
         (*loaded.damaged, *remarks),
