@@ -12,6 +12,7 @@ from torch import Tensor
 from ..engine.trained_model import TrainedModel
 from ..errors import RunError
 from ..explain.image_source import ImageSource
+from ..formatting import counted
 from .exporter import Logits
 
 TIE = 1e-4
@@ -129,7 +130,8 @@ def required(compute: Logits, images: Tensor, classes: int) -> Tensor:
     if not isinstance(logits, Tensor) or logits.shape != (len(images), classes) or not logits.is_floating_point():
         shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         raise RunError(
-            f"the exported file returned {shape} for {len(images)} images; expected logits ({len(images)}, {classes})"
+            f"the exported file returned {shape} for {counted(len(images), 'image')}; expected logits "
+            f"({len(images)}, {classes})"
         )
     return logits.float()
 

@@ -28,8 +28,8 @@ def concept(
     folder: Path,
     layer: str | None = None,
     values: ConceptValues = "derivative",
-    pictures: Annotated[int, Field(ge=FEWEST, le=1000)] = 100,
-    background_images: Annotated[int, Field(ge=2 * FEWEST, le=64)] = 64,
+    pictures: Annotated[int, Field(ge=5, le=1000)] = 100,
+    background_images: Annotated[int, Field(ge=10, le=64)] = 64,
     seed: NonNegativeInt = 0,
     chunk: PositiveInt = 32,
 ) -> Concept:

@@ -125,7 +125,7 @@ def test_too_few_runs_are_refused(runs, paths, wording):
     """A comparison needs two different runs."""
     with pytest.raises(RunError) as refused:
         compare_runs([runs["same"].parent / path for path in paths])
-    assert str(refused.value) == wording
+    assert str(refused.value).replace(str(runs["same"].parent), "<runs>") == wording
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -67,7 +68,7 @@ def test_started_again_it_trains_nothing_and_prints_the_table(copied, wording):
     done = repeat("tiny.yaml", "--seeds", 3, "--output", "repeat", cwd=copied.parent)
     assert (done.returncode, done.stderr) == (0, "")
     table = [line for line in done.stdout.splitlines() if not line[:1].isdigit()]  # the times differ
-    assert "\n".join(table) == wording
+    assert re.sub(r" *\d+\.\d+", " <n>", "\n".join(table)) == wording  # another CPU trains other networks
     assert (copied / "repeat.html").is_file()
     assert outcomes(copied) == before
 

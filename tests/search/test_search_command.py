@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -113,7 +114,8 @@ def test_started_again_it_prints_the_result(copied, wording):
     (copied / "best.yaml").unlink()
     done = search("search.yaml", "--output", "whole", cwd=copied.parent)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "\n".join(line for line in done.stdout.splitlines() if not line[:1].isdigit()) == wording
+    lines = [line for line in done.stdout.splitlines() if not line[:1].isdigit()]  # the trials
+    assert re.sub(r"\d[\d.]*", "<n>", "\n".join(lines)) == wording  # another CPU trains other networks
     assert (copied / "best.yaml").is_file()
 
 
