@@ -69,6 +69,7 @@ def test_calibration_is_written_and_printed(calibrate, run, options, snapshot):
     answer = calibrate(*options)
     assert answer.code == 0, answer.err
     shown = (answer.err + answer.out).replace(str(run.resolve()), "<run>")
+    shown = re.sub(r"warning: a temperature is unusual.*\n", "", shown)  # it depends on the network that a CPU trains
     assert without_any_number(re.sub(r"  +", "  ", shown)) == snapshot
     assert content(run)["rule"] == ("conformal" if "--error-rate" in options else "threshold")
     assert "promise" in content(run)
