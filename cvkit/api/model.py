@@ -128,14 +128,12 @@ class Model:
 
     def _predict(self, images: Sequence[ImageLike], top: int) -> list[Prediction]:
         found: list[Prediction] = []
+        classifier = self._opened.classifier
+        rule = classifier.prediction_rule
         for start in range(0, len(images), _AT_ONCE):
             part = enumerate(images[start : start + _AT_ONCE], start=start + 1)
             pictures = [self._picture(image, number) for number, image in part]
-            classifier = self._opened.classifier
-            logits, rule = (
-                classifier.logits(torch.stack([picture.fitted for picture in pictures])),
-                classifier.prediction_rule,
-            )
+            logits = classifier.logits(torch.stack([picture.fitted for picture in pictures]))
             for picture, chances in zip(pictures, rule.probabilities(logits), strict=True):
                 found.append(Prediction.of(picture.name, chances, rule, self.classes, top))
         return found
