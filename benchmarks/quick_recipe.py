@@ -1,0 +1,31 @@
+"""Runs of the quick recipe of CIFAR-10 with a change in one place: other benchmarks measure and compare them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cvkit
+
+RECIPE = Path(__file__).parents[1] / "recipes" / "cifar10_quick.yaml"
+_WITHOUT: list[Any] = [{"name": "random_crop", "padding": 4}, "horizontal_flip"]
+_USUAL: list[Any] = [*_WITHOUT, {"name": "cutout", "size": 8}]
+CHANGES: dict[str, dict[str, Any]] = {
+    "with-cutout": {},
+    "without-cutout": {"augmentations": _WITHOUT},
+    "mixing": {"augmentations": [*_USUAL, {"name": "torch/mixup_or_cutmix", "off_epochs": 1}]},
+    "trivial-augment": {"augmentations": ["torchvision/trivial_augment", *_USUAL]},
+    "sam": {"optimizer": {"name": "torch/sam", "nesterov": True, "weight_decay": 5.0e-4}},
+}
+"""The changes of each variant of the recipe; the recipe itself is `with-cutout`."""
+
+
+def quick_run(keep: Path, variant: str, seed: int) -> Path:
+    """Return the folder of a finished run of a variant; train it first if `keep` has none."""
+    place = keep / f"{variant}-{seed}"
+    for folder in sorted(place.glob("*")):
+        if (info := folder / "run.json").is_file() and json.loads(info.read_text()).get("status") == "finished":
+            return folder
+    changes = {"seed": seed, "name": variant} | CHANGES[variant]
+    return cvkit.train(RECIPE, set=changes, output=place).folder
