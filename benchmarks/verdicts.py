@@ -29,7 +29,13 @@ from cvkit.explain.scores import BASELINES, score
 from cvkit.testing import Host
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "shapes.yaml"
-SMALLER = ("model.width=4", "train.epochs=3", "dataset.train_size=4000", "dataset.test_size=500", "tuners.0.orders=3")
+SMALLER = (
+    "model.width=4",
+    "train.epochs=3",
+    "dataset.train_size=4000",
+    "dataset.test_size=500",
+    "tuners=[{name: lr_range_test, set: scheduler.max_lr, start_lr: 0.01, steps: 150, orders: 3}]",
+)
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d,.]*\d|(?<![\w.])[-+]?\d")
 
 
