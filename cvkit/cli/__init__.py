@@ -49,6 +49,7 @@ COMMANDS = {
     "list": "list:list_components",
     "info": "info:info",
     "plugins": "plugins:plugins",
+    "doctor": "doctor:doctor",
     "new-plugin": "new_plugin:new_plugin",
     "add": "add:add",
     "schema": "schema:schema",
