@@ -45,6 +45,7 @@ COMMANDS = {
     "check": "check:check",
     "audit": "audit:audit",
     "preview": "preview:preview",
+    "speed": "speed:speed",
     "lr-find": "lr_find:lr_find",
     "list": "list:list_components",
     "info": "info:info",

@@ -53,6 +53,7 @@ ROOMS: dict[str, set[str]] = {
     "serving": {"PIL", "starlette", "uvicorn"},
     "starting": {"torch"},
     "doctor": {"torch", "PIL"},
+    "speed": {"torch"},
     "scaffold": {"jinja2"},
     "testing": {"pytest", "torch", "numpy", "pydantic"},
     "cli": {"click", "rich", "torch"},
