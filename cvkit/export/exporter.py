@@ -64,6 +64,6 @@ class Exporter:
             images: Images whose predictions differ, uint8 (B, C, H, W).
 
         Returns:
-            A phrase such as ``after layer 'layer1.0.conv1'``; empty if it cannot be told.
+            A phrase such as ``after layer 'layer1.0.conv1'``; empty if it is unknown.
         """
         return ""

@@ -36,10 +36,10 @@ def run(folder, tmp_path_factory, unrendered) -> cvkit.TrainedRun:
 
 
 def test_report_has_the_maps_and_the_note(run):
-    """Pictures are found beside the recipe, and the note says how well the concept is told apart."""
+    """Pictures are found beside the recipe, and the note says how well the concept is distinguished."""
     page = (run.folder / "report.html").read_text()
     assert "Notes on the methods" in page
-    assert "a linear separator tells 5 pictures from 64 training images" in page
+    assert "a linear separator distinguishes 5 pictures from 64 training images" in page
     assert "Colours of concept" in page
 
 
