@@ -172,8 +172,8 @@ class Concept:
         sample = "" if used == self._found else f" (a random sample of {self._found:,})"
         self.notes.append(
             f"concept '{self.name}' at layer '{self.layer}': a linear separator distinguishes {used:,} pictures"
-            f"{sample} from {len(self._training)} training images with an accuracy of {_percent(separator.accuracy)} on "
-            f"held-out images. Random groups of {separator.size} training images are distinguished with "
+            f"{sample} from {len(self._training)} training images with an accuracy of {_percent(separator.accuracy)} "
+            f"on held-out images. Random groups of {separator.size} training images are distinguished with "
             f"{_percent(separator.by_chance)} on average"
         )
         if not separator.tells_apart:

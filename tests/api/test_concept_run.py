@@ -48,8 +48,8 @@ def test_explanation_has_the_note(run):
     found = cvkit.load(run).explain(run.recipe.dataset.build(run.folder).test.images[0])
     assert found.method == "concept"
     assert found.signed
-    assert "tells 5 pictures" in found.notes[0]
-    assert "tells 5 pictures" in found._repr_html_()
+    assert "distinguishes 5 pictures" in found.notes[0]
+    assert "distinguishes 5 pictures" in found._repr_html_()
 
 
 def test_folder_that_is_missing_is_refused_before_the_run(folder, tmp_path):
