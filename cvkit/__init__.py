@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .api.model import Model
     from .api.repeating import RepeatedRuns, repeat
     from .api.results import ExportedModel, TrainedRun
+    from .api.searching import SearchResult, SearchTrial, search
     from .api.training import train, trainer
     from .calibrating.result import CalibrationResult
     from .checkpoint.pretrained import PretrainedWeights, load_weights
@@ -119,6 +120,9 @@ _LAZY = {
     "trainer": "api.training",
     "repeat": "api.repeating",
     "RepeatedRuns": "api.repeating",
+    "search": "api.searching",
+    "SearchResult": "api.searching",
+    "SearchTrial": "api.searching",
     "load": "api.loading",
     "Model": "api.model",
     "TrainedRun": "api.results",
@@ -327,6 +331,8 @@ __all__ = [
     "Sampler",
     "SamplerFactory",
     "SchedulerFactory",
+    "SearchResult",
+    "SearchTrial",
     "Section",
     "SectionFactory",
     "ServingModel",
@@ -367,6 +373,7 @@ __all__ = [
     "render_figure",
     "repeat",
     "resolve",
+    "search",
     "seed_everything",
     "thumbnail",
     "train",

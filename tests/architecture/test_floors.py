@@ -46,7 +46,7 @@ ROOMS: dict[str, set[str]] = {
     "evaluation": {"torch"},
     "comparison": {"torch", "matplotlib"},
     "repeats": {"pydantic", "matplotlib"},
-    "search": {"pydantic", "matplotlib", "optuna"},
+    "searches": {"torch", "pydantic", "matplotlib", "optuna"},
     "api": {"torch", "numpy", "PIL", "rich", "pandas", "IPython"},
     "serving": {"PIL", "starlette", "uvicorn"},
     "starting": {"torch"},

@@ -52,11 +52,7 @@ class TrialRun:
                         return
                 elif isinstance(event, EpochRecord):
                     self._judge(event, done=session.trainer.finished)
-                if (
-                    isinstance(event, Step | EpochRecord)
-                    and not session.trainer.finished
-                    and self._over(self.seconds)
-                ):
+                if isinstance(event, Step | EpochRecord) and not session.trainer.finished and self._is_over():
                     self.out_of_time = not self.pruned
                 session.stop = session.stop or self.pruned or self.out_of_time
 
@@ -88,6 +84,7 @@ class TrialRun:
             value=value,
             values=tuple(self._advisor.values),
             epochs=len(self._advisor.values),
+            planned=0 if session is None else -(-session.parts.planned_steps // session.parts.batching.steps),
             steps=0 if session is None else session.step,
             seconds=self.seconds,
             error=error,

@@ -8,9 +8,10 @@ import pytest
 from searching import SEARCH, written
 
 from cvkit import discover
-from cvkit.search.advisor import Advisor, importance, write_database
-from cvkit.search.reading import SearchFile
-from cvkit.search.trials import Trial, best_of
+from cvkit.searches.advisor import Advisor, importance, write_database
+from cvkit.searches.lines import counts_line
+from cvkit.searches.reading import SearchFile, source_of
+from cvkit.searches.trials import Trial, best_of, saved_epochs
 
 EPOCHS = 9
 
@@ -19,7 +20,7 @@ EPOCHS = 9
 def search_with(tmp_path_factory):
     catalog = discover()
     folder = tmp_path_factory.mktemp("advised")
-    return lambda more="": SearchFile(written(folder, SEARCH + more)).resolve(catalog)
+    return lambda more="": SearchFile(source_of(written(folder, SEARCH + more))).resolve(catalog)
 
 
 def grown(search, count: int) -> list[Trial]:
@@ -37,6 +38,7 @@ def grown(search, count: int) -> list[Trial]:
                 None if pruned else advisor.values[-1],
                 advisor.values,
                 len(advisor.values),
+                EPOCHS,
                 attrs=advisor.attrs(),
             )
         )
@@ -70,6 +72,10 @@ def test_pruning_saves_epochs(search_with):
     pruned, full = grown(search_with(), 20), grown(search_with("pruner: none\n"), 20)
     assert sum(trial.epochs for trial in full) == 20 * EPOCHS
     assert sum(trial.epochs for trial in pruned) < 0.8 * 20 * EPOCHS
+    taken = sum(trial.epochs for trial in pruned)
+    assert saved_epochs(pruned) == (20 * EPOCHS - taken, 20 * EPOCHS)
+    assert f"pruning saved {20 * EPOCHS - taken} of {20 * EPOCHS} epochs" in counts_line(pruned)
+    assert "pruning" not in counts_line(full)
     assert abs(best_of(pruned, "min").value - best_of(full, "min").value) < 0.1
 
 

@@ -9,8 +9,8 @@ import pytest
 from searching import RECIPE, SEARCH, written
 
 from cvkit import RecipeError, discover
-from cvkit.search.reading import SearchFile
-from cvkit.search.space import Choices, Range
+from cvkit.searches.reading import SearchFile, source_of
+from cvkit.searches.space import Choices, Range
 
 
 @pytest.fixture(scope="module")
@@ -20,19 +20,19 @@ def catalog():
 
 def problems(file, catalog) -> list[str]:
     with pytest.raises(RecipeError) as caught:
-        SearchFile(file).resolve(catalog)
+        SearchFile(source_of(file)).resolve(catalog)
     return [str(problem) for problem in caught.value.problems]
 
 
 def test_space_has_the_types_of_the_recipe(tmp_path, catalog):
     """Whole ends of an option that is a number stay numbers, and those of an integer are integers."""
-    search = SearchFile(written(tmp_path, SEARCH + "name: mine\n")).resolve(catalog)
+    search = SearchFile(source_of(written(tmp_path, SEARCH + "name: mine\n"))).resolve(catalog)
     assert search.space["optimizer.momentum"] == Range(0, 0.95)
     assert search.space["augmentations.0.padding"] == Choices(("1", "2", "3"))
     assert search.settings.name == "mine"
     text = SEARCH.replace("low: 1e-3, high: 3", "low: 1, high: 3")
     text = text.replace("{choices: [1, 2, 3]}", "{low: 1, high: 3}")
-    space = SearchFile(written(tmp_path, text)).resolve(catalog).space
+    space = SearchFile(source_of(written(tmp_path, text))).resolve(catalog).space
     assert (space["optimizer.lr"].whole, space["augmentations.0.padding"].whole) == (False, True)
 
 
@@ -56,26 +56,31 @@ sampler: bayes
 
 
 @pytest.mark.parametrize(
-    ("space", "words"),
+    ("space", "column", "words"),
     [
-        ("{low: 0, high: 1, log: true}", "above 0"),
-        ("{low: 1}", "'high' is missing"),
-        ("{low: a, high: 1}", "'low' must be a number"),
-        ("{low: 0.1, high: 1, step: -1}", "'step' must be above 0"),
-        ("{low: 0.1, high: 1, step: 0.1, log: true}", "'step' excludes 'log'"),
-        ("{low: 0.1, high: 1, log: 1}", "'log' must be true or false"),
-        ("{choices: []}", "at least one value"),
-        ("{choices: [0.1, 0.1]}", "twice"),
-        ("{choices: [0.1], low: 1}", "exclude each other"),
+        ("{low: 0, high: 1, log: true}", 17, "above 0"),
+        ("{low: 1}", 17, "'high' in the space of 'optimizer.lr' is missing"),
+        ("{low: a, high: 1}", 23, "expected a number, got 'a'"),
+        ("{low: true, high: 1}", 23, "expected a number, got true"),
+        ("{low: 0, high: .inf}", 32, "numbers must be finite"),
+        ("{low: 0.1, high: 1, step: -1}", 43, "expected a positive number, or null, got -1"),
+        ("{low: 0.1, high: 1, step: 2}", 17, "at most high - low"),
+        ("{low: 0.1, high: 1, step: 0.1, log: true}", 17, "'step' excludes 'log'"),
+        ("{low: 0.1, high: 1, log: 1}", 42, "expected true or false, got 1"),
+        ("{low: 0.1, high: 1, lg: true}", 37, "Did you mean 'log'?"),
+        ("{choices: []}", 27, "expected a list with at least one value, got []"),
+        ("{choices: 4}", 27, "expected a list with at least one value, got 4"),
+        ("{choices: [0.1, 0.1]}", 17, "twice"),
+        ("{choices: [0.1], low: 1}", 34, "exclude each other"),
     ],
 )
-def test_space_that_makes_no_sense_is_refused(tmp_path, catalog, space, words):
+def test_space_that_makes_no_sense_is_refused(tmp_path, catalog, space, column, words):
     """With the place and the reason."""
     (problem,) = problems(
         written(tmp_path, f"recipe: base.yaml\nspace:\n  optimizer.lr: {space}\nmax_trials: 2\n"), catalog
     )
     assert words in problem
-    assert ":3:17: " in problem
+    assert f":3:{column}: " in problem
 
 
 def test_search_without_an_end_is_refused(tmp_path, catalog):
@@ -94,7 +99,7 @@ def test_mistakes_of_the_recipe_are_reported_too(tmp_path, catalog):
 def test_recipe_may_be_written_in_the_search(tmp_path, catalog):
     """And may extend another one; paths start in the folder of the file."""
     inline = SEARCH.replace("recipe: base.yaml", "recipe: {extends: base.yaml, train: {epochs: 1}}")
-    search = SearchFile(written(tmp_path, inline)).resolve(catalog)
+    search = SearchFile(source_of(written(tmp_path, inline))).resolve(catalog)
     assert (search.recipe.train.epochs, search.recipe.name) == (1, "base")
 
 
@@ -102,13 +107,51 @@ def test_recipe_may_be_written_in_the_search(tmp_path, catalog):
 def test_recipe_that_is_none_is_refused(tmp_path, catalog, recipe):
     """A missing recipe, another type and a missing file."""
     with pytest.raises(RecipeError):
-        SearchFile(written(tmp_path, SEARCH.replace("recipe: base.yaml\n", recipe)))
+        SearchFile(source_of(written(tmp_path, SEARCH.replace("recipe: base.yaml\n", recipe))))
+
+
+def test_recipe_and_settings_can_be_overridden(tmp_path, catalog):
+    """The recipe with `recipe.` in front; the best recipe then cannot extend the file, which has other values."""
+    file = written(tmp_path)
+    overrides = ("recipe.train.epochs=5", "max_trials=3", "recipe.model={name: custom_resnet, width: 3}")
+    search = SearchFile(source_of(file, overrides)).resolve(catalog)
+    assert (search.recipe.train.epochs, search.settings.max_trials, search.inline) == (5, 3, True)
+    assert not SearchFile(source_of(file, ("max_trials=3",))).resolve(catalog).inline
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("recipe.train.epoch=5", "Did you mean 'epochs'?"),
+        ("max_trial=3", "Did you mean 'max_trials'?"),
+        ("max_trials=no", "expected a positive integer"),
+        ("space.optimizer.lr.low=1", "the space of a search cannot be overridden"),
+        ("recipe.extends=x.yaml", "`extends` cannot be overridden"),
+    ],
+)
+def test_mistake_in_an_override_has_its_text_as_the_place(tmp_path, catalog, text, words):
+    """As the user wrote it, also for values of the recipe."""
+    with pytest.raises(RecipeError) as caught:
+        SearchFile(source_of(written(tmp_path), (text,))).resolve(catalog)
+    (problem,) = map(str, caught.value.problems)
+    assert problem.startswith(f"--set {text}: ")
+    assert words in problem
+
+
+def test_most_epochs_are_those_of_the_space(tmp_path, catalog):
+    """What a search costs at most is not what the recipe alone costs."""
+    space = "space:\n  train.epochs: {low: 2, high: 9}\n"
+    search = SearchFile(source_of(written(tmp_path, f"recipe: base.yaml\n{space}max_trials: 2\n"))).resolve(catalog)
+    assert search.most_epochs == 9
+    space = "space:\n  train: {choices: [{epochs: 3, batch_size: 5}, {epochs: 12, batch_size: 10}]}\n"
+    search = SearchFile(source_of(written(tmp_path, f"recipe: base.yaml\n{space}max_trials: 2\n"))).resolve(catalog)
+    assert search.most_epochs == 12
 
 
 def test_component_may_be_a_choice(tmp_path, catalog):
     """Options of a component that is not in the recipe are checked with it."""
     space = "space:\n  optimizer: {choices: [sgd, {name: adamw, lr: 0.01}]}\n"
-    search = SearchFile(written(tmp_path, f"recipe: base.yaml\n{space}max_trials: 2\n")).resolve(catalog)
+    search = SearchFile(source_of(written(tmp_path, f"recipe: base.yaml\n{space}max_trials: 2\n"))).resolve(catalog)
     text = search.space["optimizer"].texts[1]
     assert search.trial_recipe({"optimizer": text}, catalog).optimizer.options["lr"] == 0.01
 

@@ -38,6 +38,7 @@ class _Search(Shape):
     search: dict[str, Any]
     goal: str = ""
     metric: str = ""
+    data: str = ""
     summary: dict[str, Any] | None = None
 
 
@@ -76,7 +77,7 @@ class SearchFolder(LockedFolder):
             more = f"; and {len(changed) - _SHOWN:,} more" if len(changed) > _SHOWN else ""
             raise FolderError(
                 f"'{self.path}' contains another search: {'; '.join(changed[:_SHOWN])}{more}. Restore the search to "
-                "continue, or choose another --output. max_trials and max_minutes may change"
+                "continue, or choose another --output. max_trials, max_minutes and checkpoints may change"
             )
 
     def _require_empty(self) -> None:
@@ -138,9 +139,28 @@ class SearchFolder(LockedFolder):
         text = json.dumps(trial.to_json(), indent=1, ensure_ascii=False)
         self.write(_trial_file(trial.number), f"{text}\n".encode("utf-8", "backslashreplace"))
 
+    def same_data(self, digest: str) -> str:
+        """Return the digest of the data of the first trial, which is `digest` if there was none before."""
+        with self.locked():
+            content = self.content()
+            if not content.get("data"):
+                self._write(content | {"data": digest})
+            return str(content.get("data") or digest)
+
+    def remove_checkpoints(self, best: int | None) -> None:
+        """Remove the checkpoints of all trials that have ended, except those of the trial with the number `best`."""
+        with self.locked():
+            for trial in self.trials():
+                run = RunFolder(self._run_path(trial.number))
+                if trial.ended and trial.number != best and run.has_checkpoints():
+                    run.remove_checkpoints()
+
+    def _run_path(self, number: int) -> Path:
+        return self.path / _trial_file(number).removesuffix(".json")
+
     def run(self, number: int) -> RunFolder:
         """Return the run folder of a trial, which is created if it does not exist."""
-        path = self.path / _trial_file(number).removesuffix(".json")
+        path = self._run_path(number)
         try:
             path.mkdir(exist_ok=True)
         except OSError as error:

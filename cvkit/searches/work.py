@@ -24,8 +24,9 @@ from ..runs.watching import Watch, failure_text
 from .advisor import Advisor, importance, write_database
 from .best import recipe_of
 from .definition import SearchDefinition
+from .disk import checkpoint_size, disk_lines
 from .folder import SearchFolder
-from .lines import best_lines, estimate_line, outcome_line
+from .lines import best_lines, estimate_line, outcome_line, plan_line
 from .page import search_page
 from .trial_run import TrialRun
 from .trials import Trial, best_of
@@ -60,6 +61,20 @@ class SearchJob:
             raise RunError(f"{self.search.file}: {error}") from None
         return self.search.metric or goals.score, goal, parts
 
+    def costs(self, parts: RunParts, processes: int) -> tuple[list[str], str]:
+        """Return what the search will cost, and a warning if the disk may be too small; the warning may be empty.
+
+        `parts` are those of `prepare`; they must not be trained afterwards.
+        """
+        trials = self.folder.trials()
+        lines = [plan_line(self.search, parts.planned_steps, trials)]
+        limit = self.search.settings.max_trials
+        if limit is not None and sum(trial.ended for trial in trials) >= limit:
+            return lines, ""
+        lines += [line] if (line := estimate_line(self.search, trials)) else []
+        disk, short = disk_lines(self.search, checkpoint_size(parts), processes, self.folder.path)
+        return [*lines, disk], short
+
     def train(self, watch: Watch) -> None:
         """Train trials until the search ends. Unfinished trials come first.
 
@@ -68,6 +83,7 @@ class SearchJob:
         """
         content = self.folder.content()
         metric, goal = content["metric"], content["goal"]
+        self.tidy(goal, watch)  # of a process that was killed before it did so
         while (taken := self._take(goal)) is not None:
             trial, folder, advisor = taken
             try:
@@ -75,18 +91,31 @@ class SearchJob:
                     trial, folder, TrialRun(trial, advisor, metric, partial(self._over, trial)), watch
                 )
                 self.folder.write_trial(ended)
+                self.tidy(goal, watch)
             finally:
                 folder.unlock()
             if not ended.ended:
                 watch.tell(f"trial {trial.number} is saved but not finished, because max_minutes is used up")
                 return
             watch.tell(outcome_line(ended, metric))
-            if ended.number == 0 and (line := estimate_line(self.search, self.folder.trials())):
+            trials = self.folder.trials()
+            first = ended.state == "complete" and sum(trial.state == "complete" for trial in trials) == 1
+            if first and (line := estimate_line(self.search, trials)):
                 watch.tell(line)
+
+    def tidy(self, goal: str, watch: Watch) -> None:
+        """Remove the checkpoints of ended trials that the search does not keep; a failure is a warning."""
+        if self.search.settings.checkpoints == "all":
+            return
+        best = best_of(self.folder.trials(), goal)
+        try:
+            self.folder.remove_checkpoints(None if best is None else best.number)
+        except (RunError, OSError) as error:
+            watch.warn(f"checkpoints that are not needed remain: {one_line(error)}")
 
     def _take(self, goal: str) -> tuple[Trial, RunFolder, Advisor] | None:
         """Lock and return an unfinished trial, or a new one; None if the search ends or others train the rest."""
-        limit, epochs = self.search.settings.max_trials, self.search.recipe.train.epochs
+        limit, epochs = self.search.settings.max_trials, self.search.most_epochs
         with self.folder.locked():
             trials = self.folder.trials()
             if self.out_of_time(trials):
@@ -141,10 +170,9 @@ class SearchJob:
             return reopen_session(folder, self.catalog, self.data, watch.warn)
         recipe: Recipe = self.search.trial_recipe(trial.params, self.catalog)
         parts = build_run(recipe, data_folder(self.data))
-        for number in range(trial.number):
-            if (digest := self.folder.run(number).data_digest()) is not None:
-                parts.splits.require(digest, data_places(recipe))  # trials on other data cannot be compared
-                break
+        if not any(path.partition(".")[0] == "dataset" for path in self.search.space):
+            # Trials on other data cannot be compared, unless the search itself chooses the data.
+            parts.splits.require(self.folder.same_data(parts.splits.digest), data_places(recipe))
         return Session(parts, folder, data_folder(self.data), self.catalog)
 
     def summarise(self) -> tuple[list[Trial], list[str]]:

@@ -12,10 +12,13 @@ from pathlib import Path
 
 import pytest
 from forks import Command, in_a_fork
+from safetensors import safe_open
 from searching import RECIPE, SEARCH, job_of, train, written
 
 from cvkit import EpochRecord, RunFolder, Step, discover, read, resolve
-from cvkit.search.folder import SearchFolder
+from cvkit.searches.disk import checkpoint_size, disk_lines
+from cvkit.searches.folder import SearchFolder
+from cvkit.searches.trials import best_of
 
 pytestmark = pytest.mark.usefixtures("unrendered")
 STEPS = 6  # of a complete trial: 3 epochs of 2
@@ -114,7 +117,8 @@ def test_started_again_it_prints_the_result(copied, wording):
     (copied / "best.yaml").unlink()
     done = search("search.yaml", "--output", "whole", cwd=copied.parent)
     assert (done.returncode, done.stderr) == (0, "")
-    lines = [line for line in done.stdout.splitlines() if not line[:1].isdigit()]  # the trials
+    text = done.stdout.replace(str(copied.parent), "<folder>")
+    lines = [line for line in text.splitlines() if not line[:1].isdigit()]  # the trials
     assert re.sub(r"\d[\d.]*", "<n>", "\n".join(lines)) == wording  # another CPU trains other networks
     assert (copied / "best.yaml").is_file()
 
@@ -185,6 +189,87 @@ def test_trial_that_fails_is_noted_and_the_next_one_is_trained(tmp_path):
         ("failed", "4000"),
     }
     assert all("batch_size" in trial.error for trial in trials if trial.state == "failed")
+
+
+def with_checkpoints(folder: Path) -> list[int]:
+    """Return the numbers of the trials that have checkpoints."""
+    trials = SearchFolder(folder).trials()
+    return [t.number for t in trials if RunFolder(folder / f"trial-{t.number:04}").has_checkpoints()]
+
+
+def test_only_the_best_trial_keeps_its_checkpoints(uninterrupted):
+    """It can be loaded; everything else of the other trials remains."""
+    best = best_of(SearchFolder(uninterrupted).trials(), "min")
+    assert with_checkpoints(uninterrupted) == [best.number]
+    for number in range(12):
+        folder = uninterrupted / f"trial-{number:04}"
+        assert {"recipe.yaml", "run.json", "metrics.jsonl"} <= {path.name for path in folder.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def all_kept(tmp_path_factory, warm) -> tuple[Path, list[str]]:
+    """The folder of a search of three trials that keeps all checkpoints, beside its file, and what it said."""
+    parent, lines = tmp_path_factory.mktemp("kept"), []
+    text = SEARCH.replace("max_trials: 12", "max_trials: 3\ncheckpoints: all")
+    train(written(parent, text), parent / "kept", lines=lines)
+    return parent / "kept", lines
+
+
+def test_all_checkpoints_are_kept_on_request_and_removed_by_a_later_start(all_kept, tmp_path):
+    """As after a kill between the end of a trial and the removal; a checkpoint with other files is the user's."""
+    shutil.copytree(all_kept[0].parent, tmp_path / "copy")
+    folder = tmp_path / "copy" / "kept"
+    assert with_checkpoints(folder) == [0, 1, 2]
+    best = best_of(SearchFolder(folder).trials(), "min").number
+    mine, other = (number for number in range(3) if number != best)
+    newest = max((folder / f"trial-{mine:04}" / "checkpoints").iterdir())
+    (newest / "notes.txt").write_text("mine")
+    done = search("search.yaml", "--set", "checkpoints=best", "--output", "kept", cwd=tmp_path / "copy")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert with_checkpoints(folder) == sorted([mine, best])
+    assert [*(folder / f"trial-{mine:04}" / "checkpoints").iterdir()] == [newest]
+    assert [*(folder / f"trial-{other:04}" / "checkpoints").iterdir()] == []
+
+
+def test_size_of_a_checkpoint_is_known_before_training(all_kept):
+    """It is that of the tensors in the checkpoint of a run, the momentum of SGD included."""
+    job = job_of(all_kept[0].parent / "search.yaml", all_kept[0])
+    size = checkpoint_size(job.prepare()[2])
+    (file, _) = (all_kept[0] / "trial-0000" / "checkpoints").glob("*/tensors.safetensors")
+    with safe_open(file, "pt") as opened:
+        tensors = [opened.get_tensor(name) for name in opened.keys()]  # noqa: SIM118  # it is no mapping
+    assert size == pytest.approx(sum(tensor.numel() * tensor.element_size() for tensor in tensors), rel=0.01)
+
+
+def test_disk_space_is_said_before_the_search(all_kept, tmp_path):
+    """With the rule, and with a warning if the disk is too small; an unknown size is said to be unknown."""
+    job = job_of(all_kept[0].parent / "search.yaml", all_kept[0])
+    line, short = disk_lines(job.search, 10**6, 1, tmp_path / "new")
+    assert "1.0 MB" in line
+    assert "at most 7.0 MB" in line
+    assert not short
+    line, short = disk_lines(job.search, 10**15, 2, tmp_path)
+    assert short.startswith("the checkpoints may take 8000000.0 GB, but only ")
+    assert "not known" in disk_lines(job.search, None, 1, tmp_path)[0]
+
+
+def test_time_of_the_rest_is_said_once_after_the_first_complete_trial(all_kept):
+    """Before, it is not known."""
+    said = [line for line in all_kept[1] if line.startswith("a complete trial takes ")]
+    assert len(said) == 1
+    assert "the other 2 trials will take at most about " in said[0]
+
+
+def test_trials_on_other_data_than_the_first_fail(all_kept, tmp_path):
+    """Also if the checkpoints of the first trial are gone; the digest is in search.json."""
+    shutil.copytree(all_kept[0].parent, tmp_path / "copy")
+    folder = SearchFolder(tmp_path / "copy" / "kept")
+    content = json.loads((folder.path / "search.json").read_text())
+    assert content["data"] == RunFolder(folder.path / "trial-0000").data_digest()
+    (folder.path / "search.json").write_text(json.dumps(content | {"data": content["data"] + "0"}))
+    text = (tmp_path / "copy" / "search.yaml").read_text().replace("max_trials: 3", "max_trials: 4")
+    train(written(tmp_path / "copy", text), folder.path)
+    assert "not what this run was trained on" in folder.trials()[3].error
 
 
 def test_trial_of_another_process_is_left_to_it(tmp_path):

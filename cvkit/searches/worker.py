@@ -1,4 +1,4 @@
-"""A process that trains trials of a search: ``python -m cvkit.search.worker``, started by `run_workers`."""
+"""A process that trains trials of a search: ``python -m cvkit.searches.worker``, started by `run_workers`."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ from ..runs.signals import heard, interrupt
 from ..runs.watching import Events, Watch, lines_of
 from ..runs.worker_processes import serve, write_line, write_warning
 from .advisor import require_optuna
+from .definition import SearchSource
 from .folder import SearchFolder
 from .reading import SearchFile
 from .work import SearchJob
 
-MODULE = "cvkit.search.worker"
+MODULE = "cvkit.searches.worker"
 
 
 def jobs_of(job: SearchJob, processes: int, paths: Sequence[Path], disabled: Sequence[str]) -> list[dict[str, Any]]:
     """Return the jobs of `processes` workers, each of which takes one trial after the other."""
     one = {
-        "file": str(job.search.file.absolute()),
+        "file": str(job.search.file),
+        "text": job.search.source.text,
+        "set": [*job.search.source.overrides],
         "folder": str(job.folder.path),
         "data": None if job.data is None else str(job.data.absolute()),
         "plugins": [str(path.absolute()) for path in paths],
@@ -33,7 +36,7 @@ def jobs_of(job: SearchJob, processes: int, paths: Sequence[Path], disabled: Seq
 
 def train_trials(job: dict[str, Any]) -> int:
     """Train trials until the search ends, and return 0."""
-    file = SearchFile(Path(job["file"]))
+    file = SearchFile(SearchSource(Path(job["file"]), job["text"], tuple(job["set"])))
     disabled = dict.fromkeys(file.document.disabled, "plugins.disable") | dict.fromkeys(
         job["disabled"], "--no-plugin"
     )

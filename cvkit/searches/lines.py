@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
-from ..formatting import counted, duration, in_words
+from ..formatting import counted, duration, in_words, percent
 from .definition import SearchDefinition
-from .trials import Trial, best_of
+from .trials import Trial, best_of, saved_epochs
 
 
 def outcome_line(trial: Trial, metric: str) -> str:
@@ -22,7 +22,7 @@ def outcome_line(trial: Trial, metric: str) -> str:
 
 def plan_line(search: SearchDefinition, steps: int, done: Sequence[Trial]) -> str:
     """Return what the search will cost at most, before it starts; `steps` is the number of steps of the recipe."""
-    settings, epochs = search.settings, counted(search.recipe.train.epochs, "epoch")
+    settings, epochs = search.settings, counted(search.most_epochs, "epoch")
     each = f"up to {epochs} ({counted(steps, 'step')} with the values of the recipe)"
     limits = []
     if settings.max_trials is not None:
@@ -82,14 +82,16 @@ def _shown_value(trial: Trial) -> float | None:
 
 
 def counts_line(trials: Sequence[Trial]) -> str:
-    """Return how many trials there are in each state, and the epochs that pruning saved."""
+    """Return how many trials there are in each state, and the share of the epochs that pruning saved."""
     states = [trial.state for trial in trials]
     parts = [
         f"{states.count(state):,} {word}"
         for state, word in (("complete", "complete"), ("pruned", "pruned"), ("failed", "failed"), ("running", "open"))
         if state in states
     ]
-    return f"{counted(len(trials), 'trial')}: {', '.join(parts)}"
+    saved, epochs = saved_epochs(trials)
+    pruning = f"; pruning saved {saved:,} of {counted(epochs, 'epoch')} ({percent(saved / epochs)})" if saved else ""
+    return f"{counted(len(trials), 'trial')}: {', '.join(parts)}{pruning}"
 
 
 def best_lines(search: SearchDefinition, trials: Sequence[Trial], metric: str, goal: str) -> list[str]:

@@ -4,10 +4,34 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field, PositiveFloat
+
+from ..recipe.coercion import Words
+from ..recipe.settings_group import Settings
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
+
+
+class RangeKeys(Settings):
+    """A range of numbers. Whole ends give whole numbers, unless the option is a number such as a learning rate."""
+
+    low: float = Field(description="The lowest value.")
+    high: float = Field(description="The highest value, above `low`.")
+    log: bool = Field(False, description="Draw evenly on a logarithmic scale; requires `low` above 0.")
+    step: PositiveFloat | None = Field(
+        None, description="Difference of neighbouring values, at most high - low; excludes `log`."
+    )
+
+
+class ChoiceKeys(Settings):
+    """Values of any type that the place accepts, such as numbers, names, or components with options."""
+
+    choices: Annotated[list[Any], Field(min_length=1), Words("a list with at least one value")] = Field(
+        description="The values, each of them once."
+    )
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ class _Trial(Shape):
     value: Number | None = None
     values: list[Number] = Field([])
     epochs: Count = 0
+    planned: Count = 0
     steps: Count = 0
     seconds: float = Field(0.0, ge=0, allow_inf_nan=False)
     error: str = ""
@@ -37,6 +38,7 @@ class Trial:
         value: The metric of the epoch whose weights are its result; None unless it is complete.
         values: The metric after each epoch.
         epochs: The number of epochs that were trained.
+        planned: The number of epochs that it would have had without pruning and early stopping.
         steps: The number of optimizer steps that were taken.
         seconds: The time of training.
         error: Why it failed.
@@ -49,6 +51,7 @@ class Trial:
     value: float | None = None
     values: Sequence[float] = ()
     epochs: int = 0
+    planned: int = 0
     steps: int = 0
     seconds: float = 0.0
     error: str = ""
@@ -77,3 +80,12 @@ def best_of(trials: Sequence[Trial], goal: str) -> Trial | None:
     complete = [trial for trial in trials if trial.state == "complete" and trial.value is not None]
     sign = 1 if goal == "min" else -1
     return min(complete, key=lambda trial: (sign * (trial.value or 0.0), trial.number), default=None)
+
+
+def saved_epochs(trials: Sequence[Trial]) -> tuple[int, int]:
+    """Return how many epochs pruning saved, and how many complete and pruned trials would have had without it.
+
+    For a complete trial these are the epochs that it had, because early stopping may have ended it.
+    """
+    saved = sum(max(0, trial.planned - trial.epochs) for trial in trials if trial.state == "pruned")
+    return saved, saved + sum(trial.epochs for trial in trials if trial.state in ("complete", "pruned"))

@@ -35,29 +35,65 @@ class SearchSettings(Settings):
     pruner: Literal["median", "hyperband", "none"] = Field(
         "median", description="Ends trials early that are worse than earlier trials were after as many epochs."
     )
+    checkpoints: Literal["best", "all"] = Field(
+        "best",
+        description="Whose checkpoints are kept: those of the best trial and of unfinished trials, or of all trials.",
+    )
+
+
+@dataclass(frozen=True)
+class SearchSource:
+    """Where a search is written: in a file, or in a text that Python code contains.
+
+    Attributes:
+        file: The path of the file; for a text, the name that messages use. Relative paths start in its folder.
+        text: The YAML text, or None if it is in the file.
+        overrides: ``path=value`` for settings of the search, and ``recipe.path=value`` for values of its recipe.
+    """
+
+    file: Path
+    text: str | None = None
+    overrides: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class SearchDefinition:
-    """A checked SEARCH.yaml.
+    """A checked search.
 
     Attributes:
-        file: Its path.
-        target: The path of the recipe; `file` if the recipe is written in it.
-        inline: Whether the recipe is written in the file.
+        source: Where it is written.
+        target: The path of the recipe; that of the search if the recipe is written in it.
+        inline: Whether the recipe is written in the search or overridden, so that no file contains it.
         document: The recipe as it was read.
         recipe: The checked recipe, without values of the space.
         space: The values that each place of the recipe may have.
         settings: How it is searched.
     """
 
-    file: Path
+    source: SearchSource
     target: Path
     inline: bool
     document: Document
     recipe: Recipe
     space: Mapping[str, Space]
     settings: SearchSettings
+
+    @property
+    def file(self) -> Path:
+        """The path of the search, for messages."""
+        return self.source.file
+
+    @property
+    def most_epochs(self) -> int:
+        """The largest number of epochs that a trial may have."""
+        found = [self.recipe.train.epochs]
+        for path, space in self.space.items():
+            for value in space.samples():
+                if path == "train" and isinstance(value, dict):
+                    value = value.get("epochs", 0)
+                if path in ("train", "train.epochs") and isinstance(value, int):
+                    found.append(value)
+        return max(found)
 
     @property
     def metric(self) -> str | None:
