@@ -153,14 +153,17 @@ def _opened(file: PredictionsFile | None, resume: bool, paths: Iterator[Path], c
     if file is None:
         yield _StandardOutput(columns), Earlier()
         return
-    earlier = file.earlier(paths) if resume else None
-    try:
-        with file.opened(earlier) as output:
-            yield output, earlier or Earlier()
-    except (KeyboardInterrupt, Exception) as error:
-        if isinstance(error, KeyboardInterrupt) or getattr(error, "exit_code", 2) == FAILED:
-            echo(f"'{file.path}' has the predictions so far{file.way_on}", err=True)
-        raise
+    with file.locked() as warning:
+        if warning:
+            warn(warning)
+        earlier = file.earlier(paths) if resume else None
+        try:
+            with file.opened(earlier) as output:
+                yield output, earlier or Earlier()
+        except (KeyboardInterrupt, Exception) as error:
+            if isinstance(error, KeyboardInterrupt) or getattr(error, "exit_code", 2) == FAILED:
+                echo(f"'{file.path}' has the predictions so far{file.way_on}", err=True)
+            raise
 
 
 class _StandardOutput:
