@@ -12,8 +12,8 @@ from ..diagnostics.task_report import task_report
 from ..engine.metrics import lower_is_better
 from ..figures.page import Fact, Page, Section, render
 from ..files.output_folder import OutputFolder
-from ..formatting import in_words, percent
-from .evaluating import Evaluation, LabelledEvaluator
+from ..formatting import counted, in_words, percent
+from .evaluating import MOST_NAMED, Evaluation, LabelledEvaluator
 
 PAGE, PREDICTIONS, METRICS = "evaluation.html", "predictions.csv", "metrics.json"
 
@@ -69,7 +69,7 @@ def evaluation_page(of: LabelledEvaluator, found: Evaluation, data: str, warning
         subtitle=f"{of.opened.label}, on {data}",
         facts=tuple(_facts(of, found)),
         warnings=tuple(dict.fromkeys(warnings)),
-        notes=tuple(f"{line[0].upper()}{line[1:]}." for line in found.notes),
+        notes=(*(f"{line[0].upper()}{line[1:]}." for line in found.notes), *named_unread(found)),
         sections=(
             Section(report.title, tuple(report.classes(predictions, info.classes))),
             Section("Confidence", tuple(report.confidence(predictions, info.classes))),
@@ -78,6 +78,13 @@ def evaluation_page(of: LabelledEvaluator, found: Evaluation, data: str, warning
         ),
         generated=f"Created by cvkit evaluate. Model digest: {of.opened.digest()[:12]}.",
     )
+
+
+def named_unread(found: Evaluation) -> list[str]:
+    """Return why images could not be read, a line for each of the first ones."""
+    rest = len(found.unread) - MOST_NAMED
+    more = [f"{METRICS} names {counted(rest, 'other image')} that could not be used"] if rest > 0 else []
+    return [*found.unread[:MOST_NAMED], *more]
 
 
 def _facts(of: LabelledEvaluator, found: Evaluation) -> list[Fact]:

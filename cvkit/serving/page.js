@@ -51,6 +51,10 @@ async function take(file) {
     at("mapped").hidden = true;
     at("warnings").textContent = "";
     at("result").hidden = false;
+    if (!model.maps) {
+      say("");
+      return;
+    }
     say("Drawing the map ...");
     const map = await ask(`explain?class=${encodeURIComponent(found.predictions[0].class)}`, file);
     if (number !== latest) return;
@@ -78,3 +82,4 @@ document.addEventListener("drop", (event) => {
 const model = await ask("model");
 document.title = at("name").textContent = model.name;
 at("about").textContent = model.summary;
+at("notes").textContent = model.notes.map((note) => `${note[0].toUpperCase()}${note.slice(1)}.`).join(" ");
