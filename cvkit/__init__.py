@@ -10,6 +10,7 @@ TYPE_CHECKING = False  # as type checkers know it, without the 15 ms of `typing`
 if TYPE_CHECKING:
     from typing import Any
 
+    from .allocator import Allocator, keep_freed_memory
     from .api.comparing import compare
     from .api.loading import load
     from .api.model import Model
@@ -114,6 +115,8 @@ if TYPE_CHECKING:
     from .step_progress import Progress, progress
 
 _LAZY = {
+    "Allocator": "allocator",
+    "keep_freed_memory": "allocator",
     "compare": "api.comparing",
     "Comparison": "comparison.comparison",
     "train": "api.training",
@@ -251,6 +254,7 @@ __all__ = [
     "IMAGE_FORMATS",
     "KINDS",
     "Abstention",
+    "Allocator",
     "AmbiguousComponent",
     "Augmentation",
     "AugmentationFactory",
@@ -357,6 +361,7 @@ __all__ = [
     "discover",
     "eval_mode",
     "hookimpl",
+    "keep_freed_memory",
     "largest_value",
     "load",
     "load_weights",

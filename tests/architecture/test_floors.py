@@ -21,6 +21,8 @@ ROOMS: dict[str, set[str]] = {
     "resource_errors": set(),
     "printable": set(),
     "formatting": set(),
+    "glibc": set(),
+    "allocator": set(),
     "files": {"filelock", "pydantic"},
     "signatures": {"pydantic", "griffe"},
     "kinds": set(),
