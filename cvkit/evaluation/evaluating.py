@@ -17,7 +17,9 @@ from ..data.loading import materialize
 from ..data.resizing import framed
 from ..data.splits import DataInfo, Split, Splits
 from ..engine.eval_mode import eval_mode
+from ..engine.intervals import Share
 from ..engine.metrics import evaluate_metrics
+from ..engine.prediction_rule import PredictionRule
 from ..engine.predictions import Predictions, predictions_of
 from ..errors import CvkitError, DataError, one_line
 from ..formatting import counted
@@ -37,12 +39,41 @@ MOST_NAMED = 5
 """How many images that cannot be read are named in an error or a warning; metrics.json names all."""
 
 
+CALIBRATED = (
+    "the probabilities and the classes are those after the calibration of the run, as in cvkit predict; the loss is "
+    "that of the logits before it"
+)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The images that a model with a rule that declines images keeps.
+
+    Attributes:
+        coverage: The share of the images that are kept.
+        accuracy: The share of the kept images whose class is right.
+    """
+
+    coverage: Share
+    accuracy: Share
+
+    @classmethod
+    def of(cls, rule: PredictionRule, predictions: Predictions) -> Kept | None:
+        """Return what is kept of predictions with calibrated logits; None if the rule declines no image."""
+        if not rule.declines:
+            return None
+        kept = ~rule.declined(predictions.probabilities)
+        return cls(Share.where(kept), Share.where(predictions.correct[kept]))
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """A trained model, measured on labelled images.
 
     Attributes:
-        predictions: The predictions, in the order of the images; the loss is NaN if it could not be computed.
+        predictions: The predictions, in the order of the images, with the logits after the calibration of the run if
+            there is one. The loss is that of the logits before it, and NaN if it could not be computed.
+        kept: What the model does not decline; None if it declines nothing.
         metrics: The value of each metric of the recipe.
         digests: The digest of each image; None if there are none.
         unread: The images that could not be read and were left out, each with the reason.
@@ -51,6 +82,7 @@ class Evaluation:
     """
 
     predictions: Predictions
+    kept: Kept | None
     metrics: dict[str, float]
     digests: tuple[str, ...] | None
     unread: tuple[str, ...]
@@ -170,8 +202,10 @@ class LabelledEvaluator:
             raise DataError("\n".join(["no image could be read", *islice(unread, MOST_NAMED)]))
         whole = torch.cat(labels)
         loss = float(torch.stack(losses).sum()) / len(whole)
-        made = predictions_of(self.info.task)(torch.cat(logits), whole, loss, half, names, self.views)
-        return made.with_thresholds(self.classifier.prediction_rule.thresholds)
+        rule = self.classifier.prediction_rule
+        calibrated = rule.calibrated_logits(torch.cat(logits))
+        made = predictions_of(self.info.task)(calibrated, whole, loss, half, names, self.views)
+        return made.with_thresholds(rule.thresholds)
 
     def _loss_of(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Return the sum of the losses of a batch; not a number if the loss could not be built."""
@@ -209,4 +243,7 @@ class LabelledEvaluator:
         if unread:
             total = counted(len(unread) + len(found.labels), "image")
             left_out.append(f"left out {len(unread):,} of {total}, which {why}")
-        return Evaluation(found, metrics, digests, unread, (*left_out, *notes, *self._notes), images)
+        rule = self.classifier.prediction_rule
+        calibration = [CALIBRATED] if rule.calibrates else []
+        said = (*left_out, *notes, *self._notes, *calibration)
+        return Evaluation(found, Kept.of(rule, found), metrics, digests, unread, said, images)
