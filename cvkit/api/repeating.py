@@ -42,7 +42,8 @@ class RepeatedRuns:
         scores: The score of each seed, in [0, 1]: the accuracy, or the mean average precision for sets of labels.
         mean: The mean score.
         deviation: The standard deviation of the scores, with n - 1 in the denominator; None for one seed.
-        interval: The lower and upper end of the 95 % interval of the mean, by Student's t; None for one seed.
+        interval: The lower and upper end of the 95 % interval of the mean, by Student's t, cut at 0 and 1; None for
+            one seed.
         agreement: The fraction of the test images for which all seeds predict the same.
         report: The page of the repeat; a path, and in a notebook the page itself.
     """

@@ -58,7 +58,7 @@ class Comparison:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The ends of the 95 % interval of `difference`."""
+        """The ends of the 95 % interval of `difference`, which is not corrected if there are several pairs."""
         return self.pairs[0].main.interval
 
     @property
@@ -114,12 +114,13 @@ def compare_runs(
         Pair(
             groups[0],
             group,
-            measures(groups[0], group, fraction),
+            measures(groups[0], group, fraction, len(groups) - 1),
             changed_images(groups[0], group, aligned.positions),
             by_class(groups[0], group),
             _changed(groups[0], group),
             len(aligned.positions),
             fraction,
+            len(groups) - 1,
         )
         for group in groups[1:]
     ]

@@ -46,7 +46,7 @@ ROOMS: dict[str, set[str]] = {
     "export": {"torch", "numpy", "onnxruntime", "pydantic"},
     "prediction": {"torch", "pyarrow"},
     "evaluation": {"torch"},
-    "comparison": {"torch", "matplotlib"},
+    "comparison": {"torch", "numpy", "scipy", "matplotlib"},
     "repeats": {"pydantic", "matplotlib"},
     "searches": {"torch", "pydantic", "matplotlib", "optuna"},
     "api": {"torch", "numpy", "PIL", "rich", "pandas", "IPython"},

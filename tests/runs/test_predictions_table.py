@@ -7,10 +7,10 @@ import torch
 from compared_runs import digest, write_label_run, write_run
 
 from cvkit import FolderError, MultiLabelPredictions, Predictions, RunError
-from cvkit.comparison.predictions_table import read_predictions
 from cvkit.comparison.run_results import read_run
 from cvkit.runs.multi_label_csv import multi_label_csv
 from cvkit.runs.predictions_csv import predictions_csv
+from cvkit.runs.predictions_table import read_predictions
 
 HEAD = "index,true,predicted,correct,probability_true,loss\n"
 
