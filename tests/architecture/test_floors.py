@@ -52,6 +52,8 @@ ROOMS: dict[str, set[str]] = {
     "api": {"torch", "numpy", "PIL", "rich", "pandas", "IPython"},
     "serving": {"PIL", "starlette", "uvicorn"},
     "starting": {"torch"},
+    "doctor": {"torch", "PIL"},
+    "speed": {"torch"},
     "scaffold": {"jinja2"},
     "testing": {"pytest", "torch", "numpy", "pydantic"},
     "cli": {"click", "rich", "torch"},
