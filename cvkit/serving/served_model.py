@@ -14,8 +14,7 @@ from ..errors import DataError
 from ..prediction.opened import OpenedClassifier
 
 WITHOUT_MAPS = (
-    "an exported file has no maps of the pixels that support a class, because it contains neither the layers of the "
-    "model nor explainers; serve the folder of its run to see maps"
+    "an exported file has no maps of the pixels that support a class; serve the folder of its run to see them"
 )
 
 
