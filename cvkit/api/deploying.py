@@ -7,14 +7,14 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ..calibrating.calibrate import prepared as prepared_calibration
 from ..calibrating.calibrate import require_one_class
 from ..calibrating.promises import promise_of
 from ..calibrating.result import CalibrationResult
 from ..calibrating.saving import save
-from ..export.choosing import with_exporters
+from ..export.choosing import Names, with_exporters
 from ..export.jobs import exports_of
 from ..host.assumed import EXPORTER
 from .opened_model import OpenedModel, warn
@@ -80,6 +80,7 @@ class DeployableModel(OpenedModel):
         output: str | os.PathLike[str] = "exports",
         images: Iterable[str | os.PathLike[str]] = (),
         agreement: float | None = None,
+        framing: Literal["outside", "in-graph"] | None = None,
     ) -> ExportedModel:
         """Write the model as files for other programs, after a comparison of the files with the run.
 
@@ -92,13 +93,15 @@ class DeployableModel(OpenedModel):
                 replace an earlier export there.
             images: Image files or folders to compare with instead of the test images of the run.
             agreement: The share of the images that must keep their class, in [0, 1]; None for that of the exporter.
+            framing: ``in-graph`` for a file that takes images of any size, and resizes and crops them itself as the
+                run's evaluation does; None for the option of the exporter, by default ``outside``.
 
         Returns:
             The folder with the files, and the certificate.
 
         Raises:
             ValueError: `agreement` is not in [0, 1].
-            RecipeError: There is no such exporter, or its options are wrong.
+            RecipeError: There is no such exporter, its options are wrong, or it cannot contain the framing.
             DataError: There are no images to compare with.
             RunError: The format does not support the model, or too few images keep their class; an earlier export
                 then stays as it is.
@@ -106,8 +109,10 @@ class DeployableModel(OpenedModel):
         if agreement is not None and not 0 <= agreement <= 1:
             raise ValueError(f"agreement must be between 0 and 1, got {agreement!r}")
         chosen = to if isinstance(to, str) else json.dumps(dict(to), default=dict)
-        names = ("to", "options")
-        recipe = with_exporters(self.recipe, self._folder.document, self._catalog, [chosen], names=names)
+        names = Names("to", "options", "framing")
+        recipe = with_exporters(
+            self.recipe, self._folder.document, self._catalog, [chosen], framing=framing, names=names
+        )
         given = [Path(image).expanduser() for image in images]
         where = ("export(images=...)", "cvkit.load(run, data=...)")
         (job,) = exports_of(self._folder, recipe, self._loaded, self._splits, given, agreement, names=where)

@@ -16,7 +16,7 @@ from .splits import DataInfo, Split, Splits
 DEFAULT = Framing("crop", "bicubic", 1.0)
 """How files are framed for a model whose data set has no framing, because all of its images have the input size."""
 
-_FAR = 50  # multiples of the kept part; what lies further away is cut off before the image is resized
+FAR = 50  # multiples of the kept part; what lies further away is cut off before the image is resized
 
 
 def frame(image: Tensor, info: DataInfo, size: tuple[int, int] | None = None) -> Tensor:
@@ -59,7 +59,7 @@ def _without_far_ends(image: Tensor, info: DataInfo) -> Tensor:
         return image
     size = (image.shape[-2], image.shape[-1])
     window = framing.window(size, (info.height, info.width))
-    most = (_FAR * -(-info.height * size[0] // window.height), _FAR * -(-info.width * size[1] // window.width))
+    most = (FAR * -(-info.height * size[0] // window.height), FAR * -(-info.width * size[1] // window.width))
     starts = [max(0, (side - kept) // 2) for side, kept in zip(size, most, strict=True)]
     return image[:, starts[0] : size[0] - starts[0], starts[1] : size[1] - starts[1]]
 
