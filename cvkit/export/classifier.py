@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from torch import Tensor
 from ..data.splits import DataInfo
 from ..engine.prediction_rule import PredictionRule
 from ..errors import RunError, one_line
+from ..explain.image_io import FileReader
+from .decoding import FileDecoding
 from .metadata import KEY, FileMetadata, read_metadata
 from .serving import INPUT, OUTPUTS
 
@@ -32,6 +34,7 @@ class ExportedClassifier:
         run: The name of the run folder that the file was exported from; empty if the file does not say it.
         checkpoint: After which step and epoch of the run the weights were saved, in words; empty likewise.
         framing_in_graph: Whether the file takes images of any size and frames them itself.
+        decoding: How the run decodes image files.
     """
 
     path: Path
@@ -41,6 +44,7 @@ class ExportedClassifier:
     run: str = ""
     checkpoint: str = ""
     framing_in_graph: bool = False
+    decoding: FileDecoding = field(default_factory=FileDecoding)
 
     @classmethod
     def open(cls, path: Path, *, trusted: bool = False) -> ExportedClassifier:
@@ -74,6 +78,10 @@ class ExportedClassifier:
                 "otherwise, export the run to onnx"
             )
         return _program(path)
+
+    def file_reader(self) -> FileReader:
+        """Return what reads image files as the run does; raise `DataError` if files cannot be read for the model."""
+        return self.decoding.file_reader(self.info.channels)
 
     def logits(self, images: Tensor, batch_size: int = 250) -> Tensor:
         """Return the logits of images, computed in batches.
@@ -134,8 +142,16 @@ def _program(path: Path) -> ExportedClassifier:
 
 
 def _classifier(path: Path, found: FileMetadata, compute: Callable[[Tensor], Tensor]) -> ExportedClassifier:
-    in_graph = found.framing_in_graph
-    return ExportedClassifier(path, found.info, found.prediction_rule, compute, found.run, found.checkpoint, in_graph)
+    return ExportedClassifier(
+        path,
+        found.info,
+        found.prediction_rule,
+        compute,
+        found.run,
+        found.checkpoint,
+        found.framing_in_graph,
+        found.decoding,
+    )
 
 
 def _metadata(path: Path, text: str | None) -> FileMetadata:
