@@ -84,7 +84,7 @@ def evaluate(
         return Request(data, split, TableColumns(column, label_column), ignore_unknown, views, batch_size, workers)
 
     task = _prepared(folder, run, choice, trusted, request)
-    from ..evaluation.page import named_unread, result_lines, results_folder, write_results
+    from ..evaluation.page import remarks, result_lines, results_folder, write_results
 
     place = results_folder(output / task.name)
     for inside in (folder, run):
@@ -97,7 +97,7 @@ def evaluate(
     with bar(task.total, "evaluating") as advance:
         measured = task.measure(advance)
         paths = write_results(place, task.of, measured, task.what)
-    for line in [*measured.notes, *named_unread(measured)]:
+    for line in remarks(measured):
         warn(line)
     for line in result_lines(measured):
         echo(line)
