@@ -45,9 +45,8 @@ def search_page(
     figures = [_history(complete, metric, goal)] if complete else []
     figures += [_importance(importance)] if importance else []
     figures += [_parallel(search, complete, metric)] if len(complete) > 1 else []
-    table = Table(
-        "trials", "All trials", "The best first.", header(search, metric), tuple(rows(search, trials, goal))
-    )
+    caption = "The best first. The value of a pruned trial is that of its last epoch."
+    table = Table("trials", "All trials", caption, header(search, metric), tuple(rows(search, trials, goal)))
     return Page(
         title=f"{search.settings.name}: {counted(len(trials), 'trial')}",
         subtitle="Values of a recipe, chosen on the validation images. No trial evaluated the test images.",
