@@ -10,11 +10,13 @@ TYPE_CHECKING = False  # as type checkers know it, without the 15 ms of `typing`
 if TYPE_CHECKING:
     from typing import Any
 
+    from .allocator import Allocator, keep_freed_memory
     from .api.comparing import compare
     from .api.loading import load
     from .api.model import Model
     from .api.repeating import RepeatedRuns, repeat
     from .api.results import ExportedModel, TrainedRun
+    from .api.searching import SearchResult, SearchTrial, search
     from .api.training import train, trainer
     from .calibrating.result import CalibrationResult
     from .checkpoint.pretrained import PretrainedWeights, load_weights
@@ -113,12 +115,17 @@ if TYPE_CHECKING:
     from .step_progress import Progress, progress
 
 _LAZY = {
+    "Allocator": "allocator",
+    "keep_freed_memory": "allocator",
     "compare": "api.comparing",
     "Comparison": "comparison.comparison",
     "train": "api.training",
     "trainer": "api.training",
     "repeat": "api.repeating",
     "RepeatedRuns": "api.repeating",
+    "search": "api.searching",
+    "SearchResult": "api.searching",
+    "SearchTrial": "api.searching",
     "load": "api.loading",
     "Model": "api.model",
     "TrainedRun": "api.results",
@@ -247,6 +254,7 @@ __all__ = [
     "IMAGE_FORMATS",
     "KINDS",
     "Abstention",
+    "Allocator",
     "AmbiguousComponent",
     "Augmentation",
     "AugmentationFactory",
@@ -327,6 +335,8 @@ __all__ = [
     "Sampler",
     "SamplerFactory",
     "SchedulerFactory",
+    "SearchResult",
+    "SearchTrial",
     "Section",
     "SectionFactory",
     "ServingModel",
@@ -351,6 +361,7 @@ __all__ = [
     "discover",
     "eval_mode",
     "hookimpl",
+    "keep_freed_memory",
     "largest_value",
     "load",
     "load_weights",
@@ -367,6 +378,7 @@ __all__ = [
     "render_figure",
     "repeat",
     "resolve",
+    "search",
     "seed_everything",
     "thumbnail",
     "train",

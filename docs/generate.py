@@ -61,6 +61,7 @@ HELPERS = (
     "seed_everything",
     "eval_mode",
     "usual_range",
+    "keep_freed_memory",
 )
 COMMANDS = ("list", "info", "plugins", "schema", "new-plugin", "add")
 CHOOSING = ("--no-plugin", "--plugin-path")

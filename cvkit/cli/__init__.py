@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..allocator import keep_freed_memory_on_cpu
 from ..errors import CvkitError, PluginError, RecipeError, did_you_mean
 from ..resource_errors import machine_error, shortage_in
 from ..runs.signals import exit_code_of_signal, heard, interrupt
@@ -44,10 +45,12 @@ COMMANDS = {
     "check": "check:check",
     "audit": "audit:audit",
     "preview": "preview:preview",
+    "speed": "speed:speed",
     "lr-find": "lr_find:lr_find",
     "list": "list:list_components",
     "info": "info:info",
     "plugins": "plugins:plugins",
+    "doctor": "doctor:doctor",
     "new-plugin": "new_plugin:new_plugin",
     "add": "add:add",
     "schema": "schema:schema",
@@ -116,6 +119,7 @@ def main() -> None:
     # OpenMP's default costs nothing measurable on free cores and is up to twice as fast on shared ones
     # (docs/results.md). torch reads this variable when it is imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    keep_freed_memory_on_cpu()
     debug = "--debug" in sys.argv[1:2]
     keep_standard_streams()
     tolerate_narrow_encodings()

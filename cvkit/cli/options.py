@@ -102,6 +102,33 @@ def trust_option(command: Command) -> Command:
     )(command)
 
 
+def model_argument(command: Command) -> Command:
+    """Add the argument ``MODEL``, a run folder or an exported file, as ``folder``."""
+    return click.argument("folder", metavar="MODEL", type=click.Path(path_type=Path))(command)
+
+
+def column_option(command: Command) -> Command:
+    """Add ``--column``, the column of a table with the paths of images."""
+    usual = "file_name, path, file, ..."
+    return click.option("--column", metavar="NAME", help=f"Column of the table with the paths. Default: {usual}")(
+        command
+    )
+
+
+def predicting_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what commands that predict files accept: ``--batch-size``, ``--workers``, ``--trust``, `plugin_options`."""
+    size = click.option(
+        "--batch-size", metavar="N", type=click.IntRange(1), help="Images per batch. Default: as in the run."
+    )
+    workers = click.option(
+        "--workers",
+        metavar="N",
+        type=click.IntRange(0, 256),
+        help="Processes that load images. Default: as in the run.",
+    )
+    return size(workers(trust_option(plugin_options(command))))
+
+
 def accept_option(command: Command) -> Command:
     """Add ``--accept-changes``, which confirms that a run's recipe or data were changed on purpose."""
     return click.option(

@@ -15,7 +15,7 @@ from ..errors import DataError
 from ..formatting import counted
 from .exit_code import FAILED, SOME_FAILED
 from .loading import reopen, warn
-from .options import PluginChoice, plugin_options, trust_option
+from .options import PluginChoice, column_option, model_argument, predicting_options
 from .terminal import bar, echo
 
 if TYPE_CHECKING:
@@ -29,16 +29,14 @@ MOST_NAMED = 5  # unreadable files on stderr; the column `error` has all
 
 
 @click.command()
-@click.argument("folder", metavar="MODEL", type=click.Path(path_type=Path))
+@model_argument
 @click.argument("images", nargs=-1)
 @click.option(
     "--table",
     type=click.Path(path_type=Path),
     help="Also predict the files that a column of this CSV, TSV or Parquet table lists.",
 )
-@click.option(
-    "--column", metavar="NAME", help="Column of the table with the paths. Default: file_name, path, file, ..."
-)
+@column_option
 @click.option("--top", metavar="K", type=click.IntRange(1), help="Write the K most probable classes. Default: 1.")
 @click.option("--all", "every", is_flag=True, help="Write the probability of each class, in a column of its own.")
 @click.option(
@@ -49,12 +47,7 @@ MOST_NAMED = 5  # unreadable files on stderr; the column `error` has all
     help="File to write, a .csv, .jsonl or .parquet file; - writes CSV to standard output.",
 )
 @click.option("--resume", is_flag=True, help="Continue an interrupted --output, after its last complete row.")
-@click.option("--batch-size", metavar="N", type=click.IntRange(1), help="Images per batch. Default: as in the run.")
-@click.option(
-    "--workers", metavar="N", type=click.IntRange(0, 256), help="Processes that load images. Default: as in the run."
-)
-@trust_option
-@plugin_options
+@predicting_options
 @click.pass_context
 def predict(
     ctx: click.Context,
@@ -160,14 +153,17 @@ def _opened(file: PredictionsFile | None, resume: bool, paths: Iterator[Path], c
     if file is None:
         yield _StandardOutput(columns), Earlier()
         return
-    earlier = file.earlier(paths) if resume else None
-    try:
-        with file.opened(earlier) as output:
-            yield output, earlier or Earlier()
-    except (KeyboardInterrupt, Exception) as error:
-        if isinstance(error, KeyboardInterrupt) or getattr(error, "exit_code", 2) == FAILED:
-            echo(f"'{file.path}' has the predictions so far{file.way_on}", err=True)
-        raise
+    with file.locked() as warning:
+        if warning:
+            warn(warning)
+        earlier = file.earlier(paths) if resume else None
+        try:
+            with file.opened(earlier) as output:
+                yield output, earlier or Earlier()
+        except (KeyboardInterrupt, Exception) as error:
+            if isinstance(error, KeyboardInterrupt) or getattr(error, "exit_code", 2) == FAILED:
+                echo(f"'{file.path}' has the predictions so far{file.way_on}", err=True)
+            raise
 
 
 class _StandardOutput:

@@ -101,9 +101,18 @@ class DataLoaderSource:
         if self.cached is not None:
             self.cached.fill(self._workers)
 
-    def separate(self) -> DataLoaderSource:
-        """Return a source of the same images with its own processes, and so with its own augmentations."""
-        return DataLoaderSource(self._split, self._device, self._workers, self._augmentations)
+    @property
+    def workers(self) -> int:
+        """The number of processes that load images."""
+        return self._workers
+
+    def separate(self, workers: int | None = None) -> DataLoaderSource:
+        """Return a source of the same images with its own processes, and so with its own augmentations.
+
+        `workers` replaces their number.
+        """
+        count = self._workers if workers is None else workers
+        return DataLoaderSource(self._split, self._device, count, self._augmentations)
 
     def batches(
         self, order: Tensor, batch_size: int, seed: int = 0, first: int = 0, progress: ProgressOf | None = None

@@ -5,6 +5,7 @@ Evaluation and prediction skip the augmentations.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -35,6 +36,12 @@ class Preprocessor:
         self.task, self.labels, self._classes = info.task, info.labels, info.num_classes
         self._checked = False  # on a GPU, only the first mixed batch is checked, as the host would wait for it
         self._format = torch.channels_last if channels_last else torch.contiguous_format
+
+    def in_memory_format(self, channels_last: bool) -> Preprocessor:
+        """Return a copy that gives images in another memory format; its augmentations are copies as well."""
+        other = copy.deepcopy(self)
+        other._format = torch.channels_last if channels_last else torch.contiguous_format
+        return other
 
     def to_float(self, images: Tensor) -> Tensor:
         """Return uint8 images (B, C, H, W) as float32 in [0, 1], in the run's memory format."""

@@ -15,6 +15,14 @@ _LACKS = list(Shortage)
 _LACK_CODE = 100  # a worker that ends because of the n-th shortage exits with this number plus n
 
 
+def is_of_one_image(error: Exception) -> bool:
+    """Return whether an error concerns only the image that was read, so that the others can be read.
+
+    An image that is too large for the memory is its own fault; other shortages meet every image.
+    """
+    return not isinstance(error, MachineError) and shortage_in(error) in (None, Shortage.MEMORY)
+
+
 def error_of(error: Exception) -> CvkitError:
     """Return the error that a worker sends instead of a batch; raise `error` itself if it is a defect.
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import torch
 
+from ..allocator import computing_on
 from ..errors import DeviceError, first_line
 from ..recipe.settings import Precision
 from .forward import Autocast
@@ -17,7 +18,8 @@ def choose_device(name: str, precision: Precision) -> torch.device:
     """Return the device called `name`, with its index; ``"auto"`` is the first GPU, or the CPU if there is none.
 
     A CUDA GPU becomes the current device of the process. A small computation checks the device, because a driver may
-    list a GPU that torch has no kernels for. Raises `DeviceError` if the device is missing, fails, or cannot compute
+    list a GPU that torch has no kernels for. In cvkit's own processes, the allocator then keeps freed memory if the
+    device is the CPU. Raises `DeviceError` if the device is missing, fails, or cannot compute
     in `precision`.
     """
     advice = "Set train.device to 'auto' or 'cpu'"
@@ -38,6 +40,7 @@ def choose_device(name: str, precision: Precision) -> torch.device:
     if precision == "bf16" and not _computes_in_bf16(device):
         instead = "fp16" if device.type == "cuda" else "fp32"
         raise DeviceError(f"train.precision: the device '{device}' does not support bf16; use {instead}")
+    computing_on(device.type)
     return device
 
 

@@ -29,6 +29,15 @@ class PredictionRule(Protocol):
         """Whether it can decline images."""
         ...
 
+    @property
+    def calibrates(self) -> bool:
+        """Whether it changes probabilities, so that they are not those of the logits alone."""
+        ...
+
+    def calibrated_logits(self, logits: Tensor) -> Tensor:
+        """Return the logits (B, K) that have the probabilities of this rule."""
+        ...
+
     def probabilities(self, logits: Tensor) -> Tensor:
         """Return the probability of each class, (B, K)."""
         ...
@@ -66,6 +75,15 @@ class OneClass:
         """Whether the calibration has a rule that declines images."""
         return self.abstention.declines
 
+    @property
+    def calibrates(self) -> bool:
+        """Whether there is a calibration."""
+        return self.abstention != _AS_TRAINED
+
+    def calibrated_logits(self, logits: Tensor) -> Tensor:
+        """Return the logits after the calibration, if there is one."""
+        return self.abstention.calibrated_logits(logits)
+
     def probabilities(self, logits: Tensor) -> Tensor:
         """Return the softmax of the calibrated logits."""
         return self.abstention.calibrated(logits)
@@ -76,7 +94,7 @@ class OneClass:
 
     def includes(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Return whether the class is the most probable one."""
-        return self.abstention.calibrated_logits(logits).argmax(dim=1) == targets
+        return self.calibrated_logits(logits).argmax(dim=1) == targets
 
     def declined(self, chances: Tensor) -> Tensor:
         """Return whether the rule of the calibration declines each image."""
@@ -98,6 +116,11 @@ class LabelSet:
     abstention: None = None
     several: bool = True
     declines: bool = False
+    calibrates: bool = False
+
+    def calibrated_logits(self, logits: Tensor) -> Tensor:
+        """Return the logits unchanged."""
+        return logits
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Return the sigmoid."""

@@ -12,8 +12,8 @@ from ..diagnostics.task_report import task_report
 from ..engine.metrics import lower_is_better
 from ..figures.page import Fact, Page, Section, render
 from ..files.output_folder import OutputFolder
-from ..formatting import in_words, percent
-from .evaluating import Evaluation, LabelledEvaluator
+from ..formatting import counted, in_words, percent
+from .evaluating import MOST_NAMED, Evaluation, Kept, LabelledEvaluator
 
 PAGE, PREDICTIONS, METRICS = "evaluation.html", "predictions.csv", "metrics.json"
 
@@ -48,11 +48,20 @@ def numbers(of: LabelledEvaluator, found: Evaluation, data: str) -> dict[str, An
         predictions.score_name: predictions.score,
         **({} if predictions.score_name == "accuracy" else {"exact_match": predictions.accuracy}),
         "loss": predictions.loss if math.isfinite(predictions.loss) else None,
+        **({} if found.kept is None else _kept_numbers(found.kept)),
         "metrics": found.metrics,
         "thresholds": [*predictions.thresholds],
         "views": [*predictions.views],
         "unread": [*found.unread],
         "notes": [*found.notes],
+    }
+
+
+def _kept_numbers(kept: Kept) -> dict[str, Any]:
+    """Return what is kept, as shares with the ends of their 95 % intervals; null for a share of no images."""
+    return {
+        name: [share.value, share.low, share.high] if share.of else None
+        for name, share in (("coverage", kept.coverage), ("accuracy_of_kept", kept.accuracy))
     }
 
 
@@ -69,7 +78,7 @@ def evaluation_page(of: LabelledEvaluator, found: Evaluation, data: str, warning
         subtitle=f"{of.opened.label}, on {data}",
         facts=tuple(_facts(of, found)),
         warnings=tuple(dict.fromkeys(warnings)),
-        notes=tuple(f"{line[0].upper()}{line[1:]}." for line in found.notes),
+        notes=(*(f"{line[0].upper()}{line[1:]}." for line in found.notes), *named_unread(found)),
         sections=(
             Section(report.title, tuple(report.classes(predictions, info.classes))),
             Section("Confidence", tuple(report.confidence(predictions, info.classes))),
@@ -78,6 +87,13 @@ def evaluation_page(of: LabelledEvaluator, found: Evaluation, data: str, warning
         ),
         generated=f"Created by cvkit evaluate. Model digest: {of.opened.digest()[:12]}.",
     )
+
+
+def named_unread(found: Evaluation) -> list[str]:
+    """Return why images could not be read, a line for each of the first ones."""
+    rest = len(found.unread) - MOST_NAMED
+    more = [f"{METRICS} names {counted(rest, 'other image')} that could not be used"] if rest > 0 else []
+    return [*found.unread[:MOST_NAMED], *more]
 
 
 def _facts(of: LabelledEvaluator, found: Evaluation) -> list[Fact]:
@@ -93,6 +109,10 @@ def _facts(of: LabelledEvaluator, found: Evaluation) -> list[Fact]:
             f"{report.measured_on(predictions)}{views}",
         )
     ]
+    if (kept := found.kept) is not None:
+        of_all = f"{kept.coverage.hits:,} of {counted(kept.coverage.of, 'image')}"
+        facts.append(Fact("Accuracy of kept images", kept.accuracy.text, f"95 % interval {kept.accuracy.interval}"))
+        facts.append(Fact("Kept images", kept.coverage.text, f"{of_all}; the others are declined"))
     for name, value in found.metrics.items():
         facts.append(Fact(name, f"{value:.4f}", "lower is better" if name in lower else ""))
     if math.isfinite(predictions.loss):
@@ -105,6 +125,11 @@ def result_lines(found: Evaluation) -> Sequence[str]:
     predictions = found.predictions
     views = f" over the views {', '.join(predictions.views)}" if predictions.views else ""
     lines = [f"{in_words(predictions.score_name)}{views}: {predictions.score_text}"]
+    if (kept := found.kept) is not None:
+        lines.append(
+            f"kept images: {kept.coverage.text} ({kept.coverage.hits:,} of {counted(kept.coverage.of, 'image')}), "
+            f"{kept.accuracy.text} of them right (95 % interval {kept.accuracy.interval}); the others are declined"
+        )
     if math.isfinite(predictions.loss):
         lines.append(f"loss: {predictions.loss:.4f}")
     return [*lines, *(f"{name}: {value:.4f}" for name, value in found.metrics.items())]

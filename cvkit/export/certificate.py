@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..data.splits import DataInfo
+from .framing_gaps import FramingGap
 from .replay import TIE, Replay
 
 BATCH_TOLERANCE = 1e-3
@@ -58,6 +59,7 @@ class Certificate:
         latency_before: Milliseconds in which the model predicts one image on the CPU.
         latency_after: Milliseconds in which the file predicts one image on the CPU.
         environment: Versions of the libraries and the number of threads.
+        framing: How the framing of the file differs from that of the run; None if the file does not frame images.
         files: The SHA-256 of each file. In the file with the model, the digest of this certificate counts as zeros.
     """
 
@@ -78,6 +80,7 @@ class Certificate:
     latency_before: float
     latency_after: float
     environment: Mapping[str, Any]
+    framing: FramingGap | None
     files: Mapping[str, str]
 
     @property

@@ -31,6 +31,7 @@ class ExportedClassifier:
         compute: From uint8 images (B, C, H, W) to logits float32 (B, K).
         run: The name of the run folder that the file was exported from; empty if the file does not say it.
         checkpoint: After which step and epoch of the run the weights were saved, in words; empty likewise.
+        framing_in_graph: Whether the file takes images of any size and frames them itself.
     """
 
     path: Path
@@ -39,6 +40,7 @@ class ExportedClassifier:
     compute: Callable[[Tensor], Tensor]
     run: str = ""
     checkpoint: str = ""
+    framing_in_graph: bool = False
 
     @classmethod
     def open(cls, path: Path, *, trusted: bool = False) -> ExportedClassifier:
@@ -77,7 +79,7 @@ class ExportedClassifier:
         """Return the logits of images, computed in batches.
 
         Args:
-            images: Images of the model's size, uint8 (B, C, H, W).
+            images: Images of the model's size, uint8 (B, C, H, W), or of any size if the framing is in the graph.
             batch_size: The largest number of images at once.
 
         Returns:
@@ -132,7 +134,8 @@ def _program(path: Path) -> ExportedClassifier:
 
 
 def _classifier(path: Path, found: FileMetadata, compute: Callable[[Tensor], Tensor]) -> ExportedClassifier:
-    return ExportedClassifier(path, found.info, found.prediction_rule, compute, found.run, found.checkpoint)
+    in_graph = found.framing_in_graph
+    return ExportedClassifier(path, found.info, found.prediction_rule, compute, found.run, found.checkpoint, in_graph)
 
 
 def _metadata(path: Path, text: str | None) -> FileMetadata:

@@ -10,7 +10,7 @@ from torch import Tensor
 from .serving import ModelToExport
 
 Logits = Callable[[Tensor], Tensor]
-"""From uint8 images (B, C, H, W) of the model's size to logits float32 (B, K)."""
+"""From uint8 images (B, C, H, W) of the model's size, or of any size, to logits float32 (B, K)."""
 
 
 class Exporter:
@@ -23,10 +23,13 @@ class Exporter:
         files: The names of the files that it writes, the one with the model first.
         agreement: The share of the images, in [0, 1], that must keep their class unless the user gives another.
             Images whose classes were tied do not count as changed.
+        takes_any_size: Whether the files take images of any size and frame them themselves. Then `load` returns a
+            function of such images, they are compared on the original images, and `framed` is called.
     """
 
     files: tuple[str, ...] = ()
     agreement: float = 1.0
+    takes_any_size: bool = False
 
     def export(self, model: ModelToExport, folder: Path) -> None:
         """Write `files` to a folder, without changing the model.
@@ -50,6 +53,18 @@ class Exporter:
         Returns:
             A function from uint8 images (B, C, H, W) of the model's size, for every B of at least 1, to logits
             float32 (B, K).
+        """
+        raise NotImplementedError
+
+    def framed(self, folder: Path, model: ModelToExport) -> Callable[[Tensor], Tensor]:
+        """Return a function that frames images as the files do. It is called if the files take images of any size.
+
+        Args:
+            folder: The folder with the files that `export` wrote.
+            model: The trained model.
+
+        Returns:
+            A function from uint8 images (B, C, H', W') of one size to uint8 (B, C, H, W) of the model's size.
         """
         raise NotImplementedError
 

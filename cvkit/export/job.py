@@ -12,9 +12,11 @@ from typing import Any
 
 import torch
 
+from ..data.resizing import frame
 from ..engine.trained_model import TrainedModel
 from ..errors import RunError, one_line
 from ..explain.image_source import ImageSource
+from ..explain.picture import Picture
 from ..figures.page import render
 from ..files.output_folder import OutputFolder
 from ..guard import Guard
@@ -24,6 +26,7 @@ from .certificate import Certificate, accuracy, changed_images
 from .certificate_page import certificate_page
 from .exporter import Exporter
 from .failure import failure
+from .framing_gaps import FramingGap, FramingGaps
 from .metadata import CERTIFICATE_PLACE
 from .replay import Replay, latency, replay
 from .serving import ModelToExport
@@ -41,7 +44,7 @@ class ExportJob:
         model: The same model for exporters.
         part: The exporter in the recipe.
         exporter: The exporter.
-        source: The images to compare with.
+        source: The images to compare with, as the run predicts them and, if the files frame images, as they are.
         names: Names of these images in their order, if they have better ones than their position.
         run: The name of the run folder.
         required: The share of the images that must keep their class; None for that of the exporter.
@@ -76,14 +79,30 @@ class ExportJob:
             self._require_files(guard, making)
             compute = Guard(self.part.entry, "cannot read the exported files")(self.exporter.load, making, self.model)
             runs = Guard(self.part.entry, "cannot predict with the exported files")
-            found = replay(self.trained, lambda images: runs(compute, images), self.source, self.names, advance)
-            certificate = self._certificate(found, making, compute)
+            gaps = self._framing_gaps(making)
+
+            def seen(pictures: Sequence[Picture]) -> None:
+                if gaps is not None:
+                    gaps.add(pictures)
+                advance(len(pictures))
+
+            found = replay(self.trained, lambda images: runs(compute, images), self.source, self.names, seen)
+            certificate = self._certificate(found, making, compute, None if gaps is None else gaps.result())
             if not certificate.passed:
                 differ = Guard(self.part.entry)
                 where = differ(self.exporter.first_difference, making, self.model, found.suspects)
                 raise RunError(failure(certificate, self.exporter.files[0], where))
             self._seal(certificate, making)
         return certificate
+
+    def _framing_gaps(self, folder: Path) -> FramingGaps | None:
+        """Return what compares the framing of the files with cvkit's; None if they do not frame images."""
+        if not self.exporter.takes_any_size:
+            return None
+        framed = Guard(self.part.entry, "cannot read the exported framing")(self.exporter.framed, folder, self.model)
+        runs, framing = Guard(self.part.entry, "cannot frame with the exported files"), self.model.info.framing
+        reduced = framing is not None and framing.decode == "draft"
+        return FramingGaps(lambda images: runs(framed, images), reduced=reduced)
 
     def _require_files(self, guard: Guard, folder: Path) -> None:
         written = sorted(path.name for path in folder.iterdir())
@@ -92,11 +111,12 @@ class ExportJob:
             listed = ", ".join(sorted(missing | foreign))
             raise guard.failure(f"{'did not write' if missing else 'wrote more than its `files` names'}: {listed}")
 
-    def _certificate(self, found: Replay, folder: Path, compute: Callable[..., Any]) -> Certificate:
+    def _certificate(
+        self, found: Replay, folder: Path, compute: Callable[..., Any], framing: FramingGap | None
+    ) -> Certificate:
         worst = int(found.gaps.argmax())
         changed = changed_images(found, self.model.info)
         counted_changes = sum(not image.tied for image in changed)
-        single = found.examples[:1]
         return Certificate(
             exporter=self.part.entry.id,
             options=plain_value(dict(self.part.options)),
@@ -112,11 +132,16 @@ class ExportJob:
             worst_gap=float(found.gaps[worst]),
             worst_image=found.names[worst],
             batch_gaps=found.batch_gaps,
-            latency_before=latency(self.model.logits, single),
-            latency_after=latency(compute, single),
+            latency_before=latency(self._framed_logits, found.single),
+            latency_after=latency(compute, found.single),
             environment=_environment(self.trained),
+            framing=framing,
             files={name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in self.exporter.files},
         )
+
+    def _framed_logits(self, images: torch.Tensor) -> torch.Tensor:
+        """Return the logits of the model for one image of any size."""
+        return self.model.logits(frame(images[0], self.model.info)[None])
 
     def _seal(self, certificate: Certificate, folder: Path) -> None:
         """Write the certificate, its page, and its digest into the file with the model if that has a place for it."""

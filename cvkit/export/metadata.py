@@ -45,6 +45,7 @@ class _MetadataShape(Shape):
     calibration: dict[str, Any] | None = None
     run: str = ""
     checkpoint: str = ""
+    framing_in_graph: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,14 @@ class FileMetadata:
         prediction_rule: How logits become probabilities and predicted classes.
         run: The name of the run folder; empty if the file does not say it.
         checkpoint: After which step and epoch the weights were saved, in words; empty likewise.
+        framing_in_graph: Whether the file takes images of any size and frames them itself.
     """
 
     info: DataInfo
     prediction_rule: PredictionRule
     run: str
     checkpoint: str
+    framing_in_graph: bool
 
 
 def metadata_of(recipe: Recipe, trained: TrainedModel, run: str, checkpoint: str) -> dict[str, Any]:
@@ -121,4 +124,5 @@ def read_metadata(text: str) -> FileMetadata:
     if abstention is not None and len(abstention.temperatures) not in (1, info.num_classes):
         raise ValueError("its metadata has another number of temperatures than of classes")
     rule = prediction_rule_of(info.task, thresholds, abstention)
-    return FileMetadata(info, rule, values.get("run", ""), values.get("checkpoint", ""))
+    in_graph = values.get("framing_in_graph", False)
+    return FileMetadata(info, rule, values.get("run", ""), values.get("checkpoint", ""), in_graph)

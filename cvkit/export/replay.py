@@ -12,8 +12,10 @@ from torch import Tensor
 from ..engine.trained_model import TrainedModel
 from ..errors import RunError
 from ..explain.image_source import ImageSource
+from ..explain.picture import Picture
 from ..formatting import counted
 from .exporter import Logits
+from .originals import UnframedPicture
 
 TIE = 1e-4
 """The largest difference of two probabilities, or of one from its threshold, that counts as a tie."""
@@ -39,6 +41,7 @@ class Replay:
         batch_gaps: For each batch size, the largest difference of a probability from `before`.
         examples: The first images, uint8 (n, C, H, W).
         suspects: The images with the largest differences of a probability, uint8 (n, C, H, W).
+        single: The first image as the file takes it, uint8 (1, C, H', W').
     """
 
     names: tuple[str, ...]
@@ -51,6 +54,7 @@ class Replay:
     batch_gaps: dict[int, float]
     examples: Tensor
     suspects: Tensor
+    single: Tensor
 
     def __len__(self) -> int:
         return len(self.names)
@@ -78,30 +82,35 @@ class Replay:
 
 
 def replay(
-    trained: TrainedModel, compute: Logits, source: ImageSource, names: Sequence[str], advance: Callable[[int], None]
+    trained: TrainedModel,
+    compute: Logits,
+    source: ImageSource,
+    names: Sequence[str],
+    advance: Callable[[Sequence[Picture]], None],
 ) -> Replay:
-    """Predict the images of `source` with the model and with `compute`.
+    """Predict the images of `source` with the model and with `compute`; it gets original images if there are some.
 
     `names` are names of the images, in their order, if the source has better ones than its own. `advance` is called
-    with the number of images that were just predicted. Raises `RunError` if there are no images or if `compute`
+    with the pictures that were just predicted. Raises `RunError` if there are no images or if `compute`
     returns anything but finite or infinite logits (B, K).
     """
     rule = trained.prediction_rule
     seen: list[str] = []
     labels: list[tuple[int, ...] | None] = []
     before, after, worst = [], [], _Worst()
-    examples: Tensor | None = None
+    examples = single = None
     for pictures in source:
         images = torch.stack([picture.fitted for picture in pictures])
-        first, second = trained.logits(images), required(compute, images, trained.info.num_classes)
+        first, second = trained.logits(images), _computed(compute, pictures, images, trained.info.num_classes)
         before.append(rule.probabilities(first))
         after.append(rule.probabilities(second))
         worst.add(images, _gaps(before[-1], after[-1]))
         seen += [picture.name for picture in pictures]
         labels += [picture.labels for picture in pictures]
-        examples = images if examples is None else examples
-        advance(len(pictures))
-    if examples is None:
+        if examples is None or single is None:
+            examples, single = images, _taken(pictures[0])[None]
+        advance(pictures)
+    if examples is None or single is None:
         raise RunError("\n".join(["there are no images to compare the exported file with the run", *source.unread]))
     chances, results = torch.cat(before), torch.cat(after)
     few = examples[: 2 * max(BATCH_SIZES)]
@@ -121,7 +130,26 @@ def replay(
         batch_gaps=gaps,
         examples=few,
         suspects=worst.images(),
+        single=single,
     )
+
+
+def _taken(picture: Picture) -> Tensor:
+    """Return the image that a file predicts: the original, if the picture has it."""
+    return picture.original if isinstance(picture, UnframedPicture) else picture.fitted
+
+
+def _computed(compute: Logits, pictures: Sequence[Picture], images: Tensor, classes: int) -> Tensor:
+    """Return the logits of the file for pictures; original images of the same size are a batch."""
+    if not any(isinstance(picture, UnframedPicture) for picture in pictures):
+        return required(compute, images, classes)
+    groups: dict[torch.Size, list[int]] = {}
+    for index, picture in enumerate(pictures):
+        groups.setdefault(_taken(picture).shape, []).append(index)
+    logits = torch.empty(len(pictures), classes)
+    for indices in groups.values():
+        logits[indices] = required(compute, torch.stack([_taken(pictures[index]) for index in indices]), classes)
+    return logits
 
 
 def required(compute: Logits, images: Tensor, classes: int) -> Tensor:

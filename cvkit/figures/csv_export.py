@@ -27,6 +27,11 @@ def csv_lines(rows: Iterable[Sequence[object]], end: str = "\r\n") -> str:
     return text.getvalue()
 
 
+def cell_of(text: str) -> str:
+    """Return the text of a cell that `csv_lines` wrote, without the apostrophe before a formula."""
+    return text[1:] if text.startswith("'") and _harmless(text[1:]) == text else text
+
+
 def _harmless(cell: object) -> object:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) and not _is_number(cell) else cell
 

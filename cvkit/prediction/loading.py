@@ -17,11 +17,10 @@ from ..data.digests import file_digest
 from ..data.reduction import Wanted, needed_for_framing
 from ..data.resizing import frame
 from ..data.splits import DataInfo
-from ..data.worker_errors import error_of
+from ..data.worker_errors import error_of, is_of_one_image
 from ..data.workers import WorkerPool
 from ..errors import CvkitError, DataError, one_line
 from ..explain.image_io import FileReader
-from ..resource_errors import Shortage, shortage_in
 
 _AT_ONCE = 256  # batches that are requested from the workers together; their paths are in memory
 Item = TypeVar("Item")
@@ -64,8 +63,7 @@ class FileBatches(Dataset[LoadedBatch]):
             try:
                 images.append(framed_file(path, self._reader, self._info))
             except Exception as error:
-                # An image that is too large for the memory is its own fault; other shortages meet every file.
-                if shortage_in(error) not in (None, Shortage.MEMORY):
+                if not is_of_one_image(error):
                     return error_of(error)
                 reason = str(error) if isinstance(error, DataError) else f"{path}: {one_line(error)}"
                 files.append(LoadedFile(path, digest, " ".join(reason.split())))

@@ -34,6 +34,7 @@ class OpenedClassifier:
             cannot be read for the model.
         name: The name of the recipe or of the file, for a title.
         label: The model in words, for a line of output.
+        checkpoint: After which step and epoch the weights were saved, in words; empty if a file does not say it.
         digest: Returns what identifies the model. It differs if the model predicts differently.
         device: The device that the classifier computes on.
         batch_size: The number of images that are predicted at once, unless the user gives another.
@@ -45,6 +46,7 @@ class OpenedClassifier:
     open_reader: Callable[[], FileReader]
     name: str
     label: str
+    checkpoint: str
     digest: Callable[[], str]
     device: torch.device
     batch_size: int
@@ -93,6 +95,7 @@ def opened_file(path: Path, *, trusted: bool) -> OpenedClassifier:
         partial(default_reader, classifier.info.channels),
         path.name,
         f"{path.name}{origin}{state}",
+        classifier.checkpoint,
         partial(file_digest, path),
         torch.device("cpu"),
         _FILES_AT_ONCE,
@@ -123,6 +126,7 @@ def opened_run(
         partial(reader_of, recipe, trained.info.channels),
         recipe.name,
         f"{folder.path.name}, {loaded.checkpoint_label}",
+        loaded.checkpoint_label,
         classifier.digest,
         trained.device,
         min(recipe.evaluation.batch_size, recipe.train.batch_size),

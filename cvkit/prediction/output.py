@@ -14,6 +14,7 @@ from ..errors import FolderError, did_you_mean
 from ..files.growing_file import GrowingFile
 from ..files.safe_io import read_file, remove, write_file
 from ..files.strict_json import read_json
+from ..files.writing_lock import writing_lock
 from ..printable import readable_name
 from .columns import Cell, Columns
 from .parquet_format import parquet_output
@@ -70,10 +71,25 @@ class PredictionsFile:
         """How to continue the file after an interruption, for the end of a sentence; empty if that is impossible."""
         return "" if self._format is None else "; add --resume to the same command to continue it"
 
+    @contextmanager
+    def locked(self) -> Iterator[str]:
+        """Let no other command write the file in the block; yield a warning if the file system has no locks, else "".
+
+        A Parquet file needs no lock, because it is put in its place at the end. Raises `FolderError` if another
+        command is writing the file.
+        """
+        if self._format is None:
+            yield ""
+            return
+        unlocked: list[str] = []
+        with writing_lock(self.path, unlocked=unlocked):
+            yield "".join(unlocked)
+
     def earlier(self, paths: Iterator[Path]) -> Earlier:
         """Return what an interrupted command has written, and take the files of these rows from `paths`.
 
-        Raises `FolderError` if the file is complete, or if another model, other columns or other files were used.
+        Call it within `locked`. Raises `FolderError` if the file is complete, or if another model, other columns or
+        other files were used.
         """
         how = self._format
         if how is None:

@@ -19,7 +19,7 @@ _ROWS = 10_000  # of a row group, which is held in memory
 def require_pyarrow(path: Path) -> None:
     """Raise `DataError` if pyarrow, which writes Parquet files, is not installed."""
     try:
-        import pyarrow.parquet  # noqa: F401
+        import pyarrow.parquet  # noqa: F401  # only whether it is installed
     except ImportError:
         raise DataError(f"writing '{path}' requires pyarrow: pip install 'cvkit-core[tables]'") from None
 

@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from ..figures.csv_export import csv_lines
 from .columns import ERROR, FILE, Cell, Columns
@@ -127,9 +127,10 @@ def _text(cell: Cell) -> str:
     return f"{cell:.{_DIGITS}f}" if isinstance(cell, float) else cell or ""
 
 
-def _rounded(cell: Cell) -> Cell:
+def _rounded(cell: Any) -> Any:
+    """Return a cell with rounded numbers."""
     if isinstance(cell, list):
-        return [round(each, _DIGITS) if isinstance(each, float) else each for each in cell]  # type: ignore[return-value]
+        return [_rounded(each) for each in cell]
     return round(cell, _DIGITS) if isinstance(cell, float) else cell
 
 

@@ -10,19 +10,22 @@ from typing import Any
 
 import torch
 
+from ..allocator import allocator
 from .provenance import reinstall
 
 _LIBRARIES = ("cvkit-core", "torch", "torchvision", "numpy", "kornia", "timm", "pluggy", "pydantic", "matplotlib")
+_WITHOUT_EFFECT = ("allocator",)  # on numbers: it changes only how long a run takes, and how much memory it uses
 
 
 def describe_environment(device: torch.device) -> dict[str, Any]:
-    """Return the environment that the numbers of a run depend on, apart from the recipe and the data."""
+    """Return the environment that numbers and speed of a run depend on, apart from the recipe and the data."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "CPU"
     environment: dict[str, Any] = {
         "python": platform.python_version(),
         "platform": platform.platform(),
         "device": f"{device} ({name})",
         "threads": torch.get_num_threads(),
+        "allocator": str(allocator()),
     }
     for library in _LIBRARIES:
         try:
@@ -33,10 +36,10 @@ def describe_environment(device: torch.device) -> dict[str, Any]:
 
 
 def environment_changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """Return a line for each value that differs between two environments."""
+    """Return a line for each value that differs between two environments and that numbers depend on."""
     return [
         f"{key} was {before[key]} when the run began and is {value} now"
         + (f". {reinstall(key, before[key])}" if key in _LIBRARIES else "")
         for key, value in now.items()
-        if before.get(key, value) != value
+        if key not in _WITHOUT_EFFECT and before.get(key, value) != value
     ]

@@ -22,9 +22,10 @@ LARGEST = {
     "calibration.json": 1 << 24,
     "metrics.jsonl": 1 << 30,
     "predictions.csv": 1 << 30,
+    "data.csv": 1 << 30,
 }
-"""Maximum sizes in bytes: 16 MiB for run.json and the calibration, 64 MiB for range tests, 1 GiB for epoch records
-and predictions."""
+"""Maximum sizes in bytes: 16 MiB for run.json and the calibration, 64 MiB for range tests, 1 GiB for epoch records,
+predictions and the files of the data set."""
 
 _Scalar = str | int | float | bool | None
 _Pixels = Annotated[int, Field(ge=1, le=65_536)]

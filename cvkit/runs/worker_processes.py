@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any
 
+from ..allocator import keep_freed_memory_on_cpu
 from .signals import NAMES, Interrupted, heard
 
 _WARNING = "warning: "
@@ -104,6 +105,7 @@ def serve(work: Callable[[dict[str, Any]], int]) -> None:
     with os.fdopen(os.dup(0), "rb", buffering=0) as unbuffered:  # so that this file holds nothing of what follows
         job = json.loads(unbuffered.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    keep_freed_memory_on_cpu()
     try:
         code = work(job)
     except Interrupted as error:

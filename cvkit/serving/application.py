@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from .answers import Answers, RefusedUpload
+from .answers import Answers, NotPossible, RefusedUpload
 
 _MOST_CLASSES = 1000
 
@@ -79,6 +79,8 @@ class _Handlers:
             return JSONResponse(await run_in_threadpool(answer))
         except RefusedUpload as error:
             raise HTTPException(400, str(error)) from error
+        except NotPossible as error:
+            raise HTTPException(501, str(error)) from error
 
     async def _body(self, request: Request) -> bytes:
         """Return the body; stop reading where it is too long, whatever length the request claims."""

@@ -1,4 +1,4 @@
-"""``cvkit predict`` and ``cvkit evaluate`` with exported files instead of run folders."""
+"""``cvkit predict``, ``evaluate`` and ``serve`` with exported files instead of run folders."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ def test_output_of_one_file_is_not_continued_with_another(cvkit, run_folder, fil
 
 def test_program_is_read_only_if_it_is_trusted(cvkit, exports, file):
     """Because it can run code; the error names the option."""
-    for command in (("predict", exports / "model.pt2", "images"), ("evaluate", exports / "model.pt2", "--data", "x")):
-        refused = cvkit(*command)
+    for command, *rest in (("predict", "images"), ("evaluate", "--data", "x"), ("serve", "--port", "0")):
+        refused = cvkit(command, exports / "model.pt2", *rest)
         assert refused.code == 2
         assert "--trust" in refused.err
     trusted = cvkit("predict", exports / "model.pt2", "images", "--trust")
@@ -123,6 +123,9 @@ WRONG = [  # the arguments, and a part of the message
     (("predict", "nothing.onnx", "images"), "no file 'nothing.onnx'"),
     (("evaluate", "images/a.png", "--data", "images"), "neither .onnx nor .pt2"),
     (("predict", "plain.onnx", "images"), "contains no classes"),
+    (("serve", "nothing.onnx", "--port", "0"), "no file 'nothing.onnx'"),
+    (("serve", "plain.onnx", "--port", "0"), "contains no classes"),
+    (("serve", "model.onnx", "--port", "0", "--data", "images"), "--data"),
     (("evaluate", "renamed.onnx", "--run", "run"), "only in the file: comet"),
 ]
 

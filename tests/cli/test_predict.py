@@ -9,6 +9,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
+from filelock import FileLock
 from PIL import Image
 
 import cvkit as package
@@ -82,10 +83,15 @@ def test_interrupted_output_is_continued(cvkit, run_folder, images):
     assert stopped.code == 130
     assert "--resume" in stopped.err
     assert len(Path("part.csv").read_text().splitlines()) == 4
+    with FileLock("part.csv.lock"):
+        refused = cvkit(*line, "part.csv", "--resume")
+    assert (refused.code, "another command is writing" in refused.err) == (2, True)
+    assert len(Path("part.csv").read_text().splitlines()) == 4
     resumed = cvkit(*line, "part.csv", "--resume")
     assert resumed.code == 3
     assert "continuing after 3 images" in resumed.err
     assert Path("part.csv").read_bytes() == Path("whole.csv").read_bytes()
+    assert not [*Path().glob("part.csv.*")]
     assert cvkit(*line, "part.csv", "--resume").code == 2
 
 

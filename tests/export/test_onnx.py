@@ -87,7 +87,7 @@ def test_opset_is_that_of_the_option(model, tmp_path, opset):
     made = model.export({"name": "onnx", "opset": opset}, output=tmp_path)
     versions = {one.domain: one.version for one in onnx.load(made.file).opset_import}
     assert versions[""] == opset
-    assert made.certificate.options == {"opset": opset}
+    assert made.certificate.options == {"opset": opset, "framing": "outside"}
 
 
 def test_script_predicts_files_without_torch(exported, model, photo):

@@ -14,8 +14,10 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 import cvkit
+from cvkit.prediction.opened import opened_file
 from cvkit.serving.answers import Answers
 from cvkit.serving.application import application
+from cvkit.serving.served_model import ServedModel
 
 LIMIT = 100_000
 
@@ -30,7 +32,7 @@ def model(tmp_path_factory, unrendered) -> cvkit.Model:
 @pytest.fixture(scope="module")
 def client(model) -> Iterator[TestClient]:
     """A client of the application."""
-    served = application(Answers(model), LIMIT, ("localhost",))
+    served = application(Answers(ServedModel.of_run(model)), LIMIT, ("localhost",))
     with TestClient(served, base_url="http://localhost") as made:
         yield made
 
@@ -79,6 +81,38 @@ def test_model_is_described(client, model):
     found = client.get("/model").json()
     assert found["classes"] == list(model.classes)
     assert found["input"] == {"channels": 3, "height": 32, "width": 32}
+    assert (found["checkpoint"], found["maps"], found["notes"]) == (model.checkpoint, True, [])
+
+
+@pytest.fixture(scope="module")
+def client_of_file(model, tmp_path_factory) -> Iterator[TestClient]:
+    """A client of the application with the same model as an exported file."""
+    file = model.export("onnx", output=tmp_path_factory.mktemp("exports")).file
+    opened = opened_file(file, trusted=False)
+    with TestClient(application(Answers(ServedModel.of_file(opened)), LIMIT, ("localhost",))) as made:
+        made.base_url = "http://localhost"
+        yield made
+
+
+def test_exported_file_predicts_as_its_run(client, client_of_file, upload):
+    """With the same keys and, within the error of floating-point numbers, the same probabilities."""
+    of_run, of_file = (each.post("/predict?top=10", content=upload).json() for each in (client, client_of_file))
+    assert of_file.keys() == of_run.keys()
+    assert of_file["labels"] == of_run["labels"]
+    first, second = ({each["class"]: each["probability"] for each in of["predictions"]} for of in (of_run, of_file))
+    assert second == pytest.approx(first, abs=1e-4)
+    assert client_of_file.post("/predict", content=b"<html>").status_code == 400
+
+
+def test_exported_file_says_that_it_has_no_maps(client_of_file, model, upload):
+    """Before a request, and in the answer to a request for a map, with what to do for one."""
+    about = client_of_file.get("/model").json()
+    assert (about["name"], about["maps"], about["classes"]) == ("model.onnx", False, list(model.classes))
+    assert about["checkpoint"] == model.checkpoint
+    assert model.folder.name in about["summary"]
+    refused = client_of_file.post("/explain", content=upload)
+    assert (refused.status_code, refused.json()["error"]) == (501, about["notes"][0])
+    assert "the folder of its run" in about["notes"][0]
 
 
 @pytest.mark.parametrize("path", ["/predict", "/explain"])

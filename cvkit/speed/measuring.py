@@ -1,0 +1,255 @@
+"""Measures a run's settings within a budget of time.
+
+The order is from the most to the least important: the variants of the step, which take turns; compilation, which may
+not end in time; the loader; batch sizes; and at last the loop and the evaluation of the recipe as it is and of the
+fastest settings. What does not fit into the time is left out, and reported.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from statistics import median
+
+import torch
+
+from ..data.free_memory import free_memory
+from ..data.loading import Batch
+from ..engine.parts import RunParts
+from ..errors import CvkitError, RunError, one_line
+from ..formatting import counted
+from ..recipe.settings import Precision
+from ..resource_errors import Shortage, reporting_shortages, shortage_in
+from ..seeding import preserved_randomness
+from .budget import Budget, OutOfTimeError, can_interrupt, within
+from .epochs import evaluation_seconds, loading_rate, must_decode, reads_files, training_rate, with_workers
+from .measured import EpochTime, Measured, best_of, workers_of
+from .steps import Steps, Timed, take_turns
+from .variant import Variant, precisions
+
+_FEW = 8  # images of the first trial of each precision
+_HOPELESS = 4.0  # times as slow as fp32 on a few images, after which a precision is not measured
+_ROUNDS = 4  # that each variant should have, one of which is not counted
+_STEPS, _COMPILE, _LOADING, _SIZES, _EPOCHS = 0.35, 0.25, 0.12, 0.1, 0.09  # shares of the time; the last one twice
+_OF_FREE_MEMORY = 0.5  # that a larger batch may need
+_FULL_DECODING = (
+    "the loader: train.cache decodes every image before the first step, which takes too long; measure again after a "
+    "run with cache: disk, or with --set train.cache=null"
+)
+
+
+def measure(parts: RunParts, budget: Budget, tell: Callable[[str], None]) -> Measured:
+    """Return what can be measured of a run in the time of `budget`; `tell` gets a line before each part of it.
+
+    The run is not changed. Raises `RunError` if the recipe as it is cannot be measured.
+    """
+    with preserved_randomness(), reporting_shortages("measuring the recipe as it is"):
+        return _Measuring(parts, budget, tell).measured()
+
+
+class _Measuring:
+    def __init__(self, parts: RunParts, budget: Budget, tell: Callable[[str], None]) -> None:
+        self.parts, self.budget, self.tell = parts, budget, tell
+        self.steps, self.now = Steps(parts), Variant.of(parts.recipe.train)
+        self.left_out: list[str] = []
+        self.compile_seconds = 0.0
+        self.memory_before = _largest_memory()
+
+    def measured(self) -> Measured:
+        parts, train = self.parts, self.parts.recipe.train
+        variants, an_image = self._variants()
+        batch = self._batch(len(variants), an_image)
+        compared = self._compared(variants, batch)
+        best = best_of(compared, self.now)
+        loading = self._loading(len(batch.labels))
+        sizes = self._sizes(replace(best, compile=False), batch)
+        self.tell("measuring the loop and the evaluation")
+        now = self._epoch(self.now, train.workers, batch)
+        workers = workers_of(loading, train.workers, compared[best].rate)
+        same = (best, workers) == (self.now, train.workers)
+        return Measured(
+            device=_name_of(parts.device),
+            batch_size=train.batch_size,
+            epochs=parts.planned_steps / parts.batching.steps,
+            now=self.now,
+            steps=compared,
+            loading=loading,
+            sizes=sizes,
+            workers=train.workers,
+            as_it_is=now,
+            fastest=now if same else self._epoch(best, workers, batch),
+            compile_seconds=self.compile_seconds,
+            left_out=tuple(dict.fromkeys(self.left_out)),
+        )
+
+    def _variants(self) -> tuple[list[Variant], float]:
+        """Return the variants without compilation, the recipe's first, and the seconds of an image in fp32."""
+        few = self.steps.batch(min(_FEW, self.parts.recipe.train.batch_size))
+        in_fp32 = self._trial("fp32", few)
+        usable: list[Precision] = []
+        for precision, reason in precisions(self.parts.device):
+            if not reason and precision == "fp16" and self.steps.has_closure:
+                reason = "fp16 does not support an optimizer that computes the gradient several times in a step"
+            if not reason and precision not in ("fp32", self.now.precision) and self.parts.device.type == "cpu":
+                slower = self._trial(precision, few) / in_fp32
+                reason = f"{precision} is {slower:.0f} times as slow as fp32 here" if slower > _HOPELESS else ""
+            if reason:
+                self.left_out.append(reason)
+            else:
+                usable.append(precision)
+        first = replace(self.now, compile=False)
+        found = [Variant(precision, order) for precision in usable for order in (False, True)]
+        return [first, *(variant for variant in found if variant != first)], in_fp32 / len(few.labels)
+
+    def _trial(self, precision: Precision, few: Batch) -> float:
+        """Return the seconds of a step on a few images."""
+        step = self.steps.of(Variant(precision, self.now.channels_last))
+        return min([self.steps.seconds(step, few) for _ in range(3)][1:])
+
+    def _batch(self, variants: int, an_image: float) -> Batch:
+        """Return the batch on which the variants are compared, which is smaller than the recipe's if that is slow."""
+        wanted = min(self.parts.recipe.train.batch_size, len(self.parts.train_source))
+        fits = int(_STEPS * self.budget.seconds / (variants * _ROUNDS * an_image))
+        size = min(wanted, max(fits, _FEW))
+        if size < wanted:
+            self.left_out.append(
+                f"steps of {counted(wanted, 'image')}: they take too long, so steps have {size:,}; --minutes gives "
+                "more time"
+            )
+        return self.steps.batch(size)
+
+    def _compared(self, eager: list[Variant], batch: Batch) -> dict[Variant, Timed]:
+        """Return the times of all variants; the fastest one is also compiled."""
+        if self.now.compile:
+            if reason := self._compiled(self.now, batch):
+                raise RunError(f"train.compile: {reason}; use --set train.compile=false, or more --minutes")
+            eager = [self.now, *eager]
+        self.tell(
+            f"measuring {counted(len(eager), 'variant')} of the step with {counted(len(batch.labels), 'image')}"
+        )
+        found = take_turns(self.steps, eager, batch, self.now, self.budget.part(_STEPS))
+        other = replace(best_of(found, self.now), compile=True)
+        if other in found:
+            return found
+        if reason := self._compiled(other, batch):
+            self.left_out.append(f"compiled: {reason}")
+            return found
+        pair = take_turns(self.steps, [self.now, other], batch, self.now, self.budget.part(_STEPS / len(eager)))
+        return found | {other: pair[other]}
+
+    def _compiled(self, variant: Variant, batch: Batch) -> str:
+        """Compile a variant; return why not if it is impossible, or takes too long."""
+        seconds = self.budget.part(_COMPILE).left
+        if not can_interrupt():
+            return "this system cannot end a compilation that takes long"
+        self.tell(f"compiling the model, for at most {seconds:.0f} s")
+        begun = time.monotonic()
+        try:
+            with within(seconds):
+                self.steps.compile(variant, batch)
+        except (CvkitError, OutOfTimeError) as error:
+            late = time.monotonic() - begun >= seconds
+            return f"it takes longer than {seconds:.0f} s" if late else one_line(error).partition("; set ")[0]
+        self.compile_seconds = time.monotonic() - begun
+        return ""
+
+    def _loading(self, size: int) -> dict[int, float]:
+        """Return images/s of the loader by number of processes; nothing if images are in memory."""
+        source, now = self.parts.train_source, self.parts.recipe.train.workers
+        if not reads_files(source):
+            return {}
+        if must_decode(source):
+            self.left_out.append(_FULL_DECODING)
+            return {}
+        counts = sorted({now, *(count for count in (0, 1, 2, 4, 8, 16) if count <= _processors())})
+        self.tell(f"measuring the loader with {', '.join(map(str, counts))} processes")
+        found = {}
+        for count in counts:
+            budget = self.budget.part(_LOADING / len(counts))
+            try:
+                found[count] = loading_rate(self.steps, with_workers(source, count), size, budget)
+            except CvkitError as error:
+                if count == now:
+                    raise
+                self.left_out.append(f"{counted(count, 'process')} of the loader: {one_line(error)}")
+        return found
+
+    def _sizes(self, variant: Variant, batch: Batch) -> dict[int, float]:
+        """Return images/s of a step by batch size, as far as memory and time allow."""
+        own, most = len(batch.labels), len(self.parts.train_source)
+        if own < self.parts.recipe.train.batch_size:
+            reason = "one of the recipe is larger than the data set" if own == most else "a step takes too long"
+            self.left_out.append(f"batch sizes: {reason}")
+            return {}
+        step, budget, found = self.steps.of(variant), self.budget.part(_SIZES), dict[int, float]()
+        self.tell("measuring batch sizes")
+        for size in (own, own // 2, 2 * own, 4 * own):
+            expected = 3 * size / found[own] if found else 0.0
+            if not 2 <= size <= most or not self._has_room(size / own) or expected > budget.left:
+                if found and 2 <= size <= most:
+                    reason = "it takes too long" if self._has_room(size / own) else "the memory may not suffice"
+                    self.left_out.append(f"batches of {counted(size, 'image')}: {reason}")
+                continue
+            try:
+                larger = self.steps.batch(size)
+                found[size] = size / min([self.steps.seconds(step, larger) for _ in range(3)][1:])
+            except Exception as error:
+                if shortage_in(error) is not Shortage.MEMORY:
+                    raise
+                self.left_out.append(f"batches of {counted(size, 'image')}: the memory does not suffice")
+                break
+        return dict(sorted(found.items()))
+
+    def _has_room(self, factor: float) -> bool:
+        """Whether a batch `factor` times as large as the measured one fits into the memory of a CPU's machine.
+
+        A GPU reports that it does not; a machine without memory ends the process.
+        """
+        if factor <= 1 or self.parts.device.type == "cuda":
+            return True
+        free, used = free_memory(), _largest_memory() - self.memory_before
+        return free is not None and (factor - 1) * used <= _OF_FREE_MEMORY * free
+
+    def _epoch(self, variant: Variant, workers: int, batch: Batch) -> EpochTime:
+        """Return the seconds of an epoch, by what they are spent on."""
+        parts, steps, size = self.parts, self.steps, len(batch.labels)
+        step, images = steps.of(variant), parts.batching.used
+        a_step = median(steps.seconds(step, batch) for _ in range(3)) / size
+        augmented = median(steps.augmentation_seconds(step, batch) for _ in range(3)) / size
+        an_image = a_step
+        if must_decode(parts.train_source):
+            self.left_out.append(_FULL_DECODING)
+        else:
+            source = with_workers(parts.train_source, workers)
+            an_image = 1 / training_rate(steps, step, source, size, self.budget.part(_EPOCHS / 2))
+        waited = max(0.0, an_image - a_step)
+        if any(must_decode(parts.sources[half]) for half in parts.evaluated):
+            evaluation = a_step / 3 * sum(len(parts.sources[half]) for half in parts.evaluated)
+            self.left_out.append("the evaluation: a third of a step is assumed, because train.cache is not filled")
+        else:
+            evaluation = evaluation_seconds(steps, step, workers, a_step / 3, self.budget.part(_EPOCHS / 2))
+        model = max(0.0, a_step - augmented)
+        return EpochTime(images * model, images * augmented, images * waited, evaluation)
+
+
+def _largest_memory() -> int:
+    """Return the largest memory that this process has used, in bytes; 0 if the system does not report it."""
+    try:
+        import resource  # not on Windows
+    except ImportError:
+        return 0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def _processors() -> int:
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def _name_of(device: torch.device) -> str:
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    return f"{device} ({name}, {counted(torch.get_num_threads(), 'thread')})"
