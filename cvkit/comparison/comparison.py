@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..errors import RunError
 from ..formatting import in_words
-from .alignment import align
+from .alignment import align, distinct_names
 from .by_class import by_class
 from .changed import Difference, differences, trained_by
 from .changed_images import changed_images
@@ -124,7 +124,8 @@ def compare_runs(
         )
         for group in groups[1:]
     ]
-    lines = [f"{run.name}: {warning}" for run in opened for warning in run.warnings]
+    named = zip(distinct_names(opened), opened, strict=True)
+    lines = [f"{name}: {warning}" for name, run in named for warning in run.warnings]
     lines += [f"Left out: {line}." for line in aligned.left_out]
     if aligned.by != "digest":
         lines.append(

@@ -95,7 +95,7 @@ def _gallery(
 def _card(each: ChangedImage, pair: Pair, pictures: tuple[LabelledPng, ...]) -> Card:
     lines = [f"true: {_shown(each.true, pair)}"]
     groups = ((pair.first, each.first), (pair.second, each.second))
-    for (group, predicted), correct, sure in zip(groups, each.correct, each.sureness, strict=True):
+    for (group, predicted), correct, sure in zip(groups, each.correct, each.true_probability, strict=True):
         many = f", correct in {round(correct * len(group.runs))} of {len(group.runs)}" if len(group.runs) > 1 else ""
         lines.append(f"{group.letter}: {_shown(predicted, pair)}, true {percent(sure)}{many}")
     lines.append(legible(each.name))
@@ -106,7 +106,7 @@ def _card(each: ChangedImage, pair: Pair, pictures: tuple[LabelledPng, ...]) -> 
             "true class": _shown(each.true, pair),
             f"predicted by {pair.second.letter}": _shown(each.second, pair),
         },
-        values={"change": abs(each.sureness[1] - each.sureness[0])},
+        values={"change": abs(each.true_probability[1] - each.true_probability[0])},
     )
 
 

@@ -174,5 +174,5 @@ def changed_csv(comparison: Comparison) -> bytes:
 
 
 def _image(each: ChangedImage) -> tuple[object, ...]:
-    shares = (f"{share:.3f}" for share in (*each.correct, *each.sureness))
+    shares = (f"{share:.3f}" for share in (*each.correct, *each.true_probability))
     return (each.name, each.true, each.first, each.second, *shares)

@@ -26,8 +26,8 @@ class PredictionsTable:
         true: The true class of each image, or its labels with ``|`` between them.
         predicted: The predicted classes in the same form.
         correct: Whether the prediction is correct, or an exact match, bool (N,).
-        sureness: The probability of the true class, float64 (N,); for sets of labels, the mean probability of what is
-            true: of each label that the image has, and of the absence of each other.
+        true_probability: The probability of the true class, float64 (N,); for sets of labels, the mean probability of
+            what is true: of each label that the image has, and of the absence of each other.
         loss: The cross-entropy of each image, float64 (N,); None for sets of labels.
         labels: For sets of labels, their names in the order of the model's outputs.
         probabilities: For sets of labels, float64 (K, N).
@@ -38,7 +38,7 @@ class PredictionsTable:
     true: tuple[str, ...]
     predicted: tuple[str, ...]
     correct: Tensor
-    sureness: Tensor
+    true_probability: Tensor
     loss: Tensor | None
     labels: tuple[str, ...]
     probabilities: Tensor | None
@@ -70,7 +70,7 @@ class PredictionsTable:
             true=tuple(self.true[row] for row in chosen),
             predicted=tuple(self.predicted[row] for row in chosen),
             correct=self.correct[at],
-            sureness=self.sureness[at],
+            true_probability=self.true_probability[at],
             loss=None if self.loss is None else self.loss[at],
             probabilities=None if self.probabilities is None else self.probabilities[:, at],
             files=None if self.files is None else tuple(self.files[row] for row in chosen),
@@ -118,7 +118,7 @@ def read_predictions(content: bytes) -> PredictionsTable:
         table.flags(table.predicted)
     except KeyError as error:
         raise ValueError(f"it contains the label {error}, which has no column of probabilities") from None
-    return replace(table, sureness=(given * chances + (1 - given) * (1 - chances)).mean(dim=0))
+    return replace(table, true_probability=(given * chances + (1 - given) * (1 - chances)).mean(dim=0))
 
 
 def _plain(cell: str, labels: Sequence[str]) -> str:

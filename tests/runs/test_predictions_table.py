@@ -22,7 +22,7 @@ def test_what_a_run_writes_is_read():
     table = read_predictions(written.encode())
     assert table.true == ("=cat", "=cat", "dog")
     assert table.correct.tolist() == [True, False, False]
-    assert table.sureness.tolist() == pytest.approx([0.8808, 0.1192, 0.3775], abs=1e-4)
+    assert table.true_probability.tolist() == pytest.approx([0.8808, 0.1192, 0.3775], abs=1e-4)
     assert (table.files, table.several) == (None, False)
 
 
@@ -90,4 +90,4 @@ def test_rows_are_taken_in_order(tmp_path):
     assert turned.true == ("tree|water", "sky")
     assert turned.digests == (digest(1), digest(0))
     assert torch.equal(turned.probabilities, table.probabilities.flip(1))
-    assert turned.sureness.tolist() == pytest.approx([(0.7 + 0.6 + 0.1) / 3, (0.9 + 0.9 + 0.8) / 3])
+    assert turned.true_probability.tolist() == pytest.approx([(0.7 + 0.6 + 0.1) / 3, (0.9 + 0.9 + 0.8) / 3])
