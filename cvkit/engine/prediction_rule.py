@@ -25,6 +25,11 @@ class PredictionRule(Protocol):
         ...
 
     @property
+    def abstention(self) -> Abstention | None:
+        """The calibration and what it declines; None if images have sets of labels."""
+        ...
+
+    @property
     def declines(self) -> bool:
         """Whether it can decline images."""
         ...

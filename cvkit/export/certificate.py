@@ -23,8 +23,8 @@ class ChangedImage:
     Attributes:
         name: Its file, or its position in the split.
         true: The names of its true classes; None if they are not known.
-        before: The classes that the model predicts.
-        after: The classes that the file predicts.
+        before: The classes that the model predicts, and ``declined`` if it declines the image.
+        after: The same for the file.
         gap: The largest difference of a probability.
         tied: Whether the classes were tied, so that the change does not count.
     """
@@ -48,9 +48,10 @@ class Certificate:
         source: The images that were predicted, as a phrase.
         images: The number of images.
         unread: A line for each image file that could not be read.
-        agreement: The share of the images that keep their class, in [0, 1]; tied images count as equal.
+        agreement: The share of the images that keep their class and stay declined or not, in [0, 1]; tied images
+            count as equal.
         required: The share that was required.
-        changed: Every image whose predicted classes changed.
+        changed: Every image whose predicted classes changed, or that is declined only before or only after.
         accuracy_before: The share of the labelled images that the model classifies correctly; None without labels.
         accuracy_after: The same for the file.
         worst_gap: The largest difference of a probability over all images and classes.
@@ -58,6 +59,7 @@ class Certificate:
         batch_gaps: The largest difference of a probability, by the batch size, on the first images.
         latency_before: Milliseconds in which the model predicts one image on the CPU.
         latency_after: Milliseconds in which the file predicts one image on the CPU.
+        notes: What the comparison does not show, as sentences.
         environment: Versions of the libraries and the number of threads.
         framing: How the framing of the file differs from that of the run; None if the file does not frame images.
         files: The SHA-256 of each file. In the file with the model, the digest of this certificate counts as zeros.
@@ -79,6 +81,7 @@ class Certificate:
     batch_gaps: Mapping[int, float]
     latency_before: float
     latency_after: float
+    notes: tuple[str, ...]
     environment: Mapping[str, Any]
     framing: FramingGap | None
     files: Mapping[str, str]
@@ -107,15 +110,15 @@ class Certificate:
 def changed_images(found: Replay, info: DataInfo) -> tuple[ChangedImage, ...]:
     """Return every image whose predicted classes changed."""
 
-    def named(classes: Sequence[int]) -> tuple[str, ...]:
-        return tuple(info.classes[index] for index in classes)
+    def named(classes: Sequence[int], declined: bool = False) -> tuple[str, ...]:
+        return (*(info.classes[index] for index in classes), *(["declined"] if declined else []))
 
     return tuple(
         ChangedImage(
             found.names[index],
             None if (true := found.labels[index]) is None else named(true),
-            named(found.classes_before[index]),
-            named(found.classes_after[index]),
+            named(found.classes_before[index], bool(found.declined_before[index])),
+            named(found.classes_after[index], bool(found.declined_after[index])),
             float(found.gaps[index]),
             found.is_tied(index),
         )

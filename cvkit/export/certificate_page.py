@@ -71,6 +71,7 @@ def warnings_of(certificate: Certificate) -> Iterator[str]:
             "the run decodes large photos at a reduced size (decode: draft), and the file gets all of their pixels; "
             "the differences include this"
         )
+    yield from certificate.notes
     if certificate.unread:
         yield f"{counted(len(certificate.unread), 'file')} could not be read and were not compared"
 

@@ -16,8 +16,9 @@ from ..engine.prediction_rule import PredictionRule
 from ..errors import RunError, one_line
 from ..explain.image_io import FileReader
 from .decoding import FileDecoding
+from .exporter import FileOutputs
 from .metadata import KEY, FileMetadata, read_metadata
-from .serving import INPUT, OUTPUTS
+from .serving import INPUT
 
 ONNX, PROGRAM = ".onnx", ".pt2"
 
@@ -30,7 +31,7 @@ class ExportedClassifier:
         path: The file.
         info: Channels, size, framing and classes of the images.
         prediction_rule: How logits become probabilities and predicted classes.
-        compute: From uint8 images (B, C, H, W) to logits float32 (B, K).
+        compute: From uint8 images (B, C, H, W) to everything that the file computes.
         run: The name of the run folder that the file was exported from; empty if the file does not say it.
         checkpoint: After which step and epoch of the run the weights were saved, in words; empty likewise.
         framing_in_graph: Whether the file takes images of any size and frames them itself.
@@ -40,7 +41,7 @@ class ExportedClassifier:
     path: Path
     info: DataInfo
     prediction_rule: PredictionRule
-    compute: Callable[[Tensor], Tensor]
+    compute: Callable[[Tensor], FileOutputs]
     run: str = ""
     checkpoint: str = ""
     framing_in_graph: bool = False
@@ -96,8 +97,26 @@ class ExportedClassifier:
         Raises:
             RunError: The library that reads the file cannot compute with these images.
         """
+        return self.outputs(images, batch_size).logits
+
+    def outputs(self, images: Tensor, batch_size: int = 250) -> FileOutputs:
+        """Return everything that the file computes for images, in batches.
+
+        Args:
+            images: Images, as for `logits`.
+            batch_size: The largest number of images at once.
+
+        Returns:
+            The logits, the probabilities and what is declined.
+
+        Raises:
+            RunError: The library that reads the file cannot compute with these images.
+        """
         try:
-            return torch.cat([self.compute(part) for part in images.split(batch_size)])
+            parts = [self.compute(part) for part in images.split(batch_size)]
+            declined = [part.declined for part in parts if part.declined is not None]
+            logits, chances = (torch.cat(each) for each in zip(*(part[:2] for part in parts), strict=True))
+            return FileOutputs(logits, chances, torch.cat(declined) if declined else None)
         except Exception as error:  # each library has errors of its own
             raise RunError(f"'{self.path}' cannot predict images {tuple(images.shape)}: {one_line(error)}") from error
 
@@ -117,9 +136,9 @@ def _onnx(path: Path) -> ExportedClassifier:
         raise RunError(f"'{path}' cannot be read by onnxruntime: {one_line(error)}") from error
     found = _metadata(path, known.get(KEY))
 
-    def compute(images: Tensor) -> Tensor:
-        (logits,) = session.run([OUTPUTS[0]], {INPUT: np.ascontiguousarray(images.cpu().numpy())})
-        return torch.from_numpy(np.asarray(logits))
+    def compute(images: Tensor) -> FileOutputs:
+        results = session.run(None, {INPUT: np.ascontiguousarray(images.cpu().numpy())})
+        return FileOutputs(*(torch.from_numpy(np.asarray(result)) for result in results))
 
     return _classifier(path, found, compute)
 
@@ -134,14 +153,13 @@ def _program(path: Path) -> ExportedClassifier:
     metadata = _metadata(path, text.decode() if isinstance(text, bytes) else text)
 
     @torch.no_grad()
-    def compute(images: Tensor) -> Tensor:
-        logits: Tensor = module(images.cpu())[0]
-        return logits
+    def compute(images: Tensor) -> FileOutputs:
+        return FileOutputs(*module(images.cpu()))
 
     return _classifier(path, metadata, compute)
 
 
-def _classifier(path: Path, found: FileMetadata, compute: Callable[[Tensor], Tensor]) -> ExportedClassifier:
+def _classifier(path: Path, found: FileMetadata, compute: Callable[[Tensor], FileOutputs]) -> ExportedClassifier:
     return ExportedClassifier(
         path,
         found.info,

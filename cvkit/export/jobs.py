@@ -72,7 +72,10 @@ def exports_of(
 
     def job(part: Part, exporter: Exporter) -> ExportJob:
         compared = WithOriginals(source) if exporter.takes_any_size else source
-        return ExportJob(loaded.trained, model, part, exporter, compared, named, folder.path.name, required)
+        precision = recipe.train.precision
+        return ExportJob(
+            loaded.trained, model, part, exporter, compared, named, folder.path.name, required, precision
+        )
 
     return [job(part, exporter) for part, exporter in zip(recipe.exporters, exporters, strict=True)]
 

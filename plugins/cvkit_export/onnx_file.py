@@ -11,7 +11,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from cvkit import DataInfo, ExportedClassifier, Exporter, ExporterFactory, ModelToExport
+from cvkit import DataInfo, ExportedClassifier, Exporter, ExporterFactory, FileOutputs, ModelToExport
 
 from .onnx_framing import FRAMED, framed, with_framing
 from .onnx_layers import first_difference
@@ -95,6 +95,10 @@ class OnnxFile(Exporter):
     def load(self, folder: Path, model: ModelToExport) -> Callable[[Tensor], Tensor]:
         """Return the logits that onnxruntime computes on the CPU."""
         return ExportedClassifier.open(folder / MODEL).logits
+
+    def outputs(self, folder: Path, model: ModelToExport) -> Callable[[Tensor], FileOutputs]:
+        """Return all outputs of the graph in onnxruntime on the CPU."""
+        return ExportedClassifier.open(folder / MODEL).outputs
 
     def framed(self, folder: Path, model: ModelToExport) -> Callable[[Tensor], Tensor]:
         """Return the first part of the graph, which frames images, in onnxruntime on the CPU."""
