@@ -22,6 +22,7 @@ from ..data.reduction import Needed
 from ..data.splits import DataInfo, Split, Splits
 from ..engine.abstention import Abstention
 from ..engine.background import background_of
+from ..engine.classifier import require_numbers
 from ..engine.predictions import predictions_of
 from ..engine.trained_model import TrainedModel
 from ..errors import RunError
@@ -118,6 +119,7 @@ class Model:
 
         Raises:
             DataError: A file cannot be read as an image.
+            RunError: The model's output is not a number, because its weights are damaged or training has diverged.
             TypeError: An image has another type, or a tensor or an array is not uint8.
             ValueError: `top` is less than 1, or the shape of a tensor or an array is not that of an image.
         """
@@ -134,6 +136,7 @@ class Model:
             part = enumerate(images[start : start + _AT_ONCE], start=start + 1)
             pictures = [self._picture(image, number) for number, image in part]
             logits = classifier.logits(torch.stack([picture.fitted for picture in pictures]))
+            require_numbers(logits)
             for picture, chances in zip(pictures, rule.probabilities(logits), strict=True):
                 found.append(Prediction.of(picture.name, chances, rule, self.classes, top))
         return found

@@ -22,13 +22,14 @@ from ..recipe import Part
 from ..recipe.coercion import plain_value
 from .certificate import Certificate, accuracy, changed_images
 from .certificate_page import certificate_page
+from .certified import CERTIFICATE
 from .exporter import Exporter
 from .failure import failure
 from .metadata import CERTIFICATE_PLACE
 from .replay import Replay, latency, replay
 from .serving import ModelToExport
 
-CERTIFICATE, PAGE = "certificate.json", "certificate.html"
+PAGE = "certificate.html"
 _LIBRARIES = ("cvkit-core", "torch", "onnx", "onnxscript", "onnxruntime", "timm", "torchvision", "safetensors")
 
 

@@ -6,9 +6,10 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
+from typing import Annotated, Any
 
-from ..data.framing import Framing
+from pydantic import Field
+
 from ..data.resizing import DEFAULT
 from ..data.splits import DataInfo
 from ..engine.abstention import Abstention
@@ -17,6 +18,7 @@ from ..engine.trained_model import TrainedModel
 from ..files.strict_json import Shape, read_json, require_shape
 from ..recipe import Recipe, dump
 from ..recipe.coercion import plain_value
+from ..runs.json_files import AbstentionShape, DataInfoShape
 
 KEY = "cvkit"
 """The name under which formats with named metadata contain the JSON text of the metadata."""
@@ -28,21 +30,11 @@ CERTIFICATE_PLACE = "0" * 64
 """Stands in a file for the SHA-256 of its certificate, which is made after the file."""
 
 
-class _InfoShape(Shape):
-    channels: int
-    height: int
-    width: int
-    classes: list[str]
-    mean: list[float]
-    std: list[float]
-    task: str
-
-
 class _MetadataShape(Shape):
-    format: int
-    info: _InfoShape
-    thresholds: list[float]
-    calibration: dict[str, Any] | None = None
+    format: Annotated[int, Field(ge=1)]
+    info: DataInfoShape
+    thresholds: list[Annotated[float, Field(ge=0, le=1)]]
+    calibration: AbstentionShape | None = None
     run: str = ""
     checkpoint: str = ""
 
@@ -106,13 +98,9 @@ def read_metadata(text: str) -> FileMetadata:
     require_shape(_MetadataShape, values)
     if values["format"] > FORMAT:
         raise ValueError(f"its metadata has format {values['format']}; this version of cvkit reads up to {FORMAT}")
-    try:
-        info = DataInfo.from_json(values["info"])
-        Framing(**(values["info"].get("framing") or {}))
-    except (TypeError, KeyError) as error:
-        raise ValueError(f"its metadata does not describe a framing: {error}") from error
-    if not info.classes or len(info.mean) != info.channels or len(info.std) != info.channels:
-        raise ValueError("its metadata gives no classes, or another number of channels than means")
+    info = DataInfo.from_json(values["info"])
+    if len(info.mean) != info.channels or len(info.std) != info.channels:
+        raise ValueError("its metadata has another number of channels than of means or standard deviations")
     thresholds = tuple(values["thresholds"])
     if len(thresholds) not in (0, info.num_classes):
         raise ValueError("its metadata has another number of thresholds than of classes")
