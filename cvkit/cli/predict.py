@@ -105,7 +105,7 @@ def predict(
             "--top is for images with one class each, but this model predicts a set of labels: those at or above "
             "their thresholds. Remove --top, or use --all for the probability of each label"
         )
-    columns = Columns(opened.info.classes, rule.several, top or 1, every, rule.declines)
+    columns = Columns(opened.info.classes, rule.several, top or 1, every, rule.declines, rule.makes_sets)
     for line in opened.warnings:
         warn(line)
     echo(opened.label, err=True)

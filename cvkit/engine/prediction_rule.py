@@ -29,6 +29,11 @@ class PredictionRule(Protocol):
         """Whether it can decline images."""
         ...
 
+    @property
+    def makes_sets(self) -> bool:
+        """Whether an image has a prediction set."""
+        ...
+
     def probabilities(self, logits: Tensor) -> Tensor:
         """Return the probability of each class, (B, K)."""
         ...
@@ -66,6 +71,11 @@ class OneClass:
         """Whether the calibration has a rule that declines images."""
         return self.abstention.declines
 
+    @property
+    def makes_sets(self) -> bool:
+        """Whether the rule of the calibration is ``conformal``."""
+        return self.abstention.rule == "conformal"
+
     def probabilities(self, logits: Tensor) -> Tensor:
         """Return the softmax of the calibrated logits."""
         return self.abstention.calibrated(logits)
@@ -84,7 +94,7 @@ class OneClass:
 
     def prediction_set(self, chances: Tensor) -> list[int] | None:
         """Return the classes that the calibration does not exclude, the most probable first, if it makes sets."""
-        if self.abstention.rule != "conformal":
+        if not self.makes_sets:
             return None
         inside = self.abstention.prediction_sets(chances).tolist()
         return [index for index in chances.argsort(descending=True, stable=True).tolist() if inside[index]]
@@ -98,6 +108,7 @@ class LabelSet:
     abstention: None = None
     several: bool = True
     declines: bool = False
+    makes_sets: bool = False
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Return the sigmoid."""

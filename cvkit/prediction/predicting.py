@@ -28,6 +28,7 @@ class FilePrediction:
         probabilities: float32 (K,); None if the file could not be predicted.
         predicted: The predicted classes, the most probable first: one, unless the model predicts sets of labels.
         declined: Whether the model declines the image.
+        prediction_set: The classes in the prediction set, the most probable first; empty if the model makes no sets.
     """
 
     path: Listed
@@ -37,6 +38,7 @@ class FilePrediction:
     probabilities: Tensor | None = None
     predicted: tuple[int, ...] = ()
     declined: bool = False
+    prediction_set: tuple[int, ...] = ()
 
 
 def predicted_batches(
@@ -69,5 +71,8 @@ def predicted_batches(
                     found.append(FilePrediction(file.path, file.digest, f"{file.path}: {NO_NUMBER}", of_logits))
                     continue
                 predicted = tuple(rule.predicted(of_chances))
-                found.append(FilePrediction(file.path, file.digest, "", of_logits, of_chances, predicted, declined))
+                possible = tuple(rule.prediction_set(of_chances) or ())
+                found.append(
+                    FilePrediction(file.path, file.digest, "", of_logits, of_chances, predicted, declined, possible)
+                )
             yield found

@@ -17,7 +17,9 @@ from PIL import Image
 from torch import nn
 
 import cvkit
+from cvkit.engine.abstention import Abstention
 from cvkit.engine.classifier import NO_NUMBER
+from cvkit.prediction.columns import Columns
 from cvkit.prediction.predicting import FilePrediction, predicted_batches
 
 
@@ -98,6 +100,22 @@ def test_image_whose_logits_are_not_numbers_has_no_prediction(opened, some, tmp_
     assert [each.error for each in found] == ["", f"{tmp_path / 'black.png'}: {NO_NUMBER}"]
     assert (found[1].probabilities, found[1].predicted) == (None, ())
     assert found[0].predicted
+
+
+def test_row_has_what_the_calibration_says(opened, some):
+    """Whether the image is declined, and its prediction set, the most probable class first."""
+    classifier = opened.classifier
+    level = Abstention(temperatures=(2.0,), rule="conformal", level=0.3)
+    calibrated = replace(classifier, trained=replace(classifier.trained, abstention=level))
+    rule = calibrated.prediction_rule
+    columns = Columns(opened.info.classes, False, declines=rule.declines, sets=rule.makes_sets)
+    for each in predicted(replace(opened, classifier=calibrated), some):
+        row = dict(zip(columns.types, columns.row(each), strict=True))
+        ranked = each.probabilities.argsort(descending=True).tolist()
+        inside = [place for place in ranked if each.probabilities[place] >= 0.3]
+        assert row["prediction_set"] == [opened.info.classes[place] for place in inside]
+        assert row["declined"] == (len(inside) != 1)
+    assert not classifier.prediction_rule.makes_sets
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="worker processes share memory in other ways")
