@@ -121,6 +121,8 @@ def _prepared(
             if run is not None:
                 found = RunFolder.open(run)
                 given = (found, reopen(found, choice)[0])
+            else:
+                choice.require_none(folder)
             from ..evaluation.request import prepared_file
 
             return prepared_file(opened_file(folder, trusted=trusted), given, request(), warn)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from ..diagnostics.task_report import task_report
 from ..engine.metrics import lower_is_better
 from ..figures.page import Fact, Page, Section, render
 from ..files.output_folder import OutputFolder
+from ..files.strict_json import json_line
 from ..formatting import counted, in_words, percent
 from .evaluating import MOST_NAMED, Evaluation, Kept, LabelledEvaluator
 
@@ -32,7 +32,7 @@ def write_results(place: OutputFolder, of: LabelledEvaluator, found: Evaluation,
         {
             PAGE: render(page).encode(),
             PREDICTIONS: table.encode(errors="replace"),
-            METRICS: (json.dumps(numbers(of, found, data), indent=1, ensure_ascii=False) + "\n").encode(),
+            METRICS: json_line(numbers(of, found, data), indent=1),
         }
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from ..errors import CvkitError, DataError, one_line
 from ..recipe import Recipe
 
 Read = TypeVar("Read")
+_CLOSED = "the folder cannot be read; check its permissions"
 
 
 class Reader(Protocol):
@@ -61,7 +63,8 @@ class FileReader:
 
     def _checked(self, path: Path, read: Callable[[], Read]) -> Read:
         if path.is_dir():
-            raise DataError(f"{path}: the folder cannot be read; check its permissions")
+            reason = "is a folder, not an image file" if os.access(path, os.R_OK | os.X_OK) else _CLOSED
+            raise DataError(f"{path}: {reason}")
         if not path.exists():
             raise DataError(f"{path}: there is no such file")
         if not path.is_file():  # reading a pipe or a device may never end

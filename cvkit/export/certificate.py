@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..data.splits import DataInfo
+from ..files.strict_json import json_line
 from .framing_gaps import FramingGap
 from .replay import TIE, Replay
 
@@ -104,7 +103,7 @@ class Certificate:
     def to_json(self) -> bytes:
         """Return the certificate as JSON text; an infinite difference is null."""
         values = asdict(self) | {"passed": self.passed, "tie": TIE}
-        return (json.dumps(_finite(values), indent=1) + "\n").encode()
+        return json_line(values, indent=1)
 
 
 def changed_images(found: Replay, info: DataInfo) -> tuple[ChangedImage, ...]:
@@ -130,11 +129,3 @@ def accuracy(found: Replay, predicted: Sequence[Sequence[int]]) -> float | None:
     """Return the share of the labelled images whose predicted classes are the true ones; None without labels."""
     pairs = [(label, made) for label, made in zip(found.labels, predicted, strict=True) if label is not None]
     return sum({*label} == {*made} for label, made in pairs) / len(pairs) if pairs else None
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

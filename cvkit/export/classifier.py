@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,8 @@ from ..data.splits import DataInfo
 from ..engine.prediction_rule import PredictionRule
 from ..errors import RunError, one_line
 from ..explain.image_io import FileReader
+from ..formatting import counted
+from .certified import require_certified
 from .decoding import FileDecoding
 from .exporter import FileOutputs
 from .metadata import KEY, FileMetadata, read_metadata
@@ -60,25 +64,27 @@ class ExportedClassifier:
             The classifier, on the CPU.
 
         Raises:
-            RunError: There is no such file, it has another format, is damaged or was not written by cvkit, a
-                library is missing, or it is a ``.pt2`` file and not trusted.
+            RunError: There is no such file, it has another format, is damaged or was not written by cvkit, its
+                bytes are not those of the certificate beside it, its outputs are not those of its classes, a library
+                is missing, or it is a ``.pt2`` file and not trusted.
         """
         if not path.is_file():
             raise RunError(f"there is no file '{path}'; give a file that cvkit export wrote, such as model.onnx")
-        if path.suffix == ONNX:
-            return _onnx(path)
-        if path.suffix != PROGRAM:
+        if path.suffix not in (ONNX, PROGRAM):
             raise RunError(
                 f"'{path}' is neither {ONNX} nor {PROGRAM}, the formats that cvkit reads; "
                 "give a file of one of them that cvkit export wrote"
             )
-        if not trusted:
+        if path.suffix == PROGRAM and not trusted:
             raise RunError(
                 f"'{path}' was not read: torch unpickles objects in {PROGRAM} files, which can run code. If you "
                 "trust its source, add --trust to the command, or call ExportedClassifier.open(path, trusted=True); "
                 "otherwise, export the run to onnx"
             )
-        return _program(path)
+        require_certified(path)
+        found = _onnx(path) if path.suffix == ONNX else _program(path)
+        found.logits(torch.zeros(1, found.info.channels, found.info.height, found.info.width, dtype=torch.uint8))
+        return found
 
     def file_reader(self) -> FileReader:
         """Return what reads image files as the run does; raise `DataError` if files cannot be read for the model."""
@@ -95,7 +101,8 @@ class ExportedClassifier:
             float32 (B, K).
 
         Raises:
-            RunError: The library that reads the file cannot compute with these images.
+            RunError: The library that reads the file cannot compute with these images, or the file does not compute
+                a number for each class.
         """
         return self.outputs(images, batch_size).logits
 
@@ -116,9 +123,16 @@ class ExportedClassifier:
             parts = [self.compute(part) for part in images.split(batch_size)]
             declined = [part.declined for part in parts if part.declined is not None]
             logits, chances = (torch.cat(each) for each in zip(*(part[:2] for part in parts), strict=True))
-            return FileOutputs(logits, chances, torch.cat(declined) if declined else None)
+            found = FileOutputs(logits, chances, torch.cat(declined) if declined else None)
         except Exception as error:  # each library has errors of its own
             raise RunError(f"'{self.path}' cannot predict images {tuple(images.shape)}: {one_line(error)}") from error
+        expected = (len(images), self.info.num_classes)
+        if found.logits.shape != expected or not found.logits.is_floating_point():
+            raise RunError(
+                f"'{self.path}' computes {found.logits.dtype} {tuple(found.logits.shape)} for "
+                f"{counted(len(images), 'image')}, but its metadata has {counted(self.info.num_classes, 'class')}; export the run again"
+            )
+        return found
 
 
 def _onnx(path: Path) -> ExportedClassifier:
@@ -146,7 +160,8 @@ def _onnx(path: Path) -> ExportedClassifier:
 def _program(path: Path) -> ExportedClassifier:
     found: dict[str, Any] = {f"{KEY}.json": ""}
     try:
-        module = torch.export.load(path, extra_files=found).module()
+        with _torch_silent():
+            module = torch.export.load(path, extra_files=found).module()
     except Exception as error:  # torch has no common error for damaged files
         raise RunError(f"'{path}' cannot be read by torch.export: {one_line(error)}") from error
     text = found[f"{KEY}.json"]
@@ -157,6 +172,18 @@ def _program(path: Path) -> ExportedClassifier:
         return FileOutputs(*module(images.cpu()))
 
     return _classifier(path, metadata, compute)
+
+
+@contextmanager
+def _torch_silent() -> Iterator[None]:
+    """Keep torch from printing the traceback of an error that it raises as well."""
+    log = logging.getLogger("torch.export")
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def _classifier(path: Path, found: FileMetadata, compute: Callable[[Tensor], FileOutputs]) -> ExportedClassifier:

@@ -26,6 +26,7 @@ from ..recipe.coercion import plain_value
 from ..recipe.settings import Precision
 from .certificate import Certificate, accuracy, changed_images
 from .certificate_page import certificate_page
+from .certified import CERTIFICATE
 from .exporter import Exporter
 from .failure import failure
 from .framing_gaps import FramingGap, FramingGaps
@@ -33,7 +34,7 @@ from .metadata import CERTIFICATE_PLACE
 from .replay import Replay, latency, replay
 from .serving import ModelToExport
 
-CERTIFICATE, PAGE = "certificate.json", "certificate.html"
+PAGE = "certificate.html"
 _LIBRARIES = ("cvkit-core", "torch", "onnx", "onnxscript", "onnxruntime", "timm", "torchvision", "safetensors")
 
 

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ..data.framing import Framing
 from ..data.resizing import DEFAULT
 from ..data.splits import DataInfo
 from ..engine.abstention import Abstention
@@ -19,6 +18,7 @@ from ..engine.trained_model import TrainedModel
 from ..files.strict_json import Shape, read_json, require_shape
 from ..recipe import Recipe, dump
 from ..recipe.coercion import plain_value
+from ..runs.json_files import AbstentionShape, DataInfoShape
 from .decoding import FileDecoding
 
 KEY = "cvkit"
@@ -31,16 +31,6 @@ CERTIFICATE_PLACE = "0" * 64
 """Stands in a file for the SHA-256 of its certificate, which is made after the file."""
 
 
-class _InfoShape(Shape):
-    channels: int
-    height: int
-    width: int
-    classes: list[str]
-    mean: list[float]
-    std: list[float]
-    task: str
-
-
 class _DecodingShape(Shape):
     bits: Annotated[int, Field(ge=9, le=16)] = 16
     max_megapixels: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
@@ -48,10 +38,10 @@ class _DecodingShape(Shape):
 
 
 class _MetadataShape(Shape):
-    format: int
-    info: _InfoShape
-    thresholds: list[float]
-    calibration: dict[str, Any] | None = None
+    format: Annotated[int, Field(ge=1)]
+    info: DataInfoShape
+    thresholds: list[Annotated[float, Field(ge=0, le=1)]]
+    calibration: AbstentionShape | None = None
     run: str = ""
     checkpoint: str = ""
     framing_in_graph: bool = False
@@ -126,13 +116,9 @@ def read_metadata(text: str) -> FileMetadata:
     require_shape(_MetadataShape, values)
     if values["format"] > FORMAT:
         raise ValueError(f"its metadata has format {values['format']}; this version of cvkit reads up to {FORMAT}")
-    try:
-        info = DataInfo.from_json(values["info"])
-        Framing(**(values["info"].get("framing") or {}))
-    except (TypeError, KeyError) as error:
-        raise ValueError(f"its metadata does not describe a framing: {error}") from error
-    if not info.classes or len(info.mean) != info.channels or len(info.std) != info.channels:
-        raise ValueError("its metadata gives no classes, or another number of channels than means")
+    info = DataInfo.from_json(values["info"])
+    if len(info.mean) != info.channels or len(info.std) != info.channels:
+        raise ValueError("its metadata has another number of channels than of means or standard deviations")
     thresholds = tuple(values["thresholds"])
     if len(thresholds) not in (0, info.num_classes):
         raise ValueError("its metadata has another number of thresholds than of classes")
