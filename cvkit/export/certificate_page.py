@@ -58,7 +58,7 @@ def warnings_of(certificate: Certificate) -> Iterator[str]:
     """Yield what a reader must know to interpret the certificate."""
     if certificate.worst_gap > _LARGE and certificate.passed:
         yield (
-            f"the classes agree, but a probability differs by {certificate.worst_gap:.2g} "
+            f"{'most' if certificate.counted_changes else 'the'} classes agree, but a probability differs by {certificate.worst_gap:.2g} "
             f"({certificate.worst_image}), so thresholds on probabilities may decide otherwise"
         )
     if (framing := certificate.framing) is not None and not framing.resized:
