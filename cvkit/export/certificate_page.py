@@ -57,8 +57,9 @@ def summary(certificate: Certificate) -> Iterator[str]:
 def warnings_of(certificate: Certificate) -> Iterator[str]:
     """Yield what a reader must know to interpret the certificate."""
     if certificate.worst_gap > _LARGE and certificate.passed:
+        share = "most" if certificate.counted_changes else "the"
         yield (
-            f"the classes agree, but a probability differs by {certificate.worst_gap:.2g} "
+            f"{share} classes agree, but a probability differs by {certificate.worst_gap:.2g} "
             f"({certificate.worst_image}), so thresholds on probabilities may decide otherwise"
         )
     if (framing := certificate.framing) is not None and not framing.resized:

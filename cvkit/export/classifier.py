@@ -130,7 +130,8 @@ class ExportedClassifier:
         if found.logits.shape != expected or not found.logits.is_floating_point():
             raise RunError(
                 f"'{self.path}' computes {found.logits.dtype} {tuple(found.logits.shape)} for "
-                f"{counted(len(images), 'image')}, but its metadata has {counted(self.info.num_classes, 'class')}; export the run again"
+                f"{counted(len(images), 'image')}, but its metadata has "
+                f"{counted(self.info.num_classes, 'class')}; export the run again"
             )
         return found
 

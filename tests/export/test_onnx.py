@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-import subprocess
 import sys
 from dataclasses import replace
 
@@ -15,6 +14,7 @@ import pytest
 import torch
 from damaged_onnx import with_noise
 from PIL import Image
+from torchless import without_torch
 
 from cvkit import Abstention, DataInfo, ExportedClassifier, Framing, ModelToExport
 from cvkit.data.framing import FramingMode
@@ -23,18 +23,6 @@ from cvkit.engine.trained_model import TrainedModel
 from cvkit.export.metadata import metadata_values
 from cvkit.host.discovery import discover
 from cvkit_export.script import script
-
-WITHOUT_TORCH = """\
-import runpy, sys
-class Refuse:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("torch", "torchvision", "cvkit", "onnx"):
-            raise ImportError(f"{name} is refused")
-sys.meta_path.insert(0, Refuse())
-sys.argv = sys.argv[1:]
-runpy.run_path(sys.argv[0], run_name="__main__")
-"""
-"""Runs a script in a process that cannot import torch, cvkit or onnx."""
 
 
 @pytest.fixture(scope="module")
@@ -97,13 +85,7 @@ def test_opset_is_that_of_the_option(model, tmp_path, opset):
 
 def test_script_predicts_files_without_torch(exported, model, photo):
     """With onnxruntime, NumPy and Pillow alone, the class and the probability of `Model.predict`."""
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_TORCH, exported / "predict.py", photo, photo],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    lines = done.stdout.splitlines()
+    lines = without_torch(exported / "predict.py", photo, photo)
     assert len(lines) == 2
     path, answer = lines[0].split("\t")
     expected = model.predict(photo)
