@@ -72,7 +72,9 @@ def exports_of(
 
     def job(part: Part, exporter: Exporter) -> ExportJob:
         compared = WithOriginals(source) if exporter.takes_any_size else source
-        return ExportJob(loaded.trained, model, part, exporter, compared, named, folder.path.name, required)
+        return ExportJob(
+            loaded.trained, model, part, exporter, compared, named, folder.path.name, folder.path, required
+        )
 
     return [job(part, exporter) for part, exporter in zip(recipe.exporters, exporters, strict=True)]
 
