@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from ..errors import FolderError
 from .exit_code import SOME_FAILED
 from .loading import reopen, warn
 from .options import PluginChoice, column_option, model_argument, output_option, predicting_options
@@ -86,10 +85,7 @@ def evaluate(
     task = _prepared(folder, run, choice, trusted, request)
     from ..evaluation.page import remarks, result_lines, results_folder, write_results
 
-    place = results_folder(output / task.name)
-    for inside in (folder, run):
-        if inside is not None and inside.is_dir() and inside.resolve() in place.path.resolve().parents:
-            raise FolderError(f"'{output}' is inside the run folder, which stays as it is; choose another --output")
+    place = results_folder(output / task.name, [path for path in (folder, run) if path is not None and path.is_dir()])
     place.require_safe_to_replace()
     for line in task.of.opened.warnings:
         warn(line)

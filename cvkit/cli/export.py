@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from ..errors import FolderError
 from ..export.choosing import IN_GRAPH, OUTSIDE, Names, with_exporters
 from ..host.assumed import EXPORTER, QUANTIZED_EXPORTER
 from .loading import reopen, warn
@@ -86,10 +85,6 @@ def export(
         recipe, found.document, catalog, exporters, options, framing=framing, quantize=quantize, names=names
     )
     parent = output / found.path.resolve().name
-    if found.path.resolve() in (parent / "files").resolve().parents:
-        raise FolderError(
-            f"'{output}' is inside the run folder, which export never writes to; choose another --output"
-        )
     from ..export.certificate_page import summary, warnings_of  # imports torch, so only after the checks without it
     from ..export.jobs import exports_of
     from ..runs.load import load_trained

@@ -14,6 +14,7 @@ from ..data.splits import DataInfo
 from ..errors import DataError
 from ..explain.explainers import Explainers
 from ..figures.artifacts import Card, Gallery, LabelledPng
+from ..figures.csv_export import without_apostrophe
 from ..figures.signed_maps import signed_legend
 from ..figures.thumbnails import overlay, pixelated, thumbnail
 from ..formatting import counted, legible, percent
@@ -141,7 +142,7 @@ def _maps(
 def _target(each: ChangedImage, classes: Sequence[str], several: bool) -> int:
     """Return the class to explain: the true one; of sets, a label that only one of the groups predicts."""
     first, second, true = (set(labels.split(SEPARATOR)) for labels in (each.first, each.second, each.true))
-    names = [name.removeprefix("'") for name in classes]
+    names = [without_apostrophe(name) for name in classes]
     wanted = [*sorted(first ^ second), *sorted(true | first)] if several else [each.true]
     found = [names.index(name) for name in wanted if name in names]
     if not found:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+<<<<<<< HEAD
 from collections.abc import Callable, Sequence
+=======
+from collections.abc import Iterable, Sequence
+>>>>>>> cmp
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +22,11 @@ from .evaluating import MOST_NAMED, Evaluation, Kept, LabelledEvaluator
 PAGE, PREDICTIONS, METRICS = "evaluation.html", "predictions.csv", "metrics.json"
 
 
-def results_folder(path: Path) -> OutputFolder:
-    """Return the folder at `path` for the results of an evaluation."""
-    return OutputFolder(path, "cvkit evaluate", frozenset((PAGE, PREDICTIONS, METRICS)))
+def results_folder(path: Path, runs: Iterable[Path]) -> OutputFolder:
+    """Return the folder at `path` for the results of an evaluation; raise `FolderError` if it is in one of `runs`."""
+    place = OutputFolder(path, "cvkit evaluate", frozenset((PAGE, PREDICTIONS, METRICS)))
+    place.require_outside(runs)
+    return place
 
 
 def write_results(place: OutputFolder, of: LabelledEvaluator, found: Evaluation, data: str) -> list[Path]:

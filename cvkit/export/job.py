@@ -50,6 +50,7 @@ class ExportJob:
         source: The images to compare with, as the run predicts them and, if the files frame images, as they are.
         names: Names of these images in their order, if they have better ones than their position.
         run: The name of the run folder.
+        folder: The run folder, which stays as it is.
         required: The share of the images that must keep their class; None for that of the exporter.
         precision: The number format in which the run evaluates.
     """
@@ -61,13 +62,19 @@ class ExportJob:
     source: ImageSource
     names: Sequence[str]
     run: str
+    folder: Path
     required: float | None = None
     precision: Precision = "fp32"
 
     def place(self, parent: Path) -> OutputFolder:
-        """Return the output folder in `parent`, named after the exporter."""
+        """Return the output folder in `parent`, named after the exporter.
+
+        Raises `FolderError` if it is in the run folder.
+        """
         written = frozenset((*self.exporter.files, CERTIFICATE, PAGE))
-        return OutputFolder(parent / self.part.entry.id.rpartition("/")[2], "cvkit export", written)
+        place = OutputFolder(parent / self.part.entry.id.rpartition("/")[2], "cvkit export", written)
+        place.require_outside([self.folder])
+        return place
 
     def write(self, place: OutputFolder, advance: Callable[[int], None] = lambda _: None) -> Certificate:
         """Write the files and the certificate to the folder `place` in one atomic step, and return the certificate.

@@ -72,9 +72,14 @@ def exports_of(
 
     def job(part: Part, exporter: Exporter) -> ExportJob:
         compared = WithOriginals(source) if exporter.takes_any_size else source
+<<<<<<< HEAD
         precision = recipe.train.precision
         return ExportJob(
             loaded.trained, model, part, exporter, compared, named, folder.path.name, required, precision
+=======
+        return ExportJob(
+            loaded.trained, model, part, exporter, compared, named, folder.path.name, folder.path, required
+>>>>>>> cmp
         )
 
     return [job(part, exporter) for part, exporter in zip(recipe.exporters, exporters, strict=True)]

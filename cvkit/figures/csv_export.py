@@ -35,6 +35,12 @@ def cell_of(text: str) -> str:
     return text[1:] if text.startswith("'") and _harmless(text[1:]) == text else text
 
 
+def without_apostrophe(cell: str) -> str:
+    """Return a cell as it was before `csv_text` gave it an apostrophe; other cells stay as they are."""
+    rest = cell.removeprefix("'")
+    return rest if cell != rest and _harmless(rest) != rest else cell
+
+
 def _harmless(cell: object) -> object:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) and not _is_number(cell) else cell
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..data.label_forms import SEPARATOR
+from ..figures.csv_export import without_apostrophe
 
 _LABEL = "probability "  # the column of a label's probability begins with it; those of single labels have `_`
 _DIGEST = re.compile("[0-9a-f]{64}")
@@ -108,7 +109,7 @@ def read_predictions(content: bytes) -> PredictionsTable:
         None if labels else torch.tensor(_numbers(rows, "loss"), dtype=torch.float64),
         labels,
         chances,
-        tuple(row["file"] for row in rows) if "file" in header else None,
+        tuple(without_apostrophe(row["file"]) for row in rows) if "file" in header else None,
         _digests(rows) if "digest" in header else None,
     )
     if chances is None:
@@ -124,9 +125,9 @@ def read_predictions(content: bytes) -> PredictionsTable:
 def _plain(cell: str, labels: Sequence[str]) -> str:
     """Return a cell without the apostrophe that keeps spreadsheets from running it as a formula.
 
-    A class whose own name begins with an apostrophe loses it in every run alike.
+    A class whose own name begins like a protected one loses its apostrophe in every run alike.
     """
-    return cell if cell.split(SEPARATOR)[0] in labels else cell.removeprefix("'")
+    return cell if cell.split(SEPARATOR)[0] in labels else without_apostrophe(cell)
 
 
 def _numbers(rows: Iterable[Mapping[str, str]], column: str) -> list[float]:

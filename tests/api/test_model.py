@@ -240,3 +240,14 @@ def test_array_of_another_rank_is_refused(model, shape):
     """With its shape."""
     with pytest.raises(ValueError, match=re.escape(str(shape))):
         model.predict(np.zeros(shape, np.uint8))
+
+
+@pytest.mark.parametrize("output", [".", "figures", "../link"])
+def test_export_into_the_run_folder_is_refused(model, run, output, tmp_path):
+    """A run folder stays as it is, as on the command line; also through a link."""
+    (tmp_path / "link").symlink_to(run.folder)
+    place = tmp_path / "link" if output.endswith("link") else run.folder / output
+    before = sorted(run.folder.rglob("*"))
+    with pytest.raises(cvkit.FolderError, match="inside the run folder"):
+        model.export("safetensors", output=place)
+    assert sorted(run.folder.rglob("*")) == before
