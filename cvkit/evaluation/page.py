@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import math
-<<<<<<< HEAD
-from collections.abc import Callable, Sequence
-=======
-from collections.abc import Iterable, Sequence
->>>>>>> cmp
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 

@@ -72,14 +72,17 @@ def exports_of(
 
     def job(part: Part, exporter: Exporter) -> ExportJob:
         compared = WithOriginals(source) if exporter.takes_any_size else source
-<<<<<<< HEAD
-        precision = recipe.train.precision
         return ExportJob(
-            loaded.trained, model, part, exporter, compared, named, folder.path.name, required, precision
-=======
-        return ExportJob(
-            loaded.trained, model, part, exporter, compared, named, folder.path.name, folder.path, required
->>>>>>> cmp
+            loaded.trained,
+            model,
+            part,
+            exporter,
+            compared,
+            named,
+            folder.path.name,
+            folder.path,
+            required,
+            recipe.train.precision,
         )
 
     return [job(part, exporter) for part, exporter in zip(recipe.exporters, exporters, strict=True)]
