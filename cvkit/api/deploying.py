@@ -116,6 +116,6 @@ class DeployableModel(OpenedModel):
         given = [Path(image).expanduser() for image in images]
         where = ("export(images=...)", "cvkit.load(run, data=...)")
         (job,) = exports_of(self._folder, recipe, self._loaded, self._splits, given, agreement, names=where)
-        place = job.place(Path(output).expanduser() / self.folder.resolve().name)
+        place = job.place(Path(output).expanduser())
         place.require_safe_to_replace()
         return ExportedModel(place.path, place.path / job.exporter.files[0], job.write(place))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from ..files.inputs import inputs_digest
 from .exit_code import SOME_FAILED
 from .loading import reopen, warn
 from .options import PluginChoice, column_option, model_argument, output_option, predicting_options
@@ -85,14 +86,16 @@ def evaluate(
     task = _prepared(folder, run, choice, trusted, request)
     from ..evaluation.page import remarks, result_lines, results_folder, write_results
 
-    place = results_folder(output / task.name, [path for path in (folder, run) if path is not None and path.is_dir()])
+    digest = inputs_digest([folder, run, data, split])
+    runs = [path for path in (folder, run) if path is not None and path.is_dir()]
+    place = results_folder(output, task.name, digest, runs)
     place.require_safe_to_replace()
     for line in task.of.opened.warnings:
         warn(line)
     echo(f"{task.of.opened.label}, on {task.what}")
     with bar(task.total, "evaluating") as advance:
         measured = task.measure(advance)
-        paths = write_results(place, task.of, measured, task.what)
+        paths = write_results(place, task.of, measured, task.what, digest)
     for line in remarks(measured):
         warn(line)
     for line in result_lines(measured):

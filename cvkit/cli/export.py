@@ -84,7 +84,6 @@ def export(
     recipe = with_exporters(
         recipe, found.document, catalog, exporters, options, framing=framing, quantize=quantize, names=names
     )
-    parent = output / found.path.resolve().name
     from ..export.certificate_page import summary, warnings_of  # imports torch, so only after the checks without it
     from ..export.jobs import exports_of
     from ..runs.load import load_trained
@@ -103,9 +102,9 @@ def export(
 
     jobs = exports_of(found, recipe, loaded, splits, images, agreement, names=("--images", "--data"))
     for job in jobs:
-        job.place(parent).require_safe_to_replace()
+        job.place(output).require_safe_to_replace()
     for job in jobs:
-        place = job.place(parent)
+        place = job.place(output)
         with bar(len(job.source), f"comparing {place.path.name}") as advance:
             advance(0)
             certificate = job.write(place, advance)

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from pathlib import Path
 
 from ..figures.artifacts import Gallery
 from ..figures.page import render
+from ..files.inputs import INPUTS, inputs_digest, place_for
 from ..files.output_folder import OutputFolder
-from ..files.safe_io import read_file
-from ..files.strict_json import read_json
 from .as_json import as_json
 from .comparison import Comparison
 from .figure import difference_figure
 from .page import comparison_page
 from .tables import changed_csv
 
-_JSON, _DIGEST = "comparison.json", "runs_digest"
+_JSON = "comparison.json"
 NAMES = frozenset(("comparison.html", _JSON, "changed_images.csv", "difference.svg", "difference.png"))
 _LONGEST = 200  # bytes of the name of a folder, of the 255 that file systems allow
-_LARGEST = 1 << 26  # bytes of a comparison.json, which has a line for each class
-_DIGITS = 8  # of the digest in the name of a folder
 
 
 def comparison_folder(parent: Path, runs: Sequence[Path], against: Sequence[Path]) -> OutputFolder:
@@ -38,29 +33,14 @@ def comparison_folder(parent: Path, runs: Sequence[Path], against: Sequence[Path
     name = f"{_name(runs[0])}-vs-{_name(last)}" + (f"-and-{more}-more" if more else "")
     while len(name.encode(errors="surrogateescape")) > _LONGEST:
         name = name[:-1]
-    digest = runs_digest(runs, against)
-    if _contains_another(parent / name, digest):
-        name += f"-{digest[:_DIGITS]}"
-    place = OutputFolder(parent / name, "cvkit compare", NAMES)
+    place = OutputFolder(place_for(parent, name, _JSON, runs_digest(runs, against)), "cvkit compare", NAMES)
     place.require_outside((*runs, *against))
     return place
 
 
 def runs_digest(runs: Sequence[Path], against: Sequence[Path]) -> str:
     """Return a SHA-256 of the paths of the compared runs and of how the user grouped them."""
-    paths = [[os.path.realpath(run) for run in group] for group in (runs, against)]
-    return sha256(json.dumps(paths).encode()).hexdigest()
-
-
-def _contains_another(place: Path, digest: str) -> bool:
-    """Return whether a folder contains a comparison whose runs have another digest than `digest`, or none."""
-    try:
-        found = read_json(read_file(place / _JSON, _LARGEST))
-    except FileNotFoundError:
-        return False
-    except (OSError, ValueError):
-        return True
-    return not (isinstance(found, dict) and found.get(_DIGEST) == digest)
+    return inputs_digest([list(runs), list(against)])
 
 
 def _name(path: Path) -> str:
@@ -77,7 +57,7 @@ def files_of(
     """Return the files of a comparison by name; `digest` is that of its runs."""
     figure = difference_figure(comparison)
     page = comparison_page(comparison, figure, galleries, notes, version)
-    values = as_json(comparison) | {_DIGEST: digest}
+    values = as_json(comparison) | {INPUTS: digest}
     values["notes"] += notes
     text = json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False)
     return {

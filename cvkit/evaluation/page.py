@@ -10,6 +10,7 @@ from typing import Any
 from ..diagnostics.task_report import task_report
 from ..engine.metrics import lower_is_better
 from ..figures.page import Fact, Page, Section, render
+from ..files.inputs import INPUTS, place_for
 from ..files.output_folder import OutputFolder
 from ..files.strict_json import json_line
 from ..formatting import counted, in_words, percent
@@ -18,15 +19,25 @@ from .evaluating import MOST_NAMED, Evaluation, Kept, LabelledEvaluator
 PAGE, PREDICTIONS, METRICS = "evaluation.html", "predictions.csv", "metrics.json"
 
 
-def results_folder(path: Path, runs: Iterable[Path]) -> OutputFolder:
-    """Return the folder at `path` for the results of an evaluation; raise `FolderError` if it is in one of `runs`."""
+def results_folder(parent: Path, name: str, digest: str, runs: Iterable[Path]) -> OutputFolder:
+    """Return the folder in `parent` for the results of an evaluation.
+
+    `name` follows from the names of model and images, and `digest` is that of both, so results of others with the
+    same names are kept. Raises `FolderError` if the folder is in one of `runs`.
+    """
+    path = place_for(parent, name, METRICS, digest)
     place = OutputFolder(path, "cvkit evaluate", frozenset((PAGE, PREDICTIONS, METRICS)))
     place.require_outside(runs)
     return place
 
 
-def write_results(place: OutputFolder, of: LabelledEvaluator, found: Evaluation, data: str) -> list[Path]:
-    """Write the results in one atomic step, and return their paths; `data` says what was evaluated."""
+def write_results(
+    place: OutputFolder, of: LabelledEvaluator, found: Evaluation, data: str, digest: str
+) -> list[Path]:
+    """Write the results in one atomic step, and return their paths.
+
+    `data` says what was evaluated, and `digest` is that of model and images.
+    """
     predictions, warnings = found.predictions, [*of.opened.warnings]
     page = evaluation_page(of, found, data, warnings)
     table: str = predictions.task.part("csv")(predictions, of.info.classes, found.digests)
@@ -34,7 +45,7 @@ def write_results(place: OutputFolder, of: LabelledEvaluator, found: Evaluation,
         {
             PAGE: render(page).encode(),
             PREDICTIONS: table.encode(errors="replace"),
-            METRICS: json_line(numbers(of, found, data), indent=1),
+            METRICS: json_line(numbers(of, found, data) | {INPUTS: digest}, indent=1),
         }
     )
 

@@ -44,6 +44,7 @@ class Certificate:
         exporter: The full id of the exporter.
         options: The options of the exporter.
         run: The name of the run folder.
+        inputs_digest: The SHA-256 of the path of the run folder.
         source: The images that were predicted, as a phrase.
         images: The number of images.
         unread: A line for each image file that could not be read.
@@ -67,6 +68,7 @@ class Certificate:
     exporter: str
     options: Mapping[str, Any]
     run: str
+    inputs_digest: str
     source: str
     images: int
     unread: tuple[str, ...]

@@ -19,6 +19,7 @@ from ..errors import ComponentFailure, RunError, one_line
 from ..explain.image_source import ImageSource
 from ..explain.picture import Picture
 from ..figures.page import render
+from ..files.inputs import inputs_digest, place_for
 from ..files.output_folder import OutputFolder
 from ..guard import Guard
 from ..recipe import Part
@@ -67,12 +68,14 @@ class ExportJob:
     precision: Precision = "fp32"
 
     def place(self, parent: Path) -> OutputFolder:
-        """Return the output folder in `parent`, named after the exporter.
+        """Return the output folder in `parent`, named after the run and the exporter.
 
-        Raises `FolderError` if it is in the run folder.
+        An export of another run with the same name is kept. Raises `FolderError` if the folder is in the run folder.
         """
         written = frozenset((*self.exporter.files, CERTIFICATE, PAGE))
-        place = OutputFolder(parent / self.part.entry.id.rpartition("/")[2], "cvkit export", written)
+        name = self.part.entry.id.rpartition("/")[2]
+        run = place_for(parent, self.folder.resolve().name, f"{name}/{CERTIFICATE}", inputs_digest(self.folder))
+        place = OutputFolder(run / name, "cvkit export", written)
         place.require_outside([self.folder])
         return place
 
@@ -160,6 +163,7 @@ class ExportJob:
             exporter=self.part.entry.id,
             options=plain_value(dict(self.part.options)),
             run=self.run,
+            inputs_digest=inputs_digest(self.folder),
             source=self.source.name,
             images=len(found),
             unread=tuple(self.source.unread),

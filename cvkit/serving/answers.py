@@ -14,7 +14,8 @@ from typing import Any
 
 from PIL import Image
 
-from ..errors import CvkitError
+from ..errors import CvkitError, DataError
+from ..explain.selection import class_index
 from ..formatting import counted
 from ..host.entry_points import CORE
 from .served_model import ServedModel
@@ -90,6 +91,11 @@ class Answers:
         explain = self._model.explain
         if explain is None:
             raise NotPossible("; ".join(self._model.notes))
+        if target is not None:
+            try:
+                class_index(target, self._model.info.classes)
+            except DataError as error:
+                raise RefusedUpload(str(error)) from error
         with self._as_file(upload) as path:
             found = explain(path, target)
         return {
@@ -109,6 +115,8 @@ class Answers:
             try:
                 yield path
             except (CvkitError, ValueError) as error:
+                if str(path) not in str(error):  # not about the upload
+                    raise
                 raise RefusedUpload(str(error).replace(str(path), "the upload")) from error
 
 

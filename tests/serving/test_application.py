@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -141,7 +143,14 @@ def test_image_with_too_many_pixels_is_refused(client):
 
 @pytest.mark.parametrize(
     ("path", "status"),
-    [("/predict?top=0", 400), ("/predict?top=x", 400), ("/predict?top=²", 400), ("/explain?class=stra", 400)],
+    [
+        ("/predict?top=0", 400),
+        ("/predict?top=x", 400),
+        ("/predict?top=²", 400),
+        (f"/predict?top=000000001{'9' * 5000}", 400),
+        ("/predict?top=000000001999", 400),
+        ("/explain?class=stra", 400),
+    ],
 )
 def test_wrong_value_of_a_request_is_refused(client, upload, path, status):
     """With a sentence, as JSON."""
@@ -175,9 +184,9 @@ def test_request_of_another_web_page_is_refused(client, upload):
     """A browser sends it with the page's origin, although the page cannot read the answer."""
     codes = [
         client.post("/predict", content=upload, headers={"origin": origin}).status_code
-        for origin in ("http://example.com", "null", "http://localhost")
+        for origin in ("http://example.com", "null", "http://[", "http://localhost")
     ]
-    assert codes == [403, 403, 200]
+    assert codes == [403, 403, 403, 200]
 
 
 @pytest.mark.parametrize("path", ["/../pyproject.toml", "/etc/passwd", "/static/page.js", "/predict"])
@@ -200,3 +209,46 @@ def test_page_needs_nothing_from_elsewhere(client):
     policy = answer.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert len(re.findall(r"'sha256-[^']+'", policy)) == 2
+
+
+def test_fault_of_the_server_reveals_no_path(model, upload, caplog):
+    """The log has it; the visitor can do nothing about it."""
+
+    def broken(path, top):
+        raise cvkit.DataError("'/home/somebody/photos' cannot be read")
+
+    served = replace(ServedModel.of_run(model), predict=broken)
+    with TestClient(application(Answers(served), LIMIT, ("localhost",)), base_url="http://localhost") as made:
+        answer = made.post("/predict", content=upload)
+    assert (answer.status_code, "/home" in answer.text) == (500, False)
+    assert "/home/somebody/photos" in caplog.text
+
+
+def test_wrong_method_is_answered_with_the_right_one(client):
+    """As JSON, like every refusal."""
+    assert client.get("/predict").json()["error"] == "/predict does not answer GET; allowed: POST"
+
+
+def test_interrupted_upload_is_no_error_of_the_server(model):
+    """A browser that leaves the page ends the connection; the server logs no traceback."""
+    served = application(Answers(ServedModel.of_run(model)), LIMIT, ("localhost",))
+    sent: list[dict[str, object]] = []
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/predict",
+        "query_string": b"",
+        "headers": [(b"host", b"localhost"), (b"content-length", b"5000")],
+        "scheme": "http",
+        "server": ("localhost", 80),
+    }
+    messages = iter([{"type": "http.request", "body": b"x" * 100, "more_body": True}, {"type": "http.disconnect"}])
+
+    async def receive() -> dict[str, object]:
+        return next(messages)
+
+    async def send(message: dict[str, object]) -> None:
+        sent.append(message)
+
+    asyncio.run(served(scope, receive, send))
+    assert sent[0]["status"] == 400
