@@ -84,7 +84,7 @@ if TYPE_CHECKING:
     from .evaluation.evaluating import Evaluation
     from .export.certificate import Certificate
     from .export.classifier import ExportedClassifier
-    from .export.exporter import Exporter
+    from .export.exporter import Exporter, FileOutputs
     from .export.exporter_factory import ExporterFactory
     from .export.serving import ModelToExport, ServingModel
     from .figures.artifacts import Card, Figure, Gallery, Table
@@ -245,6 +245,7 @@ _LAZY = {
     "Certificate": "export.certificate",
     "ExportedClassifier": "export.classifier",
     "Exporter": "export.exporter",
+    "FileOutputs": "export.exporter",
     "ExporterFactory": "export.exporter_factory",
     "ModelToExport": "export.serving",
     "ServingModel": "export.serving",
@@ -293,6 +294,7 @@ __all__ = [
     "ExporterFactory",
     "ExternalRun",
     "Figure",
+    "FileOutputs",
     "FolderError",
     "Framing",
     "Gallery",

@@ -70,7 +70,7 @@ class DeployableModel(OpenedModel):
         finally:
             self._folder.unlock()
         warn(*result.remarks())
-        self._trained = replace(self._trained, abstention=result.abstention)
+        self._loaded = replace(loaded, trained=replace(loaded.trained, abstention=result.abstention))
         return result
 
     def export(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -38,7 +37,6 @@ class OpenedModel:
     ) -> None:
         loaded = load_trained(folder, recipe, info)
         self._folder, self._catalog, self.info = folder, catalog, info
-        self._trained: TrainedModel = loaded.trained
         warn(*loaded.damaged, *run_classifier(recipe, loaded.trained)[1])
         self.folder, self.recipe, self.classes = folder.path, recipe, info.classes
         self.checkpoint, self.finished = loaded.checkpoint_label, loaded.finished
@@ -48,6 +46,10 @@ class OpenedModel:
 
     def __repr__(self) -> str:
         return f"Model({str(self.folder)!r}, {self.checkpoint}, {counted(len(self.classes), 'class')})"
+
+    @property
+    def _trained(self) -> TrainedModel:
+        return self._loaded.trained
 
     @property
     def abstention(self) -> Abstention | None:
@@ -75,7 +77,7 @@ class OpenedModel:
 
     @property
     def _opened(self) -> OpenedClassifier:
-        return opened_run(self._folder, self.recipe, replace(self._loaded, trained=self._trained))
+        return opened_run(self._folder, self.recipe, self._loaded)
 
     def _picture(self, image: ImageLike, number: int) -> Picture:
         return picture_of(image, f"image {number}", self._read, self.info)

@@ -9,6 +9,7 @@ from typing import overload
 
 import torch
 
+from ..engine.classifier import require_numbers
 from ..evaluation.evaluating import Evaluation
 from ..evaluation.given_images import TableColumns
 from ..evaluation.request import Request, SplitName, prepared
@@ -45,6 +46,7 @@ class PredictingModel(OpenedModel):
 
         Raises:
             DataError: A file cannot be read as an image.
+            RunError: The model's output is not a number, because its weights are damaged or training has diverged.
             TypeError: An image has another type, or a tensor or an array is not uint8.
             ValueError: `top` is less than 1, or the shape of a tensor or an array is not that of an image.
         """
@@ -61,6 +63,7 @@ class PredictingModel(OpenedModel):
             part = enumerate(images[start : start + _AT_ONCE], start=start + 1)
             pictures = [self._picture(image, number) for number, image in part]
             logits = classifier.logits(torch.stack([picture.fitted for picture in pictures]))
+            require_numbers(logits)
             for picture, chances in zip(pictures, rule.probabilities(logits), strict=True):
                 found.append(Prediction.of(picture.name, chances, rule, self.classes, top))
         return found

@@ -83,7 +83,7 @@ def evaluate(
         return Request(data, split, TableColumns(column, label_column), ignore_unknown, views, batch_size, workers)
 
     task = _prepared(folder, run, choice, trusted, request)
-    from ..evaluation.page import named_unread, result_lines, results_folder, write_results
+    from ..evaluation.page import remarks, result_lines, results_folder, write_results
 
     place = results_folder(output / task.name, [path for path in (folder, run) if path is not None and path.is_dir()])
     place.require_safe_to_replace()
@@ -93,7 +93,7 @@ def evaluate(
     with bar(task.total, "evaluating") as advance:
         measured = task.measure(advance)
         paths = write_results(place, task.of, measured, task.what)
-    for line in [*measured.notes, *named_unread(measured)]:
+    for line in remarks(measured):
         warn(line)
     for line in result_lines(measured):
         echo(line)
@@ -117,6 +117,8 @@ def _prepared(
             if run is not None:
                 found = RunFolder.open(run)
                 given = (found, reopen(found, choice)[0])
+            else:
+                choice.require_none(folder)
             from ..evaluation.request import prepared_file
 
             return prepared_file(opened_file(folder, trusted=trusted), given, request(), warn)

@@ -21,11 +21,20 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 class PluginChoice:
     """The plugins that the command line disables, and the paths of plugins to load besides the installed ones.
 
-    `paths` includes those that the current project's pyproject.toml lists.
+    `paths` includes those that the current project's pyproject.toml lists. `named` is whether an option names a
+    plugin.
     """
 
     disabled: tuple[str, ...] = ()
     paths: tuple[Path, ...] = ()
+    named: bool = False
+
+    def require_none(self, model: Path) -> None:
+        """Raise `UsageError` if an option names a plugin, because the exported file `model` does not use plugins."""
+        if self.named:
+            raise click.UsageError(
+                f"'{model}' is an exported file, which uses no plugins; leave out --plugin-path and --no-plugin"
+            )
 
 
 def output_option(folder: str, description: str) -> Callable[[Command], Command]:
@@ -47,8 +56,8 @@ def plugin_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )
     @wraps(command)
     def with_choice(*args: Any, disabled: tuple[str, ...], paths: tuple[Path, ...], **kwargs: Any) -> Any:
-        named = (*paths, *_paths_at_hand(kwargs.get("folder")))
-        return command(*args, choice=PluginChoice(disabled, named), **kwargs)
+        every = (*paths, *_paths_at_hand(kwargs.get("folder")))
+        return command(*args, choice=PluginChoice(disabled, every, bool(paths or disabled)), **kwargs)
 
     return with_choice
 

@@ -27,8 +27,8 @@ def disk(output: Path) -> Iterator[Check]:
     try:
         speed = _write_speed(folder)
     except OSError as error:
-        advice = f"Runs cannot be written there; choose another --output, or change the permissions of '{folder}'"
-        yield Check("disk", f"'{output}': {error.strerror}", advice, "problem", {"free_bytes": free})
+        remedy = f"Runs cannot be written there; choose another --output, or change the permissions of '{folder}'"
+        yield Check("disk", f"'{output}': {error.strerror}", remedy, "problem", {"free_bytes": free})
         return
     advice = []
     if free < _LEAST_FREE:

@@ -25,6 +25,11 @@ class PredictionRule(Protocol):
         ...
 
     @property
+    def abstention(self) -> Abstention | None:
+        """The calibration and what it declines; None if images have sets of labels."""
+        ...
+
+    @property
     def declines(self) -> bool:
         """Whether it can decline images."""
         ...
@@ -36,6 +41,11 @@ class PredictionRule(Protocol):
 
     def calibrated_logits(self, logits: Tensor) -> Tensor:
         """Return the logits (B, K) that have the probabilities of this rule."""
+        ...
+
+    @property
+    def makes_sets(self) -> bool:
+        """Whether an image has a prediction set."""
         ...
 
     def probabilities(self, logits: Tensor) -> Tensor:
@@ -84,6 +94,11 @@ class OneClass:
         """Return the logits after the calibration, if there is one."""
         return self.abstention.calibrated_logits(logits)
 
+    @property
+    def makes_sets(self) -> bool:
+        """Whether the rule of the calibration is ``conformal``."""
+        return self.abstention.rule == "conformal"
+
     def probabilities(self, logits: Tensor) -> Tensor:
         """Return the softmax of the calibrated logits."""
         return self.abstention.calibrated(logits)
@@ -102,7 +117,7 @@ class OneClass:
 
     def prediction_set(self, chances: Tensor) -> list[int] | None:
         """Return the classes that the calibration does not exclude, the most probable first, if it makes sets."""
-        if self.abstention.rule != "conformal":
+        if not self.makes_sets:
             return None
         inside = self.abstention.prediction_sets(chances).tolist()
         return [index for index in chances.argsort(descending=True, stable=True).tolist() if inside[index]]
@@ -116,6 +131,7 @@ class LabelSet:
     abstention: None = None
     several: bool = True
     declines: bool = False
+    makes_sets: bool = False
     calibrates: bool = False
 
     def calibrated_logits(self, logits: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from ..data.digests import digests_of
 from ..data.loading import materialize
 from ..data.resizing import framed
 from ..data.splits import DataInfo, Split, Splits
+from ..engine.classifier import require_numbers
 from ..engine.eval_mode import eval_mode
 from ..engine.intervals import Share
 from ..engine.metrics import evaluate_metrics
@@ -151,7 +152,11 @@ class LabelledEvaluator:
             start = 0
             predicted = predicted_batches(self.opened, given.files, batch_size=batch_size, workers=workers)
             for batch in predicted:
-                faults = [each.error or given.fault(start + place, each.digest) for place, each in enumerate(batch)]
+                # An image that was read has logits; `_scored` refuses those that are not numbers.
+                faults = [
+                    each.error if each.logits is None else given.fault(start + place, each.digest)
+                    for place, each in enumerate(batch)
+                ]
                 good = [(start + place, each) for place, each in enumerate(batch) if not faults[place]]
                 unread.extend(filter(None, faults))
                 made.extend((place, replace(each, logits=None, probabilities=None)) for place, each in good)
@@ -195,6 +200,7 @@ class LabelledEvaluator:
     ) -> Predictions:
         logits, labels, losses = [], [], []
         for of_batch, truth in batches:
+            require_numbers(of_batch)
             logits.append(of_batch)
             labels.append(truth.cpu())
             losses.append(self._loss_of(of_batch, truth))

@@ -92,7 +92,7 @@ def _in_folders(place: Path, several: bool, notes: list[str]) -> Iterator[tuple[
             continue
         if entry.is_dir():
             found = ImagePaths([str(entry)])
-            yield from ((path, (entry.name,)) for path in found)
+            yield from ((path, (entry.name,)) for path in found.searched())
             left_out += found.left_out
         elif several:
             yield from ((path, ()) for path in [entry] if ImagePaths.is_image(entry.name))

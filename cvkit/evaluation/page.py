@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from ..diagnostics.task_report import task_report
 from ..engine.metrics import lower_is_better
 from ..figures.page import Fact, Page, Section, render
 from ..files.output_folder import OutputFolder
+from ..files.strict_json import json_line
 from ..formatting import counted, in_words, percent
 from .evaluating import MOST_NAMED, Evaluation, Kept, LabelledEvaluator
 
@@ -34,7 +34,7 @@ def write_results(place: OutputFolder, of: LabelledEvaluator, found: Evaluation,
         {
             PAGE: render(page).encode(),
             PREDICTIONS: table.encode(errors="replace"),
-            METRICS: (json.dumps(numbers(of, found, data), indent=1, ensure_ascii=False) + "\n").encode(),
+            METRICS: json_line(numbers(of, found, data), indent=1),
         }
     )
 
@@ -80,7 +80,7 @@ def evaluation_page(of: LabelledEvaluator, found: Evaluation, data: str, warning
         subtitle=f"{of.opened.label}, on {data}",
         facts=tuple(_facts(of, found)),
         warnings=tuple(dict.fromkeys(warnings)),
-        notes=(*(f"{line[0].upper()}{line[1:]}." for line in found.notes), *named_unread(found)),
+        notes=remarks(found, lambda line: f"{line[0].upper()}{line[1:]}."),
         sections=(
             Section(report.title, tuple(report.classes(predictions, info.classes))),
             Section("Confidence", tuple(report.confidence(predictions, info.classes))),
@@ -91,11 +91,17 @@ def evaluation_page(of: LabelledEvaluator, found: Evaluation, data: str, warning
     )
 
 
-def named_unread(found: Evaluation) -> list[str]:
-    """Return why images could not be read, a line for each of the first ones."""
+def remarks(found: Evaluation, sentence: Callable[[str], str] = str) -> tuple[str, ...]:
+    """Return what was left out or is missing, a line each: first how many images could not be read, and the reasons.
+
+    `sentence` is applied to all lines except the reasons, which begin with the name of a file.
+    """
+    notes = [sentence(line) for line in found.notes]
+    if not found.unread:
+        return tuple(notes)
     rest = len(found.unread) - MOST_NAMED
     more = [f"{METRICS} names {counted(rest, 'other image')} that could not be used"] if rest > 0 else []
-    return [*found.unread[:MOST_NAMED], *more]
+    return (notes[0], *found.unread[:MOST_NAMED], *more, *notes[1:])
 
 
 def _facts(of: LabelledEvaluator, found: Evaluation) -> list[Fact]:

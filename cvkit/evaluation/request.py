@@ -111,7 +111,7 @@ def prepared_file(
         open_reader=partial(reader_of, recipe, opened.info.channels),
         batch_size=min(recipe.evaluation.batch_size, recipe.train.batch_size),
         workers=recipe.train.workers,
-        warnings=(*opened.warnings, *damaged),
+        warnings=(*damaged,),  # those of the file are about reading images without its run
     )
     measures = RunMeasures.of(folder, recipe, lambda: own.splits, notes)
     return _task(LabelledEvaluator(opened, measures), name, request, own)

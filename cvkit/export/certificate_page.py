@@ -57,8 +57,9 @@ def summary(certificate: Certificate) -> Iterator[str]:
 def warnings_of(certificate: Certificate) -> Iterator[str]:
     """Yield what a reader must know to interpret the certificate."""
     if certificate.worst_gap > _LARGE and certificate.passed:
+        share = "most" if certificate.counted_changes else "the"
         yield (
-            f"the classes agree, but a probability differs by {certificate.worst_gap:.2g} "
+            f"{share} classes agree, but a probability differs by {certificate.worst_gap:.2g} "
             f"({certificate.worst_image}), so thresholds on probabilities may decide otherwise"
         )
     if (framing := certificate.framing) is not None and not framing.resized:
@@ -71,6 +72,7 @@ def warnings_of(certificate: Certificate) -> Iterator[str]:
             "the run decodes large photos at a reduced size (decode: draft), and the file gets all of their pixels; "
             "the differences include this"
         )
+    yield from certificate.notes
     if certificate.unread:
         yield f"{counted(len(certificate.unread), 'file')} could not be read and were not compared"
 

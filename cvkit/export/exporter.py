@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -11,6 +12,20 @@ from .serving import ModelToExport
 
 Logits = Callable[[Tensor], Tensor]
 """From uint8 images (B, C, H, W) of the model's size, or of any size, to logits float32 (B, K)."""
+
+
+class FileOutputs(NamedTuple):
+    """What an exported file computes for images.
+
+    Attributes:
+        logits: float32 (B, K).
+        probabilities: float32 (B, K), after the calibration of the run, if it has one.
+        declined: Whether each image is declined, bool (B,); None if the file declines nothing.
+    """
+
+    logits: Tensor
+    probabilities: Tensor
+    declined: Tensor | None = None
 
 
 class Exporter:
@@ -55,6 +70,21 @@ class Exporter:
             float32 (B, K).
         """
         raise NotImplementedError
+
+    def outputs(self, folder: Path, model: ModelToExport) -> Callable[[Tensor], FileOutputs] | None:
+        """Return a function that computes everything that the files compute, for files with more than logits.
+
+        The probabilities and the declined images of the files are then compared with those of the run. Files with
+        logits alone are compared without the calibration of the run, because they do not contain it.
+
+        Args:
+            folder: The folder with the files that `export` wrote.
+            model: The trained model.
+
+        Returns:
+            A function from the images that `load` describes to the outputs; None if the files compute logits alone.
+        """
+        return None
 
     def framed(self, folder: Path, model: ModelToExport) -> Callable[[Tensor], Tensor]:
         """Return a function that frames images as the files do. It is called if the files take images of any size.

@@ -57,8 +57,8 @@ class FramingModule(nn.Module):
         if self._framing.mode != "crop":
             return [torch.zeros_like(side) for side in sides]
         window = self._window(sides)
-        # -(-a // b) in integers; below 2**53 a float64 quotient has the same ceiling, unless it is just above one
-        most = [FAR * _ceiling_of(w * side, size) for w, side, size in zip(self._wanted, sides, window, strict=True)]
+        # Below 2**53 the ceiling of a quotient in float64 is that of integers, which `frame` computes with.
+        most = [FAR * (w * side / size).ceil() for w, side, size in zip(self._wanted, sides, window, strict=True)]
         return [((side - one) / 2).floor().clamp(min=0) for side, one in zip(sides, most, strict=True)]
 
     def _places(self, sides: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
@@ -134,10 +134,6 @@ def _inside(size: Tensor, start: Tensor, wanted: int) -> Tensor:
     """Return which of the kept rows or columns are in the resized image, bool (`wanted`,)."""
     places = start + torch.arange(wanted, dtype=torch.float64)
     return (places >= 0) & (places < size)
-
-
-def _ceiling_of(numerator: Tensor, denominator: Tensor) -> Tensor:
-    return (numerator / denominator).ceil()
 
 
 def _bilinear(x: Tensor) -> Tensor:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile
 
 import torch
 
 from ..data.resizing import frame
 from ..engine.trained_model import TrainedModel
-from ..errors import RunError, one_line
+from ..errors import ComponentFailure, RunError, one_line
 from ..explain.image_source import ImageSource
 from ..explain.picture import Picture
 from ..figures.page import render
@@ -22,8 +23,10 @@ from ..files.output_folder import OutputFolder
 from ..guard import Guard
 from ..recipe import Part
 from ..recipe.coercion import plain_value
+from ..recipe.settings import Precision
 from .certificate import Certificate, accuracy, changed_images
 from .certificate_page import certificate_page
+from .certified import CERTIFICATE
 from .exporter import Exporter
 from .failure import failure
 from .framing_gaps import FramingGap, FramingGaps
@@ -31,7 +34,7 @@ from .metadata import CERTIFICATE_PLACE
 from .replay import Replay, latency, replay
 from .serving import ModelToExport
 
-CERTIFICATE, PAGE = "certificate.json", "certificate.html"
+PAGE = "certificate.html"
 _LIBRARIES = ("cvkit-core", "torch", "onnx", "onnxscript", "onnxruntime", "timm", "torchvision", "safetensors")
 
 
@@ -49,6 +52,7 @@ class ExportJob:
         run: The name of the run folder.
         folder: The run folder, which stays as it is.
         required: The share of the images that must keep their class; None for that of the exporter.
+        precision: The number format in which the run evaluates.
     """
 
     trained: TrainedModel
@@ -60,6 +64,7 @@ class ExportJob:
     run: str
     folder: Path
     required: float | None = None
+    precision: Precision = "fp32"
 
     def place(self, parent: Path) -> OutputFolder:
         """Return the output folder in `parent`, named after the exporter.
@@ -85,6 +90,9 @@ class ExportJob:
                 raise RunError(f"{self.part.entry.id} cannot export this model: {refusal}") from refusal
             self._require_files(guard, making)
             compute = Guard(self.part.entry, "cannot read the exported files")(self.exporter.load, making, self.model)
+            outputs = Guard(self.part.entry, "cannot read the exported files")(
+                self.exporter.outputs, making, self.model
+            )
             runs = Guard(self.part.entry, "cannot predict with the exported files")
             gaps = self._framing_gaps(making)
 
@@ -93,14 +101,38 @@ class ExportJob:
                     gaps.add(pictures)
                 advance(len(pictures))
 
-            found = replay(self.trained, lambda images: runs(compute, images), self.source, self.names, seen)
+            found = replay(
+                self.trained,
+                lambda images: runs(compute, images),
+                self.source,
+                self.names,
+                seen,
+                None if outputs is None else lambda images: runs(outputs, images),
+            )
             certificate = self._certificate(found, making, compute, None if gaps is None else gaps.result())
             if not certificate.passed:
-                differ = Guard(self.part.entry)
-                where = differ(self.exporter.first_difference, making, self.model, found.suspects)
-                raise RunError(failure(certificate, self.exporter.files[0], where))
+                raise RunError(failure(certificate, self.exporter.files[0], self._first_difference(making, found)))
             self._seal(certificate, making)
         return certificate
+
+    def _first_difference(self, folder: Path, found: Replay) -> str:
+        """Return where the outputs first differ. An exporter that cannot tell does not hide what failed."""
+        try:
+            differ = Guard(self.part.entry, "cannot compare the layers")
+            where: str = differ(self.exporter.first_difference, folder, self.model, found.suspects)
+        except ComponentFailure as error:
+            return f"at an unknown place ({one_line(error)})"
+        return where
+
+    def _notes(self, found: Replay) -> Iterator[str]:
+        """Yield what the comparison does not show."""
+        if self.trained.prediction_rule.calibrates and not found.rule.calibrates:
+            yield (
+                "the files contain neither the calibration of the run nor what it declines, so their probabilities "
+                "are those before it; export the run to onnx or torch to keep it"
+            )
+        if self.precision != "fp32":
+            yield f"the run evaluates in {self.precision}, and the model was compared with the files in fp32"
 
     def _framing_gaps(self, folder: Path) -> FramingGaps | None:
         """Return what compares the framing of the files with cvkit's; None if they do not frame images."""
@@ -141,6 +173,7 @@ class ExportJob:
             batch_gaps=found.batch_gaps,
             latency_before=latency(self._framed_logits, found.single),
             latency_after=latency(compute, found.single),
+            notes=tuple(self._notes(found)),
             environment=_environment(self.trained),
             framing=framing,
             files={name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in self.exporter.files},
@@ -151,14 +184,17 @@ class ExportJob:
         return self.model.logits(frame(images[0], self.model.info)[None])
 
     def _seal(self, certificate: Certificate, folder: Path) -> None:
-        """Write the certificate, its page, and its digest into the file with the model if that has a place for it."""
+        """Write the certificate, its page, and its digest into the file with the model if that has a place for it.
+
+        A zip file, such as a ``.pt2``, stays as it is, because its checksums would be wrong.
+        """
         content = certificate.to_json()
         (folder / CERTIFICATE).write_bytes(content)
         page = certificate_page(certificate, self.exporter.files[0])
         (folder / PAGE).write_bytes(render(page).encode())
         file = folder / self.exporter.files[0]
         whole, place = file.read_bytes(), CERTIFICATE_PLACE.encode()
-        if whole.count(place) == 1:
+        if whole.count(place) == 1 and not is_zipfile(file):
             file.write_bytes(whole.replace(place, hashlib.sha256(content).hexdigest().encode()))
 
 

@@ -73,7 +73,16 @@ def exports_of(
     def job(part: Part, exporter: Exporter) -> ExportJob:
         compared = WithOriginals(source) if exporter.takes_any_size else source
         return ExportJob(
-            loaded.trained, model, part, exporter, compared, named, folder.path.name, folder.path, required
+            loaded.trained,
+            model,
+            part,
+            exporter,
+            compared,
+            named,
+            folder.path.name,
+            folder.path,
+            required,
+            recipe.train.precision,
         )
 
     return [job(part, exporter) for part, exporter in zip(recipe.exporters, exporters, strict=True)]

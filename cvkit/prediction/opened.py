@@ -13,7 +13,7 @@ from ..data.digests import file_digest
 from ..data.splits import DataInfo
 from ..engine.classifier import Classifier
 from ..errors import RunError
-from ..explain.image_io import FileReader, default_reader, reader_of
+from ..explain.image_io import FileReader, reader_of
 from ..export.classifier import ONNX, PROGRAM, ExportedClassifier
 from ..recipe import Recipe
 from ..recipe.settings import View
@@ -86,13 +86,13 @@ def open_classifier(
 
 
 def opened_file(path: Path, *, trusted: bool) -> OpenedClassifier:
-    """Return the classifier in an exported file, which reads images as `cvkit.read_image` does."""
+    """Return the classifier in an exported file, which reads images as its metadata says."""
     classifier = ExportedClassifier.open(path, trusted=trusted)
     origin = f" of run {classifier.run}" if classifier.run else ""
     state = f", exported {classifier.checkpoint}" if classifier.checkpoint else ""
     return OpenedClassifier(
         classifier,
-        partial(default_reader, classifier.info.channels),
+        classifier.file_reader,
         path.name,
         f"{path.name}{origin}{state}",
         classifier.checkpoint,
@@ -100,6 +100,17 @@ def opened_file(path: Path, *, trusted: bool) -> OpenedClassifier:
         torch.device("cpu"),
         _FILES_AT_ONCE,
         0,
+        _remarks(classifier),
+    )
+
+
+def _remarks(classifier: ExportedClassifier) -> tuple[str, ...]:
+    own = classifier.decoding.reader
+    if not own:
+        return ()
+    return (
+        f"the data set of the run, {own}, reads files in its own way, which {classifier.path.name} does not contain; "
+        "files are read as by cvkit.read_image",
     )
 
 

@@ -17,6 +17,7 @@ from ..files.strict_json import read_json
 from ..files.writing_lock import writing_lock
 from ..printable import readable_name
 from .columns import Cell, Columns
+from .image_paths import Listed
 from .parquet_format import parquet_output
 from .text_formats import TEXT_FORMATS, TextFormat
 
@@ -85,7 +86,7 @@ class PredictionsFile:
         with writing_lock(self.path, unlocked=unlocked):
             yield "".join(unlocked)
 
-    def earlier(self, paths: Iterator[Path]) -> Earlier:
+    def earlier(self, paths: Iterator[Listed]) -> Earlier:
         """Return what an interrupted command has written, and take the files of these rows from `paths`.
 
         Call it within `locked`. Raises `FolderError` if the file is complete, or if another model, other columns or
@@ -122,7 +123,7 @@ class PredictionsFile:
             raise FolderError(f"cannot resume '{self.path}': {error}; choose another --output") from error
         return Earlier(rows, failed, size)
 
-    def _require_same(self, number: int, done: str, path: Path | None, how: TextFormat) -> None:
+    def _require_same(self, number: int, done: str, path: Listed | None, how: TextFormat) -> None:
         if path is None:
             raise FolderError(
                 f"'{self.path}' has more rows than there are images now; use the same images, or choose "
@@ -142,14 +143,21 @@ class PredictionsFile:
         something at the path that is not continued, or if it cannot be written.
         """
         with ExitStack() as stack:
-            try:
+            with self._writing():
                 output = stack.enter_context(self._begun(earlier))
-            except FileExistsError as error:
-                raise FolderError(_exists(self.path)) from error
-            except OSError as error:
-                raise FolderError(f"could not write '{self.path}': {error.strerror}") from error
             yield output
+            with self._writing():
+                stack.close()
         remove(self.note)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except FileExistsError as error:
+            raise FolderError(_exists(self.path)) from error
+        except OSError as error:
+            raise FolderError(f"could not write '{self.path}': {error.strerror or error}") from error
 
     @contextmanager
     def _begun(self, earlier: Earlier | None) -> Iterator[Output]:

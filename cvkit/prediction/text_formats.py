@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol
 
 from ..figures.csv_export import csv_lines
+from ..files.strict_json import json_line
 from .columns import ERROR, FILE, Cell, Columns
 
 _DIGITS = 6
@@ -86,7 +87,7 @@ class JsonLines:
         """Return an object for each row; values that a file lacks are null."""
         names = [*columns.types]
         objects = (dict(zip(names, map(_rounded, row), strict=True)) for row in rows)
-        return b"".join(_encoded(json.dumps(each, ensure_ascii=False) + "\n") for each in objects)
+        return b"".join(map(json_line, objects))
 
     def written(self, file: str) -> str:
         """Return the same text."""

@@ -68,7 +68,7 @@ def rows(search: SearchDefinition, trials: Sequence[Trial], goal: str) -> list[t
         (
             str(trial.number),
             "-" if (value := _shown_value(trial)) is None else f"{value:.4f}",
-            trial.state if not trial.error else f"failed: {trial.error.splitlines()[0]}",
+            trial.state,
             f"{trial.epochs:,}",
             duration(trial.seconds),
             *(space.shown(trial.params[path]) for path, space in search.space.items()),
@@ -81,17 +81,30 @@ def _shown_value(trial: Trial) -> float | None:
     return trial.values[-1] if trial.state == "pruned" and trial.values else trial.value
 
 
+def states_text(trials: Sequence[Trial]) -> str:
+    """Return how many trials there are in each state."""
+    states = [trial.state for trial in trials]
+    words = {"complete": "complete", "pruned": "pruned", "failed": "failed", "running": "not finished"}
+    return ", ".join(f"{states.count(state):,} {word}" for state, word in words.items() if state in states)
+
+
 def counts_line(trials: Sequence[Trial]) -> str:
     """Return how many trials there are in each state, and the share of the epochs that pruning saved."""
-    states = [trial.state for trial in trials]
-    parts = [
-        f"{states.count(state):,} {word}"
-        for state, word in (("complete", "complete"), ("pruned", "pruned"), ("failed", "failed"), ("running", "open"))
-        if state in states
-    ]
     saved, epochs = saved_epochs(trials)
     pruning = f"; pruning saved {saved:,} of {counted(epochs, 'epoch')} ({percent(saved / epochs)})" if saved else ""
-    return f"{counted(len(trials), 'trial')}: {', '.join(parts)}{pruning}"
+    return f"{counted(len(trials), 'trial')}: {states_text(trials)}{pruning}"
+
+
+def failure_lines(trials: Sequence[Trial]) -> list[str]:
+    """Return a line for each reason why trials failed."""
+    reasons: dict[str, list[str]] = {}
+    for trial in trials:
+        if trial.error:
+            reasons.setdefault(trial.error.splitlines()[0], []).append(str(trial.number))
+    return [
+        f"{'trial' if len(numbers) == 1 else 'trials'} {', '.join(numbers)} failed: {reason}"
+        for reason, numbers in reasons.items()
+    ]
 
 
 def best_lines(search: SearchDefinition, trials: Sequence[Trial], metric: str, goal: str) -> list[str]:

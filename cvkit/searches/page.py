@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from matplotlib import colormaps
 from matplotlib.colors import Normalize
@@ -12,14 +13,22 @@ from matplotlib.ticker import MaxNLocator
 
 from ..figures.artifacts import Figure, Table
 from ..figures.page import Fact, Page, Section
-from ..figures.style import BLUE, FAINT, MUTED, ORANGE, render_figure
+from ..figures.style import BLUE, FAINT, INK, ORANGE, render_figure
 from ..formatting import counted, duration, in_words, legible, percent
 from .definition import SearchDefinition
-from .lines import counts_line, header, rows
+from .lines import header, rows, states_text
 from .space import Range
-from .trials import Trial, best_of
+from .trials import Trial, best_of, saved_epochs
 
-_LONGEST = 16  # letters of a choice on an axis
+_LONGEST = 14  # letters of a choice on an axis, or of a key below it
+_LABEL: dict[str, Any] = {
+    "fontsize": 7,
+    "color": INK,
+    "ha": "center",
+    "va": "center",
+    "bbox": {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1},
+}
+"""How values are written on an axis, above the lines."""
 
 
 def search_page(
@@ -36,13 +45,12 @@ def search_page(
     figures = [_history(complete, metric, goal)] if complete else []
     figures += [_importance(importance)] if importance else []
     figures += [_parallel(search, complete, metric)] if len(complete) > 1 else []
-    table = Table(
-        "trials", "All trials", "The best first.", header(search, metric), tuple(rows(search, trials, goal))
-    )
+    caption = "The best first. The value of a pruned trial is that of its last epoch."
+    table = Table("trials", "All trials", caption, header(search, metric), tuple(rows(search, trials, goal)))
     return Page(
-        title=f"Search {search.settings.name}",
+        title=f"{search.settings.name}: {counted(len(trials), 'trial')}",
         subtitle="Values of a recipe, chosen on the validation images. No trial evaluated the test images.",
-        facts=_facts(trials, metric, goal),
+        facts=_facts(search, trials, metric, goal),
         warnings=tuple(warnings),
         notes=(
             "The value of the best trial is too optimistic, because it was chosen among many. Train the best recipe, "
@@ -50,18 +58,23 @@ def search_page(
         ),
         sections=(Section("Trials", tuple(figures)), Section("Table of trials", (table,), broad=True)),
         recipe=best_recipe,
+        recipe_title="The best recipe",
     )
 
 
-def _facts(trials: Sequence[Trial], metric: str, goal: str) -> tuple[Fact, ...]:
+def _facts(search: SearchDefinition, trials: Sequence[Trial], metric: str, goal: str) -> tuple[Fact, ...]:
     best, steps = best_of(trials, goal), sum(trial.steps for trial in trials)
+    saved, epochs = saved_epochs(trials)
     facts = [
-        Fact("Trials", f"{len(trials):,}", counts_line(trials)),
+        Fact("Trials", f"{len(trials):,}", states_text(trials)),
         Fact("Optimizer steps", f"{steps:,}", f"{duration(sum(trial.seconds for trial in trials))} of training"),
     ]
+    if search.settings.pruner != "none" and epochs:
+        facts.append(Fact("Saved by pruning", percent(saved / epochs), f"{saved:,} of {counted(epochs, 'epoch')}"))
     if best is not None:
         word = "Lowest" if goal == "min" else "Highest"
-        facts.insert(0, Fact(f"{word} validation {in_words(metric)}", f"{best.value:.4f}", f"trial {best.number}"))
+        note = f"trial {best.number}, with {search.shown(best.params)}"
+        facts.insert(0, Fact(f"{word} validation {in_words(metric)}", f"{best.value:.4f}", note))
     return tuple(facts)
 
 
@@ -115,11 +128,12 @@ def _parallel(search: SearchDefinition, complete: Sequence[Trial], metric: str) 
         for place, path in enumerate(places):
             axes.axvline(place, color=FAINT)
             for height, text in _ticks(search, path):
-                axes.text(place, height, text, fontsize=7, color=MUTED, ha="center", va="center")
+                axes.text(place, height, text, **_LABEL)
         for height, value in ((0.0, min(values)), (1.0, max(values))):
-            axes.text(len(places), height, f"{value:.4g}", fontsize=7, color=MUTED, ha="center", va="center")
-        labels = [legible(path, 24).replace(".", ".\n") for path in places]
+            axes.text(len(places), height, f"{value:.4g}", **_LABEL)
+        labels = ["\n".join(legible(key, _LONGEST) for key in path.split(".")) for path in places]
         axes.set_xticks(range(len(places) + 1), [*labels, f"validation\n{in_words(metric)}"], fontsize=7)
+        axes.set_xlim(-0.4, len(places) + 0.4)
         axes.set_yticks([])
         axes.grid(visible=False)
 
@@ -141,4 +155,4 @@ def _ticks(search: SearchDefinition, path: str) -> list[tuple[float, str]]:
     if isinstance(space, Range):
         return [(0.0, f"{space.low:g}"), (1.0, f"{space.high:g}")]
     most = max(1, len(space.texts) - 1)
-    return [(number / most, legible(text, _LONGEST)) for number, text in enumerate(space.texts)]
+    return [(number / most, space.short(text, _LONGEST)) for number, text in enumerate(space.texts)]

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, PositiveFloat
 
+from ..formatting import legible
 from ..recipe.coercion import Words
+from ..recipe.dump import in_one_line
 from ..recipe.settings_group import Settings
 
 if TYPE_CHECKING:
@@ -98,8 +100,14 @@ class Choices:
         return str(value)
 
     def shown(self, value: Any) -> str:
-        """Return a value for readers."""
-        return self.text(value)
+        """Return a value for readers, as a recipe contains it."""
+        return in_one_line(json.loads(value))
+
+    def short(self, value: Any, limit: int) -> str:
+        """Return a value for a figure, in at most `limit` characters; a component by its name if that is enough."""
+        names = [each.get("name") if isinstance(each, dict) else None for each in self.samples()]
+        name = names[self.texts.index(value)]
+        return legible(str(name) if name and names.count(name) == 1 else self.shown(value), limit)
 
     def to_json(self) -> dict[str, Any]:
         """Return the choices for search.json."""

@@ -26,7 +26,7 @@ from .best import recipe_of
 from .definition import SearchDefinition
 from .disk import checkpoint_size, disk_lines
 from .folder import SearchFolder
-from .lines import best_lines, estimate_line, outcome_line, plan_line
+from .lines import best_lines, estimate_line, failure_lines, outcome_line, plan_line
 from .page import search_page
 from .trial_run import TrialRun
 from .trials import Trial, best_of
@@ -179,7 +179,7 @@ class SearchJob:
         """Write the summary, the page, the best recipe and Optuna's database; return the trials, and warnings."""
         content, trials = self.folder.content(), self.folder.trials()
         metric, goal, search = content["metric"], content["goal"], self.search
-        best, text, warnings = best_of(trials, goal), "", []
+        best, text, warnings = best_of(trials, goal), "", failure_lines(trials)
         if best is not None:
             (line,) = best_lines(search, trials, metric, goal)
             text = recipe_of(search, best.params, self.folder.path, line, self.catalog)

@@ -41,7 +41,9 @@ def loading_rate(steps: Steps, source: BatchSource, size: int, budget: Budget) -
     order = torch.arange(len(source) - len(source) % size)
     with source.kept_open():
         epochs = (source.batches(order, size, progress=lambda _: beginning) for _ in count())
-        return _rate(steps, chain.from_iterable(epochs), source, size, budget)
+        # Several processes send their batches at the same time, so as many are counted that this does not decide.
+        workers = _workers_of(source)
+        return _rate(steps, chain.from_iterable(epochs), size, budget, skipped=2 * workers, least=3 * max(1, workers))
 
 
 def training_rate(steps: Steps, step: TrainStep, source: BatchSource, size: int, budget: Budget) -> float:
@@ -56,7 +58,8 @@ def training_rate(steps: Steps, step: TrainStep, source: BatchSource, size: int,
         )
 
     with source.kept_open():
-        return _rate(steps, chain.from_iterable(map(an_epoch, count())), source, size, budget)
+        skipped = min(2 * _workers_of(source), 4)  # batches that were loaded while processes started
+        return _rate(steps, chain.from_iterable(map(an_epoch, count())), size, budget, skipped=skipped, least=2)
 
 
 def evaluation_seconds(steps: Steps, step: TrainStep, workers: int, an_image: float, budget: Budget) -> float:
@@ -79,21 +82,24 @@ def evaluation_seconds(steps: Steps, step: TrainStep, workers: int, an_image: fl
     return total
 
 
-def _rate(steps: Steps, made: Iterator[object], source: BatchSource, size: int, budget: Budget) -> float:
+def _workers_of(source: BatchSource) -> int:
+    return source.workers if isinstance(source, DataLoaderSource) else 0
+
+
+def _rate(steps: Steps, made: Iterator[object], size: int, budget: Budget, *, skipped: int, least: int) -> float:
     """Return images per second of an endless iterator over batches of `size`, until the time is over.
 
-    The first ones are not counted, because processes start, and load some batches ahead. At least one is counted.
+    The first one, and then `skipped`, are not counted; at least `least` are counted, even if the time is over.
     """
-    workers = source.workers if isinstance(source, DataLoaderSource) else 0
-    for _ in islice(made, 2 * workers + 1):
+    for _ in islice(made, 1 + skipped):
         pass
     counted = 0
 
     def consume() -> None:
         nonlocal counted
-        for _ in islice(made, _MOST):
+        for _ in islice(made, max(_MOST, least)):
             counted += 1
-            if not budget.left:
+            if counted >= least and not budget.left:
                 break
 
     seconds = steps.timed(consume)

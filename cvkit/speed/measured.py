@@ -30,7 +30,7 @@ class EpochTime:
     @property
     def seconds(self) -> float:
         """The seconds of an epoch with its evaluation."""
-        return sum(getattr(self, part) for part in PARTS)
+        return self.model + self.augmentation + self.loader + self.evaluation
 
     @property
     def shares(self) -> dict[str, float]:

@@ -34,7 +34,7 @@ from .variant import Variant, precisions
 _FEW = 8  # images of the first trial of each precision
 _HOPELESS = 4.0  # times as slow as fp32 on a few images, after which a precision is not measured
 _ROUNDS = 4  # that each variant should have, one of which is not counted
-_STEPS, _COMPILE, _LOADING, _SIZES, _EPOCHS = 0.35, 0.25, 0.12, 0.1, 0.09  # shares of the time; the last one twice
+_STEPS, _COMPILE, _LOADING, _SIZES, _EPOCHS = 0.25, 0.25, 0.12, 0.1, 0.12  # shares of the time; the last one twice
 _OF_FREE_MEMORY = 0.5  # that a larger batch may need
 _FULL_DECODING = (
     "the loader: train.cache decodes every image before the first step, which takes too long; measure again after a "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..formatting import counted, duration
+from ..formatting import counted, duration, percent
 from .measured import EpochTime, Measured
 
 _ADVICE = {
@@ -52,7 +52,7 @@ def size_rows(found: Measured) -> list[list[str]]:
 
 def lines(found: Measured) -> Iterator[str]:
     """Yield what the recipe's time is spent on, how long it takes, and which settings are faster."""
-    yield f"the recipe as it is: {_time(found, found.as_it_is)}"
+    yield f"the recipe as it is takes {_time(found, found.as_it_is)}"
     limit = next(iter(found.as_it_is.shares))
     yield f"most of the time is {_ADVICE[limit]}"
     if found.compile_seconds:
@@ -62,7 +62,7 @@ def lines(found: Measured) -> Iterator[str]:
         return
     settings = ", ".join(f"{name}: {_shown(value)}" for name, value in found.changes.items())
     ratio = found.as_it_is.seconds / found.fastest.seconds
-    yield f"with {settings}: {_time(found, found.fastest)}; {ratio:.2f} times as fast"
+    yield f"with {settings} it takes {_time(found, found.fastest)}: {ratio:.2f} times as fast"
     if "precision" in found.changes:
         yield f"precision: {found.best.precision} changes the numbers of training; compare the accuracy of both"
 
@@ -78,7 +78,7 @@ def size_line(found: Measured) -> Iterator[str]:
 
 
 def _time(found: Measured, epoch: EpochTime) -> str:
-    shares = ", ".join(f"{part} {100 * share:.0f} %" for part, share in epoch.shares.items())
+    shares = ", ".join(f"{part} {percent(share)}" for part, share in epoch.shares.items())
     total = duration(found.epochs * epoch.seconds)
     return f"{total} for {_epochs(found.epochs)}, {duration(epoch.seconds)} each ({shares})"
 

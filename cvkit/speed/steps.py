@@ -90,7 +90,7 @@ class Steps:
             parts, entry = self.parts, self.parts.recipe.model.entry
             recipe = parts.recipe.with_value("train.precision", "fp32")
             memory_format = torch.channels_last if channels_last else torch.contiguous_format
-            model = own_copy(entry, parts.model).to(memory_format=memory_format)  # type: ignore[call-overload]
+            model = own_copy(entry, parts.model).to(memory_format=memory_format)
             loss = own_copy(parts.recipe.loss.entry, parts.loss)
             preprocessor = parts.preprocessor.in_memory_format(channels_last)
             self._eager[channels_last] = replace(parts, recipe=recipe).train_step(model, loss, preprocessor)

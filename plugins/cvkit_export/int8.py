@@ -77,12 +77,23 @@ class Int8OnnxFile(OnnxFile):
                 weight_type=QuantType.QInt8,
                 activation_type=QuantType.QUInt8,
                 calibrate_method=self.method,
+                nodes_to_exclude=_after_logits(onnx.load(prepared).graph),
             )
             proto = onnx.load(made)
         self.save(proto, model, folder)
 
 
 _: ExporterFactory = Int8OnnxFile
+
+
+def _after_logits(graph: onnx.GraphProto) -> list[str]:
+    """Return the names of the nodes from the logits to the probabilities: 8 bits would make unlike ones equal."""
+    known, names = {"logits"}, []
+    for node in graph.node:  # in the order in which they run
+        if known & {*node.input}:
+            known |= {*node.output}
+            names.append(node.name)
+    return names
 
 
 class _Images(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types

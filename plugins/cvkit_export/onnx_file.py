@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,13 +11,14 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from cvkit import DataInfo, ExportedClassifier, Exporter, ExporterFactory, ModelToExport
+from cvkit import DataInfo, ExportedClassifier, Exporter, ExporterFactory, FileOutputs, ModelToExport
 
 from .onnx_framing import FRAMED, framed, with_framing
 from .onnx_layers import first_difference
 from .quiet import quiet
+from .script import SCRIPT, script
 
-MODEL, SCRIPT = "model.onnx", "predict.py"
+MODEL = "model.onnx"
 _LARGEST = 1_900_000_000  # bytes of weights; a protobuf message has at most 2 GB
 
 
@@ -60,7 +60,8 @@ class OnnxFile(Exporter):
         onnx.helper.set_model_props(proto, {"cvkit": model.metadata_text(framing_in_graph=self.takes_any_size)})
         onnx.checker.check_model(proto)
         onnx.save(proto, folder / MODEL)
-        (folder / SCRIPT).write_text(script(), encoding="utf-8")
+        text = script(model, framing_in_graph=self.takes_any_size)
+        (folder / SCRIPT).write_text(text, encoding="utf-8")
 
     def graph(self, model: ModelToExport) -> onnx.ModelProto:
         """Return the graph of a model for images of its size, without metadata."""
@@ -95,6 +96,10 @@ class OnnxFile(Exporter):
         """Return the logits that onnxruntime computes on the CPU."""
         return ExportedClassifier.open(folder / MODEL).logits
 
+    def outputs(self, folder: Path, model: ModelToExport) -> Callable[[Tensor], FileOutputs]:
+        """Return all outputs of the graph in onnxruntime on the CPU."""
+        return ExportedClassifier.open(folder / MODEL).outputs
+
     def framed(self, folder: Path, model: ModelToExport) -> Callable[[Tensor], Tensor]:
         """Return the first part of the graph, which frames images, in onnxruntime on the CPU."""
         return framed(onnx.load(folder / MODEL))
@@ -107,8 +112,3 @@ class OnnxFile(Exporter):
 
 
 _: ExporterFactory = OnnxFile
-
-
-def script() -> str:
-    """Return the text of the script that predicts files."""
-    return files("cvkit_export").joinpath(SCRIPT).read_text(encoding="utf-8")

@@ -87,7 +87,7 @@ WRONG = {
     "number": (7, TypeError, "int"),
     "bytes": (b"a.png", TypeError, "image 1 is of type bytes"),
     "no file": ("nowhere.jpg", cvkit.DataError, "nowhere.jpg: there is no such file"),
-    "folder": (".", cvkit.DataError, "is a folder; give the paths of its images"),
+    "folder": (".", cvkit.DataError, "model.predict_files('.')"),
 }
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import shutil
 import sys
 from pathlib import Path
 
 import onnx
 import pytest
+from damaged_onnx import with_noise
 
 import cvkit as package
 from cvkit.data.digests import file_digest
@@ -113,6 +115,23 @@ def test_other_images_are_measured_without_the_run(cvkit, file, wording):
     assert numbers()["loss"] is not None
 
 
+def test_file_that_computes_no_numbers_predicts_nothing(cvkit, file):
+    """Its first class would be predicted for every image. The table says so for each, and the command fails."""
+    with_noise(file, 0, math.nan)
+    answer = cvkit("predict", file, "images/a.png", "images/star", "--output", "p.jsonl")
+    assert answer.code == 1
+    found = [json.loads(line, parse_constant=pytest.fail) for line in Path("p.jsonl").read_text().splitlines()]
+    assert [(row["class"], row["probability"]) for row in found] == [(None, None)] * 2
+    assert all("not a number" in row["error"] for row in found)
+    assert "not a number" in answer.err.splitlines()[-1]
+    Path("labelled").mkdir()
+    shutil.copytree("images/star", "labelled/star")
+    refused = cvkit("evaluate", file, "--data", "labelled")
+    assert refused.code in (1, 2)
+    assert "not a number" in refused.err
+    assert not Path("evaluations").exists()
+
+
 WRONG = [  # the arguments, and a part of the message
     (("evaluate", "model.onnx"), "--data"),
     (("evaluate", "model.onnx", "--split", "test"), "--run"),
@@ -126,6 +145,8 @@ WRONG = [  # the arguments, and a part of the message
     (("serve", "nothing.onnx", "--port", "0"), "no file 'nothing.onnx'"),
     (("serve", "plain.onnx", "--port", "0"), "contains no classes"),
     (("serve", "model.onnx", "--port", "0", "--data", "images"), "--data"),
+    (("predict", "model.onnx", "images", "--plugin-path", "nope.py"), "leave out --plugin-path"),
+    (("evaluate", "model.onnx", "--data", "images", "--no-plugin", "nope"), "leave out --plugin-path"),
     (("evaluate", "renamed.onnx", "--run", "run"), "only in the file: comet"),
 ]
 

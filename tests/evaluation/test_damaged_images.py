@@ -133,7 +133,7 @@ def test_command_says_first_how_many_are_left_out_and_exits_with_3(run, photos, 
     lines = answer.err.splitlines()
     assert f"7 of {len(held)} images" in lines[0]
     assert sum("could not read" in each for each in lines) == 5
-    assert "metrics.json names 2 other images" in lines[-1]
+    assert "metrics.json names 2 other images" in lines[6]
     (results,) = (tmp_path / "results").iterdir()
     assert len(json.loads((results / "metrics.json").read_text())["unread"]) == 7
     page = (results / "evaluation.html").read_text()

@@ -12,6 +12,7 @@ import pytest
 import torch
 from photos import photo
 from PIL import Image
+from torchless import without_torch
 
 from cvkit import ExportedClassifier
 from cvkit.export.certificate_page import certificate_page, summary, warnings_of
@@ -66,6 +67,19 @@ def test_input_has_no_fixed_size(framing):
     assert given.name == "images"
     assert [side.dim_value for side in given.type.tensor_type.shape.dim] == [0, 3, 0, 0]
     assert [output.name for output in graph.output] == ["logits", "probabilities"]
+
+
+def test_script_leaves_framing_to_the_graph(framing, model, photos):
+    """It predicts files without torch, with the probability of the run, and resizes nothing."""
+    script = framing.folder / "predict.py"
+    assert "resize" not in script.read_text()
+    files = sorted(photos.iterdir())
+    lines = without_torch(script, *files)
+    for path, line in zip(files, lines, strict=True):
+        name, answer = line.split("\t")
+        expected = model.predict(path)
+        assert (name, answer.rsplit(" ", 1)[0]) == (str(path), expected.label)
+        assert float(answer.rsplit(" ", 1)[1]) == pytest.approx(expected.probability, abs=1e-3)
 
 
 def test_file_says_that_it_frames_images(framing, exported):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -19,7 +20,7 @@ from cvkit.prediction.predicting import FilePrediction
 CLASSES = ("cat", "=dog", "an|owl")
 COLUMNS = Columns(CLASSES, several=False, top=2, every=True)
 SETS = Columns(CLASSES, several=True)
-NAMES = ["a.png", "=b.png", 'c "d".png', "line\nbreak.png", "\udcff.png", "f.png"]
+NAMES = ["a.png", "=b.png", 'c "d".png', "line\nbreak.png", "carriage\rreturn.png", "\r.png", "\udcff.png", "f.png"]
 
 
 def prediction(name: str) -> FilePrediction:
@@ -167,6 +168,22 @@ def test_interrupted_parquet_file_is_complete_and_has_the_rows_so_far(tmp_path):
     with pytest.raises(KeyboardInterrupt), PredictionsFile(tmp_path / "q.parquet", COLUMNS, "m").opened():
         raise KeyboardInterrupt
     assert [path.name for path in tmp_path.iterdir()] == ["p.parquet"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit for the size of a file")
+def test_parquet_file_that_cannot_be_written_leaves_nothing(tmp_path):
+    """A limit for the size of a file ends the write as a full disk does; the error names the file."""
+    pytest.importorskip("pyarrow")
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        with pytest.raises(cvkit.FolderError, match=r"could not write .*p\.parquet"):
+            written(tmp_path / "p.parquet")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_parquet_file_is_written_in_row_groups(tmp_path):

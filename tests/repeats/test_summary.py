@@ -83,5 +83,6 @@ def test_page_lists_disputed_images_with_the_fewest_right_predictions_first(unre
     page = repeat_page("tiny", Summary((RESULT, OTHER, THIRD)), "recipe", ["seed 3 has not finished"])
     agreement, disputed = page.sections[1].artifacts
     assert disputed.rows == (("b", "x", "1 of 3", "y (2), x (1)"), ("d", "y", "2 of 3", "y (2), x (1)"))
-    assert agreement.rows[0] == ("seed 0", "", "75.0 %", "50.0 %")
+    assert agreement.header == ("seed", "seed 0", "seed 1", "seed 2")
+    assert agreement.rows[0] == ("0", "", "75.0 %", "50.0 %")
     assert page.warnings == ("seed 3 has not finished",)
