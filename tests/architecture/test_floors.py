@@ -42,7 +42,7 @@ ROOMS: dict[str, set[str]] = {
     "diagnostics": {"torch", "numpy", "matplotlib"},
     "report": {"torch"},
     "runs": {"torch", "numpy", "pydantic", "platformdirs"},
-    "calibrating": {"torch", "numpy"},
+    "calibrating": {"torch", "numpy", "scipy"},
     "export": {"torch", "numpy", "onnxruntime", "pydantic"},
     "prediction": {"torch", "pyarrow"},
     "evaluation": {"torch"},
