@@ -129,7 +129,9 @@ async def _refused(request: Request, error: Any) -> Response:
     """Return an `HTTPException` as JSON, like every other answer; Starlette's own handler returns plain text."""
     text = error.detail
     if error.status_code == 405:
-        text = f"{request.url.path} does not answer {request.method}; allowed: {(error.headers or {}).get('Allow', '')}"
+        text = (
+            f"{request.url.path} does not answer {request.method}; allowed: {(error.headers or {}).get('Allow', '')}"
+        )
     return JSONResponse({"error": text}, error.status_code, headers=error.headers)
 
 
