@@ -172,8 +172,13 @@ class PredictionsFile:
             if earlier is not None:
                 remove(self.path)  # it contains no complete row
             with GrowingFile.created(self.path) as file:
-                write_file(self.note, json.dumps(self._expected).encode())
-                file.append(how.header(self.columns))
+                try:
+                    write_file(self.note, json.dumps(self._expected).encode())
+                    file.append(how.header(self.columns))
+                except BaseException:
+                    remove(self.path)  # there is nothing to continue
+                    remove(self.note)
+                    raise
                 yield _Text(file, how, self.columns)
 
 

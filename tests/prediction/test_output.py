@@ -171,7 +171,8 @@ def test_interrupted_parquet_file_is_complete_and_has_the_rows_so_far(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit for the size of a file")
-def test_parquet_file_that_cannot_be_written_leaves_nothing(tmp_path):
+@pytest.mark.parametrize("name", ["p.parquet", "p.csv"])
+def test_file_that_cannot_be_written_leaves_nothing(tmp_path, name):
     """A limit for the size of a file ends the write as a full disk does; the error names the file."""
     pytest.importorskip("pyarrow")
     import resource
@@ -179,8 +180,8 @@ def test_parquet_file_that_cannot_be_written_leaves_nothing(tmp_path):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
     try:
-        with pytest.raises(cvkit.FolderError, match=r"could not write .*p\.parquet"):
-            written(tmp_path / "p.parquet")
+        with pytest.raises(cvkit.FolderError, match=rf"could not write .*{name}"):
+            written(tmp_path / name)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert [*tmp_path.iterdir()] == []
