@@ -34,7 +34,7 @@ from typing import Any
 
 CONTESTANTS = {"unchanged": ("0", "0"), "kept": ("1", "0"), "huge pages": ("0", "1"), "both": ("1", "1")}
 """The values of CVKIT_KEEP_MEMORY and THP_MEM_ALLOC_ENABLE for each contestant."""
-CASES = (("step", 16, 512, 4), ("step", 64, 128, 3), ("evaluation", 16, 500, 6))
+CASES = (("step", 16, 512, 3), ("step", 64, 128, 2), ("evaluation", 16, 500, 5))
 """What is timed, the width of the network, the batch size, and the number of counted batches."""
 
 
@@ -58,6 +58,7 @@ def main() -> None:
             first = turn % len(names)
             for name in names[first:] + names[:first]:
                 found[name].append(in_a_process(case, name))
+                print(case, name, found[name][-1], file=sys.stderr, flush=True)
         loads.append(os.getloadavg()[0])
         lines += rows(f"{what}, width {width}, batch {batch}", found)
     text = "\n".join([heading(arguments, loads), *lines])
@@ -140,7 +141,7 @@ def measured(what: str, width: int, batch: int, count: int) -> dict[str, float]:
                 for _ in range(number):
                     model(images)
 
-    take(2)
+    take(1)
     before: Any = resource.getrusage(resource.RUSAGE_SELF)
     with Stopwatch(images.device) as watch:
         take(count)
