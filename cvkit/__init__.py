@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .api.repeating import RepeatedRuns, repeat
     from .api.results import ExportedModel, TrainedRun
     from .api.training import train, trainer
+    from .batch_division import GlobalBatch, global_batch
     from .calibrating.result import CalibrationResult
     from .checkpoint.pretrained import PretrainedWeights, load_weights
     from .checkpoint.weights_file import WeightsFile, digest_of, read_weights
@@ -221,6 +222,8 @@ _LAZY = {
     "usual_range": "engine.usual_rate",
     "Progress": "step_progress",
     "progress": "step_progress",
+    "GlobalBatch": "batch_division",
+    "global_batch": "batch_division",
     "derive": "seeding",
     "permutation": "seeding",
     "preserved_randomness": "seeding",
@@ -288,6 +291,7 @@ __all__ = [
     "FolderError",
     "Framing",
     "Gallery",
+    "GlobalBatch",
     "Goals",
     "ImageCount",
     "ImageHeader",
@@ -350,6 +354,7 @@ __all__ = [
     "digest_of",
     "discover",
     "eval_mode",
+    "global_batch",
     "hookimpl",
     "largest_value",
     "load",

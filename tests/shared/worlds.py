@@ -1,0 +1,56 @@
+"""Several processes that train together, as ``torchrun`` starts them, forked from the one that runs the tests."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import socket
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from forks import ended, fork
+
+from cvkit.world.world import World
+
+
+def variables(rank: int, size: int, port: int) -> dict[str, str]:
+    """Return the variables that ``torchrun`` sets for a process."""
+    return {
+        "RANK": str(rank),
+        "LOCAL_RANK": str(rank),
+        "WORLD_SIZE": str(size),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+    }
+
+
+def free_port() -> int:
+    """Return a port that no process listens on."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+def codes_of(size: int, work: Callable[[World], Any]) -> list[int]:
+    """Do `work` in each of `size` processes, and return their exit codes."""
+    port = free_port()
+
+    def process(rank: int) -> None:
+        os.environ.update(variables(rank, size, port))
+        world = World.join()
+        with world.ending_together():
+            work(world)
+
+    return [ended(child) for child in [fork(lambda rank=rank: process(rank)) for rank in range(size)]]
+
+
+def together(size: int, work: Callable[[World], Any]) -> list[Any]:
+    """Return what `work` returns in each of `size` processes, none of which may fail."""
+    if size == 1:
+        return [work(World())]
+    with tempfile.TemporaryDirectory() as folder:
+        places = [Path(folder, str(rank)) for rank in range(size)]
+        assert codes_of(size, lambda world: places[world.rank].write_bytes(pickle.dumps(work(world)))) == [0] * size
+        return [pickle.loads(place.read_bytes()) for place in places]
