@@ -34,8 +34,8 @@ def divided_model(
         if normalises:
             lines.append(
                 f"batch normalisation uses the statistics of each process's images, about "
-                f"{counted(max(1, settings.batch_size // world.size), 'image')}; the numbers differ from those of one "
-                "process. On GPUs, train.sync_batch_norm: true uses the statistics of all images"
+                f"{counted(max(1, settings.batch_size // world.size), 'image')}; so the numbers differ from those "
+                "of one process. On GPUs, train.sync_batch_norm: true uses the statistics of all images"
             )
         return model, lines
     if device.type != "cuda":

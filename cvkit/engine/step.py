@@ -45,8 +45,8 @@ class TrainStep:
     """Takes optimizer steps with a `forward` pass.
 
     Weights of the loss are trained together with the model's. `scaler` scales fp16 losses and does nothing if it is
-    disabled. `clip_norm` limits the norm of the gradient. `freezing` names what is not trained in an epoch. `replicas`
-    are the model and the loss in all processes.
+    disabled. `clip_norm` limits the norm of the gradient. `freezing` names what is not trained in an epoch.
+    `replicas` are the model and the loss in all processes.
     """
 
     forward: ForwardPass

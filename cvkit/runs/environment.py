@@ -15,7 +15,7 @@ from .provenance import reinstall
 _LIBRARIES = ("cvkit-core", "torch", "torchvision", "numpy", "kornia", "timm", "pluggy", "pydantic", "matplotlib")
 
 
-def describe_environment(device: torch.device) -> dict[str, Any]:
+def describe_environment(device: torch.device, processes: int = 1) -> dict[str, Any]:
     """Return the environment that the numbers of a run depend on, apart from the recipe and the data."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "CPU"
     environment: dict[str, Any] = {
@@ -23,6 +23,7 @@ def describe_environment(device: torch.device) -> dict[str, Any]:
         "platform": platform.platform(),
         "device": f"{device} ({name})",
         "threads": torch.get_num_threads(),
+        "processes": processes,
     }
     for library in _LIBRARIES:
         try:

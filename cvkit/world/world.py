@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any, NamedTuple, NoReturn
@@ -24,7 +25,8 @@ from ..errors import CvkitError, RunError
 DEADLINE = 600.0
 """Seconds for which a process waits for the others; the variable CVKIT_DEADLINE replaces it."""
 
-_LAST = "cvkit/over"  # the key that the first process sets when it ends
+_OVER, _FAILING = "over", "failing"  # the first process ends; a process fails
+_POLL = 0.2  # seconds between two looks whether the first process is ready
 _FOR_THE_FIRST = 20.0  # seconds for which the other processes wait for the first one to show its message
 
 
@@ -64,6 +66,8 @@ class World:
         rank: The number of this process, from 0.
         size: The number of processes that train together; 1 after `end`.
         local_rank: The number of this process on its machine, from 0.
+        apart: Whether this process works for itself now, so that a signal may end it at once.
+        told: Whether all processes have learned which error ended the world.
         on_stop: Called with the number of a signal after each agreement of a world that was asked to stop; it may
             raise.
         interrupt: Raises the error of a process that a signal ended, given the number of the signal.
@@ -73,6 +77,7 @@ class World:
         self.rank, self.size, self.local_rank = rank, size, local_rank
         self.on_stop: Callable[[int], None] = _continue
         self.interrupt: Callable[[int], None] = _interrupt
+        self.apart = self.told = False
         self._asked = 0
         self._reachable = size > 1
 
@@ -90,7 +95,7 @@ class World:
                 f"this process could not join the others of its run: {cause(error)}. Start all of them with torchrun"
             ) from error
         if place[0] == 0:
-            atexit.register(_tell_over)
+            atexit.register(_announce, _OVER)
         return cls(*place)
 
     @property
@@ -116,8 +121,9 @@ class World:
             return flag
         met = self._meet(failed=False, flag=flag)
         if met.failed is not None:
-            self._reachable = False
+            self.leave()
             told = self._shared(None, met.failed)
+            self.told = True
             if told["signal"]:
                 self.interrupt(told["signal"])
             message = f"process {met.failed} of {self.size}: {told['message']}"
@@ -140,10 +146,12 @@ class World:
             yield
         except (Exception, KeyboardInterrupt) as error:
             if self.size > 1 and self._reachable:
-                self._reachable = False
+                self.leave()
+                _announce(_FAILING)
                 with suppress(OtherProcessFailed):  # this error says more than the lost connection
                     lowest = self._meet(failed=True, flag=False).failed
-                    self._shared(_told(error), self.rank if lowest is None else lowest)
+                    self._shared(_description(error), self.rank if lowest is None else lowest)
+                    self.told = True
             raise
 
     def _shared(self, value: Any, source: int) -> Any:
@@ -160,18 +168,39 @@ class World:
         self.agree()
         return self._shared(value if self.first else None, 0)
 
+    @contextmanager
+    def after_first(self, what: str) -> Iterator[None]:
+        """Let the first process do the block alone, and the others after it, without a deadline."""
+        if self.size == 1:
+            yield
+            return
+        self.apart = True
+        try:
+            while not (self.first or _announced(what) or _announced(_FAILING)):
+                time.sleep(_POLL)
+            yield
+            if self.first:
+                _announce(what)
+        finally:
+            self.apart = False
+        self.agree()
+
     def end(self) -> None:
         """Part from the other processes after all of them have come here; the first one then works alone."""
         if self.size > 1:
             self.agree()
-            self._reachable = False
+            self.leave()
             dist.destroy_process_group()
             self.size = 1
+
+    def leave(self) -> None:
+        """Tell the others nothing more: all of them end, or know the reason."""
+        self._reachable = False
 
     def wait_for_first(self) -> None:
         """Wait until the first process has shown its message and ended: ``torchrun`` ends it if another one ends."""
         with suppress(Exception):  # the first process has gone already, and with it perhaps the store
-            dist.distributed_c10d._get_default_store().wait([_LAST], timedelta(seconds=_FOR_THE_FIRST))
+            dist.distributed_c10d._get_default_store().wait([f"cvkit/{_OVER}"], timedelta(seconds=_FOR_THE_FIRST))
 
     @contextmanager
     def connected(self) -> Iterator[None]:
@@ -179,19 +208,14 @@ class World:
         try:
             yield
         except RuntimeError as error:
-            self._reachable = False
+            self.leave()
             raise OtherProcessFailed(
                 f"another process of the run ended without a message, or did not answer ({cause(error)}); process "
                 f"{self.rank} of {self.size} noticed it"
             ) from error
 
 
-def launched(environ: Mapping[str, str] = os.environ) -> bool:
-    """Return whether ``torchrun`` started this process as one of several."""
-    return "RANK" in environ and environ.get("WORLD_SIZE", "1") != "1"
-
-
-def _told(error: BaseException) -> dict[str, Any]:
+def _description(error: BaseException) -> dict[str, Any]:
     """Return what the other processes learn about an error."""
     return {
         "message": str(error) if isinstance(error, CvkitError) else cause(error),
@@ -201,6 +225,10 @@ def _told(error: BaseException) -> dict[str, Any]:
     }
 
 
-def _tell_over() -> None:
-    with suppress(Exception):  # nobody waits any more
-        dist.distributed_c10d._get_default_store().set(_LAST, "1")
+def _announce(what: str) -> None:
+    with suppress(Exception):  # the process that holds the store has gone, and nobody waits
+        dist.distributed_c10d._get_default_store().set(f"cvkit/{what}", "1")
+
+
+def _announced(what: str) -> bool:
+    return bool(dist.distributed_c10d._get_default_store().check([f"cvkit/{what}"]))
