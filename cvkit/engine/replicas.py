@@ -1,8 +1,8 @@
 """`Replicas`: model and loss are the same in all processes after each step, without a wrapper around them.
 
 Each process computes the gradient of its share of a batch, weighted by its share of the images. So the sum over the
-processes is the gradient of the global batch, and a process without images adds nothing. Buffers that a step changed,
-such as the statistics of batch normalisation, are averaged with the same weights; whole numbers become the largest.
+processes is the gradient of the global batch, and a process without images adds nothing. The changes of buffers, such
+as the statistics of batch normalisation, are averaged with the same weights; whole numbers become the largest.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ class Replicas:
     def __init__(self, world: World, *modules: nn.Module) -> None:
         self.world, self._modules = world, modules
         self._agreed: tuple[bool, ...] = ()
-        self._before: list[tuple[int, int]] = []
+        self._before: list[Tensor] = []
+        self._versions: list[tuple[int, int]] = []
 
     @property
     def alone(self) -> bool:
@@ -61,8 +62,11 @@ class Replicas:
     def begin(self) -> None:
         """Remember the buffers before a gradient is computed."""
         if not self.alone:
-            self._before = [_version(buffer) for buffer in self._buffers()]
+            floats, others = self._buffers()
+            self._before = [buffer.clone() for buffer in floats]
+            self._versions = [_version(buffer) for buffer in others]
 
+    @torch.no_grad()
     def combine(self, share: float, measures: Tensor) -> Tensor:
         """Sum the gradients and `measures`, float32 (M,), and average the changed buffers; return the sums.
 
@@ -70,8 +74,8 @@ class Replicas:
         """
         if self.alone:
             return measures
-        weights, buffers = self._weights(), self._buffers()
-        changed = [_version(buffer) != before for buffer, before in zip(buffers, self._before, strict=True)]
+        weights, (floats, others) = self._weights(), self._buffers()
+        changed = [_version(buffer) != before for buffer, before in zip(others, self._versions, strict=True)]
         flags = (*(weight.grad is not None for weight in weights), *changed)
         if self.world.agree(flags != self._agreed):
             self._agreed = any_of(self.world, flags)
@@ -81,24 +85,29 @@ class Replicas:
                 if weight.grad is None:  # no image of this process has reached the weight
                     weight.grad = torch.zeros_like(weight)
                 summed.append(weight.grad)
-        largest: list[Tensor] = []
-        for buffer, has_changed in zip(buffers, self._agreed[len(weights) :], strict=True):
-            if has_changed and buffer.is_floating_point():
-                # Not a product with 0, because a buffer may contain infinities.
-                buffer.mul_(share) if share else buffer.zero_()
-                summed.append(buffer)
-            elif has_changed:
-                largest.append(buffer.view(torch.uint8) if buffer.dtype == torch.bool else buffer)
+        # Batch normalisation changes its statistics without a new version of the tensor, so all buffers are compared.
+        pairs = list(zip(floats, self._before, strict=True))
+        moved = [torch.where(now == before, 0, now - before) * share for now, before in pairs]
         sums = measures.clone()
-        combine(self.world, [*summed, sums])
-        combine(self.world, largest, largest=True)
+        combine(self.world, [*summed, *moved, sums])
+        for (now, before), change in zip(pairs, moved, strict=True):
+            now.copy_(before + change)
+        counters = [each for each, is_new in zip(others, self._agreed[len(weights) :], strict=True) if is_new]
+        combine(
+            self.world,
+            [each.view(torch.uint8) if each.dtype == torch.bool else each for each in counters],
+            largest=True,
+        )
         return sums
 
     def _weights(self) -> Sequence[nn.Parameter]:
         return [weight for module in self._modules for weight in module.parameters()]
 
-    def _buffers(self) -> Sequence[Tensor]:
-        return [buffer for module in self._modules for buffer in module.buffers()]
+    def _buffers(self) -> tuple[list[Tensor], list[Tensor]]:
+        """Return the buffers of floating-point numbers, and the others."""
+        buffers = [buffer for module in self._modules for buffer in module.buffers()]
+        floats = [buffer for buffer in buffers if buffer.is_floating_point()]
+        return floats, [buffer for buffer in buffers if not buffer.is_floating_point()]
 
 
 def _version(tensor: Tensor) -> tuple[int, int]:

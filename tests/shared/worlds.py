@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import pickle
 import socket
+import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from forks import ended, fork
+from forks import Command, ended, fork
 
+from cvkit.cli import main
 from cvkit.world.world import World
 
 
@@ -54,3 +56,20 @@ def together(size: int, work: Callable[[World], Any]) -> list[Any]:
         places = [Path(folder, str(rank)) for rank in range(size)]
         assert codes_of(size, lambda world: places[world.rank].write_bytes(pickle.dumps(work(world)))) == [0] * size
         return [pickle.loads(place.read_bytes()) for place in places]
+
+
+class Commands:
+    """`cvkit` with the same arguments in several processes, as ``torchrun`` starts it."""
+
+    def __init__(self, size: int, *arguments: object, cwd: Path) -> None:
+        port = free_port()
+
+        def program(rank: int) -> None:
+            os.environ.update(variables(rank, size, port))
+            main()
+
+        self.each = [Command(*arguments, cwd=cwd, program=lambda rank=rank: program(rank)) for rank in range(size)]
+
+    def finish(self) -> list[subprocess.CompletedProcess[str]]:
+        """Return the exit code and the output of each process."""
+        return [command.finish() for command in self.each]
