@@ -22,7 +22,7 @@ from .terminal import (
     keep_standard_streams,
     tolerate_narrow_encodings,
 )
-from .together import require_divided
+from .together import require_divided, tell_over
 
 if TYPE_CHECKING:
     from .plugin_commands import PluginCommands
@@ -154,6 +154,7 @@ def main() -> None:
         tell_notes(error)
         code = exit_code_of(error)
     flush_standard_output()
+    tell_over()
     sys.exit(code)
 
 

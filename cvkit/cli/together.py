@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 DIVIDED = ("run", "resume")
 """The commands whose work several processes divide."""
 
+_joined: list[World] = []
+
 
 def require_divided(command: str) -> None:
     """Raise `RunError` if ``torchrun`` started a command in several processes that only one can do."""
@@ -45,6 +47,7 @@ def joined() -> Iterator[World | None]:
     from ..world.world import World
 
     world = World.join()
+    _joined.append(world)
     try:
         with _silent_unless(world.first), world.ending_together():
             yield world
@@ -54,6 +57,12 @@ def joined() -> Iterator[World | None]:
             if world.told:
                 _end_silently(error)
         raise
+
+
+def tell_over() -> None:
+    """Tell the other processes, which wait for that, that everything is shown."""
+    for world in _joined:
+        world.over()
 
 
 @contextmanager

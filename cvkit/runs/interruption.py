@@ -33,7 +33,7 @@ def ended_by_signals(session: Ending, tell: Callable[[str], None], names: Sequen
         agreed_on.append(number)
         session.stop = True
         if session.saved:
-            world.leave()
+            world.leave(told=True)
             raise Interrupted(number)
 
     def stop(number: int) -> None:
@@ -51,5 +51,5 @@ def ended_by_signals(session: Ending, tell: Callable[[str], None], names: Sequen
     with heard(stop, names):
         yield
         if ended := agreed_on or (received if world.size == 1 else []):
-            world.leave()
+            world.leave(told=True)
             raise Interrupted(ended[0])

@@ -28,6 +28,7 @@ DEADLINE = 600.0
 _OVER, _FAILING = "over", "failing"  # the first process ends; a process fails
 _POLL = 0.2  # seconds between two looks whether the first process is ready
 _FOR_THE_FIRST = 20.0  # seconds for which the other processes wait for the first one to show its message
+_FOR_A_LOST_ONE = 3.0  # the same, if the first process may have been killed
 
 
 class OtherProcessFailed(RunError):
@@ -94,9 +95,9 @@ class World:
             raise RunError(
                 f"this process could not join the others of its run: {cause(error)}. Start all of them with torchrun"
             ) from error
-        if place[0] == 0:
-            atexit.register(_announce, _OVER)
-        return cls(*place)
+        world = cls(*place)
+        atexit.register(world.over)
+        return world
 
     @property
     def first(self) -> bool:
@@ -123,7 +124,7 @@ class World:
         if met.failed is not None:
             self.leave()
             told = self._shared(None, met.failed)
-            self.told = True
+            self.leave(told=True)
             if told["signal"]:
                 self.interrupt(told["signal"])
             message = f"process {met.failed} of {self.size}: {told['message']}"
@@ -151,7 +152,7 @@ class World:
                 with suppress(OtherProcessFailed):  # this error says more than the lost connection
                     lowest = self._meet(failed=True, flag=False).failed
                     self._shared(_description(error), self.rank if lowest is None else lowest)
-                    self.told = True
+                    self.leave(told=True)
             raise
 
     def _shared(self, value: Any, source: int) -> Any:
@@ -193,14 +194,22 @@ class World:
             dist.destroy_process_group()
             self.size = 1
 
-    def leave(self) -> None:
-        """Tell the others nothing more: all of them end, or know the reason."""
+    def leave(self, *, told: bool = False) -> None:
+        """Tell the others nothing more; `told` if all of them end for a reason that all know."""
         self._reachable = False
+        self.told = self.told or told
 
     def wait_for_first(self) -> None:
         """Wait until the first process has shown its message and ended: ``torchrun`` ends it if another one ends."""
+        until = time.monotonic() + (_FOR_THE_FIRST if self.told else _FOR_A_LOST_ONE)
         with suppress(Exception):  # the first process has gone already, and with it perhaps the store
-            dist.distributed_c10d._get_default_store().wait([f"cvkit/{_OVER}"], timedelta(seconds=_FOR_THE_FIRST))
+            while not _announced(_OVER) and time.monotonic() < until:
+                time.sleep(_POLL)
+
+    def over(self) -> None:
+        """Tell the others that the first process has shown everything."""
+        if self.first:
+            _announce(_OVER)
 
     @contextmanager
     def connected(self) -> Iterator[None]:

@@ -16,18 +16,18 @@ from worlds import Commands
 
 from cvkit.runs.folder import RunFolder
 
-pytestmark = pytest.mark.usefixtures("warm")
+pytestmark = pytest.mark.usefixtures("warm", "unrendered")
 
 RECIPE = """\
 name: divided
-dataset: {name: shapes, train_size: 50, test_size: 20}
+dataset: {name: shapes, train_size: 34, test_size: 20}
 augmentations: [{name: random_crop, padding: 2}, horizontal_flip, cutout]
 model: {name: custom_resnet, width: 2}
 optimizer: {name: sgd, lr: 0.05, momentum: 0.9}
-train: {epochs: 3, batch_size: 8, drop_last: false, checkpoint_every: 1, device: cpu, ema: 0.9}
+train: {epochs: 2, batch_size: 8, drop_last: false, checkpoint_every: 1, device: cpu, ema: 0.9}
 report: {misclassified: 0, augmented: 0}
 """
-STEPS = 21
+STEPS = 10
 
 FRAGILE = """
 import os
@@ -105,14 +105,14 @@ def test_the_first_process_writes_one_folder_with_everything(uninterrupted):
     assert info["status"] == "finished"
     assert info["environment"]["processes"] == 2
     assert uninterrupted.report_path.is_file()
-    assert len(uninterrupted.records()) == 3
+    assert len(uninterrupted.records()) == 2
 
 
-@pytest.mark.parametrize("killed", [(0,), (1,), (0, 1)])
+@pytest.mark.parametrize("killed", [(1,), (0, 1)])
 def test_a_run_that_is_killed_continues_with_the_same_bits(killed, uninterrupted, recipe, tmp_path, same):
     """Whichever process is killed, the others end, and as many processes lead to the same weights and records."""
     commands = Commands(2, "run", recipe, cwd=tmp_path)
-    until_saved(tmp_path, 5)
+    until_saved(tmp_path, 3)
     for rank in killed:
         os.kill(commands.each[rank].pid, signal.SIGKILL)
     done = commands.finish()
@@ -138,7 +138,7 @@ def test_a_run_that_is_killed_continues_with_the_same_bits(killed, uninterrupted
 def test_a_run_continues_in_another_number_of_processes(size, recipe, tmp_path):
     """It says so, takes the steps that are left and reports."""
     commands = Commands(2, "run", recipe, cwd=tmp_path)
-    until_saved(tmp_path, 9)
+    until_saved(tmp_path, 4)
     os.kill(commands.each[1].pid, signal.SIGTERM)
     for command in commands.finish():
         assert command.returncode == 128 + signal.SIGTERM, command.stderr
@@ -148,7 +148,7 @@ def test_a_run_continues_in_another_number_of_processes(size, recipe, tmp_path):
     assert {first.returncode, *(other.returncode for other in others)} == {0}, first.stderr
     assert f"processes was 2 when the run began and is {size} now" in first.stderr
     assert folder.newest_state()[0]["step"] == STEPS
-    assert [record.epoch for record in folder.records()] == [1, 2, 3]
+    assert [record.epoch for record in folder.records()] == [1, 2]
 
 
 def test_a_signal_to_one_process_stops_all_of_them_once(recipe, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
 import socket
 import subprocess
 import tempfile
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from forks import Command, ended, fork
+from torch.distributed import TCPStore
 
 from cvkit.cli import main
 from cvkit.world.world import World
@@ -63,13 +65,25 @@ class Commands:
 
     def __init__(self, size: int, *arguments: object, cwd: Path) -> None:
         port = free_port()
+        self._store = fork(lambda: serve(port))
 
         def program(rank: int) -> None:
             os.environ.update(variables(rank, size, port))
+            os.environ["TORCHELASTIC_USE_AGENT_STORE"] = "True"
             main()
 
         self.each = [Command(*arguments, cwd=cwd, program=lambda rank=rank: program(rank)) for rank in range(size)]
 
     def finish(self) -> list[subprocess.CompletedProcess[str]]:
         """Return the exit code and the output of each process."""
-        return [command.finish() for command in self.each]
+        done = [command.finish() for command in self.each]
+        os.kill(self._store, signal.SIGKILL)
+        ended(self._store)
+        return done
+
+
+def serve(port: int) -> None:
+    """Hold the store through which processes meet, which with ``torchrun`` outlives them."""
+    store = TCPStore("127.0.0.1", port, is_master=True, wait_for_workers=False)
+    signal.pause()
+    del store
