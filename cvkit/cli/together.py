@@ -56,6 +56,8 @@ def joined() -> Iterator[World | None]:
             world.wait_for_first()
             if world.told:
                 _end_silently(error)
+        elif isinstance(error, SystemExit):  # what ended the command is shown already
+            world.over()
         raise
 
 
