@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .api.results import ExportedModel, TrainedRun
     from .api.searching import SearchResult, SearchTrial, search
     from .api.training import train, trainer
+    from .batch_division import GlobalBatch, global_batch
     from .calibrating.result import CalibrationResult
     from .checkpoint.pretrained import PretrainedWeights, load_weights
     from .checkpoint.weights_file import WeightsFile, digest_of, read_weights
@@ -228,6 +229,8 @@ _LAZY = {
     "usual_range": "engine.usual_rate",
     "Progress": "step_progress",
     "progress": "step_progress",
+    "GlobalBatch": "batch_division",
+    "global_batch": "batch_division",
     "derive": "seeding",
     "permutation": "seeding",
     "preserved_randomness": "seeding",
@@ -298,6 +301,7 @@ __all__ = [
     "FolderError",
     "Framing",
     "Gallery",
+    "GlobalBatch",
     "Goals",
     "ImageCount",
     "ImageHeader",
@@ -362,6 +366,7 @@ __all__ = [
     "digest_of",
     "discover",
     "eval_mode",
+    "global_batch",
     "hookimpl",
     "keep_freed_memory",
     "largest_value",

@@ -31,6 +31,8 @@ ROOMS: dict[str, set[str]] = {
     "recipe": {"yaml", "pydantic", "typing_extensions"},
     "seeding": {"torch", "numpy"},
     "step_progress": set(),
+    "batch_division": {"torch"},
+    "world": {"torch"},
     "protocols": {"torch"},
     "guard": {"torch"},
     "data": {"torch", "numpy", "PIL", "torchvision"},
