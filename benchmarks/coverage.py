@@ -116,7 +116,7 @@ def attempts(everything: Predictions, promise: Promise, size: int, draws: int) -
         drawn = torch.randint(len(everything.labels), (size,), generator=generator)
         fitting, choosing = only(everything, drawn[: size // 2]), only(everything, drawn[size // 2 :])
         try:
-            found, _ = promise.choose(fit_temperature(fitting.logits, fitting.labels), choosing)
+            found, _ = promise.choose(fit_temperature(fitting.logits, fitting.labels), choosing, fitting)
         except cvkit.RunError:
             refused += 1
             continue

@@ -25,10 +25,10 @@ from torch import Tensor
 
 from cvkit.comparison.label_set_scores import difference, mean_average_precision
 from cvkit.comparison.paired import LEVEL, Disagreement
-from cvkit.comparison.predictions_table import PredictionsTable
 from cvkit.comparison.repeated import repeated_means
 from cvkit.comparison.resampling import Resampled, draws, mean_difference, resample
 from cvkit.comparison.several import holm
+from cvkit.runs.predictions_table import PredictionsTable
 
 PAIRS = 200
 NOISE = 0.4

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from .api.model import Model
     from .api.repeating import RepeatedRuns, repeat
     from .api.results import ExportedModel, TrainedRun
+    from .api.searching import SearchResult, SearchTrial, search
     from .api.training import train, trainer
+    from .batch_division import GlobalBatch, global_batch
     from .calibrating.result import CalibrationResult
     from .checkpoint.pretrained import PretrainedWeights, load_weights
     from .checkpoint.weights_file import WeightsFile, digest_of, read_weights
@@ -83,7 +85,7 @@ if TYPE_CHECKING:
     from .evaluation.evaluating import Evaluation
     from .export.certificate import Certificate
     from .export.classifier import ExportedClassifier
-    from .export.exporter import Exporter
+    from .export.exporter import Exporter, FileOutputs
     from .export.exporter_factory import ExporterFactory
     from .export.serving import ModelToExport, ServingModel
     from .figures.artifacts import Card, Figure, Gallery, Table
@@ -122,6 +124,9 @@ _LAZY = {
     "trainer": "api.training",
     "repeat": "api.repeating",
     "RepeatedRuns": "api.repeating",
+    "search": "api.searching",
+    "SearchResult": "api.searching",
+    "SearchTrial": "api.searching",
     "load": "api.loading",
     "Model": "api.model",
     "TrainedRun": "api.results",
@@ -224,6 +229,8 @@ _LAZY = {
     "usual_range": "engine.usual_rate",
     "Progress": "step_progress",
     "progress": "step_progress",
+    "GlobalBatch": "batch_division",
+    "global_batch": "batch_division",
     "derive": "seeding",
     "permutation": "seeding",
     "preserved_randomness": "seeding",
@@ -241,6 +248,7 @@ _LAZY = {
     "Certificate": "export.certificate",
     "ExportedClassifier": "export.classifier",
     "Exporter": "export.exporter",
+    "FileOutputs": "export.exporter",
     "ExporterFactory": "export.exporter_factory",
     "ModelToExport": "export.serving",
     "ServingModel": "export.serving",
@@ -289,9 +297,11 @@ __all__ = [
     "ExporterFactory",
     "ExternalRun",
     "Figure",
+    "FileOutputs",
     "FolderError",
     "Framing",
     "Gallery",
+    "GlobalBatch",
     "Goals",
     "ImageCount",
     "ImageHeader",
@@ -331,6 +341,8 @@ __all__ = [
     "Sampler",
     "SamplerFactory",
     "SchedulerFactory",
+    "SearchResult",
+    "SearchTrial",
     "Section",
     "SectionFactory",
     "ServingModel",
@@ -354,6 +366,7 @@ __all__ = [
     "digest_of",
     "discover",
     "eval_mode",
+    "global_batch",
     "hookimpl",
     "keep_freed_memory",
     "largest_value",
@@ -372,6 +385,7 @@ __all__ = [
     "render_figure",
     "repeat",
     "resolve",
+    "search",
     "seed_everything",
     "thumbnail",
     "train",

@@ -30,6 +30,10 @@ class Sampler(Protocol):
 class Augmentation(Protocol):
     """Returns augmented images; it does not modify its input.
 
+    If several processes train together, each augments all images of the global batch and uses its own. An
+    augmentation with the attribute ``draws_globally = True`` gets the images of one process only, which is faster. It
+    must treat each image by itself, and draw its random numbers for all images with `global_batch`.
+
     Args:
         images: float (B, C, H, W) in [0, 1].
 

@@ -137,7 +137,7 @@ class ImageExplanation:
         overlay: The image blended with the heat.
         warnings: Why the explanation may be wrong.
         signed: Whether the heat has negative values. The overlay shows them in blue, and positive values in orange.
-        notes: What the explainer reports about the heat, such as how well a concept is told apart.
+        notes: What the explainer reports about the heat, such as how well a concept is distinguished.
     """
 
     name: str

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..prediction.image_paths import ImagePaths
+from ..prediction.image_paths import ImagePaths, Listed
 from ..prediction.opened import OpenedClassifier
 from ..prediction.predicting import predicted_batches
 from ..printable import readable_name
@@ -40,7 +40,7 @@ def paths_of(given: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -
 
 
 def predictions_of_files(
-    opened: OpenedClassifier, paths: Iterable[Path], top: int, workers: int | None, batch_size: int | None
+    opened: OpenedClassifier, paths: Iterable[Listed], top: int, workers: int | None, batch_size: int | None
 ) -> Iterator[Prediction]:
     """Yield a prediction for each file; one that cannot be read has an error and no classes."""
     rule, classes = opened.classifier.prediction_rule, opened.info.classes

@@ -31,7 +31,10 @@ def picture_of(image: ImageLike, name: str, read: Reader, info: DataInfo) -> Pic
     if isinstance(image, str | os.PathLike):
         path = Path(image).expanduser()
         if path.is_dir():
-            raise DataError(f"{path}: is a folder; give the paths of its images as a list")
+            raise DataError(
+                f"{path}: is a folder; give the paths of its images as a list, or predict them with "
+                f"model.predict_files({str(image)!r})"
+            )
         return fit_file(path, read, info)
     if isinstance(image, np.ndarray):
         image = _of_array(image, name, info.channels)

@@ -18,10 +18,9 @@ from ..repeats.lines import header, rows, sentences, spread_rows
 from ..repeats.seeds import seeds_of
 from ..repeats.summary import Summary
 from ..repeats.work import RepeatJob
-from ..repeats.worker import MODULE, jobs_of
+from ..repeats.worker import train_in_processes
 from ..runs.session import Session
 from ..runs.watching import Events, Watch
-from ..runs.worker_processes import run_workers
 from ..seeding import preserved_randomness
 from .catalog import PluginPaths, RecipeLike, checked_recipe
 from .progress import ProgressBar
@@ -42,7 +41,8 @@ class RepeatedRuns:
         scores: The score of each seed, in [0, 1]: the accuracy, or the mean average precision for sets of labels.
         mean: The mean score.
         deviation: The standard deviation of the scores, with n - 1 in the denominator; None for one seed.
-        interval: The lower and upper end of the 95 % interval of the mean, by Student's t; None for one seed.
+        interval: The lower and upper end of the 95 % interval of the mean, by Student's t, cut at 0 and 1; None for
+            one seed.
         agreement: The fraction of the test images for which all seeds predict the same.
         report: The page of the repeat; a path, and in a notebook the page itself.
     """
@@ -141,14 +141,14 @@ def repeat(
                 failures = job.train(pending, watch, prepared)
             else:
                 paths = [plugins] if isinstance(plugins, str | os.PathLike) else plugins
-                jobs = jobs_of(job, pending, processes, [Path(path).expanduser() for path in paths], ())
-                run_workers(MODULE, jobs, watch.tell, watch.warn, watch.signals)
+                found = [Path(path).expanduser() for path in paths]
+                failures = train_in_processes(job, pending, processes, found, (), watch)
         except KeyboardInterrupt:
             how = "what was trained is saved; call cvkit.repeat with the same arguments to continue"
             raise KeyboardInterrupt(f"stopped; {how}") from None
         summary, missing = job.summarise()
     if summary is None or missing:
-        listed = "; ".join(f"seed {seed}: {why}" for seed, why in failures.items()) or "; ".join(missing)
+        listed = "; ".join(f"seed {seed}: {failures[seed]}" for seed in sorted(failures)) or "; ".join(missing)
         raise RunError(f"not all runs of '{folder.path}' have finished; {listed}. Call repeat again to continue")
     return RepeatedRuns._of(folder, summary)
 

@@ -65,7 +65,7 @@ class CalibrationJob:
         splits: The data of the run; validation and test images have the size of the model.
         promise: What to promise; None to calibrate the probabilities only.
         per_class: Whether to fit a temperature and a bias for each class.
-        foreign: Image files of which the model knows no class; None if there are none.
+        foreign: Image files that show none of the classes; None if there are none.
     """
 
     trained: TrainedModel
@@ -144,7 +144,7 @@ def calibrated(
     doubts = tuple(remarks(found, *given))
     notes: tuple[str, ...] = ()
     if promise is not None and choosing is not None:
-        found, note = promise.choose(found, choosing)
+        found, note = promise.choose(found, choosing, fitting)
         notes = (note,)
     chosen_on = 0 if choosing is None else len(choosing.labels)
     return CalibrationResult(found, promise, len(fitting.labels), chosen_on, test, None, notes, doubts)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..engine.calibration import BINS, Calibration
+from ..engine.calibration import BINS, Calibration, bins_of
 from ..engine.intervals import LEVEL, between
 from ..engine.per_sample import PerSample
 from ..engine.predictions import Predictions
@@ -49,7 +49,7 @@ class CalibrationError:
         confidence, right = PerSample.of(predictions).confidence.double(), predictions.correct.double()
         value = Calibration.of(predictions).error
         generator = torch.Generator().manual_seed(derive("calibration error", len(right)))
-        bins = ((confidence * BINS).ceil().long() - 1).clamp(0, BINS - 1)
+        bins = bins_of(confidence)
         rounds = torch.arange(RESAMPLES).split(max(1, _AT_ONCE // len(right)))
         resampled, right_by_chance = [], []
         for part in rounds:

@@ -84,6 +84,19 @@ def write_checkpoint(parent: Path, step: int, state: dict[str, Any], keep: int =
     return target
 
 
+def remove_checkpoints(parent: Path) -> None:
+    """Remove all checkpoints under `parent`, except those that contain other files, which belong to the user.
+
+    Raises `CheckpointError` if one cannot be removed.
+    """
+    try:
+        for folder in _checkpoints(parent):
+            if not _foreign(folder):
+                _take_away(folder)
+    except OSError as error:
+        raise CheckpointError(f"could not remove the checkpoints in {parent}: {error.strerror}") from error
+
+
 def _take_away(folder: Path) -> None:
     """Remove a checkpoint in one step for concurrent readers; rename it instead if it contains other files."""
     if not os.path.lexists(folder):

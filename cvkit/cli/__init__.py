@@ -23,6 +23,7 @@ from .terminal import (
     keep_standard_streams,
     tolerate_narrow_encodings,
 )
+from .together import require_divided, tell_over
 
 if TYPE_CHECKING:
     from .plugin_commands import PluginCommands
@@ -103,7 +104,9 @@ class LazyGroup(click.Group):
                 raise PluginError(self.of_plugins(ctx).refused[args[0]])
             if hint := did_you_mean(args[0], [*COMMANDS, *self.of_plugins(ctx).found]):
                 ctx.fail(f"No such command '{args[0]}'. {hint}")
-        return super().resolve_command(ctx, args)
+        found = super().resolve_command(ctx, args)
+        require_divided(found[0] or "")
+        return found
 
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -155,6 +158,7 @@ def main() -> None:
         tell_notes(error)
         code = exit_code_of(error)
     flush_standard_output()
+    tell_over()
     sys.exit(code)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import FolderError, RunError
+from ..errors import RunError
 from .loading import warn
 from .options import PluginChoice, moved_data_option, output_option, plugin_options
 from .tables import print_table
@@ -21,14 +21,20 @@ _AGAINST = "--against"
 
 
 class ComparingCommand(click.Command):
-    """A command whose option ``--against`` takes all the following words up to the next option."""
+    """A command whose option ``--against`` takes all the following words up to the next option.
+
+    ``--against=A B`` is the same as ``--against A B``.
+    """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Write ``--against`` before each of its values, which is how click knows an option with several."""
         repeated: list[str] = []
         taking = False
         for word in args:
-            if word.startswith("-"):
+            if word.startswith(f"{_AGAINST}="):
+                taking = True
+                repeated.append(word)
+            elif word.startswith("-"):
                 taking = word == _AGAINST
                 repeated += [] if taking else [word]
             else:
@@ -86,15 +92,14 @@ def compare(
     The first RUN is what the others are compared with. Runs whose recipes differ only in the seed are compared
     together, as repeated trainings of one recipe. With --against, the runs after it are compared with those before.
     """
-    from ..comparison.output import comparison_folder, files_of
+    from ..comparison.output import comparison_folder, files_of, runs_digest
     from ..runs.folder import RunFolder
 
     if len(runs) + len(against) < 2:
         raise RunError("a comparison needs at least two runs; name the folders of two runs")
-    place = comparison_folder(output, runs, against)
     for run in (*runs, *against):
-        if RunFolder.open(run).path.resolve() in place.path.resolve().parents:
-            raise FolderError(f"'{output}' is inside a run folder; choose another --output")
+        RunFolder.open(run)
+    place = comparison_folder(output, runs, against)
     place.require_safe_to_replace()
 
     from ..comparison.comparison import compare_runs
@@ -104,7 +109,7 @@ def compare(
     with bar(len(compared.pairs), "drawing") as advance:
         shown, notes = galleries_of(compared, count, explained, data, choice)
         advance(len(compared.pairs))
-        paths = place.write(files_of(compared, shown, notes, version("cvkit-core")))
+        paths = place.write(files_of(compared, runs_digest(runs, against), shown, notes, version("cvkit-core")))
     print_comparison(compared)
     for note in (*compared.notes, *notes):
         warn(note)

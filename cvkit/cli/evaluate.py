@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from ..errors import FolderError
+from ..files.inputs import inputs_digest
 from .exit_code import SOME_FAILED
 from .loading import reopen, warn
-from .options import PluginChoice, output_option, plugin_options, trust_option
+from .options import PluginChoice, column_option, model_argument, output_option, predicting_options
 from .terminal import bar, echo
 
 if TYPE_CHECKING:
     from ..evaluation.request import Request, Task
 
-MOST_NAMED = 5  # unreadable files on stderr; metrics.json has all
-
 
 @click.command()
-@click.argument("folder", metavar="MODEL", type=click.Path(path_type=Path))
+@model_argument
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
@@ -40,21 +39,14 @@ MOST_NAMED = 5  # unreadable files on stderr; metrics.json has all
     help="For an exported file: the run whose data set, loss and metrics are used.",
 )
 @click.option("--ignore-unknown", is_flag=True, help="Leave out images of classes that the model does not have.")
-@click.option(
-    "--column", metavar="NAME", help="Column of the table with the paths. Default: file_name, path, file, ..."
-)
+@column_option
 @click.option("--label-column", metavar="NAME", help="Column of the table with the class. Default: label, class, ...")
 @click.option("--views", is_flag=True, help="Average over the views of evaluation.views or evaluation.flip_tta.")
 @output_option(
     "evaluations",
     "Folder for the results, which go into a subfolder named after run and data; earlier results are replaced.",
 )
-@click.option("--batch-size", metavar="N", type=click.IntRange(1), help="Files per batch. Default: as in the run.")
-@click.option(
-    "--workers", metavar="N", type=click.IntRange(0, 256), help="Processes that load files. Default: as in the run."
-)
-@trust_option
-@plugin_options
+@predicting_options
 @click.pass_context
 def evaluate(
     ctx: click.Context,
@@ -84,23 +76,27 @@ def evaluate(
             "--ignore-unknown, --column, --label-column, --batch-size and --workers are for other images than those "
             "of the run; name them with --data, without --split"
         )
-    columns = (column, label_column)
-    options = (data, split, columns, ignore_unknown, views, batch_size, workers)
-    task, name = _prepared(folder, run, choice, trusted, options)
-    from ..evaluation.page import result_lines, results_folder, write_results  # imports torch
 
-    place = results_folder(output / f"{name}-{task.suffix}")
-    for inside in (folder, run):
-        if inside is not None and inside.is_dir() and inside.resolve() in place.path.resolve().parents:
-            raise FolderError(f"'{output}' is inside the run folder, which stays as it is; choose another --output")
+    def request() -> Request:
+        from ..evaluation.given_images import TableColumns
+        from ..evaluation.request import Request  # imports torch, so only after the recipe is checked
+
+        return Request(data, split, TableColumns(column, label_column), ignore_unknown, views, batch_size, workers)
+
+    task = _prepared(folder, run, choice, trusted, request)
+    from ..evaluation.page import remarks, result_lines, results_folder, write_results
+
+    digest = inputs_digest([folder, run, data, split])
+    runs = [path for path in (folder, run) if path is not None and path.is_dir()]
+    place = results_folder(output, task.name, digest, runs)
     place.require_safe_to_replace()
     for line in task.of.opened.warnings:
         warn(line)
     echo(f"{task.of.opened.label}, on {task.what}")
     with bar(task.total, "evaluating") as advance:
         measured = task.measure(advance)
-        paths = write_results(place, task.of, measured, task.what)
-    for line in [*measured.unread[:MOST_NAMED], *measured.notes]:
+        paths = write_results(place, task.of, measured, task.what, digest)
+    for line in remarks(measured):
         warn(line)
     for line in result_lines(measured):
         echo(line)
@@ -111,9 +107,9 @@ def evaluate(
 
 
 def _prepared(
-    folder: Path, run: Path | None, choice: PluginChoice, trusted: bool, options: tuple[Any, ...]
-) -> tuple[Task, str]:
-    """Return the evaluation of the model at `folder`, and the name of the model for a folder of results."""
+    folder: Path, run: Path | None, choice: PluginChoice, trusted: bool, request: Callable[[], Request]
+) -> Task:
+    """Return the evaluation of the model at `folder`; `run` is that of an exported file."""
     from ..runs.folder import RunFolder
 
     if folder.is_file() or not folder.exists():
@@ -124,26 +120,18 @@ def _prepared(
             if run is not None:
                 found = RunFolder.open(run)
                 given = (found, reopen(found, choice)[0])
+            else:
+                choice.require_none(folder)
             from ..evaluation.request import prepared_file
 
-            opened = opened_file(folder, trusted=trusted)
-            # Files of several runs have the same name, and none replaces the results of another.
-            return prepared_file(opened, given, _request(options), warn), f"{folder.name}-{opened.digest()[:8]}"
+            return prepared_file(opened_file(folder, trusted=trusted), given, request(), warn)
     found = RunFolder.open(folder)
     if run is not None:
         raise click.UsageError(f"--run is for an exported file, but '{folder}' is a run; leave out --run")
     recipe, _ = reopen(found, choice)
-    from ..evaluation.request import prepared  # imports torch, so only after the recipe is checked
+    from ..evaluation.request import prepared
     from ..prediction.opened import data_info_of
     from ..runs.load import load_trained
 
     loaded = load_trained(found, recipe, data_info_of(found))
-    return prepared(found, recipe, loaded, _request(options), warn), found.path.name
-
-
-def _request(options: tuple[Any, ...]) -> Request:
-    from ..evaluation.given_images import TableColumns
-    from ..evaluation.request import Request
-
-    data, split, columns, *others = options
-    return Request(data, split, TableColumns(*columns), *others)
+    return prepared(found, recipe, loaded, request(), warn)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import DataError, FolderError
+from ..errors import DataError
 from ..explain.selection import class_index, with_methods
 from ..host.assumed import METHOD
 from .explain_options import print_layers, without_layers
@@ -99,11 +99,7 @@ def explain(
     found = RunFolder.open(folder)
     recipe, catalog = reopen(found, choice)
     recipe = with_methods(recipe, found.document, catalog, methods, layer, names=("--method", "--layer"))
-    results = explanations_folder(output / found.path.name)
-    if found.path.resolve() in results.path.resolve().parents:
-        raise FolderError(
-            f"'{output}' is inside the run folder, which explain never writes to; choose another --output"
-        )
+    results = explanations_folder(output / found.path.name, found.path)
     results.require_safe_to_replace()
     # Older run folders do not store this, so the data set has to be opened.
     info = found.data_info()

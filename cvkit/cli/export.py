@@ -6,9 +6,8 @@ from pathlib import Path
 
 import click
 
-from ..errors import FolderError
-from ..export.choosing import with_exporters
-from ..host.assumed import EXPORTER
+from ..export.choosing import IN_GRAPH, OUTSIDE, Names, with_exporters
+from ..host.assumed import EXPORTER, QUANTIZED_EXPORTER
 from .loading import reopen, warn
 from .options import PluginChoice, moved_data_option, output_option, plugin_options
 from .terminal import bar, echo
@@ -29,6 +28,16 @@ from .terminal import bar, echo
     metavar="NAME=VALUE",
     multiple=True,
     help="Set an option of the exporters, as in --option opset=20. Repeatable.",
+)
+@click.option(
+    "--quantize",
+    is_flag=True,
+    help=f"Write ONNX in 8-bit integers; short for --to {QUANTIZED_EXPORTER.rpartition('/')[2]}.",
+)
+@click.option(
+    "--framing",
+    type=click.Choice((OUTSIDE, IN_GRAPH)),
+    help=f"Whether images are resized and cropped in the graph, which then takes any size. Default: {OUTSIDE}.",
 )
 @click.option(
     "--images",
@@ -53,6 +62,8 @@ def export(
     folder: Path,
     exporters: tuple[str, ...],
     options: tuple[str, ...],
+    quantize: bool,
+    framing: str | None,
     images: tuple[Path, ...],
     agreement: float | None,
     output: Path,
@@ -69,12 +80,10 @@ def export(
 
     found = RunFolder.open(folder)
     recipe, catalog = reopen(found, choice)
-    recipe = with_exporters(recipe, found.document, catalog, exporters, options, names=("--to", "--option"))
-    parent = output / found.path.resolve().name
-    if found.path.resolve() in (parent / "files").resolve().parents:
-        raise FolderError(
-            f"'{output}' is inside the run folder, which export never writes to; choose another --output"
-        )
+    names = Names("--to", "--option", "--framing")
+    recipe = with_exporters(
+        recipe, found.document, catalog, exporters, options, framing=framing, quantize=quantize, names=names
+    )
     from ..export.certificate_page import summary, warnings_of  # imports torch, so only after the checks without it
     from ..export.jobs import exports_of
     from ..runs.load import load_trained
@@ -93,9 +102,9 @@ def export(
 
     jobs = exports_of(found, recipe, loaded, splits, images, agreement, names=("--images", "--data"))
     for job in jobs:
-        job.place(parent).require_safe_to_replace()
+        job.place(output).require_safe_to_replace()
     for job in jobs:
-        place = job.place(parent)
+        place = job.place(output)
         with bar(len(job.source), f"comparing {place.path.name}") as advance:
             advance(0)
             certificate = job.write(place, advance)

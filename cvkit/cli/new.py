@@ -74,9 +74,15 @@ def new(
     started = writing.start(photos, model, weights, scratch, reading, catalog, data_folder(data), output)
     writing.write(output, started.text)
     echo("\n".join(f"- {sentence}" for sentence in started.sentences))
+    steps = ["audit", "preview", "run"]
     if started.lacking:
-        warn(
-            f"{started.lacking} Or pass a file with --weights FILE. The recipe has pretrained: true and cannot run "
-            "until the weights are there"
+        other = shell_words(
+            "cvkit", "new", photos, "--scratch", "--output", output.with_stem(f"{output.stem}-scratch")
         )
-    echo(f"{output}\n\nnext:\n  {shell_words('cvkit', 'audit', output)}\n  {shell_words('cvkit', 'run', output)}")
+        warn(
+            f"{started.lacking} Or pass a file with --weights FILE. The recipe cannot run until the weights are "
+            "there. For a network with random weights: "
+            f"{shell_words('cvkit', 'new', photos, '--scratch', '--output', other)}"
+        )
+        steps.remove("run")
+    echo("\n".join([f"{output}", "", "next:", *(f"  {shell_words('cvkit', step, output)}" for step in steps)]))

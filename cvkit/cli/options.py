@@ -21,11 +21,20 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 class PluginChoice:
     """The plugins that the command line disables, and the paths of plugins to load besides the installed ones.
 
-    `paths` includes those that the current project's pyproject.toml lists.
+    `paths` includes those that the current project's pyproject.toml lists. `named` is whether an option names a
+    plugin.
     """
 
     disabled: tuple[str, ...] = ()
     paths: tuple[Path, ...] = ()
+    named: bool = False
+
+    def require_none(self, model: Path) -> None:
+        """Raise `UsageError` if an option names a plugin, because the exported file `model` does not use plugins."""
+        if self.named:
+            raise click.UsageError(
+                f"'{model}' is an exported file, which uses no plugins; leave out --plugin-path and --no-plugin"
+            )
 
 
 def output_option(folder: str, description: str) -> Callable[[Command], Command]:
@@ -47,8 +56,8 @@ def plugin_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )
     @wraps(command)
     def with_choice(*args: Any, disabled: tuple[str, ...], paths: tuple[Path, ...], **kwargs: Any) -> Any:
-        named = (*paths, *_paths_at_hand(kwargs.get("folder")))
-        return command(*args, choice=PluginChoice(disabled, named), **kwargs)
+        every = (*paths, *_paths_at_hand(kwargs.get("folder")))
+        return command(*args, choice=PluginChoice(disabled, every, bool(paths or disabled)), **kwargs)
 
     return with_choice
 
@@ -100,6 +109,33 @@ def trust_option(command: Command) -> Command:
     return click.option(
         "--trust", "trusted", is_flag=True, help="Read a .pt2 file, which can run code. Do so only if you trust it."
     )(command)
+
+
+def model_argument(command: Command) -> Command:
+    """Add the argument ``MODEL``, a run folder or an exported file, as ``folder``."""
+    return click.argument("folder", metavar="MODEL", type=click.Path(path_type=Path))(command)
+
+
+def column_option(command: Command) -> Command:
+    """Add ``--column``, the column of a table with the paths of images."""
+    usual = "file_name, path, file, ..."
+    return click.option("--column", metavar="NAME", help=f"Column of the table with the paths. Default: {usual}")(
+        command
+    )
+
+
+def predicting_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what commands that predict files accept: ``--batch-size``, ``--workers``, ``--trust``, `plugin_options`."""
+    size = click.option(
+        "--batch-size", metavar="N", type=click.IntRange(1), help="Images per batch. Default: as in the run."
+    )
+    workers = click.option(
+        "--workers",
+        metavar="N",
+        type=click.IntRange(0, 256),
+        help="Processes that load images. Default: as in the run.",
+    )
+    return size(workers(trust_option(plugin_options(command))))
 
 
 def accept_option(command: Command) -> Command:

@@ -91,11 +91,12 @@ def repeat(
 
 def _in_processes(job: RepeatJob, seeds: tuple[int, ...], processes: int, choice: PluginChoice) -> bool:
     """Train the seeds in several processes; return whether one failed."""
-    from ..repeats.worker import MODULE, jobs_of
-    from ..runs.worker_processes import run_workers
+    from ..repeats.worker import train_in_processes
+    from ..runs.watching import Watch
+    from .run import print_events
 
-    jobs = jobs_of(job, seeds, processes, choice.paths, choice.disabled)
-    return any(run_workers(MODULE, jobs, echo, warn))
+    watch = Watch(echo, warn, print_events)
+    return bool(train_in_processes(job, seeds, processes, choice.paths, choice.disabled, watch))
 
 
 def _print_summary(job: RepeatJob) -> bool:

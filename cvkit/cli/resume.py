@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +12,10 @@ from .loading import load_catalog, tell_drift
 from .options import PluginChoice, accept_option, moved_data_option, plugin_options
 from .run import resume_run
 from .terminal import echo
+from .together import joined
+
+if TYPE_CHECKING:
+    from ..world.world import World
 
 
 @click.command()
@@ -23,10 +28,17 @@ def resume(folder: Path, data: Path | None, accept_changes: bool, choice: Plugin
 
     If training is finished and only the report is missing, writes the report.
     """
+    with joined() as world:
+        _resume(folder, data, accept_changes, choice, world)
+
+
+def _resume(folder: Path, data: Path | None, accept_changes: bool, choice: PluginChoice, world: World | None) -> None:
     from ..runs.folder import RunFolder
 
     found = RunFolder.open(folder)
     info = found.info()
+    if world is not None:
+        info = world.from_first(info)
     finished = info.get("status") == "finished"
     if finished and info.get("finished_early"):
         echo("`cvkit finish` reported this run before its planned end; continuing its training")
@@ -37,4 +49,4 @@ def resume(folder: Path, data: Path | None, accept_changes: bool, choice: Plugin
         echo(f"to train it for more epochs: {shell_words('cvkit', 'extend', folder)} --epochs N")
         tell_drift(found, load_catalog(choice))
         return
-    resume_run(found, data, choice, accept_changes)
+    resume_run(found, data, choice, accept_changes, world=world)

@@ -17,6 +17,7 @@ from .loading import load_recipe, reopen, warn
 from .options import PluginChoice, accept_option, data_option, output_option, plugin_options, set_option
 from .run_data import data_root_of
 from .terminal import OutputLost, echo
+from .together import joined
 
 if TYPE_CHECKING:
     from ..engine.parts import RunParts
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ..runs.folder import RunFolder
     from ..runs.session import Session
     from ..runs.watching import Events
+    from ..world.world import World
 
 
 @click.command()
@@ -47,18 +49,34 @@ def run(
 
     Checks RECIPE first and runs its tuners before training. Writes a report and all other results to a new folder.
     """
+    with joined() as world:
+        _run(recipe, overrides, output, data, resume, accept_changes, choice, world)
+
+
+def _run(
+    recipe: Path,
+    overrides: tuple[str, ...],
+    output: Path,
+    data: Path | None,
+    resume: bool,
+    accept_changes: bool,
+    choice: PluginChoice,
+    world: World | None,
+) -> None:
     checked, catalog = load_recipe(recipe, overrides, choice)
     from ..recipe import AUTO, changes
     from ..runs.opening import build_run
     from ..runs.unfinished import newest_unfinished  # imports torch, so only after the recipe is checked
 
     found, passed_over = newest_unfinished(output, checked.name) if resume else (None, [])
+    if world is not None:  # the first process may have made a folder already
+        found = world.from_first(found)
     for line in passed_over:
         warn(line)
     if found is None:
         if resume:
             echo(f"found no unfinished run of '{checked.name}' in '{output}'; starting a new one")
-        carry_out(build_run(checked, data_folder(data)), catalog, output, data_folder(data))
+        carry_out(build_run(checked, data_folder(data), world), catalog, output, data_folder(data))
     elif overrides:
         raise click.UsageError(
             f"--set cannot change a run that has started, such as '{found.path}'; remove --set or --resume"
@@ -70,11 +88,16 @@ def run(
                     f"ignoring {change.path} in '{recipe}': the resumed run uses {change.before}, "
                     f"but the file has {change.now}"
                 )
-        resume_run(found, data, choice, accept_changes)
+        resume_run(found, data, choice, accept_changes, world=world)
 
 
 def resume_run(
-    folder: RunFolder, data: Path | None, choice: PluginChoice, accept_changes: bool, finishes: bool = False
+    folder: RunFolder,
+    data: Path | None,
+    choice: PluginChoice,
+    accept_changes: bool,
+    finishes: bool = False,
+    world: World | None = None,
 ) -> None:
     """Continue the run in `folder` with its own recipe, and with the data in `data` or else where they were.
 
@@ -84,9 +107,8 @@ def resume_run(
 
     recipe, catalog = reopen(folder, choice)
     place = data_root_of(folder, recipe, data)
-    carry_out(
-        rebuild_run(recipe, place, folder, accept_changes), catalog, folder, place.path, accept_changes, finishes
-    )
+    parts = rebuild_run(recipe, place, folder, accept_changes, world)
+    carry_out(parts, catalog, folder, place.path, accept_changes, finishes)
 
 
 def carry_out(
@@ -99,8 +121,11 @@ def carry_out(
 ) -> None:
     """Continue the run in a run folder, or start it in a new folder inside the path `place`; print the events.
 
-    If `finishes` is true, the run is evaluated and reported instead of trained further.
+    If `finishes` is true, the run is evaluated and reported instead of trained further. If several processes train
+    together, all but the first one leave the folder and the terminal to that one.
     """
+    if not parts.world.first:
+        return follow(parts)
     from ..runs.execute import execute, noted_end
     from ..runs.folder import RunFolder
     from ..runs.interruption import ended_by_signals
@@ -115,6 +140,7 @@ def carry_out(
             noted_end(session, warn),
             ended_by_signals(session, partial(echo, err=True)),
             reporting_shortages("the run was in progress"),
+            parts.world.ending_together(),
         ):
             print_events(session, execute(session))
     except KeyboardInterrupt as error:
@@ -124,6 +150,24 @@ def carry_out(
         if session.started:
             mark_failed(error)
         add_way_on(error, session)
+        raise
+
+
+def follow(parts: RunParts) -> None:
+    """Train with the other processes of a run, of which the first one has the folder and the terminal."""
+    from ..runs.interruption import ended_by_signals
+    from ..runs.together import Follower
+
+    follower = Follower(parts)
+    try:
+        with (
+            ended_by_signals(follower, lambda line: None),
+            reporting_shortages("the run was in progress"),
+            parts.world.ending_together(),
+        ):
+            follower.carry_out()
+    except Exception as error:
+        mark_failed(error)
         raise
 
 

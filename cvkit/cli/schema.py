@@ -1,4 +1,4 @@
-"""``cvkit schema``: write the JSON Schema that lets editors complete and check recipes."""
+"""``cvkit schema``: write the JSON Schema that lets editors complete and check recipes and searches."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from .terminal import echo
 @click.option(
     "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write. Default: standard output."
 )
+@click.option("--search", "of_searches", is_flag=True, help="Write the schema of searches (SEARCH.yaml) instead.")
 @plugin_options
-def schema(output: Path | None, choice: PluginChoice) -> None:
-    """Write a JSON Schema of recipes, for editors.
+def schema(output: Path | None, of_searches: bool, choice: PluginChoice) -> None:
+    """Write a JSON Schema of recipes, or of searches, for editors.
 
     The schema contains the options of every installed component. Write it to the folder of your recipes:
 
@@ -33,8 +34,9 @@ def schema(output: Path | None, choice: PluginChoice) -> None:
     import json
 
     from ..recipe.json_schema import recipe_schema  # pydantic
+    from ..searches.json_schema import search_schema
 
-    written, gaps = recipe_schema(load_catalog(choice))
+    written, gaps = (search_schema if of_searches else recipe_schema)(load_catalog(choice))
     for sentence in gaps:
         warn(f"the schema is incomplete: {sentence}")
     text = json.dumps(written, indent=1) + "\n"

@@ -18,8 +18,8 @@ from .terminal import echo
 
 if TYPE_CHECKING:
     from ..host.catalog import Catalog
-    from ..search.definition import SearchDefinition
-    from ..search.work import SearchJob
+    from ..searches.definition import SearchDefinition
+    from ..searches.work import SearchJob
 
 _MOST_ROWS = 10  # of the table on the terminal
 
@@ -38,26 +38,39 @@ _MOST_ROWS = 10  # of the table on the terminal
     show_default=True,
     help="Number of trials that train at once, each in a process of its own.",
 )
+@click.option(
+    "--set",
+    "overrides",
+    metavar="PATH=VALUE",
+    multiple=True,
+    help="Override a setting of the search, as in --set max_trials=50, or a value of its recipe, as in "
+    "--set recipe.train.epochs=5. Repeatable.",
+)
 @click.option("--check", is_flag=True, help="Report every mistake in SEARCH and its recipe, and train nothing.")
 @data_option
 @plugin_options
 def search(
-    search_file: Path, output: Path | None, processes: int, check: bool, data: Path | None, choice: PluginChoice
+    search_file: Path,
+    output: Path | None,
+    processes: int,
+    overrides: tuple[str, ...],
+    check: bool,
+    data: Path | None,
+    choice: PluginChoice,
 ) -> None:
     """Search the values of a recipe that the YAML file SEARCH names.
 
     Trials are chosen and pruned on the validation images; the test images are not evaluated. Started again, the
     command continues. Writes the best recipe, which extends the recipe of SEARCH.
     """
-    search, catalog = _checked(search_file, choice)
+    search, catalog = _checked(search_file, overrides, choice)
     if check:
         echo(f"{search_file}: the search is good")
         return
     from ..runs.watching import Watch
-    from ..search.advisor import require_optuna  # imports torch, so only after the search is checked
-    from ..search.folder import SearchFolder
-    from ..search.lines import plan_line
-    from ..search.work import SearchJob
+    from ..searches.advisor import require_optuna  # imports torch, so only after the search is checked
+    from ..searches.folder import SearchFolder
+    from ..searches.work import SearchJob
     from .run import print_events
 
     require_optuna()
@@ -65,11 +78,14 @@ def search(
     folder.require(search)
     job = SearchJob(search, folder, catalog, data)
     metric, goal, parts = job.prepare()
-    steps = parts.planned_steps
+    costs, short = job.costs(parts, processes)
     del parts  # each trial builds its own
     folder.begin(search, metric, goal)
     echo(f"search folder: {folder.path}")
-    echo(plan_line(search, steps, folder.trials()))
+    for line in costs:
+        echo(line)
+    if short:
+        warn(short)
     try:
         if processes == 1:
             job.train(Watch(echo, warn, print_events))
@@ -86,12 +102,13 @@ def search(
         raise SystemExit(FAILED)
 
 
-def _checked(file: Path, choice: PluginChoice) -> tuple[SearchDefinition, Catalog]:
+def _checked(file: Path, overrides: tuple[str, ...], choice: PluginChoice) -> tuple[SearchDefinition, Catalog]:
     """Read and check the search, and warn about deprecated components; raise one `RecipeError` with every mistake."""
     from ..recipe import deprecations
-    from ..search.reading import SearchFile
+    from ..searches.definition import SearchSource
+    from ..searches.reading import SearchFile
 
-    read = SearchFile(file)
+    read = SearchFile(SearchSource(file, None, overrides))
     catalog = load_catalog(choice, read.document.disabled)
     search = read.resolve(catalog)
     for line in deprecations(search.recipe):
@@ -102,7 +119,7 @@ def _checked(file: Path, choice: PluginChoice) -> tuple[SearchDefinition, Catalo
 def _in_processes(job: SearchJob, processes: int, choice: PluginChoice) -> None:
     """Train trials in several processes. A process that ends early leaves its trial to the next start."""
     from ..runs.worker_processes import run_workers
-    from ..search.worker import MODULE, jobs_of
+    from ..searches.worker import MODULE, jobs_of
 
     codes = run_workers(MODULE, jobs_of(job, processes, choice.paths, choice.disabled), echo, warn)
     if ended := sum(code != 0 for code in codes):
@@ -111,8 +128,8 @@ def _in_processes(job: SearchJob, processes: int, choice: PluginChoice) -> None:
 
 def _print_summary(job: SearchJob, metric: str, goal: str) -> bool:
     """Print the trials and the best recipe, and write the page; return whether there is a best recipe."""
-    from ..search.lines import best_lines, counts_line, header, rows
-    from ..search.trials import best_of
+    from ..searches.lines import best_lines, counts_line, header, rows
+    from ..searches.trials import best_of
 
     trials, warnings = job.summarise()
     table = rows(job.search, trials, goal)

@@ -1,7 +1,8 @@
 """Writes the output of commands to a terminal, a pipe or a file.
 
 Every command writes with `echo`, which escapes control characters, so text from recipes, class names and file names
-cannot send commands to a terminal.
+cannot send commands to a terminal. Data for other programs are written with `echo_data`, which changes nothing unless
+it writes to a terminal.
 """
 
 from __future__ import annotations
@@ -84,6 +85,21 @@ def echo(text: object = "", *, err: bool = False, nl: bool = True, label: str = 
     except OSError as error:
         if not err:
             raise OutputLost(error) from error
+
+
+def echo_data(content: bytes) -> None:
+    """Write UTF-8 text that programs read to standard output: its bytes, or as by `echo` if that is a terminal.
+
+    Raises:
+        OutputLost: Standard output cannot be written.
+    """
+    if sys.stdout is not None and sys.stdout.isatty():
+        echo(content.decode(), nl=False)
+        return
+    try:
+        click.echo(content, nl=False)
+    except OSError as error:
+        raise OutputLost(error) from error
 
 
 def on_terminal(err: bool = False) -> bool:

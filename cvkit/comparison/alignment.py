@@ -46,26 +46,36 @@ def align(runs: Sequence[RunResults], common: bool) -> Aligned:
     _require_one_task(runs)
     by, keys = _keys(runs)
     shared = set(keys[0]).intersection(*keys[1:])
-    lacking = {run.name: len(run.table) - len(shared) for run in runs if len(run.table) > len(shared)}
+    names = distinct_names(runs)
+    spare = [(name, len(run.table) - len(shared)) for name, run in zip(names, runs, strict=True)]
+    lacking = [(name, count) for name, count in spare if count]
     if lacking and not common:
-        texts = (f"'{name}' has {counted(count, 'image')} that another run lacks" for name, count in lacking.items())
+        texts = (f"'{name}' has {counted(count, 'image')} that another run lacks" for name, count in lacking)
         raise RunError(f"the runs were evaluated on different images: {', '.join(texts)}; {_COMMON}")
     places = [{key: row for row, key in enumerate(of_run)} for of_run in keys]
     kept = [key for key in keys[0] if key in shared and _same_label(runs, [place[key] for place in places])]
     relabelled = len(shared) - len(kept)
+    if not shared:
+        raise RunError("the runs cannot be compared: no image is in all of them")
     if not kept:
-        reason = "have other labels in the runs" if relabelled else "are in all of them"
-        raise RunError(f"the runs cannot be compared: {'all' if relabelled else 'no'} images {reason}")
+        images = counted(relabelled, "common image")
+        raise RunError(f"the runs cannot be compared: they have different labels for their {images}")
     if relabelled and not common:
         raise RunError(
             f"the runs have different labels for {relabelled:,} of {counted(len(shared), 'image')}, so their test "
             f"sets differ; {_COMMON}"
         )
-    notes = [f"{counted(count, 'image')} of {name} that another run lacks" for name, count in lacking.items()]
+    notes = [f"{counted(count, 'image')} of {name} that another run lacks" for name, count in lacking]
     notes += [f"{counted(relabelled, 'image')} whose labels differ between the runs"] if relabelled else []
     rows = [[place[key] for key in kept] for place in places]
     taken = tuple(replace(run, table=run.table.rows(of_run)) for run, of_run in zip(runs, rows, strict=True))
     return Aligned(taken, tuple(rows[0]), by, tuple(notes))
+
+
+def distinct_names(runs: Sequence[RunResults]) -> list[str]:
+    """Return the name of each run; of runs with the same name the path."""
+    count = Counter(run.name for run in runs)
+    return [run.name if count[run.name] == 1 else str(run.path) for run in runs]
 
 
 def _require_one_task(runs: Sequence[RunResults]) -> None:

@@ -110,15 +110,18 @@ def _by_name(path: str, recipe: Mapping[str, Any]) -> str:
 
 
 def code_of(info: Mapping[str, Any]) -> dict[str, str]:
-    """Return the code of each plugin of a run as text: version, commit and the digest of its source."""
+    """Return the code of each plugin of a run as text: version, commit and the digest of its source.
+
+    The distributions that plugins require are beside them, and may have the names of plugins, as timm does.
+    """
     found = {}
     for component in info.get("components", ()):
         plugin = component["id"].partition("/")[0]
         commit = str(component.get("url", "")).rpartition("@")[2] if "+" in str(component.get("url", "")) else ""
         source = component.get("source", "")[:_DIGITS]
         parts = [f"{component['distribution']} {component['version']}", commit and f"commit {commit[:_DIGITS]}"]
-        found[plugin] = ", ".join(filter(None, [*parts, source and f"source {source}"]))
-        found |= component.get("requires", {})
+        found[f"plugin {plugin}"] = ", ".join(filter(None, [*parts, source and f"source {source}"]))
+        found |= {f"requirement {name}": text for name, text in component.get("requires", {}).items()}
     return found
 
 

@@ -21,7 +21,7 @@ class ChangedImage:
         first: What most runs of the first group predict.
         second: What most runs of the second group predict.
         correct: The share of correct runs of each group.
-        sureness: The mean probability of the true class in each group; for sets of labels, of what is true.
+        true_probability: The mean probability of the true class in each group; for sets of labels, of what is true.
     """
 
     position: int
@@ -30,7 +30,7 @@ class ChangedImage:
     first: str
     second: str
     correct: tuple[float, float]
-    sureness: tuple[float, float]
+    true_probability: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class ChangedImages:
 def changed_images(first: Group, second: Group, positions: tuple[int, ...]) -> ChangedImages:
     """Return the changed images; `positions` are the rows of the images in the first run's predictions.csv."""
     right = [torch.stack([run.table.correct.double() for run in group.runs]).mean(dim=0) for group in (first, second)]
-    sure = [torch.stack([run.table.sureness for run in group.runs]).mean(dim=0) for group in (first, second)]
+    sure = [torch.stack([run.table.true_probability for run in group.runs]).mean(dim=0) for group in (first, second)]
     gain = sure[1] - sure[0]
     table = first.runs[0].table
 

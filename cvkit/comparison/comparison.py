@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..errors import RunError
 from ..formatting import in_words
-from .alignment import align
+from .alignment import align, distinct_names
 from .by_class import by_class
 from .changed import Difference, differences, trained_by
 from .changed_images import changed_images
@@ -58,7 +58,7 @@ class Comparison:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The ends of the 95 % interval of `difference`."""
+        """The ends of the 95 % interval of `difference`, which is not corrected if there are several pairs."""
         return self.pairs[0].main.interval
 
     @property
@@ -114,16 +114,18 @@ def compare_runs(
         Pair(
             groups[0],
             group,
-            measures(groups[0], group, fraction),
+            measures(groups[0], group, fraction, len(groups) - 1),
             changed_images(groups[0], group, aligned.positions),
             by_class(groups[0], group),
             _changed(groups[0], group),
             len(aligned.positions),
             fraction,
+            len(groups) - 1,
         )
         for group in groups[1:]
     ]
-    lines = [f"{run.name}: {warning}" for run in opened for warning in run.warnings]
+    named = zip(distinct_names(opened), opened, strict=True)
+    lines = [f"{name}: {warning}" for name, run in named for warning in run.warnings]
     lines += [f"Left out: {line}." for line in aligned.left_out]
     if aligned.by != "digest":
         lines.append(

@@ -34,8 +34,9 @@ def difference_figure(comparison: Comparison) -> Figure:
         axes.margins(x=0.18)
         axes.grid(visible=False, axis="y")
 
+    uncorrected = ", which is not corrected for several comparisons" if len(pairs) > 1 else ""
     caption = (
-        f"The difference in {score} to A, with its 95 % interval. Grey: the margin of equivalence, {margin:g} points "
-        "in either direction."
+        f"The difference in {score} to A, with its 95 % interval{uncorrected}. Grey: the margin of equivalence, "
+        f"{margin:g} points in either direction."
     )
     return render_figure("difference", "Difference", caption, paint, height=1.1 + 0.42 * len(pairs))

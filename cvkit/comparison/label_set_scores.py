@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..engine.multi_label import f1_of
-from .predictions_table import PredictionsTable
+from ..runs.predictions_table import PredictionsTable
 from .resampling import Score
 
 

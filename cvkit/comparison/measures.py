@@ -9,18 +9,18 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from ..runs.predictions_table import PredictionsTable
 from ..tasks import MULTI_LABEL, SINGLE_LABEL
 from .groups import Group
 from .label_set_scores import by_label, difference, macro_f1, mean_average_precision
-from .paired import Disagreement
-from .predictions_table import PredictionsTable
+from .paired import LEVEL, Disagreement
 from .repeated import Repeated, repeated_means, repeated_scores
 from .resampling import Resampled, Score, mean_difference, resample
 
 Verdict = Literal["better", "worse", "equivalent", "undecided"]
 """What is known of the second of two groups of runs compared with the first."""
 
-EXACT = "McNemar's exact test, Tango's score interval"
+EXACT = "McNemar's exact test, interval of Fay and Lumbard"
 BOOTSTRAP = "paired bootstrap over images"
 COMPONENTS = "Student's t over runs and images"
 
@@ -33,17 +33,18 @@ class Measure:
         name: The score: ``accuracy``, ``mean_average_precision``, ``f1``, ``exact_match`` or ``loss``.
         first: The score of the first group, the mean over its runs.
         second: The score of the second group, the mean over its runs.
-        interval: The ends of the 95 % interval of `difference`.
-        narrow: The ends of the 90 % interval, which lies within the margin if the groups are equivalent.
+        interval: The ends of the 95 % interval of `difference`, not corrected for several comparisons.
+        narrow: The ends of the 90 % interval, not corrected either. It lies within the margin if the groups are
+            equivalent; the opposite is true only of a single comparison.
         p_value: The two-sided p-value that there is no difference, corrected for several comparisons (Holm).
         equivalence_p_value: The p-value that the difference is at least the margin, by two one-sided tests, corrected
             in the same way; None if no margin applies.
         method: The tests.
         bootstrap: The ends of the 95 % interval by the paired bootstrap, if `interval` is of another method; or None.
-        images_needed: How many images would show the observed difference with a power of 80 %; None if no number
-            would.
-        runs_needed: How many runs of each recipe would show it on these images; None if no number would, or if each
-            group is one run.
+        images_needed: How many images would show the observed difference with a power of 80 %, at the level that is
+            left of 5 % for each of several comparisons; None if no number would.
+        runs_needed: How many runs of each recipe, up to 200, would show it on these images; None if no number would,
+            or if a group is one run.
         lower_is_better: Whether a lower score is better.
     """
 
@@ -66,20 +67,36 @@ class Measure:
         return self.second - self.first
 
 
-def measures(first: Group, second: Group, margin: float) -> tuple[Measure, ...]:
+@dataclass(frozen=True)
+class Asked:
+    """What a comparison asks of a measure.
+
+    Attributes:
+        margin: The difference in (0, 1) below which groups are equivalent; None if no margin applies.
+        level: The level at which the difference should be found: `LEVEL`, divided by the number of comparisons.
+    """
+
+    margin: float | None
+    level: float
+
+
+def measures(first: Group, second: Group, margin: float, comparisons: int = 1) -> tuple[Measure, ...]:
     """Return the measures of two groups of runs on the same images, the main score first.
 
-    `margin` is the difference of the main score, in (0, 1), below which groups are equivalent.
+    `margin` is the difference of the main score, in (0, 1), below which groups are equivalent. What would show a
+    difference is computed for the smallest level of Holm's correction for this number of comparisons. The p-values
+    are not corrected yet.
     """
+    main, other = (Asked(value, LEVEL / comparisons) for value in (margin, None))
     if not first.runs[0].table.several:
         return (
-            _of_images(SINGLE_LABEL.score, first, second, lambda table: table.correct.double(), margin),
-            _of_images("loss", first, second, _losses, None),
+            _of_images(SINGLE_LABEL.score, first, second, lambda table: table.correct.double(), main),
+            _of_images("loss", first, second, _losses, other),
         )
     return (
-        _of_sets(MULTI_LABEL.score, first, second, mean_average_precision, margin),
-        _of_sets("f1", first, second, macro_f1, None),
-        _of_images("exact_match", first, second, lambda table: table.correct.double(), None),
+        _of_sets(MULTI_LABEL.score, first, second, mean_average_precision, main),
+        _of_sets("f1", first, second, macro_f1, other),
+        _of_images("exact_match", first, second, lambda table: table.correct.double(), other),
     )
 
 
@@ -94,7 +111,7 @@ def _losses(table: PredictionsTable) -> Tensor:
 
 
 def _of_images(
-    name: str, first: Group, second: Group, value: Callable[[PredictionsTable], Tensor], margin: float | None
+    name: str, first: Group, second: Group, value: Callable[[PredictionsTable], Tensor], asked: Asked
 ) -> Measure:
     """Return the measure that is the mean of a value of each image."""
     one, other = (torch.stack([value(run.table) for run in group.runs]) for group in (first, second))
@@ -103,9 +120,10 @@ def _of_images(
     means = (float(one.mean()), float(other.mean()))
     lower = name == "loss"
     if len(one) > 1 or len(other) > 1:
-        return _repeated(name, means, repeated_means(one, other), resampled, margin, n, lower)
+        span = _span(one, other) if lower else 1.0
+        return _repeated(name, means, repeated_means(one, other, span), resampled, asked, n, lower)
     if lower:
-        return _resampled(name, means, resampled, margin, n, lower)
+        return _resampled(name, means, resampled, asked, n, lower)
     found = Disagreement(int((other > one).sum()), int((one > other).sum()), n)
     return Measure(
         name,
@@ -113,15 +131,21 @@ def _of_images(
         found.interval(),
         found.interval(0.9),
         found.p_value,
-        None if margin is None else found.equivalence_p_value(margin),
+        None if asked.margin is None else found.equivalence_p_value(asked.margin),
         EXACT,
         resampled.interval(),
-        found.images_needed(),
+        found.images_needed(asked.level),
     )
 
 
+def _span(one: Tensor, other: Tensor) -> float:
+    """Return the largest difference of two values; 1 if all are equal, because another value is possible."""
+    low, high = torch.cat([one.flatten(), other.flatten()]).aminmax()
+    return float(high - low) or 1.0
+
+
 def _of_sets(
-    name: str, first: Group, second: Group, score: Callable[[Sequence[PredictionsTable]], Score], margin: float | None
+    name: str, first: Group, second: Group, score: Callable[[Sequence[PredictionsTable]], Score], asked: Asked
 ) -> Measure:
     """Return a measure that is computed from all images together."""
     one, other = ([run.table for run in group.runs] for group in (first, second))
@@ -132,22 +156,20 @@ def _of_sets(
     means = (float(first_scores.mean()), float(second_scores.mean()))
     if len(one) > 1 or len(other) > 1:
         found = repeated_scores(first_scores, second_scores, resampled.variance, n)
-        return _repeated(name, means, found, resampled, margin, n, False)
-    return _resampled(name, means, resampled, margin, n, False)
+        return _repeated(name, means, found, resampled, asked, n, False)
+    return _resampled(name, means, resampled, asked, n, False)
 
 
-def _resampled(
-    name: str, means: tuple[float, float], found: Resampled, margin: float | None, n: int, lower: bool
-) -> Measure:
+def _resampled(name: str, means: tuple[float, float], found: Resampled, asked: Asked, n: int, lower: bool) -> Measure:
     return Measure(
         name,
         *means,
         found.interval(),
         found.interval(0.9),
         found.p_value,
-        _seen(found.equivalence_p_value, margin, n),
+        _seen(found.equivalence_p_value, asked.margin, n),
         BOOTSTRAP,
-        images_needed=found.images_needed(means[1] - means[0], n),
+        images_needed=found.images_needed(means[1] - means[0], n, asked.level),
         lower_is_better=lower,
     )
 
@@ -157,23 +179,29 @@ def _repeated(
     means: tuple[float, float],
     found: Repeated,
     resampled: Resampled,
-    margin: float | None,
+    asked: Asked,
     n: int,
     lower: bool,
 ) -> Measure:
+    wide, narrow = found.interval(), found.interval(0.9)
     return Measure(
         name,
         *means,
-        found.interval(),
-        found.interval(0.9),
+        wide if lower else _within_one(wide),
+        narrow if lower else _within_one(narrow),
         found.p_value,
-        _seen(found.equivalence_p_value, margin, n),
+        _seen(found.equivalence_p_value, asked.margin, n),
         COMPONENTS,
         resampled.interval(),
-        found.images_needed(),
-        found.runs_needed() if min(found.variance.runs) > 1 else None,
+        found.images_needed(asked.level),
+        found.runs_needed(asked.level) if min(found.variance.runs) > 1 else None,
         lower,
     )
+
+
+def _within_one(ends: tuple[float, float]) -> tuple[float, float]:
+    """Return the part of an interval that is possible for a difference of two scores in [0, 1]."""
+    return max(-1.0, ends[0]), min(1.0, ends[1])
 
 
 def _seen(p_value: Callable[[float], float], margin: float | None, n: int) -> float | None:

@@ -25,6 +25,7 @@ class Pair:
         changed: What differs between the first runs of the groups apart from their predictions.
         n: The number of images that are compared.
         margin: The margin of equivalence as a fraction.
+        comparisons: The number of pairs for which the p-values are corrected.
     """
 
     first: Group
@@ -35,6 +36,7 @@ class Pair:
     changed: tuple[Difference, ...]
     n: int
     margin: float
+    comparisons: int = 1
 
     @property
     def main(self) -> Measure:

@@ -14,6 +14,7 @@ from ..data.splits import DataInfo
 from ..errors import DataError
 from ..explain.explainers import Explainers
 from ..figures.artifacts import Card, Gallery, LabelledPng
+from ..figures.csv_export import without_apostrophe
 from ..figures.signed_maps import signed_legend
 from ..figures.thumbnails import overlay, pixelated, thumbnail
 from ..formatting import counted, legible, percent
@@ -95,7 +96,7 @@ def _gallery(
 def _card(each: ChangedImage, pair: Pair, pictures: tuple[LabelledPng, ...]) -> Card:
     lines = [f"true: {_shown(each.true, pair)}"]
     groups = ((pair.first, each.first), (pair.second, each.second))
-    for (group, predicted), correct, sure in zip(groups, each.correct, each.sureness, strict=True):
+    for (group, predicted), correct, sure in zip(groups, each.correct, each.true_probability, strict=True):
         many = f", correct in {round(correct * len(group.runs))} of {len(group.runs)}" if len(group.runs) > 1 else ""
         lines.append(f"{group.letter}: {_shown(predicted, pair)}, true {percent(sure)}{many}")
     lines.append(legible(each.name))
@@ -106,7 +107,7 @@ def _card(each: ChangedImage, pair: Pair, pictures: tuple[LabelledPng, ...]) -> 
             "true class": _shown(each.true, pair),
             f"predicted by {pair.second.letter}": _shown(each.second, pair),
         },
-        values={"change": abs(each.sureness[1] - each.sureness[0])},
+        values={"change": abs(each.true_probability[1] - each.true_probability[0])},
     )
 
 
@@ -141,7 +142,7 @@ def _maps(
 def _target(each: ChangedImage, classes: Sequence[str], several: bool) -> int:
     """Return the class to explain: the true one; of sets, a label that only one of the groups predicts."""
     first, second, true = (set(labels.split(SEPARATOR)) for labels in (each.first, each.second, each.true))
-    names = [name.removeprefix("'") for name in classes]
+    names = [without_apostrophe(name) for name in classes]
     wanted = [*sorted(first ^ second), *sorted(true | first)] if several else [each.true]
     found = [names.index(name) for name in wanted if name in names]
     if not found:

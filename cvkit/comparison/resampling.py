@@ -27,10 +27,14 @@ class Resampled:
     differences: Tensor
 
     def interval(self, confidence: float = 0.95) -> tuple[float, float]:
-        """Return the percentile interval of Efron 1979."""
-        ends = torch.tensor([(1 - confidence) / 2, (1 + confidence) / 2], dtype=torch.float64)
-        low, high = self.differences.quantile(ends).tolist()
-        return low, high
+        """Return the percentile interval of Efron 1979, which excludes 0 exactly if the p-value is below the rest.
+
+        Its ends are the order statistics that `share_up_to` and `share_from` count, as in Davison and Hinkley 1997,
+        section 5.3; a quantile between two draws would not agree with them.
+        """
+        ordered = self.differences.sort().values
+        beyond = math.floor((len(ordered) + 1) * (1 - confidence) / 2)
+        return float(ordered[beyond - 1]), float(ordered[-beyond])
 
     @property
     def p_value(self) -> float:
@@ -54,10 +58,10 @@ class Resampled:
         """The variance of the difference over draws of the images."""
         return float(self.differences.var())
 
-    def images_needed(self, difference: float, images: int) -> int | None:
-        """Return how many images show a difference with `POWER`, from the variance on `images`; None for 0."""
+    def images_needed(self, difference: float, images: int, level: float = LEVEL) -> int | None:
+        """Return how many images show a difference at `level`, from the variance on `images`; None for 0."""
         normal = NormalDist()
-        z = normal.inv_cdf(1 - LEVEL / 2) + normal.inv_cdf(POWER)
+        z = normal.inv_cdf(1 - level / 2) + normal.inv_cdf(POWER)
         return math.ceil(images * self.variance * (z / difference) ** 2) if difference else None
 
 

@@ -12,7 +12,7 @@ from ..errors import RunError
 from ..recipe import read_text
 from ..recipe.nodes import plain
 from ..runs.folder import RunFolder
-from .predictions_table import PredictionsTable, read_predictions
+from ..runs.predictions_table import PredictionsTable, read_predictions
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,9 @@ from ..formatting import counted, in_words, percent
 from .measures import Measure
 from .pair import Pair
 from .paired import POWER
+from .repeated import MOST_RUNS
+
+_SMALLEST = 1e-300  # smaller p-values may be 0 in floating point
 
 
 def result(pair: Pair) -> str:
@@ -14,23 +17,37 @@ def result(pair: Pair) -> str:
     score = in_words(main.name)
     scores = f"{percent(main.second, 2)} instead of {percent(main.first, 2)}"
     both = f"{percent(main.second, 2)} and {percent(main.first, 2)}"
-    sure = f"95 % interval {interval(main.interval)}, p = {p_text(main.p_value)}"
     margin = f"{100 * pair.margin:g} points"
+    sure = f"95 % interval {interval(main.interval)}{_p(pair, main.p_value)}"
     match pair.verdict:
         case "better" | "worse" as verdict:
             small = f" The difference is smaller than the margin of {margin}." if pair.is_equivalent else ""
             found = f"its {score} is {scores}, {points(main)} ({sure}, {n})"
             return f"{pair.second} is {verdict} than {pair.first}: {found}.{small}"
         case "equivalent":
+            narrow = f"90 % interval {interval(main.narrow)}"
+            if pair.comparisons > 1 and main.equivalence_p_value is not None:
+                narrow += _p(pair, main.equivalence_p_value)
             return (
                 f"{pair.second} and {pair.first} are equivalent within {margin}: {score} {both}, "
-                f"{points(main)} (90 % interval {interval(main.narrow)}, {n})."
+                f"{points(main)} ({narrow}, {n})."
             )
         case _:
             return (
                 f"{pair.second} and {pair.first} cannot be distinguished with {n}: {score} {both}, "
                 f"{points(main)} ({sure}). {needed(pair)}"
             )
+
+
+def _p(pair: Pair, p_value: float) -> str:
+    """Return a p-value as it follows an interval; of several comparisons, only the p-values are corrected."""
+    if pair.comparisons == 1:
+        return f", {_equals(p_value)}"
+    return f" without correction, {_equals(p_value)} corrected for {counted(pair.comparisons, 'comparison')}"
+
+
+def _equals(p_value: float) -> str:
+    return f"p {p_text(p_value)}" if p_value < _SMALLEST else f"p = {p_text(p_value)}"
 
 
 def needed(pair: Pair) -> str:
@@ -44,10 +61,17 @@ def needed(pair: Pair) -> str:
     if main.runs_needed is not None:
         ways.append(f"{main.runs_needed:,} runs of each recipe on these images")
     if ways:
-        return f"A difference of this size would be found with {' or '.join(ways)}, with a power of {percent(POWER)}."
+        corrected = f" after correction for {counted(pair.comparisons, 'comparison')}" if pair.comparisons > 1 else ""
+        found = f"A difference of this size would be found with {' or '.join(ways)}"
+        return f"{found}, with a power of {percent(POWER)}{corrected}."
+    if min(len(pair.first.runs), len(pair.second.runs)) == 1:
+        return (
+            "More images alone would not show a difference of this size, because the score varies too much with the "
+            "seed; train each recipe more often."
+        )
     return (
-        "More images alone would not show a difference of this size, because the score varies too much with the "
-        "seed; train each recipe more often."
+        f"Neither more images alone nor up to {MOST_RUNS:,} runs of each recipe on these images would show a "
+        "difference of this size; train each recipe more often and use more images."
     )
 
 
@@ -69,6 +93,8 @@ def interval(ends: tuple[float, float]) -> str:
 
 def p_text(p_value: float) -> str:
     """Return a p-value with two digits; small ones as a power of ten."""
+    if p_value < _SMALLEST:
+        return f"< {_SMALLEST:g}"
     return "1" if p_value > 0.995 else f"{p_value:.2g}"
 
 

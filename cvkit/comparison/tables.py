@@ -15,7 +15,7 @@ from .pair import Pair
 from .sentences import difference_text, interval_text, p_text, score_text
 
 _METHODS = {
-    EXACT: "McNemar's exact test, and Tango's score interval (1998)",
+    EXACT: "McNemar's exact test, and the interval of Fay and Lumbard (2021) that agrees with it",
     BOOTSTRAP: "paired percentile bootstrap over images, 2,000 draws",
     COMPONENTS: "Student's t with the variance over runs and over images (Welch, Satterthwaite)",
 }
@@ -57,7 +57,8 @@ def measure_table(pair: Pair, comparison: Comparison) -> Table:
             f"{p_text(main.equivalence_p_value)}, 90 % interval {interval_text(main, main.narrow)}"
         )
     if len(comparison.pairs) > 1:
-        caption += f". p-values are corrected for {counted(len(comparison.pairs), 'comparison')} by Holm's method"
+        number = counted(len(comparison.pairs), "comparison")
+        caption += f". p-values are corrected for {number} by Holm's method; intervals are not corrected"
     title = f"{pair.second.letter} compared with {pair.first.letter}"
     name = f"scores_{pair.second.letter.replace(' ', '_')}"
     return Table(name, title, f"{caption[:1].upper()}{caption[1:]}.", measure_header(pair), measure_rows(pair))
@@ -173,5 +174,5 @@ def changed_csv(comparison: Comparison) -> bytes:
 
 
 def _image(each: ChangedImage) -> tuple[object, ...]:
-    shares = (f"{share:.3f}" for share in (*each.correct, *each.sureness))
+    shares = (f"{share:.3f}" for share in (*each.correct, *each.true_probability))
     return (each.name, each.true, each.first, each.second, *shares)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import PIL
-import torchvision
+import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -27,7 +27,7 @@ from .splits import Split
 from .worker_errors import error_of
 from .workers import WorkerPool
 
-DECODED_BY = [PIL.__version__, torchvision.__version__]
+DECODED_BY = [PIL.__version__, torch.__version__]
 """The versions of the libraries that decode and resize images."""
 _KEEPING = "keeping decoded images"
 _LOOK_AFTER = 16  # images, after which the space for all is estimated

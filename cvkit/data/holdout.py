@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..batch_division import WHOLE, Share
 from ..seeding import permutation
 from ..step_progress import ProgressOf
 from .loading import Batch, BatchSource, materialize, open_source
@@ -26,10 +27,16 @@ class Subset:
         return len(self.indices)
 
     def batches(
-        self, order: Tensor, batch_size: int, seed: int = 0, first: int = 0, progress: ProgressOf | None = None
+        self,
+        order: Tensor,
+        batch_size: int,
+        seed: int = 0,
+        first: int = 0,
+        progress: ProgressOf | None = None,
+        share: Share = WHOLE,
     ) -> Iterator[Batch]:
         """Yield the images in `order`. Random augmentations are the same as in the complete source."""
-        return self.source.batches(self.indices[order], batch_size, seed, first, progress)
+        return self.source.batches(self.indices[order], batch_size, seed, first, progress, share)
 
     def kept_open(self) -> AbstractContextManager[None]:
         """Keep the processes of the complete source."""

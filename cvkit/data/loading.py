@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
+from ..batch_division import WHOLE, Share
 from ..errors import CvkitError
 from ..step_progress import ProgressOf
 from .caching import CachedSplit, CachePlan
@@ -24,12 +25,19 @@ from .workers import WorkerPool
 class Batch:
     """Images uint8 (B, C, H, W), labels and soft labels float (B, K) or None, on the run's device.
 
-    The labels are int64 (B,), or label sets, float32 (B, K).
+    The labels are int64 (B,), or label sets, float32 (B, K). `whole` is the number of images of the global batch, if
+    these are the share of one of several processes.
     """
 
     images: Tensor
     labels: Tensor
     soft: Tensor | None = None
+    whole: int | None = None
+
+    @property
+    def total(self) -> int:
+        """The number of images of the batch in all processes together."""
+        return len(self.labels) if self.whole is None else self.whole
 
 
 class BatchSource(Protocol):
@@ -38,12 +46,19 @@ class BatchSource(Protocol):
     def __len__(self) -> int: ...
 
     def batches(
-        self, order: Tensor, batch_size: int, seed: int = 0, first: int = 0, progress: ProgressOf | None = None
+        self,
+        order: Tensor,
+        batch_size: int,
+        seed: int = 0,
+        first: int = 0,
+        progress: ProgressOf | None = None,
+        share: Share = WHOLE,
     ) -> Iterator[Batch]:
         """Yield the images in `order`, int64 (M,), from position `first` on, in batches of `batch_size`.
 
         The last batch may be smaller. Random augmentations of single images depend on `seed`, on the image's index,
-        and on how often the index occurs earlier in `order`; `progress` is what they see of training.
+        and on how often the index occurs earlier in `order`; `progress` is what they see of training. A process with
+        a `share` gets its rows of each batch, possibly none.
         """
         ...
 
@@ -63,11 +78,18 @@ class DeviceResidentSource:
         return len(self._labels)
 
     def batches(
-        self, order: Tensor, batch_size: int, seed: int = 0, first: int = 0, progress: ProgressOf | None = None
+        self,
+        order: Tensor,
+        batch_size: int,
+        seed: int = 0,
+        first: int = 0,
+        progress: ProgressOf | None = None,
+        share: Share = WHOLE,
     ) -> Iterator[Batch]:
         """Yield batches by index. Only the order is transferred to the device, once."""
-        for chosen in order[first:].to(self._labels.device, non_blocking=True).split(batch_size):
-            yield Batch(self._images[chosen], self._labels[chosen])
+        for whole in order[first:].to(self._labels.device, non_blocking=True).split(batch_size):
+            chosen = whole[share.rows]
+            yield Batch(self._images[chosen], self._labels[chosen], whole=len(whole))
 
     def kept_open(self) -> AbstractContextManager[None]:
         """Do nothing: no processes are needed."""
@@ -115,28 +137,44 @@ class DataLoaderSource:
         return DataLoaderSource(self._split, self._device, count, self._augmentations)
 
     def batches(
-        self, order: Tensor, batch_size: int, seed: int = 0, first: int = 0, progress: ProgressOf | None = None
+        self,
+        order: Tensor,
+        batch_size: int,
+        seed: int = 0,
+        first: int = 0,
+        progress: ProgressOf | None = None,
+        share: Share = WHOLE,
     ) -> Iterator[Batch]:
-        """Yield batches in order. They do not depend on the number of workers."""
+        """Yield batches in order. They do not depend on the number of workers.
+
+        For a share of no images, the first image of the batch is loaded, whose size and type an empty batch has.
+        """
         self.fill_cache()
         draws = order + len(self) * earlier_uses(order) if self._augmentations else order
         pool, self._idle = self._idle or self._new_pool(), None  # another iteration needs other processes
         handed_over = False  # after that, another iteration may use the pool
         try:
+            chunks = draws[first:].split(batch_size)
             requests = [
-                (seed, chunk.tolist(), None if progress is None else progress(number))
-                for number, chunk in enumerate(draws[first:].split(batch_size), start=first // batch_size)
+                (
+                    seed,
+                    chunk[share.rows].tolist() or chunk[:1].tolist(),
+                    None if progress is None else progress(number),
+                )
+                for number, chunk in enumerate(chunks, start=first // batch_size)
             ]
             with closing(pool.load(requests)) as batches:
-                for batch in batches:
+                for batch, chunk in zip(batches, chunks, strict=True):
                     if isinstance(batch, CvkitError):
                         raise batch
                     images, labels = batch
+                    count = share.of(len(chunk))
                     if pool.idle and self._keeping and self._idle is None:
                         self._idle, handed_over = pool, True
                     yield Batch(
-                        images.to(self._device, non_blocking=True),
-                        as_batch(labels).to(self._device, non_blocking=True),
+                        images[:count].to(self._device, non_blocking=True),
+                        as_batch(labels)[:count].to(self._device, non_blocking=True),
+                        whole=len(chunk),
                     )
         finally:
             if not handed_over:

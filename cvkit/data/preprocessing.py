@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..batch_division import divided, during
 from ..guard import Guard, shown
 from ..host.registry import Entry
 from ..protocols import Augmentation, MixingAugmentation
@@ -53,14 +55,22 @@ class Preprocessor:
         `labels` are returned unchanged, or as targets, float (B, K), if an augmentation mixes. `soft` labels, float
         (B, K), replace them. Raises `ComponentFailure` if an augmentation fails, or returns anything but the same
         number of images.
+
+        If the images are those of one of several processes, they are augmented as in the complete batch. From the
+        first augmentation on that does not draw for the complete batch, each process augments all of its images.
         """
         floats, targets = self.to_float(images), self.unmixed(labels, soft)
+        parted, rows = divided(), None
         for guard, augmentation in self.augmentations:
-            if guard.entry.component.mixes:
-                floats, targets = self._mixed(guard, augmentation, floats, targets)
-            else:
-                floats = _augmented(guard, augmentation, floats)
-        return floats, targets
+            if parted is not None and rows is None and not getattr(augmentation, "draws_globally", False):
+                rows = parted.batch.rows
+                floats, targets = parted.gather(floats), parted.gather(targets)
+            with nullcontext() if rows is None else during(None):
+                if guard.entry.component.mixes:
+                    floats, targets = self._mixed(guard, augmentation, floats, targets)
+                else:
+                    floats = _augmented(guard, augmentation, floats)
+        return (floats, targets) if rows is None else (floats[rows], targets[rows])
 
     def unmixed(self, labels: Tensor, soft: Tensor | None) -> Tensor:
         """Return what the loss compares with before images are mixed."""

@@ -7,8 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import InterpolationMode
-from torchvision.transforms.v2.functional import resize
+from torch.nn.functional import interpolate
 
 from .framing import Framing, PretrainedInput, Window
 from .reduction import needed_for_framing, read_photo
@@ -17,7 +16,7 @@ from .splits import DataInfo, Split, Splits
 DEFAULT = Framing("crop", "bicubic", 1.0)
 """How files are framed for a model whose data set has no framing, because all of its images have the input size."""
 
-_FAR = 50  # multiples of the kept part; what lies further away is cut off before the image is resized
+FAR = 50  # multiples of the kept part; what lies further away is cut off before the image is resized
 
 
 def frame(image: Tensor, info: DataInfo, size: tuple[int, int] | None = None) -> Tensor:
@@ -38,9 +37,19 @@ def frame(image: Tensor, info: DataInfo, size: tuple[int, int] | None = None) ->
     image = _without_far_ends(image, info)
     kept = (image.shape[-2], image.shape[-1])
     window = window_of(size if kept == own else kept, info)
-    mode = InterpolationMode((info.framing or DEFAULT).interpolation or "bilinear")
-    resized: Tensor = resize(image, [window.height, window.width], interpolation=mode, antialias=True)
-    return _cut(resized, window, info)
+    mode = (info.framing or DEFAULT).interpolation or "bilinear"
+    return _cut(_resized(image, (window.height, window.width), mode), window, info)
+
+
+def _resized(image: Tensor, size: tuple[int, int], mode: str) -> Tensor:
+    """Return an image in another size. The pixels equal those of torchvision's `resize`, whose import is slow."""
+    if size == tuple(image.shape[-2:]):
+        return image
+    batch = image[None]
+    if batch.is_contiguous(memory_format=torch.channels_last):  # torch repacks the result unless the strides say so
+        batch = batch.as_strided(batch.shape, (image.numel(), *image.stride()))
+    smooth = mode != "nearest"
+    return interpolate(batch, size=size, mode=mode, align_corners=False if smooth else None, antialias=smooth)[0]
 
 
 def _without_far_ends(image: Tensor, info: DataInfo) -> Tensor:
@@ -50,7 +59,7 @@ def _without_far_ends(image: Tensor, info: DataInfo) -> Tensor:
         return image
     size = (image.shape[-2], image.shape[-1])
     window = framing.window(size, (info.height, info.width))
-    most = (_FAR * -(-info.height * size[0] // window.height), _FAR * -(-info.width * size[1] // window.width))
+    most = (FAR * -(-info.height * size[0] // window.height), FAR * -(-info.width * size[1] // window.width))
     starts = [max(0, (side - kept) // 2) for side, kept in zip(size, most, strict=True)]
     return image[:, starts[0] : size[0] - starts[0], starts[1] : size[1] - starts[1]]
 

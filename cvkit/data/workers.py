@@ -19,7 +19,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from ..errors import MachineError
-from ..resource_errors import Shortage, machine_error, reporting_shortages, shortage_in
+from ..resource_errors import RECIPE, SettingNames, Shortage, machine_error, reporting_shortages, shortage_in
 from .worker_errors import ALONE, LOADING, end_of, end_worker, of_loading
 
 LOOK_EVERY = 1.0
@@ -36,10 +36,18 @@ class WorkerPool:
 
     The processes start with the first batch and stay until `close`. `load` raises `MachineError` if a worker was
     killed, does not answer for `PATIENCE` seconds, or lacks a resource of the machine, and `RunError` if a worker
-    crashed.
+    crashed. Their remedies use the `names` of the settings.
     """
 
-    def __init__(self, dataset: Dataset[Any], workers: int, collate: Callable[[Any], Any], pin_memory: bool) -> None:
+    def __init__(
+        self,
+        dataset: Dataset[Any],
+        workers: int,
+        collate: Callable[[Any], Any],
+        pin_memory: bool,
+        names: SettingNames = RECIPE,
+    ) -> None:
+        self._names = names
         self._requests: list[Any] = []
         self._loader: DataLoader[Any] | None = None
         self._options: dict[str, Any] = {
@@ -66,12 +74,12 @@ class WorkerPool:
         self._requests[:] = requests
         self.idle = False
         try:
-            with _children_watched_here(), reporting_shortages(LOADING):
+            with _children_watched_here(), reporting_shortages(LOADING, names=self._names):
                 batches = self._restarted() or self._started()
             with _Watch(self._workers) as watch:
                 for _ in requests[:-1]:
-                    yield _next(batches, self._workers, watch)
-                last = _next(batches, self._workers, watch)
+                    yield _next(batches, self._workers, watch, self._names)
+                last = _next(batches, self._workers, watch, self._names)
             self.idle = True
         finally:
             if not self.idle:
@@ -180,7 +188,7 @@ def _kill(workers: list[BaseProcess]) -> None:
             worker.kill()  # SIGTERM does not end a stopped process
 
 
-def _next(batches: Iterator[Any], workers: list[BaseProcess], watch: _Watch) -> Any:
+def _next(batches: Iterator[Any], workers: list[BaseProcess], watch: _Watch, names: SettingNames) -> Any:
     with watch.on_a_batch():
         while True:
             try:
@@ -188,18 +196,18 @@ def _next(batches: Iterator[Any], workers: list[BaseProcess], watch: _Watch) -> 
             except Exception as error:
                 if isinstance(error, RuntimeError) and "DataLoader timed out" in str(error):
                     continue  # the loader has checked that its workers are alive
-                why = _why(error, workers, watch)
+                why = _why(error, workers, watch, names)
                 if why is error:
                     raise
                 raise why from error
 
 
-def _why(error: Exception, workers: list[BaseProcess], watch: _Watch) -> Exception:
+def _why(error: Exception, workers: list[BaseProcess], watch: _Watch, names: SettingNames) -> Exception:
     """Return the error to raise for an error of the loader, or `error` itself if the workers are not the cause."""
     if watch.stalled:
         return MachineError(
             f"no worker process has loaded a batch for {PATIENCE:g} seconds: a process is stopped, or the disk "
-            f"does not respond; {ALONE}"
+            f"does not respond; {ALONE.format(names.alone)}"
         )
     broken = isinstance(error, (ConnectionError, EOFError))
     if broken:  # a process closes its connections before it ends, so wait for the end
@@ -207,11 +215,11 @@ def _why(error: Exception, workers: list[BaseProcess], watch: _Watch) -> Excepti
         while all(worker.is_alive() for worker in workers) and time.monotonic() < deadline:
             time.sleep(0.01)
     if gone := [worker for worker in workers if not worker.is_alive()]:
-        return end_of(gone[0], error)
+        return end_of(gone[0], error, names)
     lack = (
         Shortage.FILES if broken else shortage_in(error)
     )  # a worker that has no descriptor left closes the connection
-    return error if lack is None else machine_error(of_loading(lack, error), LOADING, error)
+    return error if lack is None else machine_error(of_loading(lack, error), LOADING, error, None, names)
 
 
 @contextmanager

@@ -34,6 +34,7 @@ def misclassified(
     similar: tuple[Neighbours, Tensor] | None = None,
     layers: Mapping[str, str] = MappingProxyType({}),
     signed: Collection[str] = (),
+    searched: bool = True,
 ) -> Gallery:
     """Return a gallery of errors, with explanations of the predicted and the true class and with similar images.
 
@@ -48,6 +49,7 @@ def misclassified(
         similar: Correctly classified neighbours of each image, and their images, uint8 (n, k, C, H, W).
         layers: By name of the explainer, the layer that it explains, if it reports one.
         signed: The names of the explainers whose maps are signed.
+        searched: Whether similar images were searched for.
 
     Returns:
         A gallery with one card per error.
@@ -75,7 +77,7 @@ def misclassified(
     return Gallery(
         "misclassified",
         "Misclassified images",
-        _caption(predictions, cards, [_at(name, layers) for name in maps], rank),
+        _caption(predictions, cards, [_at(name, layers) for name in maps], rank, searched),
         tuple(cards),
         pixelated(images),
         "most similar correctly classified images",
@@ -111,7 +113,7 @@ def _at(name: str, layers: Mapping[str, str]) -> str:
     return f"{name} at {layers[name]}" if name in layers else name
 
 
-def _caption(predictions: Predictions, cards: list[Card], methods: list[str], rank: Rank) -> str:
+def _caption(predictions: Predictions, cards: list[Card], methods: list[str], rank: Rank, searched: bool) -> str:
     errors, half = int((~predictions.correct).sum()), predictions.half
     if not errors:
         return f"There are no errors on {counted(len(predictions.labels), f'{half} image')}."
@@ -127,7 +129,7 @@ def _caption(predictions: Predictions, cards: list[Card], methods: list[str], ra
             f" Below are the correctly classified {half} images with the most similar features, with their class "
             "and the cosine similarity. Features are the input of the last layer with weights."
         )
-    elif predictions.correct.any():
+    elif searched and predictions.correct.any():
         caption += (
             " No similar images are shown, because the input of the model's last layer could not be determined."
         )

@@ -73,7 +73,7 @@ class SingleLabelReport:
         """Return the gallery of misclassified images."""
         indices = select_errors(predictions, settings.misclassified, settings.rank)
         shown = images(indices.tolist()) if len(indices) else torch.zeros(0, 1, 1, 1, dtype=torch.uint8)
-        return [misclassified(shown, indices, predictions, classes, {}, settings.rank)]
+        return [misclassified(shown, indices, predictions, classes, {}, settings.rank, searched=False)]
 
     def doubts(self, trainer: Trainer, predictions: Predictions) -> Sequence[Artifact]:
         """Return the images whose class the model contradicts with confidence."""

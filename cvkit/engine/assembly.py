@@ -23,11 +23,13 @@ from ..recipe.metric_names import metric_names
 from ..recipe.tasks import require_task
 from ..resource_errors import Shortage, reporting_shortages
 from ..seeding import derive, preserved_randomness, seed_everything
+from ..world.world import World
 from .averaging import Averaged, too_long
 from .building import drawn, initialised_loss
 from .caches import cache_plans, with_notes
 from .deciding import deciding, require_choice, try_callbacks
 from .device import choose_device
+from .division import divided_model
 from .finetuning import first_model
 from .loop import EpochBatches
 from .metrics import example_predictions, try_metrics
@@ -39,7 +41,12 @@ from .tuning import forecast_of
 
 
 def build_parts(
-    recipe: Recipe, splits: Splits, *, restoring: bool = False, recorded: PretrainedInput | None = None
+    recipe: Recipe,
+    splits: Splits,
+    *,
+    restoring: bool = False,
+    recorded: PretrainedInput | None = None,
+    world: World | None = None,
 ) -> RunParts:
     """Return the parts of a run, initialised from the recipe's seed, after a sanity check.
 
@@ -51,6 +58,7 @@ def build_parts(
         splits: The images of the recipe's data set.
         restoring: Whether the trainer will be restored from a checkpoint, so that no pretrained weights are read.
         recorded: With `restoring`, the input of the pretrained weights that the run recorded.
+        world: The processes that train the run together; None for this one alone.
 
     Returns:
         The parts of the run. `RunParts.warnings` contains the warnings of the sanity check.
@@ -62,7 +70,7 @@ def build_parts(
         ComponentFailure: A component fails.
     """
     settings = recipe.train
-    device = choose_device(settings.device, settings.precision)
+    device = choose_device(settings.device, settings.precision, world)
     splits = checked(splits, recipe.dataset.entry)
     require_task(recipe, splits.info.task)
     require_choice(recipe, splits.info, splits.validation is not None)
@@ -110,6 +118,9 @@ def build_parts(
     warnings = [*tuning.warnings, *sanity_check(parts)]
     if not restoring:
         try_forecasts(parts)
+    if world is not None:  # each process has made the checks by itself
+        model, lines = divided_model(model, world, settings, batching, device)
+        parts, warnings = replace(parts, model=model, world=world), [*warnings, *lines]
     if settings.ema is None:
         return replace(parts, warnings=tuple(warnings))
     if warning := too_long(settings.ema, parts.planned_steps):

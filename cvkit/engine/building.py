@@ -88,15 +88,23 @@ def open_located(recipe: Recipe, root: Path | DataRoot) -> tuple[Recipe, Splits]
     """
     root = DataRoot(root) if isinstance(root, Path) else root
     notes: list[str] = []
-    part = _located(recipe.dataset, root, notes)
+    recipe = located_recipe(recipe, root, notes)
+    part = recipe.dataset
     places = [value for one in part.family() for value in one.options.values() if isinstance(value, Path)]
-    if part != recipe.dataset:
-        recipe = replace(recipe, dataset=part)
     splits = replace(_opened(part, root.folder), folder=root.storage(places))
     if notes and splits.account is not None:
         account = replace(splits.account, notes=(*notes, *splits.account.notes))
         splits = replace(splits, account=account)
     return recipe, splits
+
+
+def located_recipe(recipe: Recipe, root: DataRoot, notes: list[str] | None = None) -> Recipe:
+    """Return the recipe with the places where its data set was found; `notes` gets a line for each choice.
+
+    Raises `DataNotFound` if a required path does not exist.
+    """
+    part = _located(recipe.dataset, root, [] if notes is None else notes)
+    return recipe if part == recipe.dataset else replace(recipe, dataset=part)
 
 
 def _located(part: Part, root: DataRoot, notes: list[str]) -> Part:

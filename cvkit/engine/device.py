@@ -10,18 +10,22 @@ import torch
 
 from ..allocator import computing_on
 from ..errors import DeviceError, first_line
+from ..formatting import counted
 from ..recipe.settings import Precision
+from ..world.world import World
 from .forward import Autocast
 
 
-def choose_device(name: str, precision: Precision) -> torch.device:
+def choose_device(name: str, precision: Precision, world: World | None = None) -> torch.device:
     """Return the device called `name`, with its index; ``"auto"`` is the first GPU, or the CPU if there is none.
 
-    A CUDA GPU becomes the current device of the process. A small computation checks the device, because a driver may
-    list a GPU that torch has no kernels for. In cvkit's own processes, the allocator then keeps freed memory if the
-    device is the CPU. Raises `DeviceError` if the device is missing, fails, or cannot compute
-    in `precision`.
+    Each process of a `world` gets a GPU of its own. A CUDA GPU becomes the current device of the process. A small
+    computation checks the device, because a driver may list a GPU that torch has no kernels for. In cvkit's own
+    processes, the allocator then keeps freed memory if the device is the CPU. Raises `DeviceError` if the device is
+    missing, fails, or cannot compute in `precision`.
     """
+    if world is not None and world.size > 1:
+        name = _of_process(name, world)
     advice = "Set train.device to 'auto' or 'cpu'"
     if name == "auto":
         advice = "Repair its driver, or train on the CPU: set train.device: cpu"
@@ -42,6 +46,26 @@ def choose_device(name: str, precision: Precision) -> torch.device:
         raise DeviceError(f"train.precision: the device '{device}' does not support bf16; use {instead}")
     computing_on(device.type)
     return device
+
+
+def _of_process(name: str, world: World) -> str:
+    """Return the name of the device of one of several processes; raise `DeviceError` if it cannot have its own."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cpu":
+        return name
+    if name != "cuda":
+        raise DeviceError(
+            f"train.device is '{name}', but {world.size} processes train together, each on its own device. Set "
+            "train.device to 'auto', 'cuda' or 'cpu'"
+        )
+    there = torch.cuda.device_count()
+    if world.local_rank >= there:
+        raise DeviceError(
+            f"process {world.local_rank + 1} on this machine has no GPU: torch finds {counted(there, 'GPU')}. Start "
+            "at most one process for each GPU (torchrun --nproc-per-node), or set train.device: cpu"
+        )
+    return f"cuda:{world.local_rank}"
 
 
 def _computes_in_bf16(device: torch.device) -> bool:

@@ -90,7 +90,7 @@ class Evaluator:
         size = self._batch_size(source)
         with reporting_shortages(f"evaluating batches of {counted(size, 'image')}", {Shortage.MEMORY: _LESS}):
             seen = tuple(views) or (FLIP if flip else ())
-            found = evaluate(forward, source, size, seen or ("identity",))
+            found = evaluate(forward, source, size, seen or ("identity",), parts.world)
         return replace(found, half=half, names=getattr(images, "names", None), views=seen)
 
     def _half_of(self, split: Split) -> Half | Literal["train"] | None:

@@ -13,10 +13,12 @@ from ..data.loading import Batch, BatchSource
 from ..recipe.settings import View
 from ..seeding import derive, seed_everything
 from ..step_progress import Progress, during
+from ..world.world import World
 from .compressed import Compressed
 from .device import tried_kernels
 from .eval_mode import eval_mode
 from .forward import ForwardPass
+from .gathering import of_all_processes
 from .predictions import Predictions, predictions_of
 from .progress import Taken
 from .sampling import Sampling
@@ -73,7 +75,8 @@ def train_steps(
 
     Order, augmentation and dropout are functions of (purpose, seed, epoch, step). So an epoch that is resumed midway
     continues exactly as it would have without the interruption. `planned` steps are taken in the run, so that parts
-    can ask for their progress. A `compressed` trial has the progress of the run that it represents.
+    can ask for their progress. A `compressed` trial has the progress of the run that it represents. Each of several
+    processes takes its rows of each batch.
     """
     forward = train_step.forward
     forward.model.train()
@@ -90,9 +93,11 @@ def train_steps(
     def progress_of(batch: int) -> Progress:
         return progress_at(batch // batching.accumulate)
 
-    batches = source.batches(order, batching.batch_size, drawn, skipped, progress_of)
+    share = train_step.replicas.world.share
+    batches = source.batches(order, batching.batch_size, drawn, skipped, progress_of, share)
     if sampling.soft_labels is not None:
-        batches = _with_soft_labels(batches, sampling.soft_labels, order[skipped:].split(batching.batch_size))
+        orders = (chosen[share.rows] for chosen in order[skipped:].split(batching.batch_size))
+        batches = _with_soft_labels(batches, sampling.soft_labels, orders)
     for step in range(first, batching.steps):
         seed_everything(f"{purpose} step", seed, epoch, step)
         now = progress_at(step)
@@ -110,17 +115,25 @@ def _with_soft_labels(batches: Iterator[Batch], soft: Tensor, orders: Iterable[T
 
 @torch.no_grad()
 def evaluate(
-    forward: ForwardPass, source: BatchSource, batch_size: int, views: Sequence[View] = ("identity",)
+    forward: ForwardPass,
+    source: BatchSource,
+    batch_size: int,
+    views: Sequence[View] = ("identity",),
+    world: World | None = None,
 ) -> Predictions:
     """Return the predictions for every image of `source`, in its order, in evaluation mode.
 
     The logits are the mean over the `views` of each image; other views than the image itself are test-time
     augmentation, and whoever shows the result must label it with them. The modes of model and loss are restored
-    afterwards.
+    afterwards. Each process of `world` evaluates whole batches, because the last bits of a logit may depend on the
+    size of its batch. All of them return all predictions.
     """
     logits, labels, losses = [], [], []
+    world = world or World()
+    chunks = torch.arange(len(source)).split(batch_size)
+    own = chunks[world.share.rows]
     with eval_mode(forward.model, forward.loss), tried_kernels(forward.preprocessor.device):
-        for batch in source.batches(torch.arange(len(source)), batch_size):
+        for batch in source.batches(torch.cat(own), batch_size) if own else ():
             inputs = forward.preprocessor.for_evaluation(batch.images)
             with forward.autocast():
                 output = forward.logits_of(view(inputs, views[0]))
@@ -131,4 +144,9 @@ def evaluate(
             labels.append(batch.labels)
             losses.append(forward.loss_of(logits[-1], batch.labels) * len(batch.labels))
     made = predictions_of(forward.preprocessor.task)
+    if world.size > 1:
+        sizes = [len(chunk) for chunk in chunks]
+        logits, labels = (of_all_processes(world, each, sizes) for each in (logits, labels))
+        found = of_all_processes(world, [loss.view(1) for loss in losses], [1] * len(chunks))
+        losses = [loss[0].to(forward.device) for loss in found]
     return made(torch.cat(logits).cpu(), torch.cat(labels).cpu(), float(torch.stack(losses).sum()) / len(source))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -29,6 +29,7 @@ from ..recipe.checker import TUNABLE
 from ..recipe.settings import TrainSettings
 from ..seeding import preserved_randomness
 from ..step_progress import Progress, during
+from ..world.world import World
 from .averaging import Averaged
 from .background import Background, background_of
 from .building import build_checked, own_copy, with_placeholder_lr
@@ -37,6 +38,7 @@ from .finetuning import FineTuning
 from .forward import Autocast, ForwardPass
 from .loop import EpochBatches
 from .parameter_groups import apply_factors
+from .replicas import Replicas
 from .sampling import Sampling
 from .schedule import Schedule
 from .selection import evaluated_halves
@@ -67,6 +69,7 @@ class RunParts:
         finetuning: What is trained at which rate, and the first weights.
         ema: The averaged weights; None if the recipe does not average them.
         warnings: Lines that readers need to interpret the numbers of the run.
+        world: The processes that train the run together.
     """
 
     recipe: Recipe
@@ -83,6 +86,7 @@ class RunParts:
     finetuning: FineTuning
     ema: Averaged | None = None
     warnings: tuple[str, ...] = ()
+    world: World = field(default_factory=World)
 
     @property
     def info(self) -> DataInfo:
@@ -151,7 +155,8 @@ class RunParts:
             )
         freezing = self.finetuning.freezing(model)
         forward = self.forward(model, loss, preprocessor)
-        return TrainStep(forward, optimizer, scaler, self.recipe.train.clip_norm, freezing)
+        replicas = Replicas(self.world, model, loss)
+        return TrainStep(forward, optimizer, scaler, self.recipe.train.clip_norm, freezing, replicas)
 
     def copied_train_step(self) -> TrainStep:
         """Return a training step on copies of model, loss and augmentations.

@@ -25,8 +25,27 @@ class PredictionRule(Protocol):
         ...
 
     @property
+    def abstention(self) -> Abstention | None:
+        """The calibration and what it declines; None if images have sets of labels."""
+        ...
+
+    @property
     def declines(self) -> bool:
         """Whether it can decline images."""
+        ...
+
+    @property
+    def calibrates(self) -> bool:
+        """Whether it changes probabilities, so that they are not those of the logits alone."""
+        ...
+
+    def calibrated_logits(self, logits: Tensor) -> Tensor:
+        """Return the logits (B, K) that have the probabilities of this rule."""
+        ...
+
+    @property
+    def makes_sets(self) -> bool:
+        """Whether an image has a prediction set."""
         ...
 
     def probabilities(self, logits: Tensor) -> Tensor:
@@ -66,6 +85,20 @@ class OneClass:
         """Whether the calibration has a rule that declines images."""
         return self.abstention.declines
 
+    @property
+    def calibrates(self) -> bool:
+        """Whether there is a calibration."""
+        return self.abstention != _AS_TRAINED
+
+    def calibrated_logits(self, logits: Tensor) -> Tensor:
+        """Return the logits after the calibration, if there is one."""
+        return self.abstention.calibrated_logits(logits)
+
+    @property
+    def makes_sets(self) -> bool:
+        """Whether the rule of the calibration is ``conformal``."""
+        return self.abstention.rule == "conformal"
+
     def probabilities(self, logits: Tensor) -> Tensor:
         """Return the softmax of the calibrated logits."""
         return self.abstention.calibrated(logits)
@@ -76,7 +109,7 @@ class OneClass:
 
     def includes(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Return whether the class is the most probable one."""
-        return self.abstention.calibrated_logits(logits).argmax(dim=1) == targets
+        return self.calibrated_logits(logits).argmax(dim=1) == targets
 
     def declined(self, chances: Tensor) -> Tensor:
         """Return whether the rule of the calibration declines each image."""
@@ -84,7 +117,7 @@ class OneClass:
 
     def prediction_set(self, chances: Tensor) -> list[int] | None:
         """Return the classes that the calibration does not exclude, the most probable first, if it makes sets."""
-        if self.abstention.rule != "conformal":
+        if not self.makes_sets:
             return None
         inside = self.abstention.prediction_sets(chances).tolist()
         return [index for index in chances.argsort(descending=True, stable=True).tolist() if inside[index]]
@@ -98,6 +131,12 @@ class LabelSet:
     abstention: None = None
     several: bool = True
     declines: bool = False
+    makes_sets: bool = False
+    calibrates: bool = False
+
+    def calibrated_logits(self, logits: Tensor) -> Tensor:
+        """Return the logits unchanged."""
+        return logits
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Return the sigmoid."""

@@ -13,10 +13,13 @@ from torch.amp.grad_scaler import GradScaler
 
 from ..data.label_forms import NO_HITS
 from ..data.loading import Batch
+from ..host.component import MAIN_TERM
 from ..seeding import preserved_randomness
+from ..world.world import World
 from .forward import ForwardPass
 from .freezing import Freezing
 from .progress import Taken
+from .replicas import Replicas
 
 
 class Inputs(NamedTuple):
@@ -43,6 +46,7 @@ class TrainStep:
 
     Weights of the loss are trained together with the model's. `scaler` scales fp16 losses and does nothing if it is
     disabled. `clip_norm` limits the norm of the gradient. `freezing` names what is not trained in an epoch.
+    `replicas` are the model and the loss in all processes.
     """
 
     forward: ForwardPass
@@ -50,10 +54,12 @@ class TrainStep:
     scaler: GradScaler
     clip_norm: float | None = None
     freezing: Freezing = field(default_factory=Freezing)
+    replicas: Replicas = field(default_factory=lambda: Replicas(World()))
 
     def take(self, batches: Iterable[Batch], samples: int) -> Taken:
         """Take one optimizer step over `batches`, which contain `samples` images in total.
 
+        If several processes train together, each has its rows of the batches, and `samples` counts those of all.
         Raises `ComponentFailure` if a part fails.
         """
         with training_mode(self.optimizer, self.forward.guards.optimizer):
@@ -69,7 +75,8 @@ class TrainStep:
 
     def _inputs(self, batch: Batch) -> Inputs:
         forward = self.forward
-        augmented, targets = forward.preprocessor.augment(batch.images, batch.labels, batch.soft)
+        with self.replicas.rows_of(batch):
+            augmented, targets = forward.preprocessor.augment(batch.images, batch.labels, batch.soft)
         pixels = augmented if forward.takes_images else None
         return Inputs(forward.preprocessor.normalize(augmented), targets, batch.labels, batch.soft, pixels)
 
@@ -99,14 +106,20 @@ class TrainStep:
         """Compute the gradient over batches of model inputs; return what `take` does."""
         forward, guards, device = self.forward, self.forward.guards, self.forward.device
         guards.optimizer(self.optimizer.zero_grad)
+        self.replicas.begin()
+        seen = 0
         total_loss, hits = torch.zeros((), device=device), torch.zeros((), dtype=torch.int64, device=device)
         total_terms: dict[str, Tensor] = {}
-        for images, targets, labels, soft, pixels in inputs:
+        for number, (images, targets, labels, soft, pixels) in enumerate(inputs):
+            if not len(labels):  # other processes have all images of a small batch
+                continue
             share = len(labels) / samples
-            with forward.autocast():
-                logits, terms = forward.terms_of(images, targets, pixels)
-                loss = forward.weighted(terms) * share
-            guards.gradient(self.scaler.scale(loss).backward)
+            seen += len(labels)
+            with self.replicas.own_draws(number):
+                with forward.autocast():
+                    logits, terms = forward.terms_of(images, targets, pixels)
+                    loss = forward.weighted(terms) * share
+                guards.gradient(self.scaler.scale(loss).backward)
             total_loss += loss.detach()
             if forward.loss_weights:
                 for name, term in terms.items():
@@ -114,10 +127,21 @@ class TrainStep:
             hits += forward.preprocessor.labels.hits(logits, labels)
             if forward.preprocessor.mixes:
                 hits += NO_HITS * (targets != forward.preprocessor.unmixed(labels, soft)).any()
+        taken = self._of_all_processes(Taken(total_loss, hits, total_terms), seen / samples)
         if self.clip_norm is not None:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_([*forward.model.parameters(), *forward.loss.parameters()], self.clip_norm)
-        return Taken(total_loss, hits, total_terms)
+        return taken
+
+    def _of_all_processes(self, taken: Taken, share: float) -> Taken:
+        """Sum the gradient and the measurements over all processes; this one had `share` of the images."""
+        if self.replicas.alone:
+            return taken
+        names = [MAIN_TERM, *self.forward.loss_weights] if self.forward.loss_weights else []
+        nothing = torch.zeros_like(taken.loss)
+        values = [taken.loss, taken.hits.float(), *(taken.terms.get(name, nothing) for name in names)]
+        loss, hits, *terms = self.replicas.combine(share, torch.stack(values)).unbind()
+        return Taken(loss, hits.long(), dict(zip(names, terms, strict=True)))
 
 
 def needs_closure(optimizer: torch.optim.Optimizer) -> bool:

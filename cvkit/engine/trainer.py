@@ -79,7 +79,8 @@ class Trainer:
         self.train_step = parts.train_step(parts.model, parts.loss, parts.preprocessor)
         if parts.recipe.train.compile:
             image = parts.first_images(parts.sample_augmentations, 1).images
-            batch = image.expand(parts.recipe.train.batch_size, -1, -1, -1)
+            size = max(1, parts.world.share.of(parts.recipe.train.batch_size))
+            batch = image.expand(size, -1, -1, -1)
             call = compiled(parts.model, parts.preprocessor.for_evaluation(batch))
             self.train_step = replace(self.train_step, forward=replace(self.train_step.forward, call=call))
         self.schedule = parts.new_schedule(self.train_step.optimizer)
@@ -222,7 +223,9 @@ class Trainer:
         viewed = self.evaluator.predict(half, views=views) if views else None
         unaveraged = None if parts.ema is None else self.evaluator.predict(half, averaged=False)
         metrics = evaluate_metrics(parts.recipe.metrics, parts.info, found[half])
-        return replace(progress.record(self.epoch + 1, self.step, found, viewed, unaveraged), metrics=metrics)
+        record = replace(progress.record(self.epoch + 1, self.step, found, viewed, unaveraged), metrics=metrics)
+        speed, seconds = parts.world.from_first((record.images_per_second, record.seconds))  # callbacks see them
+        return replace(record, images_per_second=speed, seconds=seconds)
 
     def final_predictions(self) -> Predictions:
         """Return the predictions for the images that measure the result of the run.

@@ -142,7 +142,7 @@ class Trial:
         """
         if self._held is None:
             raise RunError("this trial has no held-out images; request some: run.trial(purpose, hold_out=500)")
-        return evaluate(self._step.forward, self._held, self._batching.batch_size)
+        return evaluate(self._step.forward, self._held, self._batching.batch_size, world=self._step.replicas.world)
 
     def losses_of_parts(self, predictions: Predictions, parts: int) -> list[float]:
         """Return the recipe's loss on parts of the predictions, which tell how much it depends on the images.

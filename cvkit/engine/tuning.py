@@ -23,6 +23,8 @@ def tune(parts: RunParts) -> Iterator[str | tuple[TunerPart, Proposal, Recipe]]:
         if forecast := forecast_of(tuner, parts):
             yield forecast
         proposal: Proposal = build_checked(tuner, parts, tuner.target)
+        # A tuner may decide by what the processes do not share, such as the time that steps take.
+        proposal = replace(proposal, value=parts.world.from_first(proposal.value))
         if tuner.target in parts.recipe.unresolved() and proposal.value is not None:
             parts = replace(parts, recipe=parts.recipe.with_value(tuner.target, proposal.value))
         yield tuner, proposal, parts.recipe

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from ..data.digests import digests_of
-from ..data.loading import DataLoaderSource, DeviceBudget, materialize, open_source
+from ..data.loading import materialize
 from ..data.resizing import framed
 from ..data.splits import DataInfo, Split, Splits
+from ..engine.classifier import require_numbers
 from ..engine.eval_mode import eval_mode
+from ..engine.intervals import Share
 from ..engine.metrics import evaluate_metrics
+from ..engine.prediction_rule import PredictionRule
 from ..engine.predictions import Predictions, predictions_of
 from ..errors import CvkitError, DataError, one_line
 from ..formatting import counted
@@ -28,10 +32,39 @@ from ..recipe.settings import View
 from ..tasks import SINGLE_LABEL
 from .given_images import GivenImages
 from .measures import Measures
+from .own_images import split_batches
 
 Advance = Callable[[int], None]
 Name = Literal["train", "validation", "test", "given"]
-_MOST_NAMED = 5  # unreadable files in an error
+MOST_NAMED = 5
+"""How many images that cannot be read are named in an error or a warning; metrics.json names all."""
+
+
+CALIBRATED = (
+    "the probabilities and the classes are those after the calibration of the run, as in cvkit predict; the loss is "
+    "that of the logits before it"
+)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The images that a model with a rule that declines images keeps.
+
+    Attributes:
+        coverage: The share of the images that are kept.
+        accuracy: The share of the kept images whose class is right.
+    """
+
+    coverage: Share
+    accuracy: Share
+
+    @classmethod
+    def of(cls, rule: PredictionRule, predictions: Predictions) -> Kept | None:
+        """Return what is kept of predictions with calibrated logits; None if the rule declines no image."""
+        if not rule.declines:
+            return None
+        kept = ~rule.declined(predictions.probabilities)
+        return cls(Share.where(kept), Share.where(predictions.correct[kept]))
 
 
 @dataclass(frozen=True)
@@ -39,15 +72,18 @@ class Evaluation:
     """A trained model, measured on labelled images.
 
     Attributes:
-        predictions: The predictions, in the order of the images; the loss is NaN if it could not be computed.
+        predictions: The predictions, in the order of the images, with the logits after the calibration of the run if
+            there is one. The loss is that of the logits before it, and NaN if it could not be computed.
+        kept: What the model does not decline; None if it declines nothing.
         metrics: The value of each metric of the recipe.
         digests: The digest of each image; None if there are none.
-        unread: The files that could not be read, each with the reason.
-        notes: What was left out or is missing, as sentences.
+        unread: The images that could not be read and were left out, each with the reason.
+        notes: What was left out or is missing, as sentences; first how many images could not be read, if any.
         images: Returns images by their positions, uint8 (n, C, H, W).
     """
 
     predictions: Predictions
+    kept: Kept | None
     metrics: dict[str, float]
     digests: tuple[str, ...] | None
     unread: tuple[str, ...]
@@ -80,18 +116,30 @@ class LabelledEvaluator:
         if split is None:
             others = ", ".join(half for half in ("train", "validation", "test") if getattr(splits, half) is not None)
             raise DataError(f"the data set of the run has no {name} images; it has {others}")
-        images, settings, device = self._fitting(split, splits.info), self.measures.train, self.opened.device
-        source = open_source(images, device, settings.resident, settings.workers, DeviceBudget(device))
-        size = self.measures.evaluation.batch_size
-        size = min(size, settings.batch_size) if isinstance(source, DataLoaderSource) else size
+        images = self._fitting(split, splits.info)
+        places: list[int] = []
+        unread: dict[int, str] = {}
 
         def batches() -> Iterator[tuple[Tensor, Tensor]]:
-            for batch in source.batches(torch.arange(len(source)), size):
-                yield self.classifier.logits(batch.images), batch.labels
-                advance(len(batch.labels))
+            most = self.measures.evaluation.batch_size
+            for batch in split_batches(images, name, self.measures.train, most, self.opened.device):
+                places.extend(batch.positions)
+                unread.update(batch.unread)
+                if batch.read is not None:
+                    yield self.classifier.logits(batch.read.images), batch.read.labels
+                advance(len(batch))
 
-        found = self._scored(batches(), getattr(images, "names", None), name)
-        return self._evaluation(found, digests_of(split), (), lambda at: materialize(images, at).images)
+        found = self._scored(batches(), getattr(images, "names", None), name, unread.values())
+        digests = digests_of(split)
+        if unread:
+            names = found.names or [f"{name} image {place:,}" for place in range(len(split))]
+            found = replace(found, names=tuple(names[place] for place in places))
+            digests = None if digests is None else tuple(digests[place] for place in places)
+
+        def chosen(at: Sequence[int]) -> Tensor:
+            return materialize(images, [places[index] for index in at]).images
+
+        return self._evaluation(found, digests, tuple(unread.values()), chosen)
 
     def of_files(
         self, given: GivenImages, advance: Advance, *, batch_size: int | None = None, workers: int | None = None
@@ -104,8 +152,13 @@ class LabelledEvaluator:
             start = 0
             predicted = predicted_batches(self.opened, given.files, batch_size=batch_size, workers=workers)
             for batch in predicted:
-                good = [(start + place, each) for place, each in enumerate(batch) if each.logits is not None]
-                unread.extend(each.error for each in batch if each.error)
+                # An image that was read has logits; `_scored` refuses those that are not numbers.
+                faults = [
+                    each.error if each.logits is None else given.fault(start + place, each.digest)
+                    for place, each in enumerate(batch)
+                ]
+                good = [(start + place, each) for place, each in enumerate(batch) if not faults[place]]
+                unread.extend(filter(None, faults))
                 made.extend((place, replace(each, logits=None, probabilities=None)) for place, each in good)
                 start += len(batch)
                 if good:
@@ -113,7 +166,7 @@ class LabelledEvaluator:
                     yield logits, self._labels([given.labels[place] for place, _ in good])
                 advance(len(batch))
 
-        found = self._scored(batches(), None, "given", unread)
+        found = self._scored(batches(), None, given.half, unread)
         places = [place for place, _ in made]
         found = replace(found, names=tuple(given.names[place] for place in places))
         files = [given.files[place] for place in places]
@@ -122,7 +175,8 @@ class LabelledEvaluator:
         def images(at: Sequence[int]) -> Tensor:
             return torch.stack([framed_file(files[index], self.opened.reader, self.info) for index in at])
 
-        return self._evaluation(found, digests, tuple(unread), images, given.notes)
+        why = "could not be read or were changed" if given.digests else "could not be read"
+        return self._evaluation(found, digests, tuple(unread), images, given.notes, why)
 
     def _fitting(self, split: Split, data: DataInfo) -> Split:
         """Return the images in the input size; images that all have it stay as they are, also in memory."""
@@ -142,19 +196,22 @@ class LabelledEvaluator:
         batches: Iterator[tuple[Tensor, Tensor]],
         names: tuple[str, ...] | None,
         half: Name,
-        unread: Sequence[str] = (),
+        unread: Collection[str] = (),
     ) -> Predictions:
         logits, labels, losses = [], [], []
         for of_batch, truth in batches:
+            require_numbers(of_batch)
             logits.append(of_batch)
             labels.append(truth.cpu())
             losses.append(self._loss_of(of_batch, truth))
         if not logits:
-            raise DataError("\n".join(["no image could be read", *unread[:_MOST_NAMED]]))
+            raise DataError("\n".join(["no image could be read", *islice(unread, MOST_NAMED)]))
         whole = torch.cat(labels)
         loss = float(torch.stack(losses).sum()) / len(whole)
-        made = predictions_of(self.info.task)(torch.cat(logits), whole, loss, half, names, self.views)
-        return made.with_thresholds(self.classifier.prediction_rule.thresholds)
+        rule = self.classifier.prediction_rule
+        calibrated = rule.calibrated_logits(torch.cat(logits))
+        made = predictions_of(self.info.task)(calibrated, whole, loss, half, names, self.views)
+        return made.with_thresholds(rule.thresholds)
 
     def _loss_of(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Return the sum of the losses of a batch; not a number if the loss could not be built."""
@@ -180,6 +237,7 @@ class LabelledEvaluator:
         unread: tuple[str, ...],
         images: Callable[[Sequence[int]], Tensor],
         notes: Sequence[str] = (),
+        why: str = "could not be read",
     ) -> Evaluation:
         metrics: dict[str, float] = {}
         for part, name in zip(self.measures.metrics, metric_names(self.measures.metrics), strict=True):
@@ -187,6 +245,11 @@ class LabelledEvaluator:
                 (metrics[name],) = evaluate_metrics([part], self.info, found).values()
             except CvkitError as error:
                 self._notes.append(f"the metric {name} was not computed: {one_line(error)}")
+        left_out: list[str] = []
         if unread:
-            self._notes.append(f"left out {counted(len(unread), 'file')} that could not be read")
-        return Evaluation(found, metrics, digests, unread, (*notes, *self._notes), images)
+            total = counted(len(unread) + len(found.labels), "image")
+            left_out.append(f"left out {len(unread):,} of {total}, which {why}")
+        rule = self.classifier.prediction_rule
+        calibration = [CALIBRATED] if rule.calibrates else []
+        said = (*left_out, *notes, *self._notes, *calibration)
+        return Evaluation(found, Kept.of(rule, found), metrics, digests, unread, said, images)

@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from ..data.digests import file_digest
 from ..data.label_forms import SEPARATOR
-from ..data.splits import DataInfo
+from ..data.splits import DataInfo, Half
 from ..errors import DataError, did_you_mean
 from ..formatting import counted
 from ..prediction.image_paths import ImagePaths
@@ -32,12 +33,22 @@ class GivenImages:
         names: Their names, relative to the folder or the table.
         labels: The classes of each file; one, unless images have sets of labels.
         notes: What was left out or is missing, as sentences.
+        digests: The digest that each file must have; empty if any content is accepted.
+        half: ``given``, or the split of a run's data set that the files belong to.
     """
 
     files: tuple[Path, ...]
     names: tuple[str, ...]
     labels: tuple[tuple[int, ...], ...]
     notes: tuple[str, ...]
+    digests: tuple[str, ...] = ()
+    half: Half | Literal["given"] = "given"
+
+    def fault(self, place: int, digest: str) -> str:
+        """Return why the file at a position is not used, if its bytes have this digest; empty if it is used."""
+        if not self.digests or digest == self.digests[place]:
+            return ""
+        return f"{self.files[place]}: was changed after the run had measured it"
 
 
 @dataclass(frozen=True)
@@ -81,7 +92,7 @@ def _in_folders(place: Path, several: bool, notes: list[str]) -> Iterator[tuple[
             continue
         if entry.is_dir():
             found = ImagePaths([str(entry)])
-            yield from ((path, (entry.name,)) for path in found)
+            yield from ((path, (entry.name,)) for path in found.searched())
             left_out += found.left_out
         elif several:
             yield from ((path, ()) for path in [entry] if ImagePaths.is_image(entry.name))

@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..diagnostics.task_report import task_report
 from ..engine.metrics import lower_is_better
 from ..figures.page import Fact, Page, Section, render
+from ..files.inputs import INPUTS, place_for
 from ..files.output_folder import OutputFolder
-from ..formatting import in_words, percent
-from .evaluating import Evaluation, LabelledEvaluator
+from ..files.strict_json import json_line
+from ..formatting import counted, in_words, percent
+from .evaluating import MOST_NAMED, Evaluation, Kept, LabelledEvaluator
 
 PAGE, PREDICTIONS, METRICS = "evaluation.html", "predictions.csv", "metrics.json"
 
 
-def results_folder(path: Path) -> OutputFolder:
-    """Return the folder at `path` for the results of an evaluation."""
-    return OutputFolder(path, "cvkit evaluate", frozenset((PAGE, PREDICTIONS, METRICS)))
+def results_folder(parent: Path, name: str, digest: str, runs: Iterable[Path]) -> OutputFolder:
+    """Return the folder in `parent` for the results of an evaluation.
+
+    `name` follows from the names of model and images, and `digest` is that of both, so results of others with the
+    same names are kept. Raises `FolderError` if the folder is in one of `runs`.
+    """
+    path = place_for(parent, name, METRICS, digest)
+    place = OutputFolder(path, "cvkit evaluate", frozenset((PAGE, PREDICTIONS, METRICS)))
+    place.require_outside(runs)
+    return place
 
 
-def write_results(place: OutputFolder, of: LabelledEvaluator, found: Evaluation, data: str) -> list[Path]:
-    """Write the results in one atomic step, and return their paths; `data` says what was evaluated."""
+def write_results(
+    place: OutputFolder, of: LabelledEvaluator, found: Evaluation, data: str, digest: str
+) -> list[Path]:
+    """Write the results in one atomic step, and return their paths.
+
+    `data` says what was evaluated, and `digest` is that of model and images.
+    """
     predictions, warnings = found.predictions, [*of.opened.warnings]
     page = evaluation_page(of, found, data, warnings)
     table: str = predictions.task.part("csv")(predictions, of.info.classes, found.digests)
@@ -32,7 +45,7 @@ def write_results(place: OutputFolder, of: LabelledEvaluator, found: Evaluation,
         {
             PAGE: render(page).encode(),
             PREDICTIONS: table.encode(errors="replace"),
-            METRICS: (json.dumps(numbers(of, found, data), indent=1, ensure_ascii=False) + "\n").encode(),
+            METRICS: json_line(numbers(of, found, data) | {INPUTS: digest}, indent=1),
         }
     )
 
@@ -48,11 +61,20 @@ def numbers(of: LabelledEvaluator, found: Evaluation, data: str) -> dict[str, An
         predictions.score_name: predictions.score,
         **({} if predictions.score_name == "accuracy" else {"exact_match": predictions.accuracy}),
         "loss": predictions.loss if math.isfinite(predictions.loss) else None,
+        **({} if found.kept is None else _kept_numbers(found.kept)),
         "metrics": found.metrics,
         "thresholds": [*predictions.thresholds],
         "views": [*predictions.views],
         "unread": [*found.unread],
         "notes": [*found.notes],
+    }
+
+
+def _kept_numbers(kept: Kept) -> dict[str, Any]:
+    """Return what is kept, as shares with the ends of their 95 % intervals; null for a share of no images."""
+    return {
+        name: [share.value, share.low, share.high] if share.of else None
+        for name, share in (("coverage", kept.coverage), ("accuracy_of_kept", kept.accuracy))
     }
 
 
@@ -69,7 +91,7 @@ def evaluation_page(of: LabelledEvaluator, found: Evaluation, data: str, warning
         subtitle=f"{of.opened.label}, on {data}",
         facts=tuple(_facts(of, found)),
         warnings=tuple(dict.fromkeys(warnings)),
-        notes=tuple(f"{line[0].upper()}{line[1:]}." for line in found.notes),
+        notes=remarks(found, lambda line: f"{line[0].upper()}{line[1:]}."),
         sections=(
             Section(report.title, tuple(report.classes(predictions, info.classes))),
             Section("Confidence", tuple(report.confidence(predictions, info.classes))),
@@ -78,6 +100,19 @@ def evaluation_page(of: LabelledEvaluator, found: Evaluation, data: str, warning
         ),
         generated=f"Created by cvkit evaluate. Model digest: {of.opened.digest()[:12]}.",
     )
+
+
+def remarks(found: Evaluation, sentence: Callable[[str], str] = str) -> tuple[str, ...]:
+    """Return what was left out or is missing, a line each: first how many images could not be read, and the reasons.
+
+    `sentence` is applied to all lines except the reasons, which begin with the name of a file.
+    """
+    notes = [sentence(line) for line in found.notes]
+    if not found.unread:
+        return tuple(notes)
+    rest = len(found.unread) - MOST_NAMED
+    more = [f"{METRICS} names {counted(rest, 'other image')} that could not be used"] if rest > 0 else []
+    return (notes[0], *found.unread[:MOST_NAMED], *more, *notes[1:])
 
 
 def _facts(of: LabelledEvaluator, found: Evaluation) -> list[Fact]:
@@ -93,6 +128,10 @@ def _facts(of: LabelledEvaluator, found: Evaluation) -> list[Fact]:
             f"{report.measured_on(predictions)}{views}",
         )
     ]
+    if (kept := found.kept) is not None:
+        of_all = f"{kept.coverage.hits:,} of {counted(kept.coverage.of, 'image')}"
+        facts.append(Fact("Accuracy of kept images", kept.accuracy.text, f"95 % interval {kept.accuracy.interval}"))
+        facts.append(Fact("Kept images", kept.coverage.text, f"{of_all}; the others are declined"))
     for name, value in found.metrics.items():
         facts.append(Fact(name, f"{value:.4f}", "lower is better" if name in lower else ""))
     if math.isfinite(predictions.loss):
@@ -105,6 +144,11 @@ def result_lines(found: Evaluation) -> Sequence[str]:
     predictions = found.predictions
     views = f" over the views {', '.join(predictions.views)}" if predictions.views else ""
     lines = [f"{in_words(predictions.score_name)}{views}: {predictions.score_text}"]
+    if (kept := found.kept) is not None:
+        lines.append(
+            f"kept images: {kept.coverage.text} ({kept.coverage.hits:,} of {counted(kept.coverage.of, 'image')}), "
+            f"{kept.accuracy.text} of them right (95 % interval {kept.accuracy.interval}); the others are declined"
+        )
     if math.isfinite(predictions.loss):
         lines.append(f"loss: {predictions.loss:.4f}")
     return [*lines, *(f"{name}: {value:.4f}" for name, value in found.metrics.items())]

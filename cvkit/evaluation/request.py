@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from ..data.splits import DataInfo, Splits
-from ..errors import DataError, RunError
+from ..data.splits import DataInfo
+from ..errors import CheckpointError, DataError, RunError
 from ..explain.image_io import reader_of
 from ..prediction.opened import OpenedClassifier, data_info_of, opened_run
 from ..recipe import EvaluationSettings, Recipe
 from ..runs.folder import RunFolder
 from ..runs.load import LoadedModel
-from ..runs.run_data import Warn, open_data_of
+from ..runs.run_data import Warn
 from .evaluating import Advance, Evaluation, LabelledEvaluator, Name
-from .given_images import TableColumns, given_images
+from .given_images import GivenImages, TableColumns, given_images
 from .measures import Measures, RunMeasures, seen_views
+from .own_data import OwnData
 
 SplitName = Literal["train", "validation", "test"]
 
@@ -54,14 +55,14 @@ class Task:
     Attributes:
         of: What evaluates.
         what: The images in words.
-        suffix: A word for the images, for the name of a folder.
+        name: The model and the images, as the name of a folder of results.
         total: The number of images.
         measure: Evaluates; it calls its argument with the number of images that were just evaluated.
     """
 
     of: LabelledEvaluator
     what: str
-    suffix: str
+    name: str
     total: int
     measure: Callable[[Advance], Evaluation]
 
@@ -74,8 +75,9 @@ def prepared(folder: RunFolder, recipe: Recipe, loaded: LoadedModel, request: Re
     """
     views = seen_views(recipe) if request.views else ()
     own = _own_data(folder, recipe, request, loaded.digest, warn)
-    of = LabelledEvaluator(opened_run(folder, recipe, loaded, views), RunMeasures.of(folder, recipe, own), views)
-    return _task(of, request, own)
+    measures = RunMeasures.of(folder, recipe, lambda: own.splits)
+    of = LabelledEvaluator(opened_run(folder, recipe, loaded, views), measures, views)
+    return _task(of, folder.path.name, request, own)
 
 
 def prepared_file(
@@ -88,6 +90,8 @@ def prepared_file(
     """
     if request.views:
         raise RunError("an exported file computes one view of each image; leave out --views, or evaluate the run")
+    # Files of several runs have the same name, and none replaces the results of another.
+    name = f"{opened.name}-{opened.digest()[:8]}"
     if run is None:
         if request.data is None or request.split is not None:
             raise DataError(
@@ -95,7 +99,7 @@ def prepared_file(
             )
         thresholds = opened.classifier.prediction_rule.thresholds
         settings = EvaluationSettings.model_validate({"thresholds": thresholds} if thresholds else {})
-        return _task(LabelledEvaluator(opened, Measures(evaluation=settings)), request, None)
+        return _task(LabelledEvaluator(opened, Measures(evaluation=settings)), name, request, None)
     folder, recipe = run
     _require_same(opened.info, data_info_of(folder), folder)
     state, damaged = folder.newest_state()
@@ -107,33 +111,46 @@ def prepared_file(
         open_reader=partial(reader_of, recipe, opened.info.channels),
         batch_size=min(recipe.evaluation.batch_size, recipe.train.batch_size),
         workers=recipe.train.workers,
-        warnings=(*opened.warnings, *damaged),
+        warnings=(*damaged,),  # those of the file are about reading images without its run
     )
-    return _task(LabelledEvaluator(opened, RunMeasures.of(folder, recipe, own, notes)), request, own)
+    measures = RunMeasures.of(folder, recipe, lambda: own.splits, notes)
+    return _task(LabelledEvaluator(opened, measures), name, request, own)
 
 
-def _own_data(
-    folder: RunFolder, recipe: Recipe, request: Request, digest: str | None, warn: Warn
-) -> Callable[[], Splits]:
-    """Return what opens the data set of a run, once; ``--data`` is its place only together with a split."""
-    place = None if request.split is None else request.data
-    return cache(lambda: open_data_of(folder, recipe, place, digest, warn))
+def _own_data(folder: RunFolder, recipe: Recipe, request: Request, digest: str | None, warn: Warn) -> OwnData:
+    """Return the data set of the run; ``--data`` is its place only together with a split."""
+    return OwnData(folder, recipe, None if request.split is None else request.data, digest, warn)
 
 
-def _task(of: LabelledEvaluator, request: Request, own: Callable[[], Splits] | None) -> Task:
-    """Return the evaluation of the images that are asked for; `own` opens the data set of the run, if any."""
+def _task(of: LabelledEvaluator, model: str, request: Request, own: OwnData | None) -> Task:
+    """Return the evaluation of the images that are asked for; `own` is the data set of the run, if any.
+
+    `model` is the name of the model.
+    """
     if own is None or (request.data is not None and request.split is None):
         if request.data is None:
             raise DataError("there are no images to evaluate; name them with --data")
         images = given_images(request.data, of.info, request.columns, ignore_unknown=request.ignore_unknown)
+        return _of_files(of, images, request, f"'{request.data}'", f"{model}-{request.data.resolve().stem}")
+    try:
+        splits = own.splits
+    except (DataError, CheckpointError) as error:
+        images = own.measured(request.split, of.info, error)
+        return _of_files(of, images, request, _of_run(images.half), f"{model}-{images.half}")
+    split: Name = request.split or splits.final
+    total = len(getattr(splits, split) or ())
+    return Task(of, _of_run(split), f"{model}-{split}", total, lambda advance: of.of_split(splits, split, advance))
 
-        def measure(advance: Advance) -> Evaluation:
-            return of.of_files(images, advance, batch_size=request.batch_size, workers=request.workers)
 
-        return Task(of, f"'{request.data}'", request.data.resolve().stem, len(images.files), measure)
-    name: Name = request.split or own().final
-    total = len(getattr(own(), name) or ())
-    return Task(of, f"the {name} images of the run", name, total, lambda advance: of.of_split(own(), name, advance))
+def _of_files(of: LabelledEvaluator, images: GivenImages, request: Request, what: str, name: str) -> Task:
+    def measure(advance: Advance) -> Evaluation:
+        return of.of_files(images, advance, batch_size=request.batch_size, workers=request.workers)
+
+    return Task(of, what, name, len(images.files), measure)
+
+
+def _of_run(split: str) -> str:
+    return f"the {split} images of the run"
 
 
 def _require_same(file: DataInfo, run: DataInfo, folder: RunFolder) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from ..errors import CvkitError, DataError, one_line
 from ..recipe import Recipe
 
 Read = TypeVar("Read")
+_CLOSED = "the folder cannot be read; check its permissions"
 
 
 class Reader(Protocol):
@@ -61,7 +63,8 @@ class FileReader:
 
     def _checked(self, path: Path, read: Callable[[], Read]) -> Read:
         if path.is_dir():
-            raise DataError(f"{path}: the folder cannot be read; check its permissions")
+            reason = "is a folder, not an image file" if os.access(path, os.R_OK | os.X_OK) else _CLOSED
+            raise DataError(f"{path}: {reason}")
         if not path.exists():
             raise DataError(f"{path}: there is no such file")
         if not path.is_file():  # reading a pipe or a device may never end
@@ -86,17 +89,39 @@ def reader_of(recipe: Recipe, channels: int) -> FileReader:
     options of the same names. Raises `DataError` immediately if image files cannot have this number of channels.
     """
     _require_channels(channels)
+    found = dataset_reader(recipe)
+    return default_reader(channels) if found is None else FileReader(channels, found.read, found.options)
+
+
+@dataclass(frozen=True)
+class DatasetReader:
+    """How a data set reads image files.
+
+    Attributes:
+        id: The full id of the data set.
+        read: The ``read(path)`` of its factory.
+        options: Those of its options in the recipe that `read` names.
+    """
+
+    id: str
+    read: Callable[..., Tensor]
+    options: Mapping[str, Any]
+
+
+def dataset_reader(recipe: Recipe) -> DatasetReader | None:
+    """Return how the data set of a recipe, or the first that it contains, reads files; None for `read_image`."""
     for part in recipe.dataset.family():
         own = getattr(part.entry.load(), "read", None)
         if own is not None:
-            return FileReader(channels, own, _named(own, part.options))
-    return default_reader(channels)
+            return DatasetReader(part.entry.id, own, _named(own, part.options))
+    return None
 
 
-def default_reader(channels: int) -> FileReader:
+def default_reader(channels: int, *, bits: int = 16, max_megapixels: int | None = None) -> FileReader:
     """Return what reads an image file with `read_image`; raise `DataError` for another number of channels."""
     _require_channels(channels)
-    return FileReader(channels, read_image, {"channels": channels})
+    options = {"channels": channels, "bits": bits, "max_megapixels": max_megapixels}
+    return FileReader(channels, read_image, options)
 
 
 def _require_channels(channels: int) -> None:

@@ -46,6 +46,10 @@ def summary(certificate: Certificate) -> Iterator[str]:
     if certificate.accuracy_before is not None and certificate.accuracy_after is not None:
         before, after = (percent(share, 2) for share in (certificate.accuracy_before, certificate.accuracy_after))
         yield f"accuracy {before} before and {after} after the export, on {certificate.source}"
+    if (framing := certificate.framing) is not None and framing.resized:
+        images, share = counted(framing.resized, "image"), percent(framing.different, 3)
+        most = f", by up to {framing.worst_gap} of 255" * (framing.worst_gap > 0)
+        yield f"the graph frames {images} of another size than the model; {share} of the pixels differ{most}"
     times = f"{certificate.latency_after:.1f} ms instead of {certificate.latency_before:.1f} ms"
     yield f"one image takes {times} in torch, on the CPU"
 
@@ -53,10 +57,22 @@ def summary(certificate: Certificate) -> Iterator[str]:
 def warnings_of(certificate: Certificate) -> Iterator[str]:
     """Yield what a reader must know to interpret the certificate."""
     if certificate.worst_gap > _LARGE and certificate.passed:
+        share = "most" if certificate.counted_changes else "the"
         yield (
-            f"the classes agree, but a probability differs by {certificate.worst_gap:.2g} "
+            f"{share} classes agree, but a probability differs by {certificate.worst_gap:.2g} "
             f"({certificate.worst_image}), so thresholds on probabilities may decide otherwise"
         )
+    if (framing := certificate.framing) is not None and not framing.resized:
+        yield (
+            "every compared image has the size of the model, so the framing in the graph was not measured; compare "
+            "with photos of other sizes"
+        )
+    if framing is not None and framing.reduced:
+        yield (
+            "the run decodes large photos at a reduced size (decode: draft), and the file gets all of their pixels; "
+            "the differences include this"
+        )
+    yield from certificate.notes
     if certificate.unread:
         yield f"{counted(len(certificate.unread), 'file')} could not be read and were not compared"
 
@@ -74,6 +90,10 @@ def _facts(certificate: Certificate) -> Iterator[Fact]:
     for name, share in (("before", certificate.accuracy_before), ("after", certificate.accuracy_after)):
         if share is not None:
             yield Fact(f"Accuracy {name} the export", percent(share, 2))
+    if (framing := certificate.framing) is not None and framing.resized:
+        shares = f"{percent(framing.different, 3)} of the pixels differ, {framing.worst_gap} of 255 at most"
+        where = f" ({legible(framing.worst_image)})" if framing.worst_image else ""
+        yield Fact("Images framed in the graph", f"{framing.resized:,}", f"{shares}{where}")
     ratio = certificate.latency_after / certificate.latency_before
     times = f"{certificate.latency_after:.1f} ms and {certificate.latency_before:.1f} ms for one image on the CPU"
     yield Fact("Time, relative to torch", f"{ratio:.2f}", times)

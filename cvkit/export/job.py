@@ -4,31 +4,38 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile
 
 import torch
 
+from ..data.resizing import frame
 from ..engine.trained_model import TrainedModel
-from ..errors import RunError, one_line
+from ..errors import ComponentFailure, RunError, one_line
 from ..explain.image_source import ImageSource
+from ..explain.picture import Picture
 from ..figures.page import render
+from ..files.inputs import inputs_digest, place_for
 from ..files.output_folder import OutputFolder
 from ..guard import Guard
 from ..recipe import Part
 from ..recipe.coercion import plain_value
+from ..recipe.settings import Precision
 from .certificate import Certificate, accuracy, changed_images
 from .certificate_page import certificate_page
+from .certified import CERTIFICATE
 from .exporter import Exporter
 from .failure import failure
+from .framing_gaps import FramingGap, FramingGaps
 from .metadata import CERTIFICATE_PLACE
 from .replay import Replay, latency, replay
 from .serving import ModelToExport
 
-CERTIFICATE, PAGE = "certificate.json", "certificate.html"
+PAGE = "certificate.html"
 _LIBRARIES = ("cvkit-core", "torch", "onnx", "onnxscript", "onnxruntime", "timm", "torchvision", "safetensors")
 
 
@@ -41,10 +48,12 @@ class ExportJob:
         model: The same model for exporters.
         part: The exporter in the recipe.
         exporter: The exporter.
-        source: The images to compare with.
+        source: The images to compare with, as the run predicts them and, if the files frame images, as they are.
         names: Names of these images in their order, if they have better ones than their position.
         run: The name of the run folder.
+        folder: The run folder, which stays as it is.
         required: The share of the images that must keep their class; None for that of the exporter.
+        precision: The number format in which the run evaluates.
     """
 
     trained: TrainedModel
@@ -54,12 +63,21 @@ class ExportJob:
     source: ImageSource
     names: Sequence[str]
     run: str
+    folder: Path
     required: float | None = None
+    precision: Precision = "fp32"
 
     def place(self, parent: Path) -> OutputFolder:
-        """Return the output folder in `parent`, named after the exporter."""
+        """Return the output folder in `parent`, named after the run and the exporter.
+
+        An export of another run with the same name is kept. Raises `FolderError` if the folder is in the run folder.
+        """
         written = frozenset((*self.exporter.files, CERTIFICATE, PAGE))
-        return OutputFolder(parent / self.part.entry.id.rpartition("/")[2], "cvkit export", written)
+        name = self.part.entry.id.rpartition("/")[2]
+        run = place_for(parent, self.folder.resolve().name, f"{name}/{CERTIFICATE}", inputs_digest(self.folder))
+        place = OutputFolder(run / name, "cvkit export", written)
+        place.require_outside([self.folder])
+        return place
 
     def write(self, place: OutputFolder, advance: Callable[[int], None] = lambda _: None) -> Certificate:
         """Write the files and the certificate to the folder `place` in one atomic step, and return the certificate.
@@ -75,15 +93,58 @@ class ExportJob:
                 raise RunError(f"{self.part.entry.id} cannot export this model: {refusal}") from refusal
             self._require_files(guard, making)
             compute = Guard(self.part.entry, "cannot read the exported files")(self.exporter.load, making, self.model)
+            outputs = Guard(self.part.entry, "cannot read the exported files")(
+                self.exporter.outputs, making, self.model
+            )
             runs = Guard(self.part.entry, "cannot predict with the exported files")
-            found = replay(self.trained, lambda images: runs(compute, images), self.source, self.names, advance)
-            certificate = self._certificate(found, making, compute)
+            gaps = self._framing_gaps(making)
+
+            def seen(pictures: Sequence[Picture]) -> None:
+                if gaps is not None:
+                    gaps.add(pictures)
+                advance(len(pictures))
+
+            found = replay(
+                self.trained,
+                lambda images: runs(compute, images),
+                self.source,
+                self.names,
+                seen,
+                None if outputs is None else lambda images: runs(outputs, images),
+            )
+            certificate = self._certificate(found, making, compute, None if gaps is None else gaps.result())
             if not certificate.passed:
-                differ = Guard(self.part.entry)
-                where = differ(self.exporter.first_difference, making, self.model, found.suspects)
-                raise RunError(failure(certificate, self.exporter.files[0], where))
+                raise RunError(failure(certificate, self.exporter.files[0], self._first_difference(making, found)))
             self._seal(certificate, making)
         return certificate
+
+    def _first_difference(self, folder: Path, found: Replay) -> str:
+        """Return where the outputs first differ. An exporter that cannot tell does not hide what failed."""
+        try:
+            differ = Guard(self.part.entry, "cannot compare the layers")
+            where: str = differ(self.exporter.first_difference, folder, self.model, found.suspects)
+        except ComponentFailure as error:
+            return f"at an unknown place ({one_line(error)})"
+        return where
+
+    def _notes(self, found: Replay) -> Iterator[str]:
+        """Yield what the comparison does not show."""
+        if self.trained.prediction_rule.calibrates and not found.rule.calibrates:
+            yield (
+                "the files contain neither the calibration of the run nor what it declines, so their probabilities "
+                "are those before it; export the run to onnx or torch to keep it"
+            )
+        if self.precision != "fp32":
+            yield f"the run evaluates in {self.precision}, and the model was compared with the files in fp32"
+
+    def _framing_gaps(self, folder: Path) -> FramingGaps | None:
+        """Return what compares the framing of the files with cvkit's; None if they do not frame images."""
+        if not self.exporter.takes_any_size:
+            return None
+        framed = Guard(self.part.entry, "cannot read the exported framing")(self.exporter.framed, folder, self.model)
+        runs, framing = Guard(self.part.entry, "cannot frame with the exported files"), self.model.info.framing
+        reduced = framing is not None and framing.decode == "draft"
+        return FramingGaps(lambda images: runs(framed, images), reduced=reduced)
 
     def _require_files(self, guard: Guard, folder: Path) -> None:
         written = sorted(path.name for path in folder.iterdir())
@@ -92,15 +153,17 @@ class ExportJob:
             listed = ", ".join(sorted(missing | foreign))
             raise guard.failure(f"{'did not write' if missing else 'wrote more than its `files` names'}: {listed}")
 
-    def _certificate(self, found: Replay, folder: Path, compute: Callable[..., Any]) -> Certificate:
+    def _certificate(
+        self, found: Replay, folder: Path, compute: Callable[..., Any], framing: FramingGap | None
+    ) -> Certificate:
         worst = int(found.gaps.argmax())
         changed = changed_images(found, self.model.info)
         counted_changes = sum(not image.tied for image in changed)
-        single = found.examples[:1]
         return Certificate(
             exporter=self.part.entry.id,
             options=plain_value(dict(self.part.options)),
             run=self.run,
+            inputs_digest=inputs_digest(self.folder),
             source=self.source.name,
             images=len(found),
             unread=tuple(self.source.unread),
@@ -112,21 +175,30 @@ class ExportJob:
             worst_gap=float(found.gaps[worst]),
             worst_image=found.names[worst],
             batch_gaps=found.batch_gaps,
-            latency_before=latency(self.model.logits, single),
-            latency_after=latency(compute, single),
+            latency_before=latency(self._framed_logits, found.single),
+            latency_after=latency(compute, found.single),
+            notes=tuple(self._notes(found)),
             environment=_environment(self.trained),
+            framing=framing,
             files={name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in self.exporter.files},
         )
 
+    def _framed_logits(self, images: torch.Tensor) -> torch.Tensor:
+        """Return the logits of the model for one image of any size."""
+        return self.model.logits(frame(images[0], self.model.info)[None])
+
     def _seal(self, certificate: Certificate, folder: Path) -> None:
-        """Write the certificate, its page, and its digest into the file with the model if that has a place for it."""
+        """Write the certificate, its page, and its digest into the file with the model if that has a place for it.
+
+        A zip file, such as a ``.pt2``, stays as it is, because its checksums would be wrong.
+        """
         content = certificate.to_json()
         (folder / CERTIFICATE).write_bytes(content)
         page = certificate_page(certificate, self.exporter.files[0])
         (folder / PAGE).write_bytes(render(page).encode())
         file = folder / self.exporter.files[0]
         whole, place = file.read_bytes(), CERTIFICATE_PLACE.encode()
-        if whole.count(place) == 1:
+        if whole.count(place) == 1 and not is_zipfile(file):
             file.write_bytes(whole.replace(place, hashlib.sha256(content).hexdigest().encode()))
 
 

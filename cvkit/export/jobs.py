@@ -15,12 +15,14 @@ from ..engine.building import build_checked
 from ..errors import DataError, RunError
 from ..explain.image_files import find_images
 from ..explain.image_io import reader_of
-from ..explain.image_source import FromFiles, FromSplit, ImageSource
-from ..recipe import Recipe
+from ..explain.image_source import FromFiles, FromSplit
+from ..recipe import Part, Recipe
 from ..runs.folder import RunFolder
 from ..runs.load import LoadedModel
+from .exporter import Exporter
 from .job import ExportJob
 from .metadata import metadata_of
+from .originals import WithOriginals
 from .serving import ModelToExport, on_cpu
 
 
@@ -57,6 +59,7 @@ def exports_of(
 
     samples = background_of(lambda: splits().train, info, lambda pixels: pixels, recipe.seed)
     exporters = [build_checked(part, info, samples) for part in recipe.exporters]
+    source: FromFiles | FromSplit
     source, named = _from_files(recipe, info, images) if images else _from_split(splits(), info)
     model = ModelToExport(
         on_cpu(loaded.trained.model),
@@ -66,19 +69,32 @@ def exports_of(
         metadata_of(recipe, loaded.trained, folder.path.name, loaded.checkpoint_label),
         loaded.trained.abstention,
     )
-    return [
-        ExportJob(loaded.trained, model, part, exporter, source, named, folder.path.name, required)
-        for part, exporter in zip(recipe.exporters, exporters, strict=True)
-    ]
+
+    def job(part: Part, exporter: Exporter) -> ExportJob:
+        compared = WithOriginals(source) if exporter.takes_any_size else source
+        return ExportJob(
+            loaded.trained,
+            model,
+            part,
+            exporter,
+            compared,
+            named,
+            folder.path.name,
+            folder.path,
+            required,
+            recipe.train.precision,
+        )
+
+    return [job(part, exporter) for part, exporter in zip(recipe.exporters, exporters, strict=True)]
 
 
-def _from_files(recipe: Recipe, info: DataInfo, images: Sequence[Path]) -> tuple[ImageSource, Sequence[str]]:
+def _from_files(recipe: Recipe, info: DataInfo, images: Sequence[Path]) -> tuple[FromFiles, Sequence[str]]:
     files = find_images(images, info.classes, Path("exports"))
     given = ", ".join(map(str, images[:3])) + ", ..." * (len(images) > 3)
     return FromFiles(f"the images in {given}", files, reader_of(recipe, info.channels), info), ()
 
 
-def _from_split(splits: Splits, info: DataInfo) -> tuple[ImageSource, Sequence[str]]:
+def _from_split(splits: Splits, info: DataInfo) -> tuple[FromSplit, Sequence[str]]:
     half, split = splits.final, splits.half(splits.final)
     source = FromSplit(f"the {half} images of the run", split, range(len(split)), half=half, form=info.labels)
     return source, getattr(split, "names", None) or ()

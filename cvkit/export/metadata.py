@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib.metadata import version
-from typing import Any
+from typing import Annotated, Any
 
-from ..data.framing import Framing
+from pydantic import Field
+
 from ..data.resizing import DEFAULT
 from ..data.splits import DataInfo
 from ..engine.abstention import Abstention
@@ -17,6 +18,8 @@ from ..engine.trained_model import TrainedModel
 from ..files.strict_json import Shape, read_json, require_shape
 from ..recipe import Recipe, dump
 from ..recipe.coercion import plain_value
+from ..runs.json_files import AbstentionShape, DataInfoShape
+from .decoding import FileDecoding
 
 KEY = "cvkit"
 """The name under which formats with named metadata contain the JSON text of the metadata."""
@@ -28,23 +31,24 @@ CERTIFICATE_PLACE = "0" * 64
 """Stands in a file for the SHA-256 of its certificate, which is made after the file."""
 
 
-class _InfoShape(Shape):
-    channels: int
-    height: int
-    width: int
-    classes: list[str]
-    mean: list[float]
-    std: list[float]
-    task: str
+class _DecodingShape(Shape):
+    bits: Annotated[int, Field(ge=9, le=16)] = 16
+    max_megapixels: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    reader: str = ""
 
 
 class _MetadataShape(Shape):
-    format: int
-    info: _InfoShape
-    thresholds: list[float]
-    calibration: dict[str, Any] | None = None
+    format: Annotated[int, Field(ge=1)]
+    info: DataInfoShape
+    thresholds: list[Annotated[float, Field(ge=0, le=1)]]
+    calibration: AbstentionShape | None = None
     run: str = ""
     checkpoint: str = ""
+    framing_in_graph: bool = False
+    decoding: _DecodingShape = _DecodingShape()
+
+
+_DECODED = {field.name for field in fields(FileDecoding)}  # a later version may write more
 
 
 @dataclass(frozen=True)
@@ -56,12 +60,16 @@ class FileMetadata:
         prediction_rule: How logits become probabilities and predicted classes.
         run: The name of the run folder; empty if the file does not say it.
         checkpoint: After which step and epoch the weights were saved, in words; empty likewise.
+        framing_in_graph: Whether the file takes images of any size and frames them itself.
+        decoding: How the run decodes image files.
     """
 
     info: DataInfo
     prediction_rule: PredictionRule
     run: str
     checkpoint: str
+    framing_in_graph: bool
+    decoding: FileDecoding
 
 
 def metadata_of(recipe: Recipe, trained: TrainedModel, run: str, checkpoint: str) -> dict[str, Any]:
@@ -72,6 +80,7 @@ def metadata_of(recipe: Recipe, trained: TrainedModel, run: str, checkpoint: str
     part = recipe.model
     return metadata_values(trained, part.entry.id, part.options) | {
         "run": run,
+        "decoding": FileDecoding.of(recipe).to_json(),
         "recipe": recipe.name,
         "recipe_sha256": hashlib.sha256(dump(recipe).encode()).hexdigest(),
         "checkpoint": checkpoint,
@@ -93,6 +102,7 @@ def metadata_values(trained: TrainedModel, model: str, options: Mapping[str, Any
         "info": info.to_json() | {"framing": (info.framing or DEFAULT).to_json()},
         "thresholds": list(trained.thresholds),
         "calibration": None if trained.abstention is None else trained.abstention.to_json(),
+        "decoding": FileDecoding().to_json(),
         "certificate_sha256": CERTIFICATE_PLACE,
     }
 
@@ -106,13 +116,9 @@ def read_metadata(text: str) -> FileMetadata:
     require_shape(_MetadataShape, values)
     if values["format"] > FORMAT:
         raise ValueError(f"its metadata has format {values['format']}; this version of cvkit reads up to {FORMAT}")
-    try:
-        info = DataInfo.from_json(values["info"])
-        Framing(**(values["info"].get("framing") or {}))
-    except (TypeError, KeyError) as error:
-        raise ValueError(f"its metadata does not describe a framing: {error}") from error
-    if not info.classes or len(info.mean) != info.channels or len(info.std) != info.channels:
-        raise ValueError("its metadata gives no classes, or another number of channels than means")
+    info = DataInfo.from_json(values["info"])
+    if len(info.mean) != info.channels or len(info.std) != info.channels:
+        raise ValueError("its metadata has another number of channels than of means or standard deviations")
     thresholds = tuple(values["thresholds"])
     if len(thresholds) not in (0, info.num_classes):
         raise ValueError("its metadata has another number of thresholds than of classes")
@@ -121,4 +127,6 @@ def read_metadata(text: str) -> FileMetadata:
     if abstention is not None and len(abstention.temperatures) not in (1, info.num_classes):
         raise ValueError("its metadata has another number of temperatures than of classes")
     rule = prediction_rule_of(info.task, thresholds, abstention)
-    return FileMetadata(info, rule, values.get("run", ""), values.get("checkpoint", ""))
+    in_graph = values.get("framing_in_graph", False)
+    decoding = FileDecoding(**{name: value for name, value in values.get("decoding", {}).items() if name in _DECODED})
+    return FileMetadata(info, rule, values.get("run", ""), values.get("checkpoint", ""), in_graph, decoding)

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..engine.prediction_rule import PredictionRule, prediction_rule_of
 from ..engine.trained_model import TrainedModel
 from ..errors import RunError
 from ..explain.image_source import ImageSource
+from ..explain.picture import Picture
 from ..formatting import counted
-from .exporter import Logits
+from .exporter import FileOutputs, Logits
+from .originals import UnframedPicture
 
 TIE = 1e-4
 """The largest difference of two probabilities, or of one from its threshold, that counts as a tie."""
@@ -35,10 +38,14 @@ class Replay:
         after: Probabilities of the file, float (N, K).
         classes_before: The predicted classes of each image by the model.
         classes_after: The predicted classes of each image by the file.
+        declined_before: Whether the model declines each image, bool (N,).
+        declined_after: Whether the file declines each image, bool (N,).
+        rule: How the model decides; without its calibration if the file computes logits alone.
         thresholds: The threshold of each label; empty if each image has one class.
         batch_gaps: For each batch size, the largest difference of a probability from `before`.
         examples: The first images, uint8 (n, C, H, W).
         suspects: The images with the largest differences of a probability, uint8 (n, C, H, W).
+        single: The first image as the file takes it, uint8 (1, C, H', W').
     """
 
     names: tuple[str, ...]
@@ -47,10 +54,14 @@ class Replay:
     after: Tensor
     classes_before: tuple[tuple[int, ...], ...]
     classes_after: tuple[tuple[int, ...], ...]
+    declined_before: Tensor
+    declined_after: Tensor
+    rule: PredictionRule
     thresholds: tuple[float, ...]
     batch_gaps: dict[int, float]
     examples: Tensor
     suspects: Tensor
+    single: Tensor
 
     def __len__(self) -> int:
         return len(self.names)
@@ -61,54 +72,82 @@ class Replay:
         return _gaps(self.before, self.after)
 
     def changed(self) -> list[int]:
-        """Return the indices of the images whose predicted classes differ, or whose result is not a number."""
+        """Return the indices of the images that are predicted or declined otherwise, or without a number."""
         pairs = enumerate(zip(self.classes_before, self.classes_after, strict=True))
-        infinite = ~torch.isfinite(self.gaps)
-        return [index for index, (one, other) in pairs if {*one} != {*other} or infinite[index]]
+        otherwise = ~torch.isfinite(self.gaps) | (self.declined_before != self.declined_after)
+        return [index for index, (one, other) in pairs if {*one} != {*other} or otherwise[index]]
 
     def is_tied(self, index: int) -> bool:
         """Whether the classes of a changed image differ only by classes that were tied in the model's prediction."""
         if not torch.isfinite(self.gaps[index]):
             return False
         chances = self.before[index]
+        if self.declined_before[index] != self.declined_after[index] and not self._is_near_level(chances):
+            return False
         differing = {*self.classes_before[index]} ^ {*self.classes_after[index]}
         if self.thresholds:
             return all(abs(float(chances[label]) - self.thresholds[label]) <= TIE for label in differing)
         return all(float(chances.max() - chances[label]) <= TIE for label in differing)
 
+    def _is_near_level(self, chances: Tensor) -> bool:
+        """Whether a probability that decides about declining an image is at the level of the rule."""
+        abstention = self.rule.abstention
+        if abstention is None:
+            return False
+        deciding = chances if abstention.rule == "conformal" else chances.max()
+        return bool(((deciding - abstention.level).abs() <= TIE).any())
+
 
 def replay(
-    trained: TrainedModel, compute: Logits, source: ImageSource, names: Sequence[str], advance: Callable[[int], None]
+    trained: TrainedModel,
+    compute: Logits,
+    source: ImageSource,
+    names: Sequence[str],
+    advance: Callable[[Sequence[Picture]], None],
+    outputs: Callable[[Tensor], FileOutputs] | None = None,
 ) -> Replay:
-    """Predict the images of `source` with the model and with `compute`.
+    """Predict the images of `source` with the model and with a file; it gets original images if there are some.
 
-    `names` are names of the images, in their order, if the source has better ones than its own. `advance` is called
-    with the number of images that were just predicted. Raises `RunError` if there are no images or if `compute`
-    returns anything but finite or infinite logits (B, K).
+    `compute` returns the logits of the file, and `outputs` everything that it computes, if that is more. `names` are
+    names of the images, in their order, if the source has better ones than its own. `advance` is called with the
+    pictures that were just predicted. Raises `RunError` if there are no images or if the file returns anything but
+    finite or infinite numbers of the right shapes.
     """
-    rule = trained.prediction_rule
+    info = trained.info
+    rule = trained.prediction_rule if outputs else prediction_rule_of(info.task, trained.thresholds)
+
+    def answer(images: Tensor) -> FileOutputs:
+        if outputs is not None:
+            return require_outputs(outputs(images), images, info.num_classes)
+        logits = required(compute, images, info.num_classes)
+        chances = rule.probabilities(logits)
+        return FileOutputs(logits, chances, rule.declined(chances))
+
     seen: list[str] = []
     labels: list[tuple[int, ...] | None] = []
-    before, after, worst = [], [], _Worst()
-    examples: Tensor | None = None
+    before, after, declined, worst = [], [], [], _Worst()
+    examples = single = None
     for pictures in source:
         images = torch.stack([picture.fitted for picture in pictures])
-        first, second = trained.logits(images), required(compute, images, trained.info.num_classes)
-        before.append(rule.probabilities(first))
-        after.append(rule.probabilities(second))
+        answers = _answers(answer, pictures, images)
+        before.append(rule.probabilities(trained.logits(images)))
+        after.append(answers.probabilities)
+        declined.append(_declined(answers))
         worst.add(images, _gaps(before[-1], after[-1]))
         seen += [picture.name for picture in pictures]
         labels += [picture.labels for picture in pictures]
-        examples = images if examples is None else examples
-        advance(len(pictures))
-    if examples is None:
+        if examples is None or single is None:
+            examples, single = images, _taken(pictures[0])[None]
+        advance(pictures)
+    if examples is None or single is None:
         raise RunError("\n".join(["there are no images to compare the exported file with the run", *source.unread]))
     chances, results = torch.cat(before), torch.cat(after)
     few = examples[: 2 * max(BATCH_SIZES)]
     gaps = {
-        size: float(_gaps(chances[: len(few)], rule.probabilities(torch.cat(batches))).max())
+        size: float(
+            _gaps(chances[: len(few)], torch.cat([answer(part).probabilities for part in few.split(size)])).max()
+        )
         for size in BATCH_SIZES
-        for batches in [[required(compute, part, trained.info.num_classes) for part in few.split(size)]]
     }
     return Replay(
         names=tuple(names or seen),
@@ -117,20 +156,58 @@ def replay(
         after=results,
         classes_before=tuple(tuple(rule.predicted(one)) for one in chances),
         classes_after=tuple(tuple(rule.predicted(one)) for one in results),
+        declined_before=rule.declined(chances),
+        declined_after=torch.cat(declined),
+        rule=rule,
         thresholds=_thresholds(trained),
         batch_gaps=gaps,
         examples=few,
         suspects=worst.images(),
+        single=single,
     )
 
 
-def required(compute: Logits, images: Tensor, classes: int) -> Tensor:
-    """Return the logits of images; raise `RunError` unless they are a float tensor (B, K)."""
+def _taken(picture: Picture) -> Tensor:
+    """Return the image that a file predicts: the original, if the picture has it."""
+    return picture.original if isinstance(picture, UnframedPicture) else picture.fitted
+
+
+def _answers(answer: Callable[[Tensor], FileOutputs], pictures: Sequence[Picture], images: Tensor) -> FileOutputs:
+    """Return the outputs of the file for pictures; original images of the same size are a batch."""
+    if not any(isinstance(picture, UnframedPicture) for picture in pictures):
+        return answer(images)
+    groups: dict[torch.Size, list[int]] = {}
+    for index, picture in enumerate(pictures):
+        groups.setdefault(_taken(picture).shape, []).append(index)
+    parts = [answer(torch.stack([_taken(pictures[index]) for index in indices])) for indices in groups.values()]
+    order = torch.tensor([index for indices in groups.values() for index in indices]).argsort()
+    logits, chances = (torch.cat(tensors)[order] for tensors in zip(*(part[:2] for part in parts), strict=True))
+    return FileOutputs(logits, chances, torch.cat([_declined(part) for part in parts])[order])
+
+
+def _declined(answers: FileOutputs) -> Tensor:
+    return torch.zeros(len(answers.logits), dtype=torch.bool) if answers.declined is None else answers.declined
+
+
+def require_outputs(found: FileOutputs, images: Tensor, classes: int) -> FileOutputs:
+    """Return the outputs of a file; raise `RunError` unless they have the right types and shapes."""
+    required(lambda _: found.logits, images, classes)
+    required(lambda _: found.probabilities, images, classes, "probabilities")
+    if found.declined is not None and (found.declined.dtype, found.declined.shape) != (torch.bool, (len(images),)):
+        raise RunError(
+            f"the exported file returned what it declines as {found.declined.dtype} {tuple(found.declined.shape)} "
+            f"for {counted(len(images), 'image')}; expected torch.bool ({len(images)},)"
+        )
+    return found
+
+
+def required(compute: Logits, images: Tensor, classes: int, what: str = "logits") -> Tensor:
+    """Return the logits of images, or what `what` names; raise `RunError` unless they are a float tensor (B, K)."""
     logits = compute(images)
     if not isinstance(logits, Tensor) or logits.shape != (len(images), classes) or not logits.is_floating_point():
         shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         raise RunError(
-            f"the exported file returned {shape} for {counted(len(images), 'image')}; expected logits "
+            f"the exported file returned {shape} for {counted(len(images), 'image')}; expected {what} "
             f"({len(images)}, {classes})"
         )
     return logits.float()

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ..data.splits import DataInfo
 from ..engine.abstention import Abstention
 from ..engine.prediction_rule import prediction_rule_of
+from .framing import FramingModule
 
 INPUT = "images"
 OUTPUTS = ("logits", "probabilities")
@@ -84,9 +85,20 @@ class ModelToExport:
         """
         return ServingModel(copy.deepcopy(self.network), self.info, self.abstention).eval()
 
-    def metadata_text(self) -> str:
-        """Return the metadata as one line of JSON in ASCII, for formats that contain text."""
-        return json.dumps(self.metadata)
+    def framing(self) -> nn.Module:
+        """Return the module from uint8 images (B, C, H', W') of any size to uint8 (B, C, H, W) of the model's size.
+
+        It frames images as the run's evaluation does, with operations that a graph can contain.
+        """
+        return FramingModule(self.info).eval()
+
+    def metadata_text(self, *, framing_in_graph: bool = False) -> str:
+        """Return the metadata as one line of JSON in ASCII, for formats that contain text.
+
+        Args:
+            framing_in_graph: Whether the file takes images of any size and frames them itself.
+        """
+        return json.dumps({**self.metadata, "framing_in_graph": framing_in_graph})
 
     @torch.no_grad()
     def logits(self, images: Tensor) -> Tensor:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterable, Sequence
 from itertools import chain
+from types import SimpleNamespace
 
+_LINE_END = "\r\n"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # OWASP, "CSV Injection"
 
 
@@ -22,9 +23,22 @@ def csv_text(header: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
 
 def csv_lines(rows: Iterable[Sequence[object]], end: str = "\r\n") -> str:
     """Return rows as the lines of a CSV file, each with `end`; formulas are made harmless as in `csv_text`."""
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator=end).writerows(map(_harmless, row) for row in rows)
-    return text.getvalue()
+    lines: list[str] = []
+    # Python 3.11 and 3.12 quote a carriage return or a line feed in a cell only if the end of the lines contains it.
+    writer = csv.writer(SimpleNamespace(write=lines.append), lineterminator=_LINE_END)
+    writer.writerows(map(_harmless, row) for row in rows)
+    return "".join(line.removesuffix(_LINE_END) + end for line in lines)
+
+
+def cell_of(text: str) -> str:
+    """Return the text of a cell that `csv_lines` wrote, without the apostrophe before a formula."""
+    return text[1:] if text.startswith("'") and _harmless(text[1:]) == text else text
+
+
+def without_apostrophe(cell: str) -> str:
+    """Return a cell as it was before `csv_text` gave it an apostrophe; other cells stay as they are."""
+    rest = cell.removeprefix("'")
+    return rest if cell != rest and _harmless(rest) != rest else cell
 
 
 def _harmless(cell: object) -> object:

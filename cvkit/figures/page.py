@@ -56,6 +56,7 @@ class Page:
         sections: The body of the page.
         details: Tables of the configuration: components, versions, environment.
         recipe: The YAML text of the recipe.
+        recipe_title: What the recipe is.
         generated: The last line.
     """
 
@@ -67,6 +68,7 @@ class Page:
     sections: tuple[Section, ...] = ()
     details: tuple[Table, ...] = ()
     recipe: str = ""
+    recipe_title: str = "The resolved recipe, including all defaults"
     generated: str = ""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +31,16 @@ class OutputFolder:
                 f"'{self.path}' contains files that `{self.command}` did not write ({', '.join(foreign[:3])}); "
                 "choose another --output"
             )
+
+    def require_outside(self, runs: Iterable[Path]) -> None:
+        """Raise `FolderError` if the folder is one of these run folders, or is in one, also through links."""
+        place = self.path.resolve()
+        for run in runs:
+            if run.resolve() in (place, *place.parents):
+                raise FolderError(
+                    f"'{self.path}' is inside the run folder '{run}', which `{self.command}` never writes to; choose "
+                    "another --output"
+                )
 
     @contextmanager
     def replace_atomically(self) -> Iterator[Path]:

@@ -1,8 +1,9 @@
-"""Reads untrusted JSON strictly and checks it against a shape, with errors that name the field."""
+"""Writes JSON that every reader accepts, and reads untrusted JSON strictly, with errors that name the field."""
 
 from __future__ import annotations
 
 import json
+import math
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -31,6 +32,25 @@ def read_json(content: bytes) -> Any:
         return json.loads(content.decode("utf-8"), object_pairs_hook=_mapping, parse_constant=_no_number)
     except RecursionError:
         raise ValueError("its values are nested too deeply") from None
+
+
+def json_line(value: Any, indent: int | None = None) -> bytes:
+    r"""Return a JSON value as UTF-8 with a line feed at the end; `indent` is the indentation if it has several lines.
+
+    Numbers that are not finite, which JSON does not have, become null. Bytes of a file name that are not UTF-8 become
+    escapes such as ``\udcff``, from which `read_json` returns the same name.
+    """
+    text = json.dumps(finite(value), indent=indent, ensure_ascii=False, allow_nan=False)
+    return f"{text}\n".encode("utf-8", "backslashreplace")
+
+
+def finite(value: Any) -> Any:
+    """Return a JSON value in which numbers that are not finite are replaced by None, and tuples by lists."""
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def require_shape(shape: type[Shape], value: Any) -> None:

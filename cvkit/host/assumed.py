@@ -15,6 +15,9 @@ METHOD = "gradcam/grad_cam"
 EXPORTER = "export/onnx"
 """The exporter that `cvkit export` uses if neither the user nor the recipe names one."""
 
+QUANTIZED_EXPORTER = "export/onnx_int8"
+"""The exporter that `cvkit export --quantize` uses in place of `EXPORTER`."""
+
 TUNER = "onecycle/lr_range_test"
 """The tuner that `lr-find` adds to a recipe without a range test."""
 

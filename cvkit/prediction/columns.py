@@ -25,6 +25,7 @@ class Columns:
         top: The number of most probable classes, for images with one class.
         every: Whether there is a column for the probability of each class.
         declines: Whether the model can decline images, so that there is a column that says so.
+        sets: Whether there is a column for the prediction set.
     """
 
     classes: Sequence[str]
@@ -32,6 +33,7 @@ class Columns:
     top: int = 1
     every: bool = False
     declines: bool = False
+    sets: bool = False
 
     @property
     def types(self) -> dict[str, type]:
@@ -44,6 +46,8 @@ class Columns:
                 found |= {_ranked("class", rank): str, _ranked("probability", rank): float}
         if self.declines:
             found |= {"declined": bool}
+        if self.sets:
+            found |= {"prediction_set": list[str]}
         if self.every:
             found |= {f"probability {name}": float for name in self.classes}
         return found | {ERROR: str}
@@ -64,6 +68,8 @@ class Columns:
                 cells += [self.classes[label], value]
         if self.declines:
             cells += [prediction.declined]
+        if self.sets:
+            cells += [[self.classes[label] for label in prediction.prediction_set]]
         if self.every:
             cells += chances.tolist()
         return [*front, *cells, prediction.error]

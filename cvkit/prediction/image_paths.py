@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -11,6 +12,23 @@ from pathlib import Path
 
 from ..data.image_formats import IMAGE_FORMATS
 from ..errors import DataError, did_you_mean
+
+
+@dataclass(frozen=True)
+class NoPath:
+    """A row of a list that does not name a file. Its text is empty, as its name is in the output.
+
+    Attributes:
+        error: Which row it is, and what is wrong.
+    """
+
+    error: str
+
+    def __str__(self) -> str:
+        return ""
+
+
+Listed = Path | NoPath
 
 
 @dataclass
@@ -27,7 +45,7 @@ class ImagePaths:
     """
 
     given: Sequence[str]
-    listed: Iterable[Path] = ()
+    listed: Iterable[Listed] = ()
     left_out: int = 0
     _visited: set[str] = field(default_factory=set)
 
@@ -53,7 +71,12 @@ class ImagePaths:
             if next(glob.iglob(name, recursive=True), None) is None:
                 raise DataError(f"the pattern '{name}' matches no file")
 
-    def __iter__(self) -> Iterator[Path]:
+    def __iter__(self) -> Iterator[Listed]:
+        yield from self.searched()
+        yield from self.listed
+
+    def searched(self) -> Iterator[Path]:
+        """Yield the files that are given, and those in folders or of patterns, but not the listed ones."""
         for name in self.given:
             if os.path.isdir(name):
                 yield from self._below(name)
@@ -62,7 +85,6 @@ class ImagePaths:
             else:
                 for found in sorted(glob.iglob(name, recursive=True)):
                     yield from self._matched(found)
-        yield from self.listed
 
     def _matched(self, path: str) -> Iterator[Path]:
         if os.path.isdir(path):
@@ -102,16 +124,23 @@ def _entries(folder: str) -> list[str]:
 
 
 def paths_in_lines(lines: Iterable[bytes]) -> Iterator[Path]:
-    """Yield the path in each line of a list; empty lines are skipped."""
-    for line in lines:
-        if name := line.rstrip(b"\r\n"):
+    """Yield the path in each line of a list; lines without any are skipped, and so is a byte order mark."""
+    for number, line in enumerate(lines):
+        name = (line.removeprefix(BOM_UTF8) if number == 0 else line).rstrip(b"\r\n")
+        if name.strip():
             yield Path(os.fsdecode(name))
 
 
-def require_some(paths: Iterable[Path], where: str) -> Iterator[Path]:
-    """Return the same paths; raise `DataError` if there is none. `where` says where they were searched for."""
+def require_some(paths: Iterable[Listed], given: Sequence[str], lists: Sequence[str]) -> Iterator[Listed]:
+    """Return the same paths; raise `DataError` if there is none.
+
+    `given` are the folders and patterns that were searched, and `lists` describe the lists that were read.
+    """
     rest = iter(paths)
     first = next(rest, None)
     if first is None:
-        raise DataError(f"{where} contains no images: cvkit looks for files ending in {', '.join(IMAGE_FORMATS)}")
+        searched = ", ".join(f"'{name}'" for name in given)
+        reasons = [f"{searched} contains no images: cvkit looks for files ending in {', '.join(IMAGE_FORMATS)}"]
+        reasons = [*(reasons if given else []), *(f"{each} contains no paths" for each in lists)]
+        raise DataError("; ".join(reasons))
     return chain([first], rest)

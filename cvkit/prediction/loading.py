@@ -17,11 +17,12 @@ from ..data.digests import file_digest
 from ..data.reduction import Wanted, needed_for_framing
 from ..data.resizing import frame
 from ..data.splits import DataInfo
-from ..data.worker_errors import error_of
+from ..data.worker_errors import error_of, is_of_one_image
 from ..data.workers import WorkerPool
 from ..errors import CvkitError, DataError, one_line
 from ..explain.image_io import FileReader
-from ..resource_errors import Shortage, shortage_in
+from ..resource_errors import OPTIONS
+from .image_paths import Listed, NoPath
 
 _AT_ONCE = 256  # batches that are requested from the workers together; their paths are in memory
 Item = TypeVar("Item")
@@ -32,12 +33,12 @@ class LoadedFile:
     """A file that was loaded, or could not be.
 
     Attributes:
-        path: The path as it was given.
+        path: The path as it was given; `NoPath` for a row of a list without one.
         digest: The SHA-256 of its bytes; empty if it cannot be read.
         error: Why it cannot be used; empty if it can.
     """
 
-    path: Path
+    path: Listed
     digest: str
     error: str = ""
 
@@ -56,17 +57,19 @@ class FileBatches(Dataset[LoadedBatch]):
     def __init__(self, reader: FileReader, info: DataInfo) -> None:
         self._reader, self._info = reader, info
 
-    def __getitems__(self, paths: list[Path]) -> LoadedBatch | CvkitError:
+    def __getitems__(self, paths: list[Listed]) -> LoadedBatch | CvkitError:
         """Return the batch of these files."""
         files, images = [], []
         for path in paths:
+            if isinstance(path, NoPath):
+                files.append(LoadedFile(path, "", path.error))
+                continue
             digest = file_digest(path)
             try:
                 images.append(framed_file(path, self._reader, self._info))
             except Exception as error:
-                # An image that is too large for the memory is its own fault; other shortages meet every file.
-                if shortage_in(error) not in (None, Shortage.MEMORY):
-                    return error_of(error)
+                if not is_of_one_image(error):
+                    return error_of(error, OPTIONS)
                 reason = str(error) if isinstance(error, DataError) else f"{path}: {one_line(error)}"
                 files.append(LoadedFile(path, digest, " ".join(reason.split())))
             else:
@@ -84,7 +87,7 @@ def framed_file(path: Path, reader: FileReader, info: DataInfo) -> Tensor:
 
 
 def loaded_batches(
-    paths: Iterable[Path], reader: FileReader, info: DataInfo, batch_size: int, workers: int
+    paths: Iterable[Listed], reader: FileReader, info: DataInfo, batch_size: int, workers: int
 ) -> Generator[LoadedBatch, None, None]:
     """Yield the files in order, in batches of `batch_size`, loaded by `workers` processes.
 
@@ -94,7 +97,8 @@ def loaded_batches(
     try:
         while requests := [*islice(_chunks(rest, batch_size), _AT_ONCE)]:
             if pool is None:  # processes cost more than they save for a single batch
-                pool = WorkerPool(FileBatches(reader, info), workers if len(requests) > 1 else 0, _same, False)
+                number = workers if len(requests) > 1 else 0
+                pool = WorkerPool(FileBatches(reader, info), number, _same, False, OPTIONS)
             with closing(pool.load(requests)) as batches:
                 for batch in batches:
                     if isinstance(batch, CvkitError):

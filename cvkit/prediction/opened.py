@@ -13,7 +13,7 @@ from ..data.digests import file_digest
 from ..data.splits import DataInfo
 from ..engine.classifier import Classifier
 from ..errors import RunError
-from ..explain.image_io import FileReader, default_reader, reader_of
+from ..explain.image_io import FileReader, reader_of
 from ..export.classifier import ONNX, PROGRAM, ExportedClassifier
 from ..recipe import Recipe
 from ..recipe.settings import View
@@ -34,6 +34,7 @@ class OpenedClassifier:
             cannot be read for the model.
         name: The name of the recipe or of the file, for a title.
         label: The model in words, for a line of output.
+        checkpoint: After which step and epoch the weights were saved, in words; empty if a file does not say it.
         digest: Returns what identifies the model. It differs if the model predicts differently.
         device: The device that the classifier computes on.
         batch_size: The number of images that are predicted at once, unless the user gives another.
@@ -45,6 +46,7 @@ class OpenedClassifier:
     open_reader: Callable[[], FileReader]
     name: str
     label: str
+    checkpoint: str
     digest: Callable[[], str]
     device: torch.device
     batch_size: int
@@ -84,19 +86,31 @@ def open_classifier(
 
 
 def opened_file(path: Path, *, trusted: bool) -> OpenedClassifier:
-    """Return the classifier in an exported file, which reads images as `cvkit.read_image` does."""
+    """Return the classifier in an exported file, which reads images as its metadata says."""
     classifier = ExportedClassifier.open(path, trusted=trusted)
     origin = f" of run {classifier.run}" if classifier.run else ""
     state = f", exported {classifier.checkpoint}" if classifier.checkpoint else ""
     return OpenedClassifier(
         classifier,
-        partial(default_reader, classifier.info.channels),
+        classifier.file_reader,
         path.name,
         f"{path.name}{origin}{state}",
+        classifier.checkpoint,
         partial(file_digest, path),
         torch.device("cpu"),
         _FILES_AT_ONCE,
         0,
+        _remarks(classifier),
+    )
+
+
+def _remarks(classifier: ExportedClassifier) -> tuple[str, ...]:
+    own = classifier.decoding.reader
+    if not own:
+        return ()
+    return (
+        f"the data set of the run, {own}, reads files in its own way, which {classifier.path.name} does not contain; "
+        "files are read as by cvkit.read_image",
     )
 
 
@@ -123,6 +137,7 @@ def opened_run(
         partial(reader_of, recipe, trained.info.channels),
         recipe.name,
         f"{folder.path.name}, {loaded.checkpoint_label}",
+        loaded.checkpoint_label,
         classifier.digest,
         trained.device,
         min(recipe.evaluation.batch_size, recipe.train.batch_size),

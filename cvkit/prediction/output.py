@@ -14,8 +14,10 @@ from ..errors import FolderError, did_you_mean
 from ..files.growing_file import GrowingFile
 from ..files.safe_io import read_file, remove, write_file
 from ..files.strict_json import read_json
+from ..files.writing_lock import writing_lock
 from ..printable import readable_name
 from .columns import Cell, Columns
+from .image_paths import Listed
 from .parquet_format import parquet_output
 from .text_formats import TEXT_FORMATS, TextFormat
 
@@ -70,10 +72,25 @@ class PredictionsFile:
         """How to continue the file after an interruption, for the end of a sentence; empty if that is impossible."""
         return "" if self._format is None else "; add --resume to the same command to continue it"
 
-    def earlier(self, paths: Iterator[Path]) -> Earlier:
+    @contextmanager
+    def locked(self) -> Iterator[str]:
+        """Let no other command write the file in the block; yield a warning if the file system has no locks, else "".
+
+        A Parquet file needs no lock, because it is put in its place at the end. Raises `FolderError` if another
+        command is writing the file.
+        """
+        if self._format is None:
+            yield ""
+            return
+        unlocked: list[str] = []
+        with writing_lock(self.path, unlocked=unlocked):
+            yield "".join(unlocked)
+
+    def earlier(self, paths: Iterator[Listed]) -> Earlier:
         """Return what an interrupted command has written, and take the files of these rows from `paths`.
 
-        Raises `FolderError` if the file is complete, or if another model, other columns or other files were used.
+        Call it within `locked`. Raises `FolderError` if the file is complete, or if another model, other columns or
+        other files were used.
         """
         how = self._format
         if how is None:
@@ -106,7 +123,7 @@ class PredictionsFile:
             raise FolderError(f"cannot resume '{self.path}': {error}; choose another --output") from error
         return Earlier(rows, failed, size)
 
-    def _require_same(self, number: int, done: str, path: Path | None, how: TextFormat) -> None:
+    def _require_same(self, number: int, done: str, path: Listed | None, how: TextFormat) -> None:
         if path is None:
             raise FolderError(
                 f"'{self.path}' has more rows than there are images now; use the same images, or choose "
@@ -126,14 +143,21 @@ class PredictionsFile:
         something at the path that is not continued, or if it cannot be written.
         """
         with ExitStack() as stack:
-            try:
+            with self._writing():
                 output = stack.enter_context(self._begun(earlier))
-            except FileExistsError as error:
-                raise FolderError(_exists(self.path)) from error
-            except OSError as error:
-                raise FolderError(f"could not write '{self.path}': {error.strerror}") from error
             yield output
+            with self._writing():
+                stack.close()
         remove(self.note)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except FileExistsError as error:
+            raise FolderError(_exists(self.path)) from error
+        except OSError as error:
+            raise FolderError(f"could not write '{self.path}': {error.strerror or error}") from error
 
     @contextmanager
     def _begun(self, earlier: Earlier | None) -> Iterator[Output]:
@@ -148,8 +172,13 @@ class PredictionsFile:
             if earlier is not None:
                 remove(self.path)  # it contains no complete row
             with GrowingFile.created(self.path) as file:
-                write_file(self.note, json.dumps(self._expected).encode())
-                file.append(how.header(self.columns))
+                try:
+                    write_file(self.note, json.dumps(self._expected).encode())
+                    file.append(how.header(self.columns))
+                except BaseException:
+                    remove(self.path)  # there is nothing to continue
+                    remove(self.note)
+                    raise
                 yield _Text(file, how, self.columns)
 
 

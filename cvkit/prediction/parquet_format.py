@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +18,7 @@ _ROWS = 10_000  # of a row group, which is held in memory
 def require_pyarrow(path: Path) -> None:
     """Raise `DataError` if pyarrow, which writes Parquet files, is not installed."""
     try:
-        import pyarrow.parquet  # noqa: F401
+        import pyarrow.parquet  # noqa: F401  # only whether it is installed
     except ImportError:
         raise DataError(f"writing '{path}' requires pyarrow: pip install 'cvkit-core[tables]'") from None
 
@@ -27,10 +26,11 @@ def require_pyarrow(path: Path) -> None:
 class ParquetOutput:
     """Collects rows and writes them as row groups."""
 
-    def __init__(self, writer: Any, schema: Any) -> None:
-        self._writer, self._schema = writer, schema
+    def __init__(self, path: Path, writer: Any, schema: Any) -> None:
+        self._path, self._writer, self._schema = path, writer, schema
         self._waiting: list[Sequence[Cell]] = []
         self.rows = 0
+        self.damaged = False
 
     def write(self, rows: Sequence[Sequence[Cell]]) -> None:
         """Take the rows of a batch."""
@@ -46,15 +46,38 @@ class ParquetOutput:
         if self._waiting:
             cells = zip(*self._waiting, strict=True)
             columns = [pyarrow.array(each, kind) for each, kind in zip(cells, self._schema.types, strict=True)]
-            self._writer.write_table(pyarrow.Table.from_arrays(columns, schema=self._schema))
+            with self._writing():
+                self._writer.write_table(pyarrow.Table.from_arrays(columns, schema=self._schema))
             self._waiting = []
+
+    def finish(self) -> bool:
+        """Write the rows that are waiting and the end of the file; return False if an earlier write failed."""
+        if self.damaged:
+            return False
+        self.flush()
+        with self._writing():
+            self._writer.close()
+        return True
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self.damaged = True
+            self._writer.is_open = False  # pyarrow would write the end of the file when it deletes the writer
+            raise FolderError(
+                f"could not write '{self._path}': {error.strerror or error}; no file was written. Free some space, "
+                "or use a .csv or .jsonl file, which contains the rows so far and can be continued"
+            ) from error
 
 
 @contextmanager
 def parquet_output(path: Path, columns: Columns) -> Iterator[ParquetOutput]:
     """Yield the output. At the end, also after an error, the file at `path` is complete and has the rows so far.
 
-    A killed process leaves no file at `path`. Raises `FolderError` if there is something at `path` at the end.
+    A killed process leaves no file at `path`. Raises `FolderError` if there is something at `path` at the end, or if
+    the file cannot be written; then there is no file at `path`.
     """
     import pyarrow
     from pyarrow import parquet
@@ -63,18 +86,17 @@ def parquet_output(path: Path, columns: Columns) -> Iterator[ParquetOutput]:
     kinds |= {list[str]: pyarrow.list_(pyarrow.string()), list[float]: pyarrow.list_(pyarrow.float32())}
     schema = pyarrow.schema([(name, kinds[kind]) for name, kind in columns.types.items()])
     temporary = temporary_beside(path)
-    output: ParquetOutput | None = None
     try:
-        with parquet.ParquetWriter(temporary, schema) as writer:
-            output = ParquetOutput(writer, schema)
-            try:
-                yield output
-            finally:
-                output.flush()
-    finally:
-        complete = sys.exception() is None
-        if complete or (output is not None and output.rows):
+        output = ParquetOutput(path, parquet.ParquetWriter(temporary, schema), schema)
+        try:
+            yield output
+        except BaseException:
+            if output.finish() and output.rows:
+                _put(temporary, path)
+            raise
+        if output.finish():
             _put(temporary, path)
+    finally:
         remove(temporary)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError, did_you_mean
+from .image_paths import Listed, NoPath
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 TABLES = (*_DELIMITERS, ".parquet")
@@ -36,20 +37,30 @@ def path_column(name: str | None) -> Wanted:
     return Wanted("--column", "paths", ("file_name", "path", "file", "filename", "image"), name)
 
 
-def paths_in_table(table: Path, column: str | None) -> Iterator[Path]:
-    """Yield the path in each row of a table, relative to the folder of the table.
+def paths_in_table(table: Path, column: str | None) -> Iterator[Listed]:
+    """Yield the path in each row of a table, relative to the folder of the table, or `NoPath` if the cell is empty.
 
     `column` is None for the only column with a usual name. The header is read at once. Raises `DataError` if the
-    table cannot be read, has no such column, or has a row without a path.
+    table cannot be read, has no such column, or if the column contains something other than text.
     """
     rows = rows_of(table, [path_column(column)])
-    return (path_in(table, number, value) for number, (value,) in enumerate(rows, start=1))
+    return (_listed(table, number, value) for number, (value,) in enumerate(rows, start=1))
 
 
 def path_in(table: Path, number: int, value: Any) -> Path:
     """Return the path in a row of a table; raise `DataError` if there is none."""
-    if not isinstance(value, str) or not value.strip():
-        raise DataError(f"'{table}', row {number:,}: expected the path of an image, got {value!r}")
+    found = _listed(table, number, value)
+    if isinstance(found, NoPath):
+        raise DataError(found.error)
+    return found
+
+
+def _listed(table: Path, number: int, value: Any) -> Listed:
+    expected = f"'{table}', row {number:,}: expected the path of an image"
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return NoPath(f"{expected}, but the cell is {'missing' if value is None else 'empty'}")
+    if not isinstance(value, str):
+        raise DataError(f"{expected}, got {value!r}")
     return table.parent / value.strip()
 
 

@@ -7,9 +7,10 @@ import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from ..figures.csv_export import csv_lines
+from ..files.strict_json import json_line
 from .columns import ERROR, FILE, Cell, Columns
 
 _DIGITS = 6
@@ -86,7 +87,7 @@ class JsonLines:
         """Return an object for each row; values that a file lacks are null."""
         names = [*columns.types]
         objects = (dict(zip(names, map(_rounded, row), strict=True)) for row in rows)
-        return b"".join(_encoded(json.dumps(each, ensure_ascii=False) + "\n") for each in objects)
+        return b"".join(map(json_line, objects))
 
     def written(self, file: str) -> str:
         """Return the same text."""
@@ -127,9 +128,10 @@ def _text(cell: Cell) -> str:
     return f"{cell:.{_DIGITS}f}" if isinstance(cell, float) else cell or ""
 
 
-def _rounded(cell: Cell) -> Cell:
+def _rounded(cell: Any) -> Any:
+    """Return a cell with rounded numbers."""
     if isinstance(cell, list):
-        return [round(each, _DIGITS) if isinstance(each, float) else each for each in cell]  # type: ignore[return-value]
+        return [_rounded(each) for each in cell]
     return round(cell, _DIGITS) if isinstance(cell, float) else cell
 
 

@@ -84,15 +84,16 @@ def read_any(recipe: str | os.PathLike[str] | Mapping[str, Any], overrides: Sequ
     `TypeError` for another type, `RecipeError` for values that YAML cannot contain, and otherwise like `read`.
     """
     if isinstance(recipe, Mapping):
-        return read_text(_as_yaml(dict(recipe), "recipe", indent=1), overrides, file="recipe")
-    if isinstance(recipe, os.PathLike) or (isinstance(recipe, str) and _is_path(recipe)):
+        return read_text(as_yaml(dict(recipe), "recipe", indent=1), overrides, file="recipe")
+    if isinstance(recipe, os.PathLike) or (isinstance(recipe, str) and is_path(recipe)):
         return read(Path(recipe), overrides)
     if isinstance(recipe, str):
         return read_text(recipe, overrides, file="recipe")
     raise TypeError(f"a recipe is a path, a text or a mapping, not {type(recipe).__name__}")
 
 
-def _is_path(text: str) -> bool:
+def is_path(text: str) -> bool:
+    """Return whether a text is the path of a YAML file, and not YAML itself."""
     return bool(text) and "\n" not in text and (text.endswith((".yaml", ".yml")) or ":" not in text)
 
 
@@ -104,10 +105,10 @@ def as_overrides(values: Mapping[str, Any]) -> dict[str, str]:
     if not isinstance(values, Mapping):
         raise TypeError(f"set is a mapping such as {{'train.epochs': 2}}, not {type(values).__name__}")
     places = {path: f"set={{{path!r}: {value!r}}}" for path, value in values.items()}
-    return {f"{path}={_as_yaml(value, places[path])}": places[path] for path, value in values.items()}
+    return {f"{path}={as_yaml(value, places[path])}": places[path] for path, value in values.items()}
 
 
-def _as_yaml(value: Any, place: str, indent: int | None = None) -> str:
+def as_yaml(value: Any, place: str, indent: int | None = None) -> str:
     """Return a value as JSON, which is YAML; a path becomes its text. `place` contains it, for messages."""
     try:
         return json.dumps(value, ensure_ascii=False, default=_plain, indent=indent)

@@ -16,17 +16,18 @@ PLACE = "--set "
 """What precedes an override in the place of a mistake."""
 
 
-def override(root: MapNode, overrides: Sequence[str]) -> MapNode:
+def override(root: MapNode, overrides: Sequence[str], prefix: str = "") -> MapNode:
     """Return the tree with every ``path=value`` applied in order; values are YAML, as in ``model={name: resnet}``.
 
     The keys of a path are separated by dots. List entries are given by index or, for parts, by the component's name.
     Keys that the recipe lacks are added; the check reports unknown ones. Relative paths in values start in the
-    current folder. Raises `RecipeError` with every override that cannot be applied.
+    current folder. `prefix` is what the user wrote before each path. Raises `RecipeError` with every override that
+    cannot be applied.
     """
     problems: list[Problem] = []
     for text in overrides:
         try:
-            root = _apply(root, text, Mark(PLACE + text.encode("utf-8", "replace").decode(), folder=Path()))
+            root = _apply(root, text, Mark(PLACE + prefix + text.encode("utf-8", "replace").decode(), folder=Path()))
         except RecipeError as error:
             problems += error.problems
     if problems:

@@ -74,12 +74,18 @@ class TrainSettings(Settings):
         None,
         description="Epochs of each pass of the schedule; the last learning rate is then kept. null: one pass.",
     )
-    batch_size: PositiveInt = Field(128, description="Images per forward and backward pass.")
+    batch_size: PositiveInt = Field(
+        128, description="Images per forward and backward pass, of all processes together."
+    )
     drop_last: bool = Field(True, description="Skip the last batch of an epoch if it is smaller than the others.")
     precision: Precision = Field("fp32", description="Number format of the forward pass; weights are always fp32.")
     channels_last: bool = Field(False, description="Store images and weights in channels-last memory order.")
     compile: bool = Field(False, description="Compile the model with torch.compile.")
     accumulate: PositiveInt = Field(1, description="Batches whose gradients are accumulated for one optimizer step.")
+    sync_batch_norm: bool = Field(
+        False,
+        description="If several GPUs train together: normalise batches by the statistics of the images of all GPUs.",
+    )
     clip_norm: PositiveFloat | None = Field(None, description="Largest norm of the gradient; null disables clipping.")
     ema: Fraction | None = Field(
         None,

@@ -47,7 +47,8 @@ def interval_text(spread: Spread) -> str:
     if spread.interval is None:
         return "none: one seed shows no spread"
     low, high = spread.interval
-    return f"{100 * low:.2f} to {100 * high:.2f} %"
+    cut = f" (cut at {' and '.join(f'{100 * end:.0f}' for end in spread.cut)} %)" if spread.cut else ""
+    return f"{100 * low:.2f} to {100 * high:.2f} %{cut}"
 
 
 def sentences(summary: Summary) -> list[str]:
@@ -55,7 +56,7 @@ def sentences(summary: Summary) -> list[str]:
     spread, score = summary.score, f"{summary.half} {in_words(summary.score_name)}"
     seeds = counted(len(summary.results), "seed")
     if spread.deviation is None:
-        return [f"{score} of one seed: {percent(spread.mean, 2)}; one seed shows no spread, so add seeds"]
+        return [f"{score} of one seed: {percent(spread.mean, 2)}; add seeds to find out how much it varies"]
     images = counted(summary.images, f"{summary.half} image")
     return [
         f"mean {score} of {seeds}: {percent(spread.mean, 2)}, standard deviation {points(spread.deviation)}, "

@@ -113,10 +113,10 @@ def _agreement(summary: Summary) -> tuple[Table, ...]:
     seeds = [result.seed for result in summary.results]
     of = summary.pairs | {(other, one): value for (one, other), value in summary.pairs.items()}
     body = tuple(
-        (f"seed {one}", *("" if one == other else percent(of[one, other], 1) for other in seeds)) for one in seeds
+        (str(one), *("" if one == other else percent(of[one, other], 1) for other in seeds)) for one in seeds
     )
     caption = f"The share of the {summary.half} images for which two seeds predict the same."
-    pairs = Table("agreement", "Agreement of pairs", caption, ("", *(f"seed {seed}" for seed in seeds)), body)
+    pairs = Table("agreement", "Agreement of pairs", caption, ("seed", *(f"seed {seed}" for seed in seeds)), body)
     return (pairs, _disputed(summary)) if summary.disputed else (pairs,)
 
 

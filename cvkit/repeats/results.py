@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import FolderError
 from ..runs.folder import RunFolder
-from ..runs.json_files import LARGEST
+from ..runs.predictions_table import PredictionsTable, read_predictions
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ def result_of_seed(seed: int, folder: RunFolder) -> SeedResult | None:
     if not has_finished(folder):
         return None
     result, records = folder.info()["result"], folder.records()
-    columns = _columns(folder, ("index", "true", "predicted"), ("file",))
+    table = _predictions(seed, folder)
     return SeedResult(
         seed=seed,
         folder=folder.path,
@@ -73,24 +71,14 @@ def result_of_seed(seed: int, folder: RunFolder) -> SeedResult | None:
         seconds=sum(record.seconds for record in records),
         curve=tuple(record.score for record in records),
         curve_half=records[-1].half if records else result["half"],
-        names=columns.get("file", columns["index"]),
-        true=columns["true"],
-        predicted=columns["predicted"],
+        names=table.files or tuple(map(str, range(len(table)))),
+        true=table.true,
+        predicted=table.predicted,
     )
 
 
-def _columns(folder: RunFolder, required: Iterable[str], optional: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Return columns of predictions.csv by name; raise `FolderError` if a required one is missing."""
-    name = "predictions.csv"
+def _predictions(seed: int, folder: RunFolder) -> PredictionsTable:
     try:
-        rows = csv.DictReader(io.StringIO(folder.read(name, LARGEST[name]).decode(), newline=""))
-        there = rows.fieldnames or ()
-        table = [*rows]
-        return {
-            column: tuple(row[column] for row in table)
-            for column in (*required, *optional)
-            if column in there or column in required
-        }
-    except (ValueError, KeyError, csv.Error) as error:
-        again = "remove its folder to train this seed again"
-        raise FolderError(f"'{folder.path / name}' is damaged: {error}; {again}") from error
+        return folder.read_predictions(read_predictions)
+    except FolderError as error:
+        raise FolderError(f"{error}. Or remove '{folder.path}' to train seed {seed} again") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,9 +10,10 @@ from itertools import combinations
 from statistics import fmean, stdev
 from typing import Any
 
+from ..engine.intervals import LEVEL
+from ..engine.student_t import half_width_of_mean
 from ..errors import RunError
 from .results import SeedResult
-from .student_t import LEVEL, interval_half_width
 
 
 @dataclass(frozen=True)
@@ -22,26 +24,38 @@ class Spread:
         mean: The mean.
         deviation: The standard deviation with n - 1 in the denominator; None for one seed.
         interval: The lower and upper end of the 95 % interval of the mean, by Student's t; None for one seed.
+        cut: The possible values at which the interval was cut, because it went beyond them.
     """
 
     mean: float
     deviation: float | None
     interval: tuple[float, float] | None
+    cut: tuple[float, ...] = ()
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> Spread:
-        """Return the spread of at least one value."""
+    def of(cls, values: Sequence[float], least: float = -math.inf, most: float = math.inf) -> Spread:
+        """Return the spread of at least one value, each of which is between `least` and `most`.
+
+        Student's t has no bounds, so with few seeds the interval may go beyond the possible values. The mean is not
+        there, so the interval without this part contains the mean as often.
+        """
         mean = fmean(values)
         if len(values) < 2:
             return cls(mean, None, None)
-        deviation = stdev(values)
-        half = interval_half_width(deviation, len(values))
-        return cls(mean, deviation, (mean - half, mean + half))
+        half = half_width_of_mean(values)
+        low, high = mean - half, mean + half
+        cut = (*((least,) if low < least else ()), *((most,) if high > most else ()))
+        return cls(mean, stdev(values), (max(low, least), min(high, most)), cut)
 
     def to_json(self) -> dict[str, Any]:
         """Return the values for a JSON file."""
         interval = None if self.interval is None else [*self.interval]
-        return {"mean": self.mean, "standard_deviation": self.deviation, "interval": interval}
+        return {
+            "mean": self.mean,
+            "standard_deviation": self.deviation,
+            "interval": interval,
+            "interval_cut_at": [*self.cut],
+        }
 
 
 @dataclass(frozen=True)
@@ -75,8 +89,8 @@ class Summary:
 
     @cached_property
     def score(self) -> Spread:
-        """The spread of the score."""
-        return Spread.of([result.score for result in self.results])
+        """The spread of the score, which is in [0, 1]."""
+        return Spread.of([result.score for result in self.results], 0.0, 1.0)
 
     @cached_property
     def loss(self) -> Spread:

@@ -11,8 +11,9 @@ from ..recipe import read_text, resolve
 from ..runs.session import Session
 from ..runs.signals import heard, interrupt
 from ..runs.watching import Events, Watch, lines_of
-from ..runs.worker_processes import serve, write_line, write_warning
+from ..runs.worker_processes import run_workers, serve, write_line, write_result, write_warning
 from .folder import RepeatFolder
+from .results import has_finished
 from .work import RepeatJob
 
 MODULE = "cvkit.repeats.worker"
@@ -35,6 +36,30 @@ def jobs_of(
     ]
 
 
+def train_in_processes(
+    job: RepeatJob,
+    seeds: Sequence[int],
+    processes: int,
+    paths: Sequence[Path],
+    disabled: Sequence[str],
+    watch: Watch,
+) -> dict[int, str]:
+    """Train `seeds` in up to `processes` processes, and return why those failed that did.
+
+    Lines and warnings go to `watch`. A signal ends the work as in `run_workers`.
+    """
+    failures: dict[int, str] = {}
+    jobs = jobs_of(job, seeds, processes, paths, disabled)
+    codes = run_workers(
+        MODULE, jobs, watch.tell, watch.warn, watch.signals, lambda found: failures.update([tuple(found)])
+    )
+    for of_process, code in zip(jobs, codes, strict=True):
+        for seed in of_process["seeds"] if code else ():
+            if seed not in failures and not has_finished(job.folder.run(seed)):
+                failures[seed] = f"its process ended with exit code {code}"
+    return failures
+
+
 def train_seeds(job: dict[str, Any]) -> int:
     """Train the seeds of a job; return 1 if one failed, else 0."""
     folder = RepeatFolder(Path(job["folder"]))
@@ -50,7 +75,10 @@ def train_seeds(job: dict[str, Any]) -> int:
 
     watch = Watch(write_line, write_warning, show)
     with heard(interrupt):
-        return int(bool(RepeatJob(folder, recipe, catalog, data).train(job["seeds"], watch)))
+        failures = RepeatJob(folder, recipe, catalog, data).train(job["seeds"], watch)
+    for failure in failures.items():
+        write_result(failure)
+    return int(bool(failures))
 
 
 if __name__ == "__main__":

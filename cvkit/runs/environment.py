@@ -17,7 +17,7 @@ _LIBRARIES = ("cvkit-core", "torch", "torchvision", "numpy", "kornia", "timm", "
 _WITHOUT_EFFECT = ("allocator",)  # on numbers: it changes only how long a run takes, and how much memory it uses
 
 
-def describe_environment(device: torch.device) -> dict[str, Any]:
+def describe_environment(device: torch.device, processes: int = 1) -> dict[str, Any]:
     """Return the environment that numbers and speed of a run depend on, apart from the recipe and the data."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "CPU"
     environment: dict[str, Any] = {
@@ -26,6 +26,7 @@ def describe_environment(device: torch.device) -> dict[str, Any]:
         "device": f"{device} ({name})",
         "threads": torch.get_num_threads(),
         "allocator": str(allocator()),
+        "processes": processes,
     }
     for library in _LIBRARIES:
         try:

@@ -16,6 +16,7 @@ from ..engine.trainer import Step, Trainer
 from ..errors import CvkitError, one_line
 from ..recipe import TunerPart
 from .session import Session
+from .together import division_lines
 
 
 @dataclass(frozen=True)
@@ -106,10 +107,13 @@ def execute(session: Session, *, reports: bool = True) -> Generator[Event, None,
     for line in session.parts.finetuning.notes:
         yield Noted(line)
     yield from _new_warnings(session)  # for example, a damaged checkpoint that was skipped
+    parts = session.parts
+    for line in division_lines(parts):
+        yield Noted(line)
     if session.trains:  # a cache without room is found now, not after an epoch
-        parts = session.parts
-        for line in filled_caches(parts.recipe, [("training", parts.train_source), *parts.sources.items()]):
-            yield Noted(line)
+        with parts.world.after_first("caches"):
+            for line in filled_caches(parts.recipe, [("training", parts.train_source), *parts.sources.items()]):
+                yield Noted(line)
     for tuned in session.tune():
         if isinstance(tuned, str):
             yield Noted(tuned)
@@ -123,6 +127,8 @@ def execute(session: Session, *, reports: bool = True) -> Generator[Event, None,
     if session.stop or not reports:
         return
     trainer = session.trainer
+    trainer.final_predictions()
+    trainer.parts.world.end()  # the first of several processes reports alone
     half, kept = trainer.parts.splits.final, trainer.outcome.kept
     if half not in trainer.parts.evaluated or kept is not None:  # else the last epoch's line says it
         result = trainer.final_predictions()

@@ -140,6 +140,17 @@ class RunFolder(CopiedFiles):
         self.require_there()
         return write_checkpoint(self.path / "checkpoints", step, state)
 
+    def remove_checkpoints(self) -> None:
+        """Remove all checkpoints, after which the run cannot be continued and its model cannot be loaded.
+
+        Raises:
+            CheckpointError: A checkpoint cannot be removed.
+        """
+        from ..checkpoint.files import remove_checkpoints
+
+        self.require_there()
+        remove_checkpoints(self.path / "checkpoints")
+
     def save_artifacts(self, artifacts: Iterable[Artifact]) -> None:
         """Write the files of artifacts under figures/.
 

@@ -6,6 +6,7 @@ be missing. A new field of run.json must be declared here, because the files may
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -22,12 +23,14 @@ LARGEST = {
     "calibration.json": 1 << 24,
     "metrics.jsonl": 1 << 30,
     "predictions.csv": 1 << 30,
+    "data.csv": 1 << 30,
 }
-"""Maximum sizes in bytes: 16 MiB for run.json and the calibration, 64 MiB for range tests, 1 GiB for epoch records
-and predictions."""
+"""Maximum sizes in bytes: 16 MiB for run.json and the calibration, 64 MiB for range tests, 1 GiB for epoch records,
+predictions and the files of the data set."""
 
 _Scalar = str | int | float | bool | None
 _Pixels = Annotated[int, Field(ge=1, le=65_536)]
+_MOST_VALUES = 1 << 28  # of an image, 256 MiB as uint8, so that a damaged size does not use up the memory
 _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 _Fraction = Annotated[float, Field(ge=0, le=1)]
 _Measured = Annotated[
@@ -42,7 +45,9 @@ class _Framing(Shape):
     decode: Decoding = "full"
 
 
-class _DataInfo(Shape):
+class DataInfoShape(Shape):
+    """The schema of the properties of a data set, in run.json and in exported files."""
+
     channels: Annotated[int, Field(ge=1, le=65_536)]
     height: _Pixels
     width: _Pixels
@@ -57,6 +62,18 @@ class _DataInfo(Shape):
     def _one_a_channel(self) -> Self:
         if not {len(self.mean), len(self.std)} <= {1, self.channels}:  # one number applies to all channels
             raise ValueError("mean and std must each have one number per channel")
+        return self
+
+    @model_validator(mode="after")
+    def _of_a_possible_size(self) -> Self:
+        if (values := self.channels * self.height * self.width) > _MOST_VALUES:
+            raise ValueError(f"an image has {values:,} values, but images have at most {_MOST_VALUES:,}")
+        return self
+
+    @model_validator(mode="after")
+    def _classes_with_names(self) -> Self:
+        if twice := [name for name, count in Counter(self.classes).items() if count > 1]:
+            raise ValueError(f"the class '{twice[0]}' is there twice")
         return self
 
 
@@ -129,7 +146,7 @@ class RunInfo(Shape):
     error: str = ""
     data: str = ""
     data_is_dataset: bool = False
-    data_info: _DataInfo | None = None
+    data_info: DataInfoShape | None = None
     data_account: list[str] = Field([])
     warnings: list[str] = Field([])
     components: list[_Component] = Field([])
@@ -205,8 +222,9 @@ class _Record(Shape):
         return self
 
 
-class _Calibration(Shape):
-    weights: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+class AbstentionShape(Shape):
+    """The schema of a calibration, in calibration.json and in exported files."""
+
     temperatures: Annotated[list[_Positive], Field(min_length=1)]
     biases: list[Number] = Field([])
     rule: Literal["threshold", "conformal"]
@@ -217,6 +235,10 @@ class _Calibration(Shape):
         if len(self.biases) != (0 if len(self.temperatures) == 1 else len(self.temperatures)):
             raise ValueError("there must be one temperature, or a temperature and a bias for each class")
         return self
+
+
+class _Calibration(AbstentionShape):
+    weights: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 def read_calibration(content: bytes) -> dict[str, Any]:

@@ -11,25 +11,31 @@ from ..engine.building import open_located
 from ..engine.parts import RunParts
 from ..host.catalog import Catalog
 from ..recipe import Recipe, resolve
+from ..world.world import World
 from .data_folder import data_folder
 from .folder import RunFolder
 from .moved_data import open_run_data
 from .provenance import drift_of, require_plugins
 from .run_data import data_root_of
 from .session import Session
+from .together import require_joined
 
 
-def build_run(recipe: Recipe, data: Path) -> RunParts:
+def build_run(recipe: Recipe, data: Path, world: World | None = None) -> RunParts:
     """Return the parts of a new run; raise an error if they do not fit together, before a folder is created."""
-    return build_parts(*open_located(recipe, data))
+    require_joined(world)
+    return build_parts(*open_located(recipe, data), world=world)
 
 
-def rebuild_run(recipe: Recipe, data: DataRoot, folder: RunFolder, accept_changes: bool = False) -> RunParts:
+def rebuild_run(
+    recipe: Recipe, data: DataRoot, folder: RunFolder, accept_changes: bool = False, world: World | None = None
+) -> RunParts:
     """Return the parts of the run in `folder`, which are restored from its checkpoint if there is one."""
+    require_joined(world)
     splits = open_run_data(recipe, data, lambda: None if accept_changes else folder.data_digest())
     restoring = folder.has_checkpoints()
     recorded = folder.pretrained_input() if restoring else None
-    return build_parts(recipe, splits, restoring=restoring, recorded=recorded)
+    return build_parts(recipe, splits, restoring=restoring, recorded=recorded, world=world)
 
 
 def has_begun(folder: RunFolder) -> bool:

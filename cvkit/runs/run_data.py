@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..data.places import DataRoot
 from ..data.splits import Splits
+from ..engine.building import located_recipe
 from ..guard import Guard
 from ..recipe import Recipe
 from .data_folder import data_folder
@@ -49,6 +50,14 @@ def open_data_of(folder: RunFolder, recipe: Recipe, given: Path | None, digest: 
         if why := splits.incomparable(digest):
             warn(f"could not check that the data set is the one the run was trained on: it {why}")
     return splits
+
+
+def places_of(folder: RunFolder, recipe: Recipe, given: Path | None) -> list[Path]:
+    """Return the places of the data set of a run, found as by `open_data_of`, without opening it.
+
+    Raises `DataError` if there is nothing at one of them.
+    """
+    return data_places(located_recipe(recipe, data_root_of(folder, recipe, given, lambda line: None)))
 
 
 def _unfit(named: Path, recipe: Recipe) -> str:

@@ -31,7 +31,7 @@ class RunInfo:
         """Find out the components, the libraries and the device of this session."""
         self.made_with = {
             "components": describe_components(parts.recipe),
-            "environment": describe_environment(parts.device),
+            "environment": describe_environment(parts.device, parts.world.size),
         }
 
     def begin(self, parts: RunParts) -> None:

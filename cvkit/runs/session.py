@@ -32,6 +32,7 @@ from .restore import moved_places, require_same_data, restore_run
 from .result import result_of
 from .run_info import RunInfo, require_fixed_weights
 from .snapshot import RunSnapshot
+from .together import begin_together, require_alike
 from .tuning_results import save_figure, tuning_figures, tuning_result
 
 
@@ -103,6 +104,7 @@ class Session:
         Returns a line for each library or device that has changed since the run began. Raises `RunError` if a trained
         run has lost its checkpoints, or if its recipe or data changed and that is not accepted.
         """
+        require_alike(self.parts)
         self.folder.lock()
         state, damaged = self.folder.newest_state()
         self._info.look(self.parts)
@@ -141,6 +143,7 @@ class Session:
         self.started = True
         self._note_faults(self._observers.build(self.recipe.observers, self.folder.path))
         self._notify("run_started", recipe=self.recipe, records=self.records)
+        begin_together(self.parts, state)
         return self._info.changed()
 
     def _restore(self, state: dict[str, Any]) -> None:
@@ -162,7 +165,8 @@ class Session:
 
         Yields what each one proposes, and before that the line that announces what it will do, if there is one.
         """
-        if not self.recipe.tuners or self._trainer is not None or self._tuned():
+        tunes = bool(self.recipe.tuners) and self._trainer is None and not self._tuned()
+        if not self.parts.world.from_first(tunes):
             return
         results: list[dict[str, Any]] = []
         waiting = self.recipe.unresolved()

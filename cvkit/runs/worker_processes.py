@@ -19,7 +19,7 @@ from typing import IO, Any
 from ..allocator import keep_freed_memory_on_cpu
 from .signals import NAMES, Interrupted, heard
 
-_WARNING = "warning: "
+_WARNING, _RESULT = "warning: ", "\x1fresult: "  # the second is nothing that a library prints
 _POLL = 0.2  # seconds between two looks for signals
 
 
@@ -29,11 +29,12 @@ def run_workers(
     tell: Callable[[str], None],
     warn: Callable[[str], None],
     signals: Sequence[str] = NAMES,
+    found: Callable[[Any], None] = lambda result: None,
 ) -> list[int]:
     """Run `module` in a process for each job, and return their exit codes.
 
-    `tell` and `warn` are called with each line of a process. A signal is passed on to the processes, which save their
-    steps; then `Interrupted` is raised.
+    `tell` and `warn` are called with each line of a process, and `found` with each result that it wrote. A signal is
+    passed on to the processes, which save their steps; then `Interrupted` is raised.
     """
     lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     received: list[int] = []
@@ -58,6 +59,8 @@ def run_workers(
                     continue
                 if line is None:
                     ended += 1
+                elif line.startswith(_RESULT):
+                    found(json.loads(line.removeprefix(_RESULT)))
                 elif line.startswith(_WARNING):
                     warn(line.removeprefix(_WARNING))
                 else:
@@ -131,3 +134,8 @@ def write_line(line: str) -> None:
 def write_warning(line: str) -> None:
     """Write a warning of a worker process."""
     write_line(_WARNING + line)
+
+
+def write_result(value: object) -> None:
+    """Write a result of a worker process, as JSON, for the process that started it."""
+    write_line(_RESULT + json.dumps(value))

@@ -14,10 +14,11 @@ from typing import Any
 
 from PIL import Image
 
-from ..api.model import Model
-from ..errors import CvkitError
+from ..errors import CvkitError, DataError
+from ..explain.selection import class_index
 from ..formatting import counted
 from ..host.entry_points import CORE
+from .served_model import ServedModel
 
 _LONGEST = 1024  # pixels of the longer side of a map that is sent
 
@@ -26,23 +27,29 @@ class RefusedUpload(Exception):
     """An upload that cannot be answered; the message says why, and contains no path of the server's machine."""
 
 
+class NotPossible(Exception):
+    """A request that this model can answer for no upload; the message says why, and what to do instead."""
+
+
 class Answers:
     """Answers requests with a trained model, one at a time, because one prediction uses all cores or the GPU."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: ServedModel) -> None:
         self._model, self._lock = model, Lock()
 
     def about(self) -> dict[str, Any]:
-        """Return what the model is: its name, checkpoint, task, classes and input size, and a line about them."""
+        """Return what the model is: its name, checkpoint, task, classes and input size, and what it cannot do."""
         model, info = self._model, self._model.info
         size = f"images of {info.height} x {info.width} pixels"
         return {
-            "name": model.recipe.name,
-            "summary": f"{counted(len(model.classes), 'class')}, {size}, {model.checkpoint}",
+            "name": model.name,
+            "summary": f"{counted(len(info.classes), 'class')}, {size}, {model.label}",
             "checkpoint": model.checkpoint,
             "task": info.task,
-            "classes": list(model.classes),
+            "classes": list(info.classes),
             "input": {"channels": info.channels, "height": info.height, "width": info.width},
+            "maps": model.explain is not None,
+            "notes": list(model.notes),
             "cvkit": version(CORE),
         }
 
@@ -61,7 +68,7 @@ class Answers:
             RefusedUpload: The bytes cannot be read as an image.
         """
         with self._as_file(upload) as path:
-            found = self._model.predict(path, top=top)
+            found = self._model.predict(path, top)
         ranked = [{"class": name, "probability": chance} for name, chance in found.ranked()]
         return {"predictions": ranked, "labels": list(found.labels), "declined": found.declined}
 
@@ -79,9 +86,18 @@ class Answers:
         Raises:
             RefusedUpload: The bytes cannot be read as an image, there is no such class, or the method cannot explain
                 this model.
+            NotPossible: The model has no maps, because it is an exported file.
         """
+        explain = self._model.explain
+        if explain is None:
+            raise NotPossible("; ".join(self._model.notes))
+        if target is not None:
+            try:
+                class_index(target, self._model.info.classes)
+            except DataError as error:
+                raise RefusedUpload(str(error)) from error
         with self._as_file(upload) as path:
-            found = self._model.explain(path, target=target)
+            found = explain(path, target)
         return {
             "class": found.target,
             "method": found.method,
@@ -99,6 +115,8 @@ class Answers:
             try:
                 yield path
             except (CvkitError, ValueError) as error:
+                if str(path) not in str(error):  # not about the upload
+                    raise
                 raise RefusedUpload(str(error).replace(str(path), "the upload")) from error
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import logging
+import re
 from collections.abc import Callable, Sequence
 from importlib.resources import files
 from typing import Any
@@ -14,11 +16,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from .answers import Answers, RefusedUpload
+from ..errors import CvkitError
+from .answers import Answers, NotPossible, RefusedUpload
+
+log = logging.getLogger("cvkit")
 
 _MOST_CLASSES = 1000
 
@@ -79,19 +84,27 @@ class _Handlers:
             return JSONResponse(await run_in_threadpool(answer))
         except RefusedUpload as error:
             raise HTTPException(400, str(error)) from error
+        except NotPossible as error:
+            raise HTTPException(501, str(error)) from error
+        except (CvkitError, ValueError) as error:  # it may contain paths of this machine
+            log.warning("%s", error)
+            raise HTTPException(500, "the server could not answer; its log says why") from error
 
     async def _body(self, request: Request) -> bytes:
         """Return the body; stop reading where it is too long, whatever length the request claims."""
         origin = request.headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != request.url.netloc:
+        if origin is not None and _host(origin) != request.url.netloc:
             raise HTTPException(403, f"the web page {origin} may not use this server")
         if request.headers.get("content-type", "").startswith("multipart/"):
             raise HTTPException(415, "send the bytes of the image as the body, as curl --data-binary @FILE does")
         upload = bytearray()
-        async for part in request.stream():
-            upload += part
-            if len(upload) > self._max_bytes:
-                raise HTTPException(413, f"the upload is larger than {self._max_bytes / 1e6:g} MB")
+        try:
+            async for part in request.stream():
+                upload += part
+                if len(upload) > self._max_bytes:
+                    raise HTTPException(413, f"the upload is larger than {self._max_bytes / 1e6:g} MB")
+        except ClientDisconnect as error:  # nobody reads the answer, and the log of the server stays short
+            raise HTTPException(400, "the upload was interrupted") from error
         if not upload:
             raise HTTPException(400, "the body is empty; send the bytes of an image file")
         return bytes(upload)
@@ -99,14 +112,27 @@ class _Handlers:
 
 def _top(request: Request) -> int:
     text = request.query_params.get("top", "3")
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= _MOST_CLASSES:
+    if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= _MOST_CLASSES:
         raise HTTPException(400, f"top must be an integer from 1 to {_MOST_CLASSES:,}, got {text[:40]!r}")
     return int(text)
 
 
+def _host(origin: str) -> str | None:
+    """Return host and port of an origin; None if it is not one."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
+
+
 async def _refused(request: Request, error: Any) -> Response:
     """Return an `HTTPException` as JSON, like every other answer; Starlette's own handler returns plain text."""
-    return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)
+    text = error.detail
+    if error.status_code == 405:
+        text = (
+            f"{request.url.path} does not answer {request.method}; allowed: {(error.headers or {}).get('Allow', '')}"
+        )
+    return JSONResponse({"error": text}, error.status_code, headers=error.headers)
 
 
 def _page() -> tuple[str, str]:

@@ -9,6 +9,8 @@ async function ask(path, body) {
   return found;
 }
 
+const about = ask("model");
+
 function say(text, isError = false) {
   at("status").textContent = text;
   at("status").classList.toggle("error", isError);
@@ -51,6 +53,10 @@ async function take(file) {
     at("mapped").hidden = true;
     at("warnings").textContent = "";
     at("result").hidden = false;
+    if (!(await about).maps) {
+      say("");
+      return;
+    }
     say("Drawing the map ...");
     const map = await ask(`explain?class=${encodeURIComponent(found.predictions[0].class)}`, file);
     if (number !== latest) return;
@@ -75,6 +81,7 @@ document.addEventListener("drop", (event) => {
   take(event.dataTransfer.files[0]);
 });
 
-const model = await ask("model");
+const model = await about;
 document.title = at("name").textContent = model.name;
 at("about").textContent = model.summary;
+at("notes").textContent = model.notes.map((note) => `${note[0].toUpperCase()}${note.slice(1)}.`).join(" ");

@@ -25,7 +25,9 @@ def is_loopback(host: str) -> bool:
 
 def hosts_for(host: str) -> tuple[str, ...]:
     """Return the host names that requests may address: those of this machine, or any for a server in a network."""
-    return _LOCAL if is_loopback(host) else ("*",)
+    if not is_loopback(host):
+        return ("*",)
+    return tuple(dict.fromkeys((*_LOCAL, f"[{host}]" if ":" in host else host)))
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -44,6 +44,7 @@ class Choices:
         balanced: Whether rare classes get a higher weight.
         metric: What chooses the epoch: ``loss``, ``accuracy`` or ``balanced_accuracy``.
         framing: How photos become squares.
+        uses_all: Whether each epoch uses the photos that do not fill a batch too.
     """
 
     model: str
@@ -55,6 +56,7 @@ class Choices:
     balanced: bool
     metric: str
     framing: str
+    uses_all: bool
 
     @property
     def finetune(self) -> dict[str, Any]:
@@ -76,14 +78,16 @@ def choose(photos: Photos, model: str, pretrained: str | bool | None) -> Choices
     fewest, most = _EPOCHS[trained]
     balanced = photos.imbalance >= UNEVEN
     enough = min(photos.account.counts["validation"].values()) >= ENOUGH
+    batch_size = min(32, max(2, 2 ** int(math.log2(max(2, count / 4)))))
     return Choices(
         model=model,
         pretrained=pretrained,
         trained=trained,
         epochs=min(most, max(fewest, math.ceil(_SEEN[trained] / count))),
-        batch_size=min(32, max(2, 2 ** int(math.log2(max(2, count / 4))))),
+        batch_size=batch_size,
         max_lr=_RATES[trained],
         balanced=balanced,
         metric="loss" if not enough else "balanced_accuracy" if balanced else "accuracy",
         framing="pad" if photos.long > 0.1 else "squash",
+        uses_all=count % batch_size > 1,  # batch normalisation cannot train on a batch of one photo
     )

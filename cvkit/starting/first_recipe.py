@@ -35,7 +35,7 @@ def _data(photos: Photos, choices: Choices) -> Iterator[str]:
         "path": "a relative path starts in the folder of this recipe",
         "size": "height and width of the network's input, in pixels",
         "validation": "this fraction of the photos chooses the best epoch",
-        "test": "this fraction is evaluated once, at the end: the number to trust",
+        "test": "this fraction is evaluated once, at the end, and measures the result",
         "group": "equal values stay in one split",
         "on_error": "damaged photos are left out and listed",
     }
@@ -49,6 +49,7 @@ def _data(photos: Photos, choices: Choices) -> Iterator[str]:
     if "group" not in photos.options:
         yield "  # group: '(patient[0-9]+)'  # if several photos show one object: keeps them in one split"
     yield "augmentations:  # remove RandomHorizontalFlip if left and right matter, as in text"
+    yield "  # a random part, at least 0.35 of the photo; raise this if objects are small (see cvkit preview)"
     yield "  - {name: torchvision/RandomResizedCrop, scale: [0.35, 1.0]}"
     yield "  - torchvision/RandomHorizontalFlip"
 
@@ -66,7 +67,7 @@ def _network(choices: Choices) -> Iterator[str]:
     if choices.pretrained is not None:
         yield "finetune:"
         comments = {
-            "head": "the new last layer starts at zero, so the first loss is ln K",
+            "head": "the new last layer starts at zero, so that it prefers no class",
             "freeze": "only the head is trained, because there are few photos"
             if choices.trained == "head"
             else "the first epoch trains only the head; statistics of normalisation do not change",
@@ -91,6 +92,8 @@ def _training(choices: Choices) -> Iterator[str]:
     yield "train:"
     yield _line("epochs", choices.epochs)
     yield _line("batch_size", choices.batch_size)
+    if choices.uses_all:
+        yield _line("drop_last", False, "every photo is used in each epoch; the last batch is smaller")
     yield _line("workers", 2, "processes that load photos")
     yield _line("channels_last", True, "faster on most devices")
     yield "explainers: [gradcam/grad_cam]"

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from cvkit import DataInfo, ExporterFactory, ModelToExport
 
-from .onnx_file import MODEL, SCRIPT, OnnxFile, properties, script
+from .onnx_file import OnnxFile
 from .quiet import quiet
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class Int8OnnxFile(OnnxFile):
         info: Channels, size and classes of the images.
         samples: Training images, uint8.
         opset: The version of ONNX's operators, 18 to 23.
+        framing: ``in-graph`` for a graph that takes images of any size and frames them itself, or ``outside``.
         ranges: How the range of an activation follows from its values: their extremes, the range that loses least
             information (``entropy``), or their percentiles.
     """
@@ -54,36 +55,45 @@ class Int8OnnxFile(OnnxFile):
         samples: Background,
         *,
         opset: Annotated[int, Field(ge=18, le=23)] = 18,
+        framing: Literal["outside", "in-graph"] = "outside",
         ranges: Literal["minmax", "entropy", "percentile"] = "minmax",
     ) -> None:
-        super().__init__(info, opset=opset)
+        super().__init__(info, opset=opset, framing=framing)
         self.samples, self.method = samples, _METHODS[ranges]
 
     def export(self, model: ModelToExport, folder: Path) -> None:
         """Write the quantized graph and the script."""
         images = self.samples.images.cpu().numpy()
         with TemporaryDirectory(prefix="cvkit-int8-") as scratch, quiet():
-            whole, prepared = Path(scratch) / "whole.onnx", Path(scratch) / "prepared.onnx"
+            whole, prepared, made = (Path(scratch) / f"{name}.onnx" for name in ("whole", "prepared", "made"))
             onnx.save(self.graph(model), whole)
             quant_pre_process(whole, prepared, skip_symbolic_shape=True)
             quantize_static(
                 prepared,
-                folder / MODEL,
+                made,
                 _Images(images),
                 per_channel=True,
                 reduce_range=True,  # sums of 8-bit weights overflow on CPUs without VNNI: an error of 11 %, not 2 %
                 weight_type=QuantType.QInt8,
                 activation_type=QuantType.QUInt8,
                 calibrate_method=self.method,
+                nodes_to_exclude=_after_logits(onnx.load(prepared).graph),
             )
-        proto = onnx.load(folder / MODEL)
-        onnx.helper.set_model_props(proto, properties(model))
-        onnx.checker.check_model(proto)
-        onnx.save(proto, folder / MODEL)
-        (folder / SCRIPT).write_text(script(), encoding="utf-8")
+            proto = onnx.load(made)
+        self.save(proto, model, folder)
 
 
 _: ExporterFactory = Int8OnnxFile
+
+
+def _after_logits(graph: onnx.GraphProto) -> list[str]:
+    """Return the names of the nodes from the logits to the probabilities: 8 bits would make unlike ones equal."""
+    known, names = {"logits"}, []
+    for node in graph.node:  # in the order in which they run
+        if known & {*node.input}:
+            known |= {*node.output}
+            names.append(node.name)
+    return names
 
 
 class _Images(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from cvkit import DataInfo, ExportedClassifier, Exporter, ExporterFactory, ModelToExport
+from cvkit import DataInfo, ExportedClassifier, Exporter, ExporterFactory, FileOutputs, ModelToExport
 
 from .quiet import quiet
 
@@ -46,6 +46,11 @@ class Program(Exporter):
         """Return the logits that the program computes on the CPU."""
         with quiet():
             return ExportedClassifier.open(folder / MODEL, trusted=True).logits  # it was just written
+
+    def outputs(self, folder: Path, model: ModelToExport) -> Callable[[Tensor], FileOutputs]:
+        """Return all outputs of the program on the CPU."""
+        with quiet():
+            return ExportedClassifier.open(folder / MODEL, trusted=True).outputs
 
 
 _: ExporterFactory = Program

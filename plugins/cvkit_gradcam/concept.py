@@ -171,15 +171,15 @@ class Concept:
         used = len(self._pictures)
         sample = "" if used == self._found else f" (a random sample of {self._found:,})"
         self.notes.append(
-            f"concept '{self.name}' at layer '{self.layer}': a linear separator tells {used:,} pictures{sample} "
-            f"from {len(self._training)} training images with an accuracy of {_percent(separator.accuracy)} on "
-            f"held-out images. Random groups of {separator.size} training images are told apart with "
+            f"concept '{self.name}' at layer '{self.layer}': a linear separator distinguishes {used:,} pictures"
+            f"{sample} from {len(self._training)} training images with an accuracy of {_percent(separator.accuracy)} "
+            f"on held-out images. Random groups of {separator.size} training images are distinguished with "
             f"{_percent(separator.by_chance)} on average"
         )
         if not separator.tells_apart:
             self._warn(
-                f"concept '{self.name}' is not told apart from the training images at layer '{self.layer}': the "
-                f"accuracy of the separator is {_percent(separator.accuracy)}, and the best of {ROUNDS} random "
+                f"concept '{self.name}' cannot be distinguished from the training images at layer '{self.layer}': "
+                f"the accuracy of the separator is {_percent(separator.accuracy)}, and the best of {ROUNDS} random "
                 f"groups of training images reaches {_percent(separator.limit)}. So the maps may mean nothing; use "
                 "more pictures, pictures that show the concept more clearly, or another layer"
             )

@@ -47,7 +47,7 @@ class Separator:
 
     @property
     def tells_apart(self) -> bool:
-        """Whether the concept is told apart from training images better than random groups of them."""
+        """Whether the concept is distinguished from training images better than random groups of them."""
         return self.accuracy > self.limit
 
 

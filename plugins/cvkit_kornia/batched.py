@@ -7,19 +7,33 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from cvkit import global_batch
+
 if TYPE_CHECKING:
     from kornia.augmentation import AugmentationBase2D as Augmentation
 else:
     Augmentation = object  # FollowsDevice is mixed in before the base class that it is written for
 
+SHAPE = "forward_input_shape"  # the only parameter of Kornia's that is not a value for each image
+
 
 class FollowsDevice(Augmentation):
-    """A mixin for Kornia classes that moves buffers and random numbers to the device of the images."""
+    """A mixin for Kornia classes that moves buffers and random numbers to the device of the images.
+
+    If several processes train together, the parameters are drawn for all images of the global batch.
+    """
+
+    draws_globally = True
 
     def forward(self, input: Tensor, params: dict[str, Tensor] | None = None, **kwargs: Any) -> Tensor:
         """Augment `input`, float (B, C, H, W), with random parameters, or with `params` if they are given."""
         if self.device != input.device:
             self.to(input.device)
+        batch = global_batch(len(input))
+        if params is None and batch.rows != slice(None):
+            drawn = self.forward_parameters((batch.total, *input.shape[1:]))
+            params = {name: value if name == SHAPE else value[batch.rows] for name, value in drawn.items()}
+            params[SHAPE] = torch.tensor(input.shape)
         return super().forward(input, params, **kwargs)
 
 

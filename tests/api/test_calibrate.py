@@ -9,6 +9,7 @@ import torch
 
 import cvkit
 from cvkit.api.answers import Prediction, PredictionList
+from cvkit.prediction.opened import opened_file
 
 RECIPE = {
     "name": "declining",
@@ -48,6 +49,17 @@ def test_predictions_are_calibrated_and_declined(run, images, unrendered):
     assert 0 < sum(declined.tolist()) < len(images)
 
 
+def test_evaluation_and_export_have_the_newest_calibration(run, tmp_path, unrendered):
+    """Also in the model that calibrates; the file contains it."""
+    model = cvkit.load(run)
+    for coverage in (0.9, 0.5):
+        result = model.calibrate(coverage=coverage)
+        assert model.evaluate().kept.coverage == result.coverage
+        exported = model.export("torch", output=tmp_path)
+        opened = opened_file(exported.file, trusted=True)
+        assert opened.classifier.prediction_rule.abstention == result.abstention
+
+
 def test_prediction_sets_are_those_of_the_error_rate(run, images, unrendered):
     """The most probable class first; an image is declined unless its set has exactly one class."""
     model = cvkit.load(run)
@@ -81,7 +93,7 @@ def test_wrong_argument_is_a_value_error(run, arguments):
 def test_run_can_be_calibrated_again_after_an_error(run, unrendered):
     """The folder is not locked any more."""
     model = cvkit.load(run)
-    with pytest.raises(cvkit.RunError, match="no threshold"):
+    with pytest.raises(cvkit.RunError, match="do not show an accuracy"):
         model.calibrate(accuracy=0.999)
     model.calibrate()
     assert not model.abstention.declines

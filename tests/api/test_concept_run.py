@@ -36,10 +36,10 @@ def run(folder, tmp_path_factory, unrendered) -> cvkit.TrainedRun:
 
 
 def test_report_has_the_maps_and_the_note(run):
-    """Pictures are found beside the recipe, and the note says how well the concept is told apart."""
+    """Pictures are found beside the recipe, and the note says how well the concept is distinguished."""
     page = (run.folder / "report.html").read_text()
     assert "Notes on the methods" in page
-    assert "a linear separator tells 5 pictures from 64 training images" in page
+    assert "a linear separator distinguishes 5 pictures from 64 training images" in page
     assert "Colours of concept" in page
 
 
@@ -48,8 +48,8 @@ def test_explanation_has_the_note(run):
     found = cvkit.load(run).explain(run.recipe.dataset.build(run.folder).test.images[0])
     assert found.method == "concept"
     assert found.signed
-    assert "tells 5 pictures" in found.notes[0]
-    assert "tells 5 pictures" in found._repr_html_()
+    assert "distinguishes 5 pictures" in found.notes[0]
+    assert "distinguishes 5 pictures" in found._repr_html_()
 
 
 def test_folder_that_is_missing_is_refused_before_the_run(folder, tmp_path):

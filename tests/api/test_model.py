@@ -87,7 +87,7 @@ WRONG = {
     "number": (7, TypeError, "int"),
     "bytes": (b"a.png", TypeError, "image 1 is of type bytes"),
     "no file": ("nowhere.jpg", cvkit.DataError, "nowhere.jpg: there is no such file"),
-    "folder": (".", cvkit.DataError, "is a folder; give the paths of its images"),
+    "folder": (".", cvkit.DataError, "model.predict_files('.')"),
 }
 
 
@@ -240,3 +240,14 @@ def test_array_of_another_rank_is_refused(model, shape):
     """With its shape."""
     with pytest.raises(ValueError, match=re.escape(str(shape))):
         model.predict(np.zeros(shape, np.uint8))
+
+
+@pytest.mark.parametrize("output", [".", "figures", "../link"])
+def test_export_into_the_run_folder_is_refused(model, run, output, tmp_path):
+    """A run folder stays as it is, as on the command line; also through a link."""
+    (tmp_path / "link").symlink_to(run.folder)
+    place = tmp_path / "link" if output.endswith("link") else run.folder / output
+    before = sorted(run.folder.rglob("*"))
+    with pytest.raises(cvkit.FolderError, match="inside the run folder"):
+        model.export("safetensors", output=place)
+    assert sorted(run.folder.rglob("*")) == before

@@ -96,3 +96,10 @@ def test_check_of_a_bad_recipe_is_light(bad_recipe):
     """cvkit reports a mistake before anything heavy loads, also in the commands that would train."""
     for command in ("check", "run", "preview"):
         assert_light(modules_of(command, bad_recipe))
+
+
+def test_training_and_predicting_do_not_load_torchvision():
+    """Only its plugin does: it takes as long to import as torch, and loads torch's compiler."""
+    added = added_by("import cvkit.runs.execute, cvkit.prediction, cvkit.prediction.opened, cvkit.serving.answers")
+    assert "torch" in added
+    assert {name for name in added if name.startswith(("torchvision", "torch._dynamo", "sympy"))} == set()

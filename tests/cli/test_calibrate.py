@@ -107,7 +107,10 @@ def test_promise_that_cannot_be_kept_writes_nothing(calibrate, run):
     """The earlier calibration stays; the exit code is 1, because the images were predicted."""
     assert calibrate("--coverage", "0.5").code == 0
     before = content(run)
-    for options, named in ((("--accuracy", "0.99"), "no threshold reaches"), (("--error-rate", "0.001"), "lowest")):
+    for options, named in (
+        (("--accuracy", "0.99"), "do not show an accuracy"),
+        (("--error-rate", "0.001"), "lowest"),
+    ):
         answer = calibrate(*options)
         assert (answer.code, named in answer.err) == (1, True)
     assert content(run) == before

@@ -57,6 +57,8 @@ def test_against_takes_several_runs(cvkit, pair):
     for words in (
         [*more[:2], "--against", *more[2:], "--margin", "3"],
         ["--margin", "3", more[0], more[1], "--against", more[2], "--against", more[3]],
+        [*more[:2], f"--against={more[2]}", more[3], "--margin=3"],
+        [f"--against={more[2]}", "--against", more[3], "--margin", "3", *more[:2]],
     ):
         answer = cvkit("compare", *words)
         assert answer.code == 0
@@ -97,6 +99,29 @@ def test_only_its_own_files_are_replaced(cvkit, pair):
     assert cvkit("compare", *pair).code == 2
     assert cvkit("compare", *pair, "--output", "one").code == 2
     assert sorted(os.listdir("one")) == ["predictions.csv", "recipe.yaml", "run.json"]
+
+
+def test_other_comparisons_with_the_same_names_are_kept(cvkit, pair):
+    """Run folders with equal names in other places, and the same runs in other groups, have folders of their own."""
+    other = [write_run(Path("copy") / path, AFTER, seed=index) for index, path in enumerate(pair)]
+    third = write_run(Path("three"), AFTER, recipe=RECIPE.replace("lr: 0.05", "lr: 0.2"))
+    asked = [
+        [*pair],
+        other,
+        [other[0], pair[1]],
+        [*pair, third],
+        [*pair, "--against", third],
+        [*pair[:1], "--common", pair[1]],
+    ]
+    written = []
+    for words in asked:
+        answer = cvkit("compare", *words, "--margin", "3")
+        assert answer.code == 0
+        written.append(Path(answer.out.splitlines()[-1]).parent)
+    assert written[0] == written[5] == Path("comparisons/one-vs-two")
+    assert len({*written}) == 5
+    runs = [json.loads((place / "comparison.json").read_text())["groups"][0]["runs"][0] for place in written]
+    assert [Path(run["folder"]) for run in runs] == [words[0].resolve() for words in asked]
 
 
 @pytest.fixture

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -71,6 +73,18 @@ def test_earlier_results_are_replaced_and_other_files_are_not(cvkit, run_folder,
     inside = cvkit(*line, "--output", run_folder)
     assert inside.code == 2
     assert "inside" in inside.err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems accept only Unicode as names")
+def test_name_of_a_file_that_is_not_unicode_is_written(cvkit, run_folder, images):
+    """As an escape, in every file; nothing is lost after all images were evaluated."""
+    place = Path("latin")
+    shutil.copytree("images/star", place / "star")
+    (place / "star" / os.fsdecode(b"caf\xe9.png")).write_text("no image")
+    answer = cvkit("evaluate", run_folder, "--data", place)
+    assert answer.code == 3, answer.err
+    (unread,) = json.loads(Path("evaluations/run-latin/metrics.json").read_text())["unread"]
+    assert os.fsdecode(b"caf\xe9.png") in unread
 
 
 WRONG = [

@@ -172,7 +172,8 @@ def test_run_folder_is_never_written_into(cvkit, run_folder, images, wording, ou
     before = {path: path.stat().st_mtime_ns for path in (run_folder, *run_folder.rglob("*"))}
     answer = cvkit("explain", run_folder, images / "a.png", "--output", run_folder / output)
     assert answer.code == 2
-    assert f"'{run_folder / output}'" in answer.err
+    place = run_folder / output / run_folder.name
+    assert f"'{place}'" in answer.err
     assert "--output" in answer.err
-    assert answer.err.replace(f"'{run_folder / output}'", "<output>") == wording
+    assert answer.err.replace(f"'{place}'", "<output>").replace(f"'{run_folder}'", "<run>") == wording
     assert {path: path.stat().st_mtime_ns for path in (run_folder, *run_folder.rglob("*"))} == before

@@ -75,7 +75,7 @@ def test_note_of_a_method_is_printed_and_on_the_page(cvkit, run_folder, stripes,
     """How well the separator of a concept tells it apart; another method has no note."""
     answer = cvkit("explain", run_folder, "--method", f"grad_cam, {stripes}", "--count", "2")
     assert answer.code == 0
-    note = "concept 'stripes' at layer 'layer3': a linear separator tells 6 pictures from 64 training images"
+    note = "concept 'stripes' at layer 'layer3': a linear separator distinguishes 6 pictures from 64 training images"
     assert f"concept: {note}" in answer.out
     page = Path("explanations/run/explain.html").read_text()
     assert html.escape(note).replace("&#x27;", "&#39;") in page
@@ -100,8 +100,8 @@ def test_concept_that_is_not_told_apart_is_warned_of(cvkit, run_folder, stripes)
         Image.fromarray(image).save(f"stripes/{number}.png")
     answer = cvkit("explain", run_folder, "--method", stripes, "--count", "1")
     assert answer.code == 0
-    assert "warning: concept: concept 'stripes' is not told apart from the training images" in answer.err
-    assert "is not told apart" in Path("explanations/run/explain.html").read_text()
+    assert "warning: concept: concept 'stripes' cannot be distinguished from the training images" in answer.err
+    assert "cannot be distinguished" in Path("explanations/run/explain.html").read_text()
 
 
 def test_folder_of_a_concept_that_is_missing_ends_the_command(cvkit, run_folder):

@@ -186,6 +186,9 @@ def test_images_replace_the_test_split(cvkit, run_folder, images):
         (("--option", "opset=7"), "--option opset=7"),
         (("--to", "onnx,onnx"), "named twice"),
         (("--output", "run"), "inside the run folder"),
+        (("--to", "torch", "--framing", "in-graph"), "these can: export/onnx"),
+        (("--framing", "in-grap"), "'in-graph'"),
+        (("--to", "torch", "--quantize"), "export the others without --quantize"),
         (("--images", "nowhere"), "'nowhere'"),
         (("--agreement", "2"), "--agreement"),
     ],
@@ -233,7 +236,7 @@ def test_recipe_may_name_its_exporters(cvkit, run_folder):
     recipe.write_text(recipe.read_text().replace("exporters: []", "exporters: [{name: export/onnx, opset: 20}]"))
     assert cvkit("export", run_folder).code == 0
     found = json.loads(Path("exports/run/onnx/certificate.json").read_text())
-    assert found["options"] == {"opset": 20}
+    assert found["options"] == {"opset": 20, "framing": "outside"}
 
 
 def test_noise_of_the_tests_changes_the_file(exported, tmp_path):

@@ -1,16 +1,18 @@
-"""``cvkit predict`` and ``cvkit evaluate`` with exported files instead of run folders."""
+"""``cvkit predict``, ``evaluate`` and ``serve`` with exported files instead of run folders."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+import math
 import shutil
 import sys
 from pathlib import Path
 
 import onnx
 import pytest
+from damaged_onnx import with_noise
 
 import cvkit as package
 from cvkit.data.digests import file_digest
@@ -71,8 +73,8 @@ def test_output_of_one_file_is_not_continued_with_another(cvkit, run_folder, fil
 
 def test_program_is_read_only_if_it_is_trusted(cvkit, exports, file):
     """Because it can run code; the error names the option."""
-    for command in (("predict", exports / "model.pt2", "images"), ("evaluate", exports / "model.pt2", "--data", "x")):
-        refused = cvkit(*command)
+    for command, *rest in (("predict", "images"), ("evaluate", "--data", "x"), ("serve", "--port", "0")):
+        refused = cvkit(command, exports / "model.pt2", *rest)
         assert refused.code == 2
         assert "--trust" in refused.err
     trusted = cvkit("predict", exports / "model.pt2", "images", "--trust")
@@ -113,6 +115,23 @@ def test_other_images_are_measured_without_the_run(cvkit, file, wording):
     assert numbers()["loss"] is not None
 
 
+def test_file_that_computes_no_numbers_predicts_nothing(cvkit, file):
+    """Its first class would be predicted for every image. The table says so for each, and the command fails."""
+    with_noise(file, 0, math.nan)
+    answer = cvkit("predict", file, "images/a.png", "images/star", "--output", "p.jsonl")
+    assert answer.code == 1
+    found = [json.loads(line, parse_constant=pytest.fail) for line in Path("p.jsonl").read_text().splitlines()]
+    assert [(row["class"], row["probability"]) for row in found] == [(None, None)] * 2
+    assert all("not a number" in row["error"] for row in found)
+    assert "not a number" in answer.err.splitlines()[-1]
+    Path("labelled").mkdir()
+    shutil.copytree("images/star", "labelled/star")
+    refused = cvkit("evaluate", file, "--data", "labelled")
+    assert refused.code in (1, 2)
+    assert "not a number" in refused.err
+    assert not Path("evaluations").exists()
+
+
 WRONG = [  # the arguments, and a part of the message
     (("evaluate", "model.onnx"), "--data"),
     (("evaluate", "model.onnx", "--split", "test"), "--run"),
@@ -123,6 +142,11 @@ WRONG = [  # the arguments, and a part of the message
     (("predict", "nothing.onnx", "images"), "no file 'nothing.onnx'"),
     (("evaluate", "images/a.png", "--data", "images"), "neither .onnx nor .pt2"),
     (("predict", "plain.onnx", "images"), "contains no classes"),
+    (("serve", "nothing.onnx", "--port", "0"), "no file 'nothing.onnx'"),
+    (("serve", "plain.onnx", "--port", "0"), "contains no classes"),
+    (("serve", "model.onnx", "--port", "0", "--data", "images"), "--data"),
+    (("predict", "model.onnx", "images", "--plugin-path", "nope.py"), "leave out --plugin-path"),
+    (("evaluate", "model.onnx", "--data", "images", "--no-plugin", "nope"), "leave out --plugin-path"),
     (("evaluate", "renamed.onnx", "--run", "run"), "only in the file: comet"),
 ]
 

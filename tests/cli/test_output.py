@@ -65,6 +65,18 @@ def interrupted(place: Path, reason: type[BaseException]) -> None:
         raise reason
 
 
+def test_folder_in_a_run_folder_is_refused(tmp_path):
+    """Neither the run folder itself nor a folder in it, also through links, is one for results."""
+    run = tmp_path / "run"
+    (run / "figures").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(run)
+    output(tmp_path / "beside").require_outside([run])
+    for name in ("run", "run/new", "run/figures/new", "link/new", "beside/../run"):
+        for named in (run, tmp_path / "link"):
+            with pytest.raises(FolderError, match="inside the run folder"):
+                output(tmp_path / name).require_outside([tmp_path / "other", named])
+
+
 @pytest.mark.parametrize("reason", [KeyboardInterrupt, RunError, ValueError])
 def test_failure_leaves_no_trace(tmp_path, reason):
     """Neither folders nor files, and an earlier page stays."""

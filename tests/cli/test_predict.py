@@ -9,6 +9,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
+from filelock import FileLock
 from PIL import Image
 
 import cvkit as package
@@ -52,6 +53,30 @@ def test_paths_come_from_standard_input_and_from_tables(cvkit, run_folder, image
     assert [row["file"] for row in rows(answer.out)] == ["images/text.png", "images/star/b.jpg", "images/a.png"]
 
 
+def test_standard_output_has_the_bytes_of_a_file(cvkit, run_folder, images):
+    """Also those of names that could control a terminal, because it is none."""
+    shutil.copy("images/a.png", "images/\x1b[31m\r.png")
+    assert cvkit("predict", run_folder, images, "--output", "p.csv").code == 3
+    answer = cvkit("predict", run_folder, images)
+    assert answer.out == Path("p.csv").read_bytes().decode()
+    assert "\x1b" in answer.out
+    assert "\x1b" not in answer.err
+
+
+def test_row_of_a_table_without_a_path_has_an_error(cvkit, run_folder, images):
+    """The others are predicted; a list without any path is refused before that."""
+    Path("list.csv").write_text("path,label\nimages/a.png,ring\n,star\nimages/star/b.jpg,star\n")
+    answer = cvkit("predict", run_folder, "--table", "list.csv")
+    assert answer.code == 3
+    found = rows(answer.out)
+    assert [row["file"] for row in found] == ["images/a.png", "", "images/star/b.jpg"]
+    assert "row 2" in found[1]["error"]
+    Path("none.csv").write_text("path\n")
+    refused = cvkit("predict", run_folder, "--table", "none.csv")
+    assert (refused.code, refused.out) == (2, "")
+    assert "'none.csv' contains no paths" in refused.err
+
+
 @pytest.mark.parametrize("output", ["p.csv", "p.jsonl", "p.parquet"])
 def test_output_is_written_and_never_replaced(cvkit, run_folder, images, output):
     """Its path is on standard output; a second command refuses it before it loads the model."""
@@ -82,10 +107,15 @@ def test_interrupted_output_is_continued(cvkit, run_folder, images):
     assert stopped.code == 130
     assert "--resume" in stopped.err
     assert len(Path("part.csv").read_text().splitlines()) == 4
+    with FileLock("part.csv.lock"):
+        refused = cvkit(*line, "part.csv", "--resume")
+    assert (refused.code, "another command is writing" in refused.err) == (2, True)
+    assert len(Path("part.csv").read_text().splitlines()) == 4
     resumed = cvkit(*line, "part.csv", "--resume")
     assert resumed.code == 3
     assert "continuing after 3 images" in resumed.err
     assert Path("part.csv").read_bytes() == Path("whole.csv").read_bytes()
+    assert not [*Path().glob("part.csv.*")]
     assert cvkit(*line, "part.csv", "--resume").code == 2
 
 

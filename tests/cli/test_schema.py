@@ -8,6 +8,8 @@ import sys
 
 from schema_errors import SCHEMA, model_errors
 
+from cvkit.searches.reading import KEYS
+
 
 def test_schema_command_writes_a_file_or_stdout(cvkit, tmp_path, wording):
     """The same text to both, and the file's name said."""
@@ -21,6 +23,13 @@ def test_schema_command_writes_a_file_or_stdout(cvkit, tmp_path, wording):
     assert printed == file.read_text()
     assert len(printed) < 1_500_000
     assert json.loads(printed)["properties"].keys() == SCHEMA["properties"].keys()
+
+
+def test_schema_command_writes_that_of_searches(cvkit):
+    """With --search, instead of that of recipes."""
+    answer = cvkit("schema", "--search")
+    assert (answer.code, answer.err) == (0, "")
+    assert json.loads(answer.out)["properties"].keys() == {*KEYS}
 
 
 def test_schema_command_says_where_it_cannot_write(cvkit, tmp_path, wording):

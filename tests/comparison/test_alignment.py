@@ -58,7 +58,9 @@ def test_nothing_in_common_is_refused(run, wording):
     """Even with `common`, there must be images to compare."""
     with pytest.raises(RunError) as refused:
         align([run("a", [1]), run("b", [1], digests=[digest("other")])], common=True)
-    assert str(refused.value) == wording
+    with pytest.raises(RunError) as relabelled:
+        align([run("c", [1, 1]), run("d", [1, 1], true=["bird", "cat"])], common=True)
+    assert [str(refused.value), str(relabelled.value)] == wording
 
 
 def test_relabelled_images_are_refused_or_left_out(run, wording):
@@ -70,6 +72,17 @@ def test_relabelled_images_are_refused_or_left_out(run, wording):
     found = align(runs, common=True)
     assert found.positions == (0, 1, 2, 3, 4)
     assert [str(refused.value), *found.left_out] == wording
+
+
+def test_runs_with_equal_names_are_told_apart(tmp_path, wording):
+    """Each run of a repeat is called seed-0; the counts of both are shown, with their paths."""
+    runs = [
+        read_run(write_run(tmp_path / recipe / "seed-0", [1] * len(order), **shuffled(order)))
+        for recipe, order in (("plain", [0, 1, 2, 3]), ("wide", [0, 5]))
+    ]
+    with pytest.raises(RunError) as refused:
+        align(runs, common=False)
+    assert [str(refused.value), *align(runs, common=True).left_out] == wording
 
 
 def test_without_digests_the_data_must_be_the_same(run, wording):

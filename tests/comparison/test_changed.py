@@ -62,13 +62,24 @@ def test_code_data_and_environment_differ(run):
     first, second = (replace(run(str(i), **info), data=f"shapes:{i}") for i, info in enumerate(infos))
     found = changed(first, second)
     assert [(area, what) for area, what, _, _ in found] == [
-        ("code", "resnet"),
-        ("code", "timm"),
+        ("code", "plugin resnet"),
+        ("code", "requirement timm"),
         ("data", "digest"),
         ("environment", "torch"),
     ]
     assert "commit aaaaaaaaaaaa" in found[0][2]
     assert "source 000000000000" in found[0][2]
+
+
+def test_plugin_with_the_name_of_a_library_is_compared(run):
+    """The plugin timm requires the distribution timm; neither hides a change of the other."""
+    component = COMPONENT | {"id": "timm/timm", "source": "0" * 64, "requires": {"timm": "1.0"}}
+    before = run("a", components=[component])
+    after = run("b", components=[component | {"source": "1" * 64}])
+    updated = run("c", components=[component | {"requires": {"timm": "1.1"}}])
+    assert [each[:2] for each in changed(before, after)] == [("code", "plugin timm")]
+    assert [each[:2] for each in changed(before, updated)] == [("code", "requirement timm")]
+    assert len({trained_by(each) for each in (before, after, updated)}) == 3
 
 
 def test_seed_names_and_tuned_values_do_not_make_another_recipe(run):

@@ -13,8 +13,9 @@ import cvkit
 from cvkit import RunError
 from cvkit.comparison.as_json import as_json
 from cvkit.comparison.comparison import compare_runs
+from cvkit.comparison.sentences import needed
 
-OTHER = RECIPE.replace("lr: 0.05", "lr: 0.1")
+OTHER, THIRD = (RECIPE.replace("lr: 0.05", f"lr: {rate}") for rate in (0.1, 0.2))
 
 
 def correct(n: int, share: float, seed: int, base: list[int] | None = None, change: float = 1.0) -> list[int]:
@@ -32,14 +33,15 @@ BASE = correct(600, 0.8, 0)
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """Three trainings of a recipe, three of a better one, and one that is nearly the same as the first."""
+    """Three trainings of a recipe, three of a better one, and two that are nearly the same as the first."""
     folder = tmp_path_factory.mktemp("runs")
     plain = [write_run(folder / f"plain{s}", correct(600, 0.8, s, BASE, 0.3), seed=s) for s in range(3)]
     better = [
         write_run(folder / f"better{s}", correct(600, 0.97, 9 + s, BASE, 0.6), seed=s, recipe=OTHER) for s in range(3)
     ]
     same = write_run(folder / "same", correct(600, 0.8, 0, BASE, 0.3), seed=5, recipe=OTHER)
-    return {"plain": plain, "better": better, "same": same}
+    third = write_run(folder / "third", correct(600, 0.8, 7, BASE, 0.3), recipe=THIRD)
+    return {"plain": plain, "better": better, "same": same, "third": third}
 
 
 def test_better_run_is_found(runs):
@@ -76,6 +78,7 @@ def test_verdicts_in_words(runs, wording):
         ([plain[0], runs["same"]], {"margin": 0.4}),
         ([*plain, *better], {}),
         ([plain[0], plain[1]], {}),
+        ([plain[0], runs["same"], runs["third"]], {"margin": 2}),
     ):
         found = compare_runs(names, **options)
         said += [*found.sentences, *found.notes]
@@ -96,13 +99,38 @@ def test_repeats_of_a_recipe_are_a_group(runs):
 
 def test_several_comparisons_are_corrected(runs):
     """The p-value of one of two comparisons is twice as large as alone, if it is the smaller one."""
-    third = RECIPE.replace("lr: 0.05", "lr: 0.2")
-    folder = runs["same"].parent / "third"
-    path = folder if folder.exists() else write_run(folder, correct(600, 0.8, 7, BASE, 0.3), recipe=third)
-    both = compare_runs([runs["plain"][0], runs["better"][0], path])
+    both = compare_runs([runs["plain"][0], runs["better"][0], runs["third"]])
     alone = compare_runs([runs["plain"][0], runs["better"][0]])
     assert len(both.pairs) == 2
     assert both.pairs[0].main.p_value == pytest.approx(2 * alone.pairs[0].main.p_value)
+    undecided = both.pairs[1].main
+    assert undecided.images_needed > compare_runs([runs["plain"][0], runs["third"]]).pairs[0].main.images_needed
+
+
+@pytest.mark.parametrize("runs_of_each", [(3, 3), (3, 1)], ids=["repeated", "one is not"])
+def test_advice_is_not_what_was_excluded(runs_of_each, tmp_path, wording):
+    """If neither more images nor more runs alone would do, the sentence asks for both, not for one of them."""
+    correct = [[i % 10 >= wrong for i in range(40)] for wrong in (1, 5, 3)]
+    turned = [[i % 10 < 10 - wrong for i in range(40)] for wrong in (5, 1, 4)]
+    folders = [
+        [write_run(tmp_path / f"{name}{seed}", row, seed=seed, recipe=text) for seed, row in enumerate(rows[:count])]
+        for name, rows, text, count in zip("ab", (correct, turned), (RECIPE, OTHER), runs_of_each, strict=True)
+    ]
+    (pair,) = compare_runs(*folders).pairs
+    assert (pair.main.images_needed, pair.main.runs_needed) == (None, None)
+    assert needed(pair) == wording
+
+
+def test_interval_of_repeated_runs_is_a_possible_difference(tmp_path):
+    """Student's t has no bounds, but no accuracy is below 0 or above 1."""
+    rows = ([1] * 10, [0] * 10)
+    folders = [
+        [write_run(tmp_path / f"{i}{seed}", row, seed=seed, recipe=text) for seed in range(2)]
+        for i, (row, text) in enumerate(zip(rows, (RECIPE, OTHER), strict=True))
+    ]
+    found = compare_runs(*folders)
+    assert found.interval[0] == found.difference == -1
+    assert found.interval[1] < 0
 
 
 def test_runs_of_one_recipe_are_compared_each(runs):

@@ -7,7 +7,7 @@ import torch
 from sklearn.metrics import average_precision_score, f1_score
 
 from cvkit.comparison.label_set_scores import by_label, macro_f1, mean_average_precision
-from cvkit.comparison.predictions_table import PredictionsTable
+from cvkit.runs.predictions_table import PredictionsTable
 
 NAMES = ("sky", "tree", "water")
 

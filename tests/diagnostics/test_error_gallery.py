@@ -123,3 +123,5 @@ def test_dossier_without_similar_images_says_so(predictions, wording):
     assert some_right.caption == wording(name="some right")
     hopeless = Predictions(predictions.logits[[2]], predictions.labels[[2]], 0.5)
     assert misclassified(images, torch.tensor([0]), hopeless, CLASSES, {}).caption == wording(name="none right")
+    plain = misclassified(images, torch.tensor([2]), predictions, CLASSES, {}, searched=False)
+    assert "similar" not in plain.caption

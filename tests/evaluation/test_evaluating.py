@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
 from pathlib import Path
@@ -12,6 +13,7 @@ import unrendered
 from PIL import Image
 
 import cvkit
+from cvkit.engine.intervals import Share
 
 
 @pytest.fixture(scope="module")
@@ -195,3 +197,34 @@ def test_sets_of_labels_are_evaluated_at_their_thresholds(sets, tmp_path):
     of_folder = model.evaluate(folder).predictions
     assert sorted(map(tuple, of_folder.labels.tolist())) == sorted(map(tuple, sets.predictions.labels.tolist()))
     assert of_folder.score == pytest.approx(sets.predictions.score)
+
+
+@pytest.mark.parametrize(
+    ("temperatures", "biases"), [((2.0,), ()), ((2.0, 1.0, 0.5), (1.0, 0.0, -1.0))], ids=["one", "per class"]
+)
+def test_calibrated_model_is_measured_as_it_predicts(run, photo_folder, tmp_path, temperatures, biases):
+    """Classes, probabilities and declined images are those of predict; the loss is that of the logits before it."""
+    copy = tmp_path / "run"
+    shutil.copytree(run.folder, copy)
+    plain = cvkit.load(copy).evaluate()
+    cvkit.load(copy).calibrate()
+    highest = cvkit.Abstention(temperatures, biases).calibrated(plain.predictions.logits).amax(dim=1)
+    chosen = cvkit.Abstention(temperatures, biases, level=float(highest.median()) + 1e-6)
+    written = copy / "calibration.json"
+    written.write_text(json.dumps(json.loads(written.read_text()) | chosen.to_json()))
+    found = (model := cvkit.load(copy)).evaluate()
+    predicted = model.predict([photo_folder / name for name in found.predictions.names])
+    confidences = torch.tensor([one.probability for one in predicted])
+    torch.testing.assert_close(found.predictions.probabilities.amax(dim=1), confidences)
+    assert not torch.allclose(found.predictions.probabilities, plain.predictions.probabilities)
+    classes = [model.classes[label] for label in found.predictions.predicted.tolist()]
+    assert classes == [one.label for one in predicted]
+    kept = [not one.declined for one in predicted]
+    assert found.kept.coverage == Share(sum(kept), len(kept))
+    assert 0 < sum(kept) < len(kept)
+    right = found.predictions.correct[torch.tensor(kept)]
+    assert (found.kept.accuracy.hits, found.kept.accuracy.of) == (int(right.sum()), sum(kept))
+    assert found.predictions.loss == plain.predictions.loss
+    assert plain.kept is None
+    assert any("after the calibration" in note for note in found.notes)
+    assert not any("after the calibration" in note for note in plain.notes)

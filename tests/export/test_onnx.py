@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
-import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -13,23 +14,15 @@ import pytest
 import torch
 from damaged_onnx import with_noise
 from PIL import Image
+from torchless import without_torch
 
-from cvkit import ExportedClassifier, Framing
+from cvkit import Abstention, DataInfo, ExportedClassifier, Framing, ModelToExport
 from cvkit.data.framing import FramingMode
 from cvkit.data.resizing import frame
+from cvkit.engine.trained_model import TrainedModel
+from cvkit.export.metadata import metadata_values
 from cvkit.host.discovery import discover
-
-WITHOUT_TORCH = """\
-import runpy, sys
-class Refuse:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("torch", "torchvision", "cvkit", "onnx"):
-            raise ImportError(f"{name} is refused")
-sys.meta_path.insert(0, Refuse())
-sys.argv = sys.argv[1:]
-runpy.run_path(sys.argv[0], run_name="__main__")
-"""
-"""Runs a script in a process that cannot import torch, cvkit or onnx."""
+from cvkit_export.script import script
 
 
 @pytest.fixture(scope="module")
@@ -87,18 +80,12 @@ def test_opset_is_that_of_the_option(model, tmp_path, opset):
     made = model.export({"name": "onnx", "opset": opset}, output=tmp_path)
     versions = {one.domain: one.version for one in onnx.load(made.file).opset_import}
     assert versions[""] == opset
-    assert made.certificate.options == {"opset": opset}
+    assert made.certificate.options == {"opset": opset, "framing": "outside"}
 
 
 def test_script_predicts_files_without_torch(exported, model, photo):
     """With onnxruntime, NumPy and Pillow alone, the class and the probability of `Model.predict`."""
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_TORCH, exported / "predict.py", photo, photo],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    lines = done.stdout.splitlines()
+    lines = without_torch(exported / "predict.py", photo, photo)
     assert len(lines) == 2
     path, answer = lines[0].split("\t")
     expected = model.predict(photo)
@@ -110,30 +97,109 @@ def test_script_predicts_files_without_torch(exported, model, photo):
 MODES: tuple[FramingMode, ...] = ("crop", "pad", "squash")
 
 
-@pytest.fixture(scope="module")
-def script(exported):
-    """The names that the script defines."""
-    names = {"__name__": "predict", "__file__": str(exported / "predict.py")}
-    exec((exported / "predict.py").read_text(), names)
+def names_of(text, folder, monkeypatch):
+    """Run a script without arguments, and return the names that it defines."""
+    names = {"__name__": "__main__", "__file__": str(folder / "predict.py")}
+    monkeypatch.setattr(sys, "argv", ["predict.py"])
+    exec(text, names)
     return names
+
+
+def of_constants(outputs, metadata, file):
+    """Write a graph that returns these values, whatever the images are."""
+    nodes = [
+        onnx.helper.make_node("Constant", [], [name], value=onnx.numpy_helper.from_array(value))
+        for name, value in outputs.items()
+    ]
+    given = onnx.helper.make_tensor_value_info("images", onnx.TensorProto.UINT8, ["batch", 3, 32, 32])
+    made = [
+        onnx.helper.make_tensor_value_info(name, onnx.helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
+        for name, value in outputs.items()
+    ]
+    graph = onnx.helper.make_graph(nodes, "constants", [given], made)
+    proto = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=10)
+    onnx.helper.set_model_props(proto, {"cvkit": metadata})
+    onnx.save(proto, file)
+
+
+def with_values(to_export, **values):
+    """Return the model with other properties of its images, which the metadata have too."""
+    info = replace(to_export.info, **values)
+    described = info.to_json() | {"framing": info.framing.to_json()}
+    return replace(to_export, info=info, metadata={**to_export.metadata, "info": described})
 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "bicubic", "lanczos"])
-def test_script_frames_files_as_cvkit_does(script, model, mode, interpolation, photo, monkeypatch):
+def test_script_frames_files_as_cvkit_does(exported, to_export, mode, interpolation, tmp_path, monkeypatch):
     """The same window of the image, and pixels that differ by the rounding of two libraries at most."""
-    framing = Framing(mode, interpolation, 0.875)
-    monkeypatch.setitem(script["info"], "framing", framing.to_json())
-    monkeypatch.setitem(script, "framing", framing.to_json())
-    image = script["read"](photo)
-    assert image.size == (150, 211)
-    tensor = torch.from_numpy(np.array(image)).permute(2, 0, 1)
-    for part in (tensor, tensor[:, :40, :200], tensor[:, :20, :20], tensor[:, :32, :32]):
-        info = type(model.info)(**{**vars(model.info), "framing": framing})
-        expected = frame(part, info)
-        found = script["frame"](Image.fromarray(part.permute(1, 2, 0).numpy()))
+    model = with_values(to_export, framing=Framing(mode, interpolation, 0.875), mean=(0.2, 0.5, 0.9))
+    pixels = names_of(script(model, framing_in_graph=False), exported, monkeypatch)["pixels"]
+    rows, columns = np.mgrid[0:150, 0:211] / 25
+    image = np.uint8(127 + 120 * np.stack([np.sin(rows + k) * np.cos(columns - k) for k in range(3)], axis=2))
+    for part in (image, image[:40, :200], image[:20, :20], image[:32, :32], image[:150, :33]):
+        Image.fromarray(part).save(tmp_path / "part.png")
+        expected = frame(torch.from_numpy(part).permute(2, 0, 1), model.info)
+        (found,) = pixels(tmp_path / "part.png")
         gaps = np.abs(found.astype(int) - expected.numpy().astype(int))
         assert gaps.max() <= {"nearest": 0, "bilinear": 1, "bicubic": 1, "lanczos": 2}[interpolation]
+
+
+def test_script_reads_files_as_the_run_does(exported, to_export, photo, tmp_path, monkeypatch):
+    """Upright, with transparent pixels on white, and 16-bit values of as many bits as the data set has."""
+    decoding = {"bits": 12, "max_megapixels": 3, "reader": ""}
+    model = replace(to_export, metadata={**to_export.metadata, "decoding": decoding})
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
+    pixels = names_of(script(model, framing_in_graph=True), exported, monkeypatch)["pixels"]
+    assert Image.MAX_IMAGE_PIXELS == 3_000_000
+    assert pixels(photo).shape == (1, 3, 211, 150)
+    Image.new("RGBA", (4, 4), (0, 0, 0, 0)).save(tmp_path / "clear.png")
+    assert (pixels(tmp_path / "clear.png") == 255).all()
+    Image.fromarray(np.full((4, 4), 4000, np.uint16)).save(tmp_path / "deep.png")
+    assert (pixels(tmp_path / "deep.png") == 4000 >> 4).all()
+
+
+def test_script_is_as_long_as_the_model_needs(exported, to_export):
+    """A person reads it at a glance; framing in the graph, one channel and one label need less."""
+
+    def lines(model, framing_in_graph=False):
+        text = script(model, framing_in_graph=framing_in_graph)
+        return [line for line in text.splitlines() if line and not line.startswith(("import", "from", '"""'))]
+
+    assert len(lines(to_export)) <= 25
+    assert len(lines(to_export, framing_in_graph=True)) <= 17
+    assert (exported / "predict.py").read_text() == script(to_export, framing_in_graph=False)
+
+
+@pytest.mark.parametrize(
+    ("several", "declines", "line"),
+    [
+        (False, True, "bee 0.6000\tdeclined"),
+        (True, False, "bee 0.6000\tcat 0.4000\n"),
+        (False, False, "bee 0.6000\n"),
+    ],
+)
+def test_script_prints_labels_and_declined_images(several, declines, line, photo, tmp_path, monkeypatch, capsys):
+    """Each label at or above its threshold, and ``declined`` if the model does not decide."""
+    info = DataInfo(3, 32, 32, ("ape", "bee", "cat"), (0.5,) * 3, (1.0,) * 3, Framing("squash", "bilinear"))
+    info = replace(info, task="multi_label" if several else "single_label")
+    rule = Abstention(level=0.9) if declines else None
+    trained = TrainedModel(None, info, None, torch.device("cpu"), 0, (0.5, 0.5, 0.3) if several else (), rule)
+    model = ModelToExport(torch.nn.Identity(), info, "x/y", {}, metadata_values(trained, "x/y", {}), rule)
+    outputs = {"probabilities": np.array([[0.1, 0.6, 0.4]], np.float32), "declined": np.array([True])}
+    of_constants(outputs, model.metadata_text(), tmp_path / "model.onnx")
+    monkeypatch.setattr(sys, "argv", ["predict.py", str(photo)])
+    exec(script(model, framing_in_graph=False), {"__file__": str(tmp_path / "predict.py")})
+    assert capsys.readouterr().out.startswith(f"{photo}\t{line}")
+
+
+def test_script_says_that_it_cannot_read_files_of_a_plugin(to_export):
+    """Whose data set decodes them in its own way."""
+    decoding = {"bits": 16, "max_megapixels": None, "reader": "scans/dicom"}
+    model = replace(to_export, metadata={**to_export.metadata, "decoding": decoding})
+    assert "scans/dicom, reads files in its own way" in ast.get_docstring(
+        ast.parse(script(model, framing_in_graph=False))
+    )
 
 
 def test_first_difference_names_the_layer(to_export, tmp_path):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from cvkit import DataInfo, RunError
+from cvkit import Abstention, DataInfo, FileOutputs, RunError
 from cvkit.data.preprocessing import Preprocessor
 from cvkit.data.splits import TensorSplit
 from cvkit.engine.trained_model import TrainedModel
@@ -114,3 +116,60 @@ def test_no_images_is_an_error():
     empty = FromSplit("none", of.split, ())
     with pytest.raises(RunError, match="no images to compare"):
         replay(trained(), trained().logits, empty, (), lambda _: None)
+
+
+def declining(level: float) -> TrainedModel:
+    """A model that declines images whose highest calibrated probability is below `level`."""
+    return replace(trained(), abstention=Abstention((0.5,), level=level))
+
+
+def replayed_outputs(change, model):
+    """Replay with a file that computes probabilities and what it declines."""
+
+    def outputs(images):
+        logits = model.logits(images)
+        chances = model.prediction_rule.probabilities(logits)
+        return change(FileOutputs(logits, chances, model.prediction_rule.declined(chances)))
+
+    of = source(COLOURS, torch.tensor([0, 1, 0, 2]), model.info.labels)
+    return replay(model, model.logits, of, (), lambda _: None, outputs)
+
+
+def test_probabilities_of_the_file_are_compared_and_not_only_its_logits():
+    """A file with the right logits and other probabilities is not the model."""
+    swapped = replayed_outputs(lambda found: found._replace(probabilities=found.probabilities.flip(1)), trained())
+    assert swapped.changed() == [0, 2]
+    assert float(swapped.gaps.max()) > 0.1
+
+
+def test_declined_images_are_compared():
+    """A declined image that the file keeps is a change with a name, unless its probability is at the level."""
+    model = declining(0.5)
+    assert replayed_outputs(lambda found: found, model).changed() == []
+    kept = replayed_outputs(lambda found: found._replace(declined=found.declined & False), model)
+    assert kept.changed() == [2, 3]
+    assert not kept.is_tied(3)
+    (first, _) = changed_images(kept, model.info)
+    assert (first.before, first.after) == (("red", "declined"), ("red",))
+    level = float(kept.before[3].max()) + 1e-6
+    near = replayed_outputs(lambda found: found._replace(declined=found.declined & False), declining(level))
+    assert near.is_tied(3)
+
+
+def test_file_with_logits_alone_is_compared_without_the_calibration():
+    """Its users get no calibration, so the comparison does not apply one."""
+    found = replayed(lambda logits: logits, declining(0.9))
+    assert not found.rule.calibrates
+    assert not found.declined_before.any()
+    torch.testing.assert_close(found.before, trained().logits(source_images()).softmax(dim=1))
+
+
+def source_images():
+    return torch.tensor(COLOURS, dtype=torch.uint8).view(-1, 3, 1, 1).expand(-1, 3, 4, 4)
+
+
+@pytest.mark.parametrize("wrong", [{"probabilities": torch.zeros(4, 2)}, {"declined": torch.zeros(4)}])
+def test_outputs_of_other_shapes_are_refused(wrong):
+    """With what was expected."""
+    with pytest.raises(RunError, match=r"expected (probabilities \(4, 3\)|torch.bool \(4,\))"):
+        replayed_outputs(lambda found: found._replace(**wrong), declining(0.5))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 import re
 
 import pytest
 
-from cvkit.files.strict_json import read_json
+from cvkit.files.strict_json import json_line, read_json
 
 
 @pytest.mark.parametrize(
@@ -41,3 +43,11 @@ def test_key_that_is_said_twice_among_many_is_found_in_one_pass():
     content = json.dumps(dict.fromkeys(keys)).encode()[:-1] + b', "key-199999": 1}'
     with pytest.raises(ValueError, match="'key-199999'"):
         read_json(content)
+
+
+def test_written_json_is_read_again_by_every_reader():
+    """Numbers that JSON does not have are null, and a name that is not Unicode stays the same name."""
+    values = {"name": os.fsdecode(b"caf\xe9"), "numbers": (1.5, math.nan, math.inf), "word": "é"}
+    content = json_line(values)
+    assert content.endswith(b"\n")
+    assert read_json(content) == {"name": "caf\udce9", "numbers": [1.5, None, None], "word": "é"}

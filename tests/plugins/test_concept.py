@@ -94,7 +94,7 @@ def asked() -> torch.Tensor:
 
 @pytest.mark.parametrize("values", ["derivative", "contribution"])
 def test_planted_concept_speaks_for_its_class_where_it_is(red, asked, values):
-    """The map of the first image is highest at the red patch, and the concept is told apart."""
+    """The map of the first image is highest at the red patch, and the concept is distinguished."""
     explainer = concept(Planted().eval(), INFO, training(), folder=red, values=values)
     found = explainer.explain(asked, torch.tensor([0, 0]))
     assert found.separator.tells_apart
@@ -156,7 +156,7 @@ def test_random_concept_is_not_told_apart(tmp_path, asked):
         assert found.separator.accuracy < 0.75
         passed += found.separator.tells_apart
         if not found.separator.tells_apart:
-            assert "is not told apart from the training images at layer 'body'" in explainer.warnings[0]
+            assert "cannot be distinguished from the training images at layer 'body'" in explainer.warnings[0]
     assert passed <= 1
 
 
@@ -205,7 +205,7 @@ def test_separator_equals_scikit_learns():
 
 
 def test_accuracy_is_that_of_images_held_out():
-    """Groups without a difference are at chance although a separator fits them; equal images are never told apart."""
+    """Groups without a difference are at chance although a separator fits them; equal images never are."""
     one, two = torch.randn(20, 60).double(), torch.randn(20, 60).double()
     normal, offset = least_squares(one, two)
     assert (one @ normal + offset > 0).all()

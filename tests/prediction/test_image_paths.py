@@ -65,8 +65,8 @@ def test_name_of_nothing_is_refused_at_once(folder, name, said):
 
 
 def test_list_of_paths_has_one_in_each_line(folder):
-    """With either line break; empty lines are skipped, and names need not be UTF-8."""
-    lines = [b"p/b.png\r\n", b"\n", b"q/\xff.png\n", b" last.png"]
+    """With either line break; blank lines and a byte order mark are skipped, and names need not be UTF-8."""
+    lines = [b"\xef\xbb\xbfp/b.png\r\n", b"\n", b" \t\n", b"q/\xff.png\n", b" last.png"]
     assert [*paths_in_lines(lines)] == [Path("p/b.png"), Path("q/\udcff.png"), Path(" last.png")]
 
 
@@ -74,7 +74,14 @@ def test_folder_without_images_is_refused(folder):
     """With the endings that are looked for."""
     Path("none").mkdir()
     with pytest.raises(cvkit.DataError, match=r"'none' contains no images.*\.png"):
-        require_some(ImagePaths(["none"]), "'none'")
+        require_some(ImagePaths(["none"]), ["none"], [])
+
+
+def test_empty_list_is_refused_as_a_list(folder):
+    """It is not searched for images, so the endings are not named."""
+    with pytest.raises(cvkit.DataError) as refused:
+        require_some(ImagePaths([]), [], ["standard input"])
+    assert str(refused.value) == "standard input contains no paths"
 
 
 CSV = "id;Path\n1;b.png\n2;in/c.webp\n"
@@ -106,7 +113,6 @@ def test_column_of_a_parquet_table_is_read(folder):
         ("a,b\n1,2\n", None, "no column with a usual name.*--column: a, b"),
         ("file,path\nx,y\n", None, "several columns"),
         ("", None, "no columns"),
-        ("file,a\nx.png,1\n,2\n", None, "row 2"),
     ],
 )
 def test_table_without_paths_is_refused(folder, text, column, said):
@@ -114,6 +120,15 @@ def test_table_without_paths_is_refused(folder, text, column, said):
     Path("list.csv").write_text(text)
     with pytest.raises(cvkit.DataError, match=said):
         [*paths_in_table(Path("list.csv"), column)]
+
+
+def test_row_without_a_path_does_not_cost_the_others(folder):
+    """An empty cell, one of spaces, and a row that is too short have an error that names the row."""
+    Path("list.csv").write_text("a,file\n1,x.png\n2,\n3, \n4\n5,y.png\n")
+    found = [*paths_in_table(Path("list.csv"), None)]
+    assert [str(path) for path in found] == ["x.png", "", "", "", "y.png"]
+    assert [each.error.split(":")[0] for each in found[1:4]] == [f"'list.csv', row {number}" for number in (2, 3, 4)]
+    assert "None" not in found[3].error
 
 
 def test_file_that_is_no_table_is_refused(folder):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ from cvkit.prediction.predicting import FilePrediction
 CLASSES = ("cat", "=dog", "an|owl")
 COLUMNS = Columns(CLASSES, several=False, top=2, every=True)
 SETS = Columns(CLASSES, several=True)
-NAMES = ["a.png", "=b.png", 'c "d".png', "line\nbreak.png", "\udcff.png", "f.png"]
+NAMES = ["a.png", "=b.png", 'c "d".png', "line\nbreak.png", "carriage\rreturn.png", "\r.png", "\udcff.png", "f.png"]
 
 
 def prediction(name: str) -> FilePrediction:
@@ -168,6 +170,23 @@ def test_interrupted_parquet_file_is_complete_and_has_the_rows_so_far(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["p.parquet"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit for the size of a file")
+@pytest.mark.parametrize("name", ["p.parquet", "p.csv"])
+def test_file_that_cannot_be_written_leaves_nothing(tmp_path, name):
+    """A limit for the size of a file ends the write as a full disk does; the error names the file."""
+    pytest.importorskip("pyarrow")
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        with pytest.raises(cvkit.FolderError, match=rf"could not write .*{name}"):
+            written(tmp_path / name)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [*tmp_path.iterdir()] == []
+
+
 def test_parquet_file_is_written_in_row_groups(tmp_path):
     """So that memory does not grow with the number of rows."""
     parquet = pytest.importorskip("pyarrow.parquet")
@@ -199,3 +218,40 @@ def test_link_is_not_followed(tmp_path):
     with pytest.raises(cvkit.FolderError), file.opened(Earlier(1, 0, 2)):
         pass
     assert (tmp_path / "mine.csv").read_text() == "mine"
+
+
+def test_file_that_another_command_writes_is_refused(tmp_path):
+    """Also by a command that would continue it; it can be continued once the other has ended."""
+    path = tmp_path / "p.csv"
+    first, second = (PredictionsFile(path, COLUMNS, "m") for _ in range(2))
+    with first.locked(), first.opened() as output:
+        output.write(rows(COLUMNS, NAMES[:2]))
+        with pytest.raises(cvkit.FolderError, match="another command is writing"), second.locked():
+            raise AssertionError
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["p.csv"]
+
+
+def test_lock_of_an_interrupted_command_does_not_stay(tmp_path):
+    """The lock file does, because the file can be continued; it is removed with the last row."""
+    path = tmp_path / "p.csv"
+    file = PredictionsFile(path, COLUMNS, "m")
+    with suppress(KeyboardInterrupt), file.locked() as warning, file.opened() as output:
+        output.write(rows(COLUMNS, NAMES[:2]))
+        raise KeyboardInterrupt
+    assert warning == ""
+    with file.locked(), file.opened(file.earlier(paths())) as output:
+        output.write(rows(COLUMNS, NAMES[2:]))
+    assert len(read(path)) == len(NAMES)
+    assert [file.name for file in tmp_path.iterdir()] == ["p.csv"]
+
+
+def test_link_in_the_place_of_the_lock_is_not_followed(tmp_path):
+    """The library that locks would empty the file that the link leads to."""
+    (tmp_path / "mine.txt").write_text("mine")
+    (tmp_path / "p.csv.lock").symlink_to(tmp_path / "mine.txt")
+    with (
+        pytest.raises(cvkit.FolderError, match=r"p\.csv\.lock"),
+        PredictionsFile(tmp_path / "p.csv", COLUMNS, "m").locked(),
+    ):
+        raise AssertionError
+    assert (tmp_path / "mine.txt").read_text() == "mine"

@@ -5,13 +5,21 @@ from __future__ import annotations
 import csv
 import hashlib
 import itertools
+import math
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from opened_runs import opened_of
+from PIL import Image
+from torch import nn
 
 import cvkit
+from cvkit.engine.abstention import Abstention
+from cvkit.engine.classifier import NO_NUMBER
+from cvkit.prediction.columns import Columns
 from cvkit.prediction.predicting import FilePrediction, predicted_batches
 
 
@@ -66,6 +74,71 @@ def test_file_that_cannot_be_read_does_not_cost_the_others(opened, some, tmp_pat
     assert (found[3].digest, found[4].digest) == ("", "")
     good = predicted(opened, some[:2])
     torch.testing.assert_close(found[2].logits, good[1].logits)
+
+
+class SometimesNoNumber(nn.Module):
+    """A network whose logits are not numbers for images with a black first pixel."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Return the logits."""
+        logits = self.network(images)
+        logits[images[:, 0, 0, 0] == images.amin()] = math.nan
+        return logits
+
+
+def test_image_whose_logits_are_not_numbers_has_no_prediction(opened, some, tmp_path):
+    """Its class would be the first one. It has an error, and the others keep their predictions."""
+    Image.new("RGB", (40, 40)).save(tmp_path / "black.png")
+    classifier = opened.classifier
+    trained = replace(classifier.trained, model=SometimesNoNumber(classifier.trained.model))
+    faulty = replace(opened, classifier=replace(classifier, trained=trained))
+    found = predicted(faulty, [some[0], tmp_path / "black.png"])
+    assert [each.error for each in found] == ["", f"{tmp_path / 'black.png'}: {NO_NUMBER}"]
+    assert (found[1].probabilities, found[1].predicted) == (None, ())
+    assert found[0].predicted
+
+
+def test_row_has_what_the_calibration_says(opened, some):
+    """Whether the image is declined, and its prediction set, the most probable class first."""
+    classifier = opened.classifier
+    level = Abstention(temperatures=(2.0,), rule="conformal", level=0.3)
+    calibrated = replace(classifier, trained=replace(classifier.trained, abstention=level))
+    rule = calibrated.prediction_rule
+    columns = Columns(opened.info.classes, False, declines=rule.declines, sets=rule.makes_sets)
+    for each in predicted(replace(opened, classifier=calibrated), some):
+        row = dict(zip(columns.types, columns.row(each), strict=True))
+        ranked = each.probabilities.argsort(descending=True).tolist()
+        inside = [place for place in ranked if each.probabilities[place] >= 0.3]
+        assert row["prediction_set"] == [opened.info.classes[place] for place in inside]
+        assert row["declined"] == (len(inside) != 1)
+    assert not classifier.prediction_rule.makes_sets
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="worker processes share memory in other ways")
+def test_limit_of_file_sizes_is_named_with_the_options_of_the_command(opened, some):
+    """Memory that worker processes share counts as a file; a larger /dev/shm would not help."""
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(cvkit.MachineError, match=r"ulimit -f.*--workers") as refused:
+            predicted(opened, some, batch_size=1, workers=1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "train.workers" not in str(refused.value)
+    assert "/dev/shm" not in str(refused.value)
+
+
+def test_folder_in_a_list_is_named_as_a_folder(opened, tmp_path):
+    """Its permissions are not the problem."""
+    (found,) = predicted(opened, [tmp_path])
+    assert "is a folder" in found.error
+    assert "permissions" not in found.error
 
 
 def test_endless_list_of_files_is_predicted_as_it_comes(opened, some):

@@ -15,11 +15,12 @@ import pytest
 from forks import Command, in_a_fork
 from photos import photo
 from PIL import Image
-from repeating import RECIPE, job_in, train
+from repeating import RECIPE, consume, job_in, train
 
 import cvkit
-from cvkit import RunFolder
-from cvkit.repeats.worker import jobs_of
+from cvkit import RunError, RunFolder
+from cvkit.repeats.worker import jobs_of, train_in_processes
+from cvkit.runs.watching import Watch
 
 pytestmark = pytest.mark.usefixtures("unrendered")
 SEEDS = ("seed-0", "seed-1", "seed-2")
@@ -194,6 +195,24 @@ def test_several_processes_train_the_same_runs(tiny, repeated):
         assert f"{seed.replace('-', ' ')}: writing the report" in done.stdout
         predictions = (tiny.parent / "repeat" / seed / "predictions.csv").read_bytes()
         assert predictions == (repeated / seed / "predictions.csv").read_bytes()
+
+
+def test_failures_in_several_processes_have_their_reasons(copied):
+    """Python gets the reason of each seed, as with one process, not only that it has not finished."""
+    for seed in SEEDS[1:]:
+        shutil.rmtree(copied / seed)
+        (copied / seed).write_text("a file in place of the folder")
+    with pytest.raises(RunError, match=r"seed 1: could not create .*; seed 2: could not create .*File exists"):
+        cvkit.repeat(RECIPE, 3, output=copied, processes=2, progress=False)
+
+
+def test_process_that_ends_early_is_the_reason_of_its_seeds(tiny):
+    """A process that was killed cannot say why; its exit code is what is known."""
+    job = job_in(tiny.parent / "repeat", tiny, (0, 1))
+    (job.folder.path / "repeat.json").write_text("damaged")
+    watch = Watch(lambda line: None, lambda line: None, consume)
+    failures = train_in_processes(job, (0, 1), 2, (), (), watch)
+    assert failures == dict.fromkeys((0, 1), "its process ended with exit code 1")
 
 
 def test_worker_ends_when_the_process_that_started_it_is_gone(tiny):

@@ -10,10 +10,9 @@ import pytest
 from scipy import stats
 
 from cvkit.errors import RunError
-from cvkit.repeats.lines import header, rows, sentences, spread_rows
+from cvkit.repeats.lines import header, interval_text, rows, sentences, spread_rows
 from cvkit.repeats.page import repeat_page
 from cvkit.repeats.results import SeedResult
-from cvkit.repeats.student_t import t_quantile
 from cvkit.repeats.summary import Spread, Summary
 
 RESULT = SeedResult(
@@ -24,13 +23,6 @@ RESULT = SeedResult(
 )
 OTHER = replace(RESULT, seed=1, score=0.75, loss=0.8, predicted=("x", "y", "y", "y"), chosen=1)
 THIRD = replace(RESULT, seed=2, score=1.0, loss=0.6, predicted=("x", "x", "y", "y"))
-
-
-@pytest.mark.parametrize("freedom", [1, 2, 3, 4, 5, 9, 30, 99, 999])
-@pytest.mark.parametrize("level", [0.5, 0.9, 0.95, 0.999])
-def test_quantile_is_that_of_scipy(level, freedom):
-    """Odd and even degrees of freedom have formulas of their own."""
-    assert t_quantile(level, freedom) == pytest.approx(stats.t.ppf((1 + level) / 2, freedom), rel=1e-10)
 
 
 def test_interval_is_that_of_scipy():
@@ -46,7 +38,22 @@ def test_one_seed_has_no_spread():
     """A deviation of 0 would claim certainty."""
     summary = Summary((RESULT,))
     assert (summary.score.deviation, summary.score.interval, summary.mean_of_pairs) == (None, None, None)
-    assert "no spread" in sentences(summary)[0]
+    assert sentences(summary) == ["test accuracy of one seed: 50.00 %; add seeds to find out how much it varies"]
+
+
+@pytest.mark.parametrize(
+    ("values", "ends", "cut"),
+    [([0.98, 1.0], (None, 1.0), "100"), ([0.0, 0.01], (0.0, None), "0"), ([0.0, 1.0], (0.0, 1.0), "0 and 100")],
+)
+def test_interval_of_a_score_is_cut_at_the_possible_values(values, ends, cut):
+    """An accuracy above 100 % is not possible, and the text says where the interval was cut."""
+    spread = Spread.of(values, 0.0, 1.0)
+    free = Spread.of(values)
+    expected = tuple(mine if end is None else end for mine, end in zip(free.interval, ends, strict=True))
+    assert spread.interval == expected
+    assert interval_text(spread).endswith(f" (cut at {cut} %)")
+    assert "cut" not in interval_text(free)
+    assert Summary((RESULT, replace(OTHER, score=1.0))).score.interval[1] == 1.0
 
 
 def test_agreement_counts_images_that_all_seeds_predict_alike():
@@ -76,5 +83,6 @@ def test_page_lists_disputed_images_with_the_fewest_right_predictions_first(unre
     page = repeat_page("tiny", Summary((RESULT, OTHER, THIRD)), "recipe", ["seed 3 has not finished"])
     agreement, disputed = page.sections[1].artifacts
     assert disputed.rows == (("b", "x", "1 of 3", "y (2), x (1)"), ("d", "y", "2 of 3", "y (2), x (1)"))
-    assert agreement.rows[0] == ("seed 0", "", "75.0 %", "50.0 %")
+    assert agreement.header == ("seed", "seed 0", "seed 1", "seed 2")
+    assert agreement.rows[0] == ("0", "", "75.0 %", "50.0 %")
     assert page.warnings == ("seed 3 has not finished",)

@@ -10,7 +10,7 @@ import pytest
 from cvkit.data.splits import DataInfo
 from cvkit.engine.records import EpochRecord
 from cvkit.runs.folder import RunFolder
-from cvkit.runs.json_files import RunInfo, _DataInfo, _Record, read_info, read_record, read_tuning
+from cvkit.runs.json_files import DataInfoShape, RunInfo, _Record, read_info, read_record, read_tuning
 
 RECORD = {
     "epoch": 1,
@@ -37,7 +37,7 @@ def test_every_field_of_a_record_and_of_the_data_is_declared():
     """A field that is added there and not here would make every new run unreadable."""
     earlier = {"test_accuracy_tta", "test_accuracy_unaveraged"}  # names of fields until 0.1
     assert set(_Record.model_fields) - earlier == {field.name for field in fields(EpochRecord)}
-    assert set(_DataInfo.model_fields) == {field.name for field in fields(DataInfo)}
+    assert set(DataInfoShape.model_fields) == {field.name for field in fields(DataInfo)}
 
 
 def test_epoch_of_mixed_images_is_read_as_it_was_written():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -14,8 +16,10 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 import cvkit
+from cvkit.prediction.opened import opened_file
 from cvkit.serving.answers import Answers
 from cvkit.serving.application import application
+from cvkit.serving.served_model import ServedModel
 
 LIMIT = 100_000
 
@@ -30,7 +34,7 @@ def model(tmp_path_factory, unrendered) -> cvkit.Model:
 @pytest.fixture(scope="module")
 def client(model) -> Iterator[TestClient]:
     """A client of the application."""
-    served = application(Answers(model), LIMIT, ("localhost",))
+    served = application(Answers(ServedModel.of_run(model)), LIMIT, ("localhost",))
     with TestClient(served, base_url="http://localhost") as made:
         yield made
 
@@ -79,6 +83,38 @@ def test_model_is_described(client, model):
     found = client.get("/model").json()
     assert found["classes"] == list(model.classes)
     assert found["input"] == {"channels": 3, "height": 32, "width": 32}
+    assert (found["checkpoint"], found["maps"], found["notes"]) == (model.checkpoint, True, [])
+
+
+@pytest.fixture(scope="module")
+def client_of_file(model, tmp_path_factory) -> Iterator[TestClient]:
+    """A client of the application with the same model as an exported file."""
+    file = model.export("onnx", output=tmp_path_factory.mktemp("exports")).file
+    opened = opened_file(file, trusted=False)
+    with TestClient(application(Answers(ServedModel.of_file(opened)), LIMIT, ("localhost",))) as made:
+        made.base_url = "http://localhost"
+        yield made
+
+
+def test_exported_file_predicts_as_its_run(client, client_of_file, upload):
+    """With the same keys and, within the error of floating-point numbers, the same probabilities."""
+    of_run, of_file = (each.post("/predict?top=10", content=upload).json() for each in (client, client_of_file))
+    assert of_file.keys() == of_run.keys()
+    assert of_file["labels"] == of_run["labels"]
+    first, second = ({each["class"]: each["probability"] for each in of["predictions"]} for of in (of_run, of_file))
+    assert second == pytest.approx(first, abs=1e-4)
+    assert client_of_file.post("/predict", content=b"<html>").status_code == 400
+
+
+def test_exported_file_says_that_it_has_no_maps(client_of_file, model, upload):
+    """Before a request, and in the answer to a request for a map, with what to do for one."""
+    about = client_of_file.get("/model").json()
+    assert (about["name"], about["maps"], about["classes"]) == ("model.onnx", False, list(model.classes))
+    assert about["checkpoint"] == model.checkpoint
+    assert model.folder.name in about["summary"]
+    refused = client_of_file.post("/explain", content=upload)
+    assert (refused.status_code, refused.json()["error"]) == (501, about["notes"][0])
+    assert "the folder of its run" in about["notes"][0]
 
 
 @pytest.mark.parametrize("path", ["/predict", "/explain"])
@@ -107,7 +143,14 @@ def test_image_with_too_many_pixels_is_refused(client):
 
 @pytest.mark.parametrize(
     ("path", "status"),
-    [("/predict?top=0", 400), ("/predict?top=x", 400), ("/predict?top=²", 400), ("/explain?class=stra", 400)],
+    [
+        ("/predict?top=0", 400),
+        ("/predict?top=x", 400),
+        ("/predict?top=²", 400),
+        (f"/predict?top=000000001{'9' * 5000}", 400),
+        ("/predict?top=000000001999", 400),
+        ("/explain?class=stra", 400),
+    ],
 )
 def test_wrong_value_of_a_request_is_refused(client, upload, path, status):
     """With a sentence, as JSON."""
@@ -141,9 +184,9 @@ def test_request_of_another_web_page_is_refused(client, upload):
     """A browser sends it with the page's origin, although the page cannot read the answer."""
     codes = [
         client.post("/predict", content=upload, headers={"origin": origin}).status_code
-        for origin in ("http://example.com", "null", "http://localhost")
+        for origin in ("http://example.com", "null", "http://[", "http://localhost")
     ]
-    assert codes == [403, 403, 200]
+    assert codes == [403, 403, 403, 200]
 
 
 @pytest.mark.parametrize("path", ["/../pyproject.toml", "/etc/passwd", "/static/page.js", "/predict"])
@@ -166,3 +209,46 @@ def test_page_needs_nothing_from_elsewhere(client):
     policy = answer.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert len(re.findall(r"'sha256-[^']+'", policy)) == 2
+
+
+def test_fault_of_the_server_reveals_no_path(model, upload, caplog):
+    """The log has it; the visitor can do nothing about it."""
+
+    def broken(path, top):
+        raise cvkit.DataError("'/home/somebody/photos' cannot be read")
+
+    served = replace(ServedModel.of_run(model), predict=broken)
+    with TestClient(application(Answers(served), LIMIT, ("localhost",)), base_url="http://localhost") as made:
+        answer = made.post("/predict", content=upload)
+    assert (answer.status_code, "/home" in answer.text) == (500, False)
+    assert "/home/somebody/photos" in caplog.text
+
+
+def test_wrong_method_is_answered_with_the_right_one(client):
+    """As JSON, like every refusal."""
+    assert client.get("/predict").json()["error"] == "/predict does not answer GET; allowed: POST"
+
+
+def test_interrupted_upload_is_no_error_of_the_server(model):
+    """A browser that leaves the page ends the connection; the server logs no traceback."""
+    served = application(Answers(ServedModel.of_run(model)), LIMIT, ("localhost",))
+    sent: list[dict[str, object]] = []
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/predict",
+        "query_string": b"",
+        "headers": [(b"host", b"localhost"), (b"content-length", b"5000")],
+        "scheme": "http",
+        "server": ("localhost", 80),
+    }
+    messages = iter([{"type": "http.request", "body": b"x" * 100, "more_body": True}, {"type": "http.disconnect"}])
+
+    async def receive() -> dict[str, object]:
+        return next(messages)
+
+    async def send(message: dict[str, object]) -> None:
+        sent.append(message)
+
+    asyncio.run(served(scope, receive, send))
+    assert sent[0]["status"] == 400

@@ -16,6 +16,7 @@ def test_addresses_of_this_machine_are_known(host, local):
     """Others are served to everybody, which the command says."""
     assert is_loopback(host) is local
     assert ("*" in hosts_for(host)) is not local
+    assert not local or (f"[{host}]" if ":" in host else host) in hosts_for(host)
 
 
 def test_address_in_use_is_an_error_before_the_model_is_loaded():

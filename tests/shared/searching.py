@@ -8,9 +8,9 @@ import unrendered
 
 from cvkit import discover
 from cvkit.runs.watching import Watch
-from cvkit.search.folder import SearchFolder
-from cvkit.search.reading import SearchFile
-from cvkit.search.work import SearchJob
+from cvkit.searches.folder import SearchFolder
+from cvkit.searches.reading import SearchFile, source_of
+from cvkit.searches.work import SearchJob
 
 RECIPE = """\
 name: base
@@ -48,7 +48,7 @@ def written(folder: Path, search: str = SEARCH, recipe: str = RECIPE) -> Path:
 def job_of(file: Path, folder: Path) -> SearchJob:
     """Return the job of a search in a folder."""
     catalog = discover()
-    search = SearchFile(file).resolve(catalog)
+    search = SearchFile(source_of(file)).resolve(catalog)
     return SearchJob(search, SearchFolder(folder), catalog, None)
 
 

@@ -1,0 +1,156 @@
+"""Steps and evaluations of 1, 2 and 3 processes: the same images, augmented alike, and the same gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import chain, zip_longest
+from typing import Any
+
+import pytest
+import torch
+from small import run_of
+from torch import Tensor, nn
+from worlds import together
+
+from cvkit import RunParts, discover
+from cvkit.engine.evaluator import Evaluator
+from cvkit.engine.loop import train_steps
+from cvkit.engine.step import TrainStep
+from cvkit.world.world import World
+
+UNEVEN = ("dataset.train_size=65", "dataset.test_size=23", "train.batch_size=8", "train.drop_last=false")
+"""The last batch has 1 image, so that two of three processes have none of it."""
+LAST = 8  # the number of that batch
+BLENDED = "augmentations=[kornia/ColorJiggle, random_crop, {name: mixup, p: 1.0}, horizontal_flip]"
+SINGLE = "augmentations=[torchvision/RandAugment, horizontal_flip, cutout]"
+REPEATED = "sampler=balanced"
+
+
+class Plain(nn.Module):
+    """A network without batch normalisation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 4, 5, 4), nn.ReLU(), nn.Flatten(), nn.Linear(196, 10))
+        self.unused = nn.Linear(2, 2)
+        self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("mask", torch.full((2,), float("-inf")))
+
+    def forward(self, images: Tensor) -> Tensor:
+        if self.training:
+            self.seen += 1
+        return self.body(images)
+
+
+def plain(*overrides: str) -> RunParts:
+    """Return the parts of a small run whose model has no batch normalisation."""
+    parts = run_of(discover(), *UNEVEN, *overrides)
+    torch.manual_seed(1)
+    return replace(parts, model=Plain())
+
+
+def stepping(parts: RunParts, world: World, first: int) -> tuple[TrainStep, Any, list[Tensor]]:
+    """Take a step of the first epoch; return it, its measurements and the model's inputs."""
+    step = replace(parts, world=world).copied_train_step()
+    inputs: list[Tensor] = []
+    step.forward.model.register_forward_pre_hook(lambda _, given: inputs.append(given[0]))
+    steps = train_steps(step, parts.train_source, parts.batching, parts.sampling, 0, 0, first, planned=27)
+    return step, next(steps), inputs
+
+
+def in_order(of_ranks: list[list[Tensor]]) -> Tensor:
+    """Return the images of a batch, of which each process had every W-th."""
+    rows = [[*chain.from_iterable(each)] for each in of_ranks]
+    return torch.stack([row for row in chain.from_iterable(zip_longest(*rows)) if row is not None])
+
+
+def of_worlds(work: Callable[[World], Any]) -> list[list[Any]]:
+    return [together(size, work) for size in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("overrides", [(), ("train.accumulate=2",), ("train.clip_norm=0.01",), (BLENDED,)])
+@pytest.mark.parametrize("last", [False, True])
+def test_gradients_are_those_of_one_process(overrides, last):
+    """Within rounding, also in a batch with fewer images than processes; and every process has the same bits."""
+    parts = plain(*overrides)
+    first = (parts.batching.steps - 1) * last
+
+    def work(world: World):
+        step, taken, _ = stepping(parts, world, first)
+        grads = {name: weight.grad for name, weight in step.forward.model.named_parameters()}
+        return grads, taken.loss, int(taken.hits), step.forward.model.state_dict()
+
+    ((expected, loss, hits, _),), *others = of_worlds(work)
+    assert expected["unused.weight"] is None
+    for of_ranks in others:
+        for grads, own_loss, own_hits, state in of_ranks:
+            assert grads["unused.weight"] is None
+            for name, grad in grads.items():
+                if grad is not None:
+                    torch.testing.assert_close(grad, expected[name], atol=1e-6, rtol=0)
+            torch.testing.assert_close(own_loss, loss, atol=1e-6, rtol=0)
+            assert own_hits == hits or max(own_hits, hits) < 0
+            for name, value in state.items():
+                assert torch.equal(value, of_ranks[0][3][name]), name
+            assert state["seen"] == parts.recipe.train.accumulate if not last else state["seen"] >= 1
+            assert torch.equal(state["mask"], torch.full((2,), float("-inf")))
+
+
+@pytest.mark.parametrize("overrides", [(), (BLENDED,), (SINGLE, "train.workers=1"), (REPEATED,)])
+@pytest.mark.parametrize("first", [5, LAST])
+def test_every_image_is_used_once_and_augmented_alike(overrides, first):
+    """To the bit, whatever the number of processes, and also from a step within the epoch on."""
+    parts = plain(*overrides)
+    (expected,), *others = of_worlds(lambda world: stepping(parts, world, first)[2])
+    assert len(torch.cat(expected)) == parts.batching.samples_in(first)
+    for of_ranks in others:
+        assert torch.equal(in_order(of_ranks), torch.cat(expected))
+
+
+@pytest.mark.parametrize("size", [4, 10, 500])
+def test_evaluation_has_the_same_bits(size):
+    """With batch normalisation too, and with fewer batches than processes."""
+    parts = run_of(discover(), *UNEVEN, f"evaluation.batch_size={size}")
+
+    def work(world: World):
+        own = replace(parts, world=world)
+        found = Evaluator(own).predict("test", flip=True)
+        return found.logits, found.labels, found.loss
+
+    ((logits, labels, loss),), *others = of_worlds(work)
+    for of_ranks in others:
+        for own_logits, own_labels, own_loss in of_ranks:
+            assert torch.equal(own_logits.view(torch.int32), logits.view(torch.int32))
+            assert torch.equal(own_labels, labels)
+            assert own_loss == loss
+
+
+def test_processes_have_the_same_statistics_of_batch_normalisation():
+    """Those of the running means are the means of all images, so that the first process can save them for all."""
+    parts = run_of(discover(), *UNEVEN)
+
+    def work(world: World):
+        step, _, _ = stepping(parts, world, 0)
+        return step.forward.model.state_dict()
+
+    (expected,), *others = of_worlds(work)
+    for of_ranks in others:
+        for state in of_ranks:
+            for name, value in state.items():
+                assert torch.equal(value, of_ranks[0][name]), name
+            first = next(name for name in state if name.endswith("running_mean"))
+            torch.testing.assert_close(state[first], expected[first], atol=1e-6, rtol=0)
+
+
+def test_dropout_differs_between_processes():
+    """Otherwise images that differ in rank only would lose the same units."""
+
+    class Dropped(Plain):
+        def forward(self, images: Tensor) -> Tensor:
+            self.kept = nn.functional.dropout(torch.ones(50), 0.5)
+            return self.body(images)
+
+    parts = replace(plain(), model=Dropped())
+    one, other = together(2, lambda world: stepping(parts, world, 0)[0].forward.model.kept)
+    assert not torch.equal(one, other)
