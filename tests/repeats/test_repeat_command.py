@@ -195,6 +195,8 @@ def test_several_processes_train_the_same_runs(tiny, repeated):
         assert f"{seed.replace('-', ' ')}: writing the report" in done.stdout
         predictions = (tiny.parent / "repeat" / seed / "predictions.csv").read_bytes()
         assert predictions == (repeated / seed / "predictions.csv").read_bytes()
+        environment = json.loads((tiny.parent / "repeat" / seed / "run.json").read_text())["environment"]
+        assert "from Python" not in environment["allocator"]  # the processes are cvkit's own
 
 
 def test_failures_in_several_processes_have_their_reasons(copied):
