@@ -23,6 +23,7 @@ from .budget import Budget
 from .variant import Variant
 
 _MOST_ROUNDS = 15
+_HOPELESS = 3.0  # times as slow as the recipe in the first round, after which a variant takes no further turns
 
 
 @dataclass(frozen=True)
@@ -137,19 +138,29 @@ def take_turns(
     """Return the times of the variants, of which one is `now`, in rounds until the time is over.
 
     The order rotates, so a machine that becomes faster or slower favours none. The first round is not counted; at
-    least one other is.
+    least one other is. A variant that was much slower in the first round has only that one, because its turns would
+    take the time of the others.
     """
     seconds: dict[Variant, list[float]] = {variant: [] for variant in variants}
 
-    def a_round(first: int) -> float:
-        for variant in (*variants[first:], *variants[:first]):
+    def a_round(taking: Sequence[Variant]) -> float:
+        for variant in taking:
             seconds[variant].append(steps.seconds(steps.of(variant), batch))
-        return sum(each[-1] for each in seconds.values())
+        return sum(seconds[variant][-1] for variant in taking)
 
-    needed = a_round(0)
+    a_round(variants)
+    first = {variant: each[0] for variant, each in seconds.items()}
+    going = [variant for variant in variants if variant == now or first[variant] <= _HOPELESS * first[now]]
+    needed = sum(first[variant] for variant in going)
     for turn in range(_MOST_ROUNDS):
         if turn and budget.left < needed:
             break
-        needed = a_round(turn % len(variants))
-    counted = {variant: tuple(each[1:]) for variant, each in seconds.items()}
-    return {variant: Timed(len(batch.labels), each, counted[now]) for variant, each in counted.items()}
+        start = turn % len(going)
+        needed = a_round((*going[start:], *going[:start]))
+    images, base = len(batch.labels), tuple(seconds[now][1:])
+    return {
+        variant: Timed(images, tuple(each[1:]), base)
+        if variant in going
+        else Timed(images, (each[0],), (first[now],))
+        for variant, each in seconds.items()
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +15,7 @@ from PIL import Image
 
 from cvkit import ComponentFailure, RunError, RunParts
 from cvkit.checkpoint.state_dicts import model_state
-from cvkit.speed import measuring
+from cvkit.speed import measuring, steps
 from cvkit.speed.budget import Budget
 from cvkit.speed.measured import PARTS, Measured
 from cvkit.speed.measuring import measure
@@ -48,10 +49,26 @@ def test_each_precision_is_measured_in_both_memory_orders(measured):
     assert {Variant("fp32", channels_last=True)} <= {*others}
     assert {variant.precision for variant in others} <= {"fp32", "bf16"}
     assert found.steps[first].ratios == (1, 1, 1)
-    assert len({len(timed.seconds) for timed in found.steps.values()}) == 1
     assert all(timed.rate > 0 and timed.images == 8 for timed in found.steps.values())
     (fp16,) = [line for line in found.left_out if line.startswith("fp16")]
     assert "CUDA" in fp16
+
+
+def test_variant_that_is_much_slower_takes_no_further_turns(measured, monkeypatch):
+    """Its turns would take the time of the others; its first one is shown."""
+    monkeypatch.setattr(steps, "_HOPELESS", 0.0)
+    found = measured()
+    own, *others = (len(timed.seconds) for timed in found.steps.values())
+    assert own == 2
+    assert {*others} == {1}
+
+
+def test_variants_take_the_same_number_of_turns(measured, monkeypatch):
+    """Each ratio is between steps of one round."""
+    monkeypatch.setattr(steps, "_HOPELESS", math.inf)
+    found = measured()
+    assert {len(timed.seconds) for timed in found.steps.values()} == {2}
+    assert {timed.base for timed in found.steps.values()} == {found.steps[found.now].seconds}
 
 
 def test_epoch_is_divided_into_its_parts(measured):
