@@ -92,7 +92,7 @@ def rows(title: str, found: dict[str, list[dict[str, float]]]) -> list[str]:
         lines.append(
             f"| {title}: {name} | {min(rates):,.0f} to {max(rates):,.0f} | {' | '.join(shown)} "
             f"| {statistics.median(one['faults'] for one in each):,.0f} "
-            f"| {memory:,.0f} MB ({share - 1:+.0%}) |"
+            f"| {memory:,.0f} MB ({100 * (share - 1):+.0f} %) |"
         )
     return lines
 

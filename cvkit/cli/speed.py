@@ -63,6 +63,7 @@ def speed(
         require_free(written)
         if overrides:
             warn("the recipe that is written extends the file, without the values of --set")
+    from ..doctor.machine import busy_line
     from ..engine.assembly import build_parts  # imports torch, so only after the recipe is checked
     from ..engine.building import open_dataset
     from ..speed.budget import Budget
@@ -70,6 +71,8 @@ def speed(
     from ..speed.sentences import STEP_HEADER, lines, loading_rows, size_line, size_rows, step_rows
 
     parts = build_parts(checked, open_dataset(checked, data_folder(data)))
+    if busy := busy_line():
+        warn(busy)
     echo(f"measuring for at most about {minutes:g} min on {parts.device}")
     with work() as measuring:
         measuring.started = True

@@ -111,14 +111,13 @@ def processors() -> Iterator[Check]:
     found = f"{counted(threads, 'thread')} of torch, {counted(physical or usable, 'core')}"
     found += f" ({counted(usable, 'processor')})" if physical not in (None, usable) else ""
     found += f", of which the container may use {quota:g}" if quota is not None and quota < usable else ""
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    advice = []
+    load, advice = load_average(), []
     if threads > room:
         advice.append(f"More threads than cores disturb each other; set OMP_NUM_THREADS={max(1, int(room))}")
     elif threads < (physical or usable) / 2 and "OMP_NUM_THREADS" in os.environ:
         advice.append(f"OMP_NUM_THREADS={os.environ['OMP_NUM_THREADS']} leaves cores unused; remove it")
-    if load is not None and load > usable:
-        advice.append(f"Other programs use the cores (load {load:.1f}), so every speed measured here is too low")
+    if busy := busy_line():
+        advice.append(busy)
     yield warned(
         "cores",
         found,
@@ -140,6 +139,19 @@ def memory() -> Iterator[Check]:
         return
     few = "A run may not fit; close other programs" if free < _LEAST_MEMORY else ""
     yield warned("memory", f"{free / 2**30:.1f} GB free", few, free_bytes=free)
+
+
+def load_average() -> float | None:
+    """Return how many programs used or awaited a core in the last minute, or None if the system does not say."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+
+
+def busy_line() -> str:
+    """Return that other programs use the cores, or an empty text if there are enough for all."""
+    load = load_average()
+    if load is None or load <= usable_processors():
+        return ""
+    return f"Other programs use the cores (load {load:.1f}), so every speed measured here is too low"
 
 
 def usable_processors() -> int:

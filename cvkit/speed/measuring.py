@@ -7,7 +7,7 @@ fastest settings. What does not fit into the time is left out, and reported.
 
 from __future__ import annotations
 
-import os
+import math
 import platform
 import sys
 import time
@@ -19,6 +19,7 @@ import torch
 
 from ..data.free_memory import free_memory
 from ..data.loading import Batch
+from ..doctor.machine import usable_processors
 from ..engine.parts import RunParts
 from ..errors import CvkitError, RunError, one_line
 from ..formatting import counted
@@ -165,7 +166,7 @@ class _Measuring:
         if must_decode(source):
             self.left_out.append(_FULL_DECODING)
             return {}
-        counts = sorted({now, *(count for count in (0, 1, 2, 4, 8, 16) if count <= _processors())})
+        counts = sorted({now, *(count for count in (0, 1, 2, 4, 8, 16) if count <= usable_processors())})
         self.tell(f"measuring the loader with {', '.join(map(str, counts))} processes")
         found = {}
         for count in counts:
@@ -185,24 +186,31 @@ class _Measuring:
             reason = "one of the recipe is larger than the data set" if own == most else "a step takes too long"
             self.left_out.append(f"batch sizes: {reason}")
             return {}
-        step, budget, found = self.steps.of(variant), self.budget.part(_SIZES), dict[int, float]()
+        step, budget = self.steps.of(variant), self.budget.part(_SIZES)
         self.tell("measuring batch sizes")
-        for size in (own, own // 2, 2 * own, 4 * own):
-            expected = 3 * size / found[own] if found else 0.0
-            if not 2 <= size <= most or not self._has_room(size / own) or expected > budget.left:
-                if found and 2 <= size <= most:
-                    reason = "it takes too long" if self._has_room(size / own) else "the memory may not suffice"
-                    self.left_out.append(f"batches of {counted(size, 'image')}: {reason}")
-                continue
+        batches, seconds = dict[int, Batch](), dict[int, float]()
+        for size in (own, *(other for other in (own // 2, 2 * own, 4 * own) if 2 <= other <= most)):
+            reason = "" if self._has_room(size / own) else "the memory may not suffice"
+            if seconds and 4 * seconds[own] * size / own > budget.left:
+                reason = reason or "it takes too long"
             try:
-                larger = self.steps.batch(size)
-                found[size] = size / min([self.steps.seconds(step, larger) for _ in range(3)][1:])
+                if not reason:
+                    batches[size] = self.steps.batch(size)
+                    seconds[size] = self.steps.seconds(step, batches[size])
             except Exception as error:
                 if shortage_in(error) is not Shortage.MEMORY:
                     raise
-                self.left_out.append(f"batches of {counted(size, 'image')}: the memory does not suffice")
+                batches.pop(size, None)
+                reason = "the memory does not suffice"
+            if reason:
+                self.left_out.append(f"batches of {counted(size, 'image')}: {reason}")
+        seconds = dict.fromkeys(batches, math.inf)  # the first step of each is not counted
+        for turn in range(_ROUNDS):
+            if turn and not budget.left:
                 break
-        return dict(sorted(found.items()))
+            for size, each in batches.items():  # the fastest of some that alternate: other programs only slow it down
+                seconds[size] = min(seconds[size], self.steps.seconds(step, each))
+        return {size: size / seconds[size] for size in sorted(seconds)}
 
     def _has_room(self, factor: float) -> bool:
         """Whether a batch `factor` times as large as the measured one fits into the memory of a CPU's machine.
@@ -243,11 +251,6 @@ def _largest_memory() -> int:
     except ImportError:
         return 0
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-
-
-def _processors() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def _name_of(device: torch.device) -> str:

@@ -49,7 +49,8 @@ def test_measurements_are_plausible(examined):
     values = {check.name: check.values for check in examined}
     assert values["versions"]["torch"] == torch.__version__
     assert values["cores"]["threads"] == torch.get_num_threads()
-    assert 0 < values["cores"]["physical_cores"] <= values["cores"]["processors"]
+    if sys.platform == "linux":  # other systems do not report it
+        assert 0 < values["cores"]["physical_cores"] <= values["cores"]["processors"]
     assert values["disk"]["write_megabytes_per_second"] > 0
     assert values["decoding"]["photos_per_second_without_workers"] > 0
     assert values["decoding"]["photos_per_second_with_two_workers"] > 0

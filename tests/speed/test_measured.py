@@ -118,6 +118,7 @@ def test_file_that_exists_is_not_replaced(tmp_path):
         write(tmp_path, "text")
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="the system has no alarm")
 def test_call_that_takes_too_long_is_ended():
     """And what handled the signal before handles it again."""
     before = signal.getsignal(signal.SIGALRM)
