@@ -24,6 +24,7 @@ from ..runs.folder import RunFolder
 from ..runs.interruption import ended_by_signals
 from ..runs.lines import EventLines, add_way_on, folder_line, stopped_line, tuned_lines
 from ..runs.session import Session
+from ..runs.together import require_joined
 from ..runs.watching import Events
 from ..seeding import preserved_randomness
 from .catalog import PluginPaths, RecipeLike, checked_recipe
@@ -70,6 +71,7 @@ def train(
     with preserved_randomness():
         checked, catalog = checked_recipe(recipe, set, plugins)
         root = data_folder(None if data is None else Path(data))
+        require_joined(None)
         parts = build_parts(*open_located(checked, root))
         folder = RunFolder.create(Path(output).expanduser(), checked.name)
         log.info("%s", folder_line(folder))
@@ -123,6 +125,7 @@ def trainer(
     """
     with preserved_randomness(), reporting_shortages("preparing the run"):
         checked, _ = checked_recipe(recipe, set, plugins)
+        require_joined(None)
         parts = build_parts(checked, open_dataset(checked, data_folder(None if data is None else Path(data))))
         for note in parts.finetuning.notes:
             log.info("%s", note)

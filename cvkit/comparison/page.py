@@ -59,7 +59,7 @@ def _facts(pair: Pair, comparison: Comparison) -> list[Fact]:
         "better": f"{b} is better",
         "worse": f"{b} is worse",
         "equivalent": "equivalent",
-        "undecided": "no difference found",
+        "undecided": "undecided",
     }
     return [
         Fact(f"{b} compared with {a}", verdicts[pair.verdict], f"p = {p_text(main.p_value)}"),

@@ -62,7 +62,7 @@ class Preprocessor:
         floats, targets = self.to_float(images), self.unmixed(labels, soft)
         parted, rows = divided(), None
         for guard, augmentation in self.augmentations:
-            if parted is not None and rows is None and not getattr(augmentation, "draws_globally", False):
+            if parted is not None and rows is None and not _draws_globally(guard, augmentation):
                 rows = parted.batch.rows
                 floats, targets = parted.gather(floats), parted.gather(targets)
             with nullcontext() if rows is None else during(None):
@@ -110,6 +110,10 @@ class Preprocessor:
     def for_evaluation(self, images: Tensor) -> Tensor:
         """Return uint8 images as normalised model inputs."""
         return self.normalize(self.to_float(images))
+
+
+def _draws_globally(guard: Guard, augmentation: Any) -> bool:
+    return not guard.entry.component.mixes and bool(getattr(augmentation, "draws_globally", False))
 
 
 def _augmented(guard: Guard, augmentation: Augmentation, images: Tensor) -> Tensor:

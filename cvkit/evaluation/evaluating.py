@@ -23,7 +23,7 @@ from ..engine.metrics import evaluate_metrics
 from ..engine.prediction_rule import PredictionRule
 from ..engine.predictions import Predictions, predictions_of
 from ..errors import CvkitError, DataError, one_line
-from ..formatting import counted
+from ..formatting import counted, in_words
 from ..prediction.loading import framed_file
 from ..prediction.opened import OpenedClassifier
 from ..prediction.predicting import FilePrediction, predicted_batches
@@ -67,7 +67,7 @@ class Kept:
         return cls(Share.where(kept), Share.where(predictions.correct[kept]))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
     """A trained model, measured on labelled images.
 
@@ -89,6 +89,13 @@ class Evaluation:
     unread: tuple[str, ...]
     notes: tuple[str, ...]
     images: Callable[[Sequence[int]], Tensor]
+
+    def __repr__(self) -> str:
+        predictions = self.predictions
+        metrics = "".join(f", {name} {value:.4f}" for name, value in self.metrics.items())
+        unread = f", {counted(len(self.unread), 'image')} left out" if self.unread else ""
+        images, score = counted(len(predictions.labels), "image"), in_words(predictions.score_name)
+        return f"Evaluation({images}, {score} {predictions.score:.4f}{metrics}{unread})"
 
 
 class LabelledEvaluator:

@@ -39,7 +39,7 @@ def _apply(root: MapNode, text: str, mark: Mark) -> MapNode:
     dotted, equals, value = text.partition("=")
     segments = tuple(dotted.strip().split("."))
     if not equals:
-        raise _failure(mark, "expected path=value", "write, for example, --set model.width=32")
+        raise _failure(mark, "expected path=value", "write, for example, model.width=32")
     if not all(segments) or len(segments) > MAX_DEPTH:
         raise _failure(
             mark, f"'{dotted}' is not a path", "write, for example, model.width or augmentations.0.padding"

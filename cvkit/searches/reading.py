@@ -96,7 +96,9 @@ class SearchFile:
             }
             self._check_metric(values.get("metric"), recipe)
         if values.get("max_trials") is None and values.get("max_minutes") is None and not check.problems:
-            check.report(root.mark, "the search has no end", "write max_trials: 20 or max_minutes: 60")
+            check.report(
+                root.mark, "neither max_trials nor max_minutes is set", "write max_trials: 20 or max_minutes: 60"
+            )
         if check.problems or recipe is None:
             raise RecipeError(in_reading_order(dict.fromkeys(check.problems)))
         return SearchDefinition(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -137,9 +137,13 @@ class SearchJob:
         return limit is not None and sum(trial.seconds for trial in trials) + more >= 60 * limit
 
     def _over(self, trial: Trial, seconds: float) -> bool:
-        """Return whether the search is out of time, if a trial has taken so many seconds until now."""
+        """Return whether the search is out of time, if a trial has taken so many seconds until now.
+
+        The seconds are written into the file of the trial, so that other processes count them too.
+        """
         if self.search.settings.max_minutes is None:
             return False
+        self.folder.write_trial(replace(trial, seconds=seconds))
         others = [other for other in self.folder.trials() if other.number != trial.number]
         return self.out_of_time(others, seconds)
 

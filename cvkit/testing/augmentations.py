@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from ..batch_division import Divided, GlobalBatch, Share, during
 from ..data.framing import Framing
 from ..data.splits import DataInfo
 from ..kinds import KINDS
@@ -245,6 +246,26 @@ class AugmentationSuite(Suite):
             shape = self._augment(self.build(), self._images()[:1]).shape
             if shape != self._images()[:1].shape:
                 broken(f"the result has the shape {tuple(shape)}")
+
+    def test_rows(self) -> None:
+        """With ``draws_globally``, an image is augmented alike, whichever of several processes has it."""
+        if self._one_by_one or self._mixing or not getattr(self.build(), "draws_globally", False):
+            return
+        with promise(
+            "an augmentation with draws_globally augments an image alike in any number of processes"
+        ) as broken:
+            images = self._images()
+            whole = self._augment(self.build(), images)
+            for size in (2, 3, len(images) + 1):
+                for rank in range(size):
+                    rows = Share(rank, size).rows
+                    with during(Divided(GlobalBatch(len(images), rows), lambda own: own)):
+                        made = self._augment(self.build(), images[rows])
+                    if not torch.equal(made, whole[rows]):
+                        broken(
+                            f"process {rank} of {size} has other images",
+                            "Draw for `total` images of cvkit.global_batch, and use its `rows`",
+                        )
 
     def test_any_size(self) -> None:
         """With a framing, an augmentation of single images accepts images of any size."""

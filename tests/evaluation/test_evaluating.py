@@ -228,3 +228,9 @@ def test_calibrated_model_is_measured_as_it_predicts(run, photo_folder, tmp_path
     assert plain.kept is None
     assert any("after the calibration" in note for note in found.notes)
     assert not any("after the calibration" in note for note in plain.notes)
+
+
+def test_evaluation_is_shown_in_one_line(model):
+    """In a notebook, without the digest of every image."""
+    found = model.evaluate()
+    assert repr(found).startswith(f"Evaluation(11 images, accuracy {found.predictions.score:.4f}, balanced_accuracy ")

@@ -86,7 +86,7 @@ def test_space_that_makes_no_sense_is_refused(tmp_path, catalog, space, column, 
 def test_search_without_an_end_is_refused(tmp_path, catalog):
     """It would train for ever."""
     (problem,) = problems(written(tmp_path, SEARCH.replace("max_trials: 12\n", "")), catalog)
-    assert "no end" in problem
+    assert "neither max_trials nor max_minutes" in problem
 
 
 def test_mistakes_of_the_recipe_are_reported_too(tmp_path, catalog):

@@ -136,6 +136,10 @@ def darkens_a_corner(image):
     return image
 
 
+class DrawsForItsRows(Brightness):
+    draws_globally = True
+
+
 class HoldsAGenerator(Brightness):
     def __init__(self, info):
         super().__init__(info)
@@ -208,6 +212,7 @@ TWINS = [
     ("identity_at_zero", IgnoresP, False, "0."),
     ("memory_format", views_memory, False, "RuntimeError"),
     ("batch_of_one", squeezes, False, "(3, 32, 32)"),
+    ("rows", DrawsForItsRows, False, "process"),
     ("any_size", darkens_a_corner, True, "RuntimeError"),
     ("copies", HoldsAGenerator, False, "TypeError"),
     ("copies", HoldsALambda, True, "Error"),

@@ -154,3 +154,20 @@ def test_dropout_differs_between_processes():
     parts = replace(plain(), model=Dropped())
     one, other = together(2, lambda world: stepping(parts, world, 0)[0].forward.model.kept)
     assert not torch.equal(one, other)
+
+
+def test_trials_are_those_of_one_process():
+    """Their losses within rounding, and their held-out predictions."""
+    parts = plain()
+
+    def work(world: World):
+        with replace(parts, world=world).trial("rates", hold_out=9) as trial:
+            return [*trial.steps_at([0.01] * 4)], trial.held_out().logits
+
+    (expected,), *others = [together(size, work) for size in (1, 2, 3)]
+    for of_ranks in others:
+        for losses, logits in of_ranks:
+            assert losses == of_ranks[0][0]
+            torch.testing.assert_close(torch.tensor(losses), torch.tensor(expected[0]), atol=1e-5, rtol=0)
+            torch.testing.assert_close(logits, expected[1], atol=1e-5, rtol=0)
+            assert torch.equal(logits, of_ranks[0][1])
