@@ -127,8 +127,9 @@ def execute(session: Session, *, reports: bool = True) -> Generator[Event, None,
     if session.stop or not reports:
         return
     trainer = session.trainer
-    trainer.final_predictions()
-    trainer.parts.world.end()  # the first of several processes reports alone
+    if trainer.parts.world.size > 1:  # the other processes evaluate too, and then this one reports alone
+        trainer.final_predictions()
+        trainer.parts.world.end()
     half, kept = trainer.parts.splits.final, trainer.outcome.kept
     if half not in trainer.parts.evaluated or kept is not None:  # else the last epoch's line says it
         result = trainer.final_predictions()

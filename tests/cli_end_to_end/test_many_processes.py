@@ -11,23 +11,14 @@ import time
 from pathlib import Path
 
 import pytest
-import torch
+from divided import RECIPE, STEPS, weights
+from photos import photo
+from PIL import Image
 from worlds import Commands
 
 from cvkit.runs.folder import RunFolder
 
 pytestmark = pytest.mark.usefixtures("warm", "unrendered")
-
-RECIPE = """\
-name: divided
-dataset: {name: shapes, train_size: 34, test_size: 20}
-augmentations: [{name: random_crop, padding: 2}, horizontal_flip, cutout]
-model: {name: custom_resnet, width: 2}
-optimizer: {name: sgd, lr: 0.05, momentum: 0.9}
-train: {epochs: 2, batch_size: 8, drop_last: false, checkpoint_every: 1, device: cpu, ema: 0.9}
-report: {misclassified: 0, augmented: 0}
-"""
-STEPS = 10
 
 FRAGILE = """
 import os
@@ -65,15 +56,6 @@ def folder_in(path: Path) -> RunFolder:
     """Return the only run folder in `path`."""
     (found,) = (path / "runs").iterdir()
     return RunFolder(found)
-
-
-def weights(folder: RunFolder) -> dict[str, torch.Tensor]:
-    """Return the tensors of the newest checkpoint by name."""
-    state, damaged = folder.newest_state()
-    assert not damaged
-    momenta = {name: values["momentum_buffer"] for name, values in state["optimizer"]["state"].items()}
-    parts = {"model": state["model"], "ema": state["ema"], "momenta": momenta}
-    return {f"{part} {name}": tensor for part, tensors in parts.items() for name, tensor in tensors.items()}
 
 
 def until_saved(folder: Path, steps: int) -> None:
@@ -175,6 +157,38 @@ def test_an_error_in_one_process_ends_all_with_its_message(recipe, tmp_path):
     info = json.loads((folder_in(tmp_path).path / "run.json").read_text())
     assert info["status"] == "failed"
     assert "a wire broke" in info["error"]
+
+
+def test_a_damaged_image_of_one_process_ends_all_with_its_name(recipe, tmp_path):
+    """The image is damaged during training, and only one process evaluates it."""
+    for number in range(16):
+        place = tmp_path / "photos" / ("test" if number % 4 == 3 else "train") / f"class_{number % 2}_{number // 8}"
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(photo(number).permute(1, 2, 0).numpy()).save(place / f"{number}.png")
+    changes = ["dataset={name: image_folder, path: photos, size: 32}", "train.batch_size=2", "train.workers=0"]
+    options = [word for change in changes for word in ("--set", change)]
+    commands = Commands(2, "run", recipe, *options, cwd=tmp_path)
+    until_saved(tmp_path, 1)
+    *_, last = sorted((tmp_path / "photos" / "test").rglob("*.png"))  # in the last batch, which process 1 has
+    last.write_bytes(last.read_bytes()[:-400])
+    first, second = commands.finish()
+    assert (first.returncode, second.returncode) == (1, 1), first.stderr
+    assert "process 1 of 2" in first.stderr
+    assert last.name in first.stderr
+    assert second.stderr == ""
+
+
+def test_a_process_that_does_not_answer_ends_the_others(recipe, tmp_path, monkeypatch):
+    """After the deadline, so that a run does not occupy its devices for ever."""
+    monkeypatch.setenv("CVKIT_DEADLINE", "4")
+    commands = Commands(2, "run", recipe, cwd=tmp_path)
+    until_saved(tmp_path, 1)
+    os.kill(commands.each[1].pid, signal.SIGSTOP)
+    first = commands.each[0].finish()
+    os.kill(commands.each[1].pid, signal.SIGKILL)
+    assert first.returncode == 1, first.stderr
+    assert "did not answer" in first.stderr
+    assert folder_in(tmp_path).info()["status"] == "interrupted"
 
 
 def test_a_mistake_in_a_recipe_is_shown_once(recipe, tmp_path):
