@@ -65,12 +65,14 @@ def _run(
 ) -> None:
     checked, catalog = load_recipe(recipe, overrides, choice)
     from ..recipe import AUTO, changes
+    from ..runs.folder import RunFolder
     from ..runs.opening import build_run
     from ..runs.unfinished import newest_unfinished  # imports torch, so only after the recipe is checked
 
     found, passed_over = newest_unfinished(output, checked.name) if resume else (None, [])
     if world is not None:  # the first process may have made a folder already
-        found = world.from_first(found)
+        path = world.from_first(None if found is None else found.path)
+        found = None if path is None else RunFolder.open(path)
     for line in passed_over:
         warn(line)
     if found is None:

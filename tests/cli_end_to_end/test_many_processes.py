@@ -126,7 +126,8 @@ def test_a_run_continues_in_another_number_of_processes(size, recipe, tmp_path):
         assert command.returncode == 128 + signal.SIGTERM, command.stderr
     folder = folder_in(tmp_path)
     assert folder.info()["status"] == "interrupted"
-    first, *others = Commands(size, "resume", folder.path, cwd=tmp_path).finish()
+    words = ["resume", folder.path] if size == 1 else ["run", recipe, "--resume"]
+    first, *others = Commands(size, *words, cwd=tmp_path).finish()
     assert {first.returncode, *(other.returncode for other in others)} == {0}, first.stderr
     assert f"processes was 2 when the run began and is {size} now" in first.stderr
     assert folder.newest_state()[0]["step"] == STEPS

@@ -16,7 +16,7 @@ from worlds import Commands
 from cvkit.runs.folder import RunFolder
 
 pytestmark = pytest.mark.usefixtures("unrendered", "warm")
-SECONDS = 12.0  # more than a run takes on a free core
+SECONDS = 3.0  # about as long as a run on a free core
 
 
 def finished_in(place: Path) -> RunFolder | None:
@@ -43,8 +43,10 @@ def killed_run(place: Path, sizes: list[int], kills: int, draws: random.Random) 
 
 
 @pytest.mark.stress
-def test_forty_kills_across_numbers_of_processes(tmp_path, same, capsys):
+def test_up_to_forty_kills_across_numbers_of_processes(tmp_path, same, capsys, monkeypatch):
     """As many processes lead to the same bits, and other numbers to a complete run."""
+    # torchrun ends processes whose partners were killed before they met; without it, the deadline does.
+    monkeypatch.setenv("CVKIT_DEADLINE", "20")
     draws = random.Random(15)
     expected = {size: killed_run(tmp_path / f"whole-{size}", [size], 0, draws) for size in (2, 3)}
     for number in range(4):
