@@ -27,5 +27,6 @@ def quick_run(keep: Path, variant: str, seed: int) -> Path:
     for folder in sorted(place.glob("*")):
         if (info := folder / "run.json").is_file() and json.loads(info.read_text()).get("status") == "finished":
             return folder
+    cvkit.keep_freed_memory()
     changes = {"seed": seed, "name": variant} | CHANGES[variant]
     return cvkit.train(RECIPE, set=changes, output=place).folder
