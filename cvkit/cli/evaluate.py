@@ -86,7 +86,7 @@ def evaluate(
     task = _prepared(folder, run, choice, trusted, request)
     from ..evaluation.page import remarks, result_lines, results_folder, write_results
 
-    digest = inputs_digest([folder, run, data, split])
+    digest = inputs_digest([folder, run if data is None else None, data, split])
     runs = [path for path in (folder, run) if path is not None and path.is_dir()]
     place = results_folder(output, task.name, digest, runs)
     place.require_safe_to_replace()

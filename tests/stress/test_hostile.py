@@ -66,7 +66,7 @@ def test_harness_sees_harm_and_tracebacks(tmp_path, run, monkeypatch):
         stage.mkdir()
         with monkeypatch.context() as patched:
             patched.setattr(
-                "cvkit.cli.resume.resume_run", lambda *_, do=harm, at=stage: do(at / "runs", at / "outside")
+                "cvkit.cli.resume.resume_run", lambda *_, do=harm, at=stage, **__: do(at / "runs", at / "outside")
             )
             seen[name] = attempt(run, stage, "nothing", "resume").how
     assert seen == {"writes": "harmful", "leaks": "harmful", "makes": "harmful", "raises": "traceback"}
