@@ -70,7 +70,7 @@ def main() -> None:
     lines = ["| data | validation images | promise | kept in | share, mean | lowest 5 % | coverage, mean | refused |"]
     lines.append("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for run in [*keep.glob("shapes-*"), *arguments.run]:
-        lines += rows_of(run.name.partition("-")[0], predictions_of(run), arguments.draws)
+        lines += rows_of(run.name, predictions_of(run), arguments.draws)
     table = "\n".join(lines)
     print(table)
     if arguments.write:
