@@ -28,7 +28,7 @@ _OF_PRUNERS = "completed_rung_"  # what successive halving, and so hyperband, wr
 def require_optuna() -> None:
     """Raise `RunError` unless Optuna can be imported."""
     try:
-        import optuna  # noqa: F401
+        import optuna  # noqa: F401  # only whether it is installed
     except ImportError as error:
         raise RunError(
             f"cvkit search needs Optuna, which could not be imported ({error}); install it with: "

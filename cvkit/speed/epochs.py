@@ -77,7 +77,7 @@ def evaluation_seconds(steps: Steps, step: TrainStep, workers: int, an_image: fl
         chosen = some_of(source, number, parts.recipe.seed)
         with source.kept_open():
             evaluate(step.forward, some_of(source, min(8, number), 0), size)  # starts the processes
-            seconds = steps.timed(lambda: evaluate(step.forward, chosen, size))  # noqa: B023
+            seconds = steps.timed(lambda: evaluate(step.forward, chosen, size))  # noqa: B023  # it is called at once
         total += passes * seconds * len(source) / len(chosen)
     return total
 
