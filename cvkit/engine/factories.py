@@ -111,8 +111,8 @@ class OptimizerFactory(Protocol):
 
     A factory whose positional parameter has the name ``named_params`` gets pairs (name, parameter) instead of
     parameters, also in groups, as torch's optimizers accept them. The weights of the loss have names that begin with
-    ``loss..``. A factory may also name a positional parameter ``buffers``: pairs (name, buffer) of the model's buffers of
-    floating-point numbers, such as the statistics of batch normalisation, which a step may change in place.
+    ``loss..``. A factory may also name a positional parameter ``buffers``: pairs (name, buffer) of the model's
+    buffers of floating-point numbers, such as the statistics of batch normalisation. A step may change them in place.
 
     An optimizer with the attribute ``needs_closure = True`` gets a closure in ``step(closure)``. Each call clears the
     gradients and computes them at the current weights, on the same augmented images and with the same random draws,

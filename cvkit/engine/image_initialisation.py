@@ -36,10 +36,12 @@ def initialise_with_images(
         images = materialize(framed(training, info), order[:count].tolist()).images
         return preprocessor.for_evaluation(images.to(preprocessor.device))
 
+    finite = [name for name, value in model_state(model).items() if value.isfinite().all()]  # a mask may not be
     guard = Guard(recipe.model.entry, "cannot set its first weights by training images")
     with preserved_randomness():
         seed_everything("initialisation with images", recipe.seed)
         guard(method, sample)
-    for name, value in model_state(model).items():
-        if not value.isfinite().all():
-            raise guard.failure(f"set {name} to values that are not finite in {METHOD}()")
+    state = model_state(model)
+    for name in finite:
+        if name in state and not state[name].isfinite().all():
+            raise guard.failure(f"sets {name} to values that are not finite in {METHOD}()")

@@ -242,13 +242,14 @@ class ModelSuite(Suite):
             model, twin, before = self._model(), self._model(), self._model(with_images=False)
             if not callable(getattr(model, METHOD, None)):
                 return
-            if odd := different(model_state(model), model_state(twin)):
-                broken(f"the same images result in another {odd[0]}", "Use torch's global generator")
             shapes, own = ({k: v.shape for k, v in model_state(each).items()} for each in (before, model))
             if shapes != own or _trained(before) != _trained(model):
                 broken("names, shapes or requires_grad change", "Set them when the model is built")
-            if bad := [name for name, value in model_state(model).items() if not value.isfinite().all()]:
+            finite = [name for name, value in model_state(before).items() if value.isfinite().all()]
+            if bad := [name for name in finite if not model_state(model)[name].isfinite().all()]:
                 broken(f"{bad[0]} is not finite")
+            if odd := different(model_state(model), model_state(twin)):
+                broken(f"the same images result in another {odd[0]}", "Use torch's global generator")
 
     def test_eval_leaves_buffers(self) -> None:
         """Evaluation changes no parameter and no buffer."""

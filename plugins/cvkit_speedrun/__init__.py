@@ -47,4 +47,6 @@ def cvkit_optimizers() -> Iterator[Component]:
 @hookimpl
 def cvkit_schedulers() -> Iterator[Component]:
     """Declare triangle."""
-    yield Component("triangle", "cvkit_speedrun.triangle:triangle", "Linear rise to the optimizer's rate, linear fall")
+    yield Component(
+        "triangle", "cvkit_speedrun.triangle:triangle", "Linear rise to the optimizer's rate, linear fall"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Annotated
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
@@ -138,8 +139,7 @@ class Airbench(nn.Module):
         self.activation = nn.GELU()
         channels = (stem.out_channels, width, 4 * width, 4 * width)
         self.group1, self.group2, self.group3 = (
-            ConvGroup(inputs, outputs, norm, identity)
-            for inputs, outputs in zip(channels, channels[1:], strict=False)
+            ConvGroup(inputs, outputs, norm, identity) for inputs, outputs in pairwise(channels)
         )
         self.pool = nn.AdaptiveMaxPool2d(1)
         self.head = nn.Linear(channels[-1], classes, bias=False)
