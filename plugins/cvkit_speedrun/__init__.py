@@ -1,4 +1,4 @@
-"""Declare the parts of airbench94, the technique that reaches 94 % on CIFAR-10 with the least computation."""
+"""Declare the parts of airbench94, a technique that reaches 94 % on CIFAR-10 with little computation."""
 
 from __future__ import annotations
 
