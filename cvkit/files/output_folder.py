@@ -32,13 +32,13 @@ class OutputFolder:
                 "choose another --output"
             )
 
-    def require_outside(self, runs: Iterable[Path]) -> None:
-        """Raise `FolderError` if the folder is one of these run folders, or is in one, also through links."""
+    def require_outside(self, inputs: Iterable[Path]) -> None:
+        """Raise `FolderError` if the folder is one of these folders of inputs, or is in one, also through links."""
         place = self.path.resolve()
-        for run in runs:
-            if run.resolve() in (place, *place.parents):
+        for folder in inputs:
+            if folder.resolve() in (place, *place.parents):
                 raise FolderError(
-                    f"'{self.path}' is inside the run folder '{run}', which `{self.command}` never writes to; choose "
+                    f"'{self.path}' is inside '{folder}', which `{self.command}` reads and never writes to; choose "
                     "another --output"
                 )
 
