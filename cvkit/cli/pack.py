@@ -43,7 +43,9 @@ _CARRIED = ("bits", "max_megapixels", "decode", "several_labels")
     "--shard-size", type=click.IntRange(1, 100_000), default=256, show_default=True, help="Size of a shard, in MB."
 )
 @click.option("--shard-images", type=click.IntRange(1), help="Most images of a shard. Default: no limit.")
-@click.option("--framed", is_flag=True, help="Resize and crop all images to the input of the model, as in evaluation.")
+@click.option(
+    "--framed", is_flag=True, help="Resize and crop all images to the input of the model, as in evaluation."
+)
 @click.option(
     "--short-side",
     type=click.IntRange(1, 8192),
@@ -97,21 +99,25 @@ def pack(
         raise DataError(f"data set '{entry.id}' cannot be packed into; --format shards writes tar shards")
     splits, notes = _splits(checked, data_folder(data), framed)
     total = sum(len(split) for split in (splits.train, splits.validation, splits.test) if split is not None)
-    with work() as packing, bar(total, "packing") as advance, reporting_shortages("packing images"):
-        with place.replace_atomically() as making:
-            packing.started = True
-            lines = write(
-                splits,
-                making,
-                advance,
-                shard_bytes=shard_size * 1_000_000,
-                shard_images=shard_images,
-                copied=not framed and short_side is None,
-                short_side=short_side,
-                quality=quality,
-                skip_damaged=skip_damaged,
-            )
-            place.require_new()  # another command may have written there in the meantime
+    with (
+        work() as packing,
+        bar(total, "packing") as advance,
+        reporting_shortages("packing images"),
+        place.replace_atomically() as making,
+    ):
+        packing.started = True
+        lines = write(
+            splits,
+            making,
+            advance,
+            shard_bytes=shard_size * 1_000_000,
+            shard_images=shard_images,
+            copied=not framed and short_side is None,
+            short_side=short_side,
+            quality=quality,
+            skip_damaged=skip_damaged,
+        )
+        place.require_new()  # another command may have written there in the meantime
     for line in [*lines, *notes, f"'{folder}' is complete. To train from it, replace the data set of the recipe by"]:
         echo(line)
     written = os.path.relpath(folder.resolve(), recipe.resolve().parent)  # where the path of a recipe starts
@@ -121,8 +127,8 @@ def pack(
 def _splits(recipe: Recipe, root: Path, framed: bool) -> tuple[Splits, list[str]]:
     """Return the splits to pack, and sentences about what differs from those of the recipe."""
     from ..data.repetitions import without_repetitions
-    from ..data.resizing import framed_halves
     from ..data.resizing import framed as in_input_size
+    from ..data.resizing import framed_halves
     from ..engine.assembly import build_parts
     from ..engine.building import open_dataset
 
@@ -148,4 +154,8 @@ def _options(before: Part, entry: Entry, path: str) -> list[str]:
         for name, value in before.options.items()
         if name in _CARRIED and name in known and value != known[name].default
     ]
-    return [f"name: {entry.component.name}", f"path: {path if _PLAIN.fullmatch(path) else json.dumps(path)}", *carried]
+    return [
+        f"name: {entry.component.name}",
+        f"path: {path if _PLAIN.fullmatch(path) else json.dumps(path)}",
+        *carried,
+    ]

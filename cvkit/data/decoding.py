@@ -39,7 +39,12 @@ _PILLOW = threading.RLock()  # its limit of pixels is global
 
 
 def read_image(
-    path: Path | BinaryIO, channels: int, *, bits: int = 16, max_megapixels: int | None = None, needed: Needed | None = None
+    path: Path | BinaryIO,
+    channels: int,
+    *,
+    bits: int = 16,
+    max_megapixels: int | None = None,
+    needed: Needed | None = None,
 ) -> Tensor:
     """Return the image in a file as cvkit reads every image.
 
@@ -77,7 +82,12 @@ def tensor_of(image: Image.Image) -> Tensor:
 
 
 def decode(
-    path: Path | BinaryIO, channels: int, *, bits: int = 16, max_megapixels: int | None = None, needed: Needed | None = None
+    path: Path | BinaryIO,
+    channels: int,
+    *,
+    bits: int = 16,
+    max_megapixels: int | None = None,
+    needed: Needed | None = None,
 ) -> Image.Image:
     """Return the image that `read_image` returns, as a Pillow image of mode L or RGB."""
     with opened(path, max_megapixels) as image:

@@ -27,8 +27,8 @@ def file_digest(path: Path) -> str:
 def digests_of(split: Split) -> Sequence[str] | None:
     """Return the digest of each image of a split; None if they are neither in memory nor in files of their own.
 
-    A split may have them as `digests`. The digest of a file is that of its bytes. For images in memory, it is the SHA-256 of the uint8 pixels (C, H, W)
-    in this order.
+    A split may have them as `digests`. The digest of a file is that of its bytes. For images in memory, it is the
+    SHA-256 of the uint8 pixels (C, H, W) in this order.
     """
     if isinstance(split, TensorSplit):
         pixels = split.images.cpu().contiguous().numpy()

@@ -1,4 +1,4 @@
-"""Declare the data sets of cvkit: CIFAR, folders and tables and shards of images, drawn shapes, and four that change others."""
+"""Declare the data sets of cvkit: CIFAR, your own images, drawn shapes, and four that change others."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Protocol
 from cvkit import DataError, one_line
 
 HANDLES = 16
-"""Files that a process keeps open. Opening one costs a few microseconds on a local disk, and a round trip elsewhere."""
+"""Files that a process keeps open. Opening one is cheap on a local disk, but a round trip on others."""
 
 
 class ShardFiles(Protocol):

@@ -177,7 +177,9 @@ def listing_of(content: bytes, where: str) -> Listing:
         raise DataError(f"{where} has the format '{listing.format}', but this cvkit reads '{FORMAT}'")
     files = [shard.file for shards in listing.shards.values() for shard in shards]
     if strange := [file for file in files if not file or file != file.strip("/") or "/" in file or "\\" in file]:
-        raise DataError(f"{where} is damaged: '{strange[0]}' is not the name of a file beside it. Pack the data again")
+        raise DataError(
+            f"{where} is damaged: '{strange[0]}' is not the name of a file beside it. Pack the data again"
+        )
     return listing
 
 
@@ -202,9 +204,12 @@ def _split(name: SplitName, shards: Sequence[Shard], arrays: Mapping[str, Array]
     named = f"{name}.names" in arrays
     return SplitIndex(
         tuple(shard.file for shard in shards),
-        *map(array, ("starts", "offsets", "sizes")),
+        array("starts"),
+        array("offsets"),
+        array("sizes"),
         array("labels").copy(),  # torch warns about arrays that cannot be written
-        *map(array, ("dimensions", "digests")),
+        array("dimensions"),
+        array("digests"),
         names=PackedText(array("names"), array("name_ends")) if named else None,
         weights=array("weights").copy() if f"{name}.weights" in arrays else None,
     )

@@ -19,13 +19,13 @@ from platformdirs import user_cache_path
 
 from cvkit import DataError, LeftOut
 
-from .finding import listed, natural
+from .finding import natural
 from .headers import MOST_NAMED
 from .packed_text import PackedText
 from .progress import stage
 from .samples import SPLIT_NAMES, SplitName
 from .shard_files import LocalShards, RemoteShards, ShardFiles
-from .shard_index import ARRAYS, LISTING, ShardIndex, SplitIndex, index_of, listing_of, written
+from .shard_index import ARRAYS, LISTING, Array, ShardIndex, SplitIndex, index_of, listing_of, written
 from .shard_scan import Label, Labelling, ScannedImage, classes_of, scan
 
 _BEGINNING = re.compile(r"[a-z]+")
@@ -41,7 +41,7 @@ def indexed(store: ShardFiles) -> ShardIndex | None:
         return None
     read, arrays = listing_of(listing, store.where(LISTING)), store.whole(ARRAYS)
     if arrays is None:
-        raise DataError(f"{store.where(ARRAYS)} is missing, without which the shards have no index. Pack the data again")
+        raise DataError(f"{store.where(ARRAYS)} is missing; without it the shards have no index. Pack the data again")
     index = index_of(read, arrays, store.where(ARRAYS))
     wrong = []
     for shard in (shard for shards in read.shards.values() for shard in shards):
@@ -109,7 +109,9 @@ class Scanning:
         return index
 
     def _files(self) -> tuple[dict[SplitName, list[Path]], list[LeftOut]]:
-        tars = sorted((path for path in self._folder.iterdir() if path.is_file()), key=lambda path: natural(path.name))
+        tars = sorted(
+            (path for path in self._folder.iterdir() if path.is_file()), key=lambda path: natural(path.name)
+        )
         found: dict[SplitName, list[Path]] = {}
         unused = []
         for path in tars:
@@ -217,6 +219,7 @@ class _ScannedSplit:
         """Return the index, with labels as numbers of `classes`."""
         numbers = {name: number for number, name in enumerate(classes)}
         places = np.frombuffer(self._labels, np.int32)
+        labels: Array
         if several:
             sets = np.zeros((len(self.kinds), len(classes)), np.uint8)
             for kind, place in self.kinds.items():

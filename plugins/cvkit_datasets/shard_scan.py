@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cvkit import IMAGE_FORMATS, DataError, LeftOut, readable_name, read_header
+from cvkit import IMAGE_FORMATS, DataError, LeftOut, read_header, readable_name
 
 from .headers import reason_of
 
@@ -133,7 +133,7 @@ def _samples(
 
 def _next(archive: tarfile.TarFile) -> tarfile.TarInfo | None:
     """Return the next file; None at the end, and where the archive is damaged, which `_ends_early` finds."""
-    archive.members = []  # the list would grow with every file
+    archive.members = []  # type: ignore[attr-defined]  # the list would grow with every file
     try:
         return archive.next()
     except tarfile.ReadError:
@@ -179,7 +179,9 @@ def _label(sample: _Sample, labelling: Labelling) -> Label:
                 return _number_or_name(_text(sample.texts[ending], ending))
     if "json" not in sample.texts or labelling.file not in (None, "json"):
         expected = "json" if labelling.several else (labelling.file or "cls, txt or json")
-        raise ValueError(f"no label: its files are {', '.join(['an image', *sorted(sample.texts)])}, without {expected}")
+        raise ValueError(
+            f"no label: its files are {', '.join(['an image', *sorted(sample.texts)])}, without {expected}"
+        )
     try:
         content = json.loads(_text(sample.texts["json"], "json"))
     except (ValueError, RecursionError) as error:
@@ -234,8 +236,8 @@ def _unreadable(path: Path, error: Exception) -> str:
         start = stream.read(6)
     if any(start.startswith(magic) for magic in (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")):
         return (
-            f"{path} is compressed, so its images can only be read one after the other. cvkit could then keep neither "
-            "the order of the training images nor an exact resume; decompress the file, which makes JPEG images "
+            f"{path} is compressed, so its images can only be read one after the other. cvkit could then keep "
+            "neither the order of the training images nor an exact resume; decompress the file, which makes JPEG images "
             "hardly larger"
         )
     return f"{path} is not a tar file, or is damaged: {error}"

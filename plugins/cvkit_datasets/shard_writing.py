@@ -197,7 +197,7 @@ class _SplitWriter:
             self._starts.append(self.count)
             self.shards.append({"file": file, "bytes": 0, "images": 0})
             self._archive = tarfile.open(self._folder / file, "w", format=tarfile.USTAR_FORMAT)  # noqa: SIM115
-        self._archive.members = []  # type: ignore[assignment]  # the list would grow with every file
+        self._archive.members = []  # type: ignore[attr-defined]  # the list would grow with every file
         return self._archive
 
     def _close(self) -> None:
@@ -263,7 +263,7 @@ def _label_of(split: Split, number: int) -> Any:
 
 
 def _smaller(image: Tensor, short_side: int) -> Tensor:
-    """Return an image, uint8 (C, H, W), whose shorter side has at most this many pixels, and the same aspect ratio."""
+    """Return an image, uint8 (C, H, W), whose shorter side has at most this many pixels; its aspect ratio stays."""
     height, width = image.shape[-2:]
     if min(height, width) <= short_side:
         return image

@@ -246,7 +246,8 @@ def _digest(found: ShardIndex, reading: Reading) -> str:
 
 def _account(found: ShardIndex, held: dict[SplitName, ShardSplit]) -> DataAccount:
     listing = found.listing
-    counts, images = {}, {}
+    counts: dict[str, dict[str, int]] = {}
+    images: dict[str, ImageCount] = {}
     for name, split in held.items():
         labels = split.index.labels
         of_classes = labels.sum(axis=0) if labels.ndim == 2 else np.bincount(labels, minlength=len(listing.classes))
