@@ -63,7 +63,7 @@ def remote(url: str) -> tuple[RemoteShards, ShardIndex]:
     index = indexed(store)
     if index is None:
         raise DataError(
-            f"{url} has no {LISTING}, so the place of an image is unknown, and all shards would have to be downloaded "
+            f"{url} has no {LISTING}, so the place of an image is unknown, and all shards would be downloaded "
             "before the first step. Without the places, cvkit could keep neither the order of the training images "
             "nor exact evaluation and resume. Index a local copy with the data set shards and write_index: true, and "
             f"upload {LISTING} and {ARRAYS} beside the shards"

@@ -153,6 +153,8 @@ def remote_shards(
         ValueError: Options contradict each other or the shards.
         cvkit.DataError: The store cannot be read, or it has no index or no ranges of bytes.
     """
+    if "://" not in url or "::" in url:
+        raise ValueError(f"url must be one address such as s3://bucket/folder, but it is '{url}'")
     store, found = remote(url)
     reading = _reading(found.listing.input, size, framing, decode, channels, bits, max_megapixels, mean, std)
     return _opened(store, found, reading, several_labels)

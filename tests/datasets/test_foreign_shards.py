@@ -197,7 +197,12 @@ def in_store(tmp_path):
     pack(shard_sets.opened(tmp_path), tmp_path / "shards", lambda _: None, shard_images=3)
     store = fsspec.filesystem("memory")
     store.put(str(tmp_path / "shards") + "/", "/bucket/pets/", recursive=True)
-    yield shard_sets.SHARDS.replace("{name: shards, path: shards}", "{name: remote_shards, url: 'memory://bucket/pets'}"), store
+    yield (
+        shard_sets.SHARDS.replace(
+            "{name: shards, path: shards}", "{name: remote_shards, url: 'memory://bucket/pets'}"
+        ),
+        store,
+    )
     store.rm("/bucket", recursive=True)
 
 

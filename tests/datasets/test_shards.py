@@ -151,9 +151,7 @@ def test_images_in_memory_become_png_files_of_equal_pixels(tmp_path):
 def test_smaller_images_keep_their_aspect_ratio(pets, tmp_path):
     """Only larger images are resized; with a quality they are JPEG files."""
     (tmp_path / "shards").mkdir()
-    pack(
-        shard_sets.opened(pets), tmp_path / "shards", lambda _: None, copied=False, short_side=20, quality=90
-    )
+    pack(shard_sets.opened(pets), tmp_path / "shards", lambda _: None, copied=False, short_side=20, quality=90)
     after = shard_sets.opened(tmp_path, shard_sets.SHARDS)
     sizes = [tuple(after.train[index][0].shape[-2:]) for index in range(14)]
     assert {min(size) for size in sizes} == {20}
@@ -204,7 +202,10 @@ def test_a_damaged_index_is_refused(copied):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda listing: listing["shards"]["train"][0].update(file="../train-000000.tar"), "is not the name of a file"),
+        (
+            lambda listing: listing["shards"]["train"][0].update(file="../train-000000.tar"),
+            "is not the name of a file",
+        ),
         (lambda listing: listing["shards"]["train"][0].update(images=4), "do not have 14 images together"),
         (lambda listing: listing["shards"]["train"][0].update(bytes=100), "lie outside of their shards"),
         (lambda listing: listing.update(classes=["cat"]), "labels without a class"),

@@ -72,5 +72,3 @@ def labelled(count: int, ending: str = "cls", labels: tuple[object, ...] = (0, 1
         files[f"{number:04d}.jpg"] = jpeg(number)
         files[f"{number:04d}.{ending}"] = (json.dumps(label) if ending == "json" else str(label)).encode()
     return files
-
-
