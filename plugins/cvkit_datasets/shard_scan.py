@@ -237,8 +237,8 @@ def _unreadable(path: Path, error: Exception) -> str:
     if any(start.startswith(magic) for magic in (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")):
         return (
             f"{path} is compressed, so its images can only be read one after the other. cvkit could then keep "
-            "neither the order of the training images nor an exact resume; decompress the file, which hardly enlarges it if "
-            "its images are JPEG"
+            "neither the order of the training images nor an exact resume. Decompress the file; JPEG images hardly "
+            "become larger"
         )
     return f"{path} is not a tar file, or is damaged: {error}"
 

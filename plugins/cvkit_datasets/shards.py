@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -73,7 +74,7 @@ def shards(
             else ``json``. A label is the number or the name of a class.
         field: Without an index: the field of a JSON file with the label.
         several_labels: Whether an image may have several labels or none (multi-label). Without an index, the field
-            of the JSON file is a list of names.
+            of the JSON file is a list of names. With an index of images with one class, each has this label alone.
         classes: Without an index: the names of the classes, in the order of their numbers; by default the names are
             sorted, with 2 before 10, and numbers are their own names.
         on_error: Without an index: ``fail`` reports all damaged images and stops; ``skip`` leaves them out and lists
@@ -186,9 +187,10 @@ def _reading(
 def _opened(store: ShardFiles, found: ShardIndex, reading: Reading, several: bool) -> Splits:
     listing = found.listing
     task = "multi_label" if several else "single_label"
+    if listing.task == "multi_label" and not several:
+        raise ValueError(f"the images in {store.where()} have sets of labels; set several_labels: true")
     if listing.task != task:
-        has = "sets of labels; set several_labels: true" if not several else "one class each; remove several_labels"
-        raise ValueError(f"the images in {store.where()} have {has}")
+        found = _with_sets(found)
     held: dict[SplitName, ShardSplit] = {
         name: ShardSplit(store, index, reading.channels, reading.bits, reading.max_megapixels)
         for name, index in found.splits.items()
@@ -215,6 +217,13 @@ def _opened(store: ShardFiles, found: ShardIndex, reading: Reading, several: boo
         digest=_digest(found, reading),
         account=_account(found, held),
     )
+
+
+def _with_sets(found: ShardIndex) -> ShardIndex:
+    """Return an index in which each image has a set of labels: its class alone."""
+    sets = np.eye(len(found.listing.classes), dtype=np.uint8)
+    splits = {name: replace(index, labels=sets[index.labels]) for name, index in found.splits.items()}
+    return ShardIndex(found.listing, splits)
 
 
 def _statistics(packed: PackedInput | None, reading: Reading) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -9,7 +9,7 @@ import pytest
 import shard_sets
 from shard_sets import jpeg, labelled, write_tar
 
-from cvkit import ComponentError, DataError
+from cvkit import DataError
 from cvkit_datasets.shard_files import RemoteShards
 from cvkit_datasets.shard_index import ARRAYS, LISTING
 from cvkit_datasets.shard_writing import pack
@@ -151,7 +151,7 @@ def test_a_tar_file_that_ends_early_is_an_error(tmp_path, cut):
     content = path.read_bytes()
     end = content.rindex(b"0005.cls") + 1024
     path.write_bytes(content[: int(end * cut)])
-    with pytest.raises(DataError, match="cut short|ends before"):
+    with pytest.raises(DataError, match=r"cut short|ends before"):
         shard_sets.opened(tmp_path, FOREIGN)
     splits = shard_sets.opened(tmp_path, FOREIGN, "dataset.on_error=skip")
     assert 0 < len(splits.train) < 6
@@ -235,19 +235,19 @@ def test_a_store_without_ranges_is_refused_with_the_reason(in_store, tmp_path, m
 
 def test_a_store_that_cannot_be_read_is_an_error_with_its_url():
     """An unknown protocol, and a missing file while a run reads it."""
-    with pytest.raises(DataError, match="could not read nowhere://x/index.json"):
+    with pytest.raises(DataError, match=r"could not read nowhere://x/index\.json"):
         RemoteShards("nowhere://x").whole("index.json")
     with pytest.raises(DataError, match="does not exist any more"):
         RemoteShards("memory://bucket/none").range("train-000000.tar", 0, 4)
 
 
-def test_an_option_of_the_other_task_is_refused(tmp_path):
-    """Shards with one class for each image cannot be read as label sets."""
+def test_images_with_one_class_are_read_as_sets_of_one_label(tmp_path):
+    """several_labels: true holds for them too, so a model of label sets can be trained on them."""
     written(tmp_path)
-    shard_sets.opened(tmp_path, FOREIGN, "dataset.write_index=true")
-    with pytest.raises(ComponentError, match="remove several_labels"):
-        shard_sets.opened(
-            tmp_path,
-            FOREIGN.replace("augmentations", "loss: bce\naugmentations"),
-            "dataset.several_labels=true",
-        )
+    single = shard_sets.opened(tmp_path, FOREIGN, "dataset.write_index=true")
+    several = shard_sets.opened(
+        tmp_path, FOREIGN.replace("augmentations", "loss: bce\naugmentations"), "dataset.several_labels=true"
+    )
+    assert several.info.task == "multi_label"
+    assert [several.train[index][1].tolist() for index in range(2)] == [[1, 0], [0, 1]]
+    assert several.digest != single.digest
