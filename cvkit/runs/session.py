@@ -31,6 +31,7 @@ from .repair import agree_on_recipe, began, put_back, require_never_trained, sna
 from .restore import moved_places, require_same_data, restore_run
 from .result import result_of
 from .run_info import RunInfo, require_fixed_weights
+from .saving import Saving
 from .snapshot import RunSnapshot
 from .together import begin_together, require_alike
 from .tuning_results import save_figure, tuning_figures, tuning_result
@@ -46,7 +47,8 @@ class Session:
         finishes: Whether the run ends where its last checkpoint was written, without further training.
         warnings: Lines for the readers of the report.
         stop: Set it to end after the current step, which is then saved.
-        saved: Whether the newest checkpoint contains all training so far, so that stopping at once loses nothing.
+        saved: Whether the newest checkpoint contains all training so far, so that stopping at once loses nothing,
+            after `finish_saving`.
         observer_faults: A line for each failure of an observer; they are warnings too.
         shown: The warnings that were shown to the user.
         started: Whether run.json has the status "running" of this session.
@@ -73,6 +75,7 @@ class Session:
         self.stop = self.started = False
         self.saved = True
         self._info = RunInfo(folder)
+        self._saving = Saving(folder, self._info)
         self._tuning: list[dict[str, Any]] = []
         self._recipe_text = ""
 
@@ -210,11 +213,15 @@ class Session:
         self.saved = False
         with closing(trainer.fit()) as events:
             for event in events:
+                if not self._saving.busy:
+                    self.finish_saving()
                 if isinstance(event, EpochRecord):
+                    self.finish_saving()  # the file of records never has an epoch that no checkpoint has
                     self.records.append(event)
                     self.folder.append(event)
                     if trainer.finished:
                         self._save()
+                        self.finish_saving()
                     self._notify("epoch_finished", record=event)
                 elif event.ends_epoch or (every is not None and event.step % every == 0):
                     self._save()  # save before the evaluation, so that its failure does not lose the epoch
@@ -222,17 +229,24 @@ class Session:
                 if self.stop:
                     if not self.saved:
                         self._save()
-                    return
+                    return self.finish_saving()
                 self.saved = isinstance(event, Step) and event.ends_epoch
+        self.finish_saving()
         self.saved = True
 
     def _save(self) -> None:
         snapshot = RunSnapshot(self._recipe_text, self._tuning, tuple(self.records), self._info.values)
         state = {**self.trainer.state(), "data": self.parts.splits.digest, "kept": snapshot.state()}
-        self.folder.save(self.step, state)
+        self._saving.begin(self.step, state)
         self.saved = True
-        if not self._info.values.get("trained"):
-            self._info.note(trained=True)
+
+    def finish_saving(self) -> None:
+        """Wait for the checkpoint that is being written; raise `CheckpointError` if it cannot be written."""
+        try:
+            self._saving.finish()
+        except BaseException:
+            self.saved = False
+            raise
 
     def report(self) -> Path:
         """Evaluate the trained model, diagnose it, write the report, and return its path."""
