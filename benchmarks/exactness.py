@@ -55,7 +55,7 @@ class Feature:
         return run_of(discover(), *UNEVEN, *overrides) if self.normalised else plain(*overrides)
 
 
-STOPPING = ("train.epochs=8", "optimizer.lr=20.0", "scheduler=constant")
+STOPPING = ("train.epochs=8", "selection={metric: train_loss, patience: 1, min_change: 0.02}")
 FEATURES = (
     Feature("SGD"),
     Feature("AdamW", ("optimizer={name: adamw, lr: 0.001}", "scheduler.max_lr=0.001")),
@@ -111,7 +111,7 @@ def row(feature: Feature) -> str:
         divided_model(parts.model, World(0, 2), parts.recipe.train, parts.batching, parts.device)
     except CvkitError as refused:
         return f"| {feature.title} | refused: {refused} | | | | | | | |"
-    (alone,), *others = [together(size, lambda world: taken(parts, world)) for size in WORLDS]
+    (alone,), *others = [together(size, lambda world: taken(feature.parts(), world)) for size in WORLDS]
     cells = [
         f"{largest(of_ranks[0][what], alone[what]):.1e}"
         for what in ("first", "last", "weights")
@@ -165,15 +165,15 @@ def evaluation_rows() -> list[str]:
 
 def early_stopping_row() -> str:
     """Return the row of the epoch after which a run stops early, the same in all processes."""
-    parts = plain(*STOPPING, "selection.patience=1", "selection.metric=train_loss")
 
     def work(world: World) -> int:
+        parts = plain(*STOPPING)
         return sum(isinstance(event, EpochRecord) for event in Trainer(replace(parts, world=world)).fit())
 
     found = [together(count, work) for count in WORLDS]
     assert 1 < found[0][0] < 8, "the run does not stop early"
     cells = [", ".join(map(str, dict.fromkeys(each))) for each in found]
-    return f"| early stopping with `patience: 1`: epochs of 8 that were trained | {' | '.join(cells)} |"
+    return f"| early stopping by the loss: epochs of 8 that were trained | {' | '.join(cells)} |"
 
 
 def largest(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> float:

@@ -36,11 +36,9 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import asdict, replace
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import torch
 from machine import Load, described
@@ -73,16 +71,19 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         task = task_of(arguments, Path(folder))
         differences = compared(names, task, Path(folder))
-        tables = []
+        tables, figures = [], {}
         for loader in arguments.loader:
             for setting, kept in SETTINGS.items():
                 tell(f"{setting}, {loader}")
                 measured = rounds(names, replace(task, loader=loader), kept, arguments.rounds, load)
+                figures[f"{setting}, {loader}"] = medians(measured)
                 tables.append(table(f"{setting}, {loader}", measured, missing, differences))
     packages = ("lightning", "transformers", "accelerate", "fastai")
     command = " ".join(["python benchmarks/peers.py", *(word for word in sys.argv[1:] if word != "--write")])
     text = "\n\n".join([described(command, load, task.device, packages), *tables])
     print(text)
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps(figures))
     if arguments.write:
         write_section("peers", text)
 
@@ -102,6 +103,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--precision", choices=("fp32", "bf16", "fp16"), default="fp32", help="number format")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="device of all trainers")
     parser.add_argument("--only", nargs="+", choices=("cvkit", *TRAINERS), help="trainers besides the bare loop")
+    parser.add_argument("--json", type=Path, help="file for the medians of each trainer")
     parser.add_argument("--write", action="store_true", help="write the tables into docs/results.md")
     arguments = parser.parse_args()
     if arguments.steps * arguments.epochs < arguments.skipped + 2:
@@ -173,23 +175,35 @@ def table(
         f"| {title} | images/s | ratio to the {BASE} | memory | ratio | faults per step | loss, accuracy | weights |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    whole = {name: [each for each in found if each is not None] for name, found in measured.items()}
-    whole = {name: found for name, found in whole.items() if len(found) == len(measured[name])}
-    middle: dict[str, Any] = {
-        name: partial(lambda found, what: median(each[what] for each in found), found)
-        for name, found in whole.items()
-    }
-    base = middle[BASE]
-    for name, found in whole.items():
-        own = middle[name]
+    whole = complete(measured)
+    figures = medians(measured)
+    for name, own in figures.items():
         lines.append(
-            f"| {name} | {own('rate'):,.0f} | {shown(found, whole[BASE])} | {own('memory'):,.0f} MB "
-            f"| {own('memory') / base('memory'):.2f} | {own('faults'):,.0f} | {own('train_loss'):.3f}, "
-            f"{100 * own('test_accuracy'):.1f} % | {differences.get(name, 'not compared')} |"
+            f"| {name} | {own['rate']:,.0f} | {shown(whole[name], whole[BASE])} | {own['memory']:,.0f} MB "
+            f"| {own['memory'] / figures[BASE]['memory']:.2f} | {own['faults']:,.0f} | {own['train_loss']:.3f}, "
+            f"{100 * own['test_accuracy']:.1f} % | {differences.get(name, 'not compared')} |"
         )
     lines += [f"| {name} | failed, see the output | | | | | | |" for name in measured if name not in whole]
     lines += [f"| {name} | not installed: benchmarks/peers.txt | | | | | | |" for name in missing]
     return "\n".join([*lines, "", conclusion(whole)])
+
+
+def complete(measured: dict[str, list[Found | None]]) -> dict[str, list[Found]]:
+    """Return the trainers that did not fail in any round; the bare loop must be one of them."""
+    each = {name: [found for found in rounds if found is not None] for name, rounds in measured.items()}
+    whole = {name: found for name, found in each.items() if len(found) == len(measured[name])}
+    if BASE not in whole:
+        raise SystemExit("the bare loop failed, so there are no ratios")
+    return whole
+
+
+def medians(measured: dict[str, list[Found | None]]) -> dict[str, Found]:
+    """Return the median of each measurement of each trainer, and the median `ratio` to the bare loop."""
+    whole, found = complete(measured), {}
+    for name, rounds in whole.items():
+        found[name] = {what: median(each[what] for each in rounds) for what in rounds[0]}
+        found[name]["ratio"], *_ = ratios([each["rate"] for each in rounds], [each["rate"] for each in whole[BASE]])
+    return found
 
 
 def shown(found: list[Found], base: list[Found]) -> str:

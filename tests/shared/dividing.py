@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from worlds import together
 
 from cvkit import RunParts, discover
+from cvkit.engine.averaging import Averaged
 from cvkit.engine.loop import train_steps
 from cvkit.engine.step import TrainStep
 from cvkit.world.world import World
@@ -45,7 +46,9 @@ def plain(*overrides: str) -> RunParts:
     """Return the parts of a small run whose model has no batch normalisation."""
     parts = run_of(discover(), *UNEVEN, *overrides)
     torch.manual_seed(1)
-    return replace(parts, model=Plain())
+    model = Plain()
+    ema = None if parts.recipe.train.ema is None else Averaged(model, parts.recipe.train.ema)
+    return replace(parts, model=model, ema=ema)
 
 
 def stepping(parts: RunParts, world: World, first: int) -> tuple[TrainStep, Any, list[Tensor]]:
@@ -58,9 +61,10 @@ def stepping(parts: RunParts, world: World, first: int) -> tuple[TrainStep, Any,
 
 
 def in_order(of_ranks: list[list[Tensor]]) -> Tensor:
-    """Return the images of a batch, of which each process had every W-th."""
-    rows = [[*chain.from_iterable(each)] for each in of_ranks]
-    return torch.stack([row for row in chain.from_iterable(zip_longest(*rows)) if row is not None])
+    """Return the images of a step; of each batch, each process had every W-th, and some none of the last batch."""
+    batches = zip_longest(*of_ranks, fillvalue=torch.empty(0))
+    rows = chain.from_iterable(chain.from_iterable(zip_longest(*batch)) for batch in batches)
+    return torch.stack([row for row in rows if row is not None])
 
 
 def of_worlds(work: Callable[[World], Any]) -> list[list[Any]]:
