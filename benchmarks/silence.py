@@ -19,16 +19,19 @@ import subprocess
 import sys
 import termios
 import time
+from typing import BinaryIO
 
 LONG = 2.0
 _CODES = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\r")
 
 
-def silences(arguments: list[str], columns: int) -> tuple[list[tuple[float, float, str]], float, int]:
+def silences(
+    arguments: list[str], columns: int, record: BinaryIO | None = None
+) -> tuple[list[tuple[float, float, str]], float, int]:
     """Run ``cvkit`` with `arguments` on a terminal of that many columns.
 
-    Returns each silence as its start in seconds, its length and the last text before it; the seconds until the end;
-    and the exit code.
+    `record` receives all that it writes. Returns each silence as its start in seconds, its length and the last text
+    before it; the seconds until the end; and the exit code.
     """
     main, other = pty.openpty()
     fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
@@ -52,10 +55,11 @@ def silences(arguments: list[str], columns: int) -> tuple[list[tuple[float, floa
         if not written:
             break
         last = now
+        if record is not None:
+            record.write(written)
         lines = [line.strip() for line in _CODES.sub(b"", written).decode(errors="replace").splitlines()]
         before = next((line for line in reversed(lines) if line), before)
     code = process.wait()
-    found.append((last - began, time.monotonic() - last, before))
     return found, time.monotonic() - began, code
 
 
@@ -63,9 +67,10 @@ def main() -> None:
     """Measure the command that the arguments name."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--columns", type=int, default=100)
+    parser.add_argument("--record", type=argparse.FileType("wb"), help="File for what the command writes.")
     parser.add_argument("arguments", nargs="+", help="Arguments of cvkit.")
     given = parser.parse_args()
-    found, seconds, code = silences(given.arguments, given.columns)
+    found, seconds, code = silences(given.arguments, given.columns, given.record)
     for start, length, before in found:
         if length > LONG:
             print(f"  at {start:6.1f} s: {length:5.1f} s of silence after: {before[:80]}")

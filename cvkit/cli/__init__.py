@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import sys
 import traceback
@@ -132,6 +134,8 @@ def main() -> None:
     # (docs/results.md). torch reads this variable when it is imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     keep_freed_memory_on_cpu()
+    # Otherwise Python searches the objects of torch for cycles before it ends, and the prompt returns seconds later.
+    atexit.register(gc.freeze)
     debug = "--debug" in sys.argv[1:2]
     keep_standard_streams()
     tolerate_narrow_encodings()

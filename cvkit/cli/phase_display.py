@@ -22,7 +22,6 @@ from rich.text import Text
 from ..formatting import counted
 from ..phases import Phase
 from ..printable import on_one_line
-from .terminal import on_terminal
 
 _SPARE = 4  # columns that stay free, so that the "^C" of the terminal does not wrap the line and break the drawing
 _BAR = (8, 30)  # the smallest and the largest width of a bar
@@ -32,9 +31,13 @@ _MB = 1_000_000
 
 
 class PhaseDisplay:
-    """Draws the phases that have begun on `console`. The console must be a terminal."""
+    """Draws the phases that have begun on `console`, which must be a terminal.
 
-    def __init__(self, console: Console) -> None:
+    `out` and `err` are whether standard output and error are terminals: what libraries print there meanwhile appears
+    above the phases.
+    """
+
+    def __init__(self, console: Console, out: bool, err: bool) -> None:
         self._phases: list[Phase] = []
         self._spinner = Spinner("dots")
         self._live = Live(
@@ -42,8 +45,8 @@ class PhaseDisplay:
             transient=True,
             refresh_per_second=_A_SECOND,
             get_renderable=self._drawn,
-            redirect_stdout=on_terminal(),
-            redirect_stderr=on_terminal(err=True),
+            redirect_stdout=out,
+            redirect_stderr=err,
         )
 
     @property

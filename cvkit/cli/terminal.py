@@ -80,12 +80,12 @@ def echo(text: object = "", *, err: bool = False, nl: bool = True, label: str = 
         err: Write to standard error instead of standard output.
         nl: Add a line break at the end.
         label: A word before the text, such as ``error:``.
-        colour: click's name of the label's colour, used if the terminal has colours.
+        colour: click's name of the label's colour, or empty; used if the terminal has colours.
 
     Raises:
         OutputLost: Standard output cannot be written.
     """
-    front = f"{click.style(label, fg=colour, bold=True) if in_colour(err) else label} " if label else ""
+    front = f"{click.style(label, fg=colour or None, bold=True) if in_colour(err) else label} " if label else ""
     shown = printable(str(text), lines=True)
     if isinstance(text, Path) and on_terminal(err):
         shown = linked(shown, text)
@@ -187,7 +187,7 @@ class _Drawing:
                 return
             from .phase_display import PhaseDisplay
 
-            _Drawing.display = PhaseDisplay(console(err))
+            _Drawing.display = PhaseDisplay(console(err), on_terminal(), on_terminal(err=True))
         _Drawing.display.begin(phase)
 
     def end(self, phase: Phase) -> None:
