@@ -20,6 +20,7 @@ from ..engine.usual_rate import unusual_rate_used
 from ..errors import FolderError, RunError
 from ..figures.page import render
 from ..host.catalog import Catalog
+from ..phases import phase
 from ..recipe import Recipe, TunerPart, dump
 from ..report.plugin_sections import plugin_sections
 from ..report.report_page import report_page
@@ -256,16 +257,19 @@ class Session:
         predictions = self.trainer.final_predictions()
         splits = self.parts.splits
         self.folder.write_predictions(predictions, self.parts.info.classes, digests_of(splits.half(splits.final)))
-        found = diagnose(self.trainer, records, predictions)
+        with phase("analysing the results"):
+            found = diagnose(self.trainer, records, predictions)
         self.warnings += found.warnings
         supplied = (records, predictions, self.parts.info, self.folder.path)
         found.sections = plugin_sections(self.recipe.sections, supplied, self.warnings)
-        self.folder.save_artifacts(found.artifacts())
+        with phase("drawing the figures"):
+            self.folder.save_artifacts(found.artifacts())
         found.training += tuning_figures(self.folder, self._tuning, self.warnings)
         self.warnings += self._info.changes()
         info = self._info.values
-        page = report_page(self.trainer, records, predictions, found, info, self.recipe_text(), self.warnings)
-        path = self.folder.write_report(render(page))
+        with phase("writing the report"):
+            page = report_page(self.trainer, records, predictions, found, info, self.recipe_text(), self.warnings)
+            path = self.folder.write_report(render(page))
         early = {"finished_early": True} if self.trainer.ended_early else {}
         finished = f"{datetime.now().astimezone():{TIME}}"
         self.set_status("finished", finished=finished, result=result_of(self.trainer, predictions), **early)
