@@ -48,7 +48,7 @@ MET = (
         "GlobalBatch",
     ),
     *("Decision", "Trial", "Proposal", "EpochRecord", "Predictions", "MultiLabelPredictions"),
-    *("Exporter", "ModelToExport", "Command", "Observer", "Section", "Table", "Figure", "Gallery", "Card"),
+    *("Exporter", "ModelToExport", "Command", "Observer", "Section", "Finding", "Table", "Figure", "Gallery", "Card"),
 )
 """The classes that factories receive or return, beside those of torch."""
 HELPERS = (

@@ -11,8 +11,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from .anchors import Target, anchored, artifact_anchor, contents, target
-from .artifacts import Artifact, Table
+from .artifacts import Table
 from .finding import Finding
+from .section import Section
+
+__all__ = ["Fact", "Page", "Section", "render"]
 
 _LONG = 16  # letters that fit below a picture of a card on the page
 
@@ -24,32 +27,6 @@ class Fact:
     label: str
     value: str
     note: str = ""
-
-
-@dataclass(frozen=True)
-class Section:
-    """A heading, a paragraph of text, and artifacts in reading order.
-
-    A section without text and artifacts is omitted.
-
-    Attributes:
-        title: The heading.
-        artifacts: Figures, tables and galleries.
-        text: A paragraph before them.
-        broad: Whether each artifact has the full width of the page, for example a table with long cells.
-        folded: Tables after them that a reader unfolds.
-    """
-
-    title: str
-    artifacts: tuple[Artifact, ...] = ()
-    text: str = ""
-    broad: bool = False
-    folded: tuple[Table, ...] = ()
-
-    @property
-    def shown(self) -> bool:
-        """Whether the section has content."""
-        return bool(self.artifacts or self.text or self.folded)
 
 
 @dataclass(frozen=True)
@@ -88,11 +65,11 @@ class Page:
 
     def anchored(self) -> tuple[tuple[Section, str], ...]:
         """Return the sections that have content, each with the identifier that links refer to."""
-        return anchored(self)
+        return anchored(self.sections)
 
     def contents(self) -> tuple[Target, ...]:
         """Return the table of contents."""
-        return contents(self)
+        return contents(self.sections, bool(self.findings), bool(self.details or self.recipe))
 
     def target(self, name: str) -> Target | None:
         """Return the place on the page with the name of an artifact or the title of a section; None without one.
@@ -100,7 +77,7 @@ class Page:
         Args:
             name: The name or the title.
         """
-        return target(self, name)
+        return target(self.sections, name)
 
 
 def render(page: Page) -> str:
