@@ -18,6 +18,7 @@ from ..data.splits import Splits
 from ..errors import ComponentFailure, RunError
 from ..formatting import counted
 from ..guard import Guard
+from ..phases import phase
 from ..recipe import Recipe
 from ..recipe.metric_names import metric_names
 from ..recipe.tasks import require_task
@@ -81,7 +82,10 @@ def build_parts(
             "evaluation.test is 'final', but the data set has no validation images, so no image would be evaluated "
             "after an epoch; use evaluation.test: auto, or a data set with validation images"
         )
-    with reporting_shortages("building the model", {Shortage.MEMORY: "use a smaller model"}):
+    with (
+        phase("building the model"),
+        reporting_shortages("building the model", {Shortage.MEMORY: "use a smaller model"}),
+    ):
         model, tuning, given = first_model(recipe, splits.info, device, restoring=restoring, recorded=recorded)
     info = suited(splits.info, given)
     splits = framed_halves(replace(splits, info=info))
@@ -145,7 +149,7 @@ def sanity_check(parts: RunParts) -> list[str]:
     Returns a warning for each explainer that cannot explain the model, and a warning if the parts cannot be copied.
     """
     warnings = []
-    with preserved_randomness():
+    with phase("sanity check"), preserved_randomness():
         seed_everything("rehearsal", parts.recipe.seed)
         try:
             train_step, copied = parts.copied_train_step(), True

@@ -10,8 +10,10 @@ import timm
 from PIL import Image
 
 from cvkit import StepPlan, load
+from cvkit.engine.building import open_dataset
 from cvkit.host.discovery import discover
 from cvkit.host.entry_points import CORE
+from cvkit.recipe import read_text, resolve
 from cvkit.testing import (
     AugmentationSuite,
     CallbackSuite,
@@ -30,6 +32,7 @@ from cvkit.testing import (
     TunerSuite,
 )
 from cvkit.testing.sample_parts import seeded
+from cvkit_datasets.shard_writing import pack
 
 
 class TestShapes(DatasetSuite):
@@ -66,6 +69,40 @@ class TestImageFolderSplit(DatasetSuite):
     @pytest.fixture(autouse=True)
     def pictures(self, tmp_path):
         draw_pictures(tmp_path / "pictures", "", widths=(20, 16, 40))
+        self.root = tmp_path
+
+
+PACKED = """\
+dataset: {name: image_folder, path: pictures, size: 16}
+model: {name: custom_resnet, width: 2}
+optimizer: {name: sgd, lr: 0.05}
+"""
+
+
+def pack_pictures(folder):
+    """Pack pictures of two classes into shards in `folder`, with an index."""
+    draw_pictures(folder / "pictures", "train", "test")
+    (folder / "shards").mkdir()
+    pack(open_dataset(resolve(read_text(PACKED), discover()), folder), folder / "shards", lambda _: None)
+
+
+class TestShards(DatasetSuite):
+    component = "datasets/shards"
+    options = {"path": "shards"}
+
+    @pytest.fixture(autouse=True)
+    def pictures(self, tmp_path):
+        pack_pictures(tmp_path)
+        self.root = tmp_path
+
+
+class TestRemoteShards(DatasetSuite):
+    component = "datasets/remote_shards"
+
+    @pytest.fixture(autouse=True)
+    def pictures(self, tmp_path):
+        pack_pictures(tmp_path)
+        self.options = {"url": f"file://{tmp_path}/shards"}
         self.root = tmp_path
 
 
