@@ -95,7 +95,7 @@ class WhiteningConv(nn.Conv2d):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore a copy; a copied parameter has no hooks."""
-        super().__setstate__(state)
+        super().__setstate__(state)  # type: ignore[no-untyped-call]  # torch's has no annotations
         self._watch_bias()
 
     def _watch_bias(self) -> None:
