@@ -18,7 +18,7 @@ HEAD = "index,true,predicted,correct,probability_true,loss\n"
 def test_what_a_run_writes_is_read():
     """Also a class name that a spreadsheet would run as a formula."""
     logits = torch.tensor([[2.0, 0.0], [1.0, 3.0], [1.0, 0.5]])
-    written = predictions_csv(Predictions(logits, torch.tensor([0, 0, 1]), 0.5), ("=cat", "dog"))
+    written = "".join(predictions_csv(Predictions(logits, torch.tensor([0, 0, 1]), 0.5), ("=cat", "dog")))
     table = read_predictions(written.encode())
     assert table.true == ("=cat", "=cat", "dog")
     assert table.correct.tolist() == [True, False, False]
@@ -30,7 +30,7 @@ def test_sets_of_labels_are_read():
     """Flags and probabilities are those of the predictions, by label."""
     logits, labels = torch.tensor([[2.0, -1.0], [-1.0, -3.0]]), torch.tensor([[1.0, 1.0], [0.0, 0.0]])
     found = MultiLabelPredictions(logits, labels, 0.5)
-    table = read_predictions(multi_label_csv(found, ("sky", "tree")).encode())
+    table = read_predictions("".join(multi_label_csv(found, ("sky", "tree"))).encode())
     assert table.labels == ("sky", "tree")
     assert torch.equal(table.flags(table.true), labels.bool().T)
     assert torch.equal(table.flags(table.predicted), found.predicted.T)

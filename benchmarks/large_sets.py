@@ -1,0 +1,224 @@
+"""Measure how opening time, memory and the cost of an image grow with the number of images, 10,000 to 1,000,000.
+
+    python benchmarks/large_sets.py                     shards of up to a million images
+    python benchmarks/large_sets.py --folders 100000    also a folder and a table of files, up to this many images
+    python benchmarks/large_sets.py --write             also replace the table in docs/results.md
+
+The images are one JPEG file of about 1 KB, 32x32 pixels, whose bytes are repeated; labels and names differ. A twentieth of
+them are test images. For each size and form of the data, a new process opens the data set, and `cvkit run` trains a
+tiny network for 100 steps of 256 images, evaluates all test images and writes the report, without worker processes.
+
+    open      seconds from the recipe to the data set
+    image     microseconds of a training step for each image: reading, decoding, training
+    test      microseconds of the evaluation and the report for each test image
+    opened    memory of the process when the data set is open, above that of a process that has imported torch (MB)
+    run       highest memory of the run, likewise (MB)
+
+The sets are written into a temporary folder, which is removed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from section import write_section
+
+from cvkit_datasets.packed_text import PackedText
+from cvkit_datasets.shard_index import SplitIndex, written
+
+SIZES = (10_000, 100_000, 1_000_000)
+CLASSES, SIDE, BATCH, STEPS = 10, 32, 256, 100
+_SHARD = 50_000  # images
+RECIPE = """\
+name: large
+dataset: {dataset}
+augmentations: [horizontal_flip]
+model: {{name: custom_resnet, width: 1}}
+optimizer: {{name: sgd, lr: 0.05}}
+explainers: []
+train: {{epochs: 1, batch_size: {batch}, max_steps: {steps}, workers: 0, device: cpu}}
+evaluation: {{flip_tta: false}}
+report: {{misclassified: 4, augmented: 0}}
+"""
+FORMS = {
+    "shards": "{name: shards, path: shards, size: 32}",
+    "folder": "{name: image_folder, path: folder, size: 32}",
+    "table": "{name: image_table, path: folder/table.csv, size: 32}",
+}
+
+
+def main() -> None:
+    """Run the benchmark and print its table, or measure one data set in this process."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="*", default=SIZES, help="numbers of images")
+    parser.add_argument("--folders", type=int, default=0, help="largest number of images of a folder and a table")
+    parser.add_argument("--write", action="store_true", help="write the table into docs/results.md")
+    parser.add_argument("--measure", choices=FORMS, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.measure:
+        print(json.dumps(measured(arguments.measure)))
+        return
+    lines = [
+        heading(),
+        "",
+        "| data | images | open, s | image, \u00b5s | test image, \u00b5s | opened, MB | run, MB |",
+    ]
+    lines.append("| --- | --- | --- | --- | --- | --- | --- |")
+    for form in FORMS:
+        for count in (each for each in arguments.sizes if form == "shards" or each <= arguments.folders):
+            with tempfile.TemporaryDirectory() as place:
+                WRITERS[form](Path(place), count)
+                found = in_a_process(form, Path(place))
+            lines.append(f"| {form} | {count:,} | " + " | ".join(found) + " |")
+            print(lines[-1], flush=True)
+    print("\n".join(lines))
+    if arguments.write:
+        write_section("large_sets", "\n".join(lines))
+
+
+def heading() -> str:
+    """Return the machine, the versions and the date."""
+    return (
+        f"{date.today():%Y-%m-%d}, {os.cpu_count()} cores ({platform.machine()}), torch {version('torch')}, one thread; "
+        f"steps of {BATCH} images with a network of 4,000 weights, {STEPS} steps at most, no worker processes."
+    )
+
+
+def photo() -> bytes:
+    """Return a picture of about 1 KB as the bytes of a JPEG file."""
+    draws = np.random.default_rng(0).normal(size=(8, 8, 3))
+    pixels = np.kron(draws, np.ones((4, 4, 1)))
+    stream = io.BytesIO()
+    Image.fromarray((128 + 40 * pixels).clip(0, 255).astype(np.uint8)).save(stream, "JPEG", quality=75)
+    return stream.getvalue()
+
+
+def write_shards(root: Path, count: int) -> None:
+    """Write shards of `count` images and their index; a file in a shard is the same bytes again and again."""
+    content = photo()
+    member = tarfile.TarInfo("000000000.jpg")
+    member.size = len(content)
+    padded = content + bytes(-len(content) % 512)
+    block = member.tobuf(tarfile.USTAR_FORMAT) + padded
+    (root / "shards").mkdir()
+    splits, shards = {}, {}
+    for name, images in (("train", count - count // 20), ("test", count // 20)):
+        sizes = [min(_SHARD, images - start) for start in range(0, images, _SHARD)]
+        listed = []
+        for number, size in enumerate(sizes):
+            file = f"{name}-{number:06d}.tar"
+            (root / "shards" / file).write_bytes(block * size + bytes(1024))
+            listed.append({"file": file, "bytes": len(block) * size + 1024, "images": size})
+        within = np.concatenate([np.arange(size, dtype=np.int64) for size in sizes])
+        digest = np.frombuffer(hashlib.sha256(content).digest(), np.uint8)
+        shards[name] = listed
+        splits[name] = SplitIndex(
+            tuple(one["file"] for one in listed),
+            np.cumsum([0, *sizes]).astype(np.int64),
+            within * len(block) + 512,
+            np.full(images, len(content), np.uint32),
+            (np.arange(images) % CLASSES).astype(np.int32),
+            np.full((images, 2), SIDE, np.int32),
+            np.broadcast_to(digest, (images, 32)),
+            PackedText.of(f"{name}/class_{number % CLASSES}/{number:07d}.jpg" for number in range(images)),
+        )
+    listing = {
+        "classes": tuple(f"class_{number}" for number in range(CLASSES)),
+        "task": "single_label",
+        "shards": shards,
+    }
+    for file, data in written(splits, listing).items():
+        (root / "shards" / file).write_bytes(data)
+
+
+def write_folder(root: Path, count: int) -> None:
+    """Write a folder of `count` files, and the table that lists them."""
+    content, rows = photo(), ["path,label,split"]
+    for name, images in (("train", count - count // 20), ("test", count // 20)):
+        for number in range(CLASSES):
+            (root / "folder" / name / f"class_{number}").mkdir(parents=True)
+        for number in range(images):
+            path = f"{name}/class_{number % CLASSES}/{number:07d}.jpg"
+            (root / "folder" / path).write_bytes(content)
+            rows.append(f"{path},class_{number % CLASSES},{name}")
+    (root / "folder" / "table.csv").write_text("\n".join(rows))
+
+
+WRITERS: dict[str, Callable[[Path, int], None]] = {
+    "shards": write_shards,
+    "folder": write_folder,
+    "table": write_folder,
+}
+
+
+def in_a_process(form: str, root: Path) -> list[str]:
+    """Return the cells of a row, measured in a new process."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": str(root / "cache")}
+    command = [sys.executable, str(Path(__file__).resolve()), "--measure", form]
+    done = subprocess.run(command, cwd=root, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    found = json.loads(done.stdout.splitlines()[-1])
+    return [
+        f"{found['open']:.2f}",
+        f"{1e6 * found['train']:,.0f}",
+        f"{1e6 * found['test']:,.0f}",
+        f"{found['opened']:,.0f}",
+        f"{found['run']:,.0f}",
+    ]
+
+
+def resident() -> float:
+    """Return the memory of this process that is in use, in MB."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1e6
+
+
+def measured(form: str) -> dict[str, float]:
+    """Open the data set in the current folder and train with it; return seconds and MB."""
+    import torch
+
+    torch.ones(1).add_(1)
+    base = resident()
+    from cvkit import discover, resolve, train
+    from cvkit.engine.building import open_dataset
+    from cvkit.recipe import read_text
+
+    text = RECIPE.format(dataset=FORMS[form], batch=BATCH, steps=STEPS)
+    started = time.perf_counter()
+    splits = open_dataset(resolve(read_text(text), discover()), Path.cwd())
+    opening, opened = time.perf_counter() - started, resident()
+    tests = len(splits.half("test"))
+    del splits
+    Path("recipe.yaml").write_text(text)
+    started = time.perf_counter()
+    run = train(Path("recipe.yaml"), output="runs", progress=False)
+    whole = time.perf_counter() - started
+    (record,) = run.records
+    trained = len(record.step_losses) * BATCH
+    return {
+        "open": opening,
+        "train": record.seconds / trained,
+        "test": (whole - record.seconds - opening) / tests,
+        "opened": opened - base,
+        "run": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6 - base,
+    }
+
+
+if __name__ == "__main__":
+    main()
