@@ -67,7 +67,8 @@ def write_file(
     """Write a file atomically: a reader sees the old file or the new one, even if the process is killed.
 
     Content of several pieces is written piece by piece. The file is written under a random name in the same folder
-    and then renamed, so a link at `path` is replaced, not followed. It has the permissions of a new file. With `durable`, waits until it is on the disk. Raises `OSError`,
+    and then renamed, so a link at `path` is replaced, not followed. It has the permissions of a new file. With
+    `durable`, waits until it is on the disk. Raises `OSError`,
     leaving nothing behind, if it cannot be written or if a folder between `below` and the file is a link.
     """
     _require_folders(path, below)
