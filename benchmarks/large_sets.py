@@ -4,9 +4,9 @@
     python benchmarks/large_sets.py --folders 100000    also a folder and a table of files, up to this many images
     python benchmarks/large_sets.py --write             also replace the table in docs/results.md
 
-The images are one JPEG file of about 1 KB, 32x32 pixels, whose bytes are repeated; labels and names differ. A twentieth
-are test images. For each size and form of the data, a new process opens the data set, trains a tiny network for at most
-100 steps of 256 images, evaluates all test images and writes the report, without worker processes.
+The images are one JPEG file of about 1 KB, 32x32 pixels, whose bytes are repeated; labels and names differ. A
+twentieth are test images. For each size and form of the data, a new process opens the data set, trains a tiny network
+for at most 100 steps of 256 images, evaluates all test images and writes the report, without worker processes.
 
     open         CPU seconds from the recipe to the data set, and seconds
     image        CPU microseconds of training for each image: reading, decoding, a step of the tiny network

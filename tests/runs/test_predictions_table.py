@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from compared_runs import digest, write_label_run, write_run
@@ -24,6 +26,21 @@ def test_what_a_run_writes_is_read():
     assert table.correct.tolist() == [True, False, False]
     assert table.true_probability.tolist() == pytest.approx([0.8808, 0.1192, 0.3775], abs=1e-4)
     assert (table.files, table.several) == (None, False)
+
+
+def test_pieces_of_a_large_table_are_the_table(monkeypatch):
+    """Rows are computed and written some at a time, and no row differs at the border of two pieces."""
+    found = Predictions(
+        torch.randn(7, 2, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1] * 3 + [0]), 0.5
+    )
+    given = (replace(found, names=tuple("abcdefg")), ("cat", "dog"), tuple("0123456"))
+    complete = "".join(predictions_csv(*given))
+    monkeypatch.setattr("cvkit.runs.predictions_csv._CHUNK", 3)
+    monkeypatch.setattr("cvkit.figures.csv_export._LINES", 2)
+    pieces = [*predictions_csv(*given)]
+    assert len(pieces) == 4
+    assert "".join(pieces) == complete
+    assert [line.split(",")[:3] for line in complete.splitlines()[5:7]] == [["4", "e", "4"], ["5", "f", "5"]]
 
 
 def test_sets_of_labels_are_read():
