@@ -18,9 +18,13 @@ from ..engine.trainer import Step, Trainer
 from ..engine.tuning import tune
 from ..engine.usual_rate import unusual_rate_used
 from ..errors import FolderError, RunError
+from ..figures.finding import Finding
 from ..figures.page import render
+from ..findings.judge import judge
 from ..host.catalog import Catalog
+from ..phases import phase
 from ..recipe import Recipe, TunerPart, dump
+from ..report.gathering import evidence_of
 from ..report.plugin_sections import plugin_sections
 from ..report.report_page import report_page
 from ..seeding import preserved_randomness
@@ -49,6 +53,7 @@ class Session:
         stop: Set it to end after the current step, which is then saved.
         saved: Whether the newest checkpoint contains all training so far, so that stopping at once loses nothing,
             after `finish_saving`.
+        findings: What the report found good, wrong or worth a look; empty before the report.
         observer_faults: A line for each failure of an observer; they are warnings too.
         shown: The warnings that were shown to the user.
         started: Whether run.json has the status "running" of this session.
@@ -70,6 +75,8 @@ class Session:
         self.warnings = [*parts.warnings]
         self.records: list[EpochRecord] = []
         self.observer_faults: list[str] = []
+        self.findings: tuple[Finding, ...] = ()
+        self._data_changes: list[str] = []
         self.shown: set[str] = set()
         self._observers = Observers()
         self.stop = self.started = False
@@ -154,7 +161,8 @@ class Session:
         snapshot, repairs = snapshot_of(self.folder, state)
         moved = moved_places(self.parts, state, snapshot.info)
         repairs += agree_on_recipe(self.folder, snapshot, self.recipe, self.accept_changes, moved=moved)
-        repairs += require_same_data(self.parts, state, accept_changes=self.accept_changes)
+        self._data_changes = require_same_data(self.parts, state, accept_changes=self.accept_changes)
+        repairs += self._data_changes
         restore_run(self.prepare(), state)
         info, lost = began(self.folder, snapshot, self._info.made_with)
         require_fixed_weights(self.parts, info)
@@ -256,19 +264,28 @@ class Session:
         predictions = self.trainer.final_predictions()
         splits = self.parts.splits
         self.folder.write_predictions(predictions, self.parts.info.classes, digests_of(splits.half(splits.final)))
-        found = diagnose(self.trainer, records, predictions)
+        with phase("analysing the results"):
+            found = diagnose(self.trainer, records, predictions)
         self.warnings += found.warnings
         supplied = (records, predictions, self.parts.info, self.folder.path)
         found.sections = plugin_sections(self.recipe.sections, supplied, self.warnings)
-        self.folder.save_artifacts(found.artifacts())
+        with phase("drawing the figures"):
+            self.folder.save_artifacts(found.artifacts())
         found.training += tuning_figures(self.folder, self._tuning, self.warnings)
         self.warnings += self._info.changes()
         info = self._info.values
-        page = report_page(self.trainer, records, predictions, found, info, self.recipe_text(), self.warnings)
-        path = self.folder.write_report(render(page))
+        unrepeatable = [*self._info.irreproducible(), *self._data_changes]
+        self.findings = judge(evidence_of(self.trainer, records, predictions, found, unrepeatable))
+        with phase("writing the report"):
+            page = report_page(
+                self.trainer, records, predictions, found, info, self.recipe_text(), self.warnings, self.findings
+            )
+            path = self.folder.write_report(render(page))
         early = {"finished_early": True} if self.trainer.ended_early else {}
         finished = f"{datetime.now().astimezone():{TIME}}"
-        self.set_status("finished", finished=finished, result=result_of(self.trainer, predictions), **early)
+        judged = [finding.to_json() for finding in self.findings]
+        result = result_of(self.trainer, predictions)
+        self.set_status("finished", finished=finished, result=result, findings=judged, **early)
         self._notify("run_finished", records=records, predictions=predictions)
         self._notify("run_ended", status="finished", error="")
         self._info.note(warnings=list(dict.fromkeys(self.warnings)))
