@@ -169,7 +169,7 @@ class PretendedGPU(TorchFunctionMode):
         if func is Tensor.to and not here:
             device, _, non_blocking, _ = self._asked(args[1:], kwargs)
             return device is not None and device.type == self.device.type and not non_blocking
-        if func is Tensor.to and here:
+        if func is Tensor.to and here and kwargs.get("copy"):  # torch's own code finds pretended gradients on the CPU
             device, _, non_blocking, _ = self._asked(args[1:], kwargs)
             return device is not None and device.type == "cpu" and not non_blocking
         return here and name in READS
