@@ -244,7 +244,7 @@ class Registry:
         members = family.members()
         if member not in members:
             others = [key.removeprefix(f"{plugin}/") for key in self.names() if key.startswith(f"{plugin}/")]
-            hint = did_you_mean(name, [f"{plugin}/{near}" for near in (*members, *others)])
+            hint = did_you_mean(member, [*members, *others]).replace("'", f"'{plugin}/", 1)  # the full id
             known = f"the family '{plugin}/...' has {len(members)} members"
             raise UnknownComponent(
                 f"unknown {self.kind.singular} '{name}': {known}. {hint or f'See: cvkit list {self.kind.name}'}"

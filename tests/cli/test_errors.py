@@ -42,7 +42,7 @@ def test_every_example_is_accepted_by_its_command(cvkit, command, line):
     found = cli.get_command(click.Context(cli), command)
     context = found.make_context(command, words[1:])
     if isinstance(found, click.Group):
-        name, inner, rest = found.resolve_command(context, context.args or words[1:])
+        name, inner, rest = found.resolve_command(context, words[1:])
         inner.make_context(name, rest, parent=context)
     assert f"  cvkit {line}" in cvkit(command, "--help").out
 

@@ -94,8 +94,8 @@ def test_order_of_discovery_changes_nothing(factories):
         ("transformer", "cvkit list models"),
         ("*", "cvkit list models"),
         ("", "cvkit list models"),
-        ("acme/resnet81", "'resnet18'"),
-        ("acme/smal_net", "'small_net'"),
+        ("acme/resnet81", "'acme/resnet18'"),
+        ("acme/smal_net", "'acme/small_net'"),
         ("acme/*", "cvkit list models"),
     ],
 )
