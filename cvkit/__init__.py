@@ -89,6 +89,7 @@ if TYPE_CHECKING:
     from .export.exporter_factory import ExporterFactory
     from .export.serving import ModelToExport, ServingModel
     from .figures.artifacts import Card, Figure, Gallery, Table
+    from .figures.finding import Finding
     from .figures.page import Section
     from .figures.style import render_figure
     from .figures.thumbnails import thumbnail
@@ -243,6 +244,7 @@ _LAZY = {
     "Card": "figures.artifacts",
     "Figure": "figures.artifacts",
     "Gallery": "figures.artifacts",
+    "Finding": "figures.finding",
     "Section": "figures.page",
     "SectionFactory": "report.section_factory",
     "Table": "figures.artifacts",
@@ -301,6 +303,7 @@ __all__ = [
     "ExternalRun",
     "Figure",
     "FileOutputs",
+    "Finding",
     "FolderError",
     "Framing",
     "Gallery",

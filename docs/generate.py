@@ -49,7 +49,7 @@ MET = (
         "Phase",
     ),
     *("Decision", "Trial", "Proposal", "EpochRecord", "Predictions", "MultiLabelPredictions"),
-    *("Exporter", "ModelToExport", "Command", "Observer", "Section", "Table", "Figure", "Gallery", "Card"),
+    *("Exporter", "ModelToExport", "Command", "Observer", "Section", "Finding", "Table", "Figure", "Gallery", "Card"),
 )
 """The classes that factories receive or return, beside those of torch."""
 HELPERS = (

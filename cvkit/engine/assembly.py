@@ -32,6 +32,7 @@ from .deciding import deciding, require_choice, try_callbacks
 from .device import choose_device
 from .division import divided_model
 from .finetuning import first_model
+from .image_initialisation import initialise_with_images
 from .loop import EpochBatches
 from .metrics import example_predictions, try_metrics
 from .parts import RunParts
@@ -111,6 +112,8 @@ def build_parts(
     sampling.order(derive("rehearsal", recipe.seed))
     of_batches = [pair for pair in augmentations if not pair[0].component.per_sample]
     preprocessor = Preprocessor(info, of_batches, device, settings.channels_last)
+    if not restoring and recipe.finetune.source is None:  # else the weights are those of a checkpoint or a run
+        initialise_with_images(recipe, model, splits.train, info, preprocessor)
     try_metrics(recipe.metrics, info)
     loss = initialised_loss(recipe, info, labels, device)
     parts = RunParts(

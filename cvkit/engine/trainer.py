@@ -235,7 +235,8 @@ class Trainer:
                     "finite. Lower the learning rate, or set train.clip_norm"
                 )
         half = parts.evaluated[0]
-        views = views_of(parts.recipe.evaluation)
+        last = self.epoch + 1 >= parts.plan.epochs or self.step >= parts.planned_steps
+        views = views_of(parts.recipe.evaluation, last=last)
         viewed = self.evaluator.predict(half, views=views) if views else None
         unaveraged = None if parts.ema is None else self.evaluator.predict(half, averaged=False)
         metrics = evaluate_metrics(parts.recipe.metrics, parts.info, found[half])

@@ -10,7 +10,12 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from .artifacts import Artifact, Table
+from .anchors import Target, anchored, artifact_anchor, contents, target
+from .artifacts import Table
+from .finding import Finding
+from .section import Section
+
+__all__ = ["Fact", "Page", "Section", "render"]
 
 _LONG = 16  # letters that fit below a picture of a card on the page
 
@@ -22,25 +27,6 @@ class Fact:
     label: str
     value: str
     note: str = ""
-
-
-@dataclass(frozen=True)
-class Section:
-    """A heading, a paragraph of text, and artifacts in reading order.
-
-    A section without text and artifacts is omitted.
-
-    Attributes:
-        title: The heading.
-        artifacts: Figures, tables and galleries.
-        text: A paragraph before them.
-        broad: Whether each artifact has the full width of the page, for example a table with long cells.
-    """
-
-    title: str
-    artifacts: tuple[Artifact, ...] = ()
-    text: str = ""
-    broad: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,6 +44,9 @@ class Page:
         recipe: The YAML text of the recipe.
         recipe_title: What the recipe is.
         generated: The last line.
+        findings: What is good, wrong or deserves a look, in this order of the page, below the headline.
+        shown_findings: The number of findings that are shown; the others are folded.
+        downloads: Files beside the page, each with what it contains.
     """
 
     title: str
@@ -70,6 +59,25 @@ class Page:
     recipe: str = ""
     recipe_title: str = "The resolved recipe, including all defaults"
     generated: str = ""
+    findings: tuple[Finding, ...] = ()
+    shown_findings: int = 8
+    downloads: tuple[tuple[str, str], ...] = ()
+
+    def anchored(self) -> tuple[tuple[Section, str], ...]:
+        """Return the sections that have content, each with the identifier that links refer to."""
+        return anchored(self.sections)
+
+    def contents(self) -> tuple[Target, ...]:
+        """Return the table of contents."""
+        return contents(self.sections, bool(self.findings), bool(self.details or self.recipe))
+
+    def target(self, name: str) -> Target | None:
+        """Return the place on the page with the name of an artifact or the title of a section; None without one.
+
+        Args:
+            name: The name or the title.
+        """
+        return target(self.sections, name)
 
 
 def render(page: Page) -> str:
@@ -87,6 +95,7 @@ def render(page: Page) -> str:
         lstrip_blocks=True,
     )
     environment.filters["data_uri"] = _data_uri
+    environment.filters["anchor"] = artifact_anchor
     environment.filters["digest"] = _digest
     environment.filters["breakable"] = _breakable
     script = files("cvkit.figures").joinpath("page.js").read_text(encoding="utf-8")

@@ -43,6 +43,7 @@ ROOMS: dict[str, set[str]] = {
     "audit": {"torch"},
     "explain": {"torch", "numpy", "PIL", "pydantic"},
     "diagnostics": {"torch", "numpy", "matplotlib"},
+    "findings": {"torch"},
     "report": {"torch"},
     "runs": {"torch", "numpy", "pydantic", "platformdirs"},
     "calibrating": {"torch", "numpy", "scipy"},
