@@ -14,6 +14,8 @@ from ..printable import shell_words
 from ..tasks import SINGLE_LABEL
 from .session import Session
 
+_FINDINGS = 3  # that are shown after a run; the report has all
+
 
 def opening_lines(session: Session) -> Iterator[str]:
     """Yield the device, the data, the model and the steps of a run."""
@@ -56,7 +58,7 @@ def _first_weights(parts: RunParts) -> str:
 
 
 def closing_lines(session: Session, seconds: float) -> Iterator[str]:
-    """Yield the result of a finished run, its most confused classes, and the commands that come next.
+    """Yield the result of a finished run, its worst findings, and the commands that come next.
 
     `seconds` is the time that the session took.
     """
@@ -66,7 +68,12 @@ def closing_lines(session: Session, seconds: float) -> Iterator[str]:
     if predictions.task is SINGLE_LABEL:
         interval = f", 95 % interval {Share.where(predictions.correct).interval}"
     yield f"{session.parts.splits.final} {score}{interval}, in {duration(seconds)}"
-    yield from worst_pair(predictions, classes)
+    judged = [finding for finding in session.findings if finding.mark != "good"]
+    if all(finding.rule != "confused_pair" for finding in judged[:_FINDINGS]):
+        yield from worst_pair(predictions, classes)
+    yield from map(str, judged[:_FINDINGS])
+    if len(judged) > _FINDINGS:
+        yield f"the report has {counted(len(judged) - _FINDINGS, 'more finding')}"
     path = session.folder.path
     yield f"explain its errors: {shell_words('cvkit', 'explain', path, '--errors')}"
     yield f"predict images: {shell_words('cvkit', 'predict', path)} IMAGES"
