@@ -8,7 +8,7 @@ from ..printable import on_one_line
 from .terminal import console, echo, on_terminal
 
 _REMARK = r"\[[^][]+\]$"
-_NARROWEST, _GAP = 16, 3  # columns of a table's last cell, and between cells
+_WANTED, _LEAST, _GAP = 16, 10, 3  # the width of a table's last column, and of the gap before a column
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], grouped: bool = False) -> None:
@@ -32,7 +32,7 @@ def _fits(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     from rich.cells import cell_len
 
     widths = [max(map(cell_len, column)) for column in zip(header, *rows, strict=True)]
-    return sum(widths) + _GAP * len(widths) + _NARROWEST <= console().width
+    return sum(widths) + _GAP * len(widths) + _LEAST <= console().width
 
 
 def _stack(header: Sequence[str], rows: Sequence[Sequence[str]], grouped: bool) -> None:
@@ -62,7 +62,7 @@ def _draw(header: Sequence[str], rows: Sequence[Sequence[str]], grouped: bool) -
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for title in header[grouped:-1]:
         table.add_column(title, no_wrap=True)
-    table.add_column(header[-1], overflow="fold", min_width=_NARROWEST)
+    table.add_column(header[-1], overflow="fold", min_width=_WANTED)
     group = ""
     for row in rows:
         if grouped and row[0] != group:

@@ -12,7 +12,7 @@ from importlib.metadata import version
 import click
 import pytest
 
-from cvkit.cli import COMMANDS, cli
+from cvkit.cli import COMMANDS, DRAWN, cli
 from cvkit.cli.help import DOCS, EXAMPLES, GROUPS
 
 
@@ -161,3 +161,9 @@ def test_folder_of_a_plugins_sources_is_no_run(cvkit, write, tmp_path, wording):
         assert "cvkit run" in answer.err
         assert answer.err == wording(name="told")
         assert [path.name for path in tmp_path.iterdir()] == ["recipe.yaml"]
+
+
+def test_phases_are_drawn_for_commands_that_exist():
+    """Also for the first, which takes longest to begin."""
+    assert {*DRAWN} < {*COMMANDS}
+    assert "run" in DRAWN
