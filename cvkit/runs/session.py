@@ -30,6 +30,7 @@ from ..seeding import preserved_randomness
 from .folder import TIME, RunFolder
 from .json_files import read_tuning
 from .observing import Observers
+from .previous import earlier_result, previous_run
 from .repair import agree_on_recipe, began, put_back, require_never_trained, snapshot_of
 from .restore import moved_places, require_same_data, restore_run
 from .result import result_of
@@ -248,7 +249,8 @@ class Session:
             raise RunError(f"'{self.folder.path}' contains no epoch record, so there is nothing to report")
         predictions = self.trainer.final_predictions()
         splits = self.parts.splits
-        self.folder.write_predictions(predictions, self.parts.info.classes, digests_of(splits.half(splits.final)))
+        digests = digests_of(splits.half(splits.final))
+        self.folder.write_predictions(predictions, self.parts.info.classes, digests)
         found = diagnose(self.trainer, records, predictions)
         self.warnings += found.warnings
         supplied = (records, predictions, self.parts.info, self.folder.path)
@@ -259,9 +261,10 @@ class Session:
         info = self._info.values
         unrepeatable = [*self._info.irreproducible(), *self._data_changes]
         self.findings = judge(evidence_of(self.trainer, records, predictions, found, unrepeatable))
-        page = report_page(
-            self.trainer, records, predictions, found, info, self.recipe_text(), self.warnings, self.findings
-        )
+        before = previous_run(self.folder, self.recipe.name, info["started"])
+        earlier = None if before is None else earlier_result(before, predictions, digests)
+        recipe, findings = self.recipe_text(), self.findings
+        page = report_page(self.trainer, records, predictions, found, info, recipe, self.warnings, findings, earlier)
         path = self.folder.write_report(render(page))
         early = {"finished_early": True} if self.trainer.ended_early else {}
         finished = f"{datetime.now().astimezone():{TIME}}"
