@@ -56,7 +56,8 @@ def balanced(predictions: Predictions) -> Iterator[Fact]:
         return
     recalls = hits / images
     value = float(recalls.mean())
-    note = f"mean recall over {counted(len(images), 'class')} of {int(images.min()):,} to {counted(int(images.max()), 'image')}"
+    sizes = f"{int(images.min()):,} to {counted(int(images.max()), 'image')}"
+    note = f"mean recall over {counted(len(images), 'class')} of {sizes}"
     if int(images.min()) > 1:
         error = float((recalls * (1 - recalls) / (images - 1)).sum().sqrt()) / len(images)
         note += f", 95 % interval {between(max(0.0, value - 1.96 * error), min(1.0, value + 1.96 * error))}"
