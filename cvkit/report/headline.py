@@ -12,6 +12,7 @@ from ..engine.paired import Disagreement
 from ..engine.predictions import Predictions
 from ..figures.page import Fact
 from ..formatting import counted, rounded, score_percent
+from ..recipe.changes import Change
 
 UNEVEN = 1.5
 """From this ratio of the largest to the smallest class, the accuracy hides what happens to small classes."""
@@ -25,11 +26,13 @@ class Earlier:
         name: The name of its run folder.
         score: Its score, in [0, 1].
         pairs: On how many of the same images the two runs disagree; None if the images are not known to be the same.
+        changes: What the recipe has changed since; None if it is not known.
     """
 
     name: str
     score: float
     pairs: Disagreement | None
+    changes: tuple[Change, ...] | None = ()
 
 
 def interval_note(predictions: Predictions) -> str:

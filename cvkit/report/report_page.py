@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ..diagnostics.diagnose import Diagnosis
@@ -22,6 +23,8 @@ from ..formatting import counted, duration, in_words, legible, score_percent
 from ..recipe import Part
 from ..recipe.dump import in_one_line
 from .headline import Earlier, balanced, change, interval_note
+from .model_section import model_section
+from .reproduce_section import DOWNLOADS, reproduce_section
 
 _DIGITS = 12
 _MOST_CHANGES = 5  # of the learning rate by callbacks, each with a note
@@ -40,6 +43,8 @@ def report_page(
     warnings: Sequence[str],
     findings: Sequence[Finding] = (),
     earlier: Earlier | None = None,
+    irreproducible: Sequence[str] = (),
+    phases: Mapping[str, float] = MappingProxyType({}),
 ) -> Page:
     """Return the report page. Its headline is the final epoch's score without test-time augmentation."""
     recipe = trainer.parts.recipe
@@ -58,11 +63,14 @@ def report_page(
             Section("Explanation scores", tuple(found.explanations), broad=True),
             Section("Data", (*_data(trainer.parts), *found.data)),
             Section("Faults of the data", found.audit.artifacts, found.audit.text, broad=True),
+            model_section(trainer, info),
             *found.sections,
+            reproduce_section(recipe, info, irreproducible, phases, earlier),
         ),
         details=tuple(_details(info)),
         recipe=recipe_text,
         findings=tuple(findings),
+        downloads=DOWNLOADS,
         shown_findings=SHOWN,
         generated=f"Created by cvkit {_version(info)}. Start of the run: {info['started']}.",
     )

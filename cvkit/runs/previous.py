@@ -38,7 +38,9 @@ def previous_run(folder: RunFolder, name: str, started: str) -> RunFolder | None
     return max(earlier, key=lambda each: each[:2])[2] if earlier else None
 
 
-def earlier_result(other: RunFolder, predictions: Predictions, digests: Sequence[str] | None) -> Earlier | None:
+def earlier_result(
+    other: RunFolder, predictions: Predictions, digests: Sequence[str] | None, recipe: Recipe
+) -> Earlier | None:
     """Return the result of an earlier run; None if it measures something else or its predictions cannot be read."""
     try:
         result = other.info()["result"]
@@ -47,15 +49,17 @@ def earlier_result(other: RunFolder, predictions: Predictions, digests: Sequence
         return None
     if result["half"] != predictions.half or result["score_name"] != predictions.score_name:
         return None
-    return Earlier(other.path.name, float(result["score"]), _pairs(table, predictions, digests))
+    return Earlier(
+        other.path.name, float(result["score"]), _pairs(table, predictions, digests), _changes(other, recipe)
+    )
 
 
-def recipe_changes(other: RunFolder, recipe: Recipe) -> tuple[Change, ...]:
-    """Return what the recipe has changed since the earlier run; nothing if its recipe cannot be read."""
+def _changes(other: RunFolder, recipe: Recipe) -> tuple[Change, ...] | None:
+    """Return what the recipe has changed since the earlier run; None if that recipe cannot be read."""
     try:
         return changes(other.recipe_text(), recipe)
-    except CvkitError:
-        return ()
+    except (CvkitError, AttributeError, TypeError):  # somebody may have written the file in another form since
+        return None
 
 
 def _pairs(table: PredictionsTable, predictions: Predictions, digests: Sequence[str] | None) -> Disagreement | None:

@@ -30,6 +30,7 @@ from ..seeding import preserved_randomness
 from .folder import TIME, RunFolder
 from .json_files import read_tuning
 from .observing import Observers
+from .phases import Phases
 from .previous import earlier_result, previous_run
 from .repair import agree_on_recipe, began, put_back, require_never_trained, snapshot_of
 from .restore import moved_places, require_same_data, restore_run
@@ -75,6 +76,7 @@ class Session:
         self.observer_faults: list[str] = []
         self.findings: tuple[Finding, ...] = ()
         self._data_changes: list[str] = []
+        self._phases = Phases()
         self.shown: set[str] = set()
         self._observers = Observers()
         self.stop = self.started = False
@@ -173,6 +175,7 @@ class Session:
 
         Yields what each one proposes, and before that the line that announces what it will do, if there is one.
         """
+        self._phases.begin("tuning")
         tunes = bool(self.recipe.tuners) and self._trainer is None and not self._tuned()
         if not self.parts.world.from_first(tunes):
             return
@@ -213,6 +216,7 @@ class Session:
 
         If `stop` is set, save after the current step and return. Whoever set it ends the session.
         """
+        self._phases.begin("training")
         every = self.recipe.train.checkpoint_every
         trainer = self.prepare()
         self.saved = False
@@ -247,6 +251,7 @@ class Session:
         records = self.records
         if not records:
             raise RunError(f"'{self.folder.path}' contains no epoch record, so there is nothing to report")
+        self._phases.begin("evaluation, explanations and report")
         predictions = self.trainer.final_predictions()
         splits = self.parts.splits
         digests = digests_of(splits.half(splits.final))
@@ -262,9 +267,20 @@ class Session:
         unrepeatable = [*self._info.irreproducible(), *self._data_changes]
         self.findings = judge(evidence_of(self.trainer, records, predictions, found, unrepeatable))
         before = previous_run(self.folder, self.recipe.name, info["started"])
-        earlier = None if before is None else earlier_result(before, predictions, digests)
-        recipe, findings = self.recipe_text(), self.findings
-        page = report_page(self.trainer, records, predictions, found, info, recipe, self.warnings, findings, earlier)
+        earlier = None if before is None else earlier_result(before, predictions, digests, self.recipe)
+        page = report_page(
+            self.trainer,
+            records,
+            predictions,
+            found,
+            info,
+            self.recipe_text(),
+            self.warnings,
+            self.findings,
+            earlier,
+            unrepeatable,
+            self._phases.seconds(),
+        )
         path = self.folder.write_report(render(page))
         early = {"finished_early": True} if self.trainer.ended_early else {}
         finished = f"{datetime.now().astimezone():{TIME}}"

@@ -6,11 +6,15 @@ import pytest
 import torch
 from compared_runs import digest, write_run
 from judged import predicted
+from small import RECIPE
 
+from cvkit import discover, resolve
+from cvkit.recipe import dump, read_text
 from cvkit.runs.folder import RunFolder
 from cvkit.runs.previous import earlier_result, previous_run
 
 RESULT = {"half": "test", "score_name": "accuracy", "score": 0.5, "loss": 1.0, "epoch": 0}
+SAME = resolve(read_text(RECIPE, ("seed=1",)), discover())
 NOW = "2026-01-03 10:00:00 +0000"
 
 
@@ -45,9 +49,11 @@ def test_same_images_are_compared_in_pairs(tmp_path):
     folder = RunFolder(write(tmp_path, "acme-1", NOW))
     now = predicted([[8, 0], [4, 0]])  # images 0 to 7 are correct
     order = torch.arange(12).flip(0).tolist()
-    found = earlier_result(folder, now, [digest(index) for index in order])
+    (folder.path / "recipe.yaml").write_text(dump(resolve(read_text(RECIPE, ()), discover())))
+    found = earlier_result(folder, now, [digest(index) for index in order], SAME)
     assert found is not None
     assert found.score == 0.5
+    assert "seed was 0 and is 1" in [str(change) for change in found.changes]
     assert found.pairs is not None
     assert (found.pairs.fixed, found.pairs.broken, found.pairs.n) == (4, 2, 12)
 
@@ -55,12 +61,13 @@ def test_same_images_are_compared_in_pairs(tmp_path):
 @pytest.mark.parametrize("digests", [None, [digest(f"other {index}") for index in range(12)]])
 def test_other_images_are_not_compared_in_pairs(tmp_path, digests):
     """Only the scores are."""
-    found = earlier_result(RunFolder(write(tmp_path, "acme-1", NOW)), predicted([[8, 0], [4, 0]]), digests)
+    found = earlier_result(RunFolder(write(tmp_path, "acme-1", NOW)), predicted([[8, 0], [4, 0]]), digests, SAME)
     assert found is not None
+    assert found.changes is None  # the recipe is not as a run writes it
     assert found.pairs is None
 
 
 def test_result_on_another_split_is_not_compared(tmp_path):
     """A validation accuracy says nothing of the test accuracy."""
     folder = write(tmp_path, "acme-1", NOW, result=RESULT | {"half": "validation"})
-    assert earlier_result(RunFolder(folder), predicted([[8, 0], [4, 0]]), None) is None
+    assert earlier_result(RunFolder(folder), predicted([[8, 0], [4, 0]]), None, SAME) is None
