@@ -43,7 +43,7 @@ def _facts(trainer: Trainer, trained: TrainedModel, info: dict[str, Any], flops:
     yield "parameters", f"{number:,}"
     yield "trainable at the end", f"{sum(weight.numel() for weight in parts.model.parameters()) - frozen:,}"
     size = sum(tensor.numel() * tensor.element_size() for tensor in trained.model.state_dict().values())
-    yield "size of the weights", f"{size / 2**20:,.1f} MiB"
+    yield "size of the weights", f"{size / 2**20:,.1f} MiB" if size >= 2**20 else f"{size / 2**10:,.1f} KiB"
     yield "FLOPs", flops
     yield "input", f"{shape.height} x {shape.width} pixels, {counted(shape.channels, 'channel')}"
     yield "normalisation", f"mean {_numbers(shape.mean)}, standard deviation {_numbers(shape.std)}"

@@ -14,6 +14,8 @@ from ..recipe import Recipe
 from ..recipe.changes import Change, set_values
 from .headline import Earlier
 
+_SHORTEST = 0.05  # seconds of a phase that is worth a row: a run without tuners has no tuning
+
 DOWNLOADS = (
     ("predictions.csv", "the prediction of every image"),
     ("metrics.jsonl", "the measurements of every epoch and step"),
@@ -40,7 +42,7 @@ def reproduce_section(
             "What the recipe sets",
             "The values that are not the defaults. The complete recipe is below.",
             ("path", "value", "default"),
-            tuple(_row(change) for change in set_values(recipe)),
+            tuple(_row(change) for change in set_values(recipe) if change.path != "name"),
         ),
     ]
     if earlier is not None:
@@ -53,11 +55,8 @@ def reproduce_section(
                 tuple((change.path, change.before, change.now) for change in earlier.changes or ()),
             )
         )
-    if irreproducible:
-        rows = tuple((f"{number}", line) for number, line in enumerate(irreproducible, start=1))
-        caption = "Why others may not get the same result."
-        tables.append(Table("irreproducible", "What may keep others from it", caption, ("", "reason"), rows))
-    return Section("Reproduce", tuple(tables))
+    text = f"Others may get another result: {'; '.join(irreproducible)}." if irreproducible else ""
+    return Section("Reproduce", tuple(tables), text)
 
 
 def _facts(recipe: Recipe, info: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -85,11 +84,11 @@ def _about_changes(earlier: Earlier) -> str:
 
 
 def _row(change: Change) -> tuple[str, str, str]:
-    return change.path, change.now, change.before
+    return change.path, change.now, "-" if change.before == "absent" else change.before
 
 
 def _times(phases: Mapping[str, float]) -> Iterator[tuple[str, str]]:
-    yield from ((name, duration(seconds)) for name, seconds in phases.items())
+    yield from ((name, duration(seconds)) for name, seconds in phases.items() if seconds >= _SHORTEST)
     yield "together", duration(sum(phases.values()))
 
 
