@@ -98,6 +98,7 @@ if TYPE_CHECKING:
     from .host.discovery import discover
     from .host.markers import hookimpl
     from .kinds import KINDS, Kind
+    from .phases import Phase, phase
     from .printable import composed_name, readable_name
     from .protocols import (
         Augmentation,
@@ -228,6 +229,8 @@ _LAZY = {
     "Proposal": "engine.proposal",
     "Trial": "engine.trial",
     "usual_range": "engine.usual_rate",
+    "Phase": "phases",
+    "phase": "phases",
     "Progress": "step_progress",
     "progress": "step_progress",
     "GlobalBatch": "batch_division",
@@ -327,6 +330,7 @@ __all__ = [
     "ObserverFactory",
     "OptimizerFactory",
     "Origin",
+    "Phase",
     "PhotoCrop",
     "PluginError",
     "Predictions",
@@ -377,6 +381,7 @@ __all__ = [
     "load_weights",
     "one_line",
     "permutation",
+    "phase",
     "preserved_randomness",
     "progress",
     "read",

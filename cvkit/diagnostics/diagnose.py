@@ -20,6 +20,7 @@ from ..explain.result_page import noted
 from ..explain.scores import Scored, explained, on_objects, tables, weights_check
 from ..figures.artifacts import Artifact, Gallery
 from ..figures.page import Section
+from ..phases import phase
 from ..seeding import derive, permutation, preserved_randomness, seed_everything
 from .augmentation_sheet import augmented_samples
 from .data_audit import DataAudit, data_audit
@@ -74,18 +75,27 @@ def diagnose(trainer: Trainer, records: Sequence[EpochRecord], predictions: Pred
     found.confidence = report.confidence(predictions, classes)
     explainers = Explainers(trained, parts.recipe.explainers, found.warnings, parts.background())
     if parts.recipe.report.misclassified:
-        found.errors = report.errors(trainer, predictions, explainers, found.warnings)
+        with phase("explaining errors"):
+            found.errors = report.errors(trainer, predictions, explainers, found.warnings)
     images = parts.splits.half(parts.splits.final)
     if isinstance(images, TensorSplit) and images.masks is not None and explainers.working:
-        found.scored += _on_objects(images, explainers, parts.recipe.seed)
+        with phase("scoring: objects"):
+            found.scored += _on_objects(images, explainers, parts.recipe.seed)
     if explainers.working:
-        found.scored += _weights_check(parts, report.explained(predictions), explainers, found.warnings)
+        with phase("scoring: other weights"):
+            found.scored += _weights_check(parts, report.explained(predictions), explainers, found.warnings)
     found.explanations += tables(found.scored, explainers.signed)
     found.explanations += noted(explainers.notes())
     found.data = [*data_summary(parts.splits)]
     if parts.recipe.report.augmented and parts.recipe.augmentations:
+<<<<<<< HEAD
         found.data.append(augmented_sheet(parts))
     found.audit = data_audit(trainer, predictions)
+=======
+        found.data = [augmented_sheet(parts)]
+    with phase("checking the data"):
+        found.audit = data_audit(trainer, predictions)
+>>>>>>> main
     return found
 
 

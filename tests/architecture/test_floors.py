@@ -21,6 +21,7 @@ ROOMS: dict[str, set[str]] = {
     "resource_errors": set(),
     "printable": set(),
     "formatting": set(),
+    "phases": set(),
     "glibc": set(),
     "allocator": set(),
     "files": {"filelock", "pydantic"},
