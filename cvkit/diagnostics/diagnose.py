@@ -88,14 +88,9 @@ def diagnose(trainer: Trainer, records: Sequence[EpochRecord], predictions: Pred
     found.explanations += noted(explainers.notes())
     found.data = [*data_summary(parts.splits)]
     if parts.recipe.report.augmented and parts.recipe.augmentations:
-<<<<<<< HEAD
         found.data.append(augmented_sheet(parts))
-    found.audit = data_audit(trainer, predictions)
-=======
-        found.data = [augmented_sheet(parts)]
     with phase("checking the data"):
         found.audit = data_audit(trainer, predictions)
->>>>>>> main
     return found
 
 
