@@ -5,7 +5,8 @@ from .calibration import reliability
 from .class_confusion import confused_pairs, confusion, confusion_matrix
 from .error_gallery import misclassified
 from .per_class import per_class_accuracy, per_class_scores
-from .training_curves import curves, loss_terms, metrics, schedule
+from .rates import schedule
+from .training_curves import curves, loss_terms, metrics
 
 __all__ = [
     "augmented_samples",

@@ -23,6 +23,8 @@ class Figure:
         caption: One or more sentences.
         svg: The drawing as SVG text.
         png: The same drawing as PNG.
+        description: What the drawing shows, in words, for readers who cannot see it: values and trends, not the
+            caption again.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Figure:
     caption: str
     svg: str
     png: bytes
+    description: str = ""
 
     def files(self) -> dict[str, bytes]:
         """Return the files to save, by relative name."""

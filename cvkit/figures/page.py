@@ -6,12 +6,15 @@ import base64
 import hashlib
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import count
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from .artifacts import Artifact, Table
+from .inline_svg import inline_svg
 
+_SCRIPTS = ("page.js", "tips.js")
 _LONG = 16  # letters that fit below a picture of a card on the page
 
 
@@ -75,9 +78,9 @@ class Page:
 def render(page: Page) -> str:
     """Return the page as HTML that needs no other file and no network access.
 
-    Its only script, page.js, sorts and filters the content. The page's content security policy contains the script's
-    digest and blocks all other scripts. All text is escaped. The result is deterministic, and it can be encoded as
-    UTF-8 whatever the class names contain.
+    Its only script sorts and filters the content and shows the values of figures. The page's content security policy
+    contains the script's digest and blocks all other scripts. All text is escaped. The result is deterministic, and
+    it can be encoded as UTF-8 whatever the class names contain.
     """
     environment = Environment(
         loader=PackageLoader("cvkit.figures", "."),
@@ -86,10 +89,12 @@ def render(page: Page) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    numbers = count(1)
+    environment.filters["inline"] = lambda figure: inline_svg(figure, next(numbers))
     environment.filters["data_uri"] = _data_uri
     environment.filters["digest"] = _digest
     environment.filters["breakable"] = _breakable
-    script = files("cvkit.figures").joinpath("page.js").read_text(encoding="utf-8")
+    script = "\n".join(files("cvkit.figures").joinpath(name).read_text(encoding="utf-8") for name in _SCRIPTS)
     html = environment.get_template("page.html").render(page=page, script=script)
     return html.encode(errors="replace").decode()
 

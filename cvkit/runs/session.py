@@ -242,7 +242,7 @@ class Session:
         predictions = self.trainer.final_predictions()
         splits = self.parts.splits
         self.folder.write_predictions(predictions, self.parts.info.classes, digests_of(splits.half(splits.final)))
-        found = diagnose(self.trainer, records, predictions)
+        found = diagnose(self.trainer, records, predictions, self._info.values)
         self.warnings += found.warnings
         supplied = (records, predictions, self.parts.info, self.folder.path)
         found.sections = plugin_sections(self.recipe.sections, supplied, self.warnings)

@@ -130,7 +130,7 @@ def test_page_describes_every_picture(page):
     """Every image has an alternative text."""
     reader = Reader(render(page))
     alternatives = [value for tag, name, value in reader.attributes if (tag, name) == ("img", "alt")]
-    assert alternatives == ["Curves. Of <b>x</b>.", '"image"; true: <b>x</b>', "near; true: <b>x</b>"]
+    assert alternatives == ["Curves", '"image"; true: <b>x</b>', "near; true: <b>x</b>"]
 
 
 def test_long_names_below_pictures_break_at_underscores():
