@@ -4,8 +4,8 @@
     python benchmarks/contact_sheet.py OUT --case hundred     # one case
 
 Nothing is trained: records, predictions, images and maps are drawn at random from a seed, so that every case is the
-same each time. OUT gets the pages, a picture of each, ``sheet.png`` with all of them, and ``sizes.json`` with the size
-of each page in bytes.
+same each time. OUT gets the pages, a picture of each, ``sheet.png`` with all of them, and ``sizes.json`` with the
+size of each page in bytes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ VIEWS = {
 """The width of the window in pixels and the colour scheme of each picture."""
 
 _PAPER = 794  # pixels of an A4 page at 96 per inch
-_TALLEST = 12_000  # pixels of a picture; the rest of a page is not photographed
+_TALLEST = 9_000  # pixels of a picture; the rest of a page is not photographed
 _TILE = (340, 520)  # pixels of a page on the sheet
 
 

@@ -78,7 +78,7 @@ def diagnose(
     chance = 1 / len(classes) if parts.info.task == SINGLE_LABEL.name else None
     found.training = [curves(records, marks, chance), schedule(records, factors, marks)]
     found.training += [figure for figure in (terms, measured) if figure]
-    found.classes = report.classes(predictions, classes)
+    found.classes = report.classes(predictions, classes, parts)
     found.confidence = report.confidence(predictions, classes)
     explainers = Explainers(trained, parts.recipe.explainers, found.warnings, parts.background())
     if parts.recipe.report.misclassified:

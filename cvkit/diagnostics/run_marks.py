@@ -48,4 +48,4 @@ def epochs_of(steps: Sequence[float] | np.ndarray[Any, Any], records: Sequence[E
     first = records[0].step - len(records[0].step_losses)
     ends = [first, *(record.step for record in records)]
     places = [records[0].epoch - 1, *(record.epoch for record in records)]
-    return [float(place) for place in np.interp(steps, ends, places)]
+    return [float(place) for place in np.interp(np.asarray(steps, dtype=float), ends, places)]

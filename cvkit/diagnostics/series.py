@@ -49,7 +49,7 @@ def thinned(x: Series, y: Series, columns: int = 600) -> tuple[Series, Series]:
 
 
 def smoothing(count: int) -> int:
-    """Return the odd number of neighbouring values whose median a line of `count` values shows; 1 for a short line."""
+    """Return the odd number of values whose median a line of `count` values shows; 1 for a short line."""
     return 1 if count <= SMOOTHED_FROM else 2 * (count // (2 * _PER_WINDOW)) + 1
 
 

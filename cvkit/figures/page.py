@@ -9,13 +9,15 @@ from importlib.resources import files
 from itertools import count
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from .artifacts import Artifact, Table
+from .filters import breakable, isolated, middle, nbsp
 from .inline_svg import inline_svg
+from .pictures import Pictures
 
-_SCRIPTS = ("page.js", "tips.js")
-_LONG = 16  # letters that fit below a picture of a card on the page
+_SCRIPTS = ("tips.js", "galleries.js", "tables.js", "matrices.js")
+SHOWN_ROWS = 25
+"""The rows of a longer table that a page shows at first; the page's script has a button for all rows."""
 
 
 @dataclass(frozen=True)
@@ -90,24 +92,26 @@ def render(page: Page) -> str:
         lstrip_blocks=True,
     )
     numbers = count(1)
-    environment.filters["inline"] = lambda figure: inline_svg(figure, next(numbers))
-    environment.filters["data_uri"] = _data_uri
-    environment.filters["digest"] = _digest
-    environment.filters["breakable"] = _breakable
+    pictures = Pictures([artifact for section in page.sections for artifact in section.artifacts])
+    environment.filters |= {
+        "inline": lambda figure: inline_svg(figure, next(numbers)),
+        "picture": pictures.element,
+        "data_uri": _data_uri,
+        "digest": _digest,
+        "breakable": breakable,
+        "isolated": isolated,
+        "nbsp": nbsp,
+        "middle": middle,
+    }
+    environment.globals["shown_rows"] = SHOWN_ROWS
     script = "\n".join(files("cvkit.figures").joinpath(name).read_text(encoding="utf-8") for name in _SCRIPTS)
-    html = environment.get_template("page.html").render(page=page, script=script)
+    html = environment.get_template("page.html").render(page=page, script=script, picture_style=pictures.style)
     return html.encode(errors="replace").decode()
 
 
 def _data_uri(content: str | bytes, mime: str) -> str:
     data = content.encode() if isinstance(content, str) else content
     return f"data:{mime};base64,{base64.b64encode(data).decode()}"
-
-
-def _breakable(label: str) -> Markup:
-    """Return a label; words of more than `_LONG` letters may be continued on the next line after an underscore."""
-    words = [Markup("_<wbr>").join(word.split("_")) if len(word) > _LONG else word for word in label.split(" ")]
-    return Markup(" ").join(words)
 
 
 def _digest(script: str) -> str:
