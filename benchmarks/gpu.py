@@ -25,6 +25,8 @@ from pathlib import Path
 
 import gpu_commands
 import gpu_compared
+import gpu_loop
+import gpu_processes
 import gpu_training
 import torch
 from bench import Bench
@@ -37,10 +39,17 @@ PARTS: dict[str, tuple[float, Callable[[Bench], None]]] = {
     "gpu tests": (8, gpu_commands.gpu_tests),
     "shapes": (7, gpu_commands.shapes),
     "cifar10": (24, gpu_training.cifar10),
+    "speedrun": (6, gpu_training.speedrun),
     "CPU against GPU": (4, gpu_compared.agreement),
-    "loop": (11, gpu_compared.loop),
+    "loop": (11, gpu_loop.loop),
+    "waits": (2, gpu_loop.waits),
+    "evaluation": (2, gpu_loop.evaluation),
     "range test and Grad-CAM": (6, gpu_compared.costs),
     "kill and resume": (7, gpu_commands.kill_and_resume),
+    "one process by torchrun": (5, gpu_processes.one_process),
+    "doctor": (4, gpu_processes.doctor),
+    "speed": (6, gpu_processes.speed),
+    "peers": (18, gpu_processes.peers),
     "further seeds": (4, gpu_training.cifar10),
 }
 """The parts in their order, each with its weight; a part may use its share of the remaining time by weight."""

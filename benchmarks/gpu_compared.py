@@ -1,8 +1,7 @@
-"""Parts of `gpu.py` that compare GPU and CPU, the training loop and a bare step, and Grad-CAM and a forward pass."""
+"""Parts of `gpu.py` that compare GPU and CPU, a range test and plain steps, and Grad-CAM and a forward pass."""
 
 from __future__ import annotations
 
-import argparse
 import statistics
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +12,8 @@ import range_test
 import throughput
 import torch
 from bench import Bench
-from rounds import ratios, take_turns
+from gpu_loop import note_ratio
+from rounds import take_turns
 from torch import Tensor
 
 from cvkit import Trainer, build_parts
@@ -108,40 +108,6 @@ def exact() -> Iterator[None]:
             setting.allow_tf32 = value
 
 
-def loop(bench: Bench) -> None:
-    """Record the time of the training loop relative to bare steps, in each precision, and compiled in one of them."""
-    half = ("bf16", "fp16") if bench.device.type == "cuda" else ("bf16",)
-    cases = [(precision, False) for precision in (*half[:1], "fp32", *half[1:])] + [(half[0], True)]
-    for precision, compile in cases:
-        what = f"loop / bare step, {precision}, {'compiled' if compile else 'eager'}"
-        if bench.left() < (40 if compile else 5 if bench.small else 12):  # seconds that it takes
-            bench.journal.figure(what, "skipped", "no time was left")
-            continue
-        with bench.journal.attempt(what):
-            settings = [f"train.precision={precision}", f"train.compile={str(compile).lower()}"]
-            compare_loop(bench, what, settings)
-
-
-def compare_loop(bench: Bench, what: str, settings: list[str]) -> None:
-    """Record the time of the loop relative to the bare step, and the images/s of both."""
-    size = {"width": 2, "batch_size": 32} if bench.small else {"width": 64, "batch_size": 512}
-    steps, rounds = (2, 3) if bench.small else (20, 9)
-    overrides = [f"train.device={bench.asked}", "train.epochs=100", *settings]
-    arguments = argparse.Namespace(**size, overrides=overrides)
-    data = throughput.random_data(size["batch_size"] * 4 * steps)
-    contestants: dict[str, Callable[[], object]] = {
-        "bare step": throughput.bare_step(throughput.build(arguments, data), steps),
-        "loop": throughput.cvkit_loop(throughput.build(arguments, data), steps),
-    }
-    seconds = take_turns(contestants, rounds, bench.device)
-    rates = {name: steps * size["batch_size"] / statistics.median(of) for name, of in seconds.items()}
-    told = (
-        f"width {size['width']}, batch {size['batch_size']}, {rounds} rounds of {steps} steps; images/s: "
-        + ", ".join(f"{name} {rate:,.0f}" for name, rate in rates.items())
-    )
-    note_ratio(bench, what, seconds["loop"], seconds["bare step"], told)
-
-
 def costs(bench: Bench) -> None:
     """Record the time of a range test relative to plain steps, and of Grad-CAM relative to a forward pass."""
     with bench.journal.attempt("range test / plain steps"):
@@ -168,12 +134,3 @@ def costs(bench: Bench) -> None:
             note_ratio(
                 bench, f"Grad-CAM / forward, {title}", seconds["Grad-CAM"], seconds["forward"], told, GRAD_CAM_BOUND
             )
-
-
-def note_ratio(
-    bench: Bench, what: str, seconds: list[float], base: list[float], details: str, bound: float | None = None
-) -> None:
-    """Record the median, smallest and largest ratio of two contestants' seconds over the rounds, and a bound."""
-    median, least, greatest = ratios(seconds, base)
-    held = "" if bound is None else f"; bound {bound:g}: {'met' if median <= bound else 'NOT MET'}"
-    bench.journal.figure(what, median, f"{least:.2f} to {greatest:.2f}{held}; {details}")

@@ -3,6 +3,7 @@
     python benchmarks/loading.py                        photos of 640x480 pixels, two workers
     python benchmarks/loading.py --size 4000x3000 --images 32 --rounds 3
     python benchmarks/loading.py --evaluation           resize and centre crop instead of random crops
+    python benchmarks/loading.py --workers 0 1 2 --write         several numbers of workers, into docs/results.md
 
 All read the same JPEG files with the same number of worker processes, which stay from one round to the next. They
 return batches of normalised float images of 224x224 pixels. In training they crop at random, resize and flip; in
@@ -30,15 +31,17 @@ import statistics
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from machine import Load, described
 from PIL import Image
 from rounds import ratios, take_turns
+from section import write_section
 from torch.utils.data import DataLoader
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
@@ -73,26 +76,44 @@ def main() -> None:
     parser.add_argument("--size", default="640x480", help="width and height of the photos")
     parser.add_argument("--images", type=int, default=256, help="number of photos")
     parser.add_argument("--batch-size", type=int, default=32, help="images per batch")
-    parser.add_argument("--workers", type=int, default=2, help="processes that load images")
+    parser.add_argument("--workers", type=int, nargs="+", default=[2], help="processes that load images")
     parser.add_argument("--rounds", type=int, default=5, help="number of rounds")
     parser.add_argument("--only", nargs="*", help="names of contestants besides torchvision and timm")
     parser.add_argument("--evaluation", action="store_true", help="resize and crop the centre, as an evaluation does")
+    parser.add_argument("--write", action="store_true", help="write the table into docs/results.md")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     width, height = map(int, arguments.size.split("x"))
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+    load = Load()
+    with tempfile.TemporaryDirectory() as folder:
         write_photos(Path(folder, "photos"), width, height, arguments.images)
-        contestants = {
-            "torchvision": with_torchvision(Path(folder), arguments),
-            "timm": with_timm(Path(folder), arguments),
-        }
+        lines = [line for workers in arguments.workers for line in rows(Path(folder), arguments, workers, load)]
+    text = "\n".join([heading(arguments, load), *lines])
+    print(text)
+    if arguments.write:
+        write_section("loading", text)
+
+
+def rows(folder: Path, arguments: argparse.Namespace, workers: int, load: Load) -> Iterator[str]:
+    """Measure all contestants with so many workers, and yield a row for each."""
+    arguments = argparse.Namespace(**{**vars(arguments), "workers": workers})
+    contestants = {"torchvision": with_torchvision(folder, arguments), "timm": with_timm(folder, arguments)}
+    used: dict[str, list[float]] = {}
+    with ExitStack() as stack:
         for name, settings in OWN.items():
             if arguments.only is None or name in arguments.only:
-                contestants[name] = with_cvkit(Path(folder), arguments, stack, *settings)
-        used: dict[str, list[float]] = {name: [] for name in contestants}
+                contestants[name] = with_cvkit(folder, arguments, stack, *settings)
+        used = {name: [] for name in contestants}
         counted = {name: counting(read_all, used[name]) for name, read_all in contestants.items()}
         seconds = take_turns(counted, arguments.rounds, torch.device("cpu"))
-    print_table(seconds, {name: values[1:] for name, values in used.items()}, arguments)
+    load.note()
+    for name, values in seconds.items():
+        cells = [f"{arguments.images / statistics.median(values):,.1f}"]
+        for measured in (seconds, {each: spent[1:] for each, spent in used.items()}):
+            for other in ("torchvision", "timm"):
+                middle, least, most = ratios(measured[other], measured[name])
+                cells.append(f"{middle:.2f} ({least:.2f} to {most:.2f})")
+        yield f"| {workers} | {name} | {' | '.join(cells)} |"
 
 
 def counting(read_all: Callable[[], None], seconds: list[float]) -> Callable[[], None]:
@@ -143,7 +164,7 @@ def with_torchvision(folder: Path, arguments: argparse.Namespace) -> Callable[[]
         arguments.batch_size,
         shuffle=not arguments.evaluation,
         num_workers=arguments.workers,
-        persistent_workers=True,
+        persistent_workers=arguments.workers > 0,
     )
     return lambda: read(images for images, _ in loader)
 
@@ -165,7 +186,7 @@ def with_timm(folder: Path, arguments: argparse.Namespace) -> Callable[[], None]
         mean=MEAN,
         std=STD,
         num_workers=arguments.workers,
-        persistent_workers=True,
+        persistent_workers=arguments.workers > 0,
         use_prefetcher=False,
         device=torch.device("cpu"),
     )
@@ -175,7 +196,7 @@ def with_timm(folder: Path, arguments: argparse.Namespace) -> Callable[[], None]
             arguments.batch_size,
             shuffle=True,
             num_workers=arguments.workers,
-            persistent_workers=True,
+            persistent_workers=arguments.workers > 0,
         )
     return lambda: read(images for images, _ in loader)
 
@@ -219,21 +240,16 @@ def read(batches: Iterable[torch.Tensor]) -> None:
         assert images.dtype == torch.float32 and images.shape[1:] == (3, SIDE, SIDE)  # noqa: PT018
 
 
-def print_table(seconds: dict[str, list[float]], used: dict[str, list[float]], arguments: argparse.Namespace) -> None:
-    """Print the images per second of each contestant and per CPU second, and the ratios to torchvision and timm."""
+def heading(arguments: argparse.Namespace, load: Load) -> str:
+    """Return the sentence about the machine, and the header of the table."""
     what = "evaluation" if arguments.evaluation else "training"
-    print(
-        f"{what}, {arguments.images} JPEG photos of {arguments.size}, batch {arguments.batch_size}, "
-        f"{arguments.workers} workers, {arguments.rounds} rounds, torch {torch.__version__}, "
-        f"{torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}, Python {sys.version.split()[0]}"
+    command = " ".join(["python benchmarks/loading.py", *(word for word in sys.argv[1:] if word != "--write")])
+    return (
+        f"{described(command, load, packages=('torchvision', 'timm'))} Loading for {what}: {arguments.images} photos "
+        f"of {arguments.size} in batches of {arguments.batch_size}, {arguments.rounds} rounds.\n\n"
+        "| workers | contestant | images/s | of torchvision | of timm | per CPU second, of torchvision | of timm |\n"
+        "| --- | --- | --- | --- | --- | --- | --- |"
     )
-    for unit, values in (("images/s", seconds), ("per CPU s", used)):
-        rates = {name: [arguments.images / value for value in measured] for name, measured in values.items()}
-        print(f"{'':<14}{unit:>10}" + "".join(f"{f'of {other}':>28}" for other in list(rates)[:2]))
-        for name, measured in rates.items():
-            cells = (ratios(measured, rates[other]) for other in list(rates)[:2])
-            texts = (f"{median:.2f} ({least:.2f} to {most:.2f})" for median, least, most in cells)
-            print(f"{name:<14}{statistics.median(measured):>10,.1f}" + "".join(f"{text:>28}" for text in texts))
 
 
 if __name__ == "__main__":

@@ -89,6 +89,7 @@ if TYPE_CHECKING:
     from .export.exporter_factory import ExporterFactory
     from .export.serving import ModelToExport, ServingModel
     from .figures.artifacts import Card, Figure, Gallery, Table
+    from .figures.finding import Finding
     from .figures.page import Section
     from .figures.style import render_figure
     from .figures.thumbnails import thumbnail
@@ -97,6 +98,7 @@ if TYPE_CHECKING:
     from .host.discovery import discover
     from .host.markers import hookimpl
     from .kinds import KINDS, Kind
+    from .phases import Phase, phase
     from .printable import composed_name, readable_name
     from .protocols import (
         Augmentation,
@@ -227,6 +229,8 @@ _LAZY = {
     "Proposal": "engine.proposal",
     "Trial": "engine.trial",
     "usual_range": "engine.usual_rate",
+    "Phase": "phases",
+    "phase": "phases",
     "Progress": "step_progress",
     "progress": "step_progress",
     "GlobalBatch": "batch_division",
@@ -240,6 +244,7 @@ _LAZY = {
     "Card": "figures.artifacts",
     "Figure": "figures.artifacts",
     "Gallery": "figures.artifacts",
+    "Finding": "figures.finding",
     "Section": "figures.page",
     "SectionFactory": "report.section_factory",
     "Table": "figures.artifacts",
@@ -298,6 +303,7 @@ __all__ = [
     "ExternalRun",
     "Figure",
     "FileOutputs",
+    "Finding",
     "FolderError",
     "Framing",
     "Gallery",
@@ -324,6 +330,7 @@ __all__ = [
     "ObserverFactory",
     "OptimizerFactory",
     "Origin",
+    "Phase",
     "PhotoCrop",
     "PluginError",
     "Predictions",
@@ -374,6 +381,7 @@ __all__ = [
     "load_weights",
     "one_line",
     "permutation",
+    "phase",
     "preserved_randomness",
     "progress",
     "read",

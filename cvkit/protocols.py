@@ -34,6 +34,11 @@ class Augmentation(Protocol):
     augmentation with the attribute ``draws_globally = True`` gets the images of one process only, which is faster. It
     must treat each image by itself, and draw its random numbers for all images with `global_batch`.
 
+    An augmentation that only moves pixels, such as a crop, may have a method ``pixel_moves(shape, device)``. It draws
+    as a call on images of `shape` (B, C, H, W) would, and returns the input row of each output row, int64 (B, H), and
+    the input column of each output column, int64 (B, W); or None, without a draw, if it cannot. If the first
+    augmentations of a recipe have it, cvkit moves bytes, once, instead of calling each with floats.
+
     Args:
         images: float (B, C, H, W) in [0, 1].
 

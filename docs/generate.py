@@ -46,9 +46,10 @@ MET = (
         "Goals",
         "Progress",
         "GlobalBatch",
+        "Phase",
     ),
     *("Decision", "Trial", "Proposal", "EpochRecord", "Predictions", "MultiLabelPredictions"),
-    *("Exporter", "ModelToExport", "Command", "Observer", "Section", "Table", "Figure", "Gallery", "Card"),
+    *("Exporter", "ModelToExport", "Command", "Observer", "Section", "Finding", "Table", "Figure", "Gallery", "Card"),
 )
 """The classes that factories receive or return, beside those of torch."""
 HELPERS = (
@@ -57,6 +58,7 @@ HELPERS = (
     "thumbnail",
     "progress",
     "global_batch",
+    "phase",
     "derive",
     "permutation",
     "preserved_randomness",

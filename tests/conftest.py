@@ -131,19 +131,9 @@ def unrendered() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def warm(tmp_path_factory) -> None:
     """Carry out a run here, which loads what every run does, so that forks of this process need not."""
-    import unrendered
-    from small import run_of
+    from warming import warm_up  # which loads torch
 
-    from cvkit import RunFolder, discover
-    from cvkit.runs.session import Session
-
-    folder, catalog = tmp_path_factory.mktemp("warm"), discover()
-    session = Session(run_of(catalog, "train.epochs=1"), RunFolder.create(folder, "warm"), folder, catalog)
-    session.start()
-    assert [*session.train()]
-    with unrendered.figures():
-        session.report()
-    session.set_status("finished")
+    warm_up(tmp_path_factory.mktemp("warm"))
 
 
 class Environment:

@@ -12,6 +12,7 @@ from ..data.reduction import Needed
 from ..data.splits import DataInfo, Splits
 from ..engine.abstention import Abstention
 from ..engine.predictions import predictions_of
+from ..engine.run_classifier import run_classifier
 from ..engine.trained_model import TrainedModel
 from ..explain.image_io import reader_of
 from ..explain.picture import Picture
@@ -19,7 +20,6 @@ from ..explain.selection import class_index
 from ..formatting import counted
 from ..host.catalog import Catalog
 from ..prediction.opened import OpenedClassifier, opened_run
-from ..prediction.run_classifier import run_classifier
 from ..recipe import Recipe
 from ..runs.folder import RunFolder
 from ..runs.load import load_trained

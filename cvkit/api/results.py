@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..engine.predictions import Predictions
 from ..engine.records import EpochRecord
 from ..export.certificate import Certificate
+from ..figures.finding import Finding
 from ..formatting import counted, duration, in_words, percent
 from ..recipe import Recipe
 from ..tasks import SINGLE_LABEL
@@ -103,6 +104,7 @@ class TrainedRun:
         predictions: The final predictions on the test images, or on the validation images if there are no others.
         report: The report; a path, and in a notebook the page itself.
         warnings: Why the results may be wrong or may differ from an uninterrupted run.
+        findings: What is wrong with the run, deserves a look or is good, in this order.
     """
 
     folder: Path
@@ -111,6 +113,7 @@ class TrainedRun:
     predictions: Predictions
     report: Report
     warnings: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     @property
     def accuracy(self) -> float:
@@ -139,7 +142,9 @@ class TrainedRun:
         ]
         warnings = "".join(f"<li>{html.escape(line)}</li>" for line in self.warnings)
         listed = f"<p>Warnings</p><ul>{warnings}</ul>" if warnings else ""
-        return f"<h4>{html.escape(self.recipe.name)}</h4>{table((), facts)}{listed}"
+        judged = table((), ((f"{found.sign} {found.word}", found.text, found.advice) for found in self.findings))
+        found = f"<p>Findings</p>{judged}" if self.findings else ""
+        return f"<h4>{html.escape(self.recipe.name)}</h4>{table((), facts)}{found}{listed}"
 
 
 @dataclass(frozen=True)

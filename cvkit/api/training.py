@@ -95,6 +95,7 @@ def train(
             session.trainer.final_predictions(),
             Report(folder.report_path),
             tuple(dict.fromkeys(session.warnings)),
+            session.findings,
         )
 
 

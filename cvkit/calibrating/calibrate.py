@@ -10,7 +10,7 @@ from ..data.resizing import framed_halves
 from ..data.splits import Splits
 from ..engine.intervals import Share
 from ..engine.predictions import Predictions
-from ..engine.trained_model import TrainedModel
+from ..engine.run_classifier import RunClassifier, run_classifier
 from ..errors import DataError, RunError
 from ..explain.image_files import find_images
 from ..explain.image_io import reader_of
@@ -60,20 +60,22 @@ class CalibrationJob:
     """The calibration of a model.
 
     Attributes:
-        trained: The model of the run.
+        classifier: The model of the run, which computes as its evaluation and `cvkit predict` do.
         recipe: The recipe of the run.
         splits: The data of the run; validation and test images have the size of the model.
         promise: What to promise; None to calibrate the probabilities only.
         per_class: Whether to fit a temperature and a bias for each class.
         foreign: Image files that show none of the classes; None if there are none.
+        remarks: What differs from the evaluation of the run.
     """
 
-    trained: TrainedModel
+    classifier: RunClassifier
     recipe: Recipe
     splits: Splits
     promise: Promise | None = None
     per_class: bool = False
     foreign: FromFiles | None = None
+    remarks: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Return the number of images to predict."""
@@ -86,15 +88,15 @@ class CalibrationJob:
         half chooses the rule, and the test images measure. Without a promise, all validation images fit it. Raises
         `RunError` if the promise cannot be kept.
         """
-        validation = predict_half(self.trained, self.splits, "validation", self.recipe, advance)
-        test = predict_half(self.trained, self.splits, "test", self.recipe, advance)
-        result = calibrated(
-            validation, test, self.trained.info.classes, self.trained.seed, self.promise, self.per_class
-        )
+        validation = predict_half(self.classifier, self.splits, "validation", self.recipe, advance)
+        test = predict_half(self.classifier, self.splits, "test", self.recipe, advance)
+        classes, seed = self.classifier.info.classes, self.classifier.trained.seed
+        result = calibrated(validation, test, classes, seed, self.promise, self.per_class)
+        result = replace(result, warnings=(*self.remarks, *result.warnings))
         return result if self.foreign is None else self._with_foreign(result, self.foreign, advance)
 
     def _with_foreign(self, result: CalibrationResult, source: FromFiles, advance: Advance) -> CalibrationResult:
-        logits = logits_of_files(self.trained, source, advance)
+        logits = logits_of_files(self.classifier, source, advance)
         if not len(logits):
             raise DataError(f"none of the images {source.name} can be read: {source.unread[0]}")
         _, declined = result.abstention.apply(logits)
@@ -123,7 +125,8 @@ def prepared(
         files = find_images([foreign], info.classes, folder.path)
         source = FromFiles(f"from {foreign}", files, reader_of(recipe, info.channels), info)
     own_size = framed_halves(replace(splits, info=info))
-    return CalibrationJob(loaded.trained, recipe, own_size, promise, per_class, source)
+    classifier, remarks = run_classifier(recipe, loaded.trained)
+    return CalibrationJob(classifier, recipe, own_size, promise, per_class, source, tuple(remarks))
 
 
 def calibrated(

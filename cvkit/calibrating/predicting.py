@@ -10,8 +10,9 @@ from torch.nn.functional import cross_entropy
 
 from ..data.loading import open_source
 from ..data.splits import Half, Splits
+from ..engine.classifier import require_numbers
 from ..engine.predictions import Predictions
-from ..engine.trained_model import TrainedModel
+from ..engine.run_classifier import RunClassifier
 from ..explain.image_source import FromFiles
 from ..recipe import Recipe
 
@@ -21,23 +22,32 @@ Advance = Callable[[int], None]
 """Is called with a number of images after they were predicted."""
 
 
-def predict_half(trained: TrainedModel, splits: Splits, half: Half, recipe: Recipe, advance: Advance) -> Predictions:
+def predict_half(
+    classifier: RunClassifier, splits: Splits, half: Half, recipe: Recipe, advance: Advance
+) -> Predictions:
     """Return the predictions for the validation or the test images, whose size is that of the model."""
     images = splits.half(half)
-    source = open_source(images, trained.device, "auto", recipe.train.workers)
+    source = open_source(images, classifier.trained.device, "auto", recipe.train.workers)
     logits, labels = [], []
     for batch in source.batches(torch.arange(len(source)), min(_AT_ONCE, recipe.evaluation.batch_size)):
-        logits.append(trained.logits(batch.images))
+        logits.append(_numbers(classifier, batch.images))
         labels.append(batch.labels.cpu())
         advance(len(batch.images))
     found, true = torch.cat(logits), torch.cat(labels)
     return Predictions(found, true, float(cross_entropy(found, true)), half, getattr(images, "names", None))
 
 
-def logits_of_files(trained: TrainedModel, source: FromFiles, advance: Advance) -> Tensor:
+def logits_of_files(classifier: RunClassifier, source: FromFiles, advance: Advance) -> Tensor:
     """Return the logits of the files that can be read, float32 (N, K); `source.unread` gets a line for each other."""
-    found = [torch.zeros(0, trained.info.num_classes)]
+    found = [torch.zeros(0, classifier.info.num_classes)]
     for pictures in source:
-        found.append(trained.logits(torch.stack([picture.fitted for picture in pictures])))
+        found.append(_numbers(classifier, torch.stack([picture.fitted for picture in pictures])))
         advance(len(pictures))
     return torch.cat(found)
+
+
+def _numbers(classifier: RunClassifier, images: Tensor) -> Tensor:
+    """Return the logits of images; raise `RunError` if one is not finite, because no calibration fits it."""
+    logits = classifier.logits(images)
+    require_numbers(logits)
+    return logits

@@ -36,7 +36,8 @@ from ..files.safe_io import (
     write_file,
 )
 from ..files.strict_json import read_json
-from .serialization import pack, unpack
+from .serialization import unpack
+from .state_copy import StateCopy
 
 _TENSORS, _STATE, _MANIFEST = "tensors.safetensors", "state.json", "manifest.json"
 _NAME = re.compile(r"step-\d{8,}", re.ASCII)
@@ -50,20 +51,21 @@ Check = Callable[[dict[str, Any]], None]
 _LOOKS = 100  # how often to list the checkpoints again, each time because one was removed while it was read
 
 
-def write_checkpoint(parent: Path, step: int, state: dict[str, Any], keep: int = 2) -> Path:
+def write_checkpoint(parent: Path, step: int, state: dict[str, Any] | StateCopy, keep: int = 2) -> Path:
     """Write `state` as the checkpoint of optimizer step `step` under `parent`, and keep only the newest `keep`.
 
     Checkpoints of later steps are not removed: a resumed run has skipped them and will replace them. Raises
     `CheckpointError` if the checkpoint cannot be written; the existing checkpoints are then unchanged.
     """
-    data, tensors = pack(state)
+    copy = state if isinstance(state, StateCopy) else StateCopy.of(state)
     target = parent / f"step-{step:08}"
     temporary = parent / f"{TEMPORARY}{target.name}-{secrets.token_hex(8)}"
     try:
         make_folder(parent, below=parent.parent)
         temporary.mkdir()
-        write_file(temporary / _STATE, json.dumps(data, allow_nan=False).encode())
-        save_file(tensors, temporary / _TENSORS)
+        write_file(temporary / _STATE, json.dumps(copy.data, allow_nan=False).encode())
+        copy.wait()
+        save_file(dict(copy.tensors), temporary / _TENSORS)
         # safetensors makes the file readable only for its owner, regardless of the umask
         (temporary / _TENSORS).chmod((temporary / _STATE).stat().st_mode & 0o777)
         sync_file(temporary / _TENSORS)

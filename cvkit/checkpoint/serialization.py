@@ -20,14 +20,23 @@ def pack(tree: Any, path: str = "") -> tuple[Any, dict[str, Tensor]]:
 
     Raises `CheckpointError` that names the place of a value that is neither data nor a tensor.
     """
+    data, tensors = parted(tree, path)
+    return data, {name: copied(tensor) for name, tensor in tensors.items()}
+
+
+def parted(tree: Any, path: str = "") -> tuple[Any, dict[str, Tensor]]:
+    """Do the same as `pack`, but return the tensors themselves and not copies."""
     tensors: dict[str, Tensor] = {}
-    data = _pack(tree, path, tensors)
-    return data, {name: _stored(tensor) for name, tensor in tensors.items()}
+    return _pack(tree, path, tensors), tensors
 
 
-def _stored(tensor: Tensor) -> Tensor:
-    """Return a contiguous copy on the CPU, as safetensors requires."""
-    return tensor.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
+def copied(tensor: Tensor, *, wait: bool = True) -> Tensor:
+    """Return a contiguous copy on the CPU, as safetensors requires.
+
+    Unless `wait` is true, a copy from a CUDA GPU is complete only after the work that is queued there.
+    """
+    queued = tensor.is_cuda and not wait
+    return tensor.detach().to("cpu", copy=True, non_blocking=queued, memory_format=torch.contiguous_format)
 
 
 def require_packable(tree: Any, path: str = "") -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import io
+import atexit
+import gc
 import os
 import sys
 import traceback
@@ -18,7 +19,9 @@ from ..runs.signals import exit_code_of_signal, heard, interrupt
 from .exit_code import exit_code_of
 from .terminal import (
     OutputLost,
+    drawn_phases,
     echo,
+    echo_after_signal,
     flush_standard_output,
     keep_standard_streams,
     tolerate_narrow_encodings,
@@ -58,6 +61,12 @@ COMMANDS = {
     "data": "data:data",
 }
 
+
+DRAWN = (
+    *("run", "resume", "finish", "extend", "repeat", "search", "predict", "evaluate", "calibrate"),
+    *("explain", "export", "compare", "audit", "preview", "lr-find"),
+)
+"""The commands whose phases are drawn on the terminal from their start to their end."""
 
 _OF_PLUGINS = "cvkit.commands_of_plugins"  # in the context of a call
 
@@ -106,6 +115,8 @@ class LazyGroup(click.Group):
                 ctx.fail(f"No such command '{args[0]}'. {hint}")
         found = super().resolve_command(ctx, args)
         require_divided(found[0] or "")
+        if found[0] in DRAWN and not {"-h", "--help"} & {*args}:
+            ctx.with_resource(drawn_phases(piped=found[0] == "predict"))
         return found
 
 
@@ -123,6 +134,8 @@ def main() -> None:
     # (docs/results.md). torch reads this variable when it is imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     keep_freed_memory_on_cpu()
+    # Otherwise Python searches the objects of torch for cycles before it ends, and the prompt returns seconds later.
+    atexit.register(gc.freeze)
     debug = "--debug" in sys.argv[1:2]
     keep_standard_streams()
     tolerate_narrow_encodings()
@@ -130,9 +143,7 @@ def main() -> None:
         with heard(interrupt):
             code = cli.main(prog_name="cvkit", standalone_mode=False)
     except click.ClickException as error:
-        text = io.StringIO()
-        error.show(text)
-        echo(text.getvalue(), err=True, nl=False)
+        tell_misuse(error)
         code = error.exit_code
     except CvkitError as error:
         if debug:
@@ -148,7 +159,7 @@ def main() -> None:
         tell_notes(error)
         code = 1
     except (KeyboardInterrupt, click.Abort) as error:
-        echo("interrupted", err=True)
+        echo_after_signal("interrupted")
         code = exit_code_of_signal(error)
     except Exception as error:
         lacking = machine_fault(error)
@@ -160,6 +171,14 @@ def main() -> None:
     flush_standard_output()
     tell_over()
     sys.exit(code)
+
+
+def tell_misuse(error: click.ClickException) -> None:
+    """Print an error of click: the usage of the command, if it was misused, and the message."""
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        echo(error.ctx.get_usage(), err=True)
+        echo(f"help: {error.ctx.command_path} --help", err=True)
+    echo(error.format_message(), err=True, label="error:", colour="red")
 
 
 def machine_fault(error: Exception) -> str | None:

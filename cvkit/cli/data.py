@@ -1,4 +1,4 @@
-"""``cvkit data fetch``: download a data set without training."""
+"""``cvkit data fetch`` and ``cvkit data pack``: download a data set, or pack that of a recipe into shards."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ..errors import DataError
 from ..runs.data_folder import data_folder
 from .loading import load_catalog
 from .options import PluginChoice, data_option, plugin_options
+from .pack import pack
 from .terminal import echo
 
 
@@ -32,3 +33,6 @@ def fetch(name: str, data: Path | None, force: bool, choice: PluginChoice) -> No
             f"data set '{entry.id}' has nothing to download: it is generated, or read from files that you provide"
         )
     echo(f"{entry.id} is at {fetcher(data_folder(data), force=force)}")
+
+
+data.add_command(pack)

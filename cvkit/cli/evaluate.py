@@ -87,8 +87,9 @@ def evaluate(
     from ..evaluation.page import remarks, result_lines, results_folder, write_results
 
     digest = inputs_digest([folder, run if data is None else None, data, split])
-    runs = [path for path in (folder, run) if path is not None and path.is_dir()]
-    place = results_folder(output, task.name, digest, runs)
+    images = data if given else None
+    inputs = [path for path in (folder, run, images) if path is not None and path.is_dir()]
+    place = results_folder(output, task.name, digest, inputs)
     place.require_safe_to_replace()
     for line in task.of.opened.warnings:
         warn(line)

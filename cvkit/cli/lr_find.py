@@ -22,7 +22,6 @@ from .proposed import NAME, files_of, print_proposal
 from .terminal import echo
 
 if TYPE_CHECKING:
-    from ..engine.proposal import Proposal
     from ..host.catalog import Catalog
     from ..recipe import Recipe, TunerPart
 
@@ -63,11 +62,8 @@ def lr_find(
     place = OutputFolder(output / checked.name, "cvkit lr-find", NAMES)
     place.require_safe_to_replace()
     from ..engine.assembly import build_parts
-    from ..engine.building import (  # imports torch, so only after the recipe is checked
-        build_checked,
-        open_dataset,
-    )
-    from ..engine.tuning import forecast_of
+    from ..engine.building import open_dataset  # imports torch, so only after the recipe is checked
+    from ..engine.tuning import forecast_of, propose
     from ..engine.usual_rate import unusual_rate
 
     parts = build_parts(checked, open_dataset(checked, data_folder(data)))
@@ -76,7 +72,7 @@ def lr_find(
         try:
             if forecast := forecast_of(tuner, parts):
                 echo(forecast)
-            proposal: Proposal = build_checked(tuner, parts, tuner.target)
+            proposal = propose(tuner, parts)
         except ComponentError:  # the tuner refuses its options
             sweep.started = False
             raise

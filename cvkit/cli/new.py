@@ -76,9 +76,7 @@ def new(
     echo("\n".join(f"- {sentence}" for sentence in started.sentences))
     steps = ["audit", "preview", "run"]
     if started.lacking:
-        other = shell_words(
-            "cvkit", "new", photos, "--scratch", "--output", output.with_stem(f"{output.stem}-scratch")
-        )
+        other = output.with_stem(f"{output.stem}-scratch")
         warn(
             f"{started.lacking} Or pass a file with --weights FILE. The recipe cannot run until the weights are "
             "there. For a network with random weights: "

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from .exit_code import mark_failed
 from .loading import load_recipe, reopen, warn
 from .options import PluginChoice, accept_option, data_option, output_option, plugin_options, set_option
 from .run_data import data_root_of
-from .terminal import OutputLost, echo
+from .terminal import OutputLost, echo, echo_after_signal
 from .together import joined
 
 if TYPE_CHECKING:
@@ -133,18 +134,22 @@ def carry_out(
     from ..runs.interruption import ended_by_signals
     from ..runs.lines import add_way_on, folder_line, stopped_line
     from ..runs.session import Session
+    from ..runs.summary_lines import closing_lines, opening_lines
 
+    began = time.monotonic()
     folder = RunFolder.create(place, parts.recipe.name) if isinstance(place, Path) else place
     echo(folder_line(folder))
     session = Session(parts, folder, data, catalog, accept_changes=accept_changes, finishes=finishes)
+    for line in opening_lines(session):
+        echo(line)
     try:
         with (
             noted_end(session, warn),
-            ended_by_signals(session, partial(echo, err=True)),
+            ended_by_signals(session, echo_after_signal),
             reporting_shortages("the run was in progress"),
             parts.world.ending_together(),
         ):
-            print_events(session, execute(session))
+            print_events(session, execute(session), lambda: closing_lines(session, time.monotonic() - began))
     except KeyboardInterrupt as error:
         echo(stopped_line(session), err=True)
         raise SystemExit(exit_code_of_signal(error)) from None
@@ -173,11 +178,14 @@ def follow(parts: RunParts) -> None:
         raise
 
 
-def print_events(session: Session, events: Events) -> None:
-    """Consume the events of a session and print them; if printing fails, raise `OutputLost` after saving the step."""
+def print_events(session: Session, events: Events, closing_lines: Callable[[], Iterable[str]] = tuple) -> None:
+    """Consume the events of a session and print them; if printing fails, raise `OutputLost` after saving the step.
+
+    `closing_lines` returns the lines before the line of the report, which is the last one.
+    """
     from ..engine.records import EpochRecord
     from ..engine.trainer import Step
-    from ..runs.execute import TrainingEnded, TrainingStarted, Warned
+    from ..runs.execute import Reported, TrainingEnded, TrainingStarted, Warned
     from ..runs.lines import EventLines
     from .display import Display
 
@@ -194,6 +202,11 @@ def print_events(session: Session, events: Events) -> None:
                 continue
             if isinstance(event, TrainingEnded):
                 shown.close()
+            if isinstance(event, Reported):
+                for line in closing_lines():
+                    echo(line)
+                echo(event.path, label="report:")
+                continue
             for line in lines.of(event):
                 warn(line) if isinstance(event, Warned) else echo(line)
             if isinstance(event, TrainingStarted):

@@ -8,18 +8,24 @@ it writes to a terminal.
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import click
 
+from ..phases import Phase, phase, watched_by
 from ..printable import printable
 from .exit_code import work
+from .links import linked
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from .phase_display import PhaseDisplay
 
 
 class OutputLost(Exception):
@@ -70,21 +76,36 @@ def echo(text: object = "", *, err: bool = False, nl: bool = True, label: str = 
     Errors while writing to standard error are ignored, because there is nowhere to report them.
 
     Args:
-        text: Text to write. Its line breaks are kept.
+        text: Text to write. Its line breaks are kept. A path is a link if the terminal supports that.
         err: Write to standard error instead of standard output.
         nl: Add a line break at the end.
         label: A word before the text, such as ``error:``.
-        colour: click's name of the label's colour, used if the terminal has colours.
+        colour: click's name of the label's colour, or empty; used if the terminal has colours.
 
     Raises:
         OutputLost: Standard output cannot be written.
     """
-    front = f"{click.style(label, fg=colour, bold=True) if in_colour(err) else label} " if label else ""
+    front = f"{click.style(label, fg=colour or None, bold=True) if in_colour(err) else label} " if label else ""
+    shown = printable(str(text), lines=True)
+    if isinstance(text, Path) and on_terminal(err):
+        shown = linked(shown, text)
     try:
-        click.echo(front + printable(str(text), lines=True), err=err, nl=nl)
+        if (drawn := _Drawing.console(err)) is not None:  # above the phases
+            from rich.text import Text
+
+            drawn.print(Text.from_ansi(front + shown), soft_wrap=True, end="\n" if nl else "")
+        else:
+            click.echo(front + shown, err=err, nl=nl)
     except OSError as error:
         if not err:
             raise OutputLost(error) from error
+
+
+def echo_after_signal(text: str) -> None:
+    """Write a line to standard error after Ctrl-C, for which a terminal has written ``^C`` on the current line."""
+    if on_terminal(err=True) and _Drawing.display is None:  # what is drawn is drawn again, without the ^C
+        echo(err=True)
+    echo(text, err=True)
 
 
 def echo_data(content: bytes) -> None:
@@ -121,6 +142,8 @@ def console(err: bool = False) -> Console:
     """
     from rich.console import Console
 
+    if (drawn := _Drawing.console(err)) is not None:
+        return drawn
     columns = os.environ.get("COLUMNS", "")
     environment = {key: value for key, value in os.environ.items() if key != "FORCE_COLOR"}
     if not (columns.isdecimal() and int(columns) > 0):
@@ -135,25 +158,75 @@ def console(err: bool = False) -> Console:
     )
 
 
+class _Drawing:
+    """Draws phases on standard output, or on standard error if only that is a terminal.
+
+    While another program reads standard output from a pipe, as `tee` does, nothing is drawn, because that program may
+    write to the same terminal.
+    """
+
+    display: PhaseDisplay | None = None
+
+    def __init__(self) -> None:
+        self._first: Phase | None = None
+
+    @classmethod
+    def console(cls, err: bool) -> Console | None:
+        """Return the console that phases are drawn on, if they are and the stream is a terminal."""
+        return cls.display.console if cls.display is not None and on_terminal(err) else None
+
+    def begin(self, phase: Phase) -> None:
+        """Draw a phase, if there is a terminal."""
+        if self._first is None:
+            self._first = phase
+        else:
+            self._first.name = "working"
+        if _Drawing.display is None:
+            err = not on_terminal()
+            if err and not on_terminal(err=True):
+                return
+            from .phase_display import PhaseDisplay
+
+            _Drawing.display = PhaseDisplay(console(err), on_terminal(), on_terminal(err=True))
+        _Drawing.display.begin(phase)
+
+    def end(self, phase: Phase) -> None:
+        """Stop drawing a phase."""
+        if _Drawing.display is not None and _Drawing.display.end(phase):
+            _Drawing.display = None
+
+
+@contextmanager
+def drawn_phases(piped: bool = False) -> Iterator[None]:
+    """Draw the phases of the block on the terminal, from its start to its end.
+
+    With `piped`, draw them also if a pipe reads standard output.
+    """
+    if _reads_pipe() and not piped:
+        yield
+        return
+    with watched_by(_Drawing()), phase("loading"):
+        yield
+
+
+def _reads_pipe() -> bool:
+    """Whether standard output is a pipe."""
+    try:
+        return stat.S_ISFIFO(os.fstat(sys.stdout.fileno()).st_mode)
+    except (OSError, ValueError, AttributeError):  # closed, or replaced by something without a number
+        return False
+
+
 @contextmanager
 def bar(total: int | None, label: str) -> Iterator[Callable[[int], None]]:
-    """Yield a function that advances a progress bar of `total` images; without a terminal it shows nothing.
-
-    If `total` is None, the bar shows the number of images so far.
+    """Yield a function that counts images of a phase named `label`; `total` is their number if that is known.
 
     The first call starts the work: an error after it exits with 1.
     """
-    from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
-
-    columns = [*Progress.get_default_columns()]
-    if total is None:
-        columns[2:] = [MofNCompleteColumn(), TimeElapsedColumn()]
-    shown = Progress(*columns, console=console(err=True), transient=True, disable=not on_terminal(err=True))
-    with work() as done_so_far, shown as progress:
-        task = progress.add_task(label, total=total)
+    with work() as done_so_far, phase(label, total) as begun:
 
         def advance(done: int) -> None:
             done_so_far.started = True
-            progress.advance(task, done)
+            begun.advance(done)
 
         yield advance

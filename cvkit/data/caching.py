@@ -19,6 +19,7 @@ from torch.utils.data import Dataset
 from ..errors import CvkitError, DataError, FolderError, MachineError
 from ..files.output_folder import OutputFolder
 from ..formatting import counted
+from ..phases import phase
 from ..resource_errors import reporting_shortages
 from .free_memory import free_memory
 from .image_store import INDEX, PIXELS, ImageStore, StoreInMemory, StoreOnDisk, StoreWriter, unreadable
@@ -123,8 +124,9 @@ class CachedSplit:
     def _decoded(self, workers: int) -> Iterator[Photo]:
         self._done = self.bytes = 0
         pool = WorkerPool(_Photos(self.split, self.needed), workers, _same, pin_memory=False)
-        with closing(pool.load(range(len(self)))) as photos:
+        with phase("decoding", len(self)) as decoding, closing(pool.load(range(len(self)))) as photos:
             for photo in photos:
+                decoding.advance()
                 if isinstance(photo, CvkitError):
                     raise photo
                 yield photo

@@ -61,9 +61,9 @@ class CheckedSplit:
         return image, checked
 
     @property
-    def names(self) -> tuple[str, ...] | None:
+    def names(self) -> Sequence[str] | None:
         """The names of the images' files, if the split has them."""
-        names: tuple[str, ...] | None = getattr(self.split, "names", None)
+        names: Sequence[str] | None = getattr(self.split, "names", None)
         return names
 
     @property
@@ -71,6 +71,12 @@ class CheckedSplit:
         """The files of the images, if the split has them."""
         files: Sequence[Path] | None = getattr(self.split, "files", None)
         return files
+
+    @property
+    def digests(self) -> Sequence[str] | None:
+        """The digests of the images' files, if the split has them without reading the images."""
+        digests: Sequence[str] | None = getattr(self.split, "digests", None)
+        return digests
 
     @property
     def labels(self) -> Any:

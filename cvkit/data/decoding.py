@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import numpy as np
 import torch
@@ -39,7 +39,12 @@ _PILLOW = threading.RLock()  # its limit of pixels is global
 
 
 def read_image(
-    path: Path, channels: int, *, bits: int = 16, max_megapixels: int | None = None, needed: Needed | None = None
+    path: Path | BinaryIO,
+    channels: int,
+    *,
+    bits: int = 16,
+    max_megapixels: int | None = None,
+    needed: Needed | None = None,
 ) -> Tensor:
     """Return the image in a file as cvkit reads every image.
 
@@ -47,7 +52,7 @@ def read_image(
     white. 16-bit values are reduced to the upper 8 of their `bits`. Of an animation the first frame is read.
 
     Args:
-        path: A PNG, JPEG, WebP, BMP, GIF or TIFF file, whatever its ending.
+        path: A PNG, JPEG, WebP, BMP, GIF or TIFF file, whatever its ending, or a stream with the content of one.
         channels: 1 for grey, 3 for RGB.
         bits: How many bits the values of 16-bit grey files use, 9 to 16.
         max_megapixels: Largest accepted number of pixels, in millions; None for Pillow's limit of about 89.
@@ -77,7 +82,12 @@ def tensor_of(image: Image.Image) -> Tensor:
 
 
 def decode(
-    path: Path, channels: int, *, bits: int = 16, max_megapixels: int | None = None, needed: Needed | None = None
+    path: Path | BinaryIO,
+    channels: int,
+    *,
+    bits: int = 16,
+    max_megapixels: int | None = None,
+    needed: Needed | None = None,
 ) -> Image.Image:
     """Return the image that `read_image` returns, as a Pillow image of mode L or RGB."""
     with opened(path, max_megapixels) as image:
@@ -112,7 +122,7 @@ def upright(image: Image.Image, channels: int, bits: int = 16) -> Image.Image:
 
 
 @contextmanager
-def opened(path: Path, max_megapixels: int | None = None) -> Iterator[Image.Image]:
+def opened(path: Path | BinaryIO, max_megapixels: int | None = None) -> Iterator[Image.Image]:
     """Open an image file without decoding its pixels; raise `ValueError` if it has too many."""
     with _PILLOW, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # such as about EXIF data that is damaged

@@ -24,15 +24,18 @@ def file_digest(path: Path) -> str:
         return ""
 
 
-def digests_of(split: Split) -> tuple[str, ...] | None:
+def digests_of(split: Split) -> Sequence[str] | None:
     """Return the digest of each image of a split; None if they are neither in memory nor in files of their own.
 
-    The digest of a file is that of its bytes. For images in memory, it is the SHA-256 of the uint8 pixels (C, H, W)
-    in this order.
+    A split may have them as `digests`. The digest of a file is that of its bytes. For images in memory, it is the
+    SHA-256 of the uint8 pixels (C, H, W) in this order.
     """
     if isinstance(split, TensorSplit):
         pixels = split.images.cpu().contiguous().numpy()
         return tuple(hashlib.sha256(memoryview(image)).hexdigest() for image in pixels)
+    given: Sequence[str] | None = getattr(split, "digests", None)
+    if given is not None and len(given) == len(split):
+        return given
     files: Sequence[Path] | None = getattr(split, "files", None)
     if files is None or len(files) != len(split):
         return None

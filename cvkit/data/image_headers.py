@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -38,13 +41,13 @@ class ImageHeader:
     exif_damaged: bool
 
 
-def read_header(path: Path, *, max_megapixels: int | None = None) -> ImageHeader:
+def read_header(path: Path | BinaryIO, *, max_megapixels: int | None = None) -> ImageHeader:
     """Return what the header of an image file says, and find most damage.
 
     The pixels are decoded only if the end of the file looks as if something were missing.
 
     Args:
-        path: The image file.
+        path: The image file, or a stream with its content.
         max_megapixels: As for `read_image`.
 
     Returns:
@@ -86,8 +89,26 @@ def largest_value(path: Path, *, max_megapixels: int | None = None) -> int:
     return int(np.asarray(decode(path, 3, max_megapixels=max_megapixels)).max(initial=0)) << 8
 
 
-def _looks_cut(path: Path, image: Image.Image) -> bool:
-    size = os.stat(path).st_size
+@contextmanager
+def _content(path: Path | BinaryIO) -> Iterator[BinaryIO]:
+    """Yield a stream from the beginning of the file; a stream that was given stays open."""
+    if isinstance(path, Path):
+        with path.open("rb") as stream:
+            yield stream
+        return
+    before = path.tell()
+    yield path
+    path.seek(before)  # Pillow may not have read the pixels
+
+
+def _looks_cut(path: Path | BinaryIO, image: Image.Image) -> bool:
+    with _content(path) as stream:
+        return _ends_early(stream, image)
+
+
+def _ends_early(stream: BinaryIO, image: Image.Image) -> bool:
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(0)
     kind = image.format or ""
     if kind == "TIFF":
         tags = getattr(image, "tag_v2", {})
@@ -95,11 +116,10 @@ def _looks_cut(path: Path, image: Image.Image) -> bool:
         return any(
             start + count > size for starts, counts in parts for start, count in zip(starts, counts, strict=False)
         )
-    with path.open("rb") as stream:
-        if kind == "WEBP":
-            return int.from_bytes(stream.read(8)[4:], "little") + 8 > size
-        if kind == "BMP":
-            return int.from_bytes(stream.read(6)[2:], "little") > size
-        stream.seek(max(0, size - _TAIL))
-        tail = stream.read()
+    if kind == "WEBP":
+        return int.from_bytes(stream.read(8)[4:], "little") + 8 > size
+    if kind == "BMP":
+        return int.from_bytes(stream.read(6)[2:], "little") > size
+    stream.seek(max(0, size - _TAIL))
+    tail = stream.read()
     return not tail.endswith(b";") if kind == "GIF" else _ENDS.get(kind, b"") not in tail

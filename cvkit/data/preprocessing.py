@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
+from itertools import takewhile
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from ..batch_division import divided, during
 from ..guard import Guard, shown
 from ..host.registry import Entry
 from ..protocols import Augmentation, MixingAugmentation
+from .pixel_moves import moved
 from .splits import DataInfo
 
 
@@ -56,12 +58,20 @@ class Preprocessor:
         (B, K), replace them. Raises `ComponentFailure` if an augmentation fails, or returns anything but the same
         number of images.
 
+        The first augmentations that only move pixels are applied at once, to the bytes.
+
         If the images are those of one of several processes, they are augmented as in the complete batch. From the
         first augmentation on that does not draw for the complete batch, each process augments all of its images.
         """
-        floats, targets = self.to_float(images), self.unmixed(labels, soft)
         parted, rows = divided(), None
-        for guard, augmentation in self.augmentations:
+        first = (
+            self.augmentations
+            if parted is None
+            else takewhile(lambda each: _draws_globally(*each), self.augmentations)
+        )
+        images, applied = moved(first, images)
+        floats, targets = self.to_float(images), self.unmixed(labels, soft)
+        for guard, augmentation in self.augmentations[applied:]:
             if parted is not None and rows is None and not _draws_globally(guard, augmentation):
                 rows = parted.batch.rows
                 floats, targets = parted.gather(floats), parted.gather(targets)

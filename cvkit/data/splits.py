@@ -88,8 +88,9 @@ class Split(Protocol):
 
     The image is uint8 (C, H, W). All images have the size in the data set's info, unless that has a framing. The
     label is an integer; if the task is ``multi_label``, it is a sequence or a tensor of K numbers, 1 for each label
-    of the image and 0 for the others. A split of files may have ``names``, a tuple of their paths in the data set's
-    folder, and ``files``, their absolute paths, from which the digests in predictions.csv are computed. The
+    of the image and 0 for the others. A split of files may have ``names``, a sequence of their paths in the data
+    set's folder, and ``files``, their absolute paths, from which the digests in predictions.csv are computed; or
+    ``digests``, the SHA-256 of the bytes of each file in hexadecimal. The
     training images may have ``weights``, a number for each, which the sampler `weighted` uses. If the data set
     declares ``soft_labels``, they have ``soft_labels``, float (N, K): for each image, the share of each class.
     Each row sums to 1. If training images are repeated on purpose, they have ``originals``: a number for each

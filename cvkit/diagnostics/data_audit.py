@@ -39,10 +39,11 @@ SHOWN = 12
 
 @dataclass(frozen=True)
 class DataAudit:
-    """The section of the report about the data: a paragraph, and artifacts in reading order."""
+    """The section of the report about the data: a paragraph, and artifacts; `found` if all images were checked."""
 
     text: str = ""
     artifacts: tuple[Artifact, ...] = ()
+    found: Audit | None = None
 
 
 def data_audit(trainer: Trainer, predictions: Predictions) -> DataAudit:
@@ -66,6 +67,7 @@ def data_audit(trainer: Trainer, predictions: Predictions) -> DataAudit:
         f"{'' if findings(found) else 'It found no problems. '}"
         "Rotated images and small cuts from a photo are not found as duplicates.",
         (*_checked(found, splits), *(() if similar is None else (similar,)), *doubts),
+        found,
     )
 
 

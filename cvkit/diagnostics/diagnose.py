@@ -18,9 +18,10 @@ from ..engine.records import EpochRecord
 from ..engine.trainer import Trainer
 from ..explain.explainers import Explainers
 from ..explain.result_page import noted
-from ..explain.scores import explained, on_objects, tables, weights_check
+from ..explain.scores import Scored, explained, on_objects, tables, weights_check
 from ..figures.artifacts import Artifact, Gallery
 from ..figures.page import Section
+from ..phases import phase
 from ..seeding import derive, permutation, preserved_randomness, seed_everything
 from ..tasks import SINGLE_LABEL
 from .augmentation_sheet import augmented_samples
@@ -37,7 +38,10 @@ _SCORED = 2_000  # test images whose maps are compared with their masks; this li
 
 @dataclass
 class Diagnosis:
-    """The artifacts of a run by theme, the sections of plugins, and a warning for each part that has no diagnosis."""
+    """The artifacts of a run by theme, the sections of plugins, and a warning for each part that has no diagnosis.
+
+    `scored` are the scores that the tables of the explanations contain.
+    """
 
     training: list[Artifact] = field(default_factory=list)
     classes: list[Artifact] = field(default_factory=list)
@@ -46,6 +50,7 @@ class Diagnosis:
     explanations: list[Artifact] = field(default_factory=list)
     data: list[Artifact] = field(default_factory=list)
     audit: DataAudit = field(default_factory=DataAudit)
+    scored: list[Scored] = field(default_factory=list)
     sections: list[Section] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -82,36 +87,41 @@ def diagnose(
     found.confidence = report.confidence(predictions, classes)
     explainers = Explainers(trained, parts.recipe.explainers, found.warnings, parts.background())
     if parts.recipe.report.misclassified:
-        found.errors = report.errors(trainer, predictions, explainers, found.warnings)
+        with phase("explaining errors"):
+            found.errors = report.errors(trainer, predictions, explainers, found.warnings)
     images = parts.splits.half(parts.splits.final)
     if isinstance(images, TensorSplit) and images.masks is not None and explainers.working:
-        found.explanations += _on_objects(images, explainers, parts.recipe.seed)
+        with phase("scoring: objects"):
+            found.scored += _on_objects(images, explainers, parts.recipe.seed)
     if explainers.working:
-        found.explanations += _weights_check(parts, report.explained(predictions), explainers, found.warnings)
+        with phase("scoring: other weights"):
+            found.scored += _weights_check(parts, report.explained(predictions), explainers, found.warnings)
+    found.explanations += tables(found.scored, explainers.signed)
     found.explanations += noted(explainers.notes())
     if parts.recipe.report.augmented and parts.recipe.augmentations:
         found.data = [augmented_sheet(parts)]
-    found.audit = data_audit(trainer, predictions)
+    with phase("checking the data"):
+        found.audit = data_audit(trainer, predictions)
     return found
 
 
 def _weights_check(
     parts: RunParts, targets: torch.Tensor, explainers: Explainers, warnings: list[str]
-) -> list[Artifact]:
+) -> list[Scored]:
     split = parts.splits.half(parts.splits.final)
     chosen = permutation(len(split), "weights check", parts.recipe.seed)[:_CHECKED]
     images = materialize(split, chosen.tolist()).images
     found, lines = weights_check(explainers, images, targets[chosen])
     warnings += lines
-    return [*tables(found, explainers.signed)]
+    return found
 
 
-def _on_objects(test: TensorSplit, explainers: Explainers, seed: int) -> list[Artifact]:
+def _on_objects(test: TensorSplit, explainers: Explainers, seed: int) -> list[Scored]:
     chosen = permutation(len(test), "images scored", seed)[:_SCORED].sort().values
     images, labels, masks = materialize(test, chosen.tolist()).objects()
     if masks is None or not len(images):
         return []
-    return [*tables(on_objects(explained(explainers, images, labels), masks), explainers.signed)]
+    return on_objects(explained(explainers, images, labels), masks)
 
 
 def augmented_sheet(parts: RunParts) -> Gallery:

@@ -18,6 +18,7 @@ from ..data.splits import Splits
 from ..errors import ComponentFailure, RunError
 from ..formatting import counted
 from ..guard import Guard
+from ..phases import phase
 from ..recipe import Recipe
 from ..recipe.metric_names import metric_names
 from ..recipe.tasks import require_task
@@ -31,6 +32,7 @@ from .deciding import deciding, require_choice, try_callbacks
 from .device import choose_device
 from .division import divided_model
 from .finetuning import first_model
+from .image_initialisation import initialise_with_images
 from .loop import EpochBatches
 from .metrics import example_predictions, try_metrics
 from .parts import RunParts
@@ -80,7 +82,10 @@ def build_parts(
             "evaluation.test is 'final', but the data set has no validation images, so no image would be evaluated "
             "after an epoch; use evaluation.test: auto, or a data set with validation images"
         )
-    with reporting_shortages("building the model", {Shortage.MEMORY: "use a smaller model"}):
+    with (
+        phase("building the model"),
+        reporting_shortages("building the model", {Shortage.MEMORY: "use a smaller model"}),
+    ):
         model, tuning, given = first_model(recipe, splits.info, device, restoring=restoring, recorded=recorded)
     info = suited(splits.info, given)
     splits = framed_halves(replace(splits, info=info))
@@ -107,6 +112,8 @@ def build_parts(
     sampling.order(derive("rehearsal", recipe.seed))
     of_batches = [pair for pair in augmentations if not pair[0].component.per_sample]
     preprocessor = Preprocessor(info, of_batches, device, settings.channels_last)
+    if not restoring and recipe.finetune.source is None:  # else the weights are those of a checkpoint or a run
+        initialise_with_images(recipe, model, splits.train, info, preprocessor)
     try_metrics(recipe.metrics, info)
     loss = initialised_loss(recipe, info, labels, device)
     parts = RunParts(
@@ -142,7 +149,7 @@ def sanity_check(parts: RunParts) -> list[str]:
     Returns a warning for each explainer that cannot explain the model, and a warning if the parts cannot be copied.
     """
     warnings = []
-    with preserved_randomness():
+    with phase("sanity check"), preserved_randomness():
         seed_everything("rehearsal", parts.recipe.seed)
         try:
             train_step, copied = parts.copied_train_step(), True

@@ -17,6 +17,7 @@ from ..data.places import DataNotFound, DataRoot, located
 from ..data.splits import DataInfo, Splits
 from ..guard import Guard
 from ..host.registry import Entry
+from ..phases import phase
 from ..recipe import AUTO, Part, Recipe
 from ..seeding import preserved_randomness, seed_everything
 
@@ -91,7 +92,8 @@ def open_located(recipe: Recipe, root: Path | DataRoot) -> tuple[Recipe, Splits]
     recipe = located_recipe(recipe, root, notes)
     part = recipe.dataset
     places = [value for one in part.family() for value in one.options.values() if isinstance(value, Path)]
-    splits = replace(_opened(part, root.folder), folder=root.storage(places))
+    with phase("opening the data"):
+        splits = replace(_opened(part, root.folder), folder=root.storage(places))
     if notes and splits.account is not None:
         account = replace(splits.account, notes=(*notes, *splits.account.notes))
         splits = replace(splits, account=account)

@@ -71,6 +71,11 @@ class ModelFactory(Protocol):
     auxiliary logits and losses of its own. In evaluation mode, it returns the logits alone, so that evaluation,
     explanations, averaged weights and exports need nothing else.
 
+    If the module has a method ``initialise_with_images(sample)``, a new run calls it once before training, without
+    recording gradients. ``sample(count)`` returns up to `count` training images as model inputs, float (N, C, H, W):
+    normalised and not augmented, chosen at random by the seed of the run, in every process the same. The method sets
+    parameters and buffers in place. It is not called if the weights come from a checkpoint or from another run.
+
     Args:
         info: Channels, size and classes of the data.
         options: The options of the component.
@@ -106,7 +111,8 @@ class OptimizerFactory(Protocol):
 
     A factory whose positional parameter has the name ``named_params`` gets pairs (name, parameter) instead of
     parameters, also in groups, as torch's optimizers accept them. The weights of the loss have names that begin with
-    ``loss..``.
+    ``loss..``. A factory may also name a positional parameter ``buffers``: pairs (name, buffer) of the model's
+    buffers of floating-point numbers, such as the statistics of batch normalisation. A step may change them in place.
 
     An optimizer with the attribute ``needs_closure = True`` gets a closure in ``step(closure)``. Each call clears the
     gradients and computes them at the current weights, on the same augmented images and with the same random draws,

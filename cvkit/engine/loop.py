@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..data.loading import Batch, BatchSource
+from ..phases import phase
 from ..recipe.settings import View
 from ..seeding import derive, seed_everything
 from ..step_progress import Progress, during
@@ -132,8 +133,13 @@ def evaluate(
     world = world or World()
     chunks = torch.arange(len(source)).split(batch_size)
     own = chunks[world.share.rows]
-    with eval_mode(forward.model, forward.loss), tried_kernels(forward.preprocessor.device):
+    with (
+        phase("evaluating", sum(map(len, own))) as evaluating,
+        eval_mode(forward.model, forward.loss),
+        tried_kernels(forward.preprocessor.device),
+    ):
         for batch in source.batches(torch.cat(own), batch_size) if own else ():
+            evaluating.advance(len(batch.labels))
             inputs = forward.preprocessor.for_evaluation(batch.images)
             with forward.autocast():
                 output = forward.logits_of(view(inputs, views[0]))

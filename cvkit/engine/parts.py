@@ -185,16 +185,17 @@ class RunParts:
         """Return a new optimizer for the weights of `model` and `loss`, or for copies of these weights."""
         part = with_placeholder_lr(self.recipe.optimizer)
         names = {id(weight): name for name, weight in named_weights(model, loss).items()}
+        buffers = [(name, each) for name, each in model.named_buffers() if each.is_floating_point()]
         groups = self.finetuning.groups(model, loss)
         if not groups:
             pairs = _named(_trainable(model, loss), names, copies)
-            optimizer: Optimizer = build_checked(part, [weight for _, weight in pairs], pairs)
+            optimizer: Optimizer = build_checked(part, [weight for _, weight in pairs], pairs, buffers)
             return optimizer
         named: list[dict[str, Any]] = [
             {"params": _named(group.weights, names, copies), "name": group.name} for group in groups
         ]
         plain = [{**group, "params": [weight for _, weight in group["params"]]} for group in named]
-        optimizer = build_checked(part, plain, named)
+        optimizer = build_checked(part, plain, named, buffers)
         apply_factors(optimizer, groups, Guard(part.entry))
         return optimizer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -34,7 +35,7 @@ class Predictions:
     labels: Tensor
     loss: float
     half: Half | Literal["train", "given"] | None = "test"
-    names: tuple[str, ...] | None = None
+    names: Sequence[str] | None = None
     views: tuple[str, ...] = ()
 
     task: ClassVar[Task] = SINGLE_LABEL

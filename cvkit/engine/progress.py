@@ -41,6 +41,7 @@ class EpochProgress:
         group_rates: Learning rate of each named parameter group in the last step; empty if there are none.
         terms: Mean of each term of the loss in each step, like `losses`; empty if there is only one.
         last_loss: The mean of the latest losses when they were last read.
+        last_accuracy: The accuracy when the losses were last read; None if there is none.
     """
 
     def __init__(self, steps: int, device: torch.device) -> None:
@@ -52,6 +53,7 @@ class EpochProgress:
         self.group_rates: dict[str, float] = {}
         self.terms: dict[str, Tensor] = {}
         self.last_loss = float("nan")
+        self.last_accuracy: float | None = None
         self._hits = torch.zeros((), dtype=torch.int64, device=device)
         self._seconds = 0.0
         self._started: float | None = None
@@ -60,6 +62,11 @@ class EpochProgress:
     def taken(self) -> int:
         """The number of optimizer steps taken in this epoch."""
         return len(self.counts)
+
+    @property
+    def speed(self) -> float | None:
+        """Images per second of training in this epoch; None if no time was measured yet."""
+        return self.samples / self._seconds if self._seconds > 0 else None
 
     def start_clock(self) -> None:
         """Start to measure training time."""
@@ -84,9 +91,14 @@ class EpochProgress:
             self.momenta.append(momentum)
 
     def first_non_finite(self) -> int | None:
-        """Return the first step whose loss is not finite, or None. It reads the device and updates `last_loss`."""
+        """Return the first step whose loss is not finite, or None.
+
+        It reads the device and updates `last_loss` and `last_accuracy`.
+        """
         losses = self.losses[: self.taken].cpu()
         self.last_loss = float(losses[-20:].mean())
+        hits = int(self._hits)
+        self.last_accuracy = None if hits < 0 or not self.samples else hits / self.samples
         bad = (~torch.isfinite(losses)).nonzero()
         return int(bad[0]) if len(bad) else None
 

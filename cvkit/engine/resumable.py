@@ -62,10 +62,12 @@ def restore_training(
 
 def require_finite_weights(train_step: TrainStep, step: int) -> None:
     """Raise `DivergedError` that names the first weight that is not finite at `step`."""
-    for owner, module in (("", train_step.forward.model), (" of the loss", train_step.forward.loss)):
-        for name, parameter in module.named_parameters():
-            if not torch.isfinite(parameter).all():
-                raise DivergedError(f"{name}{owner} is no longer finite at step {step}; lower the learning rate")
+    modules = (("", train_step.forward.model), (" of the loss", train_step.forward.loss))
+    weights = [(name + owner, weight) for owner, module in modules for name, weight in module.named_parameters()]
+    finite = torch.stack([torch.isfinite(weight).all() for _, weight in weights])  # read at once, as reading waits
+    for (name, _), is_finite in zip(weights, finite.tolist(), strict=True):
+        if not is_finite:
+            raise DivergedError(f"{name} is no longer finite at step {step}; lower the learning rate")
 
 
 def require_place(state: dict[str, Any], steps: int, limit: int | None) -> None:

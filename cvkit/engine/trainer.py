@@ -51,6 +51,10 @@ class Step:
         samples: Images seen so far in the epoch.
         loss: The running training loss, read from the device at most a few times a second.
         ends_epoch: Whether this is the last step of the epoch; its evaluation comes next.
+        learning_rate: The learning rate of the step.
+        accuracy: The training accuracy so far in the epoch, in [0, 1], read when the loss is read; None if there is
+            none, as with mixed images.
+        images_per_second: The mean speed of training so far in the epoch; None if no time was measured yet.
     """
 
     step: int
@@ -58,6 +62,9 @@ class Step:
     samples: int
     loss: float
     ends_epoch: bool = False
+    learning_rate: float = 0.0
+    accuracy: float | None = None
+    images_per_second: float | None = None
 
 
 class Trainer:
@@ -187,7 +194,16 @@ class Trainer:
                 self._require_finite(progress)  # this waits for the device, so the clock includes all of its work
                 last_read = time.monotonic()
             progress.stop_clock()
-            yield Step(self.step, self.epoch + 1, progress.samples, progress.last_loss, ends_epoch)
+            yield Step(
+                self.step,
+                self.epoch + 1,
+                progress.samples,
+                progress.last_loss,
+                ends_epoch,
+                progress.rates[-1],
+                progress.last_accuracy,
+                progress.speed,
+            )
             progress.start_clock()
         progress.stop_clock()
 
@@ -219,7 +235,8 @@ class Trainer:
                     "finite. Lower the learning rate, or set train.clip_norm"
                 )
         half = parts.evaluated[0]
-        views = views_of(parts.recipe.evaluation)
+        last = self.epoch + 1 >= parts.plan.epochs or self.step >= parts.planned_steps
+        views = views_of(parts.recipe.evaluation, last=last)
         viewed = self.evaluator.predict(half, views=views) if views else None
         unaveraged = None if parts.ema is None else self.evaluator.predict(half, averaged=False)
         metrics = evaluate_metrics(parts.recipe.metrics, parts.info, found[half])

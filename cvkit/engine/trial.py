@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 
 from ..data.loading import BatchSource
 from ..errors import RunError
+from ..phases import advance
 from ..recipe.settings import TrainSettings
 from .compressed import Compressed
 from .eval_mode import eval_mode
@@ -93,6 +94,7 @@ class Trial:
                 compressed=self._compressed,
             ):
                 taken += 1
+                advance()
                 if self._schedule is not None and self._compressed is not None:
                     self._schedule.skip_to(self._compressed.position(taken))
                 elif self._schedule is not None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ..errors import RunError
+from ..phases import phase
 from ..printable import on_one_line
 from ..recipe import Recipe, TunerPart
 from .building import build_checked
@@ -22,7 +23,7 @@ def tune(parts: RunParts) -> Iterator[str | tuple[TunerPart, Proposal, Recipe]]:
     for tuner in parts.recipe.tuners:
         if forecast := forecast_of(tuner, parts):
             yield forecast
-        proposal: Proposal = build_checked(tuner, parts, tuner.target)
+        proposal = propose(tuner, parts)
         # A tuner may decide by what the processes do not share, such as the time that steps take.
         proposal = replace(proposal, value=parts.world.from_first(proposal.value))
         if tuner.target in parts.recipe.unresolved() and proposal.value is not None:
@@ -33,6 +34,13 @@ def tune(parts: RunParts) -> Iterator[str | tuple[TunerPart, Proposal, Recipe]]:
                 f"{tuner.entry.id} proposes no value for {tuner.target}: {proposal.reason}. "
                 f"Set a value: {tuner.target}=VALUE"
             )
+
+
+def propose(tuner: TunerPart, parts: RunParts) -> Proposal:
+    """Run a tuner, and return what it proposes."""
+    with phase(f"tuning {tuner.target}", noun="step"):
+        proposal: Proposal = build_checked(tuner, parts, tuner.target)
+    return proposal
 
 
 def forecast_of(tuner: TunerPart, parts: RunParts) -> str:

@@ -146,7 +146,7 @@ class LabelledEvaluator:
         def chosen(at: Sequence[int]) -> Tensor:
             return materialize(images, [places[index] for index in at]).images
 
-        return self._evaluation(found, digests, tuple(unread.values()), chosen)
+        return self._evaluation(found, None if digests is None else tuple(digests), tuple(unread.values()), chosen)
 
     def of_files(
         self, given: GivenImages, advance: Advance, *, batch_size: int | None = None, workers: int | None = None

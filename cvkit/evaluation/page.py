@@ -19,15 +19,16 @@ from .evaluating import MOST_NAMED, Evaluation, Kept, LabelledEvaluator
 PAGE, PREDICTIONS, METRICS = "evaluation.html", "predictions.csv", "metrics.json"
 
 
-def results_folder(parent: Path, name: str, digest: str, runs: Iterable[Path]) -> OutputFolder:
+def results_folder(parent: Path, name: str, digest: str, inputs: Iterable[Path]) -> OutputFolder:
     """Return the folder in `parent` for the results of an evaluation.
 
     `name` follows from the names of model and images, and `digest` is that of both, so results of others with the
-    same names are kept. Raises `FolderError` if the folder is in one of `runs`.
+    same names are kept. `inputs` are the run folders and the folder of images: a folder of results among the images
+    would be taken for a class later. Raises `FolderError` if the folder is in one of them.
     """
     path = place_for(parent, name, METRICS, digest)
     place = OutputFolder(path, "cvkit evaluate", frozenset((PAGE, PREDICTIONS, METRICS)))
-    place.require_outside(runs)
+    place.require_outside(inputs)
     return place
 
 

@@ -13,6 +13,7 @@ from ..engine.background import Background, no_background
 from ..engine.trained_model import TrainedModel
 from ..error_text import cause
 from ..errors import CvkitError, one_line
+from ..phases import phase
 from ..protocols import ROUNDING, require_maps
 from ..recipe import Part
 from ..seeding import preserved_randomness, seed_everything
@@ -61,10 +62,18 @@ class Explainers:
         maps = {}
         size = max(1, min(_AT_ONCE, _PIXELS // images.shape[-2:].numel()))
         for name, explainer in list(self.working.items()):
-            with self._guarded(name), preserved_randomness():
+            with (
+                self._guarded(name),
+                preserved_randomness(),
+                phase(f"computing maps: {name}", len(images)) as computing,
+            ):
                 seed_everything(f"explanations {name}", self.trained.seed)
                 chunks = zip(images.split(size), targets.split(size), strict=True)
-                maps[name] = torch.cat([self._chunk(name, explainer, *chunk) for chunk in chunks])
+                found = []
+                for chunk in chunks:
+                    found.append(self._chunk(name, explainer, *chunk))
+                    computing.advance(len(chunk[0]))
+                maps[name] = torch.cat(found)
                 for line in lines_of(explainer, "warnings"):
                     self._warn(f"{name}: {line}")
         return maps

@@ -13,6 +13,7 @@ from ..errors import RunError
 from ..figures.page import render
 from ..files.output_folder import OutputFolder
 from ..formatting import counted
+from ..phases import phase
 from .explainers import Explainers
 from .image_source import FromSplit, ImageSource
 from .layout import OVERLAYS, PAGE, ROWS, SCORES
@@ -70,8 +71,9 @@ class ExplainJob:
             if self.scored is not None:
                 self.scores = self._scores(plain, self.scored)
                 self.warnings += self.scores.warnings
-            page = explanation_page(self.title, self.model_label, self.source, sheet, self.scores, self.warnings)
-            files = {PAGE: render(page).encode(), ROWS: sheet.csv()}
+            with phase("drawing the page"):
+                page = explanation_page(self.title, self.model_label, self.source, sheet, self.scores, self.warnings)
+                files = {PAGE: render(page).encode(), ROWS: sheet.csv()}
             if self.scores is not None:
                 files[SCORES] = (json.dumps(self.scores.to_json(), indent=1) + "\n").encode()
             for name, content in files.items():
@@ -84,8 +86,9 @@ class ExplainJob:
 
     def _scores(self, explainers: Explainers, split: Split) -> Scores:
         chosen = FromSplit.sample(split, _SCORED, explainers.trained.seed).indices
-        read = materialize(split, chosen)
-        return score(explainers, *read.objects())
+        with phase("scoring"):
+            read = materialize(split, chosen)
+            return score(explainers, *read.objects())
 
 
 def in_short(unread: Sequence[str]) -> list[str]:

@@ -10,10 +10,15 @@ from itertools import count
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from .artifacts import Artifact, Table
+from .anchors import Target, anchored, artifact_anchor, contents, target
+from .artifacts import Table
 from .filters import breakable, isolated, middle, nbsp
+from .finding import Finding
 from .inline_svg import inline_svg
 from .pictures import Pictures
+from .section import Section
+
+__all__ = ["Fact", "Page", "Section", "render"]
 
 _SCRIPTS = ("tips.js", "galleries.js", "tables.js", "matrices.js")
 SHOWN_ROWS = 25
@@ -27,25 +32,6 @@ class Fact:
     label: str
     value: str
     note: str = ""
-
-
-@dataclass(frozen=True)
-class Section:
-    """A heading, a paragraph of text, and artifacts in reading order.
-
-    A section without text and artifacts is omitted.
-
-    Attributes:
-        title: The heading.
-        artifacts: Figures, tables and galleries.
-        text: A paragraph before them.
-        broad: Whether each artifact has the full width of the page, for example a table with long cells.
-    """
-
-    title: str
-    artifacts: tuple[Artifact, ...] = ()
-    text: str = ""
-    broad: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,6 +49,9 @@ class Page:
         recipe: The YAML text of the recipe.
         recipe_title: What the recipe is.
         generated: The last line.
+        findings: What is good, wrong or deserves a look, in this order of the page, below the headline.
+        shown_findings: The number of findings that are shown; the others are folded.
+        downloads: Files beside the page, each with what it contains.
     """
 
     title: str
@@ -75,6 +64,25 @@ class Page:
     recipe: str = ""
     recipe_title: str = "The resolved recipe, including all defaults"
     generated: str = ""
+    findings: tuple[Finding, ...] = ()
+    shown_findings: int = 8
+    downloads: tuple[tuple[str, str], ...] = ()
+
+    def anchored(self) -> tuple[tuple[Section, str], ...]:
+        """Return the sections that have content, each with the identifier that links refer to."""
+        return anchored(self.sections)
+
+    def contents(self) -> tuple[Target, ...]:
+        """Return the table of contents."""
+        return contents(self.sections, bool(self.findings), bool(self.details or self.recipe))
+
+    def target(self, name: str) -> Target | None:
+        """Return the place on the page with the name of an artifact or the title of a section; None without one.
+
+        Args:
+            name: The name or the title.
+        """
+        return target(self.sections, name)
 
 
 def render(page: Page) -> str:
@@ -92,10 +100,11 @@ def render(page: Page) -> str:
         lstrip_blocks=True,
     )
     numbers = count(1)
-    pictures = Pictures([artifact for section in page.sections for artifact in section.artifacts])
+    pictures = Pictures([artifact for section in page.sections for artifact in (*section.artifacts, *section.folded)])
     environment.filters |= {
         "inline": lambda figure: inline_svg(figure, next(numbers)),
         "picture": pictures.element,
+        "anchor": artifact_anchor,
         "data_uri": _data_uri,
         "digest": _digest,
         "breakable": breakable,

@@ -14,32 +14,44 @@ from .scratch import Scratch, clear_leftovers
 
 @dataclass(frozen=True)
 class OutputFolder:
-    """The folder at `path` for the results of `command`, which only writes files and folders in `names`."""
+    """The folder at `path` for the results of `command`, which only writes files and folders in `names`.
+
+    `option` is the option of the command that names the folder.
+    """
 
     path: Path
     command: str
     names: frozenset[str]
+    option: str = "--output"
+
+    def require_new(self) -> None:
+        """Raise `FolderError` if something is at the place of the folder, unless it is an empty folder."""
+        if os.path.lexists(self.path) and (self.path.is_symlink() or not _is_empty(self.path)):
+            raise FolderError(
+                f"'{self.path}' exists, and `{self.command}` replaces nothing; remove it, or choose another "
+                f"{self.option}"
+            )
 
     def require_safe_to_replace(self) -> None:
         """Raise `FolderError` unless the folder does not exist or only contains files that the command writes."""
         if not os.path.lexists(self.path):
             return
         if not self.path.is_dir() or self.path.is_symlink():
-            raise FolderError(f"'{self.path}' exists and is not a folder; choose another --output")
+            raise FolderError(f"'{self.path}' exists and is not a folder; choose another {self.option}")
         if foreign := sorted({item.name for item in self.path.iterdir()} - self.names):
             raise FolderError(
                 f"'{self.path}' contains files that `{self.command}` did not write ({', '.join(foreign[:3])}); "
-                "choose another --output"
+                f"choose another {self.option}"
             )
 
-    def require_outside(self, runs: Iterable[Path]) -> None:
-        """Raise `FolderError` if the folder is one of these run folders, or is in one, also through links."""
+    def require_outside(self, inputs: Iterable[Path]) -> None:
+        """Raise `FolderError` if the folder is one of these folders of inputs, or is in one, also through links."""
         place = self.path.resolve()
-        for run in runs:
-            if run.resolve() in (place, *place.parents):
+        for folder in inputs:
+            if folder.resolve() in (place, *place.parents):
                 raise FolderError(
-                    f"'{self.path}' is inside the run folder '{run}', which `{self.command}` never writes to; choose "
-                    "another --output"
+                    f"'{self.path}' is inside '{folder}', which `{self.command}` reads and never writes to; choose "
+                    f"another {self.option}"
                 )
 
     @contextmanager
@@ -72,7 +84,7 @@ class OutputFolder:
         if problem is not None:
             where = f"; the earlier results are in '{earlier}'" if earlier else ""
             raise FolderError(
-                f"could not write '{self.path}': {problem.strerror}{where}; choose another --output"
+                f"could not write '{self.path}': {problem.strerror}{where}; choose another {self.option}"
             ) from problem
 
     def write(self, files: Mapping[str, bytes]) -> list[Path]:
@@ -82,3 +94,10 @@ class OutputFolder:
                 (making / name).parent.mkdir(exist_ok=True)
                 (making / name).write_bytes(content)
         return [self.path / name for name in dict.fromkeys(name.partition("/")[0] for name in files)]
+
+
+def _is_empty(folder: Path) -> bool:
+    try:
+        return folder.is_dir() and not any(folder.iterdir())
+    except OSError:
+        return False

@@ -9,7 +9,7 @@ OPTIMIZERS = Kind(
     "optimizer",
     ("params",),
     "a torch.optim.Optimizer",
-    by_name=("named_params",),
+    by_name=("named_params", "buffers"),
     key="optimizer",
     tunable=True,
     made="torch.optim:Optimizer",

@@ -12,6 +12,7 @@ import torch
 from ..data.digests import file_digest
 from ..data.splits import DataInfo
 from ..engine.classifier import Classifier
+from ..engine.run_classifier import run_classifier
 from ..errors import RunError
 from ..explain.image_io import FileReader, reader_of
 from ..export.classifier import ONNX, PROGRAM, ExportedClassifier
@@ -19,7 +20,6 @@ from ..recipe import Recipe
 from ..recipe.settings import View
 from ..runs.folder import RunFolder
 from ..runs.load import LoadedModel, load_trained
-from .run_classifier import run_classifier
 
 _FILES_AT_ONCE = 50  # images in memory; a file does not say how many its run evaluated at once
 

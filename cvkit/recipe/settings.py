@@ -21,6 +21,10 @@ View = Literal[
     "shift_down",
     "shift_left",
     "shift_right",
+    "pixel_up_left",
+    "pixel_down_right",
+    "flipped_pixel_up_left",
+    "flipped_pixel_down_right",
     "crop_90",
     "crop_80",
 ]
@@ -143,10 +147,15 @@ class EvaluationSettings(Settings):
     views: tuple[View, ...] = Field(
         (),
         description="Also evaluate with the mean of the logits over these views of each image. shift_...: moved by a "
-        "sixteenth; crop_90, crop_80: the middle 90 or 80 %, enlarged.",
+        "sixteenth; pixel_...: moved by one pixel in two directions, flipped_: after a horizontal flip; crop_90, "
+        "crop_80: the middle 90 or 80 %, enlarged.",
     )
     flip_tta: bool = Field(
         False, description="Also evaluate with predictions averaged over each image and its mirror image."
+    )
+    views_at: Literal["each_epoch", "final"] = Field(
+        "each_epoch",
+        description="When views or flip_tta are used: after each epoch, or only after the last planned one.",
     )
     thresholds: ThresholdRule = Field(
         USUAL_THRESHOLD,

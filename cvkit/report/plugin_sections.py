@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from ..engine.building import build_checked
-from ..figures.artifacts import Artifact
+from ..figures.artifacts import Artifact, Table
 from ..figures.page import Page, Section, render
 from ..guard import Guard, fault_of
 from ..host.registry import Entry
 from ..recipe import Part
+
+Named = TypeVar("Named", bound=Artifact)
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 
@@ -38,8 +40,14 @@ def faults(section: Section) -> Iterator[str]:
     if not isinstance(section.artifacts, tuple | list):
         yield f"has artifacts of type {type(section.artifacts).__name__}; expected a tuple"
         return
+    if not isinstance(section.folded, tuple | list):
+        yield f"has folded tables of type {type(section.folded).__name__}; expected a tuple"
+        return
+    for table in section.folded:
+        if not isinstance(table, Table):
+            yield f"folds a {type(table).__name__}; expected a Table"
     names = []
-    for artifact in section.artifacts:
+    for artifact in (*section.artifacts, *section.folded):
         if not isinstance(artifact, get_args(Artifact)):
             yield f"contains a {type(artifact).__name__}; expected a Figure, Table or Gallery"
         elif not (isinstance(artifact.name, str) and _NAME.fullmatch(artifact.name)):
@@ -56,13 +64,14 @@ def _section(part: Part, supplied: Sequence[Any], taken: set[str]) -> Section:
     for fault in faults(made):
         raise guard.failure(f"returned a section that {fault}")
     artifacts = tuple(_renamed(artifact, entry, taken) for artifact in made.artifacts)
-    section = replace(made, artifacts=artifacts)
-    guard(lambda: [artifact.files() for artifact in artifacts])
+    folded = tuple(_renamed(table, entry, taken) for table in made.folded)
+    section = replace(made, artifacts=artifacts, folded=folded)
+    guard(lambda: [artifact.files() for artifact in (*artifacts, *folded)])
     guard(lambda: render(Page(section.title, sections=(section,))))
     return section
 
 
-def _renamed(artifact: Artifact, entry: Entry, taken: set[str]) -> Artifact:
+def _renamed(artifact: Named, entry: Entry, taken: set[str]) -> Named:
     """Return the artifact with a name in the plugin's own folder; a component that is named twice has two names."""
     stem = f"{entry.origin.plugin}/{entry.member or entry.component.name}-{artifact.name}"
     number = 2

@@ -15,7 +15,9 @@ from ..engine.records import SCORES, EpochRecord
 from ..engine.trainer import Trainer
 from ..engine.views import FLIP
 from ..figures.artifacts import Table
+from ..figures.finding import Finding
 from ..figures.page import Fact, Page, Section
+from ..findings.judge import SHOWN
 from ..formatting import counted, duration, in_words, legible, percent
 from ..recipe import Part
 from ..recipe.dump import in_one_line
@@ -35,6 +37,7 @@ def report_page(
     info: dict[str, Any],
     recipe_text: str,
     warnings: Sequence[str],
+    findings: Sequence[Finding] = (),
 ) -> Page:
     """Return the report page. Its headline is the final epoch's score without test-time augmentation."""
     recipe = trainer.parts.recipe
@@ -57,6 +60,8 @@ def report_page(
         ),
         details=tuple(_details(info)),
         recipe=recipe_text,
+        findings=tuple(findings),
+        shown_findings=SHOWN,
         generated=f"Created by cvkit {_version(info)}. Start of the run: {info['started']}.",
     )
 

@@ -43,7 +43,7 @@ class Estimate:
         """Yield how long the training, or the rest of it in a resumed run, will take at `a_step` seconds per step."""
         parts, steps = self._parts, self._parts.planned_steps - self._begun_at
         images_a_step = parts.batching.batch_size * parts.batching.accumulate
-        passes = 1 + len(views_of(parts.recipe.evaluation)) + (parts.ema is not None)
+        passes = 1 + len(views_of(parts.recipe.evaluation, last=False)) + (parts.ema is not None)
         # Evaluating an image costs about a third of training on it: a forward pass without a backward pass.
         evaluated = sum(len(parts.sources[half]) for half in parts.evaluated)
         an_evaluation = passes * a_step / images_a_step * evaluated / 3

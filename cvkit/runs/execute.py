@@ -157,7 +157,8 @@ def noted_end(session: Session, warn: Callable[[str], None] = lambda line: None)
     `warn` is called with new faults of observers if the run ends early; a finished run yields all its warnings.
     """
     try:
-        yield
+        with _checkpoint_written(session):
+            yield
     except KeyboardInterrupt:
         _note(session, "interrupted", warn)
         raise
@@ -168,6 +169,17 @@ def noted_end(session: Session, warn: Callable[[str], None] = lambda line: None)
         raise
     finally:
         session.folder.unlock()
+
+
+@contextmanager
+def _checkpoint_written(session: Session) -> Iterator[None]:
+    """Wait for the checkpoint that is being written, also if the block fails; do not wait after a second signal."""
+    try:
+        yield
+    except BaseException as error:
+        if not getattr(error, "at_once", False):
+            session.finish_saving()
+        raise
 
 
 def is_resumable(error: BaseException) -> bool:

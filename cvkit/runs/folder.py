@@ -33,6 +33,7 @@ from .copied_files import CopiedFiles, Read
 from .json_files import LARGEST, read_calibration
 
 if TYPE_CHECKING:  # only what computes loads torch; most mistakes are reported before that
+    from ..checkpoint.state_copy import StateCopy
     from ..data.splits import Splits
     from ..engine.predictions import Predictions
     from ..figures.artifacts import Artifact, Figure
@@ -122,12 +123,12 @@ class RunFolder(CopiedFiles):
         """The path of the report, which exists once the run has finished."""
         return self.path / "report.html"
 
-    def save(self, step: int, state: dict[str, Any]) -> Path:
+    def save(self, step: int, state: dict[str, Any] | StateCopy) -> Path:
         """Write a checkpoint.
 
         Args:
             step: The number of optimizer steps so far.
-            state: The state of the run.
+            state: The state of the run, or a copy of it.
 
         Returns:
             The path of the checkpoint.

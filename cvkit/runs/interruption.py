@@ -43,7 +43,7 @@ def ended_by_signals(session: Ending, tell: Callable[[str], None], names: Sequen
         else:
             session.stop = True  # always: Python drops exceptions raised in some places, such as __del__
             if len(received) > 1 or session.saved:
-                raise Interrupted(number)
+                raise Interrupted(number, at_once=len(received) > 1)
         with suppress(RuntimeError):  # raised if the signal interrupts a write to the same stream
             tell("finishing the step and saving it; send the signal again to stop immediately")
 

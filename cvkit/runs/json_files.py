@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from ..data.framing import Decoding, FramingMode, Interpolation
 from ..engine.records import EpochRecord
+from ..figures.finding import Mark
 from ..files.strict_json import Count, Number, Shape, read_json, require_shape
 from ..recipe.settings import FolderName
 from ..tasks import SINGLE_LABEL, TASKS
@@ -134,6 +135,21 @@ class _Result(Shape):
     metrics: dict[str, _Measured] = Field({})
 
 
+class _Repository(Shape):
+    folder: str
+    commit: str
+    changed: list[str]
+
+
+class _Finding(Shape):
+    rule: str
+    mark: Mark
+    text: str
+    advice: str
+    where: str
+    weight: Number
+
+
 class RunInfo(Shape):
     """The schema of run.json."""
 
@@ -157,6 +173,8 @@ class RunInfo(Shape):
     pretrained: _Pretrained | None = None
     parameter_groups: list[_ParameterGroup] = Field([])
     fixed_weights: dict[str, str] = Field({})
+    repositories: list[_Repository] = Field([])
+    findings: list[_Finding] = Field([])
 
 
 class _Tuned(Shape):

@@ -18,6 +18,7 @@ from ..engine.thresholds import recipe_thresholds
 from ..engine.trained_model import TrainedModel
 from ..errors import CheckpointError, DeviceError
 from ..formatting import counted
+from ..phases import phase
 from ..recipe import Recipe, changes
 from .calibration import calibration_of
 from .folder import RunFolder
@@ -54,11 +55,14 @@ def load_trained(folder: RunFolder, recipe: Recipe, info: DataInfo, *, calibrate
     recipe's device, or on the best available device if that one cannot be used. Raises `CheckpointError` if there is
     no checkpoint, or if it contains another model.
     """
-    state, damaged = folder.newest_state()
-    if state is None:
-        raise CheckpointError("; ".join([f"'{folder.path}' contains no checkpoint that can be read yet", *damaged]))
-    device, remark = _device(recipe.train.device)
-    model = initialised_model(recipe, info, device, restoring=True)
+    with phase("loading the model"):
+        state, damaged = folder.newest_state()
+        if state is None:
+            raise CheckpointError(
+                "; ".join([f"'{folder.path}' contains no checkpoint that can be read yet", *damaged])
+            )
+        device, remark = _device(recipe.train.device)
+        model = initialised_model(recipe, info, device, restoring=True)
     kept = kept_weights(state)
     weights = trained_weights(state)
     load_model_state(model, weights)

@@ -12,6 +12,7 @@ from ..errors import CheckpointError
 from .environment import describe_environment, environment_changes
 from .folder import TIME, RunFolder
 from .provenance import describe_components, drift
+from .repositories import repositories, uncommitted
 
 
 class RunInfo:
@@ -42,10 +43,11 @@ class RunInfo:
         self.values = {"started": f"{datetime.now().astimezone():{TIME}}", "sessions": [], **self.made_with}
         self.values |= ({"pretrained": record} if record else {}) | ({"parameter_groups": groups} if groups else {})
         self.values |= {"fixed_weights": fixed} if fixed else {}
+        self.values |= {"repositories": repositories(parts.recipe)}
 
     def resume(self, values: dict[str, Any], step: int) -> None:
         """Take the contents of an earlier session, and add a session that begins after `step`."""
-        ended = ("error", "finished", "finished_early", "result")
+        ended = ("error", "finished", "finished_early", "result", "findings")
         self.values = {name: value for name, value in values.items() if name not in ended}
         sessions = [*values.get("sessions", []), {"after_step": step, **self.made_with}]
         self.values |= {"sessions": sessions, "trained": True}
@@ -66,6 +68,10 @@ class RunInfo:
             changed += drift(self.values["components"], session["components"])
             lines += [f"after step {session['after_step']:,}: {line}" for line in changed]
         return lines
+
+    def irreproducible(self) -> list[str]:
+        """Return why others may not be able to repeat the run, a phrase each: uncommitted code, and changes since."""
+        return [*uncommitted(self.values.get("repositories", [])), *self.changes()]
 
 
 def same_digests(fixed: Mapping[str, str], info: Mapping[str, Any]) -> bool:

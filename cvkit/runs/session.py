@@ -18,9 +18,13 @@ from ..engine.trainer import Step, Trainer
 from ..engine.tuning import tune
 from ..engine.usual_rate import unusual_rate_used
 from ..errors import FolderError, RunError
+from ..figures.finding import Finding
 from ..figures.page import render
+from ..findings.judge import judge
 from ..host.catalog import Catalog
+from ..phases import phase
 from ..recipe import Recipe, TunerPart, dump
+from ..report.gathering import evidence_of
 from ..report.plugin_sections import plugin_sections
 from ..report.report_page import report_page
 from ..seeding import preserved_randomness
@@ -31,6 +35,7 @@ from .repair import agree_on_recipe, began, put_back, require_never_trained, sna
 from .restore import moved_places, require_same_data, restore_run
 from .result import result_of
 from .run_info import RunInfo, require_fixed_weights
+from .saving import Saving
 from .snapshot import RunSnapshot
 from .together import begin_together, require_alike
 from .tuning_results import save_figure, tuning_figures, tuning_result
@@ -46,7 +51,9 @@ class Session:
         finishes: Whether the run ends where its last checkpoint was written, without further training.
         warnings: Lines for the readers of the report.
         stop: Set it to end after the current step, which is then saved.
-        saved: Whether the newest checkpoint contains all training so far, so that stopping at once loses nothing.
+        saved: Whether the newest checkpoint contains all training so far, so that stopping at once loses nothing,
+            after `finish_saving`.
+        findings: What the report found good, wrong or worth a look; empty before the report.
         observer_faults: A line for each failure of an observer; they are warnings too.
         shown: The warnings that were shown to the user.
         started: Whether run.json has the status "running" of this session.
@@ -68,11 +75,14 @@ class Session:
         self.warnings = [*parts.warnings]
         self.records: list[EpochRecord] = []
         self.observer_faults: list[str] = []
+        self.findings: tuple[Finding, ...] = ()
+        self._data_changes: list[str] = []
         self.shown: set[str] = set()
         self._observers = Observers()
         self.stop = self.started = False
         self.saved = True
         self._info = RunInfo(folder)
+        self._saving = Saving(folder, self._info)
         self._tuning: list[dict[str, Any]] = []
         self._recipe_text = ""
 
@@ -151,7 +161,8 @@ class Session:
         snapshot, repairs = snapshot_of(self.folder, state)
         moved = moved_places(self.parts, state, snapshot.info)
         repairs += agree_on_recipe(self.folder, snapshot, self.recipe, self.accept_changes, moved=moved)
-        repairs += require_same_data(self.parts, state, accept_changes=self.accept_changes)
+        self._data_changes = require_same_data(self.parts, state, accept_changes=self.accept_changes)
+        repairs += self._data_changes
         restore_run(self.prepare(), state)
         info, lost = began(self.folder, snapshot, self._info.made_with)
         require_fixed_weights(self.parts, info)
@@ -210,11 +221,15 @@ class Session:
         self.saved = False
         with closing(trainer.fit()) as events:
             for event in events:
+                if not self._saving.busy:
+                    self.finish_saving()
                 if isinstance(event, EpochRecord):
+                    self.finish_saving()  # the file of records never has an epoch that no checkpoint has
                     self.records.append(event)
                     self.folder.append(event)
                     if trainer.finished:
                         self._save()
+                        self.finish_saving()
                     self._notify("epoch_finished", record=event)
                 elif event.ends_epoch or (every is not None and event.step % every == 0):
                     self._save()  # save before the evaluation, so that its failure does not lose the epoch
@@ -222,17 +237,24 @@ class Session:
                 if self.stop:
                     if not self.saved:
                         self._save()
-                    return
+                    return self.finish_saving()
                 self.saved = isinstance(event, Step) and event.ends_epoch
+        self.finish_saving()
         self.saved = True
 
     def _save(self) -> None:
         snapshot = RunSnapshot(self._recipe_text, self._tuning, tuple(self.records), self._info.values)
         state = {**self.trainer.state(), "data": self.parts.splits.digest, "kept": snapshot.state()}
-        self.folder.save(self.step, state)
+        self._saving.begin(self.step, state)
         self.saved = True
-        if not self._info.values.get("trained"):
-            self._info.note(trained=True)
+
+    def finish_saving(self) -> None:
+        """Wait for the checkpoint that is being written; raise `CheckpointError` if it cannot be written."""
+        try:
+            self._saving.finish()
+        except BaseException:
+            self.saved = False
+            raise
 
     def report(self) -> Path:
         """Evaluate the trained model, diagnose it, write the report, and return its path."""
@@ -242,19 +264,28 @@ class Session:
         predictions = self.trainer.final_predictions()
         splits = self.parts.splits
         self.folder.write_predictions(predictions, self.parts.info.classes, digests_of(splits.half(splits.final)))
-        found = diagnose(self.trainer, records, predictions, self._info.values)
+        with phase("analysing the results"):
+            found = diagnose(self.trainer, records, predictions, self._info.values)
         self.warnings += found.warnings
         supplied = (records, predictions, self.parts.info, self.folder.path)
         found.sections = plugin_sections(self.recipe.sections, supplied, self.warnings)
-        self.folder.save_artifacts(found.artifacts())
+        with phase("drawing the figures"):
+            self.folder.save_artifacts(found.artifacts())
         found.training += tuning_figures(self.folder, self._tuning, self.warnings)
         self.warnings += self._info.changes()
         info = self._info.values
-        page = report_page(self.trainer, records, predictions, found, info, self.recipe_text(), self.warnings)
-        path = self.folder.write_report(render(page))
+        unrepeatable = [*self._info.irreproducible(), *self._data_changes]
+        self.findings = judge(evidence_of(self.trainer, records, predictions, found, unrepeatable))
+        with phase("writing the report"):
+            page = report_page(
+                self.trainer, records, predictions, found, info, self.recipe_text(), self.warnings, self.findings
+            )
+            path = self.folder.write_report(render(page))
         early = {"finished_early": True} if self.trainer.ended_early else {}
         finished = f"{datetime.now().astimezone():{TIME}}"
-        self.set_status("finished", finished=finished, result=result_of(self.trainer, predictions), **early)
+        judged = [finding.to_json() for finding in self.findings]
+        result = result_of(self.trainer, predictions)
+        self.set_status("finished", finished=finished, result=result, findings=judged, **early)
         self._notify("run_finished", records=records, predictions=predictions)
         self._notify("run_ended", status="finished", error="")
         self._info.note(warnings=list(dict.fromkeys(self.warnings)))

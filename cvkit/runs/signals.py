@@ -14,10 +14,15 @@ NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 class Interrupted(KeyboardInterrupt):
-    """Raised when a signal ends the command; `number` is the number of the signal."""
+    """Raised when a signal ends the command.
 
-    def __init__(self, number: int) -> None:
-        self.number = number
+    Attributes:
+        number: The number of the signal.
+        at_once: Whether it is not the first signal, so that nothing is waited for.
+    """
+
+    def __init__(self, number: int, *, at_once: bool = False) -> None:
+        self.number, self.at_once = number, at_once
         super().__init__(number)
 
     @property

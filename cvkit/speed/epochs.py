@@ -68,7 +68,7 @@ def evaluation_seconds(steps: Steps, step: TrainStep, workers: int, an_image: fl
     `an_image` is a guess of the seconds for an image, by which their number is chosen.
     """
     parts = steps.parts
-    passes = 1 + len(views_of(parts.recipe.evaluation)) + (parts.ema is not None)
+    passes = 1 + len(views_of(parts.recipe.evaluation, last=False)) + (parts.ema is not None)
     total = 0.0
     for half in parts.evaluated:
         source = with_workers(parts.sources[half], workers)

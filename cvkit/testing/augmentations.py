@@ -254,13 +254,13 @@ class AugmentationSuite(Suite):
         with promise(
             "an augmentation with draws_globally augments an image alike in any number of processes"
         ) as broken:
-            images = self._images()
-            whole = self._augment(self.build(), images)
+            augmentation, images = self.build(), self._images()  # each process builds it with the same seed
+            whole = self._augment(copy.deepcopy(augmentation), images)
             for size in (2, 3, len(images) + 1):
                 for rank in range(size):
                     rows = Share(rank, size).rows
                     with during(Divided(GlobalBatch(len(images), rows), lambda own: own)):
-                        made = self._augment(self.build(), images[rows])
+                        made = self._augment(copy.deepcopy(augmentation), images[rows])
                     if not torch.equal(made, whole[rows]):
                         broken(
                             f"process {rank} of {size} has other images",

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ..checkpoint.serialization import pack, unpack
 from ..checkpoint.state_dicts import load_model_state, model_state
 from ..data.splits import DataInfo
+from ..engine.image_initialisation import METHOD
 from ..kinds import KINDS
 from ..protocols import TrainingOutputs
 from .comparison import close, difference, different
@@ -26,6 +27,7 @@ _STEPS = 16
 Each zero-initialised layer before the loss requires one more step, and blocks that are randomly skipped require some
 more: at a rate of one half, a block is skipped in all 16 steps once in 65,536 cases.
 """
+_IMAGES = 32  # the number of training images that may determine first weights
 _RESUMED = 3  # the number of training steps before a checkpoint, and after it
 
 
@@ -46,10 +48,12 @@ class ModelSuite(Suite):
         """Return the information about the data set."""
         return (self.info,)
 
-    def _model(self, seed: int = 0) -> nn.Module:
-        """Build the model with seeded generators, as a run does."""
+    def _model(self, seed: int = 0, *, with_images: bool = True) -> nn.Module:
+        """Build the model with seeded generators, and set its first weights by images, as a run does."""
         with seeded(seed):
             model: nn.Module = self.build()
+            if with_images:
+                _initialise(model, self.info)
         with promise("every model is an nn.Module with parameters") as broken:
             if not isinstance(model, nn.Module):
                 broken(f"the factory returned {type(model).__name__}")
@@ -165,7 +169,7 @@ class ModelSuite(Suite):
         ) as broken:
             model = train(self._model(), self.info, range(_RESUMED))
             packed, tensors = pack(model_state(model))
-            fresh = self._model(seed=1)
+            fresh = self._model(seed=1, with_images=False)
             load_model_state(fresh, unpack(json.loads(json.dumps(packed)), tensors))
             images = sample_inputs(self.info)
             if not torch.equal(self._logits(model, images), self._logits(fresh, images)):
@@ -229,6 +233,24 @@ class ModelSuite(Suite):
             if not different(one, other):
                 broken("two models with different seeds are equal")
 
+    def test_initialised_with_images(self) -> None:
+        """If training images determine first weights, the same images result in the same finite weights.
+
+        They are set in place: names, shapes and which weights are trained stay, as a checkpoint expects them.
+        """
+        with promise(f"{METHOD}(sample) sets weights of a model in place, as a function of the images") as broken:
+            model, twin, before = self._model(), self._model(), self._model(with_images=False)
+            if not callable(getattr(model, METHOD, None)):
+                return
+            shapes, own = ({k: v.shape for k, v in model_state(each).items()} for each in (before, model))
+            if shapes != own or _trained(before) != _trained(model):
+                broken("names, shapes or requires_grad change", "Set them when the model is built")
+            finite = [name for name, value in model_state(before).items() if value.isfinite().all()]
+            if bad := [name for name in finite if not model_state(model)[name].isfinite().all()]:
+                broken(f"{bad[0]} is not finite")
+            if odd := different(model_state(model), model_state(twin)):
+                broken(f"the same images result in another {odd[0]}", "Use torch's global generator")
+
     def test_eval_leaves_buffers(self) -> None:
         """Evaluation changes no parameter and no buffer."""
         with promise("a model in evaluation mode does not change its parameters and buffers") as broken:
@@ -276,6 +298,17 @@ class ModelSuite(Suite):
                     tensor.zero_()
             if not torch.equal(self._logits(model, images), expected):
                 broken("changing the copy changes the model")
+
+
+def _initialise(model: nn.Module, info: DataInfo) -> None:
+    method = getattr(model, METHOD, None)
+    if callable(method):
+        with torch.no_grad():
+            method(lambda count: sample_inputs(info, min(count, _IMAGES)))
+
+
+def _trained(model: nn.Module) -> list[str]:
+    return [name for name, weight in model.named_parameters() if weight.requires_grad]
 
 
 def _listed(names: Collection[str]) -> str:

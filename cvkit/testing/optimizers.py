@@ -26,14 +26,16 @@ class OptimizerSuite(Suite):
 
     kind = KINDS["optimizers"]
 
-    def supplied(self) -> tuple[list[nn.Parameter], list[tuple[str, nn.Parameter]]]:
-        """Return the parameters of a small model, and the same with their names."""
-        named = list(_net().named_parameters())
-        return [weight for _, weight in named], named
+    def supplied(self) -> tuple[list[nn.Parameter], list[tuple[str, nn.Parameter]], list[tuple[str, Tensor]]]:
+        """Return the parameters of a small model, the same with their names, and its buffers with their names."""
+        net = _net()
+        named = list(net.named_parameters())
+        return [weight for _, weight in named], named, _buffers(net)
 
-    def _optimizer(self, *parameters: nn.Parameter) -> Optimizer:
+    def _optimizer(self, *parameters: nn.Parameter, net: nn.Module | None = None) -> Optimizer:
         with promise("every optimizer is a torch.optim.Optimizer") as broken:
-            optimizer = self.build(list(parameters), [(f"layer.{i}", each) for i, each in enumerate(parameters)])
+            named = [(f"layer.{i}", each) for i, each in enumerate(parameters)]
+            optimizer = self.build(list(parameters), named, [] if net is None else _buffers(net))
             if not isinstance(optimizer, Optimizer):
                 broken(f"the factory returned {type(optimizer).__name__}")
         return optimizer
@@ -55,7 +57,7 @@ class OptimizerSuite(Suite):
         """Each group has a learning rate, and with a rate of zero no weight changes. Schedulers and tuners set it."""
         with promise("the `lr` of each parameter group of an optimizer is its learning rate") as broken:
             net = _net()
-            optimizer = self._optimizer(*net.parameters())
+            optimizer = self._optimizer(*net.parameters(), net=net)
             for number, group in enumerate(optimizer.param_groups):
                 if not isinstance(group.get("lr"), int | float | Tensor):
                     broken(f"group {number} has no `lr`, only {', '.join(map(str, group))}")
@@ -89,7 +91,7 @@ class OptimizerSuite(Suite):
                 {**group, "params": [(f"{group['name']}.{i}", each) for i, each in enumerate(group["params"])]}
                 for group in groups
             ]
-            found = self.build(groups, named).param_groups
+            found = self.build(groups, named, []).param_groups
             names = [group.get("name") for group in found]
             if names != ["head", "body"]:
                 broken(
@@ -103,18 +105,18 @@ class OptimizerSuite(Suite):
         """After saving to a checkpoint and restoring, the next steps are exactly the same."""
         with promise("an optimizer restored from a checkpoint takes exactly the same steps") as broken:
             net, fresh = _net(), _net()
-            optimizer = self._optimizer(*net.parameters())
+            optimizer = self._optimizer(*net.parameters(), net=net)
             _train(net, optimizer, steps=3)
             packed, tensors = pack(optimizer_state(optimizer, named_weights(net)))
             fresh.load_state_dict(net.state_dict())
-            resumed = self._optimizer(*fresh.parameters())
+            resumed = self._optimizer(*fresh.parameters(), net=fresh)
             load_optimizer_state(resumed, named_weights(fresh), unpack(json.loads(json.dumps(packed)), tensors))
             _train(net, optimizer, steps=3, first=3)
             _train(fresh, resumed, steps=3, first=3)
-            if not torch.equal(_weights(net), _weights(fresh)):
-                difference = float((_weights(net) - _weights(fresh)).abs().max())
+            if not torch.equal(_state(net), _state(fresh)):
+                difference = float((_state(net) - _state(fresh)).abs().max())
                 broken(
-                    f"after three steps, the weights differ by up to {difference:.3g}",
+                    f"after three steps, the weights or buffers differ by up to {difference:.3g}",
                     "Store everything that affects later steps in self.state and in the groups",
                 )
 
@@ -122,7 +124,7 @@ class OptimizerSuite(Suite):
         """An optimizer that declares ``needs_closure`` calls the closure in every step."""
         with promise("an optimizer with needs_closure computes the gradient by the closure in every step") as broken:
             net = _net()
-            optimizer = self._optimizer(*net.parameters())
+            optimizer = self._optimizer(*net.parameters(), net=net)
             images, labels = sample_inputs(_INFO), sample_labels(_INFO)
             for step in (1, 2):
                 if not _step(optimizer, lambda: cross_entropy(net(images), labels)):
@@ -132,7 +134,7 @@ class OptimizerSuite(Suite):
         """``train()`` and ``eval()``, if there are any, change nothing when they are called again."""
         with promise("an optimizer with two modes stays in a mode that it is set to again") as broken:
             net = _net()
-            optimizer = self._optimizer(*net.parameters())
+            optimizer = self._optimizer(*net.parameters(), net=net)
             _train(net, optimizer, steps=3)
             for mode in ("eval", "train", "eval"):
                 switch = getattr(optimizer, mode, lambda: None)
@@ -147,7 +149,7 @@ class OptimizerSuite(Suite):
         with promise("an optimizer does not change parameters without a gradient") as broken:
             net = _net()
             frozen = next(net.parameters())
-            optimizer = self._optimizer(*net.parameters())
+            optimizer = self._optimizer(*net.parameters(), net=net)
             frozen.requires_grad_(False)
             before = frozen.clone()
             _train(net, optimizer, steps=2)
@@ -196,6 +198,14 @@ def _step(optimizer: Optimizer, value: Callable[[], Tensor]) -> int:
 
 def _unguarded(call: Callable[[], Any]) -> Any:
     return call()
+
+
+def _buffers(net: nn.Module) -> list[tuple[str, Tensor]]:
+    return [(name, each) for name, each in net.named_buffers() if each.is_floating_point()]
+
+
+def _state(net: nn.Module) -> Tensor:
+    return torch.cat([_weights(net), *(buffer.flatten() for _, buffer in _buffers(net))])
 
 
 def _weights(net: nn.Module) -> Tensor:

@@ -1,4 +1,4 @@
-"""Declare the data sets of cvkit: CIFAR, folders and tables of images, drawn shapes, and four that change others."""
+"""Declare the data sets of cvkit: CIFAR, your own images, drawn shapes, and four that change others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cvkit import Component, hookimpl
 
 @hookimpl
 def cvkit_datasets() -> Iterable[Component]:
-    """Declare the ten data sets."""
+    """Declare the twelve data sets."""
     yield Component("cifar10", "cvkit_datasets.cifar:cifar10", "60,000 photographs of 10 classes, 32x32")
     yield Component("cifar100", "cvkit_datasets.cifar:cifar100", "60,000 photographs of 100 classes, 32x32")
     yield Component(
@@ -25,6 +25,21 @@ def cvkit_datasets() -> Iterable[Component]:
         "Your own images, listed in a table",
         tasks=("single_label", "multi_label"),
         task_options={"labels_separator": "multi_label", "label_columns": "multi_label"},
+    )
+    yield Component(
+        "shards",
+        "cvkit_datasets.shards:shards",
+        "Your own images, in tar shards",
+        tasks=("single_label", "multi_label"),
+        task_options={"several_labels": "multi_label"},
+    )
+    yield Component(
+        "remote_shards",
+        "cvkit_datasets.shards:remote_shards",
+        "Tar shards in an object store or on a web server",
+        requires=("fsspec>=2023.5",),
+        tasks=("single_label", "multi_label"),
+        task_options={"several_labels": "multi_label"},
     )
     yield Component("shapes", "cvkit_datasets.shapes:shapes", "Drawn images of 10 shapes, with exact object masks")
     yield Component(

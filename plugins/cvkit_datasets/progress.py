@@ -1,4 +1,4 @@
-"""Show the progress of a download on stderr: a progress bar on a terminal, and otherwise one line for each stage."""
+"""Show the progress of a download: a phase of the command that shows phases, and otherwise lines on stderr."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from cvkit import phase
+
 
 @contextmanager
 def stage(label: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
@@ -23,6 +25,17 @@ def stage(label: str, total: int | None = None) -> Iterator[Callable[[int], None
 
     `total` is the number of all bytes, if known.
     """
+    with phase(label, total, noun="byte") as begun:
+        if begun.shown:
+            yield begun.advance
+            return
+        with _shown_here(label, total) as advance:
+            yield advance
+
+
+@contextmanager
+def _shown_here(label: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Show a stage on stderr: a progress bar on a terminal, and otherwise one line."""
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal:
         console.print(f"{label} ...", markup=False, soft_wrap=True)

@@ -27,14 +27,20 @@ class FollowsDevice(Augmentation):
 
     def forward(self, input: Tensor, params: dict[str, Tensor] | None = None, **kwargs: Any) -> Tensor:
         """Augment `input`, float (B, C, H, W), with random parameters, or with `params` if they are given."""
-        if self.device != input.device:
-            self.to(input.device)
-        batch = global_batch(len(input))
-        if params is None and batch.rows != slice(None):
-            drawn = self.forward_parameters((batch.total, *input.shape[1:]))
-            params = {name: value if name == SHAPE else value[batch.rows] for name, value in drawn.items()}
-            params[SHAPE] = torch.tensor(input.shape)
+        if params is None:
+            params = self.drawn(tuple(input.shape), input.device)
         return super().forward(input, params, **kwargs)
+
+    def drawn(self, shape: tuple[int, ...], device: torch.device) -> dict[str, Tensor]:
+        """Draw the parameters for images (B, C, H, W) of `shape` on `device`."""
+        if self.device != device:
+            self.to(device)
+        batch = global_batch(shape[0])
+        if batch.rows == slice(None):
+            return self.forward_parameters(torch.Size(shape))
+        drawn = self.forward_parameters(torch.Size((batch.total, *shape[1:])))
+        params = {name: value if name == SHAPE else value[batch.rows] for name, value in drawn.items()}
+        return {**params, SHAPE: torch.tensor(shape)}
 
 
 def draw_corners(count: int, rows: int, columns: int, device: torch.device) -> dict[str, Tensor]:

@@ -87,3 +87,30 @@ class RandomCrop(FollowsDevice, GeometricAugmentationBase2D):
         pixels = pixels[:, None].expand(-1, input.shape[1], -1)
         crops: Tensor = padded.flatten(2).gather(2, pixels).unflatten(2, (height, width))
         return crops.contiguous(memory_format=memory_format(input))
+
+    def pixel_moves(self, shape: tuple[int, int, int, int], device: torch.device) -> tuple[Tensor, Tensor] | None:
+        """Draw the crops of images of `shape` (B, C, H, W); return the source of each row and column.
+
+        Returns None, and draws nothing, if the padding is a constant, which is no pixel of the image.
+        """
+        padding, mode = self.flags["padding"], self.flags["padding_mode"]
+        if padding and mode == "constant":
+            return None
+        params = self.drawn(shape, device)
+        starts, lengths = (params["top"], params["left"]), self.flags["size"]
+        rows, columns = (
+            _inside(window(start.to(device), length) - padding, side, mode)
+            for start, length, side in zip(starts, lengths, shape[-2:], strict=True)
+        )
+        return rows, columns
+
+
+def _inside(positions: Tensor, side: int, mode: str) -> Tensor:
+    """Return the pixel, in [0, `side`), with which padding fills each position outside of the image."""
+    match mode:
+        case "reflect":
+            positions = positions.abs()
+            return torch.where(positions < side, positions, 2 * (side - 1) - positions)
+        case "circular":
+            return positions.remainder(side)
+    return positions.clamp(0, side - 1)

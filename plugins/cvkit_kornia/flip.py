@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
+import torch
 from kornia.augmentation import RandomHorizontalFlip
 from pydantic import Field
 from torch import Tensor
@@ -35,3 +36,9 @@ class HorizontalFlip(FollowsDevice, RandomHorizontalFlip):
     ) -> Tensor:
         """Mirror every image; the base class keeps only the mirrored images that ``batch_prob`` selects."""
         return input.flip(-1)
+
+    def pixel_moves(self, shape: tuple[int, int, int, int], device: torch.device) -> tuple[Tensor, Tensor]:
+        """Draw which images of `shape` (B, C, H, W) are mirrored; return the source of each row and column."""
+        mirrored = (self.drawn(shape, device)["batch_prob"] > 0.5).to(device)
+        rows, columns = (torch.arange(length, device=device) for length in shape[-2:])
+        return rows.expand(shape[0], -1), torch.where(mirrored[:, None], shape[-1] - 1 - columns, columns)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from photo_runs import photo_folder, run_in_bf16  # noqa: F401
 
 from cvkit import DataInfo, Splits, TensorSplit
 from cvkit.engine.predictions import Predictions

@@ -70,9 +70,10 @@ def test_earlier_results_are_replaced_and_other_files_are_not(cvkit, run_folder,
     answer = cvkit(*line)
     assert answer.code == 2
     assert "mine.txt" in answer.err
-    inside = cvkit(*line, "--output", run_folder)
-    assert inside.code == 2
-    assert "inside" in inside.err
+    for place in (run_folder, labelled):
+        inside = cvkit(*line, "--output", place)
+        assert (inside.code, "inside" in inside.err) == (2, True)
+        assert str(place) in inside.err
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems accept only Unicode as names")

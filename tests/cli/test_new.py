@@ -104,7 +104,9 @@ def test_new_refuses_what_it_cannot_use(cvkit, folder, words, named):
 
 
 def test_new_says_when_weights_cannot_be_had(cvkit, folder, monkeypatch, tmp_path):
-    """Neither the hub nor its cache has them: the recipe is written, and what to do is said."""
+    """Neither the hub nor its cache has them: the recipe is written, and a command that needs none is suggested."""
+    import shlex
+
     import cvkit_timm.model
     from cvkit.errors import RunError
 
@@ -117,6 +119,10 @@ def test_new_says_when_weights_cannot_be_had(cvkit, folder, monkeypatch, tmp_pat
     assert "could not load the pretrained weights of timm/test_resnet" in answer.err
     assert "--weights FILE" in answer.err
     assert "pretrained: true" in Path("recipe.yaml").read_text()
+    suggested = shlex.split(answer.err.strip().partition("For a network with random weights: ")[2])
+    assert suggested == ["cvkit", "new", "pets", "--scratch", "--output", "recipe-scratch.yaml"]
+    again = cvkit(*suggested[1:], "--model", "timm/test_resnet", "--size", "32")
+    assert (again.code, again.err) == (0, "")
 
 
 def test_scratch_asks_for_no_weights(cvkit, folder):

@@ -6,6 +6,7 @@ import ast
 import io
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -44,7 +45,7 @@ def test_errors_are_coloured_on_a_terminal_and_nowhere_else(tmp_path):
     """``NO_COLOR`` and a terminal that knows no colours are respected."""
     missing = str(tmp_path / "none")
     assert "\x1b[31m" in in_terminal("resume", missing, TERM="xterm")
-    assert "\x1b" not in in_terminal("resume", missing, TERM="xterm", NO_COLOR="1")
+    assert not re.search(r"\x1b\[[\d;]*m", in_terminal("resume", missing, TERM="xterm", NO_COLOR="1"))
     assert "\x1b" not in in_terminal("resume", missing, TERM="dumb")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import itertools
 import os
@@ -16,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -263,3 +264,14 @@ def follow_elsewhere(tmp_path) -> Callable[[Page], Path]:
         return folder
 
     return follow_page
+
+
+@pytest.fixture
+def benchmark_module(monkeypatch) -> Iterator[Callable[[str], Any]]:
+    """Return a function that imports a file of benchmarks/; these modules are forgotten afterwards."""
+    folder, before = ROOT / "benchmarks", set(sys.modules)
+    monkeypatch.syspath_prepend(str(folder))
+    yield importlib.import_module
+    for name in set(sys.modules) - before:
+        if str(folder) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]

@@ -7,22 +7,13 @@ import itertools
 import json
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-
 
 @pytest.fixture
-def gpu(monkeypatch):
-    """Return the script as a module; it and its neighbours are forgotten afterwards."""
-    before = set(sys.modules)
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    yield importlib.import_module("gpu")
-    for name in set(sys.modules) - before:
-        if str(BENCHMARKS) in str(getattr(sys.modules[name], "__file__", "")):
-            del sys.modules[name]
+def gpu(benchmark_module):
+    return benchmark_module("gpu")
 
 
 def fails(bench):
@@ -77,3 +68,11 @@ def test_most_important_parts_come_first(gpu):
     """Each with a share of the time."""
     assert list(gpu.PARTS)[:4] == ["machine", "gpu tests", "shapes", "cifar10"]
     assert all(share > 0 for share, _ in gpu.PARTS.values())
+
+
+def test_speedrun_is_skipped_where_its_recipe_is_missing(gpu, monkeypatch, tmp_path):
+    """And says so, rather than failing."""
+    training, journal, bench = (importlib.import_module(name) for name in ("gpu_training", "journal", "bench"))
+    monkeypatch.setattr(training, "RECIPES", tmp_path)
+    with pytest.raises(journal.Skipped, match="missing"):
+        training.speedrun(bench.Bench(journal.Journal(tmp_path, "speedrun"), "cpu", time.monotonic() + 9))

@@ -39,12 +39,35 @@ def test_shifts_move_by_a_sixteenth_and_repeat_the_edge():
     assert torch.equal(view(IMAGES, "shift_left")[..., -1], IMAGES[..., -1])
 
 
+def test_pixel_views_move_by_one_and_reflect_the_edge():
+    """By a pixel in both directions; the mirrored ones are mirrored before they are moved."""
+    moved = view(IMAGES, "pixel_down_right")
+    assert torch.equal(moved[..., 1:, 1:], IMAGES[..., :-1, :-1])
+    assert torch.equal(moved[..., 0, 1:], IMAGES[..., 1, :-1])
+    assert torch.equal(moved[..., 0, 0], IMAGES[..., 1, 1])
+    moved = view(IMAGES, "pixel_up_left")
+    assert torch.equal(moved[..., :-1, :-1], IMAGES[..., 1:, 1:])
+    assert torch.equal(moved[..., -1, -1], IMAGES[..., -2, -2])
+    for name in ("pixel_up_left", "pixel_down_right"):
+        assert torch.equal(view(IMAGES, f"flipped_{name}"), view(IMAGES.flip(-1), name))
+
+
 def test_crop_enlarges_the_middle():
     """A linear picture remains linear, and its slope becomes smaller."""
     ramp = torch.linspace(0, 1, 40).expand(1, 1, 40, 40)
     seen = view(ramp, "crop_80")
     assert float(seen[0, 0, 0, 20] - seen[0, 0, 0, 19]) == pytest.approx(0.8 / 39, rel=1e-3)
     assert float(seen.mean()) == pytest.approx(0.5, abs=1e-4)
+
+
+def test_views_at_final_are_used_after_the_last_epoch(make_run):
+    """Also if `max_steps` ends the run within an epoch; the earlier records have no such score."""
+    views = "evaluation={flip_tta: true, views_at: final}"
+    for overrides, expected in (((), [False, False, True]), (("train.max_steps=12",), [False, True])):
+        run = make_run(views, *overrides)
+        records = [event for event in run.fit() if isinstance(event, EpochRecord)]
+        assert [record.accuracy_tta is not None for record in records] == expected
+        assert run.evaluator.predict(views=FLIP).accuracy == records[-1].accuracy_tta
 
 
 def test_logits_are_the_mean_over_the_views(make_run):

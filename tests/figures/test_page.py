@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 import pytest
 
 from cvkit.figures.artifacts import Card, Figure, Gallery, Legend, Table
+from cvkit.figures.finding import Finding
 from cvkit.figures.page import Fact, Page, Section, render
 from cvkit.report.report_page import _details
 
@@ -71,7 +72,7 @@ def test_page_is_self_contained(page):
     html = render(page)
     assert not re.search(r"https?://", html)
     reader = Reader(html)
-    sources = [value for _, name, value in reader.attributes if name in ("src", "href")]
+    sources = [value for _, name, value in reader.attributes if name in ("src", "href") and value[0] != "#"]
     assert len(sources) == 4
     assert all(source.startswith("data:") for source in sources)
     policy = next(value for _, name, value in reader.attributes if name == "content" and "default-src" in value)
@@ -178,3 +179,77 @@ def test_components_of_an_older_run_are_shown_without_what_was_not_kept():
     component = {"place": "model", "id": "acme/net", "distribution": "acme-nets", "version": "1.0"}
     components, _ = _details({"components": [component], "environment": {}})
     assert components.rows == (("model", "acme/net", "acme-nets 1.0", ""),)
+
+
+def test_contents_name_every_section_and_its_place():
+    """In reading order, those of plugins too; a section without content is in neither."""
+    sections = (
+        Section("Training", text="a"),
+        Section("Empty"),
+        Section("My <b>", text="b"),
+        Section("Training", text="c"),
+    )
+    page = Page("x", findings=(Finding("r", "good", "Fine."),), sections=sections, recipe="a: 1")
+    assert [target.title for target in page.contents()] == [
+        "Findings",
+        "Training",
+        "My <b>",
+        "Training",
+        "Configuration",
+    ]
+    reader = Reader(render(page))
+    links = [value for tag, name, value in reader.attributes if (tag, name) == ("a", "href")]
+    places = [value for _, name, value in reader.attributes if name == "id"]
+    assert {link.removeprefix("#") for link in links} <= {*places}
+    assert len(places) == len({*places})
+    assert [f"#{target.anchor}" for target in page.contents()] == links[2:7]
+
+
+def test_finding_links_to_its_evidence():
+    """To an artifact or a section, by its title; without such a place there is no link."""
+    table = Table("curves", "Loss & accuracy", "", ("a",), (("b",),))
+    findings = [Finding("r", "bad", "One <b>.", "Do this.", where) for where in ("curves", "Training", "elsewhere")]
+    page = Page("x", findings=tuple(findings), sections=(Section("Training", (table,)),))
+    html = render(page)
+    shown = html.split('id="findings"')[1].split("</section>")[0]
+    assert re.findall(r'<a href="#([^"]*)">([^<]*)</a>', shown) == [
+        ("a-curves", "Loss &amp; accuracy"),
+        ("s-training", "Training"),
+    ]
+    assert 'id="a-curves"' in html
+    assert "One &lt;b&gt;." in shown
+    assert "Do this." in shown
+
+
+def test_finding_has_its_mark_in_a_word():
+    """Colour is not the only difference, and a screen reader does not read the sign."""
+    marks = ("bad", "look", "good")
+    page = Page("x", findings=tuple(Finding("r", mark, "Text.") for mark in marks))
+    reader = Reader(render(page))
+    text = "".join(reader.text).rpartition("Findings")[2]
+    assert re.findall(r"[✕?✓] (\w+)", text) == ["wrong", "look", "good"]
+    assert reader.attributes.count(("span", "aria-hidden", "true")) == 3
+
+
+def test_further_findings_are_folded():
+    """The first ones are seen at once, and the number of others is in words."""
+    findings = tuple(Finding("r", "look", f"Number {number}.") for number in range(10))
+    html = render(Page("x", findings=findings, shown_findings=8))
+    before, after = html.split("<details>")
+    assert "Number 7." in before
+    assert "Number 8." in after
+    assert "<summary>2 more</summary>" in after
+
+
+def test_folded_tables_follow_the_section():
+    """They can be unfolded, and linked to."""
+    table = Table("layers", "Layers", "", ("a",), (("b",),))
+    page = Page("x", sections=(Section("Model", folded=(table,)),))
+    assert "<summary>Layers</summary>" in render(page)
+    assert page.target("layers") is not None
+
+
+def test_page_links_to_the_files_beside_it():
+    """By their names alone, so that the folder can be moved."""
+    html = render(Page("x", recipe="a: 1", downloads=(("predictions.csv", "every prediction"),)))
+    assert '<a href="predictions.csv">predictions.csv</a> (every prediction)' in html

@@ -10,6 +10,7 @@ import os
 import random
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -101,7 +102,7 @@ FEATURES: dict[str, tuple[str, ...]] = {
     ),
     "three phases, two passes": ("scheduler.three_phase=true", "train.epochs=3", "train.schedule_epochs=[1, 2]"),
 }
-WRITERS = ("session.py", "folder.py", "files.py", "output.py", "checkpoint.py", "packing.py")
+WRITERS = ("session.py", "saving.py", "folder.py", "files.py", "safe_io.py", "state_copy.py", "writer.py")
 """The files of cvkit whose lines a run can be killed at."""
 
 
@@ -215,7 +216,7 @@ def _plain(value: Any) -> Any:
 
 
 def counting_lines(work: Callable[[], None], die_at: int = -1) -> int:
-    """Do `work`, and return how many lines of `WRITERS` ran; kill this process at line number `die_at` of them."""
+    """Do `work`, and return how many lines of `WRITERS` ran, in all threads; kill this process at line `die_at`."""
     count = 0
 
     def local(frame: Any, event: str, argument: Any) -> Any:
@@ -231,9 +232,11 @@ def counting_lines(work: Callable[[], None], die_at: int = -1) -> int:
         return local if "cvkit" in file and os.path.basename(file) in WRITERS else None
 
     sys.settrace(trace)
+    threading.settrace(trace)  # a thread writes checkpoints
     try:
         work()
     finally:
+        threading.settrace(None)  # type: ignore[arg-type]
         sys.settrace(None)
     return count
 

@@ -2,63 +2,43 @@
 
 from __future__ import annotations
 
-import os
+import json
 import random
-import signal
-import time
-from itertools import count
-from pathlib import Path
+import shutil
 
 import pytest
-from divided import RECIPE, STEPS, weights
-from worlds import Commands
-
-from cvkit.runs.folder import RunFolder
+from kills_of_many import DEADLINE, faults_of, killed_run, rounds
 
 pytestmark = pytest.mark.usefixtures("unrendered", "warm")
-SECONDS = 3.0  # about as long as a run on a free core
 
 
-def finished_in(place: Path) -> RunFolder | None:
-    """Return the run that has finished; one that was killed before its recipe was written is not continued."""
-    folders = [RunFolder(path) for path in place.glob("runs/*") if (path / "run.json").is_file()]
-    return next((folder for folder in folders if folder.info().get("status") == "finished"), None)
-
-
-def killed_run(place: Path, sizes: list[int], kills: int, draws: random.Random) -> RunFolder:
-    """Start and continue a run until it has finished; kill some of its processes `kills` times at random moments."""
-    place.mkdir()
-    (place / "divided.yaml").write_text(RECIPE)
-    for attempt in count():
-        commands = Commands(draws.choice(sizes), "run", "divided.yaml", "--resume", cwd=place)
-        if attempt < kills:
-            time.sleep(draws.uniform(0, SECONDS))
-            for command in draws.sample(commands.each, draws.randint(1, len(commands.each))):
-                os.kill(command.pid, signal.SIGKILL)
-        done = commands.finish()
-        if (folder := finished_in(place)) is not None:
-            return folder
-        assert attempt < kills, done[0].stderr
-    raise AssertionError
+def test_faults_of_a_killed_run_are_seen(tmp_path, monkeypatch):
+    """One that is killed once has none; another image, another byte of the predictions and other weights are seen."""
+    monkeypatch.setenv("CVKIT_DEADLINE", DEADLINE)
+    draws = random.Random(3)
+    whole = {1: killed_run(tmp_path / "whole", [1], 0, draws)}
+    run = killed_run(tmp_path / "killed", [1], 1, draws)
+    assert faults_of(run, whole) == []
+    trace = run.place / "traces" / "0003-of-1-0"
+    trace.write_text(json.dumps(json.loads(trace.read_text())[::-1]))
+    predictions = run.folder.path / "predictions.csv"
+    predictions.write_text(predictions.read_text() + "x")
+    shutil.rmtree(run.folder.path / "checkpoints" / "step-00000010")
+    faults = faults_of(run, whole)
+    assert "step 3 had other images" in faults
+    assert "the last step is missing" in faults
+    assert len(faults) == 5
 
 
 @pytest.mark.stress
-def test_up_to_forty_kills_across_numbers_of_processes(tmp_path, same, capsys, monkeypatch):
-    """As many processes lead to the same bits, and other numbers to a complete run."""
-    # torchrun ends processes whose partners were killed before they met; without it, the deadline does.
-    monkeypatch.setenv("CVKIT_DEADLINE", "20")
-    draws = random.Random(15)
-    expected = {size: killed_run(tmp_path / f"whole-{size}", [size], 0, draws) for size in (2, 3)}
-    for number in range(4):
-        size = 2 + number % 2
-        folder = killed_run(tmp_path / f"same-{number}", [size], 5, draws)
-        same(weights(folder), weights(expected[size]))
-        assert (folder.path / "predictions.csv").read_bytes() == (
-            expected[size].path / "predictions.csv"
-        ).read_bytes()
-    for number in range(4):
-        folder = killed_run(tmp_path / f"mixed-{number}", [1, 2, 3], 5, draws)
-        assert folder.newest_state()[0]["step"] == STEPS
-        assert [record.epoch for record in folder.records()] == [1, 2]
+def test_forty_kills_across_numbers_of_processes(tmp_path, capsys, monkeypatch):
+    """As many processes lead to the same bits, and other numbers to the same images, steps and evaluation."""
+    monkeypatch.setenv("CVKIT_DEADLINE", DEADLINE)
+    wrong, done = [], 0
+    for title, run, faults in rounds(tmp_path, kills=40, seed=15):
+        done += len(run.kills)
+        wrong += [f"{title}: {fault}" for fault in faults]
         with capsys.disabled():
-            print(f"\nmixed run {number} ended", flush=True)
+            print(f"\n{title}: {len(run.kills)} kills, {done} in all; {faults or 'as promised'}", flush=True)
+    assert wrong == []
+    assert done == 40

@@ -10,8 +10,10 @@ import timm
 from PIL import Image
 
 from cvkit import StepPlan, load
+from cvkit.engine.building import open_dataset
 from cvkit.host.discovery import discover
 from cvkit.host.entry_points import CORE
+from cvkit.recipe import read_text, resolve
 from cvkit.testing import (
     AugmentationSuite,
     CallbackSuite,
@@ -29,6 +31,8 @@ from cvkit.testing import (
     Suite,
     TunerSuite,
 )
+from cvkit.testing.sample_parts import seeded
+from cvkit_datasets.shard_writing import pack
 
 
 class TestShapes(DatasetSuite):
@@ -65,6 +69,40 @@ class TestImageFolderSplit(DatasetSuite):
     @pytest.fixture(autouse=True)
     def pictures(self, tmp_path):
         draw_pictures(tmp_path / "pictures", "", widths=(20, 16, 40))
+        self.root = tmp_path
+
+
+PACKED = """\
+dataset: {name: image_folder, path: pictures, size: 16}
+model: {name: custom_resnet, width: 2}
+optimizer: {name: sgd, lr: 0.05}
+"""
+
+
+def pack_pictures(folder):
+    """Pack pictures of two classes into shards in `folder`, with an index."""
+    draw_pictures(folder / "pictures", "train", "test")
+    (folder / "shards").mkdir()
+    pack(open_dataset(resolve(read_text(PACKED), discover()), folder), folder / "shards", lambda _: None)
+
+
+class TestShards(DatasetSuite):
+    component = "datasets/shards"
+    options = {"path": "shards"}
+
+    @pytest.fixture(autouse=True)
+    def pictures(self, tmp_path):
+        pack_pictures(tmp_path)
+        self.root = tmp_path
+
+
+class TestRemoteShards(DatasetSuite):
+    component = "datasets/remote_shards"
+
+    @pytest.fixture(autouse=True)
+    def pictures(self, tmp_path):
+        pack_pictures(tmp_path)
+        self.options = {"url": f"file://{tmp_path}/shards"}
         self.root = tmp_path
 
 
@@ -178,6 +216,10 @@ TestAugMix = held(AugmentationSuite, "torchvision/aug_mix")
 TestColorJitter = held(AugmentationSuite, "torchvision/color_jitter")
 TestRandomErasing = held(AugmentationSuite, "torchvision/random_erasing")
 
+TestAirbench = held(ModelSuite, "speedrun/airbench", width=4)
+TestAirbenchWithoutItsParts = held(
+    ModelSuite, "speedrun/airbench", width=4, whitening=False, identity_init=False, norm_scale=True
+)
 TestCustomResnet = held(ModelSuite, "resnet/custom_resnet", width=8)
 TestTimmResnet = held(ModelSuite, "timm/test_resnet", NO_WEIGHTS)
 TestTimmVit = held(ModelSuite, "timm/test_vit", NO_WEIGHTS)
@@ -198,6 +240,22 @@ TestAdamw = held(OptimizerSuite, "torch/adamw")
 TestMuon = held(OptimizerSuite, "torch/muon")
 TestSam = held(OptimizerSuite, "torch/sam")
 TestScheduleFree = held(OptimizerSuite, "torch/schedule_free_adamw", warmup_steps=2)
+TestScaledBiasSgd = held(
+    OptimizerSuite,
+    "speedrun/scaled_bias_sgd",
+    {"promised_values": "biases: null are those of normalisation, which the names of the suite do not show"},
+    lr=0.005,
+    biases=["*.0"],
+    lookahead=2,
+)
+TestMuonSgd = held(
+    OptimizerSuite,
+    "speedrun/muon_sgd",
+    {"promised_values": "biases: null are those of normalisation, which the names of the suite do not show"},
+    sgd_lr=0.005,
+    biases=["*.0"],
+    lookahead=2,
+)
 TestTimmLamb = held(OptimizerSuite, "timm/lamb", weight_decay=0.1)
 TestTimmAdan = held(OptimizerSuite, "timm/adan", lr=0.01)
 
@@ -205,6 +263,7 @@ TestConstant = held(SchedulerSuite, "torch/constant")
 TestStep = held(SchedulerSuite, "torch/step", every=2)
 TestCosine = held(SchedulerSuite, "torch/cosine", warmup_epochs=1.0)
 TestCosineToATenth = held(SchedulerSuite, "torch/cosine", final_lr_ratio=0.1)
+TestTriangle = held(SchedulerSuite, "speedrun/triangle")
 TestOneCycle = held(SchedulerSuite, "onecycle/one_cycle", max_lr=0.4, peak_epoch=1.5)
 
 
@@ -298,6 +357,16 @@ class TestMlflow(ObserverSuite):
     def options(self, tmp_path, monkeypatch):
         monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
         return {"tracking_uri": (tmp_path / "store").as_uri(), "tags": {"who": "me"}}
+
+
+class TestAlternatingFlip(AugmentationSuite):
+    component = "speedrun/alternating_flip"
+    skips = {"samples_differ": "copies of an image are one image to it, so that the flip alternates"}
+
+    @pytest.fixture(autouse=True)
+    def of_a_seed(self):
+        with seeded():
+            yield
 
 
 class TestMixup(AugmentationSuite):

@@ -239,6 +239,33 @@ class RemembersFeatures(Net):
         return self.last
 
 
+class BeginsWithImages(Net):
+    """A convolution whose bias centres its outputs for training images; twins set it wrongly."""
+
+    def initialise_with_images(self, sample):
+        self.conv.bias.copy_(-self.conv(sample(1000)).mean(dim=(0, 2, 3)))
+
+
+class TestRightWithImages(ModelSuite):
+    factory = staticmethod(BeginsWithImages)
+
+
+class BeginsElsewhereEachTime(Net):
+    def initialise_with_images(self, sample):
+        self.conv.bias.copy_(torch.rand(8, generator=torch.Generator().manual_seed(id(self))))
+
+
+class ReplacesItsLayer(Net):
+    def initialise_with_images(self, sample):
+        self.conv = nn.Conv2d(self.conv.in_channels, len(sample(1000)) // 8, 3, padding=1)
+
+
+class DividesByNothing(Net):
+    def initialise_with_images(self, sample):
+        images = sample(1000)
+        self.conv.bias.copy_((images - images).sum() / (images - images).sum())
+
+
 class CopiesAsItself(Net):
     def __deepcopy__(self, memory):
         return self
@@ -267,6 +294,9 @@ TWINS = [
     ("state", DrawsNoiseOfItsOwn, "conv.weight"),
     ("initialisation", DrawsFromItsOwnGenerator, "head.weight"),
     ("initialisation", IsAlwaysTheSame, ""),
+    ("initialised_with_images", BeginsElsewhereEachTime, "conv.bias"),
+    ("initialised_with_images", ReplacesItsLayer, "requires_grad"),
+    ("initialised_with_images", DividesByNothing, "conv.bias"),
     ("eval_leaves_buffers", CountsInEvaluation, "calls"),
     ("leaves_input", WritesIntoImages, ""),
     ("leaves_input", WritesIntoImagesInTraining, ""),

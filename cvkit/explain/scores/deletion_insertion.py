@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ...engine.trained_model import TrainedModel
+from ...phases import advance
 from ...seeding import permutation
 from .baselines import as_float
 from .blur import blurred
@@ -44,6 +45,7 @@ def _area(trained: TrainedModel, start: Tensor, end: Tensor, targets: Tensor, ma
     turn = order.argsort(dim=1).view_as(maps)[:, None]
     chances = []
     for step in range(STEPS + 1):
+        advance()
         logits = trained.logits(torch.where(turn < places * step // STEPS, end, start))
         chances.append(trained.prediction_rule.probabilities(logits.double()).gather(1, targets[:, None])[:, 0])
     return torch.trapezoid(torch.stack(chances), dim=0) / STEPS

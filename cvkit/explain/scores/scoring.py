@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from ...errors import RunError, one_line
+from ...phases import phase
 from ...seeding import permutation
 from ..explainers import Explainers
-from .deletion_insertion import deletion, insertion
+from .deletion_insertion import STEPS, deletion, insertion
 from .maps import Maps, explained
 from .mask_metrics import energy_in_mask, top_k_iou
 from .measures import DELETION, ENERGY, FLIP, INSERTION, OVERLAP, POINTING, RANDOMISATION, SWAP
@@ -68,12 +69,15 @@ def _of_pairs(explainers: Explainers, images: Tensor, labels: Tensor, masks: Ten
 
 def _by_removal(explainers: Explainers, maps: Maps, images: Tensor, labels: Tensor) -> Iterator[Scored]:
     for measure, measured in ((DELETION, deletion), (INSERTION, insertion)):
-        values = {name: measured(explainers.trained, images, labels, of_name) for name, of_name in maps.items()}
+        with phase(f"scoring: {measure.name}", len(maps) * (STEPS + 1), noun="step"):
+            values = {name: measured(explainers.trained, images, labels, of_name) for name, of_name in maps.items()}
         yield Scored.of(measure, values)
 
 
 def _under_change(explainers: Explainers, maps: Maps, images: Tensor, labels: Tensor) -> Iterator[Scored]:
-    yield Scored.of(RANDOMISATION, under_new_weights(explainers, images, labels, maps))
+    with phase("scoring: other weights"):
+        alike = under_new_weights(explainers, images, labels, maps)
+    yield Scored.of(RANDOMISATION, alike)
     mirrored = explained(explainers, images.flip(-1), labels)
     back = {name: rank_correlation(maps[name], mirrored[name].flip(-1)) for name in maps if name in mirrored}
     yield Scored.of(FLIP, back)

@@ -9,15 +9,15 @@ import torch
 from torch import Tensor
 
 from ..data.splits import DataInfo
-from ..engine.device import choose_device, tried_kernels
-from ..engine.eval_mode import eval_mode
-from ..engine.forward import Autocast
-from ..engine.prediction_rule import PredictionRule
-from ..engine.trained_model import TrainedModel
-from ..engine.views import view
 from ..errors import DeviceError
 from ..recipe import Recipe
 from ..recipe.settings import Precision, View
+from .device import choose_device, tried_kernels
+from .eval_mode import eval_mode
+from .forward import Autocast
+from .prediction_rule import PredictionRule
+from .trained_model import TrainedModel
+from .views import view
 
 
 @dataclass(frozen=True)

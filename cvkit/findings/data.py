@@ -1,0 +1,106 @@
+"""Rules about the data and about trust: duplicates, explanations, and what keeps others from repeating a run."""
+
+from __future__ import annotations
+
+from ..explain.scores import Verdict
+from ..figures.finding import Finding
+from ..formatting import counted, percent
+from .evidence import Evidence
+
+LEAKED = 0.01
+"""From this share of images that also exist among the training images, the score itself is wrong by up to as much."""
+
+_SCORED = 20  # the fewest images whose scores of explanations are looked at
+
+
+def duplicates(of: Evidence) -> Finding | None:
+    """Report images that also exist among the training images, or that none do."""
+    half = of.predictions.half
+    if of.audit is None or (half != "test" and half != "validation"):
+        return None
+    leaked, total = len(of.audit.leaked(half)), of.correct.of
+    if not leaked:
+        return Finding(
+            "no_duplicates",
+            "good",
+            f"The audit found none of the {total:,} {of.images} among the training images, and no near duplicate.",
+            where="Faults of the data",
+        )
+    return Finding(
+        "duplicates",
+        "bad" if leaked >= LEAKED * total else "look",
+        f"{leaked:,} of {total:,} {of.images} ({percent(leaked / total, 1)}) also exist among the training images, "
+        f"so the {of.score} is probably too high.",
+        "Delete one file of each pair, or keep both in one split with the option group of the data set.",
+        "across",
+        leaked / total,
+    )
+
+
+def contradicting_duplicates(of: Evidence) -> Finding | None:
+    """Report equal images with different labels."""
+    if of.audit is None or not of.audit.conflicts:
+        return None
+    pairs = counted(len(of.audit.conflicts), "pair")
+    return Finding(
+        "contradicting_duplicates",
+        "look",
+        f"{pairs} of duplicates {'has' if len(of.audit.conflicts) == 1 else 'have'} different labels, so at least "
+        "one label of each pair is wrong or ambiguous.",
+        "Correct the labels, or delete the images.",
+        "conflicts",
+        len(of.audit.conflicts) / of.correct.of,
+    )
+
+
+def explanations(of: Evidence) -> Finding | None:
+    """Report explainers that ignore the weights, or that are no better than a map without a model."""
+    blind = [name for scored in of.scored for name, verdict in scored.verdicts.items() if verdict == Verdict.IGNORES]
+    if blind:
+        return Finding(
+            "explanations",
+            "bad",
+            f"The maps of {', '.join(blind)} hardly change if the late weights of the model are random instead.",
+            "Do not explain predictions by these maps; use another explainer, such as gradcam/grad_cam.",
+            "explanations_weights",
+            0.2,
+        )
+    compared = [scored for scored in of.scored if scored.margin_over_baseline]
+    names = list(dict.fromkeys(name for scored in compared for name in scored.margin_over_baseline))
+    enough = [scored for scored in compared if next(iter(scored.estimates.values())).n >= _SCORED]
+    lost = [name for name in names if enough and all(scored.beaten_by(name) for scored in enough)]
+    if not lost:
+        return None
+    baselines = sorted({base for scored in enough for name in lost for base in scored.beaten_by(name)})
+    return Finding(
+        "explanations",
+        "look",
+        f"The maps of {', '.join(lost)} find the object not surely better than maps that do not use the model "
+        f"({', '.join(baselines)}).",
+        "Compare other explainers with cvkit explain --score before you rely on maps.",
+        "explanations_place",
+        0.1,
+    )
+
+
+def reproducible(of: Evidence) -> Finding | None:
+    """Report what keeps others from repeating the run, or that nothing is known to."""
+    if of.irreproducible:
+        more = len(of.irreproducible) - 1
+        rest = f" The section lists {counted(more, 'more reason')}." if more else ""
+        return Finding(
+            "irreproducible",
+            "look",
+            f"Others may not be able to repeat this run: {of.irreproducible[0]}.{rest}",
+            "Commit the code and run again if the result matters.",
+            "Reproduce",
+            0.05,
+        )
+    if not of.reproducibility_known:
+        return None
+    return Finding(
+        "reproducible",
+        "good",
+        "The run can be repeated: code, libraries, data and seeds are recorded, and nothing changed while it ran.",
+        where="Reproduce",
+    )

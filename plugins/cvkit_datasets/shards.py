@@ -1,0 +1,273 @@
+"""Data sets whose images are in tar shards, in a folder or in an object store."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic import PositiveInt
+
+from cvkit import DataAccount, DataError, DataInfo, Framing, ImageCount, LeftOut, Splits
+
+from .file_split import read
+from .headers import MOST_NAMED
+from .options import Bits, Reading, Side
+from .samples import SplitName
+from .shard_files import LocalShards, ShardFiles
+from .shard_index import LISTING, PackedInput, ShardIndex
+from .shard_opening import Scanning, indexed, remote
+from .shard_scan import Labelling
+from .shard_split import ShardSplit
+from .shard_writing import pack
+
+FramingOption = Literal["packed", "crop", "pad", "squash"]
+
+
+def shards(
+    root: Path,
+    *,
+    path: Path,
+    size: Side | tuple[Side, Side] | None = None,
+    framing: FramingOption | None = "packed",
+    decode: Literal["full", "draft"] = "full",
+    train: str = "",
+    validation: str = "",
+    test: str = "",
+    label: Literal["cls", "txt", "json"] | None = None,
+    field: str = "label",
+    several_labels: bool = False,
+    classes: tuple[str, ...] = (),
+    on_error: Literal["fail", "skip"] = "fail",
+    write_index: bool = False,
+    channels: Literal[1, 3] | None = None,
+    bits: Bits = 16,
+    max_megapixels: PositiveInt | None = None,
+    mean: tuple[float, ...] | None = None,
+    std: tuple[float, ...] | None = None,
+) -> Splits:
+    """Return a data set of the images in the tar shards of a folder.
+
+    `cvkit data pack` writes such a folder, with an index of the places of all images. Tar files in the WebDataset
+    layout without an index are read once, and their index is kept in the cache folder. Each image is read by its
+    number, so the order of training, evaluation and resuming are exact, as with image files. The bytes of each image
+    are compared with their SHA-256 in the index.
+
+    Args:
+        root: The data folder.
+        path: The folder with the shards. A relative path starts in the folder of the recipe, or else in the data
+            folder.
+        size: Height and width of the model's input in pixels, 1 to 8192: one number, or ``[height, width]``; by
+            default that of the packed recipe, or 224.
+        framing: How images of other sizes are brought to `size`: ``crop``, ``pad`` or ``squash``; ``null`` requires
+            that every image has this size. ``packed`` uses the framing of the packed recipe, or else ``crop``.
+        decode: ``draft`` decodes JPEG files at a half, a quarter or an eighth of their size if at least twice the
+            framed size remains, and in training if the smallest random crop still has the input size. ``full``
+            decodes every pixel.
+        train: Without an index: pattern for the names of the tar files with training images, such as ``part-*.tar``.
+            By default the beginning of each name decides, such as ``train-0001.tar`` or ``val-0001.tar``.
+        validation: The same for validation images.
+        test: The same for test images.
+        label: Without an index: the ending of the file with the label of an image; by default ``cls``, else ``txt``,
+            else ``json``. A label is the number or the name of a class.
+        field: Without an index: the field of a JSON file with the label.
+        several_labels: Whether an image may have several labels or none (multi-label). Without an index, the field
+            of the JSON file is a list of names. With an index of images with one class, each has this label alone.
+        classes: Without an index: the names of the classes, in the order of their numbers; by default the names are
+            sorted, with 2 before 10, and numbers are their own names.
+        on_error: Without an index: ``fail`` reports all damaged images and stops; ``skip`` leaves them out and lists
+            them.
+        write_index: Without an index: whether to write it into the folder, so that it is found on other machines.
+        channels: 1 reads grey images, 3 reads RGB images; by default those of the packed recipe, or 3.
+        bits: How many bits the values of 16-bit grey files use, 9 to 16, such as 12.
+        max_megapixels: Largest number of pixels of an image, in millions; by default Pillow's limit of about 89.
+        mean: Mean of each channel for the normalisation, in [0, 1]; by default that of the packed recipe, or that of
+            the pretrained network, or of ImageNet.
+        std: Standard deviation of each channel for the normalisation, above 0; by default like `mean`.
+
+    Returns:
+        Training, validation and test images, uint8 (`channels`, H, W) in their own sizes, with their labels or sets
+        of labels.
+
+    Raises:
+        ValueError: Options contradict each other or the shards.
+        cvkit.DataError: Shards are missing, damaged or compressed, or a label cannot be read.
+    """
+    folder = root / path  # a run gives the absolute path
+    if not folder.is_dir():
+        raise DataError(f"{folder} is not a folder; name the folder that contains the shards")
+    store = LocalShards(folder)
+    found = indexed(store)
+    if found is not None and (train or validation or test or label or classes or write_index):
+        raise ValueError(
+            f"{store.where(LISTING)} decides about splits and labels; remove train, validation, test, label, "
+            "classes and write_index"
+        )
+    if found is None:
+        patterns: dict[SplitName, str] = {"train": train, "validation": validation, "test": test}
+        labelling = Labelling(label, field, several_labels)
+        scanning = Scanning(folder, patterns, labelling, classes, on_error == "skip", max_megapixels)
+        found = scanning.index(write_index)
+    reading = _reading(found.listing.input, size, framing, decode, channels, bits, max_megapixels, mean, std)
+    return _opened(store, found, reading, several_labels)
+
+
+def remote_shards(
+    root: Path,
+    *,
+    url: str,
+    size: Side | tuple[Side, Side] | None = None,
+    framing: FramingOption | None = "packed",
+    decode: Literal["full", "draft"] = "full",
+    several_labels: bool = False,
+    channels: Literal[1, 3] | None = None,
+    bits: Bits = 16,
+    max_megapixels: PositiveInt | None = None,
+    mean: tuple[float, ...] | None = None,
+    std: tuple[float, ...] | None = None,
+) -> Splits:
+    """Return a data set of the images in the tar shards of an object store or a web server.
+
+    fsspec reads the store, which may need another package, such as s3fs for ``s3://``. The shards need the index that
+    `cvkit data pack` writes, and the store must answer requests for a range of bytes. An image is one request, so set
+    `train.workers` to more than the cores of the machine. Nothing is kept on the disk; `train.cache: disk` does that.
+
+    Args:
+        root: The data folder; it is not used.
+        url: The folder of the shards, such as ``s3://bucket/folder``.
+        size: As for `shards`.
+        framing: As for `shards`.
+        decode: As for `shards`.
+        several_labels: Whether an image may have several labels or none (multi-label).
+        channels: As for `shards`.
+        bits: As for `shards`.
+        max_megapixels: As for `shards`.
+        mean: As for `shards`.
+        std: As for `shards`.
+
+    Returns:
+        Training, validation and test images, as for `shards`.
+
+    Raises:
+        ValueError: Options contradict each other or the shards.
+        cvkit.DataError: The store cannot be read, or it has no index or no ranges of bytes.
+    """
+    if "://" not in url or "::" in url:
+        raise ValueError(f"url must be one address such as s3://bucket/folder, but it is '{url}'")
+    store, found = remote(url)
+    reading = _reading(found.listing.input, size, framing, decode, channels, bits, max_megapixels, mean, std)
+    return _opened(store, found, reading, several_labels)
+
+
+def _reading(
+    packed: PackedInput | None,
+    size: int | tuple[int, int] | None,
+    framing: FramingOption | None,
+    decode: Literal["full", "draft"],
+    channels: int | None,
+    bits: int,
+    max_megapixels: int | None,
+    mean: tuple[float, ...] | None,
+    std: tuple[float, ...] | None,
+) -> Reading:
+    """Return how images are read: by the options, else as before they were packed, else as `image_folder` does."""
+    same = packed is not None and channels in (None, packed.channels)
+    if packed is not None:
+        size = packed.size if size is None else size
+        channels = packed.channels if channels is None else channels
+        framing = packed.framing if framing == "packed" else framing
+        if same and packed.fixed_normalisation and mean is None and std is None:
+            mean, std = packed.mean, packed.std
+    framing = "crop" if framing == "packed" else framing
+    return Reading(size or 224, framing, decode, channels or 3, bits, max_megapixels, "fail", mean, std)
+
+
+def _opened(store: ShardFiles, found: ShardIndex, reading: Reading, several: bool) -> Splits:
+    listing = found.listing
+    task = "multi_label" if several else "single_label"
+    if listing.task == "multi_label" and not several:
+        raise ValueError(f"the images in {store.where()} have sets of labels; set several_labels: true")
+    if listing.task != task:
+        found = _with_sets(found)
+    held: dict[SplitName, ShardSplit] = {
+        name: ShardSplit(store, index, reading.channels, reading.bits, reading.max_megapixels)
+        for name, index in found.splits.items()
+    }
+    if "train" not in held or len(held) < 2:
+        raise DataError(f"{store.where(LISTING)} has no training images, or neither validation nor test images")
+    if reading.framing is None:
+        _require_size(store, held, reading.input_size)
+    mean, std = _statistics(listing.input, reading)
+    return Splits(
+        train=held["train"],
+        validation=held.get("validation"),
+        test=held.get("test"),
+        info=DataInfo(
+            reading.channels,
+            *reading.input_size,
+            listing.classes,
+            mean,
+            std,
+            framing=None if reading.framing is None else Framing(reading.framing, decode=reading.decode),
+            fixed_normalisation=reading.mean is not None or reading.std is not None,
+            task=task,
+        ),
+        digest=_digest(found, reading),
+        account=_account(found, held),
+    )
+
+
+def _with_sets(found: ShardIndex) -> ShardIndex:
+    """Return an index in which each image has a set of labels: its class alone."""
+    sets = np.eye(len(found.listing.classes), dtype=np.uint8)
+    splits = {name: replace(index, labels=sets[index.labels]) for name, index in found.splits.items()}
+    return ShardIndex(found.listing, splits)
+
+
+def _statistics(packed: PackedInput | None, reading: Reading) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and standard deviation: those of the packed data set unless the recipe gives others."""
+    if packed is None or packed.channels != reading.channels:
+        return reading.statistics
+    return reading.mean or packed.mean, reading.std or packed.std
+
+
+def _require_size(store: ShardFiles, held: dict[SplitName, ShardSplit], size: tuple[int, int]) -> None:
+    wrong = []
+    for name, split in held.items():
+        sizes = split.index.dimensions
+        others = (sizes != np.array(size)).any(axis=1).nonzero()[0]
+        wrong += [f"{name} image {place}: {sizes[place][0]}x{sizes[place][1]}" for place in others[:MOST_NAMED]]
+    if wrong:
+        lines = "\n".join(f"  {line}" for line in wrong[:MOST_NAMED])
+        raise DataError(
+            f"framing: null requires images of {size[0]}x{size[1]} pixels (height x width), but others are in "
+            f"{store.where()}; set framing: crop, pad or squash\n{lines}"
+        )
+
+
+def _digest(found: ShardIndex, reading: Reading) -> str:
+    """Return a digest of all images and labels, of their splits, and of how images are read."""
+    whole = hashlib.sha256(f"{reading.channels} {reading.bits} {found.listing.classes}".encode())
+    for name, index in found.splits.items():
+        whole.update(f"\n{name} ".encode() + index.content_digest())
+    return f"shards-1:{whole.hexdigest()}"
+
+
+def _account(found: ShardIndex, held: dict[SplitName, ShardSplit]) -> DataAccount:
+    listing = found.listing
+    counts: dict[str, dict[str, int]] = {}
+    images: dict[str, ImageCount] = {}
+    for name, split in held.items():
+        labels = split.index.labels
+        of_classes = labels.sum(axis=0) if labels.ndim == 2 else np.bincount(labels, minlength=len(listing.classes))
+        counts[name] = dict(zip(listing.classes, map(int, of_classes), strict=True))
+        if labels.ndim == 2:
+            images[name] = ImageCount(len(labels), int((~labels.any(axis=1)).sum()))
+    left_out = tuple(LeftOut(one.name, one.reason) for one in listing.left_out)
+    return DataAccount(counts, left_out, listing.notes, images=images)
+
+
+shards.read = remote_shards.read = read  # type: ignore[attr-defined]  # `cvkit explain` reads other images with it
+shards.pack = pack  # type: ignore[attr-defined]  # `cvkit data pack` writes with it
