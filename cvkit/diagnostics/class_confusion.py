@@ -46,8 +46,8 @@ def confusion(predictions: Predictions, classes: tuple[str, ...]) -> Matrix:
         shown = sum(map(len, groups))
         inside = sum(int(counts[np.ix_(group, group)].sum() - counts[group, group].sum()) for group in groups)
         caption += (
-            f" {shown:,} of {len(classes):,} classes are shown, in groups of classes that are confused with each "
-            f"other; {percent(inside / errors)} of the {counted(errors, 'error')} are inside these groups. "
+            f" {counted(shown, 'class')} of {len(classes):,} are shown, in groups of classes that are confused with "
+            f"each other; {percent(inside / errors)} of the {counted(errors, 'error')} are inside these groups. "
             "confusion.csv has all of them."
         )
     rows = tuple(
@@ -79,7 +79,7 @@ def _block(counts: Counts, names: tuple[str, ...], group: list[int], errors: int
         rest = int(totals[true] - counts[true, group].sum())
         rows.append((*cells, *(() if whole else (cell(true, rest, None),))))
     inside = int(counts[np.ix_(group, group)].sum() - counts[group, group].sum())
-    title = "" if whole else f"{len(group)} similar classes with {counted(inside, 'error')} among them"
+    title = "" if whole else f"{counted(len(group), 'similar class')} with {counted(inside, 'error')} among them"
     if not whole and errors:
         title += f", {percent(inside / errors)} of all errors"
     chosen = tuple(names[label] for label in group)
