@@ -272,7 +272,7 @@ class Session:
         digests = digests_of(splits.half(splits.final))
         self.folder.write_predictions(predictions, self.parts.info.classes, digests)
         with phase("analysing the results"):
-            found = diagnose(self.trainer, records, predictions)
+            found = diagnose(self.trainer, records, predictions, self._info.values)
         self.warnings += found.warnings
         supplied = (records, predictions, self.parts.info, self.folder.path)
         found.sections = plugin_sections(self.recipe.sections, supplied, self.warnings)

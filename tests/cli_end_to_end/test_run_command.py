@@ -86,7 +86,7 @@ def test_run_folder_is_self_sufficient(finished):
     }.items()
     assert info["environment"]["torch"]
     figures = {path.stem for path in (folder / "figures").glob("*.svg")}
-    assert {"curves", "schedule", "confusion", "per_class_accuracy"} <= figures
+    assert {"curves", "schedule", "confusion"} <= figures
     assert not list(folder.rglob(".tmp-*"))
 
 
