@@ -12,7 +12,7 @@ from torch import Tensor
 from ..engine.predictions import Predictions
 from ..figures.artifacts import Figure, Table
 from ..figures.style import BLUE, FAINT, INK, MUTED, render_figure
-from ..formatting import legible, percent
+from ..formatting import legible, percent, score_percent
 
 _UNDEFINED = "\N{EN DASH}"
 _ALL = 40  # classes; if there are more, only the highest and lowest are shown, half each
@@ -49,7 +49,7 @@ def per_class_accuracy(predictions: Predictions, classes: tuple[str, ...]) -> Fi
         names = ["···" if label is None else legible(classes[label], 20) for label in ranked]
         axes.set_yticks(range(len(ranked)), names, parse_math=False)
         axes.axvline(mean, color=INK, linewidth=1, linestyle=(0, (4, 3)))
-        axes.set_title(f"mean {percent(mean, 1)}", x=mean, loc="center", fontsize=8, fontweight="normal", pad=4)
+        axes.set_title(f"mean {score_percent(mean)}", x=mean, loc="center", fontsize=8, fontweight="normal", pad=4)
         axes.set(xlim=(0, 1), ylim=(len(ranked) - 0.5, -0.5))
         axes.xaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
         axes.spines[:].set_visible(False)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..engine.records import EpochRecord
 from ..figures.artifacts import Figure
 from ..figures.style import BLUE, GREEN, MUTED, ORANGE, label_ends, render_figure
-from ..formatting import counted, in_words, percent
+from ..formatting import counted, in_words, score_percent
 from ..tasks import SINGLE_LABEL
 
 Series = NDArray[np.float64]
@@ -210,7 +210,7 @@ def _paint_score(axes: Axes, records: Sequence[EpochRecord]) -> None:
     axes.set_ylim(*_around(np.concatenate([values for _, values, _ in lines]), floor=0.0, ceiling=1.0))
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g} %")
     axes.set_title(in_words(records[-1].score_name))
-    _paint_lines(axes, records, lines, lambda value: percent(value, 1))
+    _paint_lines(axes, records, lines, score_percent)
 
 
 def _paint_lines(
