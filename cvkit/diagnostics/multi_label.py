@@ -8,13 +8,14 @@ from torch import Tensor
 
 from ..data.loading import materialize
 from ..engine.multi_label import MultiLabelPredictions
+from ..engine.parts import RunParts
 from ..engine.predictions import Predictions
 from ..engine.thresholds import origin
 from ..engine.trainer import Trainer
 from ..explain.explainers import Explainers
 from ..figures.artifacts import Artifact
 from ..figures.page import Fact
-from ..formatting import counted, percent
+from ..formatting import counted, score_percent
 from ..recipe.settings import EvaluationSettings, ReportSettings
 from .black_maps import black_maps
 from .label_doubts import doubts
@@ -52,7 +53,7 @@ class MultiLabelReport:
         setting = settings.thresholds
         seen = "; these are the images, so F1 and exact match are too optimistic"
         return [
-            *(Fact(name, percent(value, 2), note) for name, value, note in own if value not in measured),
+            *(Fact(name, score_percent(value), note) for name, value, note in own if value not in measured),
             Fact(
                 "Thresholds",
                 f"{low:.3f}" if low == high else f"{low:.3f} to {high:.3f}",
@@ -60,7 +61,9 @@ class MultiLabelReport:
             ),
         ]
 
-    def classes(self, predictions: Predictions, classes: tuple[str, ...]) -> list[Artifact]:
+    def classes(
+        self, predictions: Predictions, classes: tuple[str, ...], parts: RunParts | None = None
+    ) -> list[Artifact]:
         """Return the scores of each label and the precision-recall curves."""
         found = _sets(predictions)
         return [label_scores(found, classes), precision_recall(found, classes)]
