@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import ROUND_HALF_UP, Decimal
+
+SCORE_DECIMALS = 2
+"""Digits of an accuracy or another score of a run as a percentage, the same on pages, in tables and in lines."""
+
 
 def percent(fraction: float, decimals: int = 0) -> str:
     """Return a fraction as a percentage; only 0 and 1 are shown as 0 % and 100 %: ``0.999 -> ">99 %"``."""
@@ -11,7 +16,21 @@ def percent(fraction: float, decimals: int = 0) -> str:
         return f"<{step:.{decimals}f} %"
     if 100 - step / 2 <= value < 100:
         return f">{100 - step:.{decimals}f} %"
-    return f"{value:.{decimals}f} %"
+    return f"{rounded(value, decimals)} %"
+
+
+def score_percent(fraction: float) -> str:
+    """Return a score of a run as a percentage. All pages, tables and lines use it, so a score has one text."""
+    return percent(fraction, SCORE_DECIMALS)
+
+
+def rounded(value: float, decimals: int) -> str:
+    """Return a number with this many decimals, halves rounded away from 0: 60.25 with one decimal is ``60.3``.
+
+    Python rounds halves to even, and a share of images such as 723 of 1,200 may be a little below its half in binary.
+    """
+    exact = Decimal(f"{value:.9f}")
+    return str(exact.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP))
 
 
 def duration(seconds: float) -> str:

@@ -12,7 +12,7 @@ from rich.progress import Progress
 
 from ..engine.records import EpochRecord
 from ..engine.trainer import Step
-from ..formatting import in_words, percent
+from ..formatting import in_words, score_percent
 from ..runs.execute import Event, TrainingEnded, TrainingStarted
 
 _EVERY = 0.25  # seconds between two updates of a notebook's output
@@ -40,7 +40,7 @@ class ProgressBar:
         elif isinstance(event, Step) and self._bar is not None:
             self._bar.update(event.step, f"epoch {event.epoch}, loss {event.loss:.3f}")
         elif isinstance(event, EpochRecord) and self._bar is not None:
-            score = f"{in_words(event.score_name)} {percent(event.score, 2)}"
+            score = f"{in_words(event.score_name)} {score_percent(event.score)}"
             self._bar.update(event.step, f"epoch {event.epoch}, {event.half} {score}", at_once=True)
         elif isinstance(event, TrainingEnded) and self._bar is not None:
             self._bar.update(self._total, "writing the report", at_once=True)

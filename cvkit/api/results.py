@@ -13,7 +13,7 @@ from ..engine.predictions import Predictions
 from ..engine.records import EpochRecord
 from ..export.certificate import Certificate
 from ..figures.finding import Finding
-from ..formatting import counted, duration, in_words, percent
+from ..formatting import counted, duration, in_words, score_percent
 from ..recipe import Recipe
 from ..tasks import SINGLE_LABEL
 
@@ -56,9 +56,9 @@ class Records(tuple[EpochRecord, ...]):
             (
                 f"{record.epoch}",
                 f"{record.train_loss:.4f}",
-                "-" if record.train_accuracy is None else percent(record.train_accuracy, 2),
+                "-" if record.train_accuracy is None else score_percent(record.train_accuracy),
                 f"{record.loss:.4f}",
-                percent(record.score, 2),
+                score_percent(record.score),
                 *(f"{record.metrics[name]:.4f}" if name in record.metrics else "" for name in metrics),
                 duration(record.seconds),
             )
@@ -68,7 +68,7 @@ class Records(tuple[EpochRecord, ...]):
 
     def __repr__(self) -> str:
         last = self[-1] if self else None
-        score = "" if last is None else f", {last.half} {in_words(last.score_name)} {percent(last.score, 2)}"
+        score = "" if last is None else f", {last.half} {in_words(last.score_name)} {score_percent(last.score)}"
         return f"Records({counted(len(self), 'epoch')}{score})"
 
 
@@ -162,7 +162,7 @@ class ExportedModel:
     certificate: Certificate
 
     def __repr__(self) -> str:
-        agreement = percent(self.certificate.agreement, 2)
+        agreement = score_percent(self.certificate.agreement)
         return f"ExportedModel({str(self.file)!r}, {agreement} of {counted(self.certificate.images, 'image')} agree)"
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..formatting import counted, percent
+from ..formatting import counted, score_percent
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,16 @@ class Accuracies:
 
     def sentence(self, split: str, name: str = "accuracy") -> str:
         """Return the accuracies, or what `name` says, as a sentence."""
-        whole = f"The {name} on {counted(self.images, f'{split} image')} is {percent(self.correct / self.images, 2)}"
+        whole = (
+            f"The {name} on {counted(self.images, f'{split} image')} is {score_percent(self.correct / self.images)}"
+        )
         if not self.leaked:
             return f"{whole}. None of them has a duplicate among the training images."
-        on_these = percent(self.leaked_correct / self.leaked, 2)
+        on_these = score_percent(self.leaked_correct / self.leaked)
         if self.leaked == self.images:
             return f"{whole}. All of them have a duplicate among the training images."
         rest = self.images - self.leaked
-        without = percent((self.correct - self.leaked_correct) / rest, 2)
+        without = score_percent((self.correct - self.leaked_correct) / rest)
         return (
             f"{whole}. On those that have a duplicate among the training images ({self.leaked:,}) it is {on_these}, "
             f"and on the others ({rest:,}) it is {without}."

@@ -9,11 +9,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from ..engine.paired import LEVEL, Disagreement
 from ..runs.predictions_table import PredictionsTable
 from ..tasks import MULTI_LABEL, SINGLE_LABEL
 from .groups import Group
 from .label_set_scores import by_label, difference, macro_f1, mean_average_precision
-from .paired import LEVEL, Disagreement
 from .repeated import Repeated, repeated_means, repeated_scores
 from .resampling import Resampled, Score, mean_difference, resample
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ..figures.artifacts import Figure, Gallery
 from ..figures.page import Fact, Page, Section
-from ..formatting import counted, in_words, percent
+from ..formatting import counted, in_words, score_percent
 from .comparison import Comparison
 from .measures import Verdict
 from .pair import Pair
@@ -68,8 +68,8 @@ def _facts(pair: Pair, comparison: Comparison) -> list[Fact]:
             f"{100 * main.difference:+.2f} points",
             f"{b} minus {a}; 95 % interval {interval(main.interval)}",
         ),
-        Fact(f"{score[:1].upper()}{score[1:]} of {a}", percent(main.first, 2), runs[a]),
-        Fact(f"{score[:1].upper()}{score[1:]} of {b}", percent(main.second, 2), runs[b]),
+        Fact(f"{score[:1].upper()}{score[1:]} of {a}", score_percent(main.first), runs[a]),
+        Fact(f"{score[:1].upper()}{score[1:]} of {b}", score_percent(main.second), runs[b]),
         Fact("Fixed", f"{len(pair.images.fixed):,}", f"correct in {b} only"),
         Fact("Broken", f"{len(pair.images.broken):,}", f"correct in {a} only"),
         Fact("Images", f"{comparison.images:,}", f"recognised by their {comparison.aligned_by}"),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..engine.paired import LEVEL
 from .by_class import ClassDifference
 from .changed import Difference
 from .changed_images import ChangedImages
 from .groups import Group
 from .measures import Measure, Verdict
-from .paired import LEVEL
 
 
 @dataclass(frozen=True)

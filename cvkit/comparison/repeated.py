@@ -20,8 +20,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..engine.paired import LEVEL, POWER
 from ..engine.student_t import student_t_above, student_t_quantile
-from .paired import LEVEL, POWER
 
 MOST_RUNS = 200
 """The largest number of runs of each recipe that a comparison proposes."""

@@ -10,8 +10,8 @@ from statistics import NormalDist
 import torch
 from torch import Tensor
 
+from ..engine.paired import LEVEL, POWER
 from ..seeding import derive
-from .paired import LEVEL, POWER
 
 RESAMPLES = 2_000
 _AT_ONCE = 2_000_000  # maximum number of images drawn at a time; this limits the memory

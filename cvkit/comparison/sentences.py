@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..formatting import counted, in_words, percent
+from ..engine.paired import POWER
+from ..formatting import counted, in_words, percent, score_percent
 from .measures import Measure
 from .pair import Pair
-from .paired import POWER
 from .repeated import MOST_RUNS
 
 _SMALLEST = 1e-300  # smaller p-values may be 0 in floating point
@@ -15,8 +15,8 @@ def result(pair: Pair) -> str:
     """Return the result of a pair of groups in one or two sentences, the verdict first."""
     main, n = pair.main, counted(pair.n, "image")
     score = in_words(main.name)
-    scores = f"{percent(main.second, 2)} instead of {percent(main.first, 2)}"
-    both = f"{percent(main.second, 2)} and {percent(main.first, 2)}"
+    scores = f"{score_percent(main.second)} instead of {score_percent(main.first)}"
+    both = f"{score_percent(main.second)} and {score_percent(main.first)}"
     margin = f"{100 * pair.margin:g} points"
     sure = f"95 % interval {interval(main.interval)}{_p(pair, main.p_value)}"
     match pair.verdict:
@@ -100,7 +100,7 @@ def p_text(p_value: float) -> str:
 
 def score_text(measure: Measure, value: float) -> str:
     """Return a score: a percentage, or a loss in nats."""
-    return f"{value:.4f}" if measure.lower_is_better else percent(value, 2)
+    return f"{value:.4f}" if measure.lower_is_better else score_percent(value)
 
 
 def difference_text(measure: Measure) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ..figures.artifacts import Table
 from ..figures.csv_export import csv_text
-from ..formatting import counted, duration, in_words, legible, percent
+from ..formatting import counted, duration, in_words, legible, percent, score_percent
 from .changed_images import ChangedImage
 from .comparison import Comparison
 from .groups import Group
@@ -147,7 +147,7 @@ def run_table(comparison: Comparison) -> Table:
             group.letter,
             legible(str(run.path), 120),
             f"{run.seed}",
-            percent(main_score(run.table), 2),
+            score_percent(main_score(run.table)),
             str(run.info.get("started", "")) or _NONE,
         )
         for group in comparison.groups

@@ -26,6 +26,7 @@ from ..seeding import derive, permutation, preserved_randomness, seed_everything
 from ..tasks import SINGLE_LABEL
 from .augmentation_sheet import augmented_samples
 from .data_audit import DataAudit, data_audit
+from .data_summary import data_summary
 from .rates import schedule
 from .run_marks import run_marks
 from .task_report import task_report
@@ -98,8 +99,9 @@ def diagnose(
             found.scored += _weights_check(parts, report.explained(predictions), explainers, found.warnings)
     found.explanations += tables(found.scored, explainers.signed)
     found.explanations += noted(explainers.notes())
+    found.data = [*data_summary(parts.splits)]
     if parts.recipe.report.augmented and parts.recipe.augmentations:
-        found.data = [augmented_sheet(parts)]
+        found.data.append(augmented_sheet(parts))
     with phase("checking the data"):
         found.audit = data_audit(trainer, predictions)
     return found

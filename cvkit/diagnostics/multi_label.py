@@ -15,7 +15,7 @@ from ..engine.trainer import Trainer
 from ..explain.explainers import Explainers
 from ..figures.artifacts import Artifact
 from ..figures.page import Fact
-from ..formatting import counted, percent
+from ..formatting import counted, score_percent
 from ..recipe.settings import EvaluationSettings, ReportSettings
 from .black_maps import black_maps
 from .label_doubts import doubts
@@ -53,7 +53,7 @@ class MultiLabelReport:
         setting = settings.thresholds
         seen = "; these are the images, so F1 and exact match are too optimistic"
         return [
-            *(Fact(name, percent(value, 2), note) for name, value, note in own if value not in measured),
+            *(Fact(name, score_percent(value), note) for name, value, note in own if value not in measured),
             Fact(
                 "Thresholds",
                 f"{low:.3f}" if low == high else f"{low:.3f} to {high:.3f}",

@@ -13,7 +13,7 @@ from ..engine.parts import RunParts
 from ..engine.predictions import Predictions
 from ..figures.artifacts import Bar, Sample, Table
 from ..figures.thumbnails import thumbnail
-from ..formatting import legible, percent
+from ..formatting import SCORE_DECIMALS, legible, percent
 from .class_confusion import confusion_matrix
 
 _UNDEFINED = "\N{EN DASH}"
@@ -84,7 +84,7 @@ def per_class_scores(predictions: Predictions, classes: tuple[str, ...], facts: 
             png = known.samples.get(label)
             row.append("" if png is None else Sample(f"an image of {legible(classes[label])}", png))
         rows.append(tuple(row))
-    precision, recalls, f1 = (_percent(column) for column in scores.nanmean(dim=0))
+    precision, recalls, f1 = (_percent(column, SCORE_DECIMALS) for column in scores.nanmean(dim=0))
     caption = (
         "Recall: the share of this class's images that were predicted as it; the line is its 95 % interval. "
         "Precision: the share of images predicted as this class that belong to it. F1: the harmonic mean of both. "
@@ -114,5 +114,5 @@ def _trained(parts: RunParts) -> list[int] | None:
     return torch.bincount(labels, minlength=len(names)).tolist()
 
 
-def _percent(score: Tensor) -> str:
-    return _UNDEFINED if score.isnan() else percent(float(score), 1)
+def _percent(score: Tensor, decimals: int = 1) -> str:
+    return _UNDEFINED if score.isnan() else percent(float(score), decimals)

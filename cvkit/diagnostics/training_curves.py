@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from ..engine.records import EpochRecord
 from ..figures.artifacts import Figure
 from ..figures.style import BLUE, GREEN, INK, MUTED, ORANGE, hover, label_ends, render_figure
-from ..formatting import counted, in_words, percent
+from ..formatting import counted, in_words, score_percent
 from ..tasks import SINGLE_LABEL
 from .run_marks import RunMark, epochs_of
 from .series import LossAxis, Series, around, joined, marker, smoothed, smoothing, thinned
@@ -62,12 +62,8 @@ def curves(records: Sequence[EpochRecord], marks: Sequence[RunMark] = (), chance
     if marks:
         caption += f" Dotted lines, {_named(marks)}."
     described = " ".join([*(_trend(f"{name} loss", values, "{:.3f}".format) for name, values, _ in losses)])
-    described += " " + " ".join(_trend(f"{name} {score}", values, _one_decimal) for name, values, _ in scores)
+    described += " " + " ".join(_trend(f"{name} {score}", values, score_percent) for name, values, _ in scores)
     return render_figure("curves", f"Loss and {score}", caption, paint, height=4.9, description=described.strip())
-
-
-def _one_decimal(value: float) -> str:
-    return percent(value, 1)
 
 
 def _compared(records: Sequence[EpochRecord]) -> str:
@@ -259,8 +255,8 @@ def _paint_score(axes: Axes, records: Sequence[EpochRecord], lines: Sequence[Lin
     axes.set_ylim(*around(np.concatenate(drawn), floor=0.0, ceiling=1.0))
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g} %")
     axes.set_title(in_words(records[-1].score_name))
-    further = [] if chance is None else [(chance, f"chance {_one_decimal(chance)}", MUTED)]
-    _paint_lines(axes, records, lines, _one_decimal, further)
+    further = [] if chance is None else [(chance, f"chance {score_percent(chance)}", MUTED)]
+    _paint_lines(axes, records, lines, score_percent, further)
 
 
 def _paint_lines(
@@ -291,5 +287,5 @@ def _hover_epochs(axes: Axes, records: Sequence[EpochRecord], lines: Sequence[Li
         for number, (name, series, _) in enumerate(lines):
             value = float(series[position])
             if np.isfinite(value):
-                values.append(f"{name} loss {value:.4g}" if number < 2 else f"{name} {score} {_one_decimal(value)}")
+                values.append(f"{name} loss {value:.4g}" if number < 2 else f"{name} {score} {score_percent(value)}")
         hover(axes, record.epoch - stride + 0.0, float(record.epoch), ", ".join(values))

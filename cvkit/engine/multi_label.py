@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from ..formatting import counted
+from ..formatting import counted, score_percent
 from ..recipe.settings import USUAL_THRESHOLD, ThresholdRule
 from ..tasks import MULTI_LABEL, Task
 from .predictions import Predictions
@@ -111,7 +111,7 @@ class MultiLabelPredictions(Predictions):
     def score_text(self) -> str:
         """The score as text, and the number of labels that it is the mean of."""
         labels = int((~self.average_precision.isnan()).sum())
-        return f"{100 * self.score:.2f} % (over {counted(labels, 'label')}, {counted(len(self.labels), 'image')})"
+        return f"{score_percent(self.score)} (over {counted(labels, 'label')}, {counted(len(self.labels), 'image')})"
 
     @cached_property
     def counts(self) -> Tensor:

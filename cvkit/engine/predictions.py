@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from ..formatting import counted, in_words
+from ..formatting import counted, in_words, score_percent
 from ..tasks import SINGLE_LABEL, TASKS, Task
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Predictions:
     def score_text(self) -> str:
         """The score as text: a percentage, and what it counts."""
         correct, total = int(self.correct.sum()), len(self.labels)
-        return f"{100 * correct / total:.2f} % ({correct:,} of {counted(total, 'image')})"
+        return f"{score_percent(correct / total)} ({correct:,} of {counted(total, 'image')})"
 
     def confidence_of_errors(self) -> Tensor:
         """Return a number for each image that is higher for more confident errors, float32 (N,)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,10 @@ from ..figures.page import Fact, Page, Section, render
 from ..files.inputs import INPUTS, place_for
 from ..files.output_folder import OutputFolder
 from ..files.strict_json import json_line
-from ..formatting import counted, in_words, percent
+from ..findings.evidence import Evidence
+from ..findings.judge import SHOWN, judge
+from ..formatting import counted, in_words, score_percent
+from ..report.headline import balanced, interval_note
 from .evaluating import MOST_NAMED, Evaluation, Kept, LabelledEvaluator
 
 PAGE, PREDICTIONS, METRICS = "evaluation.html", "predictions.csv", "metrics.json"
@@ -41,11 +44,11 @@ def write_results(
     """
     predictions, warnings = found.predictions, [*of.opened.warnings]
     page = evaluation_page(of, found, data, warnings)
-    table: str = predictions.task.part("csv")(predictions, of.info.classes, found.digests)
+    pieces: Iterator[str] = predictions.task.part("csv")(predictions, of.info.classes, found.digests)
     return place.write(
         {
             PAGE: render(page).encode(),
-            PREDICTIONS: table.encode(errors="replace"),
+            PREDICTIONS: "".join(pieces).encode(errors="replace"),
             METRICS: json_line(numbers(of, found, data) | {INPUTS: digest}, indent=1),
         }
     )
@@ -91,6 +94,8 @@ def evaluation_page(of: LabelledEvaluator, found: Evaluation, data: str, warning
         title=f"Evaluation of {of.opened.name}",
         subtitle=f"{of.opened.label}, on {data}",
         facts=tuple(_facts(of, found)),
+        findings=judge(Evidence(predictions, info.classes)),
+        shown_findings=SHOWN,
         warnings=tuple(dict.fromkeys(warnings)),
         notes=remarks(found, lambda line: f"{line[0].upper()}{line[1:]}."),
         sections=(
@@ -125,9 +130,10 @@ def _facts(of: LabelledEvaluator, found: Evaluation) -> list[Fact]:
     facts = [
         Fact(
             f"{score[0].upper()}{score[1:]}",
-            percent(predictions.score, 2),
-            f"{report.measured_on(predictions)}{views}",
-        )
+            score_percent(predictions.score),
+            f"{report.measured_on(predictions)}{interval_note(predictions)}{views}",
+        ),
+        *balanced(predictions),
     ]
     if (kept := found.kept) is not None:
         of_all = f"{kept.coverage.hits:,} of {counted(kept.coverage.of, 'image')}"

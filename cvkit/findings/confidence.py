@@ -7,7 +7,7 @@ from ..engine.calibration import Calibration
 from ..engine.intervals import Share
 from ..engine.multi_label import MultiLabelPredictions
 from ..figures.finding import Finding
-from ..formatting import counted, percent
+from ..formatting import counted, percent, score_percent
 from .evidence import Evidence
 
 EXCESS = 0.05
@@ -37,7 +37,7 @@ def confidence(of: Evidence) -> Finding | None:
     found = Calibration.of(of.predictions)
     low, high = found.excess_interval
     sure = percent(of.correct.value + found.excess, 1)
-    both = f"mean confidence {sure}, accuracy {percent(of.correct.value, 1)}"
+    both = f"mean confidence {sure}, accuracy {score_percent(of.correct.value)}"
     if low >= EXCESS:
         return Finding(
             "overconfidence",

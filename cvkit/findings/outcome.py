@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..engine.intervals import Share
 from ..engine.multi_label import MultiLabelPredictions
 from ..figures.finding import Finding
-from ..formatting import counted, legible, percent
+from ..formatting import counted, legible, percent, score_percent
 from .evidence import Evidence
 from .statistics import chance_agreement, ranks_above_chance
 
@@ -29,7 +29,9 @@ def chance(of: Evidence) -> Finding | None:
     mean, z = chance_agreement(of.predictions.labels, of.predictions.predicted)
     if SURELY_WORSE < z < SURELY or z <= SURELY_WORSE:
         guesses = percent(mean / of.correct.of, 1)
-        measured = f"{percent(of.correct.value, 1)} of the {of.images} are correct, and {guesses} would be by chance"
+        measured = (
+            f"{score_percent(of.correct.value)} of the {of.images} are correct, and {guesses} would be by chance"
+        )
         if z <= SURELY_WORSE:
             return Finding(
                 "chance",
@@ -60,8 +62,8 @@ def _labels_by_chance(of: Evidence) -> Finding | None:
     return Finding(
         "chance",
         "bad",
-        f"The model is not surely better than chance: its {of.score} is {percent(found.score, 1)}, and guesses would "
-        f"have about {percent(guess, 1)}.",
+        f"The model is not surely better than chance: its {of.score} is {score_percent(found.score)}, and guesses "
+        f"would have about {percent(guess, 1)}.",
         "Look at the learning rate and the labels first; cvkit lr-find finds a rate.",
         "label_scores",
         1.0,

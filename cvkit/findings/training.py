@@ -6,7 +6,7 @@ import math
 from statistics import fmean, median
 
 from ..figures.finding import Finding
-from ..formatting import percent
+from ..formatting import score_percent
 from .evidence import Evidence
 from .statistics import difference, standard_error
 
@@ -52,8 +52,9 @@ def overfitting(of: Evidence) -> Finding | None:
             return Finding(
                 "overfitting",
                 "bad" if low >= LARGE_GAP else "look",
-                f"The model overfits: it classifies {percent(of.trained.value, 1)} of the training images correctly, "
-                f"and {percent(of.correct.value, 1)} of the {of.images}, at least {100 * low:.0f} points less.",
+                f"The model overfits: it classifies {score_percent(of.trained.value)} of the training images "
+                f"correctly, and {score_percent(of.correct.value)} of the {of.images}: at least {100 * low:.0f} "
+                "points less.",
                 "Use more training images, stronger augmentation, weight decay, a smaller model or "
                 "pretrained weights.",
                 "curves",
@@ -95,7 +96,7 @@ def underfitting(of: Evidence) -> Finding | None:
     return Finding(
         "underfitting",
         "look",
-        f"The model underfits: only {percent(of.trained.value, 1)} of the training images are classified correctly.",
+        f"The model underfits: only {score_percent(of.trained.value)} of the training images are recognised.",
         "Train longer, raise the learning rate, use a larger model or pretrained weights, or less augmentation and "
         "weight decay.",
         "curves",
@@ -164,8 +165,8 @@ def score_fell(of: Evidence) -> Finding | None:
     return Finding(
         "score_fell",
         "bad" if fall >= LARGE_FALL else "look",
-        f"The {of.score} on the {last.half} images was highest after epoch {best.epoch} ({percent(best.score, 1)}), "
-        f"and {percent(last.score, 1)} after the last epoch, {last.epoch}.",
+        f"The {of.score} on the {last.half} images was highest after epoch {best.epoch} "
+        f"({score_percent(best.score)}), and {score_percent(last.score)} after the last epoch, {last.epoch}.",
         "Lower the learning rate, or keep the weights of the best epoch (selection.keep_best; it needs "
         "validation images).",
         "curves",
@@ -203,7 +204,7 @@ def generalises(of: Evidence) -> Finding | None:
     return Finding(
         "generalises",
         "good",
-        f"The model generalises: {percent(of.trained.value, 1)} of the training images are classified correctly, and "
-        f"{percent(of.correct.value, 1)} of the {of.images}.",
+        f"The model generalises: {score_percent(of.trained.value)} of the training images are recognised, and "
+        f"{score_percent(of.correct.value)} of the {of.images}.",
         where="curves",
     )

@@ -66,6 +66,17 @@ def changes(before: str, recipe: Recipe) -> tuple[Change, ...]:
     )
 
 
+def set_values(recipe: Recipe) -> tuple[Change, ...]:
+    """Return the values that are not the defaults, each with its default as `before`, or ``absent`` without one."""
+    values = dict(_values(plain(read_text(dump(recipe), extends=False).root)))
+    defaults = {path: _default(path, recipe) for path in values}
+    return tuple(
+        Change(path, _ABSENT if (usual := defaults[path]) is None else usual, now)
+        for path, now in values.items()
+        if now != defaults[path]
+    )
+
+
 def keys_of(text: str) -> set[str]:
     """Return the top-level keys of a recipe's text; raise `RecipeError` if it is not valid or has `extends`."""
     return set(read_text(text, extends=False).root.items)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..formatting import counted, duration, in_words, percent
+from ..formatting import counted, duration, in_words, percent, score_percent
 from .summary import Spread, Summary
 
 
@@ -17,7 +17,7 @@ def rows(summary: Summary) -> list[tuple[str, ...]]:
     return [
         (
             str(result.seed),
-            percent(result.score, 2),
+            score_percent(result.score),
             f"{result.loss:.4f}",
             *(f"{result.metrics[name]:.4f}" for name in summary.metrics),
             f"{len(result.curve):,}" + (f" (best: {result.chosen:,})" if result.chosen else ""),
@@ -30,7 +30,7 @@ def rows(summary: Summary) -> list[tuple[str, ...]]:
 def spread_rows(summary: Summary) -> list[tuple[str, ...]]:
     """Return the rows of the mean and the standard deviation, with as many cells as `rows`."""
     spreads = [summary.loss, *summary.metrics.values()]
-    mean = ("mean", percent(summary.score.mean, 2), *(f"{spread.mean:.4f}" for spread in spreads), "", "")
+    mean = ("mean", score_percent(summary.score.mean), *(f"{spread.mean:.4f}" for spread in spreads), "", "")
     if summary.score.deviation is None:
         return [mean]
     deviations = [f"{spread.deviation:.4f}" for spread in spreads]
@@ -56,10 +56,10 @@ def sentences(summary: Summary) -> list[str]:
     spread, score = summary.score, f"{summary.half} {in_words(summary.score_name)}"
     seeds = counted(len(summary.results), "seed")
     if spread.deviation is None:
-        return [f"{score} of one seed: {percent(spread.mean, 2)}; add seeds to find out how much it varies"]
+        return [f"{score} of one seed: {score_percent(spread.mean)}; add seeds to find out how much it varies"]
     images = counted(summary.images, f"{summary.half} image")
     return [
-        f"mean {score} of {seeds}: {percent(spread.mean, 2)}, standard deviation {points(spread.deviation)}, "
+        f"mean {score} of {seeds}: {score_percent(spread.mean)}, standard deviation {points(spread.deviation)}, "
         f"95 % interval of the mean {interval_text(spread)}",
         f"all seeds predict the same for {percent(summary.agreement, 1)} of {images}; two seeds do for "
         f"{percent(summary.mean_of_pairs or 0.0, 1)} on average",

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from ..figures.artifacts import Figure, Table
 from ..figures.page import Fact, Page, Section
 from ..figures.style import BLUE, MUTED, ORANGE, label_ends, render_figure
-from ..formatting import counted, in_words, legible, percent
+from ..formatting import counted, in_words, legible, percent, score_percent
 from .lines import header, interval_text, points, rows, spread_rows
 from .summary import Summary
 
@@ -44,7 +44,7 @@ def _facts(summary: Summary) -> tuple[Fact, ...]:
     spread, score = summary.score, in_words(summary.score_name)
     deviation = "unknown" if spread.deviation is None else points(spread.deviation)
     facts = [
-        Fact(f"Mean {summary.half} {score}", percent(spread.mean, 2), counted(len(summary.results), "seed")),
+        Fact(f"Mean {summary.half} {score}", score_percent(spread.mean), counted(len(summary.results), "seed")),
         Fact("Standard deviation", deviation, "between the seeds"),
         Fact("95 % interval of the mean", interval_text(spread), "by Student's t distribution"),
     ]

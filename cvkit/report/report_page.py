@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ..diagnostics.diagnose import Diagnosis
@@ -18,9 +19,12 @@ from ..figures.artifacts import Table
 from ..figures.finding import Finding
 from ..figures.page import Fact, Page, Section
 from ..findings.judge import SHOWN
-from ..formatting import counted, duration, in_words, legible, percent
+from ..formatting import counted, duration, in_words, legible, score_percent
 from ..recipe import Part
 from ..recipe.dump import in_one_line
+from .headline import Earlier, balanced, change, interval_note
+from .model_section import model_section
+from .reproduce_section import DOWNLOADS, reproduce_section
 
 _DIGITS = 12
 _MOST_CHANGES = 5  # of the learning rate by callbacks, each with a note
@@ -38,6 +42,9 @@ def report_page(
     recipe_text: str,
     warnings: Sequence[str],
     findings: Sequence[Finding] = (),
+    earlier: Earlier | None = None,
+    irreproducible: Sequence[str] = (),
+    phases: Mapping[str, float] = MappingProxyType({}),
 ) -> Page:
     """Return the report page. Its headline is the final epoch's score without test-time augmentation."""
     recipe = trainer.parts.recipe
@@ -45,7 +52,7 @@ def report_page(
     return Page(
         title=recipe.name,
         subtitle=f"{model} on {data}, {counted(len(records), 'epoch')}, seed {recipe.seed}",
-        facts=tuple(_facts(trainer, records, predictions)),
+        facts=tuple(_facts(trainer, records, predictions, earlier)),
         warnings=tuple(dict.fromkeys(warnings)),
         notes=(*_start(info), *_notes(trainer, records), *map(_extension, info.get("extended", []))),
         sections=(
@@ -56,11 +63,14 @@ def report_page(
             Section("Explanation scores", tuple(found.explanations), broad=True),
             Section("Data", (*_data(trainer.parts), *found.data)),
             Section("Faults of the data", found.audit.artifacts, found.audit.text, broad=True),
+            model_section(trainer, info),
             *found.sections,
+            reproduce_section(recipe, info, irreproducible, phases, earlier),
         ),
         details=tuple(_details(info)),
         recipe=recipe_text,
         findings=tuple(findings),
+        downloads=DOWNLOADS,
         shown_findings=SHOWN,
         generated=f"Created by cvkit {_version(info)}. Start of the run: {info['started']}.",
     )
@@ -70,7 +80,9 @@ def _version(info: dict[str, Any]) -> str:
     return str(info["environment"].get("cvkit-core", "(unknown version)"))
 
 
-def _facts(trainer: Trainer, records: Sequence[EpochRecord], predictions: Predictions) -> list[Fact]:
+def _facts(
+    trainer: Trainer, records: Sequence[EpochRecord], predictions: Predictions, earlier: Earlier | None
+) -> list[Fact]:
     last, half, kept = records[-1], trainer.parts.splits.final, trainer.outcome.kept
     lower = lower_is_better(trainer.parts.recipe.metrics, trainer.parts.info)
     report, score = task_report(trainer.parts.info.task), in_words(predictions.score_name)
@@ -83,16 +95,18 @@ def _facts(trainer: Trainer, records: Sequence[EpochRecord], predictions: Predic
     facts = [
         Fact(
             f"{half.capitalize()} {score}",
-            percent(predictions.score, 2),
-            f"{report.measured_on(predictions)}, {weights}{plain}",
-        )
+            score_percent(predictions.score),
+            f"{report.measured_on(predictions)}{interval_note(predictions)}, {weights}{plain}",
+        ),
+        *balanced(predictions),
+        *change(predictions, earlier),
     ]
     if half == "test" and validation is not None:
-        facts.append(Fact(f"Validation {score}", percent(validation, 2), "last epoch"))
+        facts.append(Fact(f"Validation {score}", score_percent(validation), "last epoch"))
     if tta is not None:
-        facts.append(Fact(f"With {last.tta}", percent(tta, 2), _views(last)))
+        facts.append(Fact(f"With {last.tta}", score_percent(tta), _views(last)))
     if unaveraged is not None:
-        facts.append(Fact("Without averaging", percent(unaveraged, 2), "the trained weights, not averaged"))
+        facts.append(Fact("Without averaging", score_percent(unaveraged), "the trained weights, not averaged"))
     measured = evaluate_metrics(trainer.parts.recipe.metrics, trainer.parts.info, predictions)
     for name, value in measured.items():
         best = ", lower is better" if name in lower else ""
@@ -128,7 +142,7 @@ def _notes(trainer: Trainer, records: Sequence[EpochRecord]) -> list[str]:
     notes = []
     if best.score > records[-1].score and trainer.outcome.kept is None:
         notes.append(
-            f"The best epoch was {best.epoch}, with {percent(best.score, 2)}. It was selected on the {best.half} "
+            f"The best epoch was {best.epoch}, with {score_percent(best.score)}. It was selected on the {best.half} "
             f"set, so its {in_words(best.score_name)} is too optimistic; the headline reports the final epoch."
         )
     notes += _rates_changed(records)

@@ -8,7 +8,7 @@ from ..data.splits import Half
 from ..engine.parts import RunParts
 from ..engine.records import EpochRecord
 from ..errors import CvkitError, DivergedError
-from ..formatting import in_words
+from ..formatting import SCORE_DECIMALS, in_words, rounded
 from ..printable import shell_words
 from ..recipe import AUTO
 from ..tasks import SINGLE_LABEL, TASKS
@@ -100,11 +100,11 @@ def epoch_line(record: EpochRecord) -> str:
     most 118 columns.
     """
     width = len(f"{record.half} loss")
-    trained = "-" if record.train_accuracy is None else f"{100 * record.train_accuracy:.2f}"
+    trained = "-" if record.train_accuracy is None else _points(record.train_accuracy)
     line = (
         f"{record.epoch:>5}   {record.train_loss:>10.4f}   "
         f"{f'{trained:>5}   ' if record.score_name == SINGLE_LABEL.score else ''}"
-        f"{record.loss:>{width}.4f}   {100 * record.score:>5.2f}   {record.learning_rate:>9.3g}   "
+        f"{record.loss:>{width}.4f}   {_points(record.score):>5}   {record.learning_rate:>9.3g}   "
         f"{record.images_per_second:>9,.0f}   {record.seconds:>7.1f}"
     )
     for name, score in (
@@ -112,7 +112,7 @@ def epoch_line(record: EpochRecord) -> str:
         ("without averaging", record.score_of("unaveraged")),
         ("test", record.score_of("test") if record.half == "validation" else None),
     ):
-        line += "" if score is None else f"   {name} {100 * score:.2f}"
+        line += "" if score is None else f"   {name} {_points(score)}"
     for name, value in record.metrics.items():
         more = f"   {name} {value:.4f}"
         line += more if len(line + more) <= _WIDTH else ""
@@ -150,3 +150,8 @@ def add_way_on(error: Exception, session: Session) -> None:
         error.add_note(way_on(session))
     elif defect or (session.started and not helpless):
         error.add_note(f"after fixing this, {way_on(session)}")
+
+
+def _points(score: float) -> str:
+    """Return a score in percent without the sign, for a column whose head has it."""
+    return rounded(100 * score, SCORE_DECIMALS)

@@ -31,6 +31,8 @@ from ..seeding import preserved_randomness
 from .folder import TIME, RunFolder
 from .json_files import read_tuning
 from .observing import Observers
+from .phases import Phases
+from .previous import earlier_result, previous_run
 from .repair import agree_on_recipe, began, put_back, require_never_trained, snapshot_of
 from .restore import moved_places, require_same_data, restore_run
 from .result import result_of
@@ -77,6 +79,7 @@ class Session:
         self.observer_faults: list[str] = []
         self.findings: tuple[Finding, ...] = ()
         self._data_changes: list[str] = []
+        self._phases = Phases()
         self.shown: set[str] = set()
         self._observers = Observers()
         self.stop = self.started = False
@@ -176,6 +179,7 @@ class Session:
 
         Yields what each one proposes, and before that the line that announces what it will do, if there is one.
         """
+        self._phases.begin("tuning")
         tunes = bool(self.recipe.tuners) and self._trainer is None and not self._tuned()
         if not self.parts.world.from_first(tunes):
             return
@@ -216,6 +220,7 @@ class Session:
 
         If `stop` is set, save after the current step and return. Whoever set it ends the session.
         """
+        self._phases.begin("training")
         every = self.recipe.train.checkpoint_every
         trainer = self.prepare()
         self.saved = False
@@ -261,9 +266,11 @@ class Session:
         records = self.records
         if not records:
             raise RunError(f"'{self.folder.path}' contains no epoch record, so there is nothing to report")
+        self._phases.begin("evaluation, explanations and report")
         predictions = self.trainer.final_predictions()
         splits = self.parts.splits
-        self.folder.write_predictions(predictions, self.parts.info.classes, digests_of(splits.half(splits.final)))
+        digests = digests_of(splits.half(splits.final))
+        self.folder.write_predictions(predictions, self.parts.info.classes, digests)
         with phase("analysing the results"):
             found = diagnose(self.trainer, records, predictions, self._info.values)
         self.warnings += found.warnings
@@ -277,8 +284,20 @@ class Session:
         unrepeatable = [*self._info.irreproducible(), *self._data_changes]
         self.findings = judge(evidence_of(self.trainer, records, predictions, found, unrepeatable))
         with phase("writing the report"):
+            before = previous_run(self.folder, self.recipe.name, info["started"])
+            earlier = None if before is None else earlier_result(before, predictions, digests, self.recipe)
             page = report_page(
-                self.trainer, records, predictions, found, info, self.recipe_text(), self.warnings, self.findings
+                self.trainer,
+                records,
+                predictions,
+                found,
+                info,
+                self.recipe_text(),
+                self.warnings,
+                self.findings,
+                earlier,
+                unrepeatable,
+                self._phases.seconds(),
             )
             path = self.folder.write_report(render(page))
         early = {"finished_early": True} if self.trainer.ended_early else {}

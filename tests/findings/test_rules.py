@@ -41,8 +41,8 @@ def test_overfitting_is_a_gap_between_training_and_test():
     large = training.overfitting(evidence(predicted(even(10, 100, 60)), records=records))
     assert large is not None
     assert (large.rule, large.mark, large.where) == ("overfitting", "bad", "curves")
-    assert "100.0 %" in large.text
-    assert "60.0 %" in large.text
+    assert "100.00 %" in large.text
+    assert "60.00 %" in large.text
     small = training.overfitting(evidence(predicted(even(10, 100, 82)), records=course([0.82] * 6, trained=0.98)))
     assert small is not None
     assert small.mark == "look"
@@ -79,7 +79,7 @@ def test_underfitting_is_a_low_accuracy_on_the_training_images():
     records = course([0.4] * 6, trained=0.42)
     found = training.underfitting(evidence(predicted(even(10, 100, 40)), records=records))
     assert found is not None
-    assert "42.0 %" in found.text
+    assert "42.00 %" in found.text
     assert training.underfitting(evidence(predicted(even(10, 100, 62)), records=course([0.62] * 6))) is None
     assert training.underfitting(GOOD) is None
 

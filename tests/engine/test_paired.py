@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cvkit.comparison.paired import Disagreement
+from cvkit.engine.paired import Disagreement
 
 COUNTS = [(3, 9, 100), (9, 3, 100), (0, 5, 40), (0, 0, 30), (120, 161, 2_000)]
 
