@@ -24,10 +24,10 @@ from section import write_section
 from torch import Tensor
 
 from cvkit.comparison.label_set_scores import difference, mean_average_precision
-from cvkit.engine.paired import LEVEL, Disagreement
 from cvkit.comparison.repeated import repeated_means
 from cvkit.comparison.resampling import Resampled, draws, mean_difference, resample
 from cvkit.comparison.several import holm
+from cvkit.engine.paired import LEVEL, Disagreement
 from cvkit.runs.predictions_table import PredictionsTable
 
 PAIRS = 200
