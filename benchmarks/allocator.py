@@ -2,7 +2,7 @@
 
     python benchmarks/allocator.py                         width 16 in batches of 512, width 64 in batches of 128
     python benchmarks/allocator.py --rounds 8 --write      more rounds, into docs/results.md
-    python benchmarks/allocator.py --all                   also with huge pages
+    python benchmarks/allocator.py --all                   also with huge pages and other allocators
 
 Each contestant is a short process of its own, because the setting of a process cannot be undone. In each round the
 contestants run one after another, and the first one changes from round to round. The benchmark reports the median
@@ -13,8 +13,11 @@ forward pass on batches of 500 images.
 
     unchanged     CVKIT_KEEP_MEMORY=0: what every program does that nobody set up
     kept          cvkit.keep_freed_memory(), as in cvkit's commands
-    huge pages    unchanged, with THP_MEM_ALLOC_ENABLE=1, which makes torch ask for huge pages
-    both          kept, with huge pages
+    huge pages of torch           unchanged, with THP_MEM_ALLOC_ENABLE=1, which makes torch ask for huge pages
+    huge pages of glibc           unchanged, with GLIBC_TUNABLES=glibc.malloc.hugetlb=1
+    kept, huge pages of torch     kept, with THP_MEM_ALLOC_ENABLE=1
+    kept, huge pages of glibc     the values of cvkit.keep_freed_memory() in GLIBC_TUNABLES, with huge pages
+    jemalloc, mimalloc, tcmalloc  loaded with LD_PRELOAD, if they are installed
 """
 
 from __future__ import annotations
@@ -27,13 +30,25 @@ import resource
 import statistics
 import subprocess
 import sys
+from ctypes.util import find_library
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-CONTESTANTS = {"unchanged": ("0", "0"), "kept": ("1", "0"), "huge pages": ("0", "1"), "both": ("1", "1")}
-"""The values of CVKIT_KEEP_MEMORY and THP_MEM_ALLOC_ENABLE for each contestant."""
+TORCHS = {"THP_MEM_ALLOC_ENABLE": "1"}
+KEPT = "glibc.malloc.mmap_threshold=2147483647:glibc.malloc.trim_threshold=2147483647:glibc.malloc.top_pad=67108864"
+CONTESTANTS: dict[str, dict[str, str]] = {
+    "unchanged": {"CVKIT_KEEP_MEMORY": "0"},
+    "kept": {},
+    "huge pages of torch": {"CVKIT_KEEP_MEMORY": "0", **TORCHS},
+    "huge pages of glibc": {"CVKIT_KEEP_MEMORY": "0", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"},
+    "kept, huge pages of torch": TORCHS,
+    "kept, huge pages of glibc": {"CVKIT_KEEP_MEMORY": "0", "GLIBC_TUNABLES": f"glibc.malloc.hugetlb=1:{KEPT}"},
+}
+"""The environment of each contestant."""
+OTHERS = ("jemalloc", "mimalloc", "tcmalloc_minimal")
+"""The names of other allocators' libraries."""
 CASES = (("step", 16, 512, 3), ("step", 64, 128, 2), ("evaluation", 16, 500, 5))
 """What is timed, the width of the network, the batch size, and the number of counted batches."""
 
@@ -42,14 +57,18 @@ def main() -> None:
     """Run the benchmark and print its table, or one contestant if a case is given."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=4, help="processes of each contestant")
-    parser.add_argument("--all", action="store_true", help="also with huge pages")
+    parser.add_argument("--all", action="store_true", help="also with huge pages and other allocators")
     parser.add_argument("--write", action="store_true", help="write the table into docs/results.md")
     parser.add_argument("--case", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.case is not None:
         print(json.dumps(measured(*CASES[arguments.case])))
         return
-    names = [*CONTESTANTS] if arguments.all else ["unchanged", "kept"]
+    contestants = {name: CONTESTANTS[name] for name in ("unchanged", "kept")}
+    if arguments.all:
+        found_libraries = {name: find_library(name) for name in OTHERS}
+        contestants = CONTESTANTS | {name: {"LD_PRELOAD": file} for name, file in found_libraries.items() if file}
+    names = [*contestants]
     loads = [os.getloadavg()[0]]
     lines = []
     for case, (what, width, batch, _) in enumerate(CASES):
@@ -57,11 +76,13 @@ def main() -> None:
         for turn in range(arguments.rounds):
             first = turn % len(names)
             for name in names[first:] + names[:first]:
-                found[name].append(in_a_process(case, name))
+                found[name].append(in_a_process(case, contestants[name]))
                 print(case, name, found[name][-1], file=sys.stderr, flush=True)
         loads.append(os.getloadavg()[0])
         lines += rows(f"{what}, width {width}, batch {batch}", found)
     text = "\n".join([heading(arguments, loads), *lines])
+    if arguments.all and (missing := [name for name, file in found_libraries.items() if not file]):
+        text += f"\n\nNot measured, because they are not installed: {', '.join(missing)}."
     print(text)
     if arguments.write:
         from section import write_section
@@ -103,10 +124,10 @@ def ratio(measure: str, each: list[dict[str, float]], base: list[dict[str, float
     return f"{statistics.median(found):.2f} ({min(found):.2f} to {max(found):.2f})"
 
 
-def in_a_process(case: int, name: str) -> dict[str, float]:
+def in_a_process(case: int, environment: dict[str, str]) -> dict[str, float]:
     """Return what a contestant measures in a new process."""
-    kept, huge = CONTESTANTS[name]
-    variables = {**os.environ, "CVKIT_KEEP_MEMORY": kept, "THP_MEM_ALLOC_ENABLE": huge}
+    ours = {"CVKIT_KEEP_MEMORY", "THP_MEM_ALLOC_ENABLE", "GLIBC_TUNABLES", "LD_PRELOAD"}
+    variables = {name: value for name, value in os.environ.items() if name not in ours} | environment
     variables.setdefault("GOMP_SPINCOUNT", "10000")  # as in cvkit's commands
     call = [sys.executable, str(Path(__file__)), "--case", str(case)]
     done = subprocess.run(call, env=variables, stdout=subprocess.PIPE, text=True, check=True)

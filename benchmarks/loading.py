@@ -15,6 +15,8 @@ evaluation they resize and crop the centre:
     draft         the same with decode: draft
     memory, disk  the same with train.cache, which decodes each photo once, before the first round
     draft, disk   the same with both
+    shards        the same files in tar shards, as `cvkit data pack` packs them
+    small shards  shards of photos whose shorter side was resized to 256 pixels, as JPEG of quality 90
 
 In each round, every contestant reads all photos once. The benchmark reports the median ratio of images per second
 over the rounds, so changes in the speed of the machine do not favour any contestant. It reports the same for images
@@ -28,6 +30,7 @@ import argparse
 import multiprocessing
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import warnings
@@ -48,20 +51,25 @@ from torchvision.transforms import v2
 
 from cvkit import build_parts, discover
 from cvkit.engine.building import open_dataset
+from cvkit.formatting import counted as amount
 from cvkit.recipe import read_text, resolve
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SIDE, SCALE, CROP_PCT = 224, (0.35, 1.0), 0.875
 OWN = {
-    "cvkit": ("full", "null"),
-    "draft": ("draft", "null"),
-    "memory": ("full", "memory"),
-    "disk": ("full", "disk"),
-    "draft, disk": ("draft", "disk"),
+    "cvkit": ("image_folder, path: photos", "full", "null"),
+    "draft": ("image_folder, path: photos", "draft", "null"),
+    "memory": ("image_folder, path: photos", "full", "memory"),
+    "disk": ("image_folder, path: photos", "full", "disk"),
+    "draft, disk": ("image_folder, path: photos", "draft", "disk"),
+    "shards": ("shards, path: packed", "full", "null"),
+    "small shards": ("shards, path: resized", "full", "null"),
 }
-"""The contestants of cvkit: dataset.decode and train.cache."""
+"""The contestants of cvkit: the data set, dataset.decode and train.cache."""
+PACKED = {"packed": (), "resized": ("--short-side", "256", "--quality", "90")}
+"""Folders of shards, with the options of `cvkit data pack`."""
 RECIPE = """
-dataset: {{name: image_folder, path: photos, size: {side}, mean: {mean}, std: {std}, decode: {decode}}}
+dataset: {{name: {dataset}, size: {side}, mean: {mean}, std: {std}, decode: {decode}}}
 augmentations: [random_resized_crop, torchvision/RandomHorizontalFlip]
 model: timm/test_resnet
 optimizer: {{name: sgd, lr: 0.05}}
@@ -87,6 +95,7 @@ def main() -> None:
     load = Load()
     with tempfile.TemporaryDirectory() as folder:
         write_photos(Path(folder, "photos"), width, height, arguments.images)
+        pack(Path(folder), argparse.Namespace(**{**vars(arguments), "workers": 0}))
         lines = [line for workers in arguments.workers for line in rows(Path(folder), arguments, workers, load)]
     text = "\n".join([heading(arguments, load), *lines])
     print(text)
@@ -152,6 +161,22 @@ def write_photos(folder: Path, width: int, height: int, count: int) -> None:
         os.link(folder / "train" / place, folder / "test" / place)
 
 
+def pack(folder: Path, arguments: argparse.Namespace) -> None:
+    """Pack the photos into the folders of shards that are read."""
+    (folder / "photos.yaml").write_text(recipe_text(arguments, "image_folder, path: photos", "full", "null"))
+    for name, options in PACKED.items():
+        if arguments.only is None or any(name in OWN[each][0] for each in arguments.only):
+            call = [sys.executable, "-m", "cvkit", "data", "pack", "photos.yaml", "--to", name, *options]
+            subprocess.run(call, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+
+
+def recipe_text(arguments: argparse.Namespace, dataset: str, decode: str, cache: str) -> str:
+    """Return the recipe of a contestant of cvkit."""
+    batch, workers = arguments.batch_size, arguments.workers
+    texts = {"dataset": dataset, "decode": decode, "cache": cache, "mean": list(MEAN), "std": list(STD)}
+    return RECIPE.format(side=SIDE, batch=batch, workers=workers, **texts)
+
+
 def with_torchvision(folder: Path, arguments: argparse.Namespace) -> Callable[[], None]:
     """Return a function that reads all photos with torchvision and torch."""
     shape: list[v2.Transform] = [v2.RandomResizedCrop(SIDE, SCALE), v2.RandomHorizontalFlip()]
@@ -201,19 +226,9 @@ def with_timm(folder: Path, arguments: argparse.Namespace) -> Callable[[], None]
     return lambda: read(images for images, _ in loader)
 
 
-def with_cvkit(
-    folder: Path, arguments: argparse.Namespace, stack: ExitStack, decode: str, cache: str
-) -> Callable[[], None]:
+def with_cvkit(folder: Path, arguments: argparse.Namespace, stack: ExitStack, *settings: str) -> Callable[[], None]:
     """Return a function that reads all photos as a run of cvkit does, with new draws each time."""
-    text = RECIPE.format(
-        side=SIDE,
-        mean=list(MEAN),
-        std=list(STD),
-        batch=arguments.batch_size,
-        workers=arguments.workers,
-        decode=decode,
-        cache=cache,
-    )
+    text = recipe_text(arguments, *settings)
     recipe = resolve(read_text(text), discover())
     parts = build_parts(recipe, open_dataset(recipe, folder))
     source = parts.sources["test"] if arguments.evaluation else parts.train_source
@@ -246,7 +261,7 @@ def heading(arguments: argparse.Namespace, load: Load) -> str:
     command = " ".join(["python benchmarks/loading.py", *(word for word in sys.argv[1:] if word != "--write")])
     return (
         f"{described(command, load, packages=('torchvision', 'timm'))} Loading for {what}: {arguments.images} photos "
-        f"of {arguments.size} in batches of {arguments.batch_size}, {arguments.rounds} rounds.\n\n"
+        f"of {arguments.size} in batches of {arguments.batch_size}, {amount(arguments.rounds, 'round')}.\n\n"
         "| workers | contestant | images/s | of torchvision | of timm | per CPU second, of torchvision | of timm |\n"
         "| --- | --- | --- | --- | --- | --- | --- |"
     )

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import torch
 
+from cvkit.formatting import counted
+
 
 class Load:
     """The load averages of the machine while something is measured: how many tasks other programs have as well."""
@@ -34,8 +36,8 @@ def described(command: str, load: Load, device: str = "cpu", packages: Iterable[
     place = torch.cuda.get_device_name() if device == "cuda" else _processor()
     known = ", ".join(f"{name} {version_of(name)}" for name in ("torch", *packages))
     return (
-        f"`{command}`, {date.today()}, {place}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, {libc}, "
-        f"Python {platform.python_version()}, {known}; {load}."
+        f"`{command}`, {date.today()}, {place}, {counted(os.cpu_count() or 1, 'core')}, "
+        f"{counted(torch.get_num_threads(), 'thread')}, {libc}, Python {platform.python_version()}, {known}; {load}."
     )
 
 

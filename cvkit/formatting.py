@@ -56,6 +56,15 @@ def legible(name: str, limit: int = 60) -> str:
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 
+def shortened(name: str, limit: int) -> str:
+    """Return a name of at most `limit` characters without its middle: names often differ at one of their ends."""
+    line = legible(name, 10**6)
+    if len(line) <= limit:
+        return line
+    tail = (limit - 1) // 2
+    return f"{line[: limit - 1 - tail].rstrip()}…{line[-tail:].lstrip()}"
+
+
 def in_words(name: str) -> str:
     """Return the name of a score as words: ``mean_average_precision`` as "mean average precision"."""
     return name.replace("_", " ")

@@ -41,9 +41,17 @@ def seed_everything(purpose: str, *counters: int) -> None:
         counters: The seed of the run first, then for example epoch, step and index.
     """
     seed = derive(purpose, *counters)
-    torch.manual_seed(seed)
+    if _has_gpu():
+        torch.manual_seed(seed)
+    else:  # torch would format three stack traces, in case that a GPU appears: 0.3 ms of each step
+        torch.default_generator.manual_seed(seed)
     np.random.seed(seed & 0xFFFFFFFF)
     random.seed(seed)
+
+
+def _has_gpu() -> bool:
+    """Return whether torch finds a device that has generators of its own; it takes microseconds."""
+    return torch.cuda.is_available() or torch.backends.mps.is_available() or torch.accelerator.is_available()
 
 
 def permutation(n: int, purpose: str, *counters: int) -> Tensor:

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from ..engine.prediction_rule import PredictionRule
 from ..errors import DataError
-from ..figures.signed_maps import AGAINST, FOR
-from ..figures.thumbnails import signed_bar
+from ..figures.map_legends import AGAINST, FOR
+from ..figures.thumbnails import colour_bar
 from ..formatting import percent
 from .results import table
 
@@ -162,6 +162,6 @@ class ImageExplanation:
 
 def _legend() -> str:
     """Return the colours of signed maps with their meaning, as HTML."""
-    source = f"data:image/png;base64,{base64.b64encode(signed_bar()).decode()}"
+    source = f"data:image/png;base64,{base64.b64encode(colour_bar(signed=True)).decode()}"
     bar = f'<img src="{source}" alt="to" style="width: 8rem; height: 0.9rem; vertical-align: middle">'
     return f"<br>{AGAINST} {bar} {FOR}"

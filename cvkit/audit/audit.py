@@ -11,6 +11,7 @@ from torch import Tensor
 from ..data.account import LeftOut
 from ..data.label_forms import joined
 from ..data.splits import Splits
+from ..phases import phase
 from ..tasks import SINGLE_LABEL
 from .duplicates import Pair, duplicates, images_in
 from .near import FINE
@@ -109,7 +110,8 @@ def audit(
         Damaged images, duplicates, sizes and class counts.
     """
     read = read_splits(splits, advance)
-    pairs, skipped = duplicates(read, threshold)
+    with phase("comparing the images"):
+        pairs, skipped = duplicates(read, threshold)
     left_out = () if splits.account is None else splits.account.left_out
     unread = tuple(one for one in left_out if one.reason.startswith("damaged"))
     framing = splits.info.framing

@@ -17,6 +17,7 @@ from ..errors import CvkitError, PluginError, RecipeError, did_you_mean
 from ..resource_errors import machine_error, shortage_in
 from ..runs.signals import exit_code_of_signal, heard, interrupt
 from .exit_code import exit_code_of
+from .help import GROUPS, epilog, epilog_of
 from .terminal import (
     OutputLost,
     drawn_phases,
@@ -59,12 +60,13 @@ COMMANDS = {
     "add": "add:add",
     "schema": "schema:schema",
     "data": "data:data",
+    "completion": "completion:completion",
 }
 
 
 DRAWN = (
     *("run", "resume", "finish", "extend", "repeat", "search", "predict", "evaluate", "calibrate"),
-    *("explain", "export", "compare", "audit", "preview", "lr-find"),
+    *("explain", "export", "compare", "audit", "preview", "lr-find", "new", "data"),
 )
 """The commands whose phases are drawn on the terminal from their start to their end."""
 
@@ -84,10 +86,19 @@ class LazyGroup(click.Group):
         return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List cvkit's commands, then those of each plugin, which are not imported."""
+        """List cvkit's commands in groups, then those of each plugin, which are not imported."""
         from .plugin_commands import warn_of_refused
 
-        super().format_commands(ctx, formatter)
+        width = max(map(len, COMMANDS)) + 2
+        for title, names in GROUPS.items():
+            commands = {name: self.get_command(ctx, name) for name in names}
+            rows = [
+                (name.ljust(width), command.get_short_help_str(200))
+                for name, command in commands.items()
+                if command is not None
+            ]
+            with formatter.section(title):
+                formatter.write_dl(rows)
         self.of_plugins(ctx).write_help(formatter)
         warn_of_refused(self.of_plugins(ctx))
 
@@ -102,6 +113,7 @@ class LazyGroup(click.Group):
             return None if of_plugin is None else of_plugin.load()
         module, attribute = COMMANDS[cmd_name].split(":")
         command: click.Command = getattr(import_module(f"cvkit.cli.{module}"), attribute)
+        command.epilog = command.epilog or epilog_of(cmd_name)
         return command
 
     def resolve_command(
@@ -115,12 +127,12 @@ class LazyGroup(click.Group):
                 ctx.fail(f"No such command '{args[0]}'. {hint}")
         found = super().resolve_command(ctx, args)
         require_divided(found[0] or "")
-        if found[0] in DRAWN and not {"-h", "--help"} & {*args}:
+        if found[0] in DRAWN and not ctx.resilient_parsing and not {"-h", "--help"} & {*args}:
             ctx.with_resource(drawn_phases(piped=found[0] == "predict"))
         return found
 
 
-@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, epilog=epilog())
 @click.version_option(package_name="cvkit-core", prog_name="cvkit")
 @click.option("--debug", is_flag=True, help="Show the traceback if an error occurs.")
 def cli(debug: bool) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import RunError
+from ..phases import phase
 from .loading import warn
 from .options import PluginChoice, moved_data_option, output_option, plugin_options
 from .tables import print_table
@@ -109,7 +110,8 @@ def compare(
     with bar(len(compared.pairs), "drawing") as advance:
         shown, notes = galleries_of(compared, count, explained, data, choice)
         advance(len(compared.pairs))
-        paths = place.write(files_of(compared, runs_digest(runs, against), shown, notes, version("cvkit-core")))
+        with phase("drawing the page"):
+            paths = place.write(files_of(compared, runs_digest(runs, against), shown, notes, version("cvkit-core")))
     print_comparison(compared)
     for note in (*compared.notes, *notes):
         warn(note)

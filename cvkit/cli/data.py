@@ -8,6 +8,7 @@ import click
 
 from ..errors import DataError
 from ..runs.data_folder import data_folder
+from .completing import component_ids
 from .loading import load_catalog
 from .options import PluginChoice, data_option, plugin_options
 from .pack import pack
@@ -20,7 +21,7 @@ def data() -> None:
 
 
 @data.command()
-@click.argument("name")
+@click.argument("name", shell_complete=component_ids("datasets"))
 @data_option
 @plugin_options
 @click.option("--force", is_flag=True, help="Download the data set even if it is in the data folder.")

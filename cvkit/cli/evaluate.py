@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from ..files.inputs import inputs_digest
+from ..phases import phase
 from .exit_code import SOME_FAILED
 from .loading import reopen, warn
 from .options import PluginChoice, column_option, model_argument, output_option, predicting_options
@@ -96,7 +97,8 @@ def evaluate(
     echo(f"{task.of.opened.label}, on {task.what}")
     with bar(task.total, "evaluating") as advance:
         measured = task.measure(advance)
-        paths = write_results(place, task.of, measured, task.what, digest)
+        with phase("drawing the page"):
+            paths = write_results(place, task.of, measured, task.what, digest)
     for line in remarks(measured):
         warn(line)
     for line in result_lines(measured):

@@ -14,6 +14,7 @@ import click
 from ..errors import DataError
 from ..explain.selection import class_index, with_methods
 from ..host.assumed import METHOD
+from .completing import component_ids
 from .explain_options import print_layers, without_layers
 from .loading import reopen, warn
 from .options import PluginChoice, moved_data_option, output_option, plugin_options
@@ -37,6 +38,7 @@ NO_TRAINING = "Name the place of the run's data with --data, or choose a method 
     "methods",
     metavar="NAMES",
     multiple=True,
+    shell_complete=component_ids("explainers", listed=True),
     help=f"Explainers to use, as in --method grad_cam,layer_cam. Default: those of the recipe, or {METHOD}.",
 )
 @click.option("--layer", metavar="NAME", help="Layer to explain.")

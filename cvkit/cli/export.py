@@ -8,6 +8,7 @@ import click
 
 from ..export.choosing import IN_GRAPH, OUTSIDE, Names, with_exporters
 from ..host.assumed import EXPORTER, QUANTIZED_EXPORTER
+from .completing import component_ids
 from .loading import reopen, warn
 from .options import PluginChoice, moved_data_option, output_option, plugin_options
 from .terminal import bar, echo
@@ -20,6 +21,7 @@ from .terminal import bar, echo
     "exporters",
     metavar="NAMES",
     multiple=True,
+    shell_complete=component_ids("exporters", listed=True),
     help=f"Exporters to use, as in --to onnx,torch. Default: those of the recipe, or {EXPORTER}.",
 )
 @click.option(

@@ -15,6 +15,7 @@ from ..printable import on_one_line
 from ..recipe import describe as in_words
 from ..signatures.docstring import parse_docstring
 from ..signatures.signature import Option, Signature
+from .completing import component_ids
 from .list import kind_called
 from .loading import load_catalog
 from .options import PluginChoice, plugin_options
@@ -22,7 +23,7 @@ from .terminal import echo
 
 
 @click.command()
-@click.argument("name", metavar="ID")
+@click.argument("name", metavar="ID", shell_complete=component_ids())
 @plugin_options
 @click.pass_context
 def info(context: click.Context, name: str, choice: PluginChoice) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -29,5 +28,7 @@ def linked(shown: str, path: Path) -> str:
     """
     if not supports_links():
         return shown
+    import socket  # only a link needs it
+
     place = path.absolute().as_uri().replace("file://", f"file://{socket.gethostname()}", 1)
     return f"\x1b]8;;{place}\x1b\\{shown}\x1b]8;;\x1b\\"

@@ -18,6 +18,7 @@ from ..host.registry import Entry
 from ..kinds import KINDS, Kind
 from ..signatures.lookup import find
 from ..signatures.signature import split_target
+from .completing import kind_names
 from .loading import load_catalog, warn
 from .options import PluginChoice, plugin_options
 from .plugin_status import no_components, plugin_state
@@ -26,7 +27,7 @@ from .terminal import echo
 
 
 @click.command("list")
-@click.argument("kind", required=False, metavar="[KIND]")
+@click.argument("kind", required=False, metavar="[KIND]", shell_complete=kind_names)
 @click.argument("text", required=False, metavar="[TEXT]")
 @click.option("--plugin", default="", metavar="NAME", help="Only list components of this plugin.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -9,6 +9,7 @@ import click
 
 from ..files.output_folder import OutputFolder
 from ..formatting import counted
+from ..phases import phase
 from ..runs.data_folder import data_folder
 from .exit_code import work
 from .loading import load_recipe
@@ -44,7 +45,7 @@ def preview(recipe: Path, overrides: tuple[str, ...], output: Path, data: Path |
     from ..figures.page import render
 
     page = preview_page(build_parts(checked, open_dataset(checked, data_folder(data))))
-    with work() as drawing:
+    with work() as drawing, phase("drawing the page"):
         drawing.started = True
         files = {"preview.html": render(page).encode()}
         for section in page.sections:

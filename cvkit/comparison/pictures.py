@@ -15,7 +15,7 @@ from ..errors import DataError
 from ..explain.explainers import Explainers
 from ..figures.artifacts import Card, Gallery, LabelledPng
 from ..figures.csv_export import without_apostrophe
-from ..figures.signed_maps import signed_legend
+from ..figures.map_legends import map_legends
 from ..figures.thumbnails import overlay, pixelated, thumbnail
 from ..formatting import counted, legible, percent
 from .changed_images import ChangedImage
@@ -86,11 +86,12 @@ def _gallery(
     if mapped:
         of = "a label that only one of the groups predicts" if _several(pair) else "the true class"
         caption += f" Maps show the evidence for {of}."
-    signed = sorted({method for of in mapped for method in of.explainers.signed})
+    methods = list(dict.fromkeys(method for of in mapped for method in of.explainers.working))
+    signed = {method for of in mapped for method in of.explainers.signed}
     stacked = torch.stack(framed) if framed else torch.zeros(0, 1, 1, 1, dtype=torch.uint8)
-    legend = signed_legend(signed)
+    legends = map_legends(methods, signed)
     identifier = f"{name}_{pair.second.letter.replace(' ', '_')}"
-    return Gallery(identifier, name.capitalize(), caption, tuple(cards), pixelated(stacked), legend=legend)
+    return Gallery(identifier, name.capitalize(), caption, tuple(cards), pixelated(stacked), legends=legends)
 
 
 def _card(each: ChangedImage, pair: Pair, pictures: tuple[LabelledPng, ...]) -> Card:

@@ -16,7 +16,7 @@ from ..step_progress import ProgressOf
 from .caching import CachedSplit, CachePlan
 from .label_forms import as_batch, stacked
 from .sample_augmentation import SampleAugmentations
-from .samples import Samples, collated, earlier_uses
+from .samples import Requests, Samples, collated, earlier_uses
 from .splits import Split, TensorSplit
 from .workers import WorkerPool
 
@@ -155,14 +155,7 @@ class DataLoaderSource:
         handed_over = False  # after that, another iteration may use the pool
         try:
             chunks = draws[first:].split(batch_size)
-            requests = [
-                (
-                    seed,
-                    chunk[share.rows].tolist() or chunk[:1].tolist(),
-                    None if progress is None else progress(number),
-                )
-                for number, chunk in enumerate(chunks, start=first // batch_size)
-            ]
+            requests = Requests(seed, chunks, share, first // batch_size, progress)
             with closing(pool.load(requests)) as batches:
                 for batch, chunk in zip(batches, chunks, strict=True):
                     if isinstance(batch, CvkitError):

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, overload
 
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
+from ..batch_division import Share
 from ..errors import CvkitError
 from ..seeding import preserved_on_cpu
-from ..step_progress import Progress, during
+from ..step_progress import Progress, ProgressOf, during
 from .reduction import read_photo
 from .sample_augmentation import SampleAugmentations
 from .splits import Split
 from .worker_errors import error_of
+
+Request = tuple[int, list[int], Progress | None]
+"""A seed, draws, and the progress of training."""
 
 
 class Samples(Dataset[tuple[Tensor, Any]]):
@@ -31,7 +37,7 @@ class Samples(Dataset[tuple[Tensor, Any]]):
     def __len__(self) -> int:
         return len(self._split)
 
-    def __getitems__(self, request: tuple[int, list[int], Progress | None]) -> list[tuple[Tensor, Any]] | CvkitError:
+    def __getitems__(self, request: Request) -> list[tuple[Tensor, Any]] | CvkitError:
         """Return the samples of a batch, given as a seed, draws, and the progress of training at its step.
 
         torch's loader requests them together, so generators are restored once.
@@ -59,6 +65,35 @@ class Samples(Dataset[tuple[Tensor, Any]]):
         if self._copy is None or self._copy[0] != seed:
             self._copy = (seed, copy.deepcopy(augmentations))
         return self._copy[1]
+
+
+@dataclass(frozen=True)
+class Requests(Sequence[Request]):
+    """What `Samples` is asked for: the draws of each batch in `chunks`, of which a process has a `share`.
+
+    A request is made when it is needed, because a million draws as Python's numbers take 40 MB. `first` is the number
+    of the first batch in its epoch, for `progress`.
+    """
+
+    seed: int
+    chunks: Sequence[Tensor]
+    share: Share
+    first: int
+    progress: ProgressOf | None
+
+    def __len__(self) -> int:
+        return len(self.chunks)
+
+    @overload
+    def __getitem__(self, index: int) -> Request: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Request]: ...
+    def __getitem__(self, index: int | slice) -> Request | list[Request]:
+        if isinstance(index, slice):
+            return [self[place] for place in range(*index.indices(len(self)))]
+        chunk = self.chunks[index]
+        draws = chunk[self.share.rows].tolist() or chunk[:1].tolist()
+        return self.seed, draws, None if self.progress is None else self.progress(self.first + index)
 
 
 def earlier_uses(order: Tensor) -> Tensor:

@@ -48,7 +48,7 @@ class WorkerPool:
         names: SettingNames = RECIPE,
     ) -> None:
         self._names = names
-        self._requests: list[Any] = []
+        self._requests = _Requests()
         self._loader: DataLoader[Any] | None = None
         self._options: dict[str, Any] = {
             "dataset": dataset,
@@ -71,13 +71,13 @@ class WorkerPool:
         """
         if not requests:
             return
-        self._requests[:] = requests
+        self._requests.current = requests
         self.idle = False
         try:
             with _children_watched_here(), reporting_shortages(LOADING, names=self._names):
                 batches = self._restarted() or self._started()
             with _Watch(self._workers) as watch:
-                for _ in requests[:-1]:
+                for _ in range(len(requests) - 1):
                     yield _next(batches, self._workers, watch, self._names)
                 last = _next(batches, self._workers, watch, self._names)
             self.idle = True
@@ -121,6 +121,18 @@ class WorkerPool:
             return iter(self._loader)
         finally:
             self._workers += set(active_children()) - before
+
+
+class _Requests:
+    """The requests of the current epoch, which torch's loader takes one by one."""
+
+    current: Sequence[Any] = ()
+
+    def __len__(self) -> int:
+        return len(self.current)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.current)
 
 
 _POOLS: weakref.WeakSet[WorkerPool] = weakref.WeakSet()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
@@ -22,11 +23,14 @@ from ..figures.artifacts import Artifact, Gallery
 from ..figures.page import Section
 from ..phases import phase
 from ..seeding import derive, permutation, preserved_randomness, seed_everything
+from ..tasks import SINGLE_LABEL
 from .augmentation_sheet import augmented_samples
 from .data_audit import DataAudit, data_audit
 from .data_summary import data_summary
+from .rates import schedule
+from .run_marks import run_marks
 from .task_report import task_report
-from .training_curves import curves, loss_terms, metrics, schedule
+from .training_curves import curves, loss_terms, metrics
 
 _VIEWS = 3  # augmented versions shown of each sample
 _CHECKED = 32  # test images whose maps are compared with those of a model with randomized weights
@@ -58,10 +62,16 @@ class Diagnosis:
         return [*shown, *self.audit.artifacts, *of_plugins]
 
 
-def diagnose(trainer: Trainer, records: Sequence[EpochRecord], predictions: Predictions) -> Diagnosis:
+def diagnose(
+    trainer: Trainer,
+    records: Sequence[EpochRecord],
+    predictions: Predictions,
+    info: Mapping[str, Any] | None = None,
+) -> Diagnosis:
     """Return the diagnosis of a trained run, given its epoch `records` and its final test `predictions`.
 
-    If an explainer fails, only its own maps are missing, and a warning reports it.
+    `info` is what run.json contains; the figures mark the sessions and the extensions that it lists. If an
+    explainer fails, only its own maps are missing, and a warning reports it.
     """
     parts, trained = trainer.parts, trainer.trained()
     classes, report = parts.info.classes, task_report(parts.info.task)
@@ -69,9 +79,12 @@ def diagnose(trainer: Trainer, records: Sequence[EpochRecord], predictions: Pred
     measured = metrics(records, lower_is_better(parts.recipe.metrics, parts.info))
     factors = {group.rates_name: group.factor for group in parts.finetuning.groups(parts.model, parts.loss)}
     terms = loss_terms(records)
-    found.training = [curves(records), *(figure for figure in (terms, measured) if figure)]
-    found.training.append(schedule(records, factors))
-    found.classes = report.classes(predictions, classes)
+    kept = trainer.outcome.kept
+    marks = run_marks(records, None if kept is None else kept.epoch, info)
+    chance = 1 / len(classes) if parts.info.task == SINGLE_LABEL.name else None
+    found.training = [curves(records, marks, chance), schedule(records, factors, marks)]
+    found.training += [figure for figure in (terms, measured) if figure]
+    found.classes = report.classes(predictions, classes, parts)
     found.confidence = report.confidence(predictions, classes)
     explainers = Explainers(trained, parts.recipe.explainers, found.warnings, parts.background())
     if parts.recipe.report.misclassified:

@@ -10,8 +10,8 @@ from torch import Tensor
 from ..engine.per_sample import PerSample
 from ..engine.predictions import Predictions
 from ..figures.artifacts import Card, Gallery, LabelledPng
-from ..figures.signed_maps import signed_legend
-from ..figures.thumbnails import overlay, pixelated, thumbnail
+from ..figures.map_legends import map_legends
+from ..figures.thumbnails import SEEN, SIDE, overlay, pixelated, thumbnail
 from ..formatting import counted, legible, percent
 from ..recipe.settings import Rank
 from .neighbours import Neighbours
@@ -21,6 +21,7 @@ _RANKED = {
     "loss": "Errors with the highest loss: {shown:,} of {errors}",
     "margin": "Errors with the largest margin: {shown:,} of {errors}",
 }
+_LARGE_MAPS = 2  # methods; the maps of more are smaller, so that a page stays below 4 MB
 _SMALL = 64  # length in pixels of the longer side of a similar image's picture
 
 
@@ -72,6 +73,8 @@ def misclassified(
                 () if similar is None else _similar(*similar, row, predictions.labels, classes),
                 {"true class": true, "predicted class": guess},
                 {name: values[index] for name, values in orders.items()},
+                tuple(maps),
+                ("predicted", "true") if maps else (),
             )
         )
     return Gallery(
@@ -81,18 +84,19 @@ def misclassified(
         tuple(cards),
         pixelated(images),
         "most similar correctly classified images",
-        signed_legend([name for name in maps if name in signed]),
+        legends=map_legends([*maps], signed),
     )
 
 
 def _explained(
     image: Tensor, maps: Mapping[str, tuple[Tensor, Tensor]], signed: Collection[str]
 ) -> tuple[LabelledPng, ...]:
-    pictures = [("image", thumbnail(image))]
+    pictures = [("image", thumbnail(image, SEEN))]
+    side = SEEN if len(maps) <= _LARGE_MAPS else SIDE
     for name, heats in maps.items():
         prefix = f"{name}: " if len(maps) > 1 else ""
         pictures += [
-            (f"{prefix}{what}", thumbnail(overlay(image, heat, name in signed)))
+            (f"{prefix}{what}", thumbnail(overlay(image, heat, name in signed), side))
             for what, heat in zip(("predicted", "true"), heats, strict=True)
         ]
     return tuple(pictures)

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from ..engine.multi_label import MultiLabelPredictions, label_names
 from ..figures.artifacts import Card, Gallery
-from ..figures.signed_maps import signed_legend
-from ..figures.thumbnails import overlay, pixelated, thumbnail
+from ..figures.map_legends import map_legends
+from ..figures.thumbnails import SEEN, overlay, pixelated, thumbnail
 from ..formatting import counted, legible, percent
 from .black_maps import is_black
 
@@ -66,7 +66,7 @@ def label_errors(
     for number, (row, label) in enumerate(zip(rows.tolist(), labels.tolist(), strict=True)):
         image, chance = images[number], float(predictions.probabilities[row, label])
         heats = [
-            (name + ", empty" * black[name][number], thumbnail(overlay(image, of_name[number], name in signed)))
+            (name + ", empty" * black[name][number], thumbnail(overlay(image, of_name[number], name in signed), SEEN))
             for name, of_name in maps.items()
         ]
         given, predicted = (
@@ -82,7 +82,7 @@ def label_errors(
         sure = chance if kind == "false positives" else 1 - chance
         cards.append(
             Card(
-                (("image", thumbnail(image)), *heats),
+                (("image", thumbnail(image, SEEN)), *heats),
                 lines,
                 labels={"label": legible(classes[label])},
                 values={"confidence": sure},
@@ -95,7 +95,7 @@ def label_errors(
         _caption(predictions, kind, labels, methods) + _about_empty(black, signed),
         tuple(cards),
         pixelated(images) if len(images) else True,
-        legend=signed_legend([name for name in maps if name in signed]),
+        legends=map_legends([*maps], signed),
     )
 
 

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ..data.loading import materialize
 from ..engine.multi_label import MultiLabelPredictions
+from ..engine.parts import RunParts
 from ..engine.predictions import Predictions
 from ..engine.thresholds import origin
 from ..engine.trainer import Trainer
@@ -60,7 +61,9 @@ class MultiLabelReport:
             ),
         ]
 
-    def classes(self, predictions: Predictions, classes: tuple[str, ...]) -> list[Artifact]:
+    def classes(
+        self, predictions: Predictions, classes: tuple[str, ...], parts: RunParts | None = None
+    ) -> list[Artifact]:
         """Return the scores of each label and the precision-recall curves."""
         found = _sets(predictions)
         return [label_scores(found, classes), precision_recall(found, classes)]

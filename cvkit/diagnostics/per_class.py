@@ -1,98 +1,118 @@
-"""Metrics by class: accuracy, precision, recall and F1."""
+"""One table of all classes: recall with its interval, precision, F1, what each is taken for, and its images."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
-from matplotlib.figure import Figure as Canvas
-from matplotlib.ticker import PercentFormatter
 from torch import Tensor
 
+from ..engine.intervals import Share
+from ..engine.parts import RunParts
 from ..engine.predictions import Predictions
-from ..figures.artifacts import Figure, Table
-from ..figures.style import BLUE, FAINT, INK, MUTED, render_figure
-from ..formatting import legible, percent, score_percent
+from ..figures.artifacts import Bar, Sample, Table
+from ..figures.thumbnails import thumbnail
+from ..formatting import SCORE_DECIMALS, legible, percent
+from .class_confusion import confusion_matrix
 
 _UNDEFINED = "\N{EN DASH}"
-_ALL = 40  # classes; if there are more, only the highest and lowest are shown, half each
+_PICTURED = 60  # classes with a picture; a thousand would make the page heavy
+_SIDE = 64  # pixels of a picture
 
 
-def per_class_accuracy(predictions: Predictions, classes: tuple[str, ...]) -> Figure:
-    """Return a bar chart of each class's accuracy, highest first, with counts and the mean over classes.
+@dataclass(frozen=True)
+class ClassFacts:
+    """What is known of classes besides the predictions.
 
-    With more than 40 classes, only the 20 highest and the 20 lowest are shown. Classes without a test image are
-    omitted.
+    Attributes:
+        trained: The number of training images of each class, or None if the data set does not report it.
+        samples: A picture of each class as PNG, by the number of the class.
     """
-    totals = torch.bincount(predictions.labels, minlength=len(classes))
-    hits = torch.bincount(predictions.labels[predictions.correct], minlength=len(classes))
-    present = totals.nonzero().flatten()
-    accuracy = hits / totals.clamp(min=1)
-    mean = float(accuracy[present].mean())
-    share: list[float] = accuracy.tolist()
-    ranked: list[int | None] = [*present[accuracy[present].argsort(descending=True, stable=True)].tolist()]
-    if len(ranked) > _ALL:
-        ranked = [*ranked[: _ALL // 2], None, *ranked[-_ALL // 2 :]]
 
-    def paint(canvas: Canvas) -> None:
-        axes = canvas.subplots()
-        small: dict[str, Any] = {"fontsize": 8, "color": MUTED}
-        for row, label in enumerate(ranked):
-            if label is None:
-                continue
-            axes.barh(row, 1, color=FAINT, height=0.72)
-            axes.barh(row, share[label], color=BLUE, height=0.72)
-            for text, offset in ((percent(share[label], 1), 40), (f"{hits[label]:,}/{totals[label]:,}", 92)):
-                axes.annotate(
-                    text, (1, row), (offset, 0), textcoords="offset points", ha="right", va="center", **small
-                )
-        names = ["···" if label is None else legible(classes[label], 20) for label in ranked]
-        axes.set_yticks(range(len(ranked)), names, parse_math=False)
-        axes.axvline(mean, color=INK, linewidth=1, linestyle=(0, (4, 3)))
-        axes.set_title(f"mean {score_percent(mean)}", x=mean, loc="center", fontsize=8, fontweight="normal", pad=4)
-        axes.set(xlim=(0, 1), ylim=(len(ranked) - 0.5, -0.5))
-        axes.xaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
-        axes.spines[:].set_visible(False)
-        axes.grid(visible=False)
-        axes.tick_params(length=0)
+    trained: Sequence[int] | None = None
+    samples: Mapping[int, bytes] = field(default_factory=dict)
 
-    caption = f"The share of each class's {predictions.half} images that were classified correctly, with counts."
-    if None in ranked:
-        caption += (
-            f" The figure shows the {_ALL // 2} highest and the {_ALL // 2} lowest of {len(present):,} classes. The "
-            "mean is over all classes."
-        )
-    if absent := len(classes) - len(present):
-        caption += f" Omitted: {absent:,} {'class' if absent == 1 else 'classes'} without a {predictions.half} image."
-    return render_figure(
-        "per_class_accuracy", "Accuracy by class", caption, paint, height=0.7 + 0.22 * max(len(ranked), 5)
-    )
+    @classmethod
+    def of(cls, parts: RunParts, predictions: Predictions) -> ClassFacts:
+        """Return the facts of a run: its training images, and the first evaluated image of the worst classes."""
+        split = parts.splits.half(parts.splits.final)
+        labels = predictions.labels.tolist()
+        samples = {}
+        for label in ranked(predictions, len(parts.info.classes))[:_PICTURED]:
+            if label in labels:
+                samples[label] = thumbnail(split[labels.index(label)][0], _SIDE)
+        return cls(_trained(parts), samples)
 
 
-def per_class_scores(predictions: Predictions, classes: tuple[str, ...]) -> Table:
-    """Return a table of precision, recall, F1 and image counts by class, lowest F1 first, then by label.
+def ranked(predictions: Predictions, size: int) -> list[int]:
+    """Return the classes in the order of the table: lowest F1 first, then by label; undefined ones come last."""
+    order: list[int] = _scores(predictions, size)[:, 2].nan_to_num(2.0).argsort(stable=True).tolist()
+    return order
+
+
+def per_class_scores(predictions: Predictions, classes: tuple[str, ...], facts: ClassFacts | None = None) -> Table:
+    """Return a table of all classes, lowest F1 first, then by label.
 
     F1 is the harmonic mean of precision and recall, 2 TP / (2 TP + FP + FN). Precision is undefined without a
     prediction, recall without an image, and F1 without both. Means over classes ignore undefined values.
     """
-    size = len(classes)
+    size, known = len(classes), facts or ClassFacts()
+    counts = confusion_matrix(predictions, size)
+    scores = _scores(predictions, size)
+    wrong = counts.clone().fill_diagonal_(0)
+    header = ["class", "recall", "95 % interval", "precision", "F1", "most often predicted instead"]
+    header += [f"{predictions.half or 'all'} images", "predicted"]
+    header += ["training images"] * (known.trained is not None) + ["sample"] * bool(known.samples)
+    rows = []
+    for label in ranked(predictions, size):
+        recall = Share(int(counts[label, label]), int(counts[label].sum()))
+        other = int(wrong[label].argmax())
+        taken = f"{legible(classes[other])} ({int(wrong[label, other]):,})" if wrong[label, other] else _UNDEFINED
+        row: list[str] = [
+            legible(classes[label]),
+            Bar(recall.text, recall.value, recall.low, recall.high) if recall.of else _UNDEFINED,
+            recall.interval if recall.of else _UNDEFINED,
+            *(_percent(score) for score in (scores[label, 0], scores[label, 2])),
+            taken,
+            f"{recall.of:,}",
+            f"{int(counts[:, label].sum()):,}",
+        ]
+        if known.trained is not None:
+            row.append(f"{known.trained[label]:,}")
+        if known.samples:
+            png = known.samples.get(label)
+            row.append("" if png is None else Sample(f"an image of {legible(classes[label])}", png))
+        rows.append(tuple(row))
+    precision, recalls, f1 = (_percent(column, SCORE_DECIMALS) for column in scores.nanmean(dim=0))
+    caption = (
+        "Recall: the share of this class's images that were predicted as it; the line is its 95 % interval. "
+        "Precision: the share of images predicted as this class that belong to it. F1: the harmonic mean of both. "
+        f"The means over classes are: precision {precision}, recall {recalls}, F1 {f1}; each leaves out the classes "
+        f"for which it is undefined ({_UNDEFINED}). The lowest F1 comes first."
+    )
+    return Table("per_class_scores", "Classes", caption, tuple(header), tuple(rows))
+
+
+def _scores(predictions: Predictions, size: int) -> Tensor:
+    """Return precision, recall and F1 of each class, float (K, 3); NaN where undefined."""
     images = torch.bincount(predictions.labels, minlength=size)
     named = torch.bincount(predictions.predicted, minlength=size)
     hits = torch.bincount(predictions.labels[predictions.correct], minlength=size)
-    scores = torch.stack([hits / named, hits / images, 2 * hits / (named + images)], dim=1)  # 0 / 0 gives NaN
-    rows = tuple(
-        (legible(classes[label]), *map(_percent, scores[label]), f"{images[label]:,}", f"{named[label]:,}")
-        for label in scores[:, 2].nan_to_num(2.0).argsort(stable=True).tolist()
-    )
-    precision, recall, f1 = (_percent(column) for column in scores.nanmean(dim=0))
-    caption = (
-        "Precision: the share of images predicted as this class that belong to it. Recall: the share of this class's "
-        "images that were predicted as it. F1: the harmonic mean of both. The means over classes are: precision "
-        f"{precision}, recall {recall}, F1 {f1}. The lowest F1 comes first."
-    )
-    header = ("class", "precision", "recall", "F1", "images", "predicted")
-    return Table("per_class_scores", "Precision and recall by class", caption, header, rows)
+    return torch.stack([hits / named, hits / images, 2 * hits / (named + images)], dim=1)  # 0 / 0 gives NaN
 
 
-def _percent(score: Tensor) -> str:
-    return _UNDEFINED if score.isnan() else percent(float(score), 1)
+def _trained(parts: RunParts) -> list[int] | None:
+    """Return the number of training images of each class without reading images; None if they are not known."""
+    names, train = parts.info.classes, parts.splits.train
+    account = parts.splits.account
+    if account is not None and "train" in account.counts:
+        return [account.counts["train"].get(name, 0) for name in names]
+    labels = getattr(train, "labels", None)
+    if not isinstance(labels, Tensor) or labels.ndim != 1:
+        return None
+    return torch.bincount(labels, minlength=len(names)).tolist()
+
+
+def _percent(score: Tensor, decimals: int = 1) -> str:
+    return _UNDEFINED if score.isnan() else percent(float(score), decimals)

@@ -12,7 +12,7 @@ from ..engine.parts import RunParts
 from ..figures.artifacts import Figure, Gallery
 from ..figures.style import BLUE, GREEN, label_ends, render_figure
 from .diagnose import augmented_sheet
-from .training_curves import marker
+from .series import marker
 
 
 def planned_schedule(curve: LrCurve) -> Figure:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..data.loading import materialize
 from ..engine.calibration import BINS, Calibration
+from ..engine.parts import RunParts
 from ..engine.per_sample import select_errors
 from ..engine.predictions import Predictions
 from ..engine.trainer import Trainer
@@ -25,7 +26,7 @@ from .error_gallery import misclassified
 from .features import Features
 from .label_doubts import doubtful_labels, doubts
 from .neighbours import AT_ONCE, Neighbours, nearest
-from .per_class import per_class_accuracy, per_class_scores
+from .per_class import ClassFacts, per_class_scores
 from .task_report import ImagesAt
 
 
@@ -48,12 +49,14 @@ class SingleLabelReport:
         note = f"ECE, {BINS} bins; mean confidence minus accuracy: {excess} % (95 % interval {low} to {high} %)"
         return [Fact("Calibration error", percent(of.error, 1), note)]
 
-    def classes(self, predictions: Predictions, classes: tuple[str, ...]) -> list[Artifact]:
-        """Return the confusion matrix, and the accuracy, precision and recall of each class."""
+    def classes(
+        self, predictions: Predictions, classes: tuple[str, ...], parts: RunParts | None = None
+    ) -> list[Artifact]:
+        """Return the confusion matrix, the most confused classes, and the scores of each class."""
+        facts = None if parts is None else ClassFacts.of(parts, predictions)
         return [
             confusion(predictions, classes),
-            per_class_accuracy(predictions, classes),
-            per_class_scores(predictions, classes),
+            per_class_scores(predictions, classes, facts),
             confused_pairs(predictions, classes),
         ]
 

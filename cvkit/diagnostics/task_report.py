@@ -7,6 +7,7 @@ from typing import Protocol
 
 from torch import Tensor
 
+from ..engine.parts import RunParts
 from ..engine.predictions import Predictions
 from ..engine.trainer import Trainer
 from ..explain.explainers import Explainers
@@ -37,8 +38,10 @@ class TaskReport(Protocol):
         """
         ...
 
-    def classes(self, predictions: Predictions, classes: tuple[str, ...]) -> list[Artifact]:
-        """Return what is measured for each class."""
+    def classes(
+        self, predictions: Predictions, classes: tuple[str, ...], parts: RunParts | None = None
+    ) -> list[Artifact]:
+        """Return what is measured for each class; `parts` has the images of the run, if there is one."""
         ...
 
     def confidence(self, predictions: Predictions, classes: tuple[str, ...]) -> list[Artifact]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +44,11 @@ def write_results(
     """
     predictions, warnings = found.predictions, [*of.opened.warnings]
     page = evaluation_page(of, found, data, warnings)
-    table: str = predictions.task.part("csv")(predictions, of.info.classes, found.digests)
+    pieces: Iterator[str] = predictions.task.part("csv")(predictions, of.info.classes, found.digests)
     return place.write(
         {
             PAGE: render(page).encode(),
-            PREDICTIONS: table.encode(errors="replace"),
+            PREDICTIONS: "".join(pieces).encode(errors="replace"),
             METRICS: json_line(numbers(of, found, data) | {INPUTS: digest}, indent=1),
         }
     )

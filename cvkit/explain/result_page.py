@@ -16,7 +16,8 @@ def explanation_page(
     title: str, label: str, source: ImageSource, sheet: ResultWriter, scores: Scores | None, warnings: Sequence[str]
 ) -> Page:
     """Return the page. `label` describes the model, and `source` the images."""
-    facts = [Fact("Images explained", f"{sheet.explained:,}", source.name)]
+    facts = [Fact("Question", sheet.asked, "the maps show the evidence for the answer")]
+    facts.append(Fact("Images explained", f"{sheet.explained:,}", source.name))
     if sheet.labelled and not source.by_outcome:
         share = percent(sheet.right / sheet.labelled, 1)
         known = f"{sheet.right:,} of {counted(sheet.labelled, 'image')} with a known"

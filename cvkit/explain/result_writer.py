@@ -13,8 +13,8 @@ from torch import Tensor
 
 from ..figures.artifacts import Card, Gallery
 from ..figures.csv_export import csv_text
-from ..figures.signed_maps import signed_legend
-from ..figures.thumbnails import pixelated, thumbnail
+from ..figures.map_legends import map_legends
+from ..figures.thumbnails import SEEN, pixelated, thumbnail
 from ..formatting import counted, legible, percent
 from .explainers import Explainers
 from .picture import Picture
@@ -94,7 +94,7 @@ class ResultWriter:
         known = (picture.name, self._joined(picture.labels or ()), self._joined(guess), probabilities)
         if not (maps and targets):  # no explainer returned a map, or no class is to be explained
             self.rows.append((*known, *[""] * (len(HEADER) - len(known))))
-        pictures = [("image", thumbnail(framed(picture.shown)))]
+        pictures = [("image", thumbnail(framed(picture.shown), SEEN))]
         for method, heats in maps.items():
             signed = method in self.explainers.signed
             for target, heat in zip(targets, heats, strict=True):
@@ -105,10 +105,24 @@ class ResultWriter:
                 file = self._write(picture, method, target, blended)
                 self.rows.append((*known, *asked, self.layers[method], int(empty), file))
                 label = f"{method}: {legible(self.classes[target], 24)}" + ", empty" * empty
-                pictures.append((label, thumbnail(framed(blended))))
+                pictures.append((label, thumbnail(framed(blended), SEEN)))
         if len(self.cards) < SHOWN:
             self._sharp &= pixelated(picture.shown[None])
-            self.cards.append(self._card(picture, tuple(pictures), chances, guess))
+            asked_for = tuple(self._question(target) for target in targets)
+            card = self._card(picture, tuple(pictures), chances, guess)
+            self.cards.append(replace(card, columns=tuple(maps), rows=asked_for) if maps and targets else card)
+
+    @property
+    def asked(self) -> str:
+        """The question that the maps answer, in words."""
+        named = [legible(self.classes[target], 24) for target in self.question.targets]
+        classes = ", ".join(named) or "the predicted and the true class"
+        return f"Why {classes}{f' rather than {legible(self._against, 24)}' if self._against else ''}?"
+
+    def _question(self, target: int) -> str:
+        """Return what a map of a class answers: the class, and the class that it is contrasted with."""
+        against = f" rather than {legible(self._against, 24)}" if self._against else ""
+        return f"{legible(self.classes[target], 24)}{against}"
 
     def _joined(self, labels: Sequence[int]) -> str:
         return "|".join(self.classes[label] for label in labels)
@@ -148,8 +162,14 @@ class ResultWriter:
 
     def gallery(self) -> Gallery:
         """Return the first `SHOWN` pictures with their explanations."""
+        evidence = (
+            f"a class rather than for {legible(self._against)}, the class given with --against,"
+            if self._against
+            else "a class"
+        )
         caption = (
-            "Maps show the evidence for a class beside each image. Brightness is relative to the maximum of each map."
+            f"Maps show the evidence for {evidence} beside each image. Brightness is relative to the maximum of each "
+            "map."
         )
         if self._crops:
             caption += " Dark parts of an image are cropped before the model sees it."
@@ -158,8 +178,8 @@ class ResultWriter:
                 f" The first {len(self.cards):,} of {self.explained:,} images; explanations.csv lists all of them."
             )
         cards = [card if self.labelled else replace(card, labels=without_true(card.labels)) for card in self.cards]
-        legend = signed_legend([method for method in self.layers if method in self.explainers.signed])
-        return Gallery("images", "Images explained", caption, tuple(cards), self._sharp, legend=legend)
+        legends = map_legends([*self.layers], self.explainers.signed)
+        return Gallery("images", "Images explained", caption, tuple(cards), self._sharp, legends=legends)
 
     def notes(self) -> list[str]:
         """Return a line for each explainer with empty maps, and one about labels that are not explained."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
-from itertools import chain
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from types import SimpleNamespace
 
 _LINE_END = "\r\n"
+_LINES = 10_000  # of a piece
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # OWASP, "CSV Injection"
 
 
@@ -19,6 +20,13 @@ def csv_text(header: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
     apostrophe unless it is a number. Programs that read the file have to remove it.
     """
     return csv_lines(chain((header,), rows))
+
+
+def csv_chunks(header: Sequence[object], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    """Yield the text of `csv_text` in pieces of some lines, so that a million rows are never in memory together."""
+    lines = chain((header,), rows)
+    while piece := [*islice(lines, _LINES)]:
+        yield csv_lines(piece)
 
 
 def csv_lines(rows: Iterable[Sequence[object]], end: str = "\r\n") -> str:

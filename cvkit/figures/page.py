@@ -6,18 +6,23 @@ import base64
 import hashlib
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import count
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from .anchors import Target, anchored, artifact_anchor, contents, target
 from .artifacts import Table
+from .filters import breakable, isolated, middle, nbsp
 from .finding import Finding
+from .inline_svg import inline_svg
+from .pictures import Pictures
 from .section import Section
 
 __all__ = ["Fact", "Page", "Section", "render"]
 
-_LONG = 16  # letters that fit below a picture of a card on the page
+_SCRIPTS = ("tips.js", "galleries.js", "tables.js", "matrices.js")
+SHOWN_ROWS = 25
+"""The rows of a longer table that a page shows at first; the page's script has a button for all rows."""
 
 
 @dataclass(frozen=True)
@@ -83,9 +88,9 @@ class Page:
 def render(page: Page) -> str:
     """Return the page as HTML that needs no other file and no network access.
 
-    Its only script, page.js, sorts and filters the content. The page's content security policy contains the script's
-    digest and blocks all other scripts. All text is escaped. The result is deterministic, and it can be encoded as
-    UTF-8 whatever the class names contain.
+    Its only script sorts and filters the content and shows the values of figures. The page's content security policy
+    contains the script's digest and blocks all other scripts. All text is escaped. The result is deterministic, and
+    it can be encoded as UTF-8 whatever the class names contain.
     """
     environment = Environment(
         loader=PackageLoader("cvkit.figures", "."),
@@ -94,24 +99,28 @@ def render(page: Page) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["data_uri"] = _data_uri
-    environment.filters["anchor"] = artifact_anchor
-    environment.filters["digest"] = _digest
-    environment.filters["breakable"] = _breakable
-    script = files("cvkit.figures").joinpath("page.js").read_text(encoding="utf-8")
-    html = environment.get_template("page.html").render(page=page, script=script)
+    numbers = count(1)
+    pictures = Pictures([artifact for section in page.sections for artifact in (*section.artifacts, *section.folded)])
+    environment.filters |= {
+        "inline": lambda figure: inline_svg(figure, next(numbers)),
+        "picture": pictures.element,
+        "anchor": artifact_anchor,
+        "data_uri": _data_uri,
+        "digest": _digest,
+        "breakable": breakable,
+        "isolated": isolated,
+        "nbsp": nbsp,
+        "middle": middle,
+    }
+    environment.globals["shown_rows"] = SHOWN_ROWS
+    script = "\n".join(files("cvkit.figures").joinpath(name).read_text(encoding="utf-8") for name in _SCRIPTS)
+    html = environment.get_template("page.html").render(page=page, script=script, picture_style=pictures.style)
     return html.encode(errors="replace").decode()
 
 
 def _data_uri(content: str | bytes, mime: str) -> str:
     data = content.encode() if isinstance(content, str) else content
     return f"data:{mime};base64,{base64.b64encode(data).decode()}"
-
-
-def _breakable(label: str) -> Markup:
-    """Return a label; words of more than `_LONG` letters may be continued on the next line after an underscore."""
-    words = [Markup("_<wbr>").join(word.split("_")) if len(word) > _LONG else word for word in label.split(" ")]
-    return Markup(" ").join(words)
 
 
 def _digest(script: str) -> str:

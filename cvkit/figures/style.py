@@ -7,6 +7,7 @@ large, so that they can be read on a phone. The code uses matplotlib's objects o
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from collections.abc import Callable
 from typing import Any, Final
@@ -14,6 +15,7 @@ from typing import Any, Final
 from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.patches import Rectangle
 from matplotlib.rcsetup import cycler
 
 from .artifacts import Figure
@@ -36,40 +38,52 @@ _STYLE: dict[str, Any] = {
     "axes.edgecolor": "#B8BDC2",
     "axes.grid": True,
     "axes.labelcolor": MUTED,
-    "axes.labelsize": 9,
+    "axes.labelsize": 9.5,
     "axes.linewidth": 0.8,
     "axes.prop_cycle": cycler(color=[BLUE, ORANGE, GREEN, "#CC79A7", "#E69F00", "#56B4E9"]),
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlecolor": INK,
     "axes.titlelocation": "left",
-    "axes.titlesize": 10,
+    "axes.titlesize": 10.5,
     "axes.titleweight": "bold",
     "figure.constrained_layout.use": True,
     "font.family": "DejaVu Sans",
-    "font.size": 9,
+    "font.size": 9.5,
     "grid.color": FAINT,
     "grid.linewidth": 0.8,
     "lines.linewidth": 1.8,
-    "svg.fonttype": "path",
+    "svg.fonttype": "none",  # real text: readable in every script, searchable, and set in the font of the page
     "svg.hashsalt": "cvkit",
     "text.color": INK,
     "xtick.color": "#B8BDC2",
     "xtick.labelcolor": MUTED,
-    "xtick.labelsize": 8.5,
+    "xtick.labelsize": 9.5,
     "ytick.color": "#B8BDC2",
     "ytick.labelcolor": MUTED,
-    "ytick.labelsize": 8.5,
+    "ytick.labelsize": 9.5,
 }
 
 
+_TIP = "tip: "
+_FAMILY = "font-family: 'DejaVu Sans'"
+_MISSING = "Glyph .* missing from"
+_BOXES = "The PNG file shows boxes for characters that its font does not have; this page and the SVG file do not."
+
+
 def render_figure(
-    name: str, title: str, caption: str, paint: Callable[[Canvas], None], *, height: float = 3.1
+    name: str,
+    title: str,
+    caption: str,
+    paint: Callable[[Canvas], None],
+    *,
+    height: float = 3.1,
+    description: str = "",
 ) -> Figure:
     """Return the `Figure` that `paint` draws on an empty matplotlib figure of `WIDTH` by `height` inches.
 
-    The same drawing results in the same bytes: fonts are outlines, identifiers use a constant salt, the files contain
-    no date, and the user's matplotlib settings are ignored.
+    The same drawing results in the same bytes: identifiers use a constant salt, the files contain no date, and the
+    user's matplotlib settings are ignored. The text of the SVG is text, not outlines.
 
     Args:
         name: The stem of the file names.
@@ -77,18 +91,33 @@ def render_figure(
         caption: One or more sentences.
         paint: Draws on the figure that it receives.
         height: The height in inches.
+        description: What the drawing shows, in words, for readers who cannot see it.
 
     Returns:
         The drawing as SVG and PNG.
     """
     text, pixels = io.StringIO(), io.BytesIO()
-    with style.context(_STYLE, after_reset=True), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")  # class names may use any script
+    with style.context(_STYLE, after_reset=True), warnings.catch_warnings(record=True) as caught:
         canvas = Canvas(figsize=(WIDTH, height))
         paint(canvas)
         canvas.savefig(text, format="svg", dpi=300, metadata={"Date": None, "Creator": None})
         canvas.savefig(pixels, format="png", dpi=DPI, metadata={"Software": "cvkit"})
-    return Figure(name, title, caption, text.getvalue(), pixels.getvalue())
+    missing = False
+    for warning in caught:
+        if re.match(_MISSING, str(warning.message)):  # class names may use any script
+            missing = True
+        else:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    svg = text.getvalue().replace(_FAMILY, f"{_FAMILY}, system-ui, sans-serif")
+    svg = re.sub(rf"""<g id=(["']){_TIP}(.*?)\1>""", r'<g class="tip"><title>\2</title>', svg)
+    return Figure(name, title, f"{caption} {_BOXES}" if missing else caption, svg, pixels.getvalue(), description)
+
+
+def hover(axes: Axes, left: float, right: float, text: str) -> None:
+    """Show `text` while the pointer is over the part of `axes` between two values of x."""
+    area = Rectangle((left, 0), right - left, 1, transform=axes.get_xaxis_transform(), color=INK, alpha=0.004)
+    area.set(gid=_TIP + text, linewidth=0, zorder=10, clip_on=False)
+    axes.add_patch(area)
 
 
 def label_ends(axes: Axes, ends: list[tuple[float, str, str]]) -> None:

@@ -17,6 +17,9 @@ from .style import BLUE, ORANGE
 SIDE = 128
 """The length of a picture's longer side in pixels. Smaller images are enlarged by an integer factor up to it."""
 
+SEEN = 224
+"""The same for a picture that readers can enlarge, which is then the image as most models see it."""
+
 _SIGNED = LinearSegmentedColormap.from_list("signed", ["#74C2FF", BLUE, "#000000", ORANGE, "#FFB04D"])
 
 
@@ -72,7 +75,7 @@ def overlay(image: Tensor, heat: Tensor, signed: bool = False) -> Tensor:
     return (0.5 * image.float().mean(dim=0, keepdim=True) + 127.5 * colours).round().to(torch.uint8)
 
 
-def signed_bar() -> bytes:
-    """Return a PNG of the colours of signed heat on a grey image, from -1 on the left to 1 on the right."""
-    heat = torch.linspace(-1, 1, 2 * SIDE).expand(8, -1)
-    return thumbnail(overlay(torch.full((1, *heat.shape), 128, dtype=torch.uint8), heat, signed=True), 2 * SIDE)
+def colour_bar(signed: bool = False) -> bytes:
+    """Return a PNG of the colours of heat on a grey image: from 0 to 1, or of `signed` heat from -1 to 1."""
+    heat = torch.linspace(-1 if signed else 0, 1, 2 * SIDE).expand(8, -1)
+    return thumbnail(overlay(torch.full((1, *heat.shape), 128, dtype=torch.uint8), heat, signed), 2 * SIDE)

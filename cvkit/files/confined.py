@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ..errors import FolderError
@@ -30,7 +30,7 @@ class ConfinedFolder:
         except OSError as error:
             raise FolderError(f"could not read '{path}': {error.strerror}") from error
 
-    def write(self, name: str, content: bytes, *, durable: bool = True) -> None:
+    def write(self, name: str, content: bytes | Iterable[bytes], *, durable: bool = True) -> None:
         """Write a file in the folder atomically: a reader sees the old file or the new one.
 
         Creates the folders in `name`, but not this folder. With `durable`, waits until the file is on the disk.

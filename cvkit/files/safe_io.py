@@ -13,6 +13,7 @@ import os
 import secrets
 import shutil
 import stat
+from collections.abc import Iterable
 from contextlib import suppress
 from io import BufferedReader
 from pathlib import Path
@@ -60,11 +61,14 @@ def open_file(path: Path, limit: int, *, below: Path | None = None) -> BufferedR
         raise
 
 
-def write_file(path: Path, content: bytes, *, below: Path | None = None, durable: bool = True) -> None:
+def write_file(
+    path: Path, content: bytes | Iterable[bytes], *, below: Path | None = None, durable: bool = True
+) -> None:
     """Write a file atomically: a reader sees the old file or the new one, even if the process is killed.
 
-    The file is written under a random name in the same folder and then renamed, so a link at `path` is replaced, not
-    followed. It has the permissions of a new file. With `durable`, waits until it is on the disk. Raises `OSError`,
+    Content of several pieces is written piece by piece. The file is written under a random name in the same folder
+    and then renamed, so a link at `path` is replaced, not followed. It has the permissions of a new file. With
+    `durable`, waits until it is on the disk. Raises `OSError`,
     leaving nothing behind, if it cannot be written or if a folder between `below` and the file is a link.
     """
     _require_folders(path, below)
@@ -72,7 +76,8 @@ def write_file(path: Path, content: bytes, *, below: Path | None = None, durable
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFELY, 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            for piece in (content,) if isinstance(content, bytes) else content:
+                file.write(piece)
             if durable:
                 file.flush()
                 os.fsync(descriptor)

@@ -102,7 +102,7 @@ def too_few_images(of: Evidence) -> Finding | None:
         f"{counted(share.of, 'image')} measure the accuracy, so its 95 % interval is {share.interval}: "
         f"differences of less than about {100 * (share.high - share.low) / 2:.0f} points between runs mean little.",
         "Evaluate on more images, or repeat the run with several seeds: cvkit repeat.",
-        "per_class_accuracy",
+        "per_class_scores",
         share.high - share.low,
     )
 

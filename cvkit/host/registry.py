@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -243,7 +244,7 @@ class Registry:
         members = family.members()
         if member not in members:
             others = [key.removeprefix(f"{plugin}/") for key in self.names() if key.startswith(f"{plugin}/")]
-            hint = did_you_mean(member, [*members, *others])
+            hint = did_you_mean(member, [*members, *others]).replace("'", f"'{plugin}/", 1)  # the full id
             known = f"the family '{plugin}/...' has {len(members)} members"
             raise UnknownComponent(
                 f"unknown {self.kind.singular} '{name}': {known}. {hint or f'See: cvkit list {self.kind.name}'}"
@@ -251,5 +252,22 @@ class Registry:
         return replace(family, member=member)
 
     def _unknown(self, name: str) -> UnknownComponent:
-        hint = did_you_mean(name, self.names()) or f"See: cvkit list {self.kind.name}"
+        members = self._members()
+        wanted = name.rpartition("/")[2].casefold()
+        same = [f"'{plugin}/{member}'" for plugin, member in members if member.casefold() == wanted]
+        hint = (
+            (f"Did you mean {' or '.join(same)}?" if same else "")
+            or did_you_mean(name, self.names())
+            or did_you_mean(name, ["/".join(pair) for pair in members])
+            or f"See: cvkit list {self.kind.name}"
+        )
         return UnknownComponent(f"unknown {self.kind.singular} '{name}'. {hint}")
+
+    def _members(self) -> list[tuple[str, str]]:
+        """Return plugin and name of every member of the families whose members can be listed."""
+        found = []
+        for entry in self.entries():
+            if entry.component.is_family:
+                with suppress(PluginError):  # `cvkit list` reports it
+                    found += [(entry.origin.plugin, member) for member in entry.members()]
+        return found

@@ -21,8 +21,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -205,8 +206,8 @@ class RunFolder(CopiedFiles):
             classes: Names of the classes.
             digests: The digest of each image, by which it is recognised in other data; None if there are none.
         """
-        text: str = predictions.task.part("csv")(predictions, classes, digests)
-        self.write("predictions.csv", text.encode(errors="replace"))
+        pieces: Iterator[str] = predictions.task.part("csv")(predictions, classes, digests)
+        self.write("predictions.csv", (piece.encode(errors="replace") for piece in pieces))
 
     def write_data(self, splits: Splits) -> None:
         """Write data.csv: the split of each file of the data set, and the files left out. Nothing without files.
@@ -216,8 +217,9 @@ class RunFolder(CopiedFiles):
         """
         from .data_csv import data_csv
 
-        if table := data_csv(splits):
-            self.write("data.csv", table.encode(errors="replace"))
+        pieces = (piece.encode(errors="replace") for piece in data_csv(splits))
+        if (first := next(pieces, None)) is not None:
+            self.write("data.csv", chain((first,), pieces))
 
     def outcomes(self) -> Outcomes:
         """Return the true class of each image in predictions.csv, and whether its prediction is correct.

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 
 from ..data.label_forms import joined, label_form
 from ..engine.multi_label import MultiLabelPredictions
-from ..figures.csv_export import csv_text
+from ..figures.csv_export import csv_chunks
 
 
 def multi_label_csv(
     predictions: MultiLabelPredictions, classes: Sequence[str], digests: Sequence[str] | None = None
-) -> str:
-    """Return predictions as CSV: one line per image in the order of the split.
+) -> Iterator[str]:
+    """Yield predictions as pieces of CSV: one line per image in the order of the split.
 
     The columns ``true`` and ``predicted`` contain labels with ``|`` between them; ``correct`` is 1 for an exact
     match. A column ``probability LABEL`` follows for each label. The column ``file`` exists if the images are files,
@@ -25,7 +25,7 @@ def multi_label_csv(
         *("true", "predicted", "correct"),
         *(f"probability {name}" for name in classes),
     )
-    return csv_text(header, _rows(predictions, classes, digests))
+    return csv_chunks(header, _rows(predictions, classes, digests))
 
 
 def _rows(

@@ -4,36 +4,56 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from ..engine.per_sample import PerSample
 from ..engine.predictions import Predictions
-from ..figures.csv_export import csv_text
+from ..figures.csv_export import csv_chunks
+
+_CHUNK = 10_000  # images
 
 
-def predictions_csv(predictions: Predictions, classes: Sequence[str], digests: Sequence[str] | None = None) -> str:
-    """Return predictions as CSV: one line per image in the order of the split, with the measures of `PerSample`.
+def predictions_csv(
+    predictions: Predictions, classes: Sequence[str], digests: Sequence[str] | None = None
+) -> Iterator[str]:
+    """Yield predictions as pieces of CSV: one line per image in the order of the split, with its `PerSample`.
 
     The column ``file`` exists if the images are files, and ``digest`` if there are `digests`.
     """
-    measured = PerSample.of(predictions)
-    columns: dict[str, Sequence[object]] = {
-        "index": range(len(predictions.labels)),
-        **({} if predictions.names is None else {"file": predictions.names}),
-        **({} if digests is None else {"digest": digests}),
-        "true": [classes[label] for label in predictions.labels.tolist()],
-        "predicted": [classes[label] for label in predictions.predicted.tolist()],
-        "correct": predictions.correct.int().tolist(),
-        "probability_predicted": _decimals(measured.confidence),
-        "probability_true": _decimals(measured.of_true),
-        "loss": _decimals(measured.loss),
-        "margin": _decimals(measured.margin),
-    }
-    return csv_text(tuple(columns), zip(*columns.values(), strict=True))
+    header = (
+        "index",
+        *(() if predictions.names is None else ("file",)),
+        *(() if digests is None else ("digest",)),
+        *("true", "predicted", "correct", "probability_predicted", "probability_true", "loss", "margin"),
+    )
+    return csv_chunks(header, _rows(predictions, classes, digests))
+
+
+def _rows(
+    predictions: Predictions, classes: Sequence[str], digests: Sequence[str] | None
+) -> Iterator[Sequence[object]]:
+    """Yield the rows; only those of a chunk are in memory, because the cells of a million rows take 600 MB."""
+    for start in range(0, len(predictions.labels), _CHUNK):
+        at = slice(start, start + _CHUNK)
+        part = replace(predictions, logits=predictions.logits[at], labels=predictions.labels[at])
+        measured = PerSample.of(part)
+        columns: list[Sequence[object]] = [
+            range(start, start + len(part.labels)),
+            *([] if predictions.names is None else [predictions.names[at]]),
+            *([] if digests is None else [digests[at]]),
+            [classes[label] for label in part.labels.tolist()],
+            [classes[label] for label in part.predicted.tolist()],
+            part.correct.int().tolist(),
+            _decimals(measured.confidence),
+            _decimals(measured.of_true),
+            _decimals(measured.loss),
+            _decimals(measured.margin),
+        ]
+        yield from zip(*columns, strict=True)
 
 
 @dataclass(frozen=True)

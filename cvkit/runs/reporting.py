@@ -52,7 +52,7 @@ def write_results(
     digests = digests_of(parts.splits.half(parts.splits.final))
     folder.write_predictions(predictions, parts.info.classes, digests)
     with phase("analysing the results"):
-        found = diagnose(trainer, records, predictions)
+        found = diagnose(trainer, records, predictions, run_info.values)
     warnings += found.warnings
     supplied = (records, predictions, parts.info, folder.path)
     found.sections = plugin_sections(parts.recipe.sections, supplied, warnings)

@@ -13,6 +13,7 @@ from cvkit import CvkitError, DataError, Needed, read_image
 
 from .headers import reason_of
 from .options import Reading
+from .packed_text import PackedPaths, PackedText
 from .samples import Sample
 
 Label = int | Tensor
@@ -33,8 +34,8 @@ class FileSplit:
         weights: How often the sampler `weighted` uses each image relative to others; None if there are no weights.
     """
 
-    names: tuple[str, ...]
-    files: tuple[Path, ...]
+    names: PackedText
+    files: PackedPaths
     labels: tuple[int, ...] | Tensor
     channels: int
     bits: int
@@ -47,8 +48,8 @@ class FileSplit:
         numbers = {name: label for label, name in enumerate(classes)}
         weights = tuple(sample.weight for sample in samples if sample.weight is not None)
         return cls(
-            tuple(sample.name for sample in samples),
-            tuple(sample.path for sample in samples),
+            PackedText.of(sample.name for sample in samples),
+            PackedPaths.of(sample.path for sample in samples),
             _labels_of(samples, numbers),
             reading.channels,
             reading.bits,

@@ -17,7 +17,7 @@ _OTHER_IMAGES = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FoundImage:
     """An image file.
 

@@ -18,7 +18,7 @@ SPLIT_NAMES: dict[str, SplitName] = {
 """The names of splits in folders and tables, and what they mean."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sample:
     """A labelled image file.
 

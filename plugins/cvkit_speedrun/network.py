@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Any
 
+import torch
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
@@ -89,6 +91,16 @@ class WhiteningConv(nn.Conv2d):
         self.weight.requires_grad_(False)
         self.bias.requires_grad_(bias_epochs > 0)
         self.bias_epochs, self.eps, self.images = bias_epochs, eps, images
+        self._watch_bias()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore a copy; a copied parameter has no hooks."""
+        super().__setstate__(state)  # type: ignore[no-untyped-call]  # torch's has no annotations
+        self._watch_bias()
+
+    def _watch_bias(self) -> None:
+        if self.bias.requires_grad:
+            self.bias.register_post_accumulate_grad_hook(partial(_drop_gradient, self.bias_epochs))
 
     def whiten(self, sample: Callable[[int], Tensor]) -> None:
         """Set the kernel by patches of `sample(count)`, model inputs (N, C, H, W)."""
@@ -96,8 +108,21 @@ class WhiteningConv(nn.Conv2d):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the whitened images."""
-        frozen = self.training and progress(default=_BEFORE).epoch >= self.bias_epochs
+        # A compiled graph must not contain the epoch: it would be compiled again in each. There the hook is enough;
+        # without a graph, detaching saves the gradient with respect to the input of the next layer.
+        frozen = self.training and not torch.compiler.is_compiling() and _over(self.bias_epochs)
         return conv2d(images, self.weight, self.bias.detach() if frozen else self.bias)
+
+
+def _over(epochs: int) -> bool:
+    """Whether the first `epochs` epochs are over."""
+    return progress(default=_BEFORE).epoch >= epochs
+
+
+def _drop_gradient(epochs: int, bias: Tensor) -> None:
+    """Remove the gradient of a bias after the first `epochs` epochs, so that no optimizer changes it."""
+    if _over(epochs):
+        bias.grad = None
 
 
 class ConvGroup(nn.Module):

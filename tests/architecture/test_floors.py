@@ -42,7 +42,7 @@ ROOMS: dict[str, set[str]] = {
     "figures": {"torch", "numpy", "matplotlib", "PIL", "jinja2", "markupsafe"},
     "audit": {"torch"},
     "explain": {"torch", "numpy", "PIL", "pydantic"},
-    "diagnostics": {"torch", "numpy", "matplotlib"},
+    "diagnostics": {"torch", "numpy", "matplotlib", "scipy"},
     "findings": {"torch"},
     "report": {"torch"},
     "runs": {"torch", "numpy", "pydantic", "platformdirs"},

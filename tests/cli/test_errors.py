@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import subprocess
 import sys
 from importlib.metadata import version
 
+import click
 import pytest
 
-from cvkit.cli import COMMANDS
+from cvkit.cli import COMMANDS, DRAWN, cli
+from cvkit.cli.help import DOCS, EXAMPLES, GROUPS
 
 
 def test_help_names_every_command(cvkit):
@@ -17,9 +21,30 @@ def test_help_names_every_command(cvkit):
     for flag in ("--help", "-h"):
         answer = cvkit(flag)
         assert (answer.code, answer.err) == (0, "")
-        listed = [line.split(maxsplit=1) for line in answer.out.partition("Commands:\n")[2].splitlines()]
-        assert [name for name, *_ in listed] == list(COMMANDS)
-        assert all(summary for _, summary in listed)
+        assert all(f"\n{title}:\n" in answer.out for title in GROUPS)
+        listed = dict(re.findall(r"^  ([a-z-]+)  +(\S.+)$", answer.out, re.M))
+        assert {*COMMANDS} <= {*listed}
+        assert DOCS in answer.out
+
+
+def test_every_command_is_in_one_group_and_has_an_example():
+    """A new command must be put somewhere."""
+    grouped = [name for names in GROUPS.values() for name in names]
+    assert sorted(grouped) == sorted(COMMANDS)
+    assert {*EXAMPLES} == {*COMMANDS}
+
+
+@pytest.mark.parametrize(("command", "line"), [(name, line) for name in EXAMPLES for line in EXAMPLES[name]])
+def test_every_example_is_accepted_by_its_command(cvkit, command, line):
+    """Its arguments and options are those of the command, and the help shows it."""
+    words = shlex.split(line.partition(">")[0])
+    assert words[0] == command
+    found = cli.get_command(click.Context(cli), command)
+    context = found.make_context(command, words[1:])
+    if isinstance(found, click.Group):
+        name, inner, rest = found.resolve_command(context, words[1:])
+        inner.make_context(name, rest, parent=context)
+    assert f"  cvkit {line}" in cvkit(command, "--help").out
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -39,7 +64,7 @@ def test_no_command_shows_help(cvkit):
     """Alone, `cvkit` says what it can do, and that nothing was done."""
     answer = cvkit()
     assert answer.code == 2
-    assert "Commands:" in answer.err
+    assert "Start here:" in answer.err
 
 
 def test_unknown_command_suggests_the_nearest(cvkit, wording):
@@ -136,3 +161,9 @@ def test_folder_of_a_plugins_sources_is_no_run(cvkit, write, tmp_path, wording):
         assert "cvkit run" in answer.err
         assert answer.err == wording(name="told")
         assert [path.name for path in tmp_path.iterdir()] == ["recipe.yaml"]
+
+
+def test_phases_are_drawn_for_commands_that_exist():
+    """Also for the first, which takes longest to begin."""
+    assert {*DRAWN} < {*COMMANDS}
+    assert "run" in DRAWN

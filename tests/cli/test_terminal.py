@@ -49,6 +49,15 @@ def test_errors_are_coloured_on_a_terminal_and_nowhere_else(tmp_path):
     assert "\x1b" not in in_terminal("resume", missing, TERM="dumb")
 
 
+def test_a_narrow_terminal_gets_every_cell_of_a_table():
+    """Each on its own line, instead of a table without its last column."""
+    shown = in_terminal("list", "models", TERM="xterm", NO_COLOR="1", COLUMNS="40")
+    assert "torchvision/googlenet_aux" in shown
+    assert "from: cvkit-core" in shown
+    assert "what it is: Any timm model" in shown
+    assert "what it is:" not in in_terminal("list", "models", TERM="xterm", NO_COLOR="1", COLUMNS="120")
+
+
 @pytest.mark.parametrize(
     "command", [["check", "{}"], ["info", "{}"], ["plugins", "--why", "{}"], ["{}"], ["run", "x", "--{}"]]
 )

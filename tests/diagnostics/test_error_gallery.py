@@ -75,7 +75,11 @@ def test_misclassified_names_several_explainers_in_file_names(predictions):
         "misclassified/01-b-cam-predicted.png",
         "misclassified/01-b-cam-true.png",
         "misclassified/01-image.png",
+        "misclassified/heat.png",
     ]
+    (card,) = gallery.cards
+    assert (card.columns, card.rows) == (("a/cam", "b/cam"), ("predicted", "true"))
+    assert card.at(1, 0)[0] == "b/cam: predicted"
 
 
 def test_misclassified_of_a_perfect_model_explains_its_emptiness(wording):

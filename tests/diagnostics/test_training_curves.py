@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from cvkit.diagnostics import curves, metrics, schedule
-from cvkit.diagnostics.training_curves import _thinned, group_lines
+from cvkit.diagnostics.rates import group_lines
+from cvkit.diagnostics.run_marks import epochs_of, run_marks
+from cvkit.diagnostics.series import smoothed, thinned
 from cvkit.engine.records import EpochRecord
 
 
@@ -62,10 +64,84 @@ def test_epochs_of_mixed_images_have_no_training_accuracy(wording):
 
 def test_schedule_leaves_out_momentum_where_there_is_none(wording):
     """An optimizer without momentum has one panel, about half as high."""
-    with_momentum, without = schedule(_records(3)), schedule(_records(3, momenta=False))
+    varying = _records(3, step_momenta=(0.95, 0.9, 0.85, 0.9))
+    with_momentum, without = schedule(varying), schedule(_records(3, momenta=False))
     assert [with_momentum.title, without.title] == wording
     heights = [float(ET.fromstring(figure.svg).attrib["height"].rstrip("pt")) for figure in (with_momentum, without)]
     assert heights[0] == pytest.approx(2 * heights[1])
+
+
+def test_constant_momentum_is_a_sentence_instead_of_a_panel():
+    """A flat line has nothing to show."""
+    figure = schedule(_records(3))
+    assert "0.9 at every step" in figure.caption
+    assert figure.title == schedule(_records(3, momenta=False)).title
+
+
+def test_rates_over_powers_of_ten_have_a_logarithmic_axis():
+    """A cosine that ends at zero has a linear one, because only its last steps are small."""
+    steps = np.arange(400)
+    decay, cosine = 0.1 * 0.98**steps, 0.05 * (1 + np.cos(np.pi * steps / 400))
+    drawn = [schedule(_records(1, steps=400, step_lrs=tuple(rates))).svg for rates in (decay, cosine)]
+    assert ["logarithmic" in svg for svg in drawn] == [True, False]
+
+
+def test_spike_does_not_flatten_the_other_losses():
+    """The axis ends below it, a triangle marks it, and the caption has its height."""
+    spiked = [replace(record, test_loss=768.0 if record.epoch == 7 else 1.2) for record in _records(20)]
+    caption = curves(spiked).caption
+    assert "1 loss is above the axis, up to 768" in caption
+    assert "above the axis" not in curves(_records(20)).caption
+
+
+def test_losses_over_powers_of_ten_have_a_logarithmic_axis():
+    """A diverged run is shown whole; values that are not finite are counted."""
+    rising = [replace(record, train_loss=10.0**record.epoch, test_loss=1.0) for record in _records(12)]
+    rising[-1] = replace(rising[-1], train_loss=float("nan"))
+    caption = curves(rising).caption
+    assert "logarithmic" in caption
+    assert "1 loss is not finite" in caption
+
+
+def test_long_runs_are_smoothed_and_say_over_how_many_epochs():
+    """Every epoch is still there, pale."""
+    assert "13 neighbouring epochs" in curves(_records(300)).caption
+    assert "neighbouring" not in curves(_records(50)).caption
+
+
+def test_smoothed_values_are_medians_of_the_finite_ones():
+    """At both ends the window is smaller; a gap is bridged, and a spike does not spread."""
+    values = np.array([1.0, 2.0, np.nan, 4.0, 6.0, 900.0, 8.0])
+    assert smoothed(values, 3).tolist() == [1.5, 1.5, 3.0, 5.0, 6.0, 8.0, 454.0]
+    assert smoothed(values, 1) is values
+
+
+def test_events_are_marked_where_they_happened():
+    """The used epoch, a resumed session and an extension; an extension is not called a resumed session, too."""
+    info = {"sessions": [{"after_step": 6}, {"after_step": 8}], "extended": [{"after_step": 8}]}
+    records = _records(4)
+    marks = run_marks(records, 3, info)
+    assert [(mark.step, mark.label) for mark in marks] == [(6, "resumed"), (8, "extended"), (12, "used")]
+    assert epochs_of([mark.step for mark in marks], records) == [1.5, 2.0, 3.0]
+    assert run_marks(records, None, {"sessions": [{"after_step": 99}]}) == []
+    figure = curves(records, marks)
+    assert all(f">{label}</text>" in figure.svg for label in ("used", "resumed", "extended"))
+
+
+def test_chance_is_drawn_for_scores_near_it():
+    """A score far above it needs the axis for itself."""
+    near, far = (curves(_records(4, test_accuracy=score), chance=0.1).svg for score in (0.15, 0.6))
+    assert "chance 10.0 %" in near
+    assert "chance" not in curves(_records(4, train_accuracy=0.9, test_accuracy=0.9), chance=0.1).svg
+    assert "chance" not in far
+
+
+def test_values_of_each_epoch_are_shown_under_the_pointer():
+    """And in words for readers who cannot see the figure."""
+    figure = curves(_records(3))
+    assert figure.svg.count('class="tip"') == 2 * 3
+    assert "epoch 2, learning rate 0.1, train loss 1, test loss 1.2, train accuracy 50.0 %" in figure.svg
+    assert "test accuracy: 60.0 % at first, 60.0 % at the end" in figure.description
 
 
 def test_schedule_names_the_highest_rate_and_its_step(wording):
@@ -79,7 +155,7 @@ def test_thinned_series_keep_their_extremes():
     """However long a series, its lowest and highest points stay, in order."""
     y = np.sin(np.arange(10_000.0))
     y[1234], y[8765] = 9.0, -9.0
-    x, kept = _thinned(np.arange(10_000.0), y, columns=100)
+    x, kept = thinned(np.arange(10_000.0), y, columns=100)
     assert len(x) <= 200
     assert {9.0, -9.0} <= set(kept)
     assert (np.diff(x) > 0).all()

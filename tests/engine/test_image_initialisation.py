@@ -102,6 +102,7 @@ def finished(tmp_path_factory):
 
 def test_loaded_model_has_the_kernel_of_the_run(finished):
     """A run folder alone is enough, and the loaded model predicts the test images as the run did."""
+    assert not finished.warnings  # each misclassified image was explained
     model = load(finished.folder)
     assert torch.equal(model.module.stem.weight, trainer(RECIPE).parts.model.stem.weight)
     assert torch.equal(model.evaluate().predictions.logits, finished.predictions.logits)

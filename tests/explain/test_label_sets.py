@@ -66,7 +66,7 @@ def test_signed_maps_of_errors_keep_what_speaks_against_a_label():
     against = -torch.ones(2, 8, 8)
     gallery = errors_with({"occlusion": against}, {"occlusion"})
     assert [card.pictures[1][0] for card in gallery.cards] == ["occlusion", "occlusion"]
-    assert gallery.legend is not None
+    assert gallery.legends
     assert (
         gallery.cards[0].pictures[1][1]
         != errors_with({"occlusion": 0 * against}, {"occlusion"}).cards[0].pictures[1][1]

@@ -14,8 +14,8 @@ from cvkit.explain.explainers import Explainers
 from cvkit.explain.scores import explained, tables
 from cvkit.explain.scores.measures import ENERGY
 from cvkit.explain.scores.result import Scored
-from cvkit.figures.signed_maps import signed_legend
-from cvkit.figures.thumbnails import overlay, signed_bar
+from cvkit.figures.map_legends import map_legends
+from cvkit.figures.thumbnails import colour_bar, overlay
 from cvkit.protocols import require_maps
 from cvkit.recipe import read_text
 from cvkit.testing.sample_parts import SamplePlugin, sample_info
@@ -169,9 +169,11 @@ def test_colours_for_and_against_differ_for_the_colour_blind(cones, strength):
     assert (shown[:, 0] - shown[:, 1]).abs().max() > 0.2
 
 
-def test_legend_names_the_signed_explainers_and_its_ends():
-    """There is none without them."""
-    assert signed_legend([]) is None
-    legend = signed_legend(["occlusion", "gradients"])
-    assert legend.title == "Colours of occlusion, gradients"
-    assert (legend.low, legend.high, legend.bar) == ("against the class", "for the class", signed_bar())
+def test_legends_name_the_explainers_and_the_ends_of_the_colours():
+    """There is one for signed maps and one for others, if there are such maps."""
+    assert map_legends([], set()) == ()
+    plain, signed = map_legends(["occlusion", "grad_cam", "gradients"], {"occlusion", "gradients"})
+    assert (plain.title, plain.bar) == ("Colours of grad_cam", colour_bar())
+    assert signed.title == "Colours of occlusion, gradients"
+    assert (signed.low, signed.high, signed.bar) == ("against the class", "for the class", colour_bar(signed=True))
+    assert plain.name != signed.name

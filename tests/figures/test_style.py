@@ -10,7 +10,7 @@ from itertools import pairwise
 import matplotlib
 import pytest
 
-from cvkit.figures.style import label_ends, render_figure
+from cvkit.figures.style import hover, label_ends, render_figure
 from cvkit.formatting import legible, percent
 
 
@@ -27,11 +27,32 @@ def test_draw_is_deterministic_whatever_the_readers_settings():
     assert ET.fromstring(first.svg).tag.endswith("svg")
 
 
-def test_draw_writes_no_date_and_no_external_font():
-    """A figure says nothing of when it was made, and its letters are outlines."""
-    svg = render_figure("a", "A", "", _line).svg
+def test_draw_writes_no_date_and_real_text():
+    """A figure does not contain when it was made, and its letters can be read, searched and copied."""
+    svg = render_figure("a", "A", "", lambda figure: figure.subplots().set_title("日本語")).svg
     assert "<dc:date>" not in svg
-    assert "<text" not in svg
+    assert ">日本語</text>" in svg
+
+
+def test_letters_that_the_png_lacks_are_reported():
+    """The caption says that only the PNG has boxes; a figure in Latin letters has no such sentence."""
+    plain, other = (
+        render_figure("a", "A", "", lambda figure, title=title: figure.subplots().set_title(title))
+        for title in ("cat", "猫")
+    )
+    assert "PNG" in other.caption
+    assert plain.caption == ""
+
+
+def test_hover_areas_hold_their_text_whatever_it_contains():
+    """The SVG file has it as a title, which browsers show; markup and quotes stay text."""
+
+    def paint(figure):
+        hover(figure.subplots(), 0, 1, 'epoch 1: "a" <b>')
+
+    root = ET.fromstring(render_figure("a", "A", "", paint).svg)
+    (title,) = root.iter("{http://www.w3.org/2000/svg}title")
+    assert title.text == 'epoch 1: "a" <b>'
 
 
 def test_draw_survives_letters_the_font_lacks(recwarn):

@@ -133,6 +133,22 @@ def test_failed_write_leaves_what_was_there_and_nothing_else(folder, monkeypatch
     assert [(item.name, item.read_bytes()) for item in folder.iterdir()] == [("a", b"old")]
 
 
+def test_pieces_are_written_as_one_file_or_not_at_all(folder):
+    """If the pieces end with an error, the old file stays and nothing else is left."""
+    path = folder / "table.csv"
+    write_file(path, iter([b"one,", b"two"]))
+    assert path.read_bytes() == b"one,two"
+
+    def broken():
+        yield b"three"
+        raise ValueError("no more")
+
+    with pytest.raises(ValueError, match="no more"):
+        write_file(path, broken())
+    assert path.read_bytes() == b"one,two"
+    assert not [each for each in folder.iterdir() if each.name.startswith(files.TEMPORARY)]
+
+
 def test_new_file_has_the_permissions_of_any_other(folder):
     """The umask decides, not the way it is written."""
     before = os.umask(0o027)

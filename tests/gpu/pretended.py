@@ -169,6 +169,9 @@ class PretendedGPU(TorchFunctionMode):
         if func is Tensor.to and not here:
             device, _, non_blocking, _ = self._asked(args[1:], kwargs)
             return device is not None and device.type == self.device.type and not non_blocking
+        if func is Tensor.to and here and kwargs.get("copy"):  # torch's own code finds pretended gradients on the CPU
+            device, _, non_blocking, _ = self._asked(args[1:], kwargs)
+            return device is not None and device.type == "cpu" and not non_blocking
         return here and name in READS
 
     def _require_one_device(self, name: str, args: tuple[Any, ...], tensors: list[Tensor]) -> None:
@@ -218,6 +221,7 @@ class Cuda:
             "synchronize": None,
             "empty_cache": None,
             "current_stream": SimpleNamespace(synchronize=lambda: None),
+            "Event": SimpleNamespace(record=lambda stream: None, synchronize=lambda: None),
         }
         for name, answer in answers.items():
             patch.setattr(torch.cuda, name, lambda *args, answer=answer, **kwargs: answer)

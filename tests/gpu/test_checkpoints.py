@@ -7,6 +7,8 @@ import torch
 
 from cvkit import RunFolder
 from cvkit.checkpoint.files import read_newest, write_checkpoint
+from cvkit.checkpoint.serialization import pack
+from cvkit.checkpoint.state_copy import StateCopy
 from cvkit.engine.trainer import EpochRecord
 from cvkit.runs.load import load_trained
 
@@ -61,6 +63,20 @@ def test_checkpoint_is_gone_on_with_on_another_device(gpu, make_run, tmp_path, w
         assert held == {key: value.device for key, value in fresh.state[expected].items()}
     taken(run, 2)
     assert torch.isfinite(weights(run)).all()
+
+
+def test_copy_of_a_state_does_not_wait_for_the_gpu(gpu, make_run):
+    """The copies are queued behind the steps, and the thread that writes them waits until they are complete."""
+    run = taken(make_run("train.ema=0.5"), 3)
+    state = run.state()
+    with gpu.unread():
+        copy = StateCopy.of(state)
+    taken(run, 1)
+    copy.wait()
+    expected = pack(state)[1]
+    assert copy.tensors.keys() == expected.keys()
+    assert any(not torch.equal(copy.tensors[name], expected[name]) for name in expected if name.startswith("/model"))
+    assert all(tensor.device == torch.device("cpu") for tensor in copy.tensors.values())
 
 
 def test_trained_model_is_opened_where_the_gpu_is_not(gpu, make_run, tmp_path, monkeypatch):

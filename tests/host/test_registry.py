@@ -94,8 +94,8 @@ def test_order_of_discovery_changes_nothing(factories):
         ("transformer", "cvkit list models"),
         ("*", "cvkit list models"),
         ("", "cvkit list models"),
-        ("acme/resnet81", "'resnet18'"),
-        ("acme/smal_net", "'small_net'"),
+        ("acme/resnet81", "'acme/resnet18'"),
+        ("acme/smal_net", "'acme/small_net'"),
         ("acme/*", "cvkit list models"),
     ],
 )
@@ -210,3 +210,36 @@ def test_value_error_of_a_factory_is_the_users_to_mend(package, wording):
         registry.find("net").build(None)
     assert "'acme/net'" in str(caught.value)
     assert str(caught.value) == wording
+
+
+@pytest.mark.parametrize("name", ["resnet18", "RESNET34", "vgg", "acm/vgg"])
+def test_the_bare_name_of_a_member_suggests_its_full_id(models, name):
+    """The first thing that many people write is the name by which a library calls a network."""
+    with pytest.raises(UnknownComponent) as caught:
+        models.find(name)
+    right = {"resnet34": "ResNet34"}.get(name.casefold(), name.rpartition("/")[2])
+    assert f"Did you mean 'acme/{right}'?" in str(caught.value)
+    assert models.find(f"acme/{right}").member == right
+
+
+def test_a_suggested_member_is_found_as_it_is_suggested(models):
+    """With the plugin in front of it."""
+    with pytest.raises(UnknownComponent) as caught:
+        models.find("acme/resnet81")
+    suggested = str(caught.value).partition("Did you mean '")[2].partition("'")[0]
+    assert models.find(suggested).id == "acme/resnet18"
+
+
+def test_the_members_of_several_families_are_all_suggested(factories):
+    """Two libraries have a network of the same name."""
+    family = Component("*", f"{factories}:member", members=f"{factories}:names")
+    both = catalog_of({"acme": plugin(family), "other": plugin(family)})["models"]
+    with pytest.raises(UnknownComponent, match="Did you mean 'acme/vgg' or 'other/vgg'\\?"):
+        both.find("vgg")
+
+
+def test_a_family_that_cannot_be_listed_hides_no_other_message(factories):
+    """The name stays unknown, whatever the plugin's fault."""
+    family = Component("*", f"{factories}:member", members=f"{factories}:raising")
+    with pytest.raises(UnknownComponent, match="unknown model 'vgg'"):
+        catalog_of({"acme": plugin(family)})["models"].find("vgg")

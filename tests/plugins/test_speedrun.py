@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 import torch
 from torch import nn
+from torch._dynamo.testing import CompileCounter
 from torch.nn import functional
 
 from cvkit import ComponentError, Progress, StepPlan, build_parts, discover, resolve, trainer
@@ -144,6 +146,20 @@ def test_biases_of_the_first_layer_are_trained_for_some_epochs(info):
             model(torch.randn(4, 3, 32, 32)).square().sum().backward()
         assert (model.stem.bias.grad is not None) == trained
         assert model.stem.weight.grad is None
+
+
+def test_compiled_network_is_compiled_once_for_training(info):
+    """Another epoch is no other graph; the biases of a copy get no gradient from epoch 3 on either."""
+    model = copy.deepcopy(airbench(info, width=2)).train()
+    counter = CompileCounter()
+    call = torch.compile(model, backend=counter)
+    for epoch in range(6):
+        model.zero_grad()
+        with at(epoch):
+            call(torch.ones(4, 3, 32, 32)).square().sum().backward()
+        assert (model.stem.bias.grad is not None) == (epoch < 3)
+        assert model.head.weight.grad is not None
+    assert counter.frame_count == 1
 
 
 def test_too_small_images_are_refused(info):

@@ -28,7 +28,7 @@ def test_factory_that_takes_any_option_gets_what_is_written(check):
     ("override", "named"),
     [
         ("model=net", "'toy/net'"),
-        ("model=toy/Alfa", "'Alpha'"),
+        ("model=toy/Alfa", "'toy/Alpha'"),
         ("model=3", "3"),
         ("model=null", "null"),
         ("loss={smoothing: 1}", "{smoothing: 1}"),

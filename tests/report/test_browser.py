@@ -10,11 +10,12 @@ import pytest
 import torch
 from playwright.sync_api import sync_playwright
 
-from cvkit.diagnostics import misclassified
+from cvkit.diagnostics import confusion, misclassified
 from cvkit.diagnostics.neighbours import Neighbours
 from cvkit.engine.predictions import Predictions
 from cvkit.figures.artifacts import Figure, Table
 from cvkit.figures.page import Fact, Page, Section, render
+from cvkit.figures.style import hover, render_figure
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 CLASSES = ("cat", 'a "dog"', "<b>bird</b>", "car 3.50")
@@ -61,10 +62,19 @@ def report(tmp_path_factory):
     table = Table("scores", "Scores", "", ("class", "share", "images"), rows)
     drawing = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'
     figure = Figure("figure", "Figure", "", drawing, b"")
-    page = Page("a run", "", (Fact("Accuracy", "12.5 %"),), sections=(Section("All", (figure, table, dossier)),))
+    text = "epoch 1, loss 2"
+    hovered = render_figure("hovered", "Hovered", "", lambda canvas: hover(canvas.subplots(), 0, 1, text))
+    artifacts = (figure, table, dossier, confusion(predictions, CLASSES), hovered, _long_table())
+    page = Page("a run", "", (Fact("Accuracy", "12.5 %"),), sections=(Section("All", artifacts),))
     path = tmp_path_factory.mktemp("report") / "report.html"
     path.write_text(render(page), encoding="utf-8")
     return path
+
+
+def _long_table():
+    """A table with more rows than a page shows at first."""
+    rows = tuple((f"row {number}", str(number)) for number in range(40))
+    return Table("long", "Long", "", ("row", "number"), rows)
 
 
 class Opened:
@@ -80,7 +90,7 @@ class Opened:
 
     def cards(self):
         """The number of the test image on each card that can be seen, in order; its confidence tells which it is."""
-        shown = self.page.locator(".gallery li:visible").all()
+        shown = self.page.locator(".gallery li:visible:not(.pair)").all()
         confidences = [float(card.get_attribute("data-values").split()[0]) for card in shown]
         return [CONFIDENCES.index(round(confidence, 2)) for confidence in confidences]
 
@@ -95,7 +105,7 @@ class Opened:
         return self.page.locator(".controls input")
 
     def column(self, number):
-        return self.page.locator(f"tbody tr > :nth-child({number})").all_inner_texts()
+        return self.page.locator(f".table tbody tr > :nth-child({number})").all_inner_texts()[:3]
 
 
 @pytest.fixture
@@ -169,7 +179,7 @@ def test_filter_that_leaves_nothing_says_so_and_reset_brings_all_back(opened, wo
 def test_tables_are_sorted_by_a_heading(opened):
     """Numbers as numbers, whatever stands around them; a second click turns the order."""
     assert opened.column(1) == ["b", "a", "c"]
-    opened.page.get_by_role("button", name="class").click()
+    opened.page.locator(".table thead button").first.click()
     assert opened.column(1) == ["a", "b", "c"]
     opened.page.get_by_role("button", name="share").click()
     assert opened.column(1) == ["c", "b", "a"]
@@ -177,6 +187,62 @@ def test_tables_are_sorted_by_a_heading(opened):
     opened.page.get_by_role("button", name="images").click()
     opened.page.get_by_role("button", name="images").click()
     assert opened.column(1) == ["b", "a", "c"]
+
+
+def test_cell_of_the_matrix_filters_the_errors(opened):
+    """A click names the cell in full, and a button shows its errors; markup in names stays text."""
+    cell = opened.page.locator(".grid td.wrong").first
+    cell.click()
+    said = opened.page.locator(".picked output").inner_text()
+    assert said.startswith('true: cat, predicted: a "dog", 2 of 3 images')
+    opened.page.get_by_role("button", name="Show these errors").click()
+    assert opened.cards() == [0, 1]
+    opened.page.locator(".grid td.right").first.click()
+    assert not opened.page.get_by_role("button", name="Show these errors").is_visible()
+
+
+def test_errors_are_grouped_by_pair(opened):
+    """The most frequent pair comes first, under a heading; a filter hides the headings of other pairs."""
+    opened.choose(SORT, value="group")
+    headings = opened.page.locator(".pair:visible")
+    assert headings.count() == 6
+    assert "cat" in headings.first.inner_text()
+    assert '"dog"' in headings.first.inner_text()
+    assert opened.cards()[:2] == [0, 1]
+    opened.choose(TRUE, value="car 3.50")
+    assert headings.count() == 1
+    opened.page.get_by_role("button", name="Reset").click()
+    opened.page.wait_for_function("document.querySelectorAll('.pair').length === 0")
+    assert opened.cards() == [3, 6, 0, 2, 5, 1, 4]
+
+
+def test_pictures_are_enlarged_on_a_click(opened):
+    """With the maps beside the image; Escape closes them."""
+    opened.page.locator(".enlarge").first.click()
+    dialog = opened.page.locator("#enlarged")
+    assert dialog.is_visible()
+    assert dialog.locator("img, .picture").count() == 3
+    opened.page.keyboard.press("Escape")
+    assert not dialog.is_visible()
+
+
+def test_values_of_a_figure_are_shown_under_the_pointer(opened):
+    """And no longer once the pointer has left."""
+    area = opened.page.locator(".tip").first
+    area.scroll_into_view_if_needed()
+    area.hover()
+    assert opened.page.locator("#tip").inner_text() == "epoch 1, loss 2"
+    opened.page.mouse.move(1, 1)
+    assert not opened.page.locator("#tip").is_visible()
+
+
+def test_long_table_says_how_many_rows_it_shows(opened):
+    """And shows the others on request."""
+    rows = opened.page.locator(".shortened tbody tr:visible")
+    assert rows.count() == 25
+    assert "25 of 40" in opened.page.locator(".more").inner_text()
+    opened.page.get_by_role("button", name="Show all 40 rows").click()
+    assert opened.page.locator("tbody tr", has_text="row 39").is_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from compared_runs import digest, write_label_run, write_run
@@ -18,7 +20,7 @@ HEAD = "index,true,predicted,correct,probability_true,loss\n"
 def test_what_a_run_writes_is_read():
     """Also a class name that a spreadsheet would run as a formula."""
     logits = torch.tensor([[2.0, 0.0], [1.0, 3.0], [1.0, 0.5]])
-    written = predictions_csv(Predictions(logits, torch.tensor([0, 0, 1]), 0.5), ("=cat", "dog"))
+    written = "".join(predictions_csv(Predictions(logits, torch.tensor([0, 0, 1]), 0.5), ("=cat", "dog")))
     table = read_predictions(written.encode())
     assert table.true == ("=cat", "=cat", "dog")
     assert table.correct.tolist() == [True, False, False]
@@ -26,11 +28,26 @@ def test_what_a_run_writes_is_read():
     assert (table.files, table.several) == (None, False)
 
 
+def test_pieces_of_a_large_table_are_the_table(monkeypatch):
+    """Rows are computed and written some at a time, and no row differs at the border of two pieces."""
+    found = Predictions(
+        torch.randn(7, 2, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1] * 3 + [0]), 0.5
+    )
+    given = (replace(found, names=tuple("abcdefg")), ("cat", "dog"), tuple("0123456"))
+    complete = "".join(predictions_csv(*given))
+    monkeypatch.setattr("cvkit.runs.predictions_csv._CHUNK", 3)
+    monkeypatch.setattr("cvkit.figures.csv_export._LINES", 2)
+    pieces = [*predictions_csv(*given)]
+    assert len(pieces) == 4
+    assert "".join(pieces) == complete
+    assert [line.split(",")[:3] for line in complete.splitlines()[5:7]] == [["4", "e", "4"], ["5", "f", "5"]]
+
+
 def test_sets_of_labels_are_read():
     """Flags and probabilities are those of the predictions, by label."""
     logits, labels = torch.tensor([[2.0, -1.0], [-1.0, -3.0]]), torch.tensor([[1.0, 1.0], [0.0, 0.0]])
     found = MultiLabelPredictions(logits, labels, 0.5)
-    table = read_predictions(multi_label_csv(found, ("sky", "tree")).encode())
+    table = read_predictions("".join(multi_label_csv(found, ("sky", "tree"))).encode())
     assert table.labels == ("sky", "tree")
     assert torch.equal(table.flags(table.true), labels.bool().T)
     assert torch.equal(table.flags(table.predicted), found.predicted.T)
