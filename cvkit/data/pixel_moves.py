@@ -50,10 +50,10 @@ def moved(augmentations: Iterable[tuple[Guard, Any]], images: Tensor) -> tuple[T
         applied.append(guard)
     if sources is None:
         return images, 0
-    return applied[0](_gathered, images, *sources), len(applied)
+    return applied[0](gathered, images, *sources), len(applied)
 
 
-def _gathered(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+def gathered(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """Return the pixels at `rows` (B, H') and `columns` (B, W') of each image, (B, C, H', W')."""
     pixels = (rows[:, :, None] * images.shape[-1] + columns[:, None, :]).flatten(1)
     chosen = images.flatten(2).gather(2, pixels[:, None].expand(-1, images.shape[1], -1))

@@ -14,6 +14,7 @@ from torch.nn.functional import one_hot
 
 from ..batch_division import Divided, GlobalBatch, Share, during
 from ..data.framing import Framing
+from ..data.pixel_moves import MovesPixels, gathered
 from ..data.splits import DataInfo
 from ..kinds import KINDS
 from ..tasks import MULTI_LABEL
@@ -266,6 +267,27 @@ class AugmentationSuite(Suite):
                             f"process {rank} of {size} has other images",
                             "Draw for `total` images of cvkit.global_batch, and use its `rows`",
                         )
+
+    def test_pixel_moves(self) -> None:
+        """With ``pixel_moves``, the moved pixels and the drawn numbers are those of a call."""
+        augmentation = self.build()
+        if self._one_by_one or self._mixing or not isinstance(augmentation, MovesPixels):
+            return
+        with promise("pixel_moves draws what a call draws, and moves the pixels that a call moves") as broken:
+            images = self._images()
+            batch, channels, height, width = images.shape
+            for seed in _SEEDS:
+                with seeded(seed):
+                    expected, drawn_next = augmentation(images), torch.rand(())
+                with seeded(seed):
+                    moves = augmentation.pixel_moves((batch, channels, height, width), images.device)
+                    if moves is None:  # then it draws nothing, and is called
+                        augmentation(images)
+                    same_draws = torch.equal(torch.rand(()), drawn_next)
+                if not same_draws:
+                    broken("the random generator is in another state after it", "Draw the same numbers in both")
+                if moves is not None and not torch.equal(gathered(images, *moves), expected):
+                    broken("the pixels that it moves are not those of a call")
 
     def test_any_size(self) -> None:
         """With a framing, an augmentation of single images accepts images of any size."""

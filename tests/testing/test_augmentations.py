@@ -140,6 +140,41 @@ class DrawsForItsRows(Brightness):
     draws_globally = True
 
 
+class Shift:
+    """Move each image to the right, around its edge, by a number of columns of its own; twins move other pixels."""
+
+    def __init__(self, info) -> None:
+        pass
+
+    def __call__(self, images):
+        rows, columns = Shift.pixel_moves(self, tuple(images.shape), images.device)
+        return torch.stack(
+            [each[:, row][..., column] for each, row, column in zip(images, rows, columns, strict=True)]
+        )
+
+    def pixel_moves(self, shape, device):
+        count, _, height, width = shape
+        columns = torch.arange(width) - torch.randint(1, width, (count, 1))
+        return torch.arange(height).expand(count, -1), columns % width
+
+
+class TestRightByMoves(AugmentationSuite):
+    factory = staticmethod(Shift)
+
+
+class MovesRowsUp(Shift):
+    def pixel_moves(self, shape, device):
+        rows, columns = super().pixel_moves(shape, device)
+        return rows.roll(1, dims=1), columns
+
+
+class DrawsMore(Shift):
+    def pixel_moves(self, shape, device):
+        moves = super().pixel_moves(shape, device)
+        torch.rand(())
+        return moves
+
+
 class HoldsAGenerator(Brightness):
     def __init__(self, info):
         super().__init__(info)
@@ -213,6 +248,8 @@ TWINS = [
     ("memory_format", views_memory, False, "RuntimeError"),
     ("batch_of_one", squeezes, False, "(3, 32, 32)"),
     ("rows", DrawsForItsRows, False, "process"),
+    ("pixel_moves", MovesRowsUp, False, "not those of a call"),
+    ("pixel_moves", DrawsMore, False, "another state"),
     ("any_size", darkens_a_corner, True, "RuntimeError"),
     ("copies", HoldsAGenerator, False, "TypeError"),
     ("copies", HoldsALambda, True, "Error"),
