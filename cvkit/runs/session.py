@@ -9,8 +9,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ..data.digests import digests_of
-from ..diagnostics.diagnose import diagnose
 from ..engine.parts import RunParts
 from ..engine.proposal import Proposal
 from ..engine.records import EpochRecord
@@ -19,28 +17,22 @@ from ..engine.tuning import tune
 from ..engine.usual_rate import unusual_rate_used
 from ..errors import FolderError, RunError
 from ..figures.finding import Finding
-from ..figures.page import render
-from ..findings.judge import judge
 from ..host.catalog import Catalog
-from ..phases import phase
 from ..recipe import Recipe, TunerPart, dump
-from ..report.gathering import evidence_of
-from ..report.plugin_sections import plugin_sections
-from ..report.report_page import report_page
 from ..seeding import preserved_randomness
 from .folder import TIME, RunFolder
 from .json_files import read_tuning
 from .observing import Observers
 from .phases import Phases
-from .previous import earlier_result, previous_run
 from .repair import agree_on_recipe, began, put_back, require_never_trained, snapshot_of
+from .reporting import write_results
 from .restore import moved_places, require_same_data, restore_run
 from .result import result_of
 from .run_info import RunInfo, require_fixed_weights
 from .saving import Saving
 from .snapshot import RunSnapshot
 from .together import begin_together, require_alike
-from .tuning_results import save_figure, tuning_figures, tuning_result
+from .tuning_results import save_figure, tuning_result
 
 
 class Session:
@@ -266,40 +258,18 @@ class Session:
         records = self.records
         if not records:
             raise RunError(f"'{self.folder.path}' contains no epoch record, so there is nothing to report")
-        self._phases.begin("evaluation, explanations and report")
-        predictions = self.trainer.final_predictions()
-        splits = self.parts.splits
-        digests = digests_of(splits.half(splits.final))
-        self.folder.write_predictions(predictions, self.parts.info.classes, digests)
-        with phase("analysing the results"):
-            found = diagnose(self.trainer, records, predictions, self._info.values)
-        self.warnings += found.warnings
-        supplied = (records, predictions, self.parts.info, self.folder.path)
-        found.sections = plugin_sections(self.recipe.sections, supplied, self.warnings)
-        with phase("drawing the figures"):
-            self.folder.save_artifacts(found.artifacts())
-        found.training += tuning_figures(self.folder, self._tuning, self.warnings)
-        self.warnings += self._info.changes()
-        info = self._info.values
-        unrepeatable = [*self._info.irreproducible(), *self._data_changes]
-        self.findings = judge(evidence_of(self.trainer, records, predictions, found, unrepeatable))
-        with phase("writing the report"):
-            before = previous_run(self.folder, self.recipe.name, info["started"])
-            earlier = None if before is None else earlier_result(before, predictions, digests, self.recipe)
-            page = report_page(
-                self.trainer,
-                records,
-                predictions,
-                found,
-                info,
-                self.recipe_text(),
-                self.warnings,
-                self.findings,
-                earlier,
-                unrepeatable,
-                self._phases.seconds(),
-            )
-            path = self.folder.write_report(render(page))
+        written = write_results(
+            self.folder,
+            self.trainer,
+            records,
+            self._info,
+            self.recipe_text(),
+            self._tuning,
+            self._data_changes,
+            self._phases,
+            self.warnings,
+        )
+        predictions, self.findings = written.predictions, written.findings
         early = {"finished_early": True} if self.trainer.ended_early else {}
         finished = f"{datetime.now().astimezone():{TIME}}"
         judged = [finding.to_json() for finding in self.findings]
@@ -308,7 +278,7 @@ class Session:
         self._notify("run_finished", records=records, predictions=predictions)
         self._notify("run_ended", status="finished", error="")
         self._info.note(warnings=list(dict.fromkeys(self.warnings)))
-        return path
+        return written.path
 
     def recipe_text(self) -> str:
         """Return the resolved recipe that this session found or wrote."""

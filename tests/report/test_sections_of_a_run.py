@@ -183,7 +183,7 @@ def test_second_run_of_the_name_shows_the_change(tmp_path):
     page = second.report.path.read_text(encoding="utf-8")
     assert "<dt>Change</dt>" in page
     assert "on the same 20 images" in page
-    bar = page.split('<nav class="bar"')[1].split("</nav>")[0]
+    bar = page.split('<nav class="page-contents"')[1].split("</nav>")[0]
     named = re.findall(r'<a href="#[^"]+">([^<]+)</a>', bar)
     assert named[0] == "Findings"
     assert [title for title in named if title in ("Data", "Model", "Reproduce", "Configuration")] == [

@@ -1,0 +1,82 @@
+"""Evaluate and judge a trained run, and write its predictions, figures and report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..data.digests import digests_of
+from ..diagnostics.diagnose import diagnose
+from ..engine.predictions import Predictions
+from ..engine.records import EpochRecord
+from ..engine.trainer import Trainer
+from ..figures.finding import Finding
+from ..figures.page import render
+from ..findings.judge import judge
+from ..phases import phase
+from ..report.gathering import evidence_of
+from ..report.plugin_sections import plugin_sections
+from ..report.report_page import report_page
+from .folder import RunFolder
+from .phases import Phases
+from .previous import earlier_result, previous_run
+from .run_info import RunInfo
+from .tuning_results import tuning_figures
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written: the path of the report, the predictions that it is of, and what it found."""
+
+    path: Path
+    predictions: Predictions
+    findings: tuple[Finding, ...]
+
+
+def write_results(
+    folder: RunFolder,
+    trainer: Trainer,
+    records: Sequence[EpochRecord],
+    run_info: RunInfo,
+    recipe_text: str,
+    tuning: list[dict[str, Any]],
+    data_changes: Sequence[str],
+    phases: Phases,
+    warnings: list[str],
+) -> Written:
+    """Write the results into the run folder; `warnings` gets a line for each part that is missing."""
+    phases.begin("evaluation, explanations and report")
+    parts, predictions = trainer.parts, trainer.final_predictions()
+    digests = digests_of(parts.splits.half(parts.splits.final))
+    folder.write_predictions(predictions, parts.info.classes, digests)
+    with phase("analysing the results"):
+        found = diagnose(trainer, records, predictions, run_info.values)
+    warnings += found.warnings
+    supplied = (records, predictions, parts.info, folder.path)
+    found.sections = plugin_sections(parts.recipe.sections, supplied, warnings)
+    with phase("drawing the figures"):
+        folder.save_artifacts(found.artifacts())
+    found.training += tuning_figures(folder, tuning, warnings)
+    warnings += run_info.changes()
+    info = run_info.values
+    unrepeatable = [*run_info.irreproducible(), *data_changes]
+    findings = judge(evidence_of(trainer, records, predictions, found, unrepeatable))
+    with phase("writing the report"):
+        before = previous_run(folder, parts.recipe.name, info["started"])
+        earlier = None if before is None else earlier_result(before, predictions, digests, parts.recipe)
+        page = report_page(
+            trainer,
+            records,
+            predictions,
+            found,
+            info,
+            recipe_text,
+            warnings,
+            findings,
+            earlier,
+            unrepeatable,
+            phases.seconds(),
+        )
+        return Written(folder.write_report(render(page)), predictions, findings)
