@@ -270,8 +270,9 @@ class AugmentationSuite(Suite):
 
     def test_pixel_moves(self) -> None:
         """With ``pixel_moves``, the moved pixels and the drawn numbers are those of a call."""
-        augmentation = self.build()
-        if self._one_by_one or self._mixing or not isinstance(augmentation, MovesPixels):
+        augmentation: Any = self.build()
+        moving = augmentation.pixel_moves if isinstance(augmentation, MovesPixels) else None
+        if self._one_by_one or self._mixing or moving is None:
             return
         with promise("pixel_moves draws what a call draws, and moves the pixels that a call moves") as broken:
             images = self._images()
@@ -280,7 +281,7 @@ class AugmentationSuite(Suite):
                 with seeded(seed):
                     expected, drawn_next = augmentation(images), torch.rand(())
                 with seeded(seed):
-                    moves = augmentation.pixel_moves((batch, channels, height, width), images.device)
+                    moves = moving((batch, channels, height, width), images.device)
                     if moves is None:  # then it draws nothing, and is called
                         augmentation(images)
                     same_draws = torch.equal(torch.rand(()), drawn_next)
