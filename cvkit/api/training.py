@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import signal
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -19,11 +20,12 @@ from ..engine.tuning import tune
 from ..engine.usual_rate import unusual_rate_used
 from ..resource_errors import reporting_shortages
 from ..runs.data_folder import data_folder
-from ..runs.execute import Tuned, Warned, execute, noted_end
+from ..runs.execute import Reported, Tuned, Warned, execute, noted_end
 from ..runs.folder import RunFolder
 from ..runs.interruption import ended_by_signals
 from ..runs.lines import EventLines, add_way_on, folder_line, stopped_line, tuned_lines
 from ..runs.session import Session
+from ..runs.summary_lines import closing_lines, opening_lines
 from ..runs.together import require_joined
 from ..runs.watching import Events
 from ..seeding import preserved_randomness
@@ -68,6 +70,7 @@ def train(
         RunError: The run could not start, or it failed; the run folder contains its last checkpoint. `DeviceError`
             and `FolderError` are two of its causes.
     """
+    began = time.monotonic()
     with preserved_randomness():
         checked, catalog = checked_recipe(recipe, set, plugins)
         root = data_folder(None if data is None else Path(data))
@@ -76,13 +79,16 @@ def train(
         folder = RunFolder.create(Path(output).expanduser(), checked.name)
         log.info("%s", folder_line(folder))
         session = Session(parts, folder, root, catalog)
+        for line in opening_lines(session):
+            log.info("%s", line)
         try:
             with (
                 noted_end(session, partial(log.warning, "%s")),
                 ended_by_signals(session, log.warning, own_signals()),
                 reporting_shortages("the run was in progress"),
             ):
-                followed(execute(session), ProgressBar() if progress else None)
+                bar = ProgressBar() if progress else None
+                followed(execute(session), bar, lambda: closing_lines(session, time.monotonic() - began))
         except KeyboardInterrupt:
             raise KeyboardInterrupt(stopped_line(session)) from None
         except Exception as error:
@@ -145,13 +151,13 @@ def trainer(
         return Trainer(parts)
 
 
-def followed(events: Events, bar: ProgressBar | None) -> None:
-    """Consume the events of a run, and log what happens."""
+def followed(events: Events, bar: ProgressBar | None, closing_lines: Callable[[], Iterable[str]] = tuple) -> None:
+    """Consume the events of a run, and log what happens; `closing_lines` returns the lines before the report's."""
     lines = EventLines()
     with closing(events), bar or nullcontext():
         for event in events:
             level = logging.WARNING if isinstance(event, Warned) else logging.INFO
-            for line in lines.of(event):
+            for line in (*(closing_lines() if isinstance(event, Reported) else ()), *lines.of(event)):
                 log.log(level, "%s", line)
             if bar is not None:
                 bar.show(event)

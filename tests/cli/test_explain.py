@@ -66,7 +66,8 @@ def test_errors_are_the_most_confident_ones(cvkit, run_folder, trained, rows):
     """The surest first, each wrong."""
     assert cvkit("explain", run_folder, "--errors", "--count", "4").code == 0
     html = Path("explanations/run/explain.html").read_text()
-    assert html.count("<dt>") == 1  # not how many are classified correctly: none is, by choice
+    facts = re.findall("<dt>(.*?)</dt>", html)
+    assert facts == ["Question", "Images explained"]  # not how many are classified correctly: none is, by choice
     found = list({row["file"]: row for row in rows()}.values())
     assert all(row["true"] != row["predicted"] for row in found)
     sure = [float(row["probability"]) for row in found]
@@ -121,13 +122,13 @@ def test_page_needs_nothing_else_and_says_what_was_asked(cvkit, run_folder, imag
     answer = cvkit("explain", run_folder, images, "--method", "grad_cam,eigen_cam")
     html = Path("explanations/run/explain.html").read_text()
     assert not re.search(r"https?://", html)
-    assert all(source.startswith("data:") for source in re.findall(r'(?:src|href)="([^"]*)"', html))
-    head, *sections = html.partition("<main>")
+    assert all(source.startswith(("data:", "#")) for source in re.findall(r'(?:src|href)="([^"]*)"', html))
+    head, *sections = html.partition("<main")
     for told in ("images", "images/text.png", answer.out.splitlines()[0]):
         assert told in head
     for told in ("images/star/b.jpg", "layer3"):
         assert told in "".join(sections)
-    assert html.count("<dt>") == 2
+    assert re.findall("<dt>(.*?)</dt>", html) == ["Question", "Images explained", "Classified correctly"]
     assert without_numbers(without_reason("\n".join(lines_of(head)))) == wording
 
 
@@ -136,7 +137,7 @@ def test_page_shows_a_bounded_number_and_says_so(cvkit, run_folder, rows, monkey
     monkeypatch.setattr("cvkit.explain.result_writer.SHOWN", 3)
     cvkit("explain", run_folder, "--count", "5")
     html = Path("explanations/run/explain.html").read_text()
-    assert html.count('<div class="pictures">') == 3
+    assert html.count('<div class="pictures') == 3
     (caption,) = [line for line in lines_of(html) if "explanations.csv" in line]
     assert caption == wording
     assert len({row["file"] for row in rows()}) == 5

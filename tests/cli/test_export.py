@@ -185,7 +185,7 @@ def test_images_replace_the_test_split(cvkit, run_folder, images):
         (("--option", "opsett=18"), "'opset'"),
         (("--option", "opset=7"), "--option opset=7"),
         (("--to", "onnx,onnx"), "named twice"),
-        (("--output", "run"), "inside the run folder"),
+        (("--output", "run"), "is inside"),
         (("--to", "torch", "--framing", "in-graph"), "these can: export/onnx"),
         (("--framing", "in-grap"), "'in-graph'"),
         (("--to", "torch", "--quantize"), "export the others without --quantize"),

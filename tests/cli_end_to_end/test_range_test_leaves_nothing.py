@@ -47,8 +47,14 @@ def small(path: Path, tmp_path: Path) -> Recipe:
 def with_range_test(recipe: Recipe) -> Recipe:
     """The recipe with a range test of two short sweeps as its only tuner."""
     with_one = next(path for path in RECIPES if path.name == "cifar10_resnet.yaml")
-    recipe = replace(recipe, tuners=resolve(read(with_one), discover()).tuners)
+    tuners = resolve(read(with_one), discover()).tuners
+    recipe = replace(recipe, tuners=tuple(replace(tuner, target=rate_of(recipe)) for tuner in tuners))
     return recipe.with_value("tuners.0.steps", 20).with_value("tuners.0.orders", 2)
+
+
+def rate_of(recipe: Recipe) -> str:
+    """The place of the learning rate: the scheduler's highest one, or the optimizer's."""
+    return "scheduler.max_lr" if "max_lr" in recipe.scheduler.options else "optimizer.lr"
 
 
 def trained(recipe: Recipe, seed: int) -> dict[str, torch.Tensor]:
@@ -67,7 +73,8 @@ def trained(recipe: Recipe, seed: int) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_weights_are_those_of_a_run_without_the_range_test(path, tmp_path):
     """To the bit, on a CPU."""
-    recipe = small(path, tmp_path).with_value("scheduler.max_lr", 0.05)
+    recipe = small(path, tmp_path)
+    recipe = recipe.with_value(rate_of(recipe), 0.05)
     tuned, untuned = trained(with_range_test(recipe), 1), trained(replace(recipe, tuners=()), 2)
     assert tuned.keys() == untuned.keys()
     different = [name for name in tuned if not torch.equal(tuned[name], untuned[name])]

@@ -131,7 +131,7 @@ def test_events_are_marked_where_they_happened():
 def test_chance_is_drawn_for_scores_near_it():
     """A score far above it needs the axis for itself."""
     near, far = (curves(_records(4, test_accuracy=score), chance=0.1).svg for score in (0.15, 0.6))
-    assert "chance 10.0 %" in near
+    assert "chance 10.00 %" in near
     assert "chance" not in curves(_records(4, train_accuracy=0.9, test_accuracy=0.9), chance=0.1).svg
     assert "chance" not in far
 
@@ -140,8 +140,8 @@ def test_values_of_each_epoch_are_shown_under_the_pointer():
     """And in words for readers who cannot see the figure."""
     figure = curves(_records(3))
     assert figure.svg.count('class="tip"') == 2 * 3
-    assert "epoch 2, learning rate 0.1, train loss 1, test loss 1.2, train accuracy 50.0 %" in figure.svg
-    assert "test accuracy: 60.0 % at first, 60.0 % at the end" in figure.description
+    assert "epoch 2, learning rate 0.1, train loss 1, test loss 1.2, train accuracy 50.00 %" in figure.svg
+    assert "test accuracy: 60.00 % at first, 60.00 % at the end" in figure.description
 
 
 def test_schedule_names_the_highest_rate_and_its_step(wording):

@@ -8,7 +8,7 @@ from html import unescape
 
 def lines_of(html: str) -> list[str]:
     """The texts in the body of a page, or in a part of it, in reading order."""
-    body = html.rpartition("<body>")[2]
+    body = re.split("<body[^>]*>", html)[-1]
     return [line for text in re.split("<[^>]*>", body) if (line := " ".join(unescape(text).split()))]
 
 
