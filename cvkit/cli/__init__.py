@@ -128,7 +128,7 @@ class LazyGroup(click.Group):
         found = super().resolve_command(ctx, args)
         require_divided(found[0] or "")
         if found[0] in DRAWN and not ctx.resilient_parsing and not {"-h", "--help"} & {*args}:
-            ctx.with_resource(drawn_phases(piped=found[0] == "predict"))
+            ctx.with_resource(drawn_phases())
         return found
 
 
@@ -171,7 +171,10 @@ def main() -> None:
         tell_notes(error)
         code = 1
     except (KeyboardInterrupt, click.Abort) as error:
-        echo_after_signal("interrupted")
+        if isinstance(error, KeyboardInterrupt):
+            echo_after_signal("interrupted")
+        else:  # click has ended the line already
+            echo("interrupted", err=True)
         code = exit_code_of_signal(error)
     except Exception as error:
         lacking = machine_fault(error)
@@ -187,10 +190,13 @@ def main() -> None:
 
 def tell_misuse(error: click.ClickException) -> None:
     """Print an error of click: the usage of the command, if it was misused, and the message."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):  # cvkit and cvkit data alone: their help
+        echo(error.format_message(), err=True)
+        return
     if isinstance(error, click.UsageError) and error.ctx is not None:
         echo(error.ctx.get_usage(), err=True)
         echo(f"help: {error.ctx.command_path} --help", err=True)
-    echo(error.format_message(), err=True, label="error:", colour="red")
+    echo(error.format_message().expandtabs(2), err=True, label="error:", colour="red")
 
 
 def machine_fault(error: Exception) -> str | None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import IO
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -34,11 +35,17 @@ class PhaseDisplay:
     """Draws the phases that have begun on `console`, which must be a terminal.
 
     `out` and `err` are whether standard output and error are terminals: what libraries print there meanwhile appears
-    above the phases.
+    above the phases, and a progress bar that a library draws on standard error below them.
+
+    Attributes:
+        remark: A line below the phases. A signal handler may set it; printing there could wait forever for a lock
+            that the interrupted code holds.
     """
 
     def __init__(self, console: Console, out: bool, err: bool) -> None:
         self._phases: list[Phase] = []
+        self.remark = self._bar = ""
+        self._err = sys.stderr if err else None
         self._spinner = Spinner("dots")
         self._live = Live(
             console=console,
@@ -46,7 +53,7 @@ class PhaseDisplay:
             refresh_per_second=_A_SECOND,
             get_renderable=self._drawn,
             redirect_stdout=out,
-            redirect_stderr=err,
+            redirect_stderr=False,
         )
 
     @property
@@ -60,6 +67,8 @@ class PhaseDisplay:
         if not self._live.is_started:
             with suppress(OSError):  # the terminal may be gone, and the work goes on
                 self._live.start()
+            if self._err is not None:
+                sys.stderr = _StandardError(self.console, self._err, self._show_bar)
 
     def end(self, phase: Phase) -> bool:
         """Stop drawing a phase, and return whether it was the last one; then the drawing is erased."""
@@ -67,17 +76,39 @@ class PhaseDisplay:
         if not rest:
             with suppress(OSError):
                 self._live.stop()
+            if self._err is not None:
+                sys.stderr = self._err
         self._phases = rest
         return not rest
 
     def _drawn(self) -> RenderableType:
-        return _Lines(self._phases, self._spinner)
+        return _Lines(self._phases, self._spinner, [line for line in (self._bar, self.remark) if line])
+
+    def _show_bar(self, text: str) -> None:
+        self._bar = text
+
+
+class _StandardError(FileProxy):
+    """Prints what libraries write above the phases, and gives a bar that is drawn with carriage returns to `show`."""
+
+    def __init__(self, console: Console, file: IO[str], show: Callable[[str], None]) -> None:
+        super().__init__(console, file)
+        self._show, self._shown = show, ""
+
+    def write(self, text: str) -> int:
+        """Write a text; the end of a bar, which is a line break or blanks, removes it."""
+        if "\r" in text or (self._shown and not text.strip()):
+            self._shown = text.rpartition("\r")[2].strip()
+            self._show(self._shown)
+            return len(text)
+        return super().write(text)
 
 
 class _Lines:
-    """The lines of those phases that have a count, and of the innermost one."""
+    """The lines of those phases that have a count, and of the innermost one; then `others`."""
 
-    def __init__(self, phases: list[Phase], spinner: Spinner) -> None:
+    def __init__(self, phases: list[Phase], spinner: Spinner, others: list[str]) -> None:
+        self._others = others
         self._phases = [phase for phase in phases if phase.total is not None or phase is phases[-1]]
         self._spinner = spinner
 
@@ -89,6 +120,10 @@ class _Lines:
             yield _line(phase, Text.assemble(mark, " ") if isinstance(mark, Text) else Text(), width, now, console)
             if phase.details:
                 yield Text("  " + "  ".join(fitting(phase.details, width - 2)), no_wrap=True, overflow="crop")
+        for other in self._others:
+            line = Text("  " + on_one_line(other), no_wrap=True)
+            line.truncate(width, overflow="ellipsis")
+            yield line
 
 
 def fitting(texts: tuple[str, ...], width: int, gap: int = 2) -> list[str]:

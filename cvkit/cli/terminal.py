@@ -102,8 +102,15 @@ def echo(text: object = "", *, err: bool = False, nl: bool = True, label: str = 
 
 
 def echo_after_signal(text: str) -> None:
-    """Write a line to standard error after Ctrl-C, for which a terminal has written ``^C`` on the current line."""
-    if on_terminal(err=True) and _Drawing.display is None:  # what is drawn is drawn again, without the ^C
+    """Write a line to standard error after Ctrl-C, for which a terminal has written ``^C`` on the current line.
+
+    A signal handler may call it: while phases are drawn, the line is drawn with them, because printing could wait
+    for a lock that the interrupted code holds.
+    """
+    if (drawn := _Drawing.display) is not None and on_terminal(err=True):
+        drawn.remark = text
+        return
+    if sys.stderr is not None and sys.stderr.isatty():
         echo(err=True)
     echo(text, err=True)
 
@@ -196,13 +203,19 @@ class _Drawing:
             _Drawing.display = None
 
 
-@contextmanager
-def drawn_phases(piped: bool = False) -> Iterator[None]:
-    """Draw the phases of the block on the terminal, from its start to its end.
+def _forget_drawing() -> None:
+    """Let a forked process print without the drawing of its parent, whose locks it may never get."""
+    _Drawing.display = None
 
-    With `piped`, draw them also if a pipe reads standard output.
-    """
-    if _reads_pipe() and not piped:
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_forget_drawing)
+
+
+@contextmanager
+def drawn_phases() -> Iterator[None]:
+    """Draw the phases of the block on the terminal, from its start to its end; nothing if a pipe reads the output."""
+    if _reads_pipe():
         yield
         return
     with watched_by(_Drawing()), phase("loading"):

@@ -167,3 +167,12 @@ def test_phases_are_drawn_for_commands_that_exist():
     """Also for the first, which takes longest to begin."""
     assert {*DRAWN} < {*COMMANDS}
     assert "run" in DRAWN
+
+
+def test_command_alone_prints_its_help_and_no_error(cvkit):
+    """The first thing a newcomer types."""
+    for words in ((), ("data",)):
+        answer = cvkit(*words)
+        assert (answer.code, answer.out) == (2, "")
+        assert answer.err.count("Usage:") == 1
+        assert "error:" not in answer.err

@@ -6,6 +6,7 @@ import io
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -14,14 +15,14 @@ from rich.file_proxy import FileProxy
 from rich.spinner import Spinner
 
 from cvkit.cli import terminal
-from cvkit.cli.phase_display import PhaseDisplay, _Lines, count_of, fitting, time_of
+from cvkit.cli.phase_display import PhaseDisplay, _Lines, _StandardError, count_of, fitting, time_of
 from cvkit.phases import Phase, phase
 
 
 def drawn(*phases: Phase, width: int) -> list[str]:
     """Return the lines of phases on a terminal of that width, without their colours."""
     console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
-    console.print(_Lines([*phases], Spinner("dots")))
+    console.print(_Lines([*phases], Spinner("dots"), []))
     return console.file.getvalue().splitlines()
 
 
@@ -178,15 +179,39 @@ def test_a_pipe_to_another_program_gets_no_phases_beside_it():
     """`tee` writes to the same terminal, in the middle of a line that is being drawn."""
     script = (
         "import sys; from cvkit.cli import terminal; sys.stderr.isatty = lambda: True\n"
-        "with terminal.drawn_phases(piped='piped' in sys.argv):\n"
+        "with terminal.drawn_phases():\n"
         "    import time; time.sleep(0.6)\n"
     )
     environment = {**os.environ, "TERM": "xterm"}
-    for arguments, seen in (([], False), (["piped"], True)):
-        command = [sys.executable, "-c", script, *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
-        assert done.stdout == ""
-        assert ("loading" in done.stderr) == seen
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_line_of_a_signal_handler_waits_for_no_lock(streams):
+    """The interrupted code may hold the locks of the drawing, so the line is drawn with the phases."""
+    out = Terminal()
+    streams(out, Terminal())
+    with terminal.drawn_phases():
+        lock = terminal._Drawing.display._live._lock
+        telling = threading.Thread(target=terminal.echo_after_signal, args=("finishing the step",), daemon=True)
+        with lock:
+            telling.start()
+            telling.join(5)
+            assert not telling.is_alive()
+        time.sleep(0.5)
+    assert "finishing the step" in out.getvalue()
+
+
+def test_bar_of_a_library_is_one_line_that_moves():
+    """As of a download of weights: what is drawn with carriage returns would otherwise stay, ten lines a second."""
+    written, shown = io.StringIO(), []
+    stream = _StandardError(Console(file=written), written, shown.append)
+    for text in ("\rmodel: 7 %", "\rmodel: 90 %", "\n", "a warning\n"):
+        stream.write(text)
+        stream.flush()
+    assert shown == ["model: 7 %", "model: 90 %", ""]
+    assert written.getvalue() == "a warning\n"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
