@@ -139,9 +139,15 @@ class Scanning:
         stamps = [
             [name, path.name, path.stat().st_size, path.stat().st_mtime_ns] for name in files for path in files[name]
         ]
-        labels = [self._labelling.file, self._labelling.field, self._labelling.several]
-        return {"files": stamps, "labels": labels, "classes": [*self._classes], "megapixels": self._megapixels,
-                "skip": self._skip}  # fmt: skip
+        labelling = self._labelling
+        options = {
+            **self._patterns,
+            "label": labelling.file,
+            "field": labelling.field,
+            "several_labels": labelling.several,
+            "classes": [*self._classes],
+        }
+        return {"files": stamps, "options": options, "megapixels": self._megapixels, "skip": self._skip}
 
     def _scanned(
         self, files: Mapping[SplitName, Sequence[Path]], unused: list[LeftOut], about: dict[str, Any]

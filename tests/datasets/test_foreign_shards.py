@@ -9,7 +9,7 @@ import pytest
 import shard_sets
 from shard_sets import jpeg, labelled, write_tar
 
-from cvkit import DataError
+from cvkit import ComponentError, DataError
 from cvkit_datasets.shard_files import RemoteShards
 from cvkit_datasets.shard_index import ARRAYS, LISTING
 from cvkit_datasets.shard_writing import pack
@@ -57,7 +57,7 @@ def test_a_damaged_cached_index_is_replaced(tmp_path, own_cache):
 
 
 def test_an_index_is_written_beside_the_shards_only_if_asked_for(tmp_path):
-    """It is then found without the cache, and the options about labels are refused as with packed shards."""
+    """It is then found without the cache, and the options about labels need not be repeated."""
     written(tmp_path, train=labelled(4, labels=("cat", "dog")), test=labelled(2, labels=("dog", "cat")))
     shard_sets.opened(tmp_path, FOREIGN)
     assert not (tmp_path / "shards" / LISTING).exists()
@@ -66,6 +66,22 @@ def test_an_index_is_written_beside_the_shards_only_if_asked_for(tmp_path):
     again = shard_sets.opened(tmp_path, FOREIGN)
     assert again.digest == first.digest
     assert again.info.classes == ("cat", "dog")
+
+
+def test_a_recipe_that_writes_the_index_opens_again(tmp_path):
+    """A second run and a resume open the same recipe; nothing is written then, and other options are refused."""
+    written(tmp_path, train=labelled(4, "txt"), test=labelled(2, "txt"))
+    options = ("dataset.write_index=true", "dataset.train=train-*.tar", "dataset.test=val-*.tar", "dataset.label=txt")
+    classes = "dataset.classes=[cat, dog]"
+    first = shard_sets.opened(tmp_path, FOREIGN, *options, classes)
+    before = (tmp_path / "shards" / LISTING).stat().st_mtime_ns
+    again = shard_sets.opened(tmp_path, FOREIGN, *options, classes)
+    assert (again.digest, again.info, again.account) == (first.digest, first.info, first.account)
+    assert (tmp_path / "shards" / LISTING).stat().st_mtime_ns == before
+    assert shard_sets.opened(tmp_path, FOREIGN).digest == first.digest
+    for other in ("dataset.classes=[dog, cat]", "dataset.test=train-*.tar", "dataset.field=x", "dataset.label=cls"):
+        with pytest.raises(ComponentError, match=rf"the same {other[8:].split('=')[0]}; remove this option"):
+            shard_sets.opened(tmp_path, FOREIGN, *options, classes, other)
 
 
 def test_classes_have_names_if_the_recipe_lists_them(tmp_path):
