@@ -231,6 +231,7 @@ def test_a_damaged_index_is_refused(copied):
         (lambda listing: listing["shards"]["train"][0].update(images=4), "do not have 14 images together"),
         (lambda listing: listing["shards"]["train"][0].update(bytes=100), "lie outside of their shards"),
         (lambda listing: listing.update(classes=["cat"]), "labels without a class"),
+        (lambda listing: listing.update(classes=[]), "it has no classes"),
         (lambda listing: listing.update(format="cvkit-shards-9"), "has the format 'cvkit-shards-9'"),
         (lambda listing: listing.update(task="multi_label"), "has the shape"),
     ],
