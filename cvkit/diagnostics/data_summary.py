@@ -97,7 +97,7 @@ def first_images(labels: Tensor) -> dict[int, int]:
     """
     if labels.ndim == 2:
         has = labels.cpu().numpy() > 0
-        return {int(label): int(has[:, label].argmax()) for label in has.any(axis=0).nonzero()[0]}
+        return {int(label): int(has[:, label].argmax()) for label in np.flatnonzero(has.any(axis=0))}
     classes, places = np.unique(labels.cpu().numpy(), return_index=True)
     return dict(zip(classes.tolist(), places.tolist(), strict=True))
 

@@ -142,8 +142,8 @@ class Scanning:
             [name, path.name, path.stat().st_size, path.stat().st_mtime_ns] for name in files for path in files[name]
         ]
         labelling = self._labelling
-        options = {
-            **self._patterns,
+        options: dict[str, Any] = {
+            **{str(name): pattern for name, pattern in self._patterns.items()},
             "label": labelling.file,
             "field": labelling.field,
             "several_labels": labelling.several,

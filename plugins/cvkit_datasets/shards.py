@@ -102,11 +102,12 @@ def shards(
         raise DataError(f"{folder} is not a folder; name the folder that contains the shards")
     store = LocalShards(folder)
     found = indexed(store)
-    patterns: dict[SplitName, str] = {"train": train, "validation": validation, "test": test}
     if found is not None:
-        given = {**patterns, "label": label or "", "field": "" if field == "label" else field, "classes": [*classes]}
+        given: dict[str, Any] = {"train": train, "validation": validation, "test": test, "label": label}
+        given |= {"field": "" if field == "label" else field, "classes": [*classes]}
         _require_same(store, found.listing.about.get("options"), given)
     else:
+        patterns: dict[SplitName, str] = {"train": train, "validation": validation, "test": test}
         labelling = Labelling(label, field, several_labels)
         scanning = Scanning(folder, patterns, labelling, classes, on_error == "skip", max_megapixels)
         found = scanning.index(write_index)
