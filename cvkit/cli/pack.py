@@ -7,7 +7,7 @@ import os
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,12 +21,12 @@ from .options import PluginChoice, data_option, plugin_options, set_option
 from .terminal import bar, echo
 
 if TYPE_CHECKING:
-    from ..data.splits import Splits
+    from ..data.splits import DataInfo, Splits
     from ..host.registry import Entry
     from ..recipe import Part, Recipe
 
 _PLAIN = re.compile(r"[\w./-]*[A-Za-z/][\w./-]*")  # other texts are quoted in YAML; a number would not be text
-_CARRIED = ("bits", "max_megapixels", "decode", "several_labels")
+_CARRIED = ("bits", "max_megapixels", "decode")
 """Options of data sets of files that say how each file is read; they are repeated for the shards."""
 
 
@@ -98,6 +98,8 @@ def pack(
     if write is None:
         raise DataError(f"data set '{entry.id}' cannot be packed into; --format shards writes tar shards")
     splits, notes = _splits(checked, data_folder(data), framed)
+    written = os.path.relpath(folder.resolve(), recipe.resolve().parent)  # where the path of a recipe starts
+    options = _options(checked.dataset, entry, written, splits.info, framed)
     total = sum(len(split) for split in (splits.train, splits.validation, splits.test) if split is not None)
     with (
         work() as packing,
@@ -120,8 +122,7 @@ def pack(
         place.require_new()  # another command may have written there in the meantime
     for line in [*lines, *notes, f"'{folder}' is complete. To train from it, replace the data set of the recipe by"]:
         echo(line)
-    written = os.path.relpath(folder.resolve(), recipe.resolve().parent)  # where the path of a recipe starts
-    echo(f"dataset: {{{', '.join(_options(checked.dataset, entry, written))}}}")
+    echo(f"dataset: {{{', '.join(options)}}}")
 
 
 def _splits(recipe: Recipe, root: Path, framed: bool) -> tuple[Splits, list[str]]:
@@ -146,16 +147,42 @@ def _splits(recipe: Recipe, root: Path, framed: bool) -> tuple[Splits, list[str]
     return splits, notes
 
 
-def _options(before: Part, entry: Entry, path: str) -> list[str]:
+def _options(before: Part, entry: Entry, path: str, info: DataInfo, framed: bool) -> list[str]:
     """Return the options of a data set that reads the shards as those of the recipe were read."""
     known = entry.signature().options
-    carried = [
-        f"{name}: {str(value).lower() if isinstance(value, bool) else value}"
-        for name, value in before.options.items()
-        if name in _CARRIED and name in known and value != known[name].default
-    ]
+    carried = {} if framed else _reading(before)  # framed images are small and have 8 bits
+    if info.task == "multi_label":
+        carried["several_labels"] = True
     return [
         f"name: {entry.component.name}",
         f"path: {path if _PLAIN.fullmatch(path) else json.dumps(path)}",
-        *carried,
+        *(
+            f"{name}: {_yaml(value)}"
+            for name, value in carried.items()
+            if name in known and value != known[name].default
+        ),
     ]
+
+
+def _reading(before: Part) -> dict[str, Any]:
+    """Return how the files of a data set are read, also of those that it wraps.
+
+    Raises `DataError` if it wraps data sets whose files are read in different ways.
+    """
+    found: dict[str, Any] = {}
+    for part in before.family():
+        for name in _CARRIED:
+            if name not in part.names():
+                continue
+            value = part.options.get(name, part.option(name).default)
+            if name in found and found[name] != value:
+                raise DataError(
+                    f"dataset: its data sets have {name}: {_yaml(found[name])} and {name}: {_yaml(value)}, but the "
+                    "shards have one value for all images; pack each data set on its own, and concatenate the shards"
+                )
+            found[name] = value
+    return found
+
+
+def _yaml(value: Any) -> str:
+    return "null" if value is None else str(value).lower()

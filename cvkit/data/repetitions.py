@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -33,6 +34,21 @@ class Once:
     def labels(self) -> tuple[Any, ...] | None:
         """The labels of the images, if the split has them without reading the images."""
         return self._of("labels")
+
+    @property
+    def files(self) -> tuple[Path, ...] | None:
+        """The files of the images, if the split has them."""
+        return self._of("files")
+
+    @property
+    def digests(self) -> tuple[str, ...] | None:
+        """The digests of the images' files, if the split has them without reading the images."""
+        return self._of("digests")
+
+    @property
+    def weights(self) -> tuple[float, ...] | None:
+        """The weights of the images, if the split has them."""
+        return self._of("weights")
 
     def _of(self, attribute: str) -> tuple[Any, ...] | None:
         values = getattr(self.split, attribute, None)

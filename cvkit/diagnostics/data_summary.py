@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+import numpy as np
 from matplotlib.figure import Figure as Canvas
 from torch import Tensor
 
@@ -88,14 +89,26 @@ def class_balance(counts: Tensor, classes: tuple[str, ...]) -> Figure:
     return render_figure("class_balance", "Class balance", caption, paint, height=0.7 + 0.22 * max(len(order), 4))
 
 
+def first_images(labels: Tensor) -> dict[int, int]:
+    """Return the place of the first image of each class that has one; `labels` is int64 (N,), or label sets (N, K).
+
+    The memory does not depend on the number of classes, except that of label sets: a one-hot matrix of a large split
+    would take many gigabytes.
+    """
+    if labels.ndim == 2:
+        has = labels.cpu().numpy() > 0
+        return {int(label): int(has[:, label].argmax()) for label in np.flatnonzero(has.any(axis=0))}
+    classes, places = np.unique(labels.cpu().numpy(), return_index=True)
+    return dict(zip(classes.tolist(), places.tolist(), strict=True))
+
+
 def class_samples(splits: Splits) -> Gallery:
     """Return a gallery with the first training image of each class, as the model sees it without augmentation."""
     info, form = splits.info, splits.info.labels
-    has = form.targets(labels_of(splits.train, form), info.num_classes) > 0
     images = framed(splits.train, info)
     cards, sharp = [], True
-    for label in has.any(dim=0).nonzero().flatten().tolist()[:SHOWN]:
-        image = images[int(has[:, label].nonzero()[0])][0]
+    for label, place in [*first_images(labels_of(splits.train, form)).items()][:SHOWN]:
+        image = images[place][0]
         sharp &= pixelated(image[None])
         cards.append(Card((("image", thumbnail(image)),), (legible(info.classes[label], 40),)))
     caption = "The first training image of each class, framed as for the model, without augmentation."

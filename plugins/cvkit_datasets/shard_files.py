@@ -119,8 +119,16 @@ class RemoteShards:
 
     def size(self, file: str) -> int | None:
         """Return the size of a file."""
-        size = self._call("info", file)
-        return None if size is None else int(size["size"])
+        found = self._call("info", file)
+        if found is None:
+            return None
+        size = found.get("size")
+        if not isinstance(size, int):
+            raise DataError(
+                f"{self.where(file)}: the server does not report the size of the file, so cvkit cannot check that "
+                "the shard is complete. Copy the shards to a disk, or to a store that reports sizes"
+            )
+        return size
 
     def whole(self, file: str) -> bytes | None:
         """Return the content of a file."""

@@ -220,6 +220,8 @@ def _require_consistent(index: SplitIndex, listing: Listing, name: SplitName) ->
     count, classes = len(index.offsets), len(listing.classes)
     shards = listing.shards[name]
     starts = np.cumsum([0, *(shard.images for shard in shards)])
+    if not classes:
+        raise ValueError("it has no classes")
     several = listing.task == "multi_label"
     shapes = {
         "offsets": (count,),

@@ -8,9 +8,10 @@ import os
 import re
 import secrets
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from fnmatch import fnmatch
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from .shard_index import ARRAYS, LISTING, Array, ShardIndex, SplitIndex, index_o
 from .shard_scan import Label, Labelling, ScannedImage, classes_of, scan
 
 _BEGINNING = re.compile(r"[a-z]+")
+_SHARD = re.compile(r"\.(tar(\.(gz|bz2|xz|zst))?|tgz|tbz2?|txz|tzst)$")  # compressed ones are refused with the reason
 
 
 def indexed(store: ShardFiles) -> ShardIndex | None:
@@ -115,7 +117,7 @@ class Scanning:
         found: dict[SplitName, list[Path]] = {}
         unused = []
         for path in tars:
-            name = self._split_of(path.name) if path.name.endswith((".tar", ".tgz")) or ".tar." in path.name else None
+            name = self._split_of(path.name) if _SHARD.search(path.name) else None
             if name is None:
                 unused.append(LeftOut(path.name, "not a shard of a split"))
             else:
@@ -139,9 +141,15 @@ class Scanning:
         stamps = [
             [name, path.name, path.stat().st_size, path.stat().st_mtime_ns] for name in files for path in files[name]
         ]
-        labels = [self._labelling.file, self._labelling.field, self._labelling.several]
-        return {"files": stamps, "labels": labels, "classes": [*self._classes], "megapixels": self._megapixels,
-                "skip": self._skip}  # fmt: skip
+        labelling = self._labelling
+        options: dict[str, Any] = {
+            **{str(name): pattern for name, pattern in self._patterns.items()},
+            "label": labelling.file,
+            "field": labelling.field,
+            "several_labels": labelling.several,
+            "classes": [*self._classes],
+        }
+        return {"files": stamps, "options": options, "megapixels": self._megapixels, "skip": self._skip}
 
     def _scanned(
         self, files: Mapping[SplitName, Sequence[Path]], unused: list[LeftOut], about: dict[str, Any]
@@ -161,7 +169,8 @@ class Scanning:
         if empty := [name for name, split in scanned.items() if not split.offsets]:
             raise DataError(f"the shards of the {empty[0]} images in {self._folder} have no image that can be used")
         try:
-            classes = classes_of([label for split in scanned.values() for label in split.kinds], self._classes)
+            labels = [label for split in scanned.values() for label in split.kinds]
+            classes = classes_of(labels, self._classes, lambda label: _image_with(label, scanned.values()))
         except ValueError as error:
             raise DataError(f"{self._folder}: {error}") from None
         several = self._labelling.several
@@ -215,6 +224,16 @@ class _ScannedSplit:
         self._ends.append(len(self._names))
         self._labels.append(self.kinds.setdefault(image.label, len(self.kinds)))
 
+    def first(self, label: Label) -> str | None:
+        """Return the place of the first image with a label, its shard and its name; None if no image has it."""
+        if label not in self.kinds:
+            return None
+        place = self._labels.index(self.kinds[label])
+        name = self._names[self._ends[place - 1] if place else 0 : self._ends[place]].decode()
+        ends = accumulate(shard["images"] for shard in self.shards)
+        file = next(shard["file"] for shard, end in zip(self.shards, ends, strict=True) if place < end)
+        return f"{file}/{name}"
+
     def index(self, classes: Sequence[str], several: bool) -> SplitIndex:
         """Return the index, with labels as numbers of `classes`."""
         numbers = {name: number for number, name in enumerate(classes)}
@@ -223,7 +242,8 @@ class _ScannedSplit:
         if several:
             sets = np.zeros((len(self.kinds), len(classes)), np.uint8)
             for kind, place in self.kinds.items():
-                sets[place, [numbers[name] for name in kind]] = 1  # type: ignore[union-attr]
+                places_of = kind if isinstance(kind, tuple) else (kind,)
+                sets[place, [one if isinstance(one, int) else numbers[one] for one in places_of]] = 1
             labels = sets[places]
         else:
             of_kind = [kind if isinstance(kind, int) else numbers[str(kind)] for kind in self.kinds]
@@ -239,6 +259,10 @@ class _ScannedSplit:
             np.frombuffer(bytes(self._digests), np.uint8).reshape(-1, 32),
             PackedText(np.frombuffer(bytes(self._names), np.uint8), np.frombuffer(self._ends, np.int64)),
         )
+
+
+def _image_with(label: Label, scanned: Iterable[_ScannedSplit]) -> str:
+    return next(place for split in scanned if (place := split.first(label)) is not None)
 
 
 def _sets(found: Mapping[SplitName, Sequence[Path]]) -> str:

@@ -23,7 +23,9 @@ from .headers import reason_of
 _LABEL_FILES = ("cls", "txt")
 _LABEL_LIMIT = 1 << 20  # bytes; a label is short, and so is the JSON file of an image
 _BLOCK = 512
-Label = int | str | tuple[str, ...]
+_SPARE, _PROPORTION = 1000, 100
+"""A number below the first is a class, however few labels occur; so is one below this many times the labels."""
+Label = int | str | tuple[int | str, ...]
 
 
 @dataclass(frozen=True)
@@ -194,19 +196,27 @@ def _of_json(value: Any, labelling: Labelling) -> Label:
     if labelling.several:
         if not isinstance(value, list):
             raise ValueError(f"no labels: the json file has no list '{labelling.field}'")
-        return tuple(dict.fromkeys(str(one) for one in value))
+        if any(not _is_label(one) for one in value):
+            raise ValueError(
+                f"no labels: the list '{labelling.field}' of the json file has not only numbers and texts"
+            )
+        return tuple(dict.fromkeys(_number_or_name(str(one)) for one in value))
     if isinstance(value, list) and len(value) != 1:
         raise ValueError(
             f"the field '{labelling.field}' has {len(value)} labels; set several_labels: true if an image may have "
             "several or none"
         )
     one = value[0] if isinstance(value, list) else value
-    if not isinstance(one, int | str) or isinstance(one, bool):
+    if not _is_label(one):
         raise ValueError(f"no label: the json file has no number or text '{labelling.field}'")
     return _number_or_name(str(one))
 
 
-def _number_or_name(text: str) -> Label:
+def _is_label(value: Any) -> bool:
+    return isinstance(value, int | str) and not isinstance(value, bool)
+
+
+def _number_or_name(text: str) -> int | str:
     if not text:
         raise ValueError("no label: its text is empty")
     return int(text) if text.isascii() and text.isdecimal() else text
@@ -243,23 +253,33 @@ def _unreadable(path: Path, error: Exception) -> str:
     return f"{path} is not a tar file, or is damaged: {error}"
 
 
-def classes_of(labels: Sequence[Label], given: Sequence[str]) -> tuple[str, ...]:
+def classes_of(labels: Sequence[Label], given: Sequence[str], image_with: Callable[[Label], str]) -> tuple[str, ...]:
     """Return the names of the classes for scanned labels; `given` are those of the recipe, or empty.
 
-    Raises `ValueError` if numbers and names are mixed, or if `given` lacks a class.
+    `image_with` returns the name of an image that has one of the labels. Raises `ValueError` if numbers and names are
+    mixed, if `given` lacks a class, or if a number is too large for a class.
     """
     from .finding import listed, natural
 
-    found: set[int | str] = set()
+    found: dict[int | str, Label] = {}  # with a scanned label that contains it
     for label in labels:
-        found.update(label) if isinstance(label, tuple) else found.add(label)
+        for one in label if isinstance(label, tuple) else (label,):
+            found.setdefault(one, label)
+    if not found and not given:
+        raise ValueError("no image has a label, so there are no classes; set field, or list the classes in classes")
     numbers = {one for one in found if isinstance(one, int)}
     if numbers and len(numbers) < len(found):
-        names = listed(sorted(str(one) for one in found - numbers))
+        names = listed(sorted(str(one) for one in found.keys() - numbers))
         raise ValueError(f"labels are numbers and names: {names}; write all of them in one form")
     if numbers:
         if given and max(numbers) >= len(given):
             raise ValueError(f"the label {max(numbers)} has no name in classes, which lists {len(given)}")
+        largest = max(numbers)
+        if not given and largest >= max(_SPARE, _PROPORTION * len(numbers)):
+            raise ValueError(
+                f"the label {largest} of {image_with(found[largest])} would make {largest + 1:,} classes, but only "
+                f"{len(numbers):,} different labels occur. Correct it, or list the classes in classes"
+            )
         return tuple(given) or tuple(str(number) for number in range(max(numbers) + 1))
     names_found = {str(one) for one in found}
     if given and (missing := names_found - set(given)):

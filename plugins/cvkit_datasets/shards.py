@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import PositiveInt
@@ -80,6 +80,8 @@ def shards(
         on_error: Without an index: ``fail`` reports all damaged images and stops; ``skip`` leaves them out and lists
             them.
         write_index: Without an index: whether to write it into the folder, so that it is found on other machines.
+            With an index, nothing is written, and options about splits and labels must be those with which it was
+            made.
         channels: 1 reads grey images, 3 reads RGB images; by default those of the packed recipe, or 3.
         bits: How many bits the values of 16-bit grey files use, 9 to 16, such as 12.
         max_megapixels: Largest number of pixels of an image, in millions; by default Pillow's limit of about 89.
@@ -100,12 +102,11 @@ def shards(
         raise DataError(f"{folder} is not a folder; name the folder that contains the shards")
     store = LocalShards(folder)
     found = indexed(store)
-    if found is not None and (train or validation or test or label or classes or write_index):
-        raise ValueError(
-            f"{store.where(LISTING)} decides about splits and labels; remove train, validation, test, label, "
-            "classes and write_index"
-        )
-    if found is None:
+    if found is not None:
+        given: dict[str, Any] = {"train": train, "validation": validation, "test": test, "label": label}
+        given |= {"field": "" if field == "label" else field, "classes": [*classes]}
+        _require_same(store, found.listing.about.get("options"), given)
+    else:
         patterns: dict[SplitName, str] = {"train": train, "validation": validation, "test": test}
         labelling = Labelling(label, field, several_labels)
         scanning = Scanning(folder, patterns, labelling, classes, on_error == "skip", max_megapixels)
@@ -159,6 +160,21 @@ def remote_shards(
     store, found = remote(url)
     reading = _reading(found.listing.input, size, framing, decode, channels, bits, max_megapixels, mean, std)
     return _opened(store, found, reading, several_labels)
+
+
+def _require_same(store: ShardFiles, scanned: Any, given: dict[str, Any]) -> None:
+    """Raise `ValueError` if the recipe gives an option about splits and labels that the index was not made with.
+
+    `scanned` is what the index has about these options: those with which it was made, or None after packing.
+    """
+    held = scanned if isinstance(scanned, dict) else {}
+    wrong = [name for name, value in given.items() if value and held.get(name) != value]
+    if wrong:
+        raise ValueError(
+            f"{store.where(LISTING)} decides about splits and labels, and was not made with the same "
+            f"{', '.join(wrong)}; remove {'this option' if len(wrong) == 1 else 'these options'}"
+            + (f", or remove {LISTING}, so that the shards are indexed again" if held else "")
+        )
 
 
 def _reading(

@@ -1,7 +1,7 @@
 """Splits that show another split: some of its images, with other labels, or several splits one after the other.
 
-Images stay lazily decoded, and names, weights, masks and reduced decoding survive. Soft labels are refused. A
-split in memory stays one.
+Images stay lazily decoded, and names, files, digests, weights, masks and reduced decoding survive. Soft labels are
+refused. A split in memory stays one.
 """
 
 from __future__ import annotations
@@ -53,6 +53,12 @@ class View:
         """The files of the images, if the split has them."""
         files = getattr(self.split, "files", None)
         return None if files is None else tuple(files[index] for index in self.indices)
+
+    @cached_property
+    def digests(self) -> tuple[str, ...] | None:
+        """The digests of the images' files, if the split has them without reading the images."""
+        digests = getattr(self.split, "digests", None)
+        return None if digests is None else tuple(digests[index] for index in self.indices)
 
     @cached_property
     def labels(self) -> tuple[int, ...] | None:
@@ -117,6 +123,12 @@ class Chain:
         """The files of the images, if every split has them."""
         found: list[Any] = [getattr(split, "files", None) for split in self.splits]
         return None if any(files is None for files in found) else tuple(file for files in found for file in files)
+
+    @cached_property
+    def digests(self) -> tuple[str, ...] | None:
+        """The digests of the images' files, if every split has them without reading the images."""
+        found: list[Any] = [getattr(split, "digests", None) for split in self.splits]
+        return None if any(each is None for each in found) else tuple(one for each in found for one in each)
 
     @cached_property
     def labels(self) -> tuple[int, ...] | None:

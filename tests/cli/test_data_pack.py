@@ -117,6 +117,60 @@ def test_repeated_images_are_packed_once(cvkit, pets):
     assert "packed once" in answer.out
 
 
+def table(root: Path, cells: tuple[str, ...], options: str) -> str:
+    """Write eight JPEG files and a table of them with weights, whose labels are `cells`; return its data set."""
+    rows = ["file_name,label,split,weight"]
+    for number in range(8):
+        (root / f"{number}.jpg").write_bytes(shard_sets.jpeg(number, 32))
+        rows.append(f"{number}.jpg,{cells[number % len(cells)]},{'test' if number > 3 else 'train'},{number}")
+    (root / "table.csv").write_text("\n".join(rows))
+    return f"{{name: image_table, path: table.csv, size: 32, label: label, weight: weight{options}}}"
+
+
+def test_files_and_weights_of_repeated_images_are_kept(cvkit, pets, tmp_path):
+    """A JPEG file stays this file; written as PNG it would be several times larger, and weights would be lost."""
+    of = table(tmp_path, ("a", "b"), "")
+    answer = cvkit("data", "pack", pets, "--to", "shards", "--set", f"dataset={{name: repeat, of: {of}, times: 2}}")
+    assert answer.code == 0, answer.err
+    packed = shard_sets.opened(tmp_path, SHARDS).train
+    found = [(packed.split.content(place), packed.weights[place]) for place in range(4)]
+    assert sorted(found) == sorted((shard_sets.jpeg(number, 32), number) for number in range(4))
+
+
+@pytest.mark.parametrize("source", ["table", "memory"])
+def test_the_line_for_a_set_with_several_labels_opens(cvkit, pets, tmp_path, source):
+    """It has several_labels: true, whatever the option of the packed data set is, or without one."""
+    of = "{name: several_shapes, train_size: 12, validation_size: 0, test_size: 6}"
+    if source == "table":
+        of = table(tmp_path, ("a|b", "b", "", "c"), ", labels_separator: '|'")
+    answer = cvkit("data", "pack", pets, "--to", "shards", "--set", f"dataset={of}", "--set", "loss=bce")
+    assert answer.code == 0, answer.err
+    line = answer.out.splitlines()[-1].replace("dataset: ", "dataset=")
+    splits = shard_sets.opened(tmp_path, shard_sets.RECIPE, line, "loss=bce")
+    assert splits.info.task == "multi_label"
+    assert len(splits.test) in (4, 6)
+
+
+def test_how_files_are_read_is_kept_through_wrappers(cvkit, pets, tmp_path):
+    """Options of the data set inside are repeated; those of several data sets must be equal."""
+    of = "{{name: image_folder, path: pictures, size: 32, bits: {}}}"
+    subset = f"dataset={{name: subset, of: {of.format(12)}, count: 8}}"
+    answer = cvkit("data", "pack", pets, "--to", "shards", "--set", subset)
+    assert answer.out.splitlines()[-1] == "dataset: {name: shards, path: shards, bits: 12}"
+    both = f"dataset={{name: concatenate, of: [{of.format(12)}, {of.format(10)}]}}"
+    answer = cvkit("data", "pack", pets, "--to", "two", "--set", both)
+    assert (answer.code, "bits: 12 and bits: 10" in answer.err) == (2, True)
+    assert not Path("two").exists()
+    assert cvkit("data", "pack", pets, "--to", "two", "--framed", "--set", both).code == 0
+
+
+def test_the_line_for_framed_images_opens(cvkit, pets, tmp_path):
+    """decode: draft requires a framing, which framed images do not need."""
+    answer = cvkit("data", "pack", pets, "--to", "shards", "--framed", "--set", "dataset.decode=draft")
+    line = answer.out.splitlines()[-1].replace("dataset: ", "dataset=")
+    assert len(shard_sets.opened(tmp_path, shard_sets.RECIPE, line).test) == 6
+
+
 def test_a_kill_leaves_nothing_that_looks_complete(pets, tmp_path, cvkit):
     """The folder appears at the end; after a kill the command starts anew."""
 

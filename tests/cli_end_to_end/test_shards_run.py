@@ -125,3 +125,16 @@ def test_a_shard_that_disappears_ends_the_run_with_its_name(project, tmp_path, m
     assert answer.code == 2
     assert "train-000001.tar" in answer.err
     assert not Path("runs").exists()
+
+
+@pytest.mark.usefixtures("unrendered")
+def test_a_run_that_writes_the_index_of_its_shards_resumes(tmp_path, monkeypatch):
+    """The recipe in the run folder has write_index: true, and by then the index is there."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    shard_sets.write_tar(tmp_path / "shards/train-0.tar", shard_sets.labelled(10))
+    shard_sets.write_tar(tmp_path / "shards/test-0.tar", shard_sets.labelled(4))
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(shard_sets.SHARDS.replace("path: shards}", "path: shards, size: 32, write_index: true}"))
+    assert ended(fork(lambda: train(tmp_path / "run", recipe, 3))) == -signal.SIGKILL
+    assert (tmp_path / "shards/index.json").is_file()
+    assert len(predictions(train(tmp_path / "run", recipe))) == 4

@@ -9,12 +9,13 @@ import pytest
 import shard_sets
 from shard_sets import jpeg, labelled, write_tar
 
-from cvkit import DataError
+from cvkit import ComponentError, DataError
 from cvkit_datasets.shard_files import RemoteShards
 from cvkit_datasets.shard_index import ARRAYS, LISTING
 from cvkit_datasets.shard_writing import pack
 
 FOREIGN = shard_sets.SHARDS.replace("path: shards}", "path: shards, size: 8}")
+SETS = (FOREIGN.replace("augmentations", "loss: bce\naugmentations"), "dataset.several_labels=true")
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +58,7 @@ def test_a_damaged_cached_index_is_replaced(tmp_path, own_cache):
 
 
 def test_an_index_is_written_beside_the_shards_only_if_asked_for(tmp_path):
-    """It is then found without the cache, and the options about labels are refused as with packed shards."""
+    """It is then found without the cache, and the options about labels need not be repeated."""
     written(tmp_path, train=labelled(4, labels=("cat", "dog")), test=labelled(2, labels=("dog", "cat")))
     shard_sets.opened(tmp_path, FOREIGN)
     assert not (tmp_path / "shards" / LISTING).exists()
@@ -66,6 +67,22 @@ def test_an_index_is_written_beside_the_shards_only_if_asked_for(tmp_path):
     again = shard_sets.opened(tmp_path, FOREIGN)
     assert again.digest == first.digest
     assert again.info.classes == ("cat", "dog")
+
+
+def test_a_recipe_that_writes_the_index_opens_again(tmp_path):
+    """A second run and a resume open the same recipe; nothing is written then, and other options are refused."""
+    written(tmp_path, train=labelled(4, "txt"), test=labelled(2, "txt"))
+    options = ("dataset.write_index=true", "dataset.train=train-*.tar", "dataset.test=val-*.tar", "dataset.label=txt")
+    classes = "dataset.classes=[cat, dog]"
+    first = shard_sets.opened(tmp_path, FOREIGN, *options, classes)
+    before = (tmp_path / "shards" / LISTING).stat().st_mtime_ns
+    again = shard_sets.opened(tmp_path, FOREIGN, *options, classes)
+    assert (again.digest, again.info, again.account) == (first.digest, first.info, first.account)
+    assert (tmp_path / "shards" / LISTING).stat().st_mtime_ns == before
+    assert shard_sets.opened(tmp_path, FOREIGN).digest == first.digest
+    for other in ("dataset.classes=[dog, cat]", "dataset.test=train-*.tar", "dataset.field=x", "dataset.label=cls"):
+        with pytest.raises(ComponentError, match=rf"the same {other[8:].split('=')[0]}; remove this option"):
+            shard_sets.opened(tmp_path, FOREIGN, *options, classes, other)
 
 
 def test_classes_have_names_if_the_recipe_lists_them(tmp_path):
@@ -92,6 +109,59 @@ def test_labels_come_from_json_files(tmp_path):
     assert splits.info.task == "multi_label"
     assert [splits.train[index][1].tolist() for index in range(2)] == [[1, 1], [0, 0]]
     assert splits.account.images["train"].unlabelled == 2
+
+
+def test_a_number_out_of_proportion_is_no_class(tmp_path):
+    """A typing error would make a name for each number below it, and a model with as many outputs."""
+    written(tmp_path, train=labelled(6, labels=(0, 999)))
+    assert len(shard_sets.opened(tmp_path, FOREIGN).info.classes) == 1000
+    written(tmp_path, train=labelled(6, labels=(0, 1000)))
+    with pytest.raises(DataError, match=r"train-0\.tar/0001\.jpg would make 1,001 classes, but only 3 different"):
+        shard_sets.opened(tmp_path, FOREIGN)
+    written(tmp_path, train=labelled(6, labels=(0, 1, 99999999999)))
+    with pytest.raises(
+        DataError, match=r"the label 99999999999 of train-0\.tar/0002\.jpg would make 100,000,000,000"
+    ):
+        shard_sets.opened(tmp_path, FOREIGN)
+    several = labelled(4, "json", ({"label": [0]}, {"label": [1, 5000]}))
+    with pytest.raises(DataError, match=r"the label 5000 of train-0\.tar/0001\.jpg"):
+        shard_sets.opened(written(tmp_path, several, several), *SETS)
+
+
+def test_sets_of_numbers_are_numbers_of_classes(tmp_path):
+    """As for one label: 2 is the third class, whichever others occur, and is written as a number or as text."""
+    files = labelled(4, "json", ({"label": [2, "0", 0]}, {"label": []}))
+    splits = shard_sets.opened(written(tmp_path, files, files), *SETS)
+    assert splits.info.classes == ("0", "1", "2")
+    assert [splits.train[index][1].tolist() for index in range(2)] == [[1, 0, 1], [0, 0, 0]]
+    named = shard_sets.opened(tmp_path, *SETS, "dataset.classes=[ant, bee, cat, dog]")
+    assert named.train[0][1].tolist() == [1, 0, 1, 0]
+
+
+@pytest.mark.parametrize("label", [[None], [1.5], [True], [["cat"]], [{"name": "cat"}], [""]])
+def test_sets_of_other_values_are_no_labels(tmp_path, label):
+    """Their text, such as "None", would be a class."""
+    files = labelled(4, "json", ({"label": ["cat"]}, {"label": label}))
+    with pytest.raises(DataError, match=r"4 entries of the shards.*\n.*train-0\.tar/0001: no label"):
+        shard_sets.opened(written(tmp_path, files, files), *SETS)
+
+
+def test_sets_without_any_label_are_refused(tmp_path):
+    """There would be no class; with classes in the recipe, no label is an answer."""
+    files = labelled(4, "json", ({"label": []},))
+    with pytest.raises(DataError, match="no image has a label, so there are no classes"):
+        shard_sets.opened(written(tmp_path, files, files), *SETS)
+    assert shard_sets.opened(tmp_path, *SETS, "dataset.classes=[a]").train[0][1].tolist() == [0]
+
+
+def test_a_checksum_beside_a_shard_is_not_a_shard(tmp_path):
+    """It is listed as left out, and so is any other file with the name of a shard."""
+    written(tmp_path)
+    for ending in ("sha256", "idx", "md5", "part"):
+        (tmp_path / f"shards/train-0.tar.{ending}").write_text("0")
+    splits = shard_sets.opened(tmp_path, FOREIGN)
+    assert len(splits.train) == 6
+    assert {one.name.rpartition(".")[2] for one in splits.account.left_out} == {"sha256", "idx", "md5", "part"}
 
 
 def test_patterns_assign_files_with_other_names(tmp_path):
@@ -231,6 +301,16 @@ def test_a_store_without_ranges_is_refused_with_the_reason(in_store, tmp_path, m
     monkeypatch.setattr(type(store), "cat_file", lambda self, path, start=None, end=None: complete(self, path))
     with pytest.raises(DataError, match="ignores the range of a request"):
         train[0]
+
+
+@pytest.mark.parametrize("size", [{"size": None}, {}])
+def test_a_store_without_sizes_is_refused_with_the_reason(in_store, tmp_path, monkeypatch, size):
+    """Some web servers do not report how long a file is, and a shard that is not complete would not be noticed."""
+    recipe, store = in_store
+    with monkeypatch.context() as patched:  # the fixture needs sizes again
+        patched.setattr(type(store), "info", lambda self, path, **_: {"name": path, **size})
+        with pytest.raises(DataError, match=r"train-000000\.tar: the server does not report the size"):
+            shard_sets.opened(tmp_path, recipe)
 
 
 def test_a_store_that_cannot_be_read_is_an_error_with_its_url():

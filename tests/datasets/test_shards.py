@@ -13,6 +13,7 @@ import torch
 
 from cvkit import DataError, Splits
 from cvkit.data.digests import digests_of
+from cvkit.data.repetitions import once
 from cvkit_datasets import shard_files
 from cvkit_datasets.packed_text import PackedText
 from cvkit_datasets.shard_index import ARRAYS, LISTING
@@ -57,6 +58,27 @@ def test_shards_have_the_images_of_the_folder_in_its_order(pets):
         ):
             assert torch.equal(image, same)
             assert label == of_shard
+
+
+@pytest.mark.parametrize(
+    ("wrapper", "images"),
+    [
+        ("{name: subset, of: OF, count: 9}", 9),
+        ("{name: repeat, of: OF, times: 2}", 28),
+        ("{name: relabel, of: OF, classes: {cat: pet}}", 14),
+        ("{name: concatenate, of: [OF, OF]}", 28),
+    ],
+)
+def test_digests_survive_in_data_sets_that_wrap_shards(pets, wrapper, images):
+    """So predictions.csv has them, and runs can be compared by the content of images."""
+    of = "{name: shards, path: shards}"
+    by_name = dict(zip(*(lambda train: (train.names, train.digests))(both(pets)[1].train), strict=True))
+    train = shard_sets.opened(pets, shard_sets.RECIPE, f"dataset={wrapper.replace('OF', of)}").train
+    for split in (train, once(train)):
+        assert [*digests_of(split)] == [
+            by_name[name.removeprefix("of.0/").removeprefix("of.1/")] for name in split.names
+        ]
+    assert len(digests_of(train)) == images
 
 
 def test_bytes_of_files_are_copied_as_they_are(pets):
@@ -209,6 +231,7 @@ def test_a_damaged_index_is_refused(copied):
         (lambda listing: listing["shards"]["train"][0].update(images=4), "do not have 14 images together"),
         (lambda listing: listing["shards"]["train"][0].update(bytes=100), "lie outside of their shards"),
         (lambda listing: listing.update(classes=["cat"]), "labels without a class"),
+        (lambda listing: listing.update(classes=[]), "it has no classes"),
         (lambda listing: listing.update(format="cvkit-shards-9"), "has the format 'cvkit-shards-9'"),
         (lambda listing: listing.update(task="multi_label"), "has the shape"),
     ],

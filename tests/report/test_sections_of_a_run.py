@@ -13,7 +13,7 @@ from torch import nn
 
 import cvkit
 from cvkit import discover
-from cvkit.diagnostics.data_summary import class_balance, class_counts, class_samples, data_summary
+from cvkit.diagnostics.data_summary import class_balance, class_counts, class_samples, data_summary, first_images
 from cvkit.engine.paired import Disagreement
 from cvkit.recipe.changes import Change, set_values
 from cvkit.report.headline import Earlier
@@ -121,6 +121,29 @@ def test_samples_of_many_classes_are_limited(trained):
     gallery = class_samples(replace(trained.parts.splits, train=split, info=info))
     assert len(gallery.cards) == 40
     assert "40 of 50 classes" in gallery.caption
+
+
+def test_samples_of_many_images_and_classes_take_no_matrix(trained):
+    """Of 1,000,000 images and 1,000,000 classes, a one-hot matrix would have 10^12 numbers."""
+
+    class Wide:
+        labels = torch.arange(1_000_000).flip(0)
+
+        def __len__(self):
+            return 1_000_000
+
+        def __getitem__(self, index):
+            return torch.full((3, 32, 32), index % 251, dtype=torch.uint8), int(self.labels[index])
+
+    info = replace(trained.parts.info, classes=tuple(map(str, range(1_000_000))))
+    gallery = class_samples(replace(trained.parts.splits, train=Wide(), info=info))
+    assert [card.lines for card in gallery.cards] == [(str(label),) for label in range(40)]
+
+
+def test_the_sample_of_a_class_is_its_first_image():
+    """Of classes and of label sets; a class without an image has no sample."""
+    assert first_images(torch.tensor([3, 0, 3, 0, 1])) == {0: 1, 1: 4, 3: 0}
+    assert first_images(torch.tensor([[0.0, 0, 1], [1, 0, 0], [1, 0, 1]])) == {0: 1, 2: 0}
 
 
 def test_values_that_a_recipe_sets_are_those_that_differ_from_defaults(trained):
