@@ -92,7 +92,7 @@ def reproducible(of: Evidence) -> Finding | None:
             "irreproducible",
             "look",
             f"Others may not be able to repeat this run: {of.irreproducible[0]}.{rest}",
-            "Commit the code and run again if the result matters.",
+            "Commit the code and run the recipe again if the result matters.",
             "Reproduce",
             0.05,
         )

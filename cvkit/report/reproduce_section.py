@@ -71,6 +71,7 @@ def _facts(recipe: Recipe, info: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "sessions", counted(1 + len(info.get("sessions", [])), "session")
     for each in info.get("repositories", []):
         state = f"{counted(len(each['changed']), 'file')} not committed" if each["changed"] else "all code committed"
+        state = f"the code {each['problem']}" if each.get("problem") else state
         yield f"git commit of {Path(each['folder']).name}", f"{each['commit'][:12]}, {state}"
     yield "device", str(environment.get("device", ""))
     if str(environment.get("device", "")).startswith("cuda"):

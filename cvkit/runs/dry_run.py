@@ -24,7 +24,7 @@ from ..engine.building import PLACEHOLDER_LR
 from ..engine.loop import evaluate
 from ..engine.parts import RunParts
 from ..engine.trainer import Step, Trainer
-from ..errors import CheckpointError, FolderError, MachineError
+from ..errors import CheckpointError, FolderError, MachineError, one_line
 from ..formatting import counted, duration
 from ..phases import phase
 
@@ -86,6 +86,11 @@ def _checkpoint(trainer: Trainer, output: Path) -> str:
             write_checkpoint(Path(folder), trainer.step, state)
             size = sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file())
             read, damaged = read_newest(Path(folder))
+    except CheckpointError as error:  # its own advice is to resume a run, and there is none yet
+        raise MachineError(
+            f"a checkpoint could not be written to '{place}': {one_line(error.__cause__ or error)}; free some space, "
+            "or choose another --output"
+        ) from error
     except OSError as error:
         raise FolderError(f"'{place}' cannot be written: {error.strerror}; choose another --output") from error
     if read is None or weights_digest(read["model"]) != weights_digest(state["model"]):

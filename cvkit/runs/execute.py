@@ -173,12 +173,22 @@ def noted_end(session: Session, warn: Callable[[str], None] = lambda line: None)
 
 @contextmanager
 def _checkpoint_written(session: Session) -> Iterator[None]:
-    """Wait for the checkpoint that is being written, also if the block fails; do not wait after a second signal."""
+    """Wait for the checkpoint that is being written, also if the block fails; do not wait after a second signal.
+
+    If the checkpoint cannot be written, its error replaces an interruption, which would report that the step was
+    saved. Another error is why the run ended, and gets a note about the checkpoint.
+    """
     try:
         yield
-    except BaseException as error:
+    except KeyboardInterrupt as error:
         if not getattr(error, "at_once", False):
             session.finish_saving()
+        raise
+    except BaseException as error:
+        try:
+            session.finish_saving()
+        except Exception as unsaved:
+            error.add_note(f"also, {one_line(unsaved)}")
         raise
 
 

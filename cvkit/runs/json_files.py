@@ -139,6 +139,7 @@ class _Repository(Shape):
     folder: str
     commit: str
     changed: list[str]
+    problem: str = ""
 
 
 class _Finding(Shape):

@@ -134,7 +134,7 @@ def way_on(session: Session) -> str:
 
 def stopped_line(session: Session) -> str:
     """Return what an interrupted run saved, how to continue it, and how to evaluate it as it is."""
-    if not (session.saved and session.step):
+    if not session.stopped_and_saved:
         return way_on(session)
     finish = ""
     if session.records:

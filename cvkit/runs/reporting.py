@@ -61,7 +61,7 @@ def write_results(
     found.training += tuning_figures(folder, tuning, warnings)
     warnings += run_info.changes()
     info = run_info.values
-    unrepeatable = [*run_info.irreproducible(), *data_changes]
+    unrepeatable = [*run_info.irreproducible(ended_early=trainer.ended_early), *data_changes]
     findings = judge(evidence_of(trainer, records, predictions, found, unrepeatable))
     with phase("writing the report"):
         before = previous_run(folder, parts.recipe.name, info["started"])

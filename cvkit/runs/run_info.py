@@ -69,9 +69,22 @@ class RunInfo:
             lines += [f"after step {session['after_step']:,}: {line}" for line in changed]
         return lines
 
-    def irreproducible(self) -> list[str]:
-        """Return why others may not be able to repeat the run, a phrase each: uncommitted code, and changes since."""
-        return [*uncommitted(self.values.get("repositories", [])), *self.changes()]
+    def irreproducible(self, *, ended_early: bool = False) -> list[str]:
+        """Return why others may not be able to repeat the run, a phrase each.
+
+        The reasons are uncommitted code, an extension and, if `ended_early`, an end that the recipe does not contain,
+        and changes since the run began.
+        """
+        extended = [
+            f"the steps before {each['after_step']:,} followed another schedule, because the run was extended "
+            f"afterwards: {each['became']}"
+            for each in self.values.get("extended", [])
+            if each["schedule"] == "stretch"  # the recipe contains the other two from the first step on
+        ]
+        early = ["cvkit finish ended the run before the last epoch of its recipe"] if ended_early else []
+        found = self.values.get("repositories")
+        code = ["it was not recorded whether the code was committed"] if found is None else uncommitted(found)
+        return [*code, *extended, *early, *self.changes()]
 
 
 def same_digests(fixed: Mapping[str, str], info: Mapping[str, Any]) -> bool:

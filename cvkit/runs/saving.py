@@ -32,6 +32,11 @@ class Saving:
         """Whether a checkpoint is being written."""
         return self._writer.busy
 
+    @property
+    def pending(self) -> bool:
+        """Whether it is not known yet that the last checkpoint was written."""
+        return self._writer.pending
+
     def finish(self) -> None:
         """Wait for the checkpoint that is being written, and raise its error."""
         if self._writer.finish() and not self._info.values.get("trained"):

@@ -249,9 +249,14 @@ class Session:
         """Wait for the checkpoint that is being written; raise `CheckpointError` if it cannot be written."""
         try:
             self._saving.finish()
-        except BaseException:
+        except Exception:  # a signal interrupts only the wait, and the next call waits for the same checkpoint
             self.saved = False
             raise
+
+    @property
+    def stopped_and_saved(self) -> bool:
+        """Whether the run has steps, and the newest checkpoint contains all of them and is known to be written."""
+        return bool(self.step) and self.saved and not self._saving.pending
 
     def report(self) -> Path:
         """Evaluate the trained model, diagnose it, write the report, and return its path."""

@@ -162,7 +162,8 @@ class Concept:
     def _pooled(self, layer: LayerCandidate, images: Tensor) -> Tensor:
         """Return the mean activation of the layer over the places, float64 (N, c), on the CPU."""
         parts = [activation_at(self.model, layer, images[at]) for at in self._chunks(len(images))]
-        return torch.cat([part.double().mean(dim=(-2, -1)).cpu() for part in parts])
+        # First to the CPU, because Apple's GPUs have no float64.
+        return torch.cat([part.cpu().double().mean(dim=(-2, -1)) for part in parts])
 
     def _chunks(self, count: int) -> list[slice]:
         return [slice(start, start + self.chunk) for start in range(0, count, self.chunk)]

@@ -20,12 +20,12 @@ class MuonSGD(ScaledBiasSGD):
 
     A kernel (O, I, H, W) is a matrix (O, I * H * W). Before each step it is scaled to the norm sqrt(O): batch
     normalisation makes its length irrelevant. The other weights are updated as by ``speedrun/scaled_bias_sgd``, at
-    the rate `sgd_lr` times the fraction that the schedule has of `lr`.
+    `sgd_factor` times the rate of the kernels. So a tuner or a schedule that changes `lr` changes both rates alike.
 
     Source: Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks",
     <https://kellerjordan.github.io/posts/muon/>, and ``airbench94_muon.py`` of
-    <https://github.com/KellerJordan/cifar10-airbench>. Its rates are the defaults, for the mean loss of batches of
-    2000 images and the head of ``speedrun/airbench``.
+    <https://github.com/KellerJordan/cifar10-airbench>. Its rates are the defaults, 0.24 and 1.66, for the mean loss
+    of batches of 2000 images and the head of ``speedrun/airbench``.
 
     Args:
         named_params: Names and parameters, or groups of them.
@@ -33,7 +33,7 @@ class MuonSGD(ScaledBiasSGD):
         lr: Learning rate of the kernels; above 0.
         momentum: Momentum of the kernels, in [0, 1), with Nesterov's step.
         ns_steps: Newton-Schulz iterations that orthogonalise a matrix, at least 1.
-        sgd_lr: Learning rate of the other weights; above 0.
+        sgd_factor: Learning rate of the other weights divided by `lr`; above 0.
         sgd_momentum: Momentum of the other weights, above 0 and below 1, with Nesterov's step.
         weight_decay: L2 penalty of the other weights, at least 0.
         bias_factor: Factor of the learning rate of the biases; above 0.
@@ -53,7 +53,7 @@ class MuonSGD(ScaledBiasSGD):
         lr: PositiveFloat = 0.24,
         momentum: Fraction = 0.6,
         ns_steps: PositiveInt = 3,
-        sgd_lr: PositiveFloat = 1.66,
+        sgd_factor: PositiveFloat = 1.66 / 0.24,
         sgd_momentum: Fraction = 0.85,
         weight_decay: NonNegativeFloat = 2.4e-3,
         bias_factor: PositiveFloat = 64.0,
@@ -75,7 +75,7 @@ class MuonSGD(ScaledBiasSGD):
             lookahead=lookahead,
             lookahead_decay=lookahead_decay,
         )
-        self._ns_steps, self._sgd_momentum, self._sgd_rate = ns_steps, sgd_momentum, sgd_lr / lr
+        self._ns_steps, self._sgd_momentum, self._sgd_factor = ns_steps, sgd_momentum, sgd_factor
 
     def _descend(self) -> None:
         for group in self.param_groups:
@@ -98,7 +98,7 @@ class MuonSGD(ScaledBiasSGD):
     def _step_other(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         gradient = gradient.add(weight, alpha=group["weight_decay"])
         update = self._momentum(weight, gradient, self._sgd_momentum)
-        weight.sub_(update, alpha=group["lr"] * self._sgd_rate)
+        weight.sub_(update, alpha=group["lr"] * self._sgd_factor)
 
     def _momentum(self, weight: Tensor, gradient: Tensor, momentum: float) -> Tensor:
         """Add the gradient to the weight's momentum, and return the update of Nesterov's step."""

@@ -6,6 +6,8 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -82,6 +84,73 @@ def test_process_is_forked_after_the_write():
     writer.begin(lambda: (time.sleep(0.1), done.append("written")))
     assert in_a_fork(lambda: os._exit(0 if done == ["written"] else 7)) == 0
     writer.finish()
+
+
+@contextmanager
+def sent(signals: int, act: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """Send real SIGINTs 0.1 seconds apart, whose handler raises, and call `act` 0.3 seconds after the last one."""
+
+    def handler(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    timers = [threading.Timer(0.1 * (1 + each), os.kill, (os.getpid(), signal.SIGINT)) for each in range(signals)]
+    timers.append(threading.Timer(0.1 * signals + 0.3, act))
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        for timer in timers:
+            timer.start()
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for timer in timers:
+            timer.join()
+        signal.signal(signal.SIGINT, before)
+
+
+def test_interrupted_wait_is_repeated_until_the_write_has_ended():
+    """Before Python 3.13, a thread whose join was interrupted is taken for ended although it is at work."""
+    writer, gate, done = CheckpointWriter(), threading.Event(), []
+    writer.begin(lambda: (gate.wait(10), done.append("written")))
+    with sent(2, gate.set):
+        for _ in range(2):
+            with pytest.raises(KeyboardInterrupt):
+                writer.finish()
+            assert writer.busy
+            assert writer.pending
+        assert writer.finish()
+        assert done == ["written"]
+    assert not writer.busy
+    assert not writer.pending
+    assert not writer.finish()
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["before the thread", "after the thread"])
+def test_interrupted_start_writes_all_or_nothing(monkeypatch, late):
+    """A signal may come before the thread exists, or when it writes already; `finish` says which."""
+    writer, gate, done, start = CheckpointWriter(), threading.Event(), [], threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        if late:
+            start(thread)
+            gate.wait(10)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            writer.begin(lambda: (gate.set(), time.sleep(0.1), done.append("written")))
+    assert writer.finish() is late
+    assert done == ["written"] * late
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_process_is_forked_after_the_write_although_a_signal_comes():
+    """The interruption ends one wait, and the thread must not be at work in a fork."""
+    writer, gate, done = CheckpointWriter(), threading.Event(), []
+    writer.begin(lambda: (gate.wait(10), done.append("written")))
+    with sent(1, gate.set):
+        assert in_a_fork(lambda: os._exit(0 if done == ["written"] and not writer.finish() else 7)) == 0
+    assert writer.finish()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -71,6 +73,22 @@ def test_a_disk_without_room_is_found(cvkit, recipe, monkeypatch):
     answer = cvkit("check", recipe, "--smoke")
     assert answer.code == 1
     assert "checkpoints" in answer.err
+
+
+def test_a_disk_that_is_full_is_found_and_no_run_is_named(cvkit, recipe, monkeypatch):
+    """There is no run that could be resumed, and no earlier checkpoint."""
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    answer = cvkit("check", recipe, "--smoke")
+    assert answer.code == 1
+    assert "No space left" in answer.err
+    assert "--output" in answer.err
+    assert "resume" not in answer.err
+    assert "Earlier" not in answer.err
+    assert [path.name for path in Path().iterdir()] == ["small.yaml"]
 
 
 def test_data_that_are_missing_are_found_before_anything_starts(cvkit, write):

@@ -16,6 +16,7 @@ from cvkit import ComponentError, Progress, StepPlan, build_parts, discover, res
 from cvkit.recipe import read_any
 from cvkit.step_progress import during
 from cvkit_datasets.shapes import shapes
+from cvkit_speedrun import whitening
 from cvkit_speedrun.flip import alternating_flip
 from cvkit_speedrun.muon import MuonSGD, orthogonalised
 from cvkit_speedrun.network import ConvGroup, airbench
@@ -89,6 +90,23 @@ def test_whitening_equals_its_formula(pictures):
     own = filters[:12].flatten(1)
     signs = (own * expected).sum(dim=1).sign()
     torch.testing.assert_close(own * signs[:, None], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_patches_in_memory_do_not_grow_with_the_size_of_images(monkeypatch):
+    """The sums are the same in parts; a part has one image if that alone has more patches than fit."""
+    images, parts = torch.randn(6, 2, 9, 9), []
+    expected = patch_moments(images, 2)
+
+    def counted(part, size):
+        parts.append(len(part))
+        return functional.unfold(part, size)
+
+    monkeypatch.setattr(whitening, "unfold", counted)
+    for limit, lengths in ((3 * 64 + 5, [3, 3]), (10, [1] * 6)):
+        parts.clear()
+        monkeypatch.setattr(whitening, "_CHUNK", limit)
+        torch.testing.assert_close(patch_moments(images, 2), expected)
+        assert parts == lengths
 
 
 def test_whitening_of_constant_images_is_finite():
@@ -229,7 +247,7 @@ def test_lookahead_equals_a_reference():
 def test_muon_sgd_orthogonalises_kernels_and_descends_the_others():
     """A step of a kernel has singular values near 1 times the rate; the head moves as SGD at its own rate."""
     net, plain = small(), small()
-    one = MuonSGD(net.named_parameters(), [], lr=0.1, ns_steps=5, sgd_lr=0.02, weight_decay=0.1, bias_factor=8.0)
+    one = MuonSGD(net.named_parameters(), [], lr=0.1, ns_steps=5, sgd_factor=0.2, weight_decay=0.1, bias_factor=8.0)
     groups = [{"params": plain.head.parameters()}, {"params": [plain.norm.weight]}]
     groups.append({"params": [plain.norm.bias], "lr": 0.16, "weight_decay": 0.1 / 8})
     groups.append({"params": [plain.conv.bias]})
@@ -242,6 +260,18 @@ def test_muon_sgd_orthogonalises_kernels_and_descends_the_others():
     assert moved.max() < 1.5
     for name in ("head.weight", "head.bias", "norm.weight", "norm.bias", "conv.bias"):
         torch.testing.assert_close(net.get_parameter(name), plain.get_parameter(name))
+
+
+def test_muon_sgd_is_the_same_optimizer_whatever_rate_it_was_built_with():
+    """A tuner builds it with a placeholder and then sets the rate that it measures."""
+    nets = small(), small()
+    for net, built in zip(nets, (1e-6, 0.24), strict=True):
+        optimizer = MuonSGD(net.named_parameters(), [], lr=built)
+        for group in optimizer.param_groups:
+            group["lr"] = 0.1
+        step_of(net, optimizer, 0)
+    for name, value in nets[0].state_dict().items():
+        torch.testing.assert_close(value, nets[1].state_dict()[name], msg=name)
 
 
 @pytest.mark.parametrize("shape", [(4, 20), (20, 4)])

@@ -158,8 +158,9 @@ def test_values_that_a_recipe_sets_are_those_that_differ_from_defaults(trained):
 def test_section_says_how_to_repeat_the_run(trained):
     """Command, commits, times, what the recipe sets and has changed, and what may keep others from it."""
     repository = {"folder": "/home/me/acme", "commit": "0123456789abcdef", "changed": ["a.py"]}
+    slow = {"folder": "/slow", "commit": "unknown", "changed": [], "problem": "may not be committed (git is slow)"}
     info = INFO | {
-        "repositories": [repository],
+        "repositories": [repository, slow],
         "sessions": [{}],
         "environment": INFO["environment"] | {"processes": 4},
     }
@@ -170,6 +171,7 @@ def test_section_says_how_to_repeat_the_run(trained):
     facts = dict(tables["repeat"].rows)
     assert facts["command, in the folder of this page"] == "torchrun --nproc-per-node 4 -m cvkit run recipe.yaml"
     assert facts["git commit of acme"] == "0123456789ab, 1 file not committed"
+    assert facts["git commit of slow"] == "unknown, the code may not be committed (git is slow)"
     assert facts["sessions"] == "2 sessions"
     assert tables["phases"].rows == (("training", "1 min 01 s"), ("report", "3.0 s"), ("together", "1 min 04 s"))
     assert tables["recipe_changed"].rows == (("train.epochs", "2", "3"),)

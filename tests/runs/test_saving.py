@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,13 +14,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from cvkit import CheckpointError
+from cvkit import CheckpointError, DivergedError
 from cvkit.engine.assembly import build_parts
 from cvkit.engine.trainer import Step
 from cvkit.host.discovery import discover
 from cvkit.recipe import read, resolve
 from cvkit.runs.execute import noted_end
 from cvkit.runs.folder import RunFolder
+from cvkit.runs.lines import stopped_line
 from cvkit.runs.session import Session
 from cvkit.runs.signals import Interrupted
 
@@ -168,6 +170,57 @@ def test_full_disk_is_the_reason_if_an_interrupted_run_is_not_saved(session, dis
     with pytest.raises(CheckpointError):
         end(session, Interrupted(2), disk.gate.set)
     assert not session.saved
+
+
+def test_full_disk_does_not_hide_why_the_run_ended(session, disk):
+    """The loss was not finite, which a note about the checkpoint does not replace; run.json has the reason too."""
+    disk.gate.clear()
+    disk.full = True
+    with pytest.raises(DivergedError, match="not finite") as caught:
+        end(session, DivergedError("the loss is not finite"), disk.gate.set)
+    (note,) = caught.value.__notes__
+    assert "could not write the checkpoint of step 3" in note
+    assert not session.saved
+    info = session.folder.info()
+    assert (info["status"], info["error"]) == ("failed", "the loss is not finite")
+
+
+def interrupt_a_wait(session: Session, disk: Disk, *, at_once: bool) -> None:
+    """Interrupt a session by a real signal while it waits for the checkpoint of an epoch, and end it."""
+
+    def handler(number: int, frame: object) -> None:
+        raise Interrupted(number, at_once=at_once)
+
+    timer, before = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)), signal.signal(signal.SIGINT, handler)
+    try:
+        with noted_end(session):
+            events = up_to(session, 7)
+            session.finish_saving()
+            disk.gate.clear()
+            next(events)
+            timer.start()
+            next(events)  # the record of the epoch waits for the checkpoint of step 8
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        timer.join()
+        signal.signal(signal.SIGINT, before)
+
+
+def test_run_is_saved_if_the_wait_was_interrupted_once(session, disk):
+    """The run waits again before it ends, and says that it saved."""
+    threading.Timer(4, disk.gate.set).start()
+    with pytest.raises(Interrupted):
+        interrupt_a_wait(session, disk, at_once=False)
+    assert session.saved
+    assert saved_step(session.folder.path) == 8
+    assert stopped_line(session).startswith("stopped and saved after step 8;")
+
+
+def test_run_does_not_say_that_it_is_saved_if_nothing_waited(session, disk):
+    """A second signal ends the run although its checkpoint may never be complete."""
+    with pytest.raises(Interrupted):
+        interrupt_a_wait(session, disk, at_once=True)
+    assert "saved" not in stopped_line(session)
 
 
 def test_stopped_run_is_saved_when_it_returns(session, disk):

@@ -252,7 +252,7 @@ TestMuonSgd = held(
     OptimizerSuite,
     "speedrun/muon_sgd",
     {"promised_values": "biases: null are those of normalisation, which the names of the suite do not show"},
-    sgd_lr=0.005,
+    sgd_factor=0.02,
     biases=["*.0"],
     lookahead=2,
 )
