@@ -95,12 +95,15 @@ class ResultWriter:
         if not (maps and targets):  # no explainer returned a map, or no class is to be explained
             self.rows.append((*known, *[""] * (len(HEADER) - len(known))))
         pictures = [("image", thumbnail(framed(picture.shown), SEEN))]
-        for method, heats in maps.items():
+        without = set[tuple[int, int]]()
+        for column, (method, heats) in enumerate(maps.items()):
             signed = method in self.explainers.signed
-            for target, heat in zip(targets, heats, strict=True):
+            for row, (target, heat) in enumerate(zip(targets, heats, strict=True)):
                 blended, empty = picture.overlay(heat, signed), not bool((heat != 0 if signed else heat > 0).any())
                 self.maps[method] += 1
                 self.empty[method] += empty
+                if empty:
+                    without.add((column, row))
                 asked = (method, self.classes[target], f"{float(chances[target]):.6f}", self._against)
                 file = self._write(picture, method, target, blended)
                 self.rows.append((*known, *asked, self.layers[method], int(empty), file))
@@ -110,13 +113,15 @@ class ResultWriter:
             self._sharp &= pixelated(picture.shown[None])
             asked_for = tuple(self._question(target) for target in targets)
             card = self._card(picture, tuple(pictures), chances, guess)
-            self.cards.append(replace(card, columns=tuple(maps), rows=asked_for) if maps and targets else card)
+            if maps and targets:
+                card = replace(card, columns=tuple(maps), rows=asked_for, empty=frozenset(without))
+            self.cards.append(card)
 
     @property
     def asked(self) -> str:
         """The question that the maps answer, in words."""
         named = [legible(self.classes[target], 24) for target in self.question.targets]
-        classes = ", ".join(named) or "the predicted and the true class"
+        classes = ", ".join(named) or ("the predicted and the true class" if self.labelled else "the predicted class")
         return f"Why {classes}{f' rather than {legible(self._against, 24)}' if self._against else ''}?"
 
     def _question(self, target: int) -> str:

@@ -178,6 +178,7 @@ class Card:
             names of labels and values, in the same order.
         columns: The heads of the table of pictures, such as methods; empty for pictures in a row.
         rows: The names of the rows of that table, such as ``predicted`` and ``true``.
+        empty: The columns and rows, counted from 0, of the maps in that table that show no evidence.
     """
 
     pictures: tuple[LabelledPng, ...]
@@ -187,6 +188,7 @@ class Card:
     values: Mapping[str, float] = field(default_factory=dict)
     columns: tuple[str, ...] = ()
     rows: tuple[str, ...] = ()
+    empty: frozenset[tuple[int, int]] = frozenset()
 
     def at(self, column: int, row: int) -> LabelledPng:
         """Return the picture in a column and a row of the table."""

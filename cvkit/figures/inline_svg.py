@@ -35,6 +35,8 @@ _ELEMENTS: Final = {
     *("svg", "g", "defs", "path", "rect", "circle", "ellipse", "line", "polyline", "polygon", "text", "tspan", "use"),
     *("clipPath", "image", "title", "desc"),
 }
+_NAMES: Final = {"title", "desc"}  # an HTML parser reads their contents as HTML
+_TEXTS: Final = {"text", "tspan"} | _NAMES
 _ATTRIBUTES: Final = {
     *("x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "r", "rx", "ry", "width", "height", "d", "points", "transform"),
     *("style", "clip-path", "viewBox", "fill", "stroke", "stroke-width", "opacity", "preserveAspectRatio"),
@@ -89,7 +91,9 @@ def _rebuilt(element: ET.Element, prefix: str, referenced: set[str]) -> ET.Eleme
     for name, value in element.attrib.items():
         if (written := _attribute(tag, name, value, prefix, referenced)) is not None:
             made.set(*written)
-    if tag in ("text", "tspan", "title", "desc"):
+    if tag in _TEXTS:
+        if len(element) and tag in _NAMES:
+            raise _Unknown  # a parser of HTML may read what is inside as a part of the page
         made.text = element.text
     for child in element:
         empty = child.tag == f"{_SVG}defs" and not any(each.tag != f"{_SVG}style" for each in child)

@@ -20,6 +20,8 @@ def duplicates(of: Evidence) -> Finding | None:
         return None
     leaked, total = len(of.audit.leaked(half)), of.correct.of
     if not leaked:
+        if of.audit.skipped:
+            return None  # the search ended at its limit, so there may be near duplicates
         return Finding(
             "no_duplicates",
             "good",
@@ -61,7 +63,7 @@ def explanations(of: Evidence) -> Finding | None:
             "explanations",
             "bad",
             f"The maps of {', '.join(blind)} hardly change if the late weights of the model are random instead.",
-            "Do not explain predictions by these maps; use another explainer, such as gradcam/grad_cam.",
+            f"Do not explain predictions by these maps; {_another(of, blind)}.",
             "explanations_weights",
             0.2,
         )
@@ -81,6 +83,17 @@ def explanations(of: Evidence) -> Finding | None:
         "explanations_place",
         0.1,
     )
+
+
+def _another(of: Evidence, blind: list[str]) -> str:
+    """Return what to do instead of using the explainers `blind`: the ones that passed, or one that was not tried."""
+    verdicts = [each for scored in of.scored for each in scored.verdicts.items()]
+    passed = [name for name, verdict in verdicts if verdict == Verdict.FOLLOWS and name not in blind]
+    if passed:
+        return f"those of {', '.join(dict.fromkeys(passed))} follow the weights"
+    if any(name.endswith("grad_cam") for name, _ in verdicts):
+        return "compare other explainers with cvkit explain --score"
+    return "use another explainer, such as gradcam/grad_cam"
 
 
 def reproducible(of: Evidence) -> Finding | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from torch import Tensor
+
 from ..engine.intervals import Share
 from ..engine.multi_label import MultiLabelPredictions
 from ..figures.finding import Finding
@@ -23,7 +25,9 @@ WIDE = 0.10
 
 
 def chance(of: Evidence) -> Finding | None:
-    """Report that the predictions are no better than guesses, or worse."""
+    """Report that the predictions are no better than guesses, or worse; needs images with different labels."""
+    if not _vary(of.predictions.labels):
+        return None  # a perfect model and one that always predicts the class of all images agree equally
     if not of.one_class_each:
         return _labels_by_chance(of)
     mean, z = chance_agreement(of.predictions.labels, of.predictions.predicted)
@@ -50,6 +54,11 @@ def chance(of: Evidence) -> Finding | None:
             1.0,
         )
     return None
+
+
+def _vary(labels: Tensor) -> bool:
+    """Return whether two images have different labels; labels int64 (N,), or sets of labels (N, K)."""
+    return bool((labels != labels[:1]).any())
 
 
 def _labels_by_chance(of: Evidence) -> Finding | None:
@@ -99,7 +108,8 @@ def too_few_images(of: Evidence) -> Finding | None:
     return Finding(
         "too_few_images",
         "look",
-        f"{counted(share.of, 'image')} measure the accuracy, so its 95 % interval is {share.interval}: "
+        f"{counted(share.of, 'image')} {'measures' if share.of == 1 else 'measure'} the accuracy, so its 95 % "
+        f"interval is {share.interval}: "
         f"differences of less than about {100 * (share.high - share.low) / 2:.0f} points between runs mean little.",
         "Evaluate on more images, or repeat the run with several seeds: cvkit repeat.",
         "per_class_scores",

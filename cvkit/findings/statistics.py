@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..engine.intervals import Share
+from ..explain.scores.rank_correlation import ranks
 
 
 def difference(first: Share, second: Share) -> tuple[float, float]:
@@ -51,13 +52,14 @@ def ranks_above_chance(scores: Tensor, given: Tensor) -> float:
     """Return the z value of how much higher the scores (N, K) of `given` labels, bool (N, K), are than of others.
 
     It is the sum over labels of the Mann-Whitney statistic minus its mean, over the root of the summed variances, as
-    if labels were independent. Equal scores have their order in the split. Labels that all or no images have are left
-    out. Source: Mann and Whitney 1947, equations for the mean n1 n0 / 2 and the variance n1 n0 (n + 1) / 12.
+    if labels were independent. Equal scores share their mean rank; their smaller variance is ignored, which is
+    cautious. Labels that all or no images have are left out. Source: Mann and Whitney 1947, equations for the mean
+    n1 n0 / 2 and the variance n1 n0 (n + 1) / 12.
     """
     n = len(scores)
-    ranks = scores.argsort(dim=0, stable=True).argsort(dim=0).double() + 1
+    places = ranks(scores.T.contiguous()).T + 0.5  # counted from 1
     having = given.sum(dim=0).double()
-    above = (ranks * given).sum(dim=0) - having * (having + 1) / 2
+    above = (places * given).sum(dim=0) - having * (having + 1) / 2
     lacking = n - having
     variance = float((having * lacking * (n + 1) / 12).sum())
     return float((above - having * lacking / 2).sum()) / math.sqrt(variance) if variance else 0.0

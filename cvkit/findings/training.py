@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from statistics import fmean, median
 
 from ..figures.finding import Finding
@@ -39,7 +40,10 @@ DIVERGED = 1.5
 
 _EPOCHS = 5  # the fewest whose trend means anything
 _WINDOW = 0.2  # share of the epochs that a trend compares with as many before
-_BLOCKS = 20  # of the steps of a run, whose median losses are compared
+_BLOCKS = 20  # the most blocks of steps, whose median losses are compared
+_STEPS = 10  # the fewest steps of a block: the median of fewer losses follows single batches
+_FAR = 5.0  # standard errors of a median: the lowest of 20 blocks is about 2 below the mean by luck alone
+_TINY = 1e-3  # share of the first loss; below it, a loss is 0 and has no logarithm that means anything
 _ERRORS = 2.0  # standard errors that a trend must exceed; those of the same images are smaller, so this is cautious
 _MANY_ERRORS = 3.0  # the best epoch is the best of many, so its score is too high
 
@@ -126,9 +130,9 @@ def still_improving(of: Evidence) -> Finding | None:
 
 
 def converged(of: Evidence) -> Finding | None:
-    """Report that the score did not change in the last epochs any more."""
+    """Report that the score surely changed by less than `GAIN` in the last epochs; few images cannot show that."""
     trend = _trend(of)
-    if trend is None or abs(trend[0]) > max(GAIN / 2, trend[1]):
+    if trend is None or abs(trend[0]) + trend[1] > GAIN:
         return None
     return Finding(
         "converged",
@@ -175,15 +179,18 @@ def score_fell(of: Evidence) -> Finding | None:
 
 
 def diverged(of: Evidence) -> Finding | None:
-    """Report that the training loss ended far above its lowest value."""
+    """Report that the training loss ended far above its lowest value, and by more than single steps vary."""
     losses = [loss for record in of.records for loss in record.step_losses]
-    if len(losses) < _BLOCKS:
+    if len(losses) < 2 * _STEPS:
         return None
-    size = len(losses) // _BLOCKS
-    blocks = [median(losses[start : start + size]) for start in range(0, size * _BLOCKS, size)]
+    size = max(_STEPS, len(losses) // _BLOCKS)
+    blocks = [median(losses[start : start + size]) for start in range(0, len(losses) - size + 1, size)]
     lowest = blocks.index(min(blocks))
     first, last = blocks[0], median(losses[-size:])
-    if last < DIVERGED * blocks[lowest] or last < 0.9 * first:
+    if first <= 0 or last < DIVERGED * blocks[lowest] or last < 0.9 * first:
+        return None
+    logs = [math.log(max(loss, _TINY * first)) for loss in losses]
+    if math.log(last / max(blocks[lowest], _TINY * first)) < _FAR * _median_error(logs, size):
         return None
     step = of.records[0].step - len(of.records[0].step_losses) + lowest * size + 1
     then = f"{blocks[lowest]:.3g} around step {step:,}"
@@ -195,6 +202,16 @@ def diverged(of: Evidence) -> Finding | None:
         "curves",
         1.0,
     )
+
+
+def _median_error(values: list[float], size: int) -> float:
+    """Return the standard error of the median of `size` values, by how much neighbours in a sequence differ.
+
+    The median of the differences ignores a trend and single jumps. For a normal distribution, the standard deviation
+    is 1.4826 times it over sqrt(2), and the standard error of a median is sqrt(pi / 2) of that of a mean.
+    """
+    deviation = 1.4826 * median(abs(after - before) for before, after in pairwise(values)) / math.sqrt(2)
+    return math.sqrt(math.pi / 2) * deviation / math.sqrt(size)
 
 
 def generalises(of: Evidence) -> Finding | None:

@@ -18,6 +18,9 @@ UNEVEN = 1.5
 """From this ratio of the largest to the smallest class, the accuracy hides what happens to small classes."""
 
 
+_FEWEST = 10  # images of a class whose recall has about a normal distribution
+
+
 @dataclass(frozen=True)
 class Earlier:
     """The result of an earlier run of the same name.
@@ -47,7 +50,8 @@ def balanced(predictions: Predictions) -> Iterator[Fact]:
     """Yield the balanced accuracy if the classes have different numbers of images: the mean recall over classes.
 
     The interval is that of a mean of independent shares, with 1.96 standard errors on each side (normal
-    approximation). It is left out if a class has fewer than two images, which have no variance.
+    approximation). It is left out if a class has fewer than 10 images, or all or none of its images are correct: the
+    estimated variance of such a class is 0 or too small.
     """
     if predictions.labels.ndim != 1:
         return
@@ -61,7 +65,7 @@ def balanced(predictions: Predictions) -> Iterator[Fact]:
     value = float(recalls.mean())
     sizes = f"{int(images.min()):,} to {counted(int(images.max()), 'image')}"
     note = f"mean recall over {counted(len(images), 'class')} of {sizes}"
-    if int(images.min()) > 1:
+    if int(images.min()) >= _FEWEST and bool(((hits > 0) & (hits < images)).all()):
         error = float((recalls * (1 - recalls) / (images - 1)).sum().sqrt()) / len(images)
         note += f", 95 % interval {between(max(0.0, value - 1.96 * error), min(1.0, value + 1.96 * error))}"
     yield Fact("Balanced accuracy", score_percent(value), note)

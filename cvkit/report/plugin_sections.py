@@ -49,7 +49,7 @@ def faults(section: Section) -> Iterator[str]:
     names = []
     for artifact in (*section.artifacts, *section.folded):
         if not isinstance(artifact, get_args(Artifact)):
-            yield f"contains a {type(artifact).__name__}; expected a Figure, Table or Gallery"
+            yield f"contains a {type(artifact).__name__}; expected a Figure, Table, Gallery or Matrix"
         elif not (isinstance(artifact.name, str) and _NAME.fullmatch(artifact.name)):
             yield f"has the artifact name {artifact.name!r}; expected letters, digits, '-' and '_'"
         elif artifact.name in names:

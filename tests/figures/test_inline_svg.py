@@ -19,6 +19,8 @@ HARMFUL = {
     "a picture of another site": '<image href="https://example.org/a.png"/>',
     "a picture that is a document": '<image href="data:image/svg+xml,x"/>',
     "a property that loads": '<path d="M 0 0" style="fill: url(https://example.org/a)"/>',
+    "a title with elements": "<title>a<path d='M 0 0'/></title>",
+    "a description with a title": "<g><desc><title>a</title></desc></g>",
     "a drawing of another page": '<use href="https://example.org/#a"/>',
 }
 

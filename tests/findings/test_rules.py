@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+from random import Random
+
 import pytest
 import torch
 from judged import course, even, evidence, predicted, sets
@@ -121,6 +125,49 @@ def test_training_that_diverged():
     assert training.diverged(GOOD) is None
 
 
+def of_steps(losses):
+    """Return the evidence of a run of one epoch with these losses of its steps."""
+    (record,) = course([0.5], steps=len(losses))
+    return evidence(records=(replace(record, step_losses=tuple(losses)),))
+
+
+@pytest.mark.parametrize("spread", [0.3, 0.5])
+def test_flat_noisy_losses_have_not_diverged(spread):
+    """The lowest of many blocks is low by luck, above all if a block is a few steps."""
+    draw, alarms, runs = Random(0), 0, 0
+    for steps in (20, 25, 39, 40, 60, 100, 150, 200, 300):
+        for _ in range(100):
+            losses = [0.1 * math.exp(draw.gauss(0, spread)) for _ in range(steps)]
+            alarms += training.diverged(of_steps(losses)) is not None
+            runs += 1
+    assert alarms < 0.02 * runs
+
+
+@pytest.mark.parametrize("steps", [40, 60, 100, 300, 2000])
+def test_divergence_of_noisy_losses_is_found(steps):
+    """The loss falls to a fifth and ends at twice the first."""
+    draw = Random(0)
+    for _ in range(20):
+        course_of_loss = [2.3 * 0.2 ** min(1, 2 * place / steps) for place in range(steps // 2)]
+        course_of_loss += [4.6] * (steps - len(course_of_loss))
+        losses = [loss * math.exp(draw.gauss(0, 0.3)) for loss in course_of_loss]
+        assert training.diverged(of_steps(losses)) is not None
+
+
+def test_divergence_from_a_loss_of_zero():
+    """Zero has no logarithm."""
+    assert training.diverged(of_steps([1.0] * 20 + [0.0] * 20 + [3.0] * 20)) is not None
+    assert training.diverged(of_steps([0.0] * 60)) is None
+
+
+def test_few_images_do_not_show_that_training_converged():
+    """With 40 images, a change of 5 points is within one standard error."""
+    records = course([0.5, 0.7, 0.8, 0.9, 0.95, 0.95, 0.95, 0.95, 0.95, 0.95])
+    assert training.converged(evidence(records=records)) is not None
+    assert training.converged(evidence(records=records, watched_images=40)) is None
+    assert training.converged(evidence(records=course([0.9] * 8 + [0.85, 0.85]), watched_images=40)) is None
+
+
 def test_no_better_than_chance():
     """Whatever the classes' sizes: agreement is compared with that of the same predictions in another order."""
     found = outcome.chance(evidence(predicted(even(10, 20, 2))))
@@ -131,6 +178,35 @@ def test_no_better_than_chance():
     assert "90.0 %" in always.text
     assert outcome.chance(evidence(predicted([[88, 2], [4, 6]]))) is None
     assert outcome.chance(GOOD) is None
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        predicted([[20, 0], [0, 0]]),
+        predicted([[0, 0], [0, 1]]),
+        predicted([[15, 5], [0, 0]]),
+        sets([[1, 0]] * 20, [[0.9, 0.1]] * 20),
+        sets([[1, 0]], [[0.9, 0.1]]),
+    ],
+    ids=["one class", "one image", "one class with errors", "equal sets", "one set"],
+)
+def test_images_with_the_same_labels_are_not_compared_with_chance(made):
+    """A model that recognises them and one that always predicts their class cannot be told apart."""
+    assert outcome.chance(evidence(made)) is None
+
+
+def test_one_prediction_for_two_classes_is_no_better_than_chance():
+    """However few images the second class has."""
+    assert outcome.chance(evidence(predicted([[19, 0], [1, 0]]))) is not None
+    assert outcome.chance(evidence(sets([[1, 0], [0, 1]] * 10, [[0.9, 0.1]] * 20))) is not None
+
+
+def test_equal_probabilities_are_chance_in_any_order_of_the_images():
+    """Ties share their rank, so images with the label that come last are not above others."""
+    labels = [[0]] * 20 + [[1]] * 20
+    for given in (labels, labels[::-1]):
+        assert outcome.chance(evidence(sets(given, [[0.5]] * 40))) is not None
 
 
 def test_worse_than_chance_suggests_swapped_labels():
@@ -170,6 +246,9 @@ def test_few_test_images_make_a_wide_interval():
     assert found is not None
     assert "80 images" in found.text
     assert "95 % interval" in found.text
+    one = outcome.too_few_images(evidence(predicted([[1, 0], [0, 0]])))
+    assert one is not None
+    assert "1 image measures" in one.text
     assert outcome.too_few_images(GOOD) is None
 
 
@@ -294,6 +373,13 @@ def test_images_of_the_test_set_that_are_also_in_training():
     assert data.duplicates(GOOD) is None
 
 
+def test_search_that_ended_at_its_limit_does_not_show_that_there_are_no_duplicates():
+    """The pairs that were not compared may be some."""
+    found = replace(audited(), skipped=True)
+    assert data.duplicates(evidence(audit=found)) is None
+    assert data.duplicates(evidence(audit=replace(found, pairs=(pair("test", "training"),)))) is not None
+
+
 def test_equal_images_with_different_labels():
     """One of the labels is wrong."""
     found = data.contradicting_duplicates(evidence(audit=audited(pair("training", "training", ((0,), (1,))))))
@@ -323,6 +409,23 @@ def test_explanations_that_ignore_the_weights():
     assert found.mark == "bad"
     follows = Scored.of(RANDOMISATION, {"grad_cam": torch.full((30,), 0.1)})
     assert data.explanations(evidence(scored=(follows,))) is None
+
+
+@pytest.mark.parametrize(
+    ("alike", "advice"),
+    [
+        ({"edges": 0.99}, "use another explainer, such as gradcam/grad_cam"),
+        ({"grad_cam": 0.99, "edges": 0.99}, "compare other explainers"),
+        ({"edges": 0.99, "grad_cam": 0.6}, "compare other explainers"),
+        ({"grad_cam": 0.99, "occlusion": 0.1}, "those of occlusion follow the weights"),
+    ],
+)
+def test_explainer_that_failed_is_not_suggested(alike, advice):
+    """One that passed is, or one that was not tried."""
+    values = {name: torch.full((30,), value) for name, value in alike.items()}
+    found = data.explanations(evidence(scored=(Scored.of(RANDOMISATION, values),)))
+    assert found is not None
+    assert advice in found.advice
 
 
 def test_run_that_others_cannot_repeat():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from playwright.sync_api import sync_playwright
 from cvkit.diagnostics import confusion, misclassified
 from cvkit.diagnostics.neighbours import Neighbours
 from cvkit.engine.predictions import Predictions
-from cvkit.figures.artifacts import Figure, Table
+from cvkit.figures.artifacts import Block, Figure, MatrixCell, Table
 from cvkit.figures.page import Fact, Page, Section, render
 from cvkit.figures.style import hover, render_figure
 
@@ -199,6 +200,80 @@ def test_cell_of_the_matrix_filters_the_errors(opened):
     assert opened.cards() == [0, 1]
     opened.page.locator(".grid td.right").first.click()
     assert not opened.page.get_by_role("button", name="Show these errors").is_visible()
+
+
+def test_words_are_cleared_when_the_errors_of_a_cell_are_shown(opened):
+    """They would hide the errors."""
+    opened.search().fill("nothing has these words")
+    assert opened.cards() == []
+    opened.page.locator(".grid td.wrong").first.click()
+    opened.page.get_by_role("button", name="Show these errors").click()
+    assert opened.cards() == [0, 1]
+
+
+def test_cells_of_the_matrix_are_reached_by_the_keyboard(opened):
+    """Tab leads to the first error, an arrow to the next cell that is not empty, and Enter picks it."""
+    stops = opened.page.locator(".grid td[tabindex='0']")
+    assert stops.count() == 1
+    stops.focus()
+    opened.page.keyboard.press("ArrowRight")
+    opened.page.keyboard.press("Enter")
+    assert opened.page.locator(".picked output").inner_text().startswith("true: cat, predicted: <b>bird</b>, 1 of 3")
+    opened.page.keyboard.press("ArrowDown")  # no dog is predicted to be a bird, and the next bird has no such cell
+    assert stops.count() == 1
+
+
+@pytest.fixture
+def many(browser, tmp_path):
+    """A page about 30 classes, two pairs of which are confused, with a gallery of some errors."""
+    names = tuple(f"class {number:02}" for number in range(30))
+    labels = torch.arange(30).repeat_interleave(4)
+    said = labels.clone()
+    said[:2], said[5], said[8:11] = 1, 0, 3
+    said[12] = 1  # class 03 as class 01: both are in the gallery, and this pair is not
+    logits = torch.nn.functional.one_hot(said, 30) * 5.0
+    predictions = Predictions(logits, labels, 0.5)
+    images = torch.zeros(3, 3, 16, 16, dtype=torch.uint8)
+    other = Block("other", names[20:21], names[20:21], ((MatrixCell(1.0, "100", "all", correct=True),),))
+    matrix = confusion(predictions, names)
+    matrix = replace(matrix, blocks=(*matrix.blocks, other))
+    errors = misclassified(images, torch.tensor([0, 5, 8]), predictions, names, {})
+    page = Page("a run", "", (), sections=(Section("All", (errors, matrix)),))
+    path = tmp_path / "many.html"
+    path.write_text(render(page), encoding="utf-8")
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    window = Opened(context, path)
+    yield window.page
+    assert window.said == []
+    context.close()
+
+
+def test_class_that_is_not_in_the_matrix_is_named_as_missing(many):
+    """A search that hides everything says why, and words of the heads are no names."""
+    output, find = many.locator(".find output"), many.locator(".find input")
+    find.fill("class 00")
+    assert many.locator(".block:visible").count() == 1
+    assert output.inner_text() == ""
+    for words in ("no such class", "predicted"):
+        find.fill(words)
+        assert many.locator(".block:visible").count() == 0
+        assert "not among the classes shown" in output.inner_text()
+    find.fill("")
+    assert many.locator(".block:visible").count() > 1
+
+
+def test_errors_are_offered_only_for_a_pair_that_the_gallery_has(many):
+    """That it has both classes is not enough."""
+    button = many.get_by_role("button", name="Show these errors")
+    many.locator('td[data-pair=\'["class 00", "class 01"]\']').click()
+    assert button.is_visible()
+    pairs = many.locator("td[data-pair]")
+    offered = []
+    for cell in pairs.all():
+        cell.click()
+        if button.is_visible():
+            offered.append(cell.get_attribute("data-pair"))
+    assert len(offered) == 3
 
 
 def test_errors_are_grouped_by_pair(opened):

@@ -19,11 +19,18 @@ def test_headline_has_the_interval_of_its_counts():
 
 def test_balanced_accuracy_is_beside_the_accuracy_of_uneven_classes():
     """It is the mean recall; of even classes it is the accuracy and is left out."""
-    (fact,) = balanced(predicted([[90, 0], [5, 5]]))
+    (fact,) = balanced(predicted([[81, 9], [4, 6]]))
     assert fact.value == "75.00 %"
     assert "10 to 90 images" in fact.note
     assert "interval" in fact.note
     assert [*balanced(predicted(even(4, 20, 16)))] == []
+
+
+@pytest.mark.parametrize("counts", [[[90, 0], [0, 10]], [[80, 10], [0, 10]], [[80, 10], [10, 0]], [[80, 10], [4, 5]]])
+def test_balanced_accuracy_without_a_known_error_has_no_interval(counts):
+    """A class whose images are all right, or of which there are few, has a variance that is too small."""
+    (fact,) = balanced(predicted(counts))
+    assert "interval" not in fact.note
 
 
 def test_interval_of_the_balanced_accuracy_keeps_its_level():
