@@ -79,12 +79,16 @@ def _across(audit: Audit, source: str) -> Iterator[Finding]:
                 if other == "training"
                 else "so choices depend on test images"
             )
-            advice = "Delete one file of each pair, or keep both in one split with the option group"
+            advice = (
+                "Look at the pairs. Delete one file of each pair of copies, or keep both in one split with the "
+                "option group"
+            )
             if split == "test" and other == "training":
                 advice += "; cvkit audit RECIPE --run RUN prints the accuracy without them"
             yield Finding(
                 f"Duplicates across splits: {len(found):,} of {total:,} {split} images "
-                f"({percent(len(found) / total, 1)}) also exist among the {other} images, {effect}.",
+                f"({percent(len(found) / total, 1)}) are also among the {other} images, or look almost the "
+                f"same as one of them, {effect}.",
                 f"{advice}. duplicates.csv{source} lists the pairs.",
             )
     if audit.skipped:

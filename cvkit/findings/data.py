@@ -31,9 +31,9 @@ def duplicates(of: Evidence) -> Finding | None:
     return Finding(
         "duplicates",
         "bad" if leaked >= LEAKED * total else "look",
-        f"{leaked:,} of {total:,} {of.images} ({percent(leaked / total, 1)}) also exist among the training images, "
-        f"so the {of.score} is probably too high.",
-        "Delete one file of each pair, or keep both in one split with the option group of the data set.",
+        f"{leaked:,} of {total:,} {of.images} ({percent(leaked / total, 1)}) are also among the training images, "
+        f"or look almost the same as one of them, so the {of.score} is probably too high.",
+        "Look at the pairs. Delete one file of each pair of copies, or keep both in one split with the option group.",
         "across",
         leaked / total,
     )

@@ -21,7 +21,7 @@ LARGE_GAP = 0.25
 """From this gap, overfitting is the first thing to change: a quarter of the images is memorised, not recognised."""
 
 RISE = 1.25
-"""How many times its lowest value the loss is at the end, if it rises: a third more than what epochs vary by."""
+"""A loss has risen if it ends at this many times its lowest value; from epoch to epoch it varies by less."""
 
 LEARNT = 0.5
 """A model underfits if, even of the training images, it recognises less than this share of what guessing leaves."""

@@ -77,6 +77,7 @@ def change(predictions: Predictions, earlier: Earlier | None) -> Iterator[Fact]:
         return
     points = f"{rounded(100 * (predictions.score - earlier.score), 2)} points"
     value = points if points.startswith("-") else f"+{points}"
+    value = value.replace("-0.00 ", "+0.00 ")
     before = f"from {score_percent(earlier.score)} in {earlier.name}"
     if earlier.pairs is None:
         yield Fact("Change", value, f"{before}; the images are not known to be the same, so there is no test")

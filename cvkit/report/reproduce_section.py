@@ -21,7 +21,7 @@ DOWNLOADS = (
     ("metrics.jsonl", "the measurements of every epoch and step"),
     ("recipe.yaml", "the recipe with every default"),
     ("run.json", "components, environment, findings and result"),
-    ("figures/", "every figure and table"),
+    ("figures/", "the figures and tables of this page"),
 )
 """The files beside a report, with what they contain."""
 

@@ -71,7 +71,7 @@ def test_report_of_photos_shows_their_faults(reported):
     """Findings, sizes before framing, pictures of pairs; and what the trained network adds."""
     page, run = reported()
     assert "Duplicates with different labels: 2 pairs, 1 with equal pixels." in page
-    assert "Duplicates across splits: 1 of 9 test images (11.1 %) also exist among the training images" in page
+    assert "Duplicates across splits: 1 of 9 test images (11.1 %) are also among the training images" in page
     assert "Classes with fewer than 20 training images: cat, dog." in page
     faults = page.split("<h2>Faults of the data")[1].replace("which also writes duplicates.csv and damaged.csv", "")
     assert "duplicates.csv (from cvkit audit RECIPE)" in faults
