@@ -51,7 +51,7 @@ def test_scores_are_those_of_their_definitions(wording):
     first, second = (_numbers(table, row) for row in range(2))
     assert first == ["ant", "66.7 %", "50.0 %", "57.1 %", "bee (1)", "3", "4"]
     assert second == ["bee", "50.0 %", "66.7 %", "57.1 %", "ant (2)", "4", "3"]
-    assert re.findall(r"[\d.]+ %", table.caption)[1:] == ["58.3 %", "58.3 %", "57.1 %"]
+    assert re.findall(r"[\d.]+ %", table.caption)[1:] == ["58.33 %", "58.33 %", "57.14 %"]
     assert table.caption == wording(name="caption")
     assert [row[0] for row in _table([0, 0, 1, 1], [0, 0, 1, 0], ("ant", "bee")).rows] == ["bee", "ant"]
 
@@ -63,5 +63,5 @@ def test_what_is_not_defined_is_no_number_and_counts_in_no_mean():
     assert rows["bee"] == ["0.0 %", "\u2013", "0.0 %", "ant (1)", "1", "0"]
     assert rows["cat"] == ["\u2013", "0.0 %", "0.0 %", "\u2013", "0", "1"]
     assert rows["dog"] == ["\u2013", "\u2013", "\u2013", "\u2013", "0", "0"]
-    assert re.findall(r"[\d.]+ %", table.caption)[1:] == ["25.0 %", "25.0 %", "16.7 %"]
+    assert re.findall(r"[\d.]+ %", table.caption)[1:] == ["25.00 %", "25.00 %", "16.67 %"]
     assert table.rows[-1][0] == "dog"

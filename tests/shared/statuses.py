@@ -14,6 +14,7 @@ BUILT_IN = [
         "mlflow",
         "onecycle",
         "resnet",
+        "speedrun",
         "tensorboard",
         "timm",
         "torch",
