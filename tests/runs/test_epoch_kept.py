@@ -16,6 +16,7 @@ from cvkit.engine.evaluator import Evaluator
 from cvkit.engine.trainer import Step
 from cvkit.host.discovery import discover
 from cvkit.recipe import read, resolve
+from cvkit.runs.execute import noted_end
 from cvkit.runs.folder import RunFolder
 from cvkit.runs.session import Session
 
@@ -39,11 +40,10 @@ def session_in(recipe, catalog, one_thread):
 
 
 def train(session: Session) -> list[Step | EpochRecord]:
+    """Train as a run does, which waits for the last checkpoint also if the training fails."""
     session.start()
-    try:
+    with noted_end(session):
         return list(session.train())
-    finally:
-        session.folder.unlock()
 
 
 def records(path: Path) -> list[dict]:
