@@ -85,7 +85,8 @@ def class_balance(counts: Tensor, classes: tuple[str, ...]) -> Figure:
     caption = f"Training images by class: from {least:,} to {counted(most, 'image')}"
     caption += f", a ratio of {most / least:.1f}." if least else "; at least one class has none."
     if None in order:
-        caption += f" Shown are the {SHOWN // 2} largest and the {SHOWN // 2} smallest of {len(counts):,} classes."
+        half = SHOWN // 2
+        caption += f" Shown are the {half} largest and the {half} smallest of {counted(len(counts), 'class')}."
     return render_figure("class_balance", "Class balance", caption, paint, height=0.7 + 0.22 * max(len(order), 4))
 
 
@@ -113,5 +114,5 @@ def class_samples(splits: Splits) -> Gallery:
         cards.append(Card((("image", thumbnail(image)),), (legible(info.classes[label], 40),)))
     caption = "The first training image of each class, framed as for the model, without augmentation."
     if info.num_classes > len(cards):
-        caption += f" {len(cards):,} of {info.num_classes:,} classes are shown."
+        caption += f" Shown are {len(cards):,} of {counted(info.num_classes, 'class')}."
     return Gallery("class_samples", "A sample of each class", caption, tuple(cards), sharp)

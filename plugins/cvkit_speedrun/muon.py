@@ -53,7 +53,7 @@ class MuonSGD(ScaledBiasSGD):
         lr: PositiveFloat = 0.24,
         momentum: Fraction = 0.6,
         ns_steps: PositiveInt = 3,
-        sgd_factor: PositiveFloat = 1.66 / 0.24,
+        sgd_factor: PositiveFloat = 6.916666666666667,  # 1.66 / 0.24
         sgd_momentum: Fraction = 0.85,
         weight_decay: NonNegativeFloat = 2.4e-3,
         bias_factor: PositiveFloat = 64.0,
