@@ -168,8 +168,8 @@ def make_images(file: Path, count: int, data: str, root: Path) -> None:
         assert splits.test is not None
         if count > len(splits.train):
             raise SystemExit(f"CIFAR-10 has 50,000 training images, and {count:,} are asked for; use fewer --steps")
-        train = splits.train.images[:count], splits.train.labels[:count]  # type: ignore[attr-defined]
-        test = splits.test.images[:1000], splits.test.labels[:1000]  # type: ignore[attr-defined]
+        train = splits.train.images[:count], splits.train.labels[:count]  # type: ignore[attr-defined]  # in memory
+        test = splits.test.images[:1000], splits.test.labels[:1000]  # type: ignore[attr-defined]  # in memory
     else:
         draws = torch.Generator().manual_seed(0)
         colours = torch.randint(0, 64, (CLASSES, 3, 4, 4), generator=draws, dtype=torch.uint8)

@@ -11,7 +11,7 @@ from cvkit.phases import Phase, advance, phase, watched_by
 
 
 class Recorder:
-    """Keeps what it is told."""
+    """Keeps the phases that begin and end."""
 
     def __init__(self) -> None:
         self.events: list[tuple[str, str, int]] = []

@@ -237,7 +237,8 @@ def _packed(split: Split, number: int, packing: Packing) -> tuple[bytes, str, An
         try:  # the data set has checked the number of pixels
             header = read_header(io.BytesIO(content), max_megapixels=_ANY)
         except Exception as error:  # Pillow's decoders raise many kinds of errors for damaged files
-            raise DataError(f"could not read {split.files[number]} as an image: {reason_of(error)}") from error  # type: ignore[attr-defined]
+            file = split.files[number]  # type: ignore[attr-defined]  # only images of files fail to be read
+            raise DataError(f"could not read {file} as an image: {reason_of(error)}") from error
         return content, ending, _label_of(split, number), (header.height, header.width)
     image, label = split[number]
     if packing.short_side is not None:
