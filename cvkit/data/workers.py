@@ -10,7 +10,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing import active_children
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -28,6 +28,7 @@ PATIENCE = 300.0
 """Maximum seconds for a batch. A worker that is stopped, or waits for a dead network disk, would never return one."""
 
 _TO_END = 2.0  # seconds for a process to end after its connections are closed
+_TO_SHUT_DOWN = 10.0  # seconds; torch itself waits 5 for each worker that does not end
 _DESCRIPTORS = 8  # file descriptors per worker in the parent, for its queues and batches; measured
 
 
@@ -89,13 +90,16 @@ class WorkerPool:
     def close(self) -> None:
         """End the workers; those of an idle pool end by themselves."""
         if self.idle and os.getpid() == self._owner:
-            self._loader = None  # torch then asks its workers to end, and waits for them
+            _shut_down(self._loader)
         self.kill()
 
     def kill(self) -> None:
         """Kill the workers that are left."""
         if os.getpid() == self._owner:  # a child that was forked from this process inherits the pool
             _kill(self._workers)
+            _shut_down(self._loader)
+            for worker in self._workers:
+                worker.join(_TO_END)
         self._workers, self._loader, self.idle = [], None, True
 
     def _restarted(self) -> Iterator[Any] | None:
@@ -198,6 +202,21 @@ def _kill(workers: list[BaseProcess]) -> None:
     for worker in workers:
         if worker.is_alive():
             worker.kill()  # SIGTERM does not end a stopped process
+
+
+def _shut_down(loader: DataLoader[Any] | None) -> None:
+    """Let torch end the workers of `loader` and close its queues, but wait at most `_TO_SHUT_DOWN` seconds.
+
+    A worker that was killed may hold the lock of an event that torch sets here, and torch would wait for it forever.
+    """
+    batches = getattr(loader, "_iterator", None)  # exists because the workers are persistent
+    end = getattr(batches, "_shutdown_workers", None)
+    if end is None:
+        return
+    shutting = threading.Thread(target=end, daemon=True, name="cvkit ends its workers")
+    with suppress(RuntimeError):  # Python starts no thread while it ends, and torch then does nothing here
+        shutting.start()
+        shutting.join(_TO_SHUT_DOWN)
 
 
 def _next(batches: Iterator[Any], workers: list[BaseProcess], watch: _Watch, names: SettingNames) -> Any:

@@ -27,7 +27,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import FolderError
+from ..errors import CheckpointError, FolderError
 from ..files.safe_io import clear_temporaries, is_folder
 from ..printable import shell_words
 from .copied_files import CopiedFiles, Read
@@ -136,11 +136,16 @@ class RunFolder(CopiedFiles):
 
         Raises:
             CheckpointError: The checkpoint cannot be written.
+            FolderError: The folder was removed, renamed or replaced.
         """
         from ..checkpoint.files import write_checkpoint
 
         self.require_there()
-        return write_checkpoint(self.path / "checkpoints", step, state)
+        try:
+            return write_checkpoint(self.path / "checkpoints", step, state)
+        except CheckpointError:
+            self.require_there()  # a folder that disappears during the write is the reason, and needs other advice
+            raise
 
     def remove_checkpoints(self) -> None:
         """Remove all checkpoints, after which the run cannot be continued and its model cannot be loaded.

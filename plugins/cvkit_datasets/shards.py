@@ -171,8 +171,8 @@ def _require_same(store: ShardFiles, scanned: Any, given: dict[str, Any]) -> Non
     wrong = [name for name, value in given.items() if value and held.get(name) != value]
     if wrong:
         raise ValueError(
-            f"{store.where(LISTING)} decides about splits and labels, and was not made with the same "
-            f"{', '.join(wrong)}; remove {'this option' if len(wrong) == 1 else 'these options'}"
+            f"path has an index, {store.where(LISTING)}, that decides about splits and labels and was not made with "
+            f"the same {', '.join(wrong)}; remove {'this option' if len(wrong) == 1 else 'these options'}"
             + (f", or remove {LISTING}, so that the shards are indexed again" if held else "")
         )
 

@@ -132,6 +132,19 @@ def test_reading_that_is_broken_off_does_not_wait_for_its_workers():
     assert [worker.is_alive() for worker in before] == [False, False]
 
 
+def test_lock_of_a_killed_worker_does_not_keep_the_end_waiting(monkeypatch):
+    """A worker that is killed while it asks whether to end keeps the lock of that question."""
+    monkeypatch.setattr(workers, "_TO_SHUT_DOWN", 0.2)
+    pool = workers.WorkerPool(Doing(), 1, list, pin_memory=False)
+    batches = pool.load([[0], [1], [2]])
+    next(batches)
+    lock = pool._loader._iterator._workers_done_event._cond
+    lock.acquire()
+    batches.close()
+    assert pool.idle
+    lock.release()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signals_to_the_whole_group_leave_the_workers_at_work(number):
     """A terminal sends Ctrl-C to all its processes, a service manager SIGTERM: the parent finishes its step."""

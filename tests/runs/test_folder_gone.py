@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cvkit import FolderError, MachineError
+from cvkit.checkpoint import files as checkpoints
 from cvkit.cli.run import carry_out
 from cvkit.engine.assembly import build_parts
 from cvkit.engine.trainer import Step
@@ -33,9 +34,10 @@ def session(recipe, tmp_path) -> Session:
 
 
 def trained(session: Session, happens: Callable[[Path], object]) -> None:
-    """Train to the end; `happens` is called with the run's folder after the fourth step."""
+    """Train to the end; `happens` is called with the run's folder after the fourth step, and after its checkpoint."""
     for event in session.train():
         if isinstance(event, Step) and event.step == 4:
+            session.finish_saving()
             happens(session.folder.path)
 
 
@@ -51,6 +53,26 @@ def test_folder_that_is_gone_ends_the_run(session, happens: Callable[[Path], Non
     path = session.folder.path
     with pytest.raises(FolderError) as caught:
         trained(session, happens)
+    assert str(path) in str(caught.value)
+    session.folder.unlock()
+    assert not path.exists() or not any(path.iterdir())
+
+
+@pytest.mark.parametrize("happens", [shutil.rmtree, lambda path: path.rename(path.with_name("moved")), replaced])
+def test_folder_that_goes_while_a_checkpoint_is_written_ends_the_run(session, happens, monkeypatch):
+    """The error names the folder, and does not advise to free some space."""
+    session.start()
+    path, real = session.folder.path, checkpoints.sync_file
+
+    def sync(file: Path) -> None:
+        if path.exists() and file.name == "tensors.safetensors":
+            monkeypatch.setattr(checkpoints, "sync_file", real)
+            happens(path)
+        real(file)
+
+    monkeypatch.setattr(checkpoints, "sync_file", sync)
+    with pytest.raises(FolderError, match="was removed, renamed or replaced") as caught:
+        trained(session, lambda path: None)
     assert str(path) in str(caught.value)
     session.folder.unlock()
     assert not path.exists() or not any(path.iterdir())
