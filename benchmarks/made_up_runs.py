@@ -10,17 +10,25 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cvkit.data.splits import DataInfo, Splits, TensorSplit
 from cvkit.diagnostics import curves, misclassified, schedule
+from cvkit.diagnostics.data_summary import data_summary
 from cvkit.diagnostics.neighbours import Neighbours
+from cvkit.diagnostics.per_class import ClassFacts, per_class_scores
 from cvkit.diagnostics.run_marks import run_marks
 from cvkit.diagnostics.task_report import task_report
 from cvkit.engine.multi_label import MultiLabelPredictions
 from cvkit.engine.per_sample import select_errors
 from cvkit.engine.predictions import Predictions
 from cvkit.engine.records import EpochRecord
-from cvkit.figures.artifacts import Artifact
+from cvkit.figures.artifacts import Artifact, Table
 from cvkit.figures.page import Fact, Page, Section
-from cvkit.formatting import counted, percent
+from cvkit.figures.thumbnails import thumbnail
+from cvkit.findings.evidence import Evidence
+from cvkit.findings.judge import SHOWN, judge
+from cvkit.formatting import counted, in_words, percent
+from cvkit.report.headline import balanced, interval_note
+from cvkit.report.reproduce_section import DOWNLOADS
 
 _SCRIPTS = (
     "猫",
@@ -100,22 +108,80 @@ def page_of(name: str) -> Page:
     report = task_report(predictions.task.name)
     marks = run_marks(records, case.kept, case.info)
     chance = None if case.multi_label else 1 / case.classes
+    train = _training_images(case, classes, generator)
+    counts = train.labels.sum(dim=0).long() if case.multi_label else torch.bincount(train.labels)
+    found = judge(
+        Evidence(predictions, classes, tuple(records), counts, len(train), case.images, kept_epoch=case.kept or 0)
+    )
     return Page(
         title=f"{name}: a made-up run",
         subtitle=f"resnet18 on made-up images, {counted(case.epochs, 'epoch')}, seed 0",
         facts=(
-            Fact("Test accuracy", percent(predictions.score, 2), report.measured_on(predictions)),
+            Fact(
+                f"Test {in_words(predictions.score_name)}",
+                percent(predictions.score, 2),
+                f"{report.measured_on(predictions)}{interval_note(predictions)}, after the last epoch",
+            ),
+            *balanced(predictions),
             Fact("Test loss", f"{predictions.loss:.3f}", "cross_entropy"),
             Fact("Training time", "4 min 12 s", "1,500 images/s on cpu"),
+            Fact("Weights", "11,173,962"),
         ),
         sections=(
             Section("Training", (curves(records, marks, chance), schedule(records, marks=marks))),
-            Section(report.title, tuple(report.classes(predictions, classes))),
+            Section(report.title, tuple(_classes(case, predictions, classes, train))),
             Section("Confidence", tuple(report.confidence(predictions, classes))),
             Section("Errors", tuple(_errors(case, predictions, classes, generator))),
+            Section("Data", tuple(data_summary(_splits(case, classes, train)))),
         ),
+        details=(_COMPONENTS,),
+        recipe="name: made-up\ndata: made_up\nmodel: torchvision/resnet18\n" + f"classes: [{', '.join(classes)}]\n",
+        findings=found,
+        shown_findings=SHOWN,
+        downloads=DOWNLOADS,
         generated="Created from made-up numbers.",
     )
+
+
+_COMPONENTS = Table(
+    "components",
+    "Components",
+    "",
+    ("place", "id", "from", "source"),
+    (
+        ("model", "torchvision/resnet18", "cvkit-torchvision 0.1.0", "0123456789ab"),
+        ("data", "made_up/images", "made_up_runs.py", "ba9876543210"),
+    ),
+)
+
+
+def _training_images(case: Case, classes: tuple[str, ...], generator: torch.Generator) -> TensorSplit:
+    """Return few training images, up to three times as many of some classes as of others."""
+    labels = torch.cat([torch.full((4 + 2 * (label % 5),), label) for label in range(len(classes))])
+    few = _images(60, case, generator)
+    images = few[torch.arange(len(labels)) % len(few)]
+    if case.multi_label:
+        return TensorSplit(images, torch.nn.functional.one_hot(labels, len(classes)).float())
+    return TensorSplit(images, labels)
+
+
+def _splits(case: Case, classes: tuple[str, ...], train: TensorSplit) -> Splits:
+    task = "multi_label" if case.multi_label else "single_label"
+    half = (0.5,) * case.channels
+    return Splits(train, train, DataInfo(case.channels, case.side, case.side, classes, half, half, task=task))
+
+
+def _classes(
+    case: Case, predictions: Predictions | MultiLabelPredictions, classes: tuple[str, ...], train: TensorSplit
+) -> list[Artifact]:
+    """Return the artifacts of the classes, with training images and samples in the table of single labels."""
+    shown = task_report(predictions.task.name).classes(predictions, classes)
+    if isinstance(predictions, MultiLabelPredictions):
+        return shown
+    first = {label: int((train.labels == label).int().argmax()) for label in range(min(60, len(classes)))}
+    samples = {label: thumbnail(train.images[place], 64) for label, place in first.items()}
+    table = per_class_scores(predictions, classes, ClassFacts(torch.bincount(train.labels).tolist(), samples))
+    return [table if artifact.name == table.name else artifact for artifact in shown]
 
 
 def _record(epoch: int, case: Case) -> EpochRecord:

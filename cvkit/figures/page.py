@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from .anchors import Target, anchored, artifact_anchor, contents, target
 from .artifacts import Table
-from .filters import breakable, isolated, middle, nbsp
+from .filters import breakable, isolated, middle, nbsp, numeric, overlong
 from .finding import Finding
 from .inline_svg import inline_svg
 from .pictures import Pictures
@@ -111,6 +111,8 @@ def render(page: Page) -> str:
         "isolated": isolated,
         "nbsp": nbsp,
         "middle": middle,
+        "numeric": numeric,
+        "overlong": overlong,
     }
     environment.globals["shown_rows"] = SHOWN_ROWS
     script = "\n".join(files("cvkit.figures").joinpath(name).read_text(encoding="utf-8") for name in _SCRIPTS)

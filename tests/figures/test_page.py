@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 import pytest
 
 from cvkit.figures.artifacts import Block, Card, Figure, Gallery, Legend, Matrix, MatrixCell, Table
+from cvkit.figures.filters import numeric
 from cvkit.figures.finding import Finding
 from cvkit.figures.page import Fact, Page, Section, render
 from cvkit.report.report_page import _details
@@ -174,9 +175,9 @@ def test_tables_of_facts_are_not_sorted():
 
 
 def test_cells_of_a_matrix_have_legible_numbers_and_full_names():
-    """In a dark page, black has more contrast from 58 % of the colour of errors and 75 % of the other."""
-    cells = (MatrixCell(0.7, "70", "tip", correct=True), MatrixCell(0.6, "60", "tip"))
-    cells += (MatrixCell(0.8, "80", "tip", correct=True), MatrixCell(0.5, "50", "tip"))
+    """In a dark page, black has enough contrast from 65 % of the colour of errors and 81 % of the other."""
+    cells = (MatrixCell(0.8, "80", "tip", correct=True), MatrixCell(0.66, "66", "tip"))
+    cells += (MatrixCell(0.82, "82", "tip", correct=True), MatrixCell(0.5, "50", "tip"))
     name = "a very long name of a class that is shortened"
     block = Block("", (name,), (name, "b", "c", "d"), (cells,))
     drawing = Figure("confusion", "C", "", "", b"")
@@ -287,3 +288,39 @@ def test_page_links_to_the_files_beside_it():
     """By their names alone, so that the folder can be moved."""
     html = render(Page("x", recipe="a: 1", downloads=(("predictions.csv", "every prediction"),)))
     assert '<a href="predictions.csv">predictions.csv</a> (every prediction)' in html
+
+
+def test_numbers_are_aligned_right():
+    """In columns of numbers, intervals and missing values, and not in the first, which names the row."""
+    rows = (("1", "7", "9.5 %", "82.0 to 86.6 %", "7 days", ""), ("2", "1,200", "<0.1 %", "\N{EN DASH}", "1", ""))
+    assert numeric(rows) == {1, 2, 3}
+    header = ("run", "images", "share", "interval", "time", "note")
+    html = render(Page("a run", sections=(Section("All", (Table("t", "T", "", header, rows),)),)))
+    assert re.findall(r'<th scope="col" class="number">(\w+)</th>', html) == ["images", "share", "interval"]
+    assert html.count('<td class="number">') == 6
+
+
+def test_table_without_rows_has_no_columns_of_numbers():
+    """A table may have no rows."""
+    assert numeric(()) == frozenset()
+
+
+def test_long_words_in_tables_may_be_broken():
+    """So that a name of a class without spaces does not make the table wider than the page."""
+    long = "canis_lupus_familiaris_of_a_very_long_name"
+    html = render(Page("a run", sections=(Section("All", (Table("t", "T", "", ("a", "b"), ((long, "short"),)),)),)))
+    assert '<bdi class="long">canis_<wbr>lupus_' in html
+    assert "<bdi>short</bdi>" in html
+
+
+def test_maps_of_one_method_are_beside_the_image():
+    """A table of one column would leave most of the card empty."""
+    pictures = tuple((f"picture {number}", f"png {number}".encode()) for number in range(3))
+    card = Card(pictures, columns=("grad_cam",), rows=("predicted", "true"), empty=frozenset({(0, 1)}))
+    html = render(Page("a run", sections=(Section("All", (Gallery("maps", "Maps", "", (card,)),)),)))
+    assert '<table class="maps">' not in html
+    assert re.findall(r'alt="(grad_cam[^"]*)"', html) == [
+        "grad_cam: map for predicted",
+        "grad_cam: map for true, empty",
+    ]
+    assert "<span><bdi>true</bdi>, empty</span>" in html
