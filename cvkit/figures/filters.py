@@ -16,9 +16,9 @@ _NOTHING = ("", "\N{EN DASH}", "-")
 _LABELLED = re.compile(r"([\w ]+: )(.*?)((?: <?>?\d+(?:\.\d+)? %)?)", re.S)
 
 
-def breakable(label: str) -> Markup:
-    """Return a label; words of more than 16 letters may be continued on the next line after an underscore."""
-    words = [Markup("_<wbr>").join(word.split("_")) if len(word) > _LONG else word for word in label.split(" ")]
+def breakable(label: str, length: int = _LONG) -> Markup:
+    """Return a label; words of more than `length` letters may be continued on the next line after an underscore."""
+    words = [Markup("_<wbr>").join(word.split("_")) if len(word) > length else word for word in label.split(" ")]
     return Markup(" ").join(words)
 
 

@@ -30,6 +30,9 @@ _THEME: Final = {
 }
 """The colours of `cvkit.figures.style` and the variables of style.css that replace them."""
 
+_INK: Final = {"--orange": "--orange-ink", "--green": "--green-ink"}
+"""The variables of the same colours in text, which needs more contrast than a line."""
+
 _DROPPED: Final = {"metadata", "style"}  # matplotlib's metadata, and a style that would apply to the whole page
 _ELEMENTS: Final = {
     *("svg", "g", "defs", "path", "rect", "circle", "ellipse", "line", "polyline", "polygon", "text", "tspan", "use"),
@@ -136,7 +139,8 @@ def _plain(tag: str, name: str, value: str, prefix: str) -> str:
         raise _Unknown
     colour = value.lower()
     if name in _COLOURED and colour in _THEME and not (tag in ("text", "tspan") and colour == "#ffffff"):
-        return f"var({_THEME[colour]})"
+        variable = _THEME[colour]
+        return f"var({_INK.get(variable, variable) if tag in ('text', 'tspan') else variable})"
     return value
 
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
-from playwright.sync_api import sync_playwright
 
 from cvkit.diagnostics import confusion, misclassified
 from cvkit.diagnostics.neighbours import Neighbours
@@ -18,7 +15,6 @@ from cvkit.figures.artifacts import Block, Figure, MatrixCell, Table
 from cvkit.figures.page import Fact, Page, Section, render
 from cvkit.figures.style import hover, render_figure
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 CLASSES = ("cat", 'a "dog"', "<b>bird</b>", "car 3.50")
 LABELS = (0, 0, 0, 1, 1, 2, 3, 3)
 PROBABILITIES = (
@@ -36,18 +32,6 @@ SORT, TRUE, PREDICTED = range(3)
 """The dossier's choices, in their order."""
 LOSS, MARGIN = 1, 2
 """What cards can be sorted by beside the confidence."""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Whichever Chromium the machine has."""
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    with sync_playwright() as playwright:
-        if path is None and not Path(playwright.chromium.executable_path).exists():
-            pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is installed, nor playwright's own")
-        launched = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")
