@@ -9,7 +9,7 @@ Nothing is trained: records, predictions, images and maps are drawn at random fr
 same each time. OUT gets the pages, a picture of each, the sheets of paper that a browser prints (`pip install
 pypdfium2` draws them), ``sheet.png`` with all of them, and ``measured.json`` with the size of each page in bytes, the
 seconds until it is loaded and shown, its sheets of paper, and the violations that axe-core found. axe-core is not
-contained: ``npm install axe-core`` gets it.
+contained: ``npm install axe-core`` gets it. ``--write`` puts the measurements into docs/results.md.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Any
 from made_up_runs import CASES, page_of
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page, sync_playwright
+from section import write_section
 
 from cvkit.figures.page import render
 
@@ -48,6 +49,7 @@ def main() -> None:
     parser.add_argument("--page", type=Path, action="append", help="photograph this page instead (repeatable)")
     parser.add_argument("--view", choices=[*VIEWS, "print"], action="append", help="only this view (repeatable)")
     parser.add_argument("--axe", type=Path, help="the path of axe.min.js: print what axe-core finds on each page")
+    parser.add_argument("--write", action="store_true", help="write the table in docs/results.md")
     parser.add_argument("--browser", help="the path of a Chromium; otherwise the one that Playwright has installed")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
@@ -70,6 +72,28 @@ def main() -> None:
         browser.close()
     (given.out / "measured.json").write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
     _sheet(shown).save(given.out / "sheet.png")
+    if given.write:
+        write_section("pages", _table(measured))
+
+
+def _table(measured: dict[str, dict[str, Any]]) -> str:
+    """Return the measurements as a table; a measurement that was not made is a dash."""
+    rows = [
+        "| page | MB | shown, s | loaded, s | sheets of paper | violations |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, found in measured.items():
+        axe = len(found["axe"]) if "axe" in found else "\N{EN DASH}"
+        cells = (
+            name,
+            f"{found['bytes'] / 1e6:.2f}",
+            found["shown_s"],
+            found["loaded_s"],
+            found.get("sheets", "\N{EN DASH}"),
+            axe,
+        )
+        rows.append(f"| {' | '.join(map(str, cells))} |")
+    return "\n".join(rows)
 
 
 def _pages(out: Path, cases: list[str], given: list[Path] | None) -> Iterator[tuple[str, Path]]:

@@ -152,7 +152,8 @@ def test_legend_stands_above_the_cards():
     html = render(Page("Page", sections=(Section("Cards", (gallery,)),)))
     assert re.search(r"Colours of one.*against <img .*> for", html)
     assert gallery.files()["g/legend.png"] == b"bar"
-    assert 'class="legend"' not in render(Page("Page", sections=(Section("Cards", (replace(gallery, legends=()),)),)))
+    for without in (replace(gallery, legends=()), replace(gallery, cards=())):  # no pictures, so no colours of them
+        assert 'class="legend"' not in render(Page("Page", sections=(Section("Cards", (without,)),)))
 
 
 def test_map_without_evidence_is_marked():
