@@ -5,6 +5,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
   const text = (row, column) => row.cells[column].textContent;
   const number = (row, column) => Number.parseFloat(text(row, column).replace(/[<>,]/g, ""));
   [...table.tHead.rows[0].cells].forEach((heading, column) => {
+    if (heading.tagName === "TD") return; // a column without a name
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = heading.textContent;

@@ -32,7 +32,7 @@ def chance(of: Evidence) -> Finding | None:
         return _labels_by_chance(of)
     mean, z = chance_agreement(of.predictions.labels, of.predictions.predicted)
     if SURELY_WORSE < z < SURELY or z <= SURELY_WORSE:
-        guesses = percent(mean / of.correct.of, 1)
+        guesses = score_percent(mean / of.correct.of)
         measured = (
             f"{score_percent(of.correct.value)} of the {of.images} are correct, and {guesses} would be by chance"
         )

@@ -93,6 +93,7 @@ def _curves(summary: Summary) -> Figure:
             (line,) = axes.plot(range(1, len(curve) + 1), curve, marker="o" if len(curve) == 1 else "", linewidth=1.2)
             ends.append((curve[-1], f"seed {result.seed}", str(line.get_color())))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_xlim(0, 1.015 * max(len(result.curve) for result in summary.results))  # epoch n ends at n
         axes.set_xlabel("epoch")
         axes.set_ylabel(f"{half} {score} in %")
         if len(ends) <= _MOST_LABELLED:

@@ -325,3 +325,17 @@ def test_maps_of_one_method_are_beside_the_image():
         "grad_cam: map for true, empty",
     ]
     assert "<span><bdi>true</bdi>, empty</span>" in html
+
+
+def test_column_without_a_name_has_no_head():
+    """An empty head would be a button without words."""
+    table = Table("t", "T", "", ("", "share", "images"), (("a", "1 %", "2"), ("b", "2 %", "3")))
+    html = render(Page("a run", sections=(Section("All", (table,)),)))
+    assert '<tr><td></td><th scope="col" class="number">share</th>' in html
+
+
+def test_headline_of_words_is_smaller_than_a_number():
+    """A question as large as a number would fill the window."""
+    for value, smaller in (("84.50 %", False), ("Why the predicted and the true class?", True)):
+        html = render(Page("a run", facts=(Fact("Question", value),)))
+        assert (f'<dd class="words">{value}</dd>' in html) is smaller

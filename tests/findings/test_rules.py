@@ -175,7 +175,7 @@ def test_no_better_than_chance():
     assert found.mark == "bad"
     always = outcome.chance(evidence(predicted([[90, 0], [10, 0]])))
     assert always is not None
-    assert "90.0 %" in always.text
+    assert "90.00 % would" in always.text
     assert outcome.chance(evidence(predicted([[88, 2], [4, 6]]))) is None
     assert outcome.chance(GOOD) is None
 
