@@ -7,6 +7,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 
+import pypdfium2
 import pytest
 import torch
 
@@ -19,7 +20,6 @@ from cvkit.figures.page import Fact, Page, Section, render
 from cvkit.figures.style import render_figure
 from cvkit.figures.thumbnails import thumbnail
 
-pypdfium2 = pytest.importorskip("pypdfium2")
 LONG = "canis_lupus_familiaris_of_a_very_long_name_that_has_no_space_at_all"
 CLASSES = (LONG, *(f"class {number}" for number in range(1, 30)))
 FINDINGS = tuple(Finding("rule", "look", f"Finding {number} says so.", "Try this.") for number in range(8))
