@@ -26,6 +26,7 @@ from cvkit.diagnostics.diagnose import Diagnosis
 from cvkit.figures.finding import MARKS
 from cvkit.findings.judge import judge
 from cvkit.recipe import read_text
+from cvkit.report.finished_run import FinishedRun
 from cvkit.report.gathering import evidence_of
 
 RECIPE = """\
@@ -75,7 +76,7 @@ def trained(name: str, seed: int) -> dict[str, Any]:
     trainer = Trainer(build_parts(recipe, recipe.dataset.build(Path("unused"))))
     records = [event for event in trainer.fit() if isinstance(event, EpochRecord)]
     predictions = trainer.final_predictions()
-    found = judge(evidence_of(trainer, records, predictions, Diagnosis(), ()))
+    found = judge(evidence_of(FinishedRun(trainer, records, predictions, Diagnosis(), {})))
     return {
         "recipe": name,
         "seed": seed,

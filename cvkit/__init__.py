@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     )
     from .engine.multi_label import MultiLabelPredictions
     from .engine.observer import Observer
+    from .engine.orthogonalisation import orthogonalised
     from .engine.parts import RunParts
     from .engine.predictions import Predictions
     from .engine.proposal import Proposal
@@ -228,6 +229,7 @@ _LAZY = {
     "Evaluator": "engine.evaluator",
     "Proposal": "engine.proposal",
     "Trial": "engine.trial",
+    "orthogonalised": "engine.orthogonalisation",
     "usual_range": "engine.usual_rate",
     "Phase": "phases",
     "phase": "phases",
@@ -380,6 +382,7 @@ __all__ = [
     "load",
     "load_weights",
     "one_line",
+    "orthogonalised",
     "permutation",
     "phase",
     "preserved_randomness",

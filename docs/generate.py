@@ -64,6 +64,7 @@ HELPERS = (
     "preserved_randomness",
     "seed_everything",
     "eval_mode",
+    "orthogonalised",
     "usual_range",
     "keep_freed_memory",
 )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..allocator import keep_freed_memory_on_cpu
+from ..compiler_import import avoid_compiler_import
 from ..errors import CvkitError, PluginError, RecipeError, did_you_mean
 from ..resource_errors import machine_error, shortage_in
 from ..runs.signals import exit_code_of_signal, heard, interrupt
@@ -146,6 +147,7 @@ def main() -> None:
     # (docs/results.md). torch reads this variable when it is imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     keep_freed_memory_on_cpu()
+    avoid_compiler_import()
     # Otherwise Python searches the objects of torch for cycles before it ends, and the prompt returns seconds later.
     atexit.register(gc.freeze)
     debug = "--debug" in sys.argv[1:2]

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import torch
 
 from ..allocator import computing_on
+from ..compiler_import import about_to_train
 from ..errors import DeviceError, first_line
 from ..formatting import counted
 from ..recipe.settings import Precision
@@ -45,6 +46,7 @@ def choose_device(name: str, precision: Precision, world: World | None = None) -
         instead = "fp16" if device.type == "cuda" else "fp32"
         raise DeviceError(f"train.precision: the device '{device}' does not support bf16; use {instead}")
     computing_on(device.type)
+    about_to_train()
     return device
 
 

@@ -2,42 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
 
 from ..data.labels import labels_of
-from ..diagnostics.diagnose import Diagnosis
 from ..engine.parts import RunParts
-from ..engine.predictions import Predictions
-from ..engine.records import EpochRecord
 from ..engine.trainer import Trainer
 from ..findings.evidence import Evidence
+from .finished_run import FinishedRun
 
 
-def evidence_of(
-    trainer: Trainer,
-    records: Sequence[EpochRecord],
-    predictions: Predictions,
-    found: Diagnosis,
-    irreproducible: Sequence[str],
-) -> Evidence:
-    """Return the evidence of a finished run; `irreproducible` is what may keep others from repeating it."""
-    parts, kept = trainer.parts, trainer.outcome.kept
+def evidence_of(run: FinishedRun) -> Evidence:
+    """Return the evidence of a finished run."""
+    trainer, parts, kept = run.trainer, run.parts, run.trainer.outcome.kept
     return Evidence(
-        predictions,
+        run.predictions,
         parts.info.classes,
-        tuple(records),
+        tuple(run.records),
         training_counts=training_counts(parts),
         training_images=len(parts.splits.train),
-        watched_images=len(parts.splits.half(records[-1].half)),
+        watched_images=len(parts.splits.half(run.records[-1].half)),
         kept_epoch=0 if kept is None else kept.epoch,
         chosen_by=_chosen(trainer),
         stopped=bool(trainer.outcome.stopped) or trainer.ended_early,
-        audit=found.audit.found,
-        scored=tuple(found.scored),
-        irreproducible=tuple(irreproducible),
+        audit=run.diagnosis.audit.found,
+        scored=tuple(run.diagnosis.scored),
+        irreproducible=tuple(run.irreproducible),
         reproducibility_known=True,
     )
 

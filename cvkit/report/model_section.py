@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from ..engine.trained_model import TrainedModel
 from ..engine.trainer import Trainer
@@ -61,6 +60,8 @@ def _numbers(values: tuple[float, ...]) -> str:
 
 def _traced(trained: TrainedModel) -> tuple[str, Table]:
     """Return the FLOPs of one image, and a table of the modules with weights and the shapes of their outputs."""
+    from torch.utils.flop_counter import FlopCounterMode  # after `about_to_train`, because its import is expensive
+
     shapes: dict[str, str] = {}
 
     def note(name: str) -> Any:

@@ -7,13 +7,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from ..diagnostics.diagnose import Diagnosis
 from ..diagnostics.task_report import task_report
 from ..engine.metrics import evaluate_metrics, lower_is_better
 from ..engine.parts import RunParts
-from ..engine.predictions import Predictions
 from ..engine.records import SCORES, EpochRecord
-from ..engine.trainer import Trainer
 from ..engine.views import FLIP
 from ..figures.artifacts import Table
 from ..figures.finding import Finding
@@ -22,6 +19,7 @@ from ..findings.judge import SHOWN
 from ..formatting import counted, duration, in_words, legible, score_percent
 from ..recipe import Part
 from ..recipe.dump import in_one_line
+from .finished_run import FinishedRun
 from .headline import Earlier, balanced, change, interval_note
 from .model_section import model_section
 from .reproduce_section import DOWNLOADS, reproduce_section
@@ -34,41 +32,38 @@ _COMPONENTS = (
 
 
 def report_page(
-    trainer: Trainer,
-    records: Sequence[EpochRecord],
-    predictions: Predictions,
-    found: Diagnosis,
-    info: dict[str, Any],
-    recipe_text: str,
-    warnings: Sequence[str],
+    run: FinishedRun,
     findings: Sequence[Finding] = (),
+    warnings: Sequence[str] = (),
     earlier: Earlier | None = None,
-    irreproducible: Sequence[str] = (),
     phases: Mapping[str, float] = MappingProxyType({}),
 ) -> Page:
-    """Return the report page. Its headline is the final epoch's score without test-time augmentation."""
-    recipe = trainer.parts.recipe
+    """Return the report page. Its headline is the final epoch's score without test-time augmentation.
+
+    `earlier` is the result of the previous run of the name, and `phases` are the seconds of each phase.
+    """
+    recipe, found, info = run.parts.recipe, run.diagnosis, run.info
     data, model = (part.entry.member or part.entry.component.name for part in (recipe.dataset, recipe.model))
     return Page(
         title=recipe.name,
-        subtitle=f"{model} on {data}, {counted(len(records), 'epoch')}, seed {recipe.seed}",
-        facts=tuple(_facts(trainer, records, predictions, earlier)),
+        subtitle=f"{model} on {data}, {counted(len(run.records), 'epoch')}, seed {recipe.seed}",
+        facts=tuple(_facts(run, earlier)),
         warnings=tuple(dict.fromkeys(warnings)),
-        notes=(*_start(info), *_notes(trainer, records), *map(_extension, info.get("extended", []))),
+        notes=(*_start(info), *_notes(run), *map(_extension, info.get("extended", []))),
         sections=(
             Section("Training", tuple(found.training)),
-            Section(task_report(trainer.parts.info.task).title, tuple(found.classes)),
+            Section(task_report(run.parts.info.task).title, tuple(found.classes)),
             Section("Confidence", tuple(found.confidence)),
             Section("Errors", tuple(found.errors)),
             Section("Explanation scores", tuple(found.explanations), broad=True),
-            Section("Data", (*_data(trainer.parts), *found.data)),
+            Section("Data", (*_data(run.parts), *found.data)),
             Section("Faults of the data", found.audit.artifacts, found.audit.text, broad=True),
-            model_section(trainer, info),
+            model_section(run.trainer, info),
             *found.sections,
-            reproduce_section(recipe, info, irreproducible, phases, earlier),
+            reproduce_section(run, phases, earlier),
         ),
         details=tuple(_details(info)),
-        recipe=recipe_text,
+        recipe=run.recipe_text,
         findings=tuple(findings),
         downloads=DOWNLOADS,
         shown_findings=SHOWN,
@@ -80,16 +75,15 @@ def _version(info: dict[str, Any]) -> str:
     return str(info["environment"].get("cvkit-core", "(unknown version)"))
 
 
-def _facts(
-    trainer: Trainer, records: Sequence[EpochRecord], predictions: Predictions, earlier: Earlier | None
-) -> list[Fact]:
-    last, half, kept = records[-1], trainer.parts.splits.final, trainer.outcome.kept
-    lower = lower_is_better(trainer.parts.recipe.metrics, trainer.parts.info)
-    report, score = task_report(trainer.parts.info.task), in_words(predictions.score_name)
+def _facts(run: FinishedRun, earlier: Earlier | None) -> list[Fact]:
+    trainer, parts, records, predictions = run.trainer, run.parts, run.records, run.predictions
+    last, half, kept = records[-1], parts.splits.final, trainer.outcome.kept
+    lower = lower_is_better(parts.recipe.metrics, parts.info)
+    report, score = task_report(parts.info.task), in_words(predictions.score_name)
     weights = "after the last epoch"
     if kept is not None:
         weights = f"with the weights of epoch {kept.epoch}" + (f" ({kept.reason})" if kept.reason else "")
-    weights += ", averaged weights" if trainer.parts.ema is not None else ""
+    weights += ", averaged weights" if parts.ema is not None else ""
     validation, tta, unaveraged = (last.score_of(which) for which in SCORES[1:])
     plain = "" if tta is None else ", without TTA"
     facts = [
@@ -107,18 +101,18 @@ def _facts(
         facts.append(Fact(f"With {last.tta}", score_percent(tta), _views(last)))
     if unaveraged is not None:
         facts.append(Fact("Without averaging", score_percent(unaveraged), "the trained weights, not averaged"))
-    measured = evaluate_metrics(trainer.parts.recipe.metrics, trainer.parts.info, predictions)
+    measured = evaluate_metrics(parts.recipe.metrics, parts.info, predictions)
     for name, value in measured.items():
         best = ", lower is better" if name in lower else ""
         facts.append(Fact(name, f"{value:.4f}", f"metric of the {half} images, {weights}{best}"))
     seconds = sum(record.seconds for record in records)
     speed = sum(record.images_per_second * record.seconds for record in records) / seconds
-    parameters = sum(parameter.numel() for parameter in trainer.parts.model.parameters())
+    parameters = sum(parameter.numel() for parameter in parts.model.parameters())
     return [
         *facts,
-        Fact(f"{half.capitalize()} loss", f"{predictions.loss:.3f}", _loss(trainer.parts.recipe.loss)),
-        *report.facts(trainer.parts.recipe.evaluation, predictions, measured.values()),
-        Fact("Training time", duration(seconds), f"{speed:,.0f} images/s on {trainer.parts.device.type}"),
+        Fact(f"{half.capitalize()} loss", f"{predictions.loss:.3f}", _loss(parts.recipe.loss)),
+        *report.facts(parts.recipe.evaluation, predictions, measured.values()),
+        Fact("Training time", duration(seconds), f"{speed:,.0f} images/s on {parts.device.type}"),
         Fact("Weights", f"{parameters:,}"),
     ]
 
@@ -137,7 +131,8 @@ def _loss(loss: Part) -> str:
     )
 
 
-def _notes(trainer: Trainer, records: Sequence[EpochRecord]) -> list[str]:
+def _notes(run: FinishedRun) -> list[str]:
+    trainer, records = run.trainer, run.records
     best = max(records, key=lambda record: record.score)
     notes = []
     if best.score > records[-1].score and trainer.outcome.kept is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from ..formatting import counted, duration
 from ..printable import shell_words
 from ..recipe import Recipe
 from ..recipe.changes import Change, set_values
+from .finished_run import FinishedRun
 from .headline import Earlier
 
 _SHORTEST = 0.05  # seconds of a phase that is worth a row: a run without tuners has no tuning
@@ -26,14 +27,9 @@ DOWNLOADS = (
 """The files beside a report, with what they contain."""
 
 
-def reproduce_section(
-    recipe: Recipe,
-    info: dict[str, Any],
-    irreproducible: Sequence[str],
-    phases: Mapping[str, float],
-    earlier: Earlier | None,
-) -> Section:
-    """Return the section; `info` is the content of run.json, and `phases` are the seconds of each phase."""
+def reproduce_section(run: FinishedRun, phases: Mapping[str, float], earlier: Earlier | None) -> Section:
+    """Return the section; `phases` are the seconds of each phase."""
+    recipe, info = run.parts.recipe, run.info
     tables = [
         Table("repeat", "How to repeat this run", "", ("what", "value"), tuple(_facts(recipe, info))),
         Table("phases", "Time", _about_time(info), ("phase", "time"), tuple(_times(phases))),
@@ -55,7 +51,7 @@ def reproduce_section(
                 tuple((change.path, change.before, change.now) for change in earlier.changes or ()),
             )
         )
-    text = f"Others may get another result: {'; '.join(irreproducible)}." if irreproducible else ""
+    text = f"Others may get another result: {'; '.join(run.irreproducible)}." if run.irreproducible else ""
     return Section("Reproduce", tuple(tables), text)
 
 

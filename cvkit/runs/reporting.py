@@ -16,6 +16,7 @@ from ..figures.finding import Finding
 from ..figures.page import render
 from ..findings.judge import judge
 from ..phases import phase
+from ..report.finished_run import FinishedRun
 from ..report.gathering import evidence_of
 from ..report.plugin_sections import plugin_sections
 from ..report.report_page import report_page
@@ -60,23 +61,11 @@ def write_results(
         folder.save_artifacts(found.artifacts())
     found.training += tuning_figures(folder, tuning, warnings)
     warnings += run_info.changes()
-    info = run_info.values
     unrepeatable = [*run_info.irreproducible(ended_early=trainer.ended_early), *data_changes]
-    findings = judge(evidence_of(trainer, records, predictions, found, unrepeatable))
+    run = FinishedRun(trainer, records, predictions, found, run_info.values, recipe_text, unrepeatable)
+    findings = judge(evidence_of(run))
     with phase("writing the report"):
-        before = previous_run(folder, parts.recipe.name, info["started"])
+        before = previous_run(folder, parts.recipe.name, run.info["started"])
         earlier = None if before is None else earlier_result(before, predictions, digests, parts.recipe)
-        page = report_page(
-            trainer,
-            records,
-            predictions,
-            found,
-            info,
-            recipe_text,
-            warnings,
-            findings,
-            earlier,
-            unrepeatable,
-            phases.seconds(),
-        )
+        page = report_page(run, findings, warnings, earlier, phases.seconds())
         return Written(folder.write_report(render(page)), predictions, findings)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any
 
 from ..allocator import keep_freed_memory_on_cpu
+from ..compiler_import import avoid_compiler_import
 from .signals import NAMES, Interrupted, heard
 
 _WARNING, _RESULT = "warning: ", "\x1fresult: "  # the second is nothing that a library prints
@@ -109,6 +110,7 @@ def serve(work: Callable[[dict[str, Any]], int]) -> None:
         job = json.loads(unbuffered.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     keep_freed_memory_on_cpu()
+    avoid_compiler_import()
     try:
         code = work(job)
     except Interrupted as error:

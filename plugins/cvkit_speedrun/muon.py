@@ -9,10 +9,10 @@ import torch
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 
+from cvkit import orthogonalised
+
 from .named import Fraction, Named
 from .sgd import ScaledBiasSGD
-
-_COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of Jordan et al. 2024
 
 
 class MuonSGD(ScaledBiasSGD):
@@ -107,16 +107,3 @@ class MuonSGD(ScaledBiasSGD):
             state["momentum_buffer"] = torch.zeros_like(weight)
         buffer: Tensor = state["momentum_buffer"].mul_(momentum).add_(gradient)
         return gradient.add(buffer, alpha=momentum)
-
-
-def orthogonalised(matrix: Tensor, steps: int) -> Tensor:
-    """Return roughly U V^T of a matrix U S V^T, in bfloat16, by `steps` Newton-Schulz iterations."""
-    a, b, c = _COEFFICIENTS
-    x = matrix.bfloat16()
-    wide = x.shape[0] <= x.shape[1]
-    x = x if wide else x.T
-    x = x / x.norm().clamp(min=1e-7)
-    for _ in range(steps):
-        gram = x @ x.T
-        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
-    return x if wide else x.T

@@ -12,10 +12,11 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 from torch.optim import Optimizer
 
+from cvkit import orthogonalised
+
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Named = Iterable[tuple[str, Tensor]] | Iterable[dict[str, Any]]
 
-_COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of Jordan et al. 2024
 _NOT_HIDDEN = ("*embed*", "*cls_token*", "*class_token*", "*reg_token*", "*bias_table*", "loss..*")
 
 
@@ -111,19 +112,6 @@ class Muon(Optimizer):
             (square.sqrt() / scale).add_(group["adamw_eps"]),
             value=-group["lr"] / (1 - beta1 ** state["step"]),
         )
-
-
-def orthogonalised(matrix: Tensor, steps: int) -> Tensor:
-    """Return roughly U V^T of a matrix U S V^T, in bfloat16, by `steps` Newton-Schulz iterations."""
-    a, b, c = _COEFFICIENTS
-    x = matrix.bfloat16()
-    wide = x.shape[0] <= x.shape[1]
-    x = x if wide else x.T
-    x = x / x.norm().clamp(min=1e-7)
-    for _ in range(steps):
-        gram = x @ x.T
-        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
-    return x if wide else x.T
 
 
 def _hidden_matrices(given: list[Any], patterns: list[str] | None) -> set[int]:

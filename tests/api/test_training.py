@@ -94,7 +94,7 @@ def command(*arguments: str) -> str:
 
 def steady(line: str) -> str:
     """A line without the measurements of time and the name of the run folder."""
-    return re.sub(r" +[\d,.]+ +[\d.]+$|, in [\d.]+ s$", "", re.sub(r"small-\d{8}-\d{6}(-\d+)?", "RUN", line))
+    return re.sub(r" +[\d,.]+ +[\d.]+$|, in [\d.a-z ]+$", "", re.sub(r"small-\d{8}-\d{6}(-\d+)?", "RUN", line))
 
 
 INTERRUPTING = """\

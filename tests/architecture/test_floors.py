@@ -24,6 +24,7 @@ ROOMS: dict[str, set[str]] = {
     "phases": set(),
     "glibc": set(),
     "allocator": set(),
+    "compiler_import": {"torch"},
     "files": {"filelock", "pydantic"},
     "signatures": {"pydantic", "griffe"},
     "kinds": set(),
