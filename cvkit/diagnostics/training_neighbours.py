@@ -54,14 +54,14 @@ class TrainingNeighbours:
 
     @property
     def caption(self) -> str:
-        """One or two sentences about what was searched, and what to look for, with a space before them."""
+        """Sentences about what was searched, and what to look for, with a space before them."""
         among = f"all {self.total:,}"
         if self.searched < self.total:
             among = f"a random {self.searched:,} of {self.total:,} (report.neighbours)"
         return (
             f" The training images with the most similar features, of {among}, have their label and the cosine "
-            "similarity. If they have the predicted class and look like the image, one of the labels may be wrong; a "
-            "similarity near 1.00 may be a duplicate."
+            "similarity. If they have the predicted class and look like the image, one of the labels may be wrong. "
+            "A copy has a similarity of 1.00; other images have it too if the model has learned little."
         )
 
 
