@@ -31,8 +31,11 @@ from .run_marks import run_marks
 from .task_report import task_report
 from .training_curves import curves, loss_terms, metrics
 
-_CHECKED = 32  # test images whose maps are compared with those of a model with randomized weights
-_SCORED = 2_000  # test images whose maps are compared with their masks; this limits the memory
+CHECKED = 32
+"""The test images whose maps are compared with those of a model with randomized weights."""
+
+SCORED = 2_000
+"""The largest number of test images whose maps are compared with their masks; this limits the memory."""
 
 
 @dataclass
@@ -109,7 +112,7 @@ def _weights_check(
     parts: RunParts, targets: torch.Tensor, explainers: Explainers, warnings: list[str]
 ) -> list[Scored]:
     split = parts.splits.half(parts.splits.final)
-    chosen = permutation(len(split), "weights check", parts.recipe.seed)[:_CHECKED]
+    chosen = permutation(len(split), "weights check", parts.recipe.seed)[:CHECKED]
     images = materialize(split, chosen.tolist()).images
     found, lines = weights_check(explainers, images, targets[chosen])
     warnings += lines
@@ -117,7 +120,7 @@ def _weights_check(
 
 
 def _on_objects(test: TensorSplit, explainers: Explainers, seed: int) -> list[Scored]:
-    chosen = permutation(len(test), "images scored", seed)[:_SCORED].sort().values
+    chosen = permutation(len(test), "images scored", seed)[:SCORED].sort().values
     images, labels, masks = materialize(test, chosen.tolist()).objects()
     if masks is None or not len(images):
         return []

@@ -127,7 +127,7 @@ def test_maps_beyond_the_unit_range_are_pointed_out_and_rounding_is_not(diagnose
 def test_maps_are_held_against_masks_of_a_bounded_number_of_images(diagnosed, monkeypatch):
     """A data set may have any number of them."""
     assert re.search(r"\b12\b", diagnosed("noise").explanations[0].caption)
-    monkeypatch.setattr("cvkit.diagnostics.diagnose._SCORED", 5)
+    monkeypatch.setattr("cvkit.diagnostics.diagnose.SCORED", 5)
     caption = diagnosed("noise").explanations[0].caption
     assert re.search(r"\b5\b", caption)
     assert not re.search(r"\b12\b", caption)
