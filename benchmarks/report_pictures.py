@@ -3,9 +3,9 @@
     python benchmarks/report_pictures.py RUN/report.html docs/images/report.png --errors 1,2,3    # for the README
     python benchmarks/report_pictures.py RUN/report.html docs/images/gallery-shapes.webp          # for the gallery
 
-Nothing on the page is changed. Without `--errors`, the picture is the first screen of the page. With it, the picture is
-the headline, the findings and the named cards of misclassified images; what is between them is hidden. The ending of the
-file decides about its format. A picture above the limit of its place is an error, because a reader has to load it.
+Nothing on the page is changed. Without `--errors`, the picture is the first screen of the page. With it, the picture
+is the headline, the findings and the named cards of misclassified images; what is between them is hidden. The ending
+of the file decides about its format. A picture above the limit of its place is an error, because a reader loads it.
 """
 
 from __future__ import annotations
@@ -29,13 +29,12 @@ _KEEP = """(wanted) => {
   const cards = [...document.querySelectorAll("#s-errors ul.cards > li")];
   const chosen = wanted.map((number) => cards[number - 1]);
   if (chosen.includes(undefined)) return [cards.length, 0];
-  const seen = [document.querySelector("h1"), document.querySelector("dl.headline"),
-                document.querySelector("#findings"), document.querySelector("#s-errors h2"), ...chosen];
+  const seen = [...document.querySelectorAll("h1, dl.headline, #findings, #s-errors h2"), ...chosen];
   const above = (node) => seen.some((kept) => node.contains(kept) || kept.contains(node));
   for (const node of document.querySelectorAll("body *")) if (!above(node)) node.style.display = "none";
   return [cards.length, document.querySelector("#s-errors").getBoundingClientRect().bottom + window.scrollY];
 }"""
-"""Hide all but the headline, the findings and the wanted cards; return the number of cards and where the last one ends."""
+"""Hide all but the headline, the findings and the wanted cards; return the number of cards and where they end."""
 
 
 def main() -> None:
@@ -66,7 +65,7 @@ def main() -> None:
 
 
 def photographed(page: Page, errors: list[int] | None, height: int) -> Image.Image:
-    """Return the picture of an open page: its first screen, or the findings and the cards at the places in `errors`."""
+    """Return a picture of an open page: its first screen, or the findings and the cards at the places in `errors`."""
     page.evaluate("""async () => {
       const pictures = [...document.images];
       pictures.forEach((picture) => { picture.loading = "eager"; });
