@@ -3,7 +3,8 @@
     python benchmarks/silences.py WORK            # prints the table
     python benchmarks/silences.py WORK --write    # also replaces the table in docs/results.md
 
-WORK must not exist. Left out are `resume` and `finish`, which do what `run` does, and `serve`, which waits for requests.
+WORK must not exist. Left out are `resume` and `finish`, which do what `run` does, and `serve`, which waits for
+requests.
 """
 
 from __future__ import annotations
