@@ -80,7 +80,7 @@ def wording(snapshot, tmp_path, tmp_path_factory) -> SnapshotAssertion:
             for folder, name in folders.items():
                 data = data.replace(str(folder), name)
             data = re.sub(r"\b(package|plugin)_\d+\b", r"\1_N", data)
-            data = re.sub(r"(?m)^the (rest of the )?training will take about .*\n", "", data)
+            data = re.sub(r"(?m)^the (rest of the |whole )?(training|run) will take about .*\n", "", data)
         return data
 
     return snapshot.with_defaults(matcher=portable)

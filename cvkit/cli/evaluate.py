@@ -85,7 +85,8 @@ def evaluate(
         return Request(data, split, TableColumns(column, label_column), ignore_unknown, views, batch_size, workers)
 
     task = _prepared(folder, run, choice, trusted, request)
-    from ..evaluation.page import remarks, result_lines, results_folder, write_results
+    with phase("loading libraries"):  # those of the page take seconds
+        from ..evaluation.page import remarks, result_lines, results_folder, write_results
 
     digest = inputs_digest([folder, run if data is None else None, data, split])
     images = data if given else None

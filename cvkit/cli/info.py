@@ -64,6 +64,8 @@ def _hint(catalog: Catalog, name: str, families: list[Entry]) -> str:
             return f"'{name}' is a plugin; see: cvkit list --plugin {name}"
     if kind := kind_called(name):
         return f"'{name}' is a kind of component; see: cvkit list {kind.name}"
+    if same := next(filter(None, (registry.same_member(name) for registry in catalog.registries.values())), ""):
+        return same
     names = {known for registry in catalog.registries.values() for known in registry.names()}
     names |= {f"{plugin}/{known}" for family in families for known in family.members()}
     return did_you_mean(name, names) or "See: cvkit list"

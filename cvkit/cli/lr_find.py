@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,18 +15,20 @@ import click
 from ..errors import ComponentError, RunError
 from ..files.output_folder import OutputFolder
 from ..host.assumed import TUNER, require_assumed
+from ..phases import phase
 from ..runs.data_folder import data_folder
 from .exit_code import work
 from .loading import load_recipe, warn
 from .options import PluginChoice, data_option, output_option, plugin_options, set_option
-from .proposed import NAME, files_of, print_proposal
+from .proposed import NAME, figure_of, json_of, print_rules
 from .terminal import echo
 
 if TYPE_CHECKING:
     from ..host.catalog import Catalog
     from ..recipe import Recipe, TunerPart
 
-NAMES = frozenset(f"{NAME}.{kind}" for kind in ("svg", "png", "json"))
+PAGE = "lr-find.html"
+NAMES = frozenset((PAGE, *(f"{NAME}.{kind}" for kind in ("svg", "png", "json"))))
 _REMEDY = "Give the recipe a tuner of another plugin; see: cvkit list tuners"
 
 
@@ -51,20 +54,24 @@ def lr_find(
 ) -> None:
     """Run only the learning-rate range test of RECIPE.
 
-    Sweeps the learning rate and shows the rate that each rule chooses from the losses. Uses the recipe's own range
-    test if it has one. Exits with 1 if no rule finds a rate.
+    Sweeps the learning rate and shows the rate that each rule chooses from the losses, on the terminal and on a page.
+    Uses the recipe's own range test if it has one. Exits with 1 if no rule finds a rate.
     """
     waits = range_test_override(recipe, overrides)
+    arguments = (recipe, *_repeated(overrides, data, choice))
     overrides = (*overrides, *waits)
     checked, catalog = load_recipe(recipe, overrides, choice, require_range_test if waits else None)
+    given = checked.values()
     options = ([f"pick={json.dumps(pick)}"] if pick else []) + ["verify=true"] * verify
     checked, tuner = with_range_test(recipe, overrides, checked, catalog, options)
     place = OutputFolder(output / checked.name, "cvkit lr-find", NAMES)
     place.require_safe_to_replace()
+    from ..diagnostics.range_test import RangeTest, rule_table
     from ..engine.assembly import build_parts
     from ..engine.building import open_dataset  # imports torch, so only after the recipe is checked
     from ..engine.tuning import forecast_of, propose
     from ..engine.usual_rate import unusual_rate
+    from ..figures.page import render
 
     parts = build_parts(checked, open_dataset(checked, data_folder(data)))
     with work() as sweep:
@@ -76,14 +83,29 @@ def lr_find(
         except ComponentError:  # the tuner refuses its options
             sweep.started = False
             raise
-        print_proposal(proposal.data)
-        for path in place.write(files_of(proposal, tuner)):
+        print_rules(rule_table(proposal.data))
+        unusual = unusual_rate(checked, tuner, proposal)
+        with phase("drawing the page"):
+            test = RangeTest(parts, tuner, proposal, given, arguments)
+            figure = figure_of(proposal, tuner)
+            page = test.page(figure, [f"{unusual}."] if unusual else [], version("cvkit-core"))
+            files = {PAGE: render(page).encode()} | ({} if figure is None else figure.files())
+            written = place.write(files | {f"{NAME}.json": json_of(proposal, tuner)})
+        for path in written:
             echo(path)
         if proposal.value is None:
             raise RunError(f"found no learning rate for {tuner.target}: {proposal.reason}")
     echo(f"{tuner.target}: {proposal.value} ({proposal.reason})")
-    if unusual := unusual_rate(checked, tuner, proposal):
+    if unusual:
         warn(unusual)
+
+
+def _repeated(overrides: Sequence[str], data: Path | None, choice: PluginChoice) -> tuple[object, ...]:
+    """Return the options of this command that other commands need for the same recipe and data."""
+    words: list[object] = [word for text in overrides for word in ("--set", text)]
+    words += [] if data is None else ["--data", data]
+    words += [word for name in choice.disabled for word in ("--no-plugin", name)]
+    return (*words, *(word for path in choice.paths if choice.named for word in ("--plugin-path", path)))
 
 
 def require_range_test(catalog: Catalog) -> None:

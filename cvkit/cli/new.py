@@ -68,10 +68,12 @@ def new(
     catalog = load_catalog(choice)
     from ..starting import writing  # imports torch, so only after the arguments are valid
 
-    writing.require_free(output)
+    folder = data_folder(data)
+    if writing.found(photos, folder).exists():  # else `start` says what is missing, which matters first
+        writing.require_free(output)
     columns = {"image": image, "label": label, "split": split, "group": group}
     reading = {"size": size} | {name: column for name, column in columns.items() if column is not None}
-    started = writing.start(photos, model, weights, scratch, reading, catalog, data_folder(data), output)
+    started = writing.start(photos, model, weights, scratch, reading, catalog, folder, output)
     writing.write(output, started.text)
     echo("\n".join(f"- {sentence}" for sentence in started.sentences))
     steps = ["audit", "preview", "run"]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..phases import phase
 from ..resource_errors import reporting_shortages
 from ..runs.data_folder import data_folder
 from ..runs.signals import exit_code_of_signal
@@ -129,12 +130,13 @@ def carry_out(
     """
     if not parts.world.first:
         return follow(parts)
-    from ..runs.execute import execute, noted_end
-    from ..runs.folder import RunFolder
-    from ..runs.interruption import ended_by_signals
-    from ..runs.lines import add_way_on, folder_line, stopped_line
-    from ..runs.session import Session
-    from ..runs.summary_lines import closing_lines, opening_lines
+    with phase("loading libraries"):  # those of the report take seconds
+        from ..runs.execute import execute, noted_end
+        from ..runs.folder import RunFolder
+        from ..runs.interruption import ended_by_signals
+        from ..runs.lines import add_way_on, folder_line, stopped_line
+        from ..runs.session import Session
+        from ..runs.summary_lines import closing_lines, opening_lines
 
     began = time.monotonic()
     folder = RunFolder.create(place, parts.recipe.name) if isinstance(place, Path) else place

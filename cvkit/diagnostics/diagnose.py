@@ -9,7 +9,6 @@ from typing import Any
 import torch
 
 from ..data.loading import materialize
-from ..data.resizing import framed
 from ..data.splits import TensorSplit
 from ..engine.metrics import lower_is_better
 from ..engine.parts import RunParts
@@ -19,12 +18,12 @@ from ..engine.trainer import Trainer
 from ..explain.explainers import Explainers
 from ..explain.result_page import noted
 from ..explain.scores import Scored, explained, on_objects, tables, weights_check
-from ..figures.artifacts import Artifact, Gallery
+from ..figures.artifacts import Artifact
 from ..figures.page import Section
 from ..phases import phase
-from ..seeding import derive, permutation, preserved_randomness, seed_everything
+from ..seeding import permutation
 from ..tasks import SINGLE_LABEL
-from .augmentation_sheet import augmented_samples
+from .augmented_views import augmented_sheet
 from .data_audit import DataAudit, data_audit
 from .data_summary import data_summary
 from .rates import schedule
@@ -32,9 +31,11 @@ from .run_marks import run_marks
 from .task_report import task_report
 from .training_curves import curves, loss_terms, metrics
 
-_VIEWS = 3  # augmented versions shown of each sample
-_CHECKED = 32  # test images whose maps are compared with those of a model with randomized weights
-_SCORED = 2_000  # test images whose maps are compared with their masks; this limits the memory
+CHECKED = 32
+"""The test images whose maps are compared with those of a model with randomized weights."""
+
+SCORED = 2_000
+"""The largest number of test images whose maps are compared with their masks; this limits the memory."""
 
 
 @dataclass
@@ -111,7 +112,7 @@ def _weights_check(
     parts: RunParts, targets: torch.Tensor, explainers: Explainers, warnings: list[str]
 ) -> list[Scored]:
     split = parts.splits.half(parts.splits.final)
-    chosen = permutation(len(split), "weights check", parts.recipe.seed)[:_CHECKED]
+    chosen = permutation(len(split), "weights check", parts.recipe.seed)[:CHECKED]
     images = materialize(split, chosen.tolist()).images
     found, lines = weights_check(explainers, images, targets[chosen])
     warnings += lines
@@ -119,23 +120,8 @@ def _weights_check(
 
 
 def _on_objects(test: TensorSplit, explainers: Explainers, seed: int) -> list[Scored]:
-    chosen = permutation(len(test), "images scored", seed)[:_SCORED].sort().values
+    chosen = permutation(len(test), "images scored", seed)[:SCORED].sort().values
     images, labels, masks = materialize(test, chosen.tolist()).objects()
     if masks is None or not len(images):
         return []
     return on_objects(explained(explainers, images, labels), masks)
-
-
-def augmented_sheet(parts: RunParts) -> Gallery:
-    """Return a gallery of training images beside versions augmented as in the recipe."""
-    seed = parts.recipe.seed
-    chosen = permutation(len(parts.splits.train), "augmented samples", seed)[: parts.recipe.report.augmented]
-    originals = [parts.splits.train[index][0] for index in chosen.tolist()]
-    sample = materialize(framed(parts.splits.train, parts.info), chosen.tolist())
-    with preserved_randomness():
-        seed_everything("augmented views", seed)
-        views = [
-            parts.augmented(originals, derive("augmented views", seed, view), sample.labels).cpu()
-            for view in range(_VIEWS)
-        ]
-    return augmented_samples(sample.images, torch.stack(views), sample.labels, parts.info.classes, parts.info.labels)

@@ -11,10 +11,11 @@ from ..engine.per_sample import PerSample
 from ..engine.predictions import Predictions
 from ..figures.artifacts import Card, Gallery, LabelledPng
 from ..figures.map_legends import map_legends
-from ..figures.thumbnails import SEEN, SIDE, overlay, pixelated, thumbnail
+from ..figures.thumbnails import SEEN, SIDE, SMALL, overlay, pixelated, thumbnail
 from ..formatting import counted, legible, percent
 from ..recipe.settings import Rank
 from .neighbours import Neighbours
+from .training_neighbours import TrainingNeighbours
 
 _RANKED = {
     "confidence": "The {shown:,} most confident of {errors}",
@@ -22,7 +23,6 @@ _RANKED = {
     "margin": "Errors with the largest margin: {shown:,} of {errors}",
 }
 _LARGE_MAPS = 2  # methods; the maps of more are smaller, so that a page stays below 4 MB
-_SMALL = 64  # length in pixels of the longer side of a similar image's picture
 
 
 def misclassified(
@@ -36,6 +36,7 @@ def misclassified(
     layers: Mapping[str, str] = MappingProxyType({}),
     signed: Collection[str] = (),
     searched: bool = True,
+    training: TrainingNeighbours | None = None,
 ) -> Gallery:
     """Return a gallery of errors, with explanations of the predicted and the true class and with similar images.
 
@@ -51,6 +52,7 @@ def misclassified(
         layers: By name of the explainer, the layer that it explains, if it reports one.
         signed: The names of the explainers whose maps are signed.
         searched: Whether similar images were searched for.
+        training: The training images that are most similar to each image.
 
     Returns:
         A gallery with one card per error.
@@ -75,16 +77,18 @@ def misclassified(
                 {name: values[index] for name, values in orders.items()},
                 tuple(maps),
                 ("predicted", "true") if maps else (),
+                also_related=() if training is None else training.pictures(row, classes),
             )
         )
     return Gallery(
         "misclassified",
         "Misclassified images",
-        _caption(predictions, cards, [_at(name, layers) for name in maps], rank, searched),
+        _caption(predictions, cards, [_at(name, layers) for name in maps], rank, searched, training),
         tuple(cards),
         pixelated(images),
         "most similar correctly classified images",
         legends=map_legends([*maps], signed),
+        also_related="most similar training images",
     )
 
 
@@ -106,7 +110,7 @@ def _similar(
     found: Neighbours, images: Tensor, row: int, labels: Tensor, classes: tuple[str, ...]
 ) -> tuple[LabelledPng, ...]:
     return tuple(
-        (f"{legible(classes[labels[index]], 20)} {similarity:.2f}", thumbnail(image, _SMALL))
+        (f"{legible(classes[labels[index]], 20)} {similarity:.2f}", thumbnail(image, SMALL))
         for index, similarity, image in zip(
             found.indices[row].tolist(), found.similarities[row].tolist(), images[row], strict=True
         )
@@ -117,7 +121,14 @@ def _at(name: str, layers: Mapping[str, str]) -> str:
     return f"{name} at {layers[name]}" if name in layers else name
 
 
-def _caption(predictions: Predictions, cards: list[Card], methods: list[str], rank: Rank, searched: bool) -> str:
+def _caption(
+    predictions: Predictions,
+    cards: list[Card],
+    methods: list[str],
+    rank: Rank,
+    searched: bool,
+    training: TrainingNeighbours | None,
+) -> str:
     errors, half = int((~predictions.correct).sum()), predictions.half
     if not errors:
         return f"There are no errors on {counted(len(predictions.labels), f'{half} image')}."
@@ -137,4 +148,6 @@ def _caption(predictions: Predictions, cards: list[Card], methods: list[str], ra
         caption += (
             " No similar images are shown, because the input of the model's last layer could not be determined."
         )
+    if training is not None:
+        caption += training.caption
     return caption + " Loss: cross-entropy in nats. Margin: true-class probability minus the highest other one."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -29,13 +30,19 @@ class Neighbours:
 
 
 def nearest(
-    features: Features, images: Tensor, source: BatchSource, among: Tensor, k: int = 3, at_once: int = AT_ONCE
+    features: Features,
+    images: Tensor,
+    source: BatchSource,
+    among: Tensor,
+    k: int = 3,
+    at_once: int = AT_ONCE,
+    advance: Callable[[int], object] = int,
 ) -> Neighbours:
     """Return the `k` images of `source` that are most similar to each of `images`, or fewer if there are fewer.
 
     `images` is uint8 (n, C, H, W). `among`, int64 (m,), contains the candidates in `source`. They pass through the
     model once, in batches of `at_once`, and only the best are kept, so memory does not grow with m. Among equally
-    similar images, the one earlier in `among` comes first.
+    similar images, the one earlier in `among` comes first. `advance` is called with the number of each batch.
     """
     wanted = torch.cat([normalize(features(part)) for part in images.split(at_once)])
     best = wanted.new_zeros(len(images), 0)
@@ -45,4 +52,5 @@ def nearest(
         similar, order = similar.sort(dim=1, descending=True, stable=True)
         best = similar[:, :k]
         indices = torch.cat([indices, named.expand(len(images), -1)], dim=1).gather(1, order[:, :k].cpu())
+        advance(len(named))
     return Neighbours(indices, best.cpu())

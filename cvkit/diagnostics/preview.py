@@ -9,9 +9,11 @@ from matplotlib.ticker import MaxNLocator
 from ..engine.building import PLACEHOLDER_LR
 from ..engine.lr_curve import LrCurve, Series
 from ..engine.parts import RunParts
-from ..figures.artifacts import Figure, Gallery
+from ..figures.artifacts import Figure, Gallery, Table
 from ..figures.style import BLUE, GREEN, label_ends, render_figure
-from .diagnose import augmented_sheet
+from ..recipe import Recipe
+from ..recipe.dump import in_one_line
+from .augmented_views import AugmentedViews
 from .series import marker
 
 
@@ -45,7 +47,12 @@ def planned_schedule(curve: LrCurve) -> Figure:
         f"at step {peak + 1:,}."
     )
     title = "Planned learning rate" + " and momentum" * (len(panels) == 2)
-    return render_figure("schedule", title, caption, paint, height=2.35 * len(panels))
+    described = " ".join(
+        f"The {name} begins at {values[0].max():.3g} and ends at {values[-1].max():.3g}; it is between "
+        f"{values.min():.3g} and {values.max():.3g}."
+        for name, values in zip(("learning rate", "momentum"), (values for _, values, _ in panels), strict=False)
+    )
+    return render_figure("schedule", title, caption, paint, height=2.35 * len(panels), description=described)
 
 
 def placeholder_notes(parts: RunParts, curve: LrCurve) -> list[str]:
@@ -58,9 +65,26 @@ def placeholder_notes(parts: RunParts, curve: LrCurve) -> list[str]:
     ]
 
 
-def planned_images(parts: RunParts) -> Gallery | None:
-    """Return the gallery of augmented training images, or None if the recipe turns it off."""
-    return augmented_sheet(parts) if parts.recipe.report.augmented and parts.recipe.augmentations else None
+def planned_images(parts: RunParts) -> tuple[Gallery, Table] | None:
+    """Return the gallery of augmented training images and a table of their pixels; None if the recipe shows none."""
+    if not (parts.recipe.report.augmented and parts.recipe.augmentations):
+        return None
+    drawn = AugmentedViews.of(parts)
+    return drawn.sheet(parts), drawn.pixels(parts)
+
+
+def augmentation_table(recipe: Recipe) -> Table:
+    """Return a table of the augmentations in their order, with every option."""
+    rows = tuple(
+        (
+            f"{number}",
+            part.entry.id,
+            ", ".join(f"{name}: {in_one_line(value)}" for name, value in part.options.items()) or "none",
+        )
+        for number, part in enumerate(recipe.augmentations, start=1)
+    )
+    caption = "Training images pass through them in this order, with new random values in each epoch."
+    return Table("augmentations", "Augmentations", caption, ("order", "augmentation", "options"), rows)
 
 
 def _distinct(values: Series) -> dict[str, Series]:

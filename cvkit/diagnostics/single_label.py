@@ -17,10 +17,12 @@ from ..explain.explainers import Explainers
 from ..figures.artifacts import Artifact, Gallery
 from ..figures.page import Fact
 from ..formatting import counted, percent
+from ..phases import phase
 from ..recipe.settings import EvaluationSettings, ReportSettings
 from .black_maps import black_maps
 from .calibration import reliability
 from .class_confusion import confused_pairs, confusion
+from .correct_gallery import correctly_classified, select_correct
 from .coverage import coverage_curve, coverage_table
 from .error_gallery import misclassified
 from .features import Features
@@ -28,6 +30,7 @@ from .label_doubts import doubtful_labels, doubts
 from .neighbours import AT_ONCE, Neighbours, nearest
 from .per_class import ClassFacts, per_class_scores
 from .task_report import ImagesAt
+from .training_neighbours import training_neighbours
 
 
 class SingleLabelReport:
@@ -67,16 +70,20 @@ class SingleLabelReport:
     def errors(
         self, trainer: Trainer, predictions: Predictions, explainers: Explainers, warnings: list[str]
     ) -> list[Artifact]:
-        """Return the gallery of misclassified images."""
-        return [_errors(trainer, predictions, explainers, warnings)]
+        """Return the gallery of misclassified images, and one of some that are classified correctly."""
+        return [_errors(trainer, predictions, explainers, warnings), *_correct(trainer, predictions, explainers)]
 
     def plain_errors(
         self, settings: ReportSettings, predictions: Predictions, classes: tuple[str, ...], images: ImagesAt
     ) -> list[Artifact]:
-        """Return the gallery of misclassified images."""
+        """Return the gallery of misclassified images, and one of some that are classified correctly."""
         indices = select_errors(predictions, settings.misclassified, settings.rank)
         shown = images(indices.tolist()) if len(indices) else torch.zeros(0, 1, 1, 1, dtype=torch.uint8)
-        return [misclassified(shown, indices, predictions, classes, {}, settings.rank, searched=False)]
+        errors = misclassified(shown, indices, predictions, classes, {}, settings.rank, searched=False)
+        some = select_correct(predictions, 0)
+        if not len(some):
+            return [errors]
+        return [errors, correctly_classified(images(some.tolist()), some, predictions, classes)]
 
     def doubts(self, trainer: Trainer, predictions: Predictions) -> Sequence[Artifact]:
         """Return the images whose class the model contradicts with confidence."""
@@ -99,24 +106,52 @@ def _errors(trainer: Trainer, predictions: Predictions, explainers: Explainers, 
     for what, maps in (("predicted", for_predicted), ("true", for_true)):
         warnings += black_maps(maps, explainers.signed, f"{what} class", counted(len(indices), "error"))
     both = {name: (for_predicted[name], for_true[name]) for name in for_predicted if name in for_true}
-    similar = _similar(trainer, predictions, images)
+    at_once = min(AT_ONCE, trainer.evaluator.batch_size)
+    features = _features(trainer)
+    similar = None if features is None else _similar(parts, predictions, features, images, at_once)
+    training = None if features is None else training_neighbours(parts, features, images, at_once)
     return misclassified(
-        images, indices, predictions, classes, both, settings.rank, similar, explainers.layers(), explainers.signed
+        images,
+        indices,
+        predictions,
+        classes,
+        both,
+        settings.rank,
+        similar,
+        explainers.layers(),
+        explainers.signed,
+        training=training,
     )
 
 
-def _similar(
-    trainer: Trainer, predictions: Predictions, images: torch.Tensor
-) -> tuple[Neighbours, torch.Tensor] | None:
-    """Return the most similar correctly classified test images and their pixels; None if there are no features."""
-    correct = predictions.correct.nonzero().flatten()
+def _correct(trainer: Trainer, predictions: Predictions, explainers: Explainers) -> list[Gallery]:
+    """Return the gallery of random correctly classified images, if there are any."""
     parts = trainer.parts
-    split = parts.splits.half(parts.splits.final)
+    indices = select_correct(predictions, parts.recipe.seed)
+    if not len(indices):
+        return []
+    images = materialize(parts.splits.half(parts.splits.final), indices.tolist()).images
+    maps = explainers.explain(images, predictions.labels[indices])
+    return [correctly_classified(images, indices, predictions, parts.info.classes, maps, explainers.signed)]
+
+
+def _features(trainer: Trainer) -> Features | None:
+    """Return the features of the trained model; None if there are none."""
+    split = trainer.parts.splits.half(trainer.parts.splits.final)
     sample = materialize(split, range(min(2, len(split)))).images
-    features = Features.before_logits(trainer.trained(), sample)
-    if features is None or not len(correct):
+    return Features.before_logits(trainer.trained(), sample)
+
+
+def _similar(
+    parts: RunParts, predictions: Predictions, features: Features, images: Tensor, at_once: int
+) -> tuple[Neighbours, Tensor] | None:
+    """Return the most similar correctly classified test images and their pixels; None if none are correct."""
+    correct = predictions.correct.nonzero().flatten()
+    if not len(correct):
         return None
-    at_once = min(AT_ONCE, trainer.evaluator.batch_size)
-    found = nearest(features, images, parts.sources[parts.splits.final], correct, at_once=at_once)
+    split = parts.splits.half(parts.splits.final)
+    with phase("comparing errors with other images", len(correct)) as comparing:
+        source = parts.sources[parts.splits.final]
+        found = nearest(features, images, source, correct, at_once=at_once, advance=comparing.advance)
     similar = materialize(split, found.indices.flatten().tolist()).images
     return found, similar.unflatten(0, found.indices.shape)

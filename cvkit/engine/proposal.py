@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_TYPES = (("reason", str), ("title", str), ("caption", str), ("data", dict), ("description", str))
+
 
 @dataclass(frozen=True)
 class Proposal:
@@ -21,9 +23,12 @@ class Proposal:
         caption: The caption of the figure.
         data: Measurements as JSON values, which are saved in the run folder.
         draw: A function that draws on an empty matplotlib figure, or None for no figure.
+        description: What the figure shows, in words, for readers who cannot see it: values and trends, not the
+            caption again.
 
     Raises:
-        TypeError: `reason`, `title`, `caption` or `data` has the wrong type, for example if arguments are swapped.
+        TypeError: `reason`, `title`, `caption`, `data` or `description` has the wrong type, for example if arguments
+            are swapped.
     """
 
     value: Any
@@ -32,8 +37,9 @@ class Proposal:
     caption: str = ""
     data: dict[str, Any] = field(default_factory=dict)
     draw: Callable[[Figure], None] | None = None
+    description: str = ""
 
     def __post_init__(self) -> None:
-        for name, kind in (("reason", str), ("title", str), ("caption", str), ("data", dict)):
+        for name, kind in _TYPES:
             if not isinstance(value := getattr(self, name), kind):
                 raise TypeError(f"Proposal.{name} must be {kind.__name__}, not {type(value).__name__}: {value!r}")

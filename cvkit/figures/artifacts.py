@@ -173,6 +173,7 @@ class Card:
             table column by column.
         lines: Lines of text.
         related: Labelled pictures of other samples.
+        also_related: Labelled pictures of further samples, for example of another split.
         labels: Values by name that a gallery can be filtered by.
         values: Numbers by name that a gallery can be sorted by, highest first. All cards of a gallery have the same
             names of labels and values, in the same order.
@@ -184,6 +185,7 @@ class Card:
     pictures: tuple[LabelledPng, ...]
     lines: tuple[str, ...] = ()
     related: tuple[LabelledPng, ...] = ()
+    also_related: tuple[LabelledPng, ...] = field(default=(), kw_only=True)
     labels: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, float] = field(default_factory=dict)
     columns: tuple[str, ...] = ()
@@ -226,6 +228,7 @@ class Gallery:
         pixelated: Whether the pictures are enlarged and should be shown with sharp pixels.
         related: The heading of each card's related pictures. These are on the page only and not saved as files,
             because each would be repeated for many cards.
+        also_related: The heading of each card's further related pictures, which are on the page only, too.
         legends: What the colours of maps mean.
     """
 
@@ -235,6 +238,7 @@ class Gallery:
     cards: tuple[Card, ...]
     pixelated: bool = False
     related: str = ""
+    also_related: str = field(default="", kw_only=True)
     legends: tuple[Legend, ...] = ()
 
     def choices(self) -> dict[str, dict[str, int]]:

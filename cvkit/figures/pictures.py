@@ -69,7 +69,7 @@ def _pictures(artifacts: Iterable[Artifact]) -> Iterable[bytes]:
 
 
 def _of_card(card: Card) -> Iterable[bytes]:
-    for _, png in (*card.pictures, *card.related):
+    for _, png in (*card.pictures, *card.related, *card.also_related):
         yield png
 
 

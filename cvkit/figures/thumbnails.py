@@ -17,6 +17,9 @@ from .style import BLUE, ORANGE
 SIDE = 128
 """The length of a picture's longer side in pixels. Smaller images are enlarged by an integer factor up to it."""
 
+SMALL = 64
+"""The same for a picture of a similar image, of which each card has several."""
+
 SEEN = 224
 """The same for a picture that readers can enlarge, which is then the image as most models see it."""
 

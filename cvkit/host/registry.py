@@ -253,15 +253,19 @@ class Registry:
 
     def _unknown(self, name: str) -> UnknownComponent:
         members = self._members()
-        wanted = name.rpartition("/")[2].casefold()
-        same = [f"'{plugin}/{member}'" for plugin, member in members if member.casefold() == wanted]
         hint = (
-            (f"Did you mean {' or '.join(same)}?" if same else "")
+            self.same_member(name)
             or did_you_mean(name, self.names())
             or did_you_mean(name, ["/".join(pair) for pair in members])
             or f"See: cvkit list {self.kind.name}"
         )
         return UnknownComponent(f"unknown {self.kind.singular} '{name}'. {hint}")
+
+    def same_member(self, name: str) -> str:
+        """Return "Did you mean 'timm/resnet50' or ...?" if families have members with this name; "" otherwise."""
+        wanted = name.rpartition("/")[2].casefold()
+        same = [f"'{plugin}/{member}'" for plugin, member in self._members() if member.casefold() == wanted]
+        return f"Did you mean {' or '.join(same)}?" if same else ""
 
     def _members(self) -> list[tuple[str, str]]:
         """Return plugin and name of every member of the families whose members can be listed."""

@@ -200,6 +200,11 @@ class ReportSettings(Settings):
         "confidence",
         description="Measure that ranks misclassified images; errors of label sets are always ranked by confidence.",
     )
+    neighbours: NonNegativeInt = Field(
+        10_000,
+        description="Largest number of training images among which the report looks for those most similar to each "
+        "error, a random sample if there are more; 0: none.",
+    )
     augmented: NonNegativeInt = Field(16, description="Number of augmented training images to show.")
     audit: NonNegativeInt = Field(
         3_000,

@@ -25,6 +25,7 @@ from ..engine.loop import evaluate
 from ..engine.parts import RunParts
 from ..engine.trainer import Step, Trainer
 from ..errors import CheckpointError, FolderError, MachineError, one_line
+from ..explain.explainers import Explainers
 from ..formatting import counted, duration
 from ..phases import phase
 
@@ -32,7 +33,7 @@ _KEPT = 3  # checkpoints on the disk at most: two are kept, and the third is wri
 
 
 def dry_run(parts: RunParts, output: Path) -> Iterator[str]:
-    """Take a step, evaluate a batch, and write and read a checkpoint in `output`; yield a line for each.
+    """Take a step, evaluate a batch, explain an image, and write and read a checkpoint in `output`; yield the lines.
 
     `parts` are changed and cannot be used for a run afterwards. Raises a `CvkitError` if a part of it fails.
     """
@@ -42,6 +43,7 @@ def dry_run(parts: RunParts, output: Path) -> Iterator[str]:
     trainer = Trainer(replace(parts, recipe=with_rates))
     yield _step(trainer)
     yield _evaluation(trainer)
+    yield from _explanations(trainer)
     yield _checkpoint(trainer, output)
 
 
@@ -75,6 +77,24 @@ def _evaluation(trainer: Trainer) -> str:
     began = time.monotonic()
     found = evaluate(trainer.train_step.forward, source, size)
     return f"evaluation: {counted(len(found.labels), f'{half} image')}, {duration(time.monotonic() - began)}"
+
+
+def _explanations(trainer: Trainer) -> Iterator[str]:
+    """Explain an image with each explainer, completely, and yield how long that takes: a run explains many."""
+    parts, warnings = trainer.parts, list[str]()
+    if not parts.recipe.explainers:
+        yield "explanation: none, because the recipe has no explainers"
+        return
+    source = some_of(parts.sources[parts.evaluated[0]], 1, parts.recipe.seed)
+    batch = next(iter(source.batches(torch.arange(1), 1)))
+    trained, target = trainer.trained(), parts.info.labels.class_of(batch.labels)
+    for part in parts.recipe.explainers:
+        began = time.monotonic()
+        with phase("explaining an image"):
+            found = Explainers(trained, [part], warnings, parts.background()).explain(batch.images, target)
+        for name in found:
+            yield f"explanation: 1 image by {name}, {duration(time.monotonic() - began)}"
+    yield from (f"explanation: {line}" for line in warnings)
 
 
 def _checkpoint(trainer: Trainer, output: Path) -> str:

@@ -169,13 +169,14 @@ class RunFolder(CopiedFiles):
                 # There may be hundreds, and the next report writes them again, so do not wait for the disk.
                 self.write(f"figures/{name}", content, durable=False)
 
-    def load_figure(self, name: str, title: str, caption: str) -> Figure | None:
+    def load_figure(self, name: str, title: str, caption: str, description: str = "") -> Figure | None:
         """Return a figure that `save_artifacts` wrote, or None if there is none.
 
         Args:
             name: The stem of its files.
             title: Its title.
             caption: Its caption.
+            description: What it shows, in words.
 
         Raises:
             FolderError: The file is not a figure.
@@ -187,7 +188,7 @@ class RunFolder(CopiedFiles):
 
         svg, png = files.values()
         try:
-            return Figure(name, title, caption, svg.decode("utf-8"), png)
+            return Figure(name, title, caption, svg.decode("utf-8"), png, description)
         except UnicodeDecodeError:
             raise FolderError(f"'{self.path / 'figures' / name}.svg' is not an SVG: it is not UTF-8 text") from None
 

@@ -186,6 +186,7 @@ class _Tuned(Shape):
     caption: str
     value: Any
     data: dict[str, Any]
+    description: str = ""
 
 
 class _Tuning(Shape):

@@ -32,7 +32,7 @@ def tuning_result(number: int, tuner: TunerPart, proposal: Proposal, warnings: l
             f"{tuner.entry.owner}: JSON cannot represent its data, so only its value is saved: {one_line(error)}"
         )
         found = {"value": str(proposal.value), "data": {}}
-    return result | {"caption": proposal.caption, **found}
+    return result | {"caption": proposal.caption, "description": proposal.description, **found}
 
 
 def save_figure(folder: RunFolder, name: str, tuner: TunerPart, proposal: Proposal, warnings: list[str]) -> None:
@@ -51,7 +51,8 @@ def tuning_figures(folder: RunFolder, results: Iterable[Mapping[str, Any]], warn
     figures = []
     for result in results:
         try:
-            figure = folder.load_figure(result["name"], result["title"], result["caption"])
+            words = (result["title"], result["caption"], result.get("description", ""))
+            figure = folder.load_figure(result["name"], *words)
         except RunError as error:
             warnings.append(f"the figure of {result['tuner']} is missing from the report: {error}")
         else:

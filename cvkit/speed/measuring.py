@@ -11,7 +11,8 @@ import math
 import platform
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from statistics import median
 
@@ -23,6 +24,7 @@ from ..doctor.machine import usable_processors
 from ..engine.parts import RunParts
 from ..errors import CvkitError, RunError, one_line
 from ..formatting import counted
+from ..phases import phase
 from ..recipe.settings import Precision
 from ..resource_errors import Shortage, reporting_shortages, shortage_in
 from ..seeding import preserved_randomness
@@ -62,16 +64,19 @@ class _Measuring:
 
     def measured(self) -> Measured:
         parts, train = self.parts, self.parts.recipe.train
-        variants, an_image = self._variants()
-        batch = self._batch(len(variants), an_image)
+        with phase("trying each precision"):
+            variants, an_image = self._variants()
+            batch = self._batch(len(variants), an_image)
         compared = self._compared(variants, batch)
         best = best_of(compared, self.now)
         loading = self._loading(len(batch.labels))
-        sizes = self._sizes(replace(best, compile=False), batch)
-        self.tell("measuring the loop and the evaluation")
-        now = self._epoch(self.now, train.workers, batch)
+        with phase("measuring batch sizes"):
+            sizes = self._sizes(replace(best, compile=False), batch)
         workers = workers_of(loading, train.workers, compared[best].rate)
         same = (best, workers) == (self.now, train.workers)
+        with self._part("measuring the loop and the evaluation"):
+            now = self._epoch(self.now, train.workers, batch)
+            fastest = now if same else self._epoch(best, workers, batch)
         return Measured(
             device=_name_of(parts.device),
             batch_size=train.batch_size,
@@ -82,10 +87,17 @@ class _Measuring:
             sizes=sizes,
             workers=train.workers,
             as_it_is=now,
-            fastest=now if same else self._epoch(best, workers, batch),
+            fastest=fastest,
             compile_seconds=self.compile_seconds,
             left_out=tuple(dict.fromkeys(self.left_out)),
         )
+
+    @contextmanager
+    def _part(self, name: str) -> Iterator[None]:
+        """Report a part of the measurement, and show it while it takes."""
+        self.tell(name)
+        with phase(name):
+            yield
 
     def _variants(self) -> tuple[list[Variant], float]:
         """Return the variants without compilation, the recipe's first, and the seconds of an image in fp32."""
@@ -129,17 +141,18 @@ class _Measuring:
             if reason := self._compiled(self.now, batch):
                 raise RunError(f"train.compile: {reason}; use --set train.compile=false, or more --minutes")
             eager = [self.now, *eager]
-        self.tell(
+        with self._part(
             f"measuring {counted(len(eager), 'variant')} of the step with {counted(len(batch.labels), 'image')}"
-        )
-        found = take_turns(self.steps, eager, batch, self.now, self.budget.part(_STEPS))
+        ):
+            found = take_turns(self.steps, eager, batch, self.now, self.budget.part(_STEPS))
         other = replace(best_of(found, self.now), compile=True)
         if other in found:
             return found
         if reason := self._compiled(other, batch):
             self.left_out.append(f"compiled: {reason}")
             return found
-        pair = take_turns(self.steps, [self.now, other], batch, self.now, self.budget.part(_STEPS / len(eager)))
+        with phase("measuring the compiled step"):
+            pair = take_turns(self.steps, [self.now, other], batch, self.now, self.budget.part(_STEPS / len(eager)))
         return found | {other: pair[other]}
 
     def _compiled(self, variant: Variant, batch: Batch) -> str:
@@ -147,10 +160,9 @@ class _Measuring:
         seconds = self.budget.part(_COMPILE).left
         if not can_interrupt():
             return "this system cannot end a compilation that takes long"
-        self.tell(f"compiling the model, for at most {seconds:.0f} s")
         begun = time.monotonic()
         try:
-            with within(seconds):
+            with self._part(f"compiling the model, for at most {seconds:.0f} s"), within(seconds):
                 self.steps.compile(variant, batch)
         except (CvkitError, OutOfTimeError) as error:
             late = time.monotonic() - begun >= seconds
@@ -167,16 +179,16 @@ class _Measuring:
             self.left_out.append(_FULL_DECODING)
             return {}
         counts = sorted({now, *(count for count in (0, 1, 2, 4, 8, 16) if count <= usable_processors())})
-        self.tell(f"measuring the loader with {', '.join(map(str, counts))} processes")
         found = {}
-        for count in counts:
-            budget = self.budget.part(_LOADING / len(counts))
-            try:
-                found[count] = loading_rate(self.steps, with_workers(source, count), size, budget)
-            except CvkitError as error:
-                if count == now:
-                    raise
-                self.left_out.append(f"{counted(count, 'process')} of the loader: {one_line(error)}")
+        with self._part(f"measuring the loader with {', '.join(map(str, counts))} processes"):
+            for count in counts:
+                budget = self.budget.part(_LOADING / len(counts))
+                try:
+                    found[count] = loading_rate(self.steps, with_workers(source, count), size, budget)
+                except CvkitError as error:
+                    if count == now:
+                        raise
+                    self.left_out.append(f"{counted(count, 'process')} of the loader: {one_line(error)}")
         return found
 
     def _sizes(self, variant: Variant, batch: Batch) -> dict[int, float]:

@@ -59,8 +59,7 @@ def start(
     Raises:
         CvkitError: The photos, the network or the weights cannot be used.
     """
-    if not place.is_absolute() and not place.exists() and (data / place).exists():
-        place = (data / place).absolute()
+    place = found(place, data)
     weights = None if weights is None else _seen_from(output, weights)
     pretrained = pretrained_of(model, weights, scratch, catalog)
     photos = look(place, reading, catalog, data)
@@ -69,6 +68,13 @@ def start(
     text = recipe_text(seen, choices)
     recipe = resolve(read_text(text, file=str(output)), catalog)
     return Started(text, tuple(about(photos, choices)), missing_weights(recipe, photos.splits.info))
+
+
+def found(place: Path, data: Path) -> Path:
+    """Return where the photos are: at `place`, or in the data folder if only that exists."""
+    if not place.is_absolute() and not place.exists() and (data / place).exists():
+        return (data / place).absolute()
+    return place
 
 
 def _seen_from(output: Path, place: Path) -> Path:

@@ -85,6 +85,7 @@ def successive_halving(
         caption=outcome.caption,
         data=outcome.data(),
         draw=lambda figure: draw(figure, outcome.rungs, target, outcome.value, outcome.level),
+        description=outcome.description,
     )
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-GREY = "0.45"
+GREY, PALE = "#6B6B6B", "#B8BDC2"  # of cvkit's figures: pages replace them by the colours of a dark page
 TAKEN = "C1"
 
 
@@ -68,13 +68,13 @@ def draw_losses(axes: Axes, sweeps: Sequence[Sweep]) -> None:
     if not sweeps:
         return
     for sweep in sweeps:
-        axes.plot(sweep.rates, sweep.losses, ".", color="0.75", markersize=3, markeredgewidth=0)
+        axes.plot(sweep.rates, sweep.losses, ".", color=PALE, markersize=4, markeredgewidth=0)
         axes.plot(sweep.rates, sweep.smoothed, color="C0", alpha=0.35, linewidth=0.9)
     common = min(len(sweep.losses) for sweep in sweeps)
     middle = np.median([sweep.smoothed[:common] for sweep in sweeps], axis=0)
     label = "smoothed" if len(sweeps) == 1 else "smoothed, median of the orders"
     axes.plot(sweeps[0].planned[:common], middle, color="C0", label=label)
-    axes.plot([], [], ".", color="0.75", label="each step")
+    axes.plot([], [], ".", color=PALE, label="each step")
     low, bottom = middle.min(), int(middle.argmin())
     high = middle[: bottom + 1].max()
     # Losses after divergence would flatten the rest of the figure.

@@ -71,6 +71,19 @@ class Outcome:
         )
         return shown + (f" Diverged: {_listed(sorted(set(diverged)))}." if diverged else "")
 
+    @property
+    def description(self) -> str:
+        """The loss of each candidate in each rung, in words."""
+        return " ".join(
+            f"After {rung.steps} steps: "
+            + ", ".join(
+                f"{each.value:g} {'diverged' if each.losses is None else f'loss {each.loss:.3g}'}"
+                for each in rung.candidates
+            )
+            + "."
+            for rung in self.rungs
+        )
+
     def data(self) -> dict[str, Any]:
         """Return everything as JSON-ready values."""
         return self.request.data() | {

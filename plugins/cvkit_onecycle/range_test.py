@@ -73,6 +73,7 @@ def lr_range_test(
         caption=outcome.caption(),
         data=outcome.data(),
         draw=lambda figure: draw(figure, sweeps, found, pick, value, candidates),
+        description=outcome.description(),
     )
 
 
@@ -122,6 +123,19 @@ class RangeTestOutcome:
             losses = ", ".join(f"{each.rate:g}: {each.loss_text}" for each in self.candidates)
             shown += f" Loss on held-out training images after {STEPS} steps from the same weights: {losses}."
         return shown
+
+    def description(self) -> str:
+        """Return the course of the losses and the rate of each rule in words."""
+        shown = []
+        first = self.sweeps[0]
+        if len(losses := first.smoothed):
+            low, rates = int(losses.argmin()), first.rates
+            shown.append(
+                f"The smoothed loss of the first order begins at {losses[0]:.3g}, is lowest, {losses[low]:.3g}, at a "
+                f"learning rate of {rates[low]:.3g}, and ends at {losses[-1]:.3g} at {rates[-1]:.3g}."
+            )
+        found = (f"{name} {'none' if of.rate is None else f'{of.rate:g}'}" for name, of in self.found.items())
+        return " ".join([*shown, f"Rate of each rule: {', '.join(found)}."])
 
     def data(self) -> dict[str, Any]:
         """Return everything as JSON-ready values."""

@@ -89,6 +89,7 @@ def test_info_describes_every_installed_component(cvkit, entry):
         ("kornia/cutuot", "'kornia/cutout'"),
         ("kornia/ColorJiter", "'kornia/ColorJitter'"),
         ("timm/resnet81", "'timm/resnet18'"),
+        ("resnet50", "'timm/resnet50' or 'torchvision/resnet50'"),
         ("xyzzy", "cvkit list"),
         ("models", "cvkit list models"),
         ("data set", "cvkit list datasets"),

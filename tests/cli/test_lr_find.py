@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
+from html import unescape
 from pathlib import Path
 
 import pytest
+from pages import lines_of
 
 from cvkit import Component, Origin, Proposal, discover, hookimpl
 from cvkit.cli import loading
@@ -58,14 +61,45 @@ def test_table_files_and_proposal_are_printed(cvkit, recipe, tmp_path, wording):
     assert [line.split()[0] for line in lines[:7]] == RULES
     assert lines[0].split()[1] == "*"
     folder = Path("lr-find/small")
-    written = [folder / f"lr_range_test.{kind}" for kind in ("svg", "png", "json")]
-    assert lines[7:10] == [str(path) for path in written]
-    data = json.loads(written[2].read_text())
-    assert lines[10] == f"scheduler.max_lr: {data['value']} ({data['reason']})"
+    written = [folder / "lr-find.html", *(folder / f"lr_range_test.{kind}" for kind in ("svg", "png", "json"))]
+    assert lines[7:11] == [str(path) for path in written]
+    data = json.loads(written[3].read_text())
+    assert lines[11] == f"scheduler.max_lr: {data['value']} ({data['reason']})"
     assert without_numbers(data["reason"]) == wording(name="reason")
     assert data["rules"]["cvkit"]["rate"] == data["value"]
-    assert written[1].read_bytes().startswith(b"\x89PNG")
+    assert written[2].read_bytes().startswith(b"\x89PNG")
     assert sorted(os.listdir(tmp_path)) == ["lr-find", "recipe.yaml"]
+
+
+def test_page_marks_the_rate_and_says_how_to_use_it(cvkit, recipe, wording):
+    """The commands on the page are those of this recipe with its overrides, and a run takes them."""
+    assert cvkit("lr-find", recipe, "--set", "tuners.0.orders=1", "--set", "train.epochs=3").code == 0
+    html = Path("lr-find/small/lr-find.html").read_text()
+    rate = json.loads(Path("lr-find/small/lr_range_test.json").read_text())["value"]
+    facts = lines_of(html[html.index('<dl class="headline">') : html.index("</header>")])
+    assert facts[:2] == ["scheduler.max_lr", f"{rate:g}"]
+    drawing = html[html.index('class="drawing"') : html.index("</svg>")]
+    assert f"proposed: {rate:g}" in drawing
+    (spoken,) = re.findall(r'aria-label="(Learning-rate range test.*?)"', drawing)
+    assert "is lowest" in spoken
+    cells = [unescape(re.sub("<.*?>", "", cell)) for cell in re.findall(r"<td.*?</td>", html)]
+    command = next(cell for cell in cells if cell.startswith("cvkit preview"))
+    assert cvkit(*shlex.split(command)[1:]).code == 0
+    assert f"scheduler: {{name: onecycle/one_cycle, max_lr: {rate:g}}}" in cells
+    assert [line for line in facts if not re.search(r"\d", line)] == wording
+
+
+def test_page_of_a_test_without_a_rate_says_what_to_try(cvkit, recipe):
+    """More steps, and no command that would use a rate."""
+    low = ("--set", "tuners.0.start_lr=1e-9", "--set", "tuners.0.end_lr=1e-8")
+    assert cvkit("lr-find", recipe, "--set", "tuners.0.orders=1", *low).code == 1
+    html = Path("lr-find/small/lr-find.html").read_text()
+    facts = lines_of(html[html.index('<dl class="headline">') : html.index("</header>")])
+    assert facts[1] == "none"
+    assert "Try again" in html
+    assert "Use this rate" not in html
+    assert "steps: 80}" in html
+    assert "cvkit run" not in html
 
 
 def test_pick_is_marked_and_proposed(cvkit, recipe, wording):
@@ -245,7 +279,7 @@ def test_figure_that_cannot_be_drawn_is_left_out_and_said(cvkit, write, two_rang
     assert "KeyError: 'axes'" in answer.err
     assert "Traceback" not in answer.err
     assert re.sub(r"line \d+", "line <number>", answer.err) == wording
-    assert [path.name for path in Path("lr-find/small").iterdir()] == ["lr_range_test.json"]
+    assert sorted(os.listdir("lr-find/small")) == ["lr-find.html", "lr_range_test.json"]
     kept = json.loads(Path("lr-find/small/lr_range_test.json").read_text())
     assert kept["value"] == 0.25
 

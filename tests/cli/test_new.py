@@ -84,6 +84,15 @@ def test_new_keeps_an_existing_recipe(cvkit, folder):
     assert Path("recipe.yaml").read_text() == "mine"
 
 
+def test_new_says_that_photos_are_missing_before_it_says_that_a_recipe_exists(cvkit, folder):
+    """Another place for the recipe would not help."""
+    Path("recipe.yaml").write_text("mine")
+    answer = cvkit("new", "nowhere", *TINY)
+    assert answer.code == 2
+    assert "'nowhere' was not found" in answer.err
+    assert Path("recipe.yaml").read_text() == "mine"
+
+
 REFUSED = {
     "nothing there": (("nowhere", *TINY), "'nowhere' was not found"),
     "unknown network": (("pets", "--model", "custom_resnett"), "Did you mean 'custom_resnet'?"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import re
 import xml.etree.ElementTree as ET
@@ -13,6 +14,7 @@ import pytest
 import torch
 from pages import lines_of
 
+from cvkit.diagnostics.augmented_views import AugmentedViews
 from cvkit.diagnostics.preview import planned_schedule
 from cvkit.engine.assembly import build_parts
 from cvkit.engine.building import PLACEHOLDER_LR
@@ -21,6 +23,7 @@ from cvkit.engine.parts import RunParts
 from cvkit.engine.records import EpochRecord
 from cvkit.engine.trainer import Trainer
 from cvkit.errors import RunError
+from cvkit.formatting import percent
 from cvkit.host.discovery import discover
 from cvkit.recipe import read_text, resolve
 
@@ -141,6 +144,7 @@ def test_preview_writes_a_page_and_its_pictures(cvkit, write, tmp_path, steps_ta
     assert (answer.code, answer.err) == (0, "")
     folder = Path("previews/preview-small")
     written = [folder / name for name in ("preview.html", "schedule.svg", "schedule.png", "augmented")]
+    written += [folder / f"{table}.csv" for table in ("pixels", "augmentations")]
     assert answer.out.splitlines() == [str(path) for path in written]
     assert all(path.exists() for path in written)
     assert len(list((folder / "augmented").iterdir())) == 3 * 4
@@ -156,9 +160,40 @@ def test_preview_page_needs_nothing_else(cvkit, write, wording):
     sources = re.findall(r'(?:src|href)="([^"]*)"', html)
     assert all(source.startswith(("data:", "#")) for source in sources)
     assert html.count("<img ") + html.count('class="picture ') == 3 * 4  # three images with three views each
-    assert html.count("<section ") == 2
+    assert html.count("<section ") == 4
+    spoken = re.findall('<svg[^>]*aria-label="([^"]*)"', html)
+    assert [words for words in spoken if "begins at" in words] == wording(name="spoken")
     without_drawings = re.sub("<svg.*?</svg>", "", html.partition('<ul class="cards">')[0], flags=re.DOTALL)
     assert "\n".join(lines_of(without_drawings)) == wording
+
+
+def test_preview_measures_the_pixels_before_and_after_augmentation(new_run):
+    """Inverted images have the mean 1 - m, and the model's input follows from the normalisation of the recipe."""
+    run = new_run("augmentations=[horizontal_flip]", "report.augmented=5")
+    drawn = AugmentedViews.of(run)
+    assert drawn.views.shape == (3, 5, 3, 32, 32)
+    inverted = AugmentedViews(drawn.originals, 1 - drawn.originals[None] / 255.0, drawn.labels)
+    for number, row in enumerate(inverted.pixels(run).rows):
+        plain = drawn.originals[:, number].double() / 255
+        assert row[0] == ("red", "green", "blue")[number]
+        assert row[1] == f"{run.info.mean[number]:.3f} ± {run.info.std[number]:.3f}"
+        assert row[2] == f"{plain.mean():.3f} ± {plain.std():.3f}"
+        assert row[3] == f"{1 - plain.mean():.3f} ± {plain.std():.3f}"
+        assert row[4] == f"{1 - plain.max():.3f} to {1 - plain.min():.3f}"
+        share = float(((plain == 0) | (plain == 1)).double().mean())
+        assert row[5] == percent(share, 1)
+        seen = run.preprocessor.normalize(inverted.views[0].float())[:, number]
+        assert row[6] == f"{seen.mean():+.2f} ± {seen.std():.2f}"
+
+
+def test_preview_lists_the_augmentations_with_all_options(cvkit, write):
+    """In their order, with the defaults that the recipe does not name."""
+    cvkit("preview", write(SMALL))
+    with open("previews/preview-small/augmentations.csv", encoding="utf-8", newline="") as file:
+        rows = [*csv.reader(file)]
+    assert [row[1] for row in rows[1:]] == ["kornia/random_crop", "kornia/horizontal_flip"]
+    assert "padding: 2" in rows[1][2]
+    assert rows[2][2] == "p: 0.5"
 
 
 def test_preview_says_what_stands_in_for_auto(cvkit, write, wording):

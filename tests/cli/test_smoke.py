@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ def test_a_recipe_that_works_is_tried_and_nothing_stays(cvkit, recipe):
         "steps",
         "step",
         "evaluation",
+        "explanation",
         "checkpoint",
         "not checked",
         "small.yaml",
@@ -35,6 +37,19 @@ def test_a_recipe_that_works_is_tried_and_nothing_stays(cvkit, recipe):
     assert [path.name for path in Path().iterdir()] == ["small.yaml"]
     assert "step: 8 images" in answer.out
     assert "evaluation: 30 test images" in answer.out
+
+
+def test_each_explainer_explains_an_image_completely(cvkit, recipe):
+    """The time of an explanation tells how long the report will take; a recipe without explainers says so."""
+    answer = cvkit("check", recipe, "--smoke", "--set", "explainers=[grad_cam, occlusion]")
+    assert answer.code == 0, answer.err
+    lines = [line for line in answer.out.splitlines() if line.startswith("explanation")]
+    assert [re.sub(r"[\d.]+ s$", "<time>", line) for line in lines] == [
+        "explanation: 1 image by grad_cam, <time>",
+        "explanation: 1 image by occlusion, <time>",
+    ]
+    without = cvkit("check", recipe, "--smoke", "--set", "explainers=[]")
+    assert "explanation: none, because the recipe has no explainers" in without.out
 
 
 def test_a_value_that_a_tuner_sets_is_replaced_and_the_tuner_named(cvkit, recipe):

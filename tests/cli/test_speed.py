@@ -40,6 +40,21 @@ def test_table_says_what_is_fastest_and_nothing_is_left(cvkit, write, quick):
     assert os.listdir() == ["recipe.yaml"]
 
 
+def test_each_part_of_the_measurement_is_a_phase(cvkit, write, quick, monkeypatch):
+    """A terminal shows that the command works, also while nothing is printed."""
+    from cvkit.cli.terminal import _Drawing
+
+    begun = []
+    monkeypatch.setattr(_Drawing, "begin", lambda self, phase: begun.append(phase.name))
+    monkeypatch.setattr(_Drawing, "end", lambda self, phase: None)
+    answer = cvkit("speed", write(RECIPE), "--minutes", "0.03")
+    assert answer.code == 0, answer.err
+    told = [line for line in answer.err.splitlines() if line.startswith("measuring ")]
+    assert told
+    assert {*told} <= {*begun}
+    assert "trying each precision" in begun
+
+
 def test_faster_settings_are_written_as_a_recipe(cvkit, write, quick, monkeypatch):
     """It extends the recipe, and is a recipe itself."""
     from cvkit.speed import measured

@@ -84,7 +84,7 @@ def diagnosed(monkeypatch):
 
 
 def pictures(found):
-    (gallery,) = found.errors
+    gallery, *_ = found.errors
     return [png for card in gallery.cards for _, png in card.pictures]
 
 
@@ -127,7 +127,7 @@ def test_maps_beyond_the_unit_range_are_pointed_out_and_rounding_is_not(diagnose
 def test_maps_are_held_against_masks_of_a_bounded_number_of_images(diagnosed, monkeypatch):
     """A data set may have any number of them."""
     assert re.search(r"\b12\b", diagnosed("noise").explanations[0].caption)
-    monkeypatch.setattr("cvkit.diagnostics.diagnose._SCORED", 5)
+    monkeypatch.setattr("cvkit.diagnostics.diagnose.SCORED", 5)
     caption = diagnosed("noise").explanations[0].caption
     assert re.search(r"\b5\b", caption)
     assert not re.search(r"\b12\b", caption)
@@ -150,11 +150,13 @@ def test_verdict_on_each_explainer_is_in_the_report_beside_the_baselines(diagnos
 
 def test_errors_come_with_similar_images_and_both_probabilities(diagnosed, wording):
     """Neighbours are test images classified correctly, each with its class and a cosine."""
-    (gallery,) = diagnosed("noise").errors
+    gallery, correct = diagnosed("noise").errors
     assert len(gallery.cards) == 4
     for card in gallery.cards:
         assert 1 <= len(card.related) <= 3
-        assert all(-1 <= float(label.split()[-1]) <= 1.001 for label, _ in card.related)
+        assert len(card.also_related) == 3
+        assert all(-1 <= float(label.split()[-1]) <= 1.001 for label, _ in (*card.related, *card.also_related))
+    assert [label for label, _ in correct.cards[0].pictures] == ["image", "noise"]
     labels = [label for label, _ in gallery.cards[0].pictures]
     words = [line.partition(":")[0] for line in gallery.cards[0].lines]
     assert [*labels, *map(without_any_number, words)] == wording

@@ -141,7 +141,7 @@ def comparable(text: str) -> str:
     one depends on how fast the machine is.
     """
     text = re.sub(r"(?<= in )([\d.]+s) \(\d+:\d+:\d+\)", r"\1", text)  # pytest's, of more than a minute
-    text = re.sub(r"(?m)^the (rest of the )?training will take about .*\n", "", text)
+    text = re.sub(r"(?m)^the (rest of the |whole )?(training|run) will take about .*\n", "", text)
     number = re.compile(r"\d+(?:[.,]\d+)*(?:e[-+]?\d+)?")
     lines = (line if "::" in line else number.sub("0", line) for line in text.splitlines())
     return "\n".join(filter(None, (re.sub(r"([ =_-])\1+|\.{4,}", r"\1", line).strip() for line in lines)))

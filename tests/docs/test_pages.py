@@ -36,6 +36,30 @@ def test_commands_exist(path: Path, page):
         assert {word for word in arguments if word.startswith("--")} <= known, f"cvkit {' '.join(arguments)}"
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("explain.md", ["explain"]),
+        ("tutorials/your-own-photos.md", ["new"]),
+        ("serve.md", ["serve"]),
+        ("decline.md", ["calibrate"]),
+        ("large-sets.md", ["data", "pack"]),
+    ],
+)
+def test_table_of_options_has_the_options_of_its_command(name, words, page):
+    """Each is one of the command, and those on the pages of `explain`, `new` and `serve` are all of them."""
+    command: click.Command = cli
+    for word in words:
+        assert isinstance(command, click.Group)
+        command = command.get_command(click.Context(command), word)
+    known = {option for parameter in command.params for option in parameter.opts if option.startswith("--")}
+    rows = [row[0] for header, *rows in page(name).tables() if header[0] == "option" for row in rows]
+    documented = {option for cell in rows for option in re.findall(r"--[a-z-]+", cell)}
+    assert documented <= known
+    if words[0] in ("explain", "new", "serve"):
+        assert known - documented <= {"--data", "--no-plugin", "--plugin-path"}
+
+
 @any_page
 def test_commands_on_recipes_resolve(path: Path, page, catalog):
     """The recipes that pages run are there, and what `--set` gives them is accepted."""

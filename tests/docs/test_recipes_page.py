@@ -1,4 +1,4 @@
-"""The page on recipes says what the code does; the pieces of recipes that it and the plugins' pages show are good."""
+"""The pages on recipes and runs say what the code does; the pieces of recipes that pages show are good."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cvkit.recipe.settings import SECTIONS, GeneralSettings, Settings
 from cvkit.recipe.yaml_scalars import read_scalar
 
 ROOT = Path(__file__).parents[2]
-SHOWING = [ROOT / "docs" / "recipes.md", *sorted((ROOT / "plugins").glob("*/README.md"))]
+SHOWING = [ROOT / "docs" / "recipes.md", ROOT / "docs" / "tuning.md", *sorted((ROOT / "plugins").glob("*/README.md"))]
 SETTINGS = {"Top level": GeneralSettings, **{f"`{key}`": kind for key, kind in SECTIONS.items()}}
 LEAST = {"dataset": "shapes", "model": "custom_resnet", "optimizer": "sgd"}
 
@@ -53,9 +53,9 @@ def test_keys_table_lists_every_key(recipes):
     assert {key: rows[key] for key in DEFAULT_PARTS} == {key: f"no, {id_}" for key, id_ in DEFAULT_PARTS.items()}
 
 
-def test_run_folder_table_lists_every_file(recipes):
+def test_run_folder_table_lists_every_file(page):
     """What a run folder holds is what its own module says."""
-    rows = recipes.tables("The run folder")[0][1:]
+    rows = page("runs.md").tables("The run folder")[0][1:]
     assert [row[0] for row in rows] == re.findall(r"^([\w./]+)  ", inspect.getdoc(cvkit.runs.folder) or "", re.M)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cvkit.diagnostics.diagnose import augmented_sheet
+from cvkit.diagnostics.augmented_views import augmented_sheet
 from cvkit.engine.lr_curve import lr_curve
 from cvkit.engine.trainer import Step
 

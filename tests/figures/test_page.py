@@ -53,8 +53,9 @@ def page():
         (("near", b"png"),),
         {"true class": "'<b>x</b>\""},
         {"confidence": 0.5, "loss": 2.0},
+        also_related=(("<b>x</b> 0.98", b"png"),),
     )
-    gallery = Gallery("errors", "Errors", "", (card,), pixelated=True, related="similar")
+    gallery = Gallery("errors", "Errors", "", (card,), pixelated=True, related="similar", also_related="learned")
     return Page(
         title="quick <i>run</i>",
         subtitle="a subtitle",
@@ -74,7 +75,7 @@ def test_page_is_self_contained(page):
     assert not re.search(r"https?://", html)
     reader = Reader(html)
     sources = [value for _, name, value in reader.attributes if name in ("src", "href") and value[0] != "#"]
-    assert len(sources) == 4
+    assert len(sources) == 5
     assert all(source.startswith("data:") for source in sources)
     policy = next(value for _, name, value in reader.attributes if name == "content" and "default-src" in value)
     assert "default-src 'none'" in policy
@@ -132,7 +133,7 @@ def test_page_describes_every_picture(page):
     """Every image has an alternative text."""
     reader = Reader(render(page))
     alternatives = [value for tag, name, value in reader.attributes if (tag, name) == ("img", "alt")]
-    assert alternatives == ["Curves", '"image", true: <b>x</b>', "near"]
+    assert alternatives == ["Curves", '"image", true: <b>x</b>', "near", "<b>x</b> 0.98"]
 
 
 def test_long_names_below_pictures_break_at_underscores():

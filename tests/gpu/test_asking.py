@@ -7,7 +7,8 @@ import dataclasses
 import pytest
 import torch
 
-from cvkit.diagnostics.diagnose import augmented_sheet, diagnose
+from cvkit.diagnostics.augmented_views import augmented_sheet
+from cvkit.diagnostics.diagnose import diagnose
 from cvkit.diagnostics.features import Features
 from cvkit.diagnostics.neighbours import nearest
 from cvkit.explain.explainers import Explainers
