@@ -109,15 +109,15 @@ def underfitting(of: Evidence) -> Finding | None:
 
 
 def still_improving(of: Evidence) -> Finding | None:
-    """Report that the score still rose in the last epochs, and that the training images were not learnt by heart."""
+    """Report that the score still rose in the last epochs and can rise by `GAIN`; memorised images are no reason."""
     trend = _trend(of)
     if trend is None or of.stopped or of.kept_epoch:
         return None
     gain, error = trend
     known = of.trained is None or difference(of.trained, of.correct)[0] < GAP / 2
-    if gain <= max(GAIN, _ERRORS * error) or not known:
-        return None
     last = of.records[-1]
+    if gain <= max(GAIN, _ERRORS * error) or not known or 1 - last.score < GAIN:
+        return None
     return Finding(
         "still_improving",
         "look",

@@ -89,7 +89,7 @@ def test_underfitting_is_a_low_accuracy_on_the_training_images():
 
 
 def test_score_that_still_rises_deserves_more_epochs():
-    """Unless the training images are learnt by heart, the gain is within noise, or a callback ended training."""
+    """Unless images are learnt by heart, the gain is within noise, little is left, or a callback ended training."""
     rising = [0.4, 0.5, 0.6, 0.65, 0.7, 0.74, 0.78, 0.82, 0.86, 0.9]
     ordinary = predicted(even(10, 100, 90))
     found = training.still_improving(evidence(ordinary, records=course(rising)))
@@ -98,6 +98,7 @@ def test_score_that_still_rises_deserves_more_epochs():
     assert training.still_improving(evidence(ordinary, records=course(rising, trained=1.0))) is None
     assert training.still_improving(evidence(ordinary, records=course(rising), stopped=True)) is None
     assert training.still_improving(evidence(ordinary, records=course(rising), watched_images=20)) is None
+    assert training.still_improving(evidence(ordinary, records=course([*rising[:-1], 0.995]))) is None
     assert training.still_improving(GOOD) is None
 
 
