@@ -52,9 +52,9 @@ def doubtful_labels(split: Split, predictions: Predictions, classes: tuple[str, 
     caption = (
         f"{len(doubts):,} of {len(predictions.labels):,} {half} images; {len(shown):,} are shown, those whose label "
         "has the lowest probability first. The model was not trained on them, and predicts another class. Their "
-        "number is that of the images that the model predicts to be of another class with at least the mean "
-        "confidence that it has in that class on images with that label. Correct the labels that are wrong; an error "
-        "of the model looks the same."
+        "number is estimated: an image counts if the model gives another class at least the probability that it "
+        "gives on average to images of that class. Correct the labels that are wrong; an error of the model looks "
+        "the same."
     )
     return doubts_gallery(split, predictions, found, caption)
 

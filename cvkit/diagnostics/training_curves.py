@@ -48,8 +48,9 @@ def curves(records: Sequence[EpochRecord], marks: Sequence[RunMark] = (), chance
             _hover_epochs(axes, records, [*losses, *scores], score)
 
     caption = (
-        "Values after each epoch. Training values are averaged over the epoch on augmented images while the weights "
-        f"change{_compared(records)}. The pale line is the loss of each step.{_unmeasured(records)}{_about(axis)}"
+        "Values after each epoch. Training values are averaged over the epoch, on images that are augmented as the "
+        f"recipe says, while the weights change{_compared(records)}. The pale line is the loss of each step."
+        f"{_unmeasured(records)}{_about(axis)}"
     )
     if window > 1:
         caption += f" Lines are medians of {window} neighbouring epochs; the pale lines behind are single epochs."

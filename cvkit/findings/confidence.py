@@ -43,7 +43,8 @@ def confidence(of: Evidence) -> Finding | None:
             "overconfidence",
             "bad" if low >= LARGE_EXCESS else "look",
             f"The model is overconfident by {100 * found.excess:.0f} points: {both}.",
-            "Do not use its probabilities as they are: cvkit calibrate corrects them, with validation images.",
+            "Do not use its probabilities as they are. cvkit calibrate corrects them if the run has validation "
+            "images.",
             "calibration",
             found.excess,
         )
@@ -52,8 +53,8 @@ def confidence(of: Evidence) -> Finding | None:
             "underconfidence",
             "look",
             f"The model is underconfident by {-100 * found.excess:.0f} points: {both}.",
-            "cvkit calibrate corrects the probabilities, with validation images. Label smoothing, mixed images and "
-            "short training cause this.",
+            "cvkit calibrate corrects the probabilities if the run has validation images. Label smoothing, mixed "
+            "images and short training cause this.",
             "calibration",
             -found.excess,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from torch import Tensor
 
 from ..engine.intervals import Share
@@ -110,8 +112,9 @@ def too_few_images(of: Evidence) -> Finding | None:
         "look",
         f"{counted(share.of, 'image')} {'measures' if share.of == 1 else 'measure'} the accuracy, so its 95 % "
         f"interval is {share.interval}: "
-        f"differences of less than about {100 * (share.high - share.low) / 2:.0f} points between runs mean little.",
-        "Evaluate on more images, or repeat the run with several seeds: cvkit repeat.",
+        f"another result on as many other images may differ by {100 * (share.high - share.low) / math.sqrt(2):.0f} "
+        "points by chance.",
+        "Evaluate on more images. cvkit compare finds smaller differences between runs on the same images.",
         "per_class_scores",
         share.high - share.low,
     )

@@ -57,9 +57,9 @@ def overfitting(of: Evidence) -> Finding | None:
                 "overfitting",
                 "bad" if low >= LARGE_GAP else "look",
                 f"The model overfits: it classifies {score_percent(of.trained.value)} of the training images "
-                f"correctly, and {score_percent(of.correct.value)} of the {of.images}: at least {100 * low:.0f} "
-                "points less.",
-                "Use more training images, stronger augmentation, weight decay, a smaller model or "
+                f"correctly, and {score_percent(of.correct.value)} of the {of.images}. The 95 % "
+                f"interval of the difference begins at {100 * low:.0f} points.",
+                "Use more training images, more augmentation, more weight decay, fewer epochs, a smaller model or "
                 "pretrained weights.",
                 "curves",
                 low,
@@ -121,9 +121,9 @@ def still_improving(of: Evidence) -> Finding | None:
     return Finding(
         "still_improving",
         "look",
-        f"The {of.score} on the {last.half} images was still improving: it rose by {100 * gain:.1f} points in the "
-        f"last {_epochs(of)} epochs.",
-        "Train longer: set train.epochs to twice as many, or continue with cvkit extend.",
+        f"The {of.score} on the {last.half} images was still improving: its mean over the last {_epochs(of)} epochs "
+        f"is {100 * gain:.1f} points above that of the {_epochs(of)} epochs before.",
+        "Train longer: set train.epochs to twice as many, or continue with cvkit extend, which asks for a schedule.",
         "curves",
         gain,
     )
@@ -137,8 +137,8 @@ def converged(of: Evidence) -> Finding | None:
     return Finding(
         "converged",
         "good",
-        f"Training converged: the {of.score} changed by {100 * abs(trend[0]):.1f} points in the last {_epochs(of)} "
-        "epochs.",
+        f"Training converged: the mean {of.score} of the last {_epochs(of)} epochs differs by "
+        f"{100 * abs(trend[0]):.1f} points from that of the {_epochs(of)} epochs before.",
         where="curves",
     )
 

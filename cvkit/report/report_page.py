@@ -46,7 +46,10 @@ def report_page(
     data, model = (part.entry.member or part.entry.component.name for part in (recipe.dataset, recipe.model))
     return Page(
         title=recipe.name,
-        subtitle=f"{model} on {data}, {counted(len(run.records), 'epoch')}, seed {recipe.seed}",
+        subtitle=(
+            f"{model} on {counted(len(run.parts.splits.train), 'image')} of {data}, "
+            f"{counted(len(run.records), 'epoch')}, seed {recipe.seed}"
+        ),
         facts=tuple(_facts(run, earlier)),
         warnings=tuple(dict.fromkeys(warnings)),
         notes=(*_start(info), *_notes(run), *map(_extension, info.get("extended", []))),
@@ -112,7 +115,7 @@ def _facts(run: FinishedRun, earlier: Earlier | None) -> list[Fact]:
         *facts,
         Fact(f"{half.capitalize()} loss", f"{predictions.loss:.3f}", _loss(parts.recipe.loss)),
         *report.facts(parts.recipe.evaluation, predictions, measured.values()),
-        Fact("Training time", duration(seconds), f"{speed:,.0f} images/s on {parts.device.type}"),
+        Fact("Training time", duration(seconds), f"{speed:,.0f} images/s on {parts.device.type}, without evaluation"),
         Fact("Weights", f"{parameters:,}"),
     ]
 

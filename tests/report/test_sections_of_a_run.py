@@ -14,8 +14,10 @@ from torch import nn
 import cvkit
 from cvkit import discover
 from cvkit.diagnostics.data_summary import class_balance, class_counts, class_samples, data_summary, first_images
+from cvkit.diagnostics.diagnose import Diagnosis
 from cvkit.engine.paired import Disagreement
 from cvkit.recipe.changes import Change, set_values
+from cvkit.report.finished_run import FinishedRun
 from cvkit.report.headline import Earlier
 from cvkit.report.model_section import model_section
 from cvkit.report.reproduce_section import reproduce_section
@@ -155,6 +157,11 @@ def test_values_that_a_recipe_sets_are_those_that_differ_from_defaults(trained):
     assert "seed" not in found
 
 
+def finished(trainer, info, irreproducible=()) -> FinishedRun:
+    """A run with this content of run.json, of whose results the section says nothing."""
+    return FinishedRun(trainer, [], None, Diagnosis(), info, irreproducible=irreproducible)
+
+
 def test_section_says_how_to_repeat_the_run(trained):
     """Command, commits, times, what the recipe sets and has changed, and what may keep others from it."""
     repository = {"folder": "/home/me/acme", "commit": "0123456789abcdef", "changed": ["a.py"]}
@@ -166,7 +173,7 @@ def test_section_says_how_to_repeat_the_run(trained):
     }
     earlier = Earlier("small-1", 0.5, Disagreement(1, 0, 30), (Change("train.epochs", "2", "3"),))
     phases = {"training": 61.0, "tuning": 0.0, "report": 3.0}
-    section = reproduce_section(trained.parts.recipe, info, ["code was not committed"], phases, earlier)
+    section = reproduce_section(finished(trained, info, ["code was not committed"]), phases, earlier)
     tables = {table.name: table for table in section.artifacts}
     facts = dict(tables["repeat"].rows)
     assert facts["command, in the folder of this page"] == "torchrun --nproc-per-node 4 -m cvkit run recipe.yaml"
@@ -176,7 +183,7 @@ def test_section_says_how_to_repeat_the_run(trained):
     assert tables["phases"].rows == (("training", "1 min 01 s"), ("report", "3.0 s"), ("together", "1 min 04 s"))
     assert tables["recipe_changed"].rows == (("train.epochs", "2", "3"),)
     assert "code was not committed" in section.text
-    unknown = reproduce_section(trained.parts.recipe, INFO, [], {}, replace(earlier, changes=None))
+    unknown = reproduce_section(finished(trained, INFO), {}, replace(earlier, changes=None))
     assert "not known" in unknown.artifacts[-1].caption
     assert unknown.text == ""
 

@@ -19,5 +19,5 @@ def without_any_number(text: str) -> str:
 
 def outline(page: str) -> list[str]:
     """Return a page's headings, facts with their notes, titles of figures and heads of tables, without numbers."""
-    found = re.findall(r'<(?:h2|dt|dd class="note"|strong|th scope="col")>(.*?)<', page)
+    found = re.findall(r'<(?:h2|dt|dd class="note"|strong|th scope="col"(?: class="number")?)>(.*?)<', page)
     return [without_any_number(unescape(text)) for text in found]
