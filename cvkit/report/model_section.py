@@ -37,10 +37,11 @@ def _facts(trainer: Trainer, trained: TrainedModel, info: dict[str, Any], flops:
     shape = parts.info
     number = sum(weight.numel() for weight in weights)
     # The trained copy may have been loaded without gradients, so what is trained is asked of the run's own model.
-    frozen = sum(weight.numel() for weight in parts.model.parameters() if not weight.requires_grad)
+    with parts.finetuning.freezing(parts.model).during(max(0, trainer.epoch - 1)):
+        trained_last = sum(weight.numel() for weight in parts.model.parameters() if weight.requires_grad)
     yield "model", parts.recipe.model.entry.id
     yield "parameters", f"{number:,}"
-    yield "trainable at the end", f"{sum(weight.numel() for weight in parts.model.parameters()) - frozen:,}"
+    yield "trained in the last epoch", f"{trained_last:,}"
     size = sum(tensor.numel() * tensor.element_size() for tensor in trained.model.state_dict().values())
     yield "size of the weights", f"{size / 2**20:,.1f} MiB" if size >= 2**20 else f"{size / 2**10:,.1f} KiB"
     yield "FLOPs", flops

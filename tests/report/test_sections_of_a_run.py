@@ -32,13 +32,21 @@ def trained():
     return cvkit.Trainer(run_of(discover()))
 
 
+def test_frozen_weights_are_not_called_trained():
+    """Of a run that trains its last layer alone, only that layer was trained in the last epoch."""
+    trainer = cvkit.Trainer(run_of(discover(), "finetune.freeze={epochs: 9}"))
+    facts = dict(model_section(trainer, INFO).artifacts[0].rows)
+    head = trainer.parts.model.get_submodule(trainer.parts.finetuning.head)
+    assert facts["trained in the last epoch"] == f"{sum(weight.numel() for weight in head.parameters()):,}"
+
+
 def test_model_section_counts_parameters_and_flops(trained):
     """The FLOPs are those of one image: of the first convolution alone, 2 x 9 x 3 x 2 x 32 x 32."""
     section = model_section(trained, INFO)
     facts = dict(section.artifacts[0].rows)
     weights = sum(weight.numel() for weight in trained.parts.model.parameters())
     assert facts["parameters"] == f"{weights:,}"
-    assert facts["trainable at the end"] == f"{weights:,}"
+    assert facts["trained in the last epoch"] == f"{weights:,}"
     assert facts["first weights"] == "random"
     number, unit = facts["FLOPs"].split()
     assert float(number) * {"k": 1e3, "M": 1e6}[unit] > 2 * 9 * 3 * 2 * 32 * 32
