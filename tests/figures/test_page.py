@@ -307,6 +307,19 @@ def test_table_without_rows_has_no_columns_of_numbers():
     assert numeric(()) == frozenset()
 
 
+def test_sentences_in_tables_are_wrapped():
+    """A value in the last column, or in a broad section, stays in one line; a sentence there would be cut."""
+    sentence = "Delete one file of each pair of copies, or keep both in one split with the option group."
+    table = Table(
+        "findings", "Findings", "", ("finding", "what to do"), (("Duplicates", sentence), ("Grey", "Look."))
+    )
+    html = render(Page("a run", sections=(Section("Faults", (table,), broad=True),)))
+    assert f'<td class="words"><bdi>{sentence}</bdi></td>' in html
+    assert "<td><bdi>Look.</bdi></td>" in html
+    kept = next(line for line in html.splitlines() if "white-space: nowrap" in line and ".broad td" in line)
+    assert kept.startswith("thead + tbody td:last-child:not(.words), .broad td:not(.words)")
+
+
 def test_long_words_in_tables_may_be_broken():
     """So that a name of a class without spaces does not make the table wider than the page."""
     long = "canis_lupus_familiaris_of_a_very_long_name"
