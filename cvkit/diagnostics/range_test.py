@@ -79,9 +79,8 @@ class RangeTest:
         else:
             yield Fact("Value in the recipe", in_one_line(before), "each run uses it, whatever a range test proposes")
         batching = self.parts.batching
-        together = (
-            f"{batching.accumulate} times {recipe.train.batch_size:,} images" if batching.accumulate > 1 else ""
-        )
+        one = counted(recipe.train.batch_size, "image")
+        together = f"{batching.accumulate} times {one}" if batching.accumulate > 1 else ""
         yield Fact("Images per step", f"{batching.batch_size * batching.accumulate:,}", together)
         yield Fact("Training images", f"{len(self.parts.train_source):,}")
 
