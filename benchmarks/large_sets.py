@@ -216,11 +216,13 @@ def measured(form: str) -> dict[str, float]:
     torch.ones(1).add_(1)
     base = resident()
     from cvkit import RunFolder, build_parts, discover, resolve
+    from cvkit.compiler_import import avoid_compiler_import
     from cvkit.engine.building import open_dataset
     from cvkit.engine.trainer import Step
     from cvkit.recipe import read_text
     from cvkit.runs.session import Session
 
+    avoid_compiler_import()  # as the command line does
     catalog = discover()
     recipe = resolve(read_text(RECIPE.format(dataset=FORMS[form], batch=BATCH, steps=STEPS)), catalog)
     started, wall = time.process_time(), time.perf_counter()
