@@ -6,13 +6,11 @@ from collections.abc import Iterator
 
 from ..engine.lr_curve import lr_curve
 from ..engine.parts import RunParts
-from ..figures.artifacts import Table
 from ..figures.page import Fact, Page, Section
 from ..formatting import counted
-from ..recipe import Recipe
-from ..recipe.changes import set_values
 from ..recipe.dump import dump
 from .preview import augmentation_table, placeholder_notes, planned_images, planned_schedule
+from .recipe_table import recipe_table
 
 
 def preview_page(parts: RunParts, version: str) -> Page:
@@ -35,17 +33,6 @@ def preview_page(parts: RunParts, version: str) -> Page:
         recipe=dump(recipe),
         generated=f"Created by cvkit {version}.",
     )
-
-
-def recipe_table(recipe: Recipe) -> Table:
-    """Return a table of the values that the recipe sets to something else than the default."""
-    rows = tuple(
-        (each.path, each.now, "-" if each.before == "absent" else each.before)
-        for each in set_values(recipe)
-        if each.path != "name"
-    )
-    caption = "The values that are not the defaults. The complete recipe is below."
-    return Table("recipe_set", "What the recipe sets", caption, ("path", "value", "default"), rows)
 
 
 def _facts(parts: RunParts) -> Iterator[Fact]:

@@ -15,7 +15,7 @@ from ..formatting import counted
 from ..printable import shell_words
 from ..recipe import AUTO, TunerPart
 from ..recipe.dump import dump, in_one_line
-from .preview_page import recipe_table
+from .recipe_table import recipe_table
 
 _RULES = (
     "Each rule reads one rate from every order of the data, and the median counts. IQR: the distance between the "

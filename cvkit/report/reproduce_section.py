@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..diagnostics.recipe_table import recipe_table
 from ..figures.artifacts import Table
 from ..figures.page import Section
 from ..formatting import counted, duration
 from ..printable import shell_words
 from ..recipe import Recipe
-from ..recipe.changes import Change, set_values
 from .finished_run import FinishedRun
 from .headline import Earlier
 
@@ -33,13 +33,7 @@ def reproduce_section(run: FinishedRun, phases: Mapping[str, float], earlier: Ea
     tables = [
         Table("repeat", "How to repeat this run", "", ("what", "value"), tuple(_facts(recipe, info))),
         Table("phases", "Time", _about_time(info), ("phase", "time"), tuple(_times(phases))),
-        Table(
-            "recipe_set",
-            "What the recipe sets",
-            "The values that are not the defaults. The complete recipe is below.",
-            ("path", "value", "default"),
-            tuple(_row(change) for change in set_values(recipe) if change.path != "name"),
-        ),
+        recipe_table(recipe),
     ]
     if earlier is not None:
         tables.append(
@@ -78,10 +72,6 @@ def _about_changes(earlier: Earlier) -> str:
     if earlier.changes is None:
         return "They are not known, because the recipe of that run could not be read."
     return "" if earlier.changes else "There are none."
-
-
-def _row(change: Change) -> tuple[str, str, str]:
-    return change.path, change.now, "-" if change.before == "absent" else change.before
 
 
 def _times(phases: Mapping[str, float]) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""A run whose folder is removed, renamed or replaced while it trains ends with an error; nothing is made again."""
+"""A run whose folder is removed, renamed or replaced while it trains ends with an error, and creates no folder."""
 
 from __future__ import annotations
 
