@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..data.resizing import framed_halves
-from ..data.splits import Splits
+from ..data.splits import HOW_TO_HAVE_VALIDATION_IMAGES, Splits
 from ..engine.intervals import Share
 from ..engine.predictions import Predictions
 from ..engine.run_classifier import RunClassifier, run_classifier
@@ -41,8 +41,7 @@ def require_halves(splits: Splits) -> None:
     if splits.validation is None:
         raise RunError(
             "the data of this run has no validation images, and a calibration on the training or test images would "
-            "promise too much. Train a run with validation images: for photos, add validation: 0.15 to the dataset "
-            "of the recipe; for a generated data set, validation_size: 1000"
+            f"promise too much. Train a run with validation images: {HOW_TO_HAVE_VALIDATION_IMAGES}"
         )
     if splits.test is None:
         raise RunError(

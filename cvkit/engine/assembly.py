@@ -14,7 +14,7 @@ from ..data.loading import DeviceBudget, open_source
 from ..data.preprocessing import Preprocessor
 from ..data.resizing import framed, framed_halves, suited
 from ..data.sample_augmentation import SampleAugmentations
-from ..data.splits import Splits
+from ..data.splits import HOW_TO_HAVE_VALIDATION_IMAGES, Splits
 from ..errors import ComponentFailure, RunError
 from ..formatting import counted
 from ..guard import Guard
@@ -80,7 +80,7 @@ def build_parts(
     if splits.validation is None and recipe.evaluation.test == "final":
         raise RunError(
             "evaluation.test is 'final', but the data set has no validation images, so no image would be evaluated "
-            "after an epoch; use evaluation.test: auto, or a data set with validation images"
+            f"after an epoch; use evaluation.test: auto, or {HOW_TO_HAVE_VALIDATION_IMAGES}"
         )
     with (
         phase("building the model"),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..data.splits import HOW_TO_HAVE_VALIDATION_IMAGES
 from ..step_progress import Progress
 from ..tasks import SINGLE_LABEL
 from .records import EpochRecord
@@ -135,8 +136,8 @@ class Goals:
         if "loss" not in self.best:
             raise ValueError(
                 f"metric '{metric}' needs validation images, and the data set has none. A choice by the test images "
-                "would make their accuracy too optimistic. Use a data set with validation images, such as "
-                f"image_folder with validation: 0.1, or metric: {', '.join(self.best)}"
+                f"would make their accuracy too optimistic. Use metric: {', '.join(self.best)}, or "
+                f"{HOW_TO_HAVE_VALIDATION_IMAGES}"
             )
         raise ValueError(
             f"metric is '{metric}', but the records contain {', '.join(self.best)}; choose one of these, or add the "

@@ -1,4 +1,4 @@
-// Sort, group and filter galleries, and enlarge their pictures. Without this script, all cards are shown unsorted.
+// Sort, group, filter and shorten galleries, and enlarge their pictures. Without this script, all cards are shown.
 
 const plain = (text) => text.toLowerCase().replace(/\s+/g, " ");
 
@@ -13,15 +13,20 @@ for (const controls of document.querySelectorAll(".controls")) {
   }));
   const [order, ...filters] = controls.querySelectorAll("select");
   const query = controls.querySelector("input");
+  const all = gallery.querySelector(".all");
+  let most = all ? Number(all.dataset.shown) : Infinity;
 
   const apply = () => {
     const words = plain(query.value).trim();
+    const filtered = words !== "" || filters.some((filter) => filter.value !== "");
+    const places = new Map([...list.children].map((item, place) => [item, place]));
     let shown = 0;
-    for (const { item, labels, text } of cards) {
+    for (const { item, labels, text } of [...cards].sort((a, b) => places.get(a.item) - places.get(b.item))) {
       const chosen = filters.every((filter, i) => filter.value === "" || filter.value === labels[i]);
-      item.hidden = !(chosen && text.includes(words));
+      item.hidden = !(chosen && text.includes(words) && (filtered || shown < most));
       shown += !item.hidden;
     }
+    if (all) all.hidden = filtered || most === Infinity;
     for (const heading of list.querySelectorAll(".pair")) {
       heading.hidden = !cards.some(({ item, labels }) => !item.hidden && labels.join() === heading.dataset.pair);
     }
@@ -49,6 +54,10 @@ for (const controls of document.querySelectorAll(".controls")) {
     apply();
   };
 
+  all?.addEventListener("click", () => {
+    most = Infinity;
+    apply();
+  });
   order.addEventListener("change", sort);
   controls.addEventListener("input", apply);
   controls.addEventListener("submit", (event) => event.preventDefault());

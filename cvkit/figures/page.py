@@ -23,6 +23,8 @@ __all__ = ["Fact", "Page", "Section", "render"]
 _SCRIPTS = ("tips.js", "galleries.js", "tables.js", "matrices.js")
 SHOWN_ROWS = 25
 """The rows of a longer table that a page shows at first; the page's script has a button for all rows."""
+SHOWN_CARDS = 12
+"""The images of a longer gallery that a page shows at first; all that match a filter are shown."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,7 @@ def render(page: Page) -> str:
         "overlong": overlong,
     }
     environment.globals["shown_rows"] = SHOWN_ROWS
+    environment.globals["shown_cards"] = SHOWN_CARDS
     script = "\n".join(files("cvkit.figures").joinpath(name).read_text(encoding="utf-8") for name in _SCRIPTS)
     html = environment.get_template("page.html").render(page=page, script=script, picture_style=pictures.style)
     return html.encode(errors="replace").decode()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from ..engine.intervals import Share
 from ..explain.scores import Verdict
 from ..figures.finding import Finding
-from ..formatting import counted, percent
+from ..formatting import counted, legible, percent
 from .evidence import Evidence
 
 LEAKED = 0.01
@@ -18,24 +19,47 @@ def duplicates(of: Evidence) -> Finding | None:
     half = of.predictions.half
     if of.audit is None or (half != "test" and half != "validation"):
         return None
-    leaked, total = len(of.audit.leaked(half)), of.correct.of
+    sizes = {facts.name: len(facts) for facts in of.audit.splits if facts.name != "training"} | {half: of.correct.of}
+    leaked = {name: Share(number, sizes[name]) for name in sizes if (number := len(of.audit.leaked(name)))}
     if not leaked:
         if of.audit.skipped:
             return None  # the search ended at its limit, so there may be near duplicates
         return Finding(
             "no_duplicates",
             "good",
-            f"The audit found none of the {total:,} {of.images} among the training images, and no near duplicate.",
+            f"The audit found none of the {sizes[half]:,} {of.images} among the training images, and no near "
+            "duplicate.",
             where="Faults of the data",
         )
+    each = (
+        f"{share.hits:,} of {counted(share.of, f'{name} image')} ({percent(share.value, 1)})"
+        for name, share in sorted(leaked.items(), key=lambda item: item[0] != half)
+    )
+    wrong = f"the {of.score} is probably too high" if half in leaked else "choices by these images are less certain"
+    share = max(one.value for one in leaked.values())
     return Finding(
         "duplicates",
-        "bad" if leaked >= LEAKED * total else "look",
-        f"{leaked:,} of {total:,} {of.images} ({percent(leaked / total, 1)}) are also among the training images, "
-        f"or look almost the same as one of them, so the {of.score} is probably too high.",
+        "bad" if half in leaked and leaked[half].value >= LEAKED else "look",
+        f"{' and '.join(each)} are also among the training images, or look almost the same as one of them, so {wrong}.",
         "Look at the pairs. Delete one file of each pair of copies, or keep both in one split with the option group.",
         "across",
-        leaked / total,
+        share,
+    )
+
+
+def damaged(of: Evidence) -> Finding | None:
+    """Report image files that could not be read and were left out."""
+    if of.audit is None or not of.audit.damaged:
+        return None
+    names = of.audit.damaged
+    more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
+    return Finding(
+        "damaged",
+        "look",
+        f"{counted(len(names), 'damaged image')} {'was' if len(names) == 1 else 'were'} left out: {legible(names[0])}{more}.",
+        "Replace or delete the files, and look for the cause if there are many.",
+        "Faults of the data",
+        len(names) / (len(names) + sum(map(len, of.audit.splits))),
     )
 
 

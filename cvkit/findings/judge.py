@@ -21,6 +21,7 @@ RULES: tuple[Rule, ...] = (
     confidence.label_errors,
     data.duplicates,
     data.contradicting_duplicates,
+    data.damaged,
     data.explanations,
     outcome.chosen_on_the_same,
     outcome.too_few_images,

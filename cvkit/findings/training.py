@@ -172,7 +172,7 @@ def score_fell(of: Evidence) -> Finding | None:
         f"The {of.score} on the {last.half} images was highest after epoch {best.epoch} "
         f"({score_percent(best.score)}), and {score_percent(last.score)} after the last epoch, {last.epoch}.",
         "Lower the learning rate, or keep the weights of the best epoch (selection.keep_best; it needs "
-        "validation images).",
+        "validation images, such as dataset.validation: 0.1).",
         "curves",
         fall,
     )

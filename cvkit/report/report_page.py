@@ -105,7 +105,10 @@ def _facts(run: FinishedRun, earlier: Earlier | None) -> list[Fact]:
     if unaveraged is not None:
         facts.append(Fact("Without averaging", score_percent(unaveraged), "the trained weights, not averaged"))
     measured = evaluate_metrics(parts.recipe.metrics, parts.info, predictions)
+    said = {(fact.label, fact.value) for fact in facts}
     for name, value in measured.items():
+        if (in_words(name).capitalize(), score_percent(value)) in said:
+            continue  # the same number, with its interval
         best = ", lower is better" if name in lower else ""
         facts.append(Fact(name, f"{value:.4f}", f"metric of the {half} images, {weights}{best}"))
     seconds = sum(record.seconds for record in records)

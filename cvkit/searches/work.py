@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..engine.deciding import goals_of
 from ..engine.parts import RunParts
+from ..data.splits import HOW_TO_HAVE_VALIDATION_IMAGES
 from ..errors import FolderError, RunError, one_line
 from ..figures.page import render
 from ..host.catalog import Catalog
@@ -51,7 +52,7 @@ class SearchJob:
         if parts.splits.validation is None:
             raise RunError(
                 "a search requires validation images, because values that are chosen on the test images make their "
-                "score too optimistic; set, for example, dataset.validation: 0.1, or use a data set that has them"
+                f"score too optimistic; {HOW_TO_HAVE_VALIDATION_IMAGES}"
             )
         goals = goals_of(recipe, parts.info, has_validation=True)
         own = self.search.settings.metric is None

@@ -1,4 +1,4 @@
-"""Declare the data sets of cvkit: CIFAR, your own images, drawn shapes, and four that change others."""
+"""Declare the data sets of cvkit: CIFAR, your own images, drawn shapes, and five that change others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cvkit import Component, hookimpl
 
 @hookimpl
 def cvkit_datasets() -> Iterable[Component]:
-    """Declare the twelve data sets."""
+    """Declare the thirteen data sets."""
     yield Component("cifar10", "cvkit_datasets.cifar:cifar10", "60,000 photographs of 10 classes, 32x32")
     yield Component("cifar100", "cvkit_datasets.cifar:cifar100", "60,000 photographs of 100 classes, 32x32")
     yield Component(
@@ -53,4 +53,9 @@ def cvkit_datasets() -> Iterable[Component]:
     yield Component("relabel", "cvkit_datasets.relabel:relabel", "Another data set with renamed or merged classes")
     yield Component(
         "concatenate", "cvkit_datasets.concatenate:concatenate", "The images of several data sets together"
+    )
+    yield Component(
+        "validation_split",
+        "cvkit_datasets.validation_split:validation_split",
+        "Another data set, with validation images taken from its training images",
     )

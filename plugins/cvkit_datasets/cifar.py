@@ -6,13 +6,15 @@ import hashlib
 from pathlib import Path
 
 import torch
-from pydantic import PositiveInt
+from pydantic import NonNegativeInt, PositiveInt
 
 from cvkit import DataError, DataInfo, Splits, TensorSplit, permutation
 
 from . import npm, official
 from .canonical import Bytes, Digests, ImageSet
 from .fetch import DownloadSource, Fetchable
+from .options import Share
+from .validation_split import with_validation
 
 
 def _sources(name: str) -> list[DownloadSource]:
@@ -50,27 +52,45 @@ CIFAR10 = Fetchable(
 CIFAR100 = Fetchable("cifar100", _sources("CIFAR100"))
 
 
-def cifar10(root: Path, *, train_limit: PositiveInt | None = None, test_limit: PositiveInt | None = None) -> Splits:
+def cifar10(
+    root: Path,
+    *,
+    validation: Share = None,
+    seed: NonNegativeInt = 0,
+    train_limit: PositiveInt | None = None,
+    test_limit: PositiveInt | None = None,
+) -> Splits:
     """Return CIFAR-10 with 50,000 training and 10,000 test images, and download it if it is missing.
 
     Source: Krizhevsky 2009, "Learning Multiple Layers of Features from Tiny Images".
 
     Args:
         root: The data folder, in which the downloaded data set is stored.
+        validation: Fraction of the training images that become validation images, by class, above 0 and below 1, or
+            their number. null: none; the original data set has none.
+        seed: Another seed chooses other validation images.
         train_limit: Number of training images to use, at least 1; always the same random images. null uses all.
+            `validation` is taken from these.
         test_limit: Number of test images to use, at least 1; always the same random images. null uses all.
 
     Returns:
-        Training and test images, uint8 (3, 32, 32), with their labels.
+        Training, validation and test images, uint8 (3, 32, 32), with their labels.
 
     Raises:
         cvkit.DataError: The data set could not be downloaded, or its file is damaged.
-        ValueError: A limit is larger than the number of images.
+        ValueError: A limit is larger than the number of images, or `validation` leaves a class without training images.
     """
-    return splits(CIFAR10, root, train_limit, test_limit)
+    return splits(CIFAR10, root, train_limit, test_limit, validation, seed)
 
 
-def cifar100(root: Path, *, train_limit: PositiveInt | None = None, test_limit: PositiveInt | None = None) -> Splits:
+def cifar100(
+    root: Path,
+    *,
+    validation: Share = None,
+    seed: NonNegativeInt = 0,
+    train_limit: PositiveInt | None = None,
+    test_limit: PositiveInt | None = None,
+) -> Splits:
     """Return CIFAR-100 with its 100 fine labels, 50,000 training and 10,000 test images, and download it if needed.
 
     The data set is downloaded from the official website.
@@ -78,17 +98,21 @@ def cifar100(root: Path, *, train_limit: PositiveInt | None = None, test_limit: 
 
     Args:
         root: The data folder, in which the downloaded data set is stored.
+        validation: Fraction of the training images that become validation images, by class, above 0 and below 1, or
+            their number. null: none; the original data set has none.
+        seed: Another seed chooses other validation images.
         train_limit: Number of training images to use, at least 1; always the same random images. null uses all.
+            `validation` is taken from these.
         test_limit: Number of test images to use, at least 1; always the same random images. null uses all.
 
     Returns:
-        Training and test images, uint8 (3, 32, 32), with their labels.
+        Training, validation and test images, uint8 (3, 32, 32), with their labels.
 
     Raises:
         cvkit.DataError: The data set could not be downloaded, or its file is damaged.
-        ValueError: A limit is larger than the number of images.
+        ValueError: A limit is larger than the number of images, or `validation` leaves a class without training images.
     """
-    return splits(CIFAR100, root, train_limit, test_limit)
+    return splits(CIFAR100, root, train_limit, test_limit, validation, seed)
 
 
 # `cvkit data fetch NAME` calls the attribute `fetch(root, force=...)` of the data set's factory, if it exists.
@@ -99,18 +123,26 @@ cifar10.holds = CIFAR10.is_in  # type: ignore[attr-defined]  # as above
 cifar100.holds = CIFAR100.is_in  # type: ignore[attr-defined]  # as above
 
 
-def splits(wanted: Fetchable, root: Path, train_limit: int | None, test_limit: int | None) -> Splits:
-    """Return the training and test images of `wanted`, reduced to the limits, with the training statistics."""
+def splits(
+    wanted: Fetchable,
+    root: Path,
+    train_limit: int | None,
+    test_limit: int | None,
+    validation: float | int | None,
+    seed: int,
+) -> Splits:
+    """Return the images of `wanted`, reduced to the limits, with the statistics of all training images."""
     opened = wanted.open(root)
     images = opened.images
     _, channels, height, width = images.train_images.shape
     cut = f"/{train_limit}/{test_limit}" if train_limit or test_limit else ""
-    return Splits(
+    found = Splits(
         train=_limited(images.train_images, images.train_labels, train_limit, "train_limit"),
         test=_limited(images.test_images, images.test_labels, test_limit, "test_limit"),
         info=DataInfo(channels, height, width, images.classes, opened.mean, opened.std),
         digest=_digest(wanted, opened.digests) + cut,
     )
+    return found if validation is None else with_validation(found, validation, seed)
 
 
 def _digest(wanted: Fetchable, found: Digests) -> str:

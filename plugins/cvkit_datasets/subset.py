@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field, NonNegativeInt, PositiveInt
-from torch import Tensor
 
-from cvkit import Split, Splits, permutation
+from cvkit import Splits
 
+from .choosing import chosen
 from .views import changed, labels_of, splits_of, view
 
 
@@ -58,7 +58,7 @@ def subset(
         size = count if count is not None else round(len(split) * (1.0 if fraction is None else fraction))
         if size > len(split):
             raise ValueError(f"count: {size} is more than the {len(split)} {name} images of the data set")
-        new[name] = view(split, _chosen(split, max(1, size), name, seed), range(kept.info.num_classes))
+        new[name] = view(split, chosen(split, max(1, size), f"cvkit_datasets/subset/{name}", seed), range(kept.info.num_classes))
     options = {"fraction": fraction, "count": count, "classes": list(classes), "splits": splits, "seed": seed}
     sizes = ", ".join(f"{len(split):,} of {len(splits_of(of)[name]):,} {name}" for name, split in new.items())
     of_classes = f", of {len(classes)} of {of.info.num_classes} classes" if classes else ""
@@ -81,19 +81,3 @@ def _with_classes(of: Splits, classes: Sequence[str]) -> Splits:
         new[name] = view(split, kept, labels)
     info = replace(of.info, classes=tuple(classes))
     return replace(of, info=info, **new)
-
-
-def _chosen(split: Split, size: int, name: str, seed: int) -> list[int]:
-    """Return the indices of `size` images, in the order of the split.
-
-    The images of each class are in a random order, and classes take turns in proportion to their numbers.
-    """
-    if size == len(split):
-        return [*range(size)]
-    labels, order = labels_of(split), permutation(len(split), f"cvkit_datasets/subset/{name}", seed)
-    turns = torch.empty(len(split), dtype=torch.float64)
-    for label in labels.unique().tolist():
-        own: Tensor = order[labels[order] == label]
-        turns[own] = (torch.arange(len(own), dtype=torch.float64) + 0.5) / len(own)
-    first = torch.argsort(turns[order], stable=True)[:size]  # ties in the random order
-    return order[first].sort().values.tolist()

@@ -137,7 +137,7 @@ def test_data_needs_validation_and_test_images(make_splits):
     """The error says which are missing, and what to write into the recipe."""
     require_halves(make_splits(validation=4, test=4))
     for sizes, named in (
-        ({"validation": 0, "test": 4}, "validation: 0.15"),
+        ({"validation": 0, "test": 4}, "validation: 0.1 to the dataset"),
         ({"validation": 4, "test": 0}, "test: 0.15"),
         ({"validation": 1, "test": 4}, "at least 2"),
     ):

@@ -51,6 +51,19 @@ def test_cifar10_statistics_are_the_known_ones(cifar10_root):
 
 
 @pytest.mark.cifar10
+def test_validation_images_of_cifar10_are_training_images_of_each_class(cifar10_root):
+    """So a run of CIFAR-10 can choose an epoch, be calibrated, and be searched."""
+    whole, some = cifar10(cifar10_root), cifar10(cifar10_root, validation=0.1)
+    assert some.validation is not None
+    assert some.validation.labels.bincount().tolist() == [500] * 10
+    assert some.train.labels.bincount().tolist() == [4_500] * 10
+    assert torch.equal(some.test.images, whole.test.images)
+    assert some.digest != whole.digest
+    limited = cifar10(cifar10_root, validation=100, train_limit=1_000)
+    assert (len(limited.train), len(limited.validation)) == (900, 100)
+
+
+@pytest.mark.cifar10
 def test_cifar10_with_another_digest_is_refused(cifar10_root):
     """The expected digests are compared with the bytes, not only with what the file says of itself."""
     wrong = replace(CIFAR10, digests={**CIFAR10.digests, "test_labels": "0" * 64})

@@ -215,11 +215,30 @@ def test_concatenate_joins_classes_by_name_and_splits_by_kind(tmp_path):
     assert "of.1 has no validation images" in memory.account.lines()[-1]
 
 
+def test_validation_split_takes_each_class_from_the_training_images(of_files):
+    """In memory, with masks, and from files, with names; what is not taken stays in the training images."""
+    few = {**SHAPES, "validation_size": 0}
+    whole, split = opened(few), opened({"name": "validation_split", "of": few, "validation": 0.2})
+    assert pixels(split.train) | pixels(split.validation) == pixels(whole.train)
+    assert (len(split.train), len(split.validation), len(split.test)) == (48, 12, 20)
+    assert split.validation.masks is not None
+    assert split.account.lines()[-1] == "12 of 60 training images are used as validation images"
+    number = opened({"name": "validation_split", "of": few, "validation": 10})
+    assert torch.bincount(number.validation.labels).tolist() == [1] * 10
+    assert pixels(number.validation) < pixels(split.validation)
+    other = opened({"name": "validation_split", "of": few, "validation": 10, "seed": 1})
+    assert pixels(other.validation) != pixels(number.validation)
+    files = opened({"name": "validation_split", "of": of_files, "validation": 3})
+    assert {name.split("/")[1] for name in files.validation.names} == {"cat", "dog", "owl"}
+    assert set(files.train.names).isdisjoint(files.validation.names)
+
+
 WRAPPED = {
     "subset": {"name": "subset", "of": SHAPES, "count": 30},
     "repeat": {"name": "repeat", "of": SHAPES},
     "relabel": {"name": "relabel", "of": SHAPES, "classes": {"circle": "square"}},
     "concatenate": {"name": "concatenate", "of": [SHAPES, SHAPES | {"seed": 1}]},
+    "validation_split": {"name": "validation_split", "of": SHAPES | {"validation_size": 0}},
 }
 
 
@@ -249,6 +268,19 @@ def test_splits_stay_apart_and_the_digest_follows_the_data(dataset):
         ),
         ({"name": "subset", "of": SHAPES, "classes": ["circle"]}, "name at least two classes"),
         ({"name": "relabel", "of": SHAPES, "classes": {"cube": "box"}}, "the data set has no class 'cube'"),
+        ({"name": "validation_split", "of": SHAPES}, "the data set has 10 validation images of its own"),
+        (
+            {"name": "validation_split", "of": {"name": "repeat", "of": SHAPES | {"validation_size": 0}}},
+            "the data set repeats training images, so an image could be in both splits",
+        ),
+        (
+            {"name": "validation_split", "of": SHAPES | {"validation_size": 0}, "validation": 60},
+            "validation: 60 leaves none of the 60 training images",
+        ),
+        (
+            {"name": "validation_split", "of": SHAPES | {"validation_size": 0}, "validation": 59},
+            "without training images; lower it",
+        ),
     ],
 )
 def test_option_that_does_not_fit_the_data_is_refused(dataset, message):
@@ -297,6 +329,7 @@ def test_run_on_a_wrapped_data_set_finishes(cvkit_host):
         {"name": "subset", "count": 10},
         {"name": "subset", "classes": ["circle", "square"]},
         {"name": "repeat"},
+        {"name": "validation_split"},
         {"name": "relabel", "classes": {"circle": "round"}},
     ],
 )

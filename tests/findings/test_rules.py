@@ -12,6 +12,8 @@ from judged import course, even, evidence, predicted, sets
 
 from cvkit.audit.audit import Audit
 from cvkit.audit.duplicates import Pair, Place
+from cvkit.audit.reading import SIDE, SplitFacts
+from cvkit.data.account import LeftOut
 from cvkit.explain.scores import BASELINES, Scored
 from cvkit.explain.scores.measures import POINTING, RANDOMISATION
 from cvkit.findings import by_class, confidence, data, outcome, training
@@ -372,6 +374,46 @@ def test_images_of_the_test_set_that_are_also_in_training():
     assert none is not None
     assert none.mark == "good"
     assert data.duplicates(GOOD) is None
+
+
+def split_facts(name, number):
+    """Return the facts of a split of `number` black images of the first class."""
+    return SplitFacts(
+        name,
+        tuple(f"{name}/{index}.png" for index in range(number)),
+        ((0,),) * number,
+        torch.full((number, 2), 32),
+        3,
+        torch.zeros(number, dtype=torch.bool),
+        (b"",) * number,
+        torch.zeros(number, 3, SIDE, SIDE, dtype=torch.uint8),
+        {},
+    )
+
+
+def test_images_of_the_validation_set_that_are_also_in_training():
+    """They make choices uncertain, and the measured result only if images of the test set are there too."""
+    splits = (split_facts("training", 10), split_facts("validation", 50), split_facts("test", 400))
+    only = data.duplicates(evidence(audit=replace(audited(pair("validation", "training")), splits=splits)))
+    assert only is not None
+    assert only.mark == "look"
+    assert only.text.startswith("1 of 50 validation images (2.0 %) are also among the training images")
+    assert "choices by these images" in only.text
+    pairs = (pair("validation", "training"), pair("test", "training"))
+    both = data.duplicates(evidence(audit=replace(audited(*pairs), splits=splits)))
+    assert both is not None
+    assert "test images" in both.text.partition(" and ")[0]
+    assert "1 of 50 validation images" in both.text
+    assert "probably too high" in both.text
+
+
+def test_damaged_images_that_were_left_out():
+    """The first is named; what is not damaged has other places."""
+    lost = (LeftOut("cat/7.jpg", "damaged: it ends early"), LeftOut("cat/8.jpg", "damaged: it ends early"))
+    found = data.damaged(evidence(audit=replace(audited(), unread=lost)))
+    assert found is not None
+    assert found.text == "2 damaged images were left out: cat/7.jpg and 1 more."
+    assert data.damaged(evidence(audit=audited())) is None
 
 
 def test_search_that_ended_at_its_limit_does_not_show_that_there_are_no_duplicates():

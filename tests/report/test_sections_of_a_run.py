@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from judged import course, predicted
 from small import run_of
 from torch import nn
 
@@ -20,6 +21,7 @@ from cvkit.recipe.changes import Change, set_values
 from cvkit.report.finished_run import FinishedRun
 from cvkit.report.headline import Earlier
 from cvkit.report.model_section import model_section
+from cvkit.report.report_page import report_page
 from cvkit.report.reproduce_section import reproduce_section
 from cvkit.runs.phases import Phases
 
@@ -235,3 +237,16 @@ def test_second_run_of_the_name_shows_the_change(tmp_path):
     for name in re.findall(r'<a href="([^#"][^"]*)">', page):
         assert (second.folder / name).exists()
     assert json.loads((second.folder / "run.json").read_text())["findings"]
+
+
+def test_metric_that_the_headline_shows_is_not_repeated():
+    """The balanced accuracy of uneven classes has its interval there; other metrics follow."""
+    trainer = cvkit.Trainer(run_of(discover(), "metrics=[metrics/balanced_accuracy, metrics/macro_f1]"))
+    uneven = torch.diag(torch.full((10,), 30)).tolist()
+    uneven[0][0], uneven[0][1] = 50, 10
+    records = course([0.5, 0.9])
+    page = report_page(FinishedRun(trainer, records, predicted(uneven), Diagnosis(), INFO | {"components": []}))
+    labels = [fact.label for fact in page.facts]
+    assert labels.count("Balanced accuracy") == 1
+    assert "balanced_accuracy" not in labels
+    assert "macro_f1" in labels

@@ -161,6 +161,11 @@ class TestConcatenate(DatasetSuite):
     options = {"of": [FEW, FEW | {"seed": 1}]}
 
 
+class TestValidationSplit(DatasetSuite):
+    component = "datasets/validation_split"
+    options = {"of": FEW, "validation": 0.2}
+
+
 class TestSubsetOfFiles(DatasetSuite):
     component = "datasets/subset"
     options = {"of": {"name": "image_folder", "path": "pictures", "size": 16}, "fraction": 0.5}

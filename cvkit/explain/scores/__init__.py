@@ -7,13 +7,12 @@ from .measures import MEASURES, Measure
 from .pointing_game import pointing_game
 from .result import ACCURATE, Scored, Scores, positive_part, tables
 from .scoring import on_objects, score, weights_check
-from .verdict import CAVEAT, Verdict, bounds
+from .verdict import Verdict, bounds
 from .weight_randomization import redrawn
 
 __all__ = [
     "ACCURATE",
     "BASELINES",
-    "CAVEAT",
     "MEASURES",
     "Measure",
     "Scored",
