@@ -21,8 +21,8 @@ Half = Literal["validation", "test"]
 """A split that is evaluated."""
 
 HOW_TO_HAVE_VALIDATION_IMAGES = (
-    "add validation: 0.1 to the dataset of the recipe (cifar10, cifar100, image_folder, image_table), or wrap another "
-    "data set: dataset: {name: validation_split, of: NAME}"
+    "add validation: 0.1 to the dataset of the recipe (cifar10, cifar100, image_folder, image_table), or wrap "
+    "another data set: dataset: {name: validation_split, of: NAME}"
 )
 """What to do if a run has no validation images, for errors of what needs them."""
 

@@ -7,8 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..data.loading import materialize
 from ..engine.eval_mode import eval_mode
 from ..engine.trained_model import TrainedModel
+from ..engine.trainer import Trainer
 
 
 class Features:
@@ -63,6 +65,12 @@ class Features:
         )  # of a kernel's input or a matrix's input
         places = [dimension for dimension in range(1, values.ndim) if dimension != channel]
         return values.mean(dim=places) if places else values
+
+
+def features_of(trainer: Trainer) -> Features | None:
+    """Return the features of the trained model of a run, found with evaluated images; None if there are none."""
+    split = trainer.parts.splits.half(trainer.parts.splits.final)
+    return Features.before_logits(trainer.trained(), materialize(split, range(min(2, len(split)))).images)
 
 
 def _weight_dimensions(module: nn.Module) -> int:

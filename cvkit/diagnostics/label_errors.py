@@ -14,6 +14,7 @@ from ..figures.map_legends import map_legends
 from ..figures.thumbnails import SEEN, overlay, pixelated, thumbnail
 from ..formatting import counted, legible, percent
 from .black_maps import is_black
+from .training_neighbours import TrainingNeighbours
 
 Kind = Literal["false positives", "false negatives"]
 
@@ -56,10 +57,11 @@ def label_errors(
     kind: Kind,
     layers: Mapping[str, str],
     signed: Collection[str] = (),
+    training: TrainingNeighbours | None = None,
 ) -> Gallery:
     """Return a gallery of errors: images uint8 (m, C, H, W), their positions and their labels, int64 (m,).
 
-    The maps of the explainers in `signed` are in [-1, 1].
+    The maps of the explainers in `signed` are in [-1, 1]. `training` are the training images most similar to each.
     """
     black = {name: is_black(of_name, name in signed).tolist() for name, of_name in maps.items()}
     cards = []
@@ -86,16 +88,20 @@ def label_errors(
                 lines,
                 labels={"label": legible(classes[label])},
                 values={"confidence": sure},
+                also_related=() if training is None else training.pictures(number, classes),
             )
         )
     methods = [f"{name} at {layers[name]}" if name in layers else name for name in maps]
     return Gallery(
         kind.replace(" ", "_"),
         kind.capitalize(),
-        _caption(predictions, kind, labels, methods) + _about_empty(black, signed),
+        _caption(predictions, kind, labels, methods)
+        + _about_empty(black, signed)
+        + ("" if training is None or not cards else training.caption),
         tuple(cards),
         pixelated(images) if len(images) else True,
         legends=map_legends([*maps], signed),
+        also_related="most similar training images",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+import torch
 from torch import Tensor
 
 from ..data.loading import materialize
@@ -18,11 +19,15 @@ from ..figures.page import Fact
 from ..formatting import counted, score_percent
 from ..recipe.settings import EvaluationSettings, ReportSettings
 from .black_maps import black_maps
+from .correct_gallery import correct_gallery, plain_correct_gallery
+from .features import features_of
 from .label_doubts import doubts
 from .label_errors import Kind, label_errors, worst
+from .neighbours import AT_ONCE
 from .per_label import label_calibration, label_scores, precision_recall
 from .set_doubts import doubtful_sets
 from .task_report import ImagesAt
+from .training_neighbours import TrainingNeighbours, training_neighbours
 
 _KINDS: tuple[Kind, ...] = ("false positives", "false negatives")
 
@@ -75,20 +80,23 @@ class MultiLabelReport:
     def errors(
         self, trainer: Trainer, predictions: Predictions, explainers: Explainers, warnings: list[str]
     ) -> list[Artifact]:
-        """Return a gallery of false positives and one of false negatives, each with maps of its label."""
+        """Return galleries of false positives, false negatives and right images, each with maps of a label."""
         found, parts = _sets(predictions), trainer.parts
         split = parts.splits.half(parts.splits.final)
+        chosen = [worst(found, kind, max(1, parts.recipe.report.misclassified // len(_KINDS))) for kind in _KINDS]
+        pictures = [materialize(split, rows.tolist() or [0]).images[: len(rows)] for rows, _ in chosen]
+        training = _neighbours(trainer, torch.cat(pictures))
         galleries: list[Artifact] = []
-        for kind in _KINDS:
-            rows, labels = worst(found, kind, max(1, parts.recipe.report.misclassified // len(_KINDS)))
-            images = materialize(split, rows.tolist() or [0]).images[: len(rows)]
+        for place, (kind, (rows, labels), images) in enumerate(zip(_KINDS, chosen, pictures, strict=True)):
             maps = explainers.explain(images, labels) if len(rows) else {}
             warnings += black_maps(maps, explainers.signed, "label", f"{len(rows)} {kind}")
             layers, signed = explainers.layers(), explainers.signed
+            start = sum(map(len, pictures[:place]))
+            near = None if training is None else training.of_rows(start, len(rows))
             galleries.append(
-                label_errors(images, rows, labels, found, parts.info.classes, maps, kind, layers, signed)
+                label_errors(images, rows, labels, found, parts.info.classes, maps, kind, layers, signed, near)
             )
-        return galleries
+        return [*galleries, *correct_gallery(trainer, found, explainers, self.explained(found))]
 
     def plain_errors(
         self, settings: ReportSettings, predictions: Predictions, classes: tuple[str, ...], images: ImagesAt
@@ -100,7 +108,7 @@ class MultiLabelReport:
             rows, labels = worst(found, kind, max(1, settings.misclassified // len(_KINDS)))
             shown = images(rows.tolist() or [0])[: len(rows)]
             galleries.append(label_errors(shown, rows, labels, found, classes, {}, kind, {}))
-        return galleries
+        return [*galleries, *plain_correct_gallery(found, classes, images)]
 
     def doubts(self, trainer: Trainer, predictions: Predictions) -> Sequence[Artifact]:
         """Return the labels of images that the model contradicts with confidence, given or missing."""
@@ -109,6 +117,13 @@ class MultiLabelReport:
     def explained(self, predictions: Predictions) -> Tensor:
         """Return the most probable label of each image."""
         return predictions.logits.argmax(dim=1)
+
+
+def _neighbours(trainer: Trainer, images: Tensor) -> TrainingNeighbours | None:
+    features = features_of(trainer) if len(images) else None
+    if features is None:
+        return None
+    return training_neighbours(trainer.parts, features, images, min(AT_ONCE, trainer.evaluator.batch_size))
 
 
 def _sets(predictions: Predictions) -> MultiLabelPredictions:

@@ -22,10 +22,10 @@ from ..recipe.settings import EvaluationSettings, ReportSettings
 from .black_maps import black_maps
 from .calibration import reliability
 from .class_confusion import confused_pairs, confusion
-from .correct_gallery import correctly_classified, select_correct
+from .correct_gallery import correct_gallery, plain_correct_gallery
 from .coverage import coverage_curve, coverage_table
 from .error_gallery import misclassified
-from .features import Features
+from .features import Features, features_of
 from .label_doubts import doubtful_labels, doubts
 from .neighbours import AT_ONCE, Neighbours, nearest
 from .per_class import ClassFacts, per_class_scores
@@ -71,7 +71,8 @@ class SingleLabelReport:
         self, trainer: Trainer, predictions: Predictions, explainers: Explainers, warnings: list[str]
     ) -> list[Artifact]:
         """Return the gallery of misclassified images, and one of some that are classified correctly."""
-        return [_errors(trainer, predictions, explainers, warnings), *_correct(trainer, predictions, explainers)]
+        errors = _errors(trainer, predictions, explainers, warnings)
+        return [errors, *correct_gallery(trainer, predictions, explainers, predictions.labels)]
 
     def plain_errors(
         self, settings: ReportSettings, predictions: Predictions, classes: tuple[str, ...], images: ImagesAt
@@ -80,10 +81,7 @@ class SingleLabelReport:
         indices = select_errors(predictions, settings.misclassified, settings.rank)
         shown = images(indices.tolist()) if len(indices) else torch.zeros(0, 1, 1, 1, dtype=torch.uint8)
         errors = misclassified(shown, indices, predictions, classes, {}, settings.rank, searched=False)
-        some = select_correct(predictions, 0)
-        if not len(some):
-            return [errors]
-        return [errors, correctly_classified(images(some.tolist()), some, predictions, classes)]
+        return [errors, *plain_correct_gallery(predictions, classes, images)]
 
     def doubts(self, trainer: Trainer, predictions: Predictions) -> Sequence[Artifact]:
         """Return the images whose class the model contradicts with confidence."""
@@ -107,7 +105,7 @@ def _errors(trainer: Trainer, predictions: Predictions, explainers: Explainers, 
         warnings += black_maps(maps, explainers.signed, f"{what} class", counted(len(indices), "error"))
     both = {name: (for_predicted[name], for_true[name]) for name in for_predicted if name in for_true}
     at_once = min(AT_ONCE, trainer.evaluator.batch_size)
-    features = _features(trainer)
+    features = features_of(trainer)
     similar = None if features is None else _similar(parts, predictions, features, images, at_once)
     training = None if features is None else training_neighbours(parts, features, images, at_once)
     return misclassified(
@@ -122,24 +120,6 @@ def _errors(trainer: Trainer, predictions: Predictions, explainers: Explainers, 
         explainers.signed,
         training=training,
     )
-
-
-def _correct(trainer: Trainer, predictions: Predictions, explainers: Explainers) -> list[Gallery]:
-    """Return the gallery of random correctly classified images, if there are any."""
-    parts = trainer.parts
-    indices = select_correct(predictions, parts.recipe.seed)
-    if not len(indices):
-        return []
-    images = materialize(parts.splits.half(parts.splits.final), indices.tolist()).images
-    maps = explainers.explain(images, predictions.labels[indices])
-    return [correctly_classified(images, indices, predictions, parts.info.classes, maps, explainers.signed)]
-
-
-def _features(trainer: Trainer) -> Features | None:
-    """Return the features of the trained model; None if there are none."""
-    split = trainer.parts.splits.half(trainer.parts.splits.final)
-    sample = materialize(split, range(min(2, len(split)))).images
-    return Features.before_logits(trainer.trained(), sample)
 
 
 def _similar(

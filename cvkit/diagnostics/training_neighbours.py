@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -51,6 +51,12 @@ class TrainingNeighbours:
             )
             for index, similarity, image in zip(indices, similarities, self.images[row], strict=True)
         )
+
+    def of_rows(self, start: int, count: int) -> TrainingNeighbours:
+        """Return the neighbours of `count` of the images, from the row `start` on."""
+        rows = slice(start, start + count)
+        found = Neighbours(self.found.indices[rows], self.found.similarities[rows])
+        return replace(self, found=found, images=self.images[rows])
 
     @property
     def caption(self) -> str:

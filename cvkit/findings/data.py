@@ -40,7 +40,8 @@ def duplicates(of: Evidence) -> Finding | None:
     return Finding(
         "duplicates",
         "bad" if half in leaked and leaked[half].value >= LEAKED else "look",
-        f"{' and '.join(each)} are also among the training images, or look almost the same as one of them, so {wrong}.",
+        f"{' and '.join(each)} are also among the training images, or look almost the same as one of them, so "
+        f"{wrong}.",
         "Look at the pairs. Delete one file of each pair of copies, or keep both in one split with the option group.",
         "across",
         share,
@@ -52,11 +53,11 @@ def damaged(of: Evidence) -> Finding | None:
     if of.audit is None or not of.audit.damaged:
         return None
     names = of.audit.damaged
-    more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
+    verb, more = ("were", f" and {len(names) - 1:,} more") if len(names) > 1 else ("was", "")
     return Finding(
         "damaged",
         "look",
-        f"{counted(len(names), 'damaged image')} {'was' if len(names) == 1 else 'were'} left out: {legible(names[0])}{more}.",
+        f"{counted(len(names), 'damaged image')} {verb} left out: {legible(names[0])}{more}.",
         "Replace or delete the files, and look for the cause if there are many.",
         "Faults of the data",
         len(names) / (len(names) + sum(map(len, of.audit.splits))),

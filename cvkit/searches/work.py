@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from ..data.splits import HOW_TO_HAVE_VALIDATION_IMAGES
 from ..engine.deciding import goals_of
 from ..engine.parts import RunParts
-from ..data.splits import HOW_TO_HAVE_VALIDATION_IMAGES
 from ..errors import FolderError, RunError, one_line
 from ..figures.page import render
 from ..host.catalog import Catalog

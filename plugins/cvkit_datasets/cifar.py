@@ -78,7 +78,7 @@ def cifar10(
 
     Raises:
         cvkit.DataError: The data set could not be downloaded, or its file is damaged.
-        ValueError: A limit is larger than the number of images, or `validation` leaves a class without training images.
+        ValueError: A limit is larger than the number of images, or `validation` leaves a class no training images.
     """
     return splits(CIFAR10, root, train_limit, test_limit, validation, seed)
 
@@ -110,7 +110,7 @@ def cifar100(
 
     Raises:
         cvkit.DataError: The data set could not be downloaded, or its file is damaged.
-        ValueError: A limit is larger than the number of images, or `validation` leaves a class without training images.
+        ValueError: A limit is larger than the number of images, or `validation` leaves a class no training images.
     """
     return splits(CIFAR100, root, train_limit, test_limit, validation, seed)
 

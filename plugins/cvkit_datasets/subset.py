@@ -58,7 +58,9 @@ def subset(
         size = count if count is not None else round(len(split) * (1.0 if fraction is None else fraction))
         if size > len(split):
             raise ValueError(f"count: {size} is more than the {len(split)} {name} images of the data set")
-        new[name] = view(split, chosen(split, max(1, size), f"cvkit_datasets/subset/{name}", seed), range(kept.info.num_classes))
+        new[name] = view(
+            split, chosen(split, max(1, size), f"cvkit_datasets/subset/{name}", seed), range(kept.info.num_classes)
+        )
     options = {"fraction": fraction, "count": count, "classes": list(classes), "splits": splits, "seed": seed}
     sizes = ", ".join(f"{len(split):,} of {len(splits_of(of)[name]):,} {name}" for name, split in new.items())
     of_classes = f", of {len(classes)} of {of.info.num_classes} classes" if classes else ""

@@ -44,8 +44,8 @@ def with_validation(of: Splits, share: float | int, seed: int) -> Splits:
         raise ValueError(f"validation: the data set has {len(splits['validation']):,} validation images of its own")
     if getattr(train, "originals", None) is not None:
         raise ValueError(
-            "validation: the data set repeats training images, so an image could be in both splits. Repeat the images "
-            "after the split: {name: repeat, of: {name: validation_split, of: ...}}"
+            "validation: the data set repeats training images, so an image could be in both splits. Repeat the "
+            "images after the split: {name: repeat, of: {name: validation_split, of: ...}}"
         )
     size = max(1, round(len(train) * share)) if isinstance(share, float) else share
     if size >= len(train):

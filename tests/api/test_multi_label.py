@@ -108,6 +108,7 @@ def test_report_has_sections_of_its_own(run):
         "Calibration by label",
         "False positives",
         "False negatives",
+        "most similar training images",
     ):
         assert text in page, text
     assert "Macro F1" not in page, "it is the recipe's metric f1, which is shown"

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from cvkit.diagnostics.correct_gallery import correctly_classified, select_correct
+from cvkit.engine.multi_label import MultiLabelPredictions
 from cvkit.engine.predictions import Predictions
 
 CLASSES = ("cat", "dog", "<b>x</b>", "yak")
@@ -58,3 +59,20 @@ def test_cards_name_class_and_confidence_and_the_caption_the_proportion(predicti
     assert f"2 of {correct} correctly" in gallery.caption
     assert f"{40 - correct} errors on 40 test images" in gallery.caption
     assert gallery.caption == wording
+
+
+def test_images_with_all_labels_right_are_of_as_many_label_sets_as_possible():
+    """Each set once before any twice; an image without labels is named so."""
+    labels = torch.tensor([[1, 0], [1, 0], [1, 0], [1, 1], [0, 0], [0, 1]]).float()
+    logits = 4 * labels - 2
+    logits[5] = -logits[5]
+    found = MultiLabelPredictions(logits, labels, 0.3, half="test")
+    chosen = select_correct(found, 0, 3)
+    assert sorted(map(tuple, labels[chosen].int().tolist())) == [(0, 0), (1, 0), (1, 1)]
+    gallery = correctly_classified(torch.zeros(3, 3, 32, 32, dtype=torch.uint8), chosen, found, ("cat", "dog"))
+    assert {card.lines[0].removeprefix("true and predicted: ") for card in gallery.cards} == {
+        *("cat", "cat, dog", "no label"),
+    }
+    assert gallery.title == "Images with all labels right"
+    assert "3 of 5 images with all labels right" in gallery.caption
+    assert "1 wrong image on 6 test images" in gallery.caption

@@ -66,6 +66,15 @@ def test_copy_in_training_is_the_nearest_with_its_own_label(searched, overrides,
     assert len(others) == 2
 
 
+def test_neighbours_of_some_of_the_images(searched):
+    """Two galleries share one search, and each has the neighbours of its own images."""
+    parts, found = searched()
+    part = found.of_rows(COPY, 2)
+    assert [part.pictures(row, parts.info.classes) for row in (0, 1)] == [
+        found.pictures(row, parts.info.classes) for row in (COPY, COPY + 1)
+    ]
+
+
 def test_batches_do_not_change_what_is_found(searched):
     """Seven at a time find what all at once find, so memory need not grow with the training images."""
     (_, once), (_, parted) = searched(), searched(at_once=7)

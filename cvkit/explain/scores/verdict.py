@@ -51,8 +51,8 @@ class Verdict(StrEnum):
 def bounds() -> str:
     """Return the meaning of the verdicts, for the caption of a table that contains them."""
     return (
-        f"Verdict: a map follows the weights if its interval is entirely below {FOLLOWS:g}, and ignores them if it is "
-        f"entirely above {IGNORES:g}; in between, the check is inconclusive. {_CAVEAT}."
+        f"Verdict: a map follows the weights if its interval is entirely below {FOLLOWS:g}, and ignores them if it "
+        f"is entirely above {IGNORES:g}; in between, the check is inconclusive. {_CAVEAT}."
     )
 
 
