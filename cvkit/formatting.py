@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal
 
+from .printable import shows
+
 SCORE_DECIMALS = 2
 """Digits of an accuracy or another score of a run as a percentage, the same on pages, in tables and in lines."""
 
@@ -52,7 +54,7 @@ def plural(noun: str) -> str:
 
 def legible(name: str, limit: int = 60) -> str:
     """Return a class name on one line of at most `limit` characters; unprintable characters are replaced."""
-    line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(name.split()))
+    line = "".join(c if shows(c) else "\N{REPLACEMENT CHARACTER}" for c in " ".join(name.split()))
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 

@@ -16,6 +16,7 @@ _DIRECTION_MARKS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067
 _UNSAFE_CATEGORIES = frozenset(
     ("Cc", "Cs", "Zl", "Zp")
 )  # control characters, lone surrogates, line and paragraph separators
+_JOINERS = "\u200c\u200d"
 _FAST = re.compile(r"[ -~\n]*")  # matches nearly all text, without a look at each character
 
 
@@ -29,6 +30,11 @@ def printable(text: str, *, lines: bool = False) -> str:
     if _FAST.fullmatch(text) and (lines or "\n" not in text):
         return text
     return "".join(_escaped(c) if _unsafe(c) and not (lines and c == "\n") else c for c in text)
+
+
+def shows(text: str) -> bool:
+    """Return whether every character is visible, a space, or a joiner, which emoji, Hindi and Persian need."""
+    return all(character.isprintable() or character in _JOINERS for character in text)
 
 
 def _unsafe(character: str) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import cvkit
-from cvkit.formatting import counted
+from cvkit.formatting import counted, legible
 
 AT_LEAST_TWO = (
     "shown):,} of {len(pairs):,} pairs",  # the page names the pairs that it leaves out
@@ -42,3 +42,15 @@ def test_no_sentence_writes_a_plural_after_any_number():
         if plural.search(line) and not any(known in line for known in AT_LEAST_TWO)
     ]
     assert not found
+
+
+@pytest.mark.parametrize("name", ["\N{MAN}\u200d\N{WOMAN}\u200d\N{GIRL} family", "क्\u200dष", "لب\u200cتاب"])
+def test_joiners_of_emoji_and_letters_stay(name):
+    """Without them, names in Persian and Hindi and families of emoji become other characters."""
+    assert legible(name) == name
+
+
+def test_control_characters_are_replaced_and_long_names_end():
+    """Also marks that turn the direction of a line."""
+    assert legible("a\x1b[2J\u202eb\n c") == "a\ufffd[2J\ufffdb c"
+    assert legible("n" * 61) == "n" * 59 + "…"

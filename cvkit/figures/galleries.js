@@ -18,7 +18,7 @@ for (const controls of document.querySelectorAll(".controls")) {
 
   const apply = () => {
     const words = plain(query.value).trim();
-    const filtered = words !== "" || filters.some((filter) => filter.value !== "");
+    const filtered = words !== "" || order.value === "group" || filters.some((filter) => filter.value !== "");
     const places = new Map([...list.children].map((item, place) => [item, place]));
     let shown = 0;
     for (const { item, labels, text } of [...cards].sort((a, b) => places.get(a.item) - places.get(b.item))) {

@@ -15,6 +15,7 @@ import pluggy
 from ..errors import PluginError, did_you_mean
 from ..formatting import plural
 from ..kinds import KINDS
+from ..printable import shows
 from ..signatures.signature import split_target
 from ..tasks import TASKS
 from . import hookspecs
@@ -161,7 +162,7 @@ def _validate_command(command: object) -> None:
         raise PluginError(f"{COMMANDS_HOOK} yielded {command!r}, which is not a Command")
     for field in ("name", "target", "help"):
         value = getattr(command, field)
-        if not (isinstance(value, str) and value.strip() and value.isprintable()):
+        if not (isinstance(value, str) and value.strip() and shows(value)):
             raise PluginError(f"{COMMANDS_HOOK}: {field} of command {command.name!r} must be one line of text")
     if not _COMMAND_NAME.fullmatch(command.name):
         raise PluginError(
@@ -229,7 +230,7 @@ def _require_text(component: Component, hook: str) -> None:
         value = getattr(component, field)
         if not isinstance(value, str):
             raise PluginError(f"{hook}: {field} of a component is {value!r}, not text")
-        if not value.isprintable():
+        if not shows(value):
             raise PluginError(f"{hook}: {field} of component '{component.name}' must be one line of printable text")
     if isinstance(component.requires, str) or not all(isinstance(text, str) for text in component.requires):
         raise PluginError(f"{hook}: requires of component '{component.name}' must be a tuple, such as ('timm>=1.0',)")

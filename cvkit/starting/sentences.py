@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..formatting import counted, percent
+from ..printable import shows
 from .choices import ENOUGH, HEAD_ALONE, HEAD_LR, Choices
 from .photos import SHARE, Photos
 
@@ -34,7 +35,7 @@ def _found(photos: Photos) -> Iterator[str]:
 
 def _named(name: str) -> str:
     """Return the name of a class, with quotation marks if it could be read as something else in a list."""
-    return name if name.isprintable() and "," not in name and name == name.strip() else repr(name)
+    return name if shows(name) and "," not in name and name == name.strip() else repr(name)
 
 
 def _decided(photos: Photos, choices: Choices) -> Iterator[str]:
