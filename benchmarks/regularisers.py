@@ -61,7 +61,8 @@ def main() -> None:
 
 def measured(folder: Path) -> float:
     """Return the test accuracy of a run in percent."""
-    return 100.0 * json.loads((folder / "run.json").read_text())["result"]["score"]
+    score: float = json.loads((folder / "run.json").read_text())["result"]["score"]
+    return 100 * score
 
 
 def table_of(results: Results, seeds: int) -> Iterator[str]:
