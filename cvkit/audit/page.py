@@ -57,11 +57,13 @@ def _facts(audit: Audit) -> list[Fact]:
             facts.append(Fact(f"{split.name.capitalize()} images also in training", percent(share, 2), note))
     exact = sum(pair.exact for pair in audit.pairs)
     damaged = len(audit.damaged)
-    return [
-        *facts,
+    facts += [
         Fact("Pairs of duplicates", f"{len(audit.pairs):,}", f"{exact:,} with equal pixels"),
         Fact("Pairs with different labels", f"{len(audit.conflicts):,}"),
         Fact("Damaged images", f"{damaged:,}"),
+    ]
+    return [
+        *sorted(facts, key=lambda fact: fact.value in ("0", percent(0, 2))),  # so the headline is what was found
         Fact("Images", f"{sum(map(len, audit.splits)):,}", counted(len(audit.classes), "class")),
     ]
 

@@ -96,7 +96,7 @@ def load_weights(
         raise RunError(
             f"the pretrained weights '{source}' do not belong to this model: they lack {len(missing)} of its "
             f"{len(needed)} tensors, such as {_listed(missing, 3)}, and contain {others} instead. Use the weights of "
-            "this model, with its names"
+            "this model, with its names. A file of another library must be converted: its tensors need these names"
         )
     if wrong := [name for name, value in taken.items() if value.shape != own[name].shape]:
         sizes = f"{tuple(taken[wrong[0]].shape)} there, and {tuple(own[wrong[0]].shape)} in the model"

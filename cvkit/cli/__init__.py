@@ -71,6 +71,18 @@ DRAWN = (
 )
 """The commands whose phases are drawn on the terminal from their start to their end."""
 
+_ELSEWHERE = {
+    **dict.fromkeys(("train", "fit", "finetune", "start"), "run"),
+    **dict.fromkeys(("eval", "test", "validate", "score"), "evaluate"),
+    **dict.fromkeys(("infer", "inference", "classify"), "predict"),
+    **dict.fromkeys(("init", "create"), "new"),
+    **dict.fromkeys(("continue", "restart"), "resume"),
+    **dict.fromkeys(("tune", "sweep", "optimize"), "search"),
+    **dict.fromkeys(("benchmark", "profile"), "speed"),
+    **dict.fromkeys(("convert", "onnx"), "export"),
+}
+"""The commands by words that other tools have for them."""
+
 _OF_PLUGINS = "cvkit.commands_of_plugins"  # in the context of a call
 
 
@@ -124,13 +136,21 @@ class LazyGroup(click.Group):
         if args and args[0] not in COMMANDS and args[0] not in self.of_plugins(ctx).found:
             if args[0] in self.of_plugins(ctx).refused:
                 raise PluginError(self.of_plugins(ctx).refused[args[0]])
-            if hint := did_you_mean(args[0], [*COMMANDS, *self.of_plugins(ctx).found]):
+            if hint := _usual(args[0]) or did_you_mean(args[0], [*COMMANDS, *self.of_plugins(ctx).found]):
                 ctx.fail(f"No such command '{args[0]}'. {hint}")
         found = super().resolve_command(ctx, args)
         require_divided(found[0] or "")
         if found[0] in DRAWN and not ctx.resilient_parsing and not {"-h", "--help"} & {*args}:
             ctx.with_resource(drawn_phases())
         return found
+
+
+def _usual(word: str) -> str:
+    """Return which command does what other tools call `word`, also misspelled; empty if it is not known."""
+    from difflib import get_close_matches  # only mistakes need it
+
+    near = get_close_matches(word.casefold(), _ELSEWHERE, n=1, cutoff=0.75)
+    return f"Did you mean 'cvkit {_ELSEWHERE[near[0]]}'?" if near else ""
 
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, epilog=epilog())

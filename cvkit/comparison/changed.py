@@ -51,7 +51,7 @@ def differences(first: RunResults, second: RunResults) -> tuple[Difference, ...]
 
 
 def trained_by(run: RunResults) -> frozenset[tuple[str, str]]:
-    """Return what determines the trained model apart from the seed: values of the recipe, and code.
+    """Return what determines the trained model apart from the seed: values of the recipe, code, and data.
 
     Values that tuners have set are left out, because they follow from the rest and vary with the seed.
     """
@@ -59,7 +59,7 @@ def trained_by(run: RunResults) -> frozenset[tuple[str, str]]:
     values = recipe_values(run.recipe)
     kept = {path: text for path, text in values.items() if path != "seed" and path not in tuned}
     kept = {path: text for path, text in kept.items() if not Change(path, "", "").free}
-    return frozenset((kept | code_of(run.info)).items())
+    return frozenset((kept | code_of(run.info) | {"data": run.data}).items())
 
 
 def recipe_values(recipe: Mapping[str, Any]) -> dict[str, str]:

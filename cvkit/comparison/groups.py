@@ -39,8 +39,8 @@ class Group:
 def grouped(runs: Sequence[RunResults], against: Sequence[RunResults]) -> tuple[tuple[Group, ...], tuple[str, ...]]:
     """Return the groups, and lines about what a reader should know of them.
 
-    With `against` there are two groups, `runs` and `against`. Otherwise runs whose recipes and code differ at most in
-    the seed are a group; if all runs are, each is a group of its own.
+    With `against` there are two groups, `runs` and `against`. Otherwise runs whose recipes, code and data differ at
+    most in the seed are a group; if all runs are, each is a group of its own.
 
     Raises:
         RunError: There are fewer than two runs, or a run is given twice.
@@ -61,9 +61,7 @@ def grouped(runs: Sequence[RunResults], against: Sequence[RunResults]) -> tuple[
         members = [*by_recipe.values()]
         if len(members) == 1:
             members = [[run] for run in runs]
-            notes.append(
-                "The recipes of the runs differ at most in the seed, so any difference between them is due to chance."
-            )
+            notes.append("The runs differ at most in the seed, so any difference between them is due to chance.")
     groups = tuple(Group(_letter(number), tuple(each)) for number, each in enumerate(members))
     return groups, (*notes, *(line for group in groups for line in _doubts(group)))
 

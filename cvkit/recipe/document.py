@@ -177,7 +177,8 @@ def _load(path: Path, mark: Mark) -> str:
         raise RecipeError([mark.problem(f"there is no recipe '{display(path)}'", _nearest(path))]) from None
     except IsADirectoryError:
         message = f"'{display(path)}' is a folder, not a recipe"
-        raise RecipeError([mark.problem(message, _nearest(path / "recipe.yaml"))]) from None
+        hint = _nearest(path / "recipe.yaml") or "if it contains photos, 'cvkit new' writes a recipe for them"
+        raise RecipeError([mark.problem(message, hint)]) from None
     except (OSError, ValueError) as error:
         cause = error.strerror if isinstance(error, OSError) else error
         raise RecipeError([mark.problem(f"could not read '{display(path)}': {cause}")]) from None

@@ -87,7 +87,8 @@ def _facts(run: FinishedRun, earlier: Earlier | None) -> list[Fact]:
     if kept is not None:
         weights = f"with the weights of epoch {kept.epoch}" + (f" ({kept.reason})" if kept.reason else "")
     weights += ", averaged weights" if parts.ema is not None else ""
-    validation, tta, unaveraged = (last.score_of(which) for which in SCORES[1:])
+    used = next((record for record in records if kept is not None and record.epoch == kept.epoch), last)
+    validation, tta, unaveraged = (used.score_of(which) for which in SCORES[1:])
     plain = "" if tta is None else ", without TTA"
     facts = [
         Fact(
@@ -99,9 +100,10 @@ def _facts(run: FinishedRun, earlier: Earlier | None) -> list[Fact]:
         *change(predictions, earlier),
     ]
     if half == "test" and validation is not None:
-        facts.append(Fact(f"Validation {score}", score_percent(validation), "last epoch"))
+        when = "last epoch" if used is last else f"epoch {used.epoch}"
+        facts.append(Fact(f"Validation {score}", score_percent(validation), when))
     if tta is not None:
-        facts.append(Fact(f"With {last.tta}", score_percent(tta), _views(last)))
+        facts.append(Fact(f"With {used.tta}", score_percent(tta), _views(used)))
     if unaveraged is not None:
         facts.append(Fact("Without averaging", score_percent(unaveraged), "the trained weights, not averaged"))
     measured = evaluate_metrics(parts.recipe.metrics, parts.info, predictions)

@@ -33,7 +33,8 @@ def layout_of(base: Path, tree: Tree, *, several: bool = False) -> Layout:
     tops = [name for name in tree.folders if "/" not in name]
     splits = {top: SPLIT_NAMES[top.lower()] for top in tops if top.lower() in SPLIT_NAMES}
     if not tops:
-        raise DataError(f"{base} contains no folders; {EXPECTED}{_table_hint(tree)}")
+        above = f". If {base} is the folder of one class, name the folder above it" if tree.images else ""
+        raise DataError(f"{base} contains no folders; {EXPECTED}{above}{_table_hint(tree)}")
     _require_clear(base, tree, tops, splits)
     _require_no_other_splits(base, tree)
     samples: list[Sample] = []

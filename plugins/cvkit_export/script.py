@@ -72,8 +72,12 @@ def pixels("""
 _ARRAY = "    return np.atleast_3d(np.asarray(image)).transpose(2, 0, 1)[None]\n"
 _LOOP = """
 
-for path in sys.argv[1:]:
-    {outputs} = session.run([{names}], {{"images": pixels(path)}})
+for path in sys.argv[1:] or sys.exit(__doc__):
+    try:
+        image = pixels(path)
+    except OSError as error:
+        sys.exit(f"{{path}} was not read: {{error}}")
+    {outputs} = session.run([{names}], {{"images": image}})
 """
 _ONE = """\
     best = chances[0].argmax()

@@ -67,6 +67,14 @@ def test_no_command_shows_help(cvkit):
     assert "Start here:" in answer.err
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("train", "run"), ("trian", "run"), ("eval", "evaluate"), ("init", "new")]
+)
+def test_words_of_other_tools_suggest_the_command(cvkit, typed, meant):
+    """Also misspelled."""
+    assert cvkit(typed).err.splitlines()[-1].endswith(f"No such command '{typed}'. Did you mean 'cvkit {meant}'?")
+
+
 def test_unknown_command_suggests_the_nearest(cvkit, wording):
     """A slip is answered with the command that was meant."""
     for typed, meant in (("lst", "list"), ("ifno", "info"), ("RUN", "run"), ("plugin", "plugins")):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from html import unescape
 
 import pytest
@@ -13,6 +14,8 @@ import cvkit
 from cvkit import RunError
 from cvkit.comparison.as_json import as_json
 from cvkit.comparison.comparison import compare_runs
+from cvkit.comparison.groups import grouped
+from cvkit.comparison.run_results import read_run
 from cvkit.comparison.sentences import needed
 
 OTHER, THIRD = (RECIPE.replace("lr: 0.05", f"lr: {rate}") for rate in (0.1, 0.2))
@@ -58,6 +61,16 @@ def test_better_run_is_found(runs):
     assert found.interval[0] < found.difference < found.interval[1]
     assert pair.main.bootstrap == pytest.approx(pair.main.interval, abs=0.01)
     assert compare_runs([runs["better"][0], runs["plain"][0]]).verdict == "worse"
+
+
+def test_runs_of_one_recipe_on_other_data_are_not_repeats(tmp_path):
+    """Their difference is not due to chance alone, and the note does not say so."""
+    one, again = (read_run(write_run(tmp_path / name, correct(60, 0.8, 0))) for name in ("one", "again"))
+    _, notes = grouped([one, again], [])
+    assert "due to chance" in notes[0]
+    groups, notes = grouped([replace(one, data="files-1:old"), replace(again, data="files-1:new")], [])
+    assert [len(group.runs) for group in groups] == [1, 1]
+    assert notes == ()
 
 
 def test_equal_predictions_are_equivalent_within_a_wide_margin_only(runs):

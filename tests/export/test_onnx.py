@@ -98,10 +98,11 @@ MODES: tuple[FramingMode, ...] = ("crop", "pad", "squash")
 
 
 def names_of(text, folder, monkeypatch):
-    """Run a script without arguments, and return the names that it defines."""
+    """Run a script without arguments, which says how to call it, and return the names that it defines."""
     names = {"__name__": "__main__", "__file__": str(folder / "predict.py")}
     monkeypatch.setattr(sys, "argv", ["predict.py"])
-    exec(text, names)
+    with pytest.raises(SystemExit, match=r"python predict\.py photo\.jpg"):
+        exec(text, names)
     return names
 
 
@@ -166,8 +167,8 @@ def test_script_is_as_long_as_the_model_needs(exported, to_export):
         text = script(model, framing_in_graph=framing_in_graph)
         return [line for line in text.splitlines() if line and not line.startswith(("import", "from", '"""'))]
 
-    assert len(lines(to_export)) <= 25
-    assert len(lines(to_export, framing_in_graph=True)) <= 17
+    assert len(lines(to_export)) <= 30
+    assert len(lines(to_export, framing_in_graph=True)) <= 22
     assert (exported / "predict.py").read_text() == script(to_export, framing_in_graph=False)
 
 
@@ -191,6 +192,18 @@ def test_script_prints_labels_and_declined_images(several, declines, line, photo
     monkeypatch.setattr(sys, "argv", ["predict.py", str(photo)])
     exec(script(model, framing_in_graph=False), {"__file__": str(tmp_path / "predict.py")})
     assert capsys.readouterr().out.startswith(f"{photo}\t{line}")
+
+
+def test_script_names_what_is_no_image(to_export, photo, tmp_path, monkeypatch, capsys):
+    """A folder or a text, with the cause and without a traceback; the photos before it are predicted."""
+    outputs = {"probabilities": np.array([[0.1, 0.9] + [0.0] * 8], np.float32)}
+    of_constants(outputs, to_export.metadata_text(), tmp_path / "model.onnx")
+    (tmp_path / "notes.jpg").write_text("dogs")
+    for bad in (tmp_path, tmp_path / "notes.jpg", tmp_path / "missing.jpg"):
+        monkeypatch.setattr(sys, "argv", ["predict.py", str(photo), str(bad)])
+        with pytest.raises(SystemExit, match=f"{bad} was not read: "):
+            exec(script(to_export, framing_in_graph=False), {"__file__": str(tmp_path / "predict.py")})
+        assert capsys.readouterr().out.startswith(f"{photo}\t")
 
 
 def test_script_says_that_it_cannot_read_files_of_a_plugin(to_export):
