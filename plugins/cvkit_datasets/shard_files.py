@@ -11,6 +11,8 @@ from typing import Any, BinaryIO, Protocol
 
 from cvkit import DataError, one_line
 
+from .finding import natural
+
 HANDLES = 16
 """Files that a process keeps open. Opening one is cheap on a local disk, but a round trip on others."""
 
@@ -77,6 +79,18 @@ class LocalShards:
 
     folder: Path
 
+    def within(self, folder: str) -> LocalShards:
+        """Return the files of a folder below."""
+        return LocalShards(self.folder / folder)
+
+    def entries(self) -> list[str]:
+        """Return the names of files and folders, in natural order; hidden ones are left out."""
+        try:
+            names = [entry.name for entry in self.folder.iterdir() if not entry.name.startswith(".")]
+        except OSError as error:
+            raise DataError(f"could not read {self.folder}: {error.strerror}") from error
+        return sorted(names, key=natural)
+
     def where(self, file: str = "") -> str:
         """Return the path of a file."""
         return str(self.folder / file)
@@ -112,6 +126,13 @@ class RemoteShards:
     """Shards below a URL that fsspec reads."""
 
     url: str
+
+    def within(self, folder: str) -> RemoteShards:
+        """Return the files of a folder below."""
+        return RemoteShards(self.where(folder))
+
+    def entries(self) -> None:
+        """Return None: many stores cannot list a folder."""
 
     def where(self, file: str = "") -> str:
         """Return the URL of a file."""
