@@ -1,7 +1,7 @@
 """Images that LitData or MosaicML Streaming (MDS) stored as pixels, as files in memory.
 
 cvkit then reads them with the function that reads all image files, so transparency, 16-bit values, limits and
-channels are treated in the same way. An uncompressed TIFF file is used, because it holds every mode and costs only a copy.
+channels are treated in the same way. The files are uncompressed TIFF, which holds every mode and costs only a copy.
 """
 
 from __future__ import annotations

@@ -46,8 +46,15 @@ class Labels:
             _json_of_litdata(b"{}")  # the package may be missing, which is not the fault of a sample
 
     def of(self, content: bytes) -> Label:
-        """Return the label of a sample; raise `ValueError` if the bytes are no label."""
-        value = self._value(content)
+        """Return the label in the bytes of a field; raise `ValueError` if they are no label."""
+        return self.of_value(self._value(content))
+
+    def of_value(self, value: Any) -> Label:
+        """Return a label; raise `ValueError` if the value is none."""
+        if isinstance(value, bytes):
+            value = _text(value)
+        if isinstance(value, bool):
+            value = int(value)
         if isinstance(value, np.ndarray):
             return self._hot(value) if self._several else self._number(value)
         if isinstance(value, list) and self._several:
@@ -70,10 +77,7 @@ class Labels:
                 raise ValueError(f"its label has {len(content)} bytes, and the format {self._kind} {dtype.itemsize}")
             return int(np.frombuffer(content, dtype)[0])
         if self._kind in _TEXTS:
-            try:
-                return content.decode().strip()
-            except UnicodeDecodeError:
-                raise ValueError("no label: it is not UTF-8 text") from None
+            return _text(content)
         if self._kind == "json":
             return _json_of_mds(content) if self._mds else _json_of_litdata(content)
         return array_of(self._kind, content)
@@ -99,10 +103,17 @@ class Labels:
 
 def _checked(value: int | str) -> int | str:
     if isinstance(value, str):
-        return number_or_name(value)
+        return number_or_name(value.strip())
     if value < 0:
         raise ValueError(f"its label is {value}, and numbers of classes begin with 0")
     return value
+
+
+def _text(content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        raise ValueError("no label: it is not UTF-8 text") from None
 
 
 def _json_of_mds(content: bytes) -> Any:

@@ -1,7 +1,8 @@
 """Read ``index.json`` of LitData (``litdata.optimize``) and of MosaicML Streaming (MDS): the chunks and their fields.
 
 Both formats have the same chunks: the number of samples, the places of all samples, and the samples one after the
-other, each with the sizes of its fields before their bytes. So any sample is read with one range of bytes. Sources:
+other, each with the sizes of its fields before their bytes (or, of LitData, a table of Arrow: `chunk_arrow`). So any
+image is read with one range of bytes. Sources:
 ``item_loader.py`` and ``writer.py`` in ``litdata/streaming`` (LitData 0.2.76), and ``reader.py`` and ``writer.py`` in
 ``streaming/base/format/mds`` (MosaicML Streaming 0.13.0).
 """
@@ -30,11 +31,19 @@ _NO_RANDOM_ACCESS = (
 
 @dataclass(frozen=True)
 class FieldFormat:
-    """A field of a sample: its name, its format, and the bytes of its value if all values have the same number."""
+    """A field of a sample.
+
+    Attributes:
+        name: Its name; the keys of dictionaries within others are joined by dots.
+        kind: The format of its values.
+        size: The bytes of a value if all values have the same number.
+        path: The keys that lead to it.
+    """
 
     name: str
     kind: str
     size: int | None = None
+    path: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,6 +86,7 @@ class _LitConfig(_Model):
     data_format: tuple[str, ...] | None
     data_spec: str | None
     compression: str | None = None
+    ipc_compression: str | None = None
     encryption: dict[str, Any] | None = None
     item_loader: str | None = None
 
@@ -146,22 +156,23 @@ def _litdata(where: str, content: Any) -> tuple[list[tuple[str, int]], list[Fiel
     config = index.config
     if config.encryption:
         raise DataError(f"{where} is of encrypted chunks, which cvkit does not read")
-    if config.compression:
-        raise DataError(f"{where} is of chunks compressed with {config.compression}, {_NO_RANDOM_ACCESS}")
+    if compressed := config.compression or config.ipc_compression:
+        raise DataError(f"{where} is of chunks compressed with {compressed}, {_NO_RANDOM_ACCESS}")
     if config.item_loader not in (None, "PyTreeLoader") or config.data_format is None or config.data_spec is None:
         raise DataError(
             f"{where} is not of samples with fields: they were written for the item loader '{config.item_loader}'. "
             "cvkit reads what litdata.optimize writes of dictionaries, tuples or lists"
         )
-    names = [*_names(where, config.data_spec)]
-    if len(names) != len(config.data_format):
-        raise DataError(f"{where} is damaged: it has {len(config.data_format)} formats for {len(names)} fields")
-    fields = [FieldFormat(name, kind) for name, kind in zip(names, config.data_format, strict=True)]
+    paths = [*_paths(where, config.data_spec)]
+    if len(paths) != len(config.data_format):
+        raise DataError(f"{where} is damaged: it has {len(config.data_format)} formats for {len(paths)} fields")
+    named = zip(paths, config.data_format, strict=True)
+    fields = [FieldFormat(".".join(path) or "0", kind, path=path) for path, kind in named]
     return [(chunk.filename, chunk.chunk_size) for chunk in index.chunks], fields
 
 
-def _names(where: str, spec: str) -> Iterator[str]:
-    """Yield the names of all fields: keys of dictionaries and numbers of places, joined by dots.
+def _paths(where: str, spec: str) -> Iterator[tuple[str, ...]]:
+    """Yield the path of each field: keys of dictionaries and numbers of places.
 
     The library would import the module of a type that is named here; this does not.
     """
@@ -179,10 +190,10 @@ def _names(where: str, spec: str) -> Iterator[str]:
         ) from None
 
 
-def _leaves(node: dict[str, Any], place: tuple[str, ...]) -> Iterator[str]:
+def _leaves(node: dict[str, Any], place: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     kind, children = node["type"], node["children_spec"]
     if kind is None:
-        yield ".".join(place) or "0"
+        yield place
         return
     if kind in ("builtins.dict", "collections.OrderedDict"):
         keys = json.loads(node["context"])

@@ -91,7 +91,7 @@ class Chunks:
             raise DataError(
                 f"{store.where()} has no index of cvkit for these files and options, so labels and digests of the "
                 "images are unknown. Without them, cvkit could keep neither the order of the training images nor "
-                "exact evaluation and resume. Open a local copy once with the data set litdata and write_index: true, "
+                "exact evaluation and resume. Open a local copy once with the data set litdata and write_index: true "
                 f"and upload its folder {INDEX}; or set scan: true, which reads all images once and keeps the index "
                 "in the cache folder"
             )
@@ -132,7 +132,7 @@ class Chunks:
         if "train" not in listings or len(listings) < 2:
             raise DataError(
                 f"{self._store.where()} must contain folders of training images and of validation or test images, "
-                f"each with {LISTING} of LitData or MosaicML Streaming (MDS), but it has {listed(listings) or 'none'}. "
+                f"each with {LISTING} of LitData or MosaicML Streaming (MDS), but has {listed(listings) or 'none'}. "
                 "They are called train, val and test; for other names, set train, validation and test to the folders"
             )
         used = {folder.split("/")[0] for folders in there.values() for folder in folders} | {INDEX}

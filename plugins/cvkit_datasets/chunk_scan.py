@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from cvkit import DataError, LeftOut, read_header, readable_name
 
 from .chunk_arrays import Array
+from .chunk_arrow import arrow_rows
 from .chunk_fields import ChosenFields
 from .chunk_images import file_of, stored_kind
 from .chunk_labels import Labels
-from .chunk_listing import Chunk, ChunkListing
+from .chunk_listing import Chunk, ChunkListing, FieldFormat
 from .headers import reason_of
 from .shard_files import ShardFiles
-from .shard_scan import ScannedImage
+from .shard_scan import Label, ScannedImage
 
 BLOCK = 16 << 20
 """Bytes that are read at once: a request to an object store takes as long for one image."""
@@ -42,24 +43,67 @@ def scan_chunk(
     """
     blocks = _Blocks(store, chunk.file, size)
     ends = _places(blocks, store.where(chunk.file), listing, chunk)
+    rows: _Samples | _Rows
+    if not listing.mds and ends[0] == ends[-1]:
+        rows = _Rows(blocks, store.where(chunk.file), chunk, chosen, labels)
+    else:
+        rows = _Samples(blocks, listing, ends, chosen, labels)
     kind = stored_kind(chosen.image.kind)
     done = 0
     for number in range(chunk.samples):
-        place, end = int(ends[number]), int(ends[number + 1])
-        name = f"{chunk.file.partition('/')[0]}/{first + number:05d}"
         try:
-            spans = _spans(blocks, listing, place, end)
-            if chosen.name is not None:
-                name = _text(blocks.read(*spans[chosen.name.name]))
-            offset, count = spans[chosen.image.name]
+            offset, count, label, name = rows.of(number)
             content = blocks.read(offset, count)
-            label = labels.of(blocks.read(*spans[chosen.label.name]))
-            dimensions = _dimensions(kind, content, max_megapixels)
-            yield ScannedImage(name, offset, count, label, dimensions, hashlib.sha256(content).digest())
+            dimensions, digest = _dimensions(kind, content, max_megapixels), hashlib.sha256(content).digest()
+            name = name or f"{chunk.file.partition('/')[0]}/{first + number:05d}"
+            yield ScannedImage(name, offset, count, label, dimensions, digest)
+            advance(max(0, offset + count - done))
+            done = max(done, offset + count)
         except ValueError as error:
             left_out.append(LeftOut(readable_name(f"{chunk.file} sample {number}"), str(error)))
-        advance(end - done)
-        done = end
+    advance(size - done)
+
+
+class _Samples:
+    """The samples of a chunk: each has the sizes of its fields before their bytes."""
+
+    def __init__(
+        self, blocks: _Blocks, listing: ChunkListing, ends: Array, chosen: ChosenFields, labels: Labels
+    ) -> None:
+        self._blocks, self._fields, self._ends = blocks, listing.fields, ends
+        self._chosen, self._labels = chosen, labels
+
+    def of(self, number: int) -> tuple[int, int, Label, str]:
+        """Return the place of an image, the number of its bytes, its label, and its name or empty text.
+
+        Raises `ValueError` if the sample is damaged, or if there is no label.
+        """
+        spans = _spans(self._blocks, self._fields, int(self._ends[number]), int(self._ends[number + 1]))
+        offset, count = spans[self._chosen.image.name]
+        label = self._labels.of(self._blocks.read(*spans[self._chosen.label.name]))
+        field = self._chosen.name
+        return offset, count, label, "" if field is None else _text(self._blocks.read(*spans[field.name]))
+
+
+class _Rows:
+    """The rows of a table of Arrow in a chunk."""
+
+    def __init__(self, blocks: _Blocks, where: str, chunk: Chunk, chosen: ChosenFields, labels: Labels) -> None:
+        name = None if chosen.name is None else chosen.name.path
+        content = blocks.read(0, blocks.size)
+        self._rows = arrow_rows(where, content, chosen.image.path, chosen.label.path, name)
+        self._labels = labels
+        if len(self._rows.places) != chunk.samples:
+            raise DataError(
+                f"{where} is damaged: its table has {len(self._rows.places):,} rows for {chunk.samples:,} samples"
+            )
+
+    def of(self, number: int) -> tuple[int, int, Label, str]:
+        """Return the place of an image, the number of its bytes, its label, and its name or empty text."""
+        place, names = self._rows.places[number], self._rows.names
+        if place is None:
+            raise ValueError("it has no image")
+        return *place, self._labels.of_value(self._rows.labels[number]), "" if names is None else str(names[number])
 
 
 class _Blocks:
@@ -72,11 +116,17 @@ class _Blocks:
     def read(self, offset: int, count: int) -> bytes:
         """Return bytes of the file; raise `DataError` if it has fewer."""
         if not self._start <= offset <= offset + count <= self._start + len(self._held):
-            wanted = min(max(BLOCK, count), self.size - offset)
-            self._start, self._held = offset, self._store.range(self._file, offset, wanted)
+            self._start, self._held = offset, self._block(offset, min(max(BLOCK, count), self.size - offset))
         found = self._held[offset - self._start : offset - self._start + count]
         if len(found) < count:
             raise DataError(f"{self._store.where(self._file)} ended while it was read; copy the data again")
+        return found
+
+    def _block(self, offset: int, count: int) -> bytes:
+        """Return bytes of the file; a system may return fewer than it is asked for, such as 2 GB."""
+        found = self._store.range(self._file, offset, count)
+        while len(found) < count and (more := self._store.range(self._file, offset + len(found), count - len(found))):
+            found += more
         return found
 
 
@@ -99,9 +149,8 @@ def _places(blocks: _Blocks, where: str, listing: ChunkListing, chunk: Chunk) ->
     return ends
 
 
-def _spans(blocks: _Blocks, listing: ChunkListing, place: int, end: int) -> dict[str, tuple[int, int]]:
+def _spans(blocks: _Blocks, fields: Sequence[FieldFormat], place: int, end: int) -> dict[str, tuple[int, int]]:
     """Return the offset and the number of bytes of each field of a sample."""
-    fields = listing.fields
     varying = sum(field.size is None for field in fields)
     if end - place < 4 * varying:
         raise ValueError("damaged: its fields have no sizes")
