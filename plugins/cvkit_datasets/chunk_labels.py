@@ -23,7 +23,12 @@ _PICKLES = {"pickle", "pkl"}
 
 def is_label_field(kind: str) -> bool:
     """Return whether a format of LitData or MDS may contain labels that cvkit reads."""
-    return kind in _INTEGERS or kind in _TEXTS or kind == "json" or is_array(kind)
+    return kind in _INTEGERS or kind in _TEXTS or may_have_several(kind)
+
+
+def may_have_several(kind: str) -> bool:
+    """Return whether the values of a format may be sets of labels."""
+    return kind == "json" or is_array(kind)
 
 
 def refusal(kind: str) -> str:

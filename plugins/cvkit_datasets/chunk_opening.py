@@ -11,7 +11,7 @@ from cvkit import DataError, LeftOut
 
 from .chunk_fields import FieldNames
 from .chunk_images import stored_kind
-from .chunk_labels import Labels
+from .chunk_labels import Labels, may_have_several
 from .chunk_listing import ChunkListing, chunk_listing
 from .chunk_scan import scan_chunk
 from .finding import listed
@@ -20,7 +20,7 @@ from .index_cache import cache_of, known, write
 from .progress import stage
 from .samples import SPLIT_NAMES, SplitName
 from .scanned_split import ScannedSplit, indexed_scan
-from .shard_files import LocalShards, RemoteShards
+from .shard_files import LocalShards, RemoteShards, ShardFiles
 from .shard_index import LISTING, ShardIndex, is_inside
 
 INDEX = "cvkit-index"
@@ -67,6 +67,8 @@ class Chunks:
         self._listings, self._unused = self._found()
         self._chosen = {name: options.fields.chosen(one, self.notes) for name, one in self._listings.items()}
         self._sizes = self._measured()
+        # A field with one label for each sample has the same index for sets of labels; `opened_set` makes these sets.
+        self._several = options.several and any(may_have_several(one.label.kind) for one in self._chosen.values())
 
     def opened(self, beside: bool, scan: bool) -> OpenedChunks:
         """Return the index: the one beside the splits or in the cache if it is of these files, else a new one.
@@ -74,34 +76,34 @@ class Chunks:
         If `beside` is true, a new index is written beside the splits. If `scan` is false, an index that is missing is
         an error. Raises `DataError` if samples cannot be used, or if the index cannot be made or written.
         """
-        about, notes = self._about(), self.notes
+        about, store, place = self._about(), self._store, self._store.within(INDEX)
         kinds = {name: stored_kind(one.image.kind) for name, one in self._chosen.items()}
-        store, place = self._store, self._store.within(INDEX)
-        if (found := known(place, about)) is not None:
-            return OpenedChunks(found, kinds, notes)
+        if (found := self._kept(place, about)) is not None:
+            return OpenedChunks(found, kinds, self.notes)
         other = place.size(LISTING) is not None
+        if other and not beside:
+            self.notes.append(f"the index in {INDEX} is of other files or options, or damaged, so it was not used")
         stamped = about | {"stamps": self._stamps()}
         folder = store.folder if isinstance(store, LocalShards) else store.url
-        kept = None if beside else cache_of(folder, {"options": about["options"]})
-        if other and not beside:
-            notes.append(f"the index in {INDEX} is of other files or options, or damaged, so it was not used")
-        if kept is not None and (found := known(LocalShards(kept), stamped)) is not None:
-            return OpenedChunks(found, kinds, notes)
+        cache = None if beside else cache_of(folder, about["options"] | {"skip": None})
+        if cache is not None and (found := self._kept(LocalShards(cache), stamped)) is not None:
+            return OpenedChunks(found, kinds, self.notes)
         if not scan:
-            raise DataError(
-                f"{store.where()} has no index of cvkit for these files and options, so labels and digests of the "
-                "images are unknown. Without them, cvkit could keep neither the order of the training images nor "
-                "exact evaluation and resume. Open a local copy once with the data set litdata and write_index: true "
-                f"and upload its folder {INDEX}; or set scan: true, which reads all images once and keeps the index "
-                "in the cache folder"
-            )
+            raise _refusal(store.where(), other)
         index, contents = self._scanned(about if beside else stamped)
         if beside and isinstance(store, LocalShards):
             write(store.folder / INDEX, contents, "write_index: true")
-        elif kept is not None:
+        elif cache is not None:
             with suppress(DataError):  # the chunks are then read again the next time
-                write(kept, contents, "")
-        return OpenedChunks(index, kinds, notes)
+                write(cache, contents, "")
+        return OpenedChunks(index, kinds, self.notes)
+
+    def _kept(self, place: ShardFiles, about: dict[str, Any]) -> ShardIndex | None:
+        """Return an index that was kept; one for which every sample could be used serves for `skip`, too."""
+        found = known(place, about)
+        if found is None and self._options.skip:
+            found = known(place, about | {"options": about["options"] | {"skip": False}})
+        return found
 
     def _found(self) -> tuple[dict[SplitName, ChunkListing], list[LeftOut]]:
         """Return the listing of each split, and what beside them is not used."""
@@ -161,7 +163,7 @@ class Chunks:
             },
             "options": {
                 "fields": {name: one.names() for name, one in self._chosen.items()},
-                "several_labels": options.several,
+                "several_labels": self._several,
                 "classes": [*options.classes],
                 "skip": options.skip,
                 "megapixels": options.max_megapixels,
@@ -182,7 +184,7 @@ class Chunks:
         with stage(f"indexing {where}, which is done once", sum(self._sizes.values())) as advance:
             for name, listing in self._listings.items():
                 chosen, first = self._chosen[name], 0
-                labels, splits[name] = Labels(listing, chosen.label, options.several), ScannedSplit()
+                labels, splits[name] = Labels(listing, chosen.label, self._several), ScannedSplit()
                 for chunk in listing.chunks:
                     size = self._sizes[chunk.file]
                     images = scan_chunk(
@@ -208,5 +210,20 @@ class Chunks:
             raise DataError(f"{where}: arrays of labels must have one value for each class: {found}{listing_has}")
         named = classes or tuple(str(number) for width in widths for number in range(width))
         return indexed_scan(
-            where, splits, options.several, named, left_out, options.skip, {"about": about}, self._unused
+            where, splits, self._several, named, left_out, options.skip, {"about": about}, self._unused
         )
+
+
+def _refusal(where: str, other: bool) -> Exception:
+    """Return the error about a store without an index, or with one of `other` files or options."""
+    promise = (
+        "so labels and digests of the images are unknown. Without them, cvkit could keep neither the order of the "
+        "training images nor exact evaluation and resume"
+    )
+    advice = (
+        f"Open a local copy once with the data set litdata, the same options and write_index: true, and upload its "
+        f"folder {INDEX}; or set scan: true, which reads all images once and keeps the index in the cache folder"
+    )
+    if other:
+        return ValueError(f"url has a folder {INDEX} of other files or options, {promise}. {advice}")
+    return DataError(f"{where} has no index of cvkit, {promise}. {advice}")

@@ -19,6 +19,7 @@ from shard_sets import jpeg
 
 from cvkit import ComponentError, DataError, Splits, read_image
 from cvkit_datasets.shard_index import ARRAYS, LISTING
+from cvkit_datasets.shard_writing import pack
 
 RECIPE = shard_sets.RECIPE.replace(
     "{name: image_folder, path: pictures, size: 32}", "{name: litdata, path: pets, size: 8}"
@@ -52,10 +53,10 @@ def in_mds(root: Path, rows: list[dict], columns: dict[str, str] = COLUMNS) -> P
     return root
 
 
-def in_litdata(root: Path, rows: list) -> Path:
-    """Write the same with LitData."""
+def in_litdata(root: Path, rows: list, chunk: int = 3) -> Path:
+    """Write the same with LitData, so many samples in a chunk."""
     pytest.importorskip("litdata")
-    write_litdata(root / "pets/train", rows)
+    write_litdata(root / "pets/train", rows, chunk)
     write_litdata(root / "pets/val", rows[:4])
     return root
 
@@ -233,6 +234,34 @@ def test_images_have_the_number_or_the_text_of_a_field_as_names(tmp_path):
     named = opened(tmp_path, "names=file")
     assert named.train.names[1] == "1/ü.jpg"
     assert named.digest != splits.digest
+
+
+def test_one_class_is_read_as_a_set_of_one_label(tmp_path):
+    """several_labels: true holds for numbers and names too."""
+    in_mds(tmp_path, samples())
+    splits = opened(tmp_path, "several_labels=true", recipe=SETS)
+    assert splits.info.task == "multi_label"
+    assert [splits.train[number][1].tolist() for number in range(2)] == [[1, 0], [0, 1]]
+
+
+def test_a_table_of_arrow_may_have_several_parts(tmp_path):
+    """LitData divides it after 256 rows, and each image is found in its part."""
+    splits = opened(in_litdata(tmp_path, samples(300, image=lambda number: jpeg(number % 7, 8), label=int), 300))
+    assert len(splits.train) == 300
+    for number in (0, 255, 256, 299):
+        assert splits.train[number][0].equal(read_image(io.BytesIO(jpeg(number % 7, 8)), 3))
+        assert splits.train[number][1] == number
+
+
+def test_chunks_are_packed_into_tar_shards(tmp_path):
+    """`cvkit data pack` reads them as any data set, so the pixels and the labels stay."""
+    splits = opened(in_mds(tmp_path, samples()))
+    (tmp_path / "shards").mkdir()
+    pack(splits, tmp_path / "shards", lambda _: None)
+    packed = shard_sets.opened(tmp_path, shard_sets.SHARDS)
+    assert packed.train.names == splits.train.names
+    assert all(packed.train[number][0].equal(splits.train[number][0]) for number in range(7))
+    assert [*packed.train.labels] == [*splits.train.labels]
 
 
 def test_fields_within_others_and_of_tuples_are_named(tmp_path):
@@ -563,7 +592,8 @@ def test_an_index_in_the_object_store_is_used(tmp_path, in_store, own_cache):
     assert remote.digest == local.digest
     assert remote.train[6][0].equal(local.train[6][0])
     assert not own_cache.exists()
-    with pytest.raises(DataError, match="no index of cvkit for these files and options"):
+    assert in_store("on_error=skip").digest == local.digest
+    with pytest.raises(ComponentError, match="url has a folder cvkit-index of other files or options"):
         in_store("classes=[cat, dog]")
 
 
