@@ -59,6 +59,7 @@ class ChunkListing:
     """What ``index.json`` of a split says.
 
     Attributes:
+        folder: The folder that contains it, below that of the data set.
         where: Its place, for messages.
         mds: Whether the format is MDS; else it is that of LitData.
         chunks: The chunks, in order.
@@ -66,6 +67,7 @@ class ChunkListing:
         digest: The SHA-256 of ``index.json``.
     """
 
+    folder: str
     where: str
     mds: bool
     chunks: tuple[Chunk, ...]
@@ -148,7 +150,7 @@ def chunk_listing(store: ShardFiles, folder: str) -> ChunkListing | None:
             f"{where} is damaged: it must have chunks, and 1 to {MOST_FIELDS:,} fields with different names"
         )
     chunks = tuple(Chunk(f"{folder}/{file}", samples) for file, samples in files)
-    return ChunkListing(where, mds, chunks, tuple(fields), hashlib.sha256(content).hexdigest())
+    return ChunkListing(folder, where, mds, chunks, tuple(fields), hashlib.sha256(content).hexdigest())
 
 
 def _litdata(where: str, content: Any) -> tuple[list[tuple[str, int]], list[FieldFormat]]:

@@ -126,7 +126,7 @@ class Chunks:
                 )
             if found:
                 listings[name] = found[0]
-            elif name in there and entries is not None:
+            elif name in there and (given or entries is not None):
                 raise DataError(
                     f"{self._store.where(there[name][0])} has no {LISTING}, which LitData and MosaicML Streaming "
                     "(MDS) write beside the chunks"
@@ -137,7 +137,7 @@ class Chunks:
                 f"each with {LISTING} of LitData or MosaicML Streaming (MDS), but has {listed(listings) or 'none'}. "
                 "They are called train, val and test; for other names, set train, validation and test to the folders"
             )
-        used = {folder.split("/")[0] for folders in there.values() for folder in folders} | {INDEX}
+        used = {listing.folder.split("/")[0] for listing in listings.values()} | {INDEX}
         unused = [LeftOut(entry, "not a folder of a split") for entry in entries or () if entry not in used]
         return listings, unused
 

@@ -55,7 +55,7 @@ def scan_chunk(
             offset, count, label, name = rows.of(number)
             content = blocks.read(offset, count)
             dimensions, digest = _dimensions(kind, content, max_megapixels), hashlib.sha256(content).digest()
-            name = name or f"{chunk.file.partition('/')[0]}/{first + number:05d}"
+            name = name or f"{listing.folder}/{first + number:05d}"
             yield ScannedImage(name, offset, count, label, dimensions, digest)
             advance(max(0, offset + count - done))
             done = max(done, offset + count)
@@ -103,7 +103,10 @@ class _Rows:
         place, names = self._rows.places[number], self._rows.names
         if place is None:
             raise ValueError("it has no image")
-        return *place, self._labels.of_value(self._rows.labels[number]), "" if names is None else str(names[number])
+        name = "" if names is None else names[number]
+        if not isinstance(name, str):
+            raise ValueError("its name is not text")
+        return *place, self._labels.of_value(self._rows.labels[number]), readable_name(name)
 
 
 class _Blocks:

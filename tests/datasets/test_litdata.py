@@ -291,6 +291,7 @@ def test_folders_of_the_splits_may_have_other_names(tmp_path):
     splits = opened(tmp_path, "train=train", "test=more/exam")
     assert (len(splits.train), splits.validation, len(splits.test)) == (7, None, 3)
     assert [one.name for one in splits.account.left_out] == ["readme.txt", "val"]
+    assert splits.test.names[0] == "more/exam/00000"
 
 
 def test_chunks_are_read_once(tmp_path, own_cache):
@@ -583,6 +584,8 @@ def test_an_object_store_needs_an_index_or_consent(tmp_path, in_store, own_cache
     assert all(remote.train[number][0].equal(local.train[number][0]) for number in range(7))
     assert len([*own_cache.rglob(LISTING)]) == 2
     assert in_store().digest == local.digest
+    with pytest.raises(DataError, match=r"exam has no index\.json"):
+        in_store("train=train", "validation=val", "test=exam")
 
 
 def test_an_index_in_the_object_store_is_used(tmp_path, in_store, own_cache):
