@@ -179,8 +179,8 @@ def outcomes_of(cache: Cache, seeds: int, orders: int, cases: Sequence[Case]) ->
 
     As soon as the tuner was run in one of the cases, the others are left out until it was run there too.
     """
-    curves = {case: curve for case in cases if (curve := curve_of(cache, case, seeds))}
-    swept = {case: told for case in curves if (told := told_in(cache, case, seeds, orders))}
+    curves = {case: curve for case in (*CASES, *FRESH) if (curve := curve_of(cache, case, seeds))}
+    swept = {case: told for case in curves if case in cases and (told := told_in(cache, case, seeds, orders))}
     races = {case: told for case in swept if (told := races_in(cache, case, seeds))}
     outcomes: dict[str, dict[str, Outcome]] = {}
     for case in races or swept:
