@@ -102,7 +102,7 @@ def litdata(
         splits, FieldNames(image, label, names), several_labels, classes, on_error == "skip", max_megapixels
     )
     reading = Reading(size, framing, decode, channels, bits, max_megapixels, on_error, mean, std)
-    return _opened(LocalShards(folder), options, reading, write_index, scan=True)
+    return _opened(LocalShards.at(folder), options, reading, write_index, scan=True)
 
 
 def remote_litdata(

@@ -60,6 +60,13 @@ class _Handles:
                 self._open.popitem(last=False)
             return found
 
+    def forget(self, folder: Path) -> None:
+        """Close the files below a folder, which may have been replaced by others of the same names."""
+        self._own()
+        with self._lock:
+            for path in [path for path in self._open if path.is_relative_to(folder)]:
+                del self._open[path]
+
     def read(self, path: Path, offset: int, count: int) -> bytes:
         """Return bytes of a file."""
         file = self.of(path)
@@ -78,6 +85,12 @@ class LocalShards:
     """Shards in a folder."""
 
     folder: Path
+
+    @classmethod
+    def at(cls, folder: Path) -> LocalShards:
+        """Return the shards of a folder as they are now, also if this process has read others there before."""
+        _HANDLES.forget(folder)
+        return cls(folder)
 
     def within(self, folder: str) -> LocalShards:
         """Return the files of a folder below."""

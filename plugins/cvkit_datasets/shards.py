@@ -96,7 +96,7 @@ def shards(
     folder = root / path  # a run gives the absolute path
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder; name the folder that contains the shards")
-    store = LocalShards(folder)
+    store = LocalShards.at(folder)
     found = indexed(store)
     if found is not None:
         given: dict[str, Any] = {"train": train, "validation": validation, "test": test, "label": label}

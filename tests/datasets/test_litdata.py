@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pickle
+import shutil
 from pathlib import Path
 
 import fsspec
@@ -308,6 +309,17 @@ def test_chunks_are_read_once(tmp_path, own_cache):
     os.utime(chunk, ns=(1, 1))
     opened(tmp_path)
     assert kept.stat().st_mtime_ns != time
+
+
+def test_chunks_that_were_replaced_are_read_anew(tmp_path):
+    """A notebook may write the data again: the process must not read the files that it has open."""
+    first = opened(in_mds(tmp_path, samples(7, image=jpeg, label=int)))
+    assert first.train[0][1] == 0
+    shutil.rmtree(tmp_path / "pets")
+    rows = samples(7, image=lambda number: jpeg(6 - number), label=lambda number: 6 - number)
+    second = opened(in_mds(tmp_path, rows))
+    assert second.train[0][1] == 6
+    assert second.train[0][0].equal(read_image(io.BytesIO(jpeg(6)), 3))
 
 
 def test_an_index_beside_the_splits_is_found_without_the_cache(tmp_path, own_cache):
