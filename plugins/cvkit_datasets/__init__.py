@@ -9,7 +9,7 @@ from cvkit import Component, hookimpl
 
 @hookimpl
 def cvkit_datasets() -> Iterable[Component]:
-    """Declare the thirteen data sets."""
+    """Declare the fifteen data sets."""
     yield Component("cifar10", "cvkit_datasets.cifar:cifar10", "60,000 photographs of 10 classes, 32x32")
     yield Component("cifar100", "cvkit_datasets.cifar:cifar100", "60,000 photographs of 100 classes, 32x32")
     yield Component(
@@ -37,6 +37,21 @@ def cvkit_datasets() -> Iterable[Component]:
         "remote_shards",
         "cvkit_datasets.shards:remote_shards",
         "Tar shards in an object store or on a web server",
+        requires=("fsspec>=2023.5",),
+        tasks=("single_label", "multi_label"),
+        task_options={"several_labels": "multi_label"},
+    )
+    yield Component(
+        "litdata",
+        "cvkit_datasets.litdata_sets:litdata",
+        "Your own images, written by LitData or MosaicML Streaming (MDS)",
+        tasks=("single_label", "multi_label"),
+        task_options={"several_labels": "multi_label"},
+    )
+    yield Component(
+        "remote_litdata",
+        "cvkit_datasets.litdata_sets:remote_litdata",
+        "LitData or MDS in an object store or on a web server",
         requires=("fsspec>=2023.5",),
         tasks=("single_label", "multi_label"),
         task_options={"several_labels": "multi_label"},

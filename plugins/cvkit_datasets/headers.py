@@ -37,7 +37,7 @@ def checked_files(samples: Sequence[Sample], reading: Reading) -> tuple[list[Sam
     if bad and reading.on_error == "fail":
         raise DataError(
             f"{len(bad):,} of {len(samples):,} images cannot be read; repair or remove them, or leave them out with "
-            f"on_error: skip\n{_lines([f'{one.name}: {one.reason}' for one in bad])}"
+            f"on_error: skip\n{lines([f'{one.name}: {one.reason}' for one in bad])}"
         )
     if reading.framing is None:
         _require_size(good, reading.input_size)
@@ -53,7 +53,8 @@ def reason_of(error: Exception) -> str:
     return one_line(error)
 
 
-def _lines(entries: Sequence[str]) -> str:
+def lines(entries: Sequence[str]) -> str:
+    """Return indented lines for a message, the first `MOST_NAMED` entries."""
     more = [f"  and {len(entries) - MOST_NAMED:,} more"] if len(entries) > MOST_NAMED else []
     return "\n".join([*(f"  {entry}" for entry in entries[:MOST_NAMED]), *more])
 
@@ -63,7 +64,7 @@ def _require_size(good: Sequence[tuple[Sample, ImageHeader]], size: tuple[int, i
     if others:
         raise DataError(
             f"framing: null requires images of {size[0]}x{size[1]} pixels (height x width), but {len(others):,} of "
-            f"{len(good):,} have another size; set framing: crop, pad or squash\n{_lines(others)}"
+            f"{len(good):,} have another size; set framing: crop, pad or squash\n{lines(others)}"
         )
 
 

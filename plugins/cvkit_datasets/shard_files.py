@@ -11,6 +11,8 @@ from typing import Any, BinaryIO, Protocol
 
 from cvkit import DataError, one_line
 
+from .finding import natural
+
 HANDLES = 16
 """Files that a process keeps open. Opening one is cheap on a local disk, but a round trip on others."""
 
@@ -58,6 +60,13 @@ class _Handles:
                 self._open.popitem(last=False)
             return found
 
+    def forget(self, folder: Path) -> None:
+        """Close the files below a folder, which may have been replaced by others of the same names."""
+        self._own()
+        with self._lock:
+            for path in [path for path in self._open if path.is_relative_to(folder)]:
+                del self._open[path]
+
     def read(self, path: Path, offset: int, count: int) -> bytes:
         """Return bytes of a file."""
         file = self.of(path)
@@ -76,6 +85,24 @@ class LocalShards:
     """Shards in a folder."""
 
     folder: Path
+
+    @classmethod
+    def at(cls, folder: Path) -> LocalShards:
+        """Return the shards of a folder as they are now, also if this process has read others there before."""
+        _HANDLES.forget(folder)
+        return cls(folder)
+
+    def within(self, folder: str) -> LocalShards:
+        """Return the files of a folder below."""
+        return LocalShards(self.folder / folder)
+
+    def entries(self) -> list[str]:
+        """Return the names of files and folders, in natural order; hidden ones are left out."""
+        try:
+            names = [entry.name for entry in self.folder.iterdir() if not entry.name.startswith(".")]
+        except OSError as error:
+            raise DataError(f"could not read {self.folder}: {error.strerror}") from error
+        return sorted(names, key=natural)
 
     def where(self, file: str = "") -> str:
         """Return the path of a file."""
@@ -112,6 +139,13 @@ class RemoteShards:
     """Shards below a URL that fsspec reads."""
 
     url: str
+
+    def within(self, folder: str) -> RemoteShards:
+        """Return the files of a folder below."""
+        return RemoteShards(self.where(folder))
+
+    def entries(self) -> None:
+        """Return None: many stores cannot list a folder."""
 
     def where(self, file: str = "") -> str:
         """Return the URL of a file."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PureWindowsPath
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -176,11 +177,20 @@ def listing_of(content: bytes, where: str) -> Listing:
     if listing.format != FORMAT:
         raise DataError(f"{where} has the format '{listing.format}', but this cvkit reads '{FORMAT}'")
     files = [shard.file for shards in listing.shards.values() for shard in shards]
-    if strange := [file for file in files if not file or file != file.strip("/") or "/" in file or "\\" in file]:
+    if strange := [file for file in files if not is_inside(file)]:
         raise DataError(
             f"{where} is damaged: '{strange[0]}' is not the name of a file beside it. Pack the data again"
         )
     return listing
+
+
+def is_inside(file: str) -> bool:
+    """Return whether a path with slashes leads to a file in the same folder or below, whatever the system."""
+    return (
+        not {"", ".", ".."} & set(file.split("/"))
+        and not set(file) & {"\\", "\0"}
+        and not PureWindowsPath(file).drive
+    )
 
 
 def index_of(listing: Listing, content: bytes, where: str) -> ShardIndex:

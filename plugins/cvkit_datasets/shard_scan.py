@@ -178,7 +178,7 @@ def _label(sample: _Sample, labelling: Labelling) -> Label:
         wanted = _LABEL_FILES if labelling.file is None else (labelling.file,)
         for ending in wanted:
             if ending in sample.texts and ending != "json":
-                return _number_or_name(_text(sample.texts[ending], ending))
+                return number_or_name(_text(sample.texts[ending], ending))
     if "json" not in sample.texts or labelling.file not in (None, "json"):
         expected = "json" if labelling.several else (labelling.file or "cls, txt or json")
         raise ValueError(
@@ -196,27 +196,29 @@ def _of_json(value: Any, labelling: Labelling) -> Label:
     if labelling.several:
         if not isinstance(value, list):
             raise ValueError(f"no labels: the json file has no list '{labelling.field}'")
-        if any(not _is_label(one) for one in value):
+        if any(not is_label(one) for one in value):
             raise ValueError(
                 f"no labels: the list '{labelling.field}' of the json file has not only numbers and texts"
             )
-        return tuple(dict.fromkeys(_number_or_name(str(one)) for one in value))
+        return tuple(dict.fromkeys(number_or_name(str(one)) for one in value))
     if isinstance(value, list) and len(value) != 1:
         raise ValueError(
             f"the field '{labelling.field}' has {len(value)} labels; set several_labels: true if an image may have "
             "several or none"
         )
     one = value[0] if isinstance(value, list) else value
-    if not _is_label(one):
+    if not is_label(one):
         raise ValueError(f"no label: the json file has no number or text '{labelling.field}'")
-    return _number_or_name(str(one))
+    return number_or_name(str(one))
 
 
-def _is_label(value: Any) -> bool:
+def is_label(value: Any) -> bool:
+    """Return whether a value of JSON is a label: a number of a class, or a name."""
     return isinstance(value, int | str) and not isinstance(value, bool)
 
 
-def _number_or_name(text: str) -> int | str:
+def number_or_name(text: str) -> int | str:
+    """Return a label: a number if all signs are digits; raise `ValueError` if it is empty."""
     if not text:
         raise ValueError("no label: its text is empty")
     return int(text) if text.isascii() and text.isdecimal() else text

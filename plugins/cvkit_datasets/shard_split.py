@@ -12,6 +12,7 @@ from torch import Tensor
 
 from cvkit import CvkitError, DataError, Needed, read_image
 
+from .chunk_images import file_of
 from .headers import reason_of
 from .packed_text import PackedText
 from .shard_files import ShardFiles
@@ -30,6 +31,7 @@ class ShardSplit:
         channels: 1 or 3.
         bits: As for `read_image`.
         max_megapixels: As for `read_image`.
+        kind: How the bytes of an image are stored: ``file`` for those of an image file, else as for `file_of`.
     """
 
     store: ShardFiles
@@ -37,6 +39,7 @@ class ShardSplit:
     channels: int
     bits: int
     max_megapixels: int | None
+    kind: str = "file"
 
     def __len__(self) -> int:
         return len(self.index)
@@ -82,10 +85,11 @@ class ShardSplit:
         return content
 
     def _read(self, index: int, needed: Needed | None) -> tuple[Tensor, int | Tensor]:
-        content = io.BytesIO(self.content(index))
+        content = self.content(index)
         try:
+            stream = io.BytesIO(file_of(self.kind, content))
             image = read_image(
-                content, self.channels, bits=self.bits, max_megapixels=self.max_megapixels, needed=needed
+                stream, self.channels, bits=self.bits, max_megapixels=self.max_megapixels, needed=needed
             )
         except CvkitError:  # from `needed`
             raise

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 from pydantic import PositiveInt
 
-from cvkit import DataAccount, DataError, DataInfo, Framing, ImageCount, LeftOut, Splits
+from cvkit import DataError, Splits
 
 from .file_split import read
-from .headers import MOST_NAMED
+from .indexed_set import opened_set
 from .options import Bits, Reading, Side
 from .samples import SplitName
 from .shard_files import LocalShards, ShardFiles
-from .shard_index import LISTING, PackedInput, ShardIndex
+from .shard_index import LISTING, PackedInput
 from .shard_opening import Scanning, indexed, remote
 from .shard_scan import Labelling
-from .shard_split import ShardSplit
 from .shard_writing import pack
 
 FramingOption = Literal["packed", "crop", "pad", "squash"]
@@ -100,7 +96,7 @@ def shards(
     folder = root / path  # a run gives the absolute path
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder; name the folder that contains the shards")
-    store = LocalShards(folder)
+    store = LocalShards.at(folder)
     found = indexed(store)
     if found is not None:
         given: dict[str, Any] = {"train": train, "validation": validation, "test": test, "label": label}
@@ -112,7 +108,7 @@ def shards(
         scanning = Scanning(folder, patterns, labelling, classes, on_error == "skip", max_megapixels)
         found = scanning.index(write_index)
     reading = _reading(found.listing.input, size, framing, decode, channels, bits, max_megapixels, mean, std)
-    return _opened(store, found, reading, several_labels)
+    return opened_set(store, found, reading, several_labels)
 
 
 def remote_shards(
@@ -159,7 +155,7 @@ def remote_shards(
         raise ValueError(f"url must be one address such as s3://bucket/folder, but it is '{url}'")
     store, found = remote(url)
     reading = _reading(found.listing.input, size, framing, decode, channels, bits, max_megapixels, mean, std)
-    return _opened(store, found, reading, several_labels)
+    return opened_set(store, found, reading, several_labels)
 
 
 def _require_same(store: ShardFiles, scanned: Any, given: dict[str, Any]) -> None:
@@ -198,91 +194,6 @@ def _reading(
             mean, std = packed.mean, packed.std
     framing = "crop" if framing == "packed" else framing
     return Reading(size or 224, framing, decode, channels or 3, bits, max_megapixels, "fail", mean, std)
-
-
-def _opened(store: ShardFiles, found: ShardIndex, reading: Reading, several: bool) -> Splits:
-    listing = found.listing
-    task = "multi_label" if several else "single_label"
-    if listing.task == "multi_label" and not several:
-        raise ValueError(f"the images in {store.where()} have sets of labels; set several_labels: true")
-    if listing.task != task:
-        found = _with_sets(found)
-    held: dict[SplitName, ShardSplit] = {
-        name: ShardSplit(store, index, reading.channels, reading.bits, reading.max_megapixels)
-        for name, index in found.splits.items()
-    }
-    if "train" not in held or len(held) < 2:
-        raise DataError(f"{store.where(LISTING)} has no training images, or neither validation nor test images")
-    if reading.framing is None:
-        _require_size(store, held, reading.input_size)
-    mean, std = _statistics(listing.input, reading)
-    return Splits(
-        train=held["train"],
-        validation=held.get("validation"),
-        test=held.get("test"),
-        info=DataInfo(
-            reading.channels,
-            *reading.input_size,
-            listing.classes,
-            mean,
-            std,
-            framing=None if reading.framing is None else Framing(reading.framing, decode=reading.decode),
-            fixed_normalisation=reading.mean is not None or reading.std is not None,
-            task=task,
-        ),
-        digest=_digest(found, reading),
-        account=_account(found, held),
-    )
-
-
-def _with_sets(found: ShardIndex) -> ShardIndex:
-    """Return an index in which each image has a set of labels: its class alone."""
-    sets = np.eye(len(found.listing.classes), dtype=np.uint8)
-    splits = {name: replace(index, labels=sets[index.labels]) for name, index in found.splits.items()}
-    return ShardIndex(found.listing, splits)
-
-
-def _statistics(packed: PackedInput | None, reading: Reading) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return mean and standard deviation: those of the packed data set unless the recipe gives others."""
-    if packed is None or packed.channels != reading.channels:
-        return reading.statistics
-    return reading.mean or packed.mean, reading.std or packed.std
-
-
-def _require_size(store: ShardFiles, held: dict[SplitName, ShardSplit], size: tuple[int, int]) -> None:
-    wrong = []
-    for name, split in held.items():
-        sizes = split.index.dimensions
-        others = (sizes != np.array(size)).any(axis=1).nonzero()[0]
-        wrong += [f"{name} image {place}: {sizes[place][0]}x{sizes[place][1]}" for place in others[:MOST_NAMED]]
-    if wrong:
-        lines = "\n".join(f"  {line}" for line in wrong[:MOST_NAMED])
-        raise DataError(
-            f"framing: null requires images of {size[0]}x{size[1]} pixels (height x width), but others are in "
-            f"{store.where()}; set framing: crop, pad or squash\n{lines}"
-        )
-
-
-def _digest(found: ShardIndex, reading: Reading) -> str:
-    """Return a digest of all images and labels, of their splits, and of how images are read."""
-    whole = hashlib.sha256(f"{reading.channels} {reading.bits} {found.listing.classes}".encode())
-    for name, index in found.splits.items():
-        whole.update(f"\n{name} ".encode() + index.content_digest())
-    return f"shards-1:{whole.hexdigest()}"
-
-
-def _account(found: ShardIndex, held: dict[SplitName, ShardSplit]) -> DataAccount:
-    listing = found.listing
-    counts: dict[str, dict[str, int]] = {}
-    images: dict[str, ImageCount] = {}
-    for name, split in held.items():
-        labels = split.index.labels
-        of_classes = labels.sum(axis=0) if labels.ndim == 2 else np.bincount(labels, minlength=len(listing.classes))
-        counts[name] = dict(zip(listing.classes, map(int, of_classes), strict=True))
-        if labels.ndim == 2:
-            images[name] = ImageCount(len(labels), int((~labels.any(axis=1)).sum()))
-    left_out = tuple(LeftOut(one.name, one.reason) for one in listing.left_out)
-    return DataAccount(counts, left_out, listing.notes, images=images)
 
 
 shards.read = remote_shards.read = read  # type: ignore[attr-defined]  # `cvkit explain` reads other images with it

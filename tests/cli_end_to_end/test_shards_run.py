@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import os
 import shutil
 import signal
 from pathlib import Path
@@ -12,14 +10,9 @@ import pytest
 import shard_sets
 from commands import call
 from forks import ended, fork
+from shard_runs import predictions, train, weights_of
 from worlds import Commands
 
-from cvkit.engine.assembly import build_parts
-from cvkit.engine.trainer import Step
-from cvkit.host.discovery import discover
-from cvkit.recipe import read, resolve
-from cvkit.runs.folder import RunFolder
-from cvkit.runs.session import Session
 from cvkit_datasets.shard_writing import pack
 
 pytestmark = pytest.mark.usefixtures("warm")
@@ -37,37 +30,10 @@ def project(tmp_path_factory) -> Path:
     return root
 
 
-def session_in(path: Path, recipe: Path) -> Session:
-    """Return a session of `recipe` in the folder `path`, with the data beside the recipe."""
-    from cvkit.engine.building import open_dataset
-
-    path.mkdir(exist_ok=True)
-    folder, catalog = RunFolder(path), discover()
-    checked = resolve(read(folder.recipe_path if folder.recipe_path.is_file() else recipe), catalog)
-    return Session(build_parts(checked, open_dataset(checked, recipe.parent)), folder, recipe.parent, catalog)
-
-
-def train(path: Path, recipe: Path, die_after: int | None = None) -> Path:
-    """Train and report, or kill this process after a step."""
-    session = session_in(path, recipe)
-    session.start()
-    for event in session.train():
-        if isinstance(event, Step) and event.step == die_after:
-            os.kill(os.getpid(), signal.SIGKILL)
-    session.report()
-    return path
-
-
 @pytest.fixture(scope="module")
 def runs(project, unrendered) -> dict[str, Path]:
     """A finished run on the folder, and one on the shards."""
     return {name: train(project / f"run-{name}", project / f"{name}.yaml") for name in ("folder", "shards")}
-
-
-def predictions(path: Path) -> list[dict[str, str]]:
-    """Return the rows of predictions.csv."""
-    with (path / "predictions.csv").open(newline="") as stream:
-        return [*csv.DictReader(stream)]
 
 
 def test_weights_and_predictions_are_equal_to_the_bit(runs, same):
@@ -77,13 +43,6 @@ def test_weights_and_predictions_are_equal_to_the_bit(runs, same):
     assert rows == predictions(runs["folder"])
     assert [row["file"] for row in rows][:1] == ["test/cat/1.png"]
     assert all(len(row["digest"]) == 64 for row in rows)
-
-
-def weights_of(path: Path) -> dict:
-    """Return the tensors of the newest checkpoint."""
-    state, damaged = RunFolder(path).newest_state()
-    assert not damaged
-    return state["model"]
 
 
 @pytest.mark.parametrize("step", [1, 4])

@@ -20,6 +20,13 @@ CLASSES = ("cat", "dog", "emu")
 
 
 @pytest.fixture
+def own_cache(tmp_path, monkeypatch):
+    """An empty cache folder, in which indices of shards are kept."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
 def image_set():
     """Seven training and three test images of three classes."""
     random = np.random.default_rng(0)

@@ -15,14 +15,8 @@ from cvkit_datasets.shard_index import ARRAYS, LISTING
 from cvkit_datasets.shard_writing import pack
 
 FOREIGN = shard_sets.SHARDS.replace("path: shards}", "path: shards, size: 8}")
+pytestmark = pytest.mark.usefixtures("own_cache")
 SETS = (FOREIGN.replace("augmentations", "loss: bce\naugmentations"), "dataset.several_labels=true")
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    """An empty cache folder, in which indices are kept."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache"
 
 
 def written(root, train=None, test=None):

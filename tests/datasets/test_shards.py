@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -267,6 +268,20 @@ def test_a_process_keeps_few_files_open(pets, monkeypatch):
     for index in (0, 13, 5, 8, 2, 11):
         train[index]
     assert len(handles._open) == 2
+
+
+def test_shards_that_were_replaced_are_read_anew(copied, pets):
+    """A notebook may pack again: the process must not read the files that it has open."""
+    shard_sets.opened(copied, shard_sets.SHARDS).train[0]
+    shutil.rmtree(copied / "shards")
+    (copied / "shards").mkdir()
+    pack(
+        shard_sets.opened(pets, shard_sets.RECIPE, "dataset.classes=[dog two, cat]"),
+        copied / "shards",
+        lambda _: None,
+    )
+    train = shard_sets.opened(copied, shard_sets.SHARDS).train
+    assert all(len(train[number]) == 2 for number in range(len(train)))
 
 
 def test_packing_twice_gives_the_same_bytes(pets, tmp_path):

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 import timm
+from chunk_sets import write_mds
 from PIL import Image
 
 from cvkit import StepPlan, load
@@ -103,6 +104,40 @@ class TestRemoteShards(DatasetSuite):
     def pictures(self, tmp_path):
         pack_pictures(tmp_path)
         self.options = {"url": f"file://{tmp_path}/shards"}
+        self.root = tmp_path
+
+
+def write_chunks(folder):
+    """Write pictures of two classes as MDS in `folder`, with an index."""
+    draw = np.random.default_rng(0)
+    for split in ("train", "test"):
+        images = [Image.fromarray(draw.integers(0, 256, (16, 16, 3), dtype=np.uint8)) for _ in range(6)]
+        rows = [{"image": image, "label": number % 2} for number, image in enumerate(images)]
+        write_mds(folder / "mds" / split, {"image": "pil", "label": "int"}, rows)
+    text = PACKED.replace("{name: image_folder, path: pictures, size: 16}", WITH_INDEX)
+    open_dataset(resolve(read_text(text), discover()), folder)
+
+
+WITH_INDEX = "{name: litdata, path: mds, size: 16, write_index: true}"
+
+
+class TestLitdata(DatasetSuite):
+    component = "datasets/litdata"
+    options = {"path": "mds", "size": 16}
+
+    @pytest.fixture(autouse=True)
+    def pictures(self, tmp_path):
+        write_chunks(tmp_path)
+        self.root = tmp_path
+
+
+class TestRemoteLitdata(DatasetSuite):
+    component = "datasets/remote_litdata"
+
+    @pytest.fixture(autouse=True)
+    def pictures(self, tmp_path):
+        write_chunks(tmp_path)
+        self.options = {"url": f"file://{tmp_path}/mds", "size": 16}
         self.root = tmp_path
 
 
