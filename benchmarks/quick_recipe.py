@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +24,15 @@ CHANGES: dict[str, dict[str, Any]] = {
 
 
 def quick_run(keep: Path, variant: str, seed: int) -> Path:
-    """Return the folder of a finished run of a variant; train it first if `keep` has none."""
+    """Return the folder of a finished run of a variant; train it first, or continue one that was interrupted."""
     place = keep / f"{variant}-{seed}"
-    for folder in sorted(place.glob("*")):
-        if (info := folder / "run.json").is_file() and json.loads(info.read_text()).get("status") == "finished":
+    begun = {info.parent: json.loads(info.read_text()).get("status") for info in sorted(place.glob("*/run.json"))}
+    for folder, status in begun.items():
+        if status == "finished":
+            return folder
+    for folder in reversed(begun):
+        if any(folder.glob("checkpoints/step-*")):
+            subprocess.run([sys.executable, "-m", "cvkit", "resume", folder], check=True)
             return folder
     cvkit.keep_freed_memory()
     changes = {"seed": seed, "name": variant} | CHANGES[variant]
