@@ -61,7 +61,10 @@ def _facts(result: CalibrationResult) -> list[Fact]:
             "coverage": "Coverage",
             "error_rate": "Class is in the set",
         }[promise.wanted]
-        note = f"promised: at least {percent(promise.share, 1)}; 95 % interval {measured.interval}"
+        kept = (
+            "kept" if measured.value >= promise.share else "broken" if measured.high < promise.share else "undecided"
+        )
+        note = f"promised: at least {percent(promise.share, 1)}; {kept}: 95 % interval {measured.interval}"
         facts.append(Fact(what, measured.text, note))
         if promise.wanted != "coverage":
             shown = f"{result.coverage.hits:,} of {counted(result.coverage.of, 'test image')} are not declined"
@@ -73,7 +76,11 @@ def _facts(result: CalibrationResult) -> list[Fact]:
         facts.append(Fact("Foreign images declined", foreign.text, f"95 % interval {foreign.interval}"))
     return [
         *facts,
-        Fact("Calibration error", after.text, f"ECE; 95 % interval {after.interval}; {before.text} before"),
+        Fact(
+            "Calibration error",
+            after.text,
+            f"ECE; 95 % interval {after.interval}; {percent(after.by_chance, 1)} by chance; {before.text} before",
+        ),
         Fact("Loss", f"{result.calibrated.loss:.3f}", f"cross-entropy; {result.test.loss:.3f} before"),
     ]
 

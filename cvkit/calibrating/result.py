@@ -87,6 +87,12 @@ class CalibrationResult:
     def remarks(self) -> Iterator[str]:
         """Yield each reason to doubt the calibration, with those that the test images show."""
         yield from self.warnings
+        before, after = self.errors
+        if after.value > max(before.value, after.by_chance):
+            yield (
+                f"the calibration error of the test images rose from {before.text} to {after.text}, and only "
+                f"{percent(after.by_chance, 1)} may be chance, so the probabilities were better without it"
+            )
         measured, promise = self.promised, self.promise
         if measured is None or promise is None:
             return

@@ -214,5 +214,5 @@ def _summary(done: int, failed: int, left_out: int) -> str:
     if failed:
         parts.append(f"{counted(failed, 'file')} could not be predicted; the column `error` says why")
     if left_out:
-        parts.append(f"left out {counted(left_out, 'file')} in folders that are not images by their ending")
+        parts.append(f"left out {counted(left_out, 'file')} in folders without the ending of an image, such as .jpg")
     return "; ".join(parts)

@@ -101,7 +101,7 @@ def _in_folders(place: Path, several: bool, notes: list[str]) -> Iterator[tuple[
     if beside:
         notes.append(f"left out {counted(beside, 'file')} beside the folders of the classes")
     if left_out:
-        notes.append(f"left out {counted(left_out, 'file')} that are not images by their ending")
+        notes.append(f"left out {counted(left_out, 'file')} without the ending of an image, such as .jpg")
 
 
 def _together(pairs: Iterator[tuple[Path, tuple[str, ...]]]) -> Iterator[tuple[Path, tuple[str, ...]]]:

@@ -205,7 +205,7 @@ def require_writable(path: Path, resume: bool) -> None:
     if path.suffix.lower() not in ENDINGS:
         hint = did_you_mean(path.suffix, ENDINGS)
         raise FolderError(
-            f"'{path}' has no ending that decides about the format: use {', '.join(ENDINGS)}{hint and f'. {hint}'}"
+            f"'{path}' needs an ending that names the format: {', '.join(ENDINGS)}{hint and f'. {hint}'}"
         )
     if not path.parent.is_dir():
         raise FolderError(f"'{path.parent}' is not a folder; create it, or choose another --output")

@@ -16,6 +16,7 @@ from cvkit.calibrating.halves import halves
 from cvkit.calibrating.page import calibration_page
 from cvkit.calibrating.promises import Promise
 from cvkit.calibrating.temperature import fit_temperature
+from cvkit.engine.intervals import Share
 from cvkit.figures.page import render
 
 NAMES = ("a", "b", "c", "d")
@@ -102,6 +103,25 @@ def test_promise_that_the_test_images_break_is_reported(drawn):
     assert any("break the promise" in line for line in result.remarks())
     kept = calibrated(drawn(800), test, NAMES, 0, Promise("accuracy", 0.8))
     assert [*kept.remarks()] == []
+
+
+def test_calibration_that_makes_probabilities_worse_is_reported(drawn):
+    """Beyond what chance explains: the validation images made the model look more confident than it is."""
+    worse = calibrated(drawn(800, factor=4.0), drawn(800, seed=1), NAMES, 0, None)
+    (line,) = [line for line in worse.remarks() if "calibration error" in line]
+    assert line.endswith("so the probabilities were better without it")
+    better = calibrated(drawn(800, factor=4.0), drawn(800, factor=4.0, seed=1), NAMES, 0, None)
+    assert not [line for line in better.remarks() if "calibration error" in line]
+
+
+@pytest.mark.parametrize(("share", "said"), [(0.5, "kept"), (0.97, "undecided"), (0.9999, "broken")])
+def test_page_says_whether_the_promise_was_kept(drawn, share, said):
+    """In the note of its first number: few images may not decide."""
+    result = calibrated(drawn(800), drawn(40, seed=1), NAMES, 0, Promise("coverage", 0.5))
+    kept = replace(result, promise=Promise("coverage", share))
+    vars(kept)["coverage"] = Share(38, 40)
+    note = calibration_page(kept, "run", "weights", NAMES).facts[0].note
+    assert f"; {said}: 95 % interval" in note
 
 
 def test_promise_without_a_test_image_that_is_kept_is_reported(drawn):
