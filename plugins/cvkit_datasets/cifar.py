@@ -128,8 +128,8 @@ def splits(
     root: Path,
     train_limit: int | None,
     test_limit: int | None,
-    validation: float | int | None,
-    seed: int,
+    validation: float | int | None = None,
+    seed: int = 0,
 ) -> Splits:
     """Return the images of `wanted`, reduced to the limits, with the statistics of all training images."""
     opened = wanted.open(root)

@@ -158,7 +158,7 @@ def test_run_at_work_is_left_alone(calibrate, run):
 def test_data_without_validation_images_is_refused(cvkit, run_folder):
     """The error says what to write into the recipe."""
     answer = cvkit("calibrate", run_folder)
-    assert (answer.code, "validation_size" in answer.err) == (2, True)
+    assert (answer.code, "add validation: 0.1 to the dataset" in answer.err) == (2, True)
     assert not (run_folder / "calibration.json").exists()
 
 
