@@ -109,7 +109,7 @@ def test_files_that_cannot_be_read_are_left_out_and_named(photo_folder, model, t
     assert found.predictions.names == ("owl/a.png", "owl/c.png")
     assert len(found.digests) == 2
     assert "b.png" in found.unread[0]
-    assert any("not images" in note for note in found.notes)
+    assert any("without the ending of an image" in note for note in found.notes)
     assert any("beside" in note for note in found.notes)
     assert found.images([1]).shape == (1, 3, 32, 32)
     for name in "ac":
