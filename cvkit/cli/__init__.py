@@ -67,7 +67,7 @@ COMMANDS = {
 
 DRAWN = (
     *("run", "resume", "finish", "extend", "repeat", "search", "predict", "evaluate", "calibrate"),
-    *("explain", "export", "compare", "audit", "preview", "lr-find", "speed", "new", "data"),
+    *("explain", "export", "compare", "audit", "preview", "lr-find", "speed", "new", "data", "doctor"),
 )
 """The commands whose phases are drawn on the terminal from their start to their end."""
 

@@ -47,6 +47,7 @@ class PhaseDisplay:
         self.remark = self._bar = ""
         self._err = sys.stderr if err else None
         self._spinner = Spinner("dots")
+        console.file = console.file  # now fixed: code that silences a library replaces sys.stdout for a while
         self._live = Live(
             console=console,
             transient=True,

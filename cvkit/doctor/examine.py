@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from ..host.catalog import Catalog
+from ..phases import phase
 from .all_reduce import all_reduce
 from .check import Check, guarded
 from .disk import disk, shared_memory
@@ -29,4 +30,6 @@ def examine(catalog: Catalog, output: Path) -> Iterator[Check]:
         "all-reduce": all_reduce,
     }
     for name, check in checks.items():
-        yield from guarded(name, check)
+        with phase(f"checking {name}"):
+            found = [*guarded(name, check)]
+        yield from found

@@ -22,6 +22,7 @@ from ..figures.page import render
 from ..files.inputs import inputs_digest, place_for
 from ..files.output_folder import OutputFolder
 from ..guard import Guard
+from ..phases import phase
 from ..recipe import Part
 from ..recipe.coercion import plain_value
 from ..recipe.settings import Precision
@@ -88,7 +89,8 @@ class ExportJob:
         guard = Guard(self.part.entry, "cannot export the model")
         with place.replace_atomically() as making:
             try:
-                guard(_refusals_kept, self.exporter.export, self.model, making)
+                with phase(f"exporting to {self.part.entry.component.name}"):
+                    guard(_refusals_kept, self.exporter.export, self.model, making)
             except _Refused as refusal:
                 raise RunError(f"{self.part.entry.id} cannot export this model: {refusal}") from refusal
             self._require_files(guard, making)

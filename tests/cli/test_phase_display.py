@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import subprocess
@@ -229,3 +230,15 @@ def test_a_forked_process_writes_without_the_display(streams):
     assert display.end(begun)
     assert replaced
     assert status == 0
+
+
+def test_phases_are_drawn_while_a_library_is_silenced(monkeypatch):
+    """Exporters replace sys.stdout for a while; the terminal still moves."""
+    shown = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", shown)
+    display = PhaseDisplay(Console(width=80, force_terminal=True, color_system=None), True, False)
+    with contextlib.redirect_stdout(io.StringIO()):
+        begun = Phase("exporting to onnx")
+        display.begin(begun)
+        display.end(begun)
+    assert "exporting to onnx" in shown.getvalue()
