@@ -61,10 +61,10 @@ def _facts(result: CalibrationResult) -> list[Fact]:
             "coverage": "Coverage",
             "error_rate": "Class is in the set",
         }[promise.wanted]
-        kept = (
+        verdict = (
             "kept" if measured.value >= promise.share else "broken" if measured.high < promise.share else "undecided"
         )
-        note = f"promised: at least {percent(promise.share, 1)}; {kept}: 95 % interval {measured.interval}"
+        note = f"promised: at least {percent(promise.share, 1)}; {verdict}: 95 % interval {measured.interval}"
         facts.append(Fact(what, measured.text, note))
         if promise.wanted != "coverage":
             shown = f"{result.coverage.hits:,} of {counted(result.coverage.of, 'test image')} are not declined"
