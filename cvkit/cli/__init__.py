@@ -7,6 +7,7 @@ import gc
 import os
 import sys
 import traceback
+from collections.abc import Iterable
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ import click
 
 from ..allocator import keep_freed_memory_on_cpu
 from ..compiler_import import avoid_compiler_import
-from ..errors import CvkitError, PluginError, RecipeError, did_you_mean
+from ..errors import CvkitError, PluginError, RecipeError
 from ..resource_errors import machine_error, shortage_in
 from ..runs.signals import exit_code_of_signal, heard, interrupt
 from .exit_code import exit_code_of
@@ -136,7 +137,7 @@ class LazyGroup(click.Group):
         if args and args[0] not in COMMANDS and args[0] not in self.of_plugins(ctx).found:
             if args[0] in self.of_plugins(ctx).refused:
                 raise PluginError(self.of_plugins(ctx).refused[args[0]])
-            if hint := _usual(args[0]) or did_you_mean(args[0], [*COMMANDS, *self.of_plugins(ctx).found]):
+            if hint := _nearest(args[0], [*COMMANDS, *self.of_plugins(ctx).found]):
                 ctx.fail(f"No such command '{args[0]}'. {hint}")
         found = super().resolve_command(ctx, args)
         require_divided(found[0] or "")
@@ -145,12 +146,13 @@ class LazyGroup(click.Group):
         return found
 
 
-def _usual(word: str) -> str:
-    """Return which command does what other tools call `word`, also misspelled; empty if it is not known."""
+def _nearest(word: str, names: Iterable[str]) -> str:
+    """Return a hint with the command nearest to `word`, by its name or a word of other tools; empty without one."""
     from difflib import get_close_matches  # only mistakes need it
 
-    near = get_close_matches(word.casefold(), _ELSEWHERE, n=1, cutoff=0.75)
-    return f"Did you mean 'cvkit {_ELSEWHERE[near[0]]}'?" if near else ""
+    known = _ELSEWHERE | {name: name for name in names}
+    near = get_close_matches(word.casefold(), known, n=1, cutoff=0.6)
+    return f"Did you mean '{known[near[0]]}'?" if near else ""
 
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, epilog=epilog())

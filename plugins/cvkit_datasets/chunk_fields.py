@@ -54,7 +54,7 @@ def _named(listing: ChunkListing, option: str, name: str, suits: Callable[[str],
     fields = {field.name: field for field in listing.fields}
     if name not in fields:
         near = get_close_matches(name, fields, 1)
-        guess = f".  Did you mean '{near[0]}'?" if near else ""
+        guess = f". Did you mean '{near[0]}'?" if near else ""
         raise DataError(f"{listing.where} has no field '{name}' ({option}); it has {listed(fields, 20)}{guess}")
     if not suits(fields[name].kind):
         raise DataError(f"{listing.where}: the field '{name}' cannot be the {option}: {refusal(fields[name].kind)}")

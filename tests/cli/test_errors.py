@@ -72,7 +72,7 @@ def test_no_command_shows_help(cvkit):
 )
 def test_words_of_other_tools_suggest_the_command(cvkit, typed, meant):
     """Also misspelled."""
-    assert cvkit(typed).err.splitlines()[-1].endswith(f"No such command '{typed}'. Did you mean 'cvkit {meant}'?")
+    assert cvkit(typed).err.splitlines()[-1].endswith(f"No such command '{typed}'. Did you mean '{meant}'?")
 
 
 def test_unknown_command_suggests_the_nearest(cvkit, wording):

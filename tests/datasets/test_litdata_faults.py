@@ -62,7 +62,7 @@ def test_values_that_are_no_images_or_labels_are_reported(tmp_path, column, kind
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (("image=imagge",), r"no field 'imagge' \(image\); it has 'image', 'label', 'score'\.  Did you mean 'image'"),
+        (("image=imagge",), r"no field 'imagge' \(image\); it has 'image', 'label', 'score'\. Did you mean 'image'"),
         (("label=score",), "cannot be the label: cvkit does not read the format float32 there"),
         (("image=label",), "cannot be the image: cvkit does not read the format int there"),
         (("classes=[a]",), "the label 1 has no name in classes"),

@@ -34,7 +34,7 @@ def test_chunks_are_read_once(tmp_path, own_cache):
     assert kept.stat().st_mtime_ns != time
 
 
-def test_chunks_that_were_replaced_are_read_anew(tmp_path):
+def test_chunks_that_were_replaced_are_read_again(tmp_path):
     """A notebook may write the data again: the process must not read the files that it has open."""
     first = opened(in_mds(tmp_path, samples(7, image=jpeg, label=int)))
     assert first.train[0][1] == 0

@@ -270,7 +270,7 @@ def test_a_process_keeps_few_files_open(pets, monkeypatch):
     assert len(handles._open) == 2
 
 
-def test_shards_that_were_replaced_are_read_anew(copied, pets):
+def test_shards_that_were_replaced_are_read_again(copied, pets):
     """A notebook may pack again: the process must not read the files that it has open."""
     shard_sets.opened(copied, shard_sets.SHARDS).train[0]
     shutil.rmtree(copied / "shards")

@@ -194,7 +194,7 @@ def test_script_prints_labels_and_declined_images(several, declines, line, photo
     assert capsys.readouterr().out.startswith(f"{photo}\t{line}")
 
 
-def test_script_names_what_is_no_image(to_export, photo, tmp_path, monkeypatch, capsys):
+def test_script_names_files_that_are_not_images(to_export, photo, tmp_path, monkeypatch, capsys):
     """A folder or a text, with the cause and without a traceback; the photos before it are predicted."""
     outputs = {"probabilities": np.array([[0.1, 0.9] + [0.0] * 8], np.float32)}
     of_constants(outputs, to_export.metadata_text(), tmp_path / "model.onnx")
