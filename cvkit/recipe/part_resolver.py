@@ -77,8 +77,7 @@ class PartResolver:
         mark = part.items["name"].mark
         found = self._found(kind, name)
         if isinstance(found, CvkitError):
-            near = "Did you mean" in str(found)  # then the name is a mistake, and no plugin is missing
-            self.check.report(mark, str(found), "" if near else self._report_broken_plugin(name))
+            self.check.report(mark, str(found), self._report_broken_plugin(name))
             return None
         entry, signature = found.entry, found.signature
         if signature is None:
