@@ -15,6 +15,7 @@ from rounds import ratios, take_turns
 from torch.profiler import ProfilerActivity, profile
 
 from cvkit import EpochRecord, Step
+from cvkit.data.loading import Reading
 from cvkit.engine.evaluator import Evaluator
 
 WAITS = ("cudaDeviceSynchronize", "cudaStreamSynchronize", "cudaEventSynchronize", "aten::_local_scalar_dense")
@@ -112,7 +113,9 @@ def evaluation(bench: Bench) -> None:
     trainer = throughput.build(arguments, splits)
     parts = trainer.parts
     source = parts.sources["test"]
-    batches = [parts.preprocessor.for_evaluation(each.images) for each in source.batches(torch.arange(count), size)]
+    batches = [
+        parts.preprocessor.for_evaluation(each.images) for each in source.batches(Reading(torch.arange(count), size))
+    ]
     forward = trainer.train_step.forward
 
     @torch.no_grad()

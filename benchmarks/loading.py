@@ -50,6 +50,7 @@ from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
 
 from cvkit import build_parts, discover
+from cvkit.data.loading import Reading
 from cvkit.engine.building import open_dataset
 from cvkit.formatting import counted as amount
 from cvkit.recipe import read_text, resolve
@@ -236,14 +237,14 @@ def with_cvkit(folder: Path, arguments: argparse.Namespace, stack: ExitStack, *s
     epoch = 0
 
     def evaluate() -> None:
-        batches = source.batches(torch.arange(len(source)), arguments.batch_size)
+        batches = source.batches(Reading(torch.arange(len(source)), arguments.batch_size))
         read(parts.preprocessor.for_evaluation(batch.images) for batch in batches)
 
     def train() -> None:
         nonlocal epoch
         epoch += 1
         order = torch.randperm(len(source))
-        batches = source.batches(order, arguments.batch_size, epoch)
+        batches = source.batches(Reading(order, arguments.batch_size, epoch))
         read(parts.preprocessor.for_training(batch.images, batch.labels)[0] for batch in batches)
 
     return evaluate if arguments.evaluation else train

@@ -14,7 +14,7 @@ from cvkit.data.splits import DataInfo, Splits, TensorSplit
 from cvkit.diagnostics import curves, misclassified, schedule
 from cvkit.diagnostics.data_summary import data_summary
 from cvkit.diagnostics.neighbours import Neighbours
-from cvkit.diagnostics.per_class import ClassFacts, per_class_scores
+from cvkit.diagnostics.per_class import ClassFacts, per_class_scores, ranked
 from cvkit.diagnostics.run_marks import run_marks
 from cvkit.diagnostics.task_report import task_report
 from cvkit.engine.multi_label import MultiLabelPredictions
@@ -178,7 +178,8 @@ def _classes(
     shown = task_report(predictions.task.name).classes(predictions, classes)
     if isinstance(predictions, MultiLabelPredictions):
         return shown
-    first = {label: int((train.labels == label).int().argmax()) for label in range(min(60, len(classes)))}
+    worst = ranked(predictions, len(classes))[:60]  # as in a report
+    first = {label: int((train.labels == label).int().argmax()) for label in worst}
     samples = {label: thumbnail(train.images[place], 64) for label, place in first.items()}
     table = per_class_scores(predictions, classes, ClassFacts(torch.bincount(train.labels).tolist(), samples))
     return [table if artifact.name == table.name else artifact for artifact in shown]

@@ -29,6 +29,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
 from cvkit import DataInfo, Splits, Step, TensorSplit, Trainer, build_parts, discover
+from cvkit.data.loading import Reading
 from cvkit.engine.step import TrainStep
 from cvkit.recipe import read, resolve
 
@@ -84,7 +85,7 @@ def bare_step(trainer: Trainer, steps: int) -> Callable[[], float]:
     """Return a function that takes `steps` bare steps on one normalised batch and returns the seconds they took."""
     parts, train_step = trainer.parts, trainer.train_step
     size = parts.batching.batch_size
-    batch = next(parts.train_source.batches(torch.arange(size), size))
+    batch = next(parts.train_source.batches(Reading(torch.arange(size), size)))
     inputs = parts.preprocessor.for_evaluation(batch.images)
 
     def train() -> float:

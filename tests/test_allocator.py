@@ -113,7 +113,7 @@ TRAINING = """
 import hashlib, json, logging, sys
 import torch
 import cvkit
-from cvkit.data.loading import DataLoaderSource
+from cvkit.data.loading import DataLoaderSource, Reading
 from cvkit.glibc import maps_large_blocks
 
 class Looking:
@@ -136,7 +136,7 @@ def trained():
 
 def seen_by_a_worker():
     source = DataLoaderSource(Looking(), torch.device("cpu"), 1)
-    (batch,) = source.batches(torch.arange(2), 2)
+    (batch,) = source.batches(Reading(torch.arange(2), 2))
     return bool(batch.images.all())
 
 found = {"weights": [trained()], "mapped": [maps_large_blocks()], "worker": [seen_by_a_worker()]}

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from ..data.loading import open_source
+from ..data.loading import Reading, open_source
 from ..data.splits import Half, Splits
 from ..engine.classifier import require_numbers
 from ..engine.predictions import Predictions
@@ -29,7 +29,7 @@ def predict_half(
     images = splits.half(half)
     source = open_source(images, classifier.trained.device, "auto", recipe.train.workers)
     logits, labels = [], []
-    for batch in source.batches(torch.arange(len(source)), min(_AT_ONCE, recipe.evaluation.batch_size)):
+    for batch in source.batches(Reading(torch.arange(len(source)), min(_AT_ONCE, recipe.evaluation.batch_size))):
         logits.append(_numbers(classifier, batch.images))
         labels.append(batch.labels.cpu())
         advance(len(batch.images))

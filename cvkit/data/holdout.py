@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from ..batch_division import WHOLE, Share
 from ..seeding import permutation
-from ..step_progress import ProgressOf
-from .loading import Batch, BatchSource, materialize, open_source
+from .loading import Batch, BatchSource, Reading, materialize, open_source
 from .splits import Split
 
 
@@ -26,21 +24,20 @@ class Subset:
     def __len__(self) -> int:
         return len(self.indices)
 
-    def batches(
-        self,
-        order: Tensor,
-        batch_size: int,
-        seed: int = 0,
-        first: int = 0,
-        progress: ProgressOf | None = None,
-        share: Share = WHOLE,
-    ) -> Iterator[Batch]:
-        """Yield the images in `order`. Random augmentations are the same as in the complete source."""
-        return self.source.batches(self.indices[order], batch_size, seed, first, progress, share)
+    def batches(self, reading: Reading) -> Iterator[Batch]:
+        """Yield the batches of a reading. Random augmentations are the same as in the complete source."""
+        return self.source.batches(self._of_source(reading))
+
+    def prefetch(self, reading: Reading) -> None:
+        """Let idle workers of the complete source load the first of these images."""
+        self.source.prefetch(self._of_source(reading))
 
     def kept_open(self) -> AbstractContextManager[None]:
         """Keep the processes of the complete source."""
         return self.source.kept_open()
+
+    def _of_source(self, reading: Reading) -> Reading:
+        return replace(reading, order=self.indices[reading.order])
 
 
 def split_holdout(

@@ -40,26 +40,39 @@ class Batch:
         return len(self.labels) if self.whole is None else self.whole
 
 
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What to read from a source: the images in `order`, int64 (M,), in batches of `batch_size`.
+
+    The last batch may be smaller. Random augmentations of single images depend on `seed`, on the image's index, and
+    on how often the index occurs earlier in `order`; `progress` is what they see of training. Batches begin at
+    position `first`. A process with a `share` gets its rows of each batch, possibly none.
+    """
+
+    order: Tensor
+    batch_size: int
+    seed: int = 0
+    first: int = 0
+    progress: ProgressOf | None = None
+    share: Share = WHOLE
+
+    def is_of(self, other: Reading) -> bool:
+        """Return whether both read the same samples, whatever progress they see."""
+        mine, theirs = ((one.batch_size, one.seed, one.first, one.share) for one in (self, other))
+        return mine == theirs and torch.equal(self.order, other.order)
+
+
 class BatchSource(Protocol):
     """A split that yields batches on the device."""
 
     def __len__(self) -> int: ...
 
-    def batches(
-        self,
-        order: Tensor,
-        batch_size: int,
-        seed: int = 0,
-        first: int = 0,
-        progress: ProgressOf | None = None,
-        share: Share = WHOLE,
-    ) -> Iterator[Batch]:
-        """Yield the images in `order`, int64 (M,), from position `first` on, in batches of `batch_size`.
+    def batches(self, reading: Reading) -> Iterator[Batch]:
+        """Yield the batches of a reading."""
+        ...
 
-        The last batch may be smaller. Random augmentations of single images depend on `seed`, on the image's index,
-        and on how often the index occurs earlier in `order`; `progress` is what they see of training. A process with
-        a `share` gets its rows of each batch, possibly none.
-        """
+    def prefetch(self, reading: Reading) -> None:
+        """Let idle worker processes load the first batches of a reading, which the next call of `batches` yields."""
         ...
 
     def kept_open(self) -> AbstractContextManager[None]:
@@ -77,19 +90,15 @@ class DeviceResidentSource:
     def __len__(self) -> int:
         return len(self._labels)
 
-    def batches(
-        self,
-        order: Tensor,
-        batch_size: int,
-        seed: int = 0,
-        first: int = 0,
-        progress: ProgressOf | None = None,
-        share: Share = WHOLE,
-    ) -> Iterator[Batch]:
+    def batches(self, reading: Reading) -> Iterator[Batch]:
         """Yield batches by index. Only the order is transferred to the device, once."""
-        for whole in order[first:].to(self._labels.device, non_blocking=True).split(batch_size):
-            chosen = whole[share.rows]
+        order = reading.order[reading.first :].to(self._labels.device, non_blocking=True)
+        for whole in order.split(reading.batch_size):
+            chosen = whole[reading.share.rows]
             yield Batch(self._images[chosen], self._labels[chosen], whole=len(whole))
+
+    def prefetch(self, reading: Reading) -> None:
+        """Do nothing: the images are on the device."""
 
     def kept_open(self) -> AbstractContextManager[None]:
         """Do nothing: no processes are needed."""
@@ -109,6 +118,7 @@ class DataLoaderSource:
         self._augmentations = augmentations
         self._keeping = 0
         self._idle: WorkerPool | None = None
+        self._ahead: tuple[WorkerPool, Reading] | None = None  # workers that load what `prefetch` announced
 
     def __len__(self) -> int:
         return len(self._split)
@@ -136,32 +146,22 @@ class DataLoaderSource:
         count = self._workers if workers is None else workers
         return DataLoaderSource(self._split, self._device, count, self._augmentations)
 
-    def batches(
-        self,
-        order: Tensor,
-        batch_size: int,
-        seed: int = 0,
-        first: int = 0,
-        progress: ProgressOf | None = None,
-        share: Share = WHOLE,
-    ) -> Iterator[Batch]:
+    def batches(self, reading: Reading) -> Iterator[Batch]:
         """Yield batches in order. They do not depend on the number of workers.
 
         For a share of no images, the first image of the batch is loaded, whose size and type an empty batch has.
         """
         self.fill_cache()
-        draws = order + len(self) * earlier_uses(order) if self._augmentations else order
-        pool, self._idle = self._idle or self._new_pool(), None  # another iteration needs other processes
+        requests = self._requests(reading)
+        pool = self._pool_for(reading)
         handed_over = False  # after that, another iteration may use the pool
         try:
-            chunks = draws[first:].split(batch_size)
-            requests = Requests(seed, chunks, share, first // batch_size, progress)
             with closing(pool.load(requests)) as batches:
-                for batch, chunk in zip(batches, chunks, strict=True):
+                for batch, chunk in zip(batches, requests.chunks, strict=True):
                     if isinstance(batch, CvkitError):
                         raise batch
                     images, labels = batch
-                    count = share.of(len(chunk))
+                    count = reading.share.of(len(chunk))
                     if pool.idle and self._keeping and self._idle is None:
                         self._idle, handed_over = pool, True
                     yield Batch(
@@ -173,6 +173,17 @@ class DataLoaderSource:
             if not handed_over:
                 pool.close()
 
+    def prefetch(self, reading: Reading) -> None:
+        """Let the workers that `kept_open` keeps load the first batches; without such workers, do nothing.
+
+        If the next call of `batches` has another reading, what they have loaded is lost.
+        """
+        if self._idle is None or not self._workers or not (self.cached is None or self.cached.filled()):
+            return
+        pool, self._idle = self._idle, None
+        self._ahead = pool, reading
+        pool.begin(self._requests(reading))
+
     @contextmanager
     def kept_open(self) -> Iterator[None]:
         """Keep the worker processes between two calls of `batches` within the block."""
@@ -181,9 +192,27 @@ class DataLoaderSource:
             yield
         finally:
             self._keeping -= 1
-            if self._idle is not None and not self._keeping:
-                self._idle.close()
-                self._idle = None
+            if not self._keeping:
+                for pool in (self._idle, self._ahead and self._ahead[0]):
+                    if pool is not None:
+                        pool.close()
+                self._idle = self._ahead = None
+
+    def _requests(self, reading: Reading) -> Requests:
+        order = reading.order
+        draws = order + len(self) * earlier_uses(order) if self._augmentations else order
+        chunks = draws[reading.first :].split(reading.batch_size)
+        return Requests(reading.seed, chunks, reading.share, reading.first // reading.batch_size, reading.progress)
+
+    def _pool_for(self, reading: Reading) -> WorkerPool:
+        """Return workers for a reading, which have begun to load it if `prefetch` announced it."""
+        if self._ahead is not None:
+            (pool, announced), self._ahead = self._ahead, None
+            if not announced.is_of(reading):
+                pool.close()
+            return pool
+        pool, self._idle = self._idle or self._new_pool(), None  # another iteration needs other processes
+        return pool
 
     def _new_pool(self) -> WorkerPool:
         samples = Samples(self._split, self._augmentations)

@@ -61,9 +61,14 @@ class WorkerPool:
             "worker_init_fn": _begin_worker,
         }
         self._workers: list[BaseProcess] = []
+        self._begun: Iterator[Any] | None = None
         self._owner = os.getpid()
         self.idle = True
         _POOLS.add(self)
+
+    def begin(self, requests: Sequence[Any]) -> None:
+        """Let the workers begin to load the first batches, which the next `load` of the same requests yields."""
+        self._begun = self._start(requests)
 
     def load(self, requests: Sequence[Any]) -> Generator[Any, None, None]:
         """Yield the batch of each request. A request is what the data set's ``__getitems__`` receives.
@@ -72,11 +77,9 @@ class WorkerPool:
         """
         if not requests:
             return
-        self._requests.current = requests
-        self.idle = False
         try:
-            with _children_watched_here(), reporting_shortages(LOADING, names=self._names):
-                batches = self._restarted() or self._started()
+            begun, self._begun = self._begun if self._all_alive() else None, None
+            batches = begun or self._start(requests)
             with _Watch(self._workers) as watch:
                 for _ in range(len(requests) - 1):
                     yield _next(batches, self._workers, watch, self._names)
@@ -88,8 +91,8 @@ class WorkerPool:
         yield last
 
     def close(self) -> None:
-        """End the workers; those of an idle pool end by themselves."""
-        if self.idle and os.getpid() == self._owner:
+        """End the workers; those that are idle, or have only begun, end by themselves."""
+        if (self.idle or self._begun is not None) and os.getpid() == self._owner:
             _shut_down(self._loader)
         self.kill()
 
@@ -100,16 +103,26 @@ class WorkerPool:
             _shut_down(self._loader)
             for worker in self._workers:
                 worker.join(_TO_END)
-        self._workers, self._loader, self.idle = [], None, True
+        self._workers, self._loader, self._begun, self.idle = [], None, None, True
+
+    def _start(self, requests: Sequence[Any]) -> Iterator[Any]:
+        """Let the workers begin with the requests, and return the batches as they come."""
+        self._requests.current = requests
+        self.idle = False
+        with _children_watched_here(), reporting_shortages(LOADING, names=self._names):
+            return self._restarted() or self._started()
 
     def _restarted(self) -> Iterator[Any] | None:
         """Return the batches from the workers that are there, or None if one ended or does not answer."""
-        if self._loader is None or not self._workers or not all(worker.is_alive() for worker in self._workers):
+        if self._loader is None or not self._workers or not self._all_alive():
             return None
         try:
             return iter(self._loader)
         except RuntimeError:  # nothing is lost: new workers load all batches
             return None
+
+    def _all_alive(self) -> bool:
+        return all(worker.is_alive() for worker in self._workers)
 
     def _started(self) -> Iterator[Any]:
         """Return the batches from new workers."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from ..data.loading import BatchSource
+from ..data.loading import BatchSource, Reading
 from .features import Features
 
 AT_ONCE = 250
@@ -47,7 +47,7 @@ def nearest(
     wanted = torch.cat([normalize(features(part)) for part in images.split(at_once)])
     best = wanted.new_zeros(len(images), 0)
     indices = torch.zeros(len(images), 0, dtype=torch.int64)
-    for batch, named in zip(source.batches(among, at_once), among.split(at_once), strict=True):
+    for batch, named in zip(source.batches(Reading(among, at_once)), among.split(at_once), strict=True):
         similar = torch.cat([best, wanted @ normalize(features(batch.images)).T], dim=1)
         similar, order = similar.sort(dim=1, descending=True, stable=True)
         best = similar[:, :k]

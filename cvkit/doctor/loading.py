@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..data.decoding import read_image
-from ..data.loading import DataLoaderSource
+from ..data.loading import DataLoaderSource, Reading
 from ..errors import CvkitError
 from .check import Check, warned
 
@@ -74,9 +74,9 @@ def _speed(split: _Photos, workers: int) -> float:
     source = DataLoaderSource(split, torch.device("cpu"), workers)
     order = torch.arange(len(split))
     with source.kept_open():
-        for _ in source.batches(order, _BATCH):
+        for _ in source.batches(Reading(order, _BATCH)):
             pass
         begun = time.perf_counter()
-        for _ in source.batches(order, _BATCH):
+        for _ in source.batches(Reading(order, _BATCH)):
             pass
         return len(split) / (time.perf_counter() - begun)

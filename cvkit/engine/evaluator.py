@@ -15,7 +15,7 @@ from ..formatting import counted
 from ..recipe.settings import View
 from ..resource_errors import Shortage, reporting_shortages
 from .forward import ForwardPass
-from .loop import evaluate
+from .loop import begin_evaluating, evaluate
 from .parts import RunParts
 from .predictions import Predictions
 from .views import FLIP
@@ -48,6 +48,11 @@ class Evaluator:
         recipe = self.parts.recipe
         size = recipe.evaluation.batch_size
         return min(size, recipe.train.batch_size) if isinstance(source, DataLoaderSource) else size
+
+    def begin(self, half: Half) -> None:
+        """Let idle processes load the first images of a split, which `predict` is called for next."""
+        source = self.parts.sources[half]
+        begin_evaluating(source, self._batch_size(source), self.parts.world)
 
     def predict(
         self,

@@ -29,6 +29,10 @@ class LatestEvaluation:
         self._predictions: dict[Half, Predictions] = {}
         self._step = step
 
+    def begin(self) -> None:
+        """Let idle processes load the first images of the next `make`."""
+        self._evaluator.begin(self._halves[0])
+
     def make(self, step: int) -> Mapping[Half, Predictions]:
         """Evaluate the weights after `step`, and choose the thresholds."""
         found = {half: self._evaluator.predict(half) for half in self._halves}

@@ -9,7 +9,7 @@ from itertools import islice
 import torch
 from torch import Tensor
 
-from ..data.loading import Batch, BatchSource
+from ..data.loading import Batch, BatchSource, Reading
 from ..phases import phase
 from ..recipe.settings import View
 from ..seeding import derive, seed_everything
@@ -71,40 +71,49 @@ def train_steps(
     *,
     planned: int,
     compressed: Compressed | None = None,
+    another: bool = False,
 ) -> Iterator[Taken]:
     """Take the optimizer steps of an epoch from step `first` on; yield the measurements of each.
 
     Order, augmentation and dropout are functions of (purpose, seed, epoch, step). So an epoch that is resumed midway
     continues exactly as it would have without the interruption. `planned` steps are taken in the run, so that parts
     can ask for their progress. A `compressed` trial has the progress of the run that it represents. Each of several
-    processes takes its rows of each batch.
+    processes takes its rows of each batch. If `another` epoch follows, processes that load images begin with it
+    before the last step is yielded.
     """
     forward = train_step.forward
     forward.model.train()
     forward.loss.train()
-    order = sampling.order(derive(f"{purpose} order", seed, epoch))[: batching.used]
-    skipped = first * batching.batch_size * batching.accumulate
-    drawn = derive(f"{purpose} samples", seed, epoch)
 
-    def progress_at(step: int) -> Progress:
+    def progress_at(epoch: int, step: int) -> Progress:
         if compressed is not None:
             return compressed.progress(epoch * batching.steps + step)
         return Progress.of(epoch, step, batching.steps, planned)
 
-    def progress_of(batch: int) -> Progress:
-        return progress_at(batch // batching.accumulate)
+    def reading_of(epoch: int, first: int = 0) -> Reading:
+        return Reading(
+            sampling.order(derive(f"{purpose} order", seed, epoch))[: batching.used],
+            batching.batch_size,
+            derive(f"{purpose} samples", seed, epoch),
+            first * batching.batch_size * batching.accumulate,
+            lambda batch: progress_at(epoch, batch // batching.accumulate),
+            train_step.replicas.world.share,
+        )
 
-    share = train_step.replicas.world.share
-    batches = source.batches(order, batching.batch_size, drawn, skipped, progress_of, share)
+    reading = reading_of(epoch, first)
+    batches = source.batches(reading)
     if sampling.soft_labels is not None:
-        orders = (chosen[share.rows] for chosen in order[skipped:].split(batching.batch_size))
+        chunks = reading.order[reading.first :].split(batching.batch_size)
+        orders = (chosen[reading.share.rows] for chosen in chunks)
         batches = _with_soft_labels(batches, sampling.soft_labels, orders)
     for step in range(first, batching.steps):
         seed_everything(f"{purpose} step", seed, epoch, step)
-        now = progress_at(step)
+        now = progress_at(epoch, step)
         frozen = epoch if compressed is None else now.epoch
         with tried_kernels(forward.device), train_step.freezing.during(frozen), during(now):
             taken = train_step.take(islice(batches, batching.accumulate), batching.samples_in(step))
+        if another and step == batching.steps - 1:
+            source.prefetch(reading_of(epoch + 1))
         yield taken
 
 
@@ -112,6 +121,17 @@ def _with_soft_labels(batches: Iterator[Batch], soft: Tensor, orders: Iterable[T
     """Yield batches with the soft labels of their images; `orders` has the images of each."""
     for batch, chosen in zip(batches, orders, strict=True):
         yield replace(batch, soft=soft[chosen].to(batch.labels.device, non_blocking=True))
+
+
+def begin_evaluating(source: BatchSource, batch_size: int, world: World) -> None:
+    """Let idle processes load the first images of the next `evaluate` with these arguments."""
+    if own := _own_chunks(source, batch_size, world):
+        source.prefetch(Reading(torch.cat(own), batch_size))
+
+
+def _own_chunks(source: BatchSource, batch_size: int, world: World) -> list[Tensor]:
+    """Return the images of each batch that this process evaluates."""
+    return [*torch.arange(len(source)).split(batch_size)][world.share.rows]
 
 
 @torch.no_grad()
@@ -131,14 +151,13 @@ def evaluate(
     """
     logits, labels, losses = [], [], []
     world = world or World()
-    chunks = torch.arange(len(source)).split(batch_size)
-    own = chunks[world.share.rows]
+    own = _own_chunks(source, batch_size, world)
     with (
         phase("evaluating", sum(map(len, own))) as evaluating,
         eval_mode(forward.model, forward.loss),
         tried_kernels(forward.preprocessor.device),
     ):
-        for batch in source.batches(torch.cat(own), batch_size) if own else ():
+        for batch in source.batches(Reading(torch.cat(own), batch_size)) if own else ():
             evaluating.advance(len(batch.labels))
             inputs = forward.preprocessor.for_evaluation(batch.images)
             with forward.autocast():
@@ -151,8 +170,8 @@ def evaluate(
             losses.append(forward.loss_of(logits[-1], batch.labels) * len(batch.labels))
     made = predictions_of(forward.preprocessor.task)
     if world.size > 1:
-        sizes = [len(chunk) for chunk in chunks]
+        sizes = [len(chunk) for chunk in torch.arange(len(source)).split(batch_size)]
         logits, labels = (of_all_processes(world, each, sizes) for each in (logits, labels))
-        found = of_all_processes(world, [loss.view(1) for loss in losses], [1] * len(chunks))
+        found = of_all_processes(world, [loss.view(1) for loss in losses], [1] * len(sizes))
         losses = [loss[0].to(forward.device) for loss in found]
     return made(torch.cat(logits).cpu(), torch.cat(labels).cpu(), float(torch.stack(losses).sum()) / len(source))

@@ -175,6 +175,7 @@ class Trainer:
             self.epoch,
             progress.taken,
             planned=parts.planned_steps,
+            another=(self.epoch + 1) * parts.batching.steps < parts.planned_steps,
         )
         steps = self._decided(islice(planned, max(0, parts.planned_steps - self.step)), progress)
         last_read = time.monotonic()
@@ -213,6 +214,8 @@ class Trainer:
         for taken in range(progress.taken, min(per_epoch, progress.taken + planned - self.step)):
             now = Progress.of(self.epoch, taken, per_epoch, planned)
             self.schedule.change(self.deciding.before_step(now))
+            if taken == per_epoch - 1:
+                self.evaluation.begin()
             yield next(steps)
         yield from steps  # ends them
 

@@ -11,7 +11,7 @@ import torch
 from torch.utils.data import Dataset, default_collate
 
 from ..data.label_forms import as_batch
-from ..data.loading import Batch, DataLoaderSource, DeviceBudget, open_source
+from ..data.loading import Batch, DataLoaderSource, DeviceBudget, Reading, open_source
 from ..data.splits import Split, TensorSplit
 from ..data.worker_errors import error_of, is_of_one_image
 from ..data.workers import WorkerPool
@@ -77,7 +77,7 @@ def split_batches(
         source = open_source(split, device, settings.resident, settings.workers, DeviceBudget(device))
         size = streamed if isinstance(source, DataLoaderSource) else most
         order = torch.arange(len(split))
-        for positions, batch in zip(order.split(size), source.batches(order, size), strict=True):
+        for positions, batch in zip(order.split(size), source.batches(Reading(order, size)), strict=True):
             yield SplitBatch(tuple(positions.tolist()), batch, {})
         return
     size = most if settings.resident is True else streamed

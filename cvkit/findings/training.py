@@ -76,7 +76,8 @@ def _rising_loss(of: Evidence) -> Finding | None:
     best, last = of.records[lowest], of.records[-1]
     if of.kept_epoch and of.kept_epoch <= best.epoch + 1:
         return None
-    if smooth[-1] < RISE * smooth[lowest] or lowest >= 0.75 * len(losses) or last.train_loss >= best.train_loss:
+    rose = RISE * smooth[lowest] <= smooth[-1] < math.inf
+    if not rose or lowest >= 0.75 * len(losses) or not last.train_loss < best.train_loss:  # or no number
         return None
     return Finding(
         "overfitting",

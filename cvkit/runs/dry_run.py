@@ -20,6 +20,7 @@ from ..checkpoint.files import read_newest, write_checkpoint
 from ..checkpoint.weights_digest import weights_digest
 from ..data.caching import gigabytes
 from ..data.holdout import some_of
+from ..data.loading import Reading
 from ..engine.building import PLACEHOLDER_LR
 from ..engine.loop import evaluate
 from ..engine.parts import RunParts
@@ -86,7 +87,7 @@ def _explanations(trainer: Trainer) -> Iterator[str]:
         yield "explanation: none, because the recipe has no explainers"
         return
     source = some_of(parts.sources[parts.evaluated[0]], 1, parts.recipe.seed)
-    batch = next(iter(source.batches(torch.arange(1), 1)))
+    batch = next(iter(source.batches(Reading(torch.arange(1), 1))))
     trained, target = trainer.trained(), parts.info.labels.class_of(batch.labels)
     for part in parts.recipe.explainers:
         began = time.monotonic()

@@ -9,7 +9,7 @@ from itertools import chain, count, islice
 import torch
 
 from ..data.holdout import some_of
-from ..data.loading import BatchSource, DataLoaderSource
+from ..data.loading import BatchSource, DataLoaderSource, Reading
 from ..engine.evaluator import Evaluator
 from ..engine.loop import evaluate, train_steps
 from ..engine.step import TrainStep
@@ -40,7 +40,7 @@ def loading_rate(steps: Steps, source: BatchSource, size: int, budget: Budget) -
     beginning = steps.parts.beginning
     order = torch.arange(len(source) - len(source) % size)
     with source.kept_open():
-        epochs = (source.batches(order, size, progress=lambda _: beginning) for _ in count())
+        epochs = (source.batches(Reading(order, size, progress=lambda _: beginning)) for _ in count())
         # Several processes send their batches at the same time, so as many are counted that this does not decide.
         workers = _workers_of(source)
         return _rate(steps, chain.from_iterable(epochs), size, budget, skipped=2 * workers, least=3 * max(1, workers))
@@ -52,10 +52,9 @@ def training_rate(steps: Steps, step: TrainStep, source: BatchSource, size: int,
     batching = replace(parts.batching, batch_size=size, accumulate=1, drop_last=True)
 
     def an_epoch(epoch: int) -> Iterator[object]:
+        order = (parts.sampling, parts.recipe.seed, epoch)
         planned = parts.planned_steps
-        return train_steps(
-            step, source, batching, parts.sampling, parts.recipe.seed, epoch, purpose="speed", planned=planned
-        )
+        return train_steps(step, source, batching, *order, purpose="speed", planned=planned, another=True)
 
     with source.kept_open():
         skipped = min(2 * _workers_of(source), 4)  # batches that were loaded while processes started

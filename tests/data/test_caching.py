@@ -15,7 +15,7 @@ from cvkit import DataError, DataInfo, Framing, MachineError
 from cvkit.data import caching
 from cvkit.data.caching import CachedSplit, CachePlan
 from cvkit.data.free_memory import free_memory
-from cvkit.data.loading import DataLoaderSource
+from cvkit.data.loading import DataLoaderSource, Reading
 from cvkit.data.sample_augmentation import SampleAugmentations
 from cvkit.host.discovery import discover
 from cvkit_torchvision.crops import random_resized_crop
@@ -62,7 +62,10 @@ def plan(kind: str, folder: Path, **key) -> CachePlan:
 
 def batches(split, augmentations, workers=0, seed=3) -> list[torch.Tensor]:
     order = torch.tensor([4, 0, 3, 3, 6])
-    return [batch.images for batch in DataLoaderSource(split, CPU, workers, augmentations).batches(order, 2, seed)]
+    return [
+        batch.images
+        for batch in DataLoaderSource(split, CPU, workers, augmentations).batches(Reading(order, 2, seed))
+    ]
 
 
 @pytest.fixture
@@ -156,7 +159,7 @@ def test_changed_pixels_are_found_when_they_are_read(photos, tmp_path, workers, 
     again.fill(0)
     assert torch.equal(again[0][0], photos[0][0])
     with pytest.raises(DataError) as caught:
-        list(DataLoaderSource(again, CPU, workers).batches(torch.tensor([6]), 1))
+        list(DataLoaderSource(again, CPU, workers).batches(Reading(torch.tensor([6]), 1)))
     assert str(caught.value) == wording
 
 
@@ -166,7 +169,7 @@ def test_cache_that_is_removed_during_a_run_goes_on(photos, tmp_path, workers):
     kept = CachedSplit(photos, None, plan("disk", tmp_path))
     kept.fill(0)
     shutil.rmtree(tmp_path / "decoded")
-    (batch,) = DataLoaderSource(kept, CPU, workers).batches(torch.tensor([6]), 1)
+    (batch,) = DataLoaderSource(kept, CPU, workers).batches(Reading(torch.tensor([6]), 1))
     assert torch.equal(batch.images[0], photos[6][0])
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from cvkit import KINDS, Component, DataInfo, Framing, Origin, RecipeError, RunError, TensorSplit
-from cvkit.data.loading import DataLoaderSource, open_source
+from cvkit.data.loading import DataLoaderSource, Reading, open_source
 from cvkit.data.sample_augmentation import SampleAugmentations
 from cvkit.engine.assembly import build_parts
 from cvkit.engine.trainer import Trainer
@@ -105,7 +105,7 @@ def test_draws_leave_the_global_generators_as_they_were():
     expected = torch.rand(1).item(), random.random(), np.random.rand()
     torch.manual_seed(3), random.seed(3), np.random.seed(3)
     NOISE.batch(IMAGES, seed=1)
-    next(DataLoaderSource([(IMAGES[0], 1)], torch.device("cpu"), 0, NOISE).batches(torch.arange(1), 1))
+    next(DataLoaderSource([(IMAGES[0], 1)], torch.device("cpu"), 0, NOISE).batches(Reading(torch.arange(1), 1)))
     assert (torch.rand(1).item(), random.random(), np.random.rand()) == expected
 
 
@@ -114,7 +114,7 @@ def test_batches_are_the_same_whatever_the_number_of_workers(workers):
     """In this process or in others, image i of an epoch draws what it draws."""
     split = [(image, 1) for image in IMAGES]
     source = DataLoaderSource(split, torch.device("cpu"), workers, NOISE)
-    batches = list(source.batches(torch.tensor([4, 0, 3, 5]), 2, seed=7))
+    batches = list(source.batches(Reading(torch.tensor([4, 0, 3, 5]), 2, seed=7)))
     expected = [NOISE(IMAGES[index], 7, index) for index in (4, 0, 3, 5)]
     assert torch.equal(torch.cat([batch.images for batch in batches]), torch.stack(expected))
 
@@ -136,7 +136,7 @@ def test_epoch_does_not_depend_on_what_an_augmentation_remembers_of_earlier_ones
     split = [(image, 1) for image in IMAGES]
     source = DataLoaderSource(split, CPU, workers, SampleAugmentations([(entry("fading"), Fading())], INFO))
     with source.kept_open():
-        first, second = (next(source.batches(torch.arange(6), 6, seed=seed)).images for seed in (1, 2))
+        first, second = (next(source.batches(Reading(torch.arange(6), 6, seed=seed))).images for seed in (1, 2))
     expected = torch.stack([image // number for number, image in enumerate(IMAGES, 1)])
     assert torch.equal(first, expected)
     assert torch.equal(second, expected)
@@ -149,7 +149,7 @@ def test_augmentation_in_place_does_not_reach_the_data_set(workers):
     source = DataLoaderSource(
         split, torch.device("cpu"), workers, SampleAugmentations([(entry("in"), Tensor.zero_)], INFO)
     )
-    assert next(source.batches(torch.arange(6), 6)).images.sum() == 0
+    assert next(source.batches(Reading(torch.arange(6), 6))).images.sum() == 0
     assert torch.equal(split.images, IMAGES)
 
 
@@ -169,11 +169,11 @@ def test_images_of_any_size_are_kept_in_memory_where_asked(workers):
 
     augmentations = SampleAugmentations([(entry("noise"), noise), (entry("in"), lambda image: image.add_(1))], info)
     order = torch.tensor([4, 0, 3, 1, 2])
-    streamed = list(DataLoaderSource(Photos(), CPU, 0, augmentations).batches(order, 2, seed=3))
+    streamed = list(DataLoaderSource(Photos(), CPU, 0, augmentations).batches(Reading(order, 2, seed=3)))
     read.clear()
     source = open_source(Photos(), CPU, True, workers, augmentations=augmentations)
     for _ in range(2):
-        kept = list(source.batches(order, 2, seed=3))
+        kept = list(source.batches(Reading(order, 2, seed=3)))
         assert all(torch.equal(one.images, other.images) for one, other in zip(kept, streamed, strict=True))
         assert all(torch.equal(one.labels, other.labels) for one, other in zip(kept, streamed, strict=True))
     assert read == ([] if workers else [0, 1, 2, 3, 4])
@@ -182,7 +182,7 @@ def test_images_of_any_size_are_kept_in_memory_where_asked(workers):
 def test_epochs_draw_anew():
     """The seed of the draws is the epoch's."""
     source = DataLoaderSource([(image, 1) for image in IMAGES], torch.device("cpu"), 0, NOISE)
-    one, other = (next(source.batches(torch.arange(6), 6, seed=seed)).images for seed in (1, 2))
+    one, other = (next(source.batches(Reading(torch.arange(6), 6, seed=seed))).images for seed in (1, 2))
     assert not torch.equal(one, other)
 
 
@@ -208,7 +208,7 @@ def test_broken_augmentation_is_named_also_from_another_process(broken, named, w
         augmentations = SampleAugmentations([(entry("bad"), broken)], INFO)
         source = DataLoaderSource([(IMAGES[0], 1)], torch.device("cpu"), workers, augmentations)
         with pytest.raises(RunError) as caught:
-            list(source.batches(torch.arange(1), 1))
+            list(source.batches(Reading(torch.arange(1), 1)))
         told.append(str(caught.value))
     assert told[0] == told[1]
     assert [part for part in ("'acme/bad'", *named) if part not in told[0]] == []

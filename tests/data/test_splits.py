@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from cvkit import KINDS, Component, DataError, DataInfo, Origin, TensorSplit
-from cvkit.data.loading import DataLoaderSource, DeviceResidentSource, materialize, open_source
+from cvkit.data.loading import DataLoaderSource, DeviceResidentSource, Reading, materialize, open_source
 from cvkit.data.preprocessing import Preprocessor
 from cvkit.host.registry import Entry
 
@@ -39,8 +39,8 @@ class Listed:
 def test_streamed_batches_equal_resident_ones(split, workers):
     """The order of samples does not depend on where they live or on how many workers read them."""
     order = torch.tensor([3, 1, 9, 0, 7, 7, 2])
-    resident = list(DeviceResidentSource(split, CPU).batches(order, 3))
-    streamed = list(DataLoaderSource(Listed(split), CPU, workers).batches(order, 3))
+    resident = list(DeviceResidentSource(split, CPU).batches(Reading(order, 3)))
+    streamed = list(DataLoaderSource(Listed(split), CPU, workers).batches(Reading(order, 3)))
     assert [len(batch.labels) for batch in resident] == [3, 3, 1]
     for one, other in zip(resident, streamed, strict=True):
         assert torch.equal(one.images, other.images)
@@ -52,7 +52,7 @@ def test_streaming_draws_nothing_from_the_global_generator(split):
     torch.manual_seed(0)
     expected = torch.rand(1)
     torch.manual_seed(0)
-    list(DataLoaderSource(Listed(split), CPU, 0).batches(torch.arange(10), 5))
+    list(DataLoaderSource(Listed(split), CPU, 0).batches(Reading(torch.arange(10), 5)))
     assert torch.equal(torch.rand(1), expected)
 
 
@@ -125,7 +125,7 @@ def test_damaged_image_is_reported_in_its_own_words(split, workers):
             return super().__getitem__(index)
 
     with pytest.raises(DataError) as caught:
-        list(DataLoaderSource(Damaged(split), CPU, workers).batches(torch.arange(10), 3))
+        list(DataLoaderSource(Damaged(split), CPU, workers).batches(Reading(torch.arange(10), 3)))
     assert str(caught.value) == "cat/4.png is damaged"
 
 

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from multiprocessing import active_children
 
 import pytest
@@ -17,7 +18,7 @@ import torch
 
 from cvkit import MachineError, RunError
 from cvkit.data import workers
-from cvkit.data.loading import DataLoaderSource
+from cvkit.data.loading import DataLoaderSource, Reading
 
 CPU = torch.device("cpu")
 
@@ -39,7 +40,7 @@ class Doing:
 def read(act, workers=2, **options) -> int:
     """Read every image in batches of four, and return how many batches came."""
     source = DataLoaderSource(Doing(act, **options), CPU, workers)
-    return sum(1 for _ in source.batches(torch.arange(len(source)), 4))
+    return sum(1 for _ in source.batches(Reading(torch.arange(len(source)), 4)))
 
 
 def signalled(number: int):
@@ -111,7 +112,7 @@ def test_slow_worker_is_waited_for(monkeypatch):
 def test_death_of_a_worker_is_told_where_batches_are_waited_for_and_nowhere_else():
     """Torch's handler of SIGCHLD would raise at whatever line the program is, as in the middle of a step."""
     source = DataLoaderSource(Doing(count=400), CPU, workers=2)
-    batches = source.batches(torch.arange(400), 4)
+    batches = source.batches(Reading(torch.arange(400), 4))
     next(batches)
     for worker in active_children():
         os.kill(worker.pid, signal.SIGKILL)
@@ -125,7 +126,7 @@ def test_death_of_a_worker_is_told_where_batches_are_waited_for_and_nowhere_else
 def test_reading_that_is_broken_off_does_not_wait_for_its_workers():
     """They are at work on images that nobody needs any more."""
     source = DataLoaderSource(Doing(lambda index: time.sleep(60) if index >= 4 else None), CPU, workers=2)
-    batches = source.batches(torch.arange(40), 4)
+    batches = source.batches(Reading(torch.arange(40), 4))
     next(batches)
     (*before,) = active_children()
     batches.close()
@@ -170,7 +171,7 @@ def epochs(source, count, **options) -> list[set[int]]:
     """Load all images so often, and return the processes that loaded each time."""
     found = []
     for seed in range(count):
-        batches = source.batches(torch.arange(len(source)), 4, seed)
+        batches = source.batches(Reading(torch.arange(len(source)), 4, seed))
         found.append({int(label) for _ in range(len(source) // 4) for label in next(batches).labels})
     return found
 
@@ -216,9 +217,9 @@ def test_two_iterations_at_once_do_not_disturb_each_other():
     """The second one gets processes of its own."""
     source = DataLoaderSource(Doing(), CPU, workers=1)
     with source.kept_open():
-        one = source.batches(torch.arange(40), 4)
+        one = source.batches(Reading(torch.arange(40), 4))
         next(one)
-        assert len([*source.batches(torch.arange(40), 4)]) == 10
+        assert len([*source.batches(Reading(torch.arange(40), 4))]) == 10
         assert len([*one]) == 9
 
 
@@ -226,9 +227,9 @@ def test_iteration_that_gave_its_processes_to_another_does_not_end_them():
     """It has yielded its last batch, and is closed while the other one reads."""
     source = DataLoaderSource(Doing(), CPU, workers=1)
     with source.kept_open():
-        one = source.batches(torch.arange(8), 4)
+        one = source.batches(Reading(torch.arange(8), 4))
         next(one), next(one)
-        other = source.batches(torch.arange(40), 4)
+        other = source.batches(Reading(torch.arange(40), 4))
         next(other)
         one.close()
         assert len([*other]) == 9
@@ -238,11 +239,96 @@ def test_iteration_that_is_broken_off_does_not_reach_the_next():
     """Batches that were on their way are not taken for those of the next epoch."""
     source = DataLoaderSource([(torch.full((3, 2, 2), i, dtype=torch.uint8), i) for i in range(40)], CPU, workers=2)
     with source.kept_open():
-        broken = source.batches(torch.arange(40), 4)
+        broken = source.batches(Reading(torch.arange(40), 4))
         next(broken)
         broken.close()
-        labels = torch.cat([batch.labels for batch in source.batches(torch.arange(39, -1, -1), 4)])
+        labels = torch.cat([batch.labels for batch in source.batches(Reading(torch.arange(39, -1, -1), 4))])
     assert labels.tolist() == [*range(39, -1, -1)]
+
+
+class Logged(Doing):
+    """The label of an image is its number, and a file gets a byte for each image that is read."""
+
+    def __init__(self, file, count=40):
+        super().__init__(count=count)
+        self.file = file
+
+    def __getitem__(self, index):
+        with self.file.open("ab") as log:
+            log.write(b".")
+        return super().__getitem__(index)[0], index
+
+
+def labels_of(batches) -> list[int]:
+    return torch.cat([batch.labels for batch in batches]).tolist()
+
+
+def logged(tmp_path, workers=2):
+    """Return a source, how many images were read so far, and a function that waits until there are more."""
+    file = tmp_path / "reads"
+    source = DataLoaderSource(Logged(file), CPU, workers)
+
+    def more_than(count: int) -> bool:
+        deadline = time.monotonic() + 20
+        while file.stat().st_size <= count and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return file.stat().st_size > count
+
+    return source, file, more_than
+
+
+FORWARDS, BACKWARDS = Reading(torch.arange(40), 4), Reading(torch.arange(39, -1, -1), 4)
+
+
+def test_announced_reading_is_loaded_before_anybody_asks_for_it(tmp_path):
+    source, file, more_than = logged(tmp_path)
+    with source.kept_open():
+        assert labels_of(source.batches(FORWARDS)) == [*range(40)]
+        source.prefetch(BACKWARDS)
+        assert more_than(40)
+        assert labels_of(source.batches(replace(BACKWARDS))) == [*range(39, -1, -1)]
+        assert file.stat().st_size == 80  # nothing was read twice
+
+
+@pytest.mark.parametrize("change", [{"batch_size": 8}, {"first": 4}, {"order": torch.arange(40)}, {"seed": 1}])
+def test_other_reading_than_the_announced_one_gets_its_own_images(change, tmp_path):
+    source, _, more_than = logged(tmp_path)
+    other = replace(BACKWARDS, **change)
+    with source.kept_open():
+        labels_of(source.batches(FORWARDS))
+        source.prefetch(BACKWARDS)
+        assert more_than(40)
+        assert labels_of(source.batches(other)) == other.order[other.first :].tolist()
+        assert labels_of(source.batches(FORWARDS)) == [*range(40)]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_worker_that_dies_with_announced_images_is_replaced(count, tmp_path):
+    source, _, more_than = logged(tmp_path)
+    with source.kept_open():
+        labels_of(source.batches(FORWARDS))
+        source.prefetch(BACKWARDS)
+        assert more_than(40)
+        for worker in active_children()[:count]:
+            worker.kill()
+            worker.join()
+        assert labels_of(source.batches(BACKWARDS)) == [*range(39, -1, -1)]
+
+
+def test_announcement_without_waiting_workers_does_nothing(tmp_path):
+    """Before the first batches, without workers, and outside the block, in which workers are kept."""
+    source, file, _ = logged(tmp_path)
+    with source.kept_open():
+        source.prefetch(FORWARDS)
+        assert active_children() == []
+        labels_of(source.batches(FORWARDS))
+    source.prefetch(FORWARDS)
+    alone, *_ = logged(tmp_path, workers=0)
+    with alone.kept_open():
+        labels_of(alone.batches(FORWARDS))
+        alone.prefetch(FORWARDS)
+    assert active_children() == []
+    assert file.stat().st_size == 80
 
 
 def test_program_that_ends_without_closing_its_workers_does_not_hang(tmp_path):
@@ -250,12 +336,12 @@ def test_program_that_ends_without_closing_its_workers_does_not_hang(tmp_path):
     script = tmp_path / "open.py"
     script.write_text(
         "import torch\n"
-        "from cvkit.data.loading import DataLoaderSource\n"
+        "from cvkit.data.loading import DataLoaderSource, Reading\n"
         "from test_workers import Doing, epochs\n"
         "source = DataLoaderSource(Doing(), torch.device('cpu'), workers=1)\n"
         "source.kept_open().__enter__()\n"
         "epochs(source, 1)\n"
-        "batches = source.batches(torch.arange(40), 4)\n"
+        "batches = source.batches(Reading(torch.arange(40), 4))\n"
         "next(batches)\n"
         "raise KeyboardInterrupt\n"
     )
@@ -271,10 +357,10 @@ def test_small_shared_memory_is_told_in_a_sentence(tmp_path):
     script.write_text(
         "import torch\n"
         "from cvkit import MachineError\n"
-        "from cvkit.data.loading import DataLoaderSource\n"
+        "from cvkit.data.loading import DataLoaderSource, Reading\n"
         "from test_workers import Doing\n"
         "source = DataLoaderSource(Doing(size=448), torch.device('cpu'), workers=2)\n"
-        "try:\n    list(source.batches(torch.arange(40), 20))\n"
+        "try:\n    list(source.batches(Reading(torch.arange(40), 20)))\n"
         "except MachineError as error:\n    print(error)\n"
     )
     mount = "mount -t tmpfs -o size=4m tmpfs /dev/shm && exec "

@@ -13,6 +13,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from cvkit import Trainer
+from cvkit.data.loading import Reading
 from cvkit.engine.step import training_mode
 from cvkit.engine.trainer import Step
 from cvkit.host.discovery import discover
@@ -53,7 +54,7 @@ def trainer() -> Trainer:
 def bare_step(trainer: Trainer) -> Counter[str]:
     """Count the operations of forward, backward and update on a batch in memory."""
     step, source = trainer.train_step, trainer.parts.train_source
-    batch = next(source.batches(torch.arange(8), 8))
+    batch = next(source.batches(Reading(torch.arange(8), 8)))
     inputs = trainer.parts.preprocessor.for_evaluation(batch.images)
     with Counting() as counting, training_mode(step.optimizer, step.forward.guards.optimizer):
         step.optimizer.zero_grad(set_to_none=True)
@@ -64,7 +65,7 @@ def bare_step(trainer: Trainer) -> Counter[str]:
 
 def test_step_reads_nothing(trainer):
     """Neither augmentation, loss, counts nor update: on a GPU the host would wait."""
-    batch = next(trainer.parts.train_source.batches(torch.arange(8), 8))
+    batch = next(trainer.parts.train_source.batches(Reading(torch.arange(8), 8)))
     with Counting() as counting:
         trainer.train_step.take([batch], 8)
     assert counting.counts["aten.convolution_backward.default"]

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from cvkit import Component, ComponentFailure, Origin, Trainer, build_parts, hookimpl
-from cvkit.data.loading import DataLoaderSource
+from cvkit.data.loading import DataLoaderSource, Reading
 from cvkit.engine.trainer import Step
 from cvkit.host.discovery import discover
 from cvkit.recipe import read_text, resolve
@@ -131,10 +131,10 @@ def test_images_used_twice_are_augmented_in_two_ways(parts):
     run = parts("augmentations=[acme/noise]")
     order = torch.tensor([4, 7, 4, 9, 4])
     assert isinstance(run.train_source, DataLoaderSource)
-    images = torch.cat([batch.images for batch in run.train_source.batches(order, 2, seed=1)])
+    images = torch.cat([batch.images for batch in run.train_source.batches(Reading(order, 2, seed=1))])
     assert not torch.equal(images[0], images[2])
     assert not torch.equal(images[2], images[4])
-    later = torch.cat([batch.images for batch in run.train_source.batches(order, 2, seed=1, first=2)])
+    later = torch.cat([batch.images for batch in run.train_source.batches(Reading(order, 2, seed=1, first=2))])
     assert torch.equal(later, images[2:])
-    alone = torch.cat([batch.images for batch in run.train_source.batches(torch.tensor([9, 4]), 2, seed=1)])
+    alone = torch.cat([batch.images for batch in run.train_source.batches(Reading(torch.tensor([9, 4]), 2, seed=1))])
     assert torch.equal(alone, images[[3, 0]])

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from cvkit import Component, Origin, Proposal, RecipeError, RunError, discover, hookimpl
+from cvkit.data.loading import Reading
 from cvkit.engine.assembly import build_parts
 from cvkit.engine.lr_curve import lr_curve
 from cvkit.engine.parts import RunParts
@@ -140,7 +141,7 @@ def test_images_that_a_run_keeps_in_memory_are_not_read_again():
             return splits.train[index]
 
     run = build_parts(recipe, replace(splits, train=OnDisk()))
-    list(run.train_source.batches(torch.arange(len(splits.train)), 8))
+    list(run.train_source.batches(Reading(torch.arange(len(splits.train)), 8)))
     reads.clear()
     with run.trial("test") as trial:
         list(trial.steps_at([0.01] * 3))

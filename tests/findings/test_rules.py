@@ -80,6 +80,16 @@ def test_overfitting_is_a_test_loss_that_rises_while_the_training_loss_falls():
     assert training.overfitting(kept) is None
 
 
+@pytest.mark.parametrize("broken", [float("nan"), float("inf")])
+def test_loss_that_is_no_longer_a_number_is_no_overfitting(broken):
+    """The training diverged, which another rule reports, and augmentation does not help."""
+    fallen = [1.0, 0.8, 0.6, *[0.5] * 9]
+    lost = [0.9, 0.7, 0.5, *[broken] * 9]
+    for losses, train_losses in ((lost, lost), (lost, fallen), ([0.9, 0.7, 0.5, *[0.8] * 9], lost)):
+        records = course([0.1] * 12, trained=[None] * 12, losses=losses, train_losses=train_losses)
+        assert training.overfitting(evidence(records=records)) is None
+
+
 def test_underfitting_is_a_low_accuracy_on_the_training_images():
     """Half of what guessing leaves is the limit."""
     records = course([0.4] * 6, trained=0.42)

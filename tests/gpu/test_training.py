@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from cvkit import DataInfo, EpochRecord, TensorSplit
-from cvkit.data.loading import DataLoaderSource, DeviceBudget, DeviceResidentSource, open_source
+from cvkit.data.loading import DataLoaderSource, DeviceBudget, DeviceResidentSource, Reading, open_source
 from cvkit_onecycle.sweep import run_sweep
 
 ONE_STEP = ("train.max_steps=1", "augmentations=[]")
@@ -136,7 +136,7 @@ def test_streamed_batches_arrive_whole(gpu, workers):
     images = torch.arange(40, dtype=torch.uint8).view(40, 1, 1, 1).expand(40, 3, 64, 64).contiguous()
     source = DataLoaderSource(TensorSplit(images, torch.arange(40)), gpu.device, workers)
     order = torch.arange(39, -1, -1)
-    batches = list(source.batches(order, 7))
+    batches = list(source.batches(Reading(order, 7)))
     assert {batch.images.device for batch in batches} == {gpu.device}
     assert torch.cat([batch.labels for batch in batches]).tolist() == order.tolist()
     assert torch.equal(torch.cat([batch.images for batch in batches]).cpu(), images[order])

@@ -11,6 +11,7 @@ from PIL import Image
 from torchvision.transforms import v2
 
 from cvkit import DataInfo, Framing, build_parts, discover, preserved_randomness, seed_everything
+from cvkit.data.loading import Reading
 from cvkit.engine.building import open_dataset
 from cvkit.recipe import read_text, resolve
 from cvkit_torchvision.crops import random_resized_crop, resize_random_crop
@@ -54,11 +55,11 @@ def test_crop_sees_the_whole_photo(photos, name):
     recipe = resolve(read_text(RECIPE % name), discover())
     parts = build_parts(recipe, open_dataset(recipe, photos))
     order = torch.arange(4)
-    views = torch.cat([next(parts.train_source.batches(order, 4, seed)).images for seed in range(80)])
+    views = torch.cat([next(parts.train_source.batches(Reading(order, 4, seed))).images for seed in range(80)])
     assert views.shape == (320, 3, 32, 32)
     left, right = edges(views)
     assert (left > 40, right > 40) == (True, True), (left, right)
-    (framed,) = (batch.images for batch in parts.sources["test"].batches(order, 4))
+    (framed,) = (batch.images for batch in parts.sources["test"].batches(Reading(order, 4)))
     assert edges(framed) == (0, 0)
 
 

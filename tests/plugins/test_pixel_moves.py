@@ -10,6 +10,7 @@ import torch
 from cvkit import ComponentFailure, DataInfo, build_parts, discover
 from cvkit.batch_division import Divided, GlobalBatch, during
 from cvkit.data import preprocessing
+from cvkit.data.loading import Reading
 from cvkit.data.preprocessing import Preprocessor
 from cvkit.recipe import read_text, resolve
 from cvkit_kornia.crop import random_crop
@@ -137,5 +138,5 @@ def test_augmentations_of_a_recipe_move_pixels():
     """The entry and the built part are what a run uses."""
     recipe = resolve(read_text(RECIPE), discover())
     parts = build_parts(recipe, recipe.dataset.build(None))
-    batch = next(parts.train_source.batches(torch.arange(8), 8))
+    batch = next(parts.train_source.batches(Reading(torch.arange(8), 8)))
     assert preprocessing.moved(parts.preprocessor.augmentations, batch.images)[1] == 2

@@ -10,6 +10,7 @@ import torch
 from masked import without_numbers
 
 from cvkit import RunError
+from cvkit.data.loading import Reading
 from cvkit.engine.trainer import Trainer
 from cvkit.engine.tuning import tune
 from cvkit.figures.style import render_figure
@@ -72,7 +73,9 @@ def test_images_held_out_are_not_trained_on(colours_run, short, monkeypatch):
     run = colours_run("augmentations=[]")
     trained, judged = set(), []
     with run.trial("verification", hold_out=51) as trial:
-        held = {image.numpy().tobytes() for image in trial._held.batches(torch.arange(51), 51).__next__().images}
+        held = {
+            image.numpy().tobytes() for image in trial._held.batches(Reading(torch.arange(51), 51)).__next__().images
+        }
         batches = trial._source.batches
 
         def seen(*arguments):
@@ -94,7 +97,7 @@ def test_images_held_out_follow_from_the_seed(colours_run):
 
     def held(run):
         with run.trial("any", hold_out=24) as trial:
-            return next(trial._held.batches(torch.arange(24), 24)).images
+            return next(trial._held.batches(Reading(torch.arange(24), 24))).images
 
     assert torch.equal(held(colours_run()), held(colours_run()))
     assert not torch.equal(held(colours_run()), held(colours_run("seed=1")))
