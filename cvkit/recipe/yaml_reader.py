@@ -15,6 +15,7 @@ import yaml
 
 from ..errors import Problem, RecipeError
 from .nodes import ListNode, MapNode, Mark, Node, ScalarNode
+from .yaml_errors import syntax_fault
 from .yaml_scalars import read_scalar
 
 MAX_BYTES = 1 << 20
@@ -23,12 +24,6 @@ MAX_NODES = 10_000
 
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # the line breaks that PyYAML counts
 _WIDEST_SOURCE = 160
-_HINTS = {
-    "'\\t'": "indent with spaces, not tabs",
-    "mapping values are not allowed here": "put quotes around text that contains ': '",
-    "could not find expected ':'": "write `key: value`, with a space after the colon",
-    "cannot start any token": "put quotes around text that starts with this character",
-}
 
 
 def read_tree(text: str, file: str, folder: Path | None = None) -> Node | None:
@@ -151,12 +146,9 @@ class _Reader:
         return RecipeError([*self.problems, self._mark_of(event).problem(message)])
 
     def _syntax_problem(self, error: yaml.MarkedYAMLError) -> Problem:
-        place = error.problem_mark or error.context_mark
-        mark = self._mark(place.line, place.column) if place is not None else Mark(self.file)
-        cause = error.problem or error.context or "unreadable"
-        context = f" ({error.context})" if error.context and error.context != cause else ""
-        hint = next((hint for words, hint in _HINTS.items() if words in cause), "")
-        return mark.problem(f"not valid YAML: {cause}{context}", hint)
+        fault = syntax_fault(error, self.lines)
+        mark = Mark(self.file) if fault.place is None else self._mark(*fault.place)
+        return mark.problem(f"not valid YAML: {fault.message}", fault.hint)
 
     def _mark_of(self, event: yaml.Event) -> Mark:
         start = event.start_mark
