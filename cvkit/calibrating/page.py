@@ -8,11 +8,11 @@ from dataclasses import replace
 from ..diagnostics.calibration import reliability
 from ..diagnostics.coverage import coverage_curve, coverage_table
 from ..engine.calibration import Calibration
+from ..engine.calibration_error import CalibrationError
 from ..engine.predictions import Predictions
 from ..figures.artifacts import Artifact, Figure, Table
 from ..figures.page import Fact, Page, Section
 from ..formatting import counted, percent
-from .error_interval import CalibrationError
 from .result import CalibrationResult
 
 _INTERVALS = (
@@ -92,7 +92,7 @@ def _threshold(result: CalibrationResult) -> float:
 
 def _diagram(when: str, predictions: Predictions, error: CalibrationError) -> Figure:
     """Return the reliability diagram before or after the calibration."""
-    figure = reliability(Calibration.of(predictions))
+    figure = reliability(Calibration.of(predictions), error.by_chance)
     return replace(figure, name=f"calibration_{when.lower()}", title=f"{when}: ECE {error.text}")
 
 

@@ -11,10 +11,10 @@ from typing import Any
 from torch.nn.functional import cross_entropy
 
 from ..engine.abstention import Abstention
+from ..engine.calibration_error import CalibrationError
 from ..engine.intervals import Share
 from ..engine.predictions import Predictions
 from ..formatting import counted, percent
-from .error_interval import CalibrationError
 from .promises import Promise
 
 Row = tuple[str, str, str, str, str]

@@ -14,8 +14,11 @@ from ..figures.style import BLUE, INK, MUTED, ORANGE, render_figure
 from ..formatting import percent
 
 
-def reliability(calibration: Calibration) -> Figure:
-    """Return a reliability diagram: accuracy by confidence bin, and the number of images in each bin."""
+def reliability(calibration: Calibration, by_chance: float) -> Figure:
+    """Return a reliability diagram: accuracy by confidence bin, and the number of images in each bin.
+
+    `by_chance` is the error that right probabilities stay below in 95 % of samples.
+    """
     bins = len(calibration.counts)
     centres, width = (np.arange(bins) + 0.5) / bins, 1 / bins
     filled = calibration.counts > 0
@@ -41,7 +44,8 @@ def reliability(calibration: Calibration) -> Figure:
 
     caption = (
         f"The expected calibration error (ECE) is {percent(calibration.error, 1)}. It is the mean difference between "
-        f"accuracy and confidence over the images, in {bins} confidence bins of equal width. Each bar shows the "
+        f"accuracy and confidence over the images, in {bins} confidence bins of equal width. If the probabilities "
+        f"were right, it would be below {percent(by_chance, 1)} in 95 % of samples of this size. Each bar shows the "
         "accuracy in a bin, and each dot the mean confidence. Where a bar ends below the diagonal, the model is "
         "overconfident; above it, underconfident."
     )

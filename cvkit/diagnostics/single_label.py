@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..data.loading import materialize
 from ..engine.calibration import BINS, Calibration
+from ..engine.calibration_error import error_by_chance
 from ..engine.parts import RunParts
 from ..engine.per_sample import select_errors
 from ..engine.predictions import Predictions
@@ -49,8 +50,9 @@ class SingleLabelReport:
         """Return the calibration error."""
         of = Calibration.of(predictions)
         excess, low, high = (f"{100 * share:+.1f}" for share in (of.excess, *of.excess_interval))
-        note = f"ECE, {BINS} bins; mean confidence minus accuracy: {excess} % (95 % interval {low} to {high} %)"
-        return [Fact("Calibration error", percent(of.error, 1), note)]
+        chance = percent(error_by_chance(predictions), 1)
+        over = f"mean confidence minus accuracy: {excess} % (95 % interval {low} to {high} %)"
+        return [Fact("Calibration error", percent(of.error, 1), f"ECE, {BINS} bins; {chance} by chance; {over}")]
 
     def classes(
         self, predictions: Predictions, classes: tuple[str, ...], parts: RunParts | None = None
@@ -65,7 +67,8 @@ class SingleLabelReport:
 
     def confidence(self, predictions: Predictions, classes: tuple[str, ...]) -> list[Artifact]:
         """Return the reliability diagram, and the accuracy of the most confident predictions."""
-        return [reliability(Calibration.of(predictions)), coverage_curve(predictions), coverage_table(predictions)]
+        diagram = reliability(Calibration.of(predictions), error_by_chance(predictions))
+        return [diagram, coverage_curve(predictions), coverage_table(predictions)]
 
     def errors(
         self, trainer: Trainer, predictions: Predictions, explainers: Explainers, warnings: list[str]

@@ -1,9 +1,10 @@
-"""Predictions whose probabilities are known to be right, and predictions that are too confident by a known factor."""
+"""Predictions and data sets that the tests of calibration share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+import drawn_predictions
 import pytest
 import torch
 from photo_runs import photo_folder, run_in_bf16  # noqa: F401
@@ -14,15 +15,8 @@ from cvkit.engine.predictions import Predictions
 
 @pytest.fixture(scope="session")
 def drawn() -> Callable[..., Predictions]:
-    """Draw logits, and each label from the softmax of the logits; then multiply the logits by `factor`."""
-
-    def drawn(images: int, factor: float = 1.0, classes: int = 4, seed: int = 0, half: str = "test") -> Predictions:
-        generator = torch.Generator().manual_seed(seed)
-        logits = 2 * torch.randn(images, classes, generator=generator)
-        labels = logits.softmax(dim=1).multinomial(1, generator=generator)[:, 0]
-        return Predictions(factor * logits, labels, 0.0, half)
-
-    return drawn
+    """Draw predictions with right probabilities, or with a wrong confidence by a factor."""
+    return drawn_predictions.drawn
 
 
 @pytest.fixture

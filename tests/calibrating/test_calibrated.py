@@ -11,7 +11,6 @@ from torch.nn.functional import cross_entropy
 
 from cvkit import RunError
 from cvkit.calibrating.calibrate import calibrated, require_halves, require_one_class
-from cvkit.calibrating.error_interval import CalibrationError
 from cvkit.calibrating.halves import halves
 from cvkit.calibrating.page import calibration_page
 from cvkit.calibrating.promises import Promise
@@ -59,23 +58,6 @@ def test_error_of_a_model_that_is_too_confident_decreases(drawn):
     assert before.low > before.by_chance
     assert after.value < after.by_chance
     assert result.calibrated.loss < float(cross_entropy(result.test.logits, result.test.labels))
-
-
-def test_interval_of_the_error_corrects_its_bias(drawn):
-    """Of a wrong confidence by a known amount, the interval contains the error of very many images."""
-    truth = CalibrationError.of(drawn(50_000, 2.0, seed=7)).value
-    contained = 0
-    for seed in range(15):
-        found = CalibrationError.of(drawn(400, 2.0, seed=seed))
-        assert 0 <= found.low <= found.high
-        contained += found.low <= truth <= found.high
-    assert contained >= 12
-
-
-def test_error_by_chance_is_that_of_right_probabilities(drawn):
-    """About 95 % of samples whose probabilities are right stay below it."""
-    found = [CalibrationError.of(drawn(300, seed=seed)) for seed in range(20)]
-    assert sum(each.value < each.by_chance for each in found) >= 16
 
 
 @pytest.mark.parametrize("promise", PROMISES, ids=["none", "accuracy", "coverage", "error rate"])

@@ -62,7 +62,8 @@ def test_certainty_falls_into_the_last_bin():
 @pytest.mark.parametrize("images", [1, 1000])
 def test_diagram_shows_bars_and_counts(images):
     """One image and a thousand are drawn; the error is in the title and in the caption."""
-    figure = reliability(Calibration.of(_predictions(list(np.linspace(0.51, 0.99, images)), [1] * images)))
+    figure = reliability(Calibration.of(_predictions(list(np.linspace(0.51, 0.99, images)), [1] * images)), 0.123)
     assert ET.fromstring(figure.svg) is not None
     (error,) = re.findall(r"\d+\.\d+ %", figure.title)
     assert error in figure.caption
+    assert "below 12.3 % in 95 % of samples of this size" in figure.caption

@@ -46,7 +46,8 @@ def logged_run(catalog, tmp_path):
         recipe = resolve(read_text(RECIPE, overrides), catalog)
         splits = recipe.dataset.build(tmp_path)
         splits = replace(splits, train=Logged(splits.train, file, b"t"), test=Logged(splits.test, file, b"e"))
-        return Trainer(build_parts(recipe, splits)), lambda: [file.read_bytes().count(letter) for letter in (b"t", b"e")]
+        trainer = Trainer(build_parts(recipe, splits))
+        return trainer, lambda: [file.read_bytes().count(letter) for letter in (b"t", b"e")]
 
     return make
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from ..engine.calibration import BINS, Calibration, bins_of
-from ..engine.intervals import LEVEL, between
-from ..engine.per_sample import PerSample
-from ..engine.predictions import Predictions
 from ..formatting import percent
 from ..seeding import derive
+from .calibration import BINS, Calibration, bins_of
+from .intervals import LEVEL, between
+from .per_sample import PerSample
+from .predictions import Predictions
 
 RESAMPLES = 1_000
 _AT_ONCE = 2_000_000  # draws of images at a time; this limits the memory
+_MOST = 20_000_000  # draws of images; this limits the time to about a second
 
 
 @dataclass(frozen=True)
@@ -43,24 +45,20 @@ class CalibrationError:
 
         The interval is the basic bootstrap interval over images, ``2 value - quantile``, which corrects the bias;
         percentiles of the resamples would have it twice. Sources: Davison and Hinkley 1997, "Bootstrap Methods and
-        their Application", section 5.2; `by_chance`: the consistency resampling of Broecker and Smith 2007,
-        "Increasing the Reliability of Reliability Diagrams".
+        their Application", section 5.2.
         """
         confidence, right = PerSample.of(predictions).confidence.double(), predictions.correct.double()
         value = Calibration.of(predictions).error
         generator = torch.Generator().manual_seed(derive("calibration error", len(right)))
         bins = bins_of(confidence)
-        rounds = torch.arange(RESAMPLES).split(max(1, _AT_ONCE // len(right)))
-        resampled, right_by_chance = [], []
-        for part in rounds:
-            chosen = torch.randint(len(right), (len(part), len(right)), generator=generator)
+        resampled = []
+        for part in _parts(RESAMPLES, len(right)):
+            chosen = torch.randint(len(right), (part, len(right)), generator=generator)
             resampled.append(_errors((right - confidence)[chosen], bins[chosen]))
-            drawn = torch.rand(len(part), len(right), generator=generator, dtype=torch.float64) < confidence
-            right_by_chance.append(_errors(drawn.double() - confidence, bins.expand(len(part), -1)))
         quantiles = torch.tensor([(1 - LEVEL) / 2, (1 + LEVEL) / 2], dtype=torch.float64)
         low, high = torch.cat(resampled).quantile(quantiles).tolist()
         lowest, highest = (max(0.0, 2 * value - end) for end in (high, low))
-        return cls(value, lowest, highest, float(torch.cat(right_by_chance).quantile(LEVEL)))
+        return cls(value, lowest, highest, error_by_chance(predictions))
 
     @property
     def text(self) -> str:
@@ -71,6 +69,30 @@ class CalibrationError:
     def interval(self) -> str:
         """The interval as text."""
         return between(self.low, self.high)
+
+
+def error_by_chance(predictions: Predictions) -> float:
+    """Return the ECE that 95 % of samples of this size stay below if the probabilities are right, in [0, 1].
+
+    Whether each image is right is drawn again with its confidence, up to `RESAMPLES` times with a fixed seed; at
+    least 100 times if there are many images. Source: the consistency resampling of Broecker and Smith 2007,
+    "Increasing the Reliability of Reliability Diagrams".
+    """
+    confidence = PerSample.of(predictions).confidence.double()
+    bins, number = bins_of(confidence), len(confidence)
+    generator = torch.Generator().manual_seed(derive("calibration error by chance", number))
+    found = []
+    for part in _parts(max(100, min(RESAMPLES, _MOST // number)), number):
+        drawn = torch.rand(part, number, generator=generator, dtype=torch.float64) < confidence
+        found.append(_errors(drawn.double() - confidence, bins.expand(part, -1)))
+    return float(torch.cat(found).quantile(LEVEL))
+
+
+def _parts(resamples: int, images: int) -> Iterator[int]:
+    """Yield how many samples to draw at a time."""
+    at_once = max(1, _AT_ONCE // images)
+    for begin in range(0, resamples, at_once):
+        yield min(at_once, resamples - begin)
 
 
 def _errors(gaps: Tensor, bins: Tensor) -> Tensor:
