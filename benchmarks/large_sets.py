@@ -43,8 +43,8 @@ import numpy as np
 from PIL import Image
 from section import write_section
 
-from cvkit_datasets.packed_text import PackedText
-from cvkit_datasets.shard_index import SplitIndex, written
+from cvkit_datasets.indexed.index import SplitIndex, written
+from cvkit_datasets.indexed.packed_text import PackedText
 
 SIZES = (10_000, 100_000, 1_000_000)
 CLASSES, SIDE, BATCH, STEPS = 10, 32, 256, 100

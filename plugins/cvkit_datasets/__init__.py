@@ -28,14 +28,14 @@ def cvkit_datasets() -> Iterable[Component]:
     )
     yield Component(
         "shards",
-        "cvkit_datasets.shards:shards",
+        "cvkit_datasets.shards.sets:shards",
         "Your own images, in tar shards",
         tasks=("single_label", "multi_label"),
         task_options={"several_labels": "multi_label"},
     )
     yield Component(
         "remote_shards",
-        "cvkit_datasets.shards:remote_shards",
+        "cvkit_datasets.shards.sets:remote_shards",
         "Tar shards in an object store or on a web server",
         requires=("fsspec>=2023.5",),
         tasks=("single_label", "multi_label"),
@@ -43,14 +43,14 @@ def cvkit_datasets() -> Iterable[Component]:
     )
     yield Component(
         "litdata",
-        "cvkit_datasets.litdata_sets:litdata",
+        "cvkit_datasets.chunks.sets:litdata",
         "Your own images, written by LitData or MosaicML Streaming (MDS)",
         tasks=("single_label", "multi_label"),
         task_options={"several_labels": "multi_label"},
     )
     yield Component(
         "remote_litdata",
-        "cvkit_datasets.litdata_sets:remote_litdata",
+        "cvkit_datasets.chunks.sets:remote_litdata",
         "LitData or MDS in an object store or on a web server",
         requires=("fsspec>=2023.5",),
         tasks=("single_label", "multi_label"),

@@ -12,8 +12,8 @@ from torch import Tensor
 from cvkit import CvkitError, DataError, Needed, read_image
 
 from .headers import reason_of
+from .indexed.packed_text import PackedPaths, PackedText
 from .options import Reading
-from .packed_text import PackedPaths, PackedText
 from .samples import Sample
 
 Label = int | Tensor

@@ -12,8 +12,8 @@ import shard_sets
 from forks import ended, fork
 from shard_sets import SHARDS
 
-from cvkit_datasets import shard_writing
-from cvkit_datasets.shard_index import LISTING
+from cvkit_datasets.indexed.index import LISTING
+from cvkit_datasets.shards import writing as shard_writing
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from forks import ended, fork
 from shard_runs import predictions, train, weights_of
 from worlds import Commands
 
-from cvkit_datasets.shard_writing import pack
+from cvkit_datasets.shards.writing import pack
 
 pytestmark = pytest.mark.usefixtures("warm")
 

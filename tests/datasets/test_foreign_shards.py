@@ -10,9 +10,9 @@ import shard_sets
 from shard_sets import jpeg, labelled, write_tar
 
 from cvkit import ComponentError, DataError
-from cvkit_datasets.shard_files import RemoteShards
-from cvkit_datasets.shard_index import ARRAYS, LISTING
-from cvkit_datasets.shard_writing import pack
+from cvkit_datasets.indexed.files import RemoteShards
+from cvkit_datasets.indexed.index import ARRAYS, LISTING
+from cvkit_datasets.shards.writing import pack
 
 FOREIGN = shard_sets.SHARDS.replace("path: shards}", "path: shards, size: 8}")
 pytestmark = pytest.mark.usefixtures("own_cache")

@@ -14,7 +14,7 @@ from PIL import Image
 from shard_sets import jpeg
 
 from cvkit import DataError, read_image
-from cvkit_datasets.shard_writing import pack
+from cvkit_datasets.shards.writing import pack
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 

@@ -13,7 +13,7 @@ from chunk_folders import COLUMNS, RECIPE, in_litdata, in_mds, opened, samples
 from shard_sets import jpeg
 
 from cvkit import ComponentError, DataError, Splits, read_image
-from cvkit_datasets.shard_index import ARRAYS, LISTING
+from cvkit_datasets.indexed.index import ARRAYS, LISTING
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 

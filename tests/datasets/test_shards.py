@@ -15,10 +15,10 @@ import torch
 from cvkit import DataError, Splits
 from cvkit.data.digests import digests_of
 from cvkit.data.repetitions import once
-from cvkit_datasets import shard_files
-from cvkit_datasets.packed_text import PackedText
-from cvkit_datasets.shard_index import ARRAYS, LISTING
-from cvkit_datasets.shard_writing import pack
+from cvkit_datasets.indexed import files as shard_files
+from cvkit_datasets.indexed.index import ARRAYS, LISTING
+from cvkit_datasets.indexed.packed_text import PackedText
+from cvkit_datasets.shards.writing import pack
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ from cvkit.testing import (
     TunerSuite,
 )
 from cvkit.testing.sample_parts import seeded
-from cvkit_datasets.shard_writing import pack
+from cvkit_datasets.shards.writing import pack
 
 
 class TestShapes(DatasetSuite):

@@ -20,8 +20,8 @@ from safetensors.numpy import load, save
 
 from cvkit import DataError
 
+from ..samples import SplitName
 from .packed_text import PackedText
-from .samples import SplitName
 
 FORMAT = "cvkit-shards-1"
 LISTING, ARRAYS = "index.json", "index.safetensors"

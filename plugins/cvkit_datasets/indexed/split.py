@@ -12,11 +12,11 @@ from torch import Tensor
 
 from cvkit import CvkitError, DataError, Needed, read_image
 
-from .chunk_images import file_of
-from .headers import reason_of
+from ..headers import reason_of
+from .files import ShardFiles
+from .index import Array, HexDigests, SplitIndex
 from .packed_text import PackedText
-from .shard_files import ShardFiles
-from .shard_index import Array, HexDigests, SplitIndex
+from .stored_images import file_of
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,15 +11,15 @@ from typing import Any
 
 from cvkit import DataError, LeftOut
 
-from .finding import natural
-from .headers import lines
-from .index_cache import cache_of, known, write
-from .progress import stage
-from .samples import SPLIT_NAMES, SplitName
-from .scanned_split import ScannedSplit, indexed_scan
-from .shard_files import LocalShards, RemoteShards, ShardFiles
-from .shard_index import ARRAYS, LISTING, ShardIndex, index_of, listing_of
-from .shard_scan import Labelling, scan
+from ..finding import natural
+from ..headers import lines
+from ..indexed.cache import cache_of, known, write
+from ..indexed.files import LocalShards, RemoteShards, ShardFiles
+from ..indexed.index import ARRAYS, LISTING, ShardIndex, index_of, listing_of
+from ..indexed.scanned import ScannedSplit, indexed_scan
+from ..progress import stage
+from ..samples import SPLIT_NAMES, SplitName
+from .scan import Labelling, scan
 
 _BEGINNING = re.compile(r"[a-z]+")
 _SHARD = re.compile(r"\.(tar(\.(gz|bz2|xz|zst))?|tgz|tbz2?|txz|tzst)$")  # compressed ones are refused with the reason

@@ -11,11 +11,11 @@ import numpy as np
 
 from cvkit import DataError, LeftOut
 
-from .headers import lines
+from ..headers import lines
+from ..samples import SplitName
+from .index import ARRAYS, LISTING, Array, ShardIndex, SplitIndex, index_of, listing_of, written
 from .packed_text import PackedText
-from .samples import SplitName
-from .shard_index import ARRAYS, LISTING, Array, ShardIndex, SplitIndex, index_of, listing_of, written
-from .shard_scan import Label, ScannedImage, classes_of
+from .scanned_labels import Label, ScannedImage, classes_of
 
 
 class ScannedSplit:

@@ -9,9 +9,9 @@ import numpy as np
 
 from cvkit import DataError
 
-from .chunk_arrays import array_of, is_array
-from .chunk_listing import ChunkListing, FieldFormat
-from .shard_scan import Label, is_label, number_or_name
+from ..indexed.scanned_labels import Label, is_label, number_or_name
+from ..indexed.stored_arrays import array_of, is_array
+from .listing import ChunkListing, FieldFormat
 
 _INTEGERS = {
     **{"int": "<i8", "bool": "|u1", "uint8": "|u1", "int8": "|i1", "uint16": "<u2", "int16": "<i2"},

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Protocol
 
 from cvkit import DataError, one_line
 
-from .finding import natural
+from ..finding import natural
 
 HANDLES = 16
 """Files that a process keeps open. Opening one is cheap on a local disk, but a round trip on others."""

@@ -15,8 +15,8 @@ from platformdirs import user_cache_path
 
 from cvkit import DataError
 
-from .shard_files import ShardFiles
-from .shard_index import ARRAYS, LISTING, ShardIndex, index_of, listing_of
+from .files import ShardFiles
+from .index import ARRAYS, LISTING, ShardIndex, index_of, listing_of
 
 
 def cache_of(place: Path | str, options: Mapping[str, Any]) -> Path | None:

@@ -10,13 +10,13 @@ from pydantic import PositiveInt
 
 from cvkit import DataError, Splits
 
-from .chunk_fields import FieldNames
-from .chunk_opening import ChunkOptions, Chunks
-from .file_split import read
-from .indexed_set import opened_set
-from .options import Bits, FramingName, Reading, Side
-from .samples import SplitName
-from .shard_files import LocalShards, RemoteShards
+from ..file_split import read
+from ..indexed.files import LocalShards, RemoteShards
+from ..indexed.sets import opened_set
+from ..options import Bits, FramingName, Reading, Side
+from ..samples import SplitName
+from .fields import FieldNames
+from .opening import ChunkOptions, Chunks
 
 
 def litdata(

@@ -10,15 +10,15 @@ import numpy as np
 
 from cvkit import DataError, LeftOut, read_header, readable_name
 
-from .chunk_arrays import Array
-from .chunk_arrow import arrow_rows
-from .chunk_fields import ChosenFields
-from .chunk_images import file_of, stored_kind
-from .chunk_labels import Labels
-from .chunk_listing import Chunk, ChunkListing, FieldFormat
-from .headers import reason_of
-from .shard_files import ShardFiles
-from .shard_scan import Label, ScannedImage
+from ..headers import reason_of
+from ..indexed.files import ShardFiles
+from ..indexed.scanned_labels import Label, ScannedImage
+from ..indexed.stored_arrays import Array
+from ..indexed.stored_images import file_of, stored_kind
+from .arrow import arrow_rows
+from .fields import ChosenFields
+from .labels import Labels
+from .listing import Chunk, ChunkListing, FieldFormat
 
 BLOCK = 16 << 20
 """Bytes that are read at once: a request to an object store takes as long for one image."""

@@ -26,10 +26,10 @@ from torch.nn.functional import interpolate
 
 from cvkit import CvkitError, DataError, DataInfo, LeftOut, Split, Splits, one_line, read_header
 
-from .headers import reason_of
-from .packed_text import PackedText
-from .samples import SplitName
-from .shard_index import LISTING, SplitIndex, written
+from ..headers import reason_of
+from ..indexed.index import LISTING, SplitIndex, written
+from ..indexed.packed_text import PackedText
+from ..samples import SplitName
 
 _HEADER = 512  # bytes before the content of a file; longer names would need more
 _ANY = 1_000_000  # megapixels

@@ -9,19 +9,19 @@ from typing import Any
 
 from cvkit import DataError, LeftOut
 
-from .chunk_fields import FieldNames
-from .chunk_images import stored_kind
-from .chunk_labels import Labels, may_have_several
-from .chunk_listing import ChunkListing, chunk_listing
-from .chunk_scan import scan_chunk
-from .finding import listed
-from .headers import lines
-from .index_cache import cache_of, known, write
-from .progress import stage
-from .samples import SPLIT_NAMES, SplitName
-from .scanned_split import ScannedSplit, indexed_scan
-from .shard_files import LocalShards, RemoteShards, ShardFiles
-from .shard_index import LISTING, ShardIndex, is_inside
+from ..finding import listed
+from ..headers import lines
+from ..indexed.cache import cache_of, known, write
+from ..indexed.files import LocalShards, RemoteShards, ShardFiles
+from ..indexed.index import LISTING, ShardIndex, is_inside
+from ..indexed.scanned import ScannedSplit, indexed_scan
+from ..indexed.stored_images import stored_kind
+from ..progress import stage
+from ..samples import SPLIT_NAMES, SplitName
+from .fields import FieldNames
+from .labels import Labels, may_have_several
+from .listing import ChunkListing, chunk_listing
+from .scan import scan_chunk
 
 INDEX = "cvkit-index"
 """The folder beside the splits with cvkit's own index: LitData and MDS call theirs ``index.json`` too."""

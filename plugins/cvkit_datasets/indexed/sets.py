@@ -10,12 +10,12 @@ import numpy as np
 
 from cvkit import DataAccount, DataError, DataInfo, Framing, ImageCount, LeftOut, Splits
 
-from .headers import MOST_NAMED
-from .options import Reading
-from .samples import SplitName
-from .shard_files import ShardFiles
-from .shard_index import LISTING, PackedInput, ShardIndex
-from .shard_split import ShardSplit
+from ..headers import MOST_NAMED
+from ..options import Reading
+from ..samples import SplitName
+from .files import ShardFiles
+from .index import LISTING, PackedInput, ShardIndex
+from .split import ShardSplit
 
 
 def opened_set(

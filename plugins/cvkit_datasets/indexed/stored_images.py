@@ -12,7 +12,7 @@ import struct
 import numpy as np
 from PIL import Image
 
-from .chunk_arrays import Array, array_of, is_array
+from .stored_arrays import Array, array_of, is_array
 
 _ENCODED = {"file", "jpeg", "png", "bytes", "image", "tiff", "tifffile"}
 _BITS = {"1": 1, "L": 8, "LA": 16, "RGB": 24, "RGBA": 32, "CMYK": 32, "I;16": 16}

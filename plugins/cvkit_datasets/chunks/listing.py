@@ -19,8 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, 
 
 from cvkit import DataError
 
-from .shard_files import ShardFiles
-from .shard_index import LISTING, is_inside
+from ..indexed.files import ShardFiles
+from ..indexed.index import LISTING, is_inside
 
 MOST_FIELDS = 1000
 _NO_RANDOM_ACCESS = (

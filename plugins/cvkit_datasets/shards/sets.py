@@ -9,15 +9,15 @@ from pydantic import PositiveInt
 
 from cvkit import DataError, Splits
 
-from .file_split import read
-from .indexed_set import opened_set
-from .options import Bits, Reading, Side
-from .samples import SplitName
-from .shard_files import LocalShards, ShardFiles
-from .shard_index import LISTING, PackedInput
-from .shard_opening import Scanning, indexed, remote
-from .shard_scan import Labelling
-from .shard_writing import pack
+from ..file_split import read
+from ..indexed.files import LocalShards, ShardFiles
+from ..indexed.index import LISTING, PackedInput
+from ..indexed.sets import opened_set
+from ..options import Bits, Reading, Side
+from ..samples import SplitName
+from .opening import Scanning, indexed, remote
+from .scan import Labelling
+from .writing import pack
 
 FramingOption = Literal["packed", "crop", "pad", "squash"]
 

@@ -8,10 +8,10 @@ from difflib import get_close_matches
 
 from cvkit import DataError
 
-from .chunk_images import is_image
-from .chunk_labels import is_label_field, refusal
-from .chunk_listing import ChunkListing, FieldFormat
-from .finding import listed
+from ..finding import listed
+from ..indexed.stored_images import is_image
+from .labels import is_label_field, refusal
+from .listing import ChunkListing, FieldFormat
 
 _IMAGE = ("image", "img", "jpg", "jpeg", "png", "x")
 _LABEL = ("label", "class", "target", "category", "labels", "cls", "index", "y")

@@ -1,0 +1,1 @@
+"""Data sets that LitData or MosaicML Streaming (MDS) wrote."""

@@ -1,0 +1,1 @@
+"""Data sets in tar shards of the WebDataset layout."""
