@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ..data.digests import digests_of
 from ..diagnostics.diagnose import diagnose
 from ..engine.predictions import Predictions
-from ..engine.records import EpochRecord
 from ..engine.trainer import Trainer
 from ..figures.finding import Finding
 from ..figures.page import render
@@ -24,6 +22,7 @@ from .folder import RunFolder
 from .phases import Phases
 from .previous import earlier_result, previous_run
 from .run_info import RunInfo
+from .snapshot import RunSnapshot
 from .tuning_results import tuning_figures
 
 
@@ -39,15 +38,17 @@ class Written:
 def write_results(
     folder: RunFolder,
     trainer: Trainer,
-    records: Sequence[EpochRecord],
+    snapshot: RunSnapshot,
     run_info: RunInfo,
-    recipe_text: str,
-    tuning: list[dict[str, Any]],
     data_changes: Sequence[str],
     phases: Phases,
     warnings: list[str],
 ) -> Written:
-    """Write the results into the run folder; `warnings` gets a line for each part that is missing."""
+    """Write the results into the run folder; `warnings` gets a line for each part that is missing.
+
+    The `snapshot` is of the whole run.
+    """
+    records = snapshot.records
     phases.begin("evaluation, explanations and report")
     parts, predictions = trainer.parts, trainer.final_predictions()
     digests = digests_of(parts.splits.half(parts.splits.final))
@@ -59,10 +60,10 @@ def write_results(
     found.sections = plugin_sections(parts.recipe.sections, supplied, warnings)
     with phase("drawing the figures"):
         folder.save_artifacts(found.artifacts())
-    found.training += tuning_figures(folder, tuning, warnings)
+    found.training += tuning_figures(folder, snapshot.tuning, warnings)
     warnings += run_info.changes()
     unrepeatable = [*run_info.irreproducible(ended_early=trainer.ended_early), *data_changes]
-    run = FinishedRun(trainer, records, predictions, found, run_info.values, recipe_text, unrepeatable)
+    run = FinishedRun(trainer, records, predictions, found, run_info.values, snapshot.recipe, unrepeatable)
     findings = judge(evidence_of(run))
     with phase("writing the report"):
         before = previous_run(folder, parts.recipe.name, run.info["started"])

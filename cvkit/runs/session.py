@@ -240,10 +240,12 @@ class Session:
         self.saved = True
 
     def _save(self) -> None:
-        snapshot = RunSnapshot(self._recipe_text, self._tuning, tuple(self.records), self._info.values)
-        state = {**self.trainer.state(), "data": self.parts.splits.digest, "kept": snapshot.state()}
+        state = {**self.trainer.state(), "data": self.parts.splits.digest, "kept": self._snapshot().state()}
         self._saving.begin(self.step, state)
         self.saved = True
+
+    def _snapshot(self) -> RunSnapshot:
+        return RunSnapshot(self._recipe_text, self._tuning, tuple(self.records), self._info.values)
 
     def finish_saving(self) -> None:
         """Wait for the checkpoint that is being written; raise `CheckpointError` if it cannot be written."""
@@ -264,15 +266,7 @@ class Session:
         if not records:
             raise RunError(f"'{self.folder.path}' contains no epoch record, so there is nothing to report")
         written = write_results(
-            self.folder,
-            self.trainer,
-            records,
-            self._info,
-            self.recipe_text(),
-            self._tuning,
-            self._data_changes,
-            self._phases,
-            self.warnings,
+            self.folder, self.trainer, self._snapshot(), self._info, self._data_changes, self._phases, self.warnings
         )
         predictions, self.findings = written.predictions, written.findings
         early = {"finished_early": True} if self.trainer.ended_early else {}
@@ -284,10 +278,6 @@ class Session:
         self._notify("run_ended", status="finished", error="")
         self._info.note(warnings=list(dict.fromkeys(self.warnings)))
         return written.path
-
-    def recipe_text(self) -> str:
-        """Return the resolved recipe that this session found or wrote."""
-        return self._recipe_text
 
     def set_status(self, status: str, **details: Any) -> None:
         """Write the status of the run and all warnings to run.json, so that a later session can repeat them."""
