@@ -56,7 +56,7 @@ class Reading:
     progress: ProgressOf | None = None
     share: Share = WHOLE
 
-    def is_of(self, other: Reading) -> bool:
+    def reads_the_same_as(self, other: Reading) -> bool:
         """Return whether both read the same samples, whatever progress they see."""
         mine, theirs = ((one.batch_size, one.seed, one.first, one.share) for one in (self, other))
         return mine == theirs and torch.equal(self.order, other.order)
@@ -208,7 +208,7 @@ class DataLoaderSource:
         """Return workers for a reading, which have begun to load it if `prefetch` announced it."""
         if self._ahead is not None:
             (pool, announced), self._ahead = self._ahead, None
-            if not announced.is_of(reading):
+            if not announced.reads_the_same_as(reading):
                 pool.close()
             return pool
         pool, self._idle = self._idle or self._new_pool(), None  # another iteration needs other processes
