@@ -119,7 +119,7 @@ def test_check_shows_the_recipe_it_understood(cvkit, write, tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "place"),
-    [("dataset: [shapes\n", "recipe.yaml:2:1: "), ("- a\n- b\n", "recipe.yaml:1:1: "), ("", "recipe.yaml")],
+    [("dataset: [shapes\n", "recipe.yaml:1:10: "), ("- a\n- b\n", "recipe.yaml:1:1: "), ("", "recipe.yaml")],
 )
 def test_check_of_what_is_no_recipe_says_where(cvkit, write, text, place):
     """Broken YAML, a list, an empty file: a place and a word, not a traceback."""
