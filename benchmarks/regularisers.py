@@ -23,6 +23,8 @@ import torch
 from quick_recipe import quick_run
 from section import write_section
 
+from cvkit.engine.student_t import half_width_of_mean
+
 RESULTS = Path(__file__).with_name("results") / "regularisers.json"
 ROWS = {
     "with-cutout": "the recipe",
@@ -41,7 +43,7 @@ def main() -> None:
     """Run each row with each seed that has no result yet, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("keep", type=Path, help="folder for the runs and their results")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=3, help="at least two")
     parser.add_argument("--write", action="store_true", help="write the table to docs/results.md")
     arguments = parser.parse_args()
     keep = arguments.keep.resolve()
@@ -66,17 +68,19 @@ def measured(folder: Path) -> float:
 
 
 def table_of(results: Results, seeds: int) -> Iterator[str]:
-    """Yield the lines of the table."""
-    yield "| | test accuracy, mean | with each seed | difference to the recipe, mean | each seed |"
-    yield "| --- | --- | --- | --- | --- |"
+    """Yield the lines of the table. Runs of one seed are compared, and the interval is over the seeds."""
+    yield "| | test accuracy, mean | with each seed | difference to the recipe, mean with 95 % interval |"
+    yield "| --- | --- | --- | --- |"
     base = [results[f"with-cutout {seed}"] for seed in range(seeds)]
     for variant, name in ROWS.items():
         row = [results[f"{variant} {seed}"] for seed in range(seeds)]
         gains = [own - usual for own, usual in zip(row, base, strict=True)]
         each_seed = ", ".join(f"{accuracy:.2f}" for accuracy in row)
-        each_gain = ", ".join(f"{gain:+.2f}" for gain in gains)
-        mean, gain = statistics.mean(row), statistics.mean(gains)
-        yield f"| {name} | {mean:.2f} % | {each_seed} | {gain:+.2f} | {each_gain} |"
+        mean = statistics.mean(row)
+        difference = (
+            f"{statistics.mean(gains):+.2f} \N{PLUS-MINUS SIGN} {half_width_of_mean(gains):.2f}" if any(gains) else ""
+        )
+        yield f"| {name} | {mean:.2f} % | {each_seed} | {difference} |"
 
 
 if __name__ == "__main__":
