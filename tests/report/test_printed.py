@@ -182,7 +182,7 @@ def test_controls_have_labels(structure):
 def test_boxes_that_scroll_can_have_the_focus(structure):
     """The keyboard scrolls them then, and the name says what is in them.
 
-    They are no landmarks, because several tables may have one name, such as the findings of the page and of the audit.
+    They are no landmarks, because tables may have the same name, such as the findings of the page and of the audit.
     """
     boxes = [attributes for _, attributes, _ in structure.elements if attributes.get("class") == "scroll"]
     assert boxes
