@@ -46,6 +46,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3, help="at least two")
     parser.add_argument("--write", action="store_true", help="write the table to docs/results.md")
     arguments = parser.parse_args()
+    if arguments.seeds < 2:
+        parser.error("--seeds must be at least 2, because the intervals are over the seeds")
     keep = arguments.keep.resolve()
     results: Results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for seed in range(arguments.seeds):

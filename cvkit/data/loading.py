@@ -118,7 +118,7 @@ class DataLoaderSource:
         self._augmentations = augmentations
         self._keeping = 0
         self._idle: WorkerPool | None = None
-        self._ahead: tuple[WorkerPool, Reading] | None = None  # workers that load what `prefetch` announced
+        self._ahead: tuple[WorkerPool, Reading, Requests] | None = None  # workers that load what `prefetch` announced
 
     def __len__(self) -> int:
         return len(self._split)
@@ -152,8 +152,7 @@ class DataLoaderSource:
         For a share of no images, the first image of the batch is loaded, whose size and type an empty batch has.
         """
         self.fill_cache()
-        requests = self._requests(reading)
-        pool = self._pool_for(reading)
+        pool, requests = self._pool_for(reading)
         handed_over = False  # after that, another iteration may use the pool
         try:
             with closing(pool.load(requests)) as batches:
@@ -181,8 +180,9 @@ class DataLoaderSource:
         if self._idle is None or not self._workers or not (self.cached is None or self.cached.filled()):
             return
         pool, self._idle = self._idle, None
-        self._ahead = pool, reading
-        pool.begin(self._requests(reading))
+        requests = self._requests(reading)
+        self._ahead = pool, reading, requests
+        pool.begin(requests)
 
     @contextmanager
     def kept_open(self) -> Iterator[None]:
@@ -204,15 +204,16 @@ class DataLoaderSource:
         chunks = draws[reading.first :].split(reading.batch_size)
         return Requests(reading.seed, chunks, reading.share, reading.first // reading.batch_size, reading.progress)
 
-    def _pool_for(self, reading: Reading) -> WorkerPool:
-        """Return workers for a reading, which have begun to load it if `prefetch` announced it."""
+    def _pool_for(self, reading: Reading) -> tuple[WorkerPool, Requests]:
+        """Return workers for a reading and their requests, with which they have begun if `prefetch` announced it."""
         if self._ahead is not None:
-            (pool, announced), self._ahead = self._ahead, None
-            if not announced.reads_the_same_as(reading):
-                pool.close()
-            return pool
+            (pool, announced, requests), self._ahead = self._ahead, None
+            if announced.reads_the_same_as(reading):
+                return pool, requests
+            pool.close()
+            return pool, self._requests(reading)
         pool, self._idle = self._idle or self._new_pool(), None  # another iteration needs other processes
-        return pool
+        return pool, self._requests(reading)
 
     def _new_pool(self) -> WorkerPool:
         samples = Samples(self._split, self._augmentations)

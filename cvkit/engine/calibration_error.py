@@ -17,7 +17,7 @@ from .predictions import Predictions
 
 RESAMPLES = 1_000
 _AT_ONCE = 2_000_000  # draws of images at a time; this limits the memory
-_MOST = 20_000_000  # draws of images; this limits the time to about a second
+_MOST = 20_000_000  # draws of images, above which there are fewer samples: 0.4 s for 10,000 images, 4 s for a million
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..data.loading import Batch, BatchSource, Reading
+from ..errors import CvkitError
 from ..phases import phase
 from ..recipe.settings import View
 from ..seeding import derive, seed_everything
@@ -113,7 +115,8 @@ def train_steps(
         with tried_kernels(forward.device), train_step.freezing.during(frozen), during(now):
             taken = train_step.take(islice(batches, batching.accumulate), batching.samples_in(step))
         if another and step == batching.steps - 1:
-            source.prefetch(reading_of(epoch + 1))
+            with suppress(CvkitError):  # the next epoch fails in the same way, after this one is recorded
+                source.prefetch(reading_of(epoch + 1))
         yield taken
 
 

@@ -58,16 +58,16 @@ def syntax_fault(error: yaml.MarkedYAMLError, lines: Sequence[str]) -> SyntaxFau
 
 
 def _misplaced(problem: str, context: str, here: tuple[int, int] | None, lines: Sequence[str]) -> SyntaxFault:
-    """Return the fault of a line that does not fit to the lines above, or of text that does not fit to its line."""
+    """Return the fault of a line that does not fit the lines above, or of text that does not fit its line."""
     if here is not None and _before(here, lines).strip():
         return SyntaxFault("more text follows the end of a value", "put quotes around the whole value", here)
     if context == "while parsing a block collection":
         hint = "begin it with '- ', or indent it below the entry that it belongs to"
-        return SyntaxFault("the line is in a list, but is no entry of it", hint, here)
+        return SyntaxFault("the line is in a list, but is not an entry of it", hint, here)
     if "'-'" in problem:
         hint = "write `key: value`, or indent the list below its key"
         return SyntaxFault("a list entry stands between keys", hint, here)
-    return SyntaxFault("the indentation fits to no line above", _ALIKE, here)
+    return SyntaxFault("the indentation fits no line above", _ALIKE, here)
 
 
 def _before(here: tuple[int, int], lines: Sequence[str]) -> str:

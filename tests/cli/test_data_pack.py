@@ -172,7 +172,7 @@ def test_the_line_for_framed_images_opens(cvkit, pets, tmp_path):
 
 
 def test_a_kill_leaves_nothing_that_looks_complete(pets, tmp_path, cvkit):
-    """The folder appears at the end; after a kill the command starts anew."""
+    """The folder appears at the end; after a kill the command starts again."""
 
     def killed() -> None:
         write = shard_writing._SplitWriter._add

@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 import torch
 
-from cvkit import Component, ComponentFailure, Origin, Trainer, build_parts, hookimpl
+from cvkit import Component, ComponentFailure, EpochRecord, Origin, Trainer, build_parts, hookimpl
 from cvkit.data.loading import DataLoaderSource, Reading
 from cvkit.engine.trainer import Step
 from cvkit.host.discovery import discover
@@ -35,11 +35,34 @@ def one_class(labels):
 def too_short(labels): return lambda seed: torch.arange(len(labels) - 1)
 def outside(labels): return lambda seed: torch.arange(len(labels)) + 1
 def fails(labels): return lambda seed: {}["none"]
+def fails_later(labels):
+    seen = set()
+    def order(seed):
+        seen.add(seed)
+        return torch.arange(len(labels)) if len(seen) <= 2 else {}["none"]  # one of them tries the sampler
+    return order
+def never_twice(labels):
+    seen = set()
+    def order(seed):
+        if seed in seen: raise ValueError("called again")
+        seen.add(seed)
+        return torch.arange(len(labels))
+    return order
 def no_sampler(labels): return 5
 def noise(info):
     return lambda image: torch.randint_like(image, 256)
 """
-NAMES = ("in_order", "draws", "one_class", "too_short", "outside", "fails", "no_sampler")
+NAMES = (
+    "in_order",
+    "draws",
+    "one_class",
+    "too_short",
+    "outside",
+    "fails",
+    "no_sampler",
+    "fails_later",
+    "never_twice",
+)
 
 
 @pytest.fixture
@@ -64,6 +87,20 @@ def parts(monkeypatch):
 
 def losses(trainer: Trainer, most: int | None = None) -> list[float]:
     return [event.loss for event in islice(trainer.fit(), most) if isinstance(event, Step)]
+
+
+@pytest.mark.parametrize("resident", ["true", "false"])
+def test_sampler_that_fails_later_does_not_lose_the_epoch_before(parts, resident):
+    """Although the images of the next epoch are announced while an epoch ends."""
+    seen = []
+    events = Trainer(parts("sampler=fails_later", f"train.resident={resident}")).fit()
+    with pytest.raises(ComponentFailure, match="cannot order the training images"):
+        seen.extend(events)
+    assert isinstance(seen[-1], EpochRecord)
+
+
+def test_sampler_is_called_once_an_epoch(parts):
+    assert len(losses(Trainer(parts("sampler=never_twice", "train.epochs=3")))) == 18
 
 
 def test_recipe_without_a_sampler_shuffles(parts):

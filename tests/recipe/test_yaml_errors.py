@@ -43,10 +43,10 @@ SEPARATE = "separate its entries by commas, and close it"
             "a:\n  - b\n  c: 1\n",
             3,
             3,
-            "the line is in a list, but is no entry of it",
+            "the line is in a list, but is not an entry of it",
             "begin it with '- ', or indent it below the entry that it belongs to",
         ),
-        ("a:\n    b: 1\n  c: 2\n", 3, 3, "the indentation fits to no line above", ALIKE),
+        ("a:\n    b: 1\n  c: 2\n", 3, 3, "the indentation fits no line above", ALIKE),
         ("a: 'b'c\n", 1, 7, "more text follows the end of a value", "put quotes around the whole value"),
     ],
 )

@@ -1,7 +1,7 @@
 """Read ``index.json`` of LitData (``litdata.optimize``) and of MosaicML Streaming (MDS): the chunks and their fields.
 
 Both formats have the same chunks: the number of samples, the places of all samples, and the samples one after the
-other, each with the sizes of its fields before their bytes (or, of LitData, a table of Arrow: `chunk_arrow`). So any
+other, each with the sizes of its fields before their bytes (or, of LitData, a table of Arrow: `arrow`). So any
 image is read with one range of bytes. Sources:
 ``item_loader.py`` and ``writer.py`` in ``litdata/streaming`` (LitData 0.2.76), and ``reader.py`` and ``writer.py`` in
 ``streaming/base/format/mds`` (MosaicML Streaming 0.13.0).

@@ -46,7 +46,7 @@ class _Handles:
         self._lock = threading.Lock()
 
     def _own(self) -> None:
-        """Begin anew in a forked process: a thread of its parent may have held the lock."""
+        """Begin again in a forked process: a thread of its parent may have held the lock."""
         if self._process != os.getpid():
             self._process, self._open, self._lock = os.getpid(), OrderedDict(), threading.Lock()
 
