@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -182,7 +182,8 @@ class DataLoaderSource:
         pool, self._idle = self._idle, None
         requests = self._requests(reading)
         self._ahead = pool, reading, requests
-        pool.begin(requests)
+        with suppress(CvkitError):  # `batches` begins again, and reports it
+            pool.begin(requests)
 
     @contextmanager
     def kept_open(self) -> Iterator[None]:

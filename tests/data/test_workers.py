@@ -315,6 +315,23 @@ def test_worker_that_dies_with_announced_images_is_replaced(count, tmp_path):
         assert labels_of(source.batches(BACKWARDS)) == [*range(39, -1, -1)]
 
 
+def test_workers_that_cannot_begin_ahead_are_reported_when_their_images_are_needed(tmp_path, monkeypatch):
+    """Until then, a checkpoint may be written."""
+    source, *_ = logged(tmp_path)
+
+    def lacks(self, requests):
+        raise MachineError("no process can start")
+
+    with source.kept_open():
+        labels_of(source.batches(FORWARDS))
+        with monkeypatch.context() as lacking:
+            lacking.setattr(workers.WorkerPool, "_start", lacks)
+            source.prefetch(BACKWARDS)
+            with pytest.raises(MachineError, match="no process can start"):
+                labels_of(source.batches(BACKWARDS))
+        assert labels_of(source.batches(BACKWARDS)) == [*range(39, -1, -1)]
+
+
 def test_announcement_without_waiting_workers_does_nothing(tmp_path):
     """Before the first batches, without workers, and outside the block, in which workers are kept."""
     source, file, _ = logged(tmp_path)
