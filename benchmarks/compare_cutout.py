@@ -1,4 +1,4 @@
-"""Compare the quick recipe of CIFAR-10 with the same recipe without cutout, three seeds each.
+"""Compare the small ResNet of CIFAR-10 with the same recipe without cutout, three seeds each.
 
     python benchmarks/compare_cutout.py KEEP            # 6 runs of 3 to 12 minutes; continues where it stopped
     python benchmarks/compare_cutout.py KEEP --write    # also writes the result to docs/results.md
@@ -17,7 +17,7 @@ from datetime import date
 from pathlib import Path
 
 import torch
-from quick_recipe import quick_run
+from small_resnet import small_run
 from section import write_section
 
 import cvkit
@@ -33,7 +33,7 @@ def main() -> None:
     keep = arguments.keep.resolve()
     seeds = range(arguments.seeds)
     first, second = (
-        [quick_run(keep, variant, seed) for seed in seeds] for variant in ("without-cutout", "with-cutout")
+        [small_run(keep, variant, seed) for seed in seeds] for variant in ("without-cutout", "with-cutout")
     )
     compared = cvkit.compare(*first, against=second)
     print("\n".join([*compared.sentences, *compared.notes]))

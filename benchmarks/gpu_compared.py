@@ -113,7 +113,7 @@ def costs(bench: Bench) -> None:
     with bench.journal.attempt("range test / plain steps"):
         batch, steps, rounds = (32, 20, 2) if bench.small else (512, 40, 7)
         settings = [f"model.width={2 if bench.small else 16}", f"train.batch_size={batch}"]
-        recipe = bench.recipe("cifar10_quick.yaml", *settings)
+        recipe = bench.recipe("cifar10_resnet_small.yaml", *settings)
         run = build_parts(recipe, throughput.random_data(batch * steps))
         seconds = take_turns(range_test.contestants(run, steps), rounds, bench.device)
         for name in ("sweep", "range test"):

@@ -3,7 +3,7 @@
     python benchmarks/loop.py                                 width 16, batches of 512
     python benchmarks/loop.py --width 64 --batch-size 128     the network of the full recipe
     python benchmarks/loop.py --rounds 15 --write             more rounds, into docs/results.md
-    python benchmarks/loop.py --set train.precision=bf16      another setting of the quick recipe, for all
+    python benchmarks/loop.py --set train.precision=bf16      another setting of the small ResNet, for all
 
     bare                       forward, backward and update on one batch in memory, or the forward pass
     bare, memory kept          the same after cvkit.keep_freed_memory()

@@ -1,6 +1,6 @@
 """Compare the time of the learning-rate range test with the same number of plain training steps in one process.
 
-    python benchmarks/range_test.py                       the network of the quick recipe at width 8, batch 128
+    python benchmarks/range_test.py                       the network of the small ResNet at width 8, batch 128
     python benchmarks/range_test.py --width 16 --batch-size 512 --steps 20
 
 In each round, three contestants take the same number of optimizer steps on the same data:
@@ -30,7 +30,7 @@ from cvkit.recipe import read, resolve
 from cvkit_onecycle.range_test import lr_range_test
 from cvkit_onecycle.sweep import run_sweep
 
-RECIPE = Path(__file__).parent.parent / "recipes" / "cifar10_quick.yaml"
+RECIPE = Path(__file__).parent.parent / "recipes" / "cifar10_resnet_small.yaml"
 LOW, HIGH = 1e-7, 1e-6
 
 

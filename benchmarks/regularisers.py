@@ -1,4 +1,4 @@
-"""Compare cutout, mixing, TrivialAugment and SAM with the quick recipe of CIFAR-10, which has cutout only.
+"""Compare cutout, mixing, TrivialAugment and SAM with the small ResNet of CIFAR-10, which has cutout only.
 
     python benchmarks/regularisers.py KEEP            # 15 runs of 3 to 12 minutes; continues where it stopped
     python benchmarks/regularisers.py KEEP --write    # also writes the table to docs/results.md
@@ -20,7 +20,7 @@ from datetime import date
 from pathlib import Path
 
 import torch
-from quick_recipe import quick_run
+from small_resnet import small_run
 from section import write_section
 
 from cvkit.engine.student_t import half_width_of_mean
@@ -53,7 +53,7 @@ def main() -> None:
     for seed in range(arguments.seeds):
         for variant in ROWS:
             if (key := f"{variant} {seed}") not in results:
-                results[key] = measured(quick_run(keep, variant, seed))
+                results[key] = measured(small_run(keep, variant, seed))
                 RESULTS.write_text(json.dumps(results, indent=1) + "\n")
                 print(key, results[key], flush=True)
     table = "\n".join(table_of(results, arguments.seeds))

@@ -3,7 +3,7 @@
     python benchmarks/speedrun.py KEEP                      # five runs of the recipe; continues where it stopped
     python benchmarks/speedrun.py KEEP --ablate --seeds 3   # also without each part, and with Muon
     python benchmarks/speedrun.py KEEP --precision bf16 --write   # also writes the tables to docs/results.md
-    python benchmarks/speedrun.py KEEP --recipe benchmarks/quick_candidate.yaml   # another recipe with these parts
+    python benchmarks/speedrun.py KEEP --recipe recipes/cifar10_quick.yaml   # another recipe with these parts
 
 KEEP holds the runs. The results are kept in results/speedrun.json beside this script, by recipe, precision, device,
 variant and seed, and a run with a result is not repeated. Each row changes the recipe in one place and keeps its

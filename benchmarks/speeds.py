@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-RECIPES = ("shapes.yaml", "cifar10_quick.yaml", "cifar10_resnet.yaml")
+RECIPES = ("shapes.yaml", "cifar10_resnet_small.yaml", "cifar10_resnet.yaml")
 FOLDER = Path(__file__).parents[1] / "recipes"
 
 

@@ -1,6 +1,6 @@
 """Compare the images per second of cvkit's training loop, of a bare step and of a plain loop in one process.
 
-    python benchmarks/throughput.py                 the network of the quick recipe (width 16, batch 512)
+    python benchmarks/throughput.py                 the network of the small ResNet (width 16, batch 512)
     python benchmarks/throughput.py --width 64      the network of the full recipe (a few minutes on a CPU)
 
 Three contestants train the same network with the same optimizer and batch size:
@@ -33,7 +33,7 @@ from cvkit.data.loading import Reading
 from cvkit.engine.step import TrainStep
 from cvkit.recipe import read, resolve
 
-RECIPE = Path(__file__).parent.parent / "recipes" / "cifar10_quick.yaml"
+RECIPE = Path(__file__).parent.parent / "recipes" / "cifar10_resnet_small.yaml"
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 
 
@@ -67,7 +67,7 @@ def main() -> None:
 
 
 def build(arguments: argparse.Namespace, data: Splits) -> Trainer:
-    """Return a trainer for the quick recipe and `data`."""
+    """Return a trainer for the small ResNet and `data`."""
     overrides = [f"model.width={arguments.width}", f"train.batch_size={arguments.batch_size}", *arguments.overrides]
     recipe = resolve(read(RECIPE, overrides), discover())
     return Trainer(build_parts(recipe, data))

@@ -20,7 +20,7 @@ def run_of(recipe: str, root: Path, *overrides: str) -> Trainer:
 
 @pytest.mark.cifar10
 def test_few_hundred_steps_on_cifar10_learn(cifar10_root):
-    """The quick recipe at width 8 for 200 steps of 128: a quarter of all test images, where chance is a tenth.
+    """The small ResNet recipe at width 8 for 200 steps of 128: a quarter of all test images, where chance is a tenth.
 
     Over 10 seeds 37 to 57 % of them, and a loss of 1.4 to 1.7 where it began at 2.3.
     """
@@ -32,7 +32,7 @@ def test_few_hundred_steps_on_cifar10_learn(cifar10_root):
         "scheduler.max_lr=0.4",
     )
     run = run_of(
-        "cifar10_quick.yaml", cifar10_root, *overrides, "scheduler.peak_epoch=0.2", "dataset.test_limit=2000"
+        "cifar10_resnet_small.yaml", cifar10_root, *overrides, "scheduler.peak_epoch=0.2", "dataset.test_limit=2000"
     )
     (record,) = [event for event in run.fit() if isinstance(event, EpochRecord)]
     assert run.step == 200

@@ -22,7 +22,7 @@ MEASURED = {
 def test_speeds_of_recipes_are_in_one_table_each(benchmark_module):
     """A recipe that cannot be measured has a row with the reason."""
     speeds = benchmark_module("speeds")
-    found = {"shapes.yaml": MEASURED, "cifar10_quick.yaml": {"error": "CIFAR-10 is not there"}}
+    found = {"shapes.yaml": MEASURED, "cifar10_resnet_small.yaml": {"error": "CIFAR-10 is not there"}}
     text = speeds.recipes_table(found)
     assert (
         "| shapes.yaml | fp32, contiguous, eager | 100 | bf16, channels_last, eager | 1.50 (1.40 to 1.60) |" in text

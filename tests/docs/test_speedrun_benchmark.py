@@ -34,7 +34,7 @@ def script(monkeypatch):
     return runpy.run_path(str(ROOT / "benchmarks" / "speedrun.py"))
 
 
-@pytest.mark.parametrize("recipe", ["recipes/cifar10_speedrun.yaml", "benchmarks/quick_candidate.yaml"])
+@pytest.mark.parametrize("recipe", ["recipes/cifar10_speedrun.yaml", "recipes/cifar10_quick.yaml"])
 def test_every_variant_is_another_recipe(script, recipe):
     """Each is a good recipe that differs from the others; in one component, or in training too for Muon."""
     catalog = discover()

@@ -1,4 +1,4 @@
-"""Runs of the quick recipe of CIFAR-10 with a change in one place: other benchmarks measure and compare them."""
+"""Runs of the small ResNet of CIFAR-10 with a change in one place: other benchmarks measure and compare them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import cvkit
 
-RECIPE = Path(__file__).parents[1] / "recipes" / "cifar10_quick.yaml"
+RECIPE = Path(__file__).parents[1] / "recipes" / "cifar10_resnet_small.yaml"
 _WITHOUT: list[Any] = [{"name": "random_crop", "padding": 4}, "horizontal_flip"]
 _USUAL: list[Any] = [*_WITHOUT, {"name": "cutout", "size": 8}]
 CHANGES: dict[str, dict[str, Any]] = {
@@ -23,7 +23,7 @@ CHANGES: dict[str, dict[str, Any]] = {
 """The changes of each variant of the recipe; the recipe itself is `with-cutout`."""
 
 
-def quick_run(keep: Path, variant: str, seed: int) -> Path:
+def small_run(keep: Path, variant: str, seed: int) -> Path:
     """Return the folder of a finished run of a variant; train it first, or continue one that was interrupted."""
     place = keep / f"{variant}-{seed}"
     begun = {info.parent: json.loads(info.read_text()).get("status") for info in sorted(place.glob("*/run.json"))}
