@@ -17,8 +17,8 @@ from datetime import date
 from pathlib import Path
 
 import torch
-from small_resnet import small_run
 from section import write_section
+from small_resnet import small_run
 
 import cvkit
 

@@ -20,8 +20,8 @@ from datetime import date
 from pathlib import Path
 
 import torch
-from small_resnet import small_run
 from section import write_section
+from small_resnet import small_run
 
 from cvkit.engine.student_t import half_width_of_mean
 

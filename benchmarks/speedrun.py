@@ -96,7 +96,7 @@ def main() -> None:
         cpu = f"{platform.machine()}, {counted(torch.get_num_threads(), 'thread')}"
         machine = cpu if given.device == "cpu" else torch.cuda.get_device_name()
         how = f"`{given.recipe.name}` in {given.precision}, {date.today()}, {machine}, torch {torch.__version__}."
-        write_section("speedrun", f"{how}\n\n{table}")
+        write_section(given.recipe.stem, f"{how}\n\n{table}")
 
 
 def digest(key: str) -> str:
