@@ -38,6 +38,7 @@ _FEW = 8  # images of the first trial of each precision
 _HOPELESS = 4.0  # times as slow as fp32 on a few images, after which a precision is not measured
 _ROUNDS = 4  # that each variant should have, one of which is not counted
 _STEPS, _COMPILE, _LOADING, _SIZES, _EPOCHS = 0.25, 0.25, 0.12, 0.1, 0.12  # shares of the time; the last one twice
+_COMPILER, _SLOWED = 20.0, 1.25  # most seconds of an interrupted compiler, and the factor by which it slows steps
 _OF_FREE_MEMORY = 0.5  # that a larger batch may need
 _FULL_DECODING = (
     "the loader: train.cache decodes every image before the first step, which takes too long; measure again after a "
@@ -150,6 +151,7 @@ class _Measuring:
             return found
         if reason := self._compiled(other, batch):
             self.left_out.append(f"compiled: {reason}")
+            self._wait_for_usual_steps(replace(other, compile=False), batch, found)
             return found
         with phase("measuring the compiled step"):
             pair = take_turns(self.steps, [self.now, other], batch, self.now, self.budget.part(_STEPS / len(eager)))
@@ -169,6 +171,17 @@ class _Measuring:
             return f"it takes longer than {seconds:.0f} s" if late else one_line(error).partition("; set ")[0]
         self.compile_seconds = time.monotonic() - begun
         return ""
+
+    def _wait_for_usual_steps(self, variant: Variant, batch: Batch, found: dict[Variant, Timed]) -> None:
+        """Take steps until one takes about as long as before, for at most some seconds.
+
+        The C++ compiler of a compilation that was interrupted is not ended, and uses the CPU until it has finished.
+        """
+        step, usual, end = self.steps.of(variant), median(found[variant].seconds), time.monotonic() + _COMPILER
+        while self.steps.seconds(step, batch) > _SLOWED * usual:
+            if time.monotonic() >= end:
+                self.tell("steps are slower than before: other programs use this machine")
+                break
 
     def _loading(self, size: int) -> dict[int, float]:
         """Return images/s of the loader by number of processes; nothing if images are in memory."""

@@ -193,6 +193,27 @@ def test_model_that_cannot_be_compiled_is_left_out(run, monkeypatch):
     assert not any(variant.compile for variant in found.steps)
 
 
+def test_compiler_that_was_interrupted_disturbs_nothing(run, monkeypatch):
+    """It runs on after the time is over: the next part begins when steps take as long as before."""
+    lines, slow, seconds = list[str](), list[float](), Steps.seconds
+    slowed_parts = []
+
+    def interrupt(steps: Steps, variant: Variant, batch: object) -> None:
+        slow[:] = [5.0, 5.0]
+        raise RunError("train.compile: this model cannot be compiled on this machine; set train.compile: false")
+
+    def slowed(steps: Steps, *step: object) -> float:
+        if not slow:
+            return seconds(steps, *step)
+        slowed_parts.append(lines[-1])
+        return slow.pop() + seconds(steps, *step)
+
+    monkeypatch.setattr(Steps, "compile", interrupt)
+    monkeypatch.setattr(Steps, "seconds", slowed)
+    measure(run(), Budget(600), lines.append)
+    assert [line.split()[0] for line in slowed_parts] == ["compiling", "compiling"]
+
+
 def test_recipe_that_compiles_is_compared_compiled(run, uncompiled):
     """It is what the ratios are to."""
     found = measure(run("train.compile=true"), Budget(2400), silent)
