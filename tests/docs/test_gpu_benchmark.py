@@ -10,6 +10,8 @@ import time
 
 import pytest
 
+from cvkit.doctor.check import Check
+
 
 @pytest.fixture
 def gpu(benchmark_module):
@@ -76,3 +78,27 @@ def test_speedrun_is_skipped_where_its_recipe_is_missing(gpu, monkeypatch, tmp_p
     monkeypatch.setattr(training, "RECIPES", tmp_path)
     with pytest.raises(journal.Skipped, match="missing"):
         training.speedrun(bench.Bench(journal.Journal(tmp_path, "speedrun"), "cpu", time.monotonic() + 9))
+
+
+def test_scripts_find_the_modules_beside_them(gpu, tmp_path):
+    """Those that other scripts of the folder need; `--help` imports them."""
+    journal, bench = (importlib.import_module(name) for name in ("journal", "bench"))
+    of_cpu = bench.Bench(journal.Journal(tmp_path, "peers"), "cpu", time.monotonic() + 99)
+    of_cpu.call("peers.txt", "benchmarks/peers.py", "--help")
+    assert "--loader" in (tmp_path / "peers.txt").read_text()
+
+
+def test_what_the_doctor_finds_wrong_is_a_figure(gpu, monkeypatch, tmp_path):
+    """With what is there and what to do."""
+    journal, bench, processes = (importlib.import_module(name) for name in ("journal", "bench", "gpu_processes"))
+    check = Check("disk", "1 MB are free.", "Make room.", "problem", {})
+
+    def answer(self, log, *command, **more) -> float:
+        (tmp_path / log).write_text(json.dumps({"usable": False, "checks": [check.to_json()]}))
+        return 1.0
+
+    monkeypatch.setattr(bench.Bench, "call", answer)
+    processes.doctor(bench.Bench(journal.Journal(tmp_path, "doctor"), "cpu", time.monotonic() + 9))
+    figures = [json.loads(line) for line in (tmp_path / "figures.jsonl").read_text().splitlines()]
+    assert [(figure["what"], figure["value"]) for figure in figures][1:] == [("doctor: disk", "problem")]
+    assert figures[1]["details"] == "1 MB are free. Make room."
