@@ -58,7 +58,7 @@ def doctor(bench: Bench) -> None:
     bench.journal.figure("doctor: can train here", found["usable"], told)
     for check in checks:
         if check["state"] != "ok":
-            bench.journal.figure(f"doctor: {check['name']}", check["state"], f"{check['found']} {check['advice']}")
+            bench.journal.figure(f"doctor: {check['name']}", check["state"], f"{check['found']}; {check['advice']}")
 
 
 def speed(bench: Bench) -> None:

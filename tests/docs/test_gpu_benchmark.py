@@ -91,7 +91,7 @@ def test_scripts_find_the_modules_beside_them(gpu, tmp_path):
 def test_what_the_doctor_finds_wrong_is_a_figure(gpu, monkeypatch, tmp_path):
     """With what is there and what to do."""
     journal, bench, processes = (importlib.import_module(name) for name in ("journal", "bench", "gpu_processes"))
-    check = Check("disk", "1 MB are free.", "Make room.", "problem", {})
+    check = Check("disk", "1 MB is free", "Make room", "problem", {})
 
     def answer(self, log, *command, **more) -> float:
         (tmp_path / log).write_text(json.dumps({"usable": False, "checks": [check.to_json()]}))
@@ -101,4 +101,4 @@ def test_what_the_doctor_finds_wrong_is_a_figure(gpu, monkeypatch, tmp_path):
     processes.doctor(bench.Bench(journal.Journal(tmp_path, "doctor"), "cpu", time.monotonic() + 9))
     figures = [json.loads(line) for line in (tmp_path / "figures.jsonl").read_text().splitlines()]
     assert [(figure["what"], figure["value"]) for figure in figures][1:] == [("doctor: disk", "problem")]
-    assert figures[1]["details"] == "1 MB are free. Make room."
+    assert figures[1]["details"] == "1 MB is free; Make room"
