@@ -84,5 +84,5 @@ def test_weights_are_those_of_a_run_without_the_range_test(path, tmp_path):
 def test_weights_tell_another_learning_rate(tmp_path):
     """So that the comparison above could have failed."""
     recipe = replace(small(RECIPES[0], tmp_path), tuners=())
-    first, second = (trained(recipe.with_value("scheduler.max_lr", rate), 1) for rate in (0.05, 0.0501))
+    first, second = (trained(recipe.with_value(rate_of(recipe), rate), 1) for rate in (0.05, 0.0501))
     assert any(not torch.equal(first[name], second[name]) for name in first)
