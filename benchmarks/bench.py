@@ -56,9 +56,8 @@ class Bench:
     def start(self, log: str, *command: object) -> subprocess.Popen[str]:
         """Start Python with a command line, and write its output to the file `log` in the folder of the journal."""
         words = [*map(str, command)]
-        safe = (
-            ["-P"] if words[0] == "-m" else []
-        )  # an installed module, not one of this folder; scripts have neighbours
+        # A module is the installed one and not one of this folder; a script imports those beside it.
+        safe = ["-P"] if words[0] == "-m" else []
         with (self.journal.folder / log).open("w", encoding="utf-8") as file:
             return subprocess.Popen(
                 [sys.executable, *safe, *words], cwd=ROOT, stdout=file, stderr=subprocess.STDOUT, text=True

@@ -37,14 +37,14 @@ def restore_decisions(asked: Deciding, settings: SelectionSettings, state: State
 def reopened(state: State) -> State:
     """Return the state of a run that trains more epochs, although it may have stopped early."""
     if (found := state.get("decisions")) is not None:
-        callbacks = [_anew(each) if each["name"] == "selection.patience" else each for each in found["callbacks"]]
+        callbacks = [_reset(each) if each["name"] == "selection.patience" else each for each in found["callbacks"]]
         return state | {"decisions": found | {"callbacks": callbacks, "stopped": ""}}
     if state.get("selection") is not None:
         return state | {"selection": state["selection"] | {"stale": 0}}
     return state
 
 
-def _anew(patience: State) -> State:
+def _reset(patience: State) -> State:
     return patience | {"state": patience["state"] | {"stale": 0}}
 
 

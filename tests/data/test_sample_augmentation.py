@@ -179,7 +179,7 @@ def test_images_of_any_size_are_kept_in_memory_where_asked(workers):
     assert read == ([] if workers else [0, 1, 2, 3, 4])
 
 
-def test_epochs_draw_anew():
+def test_epochs_draw_other_numbers():
     """The seed of the draws is the epoch's."""
     source = DataLoaderSource([(image, 1) for image in IMAGES], torch.device("cpu"), 0, NOISE)
     one, other = (next(source.batches(Reading(torch.arange(6), 6, seed=seed))).images for seed in (1, 2))

@@ -41,7 +41,7 @@ def test_patience_counts_epochs_without_a_better_value():
         assert decisions(EarlyStopping(GOALS, patience=2, min_change=0.05), *accuracies)[-1].stop == stops
 
 
-def test_run_that_stopped_and_trains_on_waits_anew():
+def test_run_that_stopped_and_trains_on_waits_from_the_beginning():
     """It has been asked for more epochs."""
     stops = [decision.stop for decision in decisions(EarlyStopping(GOALS, patience=2), 0.5, 0.4, 0.4, 0.4, 0.4, 0.6)]
     assert stops == [False, False, True, False, True, False]

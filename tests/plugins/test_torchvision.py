@@ -188,7 +188,7 @@ def test_auxiliary_classifier_of_inception_is_a_term(monkeypatch):
     assert dict(made.aux) == {"aux": outputs.aux_logits}
 
 
-def test_pretrained_auxiliary_classifiers_start_anew():
+def test_pretrained_auxiliary_classifiers_start_with_new_weights():
     """torchvision's weights of them are for its own classes."""
     model = googlenet_aux(COLOUR, arguments={"init_weights": False})
     theirs = torchvision.models.GoogLeNet(num_classes=7, aux_logits=False, init_weights=False).state_dict()
